@@ -48,7 +48,7 @@ export function createTtlCache<V>({ maxEntries, now = Date.now }: TtlCacheOption
       const cached = get(key)
       if (cached !== undefined) return Promise.resolve(cached)
       const running = loading.get(key)
-      if (running) return running
+      if (running !== undefined) return running
       const started = load()
         .then((value) => {
           set(key, value, ttlFor(value))

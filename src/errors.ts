@@ -1,0 +1,74 @@
+/**
+ * Every error a caller may see. The code is the contract; the message may change.
+ * `retryable` says whether the same request can succeed later without anybody changing it.
+ */
+const CATALOGUE = {
+  INVALID_REQUEST: { status: 400, retryable: false },
+  EMPTY_FILE: { status: 400, retryable: false },
+  CHUNK_OUT_OF_RANGE: { status: 400, retryable: false },
+  CHUNK_SIZE_WRONG: { status: 400, retryable: false },
+  CHUNKS_MISSING: { status: 400, retryable: false },
+  TELEGRAM_NOT_CONFIGURED: { status: 400, retryable: false },
+  TOKEN_MISSING: { status: 401, retryable: false },
+  TOKEN_REFUSED: { status: 401, retryable: false },
+  FORBIDDEN: { status: 403, retryable: false },
+  NOT_FOUND: { status: 404, retryable: false },
+  UPLOAD_NOT_FOUND: { status: 404, retryable: false },
+  MESSAGE_NOT_FOUND: { status: 404, retryable: false },
+  METHOD_NOT_ALLOWED: { status: 405, retryable: false },
+  UPLOAD_DIFFERS: { status: 409, retryable: false },
+  CHUNK_DIFFERS: { status: 409, retryable: false },
+  UPLOAD_CLOSED: { status: 409, retryable: false },
+  CHUNK_TOO_LARGE: { status: 413, retryable: false },
+  FILE_TOO_LARGE: { status: 413, retryable: false },
+  PAYLOAD_TOO_LARGE: { status: 413, retryable: false },
+  UNSUPPORTED_MEDIA_TYPE: { status: 415, retryable: false },
+  TOO_MANY_REQUESTS: { status: 429, retryable: true },
+  INTERNAL: { status: 500, retryable: false },
+  CLIENT_CLOSED_REQUEST: { status: 499, retryable: false },
+  BACKEND_UNAVAILABLE: { status: 503, retryable: true },
+  TELEGRAM_UNAVAILABLE: { status: 503, retryable: true },
+  TELEGRAM_FLOOD_WAIT: { status: 503, retryable: true },
+  BUSY: { status: 503, retryable: true },
+  SHUTTING_DOWN: { status: 503, retryable: true },
+  SPOOL_FULL: { status: 507, retryable: true },
+  SPOOL_FAILED: { status: 503, retryable: true },
+  /** Acknowledged bytes are gone from the spool: only a new upload helps. */
+  SPOOL_DAMAGED: { status: 500, retryable: false },
+  TELEGRAM_SESSION_INVALID: { status: 502, retryable: false },
+  TELEGRAM_SESSION_DUPLICATED: { status: 502, retryable: false },
+  TELEGRAM_CHANNEL_NOT_FOUND: { status: 502, retryable: false },
+  TELEGRAM_FORBIDDEN: { status: 502, retryable: false },
+  TELEGRAM_NOT_CONNECTED: { status: 400, retryable: false },
+  /** Telegram said no, in words that no table here knows. */
+  TELEGRAM_REJECTED: { status: 502, retryable: false },
+} as const satisfies Record<string, { status: number; retryable: boolean }>
+
+export type ErrorCode = keyof typeof CATALOGUE
+
+export interface AppErrorOptions {
+  cause?: unknown
+  /** Seconds after which a retry makes sense. */
+  retryAfter?: number
+  /** Fields the answer carries beside `error` and `code`. Never a secret, never a path. */
+  details?: Record<string, unknown>
+}
+
+/** A failure with a name. Its message is a sentence for a person and holds no secret. */
+export class AppError extends Error {
+  readonly code: ErrorCode
+  readonly status: number
+  readonly retryable: boolean
+  readonly retryAfter: number | undefined
+  readonly details: Record<string, unknown>
+
+  constructor(code: ErrorCode, message: string, options: AppErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    this.name = 'AppError'
+    this.code = code
+    this.status = CATALOGUE[code].status
+    this.retryable = CATALOGUE[code].retryable
+    this.retryAfter = options.retryAfter
+    this.details = options.details ?? {}
+  }
+}
