@@ -30,9 +30,12 @@ export interface Credentials {
   apiHash: string | null
 }
 
-/** What a download token grants; `messageId` is set when the backend ties the token to one message. */
+/** What a token of `/download` grants. */
 export interface DownloadGrant {
   credentials: Credentials
+  /** A login token may read every file of its owner; a download token is for one message. */
+  kind: 'login' | 'download'
+  /** Set when the backend itself ties the token to one message. */
   messageId: number | null
 }
 
@@ -42,6 +45,8 @@ export interface CredentialsProvider {
    * Rejects with TOKEN_REFUSED, TELEGRAM_NOT_CONFIGURED or BACKEND_UNAVAILABLE.
    */
   forUpload: (token: string) => Promise<Credentials>
+  /** The same, but while the backend is down an answer that was valid once serves on. */
+  forRunningUpload: (token: string) => Promise<Credentials>
   /** The same for `/download`: a download token, or else a login token. */
   forDownload: (token: string) => Promise<DownloadGrant>
 }
