@@ -1,0 +1,57 @@
+import { createHash } from 'node:crypto'
+import { AppError } from '../errors.ts'
+import { createTtlCache } from '../lib/ttl-cache.ts'
+import type { ByteRange } from './byte-range.ts'
+import type { DocumentReader } from './document-reader.ts'
+import type {
+  CredentialsProvider,
+  DownloadGrant,
+  RemoteDocument,
+  TelegramGateway,
+} from './ports.ts'
+
+/** Download tokens live for an hour; a token is tied to its message for as long as it can be used. */
+const BINDING_TTL_MS = 2 * 3_600_000
+const MAX_BINDINGS = 50_000
+
+export interface DownloadServiceOptions {
+  credentials: Pick<CredentialsProvider, 'forDownload'>
+  gateway: Pick<TelegramGateway, 'locate'>
+  reader: DocumentReader
+}
+
+export interface DownloadService {
+  /**
+   * Finds the document of a message for the holder of a token. Rejects with TOKEN_REFUSED,
+   * FORBIDDEN (a download token for another message), MESSAGE_NOT_FOUND and Telegram's failures.
+   */
+  find: (token: string, messageId: number, signal: AbortSignal) => Promise<RemoteDocument>
+  read: (
+    document: RemoteDocument,
+    range: ByteRange,
+    signal: AbortSignal,
+  ) => AsyncGenerator<Uint8Array>
+}
+
+export function createDownloadService(options: DownloadServiceOptions): DownloadService {
+  const { credentials, gateway, reader } = options
+  const boundTo = createTtlCache<number>({ maxEntries: MAX_BINDINGS })
+
+  /** A download link is for one file, whatever its holder types into it. */
+  function assertMayRead(grant: DownloadGrant, token: string, messageId: number): void {
+    if (grant.kind === 'login') return
+    const key = createHash('sha256').update(token).digest('base64')
+    const allowed = grant.messageId ?? boundTo.get(key) ?? messageId
+    if (allowed !== messageId) throw new AppError('FORBIDDEN', 'This link is for another file')
+    boundTo.set(key, allowed, BINDING_TTL_MS)
+  }
+
+  return {
+    find: async (token, messageId, signal) => {
+      const grant = await credentials.forDownload(token)
+      assertMayRead(grant, token, messageId)
+      return gateway.locate(grant.credentials, messageId, signal)
+    },
+    read: reader.read,
+  }
+}

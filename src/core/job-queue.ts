@@ -1,0 +1,87 @@
+import { createSemaphore } from '../lib/semaphore.ts'
+
+/** What a running job may use. */
+export interface JobContext {
+  /** Aborted when the job is cancelled or the process shuts down. */
+  readonly signal: AbortSignal
+  /** Runs `work` once one of the queue's slots is free. A job that only waits holds none. */
+  slot: <T>(work: () => Promise<T>) => Promise<T>
+}
+
+export interface JobQueueOptions {
+  /** How many slots all jobs share. */
+  concurrency: number
+  /** A job must settle its own failures; what escapes is a bug and ends here. */
+  onError: (key: string, error: unknown) => void
+}
+
+/** The in-process map of running jobs. It knows nothing of what they do. */
+export interface JobQueue {
+  /** Starts a job under `key`; false when one runs under it already or the queue is closed. */
+  start: (key: string, run: (job: JobContext) => Promise<void>) => boolean
+  has: (key: string) => boolean
+  /** Aborts the job with `reason` and resolves when it has ended; at once when there is none. */
+  abort: (key: string, reason: unknown) => Promise<void>
+  /** Takes no more jobs, aborts the running ones with `reason`, resolves when all have ended. */
+  close: (reason: unknown) => Promise<void>
+  readonly running: number
+  /** Work that waits for a slot. */
+  readonly waiting: number
+}
+
+export function createJobQueue({ concurrency, onError }: JobQueueOptions): JobQueue {
+  const slots = createSemaphore(concurrency)
+  const jobs = new Map<string, { abort: AbortController; ended: Promise<void> }>()
+  let closed = false
+
+  async function inSlot<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+    const release = await slots.acquire(1, signal)
+    try {
+      return await work()
+    } finally {
+      release()
+    }
+  }
+
+  async function settle(key: string, running: Promise<void>): Promise<void> {
+    try {
+      await running
+    } catch (error) {
+      onError(key, error)
+    } finally {
+      jobs.delete(key)
+    }
+  }
+
+  async function abort(key: string, reason: unknown): Promise<void> {
+    const job = jobs.get(key)
+    job?.abort.abort(reason)
+    await job?.ended
+  }
+
+  return {
+    start: (key, run) => {
+      if (closed || jobs.has(key)) return false
+      const controller = new AbortController()
+      const { signal } = controller
+      // A microtask later, so that the job is in the map before its first line runs.
+      const running = Promise.resolve().then(() =>
+        run({ signal, slot: (work) => inSlot(signal, work) }),
+      )
+      jobs.set(key, { abort: controller, ended: settle(key, running) })
+      return true
+    },
+    has: (key) => jobs.has(key),
+    abort,
+    close: async (reason) => {
+      closed = true
+      await Promise.all([...jobs.keys()].map((key) => abort(key, reason)))
+    },
+    get running() {
+      return jobs.size
+    },
+    get waiting() {
+      return slots.waiting
+    },
+  }
+}

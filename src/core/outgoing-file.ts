@@ -1,0 +1,80 @@
+import { AppError } from '../errors.ts'
+import type { OutgoingFile, Spool, Upload } from './ports.ts'
+
+/** The growing file behind a transfer: told of chunks as they are acknowledged. */
+export interface ArrivingFile extends OutgoingFile {
+  /** Counts up with everything that changes what `has` or `sealed` say. */
+  readonly version: number
+  add: (index: number, chunkSize: number | null) => void
+  seal: () => void
+  /** Resolves once `version` differs from the one given; rejects with the signal's reason. */
+  changedSince: (version: number, signal: AbortSignal) => Promise<void>
+}
+
+/** One view over the chunk files of an upload. Holds no bytes. */
+export function createArrivingFile(
+  upload: Upload,
+  present: Iterable<number>,
+  spool: Pick<Spool, 'read'>,
+): ArrivingFile {
+  const chunks = new Set(present)
+  const waiters = new Set<() => void>()
+  let { chunkSize } = upload
+  let sealed = upload.state === 'sealed'
+  let version = 0
+
+  function changed(): void {
+    version++
+    for (const wake of waiters) wake()
+    waiters.clear()
+  }
+
+  return {
+    uploadId: upload.id,
+    name: upload.fileName,
+    mimeType: upload.mimeType,
+    size: upload.size,
+    get sealed() {
+      return sealed
+    },
+    get version() {
+      return version
+    },
+    has: (offset, length) => {
+      if (chunkSize === null) return false
+      const last = Math.floor((offset + length - 1) / chunkSize)
+      for (let index = Math.floor(offset / chunkSize); index <= last; index++) {
+        if (!chunks.has(index)) return false
+      }
+      return true
+    },
+    read: async (offset, target) => {
+      if (chunkSize === null) throw new AppError('SPOOL_DAMAGED', 'No chunk is there yet')
+      await spool.read(upload.id, { size: upload.size, chunkSize }, offset, target)
+    },
+    add: (index, size) => {
+      chunkSize ??= size
+      chunks.add(index)
+      changed()
+    },
+    seal: () => {
+      sealed = true
+      changed()
+    },
+    changedSince: (known, signal) =>
+      new Promise((resolve, reject) => {
+        if (signal.aborted) return reject(signal.reason)
+        if (version !== known) return resolve()
+        const onAbort = (): void => {
+          waiters.delete(wake)
+          reject(signal.reason)
+        }
+        const wake = (): void => {
+          signal.removeEventListener('abort', onAbort)
+          resolve()
+        }
+        waiters.add(wake)
+        signal.addEventListener('abort', onAbort, { once: true })
+      }),
+  }
+}

@@ -1,0 +1,140 @@
+import type { TransferEvent, Upload } from './ports.ts'
+
+/** The furthest a phase may bring the bar before the next begins, in percent. */
+const QUEUED = 5
+const CONNECTING = 10
+const RESOLVING = 20
+const SENDING_FROM = 30
+const SENDING_TO = 90
+const POSTING = 92
+
+export type ProgressEvent = TransferEvent | { phase: 'receiving' } | { phase: 'queued' }
+export type Phase = ProgressEvent['phase'] | 'completed' | 'failed'
+
+/** How far an upload is, as callers see it. */
+export interface Progress {
+  uploadId: string
+  status: 'uploading' | 'completed' | 'failed'
+  /** Percent, whole, never falling. */
+  progress: number
+  phase: Phase
+  /** `Upload failed: <sentence>`: deployed clients look for these words. */
+  error: string | null
+  /** The sentence alone. */
+  reason: string | null
+  messageId: number | null
+  fileId: string | null
+  /** Seconds Telegram asks to wait, while `phase` is `waiting`. */
+  retryAfter: number | null
+}
+
+export type ProgressListener = (progress: Progress) => void
+
+/** The one source of progress: the poll, the event stream and the socket all read from here. */
+export interface ProgressBoard {
+  /** The upload's progress, live if a transfer runs, else what its ledger row says. */
+  of: (upload: Upload) => Progress
+  /** Notes what a running transfer reports. */
+  report: (upload: Upload, event: ProgressEvent) => void
+  /** Tells listeners that the row has reached its end, and forgets the live part. */
+  finish: (upload: Upload) => void
+  /** Forgets an upload that no longer exists; listeners hear of it with null. */
+  forget: (uploadId: string) => void
+  /** Calls back on every change until the returned function is called. */
+  subscribe: (uploadId: string, listener: (progress: Progress | null) => void) => () => void
+}
+
+interface Live {
+  percent: number
+  phase: Phase
+  retryAfter: number | null
+}
+
+export function createProgressBoard(): ProgressBoard {
+  const live = new Map<string, Live>()
+  const listeners = new Map<string, Set<(progress: Progress | null) => void>>()
+
+  function of(upload: Upload): Progress {
+    if (upload.state === 'completed' || upload.state === 'failed') return finished(upload)
+    const now = live.get(upload.id)
+    const phase = upload.state === 'sealed' ? 'queued' : 'receiving'
+    return {
+      uploadId: upload.id,
+      status: 'uploading',
+      progress: Math.floor(now?.percent ?? (phase === 'queued' ? QUEUED : 0)),
+      phase: now?.phase ?? phase,
+      error: null,
+      reason: null,
+      messageId: null,
+      fileId: null,
+      retryAfter: now?.retryAfter ?? null,
+    }
+  }
+
+  function tell(uploadId: string, progress: Progress | null): void {
+    for (const listener of listeners.get(uploadId) ?? []) listener(progress)
+  }
+
+  return {
+    of,
+    report: (upload, event) => {
+      const before = live.get(upload.id)?.percent ?? 0
+      live.set(upload.id, {
+        // Starting over after Telegram lost the parts must not turn the bar back.
+        percent: Math.max(before, percentAt(event, upload.size)),
+        phase: event.phase,
+        retryAfter: event.phase === 'waiting' ? event.retryAfter : null,
+      })
+      tell(upload.id, of(upload))
+    },
+    finish: (upload) => {
+      live.delete(upload.id)
+      tell(upload.id, of(upload))
+    },
+    forget: (uploadId) => {
+      live.delete(uploadId)
+      tell(uploadId, null)
+    },
+    subscribe: (uploadId, listener) => {
+      const all = listeners.get(uploadId) ?? new Set()
+      listeners.set(uploadId, all.add(listener))
+      return () => {
+        all.delete(listener)
+        if (all.size === 0) listeners.delete(uploadId)
+      }
+    },
+  }
+}
+
+function percentAt(event: ProgressEvent, size: number): number {
+  switch (event.phase) {
+    case 'receiving':
+    case 'waiting':
+      return 0
+    case 'queued':
+      return QUEUED
+    case 'connecting':
+      return CONNECTING
+    case 'resolving':
+      return RESOLVING
+    case 'sending':
+      return SENDING_FROM + (SENDING_TO - SENDING_FROM) * Math.min(1, event.acceptedBytes / size)
+    case 'posting':
+      return POSTING
+  }
+}
+
+function finished(upload: Upload): Progress {
+  const failed = upload.state === 'failed'
+  return {
+    uploadId: upload.id,
+    status: failed ? 'failed' : 'completed',
+    progress: failed ? 0 : 100,
+    phase: failed ? 'failed' : 'completed',
+    error: failed ? `Upload failed: ${upload.reason ?? 'unknown reason'}` : null,
+    reason: failed ? upload.reason : null,
+    messageId: upload.result?.messageId ?? null,
+    fileId: upload.result?.fileId ?? null,
+    retryAfter: null,
+  }
+}

@@ -1,0 +1,226 @@
+import { AppError } from '../errors.ts'
+import { backoff, retry } from '../lib/retry.ts'
+import { sleep } from '../lib/sleep.ts'
+import type { JobContext, JobQueue } from './job-queue.ts'
+import type { Log } from './log.ts'
+import { type ArrivingFile, createArrivingFile } from './outgoing-file.ts'
+import type {
+  Credentials,
+  CredentialsProvider,
+  Ledger,
+  PostedFile,
+  Spool,
+  TelegramGateway,
+  TransferRequest,
+  Upload,
+} from './ports.ts'
+import type { ProgressBoard } from './progress.ts'
+import { createTransferJournal } from './transfer-journal.ts'
+
+export interface TransfersOptions {
+  ledger: Ledger
+  spool: Spool
+  gateway: TelegramGateway
+  credentials: Pick<CredentialsProvider, 'forRunningUpload'>
+  progress: ProgressBoard
+  queue: JobQueue
+  /** False in standalone mode: there is no backend to tell. */
+  webhooks: boolean
+  /** Called when a webhook has been written to the outbox. */
+  onWebhook: () => void
+  /** How often a whole transfer is tried when it fails in a way that may pass. */
+  attempts: number
+  /** Milliseconds from complete to giving up. */
+  maxDurationMs: number
+  now: () => number
+  log: Log
+}
+
+/** The jobs that carry uploads to Telegram, at most one per upload. */
+export interface Transfers {
+  /** A chunk was acknowledged; a large file starts its way here. */
+  chunkArrived: (upload: Upload, index: number) => void
+  /** The upload is whole and may be posted. */
+  sealed: (upload: Upload) => void
+  /** Stops the upload's job, if any; resolves when it has let go of its files. */
+  stop: (uploadId: string) => Promise<void>
+  /** After a restart: goes on with everything unfinished. */
+  resume: () => void
+  isActive: (uploadId: string) => boolean
+}
+
+export function createTransfers(options: TransfersOptions): Transfers {
+  const { ledger, spool, gateway, credentials, progress, queue, now, log } = options
+  const files = new Map<string, ArrivingFile>()
+
+  function start(upload: Upload): void {
+    const present = ledger.chunks(upload.id).map((chunk) => chunk.index)
+    const file = createArrivingFile(upload, present, spool)
+    if (!queue.start(upload.id, (job) => run(upload, file, job))) return
+    files.set(upload.id, file)
+  }
+
+  async function run(upload: Upload, file: ArrivingFile, job: JobContext): Promise<void> {
+    const journal = createTransferJournal(upload.id, ledger, log)
+    const carry = (granted: Credentials): TransferRequest => ({
+      credentials: granted,
+      file,
+      journal,
+      signal: job.signal,
+      onEvent: (event) => {
+        if (file.sealed || event.phase === 'sending') progress.report(upload, event)
+      },
+    })
+    try {
+      await sendWhileArriving(upload, file, job, carry)
+      const result = await finish(upload, job, carry)
+      await settleCompleted(upload, result)
+      journal.reset()
+    } catch (error) {
+      if (!job.signal.aborted) {
+        await settleFailed(upload, error)
+        journal.reset()
+      }
+    } finally {
+      journal.flush()
+      files.delete(upload.id)
+    }
+  }
+
+  /** Sends parts as their bytes come; holds a slot only while there is something to send. */
+  async function sendWhileArriving(
+    upload: Upload,
+    file: ArrivingFile,
+    job: JobContext,
+    carry: (granted: Credentials) => TransferRequest,
+  ): Promise<void> {
+    let seen = -1
+    for (let failures = 0; !file.sealed; ) {
+      await file.changedSince(seen, job.signal)
+      seen = file.version
+      if (file.sealed) return
+      try {
+        const granted = await grant(upload, job.signal)
+        const road = gateway.roadFor(granted, upload.size)
+        if (!gateway.sendsEarly(road, upload.size)) return await whenSealed(file, job.signal)
+        await job.slot(() => gateway.sendAvailable(carry(granted)))
+        failures = 0
+      } catch (error) {
+        job.signal.throwIfAborted()
+        log.warn({ uploadId: upload.id, err: error }, 'sending ahead of complete failed')
+        // What can never succeed is said once the client has completed, as the contract has it.
+        if (!isRetryable(error)) return await whenSealed(file, job.signal)
+        await sleep(delayFor(error, ++failures), job.signal)
+        seen = -1
+      }
+    }
+  }
+
+  async function finish(
+    upload: Upload,
+    job: JobContext,
+    carry: (granted: Credentials) => TransferRequest,
+  ): Promise<PostedFile> {
+    progress.report(upload, { phase: 'queued' })
+    log.info({ uploadId: upload.id, size: upload.size }, 'Background upload started')
+    const startedAt = now()
+    return retry(
+      async () => {
+        const granted = await grant(upload, job.signal)
+        return job.slot(() => gateway.finish(carry(granted)))
+      },
+      {
+        attempts: options.attempts,
+        signal: job.signal,
+        delayFor: (error, attempt) => {
+          const delay = delayFor(error, attempt)
+          const late = now() + delay - startedAt > options.maxDurationMs
+          if (!isRetryable(error) || late) return null
+          log.warn({ uploadId: upload.id, attempt, delay, err: error }, 'transfer will be retried')
+          return delay
+        },
+      },
+    )
+  }
+
+  /** Credentials for the job. While the backend is down the job waits for it, holding no slot. */
+  function grant(upload: Upload, signal: AbortSignal): Promise<Credentials> {
+    const token = ledger.uploadToken(upload.id)
+    if (token === null) throw new AppError('TOKEN_REFUSED', 'Sign in again')
+    const deadline = now() + options.maxDurationMs
+    return retry(() => credentials.forRunningUpload(token), {
+      attempts: Number.POSITIVE_INFINITY,
+      signal,
+      delayFor: (error, attempt) =>
+        isRetryable(error) && now() < deadline ? delayFor(error, attempt) : null,
+    })
+  }
+
+  async function settleCompleted(upload: Upload, result: PostedFile): Promise<void> {
+    const { id, fileName, size, mimeType } = upload
+    const webhook = options.webhooks
+      ? { userId: upload.owner, fileName, ...result, size, mimeType }
+      : null
+    // The message is posted: from here on nothing may abort before the result is written.
+    ledger.completeUpload(id, result, webhook, now())
+    if (webhook) options.onWebhook()
+    log.info({ uploadId: id, messageId: result.messageId }, 'Upload completed successfully')
+    finished(id)
+    await spool.remove(id).catch((error: unknown) => {
+      log.warn({ uploadId: id, err: error }, 'chunks left to the sweep')
+    })
+  }
+
+  async function settleFailed(upload: Upload, error: unknown): Promise<void> {
+    const { id } = upload
+    const reason = reasonOf(error)
+    log.error({ uploadId: id, err: error }, `Upload failed: ${reason}`)
+    ledger.failUpload(id, reason, now())
+    finished(id)
+    await spool.remove(id).catch((cause: unknown) => {
+      log.warn({ uploadId: id, err: cause }, 'chunks left to the sweep')
+    })
+  }
+
+  function finished(uploadId: string): void {
+    const row = ledger.findUpload(uploadId)
+    if (row) progress.finish(row)
+  }
+
+  return {
+    chunkArrived: (upload, index) => {
+      if (!files.has(upload.id)) start(upload)
+      files.get(upload.id)?.add(index, upload.chunkSize)
+    },
+    sealed: (upload) => {
+      if (!files.has(upload.id)) start(upload)
+      else files.get(upload.id)?.seal()
+    },
+    stop: (uploadId) =>
+      queue.abort(uploadId, new AppError('UPLOAD_NOT_FOUND', 'The upload was cancelled')),
+    resume: () => {
+      for (const upload of ledger.uploadsInState('sealed')) start(upload)
+      for (const upload of ledger.uploadsInState('receiving')) start(upload)
+    },
+    isActive: (uploadId) => files.has(uploadId) && files.get(uploadId)?.sealed === true,
+  }
+}
+
+async function whenSealed(file: ArrivingFile, signal: AbortSignal): Promise<void> {
+  while (!file.sealed) await file.changedSince(file.version, signal)
+}
+
+function isRetryable(error: unknown): boolean {
+  return error instanceof AppError && error.retryable
+}
+
+/** Milliseconds: what the error asks for, else exponential back-off. */
+function delayFor(error: unknown, attempt: number): number {
+  const asked = error instanceof AppError ? error.retryAfter : undefined
+  return Math.max((asked ?? 0) * 1000, backoff(attempt, { baseMs: 1000, capMs: 60_000 }))
+}
+
+function reasonOf(error: unknown): string {
+  if (!(error instanceof AppError)) return 'Something went wrong inside the worker'
+  return error.code === 'TOKEN_REFUSED' ? 'Sign in again' : error.message
+}

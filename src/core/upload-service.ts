@@ -1,0 +1,229 @@
+import { AppError } from '../errors.ts'
+import type { KeyedLock } from '../lib/keyed-lock.ts'
+import type { Log } from './log.ts'
+import type {
+  ChunkRecord,
+  Credentials,
+  CredentialsProvider,
+  Ledger,
+  ReceivedChunk,
+  Spool,
+  Upload,
+} from './ports.ts'
+import type { Progress, ProgressBoard } from './progress.ts'
+import type { Transfers } from './transfer.ts'
+import {
+  assertSameChunk,
+  assertSameFile,
+  chunkSizeWith,
+  missingChunks,
+  openUpload,
+  type UploadDescription,
+} from './upload.ts'
+
+export interface UploadServiceOptions {
+  ledger: Ledger
+  spool: Pick<Spool, 'remove'>
+  credentials: Pick<CredentialsProvider, 'forUpload'>
+  transfers: Transfers
+  progress: ProgressBoard
+  locks: KeyedLock
+  /** Largest file, in bytes: the smaller of MAX_FILE_SIZE and what Telegram takes. */
+  maxFileBytes: number
+  spoolMaxBytes: number
+  now: () => number
+  log: Log
+}
+
+/** What a caller says about the file of an upload; its owner is found out by the token. */
+export type FileDescription = Omit<UploadDescription, 'owner'>
+
+export interface ChunkAnswer {
+  upload: Upload
+  index: number
+  receivedChunks: number
+}
+
+export interface UploadStatus {
+  upload: Upload
+  /** Ascending. */
+  receivedIndices: number[]
+}
+
+/**
+ * Takes files in. Calls that carry a token are refused with UPLOAD_NOT_FOUND on an upload of
+ * another user; for calls without one the upload's id is the capability.
+ */
+export interface UploadService {
+  /** Checks a token; rejects with TOKEN_REFUSED and its kin. */
+  authenticate: (token: string) => Promise<Credentials>
+  /** Opens the upload, or finds it open with the same values. */
+  open: (file: FileDescription, token: string) => Promise<Upload>
+  /**
+   * Takes one received chunk, opening the upload if it is the first. The chunk is either claimed
+   * or discarded when this settles.
+   */
+  takeChunk: (
+    file: FileDescription,
+    index: number,
+    token: string,
+    received: ReceivedChunk,
+  ) => Promise<ChunkAnswer>
+  /** Lets the upload be posted. Again: the same job. Rejects with CHUNKS_MISSING. */
+  complete: (uploadId: string, token: string | null) => Promise<Progress>
+  status: (uploadId: string, token: string | null) => Promise<UploadStatus>
+  progress: (uploadId: string, token: string | null) => Promise<Progress>
+  /** Stops whatever runs and frees the disk. */
+  cancel: (uploadId: string, token: string | null) => Promise<void>
+  /** The owner's uploads, newest first. */
+  list: (token: string) => Promise<Progress[]>
+}
+
+export function createUploadService(options: UploadServiceOptions): UploadService {
+  const { ledger, spool, credentials, transfers, progress, locks, now, log } = options
+
+  /** The upload, if it exists and is not another user's. */
+  async function find(uploadId: string, token: string | null): Promise<Upload> {
+    const upload = ledger.findUpload(uploadId)
+    if (!upload) throw notFound()
+    if (token !== null && (await credentials.forUpload(token)).userId !== upload.owner) {
+      throw notFound()
+    }
+    return upload
+  }
+
+  function openLocked(file: FileDescription, owner: string, token: string): Upload {
+    const known = ledger.findUpload(file.id)
+    if (known) {
+      if (known.owner !== owner) throw notFound()
+      assertSameFile(known, file)
+      ledger.saveUploadToken(known.id, token)
+      return known
+    }
+    if (file.size > options.maxFileBytes) {
+      throw new AppError(
+        'FILE_TOO_LARGE',
+        `The file is larger than ${options.maxFileBytes} bytes`,
+        {
+          details: { maxFileSize: options.maxFileBytes },
+        },
+      )
+    }
+    const upload = openUpload({ ...file, owner }, now())
+    if (ledger.reservedBytes() + upload.size > options.spoolMaxBytes) {
+      throw new AppError(
+        'SPOOL_FULL',
+        'The worker has no room for this file now; try again later',
+        {
+          retryAfter: 60,
+        },
+      )
+    }
+    ledger.insertUpload(upload, token)
+    log.info({ uploadId: upload.id, size: upload.size }, 'Upload session initialized')
+    return upload
+  }
+
+  /** Files a chunk under its upload; `received` is claimed only when it is new. */
+  async function fileChunk(
+    upload: Upload,
+    index: number,
+    received: ReceivedChunk,
+  ): Promise<ChunkAnswer> {
+    const chunkSize = chunkSizeWith(upload, index, received.size)
+    const chunks = ledger.chunks(upload.id)
+    const known = chunks.find((chunk) => chunk.index === index)
+    if (known) {
+      assertSameChunk(known, received.size, received.digest)
+      ledger.touchUpload(upload.id, now())
+      return { upload, index, receivedChunks: chunks.length }
+    }
+    if (upload.state !== 'receiving') throw closed(upload)
+    const record: ChunkRecord = { index, size: received.size, digest: received.digest }
+    await received.claim(upload.id, index)
+    ledger.insertChunk(upload.id, record, chunkSize, now())
+    const touched = { ...upload, chunkSize }
+    transfers.chunkArrived(touched, index)
+    return { upload: touched, index, receivedChunks: chunks.length + 1 }
+  }
+
+  function sealLocked(upload: Upload): Upload {
+    if (upload.state !== 'receiving') return upload
+    const present = new Set(ledger.chunks(upload.id).map((chunk) => chunk.index))
+    const missing = missingChunks(upload.totalChunks, present)
+    if (missing.length > 0) {
+      const { totalChunks: total } = upload
+      throw new AppError('CHUNKS_MISSING', 'Not all chunks received', {
+        details: { received: present.size, total, missing, hint: START_OVER },
+      })
+    }
+    ledger.sealUpload(upload.id, now())
+    const sealed: Upload = { ...upload, state: 'sealed', sealedAt: now() }
+    transfers.sealed(sealed)
+    return sealed
+  }
+
+  return {
+    authenticate: (token) => credentials.forUpload(token),
+    open: async (file, token) => {
+      const { userId } = await credentials.forUpload(token)
+      return locks.run(file.id, async () => openLocked(file, userId, token))
+    },
+    takeChunk: async (file, index, token, received) => {
+      try {
+        const { userId } = await credentials.forUpload(token)
+        return await locks.run(file.id, () =>
+          fileChunk(openLocked(file, userId, token), index, received),
+        )
+      } finally {
+        await received.discard()
+      }
+    },
+    complete: async (uploadId, token) => {
+      await find(uploadId, token)
+      return locks.run(uploadId, async () => {
+        const upload = await find(uploadId, null)
+        return progress.of(sealLocked(upload))
+      })
+    },
+    status: async (uploadId, token) => {
+      const upload = await find(uploadId, token)
+      return { upload, receivedIndices: indicesOf(upload, ledger.chunks(uploadId)) }
+    },
+    progress: async (uploadId, token) => progress.of(await find(uploadId, token)),
+    cancel: async (uploadId, token) => {
+      await find(uploadId, token)
+      await locks.run(uploadId, async () => {
+        await transfers.stop(uploadId)
+        ledger.deleteUpload(uploadId)
+        await spool.remove(uploadId)
+      })
+      progress.forget(uploadId)
+      log.info({ uploadId }, 'Upload cancelled')
+    },
+    list: async (token) => {
+      const { userId } = await credentials.forUpload(token)
+      return ledger.uploadsOf(userId, 100).map(progress.of)
+    },
+  }
+}
+
+/** What nothing but a new upload can repair; deployed clients show it to their users. */
+const START_OVER = 'Cancel it and add the file again'
+
+function notFound(): AppError {
+  return new AppError('UPLOAD_NOT_FOUND', 'Upload session not found', {
+    details: { hint: START_OVER },
+  })
+}
+
+function closed(upload: Upload): AppError {
+  const error = upload.state === 'failed' ? `Upload failed: ${upload.reason}` : 'Upload is complete'
+  return new AppError('UPLOAD_CLOSED', `${error}. ${START_OVER}`, { details: { hint: START_OVER } })
+}
+
+/** All indices once the upload is whole, even when its chunk rows are gone. */
+function indicesOf(upload: Upload, chunks: ChunkRecord[]): number[] {
+  if (upload.state === 'completed') return missingChunks(upload.totalChunks, new Set())
+  return chunks.map((chunk) => chunk.index).sort((a, b) => a - b)
+}
