@@ -1,0 +1,130 @@
+import type { Log } from '../core/log.ts'
+import type { Ledger, WebhookEvent } from '../core/ports.ts'
+import { AppError } from '../errors.ts'
+import { backoff } from '../lib/retry.ts'
+
+const FIRST_DELAY_MS = 1_000
+const LONGEST_DELAY_MS = 15 * 60_000
+/** How long a webhook that the backend refuses is tried before it is given up. */
+const REFUSED_FOR_MS = 24 * 3_600_000
+const AT_ONCE = 4
+/** After the ledger itself failed, and the longest sleep between two looks into it. */
+const LEDGER_FAILED_MS = 5_000
+const LONGEST_SLEEP_MS = 60 * 60_000
+
+export interface OutboxSenderOptions {
+  ledger: Pick<Ledger, 'dueWebhooks' | 'nextWebhookAt' | 'postponeWebhook' | 'deleteWebhook'>
+  /** Rejects with an AppError; one that is not retryable means that the backend refused. */
+  deliver: (event: WebhookEvent, signal: AbortSignal) => Promise<void>
+  log: Log
+  now?: () => number
+}
+
+export interface OutboxSender {
+  /** Says that a webhook was written just now. */
+  notify: () => void
+  /** Stops; what is on its way is given up and sent again after the next start. */
+  close: () => Promise<void>
+}
+
+/**
+ * Empties the outbox for as long as the process lives: every webhook at least once, each with a
+ * back-off of its own, so that one the backend cannot take holds up no other.
+ */
+export function createOutboxSender({
+  ledger,
+  deliver,
+  log,
+  now = Date.now,
+}: OutboxSenderOptions): OutboxSender {
+  const closing = new AbortController()
+  const bell = createBell()
+
+  async function send(event: WebhookEvent): Promise<void> {
+    try {
+      await deliver(event, closing.signal)
+    } catch (error) {
+      if (!closing.signal.aborted) putOff(event, error)
+      return
+    }
+    ledger.deleteWebhook(event.id)
+  }
+
+  function putOff(event: WebhookEvent, error: unknown): void {
+    const fields = { err: error, webhook: event.id, upload: event.uploadId }
+    const refused = error instanceof AppError && !error.retryable
+    if (refused && now() - event.createdAt >= REFUSED_FOR_MS) {
+      log.error(fields, 'the backend refused a webhook for a day: it is dropped')
+      ledger.deleteWebhook(event.id)
+      return
+    }
+    const delay = refused ? jitter(LONGEST_DELAY_MS) : delayAfter(event.attempts + 1)
+    const askedFor = error instanceof AppError ? (error.retryAfter ?? 0) * 1000 : 0
+    const delayMs = Math.max(delay, askedFor)
+    log.warn({ ...fields, delayMs }, 'a webhook was not delivered')
+    ledger.postponeWebhook(event.id, now() + delayMs)
+  }
+
+  /** One round; returns for how long there is nothing to do, in milliseconds. */
+  async function round(): Promise<number> {
+    const due = ledger.dueWebhooks(now(), AT_ONCE)
+    await Promise.all(due.map(send))
+    if (due.length > 0) return 0
+    const next = ledger.nextWebhookAt()
+    return next === null ? LONGEST_SLEEP_MS : Math.min(next - now(), LONGEST_SLEEP_MS)
+  }
+
+  async function run(): Promise<void> {
+    while (!closing.signal.aborted) {
+      const idleMs = await round().catch((error: unknown) => {
+        log.error({ err: error }, 'the outbox cannot be read or written')
+        return LEDGER_FAILED_MS
+      })
+      if (idleMs > 0 && !closing.signal.aborted) await bell.wait(idleMs)
+    }
+  }
+
+  const running = run()
+  return {
+    notify: bell.ring,
+    close: async () => {
+      closing.abort()
+      bell.ring()
+      await running
+    },
+  }
+}
+
+/** Milliseconds from 1 s to 15 min, doubling, with jitter over the upper half. */
+function delayAfter(attempt: number): number {
+  return jitter(Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** attempt))
+}
+
+function jitter(ms: number): number {
+  return ms / 2 + backoff(1, { baseMs: ms / 2, capMs: ms / 2 })
+}
+
+/** A wait that ends early when the bell rings; a ring while nobody waits is heard by the next. */
+function createBell(): { ring: () => void; wait: (ms: number) => Promise<void> } {
+  let rung = false
+  let wake: (() => void) | null = null
+  return {
+    ring: () => {
+      rung = true
+      wake?.()
+    },
+    wait: async (ms) => {
+      if (!rung) {
+        await new Promise<void>((resolve) => {
+          const timer = setTimeout(resolve, ms)
+          wake = () => {
+            clearTimeout(timer)
+            resolve()
+          }
+        })
+      }
+      wake = null
+      rung = false
+    },
+  }
+}
