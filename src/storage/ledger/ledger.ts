@@ -1,0 +1,47 @@
+import type { Log } from '../../core/log.ts'
+import type { Ledger } from '../../core/ports.ts'
+import { createLedgerCipher } from './cipher.ts'
+import { wrapDatabase } from './database.ts'
+import { createEndingRecords } from './endings.ts'
+import { openDatabase } from './open.ts'
+import { createOutboxRecords } from './outbox.ts'
+import { createSecretRecords } from './secrets.ts'
+import { createTransferRecords } from './transfers.ts'
+import { createUploadRecords, type UploadRecords } from './uploads.ts'
+
+export interface LedgerOptions {
+  /** A file, or `:memory:`. */
+  path: string
+  /** 32 bytes, from `loadLedgerKey`. What another key has encrypted is treated as absent. */
+  key: Buffer
+  log: Log
+  /** Whether every call must survive a loss of power as well: each then waits for the disk. */
+  fsync?: boolean
+}
+
+/** What start-up and the sweeper need beyond core's port. */
+export interface SweepableLedger
+  extends Ledger,
+    Pick<UploadRecords, 'deleteChunk' | 'finishedBefore'> {
+  /** Moves the log into the database file and empties it, erased secrets included. */
+  checkpoint: () => void
+}
+
+/**
+ * Opens the ledger, which must belong to this process alone (`lockDataDir`). Calls throw
+ * SPOOL_FULL when the disk is full and SPOOL_FAILED when it fails otherwise.
+ */
+export function openLedger({ path, key, log, fsync = false }: LedgerOptions): SweepableLedger {
+  const cipher = createLedgerCipher(key)
+  const database = wrapDatabase(openDatabase({ path, fsync, log }))
+
+  return {
+    ...createUploadRecords(database, cipher),
+    ...createTransferRecords(database),
+    ...createEndingRecords(database),
+    ...createOutboxRecords(database),
+    ...createSecretRecords(database, cipher),
+    checkpoint: () => database.exec('PRAGMA wal_checkpoint(TRUNCATE)'),
+    close: database.close,
+  }
+}

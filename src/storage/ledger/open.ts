@@ -1,0 +1,71 @@
+import { mkdirSync, renameSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import type { Log } from '../../core/log.ts'
+import { systemCode } from '../disk-error.ts'
+import { isDamage } from './database.ts'
+import { APPLICATION_ID, migrate } from './schema.ts'
+
+const BUSY_TIMEOUT_MS = 5_000
+
+export interface OpenOptions {
+  path: string
+  fsync: boolean
+  log: Log
+}
+
+/**
+ * Opens the file as a ledger, or begins one. A file that is damaged, or somebody else's, is moved
+ * aside, never repaired and never deleted: half a truth about acknowledged bytes is a lie.
+ */
+export function openDatabase({ path, fsync, log }: OpenOptions): DatabaseSync {
+  if (path === ':memory:') return prepareDatabase(path, fsync)
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+  try {
+    return prepareDatabase(path, fsync)
+  } catch (error) {
+    if (!isDamage(error) && !(error instanceof UnfitFileError)) throw error
+    moveAside(path)
+    log.warn({ err: error }, 'the ledger was damaged: it was moved aside and a new one begun')
+    return prepareDatabase(path, fsync)
+  }
+}
+
+/** The file is a database, but not a whole ledger. */
+class UnfitFileError extends Error {}
+
+function prepareDatabase(path: string, fsync: boolean): DatabaseSync {
+  const database = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS })
+  try {
+    inspect(database)
+    database.exec('PRAGMA journal_mode = WAL')
+    database.exec(`PRAGMA synchronous = ${fsync ? 'FULL' : 'NORMAL'}`)
+    // Erased tokens are overwritten, not only unlinked.
+    database.exec('PRAGMA secure_delete = ON')
+    database.exec('PRAGMA journal_size_limit = 0')
+    migrate(database)
+    return database
+  } catch (error) {
+    database.close()
+    throw error
+  }
+}
+
+function inspect(database: DatabaseSync): void {
+  const owner = Number(database.prepare('PRAGMA application_id').get()?.application_id)
+  const tables = Number(database.prepare('SELECT count(*) AS n FROM sqlite_schema').get()?.n)
+  if (owner !== APPLICATION_ID && tables > 0) throw new UnfitFileError('it is no ledger')
+  const [first] = database.prepare('PRAGMA quick_check(1)').all()
+  if (first?.quick_check !== 'ok') throw new UnfitFileError('it is not whole')
+}
+
+function moveAside(path: string): void {
+  const aside = join(dirname(path), `ledger.damaged-${Date.now()}`)
+  for (const suffix of ['', '-wal', '-shm']) {
+    try {
+      renameSync(path + suffix, aside + suffix)
+    } catch (error) {
+      if (systemCode(error) !== 'ENOENT') throw error
+    }
+  }
+}

@@ -1,0 +1,71 @@
+import type { Upload } from '../core/ports.ts'
+import { BYTES_LOST } from './chunk-reader.ts'
+import type { SweepableLedger } from './ledger/ledger.ts'
+import type { ReconcilableSpool } from './spool.ts'
+
+export interface ReconcileReport {
+  /** Chunks the ledger had acknowledged whose bytes are not there. */
+  lostChunks: number
+  /** Chunk files that were never acknowledged. */
+  strayFiles: number
+  /** Sealed uploads that could not go on. */
+  failedUploads: number
+}
+
+/**
+ * Puts ledger and spool in agreement, before anything else uses them: afterwards a chunk is
+ * acknowledged exactly when its file is there in full length. A receiving upload asks its sender
+ * for what was lost; a sealed one has nobody to ask, and fails.
+ *
+ * Rejects with SPOOL_FAILED or SPOOL_FULL when the disk does not let itself be read or cleared.
+ */
+export async function reconcile(
+  ledger: SweepableLedger,
+  spool: ReconcilableSpool,
+  now: () => number = Date.now,
+): Promise<ReconcileReport> {
+  const report = { lostChunks: 0, strayFiles: 0, failedUploads: 0 }
+  await spool.removeTemporary()
+  const unfinished = [...ledger.uploadsInState('receiving'), ...ledger.uploadsInState('sealed')]
+  for (const upload of unfinished) {
+    // Once Telegram has made a document of the bytes, only its message is missing.
+    if (ledger.transfer(upload.id)?.document) continue
+    const lost = await forgetLostChunks(ledger, spool, upload)
+    report.lostChunks += lost
+    if (upload.state === 'sealed' && ledger.chunks(upload.id).length < upload.totalChunks) {
+      ledger.failUpload(upload.id, BYTES_LOST, now())
+      await spool.remove(upload.id)
+      report.failedUploads++
+      continue
+    }
+    // The sender may send other bytes in their place: parts already in Telegram are not theirs.
+    if (lost > 0) ledger.deleteTransfer(upload.id)
+    report.strayFiles += await removeStrayFiles(ledger, spool, upload)
+  }
+  return report
+}
+
+async function forgetLostChunks(
+  ledger: SweepableLedger,
+  spool: ReconcilableSpool,
+  { id }: Upload,
+): Promise<number> {
+  let lost = 0
+  for (const { index, size } of ledger.chunks(id)) {
+    if ((await spool.chunkFileSize(id, index)) === size) continue
+    ledger.deleteChunk(id, index)
+    lost++
+  }
+  return lost
+}
+
+async function removeStrayFiles(
+  ledger: SweepableLedger,
+  spool: ReconcilableSpool,
+  { id }: Upload,
+): Promise<number> {
+  const known = new Set(ledger.chunks(id).map(({ index }) => index))
+  const stray = (await spool.chunkIndexes(id)).filter((index) => !known.has(index))
+  for (const index of stray) await spool.removeChunk(id, index)
+  return stray.length
+}

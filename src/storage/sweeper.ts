@@ -1,0 +1,138 @@
+import type { Log } from '../core/log.ts'
+import type { Spool } from '../core/ports.ts'
+import type { SweepableLedger } from './ledger/ledger.ts'
+
+const KEEP_FINISHED_MS = 3_600_000
+
+export interface SweeperOptions {
+  ledger: SweepableLedger
+  spool: Spool
+  /** An upload that still receives is given up after this long without progress. */
+  sessionTtlMs: number
+  /** How long a finished upload's result stays readable. */
+  keepFinishedMs?: number
+  now?: () => number
+  /** Whether a request or a job works on the upload at this moment: it is left alone. */
+  isActive: (uploadId: string) => boolean
+  /** Ends an upload that made no progress: its row and its bytes. */
+  onExpired: (uploadId: string) => Promise<void>
+  /** Runs `work` while nobody else opens or changes that upload. */
+  exclusively?: <T>(uploadId: string, work: () => Promise<T>) => Promise<T>
+  log: Log
+}
+
+/** How many of each were cleared away. */
+export interface SweepReport {
+  expired: number
+  /** Rows of finished uploads. */
+  forgotten: number
+  /** Folders that no unfinished upload owns. */
+  folders: number
+  /** Steps that failed; each was logged, and the next sweep tries again. */
+  failures: number
+}
+
+export interface Sweeper {
+  /** Sweeps once; a call during a sweep shares it. Never rejects. */
+  run: () => Promise<SweepReport>
+  /** Sweeps every `intervalMs`, without keeping the process alive. */
+  start: (intervalMs: number) => void
+  /** Ends `start`; resolves when no sweep runs any more. */
+  stop: () => Promise<void>
+}
+
+/**
+ * Clears away what nobody needs any more: uploads without progress, results past their hour,
+ * folders and temporary files without an owner. An upload's row is written before its folder, so
+ * a folder without a row is an orphan.
+ */
+export function createSweeper(options: SweeperOptions): Sweeper {
+  let running: Promise<SweepReport> | null = null
+  let timer: NodeJS.Timeout | null = null
+
+  function run(): Promise<SweepReport> {
+    running ??= sweep(options).finally(() => {
+      running = null
+    })
+    return running
+  }
+
+  return {
+    run,
+    start: (intervalMs) => {
+      timer ??= setInterval(() => void run(), intervalMs).unref()
+    },
+    stop: async () => {
+      if (timer !== null) clearInterval(timer)
+      timer = null
+      await running
+    },
+  }
+}
+
+async function sweep(options: SweeperOptions): Promise<SweepReport> {
+  const { ledger, spool, log } = options
+  let failures = 0
+
+  /** Counts the ids for which `work` did something; one that fails does not stop the others. */
+  async function each(ids: () => Promise<string[]> | string[], work: Work): Promise<number> {
+    let done = 0
+    const found = await attempt(async () => ids())
+    for (const id of found ?? []) if (await attempt(() => work(id))) done++
+    return done
+  }
+  async function attempt<T>(work: () => Promise<T>): Promise<T | null> {
+    try {
+      return await work()
+    } catch (error) {
+      failures++
+      log.warn({ err: error }, 'a step of the sweep failed')
+      return null
+    }
+  }
+
+  const expired = await each(
+    () => ledger.uploadsInState('receiving').map(({ id }) => id),
+    (id) => expire(options, id),
+  )
+  const forgotten = await each(() => finished(options), forgetWith(options))
+  const folders = await each(spool.uploadIds, (id) => removeOrphan(options, id))
+  await attempt(spool.removeTemporary)
+  await attempt(async () => ledger.checkpoint())
+  return { expired, forgotten, folders, failures }
+}
+
+type Work = (uploadId: string) => Promise<boolean>
+
+async function expire({ ledger, ...options }: SweeperOptions, id: string): Promise<boolean> {
+  const now = (options.now ?? Date.now)()
+  const upload = ledger.findUpload(id)
+  if (upload?.state !== 'receiving' || options.isActive(id)) return false
+  // The clock was set back. From the future an upload would never expire.
+  if (upload.touchedAt > now) ledger.touchUpload(id, now)
+  if (upload.touchedAt > now - options.sessionTtlMs) return false
+  await options.onExpired(id)
+  return true
+}
+
+function finished({ ledger, now = Date.now, keepFinishedMs = KEEP_FINISHED_MS }: SweeperOptions) {
+  return ledger.finishedBefore(now() - keepFinishedMs)
+}
+
+function forgetWith({ ledger, isActive }: SweeperOptions): Work {
+  return async (id) => {
+    if (isActive(id)) return false
+    ledger.deleteUpload(id)
+    return true
+  }
+}
+
+function removeOrphan(options: SweeperOptions, id: string): Promise<boolean> {
+  const { ledger, spool, isActive, exclusively = (_id, work) => work() } = options
+  return exclusively(id, async () => {
+    const state = ledger.findUpload(id)?.state
+    if (state === 'receiving' || state === 'sealed' || isActive(id)) return false
+    await spool.remove(id)
+    return true
+  })
+}
