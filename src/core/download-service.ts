@@ -37,20 +37,27 @@ export function createDownloadService(options: DownloadServiceOptions): Download
   const { credentials, gateway, reader } = options
   const boundTo = createTtlCache<number>({ maxEntries: MAX_BINDINGS })
 
-  /** A download link is for one file, whatever its holder types into it. */
-  function assertMayRead(grant: DownloadGrant, token: string, messageId: number): void {
-    if (grant.kind === 'login') return
+  /**
+   * A download link is for one file, whatever its holder types into it.
+   * Returns what to bind, or null when the token may read everything.
+   */
+  function assertMayRead(grant: DownloadGrant, token: string, messageId: number): string | null {
+    if (grant.kind === 'login') return null
     const key = createHash('sha256').update(token).digest('base64')
     const allowed = grant.messageId ?? boundTo.get(key) ?? messageId
     if (allowed !== messageId) throw new AppError('FORBIDDEN', 'This link is for another file')
-    boundTo.set(key, allowed, BINDING_TTL_MS)
+    return key
   }
 
   return {
     find: async (token, messageId, signal) => {
       const grant = await credentials.forDownload(token)
       assertMayRead(grant, token, messageId)
-      return gateway.locate(grant.credentials, messageId, signal)
+      const document = await gateway.locate(grant.credentials, messageId, signal)
+      // Bound only to a file that is there, and checked again: another request may have been first.
+      const key = assertMayRead(grant, token, messageId)
+      if (key !== null) boundTo.set(key, messageId, BINDING_TTL_MS)
+      return document
     },
     read: reader.read,
   }

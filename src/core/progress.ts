@@ -1,3 +1,4 @@
+import { AppError } from '../errors.ts'
 import type { TransferEvent, Upload } from './ports.ts'
 
 /** The furthest a phase may bring the bar before the next begins, in percent. */
@@ -28,7 +29,8 @@ export interface Progress {
   retryAfter: number | null
 }
 
-export type ProgressListener = (progress: Progress) => void
+/** Hears null when the upload is gone. */
+export type ProgressListener = (progress: Progress | null) => void
 
 /** The one source of progress: the poll, the event stream and the socket all read from here. */
 export interface ProgressBoard {
@@ -41,7 +43,7 @@ export interface ProgressBoard {
   /** Forgets an upload that no longer exists; listeners hear of it with null. */
   forget: (uploadId: string) => void
   /** Calls back on every change until the returned function is called. */
-  subscribe: (uploadId: string, listener: (progress: Progress | null) => void) => () => void
+  subscribe: (uploadId: string, listener: ProgressListener) => () => void
 }
 
 interface Live {
@@ -52,7 +54,7 @@ interface Live {
 
 export function createProgressBoard(): ProgressBoard {
   const live = new Map<string, Live>()
-  const listeners = new Map<string, Set<(progress: Progress | null) => void>>()
+  const listeners = new Map<string, Set<ProgressListener>>()
 
   function of(upload: Upload): Progress {
     if (upload.state === 'completed' || upload.state === 'failed') return finished(upload)
@@ -104,6 +106,33 @@ export function createProgressBoard(): ProgressBoard {
       }
     },
   }
+}
+
+/** Resolves with the progress at the upload's end; rejects with the signal's reason. */
+export function whenEnded(
+  board: ProgressBoard,
+  upload: Upload,
+  signal: AbortSignal,
+): Promise<Progress> {
+  return new Promise((resolve, reject) => {
+    const stop = (): void => {
+      unsubscribe()
+      signal.removeEventListener('abort', onAbort)
+    }
+    const onAbort = (): void => {
+      stop()
+      reject(signal.reason)
+    }
+    const onChange = (progress: Progress | null): void => {
+      if (progress?.status === 'uploading') return
+      stop()
+      if (progress) resolve(progress)
+      else reject(new AppError('UPLOAD_NOT_FOUND', 'The upload was cancelled'))
+    }
+    const unsubscribe = board.subscribe(upload.id, onChange)
+    signal.addEventListener('abort', onAbort, { once: true })
+    onChange(board.of(upload))
+  })
 }
 
 function percentAt(event: ProgressEvent, size: number): number {

@@ -10,7 +10,7 @@ import type {
   Spool,
   Upload,
 } from './ports.ts'
-import type { Progress, ProgressBoard } from './progress.ts'
+import { type Progress, type ProgressBoard, whenEnded } from './progress.ts'
 import type { Transfers } from './transfer.ts'
 import {
   assertSameChunk,
@@ -73,6 +73,8 @@ export interface UploadService {
   complete: (uploadId: string, token: string | null) => Promise<Progress>
   status: (uploadId: string, token: string | null) => Promise<UploadStatus>
   progress: (uploadId: string, token: string | null) => Promise<Progress>
+  /** Resolves with the progress at the upload's end; rejects with the signal's reason. */
+  finished: (uploadId: string, signal: AbortSignal) => Promise<Progress>
   /** Stops whatever runs and frees the disk. */
   cancel: (uploadId: string, token: string | null) => Promise<void>
   /** The owner's uploads, newest first. */
@@ -191,6 +193,7 @@ export function createUploadService(options: UploadServiceOptions): UploadServic
       return { upload, receivedIndices: indicesOf(upload, ledger.chunks(uploadId)) }
     },
     progress: async (uploadId, token) => progress.of(await find(uploadId, token)),
+    finished: async (uploadId, signal) => whenEnded(progress, await find(uploadId, null), signal),
     cancel: async (uploadId, token) => {
       await find(uploadId, token)
       await locks.run(uploadId, async () => {

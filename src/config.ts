@@ -1,0 +1,202 @@
+import { z } from 'zod'
+import type { Credentials } from './core/ports.ts'
+import { MiB } from './lib/units.ts'
+
+const UNITS: Record<string, number> = { '': 1, KB: 1024, MB: MiB, GB: 1024 * MiB }
+
+/** Bytes, or a number with KB, MB or GB (1024 each). */
+const bytes = (fallback: string) =>
+  z
+    .string()
+    .default(fallback)
+    .transform((text, context) => {
+      const [, digits, unit = ''] = /^(\d+)\s*(KB|MB|GB)?$/i.exec(text.trim()) ?? []
+      const size = Number(digits) * (UNITS[unit.toUpperCase()] ?? Number.NaN)
+      if (Number.isSafeInteger(size) && size > 0) return size
+      context.addIssue({ code: 'custom', message: 'expected bytes, or a number with KB, MB or GB' })
+      return z.NEVER
+    })
+
+const integer = (fallback: number, min: number, max = Number.MAX_SAFE_INTEGER) =>
+  z.coerce.number().int().min(min).max(max).default(fallback)
+
+const flag = z
+  .enum(['true', 'false'])
+  .default('false')
+  .transform((text) => text === 'true')
+
+const list = z
+  .string()
+  .default('')
+  .transform((text) =>
+    text
+      .split(',')
+      .map((item) => item.trim())
+      .filter((item) => item !== ''),
+  )
+
+/** Every variable the worker reads; README and .env.example are held against this by a test. */
+export const Environment = z.object({
+  PORT: integer(10_000, 0, 65_535),
+  HOST: z.string().min(1).optional(),
+  DATA_DIR: z.string().min(1).default('./data'),
+  BACKEND_URL: z.url({ protocol: /^https?$/ }).optional(),
+  TELEGRAM_API_ID: z.coerce.number().int().positive().optional(),
+  TELEGRAM_API_HASH: z.string().min(1).optional(),
+  TELEGRAM_SESSION: z.string().min(1).optional(),
+  TELEGRAM_BOT_TOKEN: z.string().min(1).optional(),
+  TELEGRAM_CHANNEL_ID: z
+    .string()
+    .regex(/^-?\d+$/, 'expected a number such as -1001234567890')
+    .optional(),
+  AUTH_TOKENS: list,
+  TELEGRAM_BOT_API_ROOT: z.url({ protocol: /^https?$/ }).default('https://api.telegram.org'),
+  TELEGRAM_BOT_API_LOCAL: flag,
+  TELEGRAM_SERVER_KEY: z.string().includes('PUBLIC KEY').optional(),
+  TELEGRAM_SERVER: z
+    .string()
+    .regex(/^\d+@[^@\s]+:\d+$/, 'expected dcId@host:port')
+    .optional(),
+  LEDGER_KEY: z.string().min(16).optional(),
+  WEBHOOK_SECRET: z.string().min(1).optional(),
+  CORS_ORIGINS: list,
+  MAX_FILE_SIZE: bytes('2000MB'),
+  MAX_CHUNK_SIZE: bytes('50MB'),
+  SPOOL_MAX_BYTES: bytes('4GB'),
+  SPOOL_FSYNC: flag,
+  SESSION_TTL: integer(86_400, 60),
+  MAX_CONCURRENT_UPLOADS: integer(4, 1, 64),
+  MAX_CONCURRENT_DOWNLOADS: integer(64, 1, 10_000),
+  TRANSFER_ATTEMPTS: integer(8, 1, 100),
+  TRANSFER_MAX_SECONDS: integer(21_600, 1),
+  SHUTDOWN_GRACE_MS: integer(20_000, 0),
+  LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
+  NODE_ENV: z.string().optional(),
+})
+
+type Env = z.infer<typeof Environment>
+
+/** Where credentials come from, and with them which Telegram is spoken to. */
+export type Mode =
+  | { kind: 'embedded' }
+  | { kind: 'backend'; url: string }
+  | { kind: 'standalone'; tokens: readonly string[]; credentials: Omit<Credentials, 'userId'> }
+
+export interface Config {
+  readonly port: number
+  readonly host: string
+  readonly dataDir: string
+  readonly mode: Mode
+  readonly botApi: { readonly root: string; readonly local: boolean }
+  /** An MTProto server that is not Telegram's own, or null. */
+  readonly serverKeyPem: string | null
+  readonly server: { readonly dcId: number; readonly host: string; readonly port: number } | null
+  readonly ledgerKey: string | null
+  readonly webhookSecret: string | null
+  readonly corsOrigins: readonly string[]
+  readonly maxFileBytes: number
+  readonly maxChunkBytes: number
+  readonly spoolMaxBytes: number
+  readonly spoolFsync: boolean
+  readonly sessionTtlMs: number
+  readonly maxConcurrentUploads: number
+  readonly maxConcurrentDownloads: number
+  readonly transferAttempts: number
+  readonly transferMaxMs: number
+  readonly shutdownGraceMs: number
+  readonly logLevel: Env['LOG_LEVEL']
+}
+
+/** The environment is not one the worker can run with; the message lists every bad variable. */
+export class ConfigError extends Error {
+  constructor(problems: string) {
+    super(`The configuration cannot be used:\n${problems}`)
+    this.name = 'ConfigError'
+  }
+}
+
+/**
+ * Reads the environment once. Throws ConfigError with every variable that is wrong or missing;
+ * no value is ever repeated in it.
+ */
+export function loadConfig(environment: Record<string, string | undefined>): Config {
+  // An empty variable is an unset one: .env files and dashboards leave such lines behind.
+  const given = Object.entries(environment).filter(
+    ([, value]) => value !== undefined && value !== '',
+  )
+  const parsed = Environment.safeParse(Object.fromEntries(given))
+  if (!parsed.success) throw new ConfigError(z.prettifyError(parsed.error))
+  const env = parsed.data
+  const mode = modeOf(env)
+  return Object.freeze({
+    port: env.PORT,
+    host: env.HOST ?? (mode.kind === 'embedded' ? '127.0.0.1' : '0.0.0.0'),
+    dataDir: env.DATA_DIR,
+    mode,
+    botApi: {
+      root: env.TELEGRAM_BOT_API_ROOT.replace(/\/+$/, ''),
+      local: env.TELEGRAM_BOT_API_LOCAL,
+    },
+    // Dashboards keep a PEM on one line, with \n for its line ends.
+    serverKeyPem: env.TELEGRAM_SERVER_KEY?.replaceAll('\\n', '\n') ?? null,
+    server: serverOf(env.TELEGRAM_SERVER),
+    ledgerKey: env.LEDGER_KEY ?? null,
+    webhookSecret: env.WEBHOOK_SECRET ?? null,
+    corsOrigins: env.CORS_ORIGINS,
+    maxFileBytes: env.MAX_FILE_SIZE,
+    maxChunkBytes: env.MAX_CHUNK_SIZE,
+    spoolMaxBytes: env.SPOOL_MAX_BYTES,
+    spoolFsync: env.SPOOL_FSYNC,
+    sessionTtlMs: env.SESSION_TTL * 1000,
+    maxConcurrentUploads: env.MAX_CONCURRENT_UPLOADS,
+    maxConcurrentDownloads: env.MAX_CONCURRENT_DOWNLOADS,
+    transferAttempts: env.TRANSFER_ATTEMPTS,
+    transferMaxMs: env.TRANSFER_MAX_SECONDS * 1000,
+    shutdownGraceMs: env.SHUTDOWN_GRACE_MS,
+    logLevel: env.LOG_LEVEL,
+  })
+}
+
+function modeOf(env: Env): Mode {
+  if (env.BACKEND_URL !== undefined) {
+    return { kind: 'backend', url: env.BACKEND_URL.replace(/\/+$/, '') }
+  }
+  if (env.TELEGRAM_BOT_TOKEN !== undefined || env.TELEGRAM_SESSION !== undefined) {
+    return standaloneMode(env)
+  }
+  if (env.NODE_ENV !== 'production') return { kind: 'embedded' }
+  throw new ConfigError(
+    'In production set BACKEND_URL, or for a worker of its own TELEGRAM_CHANNEL_ID, AUTH_TOKENS and\n' +
+      'TELEGRAM_BOT_TOKEN or TELEGRAM_SESSION (with TELEGRAM_API_ID and TELEGRAM_API_HASH)',
+  )
+}
+
+function standaloneMode(env: Env): Mode {
+  const missing = [
+    env.TELEGRAM_CHANNEL_ID === undefined && 'TELEGRAM_CHANNEL_ID',
+    env.AUTH_TOKENS.length === 0 && 'AUTH_TOKENS',
+    env.TELEGRAM_SESSION !== undefined && env.TELEGRAM_API_ID === undefined && 'TELEGRAM_API_ID',
+    env.TELEGRAM_SESSION !== undefined &&
+      env.TELEGRAM_API_HASH === undefined &&
+      'TELEGRAM_API_HASH',
+  ].filter((name) => name !== false)
+  if (missing.length > 0)
+    throw new ConfigError(missing.map((name) => `✖ ${name} is missing`).join('\n'))
+  return {
+    kind: 'standalone',
+    tokens: env.AUTH_TOKENS,
+    credentials: {
+      botToken: env.TELEGRAM_BOT_TOKEN ?? null,
+      channelId: env.TELEGRAM_CHANNEL_ID ?? '',
+      session: env.TELEGRAM_SESSION ?? null,
+      apiId: env.TELEGRAM_API_ID ?? null,
+      apiHash: env.TELEGRAM_API_HASH ?? null,
+    },
+  }
+}
+
+function serverOf(text: string | undefined): Config['server'] {
+  const [, dcId, host, port] = /^(\d+)@(.+):(\d+)$/.exec(text ?? '') ?? []
+  if (dcId === undefined || host === undefined || port === undefined) return null
+  return { dcId: Number(dcId), host, port: Number(port) }
+}

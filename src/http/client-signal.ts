@@ -1,0 +1,23 @@
+import type { FastifyReply } from 'fastify'
+
+/** Why a request was given up: nobody is there to hear the answer. Not an error, never logged as one. */
+export class ClientLeft extends Error {
+  constructor() {
+    super('The client left')
+    this.name = 'ClientLeft'
+  }
+}
+
+/**
+ * Aborts when the client leaves before the response is complete.
+ *
+ * Fastify's `request.signal` watches the request instead, which closes as soon as its body has
+ * been read, so on an upload it aborts a healthy request (fastify#6725).
+ */
+export function clientSignal(reply: FastifyReply): AbortSignal {
+  const controller = new AbortController()
+  reply.raw.once('close', () => {
+    if (!reply.raw.writableFinished) controller.abort(new ClientLeft())
+  })
+  return controller.signal
+}

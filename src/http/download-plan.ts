@@ -1,0 +1,82 @@
+import { type ByteRange, parseRange } from '../core/byte-range.ts'
+
+/** What decides about the answer to a download, beside the bytes. */
+export interface DownloadQuestion {
+  method: 'GET' | 'HEAD'
+  headers: Record<string, string | string[] | undefined>
+  size: number
+  /** Strong, with its quotes. */
+  etag: string
+  /** Epoch ms; HTTP dates have whole seconds. */
+  modifiedAt: number
+}
+
+export type DownloadPlan =
+  | { kind: 'full' }
+  | { kind: 'head' }
+  | { kind: 'partial'; ranges: readonly [ByteRange, ...ByteRange[]] }
+  | { kind: 'not-modified' }
+  | { kind: 'precondition-failed' }
+  | { kind: 'unsatisfiable' }
+
+/** Decides what a download answers: preconditions in the order of RFC 9110 section 13.2.2, then the range. */
+export function planDownload(question: DownloadQuestion): DownloadPlan {
+  const { method, size } = question
+  const precondition = evaluatePreconditions(question)
+  if (precondition) return { kind: precondition }
+  if (method === 'HEAD') return { kind: 'head' }
+  const range = header(question, 'range')
+  if (range === undefined || !ifRangeHolds(question)) return { kind: 'full' }
+  return parseRange(range, size)
+}
+
+function evaluatePreconditions(
+  question: DownloadQuestion,
+): 'precondition-failed' | 'not-modified' | null {
+  const { etag } = question
+  const ifMatch = header(question, 'if-match')
+  const ifUnmodifiedSince = httpDate(header(question, 'if-unmodified-since'))
+  if (ifMatch !== undefined) {
+    if (!matches(ifMatch, (tag) => tag === etag)) return 'precondition-failed'
+  } else if (ifUnmodifiedSince !== null && modifiedSeconds(question) > ifUnmodifiedSince) {
+    return 'precondition-failed'
+  }
+  const ifNoneMatch = header(question, 'if-none-match')
+  const ifModifiedSince = httpDate(header(question, 'if-modified-since'))
+  if (ifNoneMatch !== undefined) {
+    // Weak comparison: W/ makes no difference here (RFC 9110, section 13.1.2).
+    if (matches(ifNoneMatch, (tag) => tag.replace(/^W\//, '') === etag)) return 'not-modified'
+  } else if (ifModifiedSince !== null && modifiedSeconds(question) <= ifModifiedSince) {
+    return 'not-modified'
+  }
+  return null
+}
+
+/** If-Range: a strong entity tag, or a date exactly equal to Last-Modified (RFC 9110, section 13.1.5). */
+function ifRangeHolds(question: DownloadQuestion): boolean {
+  const value = header(question, 'if-range')?.trim()
+  if (value === undefined) return true
+  if (value.startsWith('"') || value.startsWith('W/')) return value === question.etag
+  return httpDate(value) === modifiedSeconds(question)
+}
+
+/** Whether `*` or one of the listed entity tags is accepted. */
+function matches(list: string, accepts: (tag: string) => boolean): boolean {
+  if (list.trim() === '*') return true
+  return (list.match(/(?:W\/)?"[^"]*"/g) ?? []).some(accepts)
+}
+
+function header({ headers }: DownloadQuestion, name: string): string | undefined {
+  const value = headers[name]
+  return Array.isArray(value) ? value.join(', ') : value
+}
+
+/** Epoch seconds, or null for what is no date: such a header is ignored. */
+function httpDate(value: string | undefined): number | null {
+  const ms = Date.parse(value ?? '')
+  return Number.isNaN(ms) ? null : Math.floor(ms / 1000)
+}
+
+function modifiedSeconds({ modifiedAt }: DownloadQuestion): number {
+  return Math.floor(modifiedAt / 1000)
+}

@@ -1,0 +1,56 @@
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { AppError } from '../errors.ts'
+import { ClientLeft } from './client-signal.ts'
+import { drain } from './drain.ts'
+
+/** How long a refused browser may go on sending before the answer goes out. */
+const DRAIN_MS = 10_000
+
+/** Turns every failure into the contract's JSON. `maxChunkBytes` bounds what is read and thrown away. */
+export function installErrorHandler(app: FastifyInstance, maxChunkBytes: number): void {
+  app.setErrorHandler(async (error: FastifyError, request, reply) => {
+    await refuse(toAppError(error, request), request, reply, maxChunkBytes)
+  })
+  app.setNotFoundHandler(async (request, reply) => {
+    await refuse(new AppError('NOT_FOUND', 'There is nothing here'), request, reply, maxChunkBytes)
+  })
+}
+
+async function refuse(
+  error: AppError,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  maxChunkBytes: number,
+): Promise<void> {
+  if (!request.raw.complete) {
+    await drain(request.raw, { maxBytes: maxChunkBytes, maxMs: DRAIN_MS })
+    reply.header('connection', 'close')
+  }
+  if (error.code === 'SHUTTING_DOWN') reply.header('connection', 'close')
+  if (error.retryable) reply.header('retry-after', Math.max(1, Math.ceil(error.retryAfter ?? 5)))
+  const { message, code, details, status } = error
+  await reply.code(status).send({ error: message, code, ...details })
+}
+
+function toAppError(error: FastifyError, request: FastifyRequest): AppError {
+  if (error instanceof AppError) {
+    if (error.status >= 500) request.log.warn({ err: error, code: error.code }, 'request refused')
+    return error
+  }
+  if (error instanceof ClientLeft || request.raw.destroyed) {
+    request.log.info('client left')
+    return new AppError('CLIENT_CLOSED_REQUEST', 'The client left', { cause: error })
+  }
+  // Fastify's and its plugins' own refusals: their status is right, their words are for developers.
+  const status = error.statusCode ?? 500
+  if (status === 413) return new AppError('PAYLOAD_TOO_LARGE', 'The request is too large')
+  if (status === 415 || status === 406) {
+    return new AppError('UNSUPPORTED_MEDIA_TYPE', 'The content type is not what this call takes')
+  }
+  if (status === 404) return new AppError('NOT_FOUND', 'There is nothing here')
+  if (status >= 400 && status < 500) {
+    return new AppError('INVALID_REQUEST', 'The request is malformed', { cause: error })
+  }
+  request.log.error({ err: error }, 'unexpected failure')
+  return new AppError('INTERNAL', 'Something went wrong inside the worker', { cause: error })
+}

@@ -1,0 +1,71 @@
+import type { FastifyPluginAsync } from 'fastify'
+import { z } from 'zod'
+import type { DownloadService } from '../../core/download-service.ts'
+import { AppError } from '../../errors.ts'
+import { createSemaphore } from '../../lib/semaphore.ts'
+import { clientSignal } from '../client-signal.ts'
+import { answerDownload, etagOf } from '../download-answer.ts'
+import { planDownload } from '../download-plan.ts'
+import { sendPieces } from '../send-pieces.ts'
+import { tokenOf } from '../token.ts'
+import { fileName, parseWire, token, wholeNumber } from '../validation.ts'
+
+export interface DownloadRoutesOptions {
+  downloads: DownloadService
+  maxConcurrent: number
+}
+
+const Query = z.object({
+  /** Telegram's message ids are positive 32-bit integers. */
+  messageId: wholeNumber(1, 2 ** 31 - 1),
+  token: token.optional(),
+  fileName: fileName.optional(),
+  disposition: z.enum(['inline', 'attachment']).default('inline'),
+})
+
+const REFUSALS: Record<number, { error: string; code: string }> = {
+  412: { error: 'The file is not the one that was asked for', code: 'PRECONDITION_FAILED' },
+  416: { error: 'The file has no such range', code: 'RANGE_NOT_SATISFIABLE' },
+}
+
+/** Streams a file back, whole or in ranges (CONTRACT.md, section 3). */
+export const downloadRoutes: FastifyPluginAsync<DownloadRoutesOptions> = async (app, options) => {
+  const { downloads } = options
+  const slots = createSemaphore(options.maxConcurrent)
+
+  app.route({
+    // Not Fastify's own HEAD, which runs the GET and throws the whole body away.
+    method: ['GET', 'HEAD'],
+    url: '/download',
+    handler: async (request, reply) => {
+      const query = parseWire(Query, request.query)
+      const credential = tokenOf(request, query.token)
+      if (credential === null) throw tokenMissing()
+      const release = slots.tryAcquire(1)
+      if (!release) throw new AppError('BUSY', 'Too many downloads at once', { retryAfter: 5 })
+      reply.raw.once('close', release)
+
+      const signal = clientSignal(reply)
+      const document = await downloads.find(credential, query.messageId, signal)
+      const plan = planDownload({
+        method: request.method === 'HEAD' ? 'HEAD' : 'GET',
+        headers: request.headers,
+        size: document.size,
+        etag: etagOf(document),
+        modifiedAt: document.modifiedAt,
+      })
+      const answer = answerDownload(plan, document, query)
+
+      if (answer.pieces.length > 0) {
+        await sendPieces(reply, answer, (range) => downloads.read(document, range, signal))
+        return reply
+      }
+      const refusal = request.method === 'HEAD' ? undefined : REFUSALS[answer.status]
+      return reply.code(answer.status).headers(answer.headers).send(refusal)
+    },
+  })
+}
+
+function tokenMissing(): AppError {
+  return new AppError('TOKEN_MISSING', 'token: is missing', { details: { field: 'token' } })
+}

@@ -1,0 +1,63 @@
+import { randomBytes } from 'node:crypto'
+import type { FastifyPluginAsync } from 'fastify'
+import { lookupMimeType } from '../../core/mime-type.ts'
+import type { Progress } from '../../core/progress.ts'
+import { AppError } from '../../errors.ts'
+import { MiB } from '../../lib/units.ts'
+import { clientSignal } from '../client-signal.ts'
+import { readForm } from '../form.ts'
+import { requireToken } from '../token.ts'
+import { fileName, parseWire } from '../validation.ts'
+import { receiver, type UploadRoutesOptions } from './uploads.ts'
+
+/** What one request may carry: the Bot API's own limit. */
+const MAX_BYTES = 50 * MiB
+
+/** A whole small file in one request, answered once it is in Telegram. */
+export const smallUploadRoutes: FastifyPluginAsync<UploadRoutesOptions> = async (app, options) => {
+  const { uploads } = options
+
+  app.post('/upload', async (request, reply) => {
+    const receive = receiver({ ...options, maxChunkBytes: MAX_BYTES }, request, reply)
+    const { fields, file } = await readForm(request, { fileField: 'file', receive })
+    const { received } = file
+    try {
+      const name = parseWire(fileName, fields.fileName || file.fileName || 'file')
+      const token = requireToken(request, fields.authToken)
+      const uploadId = newUploadId()
+      const { size } = received
+      const mimeType = mimeTypeOf(file.mimeType, name)
+      await uploads.takeChunk(
+        { id: uploadId, fileName: name, mimeType, size, totalChunks: 1 },
+        0,
+        token,
+        received,
+      )
+      options.unclaimed.trust(request.ip)
+      await uploads.complete(uploadId, null)
+      const end = await uploads.finished(uploadId, clientSignal(reply))
+      if (end.status === 'failed') throw failed(end)
+      const { messageId, fileId } = end
+      return { success: true, messageId, fileId, fileName: name, uploadId, size }
+    } finally {
+      await received.discard()
+    }
+  })
+}
+
+/** Like the web client's own ids: milliseconds, underscore, letters. */
+function newUploadId(): string {
+  return `${Date.now()}_${randomBytes(9).toString('base64url')}`
+}
+
+/** Browsers say octet-stream when they do not know; the name may know better. */
+function mimeTypeOf(declared: string, name: string): string {
+  const known = /^[\w.+-]+\/[\w.+-]+$/.test(declared) && declared !== 'application/octet-stream'
+  return known ? declared : lookupMimeType(name)
+}
+
+function failed({ error, reason, uploadId }: Progress): AppError {
+  return new AppError('TELEGRAM_REJECTED', error ?? 'Upload failed', {
+    details: { reason, uploadId },
+  })
+}

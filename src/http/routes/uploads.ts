@@ -1,0 +1,128 @@
+import type { Readable } from 'node:stream'
+import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
+import type { z } from 'zod'
+import { lookupMimeType } from '../../core/mime-type.ts'
+import type { ReceivedChunk, Spool } from '../../core/ports.ts'
+import type { FileDescription, UploadService } from '../../core/upload-service.ts'
+import { clientSignal } from '../client-signal.ts'
+import { readForm } from '../form.ts'
+import { requireToken, tokenOf } from '../token.ts'
+import type { UnclaimedBudget } from '../unclaimed-budget.ts'
+import { ChunkFields, FileFields, parseWire, UploadIdFields } from '../validation.ts'
+
+export interface UploadRoutesOptions {
+  uploads: UploadService
+  spool: Pick<Spool, 'receive'>
+  unclaimed: UnclaimedBudget
+  maxChunkBytes: number
+}
+
+/** Files in chunks: init, chunk, complete, progress, status, cancel. */
+export const uploadRoutes: FastifyPluginAsync<UploadRoutesOptions> = async (app, options) => {
+  const { uploads } = options
+
+  app.post('/init-upload', async (request) => {
+    const fields = parseWire(FileFields, request.body)
+    const upload = await uploads.open(toFile(fields), requireToken(request, fields.authToken))
+    return { success: true, uploadId: upload.id, message: 'Upload session initialized' }
+  })
+
+  app.post('/upload-chunk', async (request, reply) => {
+    const receive = receiver(options, request, reply)
+    const form = await readForm(request, { fileField: 'chunk', receive })
+    try {
+      const fields = parseWire(ChunkFields, form.fields)
+      const token = requireToken(request, fields.authToken)
+      const { received } = form.file
+      const taken = await uploads.takeChunk(toFile(fields), fields.chunkIndex, token, received)
+      options.unclaimed.trust(request.ip)
+      return {
+        success: true,
+        chunk_index: taken.index,
+        received_chunks: taken.receivedChunks,
+        total_chunks: taken.upload.totalChunks,
+        complete: taken.receivedChunks === taken.upload.totalChunks,
+      }
+    } finally {
+      await form.file.received.discard()
+    }
+  })
+
+  app.post('/complete-upload', async (request) => {
+    const { uploadId, authToken } = parseWire(UploadIdFields, request.body)
+    const progress = await uploads.complete(uploadId, tokenOf(request, authToken))
+    const { status, messageId, fileId, error } = progress
+    return {
+      success: status !== 'failed',
+      uploadId,
+      message: 'Upload started in background',
+      checkProgressAt: `/upload-progress/${uploadId}`,
+      ...(status === 'completed' && { status, messageId, fileId }),
+      ...(status === 'failed' && { status, error }),
+    }
+  })
+
+  app.get('/upload-progress/:uploadId', async (request, reply) => {
+    const { uploadId } = parseWire(UploadIdFields, request.params)
+    reply.header('vary', 'Accept').header('cache-control', 'no-store')
+    return uploads.progress(uploadId, tokenOf(request))
+  })
+
+  app.get('/upload-status/:uploadId', async (request, reply) => {
+    const { uploadId } = parseWire(UploadIdFields, request.params)
+    const { upload, receivedIndices } = await uploads.status(uploadId, tokenOf(request))
+    reply.header('cache-control', 'no-store')
+    return {
+      upload_id: upload.id,
+      file_name: upload.fileName,
+      file_size: upload.size,
+      total_chunks: upload.totalChunks,
+      received_chunks: receivedIndices.length,
+      received_chunk_indices: receivedIndices,
+      complete: receivedIndices.length === upload.totalChunks,
+    }
+  })
+
+  app.post('/cancel-upload', async (request) => {
+    const { uploadId, authToken } = parseWire(UploadIdFields, request.body)
+    await uploads.cancel(uploadId, tokenOf(request, authToken))
+    return { success: true, message: 'Upload cancelled' }
+  })
+}
+
+/**
+ * Takes a form's file to the spool. Where the token came first it is checked before any byte is
+ * written; otherwise the bytes are taken on the strangers' budget.
+ */
+export function receiver(
+  { uploads, spool, unclaimed, maxChunkBytes }: UploadRoutesOptions,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): (bytes: Readable, fields: Record<string, string>) => Promise<ReceivedChunk> {
+  const signal = clientSignal(reply)
+  return async (bytes, fields) => {
+    const token = tokenOf(request, fields.authToken)
+    if (token !== null) {
+      await uploads.authenticate(token)
+      return spool.receive(bytes, { maxBytes: maxChunkBytes, signal })
+    }
+    const expected = Math.min(
+      Number(request.headers['content-length'] ?? maxChunkBytes),
+      maxChunkBytes,
+    )
+    const release = await unclaimed.take(request.ip, expected, signal)
+    // Held until the answer is out: by then the bytes are claimed or gone.
+    reply.raw.once('close', release)
+    return spool.receive(bytes, { maxBytes: maxChunkBytes, signal })
+  }
+}
+
+function toFile(fields: z.infer<typeof FileFields>): FileDescription {
+  return {
+    id: fields.uploadId,
+    fileName: fields.fileName,
+    mimeType: fields.mimeType ?? lookupMimeType(fields.fileName),
+    size: fields.fileSize,
+    totalChunks: fields.totalChunks,
+  }
+}

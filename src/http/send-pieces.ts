@@ -1,0 +1,49 @@
+import { pipeline } from 'node:stream/promises'
+import type { FastifyReply } from 'fastify'
+import type { ByteRange } from '../core/byte-range.ts'
+import type { BodyPiece } from './byteranges.ts'
+import { ClientLeft } from './client-signal.ts'
+import type { DownloadAnswer } from './download-answer.ts'
+
+export type ReadRange = (range: ByteRange) => AsyncGenerator<Uint8Array>
+
+/**
+ * Sends an answer whose body is made of pieces. The first bytes are in hand before the status
+ * line leaves, so a failure up to there is an honest error; a failure after that cuts the
+ * connection, because a short body must never look like a whole one.
+ */
+export async function sendPieces(
+  reply: FastifyReply,
+  { status, headers, pieces }: DownloadAnswer,
+  read: ReadRange,
+): Promise<void> {
+  const body = bytesOf(pieces, read)
+  const first = await body.next()
+  reply.hijack()
+  reply.raw.writeHead(status, { ...(reply.getHeaders() as Record<string, string>), ...headers })
+  let sent = 0
+  try {
+    await pipeline(async function* () {
+      for (let step = first; !step.done; step = await body.next()) {
+        sent += step.value.length
+        yield step.value
+      }
+    }, reply.raw)
+  } catch (error) {
+    const left = reply.request.raw.destroyed || error instanceof ClientLeft
+    const fields = { sent, of: headers['content-length'] }
+    if (left) reply.log.info(fields, 'client left')
+    else reply.log.warn({ ...fields, err: error }, 'download broke off')
+    return
+  } finally {
+    await body.return()
+  }
+  reply.log.info({ sent }, `Downloaded: ${sent}/${headers['content-length']} bytes`)
+}
+
+async function* bytesOf(pieces: BodyPiece[], read: ReadRange): AsyncGenerator<Uint8Array, void> {
+  for (const piece of pieces) {
+    if ('text' in piece) yield piece.text
+    else yield* read(piece.range)
+  }
+}

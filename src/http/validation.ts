@@ -1,0 +1,70 @@
+import { z } from 'zod'
+import { AppError } from '../errors.ts'
+
+/** Parses what came over the wire; throws INVALID_REQUEST that names the first bad field. */
+export function parseWire<Schema extends z.ZodType>(
+  schema: Schema,
+  data: unknown,
+): z.infer<Schema> {
+  const parsed = schema.safeParse(data)
+  if (parsed.success) return parsed.data
+  const [issue] = parsed.error.issues
+  const field = issue?.path.join('.') || 'body'
+  const missing = typeof data === 'object' && data !== null && !(field in data)
+  const problem = missing ? 'is missing' : (issue?.message ?? 'is not valid')
+  throw new AppError('INVALID_REQUEST', `${field}: ${problem}`, { details: { field } })
+}
+
+/** A whole number, as JSON or as the text of a form field. */
+export const wholeNumber = (min: number, max: number) =>
+  z
+    .union(
+      [
+        z.number(),
+        z
+          .string()
+          .regex(/^\d{1,16}$/)
+          .transform(Number),
+      ],
+      {
+        error: 'expected a whole number',
+      },
+    )
+    .pipe(z.number().int().min(min).max(max))
+
+/** An upload's id: it names a folder, so its alphabet is small. */
+export const uploadId = z
+  .string()
+  .regex(/^[A-Za-z0-9_-]{1,128}$/, 'expected up to 128 letters, digits, - and _')
+
+/** More chunks than this make the ledger the bottleneck; at 2000 MB they would be 200 KB each. */
+const MAX_CHUNKS = 10_000
+
+/** A file's name in any alphabet, without what could pass for a path or break a header. */
+export const fileName = z
+  .string()
+  .min(1)
+  .max(1024)
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what must go
+  .transform((name) => name.toWellFormed().replace(/[\u0000-\u001f\u007f/\\]/g, '_'))
+
+export const token = z.string().min(1).max(16_384)
+
+export const FileFields = z.object({
+  uploadId,
+  fileName,
+  totalChunks: wholeNumber(1, MAX_CHUNKS),
+  fileSize: wholeNumber(0, Number.MAX_SAFE_INTEGER),
+  authToken: token.optional(),
+  mimeType: z
+    .string()
+    .max(255)
+    .regex(/^[\w.+-]+\/[\w.+-]+(\s*;.*)?$/, 'expected type/subtype')
+    .optional(),
+})
+
+export const ChunkFields = FileFields.extend({
+  chunkIndex: wholeNumber(0, Number.MAX_SAFE_INTEGER),
+})
+
+export const UploadIdFields = z.object({ uploadId, authToken: token.optional() })
