@@ -1,0 +1,82 @@
+import { createHash } from 'node:crypto'
+import type { Spool } from '../../src/core/ports.ts'
+import { AppError } from '../../src/errors.ts'
+import { untilAborted } from '../../src/storage/until-aborted.ts'
+
+/** A spool without a disk, for tests of what stands on it. */
+export interface MemorySpool extends Spool {
+  /** Chunks that were received and neither claimed nor discarded. */
+  readonly unclaimed: number
+  /** Bytes that uploads hold. */
+  readonly bytes: number
+  /** What the next calls to `receive` and `check` reject with, or null. */
+  failWith: (error: Error | null) => void
+  /** Loses one chunk, as a damaged disk would. */
+  lose: (uploadId: string, index: number) => void
+}
+
+export function createMemorySpool(): MemorySpool {
+  const uploads = new Map<string, Map<number, Buffer>>()
+  const unclaimed = new Set<object>()
+  let failure: Error | null = null
+
+  return {
+    receive: async (source, { maxBytes, signal }) => {
+      signal.throwIfAborted()
+      if (failure) throw failure
+      const bytes = await collect(source, maxBytes, signal)
+      const ticket = {}
+      unclaimed.add(ticket)
+      return {
+        size: bytes.length,
+        digest: createHash('sha256').update(bytes).digest('hex'),
+        claim: async (uploadId, index) => {
+          if (!unclaimed.delete(ticket)) throw new Error('this chunk was claimed or discarded')
+          const chunks = uploads.get(uploadId) ?? new Map<number, Buffer>()
+          uploads.set(uploadId, chunks.set(index, bytes))
+        },
+        discard: async () => void unclaimed.delete(ticket),
+      }
+    },
+    read: async (uploadId, { chunkSize }, offset, target) => {
+      for (let filled = 0; filled < target.length; ) {
+        const start = (offset + filled) % chunkSize
+        const length = Math.min(target.length - filled, chunkSize - start)
+        const chunk = uploads.get(uploadId)?.get(Math.floor((offset + filled) / chunkSize))
+        if (!chunk || chunk.length < start + length) throw new AppError('SPOOL_DAMAGED', 'Lost')
+        target.set(chunk.subarray(start, start + length), filled)
+        filled += length
+      }
+    },
+    chunkFileSize: async (uploadId, index) => uploads.get(uploadId)?.get(index)?.length ?? null,
+    remove: async (uploadId) => void uploads.delete(uploadId),
+    uploadIds: async () => [...uploads.keys()],
+    removeTemporary: async () => {},
+    check: async () => {
+      if (failure) throw failure
+    },
+    close: async () => {},
+    failWith: (error) => {
+      failure = error
+    },
+    lose: (uploadId, index) => void uploads.get(uploadId)?.delete(index),
+    get unclaimed() {
+      return unclaimed.size
+    },
+    get bytes() {
+      const sizes = [...uploads.values()].flatMap((chunks) => [...chunks.values()])
+      return sizes.reduce((sum, { length }) => sum + length, 0)
+    },
+  }
+}
+
+async function collect(source: AsyncIterable<Uint8Array>, maxBytes: number, signal: AbortSignal) {
+  const pieces: Uint8Array[] = []
+  let size = 0
+  for await (const piece of untilAborted(source, signal)) {
+    size += piece.length
+    if (size > maxBytes) throw new AppError('CHUNK_TOO_LARGE', `Over ${maxBytes} bytes`)
+    pieces.push(piece)
+  }
+  return Buffer.concat(pieces)
+}
