@@ -77,6 +77,8 @@ export interface UploadService {
   finished: (uploadId: string, signal: AbortSignal) => Promise<Progress>
   /** Stops whatever runs and frees the disk. */
   cancel: (uploadId: string, token: string | null) => Promise<void>
+  /** Ends an upload that made no progress; only for whoever holds its lock. */
+  expire: (uploadId: string) => Promise<void>
   /** The owner's uploads, newest first. */
   list: (token: string) => Promise<Progress[]>
 }
@@ -165,6 +167,13 @@ export function createUploadService(options: UploadServiceOptions): UploadServic
     return sealed
   }
 
+  async function remove(uploadId: string): Promise<void> {
+    await transfers.stop(uploadId)
+    ledger.deleteUpload(uploadId)
+    await spool.remove(uploadId)
+    progress.forget(uploadId)
+  }
+
   return {
     authenticate: (token) => credentials.forUpload(token),
     open: async (file, token) => {
@@ -196,14 +205,10 @@ export function createUploadService(options: UploadServiceOptions): UploadServic
     finished: async (uploadId, signal) => whenEnded(progress, await find(uploadId, null), signal),
     cancel: async (uploadId, token) => {
       await find(uploadId, token)
-      await locks.run(uploadId, async () => {
-        await transfers.stop(uploadId)
-        ledger.deleteUpload(uploadId)
-        await spool.remove(uploadId)
-      })
-      progress.forget(uploadId)
+      await locks.run(uploadId, () => remove(uploadId))
       log.info({ uploadId }, 'Upload cancelled')
     },
+    expire: remove,
     list: async (token) => {
       const { userId } = await credentials.forUpload(token)
       return ledger.uploadsOf(userId, 100).map(progress.of)

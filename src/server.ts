@@ -1,0 +1,86 @@
+import { join } from 'node:path'
+import { type EmbeddedTelegram, openAdapters } from './adapters.ts'
+import { buildApp } from './app.ts'
+import { type Config, ConfigError, loadConfig } from './config.ts'
+import { createLogger } from './logger.ts'
+
+/** The process: environment, adapters, listen, signals. Nothing else touches `process`. */
+
+function readConfig(): Config {
+  try {
+    return loadConfig(process.env)
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    console.error(error.message)
+    process.exit(1)
+  }
+}
+
+const config = readConfig()
+const log = createLogger(config.logLevel)
+const leaving = new AbortController()
+
+let close = async (): Promise<void> => {}
+
+async function leave(reason: string, exitCode: number): Promise<void> {
+  if (leaving.signal.aborted) return
+  log.info({ reason }, 'shutting down')
+  leaving.abort(new Error(reason))
+  setTimeout(() => {
+    log.error('the grace period is over')
+    process.exit(exitCode || 1)
+  }, config.shutdownGraceMs).unref()
+  await close()
+  log.info('stopped')
+  process.exit(exitCode)
+}
+
+for (const name of ['SIGTERM', 'SIGINT'] as const) process.on(name, () => void leave(name, 0))
+process.on('uncaughtException', (err) => {
+  log.fatal({ err }, 'uncaught exception')
+  void leave('uncaughtException', 1)
+})
+process.on('unhandledRejection', (err) => {
+  log.fatal({ err }, 'unhandled rejection')
+  void leave('unhandledRejection', 1)
+})
+
+/** Nothing configured: a Telegram of its own on loopback, so that everything can be tried. */
+async function startEmbedded(): Promise<
+  (EmbeddedTelegram & { close: () => Promise<void> }) | null
+> {
+  if (config.mode.kind !== 'embedded') return null
+  const { startEmulator } = await import('./emulator/emulator.ts')
+  const emulator = await startEmulator({ dataDir: join(config.dataDir, 'emulator') })
+  const { dcId, host, port, publicKeyPem } = emulator.mtproto
+  return {
+    controlRoot: emulator.control.root,
+    botApiRoot: emulator.botApi.root,
+    serverKeyPem: publicKeyPem,
+    server: { dcId, host, port },
+    close: emulator.close,
+  }
+}
+
+try {
+  const embedded = await startEmbedded()
+  const adapters = await openAdapters({ config, embedded, log, signal: leaving.signal })
+  const app = await buildApp(config, adapters)
+  close = async () => {
+    await app.close()
+    await adapters.close()
+    await embedded?.close()
+  }
+  const address = await app.server.listen({ port: config.port, host: config.host })
+  app.resume()
+  if (embedded) {
+    log.info(
+      `Nothing is configured: Telegram is emulated on loopback. Open ${address} with any token that begins "demo"`,
+    )
+  }
+} catch (err) {
+  if (!leaving.signal.aborted) {
+    log.fatal({ err }, 'the worker cannot start')
+    await leave('start-up failed', 1)
+  }
+}
