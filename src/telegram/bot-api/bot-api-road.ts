@@ -1,0 +1,92 @@
+import type { Log } from '../../core/log.ts'
+import type { PostedFile, TransferRequest } from '../../core/ports.ts'
+import { AppError } from '../../errors.ts'
+import type { ExchangeTimeouts } from './node-fetch.ts'
+import { type LookForLost, postOnce } from './post-once.ts'
+import { type BotFile, findFile, readFileBlock } from './read-file.ts'
+import { trySendDocument } from './send-document.ts'
+
+export interface BotApiTimeouts extends ExchangeTimeouts {
+  /** For all tries of one file, waits included. */
+  totalMs: number
+  /** Pauses before each look for a message whose answer was lost. */
+  lookAfterMs: readonly number[]
+}
+
+export interface BotApiRoadOptions {
+  /** Such as `https://api.telegram.org`. */
+  root: string
+  /** The server runs with `--local`: a file's path is a path on a shared disk. */
+  local: boolean
+  log: Log
+  timeouts?: Partial<BotApiTimeouts>
+  /** Tries of one file. */
+  attempts?: number
+}
+
+export interface BotApiRoad {
+  /**
+   * Posts the file as a document. Rejects with FILE_TOO_LARGE (another road may take it),
+   * TELEGRAM_NOT_CONNECTED without a bot token, TELEGRAM_SESSION_INVALID when Telegram refuses it,
+   * TELEGRAM_CHANNEL_NOT_FOUND, TELEGRAM_FORBIDDEN, TELEGRAM_REJECTED, TELEGRAM_FLOOD_WAIT,
+   * TELEGRAM_UNAVAILABLE, the file's own error, or the signal's reason.
+   *
+   * `lookForLost` is asked for the message after an answer was lost: given where a user session
+   * can read the channel.
+   */
+  send: (request: TransferRequest, lookForLost?: LookForLost) => Promise<PostedFile>
+  /** Where a file of at most 20 MB (any size with `local`) can be read for the next hour. */
+  findFile: (token: string, fileId: string, signal: AbortSignal) => Promise<BotFile>
+  /** The bytes from `offset`, `length` of them or less at the end of the file. */
+  readBlock: (
+    file: BotFile,
+    block: { offset: number; length: number },
+    signal: AbortSignal,
+  ) => Promise<Uint8Array>
+}
+
+const DEFAULT_TIMEOUTS: BotApiTimeouts = {
+  connectMs: 15_000,
+  stallMs: 60_000,
+  answerMs: 120_000,
+  totalMs: 30 * 60_000,
+  lookAfterMs: [2_000, 8_000],
+}
+
+/** Telegram's Bot API: the road of files up to 50 MB. Keeps no connection and no state. */
+export function createBotApiRoad(options: BotApiRoadOptions): BotApiRoad {
+  const { root, local, log, attempts = 6 } = options
+  const timeouts = { ...DEFAULT_TIMEOUTS, ...options.timeouts }
+  const address = { root, local, timeouts }
+
+  return {
+    send: async (request, lookForLost) => {
+      const token = sendableToken(request.credentials.botToken)
+      request.onEvent({ phase: 'connecting' })
+      return postOnce(request, {
+        trySend: (onMayPost) =>
+          trySendDocument(request, { root, token, timeouts, onMayPost }).then((outcome) => {
+            if ('kind' in outcome) return outcome
+            request.onEvent({ phase: 'sending', acceptedBytes: request.file.size })
+            request.onEvent({ phase: 'posting' })
+            return outcome
+          }),
+        lookForLost,
+        lookAfterMs: timeouts.lookAfterMs,
+        attempts,
+        totalMs: timeouts.totalMs,
+        log,
+      })
+    },
+    findFile: async (token, fileId, signal) =>
+      findFile({ token: sendableToken(token), fileId, signal }, address),
+    readBlock: (file, block, signal) => readFileBlock(file, block, { ...address, signal }),
+  }
+}
+
+/** A token becomes part of a path: one with other characters would ask for something else. */
+function sendableToken(token: string | null): string {
+  if (token === null) throw new AppError('TELEGRAM_NOT_CONNECTED', 'bot_token is missing')
+  if (/^[\w:-]+(\/test)?$/.test(token)) return token
+  throw new AppError('TELEGRAM_SESSION_INVALID', 'The bot token was refused by Telegram')
+}

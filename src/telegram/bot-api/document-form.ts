@@ -1,0 +1,65 @@
+import { encodeForm, InputFile } from 'node-telegram-bot-api'
+import type { OutgoingFile } from '../../core/ports.ts'
+import { KiB } from '../../lib/units.ts'
+
+const PIECE_SIZE = 512 * KiB
+
+export interface DocumentForm {
+  chat_id: string
+  document: InputFile
+  /** Telegram would make a film of a film: then the message's id is not final at once. */
+  disable_content_type_detection: true
+}
+
+/** The parameters of `sendDocument`; the file is read anew for each try, piece by piece. */
+export function createDocumentForm(chatId: string, file: OutgoingFile): DocumentForm {
+  return formWith(chatId, file, () => readPieces(file))
+}
+
+/** The bytes of the whole multipart body: known beforehand, it can be sent with its length. */
+export async function measureForm(chatId: string, file: OutgoingFile): Promise<number> {
+  const { body } = await encodeForm({ ...formWith(chatId, file, new Uint8Array()) })
+  let overhead = 0
+  for await (const piece of new Response(body()).body ?? []) overhead += piece.length
+  return overhead + file.size
+}
+
+function formWith(chatId: string, file: OutgoingFile, bytes: InputFile['data']): DocumentForm {
+  const meta = {
+    filename: escapeFileName(file.name),
+    contentType: file.mimeType || 'application/octet-stream',
+  }
+  return {
+    chat_id: chatId,
+    document: new InputFile(bytes, meta),
+    disable_content_type_detection: true,
+  }
+}
+
+/**
+ * The Bot API server reads a part's file name as a quoted string (a backslash escapes) and then
+ * decodes `%XX`. The library escapes quotes and line ends that way, but neither the backslash nor
+ * a name's own `%XX`, which would arrive as other names.
+ */
+function escapeFileName(name: string): string {
+  return name
+    .toWellFormed()
+    .replace(/%(?=[0-9a-f]{2})/gi, '%25')
+    .replaceAll('\\', '%5C')
+}
+
+function readPieces(file: OutgoingFile): ReadableStream<Uint8Array> {
+  let offset = 0
+  return new ReadableStream<Uint8Array>(
+    {
+      pull: async (controller) => {
+        if (offset >= file.size) return controller.close()
+        const piece = Buffer.allocUnsafe(Math.min(PIECE_SIZE, file.size - offset))
+        await file.read(offset, piece)
+        offset += piece.length
+        controller.enqueue(piece)
+      },
+    },
+    { highWaterMark: 0 },
+  )
+}

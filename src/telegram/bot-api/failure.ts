@@ -1,0 +1,112 @@
+import { TelegramApiError } from 'node-telegram-bot-api'
+import { AppError } from '../../errors.ts'
+import type { ExchangeTrace } from './node-fetch.ts'
+
+/** What a failed call means for the next one. */
+export type Failure =
+  /** The same call can never succeed. */
+  | { kind: 'final'; error: AppError }
+  /** Telegram has not acted on it; with `waitSeconds` it says when it will. */
+  | { kind: 'again'; error: AppError; waitSeconds: number | null }
+  /** Telegram had the whole request, and nobody knows what became of it. */
+  | { kind: 'doubtful'; error: AppError }
+
+/** Translates whatever node-telegram-bot-api threw. The bot token is in its URLs: it stays here. */
+export function classify(error: unknown, trace: ExchangeTrace, token: string): Failure {
+  const own = findAppError(error)
+  if (own) return { kind: 'final', error: own }
+  const options = { cause: withoutToken(error, token) }
+  const api = error instanceof TelegramApiError ? error : null
+  const status = api?.errorCode ?? trace.status
+  if (status === 413) {
+    const sentence = 'The file is too large for the Telegram Bot API'
+    return final(new AppError('FILE_TOO_LARGE', sentence, options))
+  }
+  if (api && status === 429) {
+    const retryAfter = Math.max(1, api.retryAfter ?? 1)
+    const flood = { ...options, retryAfter }
+    return {
+      kind: 'again',
+      error: new AppError('TELEGRAM_FLOOD_WAIT', 'Telegram asks to wait', flood),
+      waitSeconds: retryAfter,
+    }
+  }
+  if (api && api.errorCode < 500) return final(toRefusal(api, token))
+  return transient(trace, status, api !== null, options.cause)
+}
+
+function transient(
+  trace: ExchangeTrace,
+  status: number | null,
+  isEnvelope: boolean,
+  cause: Error,
+): Failure {
+  const error = new AppError('TELEGRAM_UNAVAILABLE', 'Telegram cannot be reached', {
+    cause,
+    retryAfter: 5,
+  })
+  // A gateway that gives up on Telegram (502, 504) says nothing about what Telegram did.
+  const refused =
+    status !== null && ((status >= 400 && status < 500) || status === 503 || isEnvelope500())
+  return trace.complete && !refused
+    ? { kind: 'doubtful', error }
+    : { kind: 'again', error, waitSeconds: null }
+
+  function isEnvelope500(): boolean {
+    return isEnvelope && status === 500
+  }
+}
+
+function toRefusal(error: TelegramApiError, token: string): AppError {
+  const said = hideToken(error.description ?? '', token)
+  const options = { cause: withoutToken(error, token) }
+  // An unknown token is a 404: it is part of the path.
+  if (error.errorCode === 401 || error.errorCode === 404) {
+    const sentence = 'The bot token was refused by Telegram: save it again in settings'
+    return new AppError('TELEGRAM_SESSION_INVALID', sentence, options)
+  }
+  if (
+    /chat not found|chat_id is empty|PEER_ID_INVALID|CHANNEL_INVALID|CHAT_ID_INVALID/i.test(said)
+  ) {
+    return new AppError('TELEGRAM_CHANNEL_NOT_FOUND', 'Could not resolve channel ID', options)
+  }
+  if (error.errorCode === 403 || /rights|CHAT_WRITE_FORBIDDEN|ADMIN_REQUIRED/i.test(said)) {
+    const sentence =
+      'The bot may not post in the channel: add the bot to the channel as an administrator'
+    return new AppError('TELEGRAM_FORBIDDEN', sentence, options)
+  }
+  if (/too (big|large)/i.test(said)) {
+    const sentence = 'The file is too large for the Telegram Bot API'
+    return new AppError('FILE_TOO_LARGE', sentence, options)
+  }
+  return new AppError('TELEGRAM_REJECTED', `Telegram refused the file: ${said}`, options)
+}
+
+function final(error: AppError): Failure {
+  return { kind: 'final', error }
+}
+
+/** A failure of our own (the spool's) comes back wrapped by the library. */
+function findAppError(error: unknown): AppError | null {
+  for (let current = error; current instanceof Error; current = current.cause) {
+    if (current instanceof AppError) return current
+  }
+  return null
+}
+
+/** A copy that says what went wrong and cannot hold the token: no foreign fields, no foreign stack. */
+function withoutToken(error: unknown, token: string): Error {
+  if (!(error instanceof Error)) return new Error('not an error')
+  const cause = error.cause instanceof Error ? withoutToken(error.cause, token) : undefined
+  const code = 'code' in error && typeof error.code === 'string' ? ` (${error.code})` : ''
+  const copy = new Error(`${error.name}: ${hideToken(error.message, token)}${code}`, { cause })
+  copy.stack = `${copy.name}: ${copy.message}`
+  return copy
+}
+
+function hideToken(text: string, token: string): string {
+  const secret = token.slice(token.indexOf(':') + 1)
+  return [token, encodeURIComponent(token), secret]
+    .filter((part) => part.length > 0)
+    .reduce((safe, part) => safe.replaceAll(part, '<bot token>'), text)
+}

@@ -1,0 +1,176 @@
+import { type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http'
+import { request as httpsRequest } from 'node:https'
+
+export interface ExchangeTimeouts {
+  /** For name, connection and TLS. */
+  connectMs: number
+  /** For the other side to take the next piece, or to send it. */
+  stallMs: number
+  /** From the last byte of the request to the first of the answer. */
+  answerMs: number
+}
+
+/** What is known of one exchange, also after it failed. */
+export interface ExchangeTrace {
+  /** True from just before the last piece of the body is handed over: the other side may act on it. */
+  complete: boolean
+  status: number | null
+}
+
+export interface NodeFetchOptions {
+  timeouts: ExchangeTimeouts
+  trace: ExchangeTrace
+  maxAnswerBytes: number
+  /** Sent as `Content-Length` with a streamed body; the body must have exactly so many bytes. */
+  contentLength?: number
+  /** Called with the bytes of the body that the socket has taken. */
+  onSent?: (bytes: number) => void
+  /** Called before the last piece of the body goes out. */
+  onLastPiece?: () => void
+}
+
+/**
+ * A `fetch` on node:http(s) for one exchange: with undici's, a body of 256 MB costs 280 MB of
+ * memory and a twelfth of the speed. The body is written with back-pressure. An answer that comes
+ * before the body's end stops the body. Each exchange has a connection of its own, so that a
+ * failure is never that of a kept connection that had died before.
+ */
+export function createNodeFetch(options: NodeFetchOptions): typeof fetch {
+  return async (input, init = {}) => {
+    const url = new URL(input instanceof Request ? input.url : input)
+    const request = open(url, init, options.contentLength)
+    const watchdog = createWatchdog(request, options.timeouts)
+    const answer = receiveAnswer(request, watchdog, options)
+    try {
+      // The answer wins over the body: it may come early, and its failure ends both.
+      await Promise.race([answer, writeBody(request, init.body, watchdog, options)])
+      return await answer
+    } finally {
+      watchdog.stop()
+      request.destroy()
+      answer.catch(() => {})
+    }
+  }
+}
+
+function open(url: URL, init: RequestInit, contentLength: number | undefined): ClientRequest {
+  const headers = Object.fromEntries(new Headers(init.headers))
+  if (contentLength !== undefined) headers['content-length'] = String(contentLength)
+  return (url.protocol === 'https:' ? httpsRequest : httpRequest)(url, {
+    method: init.method ?? 'GET',
+    headers,
+    agent: false,
+    ...(init.signal ? { signal: init.signal } : {}),
+  })
+}
+
+async function writeBody(
+  request: ClientRequest,
+  body: RequestInit['body'],
+  watchdog: Watchdog,
+  { trace, contentLength, onSent, onLastPiece }: NodeFetchOptions,
+): Promise<void> {
+  await connected(request)
+  if (request.destroyed) return
+  watchdog.expect('stallMs')
+  if (!(body instanceof ReadableStream)) {
+    trace.complete = true
+    request.end(body instanceof URLSearchParams ? body.toString() : undefined)
+    return
+  }
+  let sent = 0
+  for await (const piece of body as ReadableStream<Uint8Array>) {
+    if (request.destroyed) return
+    if (sent + piece.length >= (contentLength ?? 0) && !trace.complete) {
+      onLastPiece?.()
+      trace.complete = true
+    }
+    if (!request.write(piece)) await drained(request)
+    if (request.destroyed) return
+    sent += piece.length
+    watchdog.expect('stallMs')
+    onSent?.(sent)
+  }
+  if (contentLength !== undefined && sent !== contentLength) {
+    throw new Error(`the body has ${sent} bytes instead of ${contentLength}`)
+  }
+  request.end()
+  watchdog.expect('answerMs')
+}
+
+/** Resolves when the request can be written, or never will be: till then nothing has been sent. */
+function connected(request: ClientRequest): Promise<void> {
+  return new Promise((resolve) => {
+    request.once('close', resolve)
+    request.once('socket', (socket) => {
+      socket.once('encrypted' in socket ? 'secureConnect' : 'connect', () => resolve())
+    })
+  })
+}
+
+/** Resolves when the socket has room again, or never will have. */
+function drained(request: ClientRequest): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      request.off('drain', done)
+      request.off('close', done)
+      resolve()
+    }
+    request.on('drain', done)
+    request.on('close', done)
+  })
+}
+
+async function receiveAnswer(
+  request: ClientRequest,
+  watchdog: Watchdog,
+  { trace, maxAnswerBytes }: NodeFetchOptions,
+): Promise<Response> {
+  const message = await new Promise<IncomingMessage>((resolve, reject) => {
+    request.once('response', resolve)
+    // Stays on: once an answer is here, the broken pipe of a body nobody reads is no failure.
+    request.on('error', reject)
+    request.once('close', () => reject(new Error('the connection closed without an answer')))
+  })
+  const status = message.statusCode ?? 0
+  trace.status = status
+  const pieces: Buffer[] = []
+  let size = 0
+  for await (const piece of message as AsyncIterable<Buffer>) {
+    watchdog.expect('stallMs')
+    size += piece.length
+    if (size > maxAnswerBytes) throw new Error(`an answer of more than ${maxAnswerBytes} bytes`)
+    pieces.push(piece)
+  }
+  const headers = new Headers()
+  for (const [name, value] of Object.entries(message.headers)) {
+    if (typeof value === 'string') headers.set(name, value)
+  }
+  const mayHaveBody = status >= 200 && status !== 204 && status !== 304
+  return new Response(mayHaveBody ? Buffer.concat(pieces) : null, { status, headers })
+}
+
+interface Watchdog {
+  /** Something happened; the next thing must happen within this timeout. */
+  expect: (timeout: keyof ExchangeTimeouts) => void
+  stop: () => void
+}
+
+function createWatchdog(request: ClientRequest, timeouts: ExchangeTimeouts): Watchdog {
+  let timer: NodeJS.Timeout | undefined
+  let stopped = false
+  function expect(timeout: keyof ExchangeTimeouts): void {
+    clearTimeout(timer)
+    if (stopped) return
+    const late = new Error(`nothing happened for ${timeouts[timeout]} ms (${timeout})`)
+    timer = setTimeout(() => request.destroy(late), timeouts[timeout])
+  }
+  expect('connectMs')
+  return {
+    expect,
+    stop: () => {
+      stopped = true
+      clearTimeout(timer)
+    },
+  }
+}

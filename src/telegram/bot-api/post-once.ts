@@ -1,0 +1,115 @@
+import type { Log } from '../../core/log.ts'
+import type { PostedFile, TransferRequest, TransferState } from '../../core/ports.ts'
+import { AppError } from '../../errors.ts'
+import { backoff } from '../../lib/retry.ts'
+import { sleep } from '../../lib/sleep.ts'
+import type { Failure } from './failure.ts'
+
+const MAX_DOUBTFUL_TRIES = 2
+/** Timers may fire a little early, and Telegram counts whole seconds. */
+const WAIT_MARGIN_MS = 50
+
+export type LookForLost = (request: TransferRequest) => Promise<PostedFile | null>
+
+export interface PostOnceOptions {
+  trySend: (onMayPost: () => void) => Promise<PostedFile | Failure>
+  lookForLost: LookForLost | undefined
+  /** When to look for a lost message, in milliseconds from one look to the next: it may come late. */
+  lookAfterMs: readonly number[]
+  attempts: number
+  /** For all tries and waits together. */
+  totalMs: number
+  log: Log
+}
+
+/**
+ * Sends until Telegram has the file, and at most once as far as the Bot API allows, which knows no
+ * key for a post and shows no history. `postAttempts` in the journal counts the tries whose
+ * outcome nobody knows; it goes up before the last bytes of a try leave, and down again when
+ * Telegram says no. While it is up, the file is looked for first, where somebody can look;
+ * otherwise it is sent once more, and no more than that.
+ */
+export async function postOnce(
+  request: TransferRequest,
+  options: PostOnceOptions,
+): Promise<PostedFile> {
+  const { journal, signal, file } = request
+  const deadline = Date.now() + options.totalMs
+  let state = loadState(request)
+  function setDoubts(postAttempts: number): void {
+    state = { ...state, postAttempts }
+    journal.save(state)
+  }
+  setDoubts(state.postAttempts)
+
+  for (let attempt = 1; ; attempt++) {
+    const found = state.postAttempts > 0 ? await look(request, options) : 'unknown'
+    if (found === 'nowhere') setDoubts(0)
+    else if (found !== 'unknown') return found
+    if (state.postAttempts >= MAX_DOUBTFUL_TRIES) throw outcomeUnknown()
+
+    const doubts = state.postAttempts
+    const outcome = await options.trySend(() => setDoubts(doubts + 1))
+    if (!('kind' in outcome)) return outcome
+    if (outcome.kind !== 'doubtful') setDoubts(doubts)
+    if (outcome.kind === 'final') throw outcome.error
+    options.log.warn({ upload: file.uploadId, attempt, err: outcome.error }, 'a post failed')
+
+    const delayMs = delayAfter(outcome, attempt)
+    if (attempt >= options.attempts || Date.now() + delayMs > deadline) throw outcome.error
+    if (outcome.kind === 'again' && outcome.waitSeconds !== null) {
+      request.onEvent({ phase: 'waiting', retryAfter: outcome.waitSeconds })
+    }
+    await sleep(delayMs, signal)
+  }
+}
+
+function loadState({ journal }: TransferRequest): TransferState {
+  const saved = journal.load()
+  if (saved?.road === 'bot-api') return saved
+  return {
+    road: 'bot-api',
+    partsHolder: '',
+    fileId: '0',
+    startedAt: Date.now(),
+    document: null,
+    randomId: null,
+    newestMessageId: null,
+    postAttempts: 0,
+  }
+}
+
+async function look(
+  request: TransferRequest,
+  { lookForLost, lookAfterMs, log }: PostOnceOptions,
+): Promise<PostedFile | 'nowhere' | 'unknown'> {
+  if (!lookForLost) return 'unknown'
+  try {
+    for (const delayMs of lookAfterMs) {
+      await sleep(delayMs, request.signal)
+      const found = await lookForLost(request)
+      if (found) return found
+    }
+    return 'nowhere'
+  } catch (error) {
+    request.signal.throwIfAborted()
+    // A session that is no good can look for nothing, and must not fail a file the bot can send.
+    if (!(error instanceof AppError) || error.retryable) throw error
+    log.warn({ upload: request.file.uploadId, err: error }, 'a lost post cannot be looked for')
+    return 'unknown'
+  }
+}
+
+function delayAfter(failure: Exclude<Failure, { kind: 'final' }>, attempt: number): number {
+  if (failure.kind === 'again' && failure.waitSeconds !== null) {
+    return failure.waitSeconds * 1000 + WAIT_MARGIN_MS
+  }
+  return backoff(attempt, { baseMs: 500 })
+}
+
+function outcomeUnknown(): AppError {
+  return new AppError(
+    'TELEGRAM_REJECTED',
+    'Telegram did not say whether the file arrived: look into the channel before sending it again',
+  )
+}

@@ -1,0 +1,75 @@
+import { open } from 'node:fs/promises'
+import { Api } from 'node-telegram-bot-api'
+import { AppError } from '../../errors.ts'
+import { KiB } from '../../lib/units.ts'
+import { classify } from './failure.ts'
+import { createNodeFetch, type ExchangeTimeouts, type ExchangeTrace } from './node-fetch.ts'
+
+const MAX_ANSWER_BYTES = 64 * KiB
+
+/** A file that a bot may read. Holds the bot's token: never logged. */
+export interface BotFile {
+  readonly token: string
+  readonly path: string
+  readonly size: number | null
+}
+
+interface Address {
+  root: string
+  local: boolean
+  timeouts: ExchangeTimeouts
+}
+
+/** Asks `getFile`. Rejects with AppErrors as `send` does. */
+export async function findFile(
+  { token, fileId, signal }: { token: string; fileId: string; signal: AbortSignal },
+  { root, timeouts }: Address,
+): Promise<BotFile> {
+  const trace: ExchangeTrace = { complete: false, status: null }
+  const fetch = createNodeFetch({ timeouts, trace, maxAnswerBytes: MAX_ANSWER_BYTES })
+  try {
+    const api = new Api(token, { apiRoot: root, fetch, maxRetries: 0, timeoutMs: 0 })
+    const file = await api.getFile({ file_id: fileId }, signal)
+    if (!file.file_path) throw new AppError('TELEGRAM_REJECTED', 'Telegram gave no path for a file')
+    return { token, path: file.file_path, size: file.file_size ?? null }
+  } catch (error) {
+    signal.throwIfAborted()
+    throw classify(error, trace, token).error
+  }
+}
+
+/** One range of a file: over HTTP, or from the disk shared with a local server. */
+export async function readFileBlock(
+  file: BotFile,
+  { offset, length }: { offset: number; length: number },
+  { root, local, timeouts, signal }: Address & { signal: AbortSignal },
+): Promise<Uint8Array> {
+  if (local) return readLocally(file.path, offset, length)
+  const trace: ExchangeTrace = { complete: false, status: null }
+  try {
+    const fetch = createNodeFetch({ timeouts, trace, maxAnswerBytes: length })
+    const path = file.path.split('/').map(encodeURIComponent).join('/')
+    const response = await fetch(`${root.replace(/\/+$/, '')}/file/bot${file.token}/${path}`, {
+      headers: { range: `bytes=${offset}-${offset + length - 1}` },
+      signal,
+    })
+    const whole = response.status === 200 && offset === 0
+    if (response.status !== 206 && !whole) throw new Error(`status ${response.status}`)
+    return new Uint8Array(await response.arrayBuffer())
+  } catch (error) {
+    signal.throwIfAborted()
+    throw classify(error, trace, file.token).error
+  }
+}
+
+async function readLocally(path: string, offset: number, length: number): Promise<Uint8Array> {
+  const handle = await open(path).catch(() => {
+    throw new AppError('TELEGRAM_REJECTED', "The Bot API server's files are not on this disk")
+  })
+  try {
+    const { buffer, bytesRead } = await handle.read(Buffer.allocUnsafe(length), 0, length, offset)
+    return buffer.subarray(0, bytesRead)
+  } finally {
+    await handle.close()
+  }
+}

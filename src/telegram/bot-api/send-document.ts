@@ -1,0 +1,74 @@
+import { Api } from 'node-telegram-bot-api'
+import { z } from 'zod'
+import type { PostedFile, TransferRequest } from '../../core/ports.ts'
+import { AppError } from '../../errors.ts'
+import { KiB, MiB } from '../../lib/units.ts'
+import { toChatId } from './chat-id.ts'
+import { createDocumentForm, measureForm } from './document-form.ts'
+import { classify, type Failure } from './failure.ts'
+import { createNodeFetch, type ExchangeTimeouts, type ExchangeTrace } from './node-fetch.ts'
+
+const MAX_ANSWER_BYTES = 256 * KiB
+
+export interface SendDocumentOptions {
+  root: string
+  token: string
+  timeouts: ExchangeTimeouts
+  /** Called before the last bytes leave: from here on Telegram may post the file. */
+  onMayPost: () => void
+}
+
+const Sent = z.object({ file_id: z.string().min(1) }).optional()
+/** Telegram names the same document otherwise when it thinks that it knows better. */
+const Message = z
+  .object({
+    message_id: z.int().positive(),
+    document: Sent,
+    animation: Sent,
+    video: Sent,
+    audio: Sent,
+    voice: Sent,
+    sticker: Sent,
+  })
+  .transform(({ message_id, ...kinds }) => ({
+    messageId: message_id,
+    fileId: Object.values(kinds).find((kind) => kind !== undefined)?.file_id,
+  }))
+
+/** One try of `sendDocument`. Rejects only with the signal's reason. */
+export async function trySendDocument(
+  request: TransferRequest,
+  { root, token, timeouts, onMayPost }: SendDocumentOptions,
+): Promise<PostedFile | Failure> {
+  const { file, credentials, signal, onEvent } = request
+  const trace: ExchangeTrace = { complete: false, status: null }
+  try {
+    const chatId = toChatId(credentials.channelId)
+    const contentLength = await measureForm(chatId, file)
+    const overhead = contentLength - file.size
+    const fetch = createNodeFetch({
+      // A Bot API server hands the file on before it answers: a larger one takes it longer.
+      timeouts: { ...timeouts, answerMs: timeouts.answerMs + (file.size / MiB) * 1000 },
+      trace,
+      maxAnswerBytes: MAX_ANSWER_BYTES,
+      contentLength,
+      onLastPiece: onMayPost,
+      onSent: (bytes) => {
+        // Less than the whole: what the socket took Telegram has not accepted yet.
+        const acceptedBytes = Math.min(Math.max(0, bytes - overhead), file.size - 1)
+        onEvent({ phase: 'sending', acceptedBytes })
+      },
+    })
+    const api = new Api(token, { apiRoot: root, fetch, maxRetries: 0, timeoutMs: 0 })
+    return toPostedFile(await api.sendDocument({ ...createDocumentForm(chatId, file) }, signal))
+  } catch (error) {
+    signal.throwIfAborted()
+    return classify(error, trace, token)
+  }
+}
+
+function toPostedFile(message: unknown): PostedFile {
+  const { messageId, fileId } = Message.safeParse(message).data ?? {}
+  if (messageId !== undefined && fileId !== undefined) return { messageId, fileId }
+  throw new AppError('TELEGRAM_REJECTED', 'Telegram answered without saying where the file is')
+}
