@@ -40,12 +40,16 @@ export interface AuthKey {
   expiresAt: number | null
   /** For a bound temporary key: the permanent key's id. */
   permanentKeyId: string | null
+  /** The layer its client last announced, so that a restart need not forget it. */
+  layer?: number
 }
 
 /** Where the protocol half keeps keys; the API half implements it on disk. */
 export interface AuthKeyStore {
   find: (id: string) => AuthKey | null
   save: (key: AuthKey) => void
+  /** Forgets a key for ever (destroy_auth_key). Without it clients are told that it failed. */
+  remove?: (id: string) => void
 }
 
 /** One TCP connection, as the API half sees it. */

@@ -1,0 +1,162 @@
+import type { TlObject, TlValue } from '../types.ts'
+import type { Definition, Field, Layout, Schema } from './schema.ts'
+import { createWriter, type Encoded, type TlWriter } from './writer.ts'
+
+const VECTOR = 0x1cb5c415
+const BOOL_TRUE = 0x997275b5
+const BOOL_FALSE = 0xbc799737
+
+export interface TlEncoder {
+  /** Writes a boxed object as clients of `layer` know it. */
+  object: (writer: TlWriter, value: TlObject, layer: number) => void
+  /** Writes what a method returns. */
+  result: (writer: TlWriter, method: string, value: TlValue, layer: number) => void
+  encode: (value: TlObject, layer: number) => Encoded
+}
+
+const asNumber = (value: TlValue): number =>
+  typeof value === 'number' || typeof value === 'bigint' ? Number(value) : 0
+
+const asLong = (value: TlValue): bigint => {
+  if (typeof value === 'bigint') return value
+  return typeof value === 'number' ? BigInt(value) : 0n
+}
+
+const asBytes = (value: TlValue): Uint8Array => {
+  if (value instanceof Uint8Array) return value
+  return Buffer.from(typeof value === 'string' ? value : '')
+}
+
+const asString = (value: TlValue): Uint8Array | string => {
+  if (value instanceof Uint8Array) return value
+  return typeof value === 'string' ? value : ''
+}
+
+const isObject = (value: TlValue): value is TlObject =>
+  typeof value === 'object' && !Array.isArray(value) && !(value instanceof Uint8Array)
+
+/** Whether the field itself asks for its bit; several fields may share one. */
+function isPresent(value: TlValue, layout: Layout): boolean {
+  return layout.kind === 'true' ? value === true : value !== undefined
+}
+
+function computeFlags(definition: Definition, source: TlObject, name: string): number {
+  let flags = 0
+  for (const { name: field, layout, condition } of definition.fields) {
+    if (condition?.flags === name && isPresent(source[field], layout)) flags |= 1 << condition.bit
+  }
+  return flags
+}
+
+/**
+ * Writes objects by a schema. What a caller leaves out is zero or empty; what a layer does not
+ * know is left out.
+ */
+export function createEncoder(schema: Schema): TlEncoder {
+  function object(writer: TlWriter, source: TlObject, layer: number): void {
+    const definition = schema.byName(source._, layer)
+    if (!definition) throw new TypeError(`The schema has no ${source._}`)
+    writer.int(definition.id)
+    fields(writer, definition, source, layer)
+  }
+
+  function fields(writer: TlWriter, definition: Definition, source: TlObject, layer: number): void {
+    const flags = new Map<string, number>()
+    for (const field of definition.fields) {
+      if (field.layout.kind === 'flags') {
+        const bits = computeFlags(definition, source, field.name)
+        flags.set(field.name, bits)
+        writer.int(bits)
+      } else if (isWritten(field, flags)) {
+        value(writer, field.layout, source[field.name], layer)
+      }
+    }
+  }
+
+  function isWritten({ layout, condition }: Field, flags: Map<string, number>): boolean {
+    if (layout.kind === 'true') return false
+    if (!condition) return true
+    // Decided by the bit and not by the value: fields that share a bit come together or not at all.
+    return (((flags.get(condition.flags) ?? 0) >>> condition.bit) & 1) === 1
+  }
+
+  function value(writer: TlWriter, layout: Layout, source: TlValue, layer: number): void {
+    switch (layout.kind) {
+      case 'int':
+        return writer.int(asNumber(source))
+      case 'long':
+        return writer.long(asLong(source))
+      case 'double':
+        return writer.double(asNumber(source))
+      case 'string': {
+        const text = asString(source)
+        return typeof text === 'string' ? writer.string(text) : writer.bytes(text)
+      }
+      case 'bytes':
+        return writer.bytes(asBytes(source))
+      case 'fixed':
+        return fixed(writer, layout.size, source)
+      case 'bool':
+        return writer.int(source === true ? BOOL_TRUE : BOOL_FALSE)
+      case 'boxed':
+        return object(writer, isObject(source) ? source : emptyOf(layout.type, layer), layer)
+      case 'bare':
+        return bare(writer, layout.constructor, source, layer)
+      case 'vector':
+        return vector(writer, layout, source, layer)
+      case 'query':
+        if (isObject(source)) return object(writer, source, layer)
+    }
+    throw new TypeError(`Cannot write a ${layout.kind}`)
+  }
+
+  function fixed(writer: TlWriter, size: number, source: TlValue): void {
+    if (!(source instanceof Uint8Array)) return writer.raw(new Uint8Array(size))
+    if (source.length !== size) throw new TypeError(`Expected ${size} bytes, got ${source.length}`)
+    writer.raw(source)
+  }
+
+  function bare(writer: TlWriter, name: string, source: TlValue, layer: number): void {
+    const definition = schema.byName(name, layer)
+    if (!definition || !isObject(source)) throw new TypeError(`Expected a ${name}`)
+    fields(writer, definition, source, layer)
+  }
+
+  function vector(
+    writer: TlWriter,
+    { boxed, item }: Layout & { kind: 'vector' },
+    source: TlValue,
+    layer: number,
+  ): void {
+    const items = Array.isArray(source) ? source : []
+    if (boxed) writer.int(VECTOR)
+    writer.int(items.length)
+    for (const entry of items) value(writer, item, entry, layer)
+  }
+
+  /** What stands for a required object that was left out: the type's empty constructor. */
+  function emptyOf(type: string, layer: number): TlObject {
+    const names = schema.constructorsOf(type)
+    const name =
+      names.find((candidate) => candidate.endsWith('Empty')) ??
+      names.find((candidate) => (schema.byName(candidate, layer)?.since ?? 0) <= layer)
+    if (!name) throw new TypeError(`The schema has no ${type}`)
+    return { _: name }
+  }
+
+  return {
+    object,
+    result: (writer, method, source, layer) => {
+      const layout = schema.byName(method, layer)?.result
+      // The name that an object carries decides, so that any constructor of its type may be given.
+      if (isObject(source)) object(writer, source, layer)
+      else if (layout) value(writer, layout, source, layer)
+      else throw new TypeError(`The schema has no ${method}`)
+    },
+    encode: (source, layer) => {
+      const writer = createWriter()
+      object(writer, source, layer)
+      return writer.finish()
+    },
+  }
+}
