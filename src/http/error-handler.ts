@@ -37,7 +37,7 @@ function toAppError(error: FastifyError, request: FastifyRequest): AppError {
     if (error.status >= 500) request.log.warn({ err: error, code: error.code }, 'request refused')
     return error
   }
-  if (error instanceof ClientLeft || request.raw.destroyed) {
+  if (error instanceof ClientLeft || request.raw.socket.destroyed) {
     request.log.info('client left')
     return new AppError('CLIENT_CLOSED_REQUEST', 'The client left', { cause: error })
   }

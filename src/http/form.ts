@@ -71,7 +71,7 @@ export async function readForm(
     await file?.received.discard()
     // The parser's own errors carry no status: whatever it could not read, the caller wrote.
     const known = error === ownFailure || error instanceof AppError || hasStatus(error)
-    if (known || request.raw.destroyed) throw error
+    if (known || request.raw.socket.destroyed) throw error
     throw new AppError('INVALID_REQUEST', 'The form is malformed', { cause: error })
   }
 }

@@ -30,7 +30,7 @@ export async function sendPieces(
       }
     }, reply.raw)
   } catch (error) {
-    const left = reply.request.raw.destroyed || error instanceof ClientLeft
+    const left = reply.request.raw.socket.destroyed || error instanceof ClientLeft
     const fields = { sent, of: headers['content-length'] }
     if (left) reply.log.info(fields, 'client left')
     else reply.log.warn({ ...fields, err: error }, 'download broke off')

@@ -1,0 +1,81 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { onTestFinished } from 'vitest'
+import { type OpenedAdapters, openAdapters } from '../../src/adapters.ts'
+import { type App, buildApp } from '../../src/app.ts'
+import { type Config, loadConfig } from '../../src/config.ts'
+import type { CredentialsProvider, TelegramGateway } from '../../src/core/ports.ts'
+import { AppError } from '../../src/errors.ts'
+import { createLogger } from '../../src/logger.ts'
+
+export interface TestWorker {
+  url: string
+  config: Config
+  app: App
+  adapters: OpenedAdapters
+  dataDir: string
+  /** Stops it as SIGTERM would; done by itself when the test ends. */
+  close: () => Promise<void>
+}
+
+export interface TestWorkerOptions {
+  env?: Record<string, string>
+  /** In place of the real Telegram room. */
+  gateway?: TelegramGateway
+  /** In place of what the environment asks for. */
+  credentials?: CredentialsProvider
+  /** A folder that outlives this worker; a fresh one otherwise. */
+  dataDir?: string
+}
+
+/** Tokens of every test user: `token-<name>` is the user `<name>`. */
+export const testCredentials: CredentialsProvider = (() => {
+  const forUpload = async (token: string) => {
+    const [, userId] = /^token-(\w+)$/.exec(token) ?? []
+    if (userId === undefined) throw new AppError('TOKEN_REFUSED', 'The token is not valid')
+    return { userId, botToken: null, channelId: '-1001', session: null, apiId: 1, apiHash: 'x' }
+  }
+  return {
+    forUpload,
+    forRunningUpload: forUpload,
+    forDownload: async (token) => {
+      const [, link] = /^link-(.+)$/.exec(token) ?? []
+      const kind = link === undefined ? 'login' : 'download'
+      return { credentials: await forUpload(link ?? token), kind, messageId: null }
+    },
+  }
+})()
+
+/** A real worker on port 0 with real storage in a folder of its own. */
+export async function startWorker(options: TestWorkerOptions = {}): Promise<TestWorker> {
+  const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), 'telestore-')))
+  const standalone = {
+    TELEGRAM_BOT_TOKEN: '1:test',
+    TELEGRAM_CHANNEL_ID: '-1001',
+    AUTH_TOKENS: 'token-ann',
+  }
+  const env = { PORT: '0', HOST: '127.0.0.1', DATA_DIR: dataDir, LOG_LEVEL: 'silent' }
+  const needed = options.env?.BACKEND_URL === undefined ? standalone : {}
+  const config = loadConfig({ ...needed, ...env, SHUTDOWN_GRACE_MS: '1000', ...options.env })
+  const log = createLogger(config.logLevel)
+  const { signal } = new AbortController()
+  const opened = await openAdapters({ config, embedded: null, log, signal })
+  const { gateway = opened.gateway, credentials = opened.credentials } = options
+  const adapters = { ...opened, gateway, credentials }
+  const app = await buildApp(config, adapters)
+
+  let closing: Promise<void> | null = null
+  const close = (): Promise<void> => {
+    closing ??= (async () => {
+      await app.close()
+      await opened.close()
+      if (options.dataDir === undefined) await rm(dataDir, { recursive: true, force: true })
+    })()
+    return closing
+  }
+  onTestFinished(close)
+  const url = await app.server.listen({ port: 0, host: '127.0.0.1' })
+  app.resume()
+  return { url, config, app, adapters, dataDir, close }
+}

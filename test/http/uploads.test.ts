@@ -1,0 +1,601 @@
+import { randomBytes } from 'node:crypto'
+import { readdir } from 'node:fs/promises'
+import { connect } from 'node:net'
+import { join } from 'node:path'
+import { expect, test, vi } from 'vitest'
+import { AppError } from '../../src/errors.ts'
+import { KiB, MiB } from '../../src/lib/units.ts'
+import { startWorker, type TestWorker, testCredentials } from '../helpers/app.ts'
+import {
+  chunkForm,
+  completeAndPoll,
+  downloadUrl,
+  newUploadId,
+  pollToEnd,
+  postChunk,
+  postJson,
+  sendChunks,
+  sha256,
+  uploadFile,
+} from '../helpers/client.ts'
+import { createFakeGateway } from '../helpers/fake-gateway.ts'
+
+const token = 'token-ann'
+
+async function start(env: Record<string, string> = {}) {
+  const gateway = createFakeGateway()
+  const worker = await startWorker({ env, gateway, credentials: testCredentials })
+  return { ...worker, gateway }
+}
+
+test.each([
+  ['one byte', 1, 5 * MiB],
+  ['one chunk exactly', 5 * MiB, 5 * MiB],
+  ['one byte more', 5 * MiB + 1, 5 * MiB],
+  ['chunks that parts span', 3 * MiB + 17, 700 * KiB + 3],
+])('a file of %s comes back as it went', async (_name, size, chunkSize) => {
+  const { url } = await start()
+  const bytes = randomBytes(size)
+
+  const { messageId } = await uploadFile(url, 'a.bin', bytes, { token, chunkSize })
+
+  const back = await fetch(downloadUrl(url, messageId, token))
+  expect(back.status).toBe(200)
+  expect(sha256(new Uint8Array(await back.arrayBuffer()))).toBe(sha256(bytes))
+})
+
+test.each(['first', 'last'] as const)(
+  'a chunk whose file part comes %s is taken',
+  async (filePart) => {
+    const { url, gateway } = await start()
+    const bytes = randomBytes(12 * MiB)
+
+    await uploadFile(url, 'b.bin', bytes, { token, filePart, parallel: 8, order: [2, 0, 1] })
+
+    expect(gateway.posted.map((document) => sha256(document.bytes))).toEqual([sha256(bytes)])
+  },
+)
+
+test('the answer to a chunk counts what is here', async () => {
+  const { url } = await start()
+  const form = {
+    uploadId: newUploadId(),
+    totalChunks: 3,
+    fileName: 'c',
+    fileSize: 5,
+    authToken: token,
+  }
+
+  const first = await postChunk(url, { ...form, chunkIndex: 0, chunk: Buffer.from('ab') })
+  const last = await postChunk(url, { ...form, chunkIndex: 2, chunk: Buffer.from('e') })
+
+  expect(await first.json()).toEqual({
+    success: true,
+    chunk_index: 0,
+    received_chunks: 1,
+    total_chunks: 3,
+    complete: false,
+  })
+  expect(await last.json()).toMatchObject({ chunk_index: 2, received_chunks: 2, complete: false })
+  const status = await fetch(`${url}/upload-status/${form.uploadId}`)
+  expect(await status.json()).toMatchObject({
+    upload_id: form.uploadId,
+    file_name: 'c',
+    total_chunks: 3,
+    received_chunks: 2,
+    received_chunk_indices: [0, 2],
+    complete: false,
+  })
+})
+
+test('the same chunk again is taken again, other bytes for it are refused', async () => {
+  const { url, dataDir } = await start()
+  const form = {
+    uploadId: newUploadId(),
+    chunkIndex: 0,
+    totalChunks: 2,
+    fileName: 'd',
+    fileSize: 3,
+    authToken: token,
+  }
+  await postChunk(url, { ...form, chunk: Buffer.from('ab') })
+
+  const same = await postChunk(url, { ...form, chunk: Buffer.from('ab') })
+  const other = await postChunk(url, { ...form, chunk: Buffer.from('xy') })
+
+  expect(same.status).toBe(200)
+  expect(await same.json()).toMatchObject({ received_chunks: 1 })
+  expect(other.status).toBe(409)
+  expect(await other.json()).toMatchObject({ code: 'CHUNK_DIFFERS' })
+  await expectNoTemporaryFiles(dataDir)
+})
+
+test('complete before the end says what is missing', async () => {
+  const { url } = await start()
+  const form = {
+    uploadId: newUploadId(),
+    chunkIndex: 1,
+    totalChunks: 3,
+    fileName: 'e',
+    fileSize: 6,
+    authToken: token,
+  }
+  await postChunk(url, { ...form, chunk: Buffer.from('cd') })
+
+  const early = await postJson(`${url}/complete-upload`, { uploadId: form.uploadId })
+
+  expect(early.status).toBe(400)
+  expect(await early.json()).toMatchObject({
+    error: 'Not all chunks received',
+    received: 1,
+    total: 3,
+    missing: [0, 2],
+  })
+})
+
+test('complete answers at once, and again with the same job', async () => {
+  const { url, gateway } = await start()
+  let release = (): void => {}
+  const held = new Promise<void>((resolve) => {
+    release = resolve
+  })
+  gateway.beforeFinish = () => held
+  const { uploadId } = await sendChunks(url, 'f.bin', randomBytes(1000), { token })
+
+  const first = await postJson(`${url}/complete-upload`, { uploadId })
+  const second = await postJson(`${url}/complete-upload`, { uploadId })
+  release()
+  const end = (await pollToEnd(url, uploadId)).at(-1)
+  const after = await postJson(`${url}/complete-upload`, { uploadId })
+
+  const started = {
+    success: true,
+    uploadId,
+    message: 'Upload started in background',
+    checkProgressAt: `/upload-progress/${uploadId}`,
+  }
+  expect(await first.json()).toEqual(started)
+  expect(await second.json()).toEqual(started)
+  expect(end).toMatchObject({ status: 'completed', progress: 100, messageId: 1, fileId: 'file-1' })
+  expect(await after.json()).toEqual({
+    ...started,
+    status: 'completed',
+    messageId: 1,
+    fileId: 'file-1',
+  })
+  expect(gateway.posted).toHaveLength(1)
+})
+
+test('progress never falls and ends at 100', async () => {
+  const { url } = await start()
+  const { uploadId } = await sendChunks(url, 'g.bin', randomBytes(9 * MiB), { token })
+
+  const polls = await completeAndPoll(url, uploadId)
+
+  const percents = polls.map((poll) => poll.progress)
+  expect(percents).toEqual([...percents].sort((a, b) => a - b))
+  expect(percents.at(-1)).toBe(100)
+})
+
+test('a failed job says why in the words deployed clients look for', async () => {
+  const { url, gateway, dataDir } = await start()
+  gateway.beforeFinish = async () => {
+    throw new AppError('TELEGRAM_SESSION_INVALID', 'Telegram session not authorized')
+  }
+  const { uploadId } = await sendChunks(url, 'h.bin', randomBytes(10), { token })
+
+  const end = (await completeAndPoll(url, uploadId)).at(-1)
+
+  expect(end).toMatchObject({
+    status: 'failed',
+    error: 'Upload failed: Telegram session not authorized',
+    reason: 'Telegram session not authorized',
+    messageId: null,
+  })
+  await vi.waitFor(async () => expect(await uploadFolders(dataDir)).toEqual([]))
+})
+
+test('a failure that may pass is tried again', async () => {
+  const { url, gateway } = await start()
+  let failures = 0
+  gateway.beforeFinish = async () => {
+    if (failures++ < 1) throw new AppError('TELEGRAM_UNAVAILABLE', 'gone', { retryAfter: 0 })
+  }
+
+  const end = await uploadFile(url, 'i.bin', randomBytes(10), { token })
+
+  expect(end.status).toBe('completed')
+  expect(failures).toBe(2)
+})
+
+test('parts of a large file leave before the last chunk is here', async () => {
+  const { url, gateway } = await start()
+  gateway.early = true
+  const bytes = randomBytes(12 * MiB)
+  const uploadId = newUploadId()
+
+  await sendChunks(url, 'j.bin', bytes, { token, uploadId, chunkSize: 5 * MiB, order: [] })
+  const form = {
+    uploadId,
+    totalChunks: 3,
+    fileName: 'j.bin',
+    fileSize: bytes.length,
+    authToken: token,
+  }
+  await postChunk(url, { ...form, chunkIndex: 1, chunk: bytes.subarray(5 * MiB, 10 * MiB) })
+
+  await vi.waitFor(() => expect(gateway.earlyParts).toHaveLength(10))
+  expect(gateway.earlyParts[0]).toBe(10)
+  await postChunk(url, { ...form, chunkIndex: 0, chunk: bytes.subarray(0, 5 * MiB) })
+  await postChunk(url, { ...form, chunkIndex: 2, chunk: bytes.subarray(10 * MiB) })
+  await completeAndPoll(url, uploadId)
+  expect(gateway.posted.map((document) => sha256(document.bytes))).toEqual([sha256(bytes)])
+})
+
+test('cancel stops the job and frees the disk', async () => {
+  const { url, gateway, dataDir } = await start()
+  let aborted = false
+  gateway.beforeFinish = ({ signal }) =>
+    new Promise((_resolve, reject) => {
+      signal.addEventListener('abort', () => {
+        aborted = true
+        reject(signal.reason)
+      })
+    })
+  const { uploadId } = await sendChunks(url, 'k.bin', randomBytes(10), { token })
+  await postJson(`${url}/complete-upload`, { uploadId })
+  await vi.waitFor(async () => expect((await progressOf(url, uploadId)).status).toBe(200))
+
+  const cancelled = await postJson(`${url}/cancel-upload`, { uploadId })
+
+  expect(await cancelled.json()).toEqual({ success: true, message: 'Upload cancelled' })
+  expect(aborted).toBe(true)
+  expect(await uploadFolders(dataDir)).toEqual([])
+  expect((await progressOf(url, uploadId)).status).toBe(404)
+  expect(gateway.posted).toEqual([])
+})
+
+test('an unknown upload is told apart for people', async () => {
+  const { url } = await start()
+
+  const answers = await Promise.all([
+    postJson(`${url}/complete-upload`, { uploadId: 'nobody' }),
+    postJson(`${url}/cancel-upload`, { uploadId: 'nobody' }),
+    fetch(`${url}/upload-progress/nobody`),
+    fetch(`${url}/upload-status/nobody`),
+  ])
+
+  for (const answer of answers) {
+    expect(answer.status).toBe(404)
+    expect(await answer.json()).toEqual({
+      error: 'Upload session not found',
+      code: 'UPLOAD_NOT_FOUND',
+      hint: 'Cancel it and add the file again',
+    })
+  }
+})
+
+test("another user's upload does not exist", async () => {
+  const { url } = await start()
+  const form = { uploadId: newUploadId(), totalChunks: 2, fileName: 'l', fileSize: 4 }
+  await postChunk(url, { ...form, authToken: token, chunkIndex: 0, chunk: Buffer.from('ab') })
+
+  const foreign = await postChunk(url, {
+    ...form,
+    authToken: 'token-bob',
+    chunkIndex: 1,
+    chunk: Buffer.from('cd'),
+  })
+  const status = await fetch(`${url}/upload-status/${form.uploadId}`, {
+    headers: { authorization: 'Bearer token-bob' },
+  })
+
+  expect(foreign.status).toBe(404)
+  expect(status.status).toBe(404)
+})
+
+test.each([
+  ['totalChunks', { totalChunks: 3 }, 409],
+  ['fileSize', { fileSize: 5 }, 409],
+  ['chunkIndex', { chunkIndex: 2 }, 400],
+  ['uploadId', { uploadId: '../../etc' }, 400],
+  ['chunkIndex', { chunkIndex: '-1' }, 400],
+  ['chunkIndex', { chunkIndex: '1.5' }, 400],
+  ['fileSize', { fileSize: 'many' }, 400],
+])('a chunk with a wrong %s is refused', async (field, change, status) => {
+  const { url, dataDir } = await start()
+  const form = {
+    uploadId: newUploadId(),
+    totalChunks: 2,
+    fileName: 'm',
+    fileSize: 4,
+    authToken: token,
+  }
+  await postChunk(url, { ...form, chunkIndex: 0, chunk: Buffer.from('ab') })
+
+  const refused = await postChunk(url, {
+    ...form,
+    chunkIndex: 1,
+    chunk: Buffer.from('cd'),
+    ...change,
+  })
+
+  expect(refused.status).toBe(status)
+  expect(await refused.json()).toMatchObject({ error: expect.stringContaining(''), field })
+  await expectNoTemporaryFiles(dataDir)
+})
+
+test.each([
+  ['longer than the others', 1, 'cde'],
+  ['shorter than the others', 1, 'c'],
+  ['an empty one', 1, ''],
+  ['a last one that is too long', 2, 'ef'],
+])('a chunk %s is refused', async (_name, chunkIndex, text) => {
+  const { url } = await start()
+  const form = {
+    uploadId: newUploadId(),
+    totalChunks: 3,
+    fileName: 'n',
+    fileSize: 5,
+    authToken: token,
+  }
+  await postChunk(url, { ...form, chunkIndex: 0, chunk: Buffer.from('ab') })
+
+  const refused = await postChunk(url, { ...form, chunkIndex, chunk: Buffer.from(text) })
+
+  expect(refused.status).toBe(400)
+  expect(await refused.json()).toMatchObject({ code: 'CHUNK_SIZE_WRONG' })
+})
+
+test.each(['uploadId', 'chunkIndex', 'totalChunks', 'fileName', 'fileSize', 'authToken', 'chunk'])(
+  'a form without %s is refused, naming it',
+  async (field) => {
+    const { url, dataDir } = await start()
+    const form = chunkForm({
+      uploadId: newUploadId(),
+      chunkIndex: 0,
+      totalChunks: 1,
+      fileName: 'o',
+      fileSize: 2,
+      authToken: token,
+      chunk: Buffer.from('ab'),
+    })
+    form.delete(field)
+
+    const refused = await fetch(`${url}/upload-chunk`, { method: 'POST', body: form })
+
+    expect(refused.status).toBe(field === 'authToken' ? 401 : 400)
+    expect(await refused.json()).toMatchObject({ field, error: expect.stringContaining(field) })
+    await expectNoTemporaryFiles(dataDir)
+  },
+)
+
+test('a refused token is refused before any byte is kept', async () => {
+  const { url, dataDir } = await start()
+
+  const refused = await postChunk(url, {
+    uploadId: newUploadId(),
+    chunkIndex: 0,
+    totalChunks: 1,
+    fileName: 'p',
+    fileSize: 2,
+    authToken: 'wrong',
+    chunk: Buffer.from('ab'),
+  })
+
+  expect(refused.status).toBe(401)
+  expect(await refused.json()).toMatchObject({ code: 'TOKEN_REFUSED' })
+  expect(await uploadFolders(dataDir)).toEqual([])
+  await expectNoTemporaryFiles(dataDir)
+})
+
+test('an empty file is refused with a reason', async () => {
+  const { url } = await start()
+  const file = {
+    uploadId: newUploadId(),
+    fileName: 'q',
+    totalChunks: 1,
+    fileSize: 0,
+    authToken: token,
+  }
+
+  const init = await postJson(`${url}/init-upload`, file)
+  const chunk = await postChunk(url, { ...file, chunkIndex: 0, chunk: Buffer.alloc(0) })
+
+  for (const refused of [init, chunk]) {
+    expect(refused.status).toBe(400)
+    expect(await refused.json()).toMatchObject({ code: 'EMPTY_FILE' })
+  }
+})
+
+test('init opens a session once, the same again is fine, another file is not', async () => {
+  const { url } = await start()
+  const file = {
+    uploadId: newUploadId(),
+    fileName: 'r',
+    totalChunks: 2,
+    fileSize: 4,
+    authToken: token,
+  }
+
+  const first = await postJson(`${url}/init-upload`, file)
+  const again = await postJson(`${url}/init-upload`, file)
+  const other = await postJson(`${url}/init-upload`, { ...file, fileSize: 5 })
+  const named = await postJson(`${url}/init-upload`, { ...file, fileName: 'other' })
+
+  expect(await first.json()).toEqual({
+    success: true,
+    uploadId: file.uploadId,
+    message: 'Upload session initialized',
+  })
+  expect(again.status).toBe(200)
+  expect(other.status).toBe(409)
+  expect(named.status).toBe(409)
+})
+
+test('a file over the limit, a chunk over the limit and a full spool are told apart', async () => {
+  const env = { MAX_FILE_SIZE: '3MB', MAX_CHUNK_SIZE: '1MB', SPOOL_MAX_BYTES: '4MB' }
+  const { url, dataDir } = await start(env)
+  const open = (uploadId: string, fileSize: number) =>
+    postJson(`${url}/init-upload`, {
+      uploadId,
+      fileName: 's',
+      totalChunks: 3,
+      fileSize,
+      authToken: token,
+    })
+
+  expect((await open('a', 3 * MiB + 1)).status).toBe(413)
+  expect((await open('b', 3 * MiB)).status).toBe(200)
+  const full = await open('c', 2 * MiB)
+  expect(full.status).toBe(507)
+  expect(full.headers.get('retry-after')).toMatch(/^\d+$/)
+  const large = {
+    chunkIndex: 0,
+    totalChunks: 1,
+    fileName: 't',
+    fileSize: MiB + 1,
+    authToken: token,
+  }
+  const refused = await postChunk(url, { ...large, uploadId: 'd', chunk: Buffer.alloc(MiB + 1) })
+  expect(refused.status).toBe(413)
+  expect(await refused.json()).toMatchObject({ code: 'CHUNK_TOO_LARGE' })
+  await expectNoTemporaryFiles(dataDir)
+})
+
+test('two uploads interleaved do not meet', async () => {
+  const { url, gateway } = await start()
+  const files = [randomBytes(3 * MiB + 1), randomBytes(3 * MiB + 2)]
+
+  await Promise.all(
+    files.map((bytes, index) =>
+      uploadFile(url, `u${index}`, bytes, { token, chunkSize: MiB, parallel: 2 }),
+    ),
+  )
+
+  expect(gateway.posted.map((document) => sha256(document.bytes)).sort()).toEqual(
+    files.map(sha256).sort(),
+  )
+})
+
+test('a client that leaves in the middle of a chunk leaves nothing behind', async () => {
+  const { url, dataDir } = await start()
+  const { port } = new URL(url)
+  const socket = connect(Number(port), '127.0.0.1')
+  const head =
+    '--x\r\nContent-Disposition: form-data; name="chunk"; filename="blob"\r\n' +
+    'Content-Type: application/octet-stream\r\n\r\n'
+  socket.write(
+    `POST /upload-chunk HTTP/1.1\r\nHost: x\r\nContent-Length: ${5 * MiB}\r\n` +
+      `Content-Type: multipart/form-data; boundary=x\r\n\r\n${head}`,
+  )
+  socket.write(Buffer.alloc(MiB))
+  await vi.waitFor(async () => expect(await temporaryFiles(dataDir)).toHaveLength(1))
+
+  socket.destroy()
+
+  await vi.waitFor(async () => expect(await temporaryFiles(dataDir)).toEqual([]))
+})
+
+test.each([
+  ['no boundary', 'multipart/form-data', 'x'],
+  [
+    'a form that ends in the middle',
+    'multipart/form-data; boundary=x',
+    '--x\r\nContent-Disposition: form-data; name="uploadId"\r\n\r\nabc',
+  ],
+  ['JSON instead of a form', 'application/json', '{}'],
+])('%s is refused, never a 500', async (_name, contentType, body) => {
+  const { url } = await start()
+
+  const refused = await fetch(`${url}/upload-chunk`, {
+    method: 'POST',
+    headers: { 'content-type': contentType },
+    body,
+  })
+
+  expect([400, 406, 415]).toContain(refused.status)
+  expect(await refused.json()).toMatchObject({
+    error: expect.any(String),
+    code: expect.any(String),
+  })
+})
+
+test.each([
+  ['slashes', 'a/b\\c.txt', 'a_b_c.txt'],
+  ['quotes', `it's "quoted".txt`, `it's "quoted".txt`],
+  ['newlines', 'two\r\nlines.txt', 'two__lines.txt'],
+  ['emoji', '🎬 фильм 映画.mp4', '🎬 фильм 映画.mp4'],
+  ['300 characters', `${'n'.repeat(296)}.txt`, `${'n'.repeat(296)}.txt`],
+])('a name with %s arrives in Telegram', async (_name, sent, arrived) => {
+  const { url, gateway } = await start()
+
+  await uploadFile(url, sent, randomBytes(3), { token })
+
+  expect(gateway.posted.map((document) => document.name)).toEqual([arrived])
+})
+
+test('a small file goes in one request', async () => {
+  const { url, gateway } = await start()
+  const form = new FormData()
+  form.append('file', new Blob(['hello'], { type: 'text/plain' }), 'hello.txt')
+  form.append('authToken', token)
+
+  const answer = await fetch(`${url}/upload`, { method: 'POST', body: form })
+
+  expect(answer.status).toBe(200)
+  expect(await answer.json()).toMatchObject({
+    success: true,
+    messageId: 1,
+    fileId: 'file-1',
+    fileName: 'hello.txt',
+    size: 5,
+    uploadId: expect.any(String),
+  })
+  expect(gateway.posted[0]).toMatchObject({ name: 'hello.txt', mimeType: 'text/plain' })
+})
+
+test('a restart finds sessions, chunks and jobs again', async () => {
+  const { mkdtemp, rm } = await import('node:fs/promises')
+  const dataDir = await mkdtemp('/tmp/telestore-restart-')
+  const gateway = createFakeGateway()
+  gateway.beforeFinish = ({ signal }) =>
+    new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+  const options = { dataDir, gateway, credentials: testCredentials }
+  const bytes = randomBytes(3 * MiB)
+  const before = await startWorker(options)
+  const half = await sendChunks(before.url, 'half', bytes, { token, chunkSize: MiB, order: [0, 2] })
+  const whole = await sendChunks(before.url, 'whole', bytes, { token, chunkSize: MiB })
+  await postJson(`${before.url}/complete-upload`, { uploadId: whole.uploadId })
+  await before.close()
+
+  gateway.beforeFinish = async () => {}
+  const after = await startWorker(options)
+
+  expect((await pollToEnd(after.url, whole.uploadId)).at(-1)?.status).toBe('completed')
+  const resumed = { token, chunkSize: MiB, uploadId: half.uploadId, order: [1] }
+  await sendChunks(after.url, 'half', bytes, resumed)
+  expect((await completeAndPoll(after.url, half.uploadId)).at(-1)?.status).toBe('completed')
+  expect(gateway.posted.map((document) => sha256(document.bytes))).toEqual([
+    sha256(bytes),
+    sha256(bytes),
+  ])
+  await after.close()
+  await rm(dataDir, { recursive: true })
+})
+
+async function progressOf(url: string, uploadId: string): Promise<Response> {
+  return fetch(`${url}/upload-progress/${uploadId}`)
+}
+
+async function uploadFolders(dataDir: string): Promise<string[]> {
+  return readdir(join(dataDir, 'spool', 'uploads'))
+}
+
+async function temporaryFiles(dataDir: string): Promise<string[]> {
+  return readdir(join(dataDir, 'spool', 'tmp'))
+}
+
+async function expectNoTemporaryFiles(dataDir: TestWorker['dataDir']): Promise<void> {
+  expect(await temporaryFiles(dataDir)).toEqual([])
+}
