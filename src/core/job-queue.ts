@@ -65,9 +65,9 @@ export function createJobQueue({ concurrency, onError }: JobQueueOptions): JobQu
       const controller = new AbortController()
       const { signal } = controller
       // A microtask later, so that the job is in the map before its first line runs.
-      const running = Promise.resolve().then(() =>
-        run({ signal, slot: (work) => inSlot(signal, work) }),
-      )
+      const running = Promise.resolve().then(async () => {
+        if (!signal.aborted) await run({ signal, slot: (work) => inSlot(signal, work) })
+      })
       jobs.set(key, { abort: controller, ended: settle(key, running) })
       return true
     },

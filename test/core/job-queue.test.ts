@@ -1,0 +1,76 @@
+import { expect, test, vi } from 'vitest'
+import { createJobQueue } from '../../src/core/job-queue.ts'
+
+function never(signal: AbortSignal): Promise<void> {
+  return new Promise((_resolve, reject) =>
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true }),
+  )
+}
+
+test('a key runs once at a time', async () => {
+  const queue = createJobQueue({ concurrency: 1, onError: () => {} })
+
+  expect(queue.start('a', ({ signal }) => never(signal).catch(() => {}))).toBe(true)
+  expect(queue.start('a', async () => {})).toBe(false)
+  await queue.abort('a', new Error('stop'))
+  expect(queue.start('a', async () => {})).toBe(true)
+})
+
+test('only as many jobs as there are slots work at once, and waiting costs none', async () => {
+  const queue = createJobQueue({ concurrency: 2, onError: () => {} })
+  let working = 0
+  let most = 0
+  const ended: string[] = []
+  const waiting = queue.start('idle', ({ signal }) => never(signal).catch(() => {}))
+
+  for (const key of ['a', 'b', 'c', 'd', 'e']) {
+    queue.start(key, ({ slot }) =>
+      slot(async () => {
+        most = Math.max(most, ++working)
+        await new Promise((resolve) => setImmediate(resolve))
+        working--
+        ended.push(key)
+      }),
+    )
+  }
+
+  await vi.waitFor(() => expect(ended).toHaveLength(5))
+  expect(waiting).toBe(true)
+  expect(most).toBe(2)
+  expect(ended).toEqual(['a', 'b', 'c', 'd', 'e'])
+  await queue.close(new Error('stop'))
+})
+
+test('what escapes a job is reported and frees its key and slot', async () => {
+  const errors: unknown[] = []
+  const queue = createJobQueue({
+    concurrency: 1,
+    onError: (key, error) => errors.push([key, error]),
+  })
+  const bug = new Error('bug')
+
+  queue.start('a', ({ slot }) => slot(() => Promise.reject(bug)))
+
+  await vi.waitFor(() => expect(errors).toEqual([['a', bug]]))
+  await vi.waitFor(() => expect(queue.has('a')).toBe(false))
+  const ran = vi.fn()
+  queue.start('b', ({ slot }) => slot(async () => ran()))
+  await vi.waitFor(() => expect(ran).toHaveBeenCalledOnce())
+})
+
+test('close aborts what runs, waits for it, and takes no more', async () => {
+  const queue = createJobQueue({ concurrency: 1, onError: () => {} })
+  const reasons: unknown[] = []
+  for (const key of ['a', 'b']) {
+    queue.start(key, ({ slot, signal }) =>
+      slot(() => never(signal)).catch((reason: unknown) => void reasons.push(reason)),
+    )
+  }
+  const bye = new Error('bye')
+
+  await queue.close(bye)
+
+  expect(reasons).toEqual([bye, bye])
+  expect(queue.running).toBe(0)
+  expect(queue.start('c', async () => {})).toBe(false)
+})
