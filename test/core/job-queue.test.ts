@@ -67,6 +67,7 @@ test('close aborts what runs, waits for it, and takes no more', async () => {
     )
   }
   const bye = new Error('bye')
+  await vi.waitFor(() => expect(queue.waiting).toBe(1))
 
   await queue.close(bye)
 
