@@ -18,8 +18,8 @@ export function isSendableToken(token: string): boolean {
 
 const Claims = z.object({
   exp: z.number().optional().catch(undefined),
-  sub: z.unknown(),
-  user_id: z.unknown(),
+  sub: z.unknown().optional(),
+  user_id: z.unknown().optional(),
 })
 
 export interface TokenHints {

@@ -10,7 +10,7 @@ import {
   loginAnswer,
   startBackend,
 } from '../helpers/fake-backend.ts'
-import { createSilentLog } from '../helpers/silent-log.ts'
+import { createRecordingLog } from '../helpers/recording-log.ts'
 
 test('a login token is answered with credentials', async () => {
   const { backend, client } = await start()
@@ -153,7 +153,7 @@ test('a webhook carries its key and a signature over time and body', async () =>
   const backend = await startBackend()
   const client = createBackendClient({
     baseUrl: `${backend.url}/`,
-    log: createSilentLog(),
+    log: createRecordingLog(),
     webhookSecret: 'shared secret',
     now: () => 1_762_700_000_999,
   })
@@ -191,7 +191,11 @@ async function start(
   options: { timeoutMs?: number } = {},
 ): Promise<{ backend: FakeBackend; client: BackendClient }> {
   const backend = await startBackend()
-  const client = createBackendClient({ baseUrl: backend.url, log: createSilentLog(), ...options })
+  const client = createBackendClient({
+    baseUrl: backend.url,
+    log: createRecordingLog(),
+    ...options,
+  })
   return { backend, client }
 }
 

@@ -7,7 +7,7 @@ import {
   type BotApiTimeouts,
   createBotApiRoad,
 } from '../../../src/telegram/bot-api/bot-api-road.ts'
-import { createSilentLog, type RememberingLog } from '../../helpers/silent-log.ts'
+import { createRecordingLog, type LogEntry } from '../../helpers/recording-log.ts'
 import { type Answer, type FakeBotApi, startBotApi, TOKEN } from './fake-bot-api.ts'
 import { makeRequest } from './transfer-request.ts'
 
@@ -281,13 +281,13 @@ test('a silent server is given up after the timeout', async () => {
 })
 
 test('a server that is not there is tried again', async () => {
-  const log = createSilentLog()
+  const log = createRecordingLog()
   const road = createBotApiRoad({ root: 'http://127.0.0.1:9', local: false, log, attempts: 2 })
   const request = makeRequest()
 
   expect((await failureOf(road.send(request))).code).toBe('TELEGRAM_UNAVAILABLE')
   expect(request.saved.at(-1)?.postAttempts).toBe(0)
-  expect(log.lines).toHaveLength(2)
+  expect(log.entries).toHaveLength(2)
 })
 
 test("the file's own failure comes through as it is", async () => {
@@ -326,7 +326,7 @@ test('the bot token is in no error and in no log', async () => {
 
   const failure = await failureOf(road.send(makeRequest()))
 
-  const all = [failure, ...log.lines.map((line) => line.fields)].map(describe).join('\n')
+  const all = [failure, ...log.entries.map((entry) => entry.fields)].map(describe).join('\n')
   expect(all).toContain('no such path')
   expect(all).not.toContain('very-secret')
 })
@@ -350,10 +350,10 @@ async function start(
   timeouts: Partial<BotApiTimeouts> = {},
   script: Answer[] = [],
   attempts = 6,
-): Promise<{ api: FakeBotApi; road: BotApiRoad; log: RememberingLog }> {
+): Promise<{ api: FakeBotApi; road: BotApiRoad; log: { readonly entries: readonly LogEntry[] } }> {
   const api = await startBotApi()
   api.script.push(...script)
-  const log = createSilentLog()
+  const log = createRecordingLog()
   const road = createBotApiRoad({
     root: api.root,
     local: false,

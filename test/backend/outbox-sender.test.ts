@@ -1,0 +1,185 @@
+import { expect, onTestFinished, test, vi } from 'vitest'
+import { createBackendClient } from '../../src/backend/backend-client.ts'
+import { createOutboxSender, type OutboxSender } from '../../src/backend/outbox-sender.ts'
+import type { Ledger, WebhookEvent } from '../../src/core/ports.ts'
+import { AppError } from '../../src/errors.ts'
+import { startBackend } from '../helpers/fake-backend.ts'
+import { createRecordingLog } from '../helpers/recording-log.ts'
+
+const MINUTE = 60_000
+const DAY = 24 * 60 * MINUTE
+
+test('what an earlier process left is delivered at the start, with its key', async () => {
+  const backend = await startBackend()
+  const outbox = memoryOutbox()
+  outbox.write('one', 'two')
+  const client = createBackendClient({ baseUrl: backend.url, log: createRecordingLog() })
+
+  start(outbox, client.deliverWebhook)
+
+  await vi.waitFor(() => expect(outbox.rows.size).toBe(0))
+  const keys = backend.calls.map((call) => call.headers['idempotency-key'])
+  expect(keys.toSorted()).toEqual(['one', 'two'])
+})
+
+test('a webhook written later goes out when the bell rings', async () => {
+  const outbox = memoryOutbox()
+  const delivered: string[] = []
+  const sender = start(outbox, async (event) => void delivered.push(event.id))
+  await vi.waitFor(() => expect(outbox.looks).toBeGreaterThan(0))
+
+  outbox.write('late')
+  sender.notify()
+
+  await vi.waitFor(() => expect(outbox.rows.size).toBe(0))
+  expect(delivered).toEqual(['late'])
+})
+
+test('a backend that is down is asked less and less often, and nothing is lost', async () => {
+  const outbox = memoryOutbox()
+  const deliver = vi.fn(async () => {
+    throw new AppError('BACKEND_UNAVAILABLE', 'down')
+  })
+  const sender = start(outbox, deliver)
+  outbox.write('one')
+
+  const delays: number[] = []
+  while (outbox.time < 3 * DAY) {
+    sender.notify()
+    await vi.waitFor(() => expect(outbox.row('one').attempts).toBe(delays.length + 1))
+    delays.push(outbox.row('one').dueAt - outbox.time)
+    outbox.time = outbox.row('one').dueAt
+  }
+
+  expect(delays[0]).toBeGreaterThanOrEqual(1000)
+  expect(delays[0]).toBeLessThanOrEqual(2000)
+  expect(Math.max(...delays)).toBeLessThanOrEqual(15 * MINUTE)
+  expect(Math.min(...delays.slice(12))).toBeGreaterThanOrEqual(7.5 * MINUTE)
+})
+
+test('the wait that the backend asks for is kept', async () => {
+  const outbox = memoryOutbox()
+  start(outbox, async () => {
+    throw new AppError('BACKEND_UNAVAILABLE', 'down', { retryAfter: 3600 })
+  })
+  outbox.write('one')
+
+  await vi.waitFor(() => expect(outbox.row('one').attempts).toBe(1))
+  expect(outbox.row('one').dueAt).toBe(outbox.time + 60 * MINUTE)
+})
+
+test('a webhook that the backend refuses is tried slowly for a day, then dropped loudly', async () => {
+  const outbox = memoryOutbox()
+  const log = createRecordingLog()
+  const deliver = vi.fn(async () => {
+    throw new AppError('INVALID_REQUEST', 'refused')
+  })
+  const sender = start(outbox, deliver, log)
+  outbox.write('one')
+
+  while (outbox.rows.has('one')) {
+    const tries = deliver.mock.calls.length
+    sender.notify()
+    await vi.waitFor(() => expect(deliver.mock.calls.length).toBe(tries + 1))
+    await vi.waitFor(() => expect(outbox.rows.get('one')?.dueAt).not.toBe(outbox.time))
+    outbox.time = outbox.rows.get('one')?.dueAt ?? outbox.time
+  }
+
+  expect(outbox.time).toBeGreaterThanOrEqual(DAY)
+  expect(deliver.mock.calls.length).toBeLessThan(250)
+  expect(log.entries.filter((entry) => entry.level === 'error')).toHaveLength(1)
+})
+
+test('one webhook that hangs in its back-off holds up no other', async () => {
+  const outbox = memoryOutbox()
+  const delivered: string[] = []
+  start(outbox, async (event) => {
+    if (event.id === 'bad') throw new AppError('BACKEND_UNAVAILABLE', 'down')
+    delivered.push(event.id)
+  })
+  outbox.write('bad', 'good-1', 'good-2', 'good-3', 'good-4', 'good-5')
+
+  await vi.waitFor(() => expect(delivered).toHaveLength(5))
+  expect([...outbox.rows.keys()]).toEqual(['bad'])
+})
+
+test('closing gives up what is on its way, and leaves it due', async () => {
+  const outbox = memoryOutbox()
+  outbox.write('one')
+  const started = vi.fn()
+  const sender = start(outbox, (_, signal) => {
+    started()
+    return new Promise((_resolve, reject) => {
+      signal.addEventListener('abort', () => reject(signal.reason))
+    })
+  })
+  await vi.waitFor(() => expect(started).toHaveBeenCalled())
+
+  await sender.close()
+
+  expect(outbox.row('one')).toMatchObject({ attempts: 0, dueAt: 0 })
+})
+
+interface MemoryOutbox
+  extends Pick<Ledger, 'dueWebhooks' | 'nextWebhookAt' | 'postponeWebhook' | 'deleteWebhook'> {
+  readonly rows: Map<string, WebhookEvent>
+  row: (id: string) => WebhookEvent
+  write: (...ids: string[]) => void
+  time: number
+  readonly looks: number
+}
+
+function memoryOutbox(): MemoryOutbox {
+  const rows = new Map<string, WebhookEvent>()
+  let looks = 0
+  const outbox: MemoryOutbox = {
+    rows,
+    time: 0,
+    get looks() {
+      return looks
+    },
+    row: (id) => {
+      const row = rows.get(id)
+      if (!row) throw new Error(`${id} is gone`)
+      return row
+    },
+    write: (...ids) => {
+      for (const id of ids) rows.set(id, event(id))
+    },
+    dueWebhooks: (now, limit) => {
+      looks++
+      return [...rows.values()].filter((row) => row.dueAt <= now).slice(0, limit)
+    },
+    nextWebhookAt: () =>
+      rows.size === 0 ? null : Math.min(...[...rows.values()].map((row) => row.dueAt)),
+    postponeWebhook: (id, dueAt) => {
+      const row = outbox.row(id)
+      rows.set(id, { ...row, dueAt, attempts: row.attempts + 1 })
+    },
+    deleteWebhook: (id) => void rows.delete(id),
+  }
+  return outbox
+}
+
+function start(
+  outbox: MemoryOutbox,
+  deliver: (event: WebhookEvent, signal: AbortSignal) => Promise<void>,
+  log = createRecordingLog(),
+): OutboxSender {
+  const sender = createOutboxSender({ ledger: outbox, deliver, log, now: () => outbox.time })
+  onTestFinished(() => sender.close())
+  sender.notify()
+  return sender
+}
+
+function event(id: string): WebhookEvent {
+  const payload = {
+    userId: 'anna',
+    fileName: 'a.bin',
+    messageId: 1,
+    fileId: 'f',
+    size: 1,
+    mimeType: 'application/octet-stream',
+  }
+  return { id, uploadId: `upload-${id}`, payload, attempts: 0, dueAt: 0, createdAt: 0 }
+}
