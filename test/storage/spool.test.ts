@@ -11,7 +11,6 @@ import {
 } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
-import { KiB, MiB } from '../../src/lib/units.ts'
 import { createSpool } from '../../src/storage/spool.ts'
 import { createMemorySpool } from '../helpers/memory-spool.ts'
 import { createRecordingLog } from '../helpers/recording-log.ts'
@@ -107,25 +106,6 @@ describe('the disk spool', () => {
     expect(await readdir(join(directory, 'tmp'))).toHaveLength(1)
     await waiting.discard()
     expect(await readdir(join(directory, 'tmp'))).toEqual([])
-  })
-
-  test('a source is not asked for more while the disk has not taken what it gave', async () => {
-    const { spool } = await makeSpool()
-    let given = 0
-    async function* source() {
-      for (; given < 64 * MiB; given += 64 * KiB) yield Buffer.alloc(64 * KiB)
-    }
-    const before = process.memoryUsage().arrayBuffers
-
-    const received = receive(spool, source())
-    let highest = 0
-    const timer = setInterval(() => {
-      highest = Math.max(highest, process.memoryUsage().arrayBuffers - before)
-    }, 1)
-    onTestFinished(() => clearInterval(timer))
-    await (await received).discard()
-
-    expect(highest).toBeLessThan(48 * MiB)
   })
 
   test('files of an upload that nobody reads any more are closed, the removed ones at once', async () => {

@@ -1,0 +1,22 @@
+import type { Upload } from '../../src/core/ports.ts'
+
+/** An upload of two chunks that has just begun, for tests to vary. */
+export function makeUpload(fields: Partial<Upload> = {}): Upload {
+  return {
+    id: '1762700000000_k3j9x0a2b',
+    owner: 'user-1',
+    fileName: 'Grüße "aus" /der\nFerne 🎉.bin',
+    mimeType: 'application/octet-stream',
+    size: 2000,
+    totalChunks: 2,
+    chunkSize: null,
+    state: 'receiving',
+    createdAt: 1_762_700_000_000,
+    touchedAt: 1_762_700_000_000,
+    sealedAt: null,
+    finishedAt: null,
+    result: null,
+    reason: null,
+    ...fields,
+  }
+}

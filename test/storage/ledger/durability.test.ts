@@ -1,0 +1,211 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { readdir, readFile, truncate, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { expect, onTestFinished, test } from 'vitest'
+import { openLedger } from '../../../src/storage/ledger/ledger.ts'
+import { createRecordingLog } from '../../helpers/recording-log.ts'
+import { makeTempDir } from '../../helpers/temp-dir.ts'
+import { makeUpload } from '../../helpers/upload.ts'
+
+const NOW = 1_762_700_001_000
+const DIGEST = createHash('sha256').digest('hex')
+const KEY = randomBytes(32)
+const { id } = makeUpload()
+
+test('a ledger that is opened again knows everything', async () => {
+  const { path, open } = await makePlace()
+  const before = open()
+  before.insertUpload(makeUpload(), 'token')
+  before.insertChunk(id, { index: 0, size: 1000, digest: DIGEST }, 1000, NOW)
+  before.saveAcknowledgedParts(id, Uint8Array.of(3))
+  before.saveSecret('bot:1', Buffer.from('key'))
+  before.close()
+
+  const after = open()
+
+  expect(after.findUpload(id)).toEqual(makeUpload({ chunkSize: 1000, touchedAt: NOW }))
+  expect(after.chunks(id)).toHaveLength(1)
+  expect(after.acknowledgedParts(id)).toEqual(Uint8Array.of(3))
+  expect(after.uploadToken(id)).toBe('token')
+  expect(after.secret('bot:1')).toEqual(Buffer.from('key'))
+  expect(await readdir(join(path, '..'))).not.toContainEqual(expect.stringContaining('damaged'))
+})
+
+test('with another key secrets are absent, everything else is there', async () => {
+  const { open } = await makePlace()
+  const before = open()
+  before.insertUpload(makeUpload(), 'token')
+  before.saveSecret('bot:1', Buffer.from('key'))
+  before.close()
+
+  const after = open(randomBytes(32))
+
+  expect(after.uploadToken(id)).toBeNull()
+  expect(after.secret('bot:1')).toBeNull()
+  expect(after.findUpload(id)).toEqual(makeUpload())
+  after.saveUploadToken(id, 'sent anew')
+  expect(after.uploadToken(id)).toBe('sent anew')
+})
+
+test('a secret moved to another row, or changed by one bit, is absent', async () => {
+  const { path, open } = await makePlace()
+  const before = open()
+  before.insertUpload(makeUpload({ id: 'mine' }), 'my token')
+  before.insertUpload(makeUpload({ id: 'yours' }), 'your token')
+  before.saveSecret('a', Buffer.from('secret'))
+  before.saveSecret('b', Buffer.from('secret'))
+  before.saveSecret('short', Buffer.from('secret'))
+  before.close()
+  tamper(path, (database) => {
+    database.exec(`UPDATE uploads SET token = (SELECT token FROM uploads WHERE id = 'mine')`)
+    database.exec(`UPDATE secrets SET value = (SELECT token FROM uploads) WHERE name = 'a'`)
+    database.exec(`UPDATE secrets SET value = x'00' WHERE name = 'short'`)
+    const sealed = database.prepare(`SELECT value FROM secrets WHERE name = 'b'`).get()?.value
+    if (!(sealed instanceof Uint8Array)) throw new Error('no such secret')
+    sealed[sealed.length - 1] = (sealed.at(-1) ?? 0) ^ 1
+    database.prepare(`UPDATE secrets SET value = ? WHERE name = 'b'`).run(sealed)
+  })
+
+  const after = open()
+
+  expect(after.uploadToken('mine')).toBe('my token')
+  expect(after.uploadToken('yours')).toBeNull()
+  expect(['a', 'b', 'short'].map(after.secret)).toEqual([null, null, null])
+})
+
+test('neither a token nor what it was encrypted to stays in the files of a finished upload', async () => {
+  const { path, open } = await makePlace()
+  const ledger = open()
+  ledger.insertUpload(makeUpload(), 'MARKED-TOKEN')
+  ledger.checkpoint()
+  const sealed = readSealedToken(path)
+  expect((await readFile(path)).includes(sealed)).toBe(true)
+
+  ledger.completeUpload(id, { messageId: 1, fileId: 'f' }, null, NOW)
+  ledger.checkpoint()
+
+  for (const name of await readdir(join(path, '..'))) {
+    const bytes = await readFile(join(path, '..', name))
+    expect(bytes.includes('MARKED-TOKEN')).toBe(false)
+    expect(bytes.includes(sealed)).toBe(false)
+  }
+})
+
+test.each([
+  ['text', async (path: string) => writeFile(path, 'this was never a database'.repeat(100))],
+  ['torn in the middle', async (path: string) => truncate(path, 4096 * 3)],
+  ['torn in its header', async (path: string) => truncate(path, 50)],
+  ['overwritten by noise', async (path: string) => overwrite(path, 4096, 4096 * 6)],
+  ['somebody else’s database', async (path: string) => replaceByForeign(path)],
+])(
+  'a ledger that is %s is moved aside, with a warning, and a new one begun',
+  async (_name, damage) => {
+    const { path, open, log } = await makePlace()
+    const before = open()
+    for (let index = 0; index < 50; index++) {
+      before.insertUpload(makeUpload({ id: `upload-${index}` }), 'token')
+    }
+    before.close()
+    await damage(path)
+    const damaged = await readFile(path)
+
+    const after = open()
+
+    expect(after.uploadsInState('receiving')).toEqual([])
+    after.insertUpload(makeUpload(), 'token')
+    expect(log.entries).toMatchObject([
+      { level: 'warn', message: expect.stringContaining('moved aside') },
+    ])
+    const names = await readdir(join(path, '..'))
+    const aside = names.find((name) => /^ledger\.damaged-\d+$/.test(name))
+    expect(aside).toBeDefined()
+    expect(await readFile(join(path, '..', aside ?? ''))).toEqual(damaged)
+  },
+)
+
+test('an empty file is a ledger that has not begun', async () => {
+  const { path, open, log } = await makePlace()
+  await writeFile(path, '')
+
+  open().insertUpload(makeUpload(), 'token')
+
+  expect(log.entries).toEqual([])
+})
+
+test('a ledger of a later version is refused with a sentence, and left as it is', async () => {
+  const { path, open, log } = await makePlace()
+  open().close()
+  tamper(path, (database) => database.exec('PRAGMA user_version = 999'))
+
+  expect(() => open()).toThrow('later version')
+
+  expect(log.entries).toEqual([])
+  expect(await readdir(join(path, '..'))).not.toContainEqual(expect.stringContaining('damaged'))
+})
+
+test('a transaction that breaks in the middle leaves nothing of itself', async () => {
+  const { path, open } = await makePlace()
+  const ledger = open()
+  ledger.insertUpload(makeUpload(), 'token')
+  // The last statement of completing is the webhook's: it will fail.
+  tamper(path, (database) => database.exec('DROP TABLE outbox'))
+  const payload = { userId: 'u', fileName: 'f', messageId: 1, fileId: 'f', size: 1, mimeType: 'm' }
+
+  expect(() => ledger.completeUpload(id, { messageId: 1, fileId: 'f' }, payload, NOW)).toThrow(
+    'outbox',
+  )
+
+  expect(ledger.findUpload(id)).toEqual(makeUpload())
+  expect(ledger.uploadToken(id)).toBe('token')
+  ledger.touchUpload(id, NOW)
+  expect(ledger.findUpload(id)?.touchedAt).toBe(NOW)
+})
+
+test('a key that is not 32 bytes is refused', () => {
+  const open = () =>
+    openLedger({ path: ':memory:', key: randomBytes(16), log: createRecordingLog() })
+
+  expect(open).toThrow('32 bytes')
+})
+
+async function makePlace() {
+  const path = join(await makeTempDir(), 'ledger.sqlite')
+  const log = createRecordingLog()
+  const open = (key = KEY) => {
+    const ledger = openLedger({ path, key, log })
+    let closed = false
+    const close = (): void => {
+      if (!closed) ledger.close()
+      closed = true
+    }
+    onTestFinished(close)
+    return { ...ledger, close }
+  }
+  return { path, open, log }
+}
+
+function tamper(path: string, work: (database: DatabaseSync) => void): void {
+  const database = new DatabaseSync(path)
+  work(database)
+  database.close()
+}
+
+function readSealedToken(path: string): Buffer {
+  const database = new DatabaseSync(path)
+  const token = database.prepare('SELECT token FROM uploads').get()?.token
+  database.close()
+  if (!(token instanceof Uint8Array)) throw new Error('no token')
+  return Buffer.from(token)
+}
+
+async function overwrite(path: string, from: number, to: number): Promise<void> {
+  const bytes = await readFile(path)
+  randomBytes(to - from).copy(bytes, from)
+  await writeFile(path, bytes)
+}
+
+async function replaceByForeign(path: string): Promise<void> {
+  await writeFile(path, '')
+  tamper(path, (database) => database.exec('CREATE TABLE songs (title TEXT)'))
+}

@@ -1,0 +1,353 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { expect, onTestFinished, test } from 'vitest'
+import type { TransferState, WebhookPayload } from '../../../src/core/ports.ts'
+import { openLedger } from '../../../src/storage/ledger/ledger.ts'
+import { createRecordingLog } from '../../helpers/recording-log.ts'
+import { makeUpload } from '../../helpers/upload.ts'
+
+const NOW = 1_762_700_001_000
+const RESULT = { messageId: 42, fileId: 'BQACAgQAAx' }
+const DIGEST = createHash('sha256').update('chunk').digest('hex')
+
+const TRANSFER: TransferState = {
+  road: 'mtproto-user',
+  partsHolder: 'f00d',
+  fileId: '-9223372036854775808',
+  startedAt: NOW,
+  document: null,
+  randomId: null,
+  newestMessageId: null,
+  postAttempts: 0,
+}
+
+const PAYLOAD: WebhookPayload = {
+  userId: 'user-1',
+  fileName: 'film.mkv',
+  messageId: 42,
+  fileId: 'BQACAgQAAx',
+  size: 2_097_152_000,
+  mimeType: 'video/x-matroska',
+}
+
+test('an upload is found as it was inserted, and only by its id', () => {
+  const ledger = makeLedger()
+  const upload = makeUpload({ size: 2 ** 40 })
+
+  ledger.insertUpload(upload, 'token')
+
+  expect(ledger.findUpload(upload.id)).toEqual(upload)
+  expect(ledger.findUpload('another')).toBeNull()
+})
+
+test('an upload that came to an end elsewhere is kept whole too', () => {
+  const ledger = makeLedger()
+  const upload = makeUpload({
+    state: 'completed',
+    chunkSize: 1000,
+    sealedAt: NOW,
+    finishedAt: NOW + 1,
+    result: RESULT,
+  })
+
+  ledger.insertUpload(upload, 'token')
+
+  expect(ledger.findUpload(upload.id)).toEqual(upload)
+})
+
+test('an id that is taken is refused, and what was there stays', () => {
+  const ledger = makeLedger()
+  ledger.insertUpload(makeUpload(), 'first')
+
+  expect(() => ledger.insertUpload(makeUpload({ owner: 'thief' }), 'second')).toThrow(
+    expect.objectContaining({ code: 'UPLOAD_DIFFERS' }),
+  )
+
+  expect(ledger.findUpload(makeUpload().id)?.owner).toBe('user-1')
+  expect(ledger.uploadToken(makeUpload().id)).toBe('first')
+})
+
+test("an owner's uploads come newest first, as many as asked for", () => {
+  const ledger = makeLedger()
+  for (const [id, createdAt] of [
+    ['b', 2],
+    ['d', 4],
+    ['a', 1],
+    ['c', 3],
+  ] as const) {
+    ledger.insertUpload(makeUpload({ id, createdAt }), 'token')
+  }
+  ledger.insertUpload(makeUpload({ id: 'x', owner: 'user-2', createdAt: 9 }), 'token')
+
+  expect(ledger.uploadsOf('user-1', 3).map(({ id }) => id)).toEqual(['d', 'c', 'b'])
+  expect(ledger.uploadsOf('nobody', 3)).toEqual([])
+})
+
+test('uploads are listed by state', () => {
+  const ledger = makeLedger()
+  for (const id of ['receiving', 'sealed', 'completed', 'failed']) {
+    ledger.insertUpload(makeUpload({ id }), 'token')
+  }
+  ledger.sealUpload('sealed', NOW)
+  ledger.completeUpload('completed', RESULT, null, NOW)
+  ledger.failUpload('failed', 'No', NOW)
+
+  for (const state of ['receiving', 'sealed', 'completed', 'failed'] as const) {
+    expect(ledger.uploadsInState(state).map(({ id }) => id)).toEqual([state])
+  }
+})
+
+test('the newest token of an unfinished upload is kept, none of a finished one', () => {
+  const ledger = makeLedger()
+  const { id } = makeUpload()
+  ledger.insertUpload(makeUpload(), 'älter 🎉')
+  expect(ledger.uploadToken(id)).toBe('älter 🎉')
+
+  ledger.saveUploadToken(id, 'newer')
+  expect(ledger.uploadToken(id)).toBe('newer')
+
+  ledger.failUpload(id, 'No', NOW)
+  ledger.saveUploadToken(id, 'too late')
+  expect(ledger.uploadToken(id)).toBeNull()
+  expect(ledger.uploadToken('unknown')).toBeNull()
+})
+
+test('a chunk is written with the chunk size and the time', () => {
+  const ledger = makeLedger()
+  const { id } = makeUpload()
+  ledger.insertUpload(makeUpload(), 'token')
+
+  ledger.insertChunk(id, { index: 1, size: 1000, digest: DIGEST }, null, NOW)
+  expect(ledger.findUpload(id)).toMatchObject({ chunkSize: null, touchedAt: NOW })
+
+  ledger.insertChunk(id, { index: 0, size: 1000, digest: DIGEST }, 1000, NOW + 1)
+  ledger.insertChunk(id, { index: 10, size: 1000, digest: DIGEST }, null, NOW + 2)
+  expect(ledger.findUpload(id)).toMatchObject({ chunkSize: 1000, touchedAt: NOW + 2 })
+  expect(ledger.chunks(id)).toEqual([
+    { index: 0, size: 1000, digest: DIGEST },
+    { index: 1, size: 1000, digest: DIGEST },
+    { index: 10, size: 1000, digest: DIGEST },
+  ])
+})
+
+test('the same chunk written twice is one chunk', () => {
+  const ledger = makeLedger()
+  const { id } = makeUpload()
+  ledger.insertUpload(makeUpload(), 'token')
+
+  ledger.insertChunk(id, { index: 0, size: 1000, digest: DIGEST }, 1000, NOW)
+  ledger.insertChunk(id, { index: 0, size: 1000, digest: DIGEST }, 1000, NOW)
+
+  expect(ledger.chunks(id)).toHaveLength(1)
+})
+
+test('a chunk of an upload that is gone is refused whole', () => {
+  const ledger = makeLedger()
+
+  const insert = () => ledger.insertChunk('gone', { index: 0, size: 1, digest: DIGEST }, 1, NOW)
+
+  expect(insert).toThrow('FOREIGN KEY')
+  expect(ledger.chunks('gone')).toEqual([])
+})
+
+test('touching and sealing note the time; what has ended cannot be sealed', () => {
+  const ledger = makeLedger()
+  const { id } = makeUpload()
+  ledger.insertUpload(makeUpload(), 'token')
+
+  ledger.touchUpload(id, NOW)
+  expect(ledger.findUpload(id)?.touchedAt).toBe(NOW)
+  ledger.sealUpload(id, NOW + 1)
+  ledger.sealUpload(id, NOW + 2)
+  expect(ledger.findUpload(id)).toMatchObject({ state: 'sealed', sealedAt: NOW + 1 })
+
+  ledger.failUpload(id, 'No', NOW + 3)
+  ledger.sealUpload(id, NOW + 4)
+  expect(ledger.findUpload(id)?.state).toBe('failed')
+})
+
+test('completing keeps the result and the webhook, and erases token and transfer', () => {
+  const ledger = makeLedger()
+  const { id } = makeUpload()
+  ledger.insertUpload(makeUpload(), 'token')
+  ledger.insertChunk(id, { index: 0, size: 1000, digest: DIGEST }, 1000, NOW)
+  ledger.saveTransfer(id, TRANSFER)
+  ledger.saveAcknowledgedParts(id, Uint8Array.of(0xff))
+
+  ledger.completeUpload(id, RESULT, PAYLOAD, NOW)
+
+  expect(ledger.findUpload(id)).toMatchObject({
+    state: 'completed',
+    result: RESULT,
+    finishedAt: NOW,
+    reason: null,
+  })
+  expect(ledger.uploadToken(id)).toBeNull()
+  expect(ledger.transfer(id)).toBeNull()
+  expect(ledger.acknowledgedParts(id)).toEqual(new Uint8Array())
+  expect(ledger.chunks(id)).toHaveLength(1)
+  expect(ledger.dueWebhooks(NOW, 10)).toMatchObject([{ uploadId: id, payload: PAYLOAD }])
+})
+
+test('an upload ends once: a second end changes nothing and owes no second webhook', () => {
+  const ledger = makeLedger()
+  const { id } = makeUpload()
+  ledger.insertUpload(makeUpload(), 'token')
+  ledger.completeUpload(id, RESULT, PAYLOAD, NOW)
+
+  ledger.completeUpload(id, { messageId: 43, fileId: 'other' }, PAYLOAD, NOW + 1)
+  ledger.failUpload(id, 'No', NOW + 2)
+
+  expect(ledger.findUpload(id)).toMatchObject({ state: 'completed', result: RESULT })
+  expect(ledger.dueWebhooks(NOW + 9, 10)).toHaveLength(1)
+})
+
+test('failing keeps the reason and erases token, transfer and chunks', () => {
+  const ledger = makeLedger()
+  const { id } = makeUpload()
+  ledger.insertUpload(makeUpload(), 'token')
+  ledger.insertChunk(id, { index: 0, size: 1000, digest: DIGEST }, 1000, NOW)
+  ledger.saveTransfer(id, TRANSFER)
+  ledger.saveAcknowledgedParts(id, Uint8Array.of(0xff))
+
+  ledger.failUpload(id, 'Connect Telegram in settings', NOW)
+
+  expect(ledger.findUpload(id)).toMatchObject({
+    state: 'failed',
+    reason: 'Connect Telegram in settings',
+    finishedAt: NOW,
+    result: null,
+  })
+  expect(ledger.uploadToken(id)).toBeNull()
+  expect(ledger.transfer(id)).toBeNull()
+  expect(ledger.acknowledgedParts(id)).toEqual(new Uint8Array())
+  expect(ledger.chunks(id)).toEqual([])
+})
+
+test('deleting takes all that belongs to the upload, but not what is owed to the backend', () => {
+  const ledger = makeLedger()
+  ledger.insertUpload(makeUpload({ id: 'open' }), 'token')
+  ledger.insertChunk('open', { index: 0, size: 1000, digest: DIGEST }, 1000, NOW)
+  ledger.saveTransfer('open', TRANSFER)
+  ledger.saveAcknowledgedParts('open', Uint8Array.of(1))
+  ledger.insertUpload(makeUpload({ id: 'done' }), 'token')
+  ledger.completeUpload('done', RESULT, PAYLOAD, NOW)
+
+  for (const id of ['open', 'done', 'never-there']) ledger.deleteUpload(id)
+
+  expect(ledger.findUpload('open')).toBeNull()
+  expect(ledger.chunks('open')).toEqual([])
+  expect(ledger.transfer('open')).toBeNull()
+  expect(ledger.acknowledgedParts('open')).toHaveLength(0)
+  expect(ledger.dueWebhooks(NOW, 10)).toHaveLength(1)
+})
+
+test('unfinished uploads reserve their size, finished ones give it back', () => {
+  const ledger = makeLedger()
+  expect(ledger.reservedBytes()).toBe(0)
+  const sizes = { receiving: 2_097_152_000, sealed: 300, completed: 50, failed: 7 }
+  for (const [id, size] of Object.entries(sizes)) {
+    ledger.insertUpload(makeUpload({ id, size }), 'token')
+  }
+
+  ledger.sealUpload('sealed', NOW)
+  ledger.completeUpload('completed', RESULT, null, NOW)
+  ledger.failUpload('failed', 'No', NOW)
+
+  expect(ledger.reservedBytes()).toBe(2_097_152_300)
+})
+
+test('a transfer is remembered field by field, and forgotten with its parts', () => {
+  const ledger = makeLedger()
+  const { id } = makeUpload()
+  ledger.insertUpload(makeUpload(), 'token')
+  expect(ledger.transfer(id)).toBeNull()
+  expect(ledger.acknowledgedParts(id)).toEqual(new Uint8Array())
+
+  ledger.saveTransfer(id, TRANSFER)
+  expect(ledger.transfer(id)).toEqual(TRANSFER)
+  const later: TransferState = {
+    ...TRANSFER,
+    document: { id: '5', accessHash: '-6', fileReference: 'AAEC', dcId: 4 },
+    randomId: '7',
+    newestMessageId: 41,
+    postAttempts: 2,
+  }
+  ledger.saveTransfer(id, later)
+  expect(ledger.transfer(id)).toEqual(later)
+  const bitmap = new Uint8Array(randomBytes(500))
+  ledger.saveAcknowledgedParts(id, bitmap)
+  expect(ledger.acknowledgedParts(id)).toEqual(bitmap)
+
+  ledger.deleteTransfer(id)
+  expect(ledger.transfer(id)).toBeNull()
+  expect(ledger.acknowledgedParts(id)).toEqual(new Uint8Array())
+})
+
+test('a late flush brings nothing back of an upload that has ended or gone', () => {
+  const ledger = makeLedger()
+  const { id } = makeUpload()
+  ledger.insertUpload(makeUpload(), 'token')
+  ledger.completeUpload(id, RESULT, null, NOW)
+
+  for (const late of [id, 'gone']) {
+    ledger.saveTransfer(late, TRANSFER)
+    ledger.saveAcknowledgedParts(late, Uint8Array.of(1))
+
+    expect(ledger.transfer(late)).toBeNull()
+    expect(ledger.acknowledgedParts(late)).toHaveLength(0)
+  }
+})
+
+test('webhooks come when they are due, oldest first, and count their attempts', () => {
+  const ledger = makeLedger()
+  expect(ledger.nextWebhookAt()).toBeNull()
+  for (const [index, id] of ['first', 'second', 'third'].entries()) {
+    ledger.insertUpload(makeUpload({ id }), 'token')
+    ledger.completeUpload(id, RESULT, { ...PAYLOAD, messageId: index }, NOW + index)
+  }
+  const [first, second] = ledger.dueWebhooks(NOW + 1, 10)
+  expect([first?.uploadId, second?.uploadId]).toEqual(['first', 'second'])
+  expect(ledger.dueWebhooks(NOW + 9, 1)).toHaveLength(1)
+  expect(ledger.nextWebhookAt()).toBe(NOW)
+
+  ledger.postponeWebhook(first?.id ?? '', NOW + 100)
+  ledger.deleteWebhook(second?.id ?? '')
+
+  expect(ledger.nextWebhookAt()).toBe(NOW + 2)
+  expect(ledger.dueWebhooks(NOW + 9, 10).map(({ uploadId }) => uploadId)).toEqual(['third'])
+  expect(ledger.dueWebhooks(NOW + 100, 10)).toMatchObject([
+    { uploadId: 'first', attempts: 1, dueAt: NOW + 100, createdAt: NOW },
+    { uploadId: 'third', attempts: 0 },
+  ])
+})
+
+test('secrets are kept under names, replaced and deleted', () => {
+  const ledger = makeLedger()
+  const value = randomBytes(256)
+  expect(ledger.secret('bot:1')).toBeNull()
+
+  ledger.saveSecret('bot:1', randomBytes(256))
+  ledger.saveSecret('bot:1', value)
+  ledger.saveSecret('bot:2', randomBytes(1))
+  expect(ledger.secret('bot:1')).toEqual(value)
+
+  ledger.deleteSecret('bot:1')
+  expect(ledger.secret('bot:1')).toBeNull()
+  expect(ledger.secret('bot:2')).toHaveLength(1)
+})
+
+test('text that could be SQL is text', () => {
+  const ledger = makeLedger()
+  const id = `'; DROP TABLE uploads; --`
+
+  ledger.insertUpload(makeUpload({ id, fileName: id, owner: id }), id)
+
+  expect(ledger.findUpload(id)).toMatchObject({ id, fileName: id, owner: id })
+  expect(ledger.uploadToken(id)).toBe(id)
+})
+
+function makeLedger() {
+  const ledger = openLedger({ path: ':memory:', key: randomBytes(32), log: createRecordingLog() })
+  onTestFinished(ledger.close)
+  return ledger
+}
