@@ -1,5 +1,6 @@
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import type { Config } from './config.ts'
+import { createBlockCache } from './core/block-cache.ts'
 import { createDocumentReader } from './core/document-reader.ts'
 import { createDownloadService } from './core/download-service.ts'
 import { createJobQueue } from './core/job-queue.ts'
@@ -10,6 +11,7 @@ import { createUploadService } from './core/upload-service.ts'
 import { AppError } from './errors.ts'
 import { createHttpServer } from './http/server.ts'
 import { createKeyedLock } from './lib/keyed-lock.ts'
+import { MiB } from './lib/units.ts'
 
 /** What is cleared away in the background: expired uploads and what nobody owns. */
 export interface Sweeping {
@@ -47,8 +49,9 @@ export interface App {
 }
 
 const SWEEP_EVERY_MS = 60_000
-/** Requests of 1 MiB ahead of a reader. */
-const WINDOW_BLOCKS = 4
+/** What one reader, and all of them together, may have ahead of what they have passed on. */
+const READER_WINDOW_BYTES = 8 * MiB
+const ALL_READERS_BYTES = 64 * MiB
 
 /** Puts the worker together: the one place that knows who needs whom. */
 export async function buildApp(config: Config, adapters: Adapters): Promise<App> {
@@ -86,7 +89,11 @@ export async function buildApp(config: Config, adapters: Adapters): Promise<App>
     now,
     log,
   })
-  const reader = createDocumentReader({ gateway, windowBlocks: WINDOW_BLOCKS })
+  const reader = createDocumentReader({
+    cache: createBlockCache({ gateway, maxBytes: config.blockCacheBytes }),
+    maxWindowBytes: READER_WINDOW_BYTES,
+    maxTotalBytes: ALL_READERS_BYTES,
+  })
   const downloads = createDownloadService({ credentials, gateway, reader })
   const sweeper = adapters.createSweeper({
     isActive: transfers.isActive,

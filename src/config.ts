@@ -4,15 +4,15 @@ import { MiB } from './lib/units.ts'
 
 const UNITS: Record<string, number> = { '': 1, KB: 1024, MB: MiB, GB: 1024 * MiB }
 
-/** Bytes, or a number with KB, MB or GB (1024 each). */
-const bytes = (fallback: string) =>
+/** Bytes, or a number with KB, MB or GB (1024 each); at least `min`. */
+const bytes = (fallback: string, min = 1) =>
   z
     .string()
     .default(fallback)
     .transform((text, context) => {
       const [, digits, unit = ''] = /^(\d+)\s*(KB|MB|GB)?$/i.exec(text.trim()) ?? []
       const size = Number(digits) * (UNITS[unit.toUpperCase()] ?? Number.NaN)
-      if (Number.isSafeInteger(size) && size > 0) return size
+      if (Number.isSafeInteger(size) && size >= min) return size
       context.addIssue({ code: 'custom', message: 'expected bytes, or a number with KB, MB or GB' })
       return z.NEVER
     })
@@ -67,6 +67,7 @@ export const Environment = z.object({
   SESSION_TTL: integer(86_400, 60),
   MAX_CONCURRENT_UPLOADS: integer(4, 1, 64),
   MAX_CONCURRENT_DOWNLOADS: integer(64, 1, 10_000),
+  BLOCK_CACHE_BYTES: bytes('32MB', 0),
   TRANSFER_ATTEMPTS: integer(8, 1, 100),
   TRANSFER_MAX_SECONDS: integer(21_600, 1),
   SHUTDOWN_GRACE_MS: integer(20_000, 0),
@@ -101,6 +102,7 @@ export interface Config {
   readonly sessionTtlMs: number
   readonly maxConcurrentUploads: number
   readonly maxConcurrentDownloads: number
+  readonly blockCacheBytes: number
   readonly transferAttempts: number
   readonly transferMaxMs: number
   readonly shutdownGraceMs: number
@@ -150,6 +152,7 @@ export function loadConfig(environment: Record<string, string | undefined>): Con
     sessionTtlMs: env.SESSION_TTL * 1000,
     maxConcurrentUploads: env.MAX_CONCURRENT_UPLOADS,
     maxConcurrentDownloads: env.MAX_CONCURRENT_DOWNLOADS,
+    blockCacheBytes: env.BLOCK_CACHE_BYTES,
     transferAttempts: env.TRANSFER_ATTEMPTS,
     transferMaxMs: env.TRANSFER_MAX_SECONDS * 1000,
     shutdownGraceMs: env.SHUTDOWN_GRACE_MS,

@@ -1,21 +1,16 @@
-import { KiB, MiB } from '../lib/units.ts'
+import { MiB } from '../lib/units.ts'
+import { type BlockCache, type Stretch, UNIT_BYTES } from './block-cache.ts'
 import type { ByteRange } from './byte-range.ts'
-import type { RemoteDocument, TelegramGateway } from './ports.ts'
+import type { RemoteDocument } from './ports.ts'
 
-/** What `upload.getFile` wants offset and limit to be a multiple of. */
-const ALIGNMENT = 4 * KiB
-/** The first request of a range is small, so that its bytes are here after one round trip. */
-const FIRST_BYTES = 128 * KiB
+const UNITS_PER_BLOCK = MiB / UNIT_BYTES
 
 export interface DocumentReaderOptions {
-  gateway: Pick<TelegramGateway, 'readBlock'>
-  /** Requests ahead of the consumer, each of 1 MiB or less. */
-  windowBlocks: number
-}
-
-interface Piece {
-  offset: number
-  length: number
+  cache: BlockCache
+  /** Bytes that one reader may have asked for and not yet passed on. */
+  maxWindowBytes: number
+  /** Bytes that all readers may have ahead together; each may always have one block. */
+  maxTotalBytes: number
 }
 
 /** Reads ranges of documents, a window of blocks ahead of the consumer. */
@@ -23,6 +18,7 @@ export interface DocumentReader {
   /**
    * The bytes of `range`, in order. Stands still when the consumer does; stops asking Telegram
    * when the consumer leaves or `signal` aborts. What it yields is exactly the range, or it throws.
+   * A yielded array belongs to the cache: it is only to be read.
    */
   read: (
     document: RemoteDocument,
@@ -31,59 +27,76 @@ export interface DocumentReader {
   ) => AsyncGenerator<Uint8Array, void, undefined>
 }
 
-export function createDocumentReader({
-  gateway,
-  windowBlocks,
-}: DocumentReaderOptions): DocumentReader {
+export function createDocumentReader(options: DocumentReaderOptions): DocumentReader {
+  const { cache, maxWindowBytes, maxTotalBytes } = options
+  let totalAhead = 0
+
   return {
     read: async function* (document, range, signal) {
-      const leaving = new AbortController()
-      const either = AbortSignal.any([signal, leaving.signal])
-      const inFlight: { piece: Piece; bytes: Promise<Uint8Array> }[] = []
-      const pieces = piecesOf(range)
-      const ask = (): void => {
-        const next = pieces.next()
-        if (next.done) return
-        const bytes = gateway.readBlock(document, next.value, either)
-        // Awaited in order below; one that fails before its turn must not end the process.
-        bytes.catch(() => {})
-        inFlight.push({ piece: next.value, bytes })
+      const units = unitsOf(range)
+      const ahead: Stretch[] = []
+      let next = units.first
+      let bytesAhead = 0
+      let window = MiB
+
+      const ask = (count: number): void => {
+        for (const stretch of cache.request(document, next, Math.min(count, units.end - next))) {
+          ahead.push(stretch)
+          bytesAhead += stretch.length
+          totalAhead += stretch.length
+          next += stretch.length / UNIT_BYTES
+        }
       }
+      const drop = (stretch: Stretch): void => {
+        stretch.release()
+        bytesAhead -= stretch.length
+        totalAhead -= stretch.length
+      }
+      const fill = (): void => {
+        while (next < units.end && bytesAhead < window) {
+          if (bytesAhead > 0 && totalAhead >= maxTotalBytes) return
+          ask(UNITS_PER_BLOCK)
+        }
+      }
+
       try {
-        for (ask(); inFlight.length > 0; ) {
-          const head = inFlight.shift()
-          if (!head) return
-          const bytes = await head.bytes
-          // The window opens once the first bytes are on their way to the consumer.
-          while (inFlight.length < windowBlocks) {
-            const before = inFlight.length
-            ask()
-            if (inFlight.length === before) break
-          }
-          yield cut(bytes, head.piece, range)
+        // One unit first: its bytes are here after one short round trip.
+        ask(1)
+        for (let head = ahead[0]; head; head = ahead[0]) {
+          // A consumer that has to wait wants more ahead of it; one that does not wants less.
+          window = head.ready ? Math.max(MiB, window - MiB) : Math.min(maxWindowBytes, window * 2)
+          const bytes = await untilAborted(head.bytes, signal)
+          ahead.shift()
+          drop(head)
+          fill()
+          yield cut(bytes, head.offset, range)
         }
       } finally {
-        leaving.abort()
+        for (const stretch of ahead) drop(stretch)
       }
     },
   }
 }
 
-/** Aligned requests that cover the range, each inside one 1 MiB block, the first one small. */
-export function* piecesOf({ start, end }: ByteRange): Generator<Piece> {
-  let offset = start - (start % ALIGNMENT)
-  let most = FIRST_BYTES
-  while (offset <= end) {
-    const blockEnd = offset - (offset % MiB) + MiB
-    const needed = end + 1 - offset
-    const length = Math.min(most, blockEnd - offset, Math.ceil(needed / ALIGNMENT) * ALIGNMENT)
-    yield { offset, length }
-    offset += length
-    most = MiB
-  }
+function unitsOf({ start, end }: ByteRange): { first: number; end: number } {
+  return { first: Math.floor(start / UNIT_BYTES), end: Math.floor(end / UNIT_BYTES) + 1 }
 }
 
-function cut(bytes: Uint8Array, piece: Piece, { start, end }: ByteRange): Uint8Array {
-  const from = Math.max(0, start - piece.offset)
-  return bytes.subarray(from, Math.min(piece.length, end + 1 - piece.offset))
+function cut(bytes: Uint8Array, offset: number, { start, end }: ByteRange): Uint8Array {
+  return bytes.subarray(Math.max(0, start - offset), Math.min(bytes.length, end + 1 - offset))
+}
+
+/** The promise, or the signal's reason as soon as it aborts. */
+async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted()
+  let onAbort = (): void => {}
+  const aborted = new Promise<never>((_resolve, reject) => {
+    onAbort = () => reject(signal.reason)
+    signal.addEventListener('abort', onAbort, { once: true })
+  })
+  try {
+    return await Promise.race([promise, aborted])
+  } finally {
+    signal.removeEventListener('abort', onAbort)
+  }
 }

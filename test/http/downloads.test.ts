@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { get } from 'node:http'
 import { expect, test, vi } from 'vitest'
 import { AppError } from '../../src/errors.ts'
-import { MiB } from '../../src/lib/units.ts'
+import { KiB, MiB } from '../../src/lib/units.ts'
 import { startWorker, testCredentials } from '../helpers/app.ts'
 import { downloadUrl, uploadFile } from '../helpers/client.ts'
 import { createFakeGateway } from '../helpers/fake-gateway.ts'
@@ -61,7 +61,38 @@ test('a range asks Telegram for hardly more than itself', async () => {
 
   await (await fetch(link, { headers: { range: 'bytes=1500000-1500009' } })).arrayBuffer()
 
-  expect(gateway.readBytes).toBe(4096)
+  expect(gateway.blocks).toEqual([{ offset: 11 * 128 * KiB, length: 128 * KiB }])
+})
+
+test('a range that was read before costs Telegram nothing', async () => {
+  const { link, gateway } = await start(randomBytes(3 * MiB))
+  await (await fetch(link)).arrayBuffer()
+  const asked = gateway.blocks.length
+
+  await (await fetch(link, { headers: { range: 'bytes=1000-2000000' } })).arrayBuffer()
+
+  expect(gateway.blocks).toHaveLength(asked)
+})
+
+test('twenty overlapping ranges at once fetch each unit once', async () => {
+  const bytes = randomBytes(8 * MiB)
+  const { link, gateway } = await start(bytes)
+  gateway.readDelayMs = 5
+
+  const answers = await Promise.all(
+    Array.from({ length: 20 }, async (_, i) => {
+      const from = i * 200_000
+      const headers = { range: `bytes=${from}-${from + 2_000_000}` }
+      const body = Buffer.from(await (await fetch(link, { headers })).arrayBuffer())
+      return body.equals(bytes.subarray(from, from + 2_000_001))
+    }),
+  )
+
+  expect(answers).toEqual(answers.map(() => true))
+  const units = gateway.blocks.flatMap(({ offset, length }) =>
+    Array.from({ length: length / (128 * KiB) }, (_, i) => offset / (128 * KiB) + i),
+  )
+  expect(units).toHaveLength(new Set(units).size)
 })
 
 test('a range beyond the end is refused with the size', async () => {
