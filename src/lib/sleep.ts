@@ -1,3 +1,6 @@
+/** A timer set for longer than this fires at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1
+
 /**
  * Resolves after `ms` milliseconds; rejects with the signal's reason as soon as it aborts.
  *
@@ -9,14 +12,22 @@ export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
       reject(signal.reason)
       return
     }
+    let left = ms
+    let timer: ReturnType<typeof setTimeout>
     const onAbort = (): void => {
       clearTimeout(timer)
       reject(signal?.reason)
     }
-    const timer = setTimeout(() => {
-      signal?.removeEventListener('abort', onAbort)
-      resolve()
-    }, ms)
+    const wait = (): void => {
+      const step = Math.min(left, LONGEST_TIMER_MS)
+      left -= step
+      timer = setTimeout(() => {
+        if (left > 0) return wait()
+        signal?.removeEventListener('abort', onAbort)
+        resolve()
+      }, step)
+    }
+    wait()
     signal?.addEventListener('abort', onAbort, { once: true })
   })
 }

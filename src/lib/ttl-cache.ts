@@ -10,7 +10,8 @@ export interface TtlCache<V> {
   delete: (key: string) => void
   /**
    * The cached value, or what `load` finds; calls that come while it loads share its promise.
-   * `ttlFor` says for how many milliseconds the value is kept. A rejection is shared, never kept.
+   * `ttlFor` says for how many milliseconds the value is kept. A rejection is shared, never kept;
+   * neither is a value whose key was set or deleted while it was loading.
    */
   load: (key: string, load: () => Promise<V>, ttlFor: (value: V) => number) => Promise<V>
   readonly size: number
@@ -30,8 +31,13 @@ export function createTtlCache<V>({ maxEntries, now = Date.now }: TtlCacheOption
     return entry.value
   }
 
-  function set(key: string, value: V, ttlMs: number): void {
+  function forget(key: string): void {
     entries.delete(key)
+    loading.delete(key)
+  }
+
+  function set(key: string, value: V, ttlMs: number): void {
+    forget(key)
     if (ttlMs <= 0) return
     entries.set(key, { value, expiresAt: now() + ttlMs })
     if (entries.size > maxEntries) {
@@ -43,18 +49,20 @@ export function createTtlCache<V>({ maxEntries, now = Date.now }: TtlCacheOption
   return {
     get,
     set,
-    delete: (key) => void entries.delete(key),
+    delete: forget,
     load: (key, load, ttlFor) => {
       const cached = get(key)
       if (cached !== undefined) return Promise.resolve(cached)
       const running = loading.get(key)
       if (running !== undefined) return running
-      const started = load()
+      const started = startLoading(load)
         .then((value) => {
-          set(key, value, ttlFor(value))
+          if (loading.get(key) === started) set(key, value, ttlFor(value))
           return value
         })
-        .finally(() => loading.delete(key))
+        .finally(() => {
+          if (loading.get(key) === started) loading.delete(key)
+        })
       loading.set(key, started)
       return started
     },
@@ -62,4 +70,9 @@ export function createTtlCache<V>({ maxEntries, now = Date.now }: TtlCacheOption
       return entries.size
     },
   }
+}
+
+/** A `load` that throws before it has a promise rejects like any other. */
+async function startLoading<V>(load: () => Promise<V>): Promise<V> {
+  return load()
 }
