@@ -1,10 +1,11 @@
 import { createSemaphore, type Semaphore } from '../../lib/semaphore.ts'
-import { DEFAULT_LAYER, decoder } from '../tl/codec.ts'
-import { createReader, UnknownIdError } from '../tl/reader.ts'
-import type { AuthKey, AuthKeyStore, RpcHandler, RpcOutcome, TlObject } from '../types.ts'
+import { DEFAULT_LAYER } from '../tl/codec.ts'
+import type { Encoded } from '../tl/writer.ts'
+import type { AuthKey, AuthKeyStore, RpcHandler, RpcOutcome } from '../types.ts'
 import { bindTemporaryKey } from './bind-key.ts'
 import type { Message } from './envelope.ts'
 import type { Link } from './link.ts'
+import { nameUnreadable, type ParsedCall, parseCall, weightOf } from './parsed-call.ts'
 import type { Request } from './request-log.ts'
 import { encodeError, encodeResult } from './rpc-result.ts'
 import type { Session } from './session.ts'
@@ -23,111 +24,94 @@ export interface Calls {
   start: (message: Message, request: Request, context: CallContext) => Promise<void>
 }
 
-/** How much one connection may have in work: what it sent and what it asks for. */
-export const ROOM_BYTES = 16 * 1024 * 1024
-const SMALLEST_WEIGHT = 64 * 1024
-const LARGEST_ANSWER = 1024 * 1024
+const ROOM_BYTES = 16 * 1024 * 1024
 const WAIT_MS = 10_000
 
 /** What a temporary key may call before it is bound; Telegram refuses the rest. */
-const ALLOWED_UNBOUND = /^(auth\.bindTempAuthKey|help\.get(Config|NearestDc|AppConfig|CdnConfig))$/
+const ALLOWED_UNBOUND = /^help\.get(Config|NearestDc|AppConfig|CdnConfig)$/
 
 const failed = (code: number, message: string): RpcOutcome => ({ kind: 'error', code, message })
 
-interface ParsedCall {
-  method: TlObject
-  /** Messages that must have succeeded before. */
-  after: bigint[]
-  layer: number | null
+const internal = (error: unknown): RpcOutcome =>
+  failed(500, `INTERNAL: ${error instanceof Error ? error.message : 'unknown'}`)
+
+const permanentIdOf = (key: AuthKey): string => key.permanentKeyId ?? key.id
+
+/** The bound of one connection. */
+export function createRoom(): Semaphore {
+  return createSemaphore(ROOM_BYTES)
 }
 
-function parse(body: Uint8Array): ParsedCall {
-  const after: bigint[] = []
-  let layer: number | null = null
-  const method = decoder.call(createReader(body), (wrapper) => {
-    if (typeof wrapper.layer === 'number') layer = wrapper.layer
-    const ids = Array.isArray(wrapper.msg_ids) ? wrapper.msg_ids : [wrapper.msg_id]
-    if (!wrapper._.startsWith('invokeAfterMsg')) return
-    for (const id of ids) if (typeof id === 'bigint') after.push(id)
+async function haveSucceeded(ids: bigint[], { log }: Session): Promise<boolean | 'late'> {
+  const results = Promise.all(ids.map((id) => log.find(id)?.succeeded ?? false))
+  const late = new Promise<'late'>((resolve) => {
+    setTimeout(resolve, WAIT_MS, 'late').unref()
   })
-  return { method, after, layer }
-}
-
-function toRefusal(error: unknown): RpcOutcome {
-  if (error instanceof UnknownIdError && error.isMethod) {
-    return failed(400, `INPUT_METHOD_INVALID_${error.id}`)
-  }
-  if (error instanceof UnknownIdError) {
-    return failed(400, `INPUT_CONSTRUCTOR_INVALID_${error.id.toString(16).toUpperCase()}`)
-  }
-  return failed(400, 'INPUT_FETCH_ERROR')
-}
-
-function weightOf({ method }: ParsedCall, body: Uint8Array): number {
-  const asked = method._.startsWith('upload.get') ? Number(method.limit) || 0 : 0
-  return Math.max(SMALLEST_WEIGHT, body.length + Math.min(asked, LARGEST_ANSWER))
+  return Promise.race([results.then((all) => all.every(Boolean)), late])
 }
 
 /** Runs methods: unwraps them, hands them to the API half, sends what it answers. */
 export function createCalls(keys: AuthKeyStore, handler: RpcHandler): Calls {
   const layers = new Map<string, number>()
 
-  function learnLayer(keyId: string, layer: number | null): number {
-    const known = layers.get(keyId) ?? keys.find(keyId)?.layer
-    if (layer === null || layer === known) return known ?? DEFAULT_LAYER
+  const layerOf = (keyId: string): number =>
+    layers.get(keyId) ?? keys.find(keyId)?.layer ?? DEFAULT_LAYER
+
+  function learnLayer(keyId: string, layer: number): void {
+    if (layers.get(keyId) === layer) return
     layers.set(keyId, layer)
     const key = keys.find(keyId)
-    if (key) keys.save({ ...key, layer })
-    return layer
+    if (key && key.layer !== layer) keys.save({ ...key, layer })
   }
 
-  async function haveSucceeded(ids: bigint[], session: Session): Promise<boolean | 'late'> {
-    const requests = ids.map((id) => session.log.find(id))
-    const late = AbortSignal.timeout(WAIT_MS)
-    const timeout = new Promise<'late'>((resolve) => {
-      late.addEventListener('abort', () => resolve('late'), { once: true })
-    })
-    const all = Promise.all(requests.map((request) => request?.succeeded ?? false))
-    return Promise.race([all.then((results) => results.every(Boolean)), timeout])
+  function bind({ method }: ParsedCall, message: Message, context: CallContext): RpcOutcome {
+    const { authKey, session } = context
+    const layer = layers.get(authKey.id)
+    const binding = { keys, authKey, sessionId: session.id, messageId: message.id }
+    const outcome = bindTemporaryKey(method, binding)
+    if (outcome.kind === 'result' && layer !== undefined) {
+      learnLayer(String(method.perm_auth_key_id), layer)
+    }
+    return outcome
   }
 
-  async function outcomeOf(
-    { method, after }: ParsedCall,
+  async function perform(
+    call: ParsedCall,
     message: Message,
-    { link, session, authKey }: CallContext,
-    layer: number,
+    context: CallContext,
   ): Promise<RpcOutcome> {
-    if (after.length > 0) {
-      const result = await haveSucceeded(after, session)
+    const { link, session, authKey } = context
+    if (call.after.length > 0) {
+      const result = await haveSucceeded(call.after, session)
       if (result === 'late') return failed(500, 'MSG_WAIT_TIMEOUT')
       if (!result) return failed(400, 'MSG_WAIT_FAILED')
     }
-    if (method._ === 'auth.bindTempAuthKey') {
-      const context = { keys, authKey, sessionId: session.id, messageId: message.id }
-      return bindTemporaryKey(method, context)
-    }
+    const { method } = call
+    if (method._ === 'auth.bindTempAuthKey') return bind(call, message, context)
     const isUnbound = authKey.expiresAt !== null && authKey.permanentKeyId === null
     if (isUnbound && !ALLOWED_UNBOUND.test(method._)) return failed(401, 'AUTH_KEY_PERM_EMPTY')
     return handler.call({
       method,
-      authKeyId: authKey.permanentKeyId ?? authKey.id,
-      layer,
+      authKeyId: permanentIdOf(authKey),
+      layer: layerOf(permanentIdOf(authKey)),
       sessionId: session.id.toString(),
       connection: link,
     })
   }
 
-  function settle(
+  function encode(
+    call: ParsedCall,
+    requestId: bigint,
     outcome: RpcOutcome,
-    request: Request,
-    { link, session }: CallContext,
-    encode: () => ReturnType<typeof encodeResult>,
-  ): void {
-    request.isRunning = false
-    request.settle(outcome.kind === 'result')
-    if (outcome.kind === 'drop') link.destroy()
-    if (outcome.kind === 'drop' || outcome.kind === 'silence' || request.isDropped) return
-    session.answer(request, encode())
+    layer: number,
+  ): Encoded {
+    if (outcome.kind === 'error') return encodeError(requestId, outcome.code, outcome.message)
+    const value = outcome.kind === 'result' ? outcome.value : undefined
+    try {
+      return encodeResult(requestId, { method: call.method._, value, layer })
+    } catch (error) {
+      return encode(call, requestId, internal(error), layer)
+    }
   }
 
   async function run(
@@ -136,43 +120,53 @@ export function createCalls(keys: AuthKeyStore, handler: RpcHandler): Calls {
     request: Request,
     context: CallContext,
   ): Promise<void> {
-    const layer = learnLayer(context.authKey.permanentKeyId ?? context.authKey.id, call.layer)
-    const outcome = await outcomeOf(call, message, context, layer).catch((error: unknown) =>
-      failed(500, `INTERNAL: ${error instanceof Error ? error.message : 'unknown'}`),
-    )
-    settle(outcome, request, context, () => {
-      if (outcome.kind === 'error') return encodeError(message.id, outcome.code, outcome.message)
-      const value = outcome.kind === 'result' ? outcome.value : undefined
-      try {
-        return encodeResult(message.id, { method: call.method._, value, layer })
-      } catch (error) {
-        const why = error instanceof Error ? error.message : 'unknown'
-        return encodeError(message.id, 500, `INTERNAL: ${why}`)
-      }
-    })
+    const { link, session, authKey } = context
+    const outcome = await perform(call, message, context).catch(internal)
+    request.isRunning = false
+    request.settle(outcome.kind === 'result')
+    if (outcome.kind === 'drop') {
+      // As if the request had been lost on the way: repeated, it runs again.
+      session.log.forget(request)
+      link.destroy()
+    } else if (outcome.kind !== 'silence' && !request.isDropped) {
+      session.answer(request, encode(call, message.id, outcome, layerOf(permanentIdOf(authKey))))
+    }
+  }
+
+  async function waitForRoom(weight: number, request: Request, context: CallContext) {
+    try {
+      return await context.room.acquire(weight, context.link.signal)
+    } catch (error) {
+      context.session.log.forget(request)
+      throw error
+    }
+  }
+
+  function tryParse({ body }: Message): ParsedCall | string {
+    try {
+      return parseCall(body)
+    } catch (error) {
+      return nameUnreadable(error)
+    }
   }
 
   return {
     start: async (message, request, context) => {
-      request.isRunning = true
-      context.session.acknowledgeLater(message.id)
-      let call: ParsedCall
-      try {
-        call = parse(message.body)
-      } catch (error) {
-        const refusal = toRefusal(error)
-        settle(refusal, request, context, () =>
-          encodeError(message.id, 400, refusal.kind === 'error' ? refusal.message : ''),
-        )
+      const { link, session, authKey, room } = context
+      session.acknowledgeLater(message.id)
+      const call = tryParse(message)
+      if (typeof call === 'string') {
+        request.settle(false)
+        session.answer(request, encodeError(message.id, 400, call))
         return
       }
-      const release = await context.room.acquire(weightOf(call, message.body), context.link.signal)
-      void run(call, message, request, context).finally(release)
+      if (call.layer !== null) learnLayer(permanentIdOf(authKey), call.layer)
+      const weight = weightOf(call, message.body)
+      const release = room.tryAcquire(weight) ?? (await waitForRoom(weight, request, context))
+      request.isRunning = true
+      run(call, message, request, context)
+        .catch(() => link.destroy())
+        .finally(release)
     },
   }
-}
-
-/** The bound of one connection. */
-export function createRoom(): Semaphore {
-  return createSemaphore(ROOM_BYTES)
 }

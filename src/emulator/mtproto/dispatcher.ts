@@ -1,17 +1,16 @@
 import type { Semaphore } from '../../lib/semaphore.ts'
-import { decoder, schema } from '../tl/codec.ts'
-import { unpackGzip } from '../tl/decode.ts'
-import { createReader } from '../tl/reader.ts'
+import { TlError } from '../tl/reader.ts'
 import type { AuthKey, AuthKeyStore, RpcHandler } from '../types.ts'
-import { type CallContext, createCalls, createRoom } from './calls.ts'
-import { type Envelope, type Message, openEnvelope } from './envelope.ts'
-import { createKeyExchange, ExchangeError, type KeyExchange } from './key-exchange.ts'
+import { createRoom } from './calls.ts'
+import { openEnvelope } from './envelope.ts'
+import type { Frame } from './framing.ts'
+import { createInbox } from './inbox.ts'
+import { createKeyExchange, type KeyExchange } from './key-exchange.ts'
 import type { Link } from './link.ts'
 import { createMessageIds } from './message-id.ts'
-import { BAD_MESSAGE, type Request } from './request-log.ts'
+import { ProtocolError } from './protocol-error.ts'
 import type { ServerKey } from './rsa.ts'
 import { createSalts } from './salts.ts'
-import { isService, serve } from './service.ts'
 import { createSessions } from './sessions.ts'
 
 export interface DispatcherOptions {
@@ -35,10 +34,8 @@ interface Carried {
   announced: Set<string>
 }
 
-const CONTAINER = 0x73f1f8dc
-const GZIP_PACKED = 0x3072cfa1
-const MAX_CONTAINED = 1024
 const UNKNOWN_KEY = -404
+const CLEAR_HEADER = 20
 
 function transportError(code: number): Buffer {
   const payload = Buffer.allocUnsafe(4)
@@ -46,28 +43,12 @@ function transportError(code: number): Buffer {
   return payload
 }
 
-/** The messages inside a container, or null when it is not a well-formed one (https://core.telegram.org/mtproto/service_messages#simple-container). */
-function parseContainer(body: Uint8Array): Message[] | null {
-  try {
-    const reader = createReader(body.subarray(4))
-    const count = reader.uint()
-    if (count > MAX_CONTAINED) return null
-    return Array.from({ length: count }, () => ({
-      id: reader.long(),
-      seqno: reader.int(),
-      body: reader.raw(reader.uint()),
-    }))
-  } catch {
-    return null
-  }
-}
-
-/** What becomes of each payload: key exchange, or a message, or many in a container. */
+/** What becomes of each payload: a step of a key exchange, or a message under a key. */
 export function createDispatcher({ serverKey, keys, handler }: DispatcherOptions): Dispatcher {
   const salts = createSalts()
   const sessions = createSessions(salts)
-  const calls = createCalls(keys, handler)
-  const exchangeIds = createMessageIds()
+  const inbox = createInbox({ keys, handler, salts, sessions })
+  const clearIds = createMessageIds()
 
   function exchangeFor(link: Link): KeyExchange {
     return createKeyExchange({
@@ -81,14 +62,14 @@ export function createDispatcher({ serverKey, keys, handler }: DispatcherOptions
     })
   }
 
-  /** Messages in the clear: id, length, body after eight zero bytes (https://core.telegram.org/mtproto/description#unencrypted-message). */
+  /** Eight zero bytes, id, length, body (https://core.telegram.org/mtproto/description#unencrypted-message). */
   function receiveClear(payload: Buffer, { link, exchange }: Carried): void {
-    const length = payload.length < 20 ? 0 : payload.readUInt32LE(16)
-    if (length < 4 || length > payload.length - 20) throw new ExchangeError('Bad length')
-    const answer = exchange.receive(payload.subarray(20, 20 + length))
+    const length = payload.length < CLEAR_HEADER ? 0 : payload.readUInt32LE(16)
+    if (length < 4 || length > payload.length - CLEAR_HEADER) throw new ProtocolError('Bad length')
+    const answer = exchange.receive(payload.subarray(CLEAR_HEADER, CLEAR_HEADER + length))
     if (!answer) return
-    const header = Buffer.alloc(20)
-    header.writeBigInt64LE(exchangeIds('answer'), 8)
+    const header = Buffer.alloc(CLEAR_HEADER)
+    header.writeBigInt64LE(clearIds('answer'), 8)
     header.writeUInt32LE(answer.length, 16)
     link.send([header, ...answer.pieces])
   }
@@ -108,138 +89,42 @@ export function createDispatcher({ serverKey, keys, handler }: DispatcherOptions
     handler.connectionKeyed?.(link, keyId)
   }
 
-  async function receiveEncrypted(
-    payload: Buffer,
-    wantsQuickAck: boolean,
-    carried: Carried,
-  ): Promise<void> {
+  async function receiveEncrypted({ payload, wantsQuickAck }: Frame, carried: Carried) {
     const { link, room } = carried
     const authKey = findKey(payload, link)
-    if (!authKey) {
-      link.send([transportError(UNKNOWN_KEY)])
-      return
-    }
+    // The connection lives on: what to do about a dead key is the client's affair.
+    if (!authKey) return link.send([transportError(UNKNOWN_KEY)])
     const envelope = openEnvelope(authKey.key, payload)
-    if (!envelope) throw new ExchangeError('Not a message under this key')
+    if (!envelope) throw new ProtocolError('Not a message under this key')
     if (wantsQuickAck) link.quickAck(envelope.quickAckToken)
     announceKey(authKey, carried)
-    await receiveEnvelope(envelope, authKey, { link, room })
-  }
-
-  async function receiveEnvelope(
-    envelope: Envelope,
-    authKey: AuthKey,
-    { link, room }: Pick<Carried, 'link' | 'room'>,
-  ): Promise<void> {
     const session = sessions.open(authKey, envelope.sessionId, link)
-    const context = { link, session, authKey, room }
-    if (!salts.isValid(authKey, envelope.salt)) {
-      session.notify(
-        {
-          _: 'bad_server_salt',
-          bad_msg_id: envelope.id,
-          bad_msg_seqno: envelope.seqno,
-          error_code: BAD_MESSAGE.wrongSalt,
-          new_server_salt: salts.current(authKey),
-        },
-        'answer',
-      )
-      return
-    }
-    await receiveMessage(envelope, context)
+    await inbox.receive(envelope, { link, session, authKey, room })
   }
 
-  function refuse({ id, seqno }: Message, code: number, { session }: CallContext): void {
-    session.notify(
-      { _: 'bad_msg_notification', bad_msg_id: id, bad_msg_seqno: seqno, error_code: code },
-      'answer',
-    )
-  }
-
-  async function receiveContainer(message: Message, context: CallContext): Promise<void> {
-    const { log } = context.session
-    const code = log.check(message)
-    const inner = parseContainer(message.body)
-    if (code !== null) return refuse(message, code, context)
-    if (log.find(message.id)) return refuse(message, BAD_MESSAGE.containerRepeated, context)
-    const isValid = inner?.every(({ id, body }) => id < message.id && typeIdOf(body) !== CONTAINER)
-    if (!inner || !isValid) return refuse(message, BAD_MESSAGE.invalidContainer, context)
-    for (const contained of inner) await receiveMessage(contained, context)
-    if (log.check(message) === null) log.add(message)
-  }
-
-  async function receiveMessage(message: Message, context: CallContext): Promise<void> {
-    const typeId = typeIdOf(message.body)
-    if (typeId === CONTAINER) return receiveContainer(message, context)
-    const { session } = context
-    const code = session.log.check(message)
-    if (code !== null) return refuse(message, code, context)
-    const known = session.log.find(message.id)
-    if (known) return repeat(known, context)
-    session.announce(message.id)
-    await execute(message, session.log.add(message), context)
-  }
-
-  /** A message that came before is not executed again; its answer is, if there is one, sent again. */
-  function repeat(request: Request, { session }: CallContext): void {
-    if (request.answer) session.resend(request.answer.id)
-    else session.acknowledgeLater(request.id)
-  }
-
-  async function execute(message: Message, request: Request, context: CallContext): Promise<void> {
-    let { body } = message
-    // Service messages may be packed as well as methods, whose own decoder unpacks them.
-    if (typeIdOf(body) === GZIP_PACKED) {
-      try {
-        body = unpackGzip(createReader(body.subarray(4)).bytes())
-      } catch {
-        body = message.body
-      }
-    }
-    const typeId = typeIdOf(body)
-    const definition = schema.constructorById(typeId) ?? schema.methodById(typeId)
-    if (!isService(definition?.name)) {
-      await calls.start({ ...message, body }, request, context)
-      return
-    }
-    try {
-      const reader = createReader(body)
-      const content = definition?.isMethod ? decoder.call(reader, () => {}) : decoder.object(reader)
-      serve(content, message, { ...context, keys, salts, sessions })
-    } catch {
-      // A malformed service message asks for nothing.
-    }
+  async function receive(frame: Frame, carried: Carried): Promise<void> {
+    if (frame.payload.length < 8) throw new ProtocolError('Short payload')
+    if (frame.payload.readBigInt64LE(0) === 0n) receiveClear(frame.payload, carried)
+    else await receiveEncrypted(frame, carried)
+    await carried.link.writable()
   }
 
   async function carry(link: Link): Promise<void> {
-    const carried: Carried = {
-      link,
-      exchange: exchangeFor(link),
-      room: createRoom(),
-      announced: new Set(),
-    }
+    const announced = new Set<string>()
+    const carried = { link, exchange: exchangeFor(link), room: createRoom(), announced }
     try {
-      for await (const { payload, wantsQuickAck } of link.payloads()) {
-        if (payload.length < 8) throw new ExchangeError('Short payload')
-        if (payload.readBigInt64LE(0) === 0n) receiveClear(payload, carried)
-        else await receiveEncrypted(payload, wantsQuickAck, carried)
-        await link.writable()
-      }
+      for await (const frame of link.payloads()) await receive(frame, carried)
+      link.end()
     } catch (error) {
-      if (error instanceof ExchangeError) {
-        link.send([transportError(error.transportCode)])
-        link.end()
-      } else {
-        link.destroy()
-      }
+      const isPeersFault = error instanceof ProtocolError || error instanceof TlError
+      if (!isPeersFault) return link.destroy()
+      const code = error instanceof ProtocolError ? error.transportCode : UNKNOWN_KEY
+      link.send([transportError(code)])
+      link.end()
     } finally {
       handler.connectionClosed?.(link)
     }
   }
 
   return { carry, close: () => sessions.close() }
-}
-
-function typeIdOf(body: Uint8Array): number {
-  return body.length < 4 ? 0 : createReader(body).uint()
 }

@@ -4,12 +4,19 @@ import { getWasmUrl, ige256Decrypt, initSync } from '@mtcute/wasm'
 
 initSync(readFileSync(getWasmUrl()))
 
-const BLOCK_WORDS = 4
-const STRIDE = 64 * 1024
+/** A block of AES is four words of 32 bits. */
+const BLOCK = 4
+const STRIDE_BYTES = 64 * 1024
 
 function words(bytes: Uint8Array): Int32Array {
   const aligned = bytes.byteOffset % 4 === 0 ? bytes : Uint8Array.from(bytes)
   return new Int32Array(aligned.buffer, aligned.byteOffset, aligned.byteLength / 4)
+}
+
+/** Xors `other` into `target` from word `at` on, as far as both reach. */
+function xorFrom(target: Int32Array, at: number, other: Int32Array): void {
+  const count = Math.min(target.length - at, other.length)
+  for (let i = 0; i < count; i++) target[at + i] = (target[at + i] ?? 0) ^ (other[i] ?? 0)
 }
 
 /**
@@ -31,26 +38,23 @@ export function igeEncrypt(
   const target = new Int32Array(out.buffer, out.byteOffset, out.byteLength / 4)
   const before = words(Uint8Array.from(iv.subarray(16, 32)))
   const cipher = createCipheriv('aes-256-cbc', key, iv.subarray(0, 16)).setAutoPadding(false)
-  const mixed = new Int32Array(Math.min(STRIDE, plain.length) / 4)
-  const mixedBytes = new Uint8Array(mixed.buffer)
+  const mixedBytes = new Uint8Array(Math.min(STRIDE_BYTES, plain.length))
+  const mixed = new Int32Array(mixedBytes.buffer)
 
   for (let start = 0; start < source.length; start += mixed.length) {
-    const count = Math.min(mixed.length, source.length - start)
-    for (let i = 0; i < count; i++) {
-      const at = start + i
-      // The first block stands alone; the second looks back at the IV's half.
-      const back =
-        at < BLOCK_WORDS
-          ? 0
-          : ((at < 2 * BLOCK_WORDS ? before[at - BLOCK_WORDS] : source[at - 2 * BLOCK_WORDS]) ?? 0)
-      mixed[i] = (source[at] ?? 0) ^ back
+    const stride = source.subarray(start, start + mixed.length)
+    mixed.set(stride)
+    if (start === 0) {
+      xorFrom(mixed, BLOCK, before)
+      xorFrom(mixed, 2 * BLOCK, stride)
+    } else {
+      xorFrom(mixed, 0, source.subarray(start - 2 * BLOCK, start + stride.length - 2 * BLOCK))
     }
-    const chained = words(cipher.update(mixedBytes.subarray(0, count * 4)))
-    for (let i = 0; i < count; i++) {
-      const at = start + i
-      const back = (at < BLOCK_WORDS ? before[at] : source[at - BLOCK_WORDS]) ?? 0
-      target[at] = (chained[i] ?? 0) ^ back
-    }
+    const chained = words(cipher.update(mixedBytes.subarray(0, stride.byteLength)))
+    target.set(chained, start)
+    if (start === 0) xorFrom(target, 0, before)
+    const from = Math.max(start, BLOCK)
+    xorFrom(target, from, source.subarray(from - BLOCK, start + stride.length - BLOCK))
   }
   return out
 }

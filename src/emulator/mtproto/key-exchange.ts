@@ -1,27 +1,17 @@
-import { generatePrimeSync, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { decoder, encoder } from '../tl/codec.ts'
 import { createReader } from '../tl/reader.ts'
 import type { Encoded } from '../tl/writer.ts'
 import type { AuthKey, TlObject, TlValue } from '../types.ts'
 import { agree, createSecret, DH_GENERATOR, DH_PRIME } from './diffie-hellman.ts'
 import { sha1 } from './digest.ts'
-import { igeDecrypt, igeEncrypt } from './ige.ts'
+import { createChallenge, firstSalt, openInner, sealInner } from './exchange-messages.ts'
 import { type AesKey, authKeyId, deriveExchangeKey } from './key-derivation.ts'
+import { ProtocolError } from './protocol-error.ts'
 import type { ServerKey } from './rsa.ts'
 
-/** The client broke off or broke the rules; `transportCode` is what it is told before the end. */
-export class ExchangeError extends Error {
-  override name = 'ExchangeError'
-  readonly transportCode: number
-
-  constructor(message: string, transportCode = -404) {
-    super(message)
-    this.transportCode = transportCode
-  }
-}
-
 export interface KeyExchange {
-  /** Answers one unencrypted message; null when it needs no answer. */
+  /** Answers one unencrypted message; null when it needs no answer. Throws ProtocolError. */
   receive: (body: Uint8Array) => Encoded | null
 }
 
@@ -33,10 +23,17 @@ export interface KeyExchangeOptions {
   onKey: (key: AuthKey, firstSalt: bigint) => void
 }
 
-interface Progress {
+/** How far the client has come; each step needs what the one before left. */
+interface Started {
   nonce: Uint8Array
   serverNonce: Uint8Array
-  pq: { p: Uint8Array; q: Uint8Array }
+  p: Uint8Array
+  q: Uint8Array
+}
+
+interface Offered {
+  nonce: Uint8Array
+  serverNonce: Uint8Array
   newNonce: Uint8Array
   /** Null for a permanent key. */
   expiresIn: number | null
@@ -44,50 +41,41 @@ interface Progress {
   aes: AesKey
 }
 
+type Step = (message: TlObject) => TlObject
+
 const DC_NOT_HERE = -444
 const TEST_DC_OFFSET = 10_000
 const MAX_TEMPORARY_SECONDS = 7 * 24 * 3600
 
-const equal = (a: TlValue, b: Uint8Array | undefined): boolean =>
-  a instanceof Uint8Array && b !== undefined && Buffer.compare(a, b) === 0
+const equal = (a: TlValue, b: Uint8Array): boolean =>
+  a instanceof Uint8Array && Buffer.compare(a, b) === 0
 
-const asBytes = (value: TlValue): Uint8Array =>
-  value instanceof Uint8Array ? value : new Uint8Array(0)
-
-function bigEndian(value: bigint): Buffer {
-  const hex = value.toString(16)
-  return Buffer.from(hex.length % 2 === 0 ? hex : `0${hex}`, 'hex')
-}
-
-/** The product of two primes below 2^31, which the client must factor as a small proof of work. */
-function createChallenge(): { pq: Buffer; p: Buffer; q: Buffer } {
-  const one = generatePrimeSync(31, { bigint: true })
-  let other = one
-  while (other === one) other = generatePrimeSync(31, { bigint: true })
-  const [p, q] = one < other ? [one, other] : [other, one]
-  return { pq: bigEndian(p * q), p: bigEndian(p), q: bigEndian(q) }
-}
-
-function joined({ pieces }: Encoded): Buffer {
-  return Buffer.concat(pieces)
-}
+// What is kept is copied: a view would hold on to the whole payload.
+const keep = (value: TlValue): Uint8Array =>
+  value instanceof Uint8Array ? Uint8Array.from(value) : new Uint8Array(0)
 
 /** One client's way to an authorization key (https://core.telegram.org/mtproto/auth_key). */
 export function createKeyExchange(options: KeyExchangeOptions): KeyExchange {
-  let progress: Partial<Progress> = {}
+  let started: Started | null = null
+  let offered: Offered | null = null
 
-  function checkNonces(message: TlObject): void {
-    const known = equal(message.nonce, progress.nonce)
-    if (!known || !equal(message.server_nonce, progress.serverNonce)) {
-      throw new ExchangeError('Nonces do not match')
+  function inOrder<T extends { nonce: Uint8Array; serverNonce: Uint8Array }>(
+    state: T | null,
+    message: TlObject,
+  ): T {
+    if (!state) throw new ProtocolError('A step of the key exchange out of order')
+    const isSame = equal(message.nonce, state.nonce)
+    if (!isSame || !equal(message.server_nonce, state.serverNonce)) {
+      throw new ProtocolError('Nonces do not match')
     }
+    return state
   }
 
   function start(message: TlObject): TlObject {
     const { pq, p, q } = createChallenge()
-    const nonce = Uint8Array.from(asBytes(message.nonce))
+    const nonce = keep(message.nonce)
     const serverNonce = randomBytes(16)
-    progress = { nonce, serverNonce, pq: { p, q } }
+    started = { nonce, serverNonce, p, q }
     return {
       _: 'resPQ',
       nonce,
@@ -97,141 +85,94 @@ export function createKeyExchange(options: KeyExchangeOptions): KeyExchange {
     }
   }
 
-  function readInner(encrypted: Uint8Array): TlObject {
-    const opened = options.serverKey.open(encrypted)
-    if (!opened) throw new ExchangeError('RSA did not open')
+  function readRequest(encrypted: TlValue): TlObject {
+    const opened = options.serverKey.open(keep(encrypted))
+    if (!opened) throw new ProtocolError('Not encrypted for this key')
     const inner = decoder.object(createReader(opened))
-    if (!inner._.startsWith('p_q_inner_data')) throw new ExchangeError(`Unexpected ${inner._}`)
-    checkNonces(inner)
+    if (!inner._.startsWith('p_q_inner_data')) throw new ProtocolError(`Unexpected ${inner._}`)
+    inOrder(started, inner)
     // A media-only address is asked for by the negated number, a test server by 10000 more.
     const dc = typeof inner.dc === 'number' ? Math.abs(inner.dc) % TEST_DC_OFFSET : options.dcId
-    if (dc !== options.dcId) throw new ExchangeError(`DC ${dc} is not here`, DC_NOT_HERE)
+    if (dc !== options.dcId) throw new ProtocolError(`DC ${dc} is not here`, DC_NOT_HERE)
     return inner
   }
 
   function offer(message: TlObject): TlObject {
-    checkNonces(message)
-    const { nonce, serverNonce, pq } = progress
-    if (!nonce || !serverNonce) throw new ExchangeError('Out of order')
-    if (!equal(message.p, pq?.p) || !equal(message.q, pq?.q)) {
-      throw new ExchangeError('pq was factored wrongly')
+    const { nonce, serverNonce, p, q } = inOrder(started, message)
+    if (!equal(message.p, p) || !equal(message.q, q)) {
+      throw new ProtocolError('pq was factored wrongly')
     }
-    const inner = readInner(asBytes(message.encrypted_data))
-    const newNonce = Uint8Array.from(asBytes(inner.new_nonce))
+    const inner = readRequest(message.encrypted_data)
+    const newNonce = keep(inner.new_nonce)
     const expiresIn = typeof inner.expires_in === 'number' ? inner.expires_in : null
     const { secret, publicValue } = createSecret()
     const aes = deriveExchangeKey(newNonce, serverNonce)
-    progress = { nonce, serverNonce, newNonce, expiresIn, secret, aes }
+    offered = { nonce, serverNonce, newNonce, expiresIn, secret, aes }
 
-    const answer = joined(
-      encoder.encode(
-        {
-          _: 'server_DH_inner_data',
-          nonce,
-          server_nonce: serverNonce,
-          g: DH_GENERATOR,
-          dh_prime: DH_PRIME,
-          g_a: publicValue,
-          server_time: Math.floor(Date.now() / 1000),
-        },
-        0,
-      ),
-    )
-    const padding = randomBytes(-(20 + answer.length) & 15)
+    const answer = {
+      _: 'server_DH_inner_data',
+      nonce,
+      server_nonce: serverNonce,
+      g: DH_GENERATOR,
+      dh_prime: DH_PRIME,
+      g_a: publicValue,
+      server_time: Math.floor(Date.now() / 1000),
+    }
+    const encrypted = sealInner(answer, aes)
     return {
       _: 'server_DH_params_ok',
       nonce,
       server_nonce: serverNonce,
-      encrypted_answer: igeEncrypt(Buffer.concat([sha1(answer), answer, padding]), aes.key, aes.iv),
+      encrypted_answer: encrypted,
     }
-  }
-
-  function readAnswer(encrypted: Uint8Array, { key, iv }: AesKey): TlObject {
-    if (encrypted.length === 0 || encrypted.length % 16 !== 0) {
-      throw new ExchangeError('Not whole blocks')
-    }
-    const opened = Buffer.from(igeDecrypt(encrypted, key, iv))
-    const reader = createReader(opened.subarray(20))
-    const inner = decoder.object(reader)
-    const content = opened.subarray(20, opened.length - reader.remaining)
-    if (reader.remaining > 15 || !sha1(content).equals(opened.subarray(0, 20))) {
-      throw new ExchangeError('The hash does not match')
-    }
-    if (inner._ !== 'client_DH_inner_data') throw new ExchangeError(`Unexpected ${inner._}`)
-    checkNonces(inner)
-    return inner
   }
 
   function finish(message: TlObject): TlObject {
-    checkNonces(message)
-    const { nonce, serverNonce, newNonce, secret, aes, expiresIn } = progress
-    if (!nonce || !serverNonce || !newNonce || !secret || !aes) {
-      throw new ExchangeError('Out of order')
-    }
-    const inner = readAnswer(asBytes(message.encrypted_data), aes)
-    const key = agree(secret, asBytes(inner.g_b))
-    const auxHash = sha1(key ?? Buffer.alloc(0)).subarray(0, 8)
-    const newNonceHash = (kind: number): Buffer =>
-      sha1(newNonce, Buffer.from([kind]), auxHash).subarray(4)
-    const echo = { nonce, server_nonce: serverNonce }
+    const { nonce, serverNonce, newNonce, secret, aes, expiresIn } = inOrder(offered, message)
+    const inner = openInner(keep(message.encrypted_data), aes)
+    if (inner?._ !== 'client_DH_inner_data') throw new ProtocolError('Unreadable g_b')
+    inOrder(offered, inner)
 
-    if (!key) return { _: 'dh_gen_fail', ...echo, new_nonce_hash3: newNonceHash(3) }
+    const key = agree(secret, keep(inner.g_b))
+    const auxHash = sha1(key ?? new Uint8Array(0)).subarray(0, 8)
+    const hash = (kind: number) => sha1(newNonce, Buffer.from([kind]), auxHash).subarray(4)
+    const echo = { nonce, server_nonce: serverNonce }
+    if (!key) return { _: 'dh_gen_fail', ...echo, new_nonce_hash3: hash(3) }
     const id = authKeyId(key)
-    if (options.isTaken(id)) {
-      return { _: 'dh_gen_retry', ...echo, new_nonce_hash2: newNonceHash(2) }
-    }
-    progress = {}
+    if (options.isTaken(id)) return { _: 'dh_gen_retry', ...echo, new_nonce_hash2: hash(2) }
+
+    started = null
+    offered = null
     const seconds = Math.min(Math.max(expiresIn ?? 0, 0), MAX_TEMPORARY_SECONDS)
+    const expiresAt = expiresIn === null ? null : Date.now() + seconds * 1000
     options.onKey(
-      {
-        id,
-        key,
-        dcId: options.dcId,
-        expiresAt: expiresIn === null ? null : Date.now() + seconds * 1000,
-        permanentKeyId: null,
-      },
+      { id, key, dcId: options.dcId, expiresAt, permanentKeyId: null },
       firstSalt(newNonce, serverNonce),
     )
-    return { _: 'dh_gen_ok', ...echo, new_nonce_hash1: newNonceHash(1) }
+    return { _: 'dh_gen_ok', ...echo, new_nonce_hash1: hash(1) }
+  }
+
+  const steps: Record<string, Step> = {
+    req_pq: start,
+    req_pq_multi: start,
+    req_DH_params: offer,
+    set_client_DH_params: finish,
   }
 
   return {
     receive: (body) => {
-      const reader = createReader(body)
-      let message: TlObject
-      try {
-        message = decoder.call(reader, () => {})
-      } catch (cause) {
-        // Acknowledgements are constructors and not methods; some clients send them unencrypted.
-        if (isAcknowledgement(body)) return null
-        throw new ExchangeError('Unreadable', -404)
-      }
-      const answers: Record<string, (message: TlObject) => TlObject> = {
-        req_pq: start,
-        req_pq_multi: start,
-        req_DH_params: offer,
-        set_client_DH_params: finish,
-      }
-      const answer = answers[message._]
-      if (!answer) throw new ExchangeError(`Unexpected ${message._}`)
-      return encoder.encode(answer(message), 0)
+      if (isAcknowledgement(body)) return null
+      const message = decoder.call(createReader(body), () => {})
+      const step = Object.hasOwn(steps, message._) ? steps[message._] : undefined
+      if (!step) throw new ProtocolError(`Unexpected ${message._}`)
+      return encoder.encode(step(message), 0)
     },
   }
 }
 
-function isAcknowledgement(body: Uint8Array): boolean {
-  try {
-    return decoder.object(createReader(body))._ === 'msgs_ack'
-  } catch {
-    return false
-  }
-}
+const MSGS_ACK = 0x62d6b459
 
-/** Both nonces' first halves, xored: the salt until the server names another. */
-function firstSalt(newNonce: Uint8Array, serverNonce: Uint8Array): bigint {
-  const mixed = Buffer.from(newNonce.subarray(0, 8))
-  for (const [index, byte] of serverNonce.subarray(0, 8).entries()) {
-    mixed[index] = (mixed[index] ?? 0) ^ byte
-  }
-  return mixed.readBigInt64LE(0)
+/** Some clients acknowledge even in the clear; it says nothing. */
+function isAcknowledgement(body: Uint8Array): boolean {
+  return createReader(body).uint() === MSGS_ACK
 }

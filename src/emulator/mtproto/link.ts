@@ -1,13 +1,14 @@
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import type { Connection, ListenerRole } from '../types.ts'
+import type { Frame } from './framing.ts'
 import { createTokenBucket } from './token-bucket.ts'
 import { createTransport } from './transport.ts'
 
 /** A connection with what the protocol half needs of it. */
 export interface Link extends Connection {
   /** The payloads in order. Whoever iterates decides the pace: nothing is read ahead. */
-  payloads: () => AsyncGenerator<{ payload: Buffer; wantsQuickAck: boolean }>
+  payloads: () => AsyncGenerator<Frame>
   send: (payload: Uint8Array[]) => void
   quickAck: (token: number) => void
   /** Resolves when the client has taken enough of what was written to it. */
@@ -21,7 +22,9 @@ export interface Link extends Connection {
 
 /** Above this much unsent, no further request is taken from the client. */
 const HIGH_WATER = 4 * 1024 * 1024
+/** With a limited bandwidth, so much is written at a time. */
 const SLICE = 16 * 1024
+const LINGER_MS = 1000
 
 /** Wraps an accepted socket. */
 export function createLink(socket: Socket, id: number, role: ListenerRole): Link {
@@ -29,12 +32,14 @@ export function createLink(socket: Socket, id: number, role: ListenerRole): Link
   const inbound = createTokenBucket()
   const outbound = createTokenBucket()
   const closed = new AbortController()
+  const { signal } = closed
   const waiting: Uint8Array[] = []
   let waitingBytes = 0
-  let pumping = false
+  let pumped: Promise<void> | null = null
   let deadline: NodeJS.Timeout | undefined
 
   socket.setNoDelay(true)
+  // Whoever reads the socket sees the error; without a listener it would end the process.
   socket.on('error', () => {})
   socket.once('close', () => {
     clearTimeout(deadline)
@@ -42,13 +47,11 @@ export function createLink(socket: Socket, id: number, role: ListenerRole): Link
   })
 
   function write(pieces: Uint8Array[]): void {
-    if (socket.destroyed) return
-    if (outbound.limited || waiting.length > 0) {
-      for (const piece of pieces) {
-        waiting.push(piece)
-        waitingBytes += piece.length
-      }
-      if (!pumping) void pump()
+    if (socket.destroyed || socket.writableEnded) return
+    if (outbound.limited || pumped !== null) {
+      waiting.push(...pieces)
+      for (const piece of pieces) waitingBytes += piece.length
+      pumped ??= pump()
       return
     }
     socket.cork()
@@ -57,36 +60,40 @@ export function createLink(socket: Socket, id: number, role: ListenerRole): Link
   }
 
   async function pump(): Promise<void> {
-    pumping = true
     try {
       for (let piece = waiting.shift(); piece; piece = waiting.shift()) {
         for (let start = 0; start < piece.length; start += SLICE) {
           const slice = piece.subarray(start, start + SLICE)
-          await outbound.take(slice.length, closed.signal)
+          await outbound.take(slice.length, signal)
           socket.write(slice)
           waitingBytes -= slice.length
         }
       }
-      socket.emit('drain')
     } catch {
       waiting.length = 0
-    } finally {
-      pumping = false
+      waitingBytes = 0
     }
+    pumped = null
   }
 
-  async function* payloads(): AsyncGenerator<{ payload: Buffer; wantsQuickAck: boolean }> {
-    for await (const chunk of socket as AsyncIterable<Buffer>) {
-      await inbound.take(chunk.length, closed.signal)
+  async function* payloads(): AsyncGenerator<Frame> {
+    // The socket outlives the iteration, so that a last word can still be sent.
+    for await (const chunk of socket.iterator({ destroyOnReturn: false })) {
+      await inbound.take(chunk.length, signal)
       transport.push(chunk)
       for (let frame = transport.next(); frame; frame = transport.next()) yield frame
     }
   }
 
+  function disconnectAfter(ms: number): void {
+    clearTimeout(deadline)
+    deadline = setTimeout(() => socket.destroy(), ms).unref()
+  }
+
   return {
     id,
     role,
-    signal: closed.signal,
+    signal,
     payloads,
     send: (payload) => {
       const length = payload.reduce((sum, piece) => sum + piece.length, 0)
@@ -94,15 +101,18 @@ export function createLink(socket: Socket, id: number, role: ListenerRole): Link
     },
     quickAck: (token) => write(transport.quickAck(token)),
     writable: async () => {
-      while (socket.writableLength + waitingBytes > HIGH_WATER && !socket.destroyed) {
-        await once(socket, 'drain', { signal: closed.signal })
+      while (waitingBytes > HIGH_WATER) await pumped
+      while (socket.writableLength > HIGH_WATER && !signal.aborted) {
+        await once(socket, 'drain', { signal })
       }
     },
-    end: () => socket.end(),
-    disconnectAfter: (ms) => {
-      clearTimeout(deadline)
-      deadline = setTimeout(() => socket.destroy(), ms).unref()
+    end: () => {
+      // Unread bytes would turn the end into a reset, which can overtake what was written.
+      socket.resume()
+      socket.end()
+      disconnectAfter(LINGER_MS)
     },
+    disconnectAfter,
     destroy: () => socket.destroy(),
     setBandwidth: (bytesPerSecond) => {
       inbound.setRate(bytesPerSecond)

@@ -50,6 +50,8 @@ export interface RequestLog {
   /** The client has these answers; they need not be kept. */
   acknowledge: (answerIds: bigint[]) => void
   dropAnswer: (request: Request) => void
+  /** As if the request had never come. */
+  forget: (request: Request) => void
 }
 
 const MAX_REQUESTS = 5000
@@ -85,12 +87,16 @@ export function createRequestLog(): RequestLog {
     request.answer = null
   }
 
+  function forget(request: Request): void {
+    forgetAnswer(request)
+    requests.delete(request.id)
+  }
+
   function trimRequests(): void {
     for (const [id, request] of requests) {
       if (requests.size <= MAX_REQUESTS) return
       if (request.isRunning) continue
-      forgetAnswer(request)
-      requests.delete(id)
+      forget(request)
       if (id > floor) floor = id
     }
   }
@@ -98,8 +104,7 @@ export function createRequestLog(): RequestLog {
   function trimBulk(): void {
     for (const request of bulk) {
       if (bulkBytes <= MAX_BULK_BYTES) return
-      forgetAnswer(request)
-      requests.delete(request.id)
+      forget(request)
     }
   }
 
@@ -151,5 +156,6 @@ export function createRequestLog(): RequestLog {
       }
     },
     dropAnswer: forgetAnswer,
+    forget,
   }
 }

@@ -14,22 +14,25 @@ export interface TlEncoder {
   encode: (value: TlObject, layer: number) => Encoded
 }
 
-const asNumber = (value: TlValue): number =>
-  typeof value === 'number' || typeof value === 'bigint' ? Number(value) : 0
+type WriteValue = (writer: TlWriter, source: TlValue) => void
 
-const asLong = (value: TlValue): bigint => {
-  if (typeof value === 'bigint') return value
-  return typeof value === 'number' ? BigInt(value) : 0n
+const writeInt: WriteValue = (writer, source) => writer.int(Number(source) || 0)
+
+const writeLong: WriteValue = (writer, source) =>
+  writer.long(typeof source === 'bigint' ? source : BigInt(Number(source) || 0))
+
+const writeBytes: WriteValue = (writer, source) => {
+  if (source instanceof Uint8Array) writer.bytes(source)
+  else writer.string(typeof source === 'string' ? source : '')
 }
 
-const asBytes = (value: TlValue): Uint8Array => {
-  if (value instanceof Uint8Array) return value
-  return Buffer.from(typeof value === 'string' ? value : '')
-}
-
-const asString = (value: TlValue): Uint8Array | string => {
-  if (value instanceof Uint8Array) return value
-  return typeof value === 'string' ? value : ''
+const SIMPLE: Partial<Record<Layout['kind'], WriteValue>> = {
+  int: writeInt,
+  long: writeLong,
+  double: (writer, source) => writer.double(Number(source) || 0),
+  string: writeBytes,
+  bytes: writeBytes,
+  bool: (writer, source) => writer.int(source === true ? BOOL_TRUE : BOOL_FALSE),
 }
 
 const isObject = (value: TlValue): value is TlObject =>
@@ -81,39 +84,20 @@ export function createEncoder(schema: Schema): TlEncoder {
   }
 
   function value(writer: TlWriter, layout: Layout, source: TlValue, layer: number): void {
-    switch (layout.kind) {
-      case 'int':
-        return writer.int(asNumber(source))
-      case 'long':
-        return writer.long(asLong(source))
-      case 'double':
-        return writer.double(asNumber(source))
-      case 'string': {
-        const text = asString(source)
-        return typeof text === 'string' ? writer.string(text) : writer.bytes(text)
-      }
-      case 'bytes':
-        return writer.bytes(asBytes(source))
-      case 'fixed':
-        return fixed(writer, layout.size, source)
-      case 'bool':
-        return writer.int(source === true ? BOOL_TRUE : BOOL_FALSE)
-      case 'boxed':
-        return object(writer, isObject(source) ? source : emptyOf(layout.type, layer), layer)
-      case 'bare':
-        return bare(writer, layout.constructor, source, layer)
-      case 'vector':
-        return vector(writer, layout, source, layer)
-      case 'query':
-        if (isObject(source)) return object(writer, source, layer)
-    }
-    throw new TypeError(`Cannot write a ${layout.kind}`)
+    const simple = SIMPLE[layout.kind]
+    if (simple) simple(writer, source)
+    else if (layout.kind === 'fixed') fixed(writer, layout.size, source)
+    else if (layout.kind === 'bare') bare(writer, layout.constructor, source, layer)
+    else if (layout.kind === 'vector') vector(writer, layout, source, layer)
+    else if (isObject(source)) object(writer, source, layer)
+    else if (layout.kind === 'boxed') object(writer, emptyOf(layout.type, layer), layer)
+    else throw new TypeError(`Cannot write a ${layout.kind}`)
   }
 
   function fixed(writer: TlWriter, size: number, source: TlValue): void {
-    if (!(source instanceof Uint8Array)) return writer.raw(new Uint8Array(size))
-    if (source.length !== size) throw new TypeError(`Expected ${size} bytes, got ${source.length}`)
-    writer.raw(source)
+    const bytes = source instanceof Uint8Array ? source : new Uint8Array(size)
+    if (bytes.length !== size) throw new TypeError(`Expected ${size} bytes, got ${bytes.length}`)
+    writer.raw(bytes)
   }
 
   function bare(writer: TlWriter, name: string, source: TlValue, layer: number): void {
