@@ -11,9 +11,37 @@ export interface DocumentForm {
   disable_content_type_detection: true
 }
 
-/** The parameters of `sendDocument`; the file is read anew for each try, piece by piece. */
-export function createDocumentForm(chatId: string, file: OutgoingFile): DocumentForm {
-  return formWith(chatId, file, () => readPieces(file))
+/** Lends buffers of one piece each; those that come back are lent again. */
+export interface PiecePool {
+  take: (size: number) => Uint8Array
+  /** Only what was lent here is kept: anything else, copies too, is left alone. */
+  giveBack: (piece: Uint8Array) => void
+}
+
+/** Without it, a file's worth of pieces lies about until the garbage collector comes by. */
+export function createPiecePool(): PiecePool {
+  const free: Uint8Array[] = []
+  const lent = new WeakSet<Uint8Array>()
+  return {
+    take: (size) => {
+      if (size < PIECE_SIZE) return new Uint8Array(size)
+      const piece = free.pop() ?? new Uint8Array(PIECE_SIZE)
+      lent.add(piece)
+      return piece
+    },
+    giveBack: (piece) => {
+      if (lent.delete(piece)) free.push(piece)
+    },
+  }
+}
+
+/** The parameters of `sendDocument`; the file is read piece by piece as the body is sent. */
+export function createDocumentForm(
+  chatId: string,
+  file: OutgoingFile,
+  pool: PiecePool,
+): DocumentForm {
+  return formWith(chatId, file, () => readPieces(file, pool))
 }
 
 /** The bytes of the whole multipart body: known beforehand, it can be sent with its length. */
@@ -48,13 +76,13 @@ function escapeFileName(name: string): string {
     .replaceAll('\\', '%5C')
 }
 
-function readPieces(file: OutgoingFile): ReadableStream<Uint8Array> {
+function readPieces(file: OutgoingFile, pool: PiecePool): ReadableStream<Uint8Array> {
   let offset = 0
   return new ReadableStream<Uint8Array>(
     {
       pull: async (controller) => {
         if (offset >= file.size) return controller.close()
-        const piece = Buffer.allocUnsafe(Math.min(PIECE_SIZE, file.size - offset))
+        const piece = pool.take(Math.min(PIECE_SIZE, file.size - offset))
         await file.read(offset, piece)
         offset += piece.length
         controller.enqueue(piece)

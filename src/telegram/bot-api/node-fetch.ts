@@ -23,8 +23,8 @@ export interface NodeFetchOptions {
   maxAnswerBytes: number
   /** Sent as `Content-Length` with a streamed body; the body must have exactly so many bytes. */
   contentLength?: number
-  /** Called with the bytes of the body that the socket has taken. */
-  onSent?: (bytes: number) => void
+  /** Called with each piece that the socket has taken, and with the bytes it has taken so far. */
+  onSent?: (piece: Uint8Array, bytes: number) => void
   /** Called before the last piece of the body goes out. */
   onLastPiece?: () => void
 }
@@ -89,7 +89,7 @@ async function writeBody(
     if (request.destroyed) return
     sent += piece.length
     watchdog.expect('stallMs')
-    onSent?.(sent)
+    onSent?.(piece, sent)
   }
   if (contentLength !== undefined && sent !== contentLength) {
     throw new Error(`the body has ${sent} bytes instead of ${contentLength}`)

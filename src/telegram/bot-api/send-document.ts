@@ -4,7 +4,7 @@ import type { PostedFile, TransferRequest } from '../../core/ports.ts'
 import { AppError } from '../../errors.ts'
 import { KiB, MiB } from '../../lib/units.ts'
 import { toChatId } from './chat-id.ts'
-import { createDocumentForm, measureForm } from './document-form.ts'
+import { createDocumentForm, createPiecePool, measureForm } from './document-form.ts'
 import { classify, type Failure } from './failure.ts'
 import { createNodeFetch, type ExchangeTimeouts, type ExchangeTrace } from './node-fetch.ts'
 
@@ -42,6 +42,7 @@ export async function trySendDocument(
 ): Promise<PostedFile | Failure> {
   const { file, credentials, signal, onEvent } = request
   const trace: ExchangeTrace = { complete: false, status: null }
+  const pool = createPiecePool()
   try {
     const chatId = toChatId(credentials.channelId)
     const contentLength = await measureForm(chatId, file)
@@ -53,14 +54,16 @@ export async function trySendDocument(
       maxAnswerBytes: MAX_ANSWER_BYTES,
       contentLength,
       onLastPiece: onMayPost,
-      onSent: (bytes) => {
+      onSent: (piece, bytes) => {
+        pool.giveBack(piece)
         // Less than the whole: what the socket took Telegram has not accepted yet.
         const acceptedBytes = Math.min(Math.max(0, bytes - overhead), file.size - 1)
         onEvent({ phase: 'sending', acceptedBytes })
       },
     })
     const api = new Api(token, { apiRoot: root, fetch, maxRetries: 0, timeoutMs: 0 })
-    return toPostedFile(await api.sendDocument({ ...createDocumentForm(chatId, file) }, signal))
+    const form = createDocumentForm(chatId, file, pool)
+    return toPostedFile(await api.sendDocument({ ...form }, signal))
   } catch (error) {
     signal.throwIfAborted()
     return classify(error, trace, token)
