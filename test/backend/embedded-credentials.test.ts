@@ -4,6 +4,7 @@ import { json } from 'node:stream/consumers'
 import { expect, onTestFinished, test } from 'vitest'
 import { createEmbeddedCredentials } from '../../src/backend/embedded-credentials.ts'
 import { hashToken } from '../../src/backend/token.ts'
+import { startTelegram } from '../helpers/telegram.ts'
 
 test('each demo token is a user with an account of its own, opened once', async () => {
   const control = await startControl()
@@ -37,6 +38,20 @@ test.each(['', 'Demo-1', 'other', 'demo 1'])('the token %j is refused', async (t
     message: expect.stringContaining('begin with "demo"'),
   })
   expect(control.labels).toEqual([])
+})
+
+test('the emulator gives the accounts', async () => {
+  const telegram = await startTelegram()
+  const provider = createEmbeddedCredentials({ controlRoot: telegram.control.root })
+
+  const anna = await provider.forUpload('demo-anna')
+  const bert = await provider.forUpload('demo-bert')
+
+  expect(anna.session).toHaveLength(353)
+  expect(anna.channelId).toMatch(/^-100\d+$/)
+  expect(bert.channelId).not.toBe(anna.channelId)
+  const later = createEmbeddedCredentials({ controlRoot: telegram.control.root })
+  expect(await later.forUpload('demo-anna')).toEqual(anna)
 })
 
 test('a control endpoint that is not there can be tried later', async () => {

@@ -17,7 +17,7 @@ test('what an earlier process left is delivered at the start, with its key', asy
 
   start(outbox, client.deliverWebhook)
 
-  await vi.waitFor(() => expect(outbox.rows.size).toBe(0))
+  await soon(() => expect(outbox.rows.size).toBe(0))
   const keys = backend.calls.map((call) => call.headers['idempotency-key'])
   expect(keys.toSorted()).toEqual(['one', 'two'])
 })
@@ -26,12 +26,12 @@ test('a webhook written later goes out when the bell rings', async () => {
   const outbox = memoryOutbox()
   const delivered: string[] = []
   const sender = start(outbox, async (event) => void delivered.push(event.id))
-  await vi.waitFor(() => expect(outbox.looks).toBeGreaterThan(0))
+  await soon(() => expect(outbox.looks).toBeGreaterThan(0))
 
   outbox.write('late')
   sender.notify()
 
-  await vi.waitFor(() => expect(outbox.rows.size).toBe(0))
+  await soon(() => expect(outbox.rows.size).toBe(0))
   expect(delivered).toEqual(['late'])
 })
 
@@ -44,9 +44,9 @@ test('a backend that is down is asked less and less often, and nothing is lost',
   outbox.write('one')
 
   const delays: number[] = []
-  while (outbox.time < 3 * DAY) {
+  while (outbox.time < 2 * DAY) {
     sender.notify()
-    await vi.waitFor(() => expect(outbox.row('one').attempts).toBe(delays.length + 1))
+    await soon(() => expect(outbox.row('one').attempts).toBe(delays.length + 1))
     delays.push(outbox.row('one').dueAt - outbox.time)
     outbox.time = outbox.row('one').dueAt
   }
@@ -64,7 +64,7 @@ test('the wait that the backend asks for is kept', async () => {
   })
   outbox.write('one')
 
-  await vi.waitFor(() => expect(outbox.row('one').attempts).toBe(1))
+  await soon(() => expect(outbox.row('one').attempts).toBe(1))
   expect(outbox.row('one').dueAt).toBe(outbox.time + 60 * MINUTE)
 })
 
@@ -80,8 +80,8 @@ test('a webhook that the backend refuses is tried slowly for a day, then dropped
   while (outbox.rows.has('one')) {
     const tries = deliver.mock.calls.length
     sender.notify()
-    await vi.waitFor(() => expect(deliver.mock.calls.length).toBe(tries + 1))
-    await vi.waitFor(() => expect(outbox.rows.get('one')?.dueAt).not.toBe(outbox.time))
+    await soon(() => expect(deliver.mock.calls.length).toBe(tries + 1))
+    await soon(() => expect(outbox.rows.get('one')?.dueAt).not.toBe(outbox.time))
     outbox.time = outbox.rows.get('one')?.dueAt ?? outbox.time
   }
 
@@ -99,7 +99,7 @@ test('one webhook that hangs in its back-off holds up no other', async () => {
   })
   outbox.write('bad', 'good-1', 'good-2', 'good-3', 'good-4', 'good-5')
 
-  await vi.waitFor(() => expect(delivered).toHaveLength(5))
+  await soon(() => expect(delivered).toHaveLength(5))
   expect([...outbox.rows.keys()]).toEqual(['bad'])
 })
 
@@ -113,12 +113,17 @@ test('closing gives up what is on its way, and leaves it due', async () => {
       signal.addEventListener('abort', () => reject(signal.reason))
     })
   })
-  await vi.waitFor(() => expect(started).toHaveBeenCalled())
+  await soon(() => expect(started).toHaveBeenCalled())
 
   await sender.close()
 
   expect(outbox.row('one')).toMatchObject({ attempts: 0, dueAt: 0 })
 })
+
+/** Looks again every millisecond: some of these tests live through days. */
+function soon(check: () => void): Promise<void> {
+  return vi.waitFor(check, { interval: 1, timeout: 5000 })
+}
 
 interface MemoryOutbox
   extends Pick<Ledger, 'dueWebhooks' | 'nextWebhookAt' | 'postponeWebhook' | 'deleteWebhook'> {
