@@ -1,0 +1,168 @@
+import { createHash, createPublicKey } from 'node:crypto'
+import { addPublicKey } from '@mtcute/core/utils.js'
+import { Long, MemoryStorage, TelegramClient as MtcuteClient } from '@mtcute/node'
+import { NodeCryptoProvider } from '@mtcute/node/utils.js'
+import bigInt from 'big-integer'
+import { Api, Logger, TelegramClient } from 'telegram'
+import { AuthKey as GramjsKey } from 'telegram/crypto/AuthKey.js'
+import { _serverKeys } from 'telegram/crypto/RSA.js'
+import { LogLevel } from 'telegram/extensions/Logger.js'
+import { ConnectionTCPFull, ConnectionTCPObfuscated } from 'telegram/network/index.js'
+import { StringSession } from 'telegram/sessions/index.js'
+import { expect, onTestFinished, test } from 'vitest'
+import { createServerKey } from '../../../src/emulator/mtproto/rsa.ts'
+import { schema } from '../../../src/emulator/tl/codec.ts'
+import { DC_ID, privateKeyPem, registerKey, startProtocol } from './server.ts'
+
+test('mtcute exchanges a key and calls a method', async () => {
+  const { port, server, calls } = await startProtocol()
+  const client = await connectMtcute(port, server.publicKeyPem)
+
+  const config = await client.call({ _: 'help.getConfig' })
+
+  expect(config.thisDc).toBe(DC_ID)
+  expect(config.dcOptions[0]).toMatchObject({ port, ipAddress: '127.0.0.1' })
+  expect(calls[0]?.layer).toBeGreaterThan(220)
+})
+
+test('gramjs exchanges a key and calls a method', async () => {
+  const { port, server } = await startProtocol()
+  trustInGramjs(server.publicKeyPem, createServerKey(privateKeyPem).fingerprint)
+  const client = connectGramjs(port, new StringSession(''))
+  await client.connect()
+
+  const config = await client.invoke(new Api.help.GetConfig())
+
+  expect(config.thisDc).toBe(DC_ID)
+})
+
+test.each([
+  ['full', ConnectionTCPFull],
+  ['obfuscated', ConnectionTCPObfuscated],
+])('gramjs speaks with a key that the server knows, over %s', async (_name, connection) => {
+  const { port, keys, calls } = await startProtocol()
+  const session = new StringSession('')
+  const key = new GramjsKey()
+  await key.setKey(Buffer.from(registerKey(keys).key))
+  session.setAuthKey(key)
+  const client = connectGramjs(port, session, connection)
+  await client.connect()
+
+  const config = await client.invoke(new Api.help.GetConfig())
+
+  expect(config.dcOptions[0]?.port).toBe(port)
+  expect(calls[0]?.layer).toBe(198)
+})
+
+test('large values pass whole, both ways', async () => {
+  const received: Uint8Array[] = []
+  const { port, server } = await startProtocol({
+    'upload.saveBigFilePart': ({ method }) => {
+      if (method.bytes instanceof Uint8Array) received.push(Uint8Array.from(method.bytes))
+      return { kind: 'result', value: true }
+    },
+    'upload.getFile': ({ method }) => ({
+      kind: 'result',
+      value: {
+        _: 'upload.file',
+        type: { _: 'storage.fileUnknown' },
+        mtime: 0,
+        bytes: Buffer.alloc(Number(method.limit), 7),
+      },
+    }),
+  })
+  const client = await connectMtcute(port, server.publicKeyPem)
+  const bytes = createHash('shake256', { outputLength: 512 * 1024 })
+    .update('part')
+    .digest()
+
+  const [saved, file] = await Promise.all([
+    client.call({
+      _: 'upload.saveBigFilePart',
+      fileId: Long.ONE,
+      filePart: 0,
+      fileTotalParts: 1,
+      bytes,
+    }),
+    client.call({
+      _: 'upload.getFile',
+      location: { _: 'inputTakeoutFileLocation' },
+      offset: 0,
+      limit: 1024 * 1024,
+    }),
+  ])
+
+  expect(saved).toBe(true)
+  expect(Buffer.compare(received[0] ?? Buffer.alloc(0), bytes)).toBe(0)
+  expect(file._ === 'upload.file' && file.bytes.length).toBe(1024 * 1024)
+})
+
+test('an error of a method reaches the client by its name', async () => {
+  const { port, server } = await startProtocol({
+    'help.getNearestDc': () => ({ kind: 'error', code: 400, message: 'PEER_ID_INVALID' }),
+  })
+  const client = await connectMtcute(port, server.publicKeyPem)
+
+  await expect(client.call({ _: 'help.getNearestDc' })).rejects.toMatchObject({
+    code: 400,
+    text: 'PEER_ID_INVALID',
+  })
+})
+
+test('a method outside the schema is refused and the connection lives on', async () => {
+  const { port, server } = await startProtocol()
+  const client = await connectMtcute(port, server.publicKeyPem)
+
+  await expect(client.call({ _: 'account.getWallPapers', hash: Long.ZERO })).rejects.toMatchObject({
+    text: expect.stringMatching(/^INPUT_METHOD_INVALID_/),
+  })
+
+  expect(schema.byName('account.getWallPapers', 200)).toBeUndefined()
+  await expect(client.call({ _: 'help.getConfig' })).resolves.toMatchObject({ thisDc: DC_ID })
+})
+
+async function connectMtcute(port: number, publicKeyPem: string): Promise<MtcuteClient> {
+  const crypto = new NodeCryptoProvider()
+  await crypto.initialize()
+  addPublicKey(crypto, publicKeyPem)
+  const dc = { id: DC_ID, ipAddress: '127.0.0.1', port, testMode: false }
+  const client = new MtcuteClient({
+    apiId: 1,
+    apiHash: 'hash',
+    crypto,
+    storage: new MemoryStorage(),
+    disableUpdates: true,
+    defaultDcs: { main: dc, media: dc },
+    logLevel: 0,
+  })
+  onTestFinished(() => client.destroy())
+  return client
+}
+
+/** gramjs knows Telegram's keys by fingerprint; this one is added to them. */
+function trustInGramjs(publicKeyPem: string, fingerprint: bigint): void {
+  const { n = '' } = createPublicKey(publicKeyPem).export({ format: 'jwk' })
+  const modulus = bigInt(Buffer.from(n, 'base64url').toString('hex'), 16)
+  _serverKeys.set(fingerprint.toString(), { n: modulus, e: 65537 })
+}
+
+/** gramjs forgets the port of a session (it takes 80), so the connection is told. */
+function connectGramjs(
+  port: number,
+  session: StringSession,
+  Transport: typeof ConnectionTCPFull | typeof ConnectionTCPObfuscated = ConnectionTCPFull,
+): TelegramClient {
+  session.setDC(DC_ID, '127.0.0.1', port)
+  class Connection extends Transport {
+    constructor(options: ConstructorParameters<typeof ConnectionTCPFull>[0]) {
+      super({ ...options, ip: '127.0.0.1', port })
+    }
+  }
+  const client = new TelegramClient(session, 1, 'hash', {
+    connection: Connection,
+    connectionRetries: 1,
+    baseLogger: new Logger(LogLevel.NONE),
+  })
+  onTestFinished(() => client.destroy())
+  return client
+}
