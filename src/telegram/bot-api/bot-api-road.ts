@@ -48,7 +48,7 @@ export interface BotApiRoad {
 const DEFAULT_TIMEOUTS: BotApiTimeouts = {
   connectMs: 15_000,
   stallMs: 60_000,
-  answerMs: 120_000,
+  answerMs: 60_000,
   totalMs: 30 * 60_000,
   lookAfterMs: [2_000, 8_000],
 }
