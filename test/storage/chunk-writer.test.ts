@@ -29,6 +29,21 @@ test('a source is not asked for more than 512 KB while the disk admits nothing',
   expect(await readFile(path)).toHaveLength(8 * MiB)
 })
 
+test('of one chunk one batch at a time is on its way to the disk', async () => {
+  const path = join(await makeTempDir(), 'chunk')
+  const governor = createWriteGovernor()
+  const held = { now: 0, highest: 0 }
+  const admit = async (): Promise<() => void> => {
+    held.highest = Math.max(held.highest, ++held.now)
+    return () => void held.now--
+  }
+  const options = { maxBytes: 8 * MiB, signal, fsync: false, governor: { ...governor, admit } }
+
+  await writeChunkFile(path, countingSource(8 * MiB).bytes(), options)
+
+  expect(held).toEqual({ now: 0, highest: 1 })
+})
+
 test('an abort reaches a chunk that waits for the disk', async () => {
   const path = join(await makeTempDir(), 'chunk')
   const governor = createWriteGovernor()

@@ -30,6 +30,16 @@ describe.skipIf(!canMount)('on a disk of 4 MB (needs the right to mount)', () =>
     expect(before.equals(bytes)).toBe(true)
   })
 
+  test('a disk that is full in the middle of the last write is full', async () => {
+    const { spool, directory } = await makeSmallDisk()
+    await writeFile(join(directory, 'neighbour'), Buffer.alloc(100 * KiB))
+
+    const received = receive(spool, pieces(randomBytes(4 * MiB), 64 * KiB))
+
+    await expect(received).rejects.toMatchObject({ code: 'SPOOL_FULL' })
+    expect(await readdir(join(directory, 'tmp'))).toEqual([])
+  })
+
   test('of many at once those that fit are taken whole, the others leave nothing', async () => {
     const { spool, directory } = await makeSmallDisk()
 

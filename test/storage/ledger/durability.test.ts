@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { readdir, readFile, truncate, writeFile } from 'node:fs/promises'
+import { copyFile, readdir, readFile, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { expect, onTestFinished, test } from 'vitest'
@@ -77,9 +77,10 @@ test('a secret moved to another row, or changed by one bit, is absent', async ()
 test('neither a token nor what it was encrypted to stays in the files of a finished upload', async () => {
   const { path, open } = await makePlace()
   const ledger = open()
-  ledger.insertUpload(makeUpload(), 'MARKED-TOKEN')
+  // Long enough for pages of its own, which nothing else would happen to overwrite.
+  ledger.insertUpload(makeUpload(), 'MARKED-TOKEN'.repeat(1000))
   ledger.checkpoint()
-  const sealed = readSealedToken(path)
+  const sealed = readSealedToken(path).subarray(-1000)
   expect((await readFile(path)).includes(sealed)).toBe(true)
 
   ledger.completeUpload(id, { messageId: 1, fileId: 'f' }, null, NOW)
@@ -123,6 +124,23 @@ test.each([
     expect(await readFile(join(path, '..', aside ?? ''))).toEqual(damaged)
   },
 )
+
+test('the log of a damaged ledger never gets into the new one', async () => {
+  const { path, open } = await makePlace()
+  const before = open()
+  before.checkpoint()
+  before.insertUpload(makeUpload(), 'token')
+  const crashed = await makePlace()
+  await copyFile(`${path}-wal`, `${crashed.path}-wal`)
+  await writeFile(crashed.path, 'this was never a database'.repeat(1000))
+
+  const after = crashed.open()
+
+  expect(after.findUpload(id)).toBeNull()
+  expect(crashed.log.entries).toMatchObject([{ level: 'warn' }])
+  after.insertUpload(makeUpload(), 'token')
+  expect(after.uploadsInState('receiving')).toHaveLength(1)
+})
 
 test('an empty file is a ledger that has not begun', async () => {
   const { path, open, log } = await makePlace()
