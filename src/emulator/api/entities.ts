@@ -1,0 +1,108 @@
+import type { Telegram } from '../context.ts'
+import type { Account } from '../store/accounts.ts'
+import type { Channel } from '../store/channels.ts'
+import type { Document } from '../store/documents.ts'
+import type { Message } from '../store/messages.ts'
+import type { TlObject } from '../types.ts'
+
+/** How things look to one account: the hashes and references are its own. */
+export interface View {
+  telegram: Telegram
+  account: Account
+}
+
+export function toUser({ telegram, account }: View, user: Account): TlObject {
+  const isBot = user.kind === 'bot'
+  return {
+    _: 'user',
+    self: user.id === account.id,
+    bot: isBot,
+    bot_nochats: false,
+    premium: user.premium,
+    id: BigInt(user.id),
+    access_hash: telegram.store.hashes.access('user', account.id, user.id),
+    first_name: user.name,
+    username: user.username ?? undefined,
+    bot_info_version: isBot ? 1 : undefined,
+  }
+}
+
+const ADMIN_RIGHTS: TlObject = {
+  _: 'chatAdminRights',
+  change_info: true,
+  post_messages: true,
+  edit_messages: true,
+  delete_messages: true,
+  invite_users: true,
+  other: true,
+}
+
+export function toChannel({ telegram, account }: View, channel: Channel): TlObject {
+  const { store } = telegram
+  const member = store.channels.member(channel.id, account.id)
+  const isAdmin = member?.role === 'creator' || member?.role === 'admin'
+  return {
+    _: 'channel',
+    creator: member?.role === 'creator',
+    left: member === null,
+    broadcast: true,
+    id: BigInt(channel.id),
+    access_hash: store.hashes.access('channel', account.id, channel.id),
+    title: channel.title,
+    username: channel.username ?? undefined,
+    photo: { _: 'chatPhotoEmpty' },
+    date: channel.createdAt,
+    admin_rights: isAdmin ? ADMIN_RIGHTS : undefined,
+    participants_count: store.channels.memberCount(channel.id),
+  }
+}
+
+export function toDocument({ telegram, account }: View, document: Document): TlObject {
+  const { hashes } = telegram.store
+  return {
+    _: 'document',
+    id: BigInt(document.id),
+    access_hash: hashes.access('document', account.id, document.id),
+    file_reference: hashes.reference(account.id, document.id),
+    date: document.date,
+    mime_type: document.mimeType,
+    size: BigInt(document.size),
+    dc_id: document.dcId,
+    attributes: [{ _: 'documentAttributeFilename', file_name: document.fileName }],
+  }
+}
+
+export const toMediaDocument = (view: View, document: Document): TlObject => ({
+  _: 'messageMediaDocument',
+  document: toDocument(view, document),
+})
+
+export const toPeer = (channelId: number): TlObject => ({
+  _: 'peerChannel',
+  channel_id: BigInt(channelId),
+})
+
+export function toMessage(view: View, message: Message): TlObject {
+  const common = {
+    out: message.fromId === view.account.id,
+    post: true,
+    id: message.id,
+    peer_id: toPeer(message.channelId),
+    date: message.date,
+  }
+  const { store } = view.telegram
+  const document = message.documentId === null ? null : store.documents.find(message.documentId)
+  if (!document && message.id === 1) {
+    const title = store.channels.find(message.channelId)?.title ?? ''
+    return { _: 'messageService', ...common, action: { _: 'messageActionChannelCreate', title } }
+  }
+  return {
+    _: 'message',
+    ...common,
+    message: message.text,
+    media: document ? toMediaDocument(view, document) : undefined,
+    entities: undefined,
+    views: 1,
+    forwards: 0,
+  }
+}

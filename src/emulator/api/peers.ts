@@ -1,0 +1,39 @@
+import { badRequest, RpcError } from '../rpc-error.ts'
+import type { Channel } from '../store/channels.ts'
+import { isTlObject, long } from '../tl-fields.ts'
+import type { TlObject, TlValue } from '../types.ts'
+import type { View } from './entities.ts'
+
+/**
+ * The channel that an InputChannel or InputPeer names, if the account may see it.
+ *
+ * A bot may pass hash 0, a user never (https://core.telegram.org/api/peers#access-hash);
+ * a hash that another account was given opens nothing.
+ */
+export function resolveChannel(view: View, input: TlValue): Channel {
+  if (!isTlObject(input)) throw badRequest('CHANNEL_INVALID')
+  if (input._ !== 'inputChannel' && input._ !== 'inputPeerChannel')
+    throw badRequest(input._.startsWith('inputPeer') ? 'PEER_ID_INVALID' : 'CHANNEL_INVALID')
+  const { store } = view.telegram
+  const { account } = view
+  const id = Number(long(input, 'channel_id'))
+  const hash = long(input, 'access_hash')
+  const channel = store.channels.find(id)
+  const isOwnHash = hash === store.hashes.access('channel', account.id, id)
+  const mayOmit = account.kind === 'bot' && hash === 0n
+  if (!channel || !(isOwnHash || mayOmit)) throw badRequest('CHANNEL_INVALID')
+  if (!store.channels.member(id, account.id) && channel.username === null)
+    throw badRequest('CHANNEL_PRIVATE')
+  return channel
+}
+
+/** As `resolveChannel`, for those who may post there. */
+export function resolveWritable(view: View, input: TlValue): Channel {
+  const channel = resolveChannel(view, input)
+  const member = view.telegram.store.channels.member(channel.id, view.account.id)
+  if (member?.role !== 'creator' && member?.role !== 'admin')
+    throw new RpcError(403, 'CHAT_WRITE_FORBIDDEN')
+  return channel
+}
+
+export const isSelfPeer = (input: TlObject): boolean => input._ === 'inputPeerSelf'

@@ -1,0 +1,48 @@
+import { createHash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { open, rename } from 'node:fs/promises'
+import { pipeline } from 'node:stream/promises'
+import { nowSeconds } from '../context.ts'
+import type { EmulatorSettings } from '../settings.ts'
+import type { Document } from '../store/documents.ts'
+import type { Store } from '../store/store.ts'
+
+export interface FileMetadata {
+  fileName: string
+  mimeType: string
+}
+
+/** The bytes of documents. */
+export interface FileStore {
+  /** Makes a document of the file at `path`, which is moved, not copied. */
+  adopt: (path: string, metadata: FileMetadata & { size: number }) => Promise<Document>
+  /** At most `limit` bytes from `offset`; fewer at the end, none after it. */
+  read: (documentId: string, offset: number, limit: number) => Promise<Uint8Array>
+  sha256: (documentId: string) => Promise<string>
+}
+
+export function createFileStore(store: Store, settings: EmulatorSettings): FileStore {
+  return {
+    adopt: async (path, { size, fileName, mimeType }) => {
+      const id = store.documents.newId()
+      await rename(path, store.documents.pathOf(id))
+      const dcId = settings.documentsDcId
+      return store.documents.add({ id, size, fileName, mimeType, date: nowSeconds(), dcId })
+    },
+    read: async (documentId, offset, limit) => {
+      const file = await open(store.documents.pathOf(documentId), 'r')
+      try {
+        const buffer = Buffer.allocUnsafe(limit)
+        const { bytesRead } = await file.read(buffer, 0, limit, offset)
+        return buffer.subarray(0, bytesRead)
+      } finally {
+        await file.close()
+      }
+    },
+    sha256: async (documentId) => {
+      const hash = createHash('sha256')
+      await pipeline(createReadStream(store.documents.pathOf(documentId)), hash)
+      return hash.digest('hex')
+    },
+  }
+}

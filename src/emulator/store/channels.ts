@@ -1,0 +1,124 @@
+import { randomInt } from 'node:crypto'
+import type { Database } from './database.ts'
+
+export interface Channel {
+  id: number
+  title: string
+  username: string | null
+  /** Unix seconds, as all of Telegram's dates. */
+  createdAt: number
+  creatorId: number
+  pts: number
+  lastMessageId: number
+}
+
+export type Role = 'creator' | 'admin' | 'member'
+
+export interface Member {
+  role: Role
+  /** 0: the main list of chats, 1: the archive (https://core.telegram.org/api/folders#peer-folders). */
+  folderId: number
+}
+
+export interface ChannelStore {
+  /** Makes a channel with its first message, which says so. */
+  create: (options: { title: string; creatorId: number; createdAt: number }) => Channel
+  find: (id: number) => Channel | null
+  findByUsername: (username: string) => Channel | null
+  member: (channelId: number, accountId: number) => Member | null
+  setMember: (channelId: number, accountId: number, member: Member) => void
+  removeMember: (channelId: number, accountId: number) => void
+  memberCount: (channelId: number) => number
+  channelsOf: (accountId: number) => { channelId: number; folderId: number }[]
+  setUsername: (channelId: number, username: string | null) => void
+  /** The next pts of a channel that something happened to (https://core.telegram.org/api/updates). */
+  bumpPts: (channelId: number, by: number) => number
+}
+
+interface ChannelRow {
+  id: number
+  title: string
+  username: string | null
+  created_at: number
+  creator_id: number
+  pts: number
+  last_message_id: number
+}
+
+export function createChannelStore(database: Database): ChannelStore {
+  const select = (where: string, value: string | number): Channel | null => {
+    const row = database.get<ChannelRow>(`SELECT * FROM channels WHERE ${where} = ?`, value)
+    return row ? toChannel(row) : null
+  }
+
+  function setMember(channelId: number, accountId: number, { role, folderId }: Member): void {
+    database.run(
+      'INSERT OR REPLACE INTO members (channel_id, account_id, role, folder_id) VALUES (?, ?, ?, ?)',
+      ...[channelId, accountId, role, folderId],
+    )
+  }
+
+  return {
+    create: ({ title, creatorId, createdAt }) =>
+      database.transaction(() => {
+        const id = randomInt(1_000_000_000, 3_000_000_000)
+        database.run(
+          'INSERT INTO channels VALUES (?, ?, NULL, ?, ?, 2, 1)',
+          ...[id, title, createdAt, creatorId],
+        )
+        database.run(
+          "INSERT INTO messages (channel_id, id, date, from_id, text) VALUES (?, 1, ?, ?, '')",
+          ...[id, createdAt, creatorId],
+        )
+        setMember(id, creatorId, { role: 'creator', folderId: 0 })
+        return { id, title, username: null, createdAt, creatorId, pts: 2, lastMessageId: 1 }
+      }),
+    find: (id) => select('id', id),
+    findByUsername: (username) => select('lower(username)', username.toLowerCase()),
+    member: (channelId, accountId) =>
+      database.get<Member>(
+        'SELECT role, folder_id AS folderId FROM members WHERE account_id = ? AND channel_id = ?',
+        ...[accountId, channelId],
+      ) ?? null,
+    setMember,
+    removeMember: (channelId, accountId) => {
+      database.run(
+        'DELETE FROM members WHERE channel_id = ? AND account_id = ?',
+        channelId,
+        accountId,
+      )
+    },
+    memberCount: (channelId) =>
+      database.get<{ n: number }>(
+        'SELECT count(*) AS n FROM members WHERE channel_id = ?',
+        channelId,
+      )?.n ?? 0,
+    channelsOf: (accountId) =>
+      database.all<{ channelId: number; folderId: number }>(
+        'SELECT channel_id AS channelId, folder_id AS folderId FROM members WHERE account_id = ?',
+        accountId,
+      ),
+    setUsername: (channelId, username) => {
+      database.run('UPDATE channels SET username = ? WHERE id = ?', username, channelId)
+    },
+    bumpPts: (channelId, by) => {
+      const row = database.get<{ pts: number }>(
+        'UPDATE channels SET pts = pts + ? WHERE id = ? RETURNING pts',
+        ...[by, channelId],
+      )
+      return row?.pts ?? 0
+    },
+  }
+}
+
+function toChannel(row: ChannelRow): Channel {
+  return {
+    id: row.id,
+    title: row.title,
+    username: row.username,
+    createdAt: row.created_at,
+    creatorId: row.creator_id,
+    pts: row.pts,
+    lastMessageId: row.last_message_id,
+  }
+}

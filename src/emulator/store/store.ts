@@ -1,0 +1,65 @@
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { type AccountStore, createAccountStore } from './accounts.ts'
+import { type BundleStore, createBundleStore } from './bundles.ts'
+import { type ChannelStore, createChannelStore } from './channels.ts'
+import { openDatabase } from './database.ts'
+import { createDocumentStore, type DocumentStore } from './documents.ts'
+import { createHashes, type Hashes } from './hashes.ts'
+import { createKeyStore, type KeyStore } from './keys.ts'
+import { createMessageStore, type MessageStore } from './messages.ts'
+import { createMetaStore, loadSecrets, type MetaStore, type ServerSecrets } from './meta.ts'
+import { createUploadStore, type UploadStore } from './uploads.ts'
+
+/** Everything the emulated Telegram remembers, in one folder. */
+export interface Store {
+  meta: MetaStore
+  secrets: ServerSecrets
+  keys: KeyStore
+  accounts: AccountStore
+  bundles: BundleStore
+  channels: ChannelStore
+  messages: MessageStore
+  documents: DocumentStore
+  uploads: UploadStore
+  hashes: Hashes
+  /** Folder of parts that are not yet a document. */
+  partsFolder: string
+  /** Folder of files that are still arriving; same disk, so that they can be renamed. */
+  spoolFolder: string
+  transaction: <T>(work: () => T) => T
+  close: () => void
+}
+
+export interface StoreOptions {
+  folder: string
+  referenceTtlMs: () => number
+}
+
+/** Opens the store in `folder`, making it the first time. */
+export function openStore({ folder, referenceTtlMs }: StoreOptions): Store {
+  const documentsFolder = join(folder, 'documents')
+  const partsFolder = join(folder, 'parts')
+  const spoolFolder = join(folder, 'spool')
+  for (const path of [documentsFolder, partsFolder, spoolFolder])
+    mkdirSync(path, { recursive: true })
+  const database = openDatabase(join(folder, 'telegram.sqlite'))
+  const meta = createMetaStore(database)
+  const secrets = loadSecrets(meta)
+  return {
+    meta,
+    secrets,
+    keys: createKeyStore(database),
+    accounts: createAccountStore(database),
+    bundles: createBundleStore(database),
+    channels: createChannelStore(database),
+    messages: createMessageStore(database),
+    documents: createDocumentStore(database, documentsFolder),
+    uploads: createUploadStore(database),
+    hashes: createHashes({ secret: secrets.hashSecret, referenceTtlMs }),
+    partsFolder,
+    spoolFolder,
+    transaction: database.transaction,
+    close: database.close,
+  }
+}

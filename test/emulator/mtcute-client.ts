@@ -1,0 +1,29 @@
+import { addPublicKey } from '@mtcute/core/utils.js'
+import { MemoryStorage, TelegramClient } from '@mtcute/node'
+import { NodeCryptoProvider } from '@mtcute/node/utils.js'
+import { onTestFinished } from 'vitest'
+
+/** What the one line of `npm run emulator` says. */
+export interface Ready {
+  mtproto: { host: string; port: number; dcId: number; publicKeyPem: string }
+  account: { apiId: number; apiHash: string; botToken: string | null; channelId: string }
+}
+
+/** An mtcute client as it comes, told only of another server's address and key; gone with the test. */
+export async function connectMtcute({ mtproto, account }: Ready): Promise<TelegramClient> {
+  const crypto = new NodeCryptoProvider()
+  await crypto.initialize()
+  addPublicKey(crypto, mtproto.publicKeyPem)
+  const main = { id: mtproto.dcId, ipAddress: mtproto.host, port: mtproto.port }
+  const client = new TelegramClient({
+    apiId: account.apiId,
+    apiHash: account.apiHash,
+    crypto,
+    storage: new MemoryStorage(),
+    disableUpdates: true,
+    defaultDcs: { main, media: main },
+    logLevel: Number(process.env.MTCUTE_LOG ?? 0),
+  })
+  onTestFinished(() => client.destroy())
+  return client
+}

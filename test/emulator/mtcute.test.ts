@@ -1,0 +1,70 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { createHash, randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import type { TelegramClient } from '@mtcute/node'
+import { expect, onTestFinished, test } from 'vitest'
+import { MiB } from '../../src/lib/units.ts'
+import { startTelegram } from '../helpers/telegram.ts'
+import { connectMtcute, type Ready } from './mtcute-client.ts'
+
+test('mtcute logs in as the bot, uploads 20 MB, finds the message and gets equal bytes', async () => {
+  const telegram = await startTelegram()
+  const client = await connectMtcute(telegram)
+
+  const { id, sha256 } = await roundTrip(client, telegram)
+
+  const listed = await telegram.messages(telegram.account.channelId)
+  expect(listed).toMatchObject([{ id, sha256, size: 20 * MiB, fileName: 'Прогулка 🎬.bin' }])
+  expect(telegram.counters.read()).toMatchObject({
+    authorizations: { bot: 1 },
+    keysKilled: 0,
+    repeatedParts: [],
+  })
+}, 60_000)
+
+test('the same against `npm run emulator` in a process of its own', async () => {
+  const { ready } = await runEmulator()
+  const client = await connectMtcute(ready)
+
+  const { id } = await roundTrip(client, ready)
+
+  expect(id).toBe(2)
+}, 60_000)
+
+async function roundTrip(
+  client: TelegramClient,
+  { account }: Ready,
+): Promise<{ id: number; sha256: string }> {
+  const bytes = randomBytes(20 * MiB)
+  await client.start({ botToken: account.botToken ?? '' })
+  const file = await client.uploadFile({ file: bytes, fileName: 'Прогулка 🎬.bin' })
+  const channelId = Number(account.channelId)
+  const { id } = await client.sendMedia(channelId, { type: 'document', file })
+
+  const [message] = await client.getMessages(channelId, id)
+  if (message?.media?.type !== 'document') throw new Error('the message has no document')
+  const downloaded = await client.downloadAsBuffer(message.media)
+
+  expect(message.media.fileName).toBe('Прогулка 🎬.bin')
+  expect(Buffer.compare(downloaded, bytes)).toBe(0)
+  return { id, sha256: createHash('sha256').update(bytes).digest('hex') }
+}
+
+async function runEmulator(): Promise<{ ready: Ready; child: ChildProcess }> {
+  const folder = await mkdtemp(join(tmpdir(), 'telegram-'))
+  const child = spawn('npm', ['run', '--silent', 'emulator'], {
+    env: { ...process.env, DATA_DIR: folder },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  onTestFinished(async () => {
+    child.kill('SIGTERM')
+    if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
+    await rm(folder, { recursive: true, force: true })
+  })
+  const [line] = await once(createInterface({ input: child.stdout }), 'line')
+  return { ready: JSON.parse(String(line)), child }
+}
