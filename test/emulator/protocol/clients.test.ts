@@ -2,17 +2,32 @@ import { createHash, createPublicKey } from 'node:crypto'
 import { addPublicKey } from '@mtcute/core/utils.js'
 import { Long, MemoryStorage, TelegramClient as MtcuteClient } from '@mtcute/node'
 import { NodeCryptoProvider } from '@mtcute/node/utils.js'
-import bigInt from 'big-integer'
 import { Api, Logger, TelegramClient } from 'telegram'
 import { AuthKey as GramjsKey } from 'telegram/crypto/AuthKey.js'
 import { _serverKeys } from 'telegram/crypto/RSA.js'
 import { LogLevel } from 'telegram/extensions/Logger.js'
+import { returnBigInt } from 'telegram/Helpers.js'
 import { ConnectionTCPFull, ConnectionTCPObfuscated } from 'telegram/network/index.js'
 import { StringSession } from 'telegram/sessions/index.js'
 import { expect, onTestFinished, test } from 'vitest'
 import { createServerKey } from '../../../src/emulator/mtproto/rsa.ts'
 import { schema } from '../../../src/emulator/tl/codec.ts'
 import { DC_ID, privateKeyPem, registerKey, startProtocol } from './server.ts'
+
+// gramjs forgets the port of a session (it takes 80), so the connection is told.
+const fullTo = (port: number) =>
+  class extends ConnectionTCPFull {
+    constructor(options: ConstructorParameters<typeof ConnectionTCPFull>[0]) {
+      super({ ...options, ip: '127.0.0.1', port })
+    }
+  }
+
+const obfuscatedTo = (port: number) =>
+  class extends ConnectionTCPObfuscated {
+    constructor(options: ConstructorParameters<typeof ConnectionTCPObfuscated>[0]) {
+      super({ ...options, ip: '127.0.0.1', port })
+    }
+  }
 
 test('mtcute exchanges a key and calls a method', async () => {
   const { port, server, calls } = await startProtocol()
@@ -23,6 +38,20 @@ test('mtcute exchanges a key and calls a method', async () => {
   expect(config.thisDc).toBe(DC_ID)
   expect(config.dcOptions[0]).toMatchObject({ port, ipAddress: '127.0.0.1' })
   expect(calls[0]?.layer).toBeGreaterThan(220)
+})
+
+test('mtcute binds temporary keys, and the API half sees the permanent one', async () => {
+  const { port, server, calls, keys } = await startProtocol()
+  const client = await connectMtcute(port, server.publicKeyPem, { usePfs: true })
+
+  await client.call({ _: 'help.getConfig' })
+
+  const all = [...keys.all.values()]
+  const permanent = all.find(({ expiresAt }) => expiresAt === null)
+  const temporary = all.find(({ expiresAt }) => expiresAt !== null)
+  expect(temporary?.permanentKeyId).toBe(permanent?.id)
+  expect(calls.at(-1)?.authKeyId).toBe(permanent?.id)
+  expect(calls.at(-1)?.layer).toBeGreaterThan(220)
 })
 
 test('gramjs exchanges a key and calls a method', async () => {
@@ -37,15 +66,15 @@ test('gramjs exchanges a key and calls a method', async () => {
 })
 
 test.each([
-  ['full', ConnectionTCPFull],
-  ['obfuscated', ConnectionTCPObfuscated],
-])('gramjs speaks with a key that the server knows, over %s', async (_name, connection) => {
+  ['full', fullTo],
+  ['obfuscated', obfuscatedTo],
+])('gramjs speaks with a key that the server knows, over %s', async (_name, transportTo) => {
   const { port, keys, calls } = await startProtocol()
   const session = new StringSession('')
   const key = new GramjsKey()
   await key.setKey(Buffer.from(registerKey(keys).key))
   session.setAuthKey(key)
-  const client = connectGramjs(port, session, connection)
+  const client = connectGramjs(port, session, transportTo(port))
   await client.connect()
 
   const config = await client.invoke(new Api.help.GetConfig())
@@ -121,7 +150,11 @@ test('a method outside the schema is refused and the connection lives on', async
   await expect(client.call({ _: 'help.getConfig' })).resolves.toMatchObject({ thisDc: DC_ID })
 })
 
-async function connectMtcute(port: number, publicKeyPem: string): Promise<MtcuteClient> {
+async function connectMtcute(
+  port: number,
+  publicKeyPem: string,
+  network: { usePfs?: boolean } = {},
+): Promise<MtcuteClient> {
   const crypto = new NodeCryptoProvider()
   await crypto.initialize()
   addPublicKey(crypto, publicKeyPem)
@@ -132,6 +165,7 @@ async function connectMtcute(port: number, publicKeyPem: string): Promise<Mtcute
     crypto,
     storage: new MemoryStorage(),
     disableUpdates: true,
+    network,
     defaultDcs: { main: dc, media: dc },
     logLevel: 0,
   })
@@ -142,24 +176,18 @@ async function connectMtcute(port: number, publicKeyPem: string): Promise<Mtcute
 /** gramjs knows Telegram's keys by fingerprint; this one is added to them. */
 function trustInGramjs(publicKeyPem: string, fingerprint: bigint): void {
   const { n = '' } = createPublicKey(publicKeyPem).export({ format: 'jwk' })
-  const modulus = bigInt(Buffer.from(n, 'base64url').toString('hex'), 16)
+  const modulus = returnBigInt(BigInt(`0x${Buffer.from(n, 'base64url').toString('hex')}`))
   _serverKeys.set(fingerprint.toString(), { n: modulus, e: 65537 })
 }
 
-/** gramjs forgets the port of a session (it takes 80), so the connection is told. */
 function connectGramjs(
   port: number,
   session: StringSession,
-  Transport: typeof ConnectionTCPFull | typeof ConnectionTCPObfuscated = ConnectionTCPFull,
+  connection: ReturnType<typeof fullTo | typeof obfuscatedTo> = fullTo(port),
 ): TelegramClient {
   session.setDC(DC_ID, '127.0.0.1', port)
-  class Connection extends Transport {
-    constructor(options: ConstructorParameters<typeof ConnectionTCPFull>[0]) {
-      super({ ...options, ip: '127.0.0.1', port })
-    }
-  }
   const client = new TelegramClient(session, 1, 'hash', {
-    connection: Connection,
+    connection,
     connectionRetries: 1,
     baseLogger: new Logger(LogLevel.NONE),
   })
