@@ -14,7 +14,7 @@ export interface SweeperOptions {
   now?: () => number
   /** Whether a request or a job works on the upload at this moment: it is left alone. */
   isActive: (uploadId: string) => boolean
-  /** Ends an upload that made no progress: its row and its bytes. */
+  /** Ends an upload that made no progress: its row and its bytes. Called inside `exclusively`. */
   onExpired: (uploadId: string) => Promise<void>
   /** Runs `work` while nobody else opens or changes that upload. */
   exclusively?: <T>(uploadId: string, work: () => Promise<T>) => Promise<T>
@@ -70,15 +70,20 @@ export function createSweeper(options: SweeperOptions): Sweeper {
   }
 }
 
+type Work = (options: SweeperOptions, uploadId: string) => Promise<boolean>
+
 async function sweep(options: SweeperOptions): Promise<SweepReport> {
-  const { ledger, spool, log } = options
+  const { ledger, spool, log, exclusively = (_id, work) => work() } = options
   let failures = 0
 
   /** Counts the ids for which `work` did something; one that fails does not stop the others. */
   async function each(ids: () => Promise<string[]> | string[], work: Work): Promise<number> {
     let done = 0
     const found = await attempt(async () => ids())
-    for (const id of found ?? []) if (await attempt(() => work(id))) done++
+    for (const id of found ?? []) {
+      // `work` looks again: between the list and the lock the upload may have changed.
+      if (await attempt(() => exclusively(id, () => work(options, id)))) done++
+    }
     return done
   }
   async function attempt<T>(work: () => Promise<T>): Promise<T | null> {
@@ -91,27 +96,23 @@ async function sweep(options: SweeperOptions): Promise<SweepReport> {
     }
   }
 
-  const expired = await each(
-    () => ledger.uploadsInState('receiving').map(({ id }) => id),
-    (id) => expire(options, id),
-  )
-  const forgotten = await each(() => finished(options), forgetWith(options))
-  const folders = await each(spool.uploadIds, (id) => removeOrphan(options, id))
+  const expired = await each(() => ledger.uploadsInState('receiving').map(({ id }) => id), expire)
+  const forgotten = await each(() => finished(options), forget)
+  const folders = await each(spool.uploadIds, removeOrphan)
   await attempt(spool.removeTemporary)
   await attempt(async () => ledger.checkpoint())
   return { expired, forgotten, folders, failures }
 }
 
-type Work = (uploadId: string) => Promise<boolean>
-
-async function expire({ ledger, ...options }: SweeperOptions, id: string): Promise<boolean> {
+async function expire(options: SweeperOptions, id: string): Promise<boolean> {
+  const { ledger, isActive, sessionTtlMs, onExpired } = options
   const now = (options.now ?? Date.now)()
   const upload = ledger.findUpload(id)
-  if (upload?.state !== 'receiving' || options.isActive(id)) return false
+  if (upload?.state !== 'receiving' || isActive(id)) return false
   // The clock was set back. From the future an upload would never expire.
   if (upload.touchedAt > now) ledger.touchUpload(id, now)
-  if (upload.touchedAt > now - options.sessionTtlMs) return false
-  await options.onExpired(id)
+  if (upload.touchedAt > now - sessionTtlMs) return false
+  await onExpired(id)
   return true
 }
 
@@ -119,20 +120,15 @@ function finished({ ledger, now = Date.now, keepFinishedMs = KEEP_FINISHED_MS }:
   return ledger.finishedBefore(now() - keepFinishedMs)
 }
 
-function forgetWith({ ledger, isActive }: SweeperOptions): Work {
-  return async (id) => {
-    if (isActive(id)) return false
-    ledger.deleteUpload(id)
-    return true
-  }
+async function forget({ ledger, isActive }: SweeperOptions, id: string): Promise<boolean> {
+  if (isActive(id)) return false
+  ledger.deleteUpload(id)
+  return true
 }
 
-function removeOrphan(options: SweeperOptions, id: string): Promise<boolean> {
-  const { ledger, spool, isActive, exclusively = (_id, work) => work() } = options
-  return exclusively(id, async () => {
-    const state = ledger.findUpload(id)?.state
-    if (state === 'receiving' || state === 'sealed' || isActive(id)) return false
-    await spool.remove(id)
-    return true
-  })
+async function removeOrphan({ ledger, spool, isActive }: SweeperOptions, id: string) {
+  const state = ledger.findUpload(id)?.state
+  if (state === 'receiving' || state === 'sealed' || isActive(id)) return false
+  await spool.remove(id)
+  return true
 }

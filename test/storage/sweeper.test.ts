@@ -75,6 +75,20 @@ test('folders go unless an unfinished upload owns them', async () => {
   expect(await spool.uploadIds()).toEqual(['receiving', 'sealed'])
 })
 
+test('an upload that made progress while the sweeper waited for its lock lives on', async () => {
+  const harness = makeSweeper({
+    exclusively: async (id, work) => {
+      harness.ledger.touchUpload(id, NOW)
+      return work()
+    },
+  })
+  await harness.add('moving again', { touchedAt: 0 })
+
+  expect(await harness.sweeper.run()).toMatchObject({ expired: 0, failures: 0 })
+
+  expect(harness.onExpired).not.toHaveBeenCalled()
+})
+
 test('a folder is removed under the lock of its upload, after a last look', async () => {
   const harness = makeSweeper({
     exclusively: async (id, work) => {
