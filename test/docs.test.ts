@@ -1,0 +1,85 @@
+import { readFileSync } from 'node:fs'
+import { describe, expect, test } from 'vitest'
+import { Environment } from '../src/config.ts'
+
+/** What people read about the configuration, held against what the worker reads. */
+
+const read = (path: string) => readFileSync(new URL(`../${path}`, import.meta.url), 'utf8')
+
+const names = Object.keys(Environment.shape).sort()
+const defaults: Record<string, unknown> = Environment.parse({})
+
+/** What the schema makes of a documented default; an empty one is unset. */
+function meaningOf(name: string, value: string): unknown {
+  const given = value === '' ? {} : { [name]: value }
+  const parsed: Record<string, unknown> = Environment.parse(given)
+  return parsed[name]
+}
+
+function expectDefaults(documented: Map<string, string>): void {
+  expect([...documented.keys()].sort()).toEqual(names)
+  for (const [name, value] of documented) {
+    expect([name, meaningOf(name, value)]).toEqual([name, defaults[name]])
+  }
+}
+
+/** The first capture of each match is a name, the second its value. */
+function pairs(text: string, pattern: RegExp): Map<string, string> {
+  return new Map([...text.matchAll(pattern)].map(([, name = '', value = '']) => [name, value]))
+}
+
+test('the table in the README names every variable with its default', () => {
+  expectDefaults(pairs(read('README.md'), /^\| `([A-Z_]+)` \| (?:`([^`]*)`)? *\| \S/gm))
+})
+
+describe('.env.example', () => {
+  const text = read('.env.example')
+
+  test('names every variable with its default', () => {
+    expectDefaults(pairs(text, /^([A-Z_]+)=(.*)$/gm))
+  })
+
+  test('says what each is for', () => {
+    const lines = text.split('\n')
+    const bare = lines.filter((line, at) => /^[A-Z_]+=/.test(line) && lines[at - 1] === '')
+    expect(bare).toEqual([])
+  })
+})
+
+describe('render.yaml', () => {
+  const text = read('render.yaml')
+  const variables = pairs(text, /^ +- key: (\w+)\n +(.+)$/gm)
+
+  test('names every variable, with values the worker accepts', () => {
+    expect([...variables.keys()].sort()).toEqual(names)
+    for (const [name, setting] of variables) {
+      const [, value] = /^value: "?(.*?)"?$/.exec(setting) ?? []
+      if (value !== undefined) expect(meaningOf(name, value)).toBeDefined()
+    }
+  })
+
+  test('asks for secrets or makes them, and holds none', () => {
+    const secret = /TOKEN|SESSION$|HASH|SECRET|KEY/
+    for (const name of names.filter((each) => secret.test(each))) {
+      expect([name, variables.get(name)]).toEqual([
+        name,
+        expect.stringMatching(/^(sync: false|generateValue: true)$/),
+      ])
+    }
+  })
+
+  test('says what each is for', () => {
+    const lines = text.split('\n')
+    const bare = lines.filter((line, at) => /- key:/.test(line) && lines[at - 1]?.trim() === '')
+    expect(bare).toEqual([])
+  })
+
+  test('checks the health where the worker answers it', () => {
+    expect(text).toContain('healthCheckPath: /health\n')
+  })
+})
+
+test('the image runs the Node that the project is tested on', () => {
+  const { devDependencies } = JSON.parse(read('package.json'))
+  expect(read('Dockerfile')).toContain(`ARG NODE=node:${devDependencies.node}-slim\n`)
+})
