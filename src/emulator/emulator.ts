@@ -30,7 +30,8 @@ export interface EmulatorOptions {
 
 /** A running emulator of Telegram. */
 export interface Emulator {
-  mtproto: { host: string; port: number; dcId: number; publicKeyPem: string }
+  /** `mediaPort` is the media-only address of the same data centre. */
+  mtproto: { host: string; port: number; mediaPort: number; dcId: number; publicKeyPem: string }
   botApi: { root: string }
   control: { root: string }
   /** Every open MTProto address, as help.getConfig tells them. */
@@ -59,12 +60,13 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
   const actions = createActions(telegram, rules)
   const { botApi, control } = await openHttp(telegram, actions, host)
   const sweeper = setInterval(() => void telegram.parts.sweep(), SWEEP_EVERY_MS).unref()
-  const home = telegram.addresses[0]
+  const [home, media] = telegram.addresses
   const { close: stopActions, changeSettings, ...scripted } = actions
   return {
     mtproto: {
       host,
       port: home?.port ?? 0,
+      mediaPort: media?.port ?? 0,
       dcId: HOME_DC,
       publicKeyPem: servers.main.publicKeyPem,
     },

@@ -5,7 +5,7 @@ import { onTestFinished } from 'vitest'
 
 /** What the one line of `npm run emulator` says. */
 export interface Ready {
-  mtproto: { host: string; port: number; dcId: number; publicKeyPem: string }
+  mtproto: { host: string; port: number; mediaPort: number; dcId: number; publicKeyPem: string }
   account: { apiId: number; apiHash: string; botToken: string | null; channelId: string }
 }
 
@@ -21,7 +21,8 @@ export async function connectMtcute({ mtproto, account }: Ready): Promise<Telegr
     crypto,
     storage: new MemoryStorage(),
     disableUpdates: true,
-    defaultDcs: { main, media: main },
+    // mtcute uploads over several connections, which are for media-only addresses.
+    defaultDcs: { main, media: { ...main, port: mtproto.mediaPort, mediaOnly: true } },
     logLevel: Number(process.env.MTCUTE_LOG ?? 0),
   })
   onTestFinished(() => client.destroy())

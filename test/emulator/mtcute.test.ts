@@ -18,7 +18,7 @@ test('mtcute logs in as the bot, uploads 20 MB, finds the message and gets equal
   const { id, sha256 } = await roundTrip(client, telegram)
 
   const listed = await telegram.messages(telegram.account.channelId)
-  expect(listed).toMatchObject([{ id, sha256, size: 20 * MiB, fileName: 'Прогулка 🎬.bin' }])
+  expect(listed).toMatchObject([{ id, sha256, size: 20 * MiB, fileName: 'Прогулка.bin' }])
   expect(telegram.counters.read()).toMatchObject({
     authorizations: { bot: 1 },
     keysKilled: 0,
@@ -41,7 +41,7 @@ async function roundTrip(
 ): Promise<{ id: number; sha256: string }> {
   const bytes = randomBytes(20 * MiB)
   await client.start({ botToken: account.botToken ?? '' })
-  const file = await client.uploadFile({ file: bytes, fileName: 'Прогулка 🎬.bin' })
+  const file = await client.uploadFile({ file: bytes, fileName: 'Прогулка.bin' })
   const channelId = Number(account.channelId)
   const { id } = await client.sendMedia(channelId, { type: 'document', file })
 
@@ -49,7 +49,7 @@ async function roundTrip(
   if (message?.media?.type !== 'document') throw new Error('the message has no document')
   const downloaded = await client.downloadAsBuffer(message.media)
 
-  expect(message.media.fileName).toBe('Прогулка 🎬.bin')
+  expect(message.media.fileName).toBe('Прогулка.bin')
   expect(Buffer.compare(downloaded, bytes)).toBe(0)
   return { id, sha256: createHash('sha256').update(bytes).digest('hex') }
 }
