@@ -1,21 +1,18 @@
 import { type CreateAccountOptions, createAccount, type EmulatedAccount } from './accounts.ts'
-import { toPublicPem } from './api/config.ts'
 import { createRpcHandler } from './api/handler.ts'
 import { createSessionRules, type SessionRules } from './api/session-rules.ts'
 import { openBotApi } from './bot-api/server.ts'
 import { type Address, CDN_DC, FOREIGN_DC, HOME_DC, type Telegram } from './context.ts'
 import { openControl } from './control/server.ts'
 import { type Actions, createActions } from './faults/actions.ts'
-import { type CountersSnapshot, createCounters } from './faults/counters.ts'
-import { createFaults, type Faults } from './faults/faults.ts'
-import { createFileStore } from './files/file-store.ts'
-import { createPartStore } from './files/part-store.ts'
+import type { CountersSnapshot } from './faults/counters.ts'
+import type { Faults } from './faults/faults.ts'
 import type { HttpListener } from './http-listener.ts'
 import { type ListedMessage, listMessages } from './message-list.ts'
 import { createProtocolServer } from './mtproto/server.ts'
 import { openAddress } from './ports.ts'
-import { DEFAULT_SETTINGS, type EmulatorSettings } from './settings.ts'
-import { openStore } from './store/store.ts'
+import type { EmulatorSettings } from './settings.ts'
+import { createTelegram } from './telegram.ts'
 import type { ProtocolServer } from './types.ts'
 
 export interface EmulatorOptions {
@@ -47,7 +44,6 @@ export interface Emulator {
   close: () => Promise<void>
 }
 
-const DEAD_PORT = 1
 const SWEEP_EVERY_MS = 60_000
 
 /** Starts Telegram on loopback: MTProto for two data centres and a CDN, the Bot API, and the control endpoint. */
@@ -86,24 +82,6 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
       await telegram.parts.close()
       telegram.store.close()
     },
-  }
-}
-
-function createTelegram({ dataDir, settings: changes, log }: EmulatorOptions): Telegram {
-  const settings = { ...DEFAULT_SETTINGS, ...changes }
-  const store = openStore({ folder: dataDir, referenceTtlMs: () => settings.fileReferenceTtlMs })
-  const files = createFileStore(store, settings)
-  return {
-    store,
-    files,
-    parts: createPartStore({ store, files, settings }),
-    settings,
-    faults: createFaults(),
-    counters: createCounters(),
-    addresses: [],
-    deadPort: DEAD_PORT,
-    cdnPublicKeyPem: toPublicPem(store.secrets.cdnPrivateKeyPem),
-    log: log ?? (() => {}),
   }
 }
 

@@ -10,21 +10,22 @@ const emulator = await startEmulator({
   dataDir,
   log: (line) => process.stderr.write(`${line}\n`),
 })
-const { mtproto, botApi, control, account } = emulator
-const { apiId, apiHash, session, telethonSession, botToken, channelId } = account
-process.stdout.write(
-  `${JSON.stringify({
-    mtproto,
-    botApi,
-    control,
-    account: { apiId, apiHash, session, telethonSession, botToken, channelId },
-  })}\n`,
-)
+const { mtproto, botApi, control } = emulator
+const { apiId, apiHash, session, telethonSession, botToken, channelId } = emulator.account
+const account = { apiId, apiHash, session, telethonSession, botToken, channelId }
+process.stdout.write(`${JSON.stringify({ mtproto, botApi, control, account })}\n`)
 
 let stopping = false
-async function stop(): Promise<void> {
+function stop(): void {
   if (stopping) return
   stopping = true
-  await emulator.close()
+  clearInterval(watch)
+  void emulator.close()
 }
-for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void stop())
+for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, stop)
+
+// npm dies of SIGTERM without passing it on; its child must not stay behind.
+const parent = process.ppid
+const watch = setInterval(() => {
+  if (process.env.npm_lifecycle_event !== undefined && process.ppid !== parent) stop()
+}, 500)

@@ -58,7 +58,7 @@ async function runEmulator(): Promise<{ ready: Ready; child: ChildProcess }> {
   const folder = await mkdtemp(join(tmpdir(), 'telegram-'))
   const child = spawn('npm', ['run', '--silent', 'emulator'], {
     env: { ...process.env, DATA_DIR: folder },
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['ignore', 'pipe', 'ignore'],
   })
   onTestFinished(async () => {
     child.kill('SIGTERM')

@@ -1,0 +1,36 @@
+import { toPublicPem } from './api/config.ts'
+import type { Telegram } from './context.ts'
+import { createCounters } from './faults/counters.ts'
+import { createFaults } from './faults/faults.ts'
+import { createFileStore } from './files/file-store.ts'
+import { createPartStore } from './files/part-store.ts'
+import { DEFAULT_SETTINGS, type EmulatorSettings } from './settings.ts'
+import { openStore } from './store/store.ts'
+
+export interface TelegramOptions {
+  dataDir: string
+  settings?: Partial<EmulatorSettings> | undefined
+  log?: ((line: string) => void) | undefined
+}
+
+/** Nobody listens on port 1 of the loopback. */
+const DEAD_PORT = 1
+
+/** The emulated Telegram without its sockets: what it keeps and how it is set. */
+export function createTelegram({ dataDir, settings: changes, log }: TelegramOptions): Telegram {
+  const settings = { ...DEFAULT_SETTINGS, ...changes }
+  const store = openStore({ folder: dataDir, referenceTtlMs: () => settings.fileReferenceTtlMs })
+  const files = createFileStore(store, settings)
+  return {
+    store,
+    files,
+    parts: createPartStore({ store, files, settings }),
+    settings,
+    faults: createFaults(),
+    counters: createCounters(),
+    addresses: [],
+    deadPort: DEAD_PORT,
+    cdnPublicKeyPem: toPublicPem(store.secrets.cdnPrivateKeyPem),
+    log: log ?? (() => {}),
+  }
+}
