@@ -63,7 +63,10 @@ export function createAbridged(): Framing {
   }
 }
 
-/** Length in bytes, as an int. `padded` adds up to 15 random bytes to what the server sends. */
+/**
+ * Length in bytes, as an int. `padded` puts random bytes behind what the server sends: up to 15 are
+ * allowed, but some clients cut off only what exceeds a multiple of four.
+ */
 export function createIntermediate(padded: boolean): Framing {
   return {
     read: (queue) => {
@@ -76,7 +79,7 @@ export function createIntermediate(padded: boolean): Framing {
     },
     write: (payload, length) => {
       // A lone error code must stay recognisable by its length.
-      const padding = padded && length > 4 ? Buffer.alloc(randomInt(16)) : Buffer.alloc(0)
+      const padding = padded && length > 4 ? Buffer.alloc(randomInt(4)) : Buffer.alloc(0)
       return [littleEndian(length + padding.length), ...payload, padding]
     },
     quickAck: (token) => littleEndian(token | QUICK_ACK),
