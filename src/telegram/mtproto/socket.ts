@@ -14,6 +14,8 @@ const KEEP_ALIVE_MS = 30_000
  */
 export class StreamSocket {
   #socket: Socket | undefined
+  /** Lets the reader look again. */
+  #wake: () => void = () => {}
 
   async connect(port: number, host: string): Promise<void> {
     const options: NetConnectOpts & { readableHighWaterMark: number } = {
@@ -26,6 +28,9 @@ export class StreamSocket {
     }
     const socket = connect(options)
     this.#socket = socket
+    // Listened to once and for all: each new listener of `readable` would be told at once of
+    // bytes that are too few, and a waiting reader would never let the rest arrive.
+    for (const event of ['readable', 'end', 'close']) socket.on(event, () => this.#wake())
     await new Promise<void>((resolve, reject) => {
       const timer = setTimeout(() => socket.destroy(new Error('timeout')), CONNECT_TIMEOUT_MS)
       socket.once('connect', () => {
@@ -48,7 +53,9 @@ export class StreamSocket {
       const bytes: Buffer | null = length === 0 ? Buffer.alloc(0) : socket.read(length)
       if (bytes?.length === length) return bytes
       if (bytes !== null || socket.readableEnded) throw new Error('the connection ended')
-      await changed(socket)
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve
+      })
     }
   }
 
@@ -87,19 +94,4 @@ export class StreamSocket {
     if (!this.#socket || this.#socket.destroyed) throw new Error('the connection is closed')
     return this.#socket
   }
-}
-
-/** Resolves when there may be more to read, or nothing will ever come. */
-function changed(socket: Socket): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      socket.off('readable', done)
-      socket.off('end', done)
-      socket.off('close', done)
-      resolve()
-    }
-    socket.on('readable', done)
-    socket.on('end', done)
-    socket.on('close', done)
-  })
 }

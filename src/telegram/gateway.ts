@@ -1,0 +1,183 @@
+import type { Log } from '../core/log.ts'
+import type {
+  Credentials,
+  PostedFile,
+  RemoteDocument,
+  Road,
+  TelegramGateway,
+  TransferRequest,
+} from '../core/ports.ts'
+import { AppError } from '../errors.ts'
+import { createSemaphore } from '../lib/semaphore.ts'
+import { MiB } from '../lib/units.ts'
+import { createBotApiRoad } from './bot-api/bot-api-road.ts'
+import { toAppError } from './errors.ts'
+import { PART_BYTES } from './limits.ts'
+import type { Account } from './mtproto/account.ts'
+import { type Accounts, type Actor, createAccounts } from './mtproto/accounts.ts'
+import type { Secrets } from './mtproto/bots.ts'
+import { createChannels } from './mtproto/channels.ts'
+import { DEFAULT_GOVERNOR, type GovernorLimits } from './mtproto/governor.ts'
+import { DEFAULT_PATIENCE, type Patience } from './mtproto/lane.ts'
+import { createLocations, type Locator } from './mtproto/locate.ts'
+import { lookForPostedFile } from './mtproto/lost-file.ts'
+import { readBlock } from './mtproto/read-block.ts'
+import { PART_TTL_MS } from './mtproto/transfer-state.ts'
+import { sendAhead, sendAndPost, type UploadJob } from './mtproto/upload.ts'
+import { actorFor, chooseRoad, mtprotoRoad, sendsEarly } from './roads.ts'
+
+export interface TelegramGatewayOptions {
+  log: Log
+  /** Keeps bots' keys, encrypted. */
+  ledger: Secrets
+  /** `local`: that Bot API server runs with `--local` and takes 2000 MB. */
+  botApi: { root: string; local: boolean }
+  /** PEM of the RSA key of an MTProto server that is not Telegram's. */
+  serverKeyPem: string | null
+  /** Where a bot without a session begins, if not at Telegram. */
+  server: { dcId: number; host: string; port: number } | null
+  /** Milliseconds after which an unused account is disconnected: others open the same session. */
+  idleMs?: number
+  /** Accounts that are known at once. */
+  maxAccounts?: number
+  /** Bytes of parts that all uploads together hold in memory. */
+  partBufferBytes?: number
+  /** Milliseconds for which Telegram is trusted to keep parts. */
+  partTtlMs?: number
+  /** Requests and connections of one account at one data centre. */
+  governor?: Partial<GovernorLimits>
+  /** Tries, deadlines and time of one request. */
+  patience?: Partial<Patience>
+}
+
+/** Telegram by all its roads: the Bot API, MTProto as the user, MTProto as the bot. */
+export function createTelegramGateway(options: TelegramGatewayOptions): TelegramGateway {
+  const { log, botApi } = options
+  const accounts = createAccounts({
+    log,
+    secrets: options.ledger,
+    serverKeyPem: options.serverKeyPem,
+    server: options.server,
+    idleMs: options.idleMs ?? 60_000,
+    maxAccounts: options.maxAccounts ?? 256,
+    limits: { ...DEFAULT_GOVERNOR, ...options.governor },
+    patience: { ...DEFAULT_PATIENCE, ...options.patience },
+  })
+  const channels = createChannels()
+  const locations = createLocations(channels)
+  const memory = createSemaphore(options.partBufferBytes ?? 16 * MiB)
+  const closing = new AbortController()
+  const botRoad = createBotApiRoad({ ...botApi, log })
+  const { partTtlMs = PART_TTL_MS } = options
+
+  const roadFor = (credentials: Credentials, size: number): Road =>
+    chooseRoad(credentials, size, {
+      botApiLocal: botApi.local,
+      maxMtprotoBytes: maxBytes(accounts, credentials),
+    })
+
+  /** Ends with the caller or with the gateway; every failure becomes an AppError. */
+  async function guarded<T>(
+    outer: AbortSignal,
+    work: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    const signal = AbortSignal.any([outer, closing.signal])
+    try {
+      signal.throwIfAborted()
+      return await work(signal)
+    } catch (error) {
+      signal.throwIfAborted()
+      throw toAppError(error)
+    }
+  }
+
+  function byMtproto<T>(
+    road: Road,
+    request: TransferRequest,
+    work: (job: UploadJob) => Promise<T>,
+  ): Promise<T> {
+    request.onEvent({ phase: 'connecting' })
+    const carry = (account: Account): Promise<T> =>
+      work({ account, road, request, channels, memory, partTtlMs })
+    return accounts.use(request.credentials, actorFor(road), request.signal, carry)
+  }
+
+  const lookForLost = (request: TransferRequest): Promise<PostedFile | null> =>
+    accounts.use(request.credentials, 'user', request.signal, (account) =>
+      lookForPostedFile({ account, channels, request }),
+    )
+
+  async function byBotApi(request: TransferRequest): Promise<PostedFile> {
+    const { credentials } = request
+    const canLook = credentials.session !== null && credentials.apiId !== null
+    return botRoad.send(request, canLook ? lookForLost : undefined)
+  }
+
+  async function finish(request: TransferRequest): Promise<PostedFile> {
+    const road = roadFor(request.credentials, request.file.size)
+    if (road === 'bot-api') {
+      try {
+        return await byBotApi(request)
+      } catch (error) {
+        // Near the border the server's limit may be lower than ours.
+        const other = isTooLarge(error) ? mtprotoRoad(request.credentials) : null
+        if (other === null) throw error
+        return byMtproto(other, request, sendAndPost)
+      }
+    }
+    return byMtproto(road, request, sendAndPost)
+  }
+
+  return {
+    roadFor,
+    sendsEarly,
+    sendAvailable: (request) =>
+      guarded(request.signal, async (signal) => {
+        const road = roadFor(request.credentials, request.file.size)
+        if (!sendsEarly(road, request.file.size)) return
+        await byMtproto(road, { ...request, signal }, sendAhead)
+      }),
+    finish: (request) => guarded(request.signal, (signal) => finish({ ...request, signal })),
+    locate: (credentials, messageId, outer) =>
+      guarded(outer, (signal) => locate({ accounts, locations, credentials, messageId, signal })),
+    readBlock: ({ locator, size }, { offset, length }, outer) =>
+      guarded(outer, (signal) =>
+        readBlock({ locator: locator as Locator, size, offset, length, signal }),
+      ),
+    close: async () => {
+      closing.abort(new AppError('SHUTTING_DOWN', 'The worker is shutting down', { retryAfter: 5 }))
+      accounts.close()
+    },
+  }
+}
+
+function locate(options: {
+  accounts: Accounts
+  locations: ReturnType<typeof createLocations>
+  credentials: Credentials
+  messageId: number
+  signal: AbortSignal
+}): Promise<RemoteDocument> {
+  const { accounts, locations, credentials, messageId, signal } = options
+  const road = mtprotoRoad(credentials)
+  if (road === null) throw new AppError('TELEGRAM_NOT_CONNECTED', 'Connect Telegram in settings')
+  const actor: Actor = actorFor(road)
+  // Readers share the locator, so no single reader's signal may end what it does.
+  const forever = new AbortController().signal
+  return locations.find({
+    accountId: accounts.nameOf(credentials, actor),
+    use: (work) => accounts.use(credentials, actor, forever, work),
+    channelId: credentials.channelId,
+    messageId,
+    signal,
+  })
+}
+
+function maxBytes(accounts: Accounts, credentials: Credentials): number | null {
+  const parts = accounts.maxParts(credentials)
+  return parts === null ? null : parts * PART_BYTES
+}
+
+function isTooLarge(error: unknown): boolean {
+  return error instanceof AppError && error.code === 'FILE_TOO_LARGE'
+}

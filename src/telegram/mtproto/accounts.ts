@@ -1,0 +1,176 @@
+import type { Log } from '../../core/log.ts'
+import type { Credentials } from '../../core/ports.ts'
+import { AppError } from '../../errors.ts'
+import { toAppError } from '../errors.ts'
+import { abortable } from './abortable.ts'
+import { type Account, createAccount } from './account.ts'
+import { createAccountPool } from './account-pool.ts'
+import {
+  type BotLogin,
+  type BotSession,
+  type Bots,
+  createBots,
+  type Secrets,
+  secretName,
+} from './bots.ts'
+import { TELEGRAM_ENTRY } from './data-centres.ts'
+import { createMemoryKeyStore, type KeyStore } from './foreign-keys.ts'
+import type { GovernorLimits } from './governor.ts'
+import { type Gramjs, loadGramjs } from './gramjs.ts'
+import type { Patience } from './lane.ts'
+import type { Link } from './link.ts'
+import { authKeyName, parseSession, type Session } from './session.ts'
+
+export interface AccountsOptions {
+  log: Log
+  secrets: Secrets
+  /** PEM of the RSA key of a server that is not Telegram's. */
+  serverKeyPem: string | null
+  /** Where bots without a key begin, if not at Telegram. */
+  server: { dcId: number; host: string; port: number } | null
+  idleMs: number
+  maxAccounts: number
+  limits: GovernorLimits
+  patience: Patience
+}
+
+/** Who acts at Telegram. */
+export type Actor = 'user' | 'bot'
+
+/** Accounts by credentials. */
+export interface Accounts {
+  /**
+   * Runs `work` as the user or the bot of the credentials, connected at need.
+   * Rejects with TELEGRAM_SESSION_INVALID, TELEGRAM_NOT_CONNECTED and what `work` rejects with.
+   */
+  use: <T>(
+    credentials: Credentials,
+    actor: Actor,
+    signal: AbortSignal,
+    work: (account: Account) => Promise<T>,
+  ) => Promise<T>
+  /** A name for the account, without connecting. */
+  nameOf: (credentials: Credentials, actor: Actor) => string
+  /** Parts Telegram takes in a file of this user, if it is known already. */
+  maxParts: (credentials: Credentials) => number | null
+  close: () => void
+}
+
+export function createAccounts(options: AccountsOptions): Accounts {
+  const { log, secrets, server } = options
+  const pool = createAccountPool({ idleMs: options.idleMs, maxAccounts: options.maxAccounts })
+  const loggingIn = new Map<string, Promise<BotSession>>()
+  const closing = new AbortController()
+
+  function library(): Gramjs {
+    const gramjs = loadGramjs(log)
+    if (options.serverKeyPem !== null) gramjs.trustKey(options.serverKeyPem)
+    return gramjs
+  }
+
+  let made: Bots | undefined
+  function bots(): Bots {
+    made ??= createBots({ gramjs: library(), secrets, entry: server ?? TELEGRAM_ENTRY })
+    return made
+  }
+
+  function make(person: {
+    session: Session
+    kind: Actor
+    apiId: number
+    keys: KeyStore
+    link?: Link | undefined
+    onDead: () => void
+  }): Account {
+    const account = createAccount({
+      ...options,
+      ...person,
+      gramjs: library(),
+      onDead: (error) => {
+        log.warn({ account: account.id, code: error.code }, 'Telegram has ended a session')
+        pool.ended(account.id, error)
+        person.onDead()
+      },
+    })
+    return account
+  }
+
+  async function asUser<T>(
+    credentials: Credentials,
+    work: (account: Account) => Promise<T>,
+  ): Promise<T> {
+    const { session: text, apiId } = credentials
+    if (text === null || apiId === null) throw notConnected()
+    const session = parseSession(text)
+    const create = (): Account =>
+      make({ session, kind: 'user', apiId, keys: createMemoryKeyStore(), onDead: () => {} })
+    return pool.use(authKeyName(session.authKey), create, work)
+  }
+
+  async function asBot<T>(
+    credentials: Credentials,
+    signal: AbortSignal,
+    work: (account: Account) => Promise<T>,
+  ): Promise<T> {
+    const { botToken: token, apiId, apiHash } = credentials
+    if (token === null || apiId === null || apiHash === null) throw notConnected()
+    let worked = false
+    const attempt = async (): Promise<T> => {
+      const { session, link } = await abortable(logIn({ token, apiId, apiHash }), signal)
+      const create = (): Account =>
+        make({
+          session,
+          kind: 'bot',
+          apiId,
+          keys: bots().keys(token),
+          link: link?.closed ? undefined : link,
+          onDead: () => bots().forget(token),
+        })
+      return pool.use(authKeyName(session.authKey), create, (account) => {
+        worked = true
+        return work(account)
+      })
+    }
+    try {
+      return await attempt()
+    } catch (error) {
+      // The kept key has been revoked; the token may still be good for a new one.
+      if (!worked || signal.aborted) throw error
+      if (toAppError(error).code !== 'TELEGRAM_SESSION_INVALID') throw error
+      return attempt()
+    }
+  }
+
+  /** One login per bot, whoever waits for it. */
+  function logIn(login: BotLogin): Promise<BotSession> {
+    const name = secretName(login.token)
+    const running = loggingIn.get(name)
+    if (running !== undefined) return running
+    const started = bots()
+      .open(login, closing.signal)
+      .finally(() => loggingIn.delete(name))
+    loggingIn.set(name, started)
+    return started
+  }
+
+  return {
+    use: (credentials, actor, signal, work) =>
+      actor === 'user' ? asUser(credentials, work) : asBot(credentials, signal, work),
+    nameOf: ({ session, botToken }, actor) =>
+      actor === 'user'
+        ? authKeyName(parseSession(session ?? '').authKey)
+        : secretName(botToken ?? ''),
+    maxParts: ({ session }) => {
+      if (session === null) return null
+      return pool.find(authKeyName(parseSession(session).authKey))?.maxParts ?? null
+    },
+    close: () => {
+      closing.abort(new AppError('SHUTTING_DOWN', 'The worker is shutting down', { retryAfter: 5 }))
+      pool.close()
+    },
+  }
+}
+
+function notConnected(): AppError {
+  return new AppError('TELEGRAM_NOT_CONNECTED', 'Connect Telegram in settings')
+}

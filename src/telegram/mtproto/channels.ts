@@ -1,0 +1,103 @@
+import { createTtlCache } from '../../lib/ttl-cache.ts'
+import { bareChannelId } from '../channel-id.ts'
+import { channelNotFound, faultOf } from '../errors.ts'
+import { abortable } from './abortable.ts'
+import type { Account } from './account.ts'
+import { type Channel, type ChannelSearch, toChannel } from './channel.ts'
+import { findInDialogs } from './dialogs.ts'
+import type { CallOptions } from './lane.ts'
+
+/** Finds access hashes, which belong to an account and a channel. */
+export interface Channels {
+  /**
+   * Runs `work` with the channel; once more with a new hash when Telegram refuses the kept one.
+   * Rejects with TELEGRAM_CHANNEL_NOT_FOUND when this account cannot see the channel.
+   */
+  use: <T>(
+    account: Account,
+    channelId: string,
+    options: CallOptions,
+    work: (channel: Channel) => Promise<T>,
+  ) => Promise<T>
+}
+
+const MAX_HASHES = 20_000
+const HASH_TTL_MS = 24 * 3_600_000
+/** How long a channel that was not found is believed to be missing. */
+const MISSING_TTL_MS = 30_000
+
+export function createChannels(): Channels {
+  const hashes = createTtlCache<string>({ maxEntries: MAX_HASHES })
+  const missing = createTtlCache<true>({ maxEntries: MAX_HASHES })
+  const searching = new Map<string, Promise<string | null>>()
+
+  const key = (account: Account, id: string): string => `${account.id}/${id}`
+
+  function remember(account: Account, { id, accessHash }: Channel): void {
+    hashes.set(key(account, id), accessHash, HASH_TTL_MS)
+  }
+
+  async function resolve(account: Account, id: string, options: CallOptions): Promise<Channel> {
+    const name = key(account, id)
+    const known = hashes.get(name)
+    if (known !== undefined) return { id, accessHash: known }
+    if (missing.get(name)) throw channelNotFound()
+    const found = await abortable(search(account, id, options), options.signal)
+    if (found === null) {
+      missing.set(name, true, MISSING_TTL_MS)
+      throw channelNotFound()
+    }
+    return { id, accessHash: found }
+  }
+
+  /** One search per account and channel, whoever waits for it and whoever leaves. */
+  function search(account: Account, id: string, { onWait }: CallOptions): Promise<string | null> {
+    const name = key(account, id)
+    const running = searching.get(name)
+    if (running !== undefined) return running
+    const find = account.kind === 'bot' ? askForChannel : findInDialogs
+    const signal = new AbortController().signal
+    const started = find({
+      account,
+      id,
+      options: { signal, onWait },
+      meet: (channel) => remember(account, channel),
+    }).finally(() => searching.delete(name))
+    searching.set(name, started)
+    return started
+  }
+
+  return {
+    use: async (account, channelId, options, work) => {
+      const id = bareChannelId(channelId)
+      const channel = await resolve(account, id, options)
+      try {
+        return await work(channel)
+      } catch (error) {
+        if (faultOf(error).kind !== 'channel-unknown') throw error
+        hashes.delete(key(account, id))
+        return work(await resolve(account, id, options))
+      }
+    },
+  }
+}
+
+/** A bot may name any channel it is in by the access hash 0. */
+async function askForChannel({
+  account,
+  id,
+  options,
+  meet,
+}: ChannelSearch): Promise<string | null> {
+  const { Api, toLong } = account.gramjs
+  const channel = new Api.InputChannel({ channelId: toLong(id), accessHash: toLong('0') })
+  try {
+    const { chats } = await account.call(new Api.channels.GetChannels({ id: [channel] }), options)
+    const found = chats.map((chat) => toChannel(account.gramjs, chat)).find((met) => met?.id === id)
+    if (found) meet(found)
+    return found?.accessHash ?? null
+  } catch (error) {
+    if (faultOf(error).kind === 'channel-unknown') return null
+    throw error
+  }
+}

@@ -1,0 +1,114 @@
+import { createSemaphore } from '../../lib/semaphore.ts'
+import { sleep } from '../../lib/sleep.ts'
+
+export interface GovernorLimits {
+  /** Requests in flight at the start, and at most. */
+  start: number
+  max: number
+  /** Requests in flight for which one connection is enough. */
+  perConnection: number
+  maxConnections: number
+}
+
+export const DEFAULT_GOVERNOR: GovernorLimits = {
+  start: 4,
+  max: 16,
+  perConnection: 4,
+  maxConnections: 4,
+}
+
+/** One request that was let in. */
+export interface Admission {
+  /** When it was let in, epoch ms. */
+  readonly at: number
+  /** Gives the place back, once; safe to call again. */
+  leave: () => void
+}
+
+/**
+ * How many requests one account may have in flight at one data centre, and when none at all.
+ *
+ * Places are given first come, first served: a job that asks for one place at a time shares
+ * them fairly with all others.
+ */
+export interface Governor {
+  /** Waits for Telegram's waits to end and for a place. `onWait` hears of seconds to wait. */
+  enter: (signal: AbortSignal, onWait?: (seconds: number) => void) => Promise<Admission>
+  /** An answer came: a little more may be tried. */
+  succeeded: (admission: Admission) => void
+  /** No answer came in time: half as much, once for all that were in flight together. */
+  failed: (admission: Admission) => void
+  /** Telegram asked to wait: nothing is let in for so long, and then half as much. */
+  flooded: (admission: Admission, seconds: number) => void
+  /** How many connections the present window is worth. */
+  readonly connections: number
+  /** Requests that may be in flight now. */
+  readonly window: number
+  /** Smoothed milliseconds from being let in to the answer; 0 before the first. */
+  readonly roundTripMs: number
+  /** Whether the pool can have several connections, or only one. */
+  setAddresses: (found: 'several' | 'one') => void
+}
+
+export function createGovernor(limits: GovernorLimits, now: () => number = Date.now): Governor {
+  let window = limits.start
+  let connectionLimit = limits.maxConnections
+  let careful = false
+  let lastSetbackAt = 0
+  let closedUntil = 0
+  let roundTripMs = 0
+  const places = createSemaphore(window)
+
+  function resize(size: number): void {
+    const most = Math.min(limits.max, limits.perConnection * connectionLimit)
+    window = Math.max(1, Math.min(size, most))
+    places.setLimit(Math.floor(window))
+  }
+
+  function setback(at: number): void {
+    // What was let in before the last setback went out under the old window and says nothing new.
+    if (at < lastSetbackAt) return
+    lastSetbackAt = now()
+    careful = true
+    resize(window / 2)
+  }
+
+  return {
+    enter: async (signal, onWait) => {
+      for (;;) {
+        for (let left = closedUntil - now(); left > 0; left = closedUntil - now()) {
+          onWait?.(Math.ceil(left / 1000))
+          await sleep(left, signal)
+        }
+        const leave = await places.acquire(1, signal)
+        if (closedUntil <= now()) return { at: now(), leave }
+        leave()
+      }
+    },
+    succeeded: ({ at }) => {
+      const took = now() - at
+      roundTripMs = roundTripMs === 0 ? took : roundTripMs * 0.9 + took * 0.1
+      // Until the first setback the window doubles in four round trips, afterwards it grows by one
+      // in each.
+      if (at >= lastSetbackAt) resize(window + (careful ? 1 / window : 0.25))
+    },
+    failed: ({ at }) => setback(at),
+    flooded: ({ at }, seconds) => {
+      closedUntil = Math.max(closedUntil, now() + seconds * 1000)
+      setback(at)
+    },
+    get connections() {
+      return Math.min(connectionLimit, Math.ceil(Math.floor(window) / limits.perConnection))
+    },
+    get window() {
+      return Math.floor(window)
+    },
+    get roundTripMs() {
+      return roundTripMs
+    },
+    setAddresses: (found) => {
+      connectionLimit = found === 'one' ? 1 : limits.maxConnections
+      resize(window)
+    },
+  }
+}

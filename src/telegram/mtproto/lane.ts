@@ -1,0 +1,116 @@
+import { backoff } from '../../lib/retry.ts'
+import { sleep } from '../../lib/sleep.ts'
+import { faultOf, floodWait, LinkError } from '../errors.ts'
+import type { Admission, Governor } from './governor.ts'
+import type { TlRequest } from './gramjs.ts'
+import type { Link } from './link.ts'
+
+/** How long and how often one request is tried. */
+export interface Patience {
+  /** Tries of one request, those that ended in a wait not counted. */
+  attempts: number
+  /** Milliseconds for one answer; doubles with each try, and grows with a slow line. */
+  answerMs: number
+  /** Milliseconds for one request in all, waits included. */
+  totalMs: number
+}
+
+export const DEFAULT_PATIENCE: Patience = { attempts: 8, answerMs: 20_000, totalMs: 1_800_000 }
+
+const MAX_ANSWER_MS = 300_000
+/** A request that takes so many times the usual is lost. */
+const SLOWEST_ANSWER = 6
+
+export interface CallOptions {
+  signal: AbortSignal
+  /** Hears of seconds that Telegram asks to wait. */
+  onWait?: ((seconds: number) => void) | undefined
+  /** A place already taken for the first try. */
+  admission?: Admission
+  /** Never sent again once it may have reached Telegram: a lost answer is the caller's matter. */
+  once?: boolean
+}
+
+/** Calls of one account at one data centre: governed, retried, waits obeyed. */
+export interface Lane {
+  enter: (options: Pick<CallOptions, 'signal' | 'onWait'>) => Promise<Admission>
+  /**
+   * Sends what `build` makes, which is called for each try. Rejects with RpcError, LinkError,
+   * an AppError, or the signal's reason.
+   */
+  call: <Answer>(
+    build: () => TlRequest<Answer> | Promise<TlRequest<Answer>>,
+    options: CallOptions,
+  ) => Promise<Answer>
+}
+
+export interface LaneOptions {
+  governor: Governor
+  /** Finds or opens the connection to use. */
+  pick: (signal: AbortSignal) => Promise<Link>
+  patience: Patience
+  now?: () => number
+}
+
+export function createLane({ governor, pick, patience, now = Date.now }: LaneOptions): Lane {
+  const enter: Lane['enter'] = ({ signal, onWait }) => governor.enter(signal, onWait)
+
+  const timeoutFor = (attempt: number): number =>
+    Math.min(
+      MAX_ANSWER_MS,
+      Math.max(patience.answerMs * 2 ** (attempt - 1), governor.roundTripMs * SLOWEST_ANSWER),
+    )
+
+  /** Milliseconds to wait before the next try; throws when there must be none. */
+  function afterFailure(error: unknown, admission: Admission, state: Tries): number {
+    const fault = faultOf(error)
+    const left = state.startedAt + patience.totalMs - now()
+    if (fault.kind === 'wait') {
+      governor.flooded(admission, fault.seconds)
+      if (fault.seconds * 1000 > left) throw floodWait(fault.seconds, error)
+      return 0
+    }
+    if (fault.kind !== 'passing') throw error
+    if (error instanceof LinkError && error.trouble === 'timeout') governor.failed(admission)
+    const delay = backoff(state.attempt++)
+    if (state.attempt > patience.attempts || delay > left || (state.sent && state.once)) throw error
+    return delay
+  }
+
+  return {
+    enter,
+    call: async (build, options) => {
+      const { signal, once = false } = options
+      const state: Tries = { attempt: 1, startedAt: now(), sent: false, once }
+      let { admission } = options
+      for (;;) {
+        admission ??= await enter(options)
+        let delay: number
+        try {
+          const link = await pick(signal)
+          const request = await build()
+          state.sent = true
+          const timeoutMs = timeoutFor(state.attempt)
+          const answer = await link.request(request, { signal, timeoutMs })
+          governor.succeeded(admission)
+          return answer
+        } catch (error) {
+          signal.throwIfAborted()
+          delay = afterFailure(error, admission, state)
+        } finally {
+          admission.leave()
+        }
+        admission = undefined
+        await sleep(delay, signal)
+      }
+    },
+  }
+}
+
+interface Tries {
+  attempt: number
+  readonly startedAt: number
+  /** Whether any try may have reached Telegram. */
+  sent: boolean
+  readonly once: boolean
+}

@@ -1,0 +1,165 @@
+import { LinkError } from '../errors.ts'
+import { createForeignKeys, isKeyDead, type KeyStore } from './foreign-keys.ts'
+import { createGovernor, type Governor, type GovernorLimits } from './governor.ts'
+import type { Gramjs, TlRequest } from './gramjs.ts'
+import { createLane, type Lane, type Patience } from './lane.ts'
+import type { Link } from './link.ts'
+import type { MainLink } from './main-link.ts'
+import { openSession, withoutUpdates } from './protocol.ts'
+import { createSenderPool, type SenderPool } from './sender-pool.ts'
+import type { Address, Session } from './session.ts'
+
+export interface LanesOptions {
+  gramjs: Gramjs
+  session: Session
+  apiId: number
+  /** Keys for other data centres. */
+  keys: KeyStore
+  main: MainLink
+  limits: GovernorLimits
+  patience: Patience
+  /** Ends what is shared by several callers. */
+  closing: AbortSignal
+  /** An ordinary call at home. */
+  callHome: <Answer>(request: TlRequest<Answer>, signal: AbortSignal) => Promise<Answer>
+}
+
+/** The lanes of one account, one per data centre. */
+export interface Lanes {
+  open: (dcId: number, signal: AbortSignal) => Promise<Lane>
+  openCdn: (dcId: number, signal: AbortSignal) => Promise<Lane>
+  governor: (dcId: number) => Governor
+  /** Closes all connections; the next call opens new ones. Windows and waits are kept. */
+  rest: () => void
+}
+
+/** Where a lane's connections go, and under which key. */
+interface Place {
+  name: string
+  dcId: number
+  authKey: () => Buffer | null
+  /** Addresses on which connections may share the key. */
+  shared: () => Address[]
+  /** The address for a single connection; null: the account's main connection is to be used. */
+  single: (() => Address | null | undefined) | null
+  onLink?: (link: Link) => void
+}
+
+export function createLanes(options: LanesOptions): Lanes {
+  const { gramjs, session, apiId, keys, main, limits, patience, closing } = options
+  const governors = new Map<number, Governor>()
+  const pools = new Map<string, { pool: SenderPool; lane: Lane }>()
+  const cdnKeys = new Map<number, Buffer>()
+  const foreign = createForeignKeys({
+    gramjs,
+    apiId,
+    store: keys,
+    centres: () => main.centres(closing),
+    callHome: (request) => options.callHome(request, closing),
+    closing,
+  })
+
+  function governor(dcId: number): Governor {
+    const known = governors.get(dcId) ?? createGovernor(limits)
+    governors.set(dcId, known)
+    return known
+  }
+
+  async function connect(
+    place: Place,
+    address: Address | null | undefined,
+    signal: AbortSignal,
+  ): Promise<Link> {
+    if (!address) throw new LinkError('unreachable')
+    const target = { gramjs, apiId, address, dcId: place.dcId, authKey: place.authKey() }
+    const query = withoutUpdates(gramjs, new gramjs.Api.help.GetConfig())
+    const { link } = await openSession(target, query, signal)
+    place.onLink?.(link)
+    return link
+  }
+
+  function laneTo(place: Place): Lane {
+    const known = pools.get(place.name)
+    if (known) return known.lane
+    const { single, dcId } = place
+    const governed = governor(dcId)
+    const pool = createSenderPool({
+      addresses: place.shared,
+      open: (address, signal) => connect(place, address, signal),
+      fallback: async (signal) =>
+        single
+          ? { link: await connect(place, single(), signal), own: true }
+          : { link: await main.open(signal), own: false },
+      connections: () => governed.connections,
+      onAddresses: governed.setAddresses,
+      perConnection: limits.perConnection,
+    })
+    const lane = createLane({ governor: governed, pick: pool.pick, patience })
+    pools.set(place.name, { pool, lane })
+    return lane
+  }
+
+  function drop(name: string): void {
+    pools.get(name)?.pool.close()
+    pools.delete(name)
+  }
+
+  const home = (): Lane =>
+    laneTo({
+      name: 'home',
+      dcId: session.dcId,
+      authKey: () => session.authKey,
+      shared: () => main.known?.media(session.dcId) ?? [],
+      single: null,
+    })
+
+  async function abroad(dcId: number, signal: AbortSignal): Promise<Lane> {
+    await foreign.get(dcId, signal)
+    return laneTo({
+      name: `dc${dcId}`,
+      dcId,
+      authKey: () => keys.get(dcId),
+      shared: () => main.known?.media(dcId) ?? [],
+      single: () => main.known?.main(dcId),
+    })
+  }
+
+  /** A lane that gets a new key, once per call, when Telegram has lost the present one. */
+  function renewing(dcId: number, lane: Lane): Lane {
+    return {
+      enter: lane.enter,
+      call: async (build, { admission, ...rest }) => {
+        try {
+          return await lane.call(build, admission ? { ...rest, admission } : rest)
+        } catch (error) {
+          if (!isKeyDead(error)) throw error
+          foreign.forget(dcId)
+          drop(`dc${dcId}`)
+          return (await abroad(dcId, rest.signal)).call(build, rest)
+        }
+      },
+    }
+  }
+
+  return {
+    open: async (dcId, signal) => {
+      await main.centres(signal)
+      return dcId === session.dcId ? home() : renewing(dcId, await abroad(dcId, signal))
+    },
+    openCdn: async (dcId, signal) => {
+      await main.centres(signal)
+      return laneTo({
+        name: `cdn${dcId}`,
+        dcId,
+        authKey: () => cdnKeys.get(dcId) ?? null,
+        shared: () => [],
+        single: () => main.known?.cdn(dcId)[0],
+        onLink: (link) => void cdnKeys.set(dcId, link.authKey),
+      })
+    },
+    governor,
+    rest: () => {
+      for (const name of [...pools.keys()]) drop(name)
+    },
+  }
+}

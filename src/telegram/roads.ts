@@ -1,0 +1,54 @@
+import type { Credentials, Road } from '../core/ports.ts'
+import { AppError } from '../errors.ts'
+import {
+  BOT_API_FILE_BYTES,
+  DEFAULT_MAX_PARTS,
+  LOCAL_BOT_API_FILE_BYTES,
+  PART_BYTES,
+  SMALL_FILE_BYTES,
+} from './limits.ts'
+
+export interface RoadRules {
+  /** The Bot API server runs with `--local`. */
+  botApiLocal: boolean
+  /** What MTProto takes from this account, if known. */
+  maxMtprotoBytes: number | null
+}
+
+/** The MTProto road these credentials open, or null. The user goes before the bot. */
+export function mtprotoRoad(credentials: Credentials): 'mtproto-user' | 'mtproto-bot' | null {
+  const { session, apiId, apiHash, botToken } = credentials
+  if (session !== null && apiId !== null) return 'mtproto-user'
+  return botToken !== null && apiId !== null && apiHash !== null ? 'mtproto-bot' : null
+}
+
+/**
+ * Which road a file takes. Throws FILE_TOO_LARGE when the road's limit is below its size, and
+ * TELEGRAM_NOT_CONNECTED when there is no road.
+ */
+export function chooseRoad(credentials: Credentials, size: number, rules: RoadRules): Road {
+  const botApiBytes = rules.botApiLocal ? LOCAL_BOT_API_FILE_BYTES : BOT_API_FILE_BYTES
+  if (credentials.botToken !== null && size <= botApiBytes) return 'bot-api'
+  const road = mtprotoRoad(credentials)
+  const mtprotoBytes = rules.maxMtprotoBytes ?? DEFAULT_MAX_PARTS * PART_BYTES
+  if (size > Math.max(mtprotoBytes, road === null ? botApiBytes : 0)) {
+    throw new AppError('FILE_TOO_LARGE', 'Telegram does not take files of this size', {
+      details: { maxFileSize: mtprotoBytes },
+    })
+  }
+  if (road !== null) return road
+  const missing = credentials.botToken === null && size <= botApiBytes
+  throw new AppError(
+    'TELEGRAM_NOT_CONNECTED',
+    missing ? 'bot_token is missing' : 'Connect Telegram in settings',
+  )
+}
+
+/** Only large files on an MTProto road are sent before they are whole. */
+export function sendsEarly(road: Road, size: number): boolean {
+  return road !== 'bot-api' && size > SMALL_FILE_BYTES
+}
+
+export function actorFor(road: Road): 'user' | 'bot' {
+  return road === 'mtproto-user' ? 'user' : 'bot'
+}

@@ -1,0 +1,195 @@
+import { createHash } from 'node:crypto'
+import { onTestFinished } from 'vitest'
+import type {
+  Credentials,
+  OutgoingFile,
+  RemoteDocument,
+  TelegramGateway,
+  TransferEvent,
+  TransferJournal,
+  TransferRequest,
+  TransferState,
+} from '../../../src/core/ports.ts'
+import type { EmulatedAccount } from '../../../src/emulator/accounts.ts'
+import type { Emulator } from '../../../src/emulator/emulator.ts'
+import {
+  createTelegramGateway,
+  type TelegramGatewayOptions,
+} from '../../../src/telegram/gateway.ts'
+import { createRecordingLog } from '../../helpers/recording-log.ts'
+
+export interface StartedGateway {
+  gateway: TelegramGateway
+  log: ReturnType<typeof createRecordingLog>
+  secrets: Map<string, Buffer>
+}
+
+/** A gateway to the emulated Telegram; closed when the test ends. */
+export function startGateway(
+  telegram: Emulator,
+  options: Partial<TelegramGatewayOptions> & { secrets?: Map<string, Buffer> } = {},
+): StartedGateway {
+  const log = createRecordingLog()
+  const secrets = options.secrets ?? new Map<string, Buffer>()
+  const { host, port, dcId, publicKeyPem } = telegram.mtproto
+  const gateway = createTelegramGateway({
+    log,
+    ledger: {
+      secret: (name) => secrets.get(name) ?? null,
+      saveSecret: (name, value) => void secrets.set(name, value),
+      deleteSecret: (name) => void secrets.delete(name),
+    },
+    botApi: { root: telegram.botApi.root, local: false },
+    serverKeyPem: publicKeyPem,
+    server: { dcId, host, port },
+    ...options,
+  })
+  onTestFinished(() => gateway.close())
+  return { gateway, log, secrets }
+}
+
+/** The user of an emulated account, without its bot. */
+export function userOf(account: EmulatedAccount): Credentials {
+  return {
+    userId: account.label,
+    botToken: null,
+    channelId: account.channelId,
+    session: account.session,
+    apiId: account.apiId,
+    apiHash: account.apiHash,
+  }
+}
+
+/** The bot of an emulated account, without its user. */
+export function botOf(account: EmulatedAccount): Credentials {
+  return { ...userOf(account), session: null, botToken: account.botToken }
+}
+
+/** Bytes of a file that is never held: the same seed gives the same bytes. */
+export function fillAt(seed: number, offset: number, target: Uint8Array): void {
+  for (let at = 0; at < target.length; at++) {
+    const position = offset + at
+    target[at] = (position * 31 + (position >> 9) * 7 + (position >> 19) * 131 + seed) & 255
+  }
+}
+
+export interface FakeFile extends OutgoingFile {
+  sealed: boolean
+  /** Bytes that are here; all of them unless a test holds some back. */
+  arrived: number
+  readonly reads: number
+}
+
+export function createFile(
+  size: number,
+  {
+    seed = 1,
+    name = 'file.bin',
+    arrived = size,
+  }: { seed?: number; name?: string; arrived?: number } = {},
+): FakeFile {
+  let reads = 0
+  const file: FakeFile = {
+    uploadId: `upload-${seed}`,
+    name,
+    mimeType: 'application/octet-stream',
+    size,
+    sealed: arrived === size,
+    arrived,
+    has: (offset, length) => offset + length <= file.arrived,
+    read: async (offset, target) => {
+      reads++
+      fillAt(seed, offset, target)
+    },
+    get reads() {
+      return reads
+    },
+  }
+  return file
+}
+
+export interface MemoryJournal extends TransferJournal {
+  readonly parts: Set<number>
+  readonly state: TransferState | null
+  /** Everything that was saved, in order. */
+  readonly saved: TransferState[]
+}
+
+export function createJournal(from?: MemoryJournal): MemoryJournal {
+  const parts = new Set(from?.parts)
+  const saved: TransferState[] = []
+  let state = from?.state ?? null
+  return {
+    parts,
+    saved,
+    get state() {
+      return state
+    },
+    load: () => state,
+    save: (next) => {
+      state = next
+      saved.push(next)
+    },
+    hasPart: (part) => parts.has(part),
+    addPart: (part) => void parts.add(part),
+    removePart: (part) => void parts.delete(part),
+    reset: () => {
+      parts.clear()
+      state = null
+    },
+  }
+}
+
+export interface TestRequest extends TransferRequest {
+  file: FakeFile
+  journal: MemoryJournal
+  events: TransferEvent[]
+}
+
+export function createRequest(
+  credentials: Credentials,
+  file: FakeFile,
+  options: { journal?: MemoryJournal; signal?: AbortSignal } = {},
+): TestRequest {
+  const events: TransferEvent[] = []
+  return {
+    credentials,
+    file,
+    journal: options.journal ?? createJournal(),
+    signal: options.signal ?? new AbortController().signal,
+    onEvent: (event) => void events.push(event),
+    events,
+  }
+}
+
+/** SHA-256 of the whole document, read block by block, several at once. */
+export async function hashOf(
+  gateway: TelegramGateway,
+  document: RemoteDocument,
+  { block = 1024 * 1024, parallel = 4 } = {},
+): Promise<string> {
+  const signal = new AbortController().signal
+  const digest = createHash('sha256')
+  for (let offset = 0; offset < document.size; offset += block * parallel) {
+    const offsets = Array.from({ length: parallel }, (_, index) => offset + index * block).filter(
+      (at) => at < document.size,
+    )
+    const pieces = await Promise.all(
+      offsets.map((at) => gateway.readBlock(document, { offset: at, length: block }, signal)),
+    )
+    for (const piece of pieces) digest.update(piece)
+  }
+  return digest.digest('hex')
+}
+
+/** The same of what a file was made of. */
+export function expectedHash(file: { size: number }, seed = 1): string {
+  const digest = createHash('sha256')
+  const piece = new Uint8Array(1024 * 1024)
+  for (let offset = 0; offset < file.size; offset += piece.length) {
+    const target = piece.subarray(0, Math.min(piece.length, file.size - offset))
+    fillAt(seed, offset, target)
+    digest.update(target)
+  }
+  return digest.digest('hex')
+}
