@@ -12,17 +12,14 @@ import { type ListedMessage, listMessages } from './message-list.ts'
 import { createProtocolServer } from './mtproto/server.ts'
 import { openAddress } from './ports.ts'
 import type { EmulatorSettings } from './settings.ts'
-import { createTelegram } from './telegram.ts'
+import { createTelegram, type TelegramOptions } from './telegram.ts'
 import type { ProtocolServer } from './types.ts'
 
-export interface EmulatorOptions {
-  /** Everything the emulated Telegram keeps; the same folder brings it back. */
-  dataDir: string
+/** `dataDir` holds everything the emulated Telegram keeps; the same folder brings it back. */
+export interface EmulatorOptions extends TelegramOptions {
   host?: string | undefined
   /** The first of five MTProto ports in a row; without it, those of last time or any free ones. */
   basePort?: number | undefined
-  settings?: Partial<EmulatorSettings> | undefined
-  log?: ((line: string) => void) | undefined
 }
 
 /** A running emulator of Telegram. */

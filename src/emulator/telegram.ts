@@ -11,15 +11,23 @@ export interface TelegramOptions {
   dataDir: string
   settings?: Partial<EmulatorSettings> | undefined
   log?: ((line: string) => void) | undefined
+  /** How to come by a new RSA key, as PEM; tests bring theirs. */
+  makeKey?: (() => string) | undefined
 }
 
 /** Nobody listens on port 1 of the loopback. */
 const DEAD_PORT = 1
 
 /** The emulated Telegram without its sockets: what it keeps and how it is set. */
-export function createTelegram({ dataDir, settings: changes, log }: TelegramOptions): Telegram {
+export function createTelegram({
+  dataDir,
+  settings: changes,
+  log,
+  makeKey,
+}: TelegramOptions): Telegram {
   const settings = { ...DEFAULT_SETTINGS, ...changes }
-  const store = openStore({ folder: dataDir, referenceTtlMs: () => settings.fileReferenceTtlMs })
+  const referenceTtlMs = (): number => settings.fileReferenceTtlMs
+  const store = openStore({ folder: dataDir, referenceTtlMs, makeKey })
   const files = createFileStore(store, settings)
   return {
     store,

@@ -14,6 +14,7 @@ import type {
   TlObject,
   TlValue,
 } from '../../src/emulator/types.ts'
+import { makeSharedKey } from '../helpers/telegram.ts'
 import { makeTempDir } from '../helpers/temp-dir.ts'
 
 export type Fields = Record<string, TlValue>
@@ -41,7 +42,11 @@ export interface Caller {
 
 /** The API half of the emulator alone, called as the protocol half would call it. */
 export async function createCaller(settings: Partial<EmulatorSettings> = {}): Promise<Caller> {
-  const telegram = createTelegram({ dataDir: await makeTempDir(), settings })
+  const telegram = createTelegram({
+    dataDir: await makeTempDir(),
+    settings,
+    makeKey: makeSharedKey,
+  })
   for (const [dcId, mediaOnly] of ADDRESSES)
     telegram.addresses.push({ dcId, mediaOnly, host: '127.0.0.1', port: 20_001, cdn: dcId === 203 })
   const rules = createSessionRules(telegram)

@@ -72,8 +72,8 @@ export async function post(
     message: '',
     random_id: newFileId(),
   })
-  const { message } = list(updates.updates).find(({ _ }) => _ === 'updateNewChannelMessage') ?? {}
-  const posted = object(message)
+  const news = list(updates.updates).find(({ _ }) => _ === 'updateNewChannelMessage')
+  const posted = object(news?.message)
   return { document: object(object(posted.media).document), id: Number(posted.id), peer }
 }
 

@@ -3,6 +3,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, onTestFinished } from 'vitest'
 import { type Emulator, type EmulatorOptions, startEmulator } from '../../src/emulator/emulator.ts'
+import { makeRsaKey } from '../../src/emulator/store/meta.ts'
+
+let key: string | undefined
+
+/** One key for every Telegram of a test process: making it takes longer than most tests. */
+export function makeSharedKey(): string {
+  key ??= makeRsaKey()
+  return key
+}
 
 export type TelegramOptions = Partial<EmulatorOptions>
 
@@ -24,7 +33,7 @@ async function open(
   options: TelegramOptions,
 ): Promise<{ telegram: Emulator; stop: () => Promise<void> }> {
   const folder = options.dataDir ?? (await mkdtemp(join(tmpdir(), 'telegram-')))
-  const telegram = await startEmulator({ ...options, dataDir: folder })
+  const telegram = await startEmulator({ makeKey: makeSharedKey, ...options, dataDir: folder })
   const stop = async (): Promise<void> => {
     await telegram.close()
     // A folder that the test brought along is the test's to remove.

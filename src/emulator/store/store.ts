@@ -34,10 +34,12 @@ export interface Store {
 export interface StoreOptions {
   folder: string
   referenceTtlMs: () => number
+  /** How to come by a new RSA key; tests bring theirs. */
+  makeKey?: (() => string) | undefined
 }
 
 /** Opens the store in `folder`, making it the first time. */
-export function openStore({ folder, referenceTtlMs }: StoreOptions): Store {
+export function openStore({ folder, referenceTtlMs, makeKey }: StoreOptions): Store {
   const documentsFolder = join(folder, 'documents')
   const partsFolder = join(folder, 'parts')
   const spoolFolder = join(folder, 'spool')
@@ -45,7 +47,7 @@ export function openStore({ folder, referenceTtlMs }: StoreOptions): Store {
     mkdirSync(path, { recursive: true })
   const database = openDatabase(join(folder, 'telegram.sqlite'))
   const meta = createMetaStore(database)
-  const secrets = loadSecrets(meta)
+  const secrets = loadSecrets(meta, makeKey)
   return {
     meta,
     secrets,
