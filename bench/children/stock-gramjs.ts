@@ -1,0 +1,88 @@
+/**
+ * The peer of the benches: gramjs as it ships, with the number of workers its documentation names.
+ * Reads one JSON argument, prints one JSON line.
+ */
+import { createHash } from 'node:crypto'
+import { statSync } from 'node:fs'
+import bigInt from 'big-integer'
+import { Api, Logger, TelegramClient } from 'telegram'
+import { CustomFile } from 'telegram/client/uploads.js'
+import { LogLevel } from 'telegram/extensions/Logger.js'
+import { ConnectionTCPFull } from 'telegram/network/connection/index.js'
+import { StringSession } from 'telegram/sessions/index.js'
+
+interface Task {
+  mode: 'upload' | 'download'
+  host: string
+  port: number
+  session: string
+  apiId: number
+  apiHash: string
+  /** Uploads: the file. */
+  path?: string
+  workers: number
+  channelId: string
+  /** Downloads: the message, and how many bytes of it. */
+  messageId?: number
+}
+
+const task: Task = JSON.parse(process.argv[2] ?? '{}')
+
+/** gramjs ignores the port of its session. */
+class LocalConnection extends ConnectionTCPFull {
+  constructor(parameters: ConstructorParameters<typeof ConnectionTCPFull>[0]) {
+    super({ ...parameters, ip: task.host, port: task.port })
+  }
+}
+
+const client = new TelegramClient(new StringSession(task.session), task.apiId, task.apiHash, {
+  connection: LocalConnection,
+  connectionRetries: 5,
+  baseLogger: new Logger(LogLevel.NONE),
+  floodSleepThreshold: 120,
+})
+await client.connect()
+
+async function upload(path: string): Promise<number> {
+  const { size } = statSync(path)
+  await client.uploadFile({ file: new CustomFile('bench.bin', size, path), workers: task.workers })
+  return size
+}
+
+async function findChannel(): Promise<Api.InputChannel> {
+  const bare = bigInt(task.channelId.replace(/^-100/, ''))
+  const dialogs = await client.invoke(
+    new Api.messages.GetDialogs({ offsetPeer: new Api.InputPeerEmpty(), limit: 100, offsetDate: 0, offsetId: 0, hash: bigInt.zero }),
+  )
+  if (dialogs instanceof Api.messages.DialogsNotModified) throw new Error('no dialogs')
+  const channel = dialogs.chats.find((chat) => chat.id.equals(bare))
+  if (!(channel instanceof Api.Channel) || !channel.accessHash) throw new Error('no channel')
+  return new Api.InputChannel({ channelId: bare, accessHash: channel.accessHash })
+}
+
+async function download(messageId: number): Promise<number> {
+  const found = await client.invoke(
+    new Api.channels.GetMessages({
+      channel: await findChannel(),
+      id: [new Api.InputMessageID({ id: messageId })],
+    }),
+  )
+  if (!('messages' in found)) throw new Error('no message')
+  const [message] = found.messages
+  if (!(message instanceof Api.Message) || !message.media) throw new Error('no document')
+  let bytes = 0
+  const hash = createHash('sha256')
+  for await (const block of client.iterDownload({ file: message.media, requestSize: 512 * 1024 })) {
+    bytes += block.length
+    if (process.env.HASH) hash.update(block)
+  }
+  return bytes
+}
+
+const cpu = process.cpuUsage()
+const started = process.hrtime.bigint()
+const bytes = task.mode === 'upload' ? await upload(task.path ?? '') : await download(task.messageId ?? 0)
+const seconds = Number(process.hrtime.bigint() - started) / 1e9
+const used = process.cpuUsage(cpu)
+console.log(JSON.stringify({ bytes, seconds, cpu: (used.user + used.system) / 1e6, maxRss: process.resourceUsage().maxRSS * 1024 }))
+process.exit(0)
