@@ -1,0 +1,28 @@
+import { Logger, TelegramClient } from 'telegram'
+import { LogLevel } from 'telegram/extensions/Logger.js'
+import { ConnectionTCPFull } from 'telegram/network/index.js'
+import { StringSession } from 'telegram/sessions/index.js'
+import { onTestFinished } from 'vitest'
+import type { Emulator } from '../../src/emulator/emulator.ts'
+
+/** gramjs as it comes, except that it is told the port, which it would take to be 80. */
+export async function connectGramjs(
+  telegram: Emulator,
+  session = telegram.account.session ?? '',
+): Promise<TelegramClient> {
+  const { host, port } = telegram.mtproto
+  class Connection extends ConnectionTCPFull {
+    constructor(options: ConstructorParameters<typeof ConnectionTCPFull>[0]) {
+      super({ ...options, ip: host, port })
+    }
+  }
+  const { apiId, apiHash } = telegram.account
+  const client = new TelegramClient(new StringSession(session), apiId, apiHash, {
+    connection: Connection,
+    connectionRetries: 1,
+    baseLogger: new Logger(LogLevel.NONE),
+  })
+  onTestFinished(() => client.destroy())
+  await client.connect()
+  return client
+}

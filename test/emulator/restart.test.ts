@@ -1,0 +1,59 @@
+import { randomBytes } from 'node:crypto'
+import { createServer } from 'node:net'
+import { Api, InputFile } from 'node-telegram-bot-api'
+import { expect, test } from 'vitest'
+import { type Emulator, startEmulator } from '../../src/emulator/emulator.ts'
+import { makeSharedKey } from '../helpers/telegram.ts'
+import { makeTempDir } from '../helpers/temp-dir.ts'
+
+test('the same folder brings back keys, accounts, sessions, ports, files and messages', async () => {
+  const dataDir = await makeTempDir()
+  const first = await start(dataDir)
+  const { mtproto, botApi, control, account, addresses } = first
+  const before = await post(first, randomBytes(1000))
+  const listed = await first.messages(account.channelId)
+  await first.close()
+
+  const second = await start(dataDir)
+  const after = await new Api(account.botToken ?? '', { apiRoot: second.botApi.root }).getFile({
+    file_id: before,
+  })
+  const posted = await post(second, randomBytes(10))
+
+  expect(second).toMatchObject({ mtproto, botApi, control, account, addresses })
+  expect(after.file_size).toBe(1000)
+  expect(posted).not.toBe(before)
+  const now = await second.messages(account.channelId)
+  expect(now.slice(0, 1)).toEqual(listed)
+  expect(now.map(({ id }) => id)).toEqual([2, 3])
+  await second.close()
+})
+
+test('a port that was taken meanwhile is replaced, in the session too', async () => {
+  const dataDir = await makeTempDir()
+  const first = await start(dataDir)
+  await first.close()
+  const squatter = createServer().listen(first.mtproto.port, '127.0.0.1')
+
+  const second = await start(dataDir)
+
+  expect(second.mtproto.port).not.toBe(first.mtproto.port)
+  expect(second.mtproto.port).toBeLessThan(32_768)
+  expect(second.account.session).not.toBe(first.account.session)
+  expect(second.account.authKeyId).toBe(first.account.authKeyId)
+  await second.close()
+  squatter.close()
+})
+
+function start(dataDir: string): Promise<Emulator> {
+  return startEmulator({ dataDir, makeKey: makeSharedKey })
+}
+
+async function post(telegram: Emulator, content: Uint8Array): Promise<string> {
+  const { account, botApi } = telegram
+  const message = await new Api(account.botToken ?? '', { apiRoot: botApi.root }).sendDocument({
+    chat_id: account.channelId,
+    document: new InputFile(content, { filename: 'a.bin' }),
+  })
+  return message.document?.file_id ?? ''
+}
