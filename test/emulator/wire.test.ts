@@ -1,0 +1,73 @@
+import { randomBytes } from 'node:crypto'
+import { Api as GramjsApi } from 'telegram'
+import { expect, test, vi } from 'vitest'
+import type { Emulator } from '../../src/emulator/emulator.ts'
+import { MiB } from '../../src/lib/units.ts'
+import { startTelegram } from '../helpers/telegram.ts'
+import { connectGramjs } from './gramjs-client.ts'
+import { connectMtcute } from './mtcute-client.ts'
+
+test('mtcute follows a document to the other data centre, with a key and a login made there', async () => {
+  const telegram = await startTelegram()
+  const content = randomBytes(3 * MiB)
+  const { client, media } = await postByMtcute(telegram, content)
+  telegram.faults.migrateDocuments(4)
+
+  const downloaded = await client.downloadAsBuffer(media)
+
+  expect(Buffer.compare(downloaded, content)).toBe(0)
+  const { authorizations, methods } = telegram.counters.read()
+  expect(authorizations).toEqual({ bot: 1, exported: 1, imported: 1 })
+  expect(Object.keys(methods['upload.getFile']?.byAddress ?? {})).toContain('4 media')
+}, 60_000)
+
+test('two clients on one session kill it', async () => {
+  const telegram = await startTelegram()
+  const [first, second] = [await connectGramjs(telegram), await connectGramjs(telegram)]
+  await first.invoke(new GramjsApi.updates.GetState())
+
+  await expect(second.invoke(new GramjsApi.updates.GetState())).rejects.toMatchObject({
+    code: 406,
+    errorMessage: 'AUTH_KEY_DUPLICATED',
+  })
+
+  expect(telegram.counters.read().keysKilled).toBe(1)
+})
+
+test('a client comes back after its connection was cut, and the key lives', async () => {
+  const telegram = await startTelegram()
+  const client = await connectMtcute(telegram)
+  await client.start({ botToken: telegram.account.botToken ?? '' })
+
+  for (let round = 0; round < 3; round++) {
+    expect(telegram.faults.cutConnections()).toBeGreaterThan(0)
+    await vi.waitFor(() => client.call({ _: 'updates.getState' }), 10_000)
+  }
+
+  const { keysKilled, mainConnectionsPeak } = telegram.counters.read()
+  expect(keysKilled).toBe(0)
+  expect(Object.values(mainConnectionsPeak)).toEqual([1])
+}, 60_000)
+
+test('bandwidth per connection bounds how fast bytes come', async () => {
+  const telegram = await startTelegram()
+  const content = randomBytes(2 * MiB)
+  const { client, media } = await postByMtcute(telegram, content)
+  telegram.settings.change({ bandwidthPerConnection: MiB })
+  const start = performance.now()
+
+  await client.downloadAsBuffer(media)
+
+  // Two connections at 1 MB/s, and a first burst that costs nothing.
+  expect(performance.now() - start).toBeGreaterThan(400)
+}, 60_000)
+
+async function postByMtcute(telegram: Emulator, content: Buffer) {
+  const client = await connectMtcute(telegram)
+  await client.start({ botToken: telegram.account.botToken ?? '' })
+  const file = await client.uploadFile({ file: content, fileName: 'a.bin' })
+  const channelId = Number(telegram.account.channelId)
+  const { media } = await client.sendMedia(channelId, { type: 'document', file })
+  if (media?.type !== 'document') throw new Error('the message has no document')
+  return { client, media }
+}
