@@ -36,8 +36,11 @@ export interface Governor {
   enter: (signal: AbortSignal, onWait?: (seconds: number) => void) => Promise<Admission>
   /** An answer came: a little more may be tried. */
   succeeded: (admission: Admission) => void
-  /** No answer came in time: half as much, once for all that were in flight together. */
-  failed: (admission: Admission) => void
+  /**
+   * No answer came: half as much after a silence, three quarters after a cut; once for all that
+   * were in flight together.
+   */
+  failed: (admission: Admission, how: 'timeout' | 'cut') => void
   /** Telegram asked to wait: nothing is let in for so long, and then half as much. */
   flooded: (admission: Admission, seconds: number) => void
   /** How many connections the present window is worth. */
@@ -65,12 +68,12 @@ export function createGovernor(limits: GovernorLimits, now: () => number = Date.
     places.setLimit(Math.floor(window))
   }
 
-  function setback(at: number): void {
+  function setback(at: number, factor: number): void {
     // What was let in before the last setback went out under the old window and says nothing new.
     if (at < lastSetbackAt) return
     lastSetbackAt = now()
     careful = true
-    resize(window / 2)
+    resize(window * factor)
   }
 
   return {
@@ -92,10 +95,10 @@ export function createGovernor(limits: GovernorLimits, now: () => number = Date.
       // in each.
       if (at >= lastSetbackAt) resize(window + (careful ? 1 / window : 0.25))
     },
-    failed: ({ at }) => setback(at),
+    failed: ({ at }, how) => setback(at, how === 'timeout' ? 0.5 : 0.75),
     flooded: ({ at }, seconds) => {
       closedUntil = Math.max(closedUntil, now() + seconds * 1000)
-      setback(at)
+      setback(at, 0.5)
     },
     get connections() {
       return Math.min(connectionLimit, Math.ceil(Math.floor(window) / limits.perConnection))

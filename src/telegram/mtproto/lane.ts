@@ -71,7 +71,9 @@ export function createLane({ governor, pick, patience, now = Date.now }: LaneOpt
       return 0
     }
     if (fault.kind !== 'passing') throw error
-    if (error instanceof LinkError && error.trouble === 'timeout') governor.failed(admission)
+    if (error instanceof LinkError) {
+      governor.failed(admission, error.trouble === 'timeout' ? 'timeout' : 'cut')
+    }
     const delay = backoff(state.attempt++)
     if (state.attempt > patience.attempts || delay > left || (state.sent && state.once)) throw error
     return delay
