@@ -52,7 +52,9 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
   await openAddresses(telegram, servers, { host, basePort: options.basePort ?? null })
   const actions = createActions(telegram, rules)
   const { botApi, control } = await openHttp(telegram, actions, host)
-  const sweeper = setInterval(() => void telegram.parts.sweep(), SWEEP_EVERY_MS).unref()
+  const sweeper = setInterval(() => {
+    telegram.parts.sweep().catch((error: unknown) => telegram.log(`sweeping failed: ${error}`))
+  }, SWEEP_EVERY_MS).unref()
   const [home, media] = telegram.addresses
   const { close: stopActions, changeSettings, ...scripted } = actions
   return {

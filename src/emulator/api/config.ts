@@ -64,10 +64,10 @@ function toDcOptions(telegram: Telegram): TlObject[] {
     media_only: true,
   }))
   return [
-    ...main.map((address) => ({ ...dcOption(address), static: true })),
+    ...main.map((address) => ({ ...dcOption(address), static: true, this_port_only: true })),
     ...decoys,
     ...(settings.deadMediaAddress === 'first' ? dead : []),
-    ...media.map((address) => ({ ...dcOption(address), media_only: true })),
+    ...media.map((address) => ({ ...dcOption(address), media_only: true, this_port_only: true })),
     ...(settings.deadMediaAddress === 'last' ? dead : []),
     ...cdn.map((address) => ({ ...dcOption(address), cdn: true })),
   ]

@@ -86,7 +86,7 @@ function matchFaults(
   return telegram.faults.match({
     method: method._,
     accountId,
-    label: accountId === null ? null : bundles.labelOf(accountId),
+    label: () => (accountId === null ? null : bundles.labelOf(accountId)),
     dcId: connection.role.dcId,
     mediaOnly: connection.role.mediaOnly,
   })

@@ -136,7 +136,7 @@ async function applyBefore(exchange: Exchange, effects: readonly FaultEffect[]):
 }
 
 function matchFaults(telegram: Telegram, bot: Account, method: string): FaultEffect[] {
-  const label = telegram.store.bundles.labelOf(bot.id)
+  const label = (): string | null => telegram.store.bundles.labelOf(bot.id)
   return telegram.faults.match({ method, accountId: bot.id, label, dcId: 0, mediaOnly: false })
 }
 

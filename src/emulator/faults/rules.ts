@@ -36,7 +36,8 @@ export interface FaultRule {
 export interface FaultTarget {
   method: string
   accountId: number | null
-  label: string | null
+  /** Asked for only by rules that name an account. */
+  label: () => string | null
   dcId: number
   mediaOnly: boolean
 }
@@ -46,8 +47,8 @@ export function concerns(rule: FaultRule, target: FaultTarget): boolean {
   return (
     methodMatches(rule.method, target.method) &&
     (rule.account === undefined ||
-      rule.account === target.label ||
-      rule.account === String(target.accountId)) &&
+      rule.account === String(target.accountId) ||
+      rule.account === target.label()) &&
     (rule.dcId === undefined || rule.dcId === target.dcId) &&
     (rule.mediaOnly === undefined || rule.mediaOnly === target.mediaOnly)
   )
