@@ -52,7 +52,13 @@ async function upload(path: string): Promise<number> {
 async function findChannel(): Promise<Api.InputChannel> {
   const bare = bigInt(task.channelId.replace(/^-100/, ''))
   const dialogs = await client.invoke(
-    new Api.messages.GetDialogs({ offsetPeer: new Api.InputPeerEmpty(), limit: 100, offsetDate: 0, offsetId: 0, hash: bigInt.zero }),
+    new Api.messages.GetDialogs({
+      offsetPeer: new Api.InputPeerEmpty(),
+      limit: 100,
+      offsetDate: 0,
+      offsetId: 0,
+      hash: bigInt.zero,
+    }),
   )
   if (dialogs instanceof Api.messages.DialogsNotModified) throw new Error('no dialogs')
   const channel = dialogs.chats.find((chat) => chat.id.equals(bare))
@@ -81,8 +87,16 @@ async function download(messageId: number): Promise<number> {
 
 const cpu = process.cpuUsage()
 const started = process.hrtime.bigint()
-const bytes = task.mode === 'upload' ? await upload(task.path ?? '') : await download(task.messageId ?? 0)
+const bytes =
+  task.mode === 'upload' ? await upload(task.path ?? '') : await download(task.messageId ?? 0)
 const seconds = Number(process.hrtime.bigint() - started) / 1e9
 const used = process.cpuUsage(cpu)
-console.log(JSON.stringify({ bytes, seconds, cpu: (used.user + used.system) / 1e6, maxRss: process.resourceUsage().maxRSS * 1024 }))
+console.log(
+  JSON.stringify({
+    bytes,
+    seconds,
+    cpu: (used.user + used.system) / 1e6,
+    maxRss: process.resourceUsage().maxRSS * 1024,
+  }),
+)
 process.exit(0)
