@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { type AccountStore, createAccountStore } from './accounts.ts'
 import { type BundleStore, createBundleStore } from './bundles.ts'
@@ -43,6 +43,8 @@ export function openStore({ folder, referenceTtlMs, makeKey }: StoreOptions): St
   const documentsFolder = join(folder, 'documents')
   const partsFolder = join(folder, 'parts')
   const spoolFolder = join(folder, 'spool')
+  // What was still arriving when the last process ended will never be whole.
+  rmSync(spoolFolder, { recursive: true, force: true })
   for (const path of [documentsFolder, partsFolder, spoolFolder])
     mkdirSync(path, { recursive: true })
   const database = openDatabase(join(folder, 'telegram.sqlite'))
