@@ -79,11 +79,20 @@ function parseHead(head: string): Omit<FormPart, 'body'> {
   }
 }
 
-/** Percent signs stay as they are: the Bot API does not undo what a browser does to quotes. */
+/** TDLib's HTTP reader undoes backslashes in a quoted value, then percent signs. */
 function parameter(disposition: string, name: string): string | null {
   const found = new RegExp(`(?:^|[;\\s])${name}=(?:"((?:\\\\.|[^"\\\\])*)"|([^;\\s]*))`, 'i').exec(
     disposition,
   )
   if (!found) return null
-  return found[1]?.replaceAll(/\\(.)/g, '$1') ?? found[2] ?? ''
+  return percentDecoded(found[1]?.replaceAll(/\\(.)/g, '$1') ?? found[2] ?? '')
+}
+
+/** What is no escape stays as it is. */
+function percentDecoded(text: string): string {
+  const bytes = Buffer.from(text).toString('latin1')
+  const decoded = bytes.replaceAll(/%([0-9a-f]{2})/gi, (_escape, hex: string) =>
+    String.fromCharCode(Number.parseInt(hex, 16)),
+  )
+  return Buffer.from(decoded, 'latin1').toString()
 }

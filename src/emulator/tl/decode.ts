@@ -1,4 +1,4 @@
-import { gunzipSync } from 'node:zlib'
+import { unzipSync } from 'node:zlib'
 import type { TlObject, TlValue } from '../types.ts'
 import { createReader, TlError, type TlReader, UnknownIdError } from './reader.ts'
 import type { Definition, Layout, Schema } from './schema.ts'
@@ -19,10 +19,10 @@ export interface TlDecoder {
   call: (reader: TlReader, onWrapper: (wrapper: TlObject) => void) => TlObject
 }
 
-/** The bytes inside a gzip_packed, unpacked within a bound. */
+/** The bytes inside a gzip_packed, unpacked within a bound. Some clients write a zlib header. */
 export function unpackGzip(packed: Uint8Array): Uint8Array {
   try {
-    return gunzipSync(packed, { maxOutputLength: MAX_UNPACKED_LENGTH })
+    return unzipSync(packed, { maxOutputLength: MAX_UNPACKED_LENGTH })
   } catch (cause) {
     throw new TlError('Bad gzip', { cause })
   }
