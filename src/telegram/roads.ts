@@ -37,11 +37,7 @@ export function chooseRoad(credentials: Credentials, size: number, rules: RoadRu
     })
   }
   if (road !== null) return road
-  const missing = credentials.botToken === null && size <= botApiBytes
-  throw new AppError(
-    'TELEGRAM_NOT_CONNECTED',
-    missing ? 'bot_token is missing' : 'Connect Telegram in settings',
-  )
+  throw new AppError('TELEGRAM_NOT_CONNECTED', 'Connect Telegram in settings')
 }
 
 /** Only large files on an MTProto road are sent before they are whole. */

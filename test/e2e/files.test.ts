@@ -167,6 +167,31 @@ test.each([
   LONG,
 )
 
+test.each([
+  ['by the Bot API', 'main'],
+  ['by MTProto', 'ann'],
+])(
+  'names of every kind arrive %s',
+  async (_road, token) => {
+    const { url, telegram, addUser } = await startTeleStore()
+    const ann = telegram.createAccount({ label: 'ann', withBot: false })
+    addUser('ann', ann)
+    const names = [
+      `it's "quoted" 100%41.txt`,
+      '🎬 фильм 映画.mp4',
+      `${'n'.repeat(296)}.txt`,
+      'a/b\\c\r\nd',
+    ]
+
+    for (const name of names) await uploadFile(url, name, randomBytes(10), { token })
+
+    const { channelId } = token === 'ann' ? ann : telegram.account
+    const arrived = (await telegram.messages(channelId)).map((message) => message.fileName)
+    expect(arrived).toEqual([...names.slice(0, 3), 'a_b_c__d'])
+  },
+  LONG,
+)
+
 async function download(url: string, messageId: number | null, token: string): Promise<string> {
   const response = await fetch(downloadUrl(url, messageId, token))
   if (!response.ok) throw new Error(`download: ${response.status} ${await response.text()}`)
