@@ -1,6 +1,6 @@
 import type { Log } from '../../core/log.ts'
 import type { AppError } from '../../errors.ts'
-import { faultOf, RpcError, toAppError } from '../errors.ts'
+import { faultOf, toAppError } from '../errors.ts'
 import { DEFAULT_MAX_PARTS } from '../limits.ts'
 import { readMaxParts } from './app-config.ts'
 import type { KeyStore } from './foreign-keys.ts'
@@ -46,9 +46,9 @@ export interface Account {
   /** An ordinary call. Rejects as Lane.call does. */
   call: <Answer>(request: TlRequest<Answer>, options: CallOptions) => Promise<Answer>
   /** For parts of files in a data centre; authorizes there if need be. */
-  lane: (dcId: number, signal: AbortSignal) => Promise<Lane>
+  lane: (dcId: number) => Lane
   /** The same for a CDN, which knows no accounts. */
-  cdnLane: (dcId: number, signal: AbortSignal) => Promise<Lane>
+  cdnLane: (dcId: number) => Lane
   /** Closes all connections; the next call opens them again. What was learnt is kept. */
   rest: () => void
   /** Closes for good: everything that runs or comes fails with the error. */
@@ -135,28 +135,13 @@ export function createAccount(options: AccountOptions): Account {
       return maxParts
     },
     call,
-    lane: async (dcId, signal) => {
-      const lane = await open(() => lanes.open(dcId, signal))
-      return watched(lane)
-    },
-    cdnLane: (dcId, signal) => open(() => lanes.openCdn(dcId, signal)),
+    // A key that died elsewhere says nothing about the one at home.
+    lane: (dcId) => (dcId === session.dcId ? watched(lanes.at(dcId)) : lanes.at(dcId)),
+    cdnLane: lanes.atCdn,
     rest: () => {
       main.close()
       lanes.rest()
     },
     close,
-  }
-
-  async function open(work: () => Promise<Lane>): Promise<Lane> {
-    closing.signal.throwIfAborted()
-    try {
-      return await work()
-    } catch (error) {
-      if (error instanceof RpcError && faultOf(error).kind === 'key-dead') {
-        close(toAppError(error))
-        options.onDead(toAppError(error))
-      }
-      throw error
-    }
   }
 }

@@ -62,7 +62,7 @@ async function readPiece(
 ): Promise<Buffer> {
   const { Api, toLong } = account.gramjs
   const { fileToken } = place
-  const lane = await account.cdnLane(place.dcId, signal)
+  const lane = account.cdnLane(place.dcId)
   const request = { fileToken, offset: toLong(String(offset)), limit: length }
   try {
     for (let uploads = 0; uploads <= MAX_UPLOADS; uploads++) {

@@ -22,10 +22,15 @@ export type IgeCipherClass = new (key: Buffer, iv: Buffer) => IgeCipher
  * d[i] = E((p[i] ^ p[i-2]) ^ d[i-1]), which is CBC over p[i] ^ p[i-2]. So one XOR pass before and
  * one after leave the ciphers themselves to hardware. The vector's halves are c[0] and p[0].
  *
- * `plain` must be a multiple of 16 bytes. Decryption has no such form: it would need CBC
- * encryption with AES' inverse, which OpenSSL does not offer.
+ * `plain` must be a multiple of 16 bytes, `target` as long as that and begin at a multiple of 4.
+ * Decryption has no such form: it would need CBC encryption with AES' inverse, which OpenSSL does
+ * not offer.
  */
-export function igeEncrypt(plain: Uint8Array, key: Uint8Array, iv: Uint8Array): Buffer {
+export function igeEncryptInto(
+  target: Uint8Array,
+  plain: Uint8Array,
+  { key, iv }: { key: Uint8Array; iv: Uint8Array },
+): void {
   const source = toWords(plain)
   const start = toWords(iv)
   const mixed = scratchWords(source.length)
@@ -39,15 +44,14 @@ export function igeEncrypt(plain: Uint8Array, key: Uint8Array, iv: Uint8Array): 
     mixed[at] = word(source, at) ^ word(source, at - 2 * BLOCK_WORDS)
   }
   const cbc = createCipheriv('aes-256-cbc', key, iv.subarray(0, BLOCK_BYTES)).setAutoPadding(false)
-  const encrypted = cbc.update(new Uint8Array(mixed.buffer, 0, plain.length))
-  const target = new Uint32Array(encrypted.buffer, encrypted.byteOffset, source.length)
+  const encrypted = toWords(cbc.update(new Uint8Array(mixed.buffer, 0, plain.length)))
+  const result = new Uint32Array(target.buffer, target.byteOffset, source.length)
   for (let at = 0; at < BLOCK_WORDS; at++) {
-    target[at] = word(target, at) ^ word(start, at + BLOCK_WORDS)
+    result[at] = word(encrypted, at) ^ word(start, at + BLOCK_WORDS)
   }
-  for (let at = BLOCK_WORDS; at < target.length; at++) {
-    target[at] = word(target, at) ^ word(source, at - BLOCK_WORDS)
+  for (let at = BLOCK_WORDS; at < result.length; at++) {
+    result[at] = word(encrypted, at) ^ word(source, at - BLOCK_WORDS)
   }
-  return encrypted
 }
 
 /** AES-256-IGE decryption by WebAssembly. `encrypted` must be a multiple of 16 bytes. */
@@ -71,7 +75,9 @@ export function createFastIge(): IgeCipherClass {
     encryptIge(plain: Buffer): Buffer {
       const missing = -plain.length & (BLOCK_BYTES - 1)
       const padded = missing === 0 ? plain : Buffer.concat([plain, randomBytes(missing)])
-      return igeEncrypt(padded, this.#key, this.#iv)
+      const encrypted = Buffer.allocUnsafeSlow(padded.length)
+      igeEncryptInto(encrypted, padded, { key: this.#key, iv: this.#iv })
+      return encrypted
     }
 
     decryptIge(encrypted: Buffer): Buffer {

@@ -26,8 +26,10 @@ export interface LanesOptions {
 
 /** The lanes of one account, one per data centre. */
 export interface Lanes {
-  open: (dcId: number, signal: AbortSignal) => Promise<Lane>
-  openCdn: (dcId: number, signal: AbortSignal) => Promise<Lane>
+  /** For parts of files; authorizes in that data centre at need. */
+  at: (dcId: number) => Lane
+  /** The same for a CDN, which knows no accounts. */
+  atCdn: (dcId: number) => Lane
   governor: (dcId: number) => Governor
   /** Closes all connections; the next call opens new ones. Windows and waits are kept. */
   rest: () => void
@@ -48,7 +50,8 @@ interface Place {
 export function createLanes(options: LanesOptions): Lanes {
   const { gramjs, session, apiId, keys, main, limits, patience, closing } = options
   const governors = new Map<number, Governor>()
-  const pools = new Map<string, { pool: SenderPool; lane: Lane }>()
+  const pools = new Map<string, SenderPool>()
+  const lanes = new Map<string, Lane>()
   const cdnKeys = new Map<number, Buffer>()
   const foreign = createForeignKeys({
     gramjs,
@@ -78,9 +81,9 @@ export function createLanes(options: LanesOptions): Lanes {
     return link
   }
 
-  function laneTo(place: Place): Lane {
+  function poolAt(place: Place): SenderPool {
     const known = pools.get(place.name)
-    if (known) return known.lane
+    if (known) return known
     const { single, dcId } = place
     const governed = governor(dcId)
     const pool = createSenderPool({
@@ -94,69 +97,93 @@ export function createLanes(options: LanesOptions): Lanes {
       onAddresses: governed.setAddresses,
       perConnection: limits.perConnection,
     })
-    const lane = createLane({ governor: governed, pick: pool.pick, patience })
-    pools.set(place.name, { pool, lane })
-    return lane
+    pools.set(place.name, pool)
+    return pool
+  }
+
+  function laneTo(place: Place, ready: (signal: AbortSignal) => Promise<unknown>): Lane {
+    // The pool is looked up for each try: it may have been closed, or have got another key.
+    const pick = async (signal: AbortSignal): Promise<Link> => {
+      await ready(signal)
+      return poolAt(place).pick(signal)
+    }
+    return createLane({ governor: governor(place.dcId), pick, patience })
   }
 
   function drop(name: string): void {
-    pools.get(name)?.pool.close()
+    pools.get(name)?.close()
     pools.delete(name)
   }
 
-  const home = (): Lane =>
-    laneTo({
+  function home(): Lane {
+    const place: Place = {
       name: 'home',
       dcId: session.dcId,
       authKey: () => session.authKey,
       shared: () => main.known?.media(session.dcId) ?? [],
       single: null,
-    })
+    }
+    return laneTo(place, main.centres)
+  }
 
-  async function abroad(dcId: number, signal: AbortSignal): Promise<Lane> {
-    await foreign.get(dcId, signal)
-    return laneTo({
+  function abroad(dcId: number): Lane {
+    const place: Place = {
       name: `dc${dcId}`,
       dcId,
       authKey: () => keys.get(dcId),
       shared: () => main.known?.media(dcId) ?? [],
       single: () => main.known?.main(dcId),
-    })
+    }
+    const ready = async (signal: AbortSignal): Promise<unknown> => {
+      await main.centres(signal)
+      return foreign.get(dcId, signal)
+    }
+    return renewing(place, laneTo(place, ready), () => foreign.forget(dcId))
   }
 
   /** A lane that gets a new key, once per call, when Telegram has lost the present one. */
-  function renewing(dcId: number, lane: Lane): Lane {
+  function renewing(place: Place, lane: Lane, forget: () => void): Lane {
     return {
       enter: lane.enter,
       call: async (build, { admission, ...rest }) => {
+        const used = place.authKey()
         try {
           return await lane.call(build, admission ? { ...rest, admission } : rest)
         } catch (error) {
           if (!isKeyDead(error)) throw error
-          foreign.forget(dcId)
-          drop(`dc${dcId}`)
-          return (await abroad(dcId, rest.signal)).call(build, rest)
+          const present = place.authKey()
+          // Others that failed with it may have replaced it already.
+          if (present && (!used || present.equals(used))) {
+            forget()
+            drop(place.name)
+          }
+          return lane.call(build, rest)
         }
       },
     }
   }
 
+  function cdn(dcId: number): Lane {
+    const place: Place = {
+      name: `cdn${dcId}`,
+      dcId,
+      authKey: () => cdnKeys.get(dcId) ?? null,
+      shared: () => [],
+      single: () => main.known?.cdn(dcId)[0],
+      onLink: (link) => void cdnKeys.set(dcId, link.authKey),
+    }
+    return renewing(place, laneTo(place, main.centres), () => cdnKeys.delete(dcId))
+  }
+
+  function once(name: string, make: () => Lane): Lane {
+    const lane = lanes.get(name) ?? make()
+    lanes.set(name, lane)
+    return lane
+  }
+
   return {
-    open: async (dcId, signal) => {
-      await main.centres(signal)
-      return dcId === session.dcId ? home() : renewing(dcId, await abroad(dcId, signal))
-    },
-    openCdn: async (dcId, signal) => {
-      await main.centres(signal)
-      return laneTo({
-        name: `cdn${dcId}`,
-        dcId,
-        authKey: () => cdnKeys.get(dcId) ?? null,
-        shared: () => [],
-        single: () => main.known?.cdn(dcId)[0],
-        onLink: (link) => void cdnKeys.set(dcId, link.authKey),
-      })
-    },
+    at: (dcId) => once(`dc${dcId}`, () => (dcId === session.dcId ? home() : abroad(dcId))),
+    atCdn: (dcId) => once(`cdn${dcId}`, () => cdn(dcId)),
     governor,
     rest: () => {
       for (const name of [...pools.keys()]) drop(name)

@@ -66,7 +66,7 @@ async function askForFile(
   document: StoredDocument,
   { offset, length, signal }: BlockRequest,
 ): Promise<Api.upload.TypeFile> {
-  const lane = await account.lane(document.dcId, signal)
+  const lane = account.lane(document.dcId)
   return lane.call(() => fileRequest(account.gramjs, document, { offset, length }), { signal })
 }
 

@@ -27,7 +27,7 @@ const MAX_STARTS = 3
 /** Sends what is here of a file that may still be arriving. Posts nothing. */
 export async function sendAhead(job: UploadJob): Promise<void> {
   const { account, request } = job
-  const lane = await account.lane(account.dcId, request.signal)
+  const lane = account.lane(account.dcId)
   const state = resumeOrStart(stateOptions(job))
   if (state.document !== null) return
   await sendParts({ request, lane, fileId: state.fileId, memory: job.memory })
@@ -60,7 +60,7 @@ async function findLost(look: Omit<PostJob, 'state'>): Promise<PostedFile | null
 /** Parts, document, message; back to an earlier step when Telegram has lost what it gave. */
 async function deliver(job: UploadJob, post: PostJob): Promise<PostedFile> {
   const { account, request } = job
-  const lane = await account.lane(account.dcId, request.signal)
+  const lane = account.lane(account.dcId)
   let missing = 0
   for (let starts = 1; ; ) {
     try {
