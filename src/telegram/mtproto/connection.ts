@@ -1,4 +1,5 @@
 import { crc32 } from 'node:zlib'
+import { buffers } from './buffer-pool.ts'
 import type { StreamSocket } from './socket.ts'
 
 /** What is used of gramjs' ConnectionTCPFull. */
@@ -29,6 +30,7 @@ export function createConnectionClass(base: GramjsConnectionClass): GramjsConnec
       const checksum = Buffer.allocUnsafe(CHECKSUM_BYTES)
       checksum.writeUInt32LE(crc32(data, crc32(header)), 0)
       await this.socket.write(header, data, checksum)
+      buffers.giveBack(data)
     }
 
     override async _recv(): Promise<Buffer> {

@@ -5,8 +5,8 @@ import type { Log } from '../../core/log.ts'
 import { LinkError, RpcError } from '../errors.ts'
 import { agree, crc32, crc32Agrees, createFastIge, type IgeCipherClass } from './cipher.ts'
 import { createConnectionClass, type GramjsConnectionClass } from './connection.ts'
+import { type FastPathSender, layFastPath, type MessageTools } from './fast-path.ts'
 import { rsaFingerprint } from './rsa-fingerprint.ts'
-import { sealMessage } from './seal.ts'
 import type { Address } from './session.ts'
 import { StreamSocket } from './socket.ts'
 
@@ -41,17 +41,10 @@ interface AuthKey {
   getKey: () => Buffer | undefined
 }
 
-interface MTProtoState {
-  salt: Long
-  id: Long
-  encryptMessageData: (data: Buffer) => Promise<Buffer>
-}
-
-interface MTProtoSender {
+interface MTProtoSender extends FastPathSender {
   readonly authKey: AuthKey
-  readonly _state: MTProtoState
   readonly _pendingState: { delete: (id: unknown) => void }
-  readonly _sendQueue?: { _queue: unknown[] }
+  /** teleproto's queue; gramjs has it in `_sendQueue`. */
   readonly _queued?: unknown[]
   connect: (connection: unknown, force: boolean) => Promise<boolean>
   disconnect: () => Promise<void>
@@ -69,6 +62,7 @@ interface Modules {
   ige: { IGE: IgeCipherClass }
   helpers: { crc32: typeof crc32; returnBigInt: (value: string) => Long }
   rsa: { _serverKeys: Map<string, { n: Long; e: number }> }
+  tools: MessageTools
   gzip: { GZIPPacked: { gzipIfSmaller: (related: boolean, data: Buffer) => Promise<Buffer> } }
 }
 
@@ -120,7 +114,7 @@ let loaded: Gramjs | undefined
 export function loadGramjs(log: Log): Gramjs {
   if (loaded) return loaded
   const modules = loadModules()
-  installCipher(modules, log)
+  const fast = installCipher(modules, log)
   // A part does not get smaller by compression; gramjs would only copy it twice to find out.
   modules.gzip.GZIPPacked.gzipIfSmaller = async (_related, data) => data
   const connectionClass = createConnectionClass(modules.connectionClass)
@@ -128,7 +122,7 @@ export function loadGramjs(log: Log): Gramjs {
     Api: modules.Api,
     layer: modules.layer,
     toLong: (decimal) => modules.helpers.returnBigInt(decimal),
-    createSender: (options) => createSender({ ...modules, connectionClass }, options, log),
+    createSender: (options) => createSender({ ...modules, connectionClass, fast }, options, log),
     trustKey: (pem) => {
       const { n, e } = createPublicKey(pem).export({ format: 'jwk' })
       const modulus = Buffer.from(n ?? '', 'base64url')
@@ -154,23 +148,34 @@ function loadModules(): Modules {
     ige: require('telegram/crypto/IGE'),
     helpers: require('telegram/Helpers'),
     rsa: require('telegram/crypto/RSA'),
+    tools: {
+      readerClass: require('telegram/extensions').BinaryReader,
+      messageClass: require('telegram/tl/core').TLMessage,
+      securityErrorClass: require('telegram/errors').SecurityError,
+    },
     gzip: require('telegram/tl/core'),
   }
 }
 
-/** gramjs looks its cipher up in the module at each call, which is the only way in. */
-function installCipher({ ige, helpers }: Modules, log: Log): void {
+/** gramjs looks its cipher up in the module at each call, which is the only way in. Says if it fits. */
+function installCipher({ ige, helpers }: Modules, log: Log): boolean {
+  if (crc32Agrees()) helpers.crc32 = crc32
   try {
     const fast = createFastIge()
     if (!agree(fast, ige.IGE)) throw new Error('a known answer came out wrong')
     ige.IGE = fast
+    return true
   } catch (error) {
     log.warn({ err: error }, "gramjs' own slow cipher stays in use")
+    return false
   }
-  if (crc32Agrees()) helpers.crc32 = crc32
 }
 
-function createSender(modules: Modules, options: SenderOptions, log: Log): Sender {
+function createSender(
+  modules: Modules & { fast: boolean },
+  options: SenderOptions,
+  log: Log,
+): Sender {
   const { address, dcId, apiId, onLost } = options
   const logger = createLogger(log)
   let failure: unknown
@@ -203,7 +208,7 @@ function createSender(modules: Modules, options: SenderOptions, log: Log): Sende
       },
     },
   })
-  sealFast(sender)
+  if (modules.fast) layFastPath(sender, modules.tools)
   // gramjs would wait a second, connect again, and lose what was sent meanwhile.
   sender.reconnect = () => lose(new LinkError('closed'))
 
@@ -237,17 +242,6 @@ function createSender(modules: Modules, options: SenderOptions, log: Log): Sende
   }
 }
 
-/** Has messages encrypted with fewer copies than gramjs makes; before there is a key, as ever. */
-function sealFast({ authKey, _state: state }: MTProtoSender): void {
-  const seal = state.encryptMessageData.bind(state)
-  state.encryptMessageData = async (data) => {
-    const key = authKey.getKey()
-    if (!key) return seal(data)
-    const [salt, sessionId] = [BigInt(state.salt.toString()), BigInt(state.id.toString())]
-    return sealMessage({ authKey: key, salt, sessionId }, data)
-  }
-}
-
 function sendRequest<Answer>(
   { stateClass }: Modules,
   sender: MTProtoSender,
@@ -264,7 +258,7 @@ function sendRequest<Answer>(
     ),
     abandon: () => {
       if (state.msgId !== undefined) sender._pendingState.delete(state.msgId)
-      const queue = sender._sendQueue?._queue ?? sender._queued ?? []
+      const queue: unknown[] = sender._sendQueue?._queue ?? sender._queued ?? []
       const at = queue.indexOf(state)
       if (at >= 0) queue.splice(at, 1)
     },

@@ -1,3 +1,4 @@
+import { buffers } from './buffer-pool.ts'
 import type { TlRequest } from './gramjs.ts'
 
 /** Constructor numbers of the two methods; the same in every layer. */
@@ -20,6 +21,8 @@ export interface PartRequest extends TlRequest<boolean> {
   readonly classType: 'request'
   getBytes: () => Buffer
   readResult: (reader: { tgReadObject: () => unknown }) => boolean
+  /** Ends its life: only after the answer, because until then it may be sent again. */
+  release: () => void
 }
 
 /**
@@ -32,7 +35,7 @@ export function createPartRequest(options: PartRequestOptions): PartRequest {
   const { fileId, part, totalParts, size } = options
   const prefix = size < 254 ? 1 : 4
   const start = (totalParts === null ? 16 : 20) + prefix
-  const bytes = Buffer.allocUnsafeSlow(start + size + (-(start + size) & 3))
+  const bytes = buffers.take(start + size + (-(start + size) & 3))
   bytes.writeUInt32LE(totalParts === null ? SAVE_FILE_PART : SAVE_BIG_FILE_PART, 0)
   bytes.writeBigInt64LE(BigInt(fileId), 4)
   bytes.writeInt32LE(part, 12)
@@ -48,5 +51,6 @@ export function createPartRequest(options: PartRequestOptions): PartRequest {
     body: bytes.subarray(start, start + size),
     getBytes: () => bytes,
     readResult: (reader) => reader.tgReadObject() === true,
+    release: () => buffers.giveBack(bytes),
   }
 }

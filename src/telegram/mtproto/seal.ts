@@ -1,5 +1,6 @@
 import { createHash, hash, randomFillSync } from 'node:crypto'
-import { igeEncryptInto } from './cipher.ts'
+import { buffers } from './buffer-pool.ts'
+import { igeDecrypt, igeEncryptInto } from './cipher.ts'
 
 /** What a message is sealed with. */
 export interface SealKey {
@@ -17,6 +18,9 @@ const MESSAGE_KEY_BYTES = 16
 const KEY_PIECE = { start: 88, length: 32 }
 const BLOCK_BYTES = 16
 const MIN_PADDING = 12
+/** By how much the pieces of the auth key are moved: the specification's x. */
+const FROM_CLIENT = 0
+const FROM_SERVER = 8
 
 /** The key piece, and behind it the plaintext. Used again: sealing is synchronous. */
 let scratch = Buffer.alloc(0)
@@ -25,31 +29,70 @@ let scratch = Buffer.alloc(0)
  * Encrypts one message of a client by MTProto 2.0
  * (core.telegram.org/mtproto/description#defining-aes-key-and-initialization-vector).
  *
- * gramjs' own copies a part five times on this way; this copies it once.
+ * The message comes in pieces, so that nobody has to put a part together first: gramjs' own way
+ * copies it five times, this one once.
  */
-export function sealMessage({ authKey, salt, sessionId }: SealKey, message: Uint8Array): Buffer {
-  const padding = MIN_PADDING + (-(HEADER_BYTES + message.length + MIN_PADDING) & (BLOCK_BYTES - 1))
-  const length = HEADER_BYTES + message.length + padding
+export function sealMessage(
+  { authKey, salt, sessionId }: SealKey,
+  pieces: readonly Uint8Array[],
+): Buffer {
+  const size = pieces.reduce((sum, piece) => sum + piece.length, 0)
+  const padding = MIN_PADDING + (-(HEADER_BYTES + size + MIN_PADDING) & (BLOCK_BYTES - 1))
+  const length = HEADER_BYTES + size + padding
   const hashed = scratchOf(KEY_PIECE.length + length)
   const plain = hashed.subarray(KEY_PIECE.length)
   authKey.copy(hashed, 0, KEY_PIECE.start, KEY_PIECE.start + KEY_PIECE.length)
   plain.writeBigInt64LE(salt, 0)
   plain.writeBigInt64LE(sessionId, 8)
-  plain.set(message, HEADER_BYTES)
-  randomFillSync(plain, HEADER_BYTES + message.length, padding)
+  let end = HEADER_BYTES
+  for (const piece of pieces) {
+    plain.set(piece, end)
+    end += piece.length
+  }
+  randomFillSync(plain, end, padding)
 
   const messageKey = hash('sha256', hashed, 'buffer').subarray(8, 8 + MESSAGE_KEY_BYTES)
-  const packet = Buffer.allocUnsafeSlow(KEY_ID_BYTES + MESSAGE_KEY_BYTES + length)
-  hash('sha1', authKey, 'buffer').copy(packet, 0, 12, 20)
+  const packet = buffers.take(KEY_ID_BYTES + MESSAGE_KEY_BYTES + length)
+  keyIdOf(authKey).copy(packet)
   messageKey.copy(packet, KEY_ID_BYTES)
   const target = packet.subarray(KEY_ID_BYTES + MESSAGE_KEY_BYTES)
-  igeEncryptInto(target, plain, cipherKey(authKey, messageKey))
+  igeEncryptInto(target, plain, cipherKey(authKey, messageKey, FROM_CLIENT))
   return packet
 }
 
-function cipherKey(authKey: Buffer, messageKey: Buffer): { key: Buffer; iv: Buffer } {
-  const a = createHash('sha256').update(messageKey).update(authKey.subarray(0, 36)).digest()
-  const b = createHash('sha256').update(authKey.subarray(40, 76)).update(messageKey).digest()
+/**
+ * Decrypts one message of a server: salt, session, message id and so on, with the padding.
+ * Null when it is not for this key or was tampered with. The packet may be used again.
+ */
+export function openMessage(authKey: Buffer, packet: Buffer): Buffer | null {
+  const encrypted = packet.subarray(KEY_ID_BYTES + MESSAGE_KEY_BYTES)
+  if (encrypted.length === 0 || encrypted.length % BLOCK_BYTES !== 0) return null
+  if (!packet.subarray(0, KEY_ID_BYTES).equals(keyIdOf(authKey))) return null
+  const messageKey = packet.subarray(KEY_ID_BYTES, KEY_ID_BYTES + MESSAGE_KEY_BYTES)
+  const { key, iv } = cipherKey(authKey, messageKey, FROM_SERVER)
+  const plain = igeDecrypt(encrypted, key, iv)
+  const start = KEY_PIECE.start + FROM_SERVER
+  const digest = createHash('sha256')
+    .update(authKey.subarray(start, start + KEY_PIECE.length))
+    .update(plain)
+    .digest()
+  return digest.subarray(8, 8 + MESSAGE_KEY_BYTES).equals(messageKey) ? plain : null
+}
+
+/** The last 64 bits of the key's SHA-1. */
+function keyIdOf(authKey: Buffer): Buffer {
+  return hash('sha1', authKey, 'buffer').subarray(12, 20)
+}
+
+function cipherKey(authKey: Buffer, messageKey: Buffer, x: number): { key: Buffer; iv: Buffer } {
+  const a = createHash('sha256')
+    .update(messageKey)
+    .update(authKey.subarray(x, x + 36))
+    .digest()
+  const b = createHash('sha256')
+    .update(authKey.subarray(x + 40, x + 76))
+    .update(messageKey)
+    .digest()
   return {
     key: Buffer.concat([a.subarray(0, 8), b.subarray(8, 24), a.subarray(24, 32)]),
     iv: Buffer.concat([b.subarray(0, 8), a.subarray(8, 24), b.subarray(24, 32)]),

@@ -6,7 +6,7 @@ import { SMALL_FILE_BYTES } from '../limits.ts'
 import type { Admission } from './governor.ts'
 import type { Lane } from './lane.ts'
 import { countParts, createPartPlan, type Part } from './part-plan.ts'
-import { createPartRequest } from './part-request.ts'
+import { createPartRequest, type PartRequest } from './part-request.ts'
 
 export interface PartsJob {
   request: Pick<TransferRequest, 'file' | 'journal' | 'signal' | 'onEvent'>
@@ -86,12 +86,15 @@ async function sendPart(
   })
   try {
     const totalParts = file.size > SMALL_FILE_BYTES ? countParts(file.size) : null
+    let latest: PartRequest | undefined
     await lane.call(async () => {
       const { index, size } = part
-      const built = createPartRequest({ fileId, part: index, totalParts, size })
-      await file.read(part.offset, built.body)
-      return built
+      latest = createPartRequest({ fileId, part: index, totalParts, size })
+      await file.read(part.offset, latest.body)
+      return latest
     }, options)
+    // Memory of earlier tries is left to the garbage collector: gramjs may still hold it.
+    latest?.release()
   } finally {
     release()
   }

@@ -1,36 +1,51 @@
-import { connect, type NetConnectOpts, type Socket } from 'node:net'
+import { connect, type Socket } from 'node:net'
+import { buffers } from './buffer-pool.ts'
 
-/** Bytes kept for gramjs before Telegram is made to wait; larger packets pass all the same. */
-const READ_AHEAD_BYTES = 1024 * 1024
 const CONNECT_TIMEOUT_MS = 10_000
 const KEEP_ALIVE_MS = 30_000
+const READ_BYTES = 256 * 1024
+
+interface Reader {
+  target: Buffer
+  filled: number
+  resolve: (bytes: Buffer) => void
+  reject: (error: Error) => void
+}
 
 /**
  * The TCP socket under a gramjs connection.
  *
  * gramjs' own ignores what `write` answers and puts all waiting bytes together anew on each
- * `data` event, under one lock for all sockets. This one leaves buffering to the stream:
- * `read(n)` gathers once, and a reader that stands still makes Telegram wait.
+ * `data` event, under one lock for all sockets. This one copies each byte once, from one memory
+ * for all reads to where it is wanted; a reader that stands still makes Telegram wait.
  */
 export class StreamSocket {
   #socket: Socket | undefined
-  /** Lets the reader look again. */
-  #wake: () => void = () => {}
+  #reader: Reader | null = null
+  /** What was read and is not wanted yet: `[start, end)` of the memory. */
+  readonly #memory = Buffer.allocUnsafeSlow(READ_BYTES)
+  #start = 0
+  #end = 0
 
   async connect(port: number, host: string): Promise<void> {
-    const options: NetConnectOpts & { readableHighWaterMark: number } = {
+    const socket = connect({
       port,
       host,
       noDelay: true,
       keepAlive: true,
       keepAliveInitialDelay: KEEP_ALIVE_MS,
-      readableHighWaterMark: READ_AHEAD_BYTES,
-    }
-    const socket = connect(options)
+      onread: {
+        buffer: this.#memory,
+        callback: (length) => {
+          this.#start = 0
+          this.#end = length
+          this.#serve()
+          // False stands the socket still until `resume`.
+          return this.#start === this.#end
+        },
+      },
+    })
     this.#socket = socket
-    // Listened to once and for all: each new listener of `readable` would be told at once of
-    // bytes that are too few, and a waiting reader would never let the rest arrive.
-    for (const event of ['readable', 'end', 'close']) socket.on(event, () => this.#wake())
     await new Promise<void>((resolve, reject) => {
       const timer = setTimeout(() => socket.destroy(new Error('timeout')), CONNECT_TIMEOUT_MS)
       socket.once('connect', () => {
@@ -39,7 +54,10 @@ export class StreamSocket {
       })
       socket.once('close', () => {
         clearTimeout(timer)
-        reject(new Error('the connection was refused or closed'))
+        const closed = new Error('the connection was closed')
+        reject(closed)
+        this.#reader?.reject(closed)
+        this.#reader = null
       })
       // Without a listener the error would end the process; `close` always follows it.
       socket.on('error', () => {})
@@ -47,38 +65,28 @@ export class StreamSocket {
   }
 
   /** Exactly `length` bytes; rejects when the connection ends before they are here. */
-  async readExactly(length: number): Promise<Buffer> {
-    for (;;) {
+  readExactly(length: number): Promise<Buffer> {
+    return new Promise((resolve, reject) => {
       const socket = this.#open()
-      const bytes: Buffer | null = length === 0 ? Buffer.alloc(0) : socket.read(length)
-      if (bytes?.length === length) return bytes
-      if (bytes !== null || socket.readableEnded) throw new Error('the connection ended')
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve
-      })
-    }
+      this.#reader = { target: buffers.take(length), filled: 0, resolve, reject }
+      this.#serve()
+      if (this.#start === this.#end && this.#reader) socket.resume()
+    })
   }
 
-  /** Sends the pieces as one packet; resolves once there is room for more. */
-  async write(...pieces: Uint8Array[]): Promise<void> {
-    const socket = this.#open()
-    socket.cork()
-    for (const piece of pieces) socket.write(piece)
-    socket.uncork()
-    if (!socket.writableNeedDrain) return
-    await new Promise<void>((resolve) => {
-      const done = (): void => {
-        socket.off('drain', done)
-        socket.off('close', done)
-        resolve()
-      }
-      socket.on('drain', done)
-      socket.on('close', done)
+  /** Sends the pieces as one packet; resolves once the kernel has taken them all. */
+  write(...pieces: Uint8Array[]): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const socket = this.#open()
+      socket.cork()
+      for (const piece of pieces.slice(0, -1)) socket.write(piece)
+      socket.write(pieces.at(-1) ?? '', (error) => (error ? reject(error) : resolve()))
+      socket.uncork()
     })
   }
 
   /** For gramjs, which calls it where the length does not matter. */
-  async read(length: number): Promise<Buffer> {
+  read(length: number): Promise<Buffer> {
     return this.readExactly(length)
   }
 
@@ -88,6 +96,19 @@ export class StreamSocket {
 
   toString(): string {
     return 'StreamSocket'
+  }
+
+  /** Gives the reader what is here. */
+  #serve(): void {
+    const reader = this.#reader
+    if (!reader) return
+    const wanted = reader.target.length - reader.filled
+    const stop = Math.min(this.#end, this.#start + wanted)
+    reader.filled += this.#memory.copy(reader.target, reader.filled, this.#start, stop)
+    this.#start = stop
+    if (reader.filled < reader.target.length) return
+    this.#reader = null
+    reader.resolve(reader.target)
   }
 
   #open(): Socket {

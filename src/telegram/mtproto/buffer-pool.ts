@@ -1,0 +1,48 @@
+/** Buffers below this size are cheap enough to make anew. */
+const MIN_POOLED_BYTES = 128 * 1024
+/** Free bytes that are kept for the next who needs them. */
+const MAX_FREE_BYTES = 16 * 1024 * 1024
+
+/**
+ * Large buffers that are used again. Each 64 MB of new buffers make V8 collect its whole heap,
+ * which costs more than all the ciphers do.
+ */
+export interface BufferPool {
+  /** Exactly `size` bytes, with whatever was in them before. */
+  take: (size: number) => Buffer
+  /** Takes back a buffer, or a piece of one, that nobody will read or write any more. */
+  giveBack: (buffer: Uint8Array) => void
+}
+
+export function createBufferPool(): BufferPool {
+  const free = new Map<number, Buffer[]>()
+  const lent = new WeakMap<ArrayBufferLike, Buffer>()
+  let freeBytes = 0
+
+  return {
+    take: (size) => {
+      const known = free.get(size)?.pop()
+      if (known) freeBytes -= size
+      const buffer = known ?? Buffer.allocUnsafeSlow(size)
+      if (size >= MIN_POOLED_BYTES) lent.set(buffer.buffer, buffer)
+      return buffer
+    },
+    giveBack: ({ buffer: memory }) => {
+      const buffer = lent.get(memory)
+      lent.delete(memory)
+      if (!buffer) return
+      if (freeBytes + buffer.length > MAX_FREE_BYTES) {
+        // Sizes nobody asks for any more would otherwise fill the pool for good.
+        free.clear()
+        freeBytes = 0
+      }
+      freeBytes += buffer.length
+      const same = free.get(buffer.length)
+      if (same) same.push(buffer)
+      else free.set(buffer.length, [buffer])
+    },
+  }
+}
+
+/** One pool for the process: parts and packets have few sizes. */
+export const buffers = createBufferPool()
