@@ -41,6 +41,13 @@ export function startNode(args: string[], env: Record<string, string>): ChildPro
   })
 }
 
+/** Runs a program with one JSON argument to its end; resolves with the JSON line it prints. */
+export async function runNode<T>(path: string, task: object): Promise<T> {
+  const child = startNode([path, JSON.stringify(task)], {})
+  const [line] = await Promise.all([firstLine(child), once(child, 'exit')])
+  return JSON.parse(line)
+}
+
 function asProcess(child: ChildProcess): Process {
   const { pid } = child
   if (pid === undefined) throw new Error('the process did not start')
@@ -123,22 +130,26 @@ export async function startWorkerProcess(
   const folder = await mkdtemp(join(tmpdir(), 'bench-worker-'))
   const port = await freePort()
   const { account, mtproto, botApi } = emulator
-  const child = startNode(['--enable-source-maps', 'dist/server.js'], {
-    NODE_ENV: 'production',
-    PORT: String(port),
-    HOST: '127.0.0.1',
-    DATA_DIR: folder,
-    LOG_LEVEL: 'warn',
-    AUTH_TOKENS: 'bench',
-    TELEGRAM_API_ID: String(account.apiId),
-    TELEGRAM_API_HASH: account.apiHash,
-    TELEGRAM_SESSION: account.telethonSession,
-    TELEGRAM_CHANNEL_ID: account.channelId,
-    TELEGRAM_BOT_API_ROOT: botApi.root,
-    TELEGRAM_SERVER_KEY: mtproto.publicKeyPem,
-    TELEGRAM_SERVER: `${mtproto.dcId}@${mtproto.host}:${mtproto.port}`,
-    ...env,
-  })
+  // The command line of the Dockerfile.
+  const child = startNode(
+    ['--enable-source-maps', '--initial-old-space-size=128', 'dist/server.js'],
+    {
+      NODE_ENV: 'production',
+      PORT: String(port),
+      HOST: '127.0.0.1',
+      DATA_DIR: folder,
+      LOG_LEVEL: 'warn',
+      AUTH_TOKENS: 'bench',
+      TELEGRAM_API_ID: String(account.apiId),
+      TELEGRAM_API_HASH: account.apiHash,
+      TELEGRAM_SESSION: account.telethonSession,
+      TELEGRAM_CHANNEL_ID: account.channelId,
+      TELEGRAM_BOT_API_ROOT: botApi.root,
+      TELEGRAM_SERVER_KEY: mtproto.publicKeyPem,
+      TELEGRAM_SERVER: `${mtproto.dcId}@${mtproto.host}:${mtproto.port}`,
+      ...env,
+    },
+  )
   child.stdout?.pipe(process.stderr)
   const started = asProcess(child)
   const url = `http://127.0.0.1:${port}`

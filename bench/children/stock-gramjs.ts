@@ -26,6 +26,7 @@ interface Task {
   messageId?: number
 }
 
+const WARM = Buffer.alloc(11 * 1024 * 1024)
 const task: Task = JSON.parse(process.argv[2] ?? '{}')
 
 /** gramjs ignores the port of its session. */
@@ -85,6 +86,12 @@ async function download(messageId: number): Promise<number> {
   return bytes
 }
 
+// Once with little first, so that neither compiling nor connecting is counted.
+if (task.mode === 'upload')
+  await client.uploadFile({
+    file: new CustomFile('warm.bin', WARM.length, '', WARM),
+    workers: task.workers,
+  })
 const cpu = process.cpuUsage()
 const started = process.hrtime.bigint()
 const bytes =
