@@ -31,11 +31,7 @@ export function answerDownload(
   const { size } = document
   const validators = validatorsOf(document)
   const contentType = contentTypeOf(document, presentation)
-  const described = {
-    ...validators,
-    ...describe(document, presentation),
-    'content-type': contentType,
-  }
+  const described = { ...validators, ...describe(document, presentation, contentType) }
   switch (plan.kind) {
     case 'not-modified':
       return { status: 304, headers: validators, pieces: [] }
@@ -80,13 +76,27 @@ function validatorsOf(document: RemoteDocument): Record<string, string> {
   }
 }
 
+/** Documents that browsers run as pages of the site they come from. */
+const ACTIVE =
+  /^(text\/html|application\/xhtml\+xml|image\/svg\+xml|(text|application)\/xml|.*\+xml)\b/i
+
+/**
+ * A served file must not run as the worker's own page, which keeps its user's token: what a browser
+ * would run is saved instead, and everything else but PDF (whose viewer needs scripts) is sandboxed.
+ */
 function describe(
   document: RemoteDocument,
   { fileName, disposition }: Presentation,
+  contentType: string,
 ): Record<string, string> {
   const name = fileName ?? document.fileName ?? `file-${document.id}`
+  const type = ACTIVE.test(contentType) ? 'attachment' : disposition
+  const policy =
+    contentType === 'application/pdf' ? "default-src 'self'; object-src 'self'" : 'sandbox'
   return {
-    'content-disposition': contentDisposition(name, { type: disposition }),
+    'content-type': contentType,
+    'content-disposition': contentDisposition(name, { type }),
+    'content-security-policy': policy,
     // Proxies such as nginx would otherwise collect the body before passing it on.
     'x-accel-buffering': 'no',
     'x-content-type-options': 'nosniff',

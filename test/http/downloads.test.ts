@@ -37,6 +37,22 @@ test('a whole file says everything about itself', async () => {
 })
 
 test.each([
+  ['page.html', 'attachment', 'sandbox'],
+  ['drawing.svg', 'attachment', 'sandbox'],
+  ['data.xml', 'attachment', 'sandbox'],
+  ['film.mp4', 'inline', 'sandbox'],
+  ['paper.pdf', 'inline', "default-src 'self'; object-src 'self'"],
+])('%s cannot run as a page of the worker', async (fileName, disposition, policy) => {
+  const { link } = await start(randomBytes(10), fileName)
+
+  const { headers } = await fetch(link)
+
+  expect(headers.get('content-disposition')).toContain(disposition)
+  expect(headers.get('content-security-policy')).toBe(policy)
+  expect(headers.get('x-content-type-options')).toBe('nosniff')
+})
+
+test.each([
   ['bytes=0-0', 0, 1],
   ['bytes=0-1', 0, 2],
   ['bytes=1048575-1048576', MiB - 1, MiB + 1],
