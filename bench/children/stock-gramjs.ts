@@ -2,7 +2,6 @@
  * The peer of the benches: gramjs as it ships, with the number of workers its documentation names.
  * Reads one JSON argument, prints one JSON line.
  */
-import { createHash } from 'node:crypto'
 import { statSync } from 'node:fs'
 import bigInt from 'big-integer'
 import { Api, Logger, TelegramClient } from 'telegram'
@@ -12,7 +11,7 @@ import { ConnectionTCPFull } from 'telegram/network/connection/index.js'
 import { StringSession } from 'telegram/sessions/index.js'
 
 interface Task {
-  mode: 'upload' | 'download'
+  mode: 'upload' | 'download' | 'seek'
   host: string
   port: number
   session: string
@@ -22,8 +21,10 @@ interface Task {
   path?: string
   workers: number
   channelId: string
-  /** Downloads: the message, and how many bytes of it. */
+  /** Downloads and seeks: the message. */
   messageId?: number
+  /** Seeks: where to. */
+  offset?: number
 }
 
 const WARM = Buffer.alloc(11 * 1024 * 1024)
@@ -42,7 +43,7 @@ const client = new TelegramClient(new StringSession(task.session), task.apiId, t
   baseLogger: new Logger(LogLevel.NONE),
   floodSleepThreshold: 120,
 })
-await client.connect()
+if (task.mode !== 'seek') await client.connect()
 
 async function upload(path: string): Promise<number> {
   const { size } = statSync(path)
@@ -67,7 +68,7 @@ async function findChannel(): Promise<Api.InputChannel> {
   return new Api.InputChannel({ channelId: bare, accessHash: channel.accessHash })
 }
 
-async function download(messageId: number): Promise<number> {
+async function findMedia(messageId: number): Promise<Api.TypeMessageMedia> {
   const found = await client.invoke(
     new Api.channels.GetMessages({
       channel: await findChannel(),
@@ -77,13 +78,37 @@ async function download(messageId: number): Promise<number> {
   if (!('messages' in found)) throw new Error('no message')
   const [message] = found.messages
   if (!(message instanceof Api.Message) || !message.media) throw new Error('no document')
+  return message.media
+}
+
+async function download(messageId: number): Promise<number> {
   let bytes = 0
-  const hash = createHash('sha256')
-  for await (const block of client.iterDownload({ file: message.media, requestSize: 512 * 1024 })) {
+  const file = await findMedia(messageId)
+  for await (const block of client.iterDownload({ file, requestSize: 512 * 1024 })) {
     bytes += block.length
-    if (process.env.HASH) hash.update(block)
   }
   return bytes
+}
+
+/** The deployed worker's way to a range: a new client, the channel, the message, then a block. */
+async function seek(messageId: number, offset: number): Promise<number> {
+  const file = await findMedia(messageId)
+  const requestSize = 512 * 1024
+  for await (const block of client.iterDownload({
+    file,
+    requestSize,
+    offset: bigInt(offset),
+    limit: 1,
+  })) {
+    return block.length
+  }
+  return 0
+}
+
+function work(): Promise<number> {
+  const { messageId = 0, offset = 0, path = '' } = task
+  if (task.mode === 'upload') return upload(path)
+  return task.mode === 'seek' ? seek(messageId, offset) : download(messageId)
 }
 
 // Once with little first, so that neither compiling nor connecting is counted.
@@ -94,8 +119,8 @@ if (task.mode === 'upload')
   })
 const cpu = process.cpuUsage()
 const started = process.hrtime.bigint()
-const bytes =
-  task.mode === 'upload' ? await upload(task.path ?? '') : await download(task.messageId ?? 0)
+if (task.mode === 'seek') await client.connect()
+const bytes = await work()
 const seconds = Number(process.hrtime.bigint() - started) / 1e9
 const used = process.cpuUsage(cpu)
 console.log(

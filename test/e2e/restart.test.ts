@@ -1,0 +1,89 @@
+import { randomBytes } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, onTestFinished, test, vi } from 'vitest'
+import { MiB } from '../../src/lib/units.ts'
+import { newUploadId, pollToEnd, postJson, sendChunks, sha256 } from '../helpers/client.ts'
+import { startTelegram } from '../helpers/telegram.ts'
+import { startTeleStore } from '../helpers/telestore.ts'
+import { startWorkerProcess } from '../helpers/worker-process.ts'
+
+const LONG = 60_000
+
+async function dataFolder(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'telestore-process-'))
+  onTestFinished(() => rm(folder, { recursive: true, force: true }))
+  return folder
+}
+
+test.each(['SIGKILL', 'SIGTERM'] as const)(
+  'a transfer that %s has interrupted goes on where it was and posts once',
+  async (signal) => {
+    const telegram = await startTelegram()
+    const dataDir = await dataFolder()
+    const bytes = randomBytes(40 * MiB)
+    const before = await startWorkerProcess(telegram, dataDir)
+    const { uploadId } = await sendChunks(before.url, 'a.bin', bytes, {
+      token: 'main',
+      order: [7, 3],
+    })
+    await sendChunks(before.url, 'a.bin', bytes, { token: 'main', uploadId })
+    telegram.settings.change({ bandwidthPerConnection: 2 * MiB })
+    await postJson(`${before.url}/complete-upload`, { uploadId })
+    await vi.waitFor(() => expect(telegram.counters.read().partsReceived).toBeGreaterThan(20), LONG)
+
+    const exitCode = await before.stop(signal)
+    telegram.settings.change({ bandwidthPerConnection: null })
+    const after = await startWorkerProcess(telegram, dataDir)
+    const end = (await pollToEnd(after.url, uploadId)).at(-1)
+
+    expect(exitCode).toBe(signal === 'SIGTERM' ? 0 : null)
+    expect(end).toMatchObject({ status: 'completed', progress: 100 })
+    const messages = await telegram.messages(telegram.account.channelId)
+    expect(messages.map((message) => message.sha256)).toEqual([sha256(bytes)])
+    const { partsReceived, keysKilled } = telegram.counters.read()
+    expect(keysKilled).toBe(0)
+    // 80 parts, and those that were on their way or not yet noted.
+    expect(partsReceived).toBeLessThan(120)
+  },
+  LONG,
+)
+
+test(
+  'a large file is in Telegram but for its message before complete is called',
+  async () => {
+    const { url, telegram, addUser } = await startTeleStore()
+    addUser('ann', telegram.createAccount({ label: 'ann', withBot: false }))
+    const bytes = randomBytes(20 * MiB)
+    const uploadId = newUploadId()
+
+    await sendChunks(url, 'b.bin', bytes, { token: 'ann', uploadId, order: [2, 0, 3, 1] })
+
+    await vi.waitFor(() => expect(telegram.counters.read().partsReceived).toBe(40), LONG)
+    expect(telegram.counters.read().messagesPosted).toBe(0)
+    await postJson(`${url}/complete-upload`, { uploadId })
+    expect((await pollToEnd(url, uploadId)).at(-1)?.status).toBe('completed')
+    expect(telegram.counters.read()).toMatchObject({ partsReceived: 40, messagesPosted: 1 })
+  },
+  LONG,
+)
+
+test(
+  'a cancelled upload stops asking Telegram',
+  async () => {
+    const { url, telegram, addUser } = await startTeleStore()
+    addUser('ann', telegram.createAccount({ label: 'ann', withBot: false }))
+    telegram.settings.change({ bandwidthPerConnection: MiB })
+    const { uploadId } = await sendChunks(url, 'c.bin', randomBytes(20 * MiB), { token: 'ann' })
+
+    await postJson(`${url}/cancel-upload`, { uploadId })
+
+    telegram.settings.change({ bandwidthPerConnection: null })
+    const { partsReceived } = telegram.counters.read()
+    expect(partsReceived).toBeLessThan(40)
+    expect((await fetch(`${url}/upload-progress/${uploadId}`)).status).toBe(404)
+    expect(await telegram.messages(telegram.account.channelId)).toEqual([])
+  },
+  LONG,
+)

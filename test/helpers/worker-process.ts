@@ -1,0 +1,76 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import { fileURLToPath } from 'node:url'
+import { onTestFinished, vi } from 'vitest'
+import type { Emulator } from '../../src/emulator/emulator.ts'
+import { telegramEnv } from './telestore.ts'
+
+const SERVER = fileURLToPath(new URL('../../src/server.ts', import.meta.url))
+
+export interface WorkerProcess {
+  url: string
+  /** Everything it has logged. */
+  output: () => string
+  /** Sends the signal and resolves with the exit code (null when the signal killed it). */
+  stop: (signal: 'SIGTERM' | 'SIGKILL') => Promise<number | null>
+}
+
+/** The worker as a process of its own, standalone, on the emulator's main account; token `main`. */
+export async function startWorkerProcess(
+  telegram: Emulator,
+  dataDir: string,
+  env: Record<string, string> = {},
+): Promise<WorkerProcess> {
+  const port = await freePort()
+  const { account } = telegram
+  const child = spawn(process.execPath, [SERVER], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: {
+      PATH: process.env.PATH,
+      PORT: String(port),
+      HOST: '127.0.0.1',
+      DATA_DIR: dataDir,
+      AUTH_TOKENS: 'main',
+      TELEGRAM_API_ID: String(account.apiId),
+      TELEGRAM_API_HASH: account.apiHash,
+      TELEGRAM_SESSION: account.telethonSession ?? '',
+      TELEGRAM_CHANNEL_ID: account.channelId,
+      ...telegramEnv(telegram),
+      ...env,
+    },
+  })
+  let output = ''
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      output += text
+    })
+  }
+  const stop = (signal: 'SIGTERM' | 'SIGKILL'): Promise<number | null> => end(child, signal)
+  onTestFinished(async () => void (await stop('SIGKILL')))
+  const url = `http://127.0.0.1:${port}`
+  await vi.waitFor(async () => expectOk(await fetch(`${url}/health`)), { timeout: 15_000 })
+  return { url, output: () => output, stop }
+}
+
+async function end(child: ChildProcess, signal: 'SIGTERM' | 'SIGKILL'): Promise<number | null> {
+  if (child.exitCode === null && child.signalCode === null) {
+    const exited = once(child, 'exit')
+    child.kill(signal)
+    await exited
+  }
+  return child.exitCode
+}
+
+function expectOk(response: Response): void {
+  if (!response.ok) throw new Error(`health: ${response.status}`)
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  server.close()
+  if (address === null || typeof address === 'string') throw new Error('no port')
+  return address.port
+}
