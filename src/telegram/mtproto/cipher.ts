@@ -6,6 +6,8 @@ import { getWasmUrl, ige256Decrypt, initSync } from '@mtcute/wasm'
 const BLOCK_BYTES = 16
 /** 32-bit words in one AES block. */
 const BLOCK_WORDS = 4
+/** OpenSSL's output goes into new memory; so much at once stays in the processor's cache. */
+const PIECE_WORDS = 16 * 1024
 
 /** One AES-256-IGE key and initialization vector, with the interface gramjs expects. */
 export interface IgeCipher {
@@ -44,13 +46,17 @@ export function igeEncryptInto(
     mixed[at] = word(source, at) ^ word(source, at - 2 * BLOCK_WORDS)
   }
   const cbc = createCipheriv('aes-256-cbc', key, iv.subarray(0, BLOCK_BYTES)).setAutoPadding(false)
-  const encrypted = toWords(cbc.update(new Uint8Array(mixed.buffer, 0, plain.length)))
   const result = new Uint32Array(target.buffer, target.byteOffset, source.length)
-  for (let at = 0; at < BLOCK_WORDS; at++) {
-    result[at] = word(encrypted, at) ^ word(start, at + BLOCK_WORDS)
-  }
-  for (let at = BLOCK_WORDS; at < result.length; at++) {
-    result[at] = word(encrypted, at) ^ word(source, at - BLOCK_WORDS)
+  for (let from = 0; from < result.length; from += PIECE_WORDS) {
+    const to = Math.min(from + PIECE_WORDS, result.length)
+    const encrypted = toWords(cbc.update(new Uint8Array(mixed.buffer, from * 4, (to - from) * 4)))
+    const first = from === 0 ? BLOCK_WORDS : from
+    for (let at = from; at < first; at++) {
+      result[at] = word(encrypted, at) ^ word(start, at + BLOCK_WORDS)
+    }
+    for (let at = first; at < to; at++) {
+      result[at] = word(encrypted, at - from) ^ word(source, at - BLOCK_WORDS)
+    }
   }
 }
 

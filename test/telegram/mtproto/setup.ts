@@ -24,10 +24,17 @@ export interface StartedGateway {
   secrets: Map<string, Buffer>
 }
 
+type GatewayOptions = Partial<TelegramGatewayOptions> & { secrets?: Map<string, Buffer> }
+
 /** A gateway to the emulated Telegram; closed when the test ends. */
-export function startGateway(
-  telegram: Emulator,
-  options: Partial<TelegramGatewayOptions> & { secrets?: Map<string, Buffer> } = {},
+export function startGateway(telegram: Emulator, options: GatewayOptions = {}): StartedGateway {
+  return startGatewayAt(telegram, options)
+}
+
+/** The same, told only where that Telegram is. */
+export function startGatewayAt(
+  telegram: Pick<Emulator, 'mtproto' | 'botApi'>,
+  options: GatewayOptions = {},
 ): StartedGateway {
   const log = createRecordingLog()
   const secrets = options.secrets ?? new Map<string, Buffer>()

@@ -1,5 +1,5 @@
-import { buffers } from './buffer-pool.ts'
-import { openMessage, sealMessage } from './seal.ts'
+import { buffers } from '../buffer-pool.ts'
+import { openMessage, sealMessage } from '../seal.ts'
 
 /*
  * Shortcuts through gramjs' message layer for large messages. They are laid over one sender at

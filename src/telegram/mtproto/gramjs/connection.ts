@@ -1,6 +1,6 @@
 import { crc32 } from 'node:zlib'
-import { buffers } from './buffer-pool.ts'
-import type { StreamSocket } from './socket.ts'
+import { buffers } from '../buffer-pool.ts'
+import type { StreamSocket } from '../socket.ts'
 
 /** What is used of gramjs' ConnectionTCPFull. */
 export interface GramjsConnection {

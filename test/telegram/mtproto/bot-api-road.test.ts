@@ -1,0 +1,46 @@
+import { expect, test } from 'vitest'
+import { MiB } from '../../../src/lib/units.ts'
+import { startTelegram } from '../../helpers/telegram.ts'
+import { createFile, createRequest, startGateway, userOf } from './setup.ts'
+
+const signal = new AbortController().signal
+
+test('a small file goes by the Bot API and is read as the user', async () => {
+  const telegram = await startTelegram()
+  const { gateway } = startGateway(telegram)
+  const { account } = telegram
+  const credentials = { ...userOf(account), botToken: account.botToken }
+  const file = createFile(3 * MiB)
+
+  const posted = await gateway.finish(createRequest(credentials, file))
+
+  expect(telegram.counters.read().methods['upload.saveFilePart']).toBeUndefined()
+  const document = await gateway.locate(credentials, posted.messageId, signal)
+  expect(document).toMatchObject({ size: file.size, fileName: file.name })
+})
+
+test('a file that the Bot API finds too large goes by MTProto', async () => {
+  const telegram = await startTelegram({ settings: { botApiUploadLimit: 2 * MiB } })
+  const { gateway } = startGateway(telegram)
+  const { account } = telegram
+  const credentials = { ...userOf(account), botToken: account.botToken }
+
+  const posted = await gateway.finish(createRequest(credentials, createFile(3 * MiB)))
+
+  const messages = await telegram.messages(account.channelId)
+  expect(messages.map(({ id }) => id)).toEqual([posted.messageId])
+  expect(telegram.counters.read().methods['upload.saveFilePart']?.calls).toBe(6)
+})
+
+test("a Bot API post whose answer is lost is found through the user's session", async () => {
+  const telegram = await startTelegram()
+  const { gateway } = startGateway(telegram)
+  const { account } = telegram
+  const credentials = { ...userOf(account), botToken: account.botToken }
+  telegram.faults.add({ method: 'bot:sendDocument', effect: { kind: 'drop-after' }, times: 1 })
+
+  const posted = await gateway.finish(createRequest(credentials, createFile(3 * MiB)))
+
+  const messages = await telegram.messages(account.channelId)
+  expect(messages.map(({ id }) => id)).toEqual([posted.messageId])
+})
