@@ -93,6 +93,28 @@ test('a wait shuts the gate for everybody, to the second, and is told', async ()
   }
 })
 
+test('an ordinary call takes no place, but waits when Telegram asks to', async () => {
+  vi.useFakeTimers()
+  try {
+    const governor = createGovernor({ ...limits, start: 1 })
+    const bulk = await governor.enter(signal)
+    await governor.pass(signal)
+    governor.flooded(bulk, 2)
+    let passed = false
+    void governor.pass(signal).then(() => {
+      passed = true
+    })
+
+    await vi.advanceTimersByTimeAsync(1999)
+    expect(passed).toBe(false)
+    await vi.advanceTimersByTimeAsync(2)
+
+    expect(passed).toBe(true)
+  } finally {
+    vi.useRealTimers()
+  }
+})
+
 test('a wait can be left', async () => {
   const governor = createGovernor(limits)
   governor.flooded(await governor.enter(signal), 1000)

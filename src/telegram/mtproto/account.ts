@@ -74,6 +74,7 @@ export function createAccount(options: AccountOptions): Account {
       governor: lanes.governor(session.dcId),
       pick: main.open,
       patience: options.patience,
+      ordinary: true,
     }),
   )
 

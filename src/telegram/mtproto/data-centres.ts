@@ -36,3 +36,20 @@ export function readDataCentres(options: readonly DcOption[]): DataCentres {
 
 /** Where to begin without a session: Telegram's data centre 2. */
 export const TELEGRAM_ENTRY = { dcId: 2, host: '149.154.167.51', port: 443 }
+
+/** Telegram's data centres, for a session whose address this host cannot reach. */
+const TELEGRAM_HOSTS = [
+  '149.154.175.50',
+  '149.154.167.51',
+  '149.154.175.100',
+  '149.154.167.91',
+  '91.108.56.165',
+]
+
+/** The same data centre over IPv4, when the address is one of Telegram's for IPv6. */
+export function reachableInstead(dcId: number, { host }: Address): Address | null {
+  const instead = TELEGRAM_HOSTS[dcId - 1]
+  return instead !== undefined && /^2001:0?(67c|b28):/i.test(host)
+    ? { host: instead, port: 443 }
+    : null
+}

@@ -11,7 +11,7 @@ export interface GovernorLimits {
 }
 
 export const DEFAULT_GOVERNOR: GovernorLimits = {
-  start: 4,
+  start: 8,
   max: 16,
   perConnection: 4,
   maxConnections: 4,
@@ -34,6 +34,8 @@ export interface Admission {
 export interface Governor {
   /** Waits for Telegram's waits to end and for a place. `onWait` hears of seconds to wait. */
   enter: (signal: AbortSignal, onWait?: (seconds: number) => void) => Promise<Admission>
+  /** The same for an ordinary call, which waits with all others but takes no place. */
+  pass: (signal: AbortSignal, onWait?: (seconds: number) => void) => Promise<Admission>
   /** An answer came: a little more may be tried. */
   succeeded: (admission: Admission) => void
   /**
@@ -76,17 +78,26 @@ export function createGovernor(limits: GovernorLimits, now: () => number = Date.
     resize(window * factor)
   }
 
+  /** Resolves when Telegram asks for no wait. */
+  async function opened(signal: AbortSignal, onWait?: (seconds: number) => void): Promise<void> {
+    for (let left = closedUntil - now(); left > 0; left = closedUntil - now()) {
+      onWait?.(Math.ceil(left / 1000))
+      await sleep(left, signal)
+    }
+  }
+
   return {
     enter: async (signal, onWait) => {
       for (;;) {
-        for (let left = closedUntil - now(); left > 0; left = closedUntil - now()) {
-          onWait?.(Math.ceil(left / 1000))
-          await sleep(left, signal)
-        }
+        await opened(signal, onWait)
         const leave = await places.acquire(1, signal)
         if (closedUntil <= now()) return { at: now(), leave }
         leave()
       }
+    },
+    pass: async (signal, onWait) => {
+      await opened(signal, onWait)
+      return { at: now(), leave: () => {} }
     },
     succeeded: ({ at }) => {
       const took = now() - at

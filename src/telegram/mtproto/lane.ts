@@ -49,11 +49,15 @@ export interface LaneOptions {
   /** Finds or opens the connection to use. */
   pick: (signal: AbortSignal) => Promise<Link>
   patience: Patience
+  /** Small calls: they obey waits, but do not stand in line with parts of files. */
+  ordinary?: boolean
   now?: () => number
 }
 
-export function createLane({ governor, pick, patience, now = Date.now }: LaneOptions): Lane {
-  const enter: Lane['enter'] = ({ signal, onWait }) => governor.enter(signal, onWait)
+export function createLane(options: LaneOptions): Lane {
+  const { governor, pick, patience, ordinary = false, now = Date.now } = options
+  const enter: Lane['enter'] = ({ signal, onWait }) =>
+    ordinary ? governor.pass(signal, onWait) : governor.enter(signal, onWait)
 
   const timeoutFor = (attempt: number): number =>
     Math.min(
@@ -81,12 +85,12 @@ export function createLane({ governor, pick, patience, now = Date.now }: LaneOpt
 
   return {
     enter,
-    call: async (build, options) => {
-      const { signal, once = false } = options
+    call: async (build, callOptions) => {
+      const { signal, once = false } = callOptions
       const state: Tries = { attempt: 1, startedAt: now(), sent: false, once }
-      let { admission } = options
+      let { admission } = callOptions
       for (;;) {
-        admission ??= await enter(options)
+        admission ??= await enter(callOptions)
         let delay: number
         try {
           const link = await pick(signal)
@@ -94,7 +98,7 @@ export function createLane({ governor, pick, patience, now = Date.now }: LaneOpt
           state.sent = true
           const timeoutMs = timeoutFor(state.attempt)
           const answer = await link.request(request, { signal, timeoutMs })
-          governor.succeeded(admission)
+          if (!ordinary) governor.succeeded(admission)
           return answer
         } catch (error) {
           signal.throwIfAborted()

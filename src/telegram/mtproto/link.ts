@@ -51,6 +51,7 @@ export async function openLink(options: LinkOptions, signal: AbortSignal): Promi
         if (ended) return reject(ended)
         if (cancelled?.aborted) return reject(cancelled.reason)
         const sent = sender.send(request)
+        const sentAt = Date.now()
         const settle = (): void => {
           clearTimeout(timer)
           waiting.delete(fail)
@@ -62,7 +63,11 @@ export async function openLink(options: LinkOptions, signal: AbortSignal): Promi
           reject(error)
         }
         const onAbort = (): void => fail(cancelled?.reason)
-        const timer = setTimeout(() => fail(new LinkError('timeout')), limit)
+        const timer = setTimeout(() => {
+          fail(new LinkError('timeout'))
+          // Not a sound in all that time: nobody is there, and others should not wait to find out.
+          if (sender.heardAt < sentAt) end(new LinkError('timeout'))
+        }, limit)
         waiting.add(fail)
         cancelled?.addEventListener('abort', onAbort, { once: true })
         sent.answer.then(

@@ -1,6 +1,6 @@
 import { LinkError } from '../errors.ts'
 import { abortable } from './abortable.ts'
-import { type DataCentres, readDataCentres } from './data-centres.ts'
+import { type DataCentres, reachableInstead, readDataCentres } from './data-centres.ts'
 import type { Gramjs } from './gramjs.ts'
 import type { Link } from './link.ts'
 import { openSession, withoutUpdates } from './protocol.ts'
@@ -35,7 +35,8 @@ export function createMainLink(options: MainLinkOptions): MainLink {
 
   async function connect(): Promise<Link> {
     // The session's own address may have gone stale; Telegram's newer word is tried after it.
-    const addresses = [session.address, known?.main(dcId)].filter((address) => address != null)
+    const others = [known?.main(dcId), reachableInstead(dcId, session.address)]
+    const addresses = [session.address, ...others].filter((address) => address != null)
     let failure: unknown = new LinkError('unreachable')
     for (const address of addresses) {
       try {

@@ -26,6 +26,12 @@ export class StreamSocket {
   readonly #memory = Buffer.allocUnsafeSlow(READ_BYTES)
   #start = 0
   #end = 0
+  #heardAt = 0
+
+  /** When bytes last came, epoch ms. */
+  get heardAt(): number {
+    return this.#heardAt
+  }
 
   async connect(port: number, host: string): Promise<void> {
     const socket = connect({
@@ -37,6 +43,7 @@ export class StreamSocket {
       onread: {
         buffer: this.#memory,
         callback: (length) => {
+          this.#heardAt = Date.now()
           this.#start = 0
           this.#end = length
           this.#serve()

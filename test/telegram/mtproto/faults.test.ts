@@ -218,6 +218,18 @@ test('connections that are cut all the time delay an upload and do not spoil it'
   expect(telegram.counters.read().keysKilled).toBe(0)
 })
 
+test('connections on which nobody answers any more are given up for new ones', async () => {
+  const telegram = await startTelegram()
+  const { gateway } = startGateway(telegram, { patience: { answerMs: 500 } })
+  const request = createRequest(userOf(telegram.account), createFile(14 * MiB))
+  const effect = { kind: 'silence' } as const
+  telegram.faults.add({ method: 'upload.saveBigFilePart', effect, after: 4, times: 12 })
+
+  await gateway.finish(request)
+
+  expect(telegram.counters.read()).toMatchObject({ messagesPosted: 1, keysKilled: 0 })
+})
+
 test('parts that Telegram has lost are sent again', async () => {
   const telegram = await startTelegram()
   const { gateway } = startGateway(telegram)

@@ -36,6 +36,8 @@ export interface Sender {
   connect: () => Promise<void>
   authKey: () => Buffer
   send: <Answer>(request: TlRequest<Answer>) => SentRequest<Answer>
+  /** When the last bytes came, epoch ms; 0 before the first. */
+  readonly heardAt: number
   /** Ends the connection. `onLost` is not called. */
   close: () => void
 }
@@ -50,6 +52,7 @@ export function createSender(
   const logger = createLogger(log)
   let failure: unknown
   let over = false
+  let socket: StreamSocket | undefined
 
   const lose = (error: LinkError): void => {
     if (over) return
@@ -93,6 +96,7 @@ export function createSender(
         loggers: logger,
         socket: StreamSocket,
       })
+      socket = connection.socket
       const connected = await sender.connect(connection, false).catch((error: unknown) => {
         failure = error
         return false
@@ -105,6 +109,9 @@ export function createSender(
       return key
     },
     send: (request) => sendRequest(modules, sender, request),
+    get heardAt() {
+      return socket?.heardAt ?? 0
+    },
     close: () => {
       over = true
       void sender.disconnect().catch(() => {})
