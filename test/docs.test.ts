@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { Environment } from '../src/config.ts'
+import { Environment } from '../src/environment.ts'
 
 /** What people read about the configuration, held against what the worker reads. */
 

@@ -2,38 +2,26 @@ import { AppError } from '../errors.ts'
 import { backoff, retry } from '../lib/retry.ts'
 import { sleep } from '../lib/sleep.ts'
 import type { JobContext, JobQueue } from './job-queue.ts'
-import type { Log } from './log.ts'
 import { type ArrivingFile, createArrivingFile } from './outgoing-file.ts'
 import type {
   Credentials,
   CredentialsProvider,
-  Ledger,
   PostedFile,
-  Spool,
   TelegramGateway,
   TransferRequest,
   Upload,
 } from './ports.ts'
-import type { ProgressBoard } from './progress.ts'
+import { createTransferEndings, type TransferEndingsOptions } from './transfer-endings.ts'
 import { createTransferJournal } from './transfer-journal.ts'
 
-export interface TransfersOptions {
-  ledger: Ledger
-  spool: Spool
+export interface TransfersOptions extends TransferEndingsOptions {
   gateway: TelegramGateway
   credentials: Pick<CredentialsProvider, 'forRunningUpload'>
-  progress: ProgressBoard
   queue: JobQueue
-  /** False in standalone mode: there is no backend to tell. */
-  webhooks: boolean
-  /** Called when a webhook has been written to the outbox. */
-  onWebhook: () => void
   /** How often a whole transfer is tried when it fails in a way that may pass. */
   attempts: number
   /** Milliseconds from complete to giving up. */
   maxDurationMs: number
-  now: () => number
-  log: Log
 }
 
 /** The jobs that carry uploads to Telegram, at most one per upload. */
@@ -51,6 +39,7 @@ export interface Transfers {
 
 export function createTransfers(options: TransfersOptions): Transfers {
   const { ledger, spool, gateway, credentials, progress, queue, now, log } = options
+  const endings = createTransferEndings(options)
   const files = new Map<string, ArrivingFile>()
 
   function start(upload: Upload): void {
@@ -74,11 +63,11 @@ export function createTransfers(options: TransfersOptions): Transfers {
     try {
       await sendWhileArriving(upload, file, job, carry)
       const result = await finish(upload, job, carry)
-      await settleCompleted(upload, result)
+      await endings.completed(upload, result)
       journal.reset()
     } catch (error) {
       if (!job.signal.aborted) {
-        await settleFailed(upload, error)
+        await endings.failed(upload, error)
         journal.reset()
       }
     } finally {
@@ -156,37 +145,6 @@ export function createTransfers(options: TransfersOptions): Transfers {
     })
   }
 
-  async function settleCompleted(upload: Upload, result: PostedFile): Promise<void> {
-    const { id, fileName, size, mimeType } = upload
-    const webhook = options.webhooks
-      ? { userId: upload.owner, fileName, ...result, size, mimeType }
-      : null
-    // The message is posted: from here on nothing may abort before the result is written.
-    ledger.completeUpload(id, result, webhook, now())
-    if (webhook) options.onWebhook()
-    log.info({ uploadId: id, messageId: result.messageId }, 'Upload completed successfully')
-    finished(id)
-    await spool.remove(id).catch((error: unknown) => {
-      log.warn({ uploadId: id, err: error }, 'chunks left to the sweep')
-    })
-  }
-
-  async function settleFailed(upload: Upload, error: unknown): Promise<void> {
-    const { id } = upload
-    const reason = reasonOf(error)
-    log.error({ uploadId: id, err: error }, `Upload failed: ${reason}`)
-    ledger.failUpload(id, reason, now())
-    finished(id)
-    await spool.remove(id).catch((cause: unknown) => {
-      log.warn({ uploadId: id, err: cause }, 'chunks left to the sweep')
-    })
-  }
-
-  function finished(uploadId: string): void {
-    const row = ledger.findUpload(uploadId)
-    if (row) progress.finish(row)
-  }
-
   return {
     chunkArrived: (upload, index) => {
       if (!files.has(upload.id)) start(upload)
@@ -218,9 +176,4 @@ function isRetryable(error: unknown): boolean {
 function delayFor(error: unknown, attempt: number): number {
   const asked = error instanceof AppError ? error.retryAfter : undefined
   return Math.max((asked ?? 0) * 1000, backoff(attempt, { baseMs: 1000, capMs: 60_000 }))
-}
-
-function reasonOf(error: unknown): string {
-  if (!(error instanceof AppError)) return 'Something went wrong inside the worker'
-  return error.code === 'TOKEN_REFUSED' ? 'Sign in again' : error.message
 }

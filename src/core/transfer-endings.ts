@@ -1,0 +1,57 @@
+import { AppError } from '../errors.ts'
+import type { Log } from './log.ts'
+import type { Ledger, PostedFile, Spool, Upload } from './ports.ts'
+import type { ProgressBoard } from './progress.ts'
+
+export interface TransferEndingsOptions {
+  ledger: Ledger
+  spool: Spool
+  progress: ProgressBoard
+  /** False in standalone mode: there is no backend to tell. */
+  webhooks: boolean
+  /** Called when a webhook has been written to the outbox. */
+  onWebhook: () => void
+  now: () => number
+  log: Log
+}
+
+/** How a transfer ends: the result is written first, then told, then the disk is freed. */
+export interface TransferEndings {
+  completed: (upload: Upload, result: PostedFile) => Promise<void>
+  failed: (upload: Upload, error: unknown) => Promise<void>
+}
+
+export function createTransferEndings(options: TransferEndingsOptions): TransferEndings {
+  const { ledger, spool, progress, now, log } = options
+
+  async function clear(uploadId: string): Promise<void> {
+    const row = ledger.findUpload(uploadId)
+    if (row) progress.finish(row)
+    await spool.remove(uploadId).catch((error: unknown) => {
+      log.warn({ uploadId, err: error }, 'chunks left to the sweep')
+    })
+  }
+
+  return {
+    completed: async (upload, result) => {
+      const { id, fileName, size, mimeType } = upload
+      const payload = { userId: upload.owner, fileName, ...result, size, mimeType }
+      // The message is posted: nothing may come between that and the row.
+      ledger.completeUpload(id, result, options.webhooks ? payload : null, now())
+      if (options.webhooks) options.onWebhook()
+      log.info({ uploadId: id, messageId: result.messageId }, 'Upload completed successfully')
+      await clear(id)
+    },
+    failed: async ({ id }, error) => {
+      const reason = reasonOf(error)
+      log.error({ uploadId: id, err: error }, `Upload failed: ${reason}`)
+      ledger.failUpload(id, reason, now())
+      await clear(id)
+    },
+  }
+}
+
+function reasonOf(error: unknown): string {
+  if (!(error instanceof AppError)) return 'Something went wrong inside the worker'
+  return error.code === 'TOKEN_REFUSED' ? 'Sign in again' : error.message
+}

@@ -1,0 +1,77 @@
+import { z } from 'zod'
+import { MiB } from './lib/units.ts'
+
+const UNITS: Record<string, number> = { '': 1, KB: 1024, MB: MiB, GB: 1024 * MiB }
+
+/** Bytes, or a number with KB, MB or GB (1024 each); at least `min`. */
+const bytes = (fallback: string, min = 1) =>
+  z
+    .string()
+    .default(fallback)
+    .transform((text, context) => {
+      const [, digits, unit = ''] = /^(\d+)\s*(KB|MB|GB)?$/i.exec(text.trim()) ?? []
+      const size = Number(digits) * (UNITS[unit.toUpperCase()] ?? Number.NaN)
+      if (Number.isSafeInteger(size) && size >= min) return size
+      context.addIssue({ code: 'custom', message: 'expected bytes, or a number with KB, MB or GB' })
+      return z.NEVER
+    })
+
+const integer = (fallback: number, min: number, max = Number.MAX_SAFE_INTEGER) =>
+  z.coerce.number().int().min(min).max(max).default(fallback)
+
+const flag = z
+  .enum(['true', 'false'])
+  .default('false')
+  .transform((text) => text === 'true')
+
+const list = z
+  .string()
+  .default('')
+  .transform((text) =>
+    text
+      .split(',')
+      .map((item) => item.trim())
+      .filter((item) => item !== ''),
+  )
+
+/** Every variable the worker reads; README and .env.example are held against this by a test. */
+export const Environment = z.object({
+  PORT: integer(10_000, 0, 65_535),
+  HOST: z.string().min(1).optional(),
+  DATA_DIR: z.string().min(1).default('./data'),
+  BACKEND_URL: z.url({ protocol: /^https?$/ }).optional(),
+  TELEGRAM_API_ID: z.coerce.number().int().positive().optional(),
+  TELEGRAM_API_HASH: z.string().min(1).optional(),
+  TELEGRAM_SESSION: z.string().min(1).optional(),
+  TELEGRAM_BOT_TOKEN: z.string().min(1).optional(),
+  TELEGRAM_CHANNEL_ID: z
+    .string()
+    .regex(/^-?\d+$/, 'expected a number such as -1001234567890')
+    .optional(),
+  AUTH_TOKENS: list,
+  TELEGRAM_BOT_API_ROOT: z.url({ protocol: /^https?$/ }).default('https://api.telegram.org'),
+  TELEGRAM_BOT_API_LOCAL: flag,
+  TELEGRAM_SERVER_KEY: z.string().includes('PUBLIC KEY').optional(),
+  TELEGRAM_SERVER: z
+    .string()
+    .regex(/^\d+@[^@\s]+:\d+$/, 'expected dcId@host:port')
+    .optional(),
+  LEDGER_KEY: z.string().min(16).optional(),
+  WEBHOOK_SECRET: z.string().min(1).optional(),
+  CORS_ORIGINS: list,
+  MAX_FILE_SIZE: bytes('2000MB'),
+  MAX_CHUNK_SIZE: bytes('50MB'),
+  SPOOL_MAX_BYTES: bytes('4GB'),
+  SPOOL_FSYNC: flag,
+  SESSION_TTL: integer(86_400, 60),
+  MAX_CONCURRENT_UPLOADS: integer(4, 1, 64),
+  MAX_CONCURRENT_DOWNLOADS: integer(64, 1, 10_000),
+  BLOCK_CACHE_BYTES: bytes('32MB', 0),
+  TRANSFER_ATTEMPTS: integer(8, 1, 100),
+  TRANSFER_MAX_SECONDS: integer(21_600, 1),
+  SHUTDOWN_GRACE_MS: integer(20_000, 0),
+  LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
+  NODE_ENV: z.string().optional(),
+})
+
+export type Env = z.infer<typeof Environment>
