@@ -1,4 +1,5 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
+import { createServerKey } from '../mtproto/rsa.ts'
 import type { Database } from './database.ts'
 
 /** Single values that outlive a restart. */
@@ -38,6 +39,8 @@ export interface ServerSecrets {
   apiHash: string
 }
 
+const SIXTEEN_DIGITS = 1n << 60n
+
 /** Reads the server's secrets, making them the first time. */
 export function loadSecrets(meta: MetaStore, makeKey = makeRsaKey): ServerSecrets {
   return {
@@ -52,8 +55,17 @@ export function loadSecrets(meta: MetaStore, makeKey = makeRsaKey): ServerSecret
   }
 }
 
-/** A private key as PEM; a quarter of a second's work, mostly luck. */
-export function makeRsaKey(): string {
-  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048, publicExponent: 65_537 })
-  return privateKey.export({ type: 'pkcs1', format: 'pem' }).toString()
+/**
+ * A private key as PEM; a quarter of a second's work, mostly luck.
+ *
+ * Its fingerprint has all sixteen hex digits. mtcute keeps the keys it knows by their padded
+ * fingerprint and looks for what the server tells without padding, so one key in sixteen it would
+ * never find, and it would begin the key exchange again for ever.
+ */
+export function makeRsaKey(modulusLength = 2048): string {
+  while (true) {
+    const { privateKey } = generateKeyPairSync('rsa', { modulusLength, publicExponent: 65_537 })
+    const pem = privateKey.export({ type: 'pkcs1', format: 'pem' }).toString()
+    if (BigInt.asUintN(64, createServerKey(pem).fingerprint) >= SIXTEEN_DIGITS) return pem
+  }
 }

@@ -1,7 +1,8 @@
-import { generateKeyPairSync, randomBytes, randomInt } from 'node:crypto'
+import { randomBytes, randomInt } from 'node:crypto'
 import { onTestFinished } from 'vitest'
 import { authKeyId } from '../../../src/emulator/mtproto/key-derivation.ts'
 import { createProtocolServer } from '../../../src/emulator/mtproto/server.ts'
+import { makeRsaKey } from '../../../src/emulator/store/meta.ts'
 import type {
   AuthKey,
   AuthKeyStore,
@@ -14,8 +15,7 @@ import type {
 
 export const DC_ID = 2
 
-const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
-export const privateKeyPem = privateKey.export({ format: 'pem', type: 'pkcs8' }).toString()
+export const privateKeyPem = makeRsaKey()
 
 /** Keys in memory. */
 export function createMemoryKeys(): AuthKeyStore & { all: Map<string, AuthKey> } {
