@@ -6,6 +6,7 @@ import { createDownloadService } from './core/download-service.ts'
 import { createJobQueue } from './core/job-queue.ts'
 import type { CredentialsProvider, Ledger, Spool, TelegramGateway } from './core/ports.ts'
 import { createProgressBoard } from './core/progress.ts'
+import { createTicketService } from './core/ticket-service.ts'
 import { createTransfers } from './core/transfer.ts'
 import { createUploadService } from './core/upload-service.ts'
 import { AppError } from './errors.ts'
@@ -55,8 +56,10 @@ const ALL_READERS_BYTES = 64 * MiB
 
 /** Puts the worker together: the one place that knows who needs whom. */
 export async function buildApp(config: Config, adapters: Adapters): Promise<App> {
-  const { ledger, spool, gateway, credentials, outbox, log } = adapters
+  const { ledger, spool, gateway, outbox, log } = adapters
   const now = Date.now
+  const tickets = createTicketService({ ledger, credentials: adapters.credentials, now })
+  const { credentials } = tickets
   const locks = createKeyedLock()
   const progress = createProgressBoard()
   const queue = createJobQueue({
@@ -81,6 +84,7 @@ export async function buildApp(config: Config, adapters: Adapters): Promise<App>
     ledger,
     spool,
     credentials,
+    progressReader: tickets.progressReader,
     transfers,
     progress,
     locks,
@@ -103,6 +107,7 @@ export async function buildApp(config: Config, adapters: Adapters): Promise<App>
   const server = await createHttpServer({
     uploads,
     downloads,
+    tickets,
     spool,
     page: adapters.page,
     maxChunkBytes: config.maxChunkBytes,

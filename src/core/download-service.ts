@@ -23,7 +23,7 @@ export interface DownloadServiceOptions {
 export interface DownloadService {
   /**
    * Finds the document of a message for the holder of a token. Rejects with TOKEN_REFUSED,
-   * FORBIDDEN (a download token for another message), MESSAGE_NOT_FOUND and Telegram's failures.
+   * FORBIDDEN (a download token or ticket for another message), MESSAGE_NOT_FOUND and Telegram's failures.
    */
   find: (token: string, messageId: number, signal: AbortSignal) => Promise<RemoteDocument>
   read: (
@@ -39,14 +39,14 @@ export function createDownloadService(options: DownloadServiceOptions): Download
 
   /**
    * A download link is for one file, whatever its holder types into it.
-   * Returns what to bind, or null when the token may read everything.
+   * Returns what to bind, or null when there is nothing to remember.
    */
   function assertMayRead(grant: DownloadGrant, token: string, messageId: number): string | null {
     if (grant.kind === 'login') return null
     const key = createHash('sha256').update(token).digest('base64')
     const allowed = grant.messageId ?? boundTo.get(key) ?? messageId
     if (allowed !== messageId) throw new AppError('FORBIDDEN', 'This link is for another file')
-    return key
+    return grant.messageId === null ? key : null
   }
 
   return {

@@ -142,7 +142,7 @@ export interface WebhookPayload {
  * The durable memory of the worker. Synchronous: when a call returns, its effect survives the
  * death of the process (losing power may lose the last moments). Validates nothing.
  */
-export interface Ledger {
+export interface Ledger extends TicketRecords {
   /** Adds the row; the token is kept encrypted until the upload ends. Throws if the id exists. */
   insertUpload: (upload: Upload, token: string) => void
   findUpload: (id: string) => Upload | null
@@ -193,6 +193,28 @@ export interface Ledger {
   deleteSecret: (name: string) => void
 
   close: () => void
+}
+
+/** What the ledger knows of tickets. `holder` and `tokenId` are names made by core/ticket.ts. */
+export interface TicketRecords {
+  /** 32 bytes for one purpose, made of the ledger's key: the same after a restart. */
+  deriveKey: (purpose: string) => Buffer
+  /** The epoch of the holder's tickets, or null when there are none. */
+  ticketEpoch: (holder: string) => number | null
+  /** The same; begins one when there is none. */
+  beginTicketEpoch: (holder: string, now: number) => number
+  /** Counts the epoch up and forgets the holder's tokens, in one transaction. */
+  endTicketEpoch: (holder: string, now: number) => void
+  /** Keeps a login token, encrypted, until the last ticket that needs it has expired. */
+  keepTicketToken: (kept: {
+    tokenId: string
+    holder: string
+    token: string
+    expiresAt: number
+  }) => void
+  /** The token, or null when it has expired, was forgotten or cannot be decrypted. */
+  ticketToken: (tokenId: string, now: number) => string | null
+  deleteExpiredTicketTokens: (now: number) => void
 }
 
 // ---- The spool -----------------------------------------------------------------------------

@@ -25,6 +25,8 @@ export interface UploadServiceOptions {
   ledger: Ledger
   spool: Pick<Spool, 'remove'>
   credentials: Pick<CredentialsProvider, 'forUpload'>
+  /** Whose progress of this upload a token shows: its user id. Rejects as `forUpload` does. */
+  progressReader: (token: string, uploadId: string) => Promise<string>
   transfers: Transfers
   progress: ProgressBoard
   locks: KeyedLock
@@ -72,6 +74,7 @@ export interface UploadService {
   /** Lets the upload be posted. Again: the same job. Rejects with CHUNKS_MISSING. */
   complete: (uploadId: string, token: string | null) => Promise<Progress>
   status: (uploadId: string, token: string | null) => Promise<UploadStatus>
+  /** The token may be a ticket for this upload; one for anything else is FORBIDDEN. */
   progress: (uploadId: string, token: string | null) => Promise<Progress>
   /** Resolves with the progress at the upload's end; rejects with the signal's reason. */
   finished: (uploadId: string, signal: AbortSignal) => Promise<Progress>
@@ -87,13 +90,19 @@ export function createUploadService(options: UploadServiceOptions): UploadServic
   const { ledger, spool, credentials, transfers, progress, locks, now, log } = options
 
   /** The upload, if it exists and is not another user's. */
-  async function find(uploadId: string, token: string | null): Promise<Upload> {
+  async function find(
+    uploadId: string,
+    token: string | null,
+    userOf = userOfLogin,
+  ): Promise<Upload> {
     const upload = ledger.findUpload(uploadId)
     if (!upload) throw notFound()
-    if (token !== null && (await credentials.forUpload(token)).userId !== upload.owner) {
-      throw notFound()
-    }
+    if (token !== null && (await userOf(token, uploadId)) !== upload.owner) throw notFound()
     return upload
+  }
+
+  async function userOfLogin(token: string, _uploadId: string): Promise<string> {
+    return (await credentials.forUpload(token)).userId
   }
 
   function openLocked(file: FileDescription, owner: string, token: string): Upload {
@@ -201,7 +210,8 @@ export function createUploadService(options: UploadServiceOptions): UploadServic
       const upload = await find(uploadId, token)
       return { upload, receivedIndices: indicesOf(upload, ledger.chunks(uploadId)) }
     },
-    progress: async (uploadId, token) => progress.of(await find(uploadId, token)),
+    progress: async (uploadId, token) =>
+      progress.of(await find(uploadId, token, options.progressReader)),
     finished: async (uploadId, signal) => whenEnded(progress, await find(uploadId, null), signal),
     cancel: async (uploadId, token) => {
       await find(uploadId, token)

@@ -3,6 +3,7 @@ import multipart from '@fastify/multipart'
 import { type FastifyBaseLogger, type FastifyInstance, fastify } from 'fastify'
 import type { DownloadService } from '../core/download-service.ts'
 import type { Spool } from '../core/ports.ts'
+import type { TicketService } from '../core/ticket-service.ts'
 import type { UploadService } from '../core/upload-service.ts'
 import { AppError } from '../errors.ts'
 import { KiB, MiB } from '../lib/units.ts'
@@ -10,12 +11,14 @@ import { installErrorHandler } from './error-handler.ts'
 import { downloadRoutes } from './routes/download.ts'
 import { serviceRoutes } from './routes/service.ts'
 import { smallUploadRoutes } from './routes/small-upload.ts'
+import { ticketRoutes } from './routes/tickets.ts'
 import { uploadRoutes } from './routes/uploads.ts'
 import { createUnclaimedBudget } from './unclaimed-budget.ts'
 
 export interface HttpServerOptions {
   uploads: UploadService
   downloads: DownloadService
+  tickets: TicketService
   spool: Pick<Spool, 'receive'>
   page: string
   maxChunkBytes: number
@@ -49,7 +52,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
   installErrorHandler(app, Math.max(maxChunkBytes, 50 * MiB))
   await app.register(cors, {
     origin: options.corsOrigins.length === 0 ? '*' : [...options.corsOrigins],
-    methods: ['GET', 'HEAD', 'POST', 'OPTIONS'],
+    methods: ['GET', 'HEAD', 'POST', 'DELETE', 'OPTIONS'],
     allowedHeaders: ['Authorization', 'Content-Type', 'Range', 'If-Range', 'Last-Event-ID'],
     exposedHeaders: [
       'Accept-Ranges',
@@ -67,6 +70,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
   const unclaimed = createUnclaimedBudget()
   await app.register(uploadRoutes, { uploads, spool, unclaimed, maxChunkBytes })
   await app.register(smallUploadRoutes, { uploads, spool, unclaimed, maxChunkBytes })
+  await app.register(ticketRoutes, { tickets: options.tickets })
   await app.register(downloadRoutes, { downloads, maxConcurrent: options.maxConcurrentDownloads })
   return app
 }

@@ -50,6 +50,9 @@ export const fileName = z
 
 export const token = z.string().min(1).max(16_384)
 
+/** Telegram's message ids are positive 32-bit integers. */
+export const messageId = wholeNumber(1, 2 ** 31 - 1)
+
 export const FileFields = z.object({
   uploadId,
   fileName,
@@ -68,3 +71,6 @@ export const ChunkFields = FileFields.extend({
 })
 
 export const UploadIdFields = z.object({ uploadId, authToken: token.optional() })
+
+/** For links: nobody can give a `<video>` or an event stream a header. */
+export const TokenQuery = z.object({ token: token.optional() })

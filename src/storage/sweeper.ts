@@ -100,6 +100,7 @@ async function sweep(options: SweeperOptions): Promise<SweepReport> {
   const forgotten = await each(() => finished(options), forget)
   const folders = await each(spool.uploadIds, removeOrphan)
   await attempt(spool.removeTemporary)
+  await attempt(async () => ledger.deleteExpiredTicketTokens((options.now ?? Date.now)()))
   await attempt(async () => ledger.checkpoint())
   return { expired, forgotten, folders, failures }
 }

@@ -8,7 +8,7 @@ import { answerDownload, etagOf } from '../download-answer.ts'
 import { planDownload } from '../download-plan.ts'
 import { sendPieces } from '../send-pieces.ts'
 import { tokenOf } from '../token.ts'
-import { fileName, parseWire, token, wholeNumber } from '../validation.ts'
+import { fileName, messageId, parseWire, token } from '../validation.ts'
 
 export interface DownloadRoutesOptions {
   downloads: DownloadService
@@ -16,8 +16,7 @@ export interface DownloadRoutesOptions {
 }
 
 const Query = z.object({
-  /** Telegram's message ids are positive 32-bit integers. */
-  messageId: wholeNumber(1, 2 ** 31 - 1),
+  messageId,
   token: token.optional(),
   fileName: fileName.optional(),
   disposition: z.enum(['inline', 'attachment']).default('inline'),

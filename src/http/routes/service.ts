@@ -11,6 +11,8 @@ const ENDPOINTS = [
   'POST /cancel-upload',
   'POST /upload',
   'GET /download',
+  'POST /tickets',
+  'DELETE /tickets',
 ]
 
 export interface ServiceRoutesOptions {

@@ -8,7 +8,7 @@ import { clientSignal } from '../client-signal.ts'
 import { readForm } from '../form.ts'
 import { requireToken, tokenOf } from '../token.ts'
 import type { UnclaimedBudget } from '../unclaimed-budget.ts'
-import { ChunkFields, FileFields, parseWire, UploadIdFields } from '../validation.ts'
+import { ChunkFields, FileFields, parseWire, TokenQuery, UploadIdFields } from '../validation.ts'
 
 export interface UploadRoutesOptions {
   uploads: UploadService
@@ -64,8 +64,9 @@ export const uploadRoutes: FastifyPluginAsync<UploadRoutesOptions> = async (app,
 
   app.get('/upload-progress/:uploadId', async (request, reply) => {
     const { uploadId } = parseWire(UploadIdFields, request.params)
+    const query = parseWire(TokenQuery, request.query)
     reply.header('vary', 'Accept').header('cache-control', 'no-store')
-    return uploads.progress(uploadId, tokenOf(request))
+    return uploads.progress(uploadId, tokenOf(request, query.token))
   })
 
   app.get('/upload-status/:uploadId', async (request, reply) => {

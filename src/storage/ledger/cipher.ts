@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
+import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto'
 
 const ALGORITHM = 'aes-256-gcm'
 const NONCE_BYTES = 12
@@ -12,6 +12,8 @@ export interface LedgerCipher {
   encrypt: (purpose: string, plain: Uint8Array) => Buffer
   /** The plain bytes, or null when they were encrypted with another key or purpose, or changed. */
   decrypt: (purpose: string, sealed: Uint8Array) => Buffer | null
+  /** 32 bytes for one purpose, made of the key by HKDF-SHA256; they tell nothing of it. */
+  deriveKey: (purpose: string) => Buffer
 }
 
 /** AES-256-GCM with a random nonce per value: nonce, tag, cipher text. Throws for a key that is not 32 bytes. */
@@ -40,5 +42,6 @@ export function createLedgerCipher(key: Buffer): LedgerCipher {
         return null
       }
     },
+    deriveKey: (purpose) => Buffer.from(hkdfSync('sha256', key, '', `derived:${purpose}`, 32)),
   }
 }

@@ -6,6 +6,7 @@ import { createEndingRecords } from './endings.ts'
 import { openDatabase } from './open.ts'
 import { createOutboxRecords } from './outbox.ts'
 import { createSecretRecords } from './secrets.ts'
+import { createTicketRecords } from './tickets.ts'
 import { createTransferRecords } from './transfers.ts'
 import { createUploadRecords, type UploadRecords } from './uploads.ts'
 
@@ -41,6 +42,7 @@ export function openLedger({ path, key, log, fsync = false }: LedgerOptions): Sw
     ...createEndingRecords(database),
     ...createOutboxRecords(database),
     ...createSecretRecords(database, cipher),
+    ...createTicketRecords(database, cipher),
     checkpoint: () => database.exec('PRAGMA wal_checkpoint(TRUNCATE)'),
     close: database.close,
   }

@@ -70,6 +70,20 @@ const MIGRATIONS = [
     value BLOB NOT NULL
   ) STRICT;
   `,
+  `
+  CREATE TABLE ticket_epochs (
+    holder TEXT PRIMARY KEY,
+    epoch INTEGER NOT NULL
+  ) STRICT;
+
+  CREATE TABLE ticket_tokens (
+    token_id TEXT PRIMARY KEY,
+    holder TEXT NOT NULL,
+    token BLOB NOT NULL,
+    expires_at INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX ticket_tokens_by_end ON ticket_tokens (expires_at);
+  `,
 ]
 
 /** Brings the schema to this version. Throws when the file was written by a later one. */

@@ -151,6 +151,22 @@ test('an empty file is a ledger that has not begun', async () => {
   expect(log.entries).toEqual([])
 })
 
+test('a ledger of the first version is brought up to date with all that it holds', async () => {
+  const { path, open } = await makePlace()
+  const { id } = makeUpload()
+  const before = open()
+  before.insertUpload(makeUpload(), 'token')
+  before.close()
+  tamper(path, (database) =>
+    database.exec('DROP TABLE ticket_epochs; DROP TABLE ticket_tokens; PRAGMA user_version = 1'),
+  )
+
+  const after = open()
+
+  expect(after.uploadToken(id)).toBe('token')
+  expect(after.beginTicketEpoch('ann', 5000)).toBe(5)
+})
+
 test('a ledger of a later version is refused with a sentence, and left as it is', async () => {
   const { path, open, log } = await makePlace()
   open().close()

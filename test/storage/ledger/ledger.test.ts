@@ -336,6 +336,49 @@ test('secrets are kept under names, replaced and deleted', () => {
   expect(ledger.secret('bot:2')).toHaveLength(1)
 })
 
+test('a token kept for tickets ends with the last of them, or with the epoch', () => {
+  const ledger = makeLedger()
+  const kept = { tokenId: 'a1', holder: 'ann', token: 'login', expiresAt: NOW + 10 }
+  ledger.keepTicketToken(kept)
+  ledger.keepTicketToken({ ...kept, expiresAt: NOW + 5 })
+  ledger.keepTicketToken({ ...kept, tokenId: 'b1', holder: 'bob' })
+
+  ledger.deleteExpiredTicketTokens(NOW + 9)
+  expect(ledger.ticketToken('a1', NOW + 9)).toBe('login')
+  expect(ledger.ticketToken('a1', NOW + 10)).toBeNull()
+
+  ledger.endTicketEpoch('ann', NOW)
+  expect(ledger.ticketToken('a1', NOW)).toBeNull()
+  expect(ledger.ticketToken('b1', NOW)).toBe('login')
+  ledger.deleteExpiredTicketTokens(NOW + 10)
+  expect(ledger.ticketToken('b1', NOW)).toBeNull()
+})
+
+test('epochs of tickets count up, also past those of a ledger that was lost', () => {
+  const ledger = makeLedger()
+  expect(ledger.ticketEpoch('ann')).toBeNull()
+
+  const first = ledger.beginTicketEpoch('ann', NOW)
+  expect(ledger.beginTicketEpoch('ann', NOW + 5000)).toBe(first)
+  ledger.endTicketEpoch('ann', NOW)
+  expect(ledger.ticketEpoch('ann')).toBe(first + 1)
+  ledger.endTicketEpoch('ann', NOW + 60_000)
+  expect(ledger.ticketEpoch('ann')).toBe(first + 60)
+
+  expect(makeLedger().beginTicketEpoch('ann', NOW + 61_000)).toBeGreaterThan(first + 60)
+})
+
+test('derived keys differ by purpose and by ledger, and stay what they are', () => {
+  const ledger = makeLedger()
+
+  const key = ledger.deriveKey('a')
+
+  expect(key).toHaveLength(32)
+  expect(ledger.deriveKey('a')).toEqual(key)
+  expect(ledger.deriveKey('b')).not.toEqual(key)
+  expect(makeLedger().deriveKey('a')).not.toEqual(key)
+})
+
 test('text that could be SQL is text', () => {
   const ledger = makeLedger()
   const id = `'; DROP TABLE uploads; --`

@@ -1,0 +1,68 @@
+import type { FastifyPluginAsync } from 'fastify'
+import { z } from 'zod'
+import type { TicketService, TicketWish } from '../../core/ticket-service.ts'
+import { AppError } from '../../errors.ts'
+import { requireToken } from '../token.ts'
+import { fileName, messageId, parseWire, token, uploadId, wholeNumber } from '../validation.ts'
+
+export interface TicketRoutesOptions {
+  tickets: TicketService
+}
+
+const DEFAULT_SECONDS = 3600
+const MAX_SECONDS = 7 * 24 * 3600
+
+const IssueFields = z.object({
+  messageId: messageId.optional(),
+  uploadId: uploadId.optional(),
+  expiresIn: wholeNumber(1, MAX_SECONDS).default(DEFAULT_SECONDS),
+  fileName: fileName.optional(),
+  disposition: z.enum(['inline', 'attachment']).optional(),
+  authToken: token.optional(),
+})
+/** The body may be missing: the token may be in the header. */
+const RevokeFields = z.object({ authToken: token.optional() }).nullish()
+
+/** Links that may be shared: for one message or one upload, until they expire or are revoked. */
+export const ticketRoutes: FastifyPluginAsync<TicketRoutesOptions> = async (app, { tickets }) => {
+  app.post('/tickets', async (request, reply) => {
+    const fields = parseWire(IssueFields, request.body)
+    const wish = wishOf(fields)
+    const login = requireToken(request, fields.authToken)
+    const { ticket, expiresAt } = await tickets.issue(wish, fields.expiresIn * 1000, login)
+    reply.header('cache-control', 'no-store')
+    return {
+      success: true,
+      ticket,
+      url: linkOf(wish, ticket, fields),
+      expiresAt: new Date(expiresAt).toISOString(),
+    }
+  })
+
+  app.delete('/tickets', async (request) => {
+    const fields = parseWire(RevokeFields, request.body)
+    await tickets.revoke(requireToken(request, fields?.authToken))
+    return { success: true, message: 'All links are revoked' }
+  })
+}
+
+function wishOf({ messageId, uploadId }: z.infer<typeof IssueFields>): TicketWish {
+  if (messageId !== undefined && uploadId === undefined) return { kind: 'message', messageId }
+  if (uploadId !== undefined && messageId === undefined) return { kind: 'upload', uploadId }
+  throw new AppError('INVALID_REQUEST', 'messageId: either it or uploadId is needed', {
+    details: { field: 'messageId' },
+  })
+}
+
+/** A path at this worker, whose outer address only its callers know. */
+function linkOf(
+  wish: TicketWish,
+  ticket: string,
+  { fileName, disposition }: z.infer<typeof IssueFields>,
+): string {
+  if (wish.kind === 'upload') return `/upload-progress/${wish.uploadId}?token=${ticket}`
+  const query = new URLSearchParams({ messageId: String(wish.messageId), token: ticket })
+  if (fileName !== undefined) query.set('fileName', fileName)
+  if (disposition !== undefined) query.set('disposition', disposition)
+  return `/download?${query}`
+}
