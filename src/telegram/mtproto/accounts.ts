@@ -161,13 +161,22 @@ export function createAccounts(options: AccountsOptions): Accounts {
         ? authKeyName(parseSession(session ?? '').authKey)
         : secretName(botToken ?? ''),
     maxParts: ({ session }) => {
-      if (session === null) return null
-      return pool.find(authKeyName(parseSession(session).authKey))?.maxParts ?? null
+      const name = session === null ? null : nameOfSession(session)
+      return name === null ? null : (pool.find(name)?.maxParts ?? null)
     },
     close: () => {
       closing.abort(new AppError('SHUTTING_DOWN', 'The worker is shutting down', { retryAfter: 5 }))
       pool.close()
     },
+  }
+}
+
+/** Null for a malformed session, which says nothing about roads that do not need it. */
+function nameOfSession(text: string): string | null {
+  try {
+    return authKeyName(parseSession(text).authKey)
+  } catch {
+    return null
   }
 }
 

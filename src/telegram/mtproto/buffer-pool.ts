@@ -1,7 +1,7 @@
 /** Buffers below this size are cheap enough to make anew. */
 const MIN_POOLED_BYTES = 128 * 1024
 /** Free bytes that are kept for the next who needs them. */
-const MAX_FREE_BYTES = 16 * 1024 * 1024
+const MAX_FREE_BYTES = 8 * 1024 * 1024
 
 /**
  * Large buffers that are used again. Each 64 MB of new buffers make V8 collect its whole heap,

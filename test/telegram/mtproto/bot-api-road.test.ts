@@ -44,3 +44,19 @@ test("a Bot API post whose answer is lost is found through the user's session", 
   const messages = await telegram.messages(account.channelId)
   expect(messages.map(({ id }) => id)).toEqual([posted.messageId])
 })
+
+test('a malformed session does not keep a small file from the Bot API', async () => {
+  const telegram = await startTelegram()
+  const { gateway } = startGateway(telegram)
+  const { account } = telegram
+  const credentials = { ...userOf(account), session: 'nonsense', botToken: account.botToken }
+
+  await gateway.finish(createRequest(credentials, createFile(MiB)))
+
+  expect(await telegram.messages(account.channelId)).toHaveLength(1)
+  const large = createRequest(credentials, createFile(51 * MiB))
+  await expect(gateway.finish(large)).rejects.toMatchObject({
+    code: 'TELEGRAM_SESSION_INVALID',
+    message: 'Telegram session not authorized',
+  })
+})
