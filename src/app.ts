@@ -82,6 +82,7 @@ export async function buildApp(config: Config, adapters: Adapters): Promise<App>
   })
   const uploads = createUploadService({
     ledger,
+    gateway,
     spool,
     credentials,
     progressReader: tickets.progressReader,

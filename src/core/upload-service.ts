@@ -1,49 +1,31 @@
 import { AppError } from '../errors.ts'
 import type { KeyedLock } from '../lib/keyed-lock.ts'
-import type { Log } from './log.ts'
+import {
+  type ChunkAnswer,
+  createIntake,
+  type FileDescription,
+  type IntakeOptions,
+  START_OVER,
+  uploadNotFound,
+} from './intake.ts'
 import type {
   ChunkRecord,
   Credentials,
   CredentialsProvider,
-  Ledger,
   ReceivedChunk,
   Spool,
   Upload,
 } from './ports.ts'
 import { type Progress, type ProgressBoard, whenEnded } from './progress.ts'
-import type { Transfers } from './transfer.ts'
-import {
-  assertSameChunk,
-  assertSameFile,
-  chunkSizeWith,
-  missingChunks,
-  openUpload,
-  type UploadDescription,
-} from './upload.ts'
+import { assertSameFile, missingChunks } from './upload.ts'
 
-export interface UploadServiceOptions {
-  ledger: Ledger
+export interface UploadServiceOptions extends IntakeOptions {
   spool: Pick<Spool, 'remove'>
   credentials: Pick<CredentialsProvider, 'forUpload'>
   /** Whose progress of this upload a token shows: its user id. Rejects as `forUpload` does. */
   progressReader: (token: string, uploadId: string) => Promise<string>
-  transfers: Transfers
   progress: ProgressBoard
   locks: KeyedLock
-  /** Largest file, in bytes: the smaller of MAX_FILE_SIZE and what Telegram takes. */
-  maxFileBytes: number
-  spoolMaxBytes: number
-  now: () => number
-  log: Log
-}
-
-/** What a caller says about the file of an upload; its owner is found out by the token. */
-export type FileDescription = Omit<UploadDescription, 'owner'>
-
-export interface ChunkAnswer {
-  upload: Upload
-  index: number
-  receivedChunks: number
 }
 
 export interface UploadStatus {
@@ -88,6 +70,7 @@ export interface UploadService {
 
 export function createUploadService(options: UploadServiceOptions): UploadService {
   const { ledger, spool, credentials, transfers, progress, locks, now, log } = options
+  const intake = createIntake(options)
 
   /** The upload, if it exists and is not another user's. */
   async function find(
@@ -96,68 +79,13 @@ export function createUploadService(options: UploadServiceOptions): UploadServic
     userOf = userOfLogin,
   ): Promise<Upload> {
     const upload = ledger.findUpload(uploadId)
-    if (!upload) throw notFound()
-    if (token !== null && (await userOf(token, uploadId)) !== upload.owner) throw notFound()
+    if (!upload) throw uploadNotFound()
+    if (token !== null && (await userOf(token, uploadId)) !== upload.owner) throw uploadNotFound()
     return upload
   }
 
   async function userOfLogin(token: string, _uploadId: string): Promise<string> {
     return (await credentials.forUpload(token)).userId
-  }
-
-  function openLocked(file: FileDescription, owner: string, token: string): Upload {
-    const known = ledger.findUpload(file.id)
-    if (known) {
-      if (known.owner !== owner) throw notFound()
-      assertSameFile(known, file)
-      ledger.saveUploadToken(known.id, token)
-      return known
-    }
-    if (file.size > options.maxFileBytes) {
-      throw new AppError(
-        'FILE_TOO_LARGE',
-        `The file is larger than ${options.maxFileBytes} bytes`,
-        {
-          details: { maxFileSize: options.maxFileBytes },
-        },
-      )
-    }
-    const upload = openUpload({ ...file, owner }, now())
-    if (ledger.reservedBytes() + upload.size > options.spoolMaxBytes) {
-      throw new AppError(
-        'SPOOL_FULL',
-        'The worker has no room for this file now; try again later',
-        {
-          retryAfter: 60,
-        },
-      )
-    }
-    ledger.insertUpload(upload, token)
-    log.info({ uploadId: upload.id, size: upload.size }, 'Upload session initialized')
-    return upload
-  }
-
-  /** Files a chunk under its upload; `received` is claimed only when it is new. */
-  async function fileChunk(
-    upload: Upload,
-    index: number,
-    received: ReceivedChunk,
-  ): Promise<ChunkAnswer> {
-    const chunkSize = chunkSizeWith(upload, index, received.size)
-    const chunks = ledger.chunks(upload.id)
-    const known = chunks.find((chunk) => chunk.index === index)
-    if (known) {
-      assertSameChunk(known, received.size, received.digest)
-      ledger.touchUpload(upload.id, now())
-      return { upload, index, receivedChunks: chunks.length }
-    }
-    if (upload.state !== 'receiving') throw closed(upload)
-    const record: ChunkRecord = { index, size: received.size, digest: received.digest }
-    await received.claim(upload.id, index)
-    ledger.insertChunk(upload.id, record, chunkSize, now())
-    const touched = { ...upload, chunkSize }
-    transfers.chunkArrived(touched, index)
-    return { upload: touched, index, receivedChunks: chunks.length + 1 }
   }
 
   function sealLocked(upload: Upload): Upload {
@@ -186,14 +114,18 @@ export function createUploadService(options: UploadServiceOptions): UploadServic
   return {
     authenticate: (token) => credentials.forUpload(token),
     open: async (file, token) => {
-      const { userId } = await credentials.forUpload(token)
-      return locks.run(file.id, async () => openLocked(file, userId, token))
+      const granted = await credentials.forUpload(token)
+      return locks.run(file.id, async () => {
+        const upload = intake.open(file, granted, token)
+        assertSameFile(upload, file)
+        return upload
+      })
     },
     takeChunk: async (file, index, token, received) => {
       try {
-        const { userId } = await credentials.forUpload(token)
+        const granted = await credentials.forUpload(token)
         return await locks.run(file.id, () =>
-          fileChunk(openLocked(file, userId, token), index, received),
+          intake.take(intake.open(file, granted, token), index, received),
         )
       } finally {
         await received.discard()
@@ -224,20 +156,6 @@ export function createUploadService(options: UploadServiceOptions): UploadServic
       return ledger.uploadsOf(userId, 100).map(progress.of)
     },
   }
-}
-
-/** What nothing but a new upload can repair; deployed clients show it to their users. */
-const START_OVER = 'Cancel it and add the file again'
-
-function notFound(): AppError {
-  return new AppError('UPLOAD_NOT_FOUND', 'Upload session not found', {
-    details: { hint: START_OVER },
-  })
-}
-
-function closed(upload: Upload): AppError {
-  const error = upload.state === 'failed' ? `Upload failed: ${upload.reason}` : 'Upload is complete'
-  return new AppError('UPLOAD_CLOSED', `${error}. ${START_OVER}`, { details: { hint: START_OVER } })
 }
 
 /** All indices once the upload is whole, even when its chunk rows are gone. */
