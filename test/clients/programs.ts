@@ -1,0 +1,55 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { access, constants } from 'node:fs/promises'
+import { buffer, text } from 'node:stream/consumers'
+import { onTestFinished } from 'vitest'
+
+/** Programs, where Debian puts them, and the package they come in; .ci/run installs these. */
+const PROGRAMS = {
+  curl: { path: '/usr/bin/curl', debianPackage: 'curl' },
+  wget: { path: '/usr/bin/wget', debianPackage: 'wget' },
+  aria2c: { path: '/usr/bin/aria2c', debianPackage: 'aria2' },
+  ffmpeg: { path: '/usr/bin/ffmpeg', debianPackage: 'ffmpeg' },
+  ffprobe: { path: '/usr/bin/ffprobe', debianPackage: 'ffmpeg' },
+  chromium: { path: '/usr/bin/chromium', debianPackage: 'chromium' },
+} as const
+
+export type Program = keyof typeof PROGRAMS
+
+/** Its path; a test without its program fails, because skipping it would look like passing. */
+export async function findProgram(program: Program): Promise<string> {
+  const { path, debianPackage } = PROGRAMS[program]
+  try {
+    await access(path, constants.X_OK)
+  } catch (cause) {
+    const advice = `install the Debian package ${debianPackage}`
+    throw new Error(`${path} is not on this machine: ${advice}`, { cause })
+  }
+  return path
+}
+
+/** Without proxies, and with a home in which no settings lie. */
+export function plainEnvironment(home: string): Record<string, string> {
+  return { PATH: '/usr/bin:/bin', HOME: home, LANG: 'C.UTF-8' }
+}
+
+/** Runs it to its end, at the latest the test's, and resolves with its stdout; throws when it fails. */
+export async function run(
+  program: Program,
+  args: string[],
+  { home }: { home: string },
+): Promise<Buffer> {
+  const child = spawn(await findProgram(program), args, {
+    cwd: home,
+    env: plainEnvironment(home),
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  onTestFinished(() => void child.kill('SIGKILL'))
+  const [output, errors, [exitCode]] = await Promise.all([
+    buffer(child.stdout),
+    text(child.stderr),
+    once(child, 'close'),
+  ])
+  if (exitCode !== 0) throw new Error(`${program} ended with ${exitCode}: ${errors}${output}`)
+  return output
+}
