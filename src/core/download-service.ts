@@ -20,12 +20,18 @@ export interface DownloadServiceOptions {
   reader: DocumentReader
 }
 
+export interface WantedFile {
+  messageId: number
+  fileId?: string | undefined
+}
+
 export interface DownloadService {
   /**
    * Finds the document of a message for the holder of a token. Rejects with TOKEN_REFUSED,
-   * FORBIDDEN (a download token or ticket for another message), MESSAGE_NOT_FOUND and Telegram's failures.
+   * FORBIDDEN (a download token or ticket for another message), MESSAGE_NOT_FOUND and Telegram's
+   * failures. `fileId` is for bots that cannot see messages (see TelegramGateway.locate).
    */
-  find: (token: string, messageId: number, signal: AbortSignal) => Promise<RemoteDocument>
+  find: (token: string, wanted: WantedFile, signal: AbortSignal) => Promise<RemoteDocument>
   read: (
     document: RemoteDocument,
     range: ByteRange,
@@ -50,10 +56,12 @@ export function createDownloadService(options: DownloadServiceOptions): Download
   }
 
   return {
-    find: async (token, messageId, signal) => {
+    find: async (token, { messageId, fileId: asked }, signal) => {
       const grant = await credentials.forDownload(token)
       assertMayRead(grant, token, messageId)
-      const document = await gateway.locate(grant.credentials, messageId, signal)
+      // A link's holder must not read another file by naming it instead of its message.
+      const fileId = grant.kind === 'login' ? asked : grant.fileId
+      const document = await gateway.locate(grant.credentials, messageId, signal, fileId)
       // Bound only to a file that is there, and checked again: another request may have been first.
       const key = assertMayRead(grant, token, messageId)
       if (key !== null) boundTo.set(key, messageId, BINDING_TTL_MS)

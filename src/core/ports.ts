@@ -35,8 +35,10 @@ export interface DownloadGrant {
   credentials: Credentials
   /** A login token may read every file of its owner; a download token is for one message. */
   kind: 'login' | 'download'
-  /** Set when the backend itself ties the token to one message. */
+  /** Set when the backend itself, or a ticket, ties the token to one message. */
   messageId: number | null
+  /** The Bot API file_id of that message's document, where a ticket names it. */
+  fileId?: string
 }
 
 export interface CredentialsProvider {
@@ -319,13 +321,16 @@ export interface TransferRequest {
 
 /** A document in a channel, found by its message. Everything but `locator` is for callers. */
 export interface RemoteDocument {
-  /** The document's id in Telegram, decimal text: the same bytes for ever. */
+  /**
+   * The document's id in Telegram, decimal text, or the Bot API's `file_unique_id`: the same bytes
+   * for ever.
+   */
   readonly id: string
   readonly size: number
   readonly fileName: string | null
   readonly mimeType: string | null
-  /** The message's edit date, else its date. */
-  readonly modifiedAt: number
+  /** The message's edit date, else its date; null where only the file is known. */
+  readonly modifiedAt: number | null
   /** The gateway's own: where and how to read it. */
   readonly locator: unknown
 }
@@ -345,11 +350,17 @@ export interface TelegramGateway {
   sendAvailable: (request: TransferRequest) => Promise<void>
   /** For a sealed file: sends what is missing, posts it exactly once, and says where it is. */
   finish: (request: TransferRequest) => Promise<PostedFile>
-  /** Finds the document of a message. Rejects with MESSAGE_NOT_FOUND and Telegram's own failures. */
+  /**
+   * Finds the document of a message. A bot without MTProto credentials cannot see messages and
+   * takes the document of `fileId` instead, up to 20 MB (2000 MB on a local server); without a
+   * fileId it rejects with INVALID_REQUEST. Rejects with MESSAGE_NOT_FOUND, FILE_TOO_LARGE,
+   * TELEGRAM_NOT_CONNECTED and Telegram's own failures.
+   */
   locate: (
     credentials: Credentials,
     messageId: number,
     signal: AbortSignal,
+    fileId?: string,
   ) => Promise<RemoteDocument>
   /**
    * One request to Telegram: the bytes from `offset`, `length` of them or less at the end of the

@@ -19,7 +19,7 @@ export interface TicketServiceOptions {
 
 /** What a ticket is wanted for. */
 export type TicketWish =
-  | { kind: 'message'; messageId: number }
+  | { kind: 'message'; messageId: number; fileId?: string }
   /** An upload of the caller. */
   | { kind: 'upload'; uploadId: string }
 
@@ -109,7 +109,9 @@ function createReaders({ ledger, credentials, now }: TicketServiceOptions, keys:
       const granted = await credentials.forUpload(token)
       // The backend may name another user by now: their files are not what was shared.
       if (holderOf(granted.userId, keys) !== holder) throw revoked()
-      return { credentials: granted, kind: 'download', messageId: subject.messageId }
+      const { messageId, fileId } = subject
+      const named = fileId === undefined ? {} : { fileId }
+      return { credentials: granted, kind: 'download', messageId, ...named }
     },
     ownerOf: (text: string, uploadId: string): string => {
       const { holder, subject } = open(text)

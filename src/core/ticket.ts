@@ -11,8 +11,12 @@ const KINDS = { message: 1, upload: 2 } as const
 
 /** What a ticket opens, and nothing else. */
 export type TicketSubject =
-  /** `tokenId` names the login token, kept by the worker, that the message is read with. */
-  { kind: 'message'; messageId: number; tokenId: string } | { kind: 'upload'; uploadId: string }
+  /**
+   * `tokenId` names the login token, kept by the worker, that the message is read with; `fileId`
+   * is for bots that cannot see messages.
+   */
+  | { kind: 'message'; messageId: number; fileId?: string; tokenId: string }
+  | { kind: 'upload'; uploadId: string }
 
 /** What is written in a ticket; whoever holds the link can read it, so no user id and no token. */
 export interface Ticket {
@@ -81,14 +85,16 @@ function encodeSubject(subject: TicketSubject): Buffer {
   const bytes = Buffer.alloc(TOKEN_ID_BYTES + 4)
   bytes.write(subject.tokenId, 0, 'hex')
   bytes.writeUInt32BE(subject.messageId, TOKEN_ID_BYTES)
-  return bytes
+  return Buffer.concat([bytes, Buffer.from(subject.fileId ?? '')])
 }
 
 /** Only for bytes whose HMAC was right. */
 function decodeSubject(kind: number, bytes: Buffer): TicketSubject {
   if (kind === KINDS.upload) return { kind: 'upload', uploadId: bytes.toString() }
   const tokenId = bytes.toString('hex', 0, TOKEN_ID_BYTES)
-  return { kind: 'message', messageId: bytes.readUInt32BE(TOKEN_ID_BYTES), tokenId }
+  const messageId = bytes.readUInt32BE(TOKEN_ID_BYTES)
+  const fileId = bytes.toString('utf8', TOKEN_ID_BYTES + 4)
+  return { kind: 'message', messageId, tokenId, ...(fileId !== '' && { fileId }) }
 }
 
 function digest(key: Buffer, text: string | Buffer): Buffer {

@@ -71,8 +71,10 @@ function validatorsOf(document: RemoteDocument): Record<string, string> {
     'accept-ranges': 'bytes',
     'cache-control': 'private, no-cache',
     etag: etagOf(document),
-    'last-modified': new Date(document.modifiedAt).toUTCString(),
     'referrer-policy': 'no-referrer',
+    ...(document.modifiedAt !== null && {
+      'last-modified': new Date(document.modifiedAt).toUTCString(),
+    }),
   }
 }
 

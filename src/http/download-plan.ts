@@ -7,8 +7,8 @@ export interface DownloadQuestion {
   size: number
   /** Strong, with its quotes. */
   etag: string
-  /** Epoch ms; HTTP dates have whole seconds. */
-  modifiedAt: number
+  /** Epoch ms; HTTP dates have whole seconds. Without one, conditions on dates are ignored. */
+  modifiedAt: number | null
 }
 
 export type DownloadPlan =
@@ -34,11 +34,12 @@ function evaluatePreconditions(
   question: DownloadQuestion,
 ): 'precondition-failed' | 'not-modified' | null {
   const { etag } = question
+  const modified = modifiedSeconds(question)
   const ifMatch = header(question, 'if-match')
   const ifUnmodifiedSince = httpDate(header(question, 'if-unmodified-since'))
   if (ifMatch !== undefined) {
     if (!matches(ifMatch, (tag) => tag === etag)) return 'precondition-failed'
-  } else if (ifUnmodifiedSince !== null && modifiedSeconds(question) > ifUnmodifiedSince) {
+  } else if (modified !== null && ifUnmodifiedSince !== null && modified > ifUnmodifiedSince) {
     return 'precondition-failed'
   }
   const ifNoneMatch = header(question, 'if-none-match')
@@ -46,7 +47,7 @@ function evaluatePreconditions(
   if (ifNoneMatch !== undefined) {
     // Weak comparison: W/ makes no difference here (RFC 9110, section 13.1.2).
     if (matches(ifNoneMatch, (tag) => tag.replace(/^W\//, '') === etag)) return 'not-modified'
-  } else if (ifModifiedSince !== null && modifiedSeconds(question) <= ifModifiedSince) {
+  } else if (modified !== null && ifModifiedSince !== null && modified <= ifModifiedSince) {
     return 'not-modified'
   }
   return null
@@ -57,7 +58,8 @@ function ifRangeHolds(question: DownloadQuestion): boolean {
   const value = header(question, 'if-range')?.trim()
   if (value === undefined) return true
   if (value.startsWith('"') || value.startsWith('W/')) return value === question.etag
-  return httpDate(value) === modifiedSeconds(question)
+  const modified = modifiedSeconds(question)
+  return modified !== null && httpDate(value) === modified
 }
 
 /** Whether `*` or one of the listed entity tags is accepted. */
@@ -77,6 +79,6 @@ function httpDate(value: string | undefined): number | null {
   return Number.isNaN(ms) ? null : Math.floor(ms / 1000)
 }
 
-function modifiedSeconds({ modifiedAt }: DownloadQuestion): number {
-  return Math.floor(modifiedAt / 1000)
+function modifiedSeconds({ modifiedAt }: DownloadQuestion): number | null {
+  return modifiedAt === null ? null : Math.floor(modifiedAt / 1000)
 }

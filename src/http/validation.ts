@@ -53,6 +53,9 @@ export const token = z.string().min(1).max(16_384)
 /** Telegram's message ids are positive 32-bit integers. */
 export const messageId = wholeNumber(1, 2 ** 31 - 1)
 
+/** A `file_id` of the Bot API. */
+export const fileId = z.string().regex(/^[\w-]{1,512}$/, 'expected letters, digits, - and _')
+
 export const FileFields = z.object({
   uploadId,
   fileName,

@@ -2,7 +2,6 @@ import type { Log } from '../core/log.ts'
 import type {
   Credentials,
   PostedFile,
-  RemoteDocument,
   Road,
   TelegramGateway,
   TransferRequest,
@@ -11,17 +10,16 @@ import { AppError } from '../errors.ts'
 import { createSemaphore } from '../lib/semaphore.ts'
 import { MiB } from '../lib/units.ts'
 import { createBotApiRoad } from './bot-api/bot-api-road.ts'
+import { createDocuments } from './documents.ts'
 import { toAppError } from './errors.ts'
 import { PART_BYTES } from './limits.ts'
 import type { Account } from './mtproto/account.ts'
-import { type Accounts, type Actor, createAccounts } from './mtproto/accounts.ts'
+import { type Accounts, createAccounts } from './mtproto/accounts.ts'
 import type { Secrets } from './mtproto/bots.ts'
 import { createChannels } from './mtproto/channels.ts'
 import { DEFAULT_GOVERNOR, type GovernorLimits } from './mtproto/governor.ts'
 import { DEFAULT_PATIENCE, type Patience } from './mtproto/lane.ts'
-import { createLocations, type Locator } from './mtproto/locate.ts'
 import { lookForPostedFile } from './mtproto/lost-file.ts'
-import { readBlock } from './mtproto/read-block.ts'
 import { PART_TTL_MS } from './mtproto/transfer-state.ts'
 import { sendAhead, sendAndPost, type UploadJob } from './mtproto/upload.ts'
 import { actorFor, chooseRoad, mtprotoRoad, sendsEarly } from './roads.ts'
@@ -64,10 +62,15 @@ export function createTelegramGateway(options: TelegramGatewayOptions): Telegram
     patience: { ...DEFAULT_PATIENCE, ...options.patience },
   })
   const channels = createChannels()
-  const locations = createLocations(channels)
   const memory = createSemaphore(options.partBufferBytes ?? 16 * MiB)
   const closing = new AbortController()
   const botRoad = createBotApiRoad({ ...botApi, log })
+  const documents = createDocuments({
+    accounts,
+    channels,
+    botRoad,
+    closing: closing.signal,
+  })
   const { partTtlMs = PART_TTL_MS } = options
 
   const roadFor = (credentials: Credentials, size: number): Road =>
@@ -138,39 +141,15 @@ export function createTelegramGateway(options: TelegramGatewayOptions): Telegram
         await byMtproto(road, { ...request, signal }, sendAhead)
       }),
     finish: (request) => guarded(request.signal, (signal) => finish({ ...request, signal })),
-    locate: (credentials, messageId, outer) =>
-      guarded(outer, (signal) => locate({ accounts, locations, credentials, messageId, signal })),
-    readBlock: ({ locator, size }, { offset, length }, outer) =>
-      guarded(outer, (signal) =>
-        readBlock({ locator: locator as Locator, size, offset, length, signal }),
-      ),
+    locate: (credentials, messageId, outer, fileId) =>
+      guarded(outer, (signal) => documents.locate(credentials, messageId, signal, fileId)),
+    readBlock: (document, block, outer) =>
+      guarded(outer, (signal) => documents.readBlock(document, block, signal)),
     close: async () => {
       closing.abort(new AppError('SHUTTING_DOWN', 'The worker is shutting down', { retryAfter: 5 }))
       accounts.close()
     },
   }
-}
-
-function locate(options: {
-  accounts: Accounts
-  locations: ReturnType<typeof createLocations>
-  credentials: Credentials
-  messageId: number
-  signal: AbortSignal
-}): Promise<RemoteDocument> {
-  const { accounts, locations, credentials, messageId, signal } = options
-  const road = mtprotoRoad(credentials)
-  if (road === null) throw new AppError('TELEGRAM_NOT_CONNECTED', 'Connect Telegram in settings')
-  const actor: Actor = actorFor(road)
-  // Readers share the locator, so no single reader's signal may end what it does.
-  const forever = new AbortController().signal
-  return locations.find({
-    accountId: accounts.nameOf(credentials, actor),
-    use: (work) => accounts.use(credentials, actor, forever, work),
-    channelId: credentials.channelId,
-    messageId,
-    signal,
-  })
 }
 
 function maxBytes(accounts: Accounts, credentials: Credentials): number | null {

@@ -20,6 +20,15 @@ const tickets: Ticket[] = [
     ...head,
     subject: { kind: 'message', messageId: 2 ** 31 - 1, tokenId: tokenIdOf('login', keys) },
   },
+  {
+    ...head,
+    subject: {
+      kind: 'message',
+      messageId: 1,
+      fileId: 'BQACAgQAAx-_',
+      tokenId: tokenIdOf('x', keys),
+    },
+  },
   { ...head, subject: { kind: 'upload', uploadId: '1762700000000_k3j9x0a2b' } },
 ]
 

@@ -8,7 +8,7 @@ import { answerDownload, etagOf } from '../download-answer.ts'
 import { planDownload } from '../download-plan.ts'
 import { sendPieces } from '../send-pieces.ts'
 import { tokenOf } from '../token.ts'
-import { fileName, messageId, parseWire, token } from '../validation.ts'
+import { fileId, fileName, messageId, parseWire, token } from '../validation.ts'
 
 export interface DownloadRoutesOptions {
   downloads: DownloadService
@@ -17,6 +17,7 @@ export interface DownloadRoutesOptions {
 
 const Query = z.object({
   messageId,
+  fileId: fileId.optional(),
   token: token.optional(),
   fileName: fileName.optional(),
   disposition: z.enum(['inline', 'attachment']).default('inline'),
@@ -45,7 +46,7 @@ export const downloadRoutes: FastifyPluginAsync<DownloadRoutesOptions> = async (
       reply.raw.once('close', release)
 
       const signal = clientSignal(reply)
-      const document = await downloads.find(credential, query.messageId, signal)
+      const document = await downloads.find(credential, query, signal)
       const plan = planDownload({
         method: request.method === 'HEAD' ? 'HEAD' : 'GET',
         headers: request.headers,

@@ -3,7 +3,15 @@ import { z } from 'zod'
 import type { TicketService, TicketWish } from '../../core/ticket-service.ts'
 import { AppError } from '../../errors.ts'
 import { requireToken } from '../token.ts'
-import { fileName, messageId, parseWire, token, uploadId, wholeNumber } from '../validation.ts'
+import {
+  fileId,
+  fileName,
+  messageId,
+  parseWire,
+  token,
+  uploadId,
+  wholeNumber,
+} from '../validation.ts'
 
 export interface TicketRoutesOptions {
   tickets: TicketService
@@ -14,6 +22,8 @@ const MAX_SECONDS = 7 * 24 * 3600
 
 const IssueFields = z.object({
   messageId: messageId.optional(),
+  /** For bots that cannot see messages; the ticket holds it, the link need not. */
+  fileId: fileId.optional(),
   uploadId: uploadId.optional(),
   expiresIn: wholeNumber(1, MAX_SECONDS).default(DEFAULT_SECONDS),
   fileName: fileName.optional(),
@@ -46,8 +56,10 @@ export const ticketRoutes: FastifyPluginAsync<TicketRoutesOptions> = async (app,
   })
 }
 
-function wishOf({ messageId, uploadId }: z.infer<typeof IssueFields>): TicketWish {
-  if (messageId !== undefined && uploadId === undefined) return { kind: 'message', messageId }
+function wishOf({ messageId, fileId, uploadId }: z.infer<typeof IssueFields>): TicketWish {
+  if (messageId !== undefined && uploadId === undefined) {
+    return { kind: 'message', messageId, ...(fileId !== undefined && { fileId }) }
+  }
   if (uploadId !== undefined && messageId === undefined) return { kind: 'upload', uploadId }
   throw new AppError('INVALID_REQUEST', 'messageId: either it or uploadId is needed', {
     details: { field: 'messageId' },

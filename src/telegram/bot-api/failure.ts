@@ -75,6 +75,9 @@ function toRefusal(error: TelegramApiError, token: string): AppError {
       'The bot may not post in the channel: add the bot to the channel as an administrator'
     return new AppError('TELEGRAM_FORBIDDEN', sentence, options)
   }
+  if (/\bfile_id\b|file identifier/i.test(said)) {
+    return new AppError('MESSAGE_NOT_FOUND', 'The bot has no such file', options)
+  }
   if (/too (big|large)/i.test(said)) {
     const sentence = 'The file is too large for the Telegram Bot API'
     return new AppError('FILE_TOO_LARGE', sentence, options)

@@ -11,7 +11,10 @@ const MAX_ANSWER_BYTES = 64 * KiB
 export interface BotFile {
   readonly token: string
   readonly path: string
+  /** Bytes, where Telegram says it. */
   readonly size: number | null
+  /** The same for all bots and for ever: the file's bytes. */
+  readonly uniqueId: string
 }
 
 interface Address {
@@ -30,8 +33,12 @@ export async function findFile(
   try {
     const api = new Api(token, { apiRoot: root, fetch, maxRetries: 0, timeoutMs: 0 })
     const file = await api.getFile({ file_id: fileId }, signal)
-    if (!file.file_path) throw new AppError('TELEGRAM_REJECTED', 'Telegram gave no path for a file')
-    return { token, path: file.file_path, size: file.file_size ?? null }
+    const { file_path: path, file_unique_id: uniqueId, file_size: size } = file
+    // It becomes an entity tag.
+    if (!path || !/^[\w-]+$/.test(uniqueId)) {
+      throw new AppError('TELEGRAM_REJECTED', 'Telegram did not say where the file is')
+    }
+    return { token, path, size: size ?? null, uniqueId }
   } catch (error) {
     signal.throwIfAborted()
     throw classify(error, trace, token).error

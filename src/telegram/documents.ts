@@ -1,0 +1,72 @@
+import type { Credentials, RemoteDocument, TelegramGateway } from '../core/ports.ts'
+import { AppError } from '../errors.ts'
+import type { BotApiRoad } from './bot-api/bot-api-road.ts'
+import { type BotDocuments, type BotLocator, createBotDocuments } from './bot-api/documents.ts'
+import type { Accounts } from './mtproto/accounts.ts'
+import type { Channels } from './mtproto/channels.ts'
+import { createLocations, type Locator } from './mtproto/locate.ts'
+import { readBlock } from './mtproto/read-block.ts'
+import { actorFor, mtprotoRoad } from './roads.ts'
+
+export interface DocumentsOptions {
+  accounts: Accounts
+  channels: Channels
+  botRoad: BotApiRoad
+  /** Aborts when the gateway closes. */
+  closing: AbortSignal
+}
+
+/**
+ * Finds and reads documents: by MTProto wherever the credentials allow it, because there a message
+ * is enough; else by the Bot API, which knows files but no messages.
+ */
+export function createDocuments({
+  accounts,
+  channels,
+  botRoad,
+  closing,
+}: DocumentsOptions): Pick<TelegramGateway, 'locate' | 'readBlock'> {
+  const locations = createLocations(channels)
+  const botDocuments = createBotDocuments(botRoad, closing)
+
+  return {
+    locate: async (credentials, messageId, signal, fileId) => {
+      const road = mtprotoRoad(credentials)
+      if (road === null) return locateAsBot(botDocuments, credentials, signal, fileId)
+      const actor = actorFor(road)
+      // Readers share the locator, so no single reader's signal may end what it does.
+      const forever = new AbortController().signal
+      return locations.find({
+        accountId: accounts.nameOf(credentials, actor),
+        use: (work) => accounts.use(credentials, actor, forever, work),
+        channelId: credentials.channelId,
+        messageId,
+        signal,
+      })
+    },
+    readBlock: ({ locator, size }, { offset, length }, signal) => {
+      // The edge: it comes back from callers for whom it is opaque.
+      const place = locator as Locator | BotLocator
+      return 'road' in place
+        ? botDocuments.readBlock({ locator: place, size, offset, length, signal })
+        : readBlock({ locator: place, size, offset, length, signal })
+    },
+  }
+}
+
+async function locateAsBot(
+  documents: BotDocuments,
+  { botToken }: Credentials,
+  signal: AbortSignal,
+  fileId: string | undefined,
+): Promise<RemoteDocument> {
+  if (botToken === null) {
+    throw new AppError('TELEGRAM_NOT_CONNECTED', 'Connect Telegram in settings')
+  }
+  if (fileId === undefined) {
+    const sentence =
+      'fileId: is missing. A bot alone finds files by it: pass it in the link or its ticket'
+    throw new AppError('INVALID_REQUEST', sentence, { details: { field: 'fileId' } })
+  }
+  return documents.find(botToken, fileId, signal)
+}
