@@ -24,5 +24,6 @@ HEALTHCHECK --interval=30s --timeout=5s --start-period=20s --retries=3 \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT || 10000}/health`).then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
 ENTRYPOINT ["/usr/bin/tini", "--"]
 # For 512 MB: a heap that starts at 64 MB spares the collector its early full rounds, and one that
-# ends at 256 MB leaves the other half to buffers, which are not on it.
-CMD ["node", "--enable-source-maps", "--initial-old-space-size=64", "--max-old-space-size=256", "dist/server.js"]
+# ends at 256 MB leaves the other half to buffers, which are not on it. A small young generation
+# lets go of buffers sooner.
+CMD ["node", "--enable-source-maps", "--max-semi-space-size=2", "--initial-old-space-size=64", "--max-old-space-size=256", "dist/server.js"]

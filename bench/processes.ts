@@ -131,25 +131,27 @@ export async function startWorkerProcess(
   const port = await freePort()
   const { account, mtproto, botApi } = emulator
   // The command line of the Dockerfile.
-  const child = startNode(
-    ['--enable-source-maps', '--initial-old-space-size=128', 'dist/server.js'],
-    {
-      NODE_ENV: 'production',
-      PORT: String(port),
-      HOST: '127.0.0.1',
-      DATA_DIR: folder,
-      LOG_LEVEL: 'warn',
-      AUTH_TOKENS: 'bench',
-      TELEGRAM_API_ID: String(account.apiId),
-      TELEGRAM_API_HASH: account.apiHash,
-      TELEGRAM_SESSION: account.telethonSession,
-      TELEGRAM_CHANNEL_ID: account.channelId,
-      TELEGRAM_BOT_API_ROOT: botApi.root,
-      TELEGRAM_SERVER_KEY: mtproto.publicKeyPem,
-      TELEGRAM_SERVER: `${mtproto.dcId}@${mtproto.host}:${mtproto.port}`,
-      ...env,
-    },
-  )
+  const flags = [
+    '--max-semi-space-size=2',
+    '--initial-old-space-size=64',
+    '--max-old-space-size=256',
+  ]
+  const child = startNode(['--enable-source-maps', ...flags, 'dist/server.js'], {
+    NODE_ENV: 'production',
+    PORT: String(port),
+    HOST: '127.0.0.1',
+    DATA_DIR: folder,
+    LOG_LEVEL: 'warn',
+    AUTH_TOKENS: 'bench',
+    TELEGRAM_API_ID: String(account.apiId),
+    TELEGRAM_API_HASH: account.apiHash,
+    TELEGRAM_SESSION: account.telethonSession,
+    TELEGRAM_CHANNEL_ID: account.channelId,
+    TELEGRAM_BOT_API_ROOT: botApi.root,
+    TELEGRAM_SERVER_KEY: mtproto.publicKeyPem,
+    TELEGRAM_SERVER: `${mtproto.dcId}@${mtproto.host}:${mtproto.port}`,
+    ...env,
+  })
   child.stdout?.pipe(process.stderr)
   const started = asProcess(child)
   const url = `http://127.0.0.1:${port}`

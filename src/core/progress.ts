@@ -49,27 +49,30 @@ export interface ProgressBoard {
 interface Live {
   percent: number
   phase: Phase
-  retryAfter: number | null
+  /** Epoch ms until which Telegram has asked to wait. */
+  waitUntil: number
 }
 
-export function createProgressBoard(): ProgressBoard {
+export function createProgressBoard(now: () => number = Date.now): ProgressBoard {
   const live = new Map<string, Live>()
   const listeners = new Map<string, Set<ProgressListener>>()
 
   function of(upload: Upload): Progress {
     if (upload.state === 'completed' || upload.state === 'failed') return finished(upload)
-    const now = live.get(upload.id)
+    const running = live.get(upload.id)
     const phase = upload.state === 'sealed' ? 'queued' : 'receiving'
+    const waitMs = (running?.waitUntil ?? 0) - now()
     return {
       uploadId: upload.id,
       status: 'uploading',
-      progress: Math.floor(now?.percent ?? (phase === 'queued' ? QUEUED : 0)),
-      phase: now?.phase ?? phase,
+      progress: Math.floor(running?.percent ?? (phase === 'queued' ? QUEUED : 0)),
+      // Answers to what was on its way before still come in while new requests wait.
+      phase: waitMs > 0 ? 'waiting' : (running?.phase ?? phase),
       error: null,
       reason: null,
       messageId: null,
       fileId: null,
-      retryAfter: now?.retryAfter ?? null,
+      retryAfter: waitMs > 0 ? Math.ceil(waitMs / 1000) : null,
     }
   }
 
@@ -80,12 +83,13 @@ export function createProgressBoard(): ProgressBoard {
   return {
     of,
     report: (upload, event) => {
-      const before = live.get(upload.id)?.percent ?? 0
+      const before = live.get(upload.id)
       live.set(upload.id, {
         // Starting over after Telegram lost the parts must not turn the bar back.
-        percent: Math.max(before, percentAt(event, upload.size)),
+        percent: Math.max(before?.percent ?? 0, percentAt(event, upload.size)),
         phase: event.phase,
-        retryAfter: event.phase === 'waiting' ? event.retryAfter : null,
+        waitUntil:
+          event.phase === 'waiting' ? now() + event.retryAfter * 1000 : (before?.waitUntil ?? 0),
       })
       tell(upload.id, of(upload))
     },

@@ -1,0 +1,56 @@
+import { expect, test } from 'vitest'
+import type { Upload } from '../../src/core/ports.ts'
+import { createProgressBoard } from '../../src/core/progress.ts'
+import { openUpload } from '../../src/core/upload.ts'
+
+const described = { id: 'a', owner: 'ann', fileName: 'a', mimeType: 'text/plain' }
+const receiving = openUpload({ ...described, size: 1000, totalChunks: 1 }, 0)
+const sealed: Upload = { ...receiving, state: 'sealed' }
+
+test('the bar goes through its phases and never back', () => {
+  const board = createProgressBoard()
+  const seen = [board.of(receiving).progress]
+  const events = [
+    { phase: 'queued' },
+    { phase: 'connecting' },
+    { phase: 'resolving' },
+    { phase: 'sending', acceptedBytes: 500 },
+    { phase: 'sending', acceptedBytes: 100 },
+    { phase: 'sending', acceptedBytes: 1000 },
+    { phase: 'posting' },
+    { phase: 'connecting' },
+  ] as const
+
+  for (const event of events) {
+    board.report(sealed, event)
+    seen.push(board.of(sealed).progress)
+  }
+
+  expect(seen).toEqual([0, 5, 10, 20, 60, 60, 90, 92, 92])
+})
+
+test('a wait is shown to its end, whatever still comes in', () => {
+  let now = 0
+  const board = createProgressBoard(() => now)
+  board.report(sealed, { phase: 'waiting', retryAfter: 3 })
+  board.report(sealed, { phase: 'sending', acceptedBytes: 500 })
+
+  now = 1500
+  expect(board.of(sealed)).toMatchObject({ phase: 'waiting', retryAfter: 2, progress: 60 })
+  now = 3000
+  expect(board.of(sealed)).toMatchObject({ phase: 'sending', retryAfter: null })
+})
+
+test('listeners hear every change, the end, and that it is gone', () => {
+  const board = createProgressBoard()
+  const heard: unknown[] = []
+  const stop = board.subscribe('a', (progress) => heard.push(progress?.phase ?? null))
+
+  board.report(sealed, { phase: 'posting' })
+  board.finish({ ...sealed, state: 'completed', result: { messageId: 7, fileId: 'f' } })
+  board.forget('a')
+  stop()
+  board.report(sealed, { phase: 'queued' })
+
+  expect(heard).toEqual(['posting', 'completed', null])
+})
