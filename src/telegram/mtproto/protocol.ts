@@ -5,6 +5,11 @@ import { type Link, type LinkOptions, openLink } from './link.ts'
 /** Milliseconds to connect, with or without the key exchange, and for the first answer. */
 const CONNECT_MS = 15_000
 const FIRST_ANSWER_MS = 15_000
+/**
+ * gramjs loses a leading zero byte of the numbers it exchanges: about one key in 256 is not the
+ * one that the server has made, and the exchange fails. The next one makes another key.
+ */
+const KEY_EXCHANGES = 3
 
 export type OpenOptions = Omit<LinkOptions, 'timeoutMs'>
 
@@ -25,7 +30,7 @@ export async function openSession<Answer>(
   query: TlRequest<Answer>,
   signal: AbortSignal,
 ): Promise<Opened<Answer>> {
-  const link = await openLink({ ...options, timeoutMs: CONNECT_MS }, signal)
+  const link = await connect(options, signal)
   try {
     const request = introduce(options.gramjs, options.apiId, query)
     const answer = await link.request(request, { signal, timeoutMs: FIRST_ANSWER_MS })
@@ -33,6 +38,17 @@ export async function openSession<Answer>(
   } catch (error) {
     link.close(error instanceof LinkError ? error : undefined)
     throw error
+  }
+}
+
+async function connect(options: OpenOptions, signal: AbortSignal): Promise<Link> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await openLink({ ...options, timeoutMs: CONNECT_MS }, signal)
+    } catch (error) {
+      const failed = error instanceof LinkError && error.trouble === 'unreachable'
+      if (!failed || options.authKey !== null || attempt === KEY_EXCHANGES) throw error
+    }
   }
 }
 
