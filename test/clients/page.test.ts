@@ -27,12 +27,17 @@ test('the page sends a file, shows it and saves it, without its token in any add
     buffer: PNG,
   })
   await page.getByRole('button', { name: 'Show' }).click()
-  await page.waitForFunction(`document.querySelector('.player img')?.naturalWidth === 1`)
+  const shown = page.locator('.player img')
+  const width = await shown.evaluate(async (image) => {
+    await Reflect.get(image, 'decode').call(image)
+    return Reflect.get(image, 'naturalWidth')
+  })
   const [saved] = await Promise.all([
     page.waitForEvent('download'),
     page.getByRole('button', { name: 'Download' }).click(),
   ])
 
+  expect(width).toBe(1)
   expect(saved.suggestedFilename()).toBe('dot.png')
   expect(await readFile(await saved.path())).toEqual(PNG)
   expect(faults).toEqual([])
