@@ -64,8 +64,6 @@ export interface UploadService {
   cancel: (uploadId: string, token: string | null) => Promise<void>
   /** Ends an upload that made no progress; only for whoever holds its lock. */
   expire: (uploadId: string) => Promise<void>
-  /** The owner's uploads, newest first. */
-  list: (token: string) => Promise<Progress[]>
 }
 
 export function createUploadService(options: UploadServiceOptions): UploadService {
@@ -151,10 +149,6 @@ export function createUploadService(options: UploadServiceOptions): UploadServic
       log.info({ uploadId }, 'Upload cancelled')
     },
     expire: remove,
-    list: async (token) => {
-      const { userId } = await credentials.forUpload(token)
-      return ledger.uploadsOf(userId, 100).map(progress.of)
-    },
   }
 }
 
