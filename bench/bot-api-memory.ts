@@ -7,7 +7,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
-import type { TransferRequest } from '../src/core/ports.ts'
+import type { TransferRequest } from '../src/core/ports/telegram.ts'
 import { MiB } from '../src/lib/units.ts'
 import { createBotApiRoad } from '../src/telegram/bot-api/bot-api-road.ts'
 

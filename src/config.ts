@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { Credentials } from './core/ports.ts'
+import type { Credentials } from './core/ports/credentials.ts'
 import { type Env, Environment } from './environment.ts'
 
 /** Where credentials come from, and with them which Telegram is spoken to. */

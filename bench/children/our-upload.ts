@@ -4,7 +4,8 @@
  */
 import { createHash, randomBytes } from 'node:crypto'
 import { createArrivingFile } from '../../src/core/outgoing-file.ts'
-import type { TransferJournal, TransferState, Upload } from '../../src/core/ports.ts'
+import type { TransferState, Upload } from '../../src/core/ports/records.ts'
+import type { TransferJournal } from '../../src/core/ports/telegram.ts'
 import { MiB } from '../../src/lib/units.ts'
 import { createLogger } from '../../src/logger.ts'
 import { createSpool } from '../../src/storage/spool.ts'

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { Credentials, DownloadGrant } from '../core/ports.ts'
+import type { Credentials, DownloadGrant } from '../core/ports/credentials.ts'
 import { notConfigured } from './refusal.ts'
 
 const OptionalText = z

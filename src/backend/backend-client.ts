@@ -1,6 +1,7 @@
 import { createHmac } from 'node:crypto'
 import type { Log } from '../core/log.ts'
-import type { Credentials, DownloadGrant, WebhookEvent } from '../core/ports.ts'
+import type { Credentials, DownloadGrant } from '../core/ports/credentials.ts'
+import type { WebhookEvent } from '../core/ports/records.ts'
 import { AppError } from '../errors.ts'
 import { parseCredentials, parseGrant } from './answers.ts'
 import { type Answer, exchange, isConnectionReset, unavailable } from './http-exchange.ts'

@@ -1,4 +1,4 @@
-import type { Credentials, CredentialsProvider, DownloadGrant } from '../core/ports.ts'
+import type { Credentials, CredentialsProvider, DownloadGrant } from '../core/ports/credentials.ts'
 import { AppError } from '../errors.ts'
 import { createTtlCache, type TtlCache } from '../lib/ttl-cache.ts'
 import type { BackendClient } from './backend-client.ts'

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { Credentials, CredentialsProvider } from '../core/ports.ts'
+import type { Credentials, CredentialsProvider } from '../core/ports/credentials.ts'
 import { AppError } from '../errors.ts'
 import { createTtlCache } from '../lib/ttl-cache.ts'
 import { exchange } from './http-exchange.ts'

@@ -1,5 +1,6 @@
 import type { Log } from '../core/log.ts'
-import type { Ledger, WebhookEvent } from '../core/ports.ts'
+import type { Ledger } from '../core/ports/ledger.ts'
+import type { WebhookEvent } from '../core/ports/records.ts'
 import { AppError } from '../errors.ts'
 import { backoff } from '../lib/retry.ts'
 

@@ -1,5 +1,5 @@
 import { timingSafeEqual } from 'node:crypto'
-import type { Credentials, CredentialsProvider } from '../core/ports.ts'
+import type { Credentials, CredentialsProvider } from '../core/ports/credentials.ts'
 import { tokenRefused } from './refusal.ts'
 import { hashToken } from './token.ts'
 

@@ -1,5 +1,5 @@
 import { KiB, MiB } from '../lib/units.ts'
-import type { RemoteDocument, TelegramGateway } from './ports.ts'
+import type { RemoteDocument, TelegramGateway } from './ports/telegram.ts'
 
 /** What is kept and asked for: 128 KiB. Aligned runs of it satisfy every rule of `upload.getFile`. */
 export const UNIT_BYTES = 128 * KiB

@@ -1,7 +1,7 @@
 import { MiB } from '../lib/units.ts'
 import { type BlockCache, type Stretch, UNIT_BYTES } from './block-cache.ts'
 import type { ByteRange } from './byte-range.ts'
-import type { RemoteDocument } from './ports.ts'
+import type { RemoteDocument } from './ports/telegram.ts'
 
 const UNITS_PER_BLOCK = MiB / UNIT_BYTES
 

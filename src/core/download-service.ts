@@ -3,12 +3,8 @@ import { AppError } from '../errors.ts'
 import { createTtlCache } from '../lib/ttl-cache.ts'
 import type { ByteRange } from './byte-range.ts'
 import type { DocumentReader } from './document-reader.ts'
-import type {
-  CredentialsProvider,
-  DownloadGrant,
-  RemoteDocument,
-  TelegramGateway,
-} from './ports.ts'
+import type { CredentialsProvider, DownloadGrant } from './ports/credentials.ts'
+import type { RemoteDocument, TelegramGateway } from './ports/telegram.ts'
 
 /** Download tokens live for an hour; a token is tied to its message for as long as it can be used. */
 const BINDING_TTL_MS = 2 * 3_600_000

@@ -1,6 +1,10 @@
 import { AppError } from '../errors.ts'
 import type { Log } from './log.ts'
-import type { Credentials, Ledger, ReceivedChunk, TelegramGateway, Upload } from './ports.ts'
+import type { Credentials } from './ports/credentials.ts'
+import type { Ledger } from './ports/ledger.ts'
+import type { Upload } from './ports/records.ts'
+import type { ReceivedChunk } from './ports/spool.ts'
+import type { TelegramGateway } from './ports/telegram.ts'
 import type { Transfers } from './transfer.ts'
 import {
   assertSameChunk,

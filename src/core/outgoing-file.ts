@@ -1,5 +1,7 @@
 import { AppError } from '../errors.ts'
-import type { OutgoingFile, Spool, Upload } from './ports.ts'
+import type { Upload } from './ports/records.ts'
+import type { Spool } from './ports/spool.ts'
+import type { OutgoingFile } from './ports/telegram.ts'
 
 /** The growing file behind a transfer: told of chunks as they are acknowledged. */
 export interface ArrivingFile extends OutgoingFile {

@@ -1,5 +1,6 @@
 import { AppError } from '../errors.ts'
-import type { TransferEvent, Upload } from './ports.ts'
+import type { Upload } from './ports/records.ts'
+import type { TransferEvent } from './ports/telegram.ts'
 
 /** The furthest a phase may bring the bar before the next begins, in percent. */
 const QUEUED = 5

@@ -1,5 +1,6 @@
 import { AppError } from '../errors.ts'
-import type { CredentialsProvider, DownloadGrant, Ledger, TicketRecords } from './ports.ts'
+import type { CredentialsProvider, DownloadGrant } from './ports/credentials.ts'
+import type { Ledger, TicketRecords } from './ports/ledger.ts'
 import {
   decodeTicket,
   encodeTicket,

@@ -1,6 +1,8 @@
 import { AppError } from '../errors.ts'
 import type { Log } from './log.ts'
-import type { Ledger, PostedFile, Spool, Upload } from './ports.ts'
+import type { Ledger } from './ports/ledger.ts'
+import type { PostedFile, Upload } from './ports/records.ts'
+import type { Spool } from './ports/spool.ts'
 import type { ProgressBoard } from './progress.ts'
 
 export interface TransferEndingsOptions {

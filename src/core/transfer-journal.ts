@@ -1,5 +1,6 @@
 import type { Log } from './log.ts'
-import type { Ledger, TransferJournal } from './ports.ts'
+import type { Ledger } from './ports/ledger.ts'
+import type { TransferJournal } from './ports/telegram.ts'
 
 /** Losing the last moments of acknowledged parts only sends those parts again. */
 const FLUSH_AFTER_MS = 250

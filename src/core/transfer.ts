@@ -3,14 +3,9 @@ import { backoff, retry } from '../lib/retry.ts'
 import { sleep } from '../lib/sleep.ts'
 import type { JobContext, JobQueue } from './job-queue.ts'
 import { type ArrivingFile, createArrivingFile } from './outgoing-file.ts'
-import type {
-  Credentials,
-  CredentialsProvider,
-  PostedFile,
-  TelegramGateway,
-  TransferRequest,
-  Upload,
-} from './ports.ts'
+import type { Credentials, CredentialsProvider } from './ports/credentials.ts'
+import type { PostedFile, Upload } from './ports/records.ts'
+import type { TelegramGateway, TransferRequest } from './ports/telegram.ts'
 import { createTransferEndings, type TransferEndingsOptions } from './transfer-endings.ts'
 import { createTransferJournal } from './transfer-journal.ts'
 

@@ -8,14 +8,9 @@ import {
   START_OVER,
   uploadNotFound,
 } from './intake.ts'
-import type {
-  ChunkRecord,
-  Credentials,
-  CredentialsProvider,
-  ReceivedChunk,
-  Spool,
-  Upload,
-} from './ports.ts'
+import type { Credentials, CredentialsProvider } from './ports/credentials.ts'
+import type { ChunkRecord, Upload } from './ports/records.ts'
+import type { ReceivedChunk, Spool } from './ports/spool.ts'
 import { type Progress, type ProgressBoard, whenEnded } from './progress.ts'
 import { assertSameFile, missingChunks } from './upload.ts'
 

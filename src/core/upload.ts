@@ -1,5 +1,6 @@
 import { AppError } from '../errors.ts'
-import type { ChunkLayout, ChunkRecord, Upload } from './ports.ts'
+import type { ChunkRecord, Upload } from './ports/records.ts'
+import type { ChunkLayout } from './ports/spool.ts'
 
 /** What a caller says about a file when its upload opens. */
 export interface UploadDescription {

@@ -1,6 +1,6 @@
 import { create as contentDisposition } from 'content-disposition'
 import { lookupMimeType } from '../core/mime-type.ts'
-import type { RemoteDocument } from '../core/ports.ts'
+import type { RemoteDocument } from '../core/ports/telegram.ts'
 import { type BodyPiece, contentRange, layOutByteranges, rangeLength } from './byteranges.ts'
 import type { DownloadPlan } from './download-plan.ts'
 

@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream'
 import '@fastify/multipart'
 import type { FastifyRequest } from 'fastify'
-import type { ReceivedChunk } from '../core/ports.ts'
+import type { ReceivedChunk } from '../core/ports/spool.ts'
 import { AppError } from '../errors.ts'
 import { KiB } from '../lib/units.ts'
 

@@ -1,6 +1,6 @@
 import { mkdir, open, readdir, rename, rm, stat, unlink } from 'node:fs/promises'
 import { dirname, join, sep } from 'node:path'
-import type { Spool } from '../core/ports.ts'
+import type { Spool } from '../core/ports/spool.ts'
 import { readChunks } from './chunk-reader.ts'
 import { isMissing, onDisk, onDiskIfThere, toSpoolError } from './disk-error.ts'
 import type { HandleCache } from './handle-cache.ts'

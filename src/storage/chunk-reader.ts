@@ -1,5 +1,5 @@
 import type { FileHandle } from 'node:fs/promises'
-import type { ChunkLayout } from '../core/ports.ts'
+import type { ChunkLayout } from '../core/ports/spool.ts'
 import { AppError } from '../errors.ts'
 import { isMissing, toSpoolError } from './disk-error.ts'
 import type { HandleCache } from './handle-cache.ts'

@@ -1,4 +1,4 @@
-import type { Upload } from '../core/ports.ts'
+import type { Upload } from '../core/ports/records.ts'
 import { BYTES_LOST } from './chunk-reader.ts'
 import type { SweepableLedger } from './ledger/ledger.ts'
 import type { ReconcilableSpool } from './spool.ts'

@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Log } from '../core/log.ts'
-import type { ReceivedChunk, ReceiveOptions, Spool } from '../core/ports.ts'
+import type { ReceivedChunk, ReceiveOptions, Spool } from '../core/ports/spool.ts'
 import { KiB } from '../lib/units.ts'
 import { createChunkFiles, syncFolder } from './chunk-files.ts'
 import { writeChunkFile } from './chunk-writer.ts'

@@ -1,5 +1,5 @@
 import type { Log } from '../core/log.ts'
-import type { Spool } from '../core/ports.ts'
+import type { Spool } from '../core/ports/spool.ts'
 import type { SweepableLedger } from './ledger/ledger.ts'
 
 const KEEP_FINISHED_MS = 3_600_000

@@ -1,4 +1,5 @@
-import type { Credentials, RemoteDocument, TelegramGateway } from '../core/ports.ts'
+import type { Credentials } from '../core/ports/credentials.ts'
+import type { RemoteDocument, TelegramGateway } from '../core/ports/telegram.ts'
 import { AppError } from '../errors.ts'
 import type { BotApiRoad } from './bot-api/bot-api-road.ts'
 import { type BotDocuments, type BotLocator, createBotDocuments } from './bot-api/documents.ts'

@@ -1,5 +1,5 @@
 import { type tdFileId, toFileId } from '@mtcute/file-id'
-import type { StoredDocument } from '../core/ports.ts'
+import type { StoredDocument } from '../core/ports/records.ts'
 
 /** `FileType.Document` of TDLib. */
 const DOCUMENT = 5

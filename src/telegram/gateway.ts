@@ -1,11 +1,7 @@
 import type { Log } from '../core/log.ts'
-import type {
-  Credentials,
-  PostedFile,
-  Road,
-  TelegramGateway,
-  TransferRequest,
-} from '../core/ports.ts'
+import type { Credentials } from '../core/ports/credentials.ts'
+import type { PostedFile, Road } from '../core/ports/records.ts'
+import type { TelegramGateway, TransferRequest } from '../core/ports/telegram.ts'
 import { AppError } from '../errors.ts'
 import { createSemaphore } from '../lib/semaphore.ts'
 import { MiB } from '../lib/units.ts'

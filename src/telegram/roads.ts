@@ -1,4 +1,5 @@
-import type { Credentials, Road } from '../core/ports.ts'
+import type { Credentials } from '../core/ports/credentials.ts'
+import type { Road } from '../core/ports/records.ts'
 import { AppError } from '../errors.ts'
 import {
   BOT_API_FILE_BYTES,

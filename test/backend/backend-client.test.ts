@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { type BackendClient, createBackendClient } from '../../src/backend/backend-client.ts'
-import type { WebhookEvent } from '../../src/core/ports.ts'
+import type { WebhookEvent } from '../../src/core/ports/records.ts'
 import { AppError } from '../../src/errors.ts'
 import {
   type BackendFault,

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { createBackendClient } from '../../src/backend/backend-client.ts'
 import { createBackendCredentials } from '../../src/backend/backend-credentials.ts'
-import type { CredentialsProvider } from '../../src/core/ports.ts'
+import type { CredentialsProvider } from '../../src/core/ports/credentials.ts'
 import {
   downloadAnswer,
   type FakeBackend,

@@ -1,6 +1,6 @@
 import { expect, test, vi } from 'vitest'
 import { createBlockCache, UNIT_BYTES } from '../../src/core/block-cache.ts'
-import type { RemoteDocument } from '../../src/core/ports.ts'
+import type { RemoteDocument } from '../../src/core/ports/telegram.ts'
 import { MiB } from '../../src/lib/units.ts'
 
 const UNITS = MiB / UNIT_BYTES

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { Upload } from '../../src/core/ports.ts'
+import type { Upload } from '../../src/core/ports/records.ts'
 import { createProgressBoard } from '../../src/core/progress.ts'
 import { openUpload } from '../../src/core/upload.ts'
 

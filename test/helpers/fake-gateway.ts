@@ -1,9 +1,9 @@
+import type { Road } from '../../src/core/ports/records.ts'
 import type {
   RemoteDocument,
-  Road,
   TelegramGateway,
   TransferRequest,
-} from '../../src/core/ports.ts'
+} from '../../src/core/ports/telegram.ts'
 import { AppError } from '../../src/errors.ts'
 import { sleep } from '../../src/lib/sleep.ts'
 import { KiB, MiB } from '../../src/lib/units.ts'

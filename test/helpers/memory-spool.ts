@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { Spool } from '../../src/core/ports.ts'
+import type { Spool } from '../../src/core/ports/spool.ts'
 import { AppError } from '../../src/errors.ts'
 import { untilAborted } from '../../src/storage/until-aborted.ts'
 

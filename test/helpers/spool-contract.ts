@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { describe, expect, test, vi } from 'vitest'
-import type { ReceivedChunk, Spool } from '../../src/core/ports.ts'
+import type { ReceivedChunk, Spool } from '../../src/core/ports/spool.ts'
 import { KiB, MiB } from '../../src/lib/units.ts'
 
 /** Ids as attackers send them, and as people might. None may do harm or meet another. */

@@ -8,7 +8,7 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { writeSync } from 'node:fs'
 import { join } from 'node:path'
-import type { ReceivedChunk } from '../../src/core/ports.ts'
+import type { ReceivedChunk } from '../../src/core/ports/spool.ts'
 import { KiB } from '../../src/lib/units.ts'
 import { lockDataDir } from '../../src/storage/data-dir-lock.ts'
 import { openLedger } from '../../src/storage/ledger/ledger.ts'

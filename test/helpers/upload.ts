@@ -1,4 +1,4 @@
-import type { Upload } from '../../src/core/ports.ts'
+import type { Upload } from '../../src/core/ports/records.ts'
 
 /** An upload of two chunks that has just begun, for tests to vary. */
 export function makeUpload(fields: Partial<Upload> = {}): Upload {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { Credentials } from '../../src/core/ports.ts'
+import type { Credentials } from '../../src/core/ports/credentials.ts'
 import { MiB } from '../../src/lib/units.ts'
 import { chooseRoad, sendsEarly } from '../../src/telegram/roads.ts'
 

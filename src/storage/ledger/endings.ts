@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { Ledger } from '../../core/ports.ts'
+import type { Ledger } from '../../core/ports/ledger.ts'
 import type { LedgerDatabase } from './database.ts'
 
 export type EndingRecords = Pick<Ledger, 'completeUpload' | 'failUpload'>

@@ -1,5 +1,5 @@
 import type { Log } from '../../core/log.ts'
-import type { Ledger } from '../../core/ports.ts'
+import type { Ledger } from '../../core/ports/ledger.ts'
 import { createLedgerCipher } from './cipher.ts'
 import { wrapDatabase } from './database.ts'
 import { createEndingRecords } from './endings.ts'

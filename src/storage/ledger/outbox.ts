@@ -1,4 +1,4 @@
-import type { Ledger } from '../../core/ports.ts'
+import type { Ledger } from '../../core/ports/ledger.ts'
 import type { LedgerDatabase } from './database.ts'
 import { integerOrNull, toWebhook } from './rows.ts'
 

@@ -8,7 +8,7 @@ import type {
   UploadState,
   WebhookEvent,
   WebhookPayload,
-} from '../../core/ports.ts'
+} from '../../core/ports/records.ts'
 import type { Row } from './database.ts'
 
 export function toUpload(row: Row): Upload {

@@ -1,4 +1,4 @@
-import type { TicketRecords } from '../../core/ports.ts'
+import type { TicketRecords } from '../../core/ports/ledger.ts'
 import type { LedgerCipher } from './cipher.ts'
 import type { LedgerDatabase } from './database.ts'
 import { blob, integer } from './rows.ts'

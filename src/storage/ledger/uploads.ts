@@ -1,4 +1,4 @@
-import type { Ledger } from '../../core/ports.ts'
+import type { Ledger } from '../../core/ports/ledger.ts'
 import { AppError } from '../../errors.ts'
 import type { LedgerCipher } from './cipher.ts'
 import type { LedgerDatabase } from './database.ts'

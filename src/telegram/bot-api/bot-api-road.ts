@@ -1,5 +1,6 @@
 import type { Log } from '../../core/log.ts'
-import type { PostedFile, TransferRequest } from '../../core/ports.ts'
+import type { PostedFile } from '../../core/ports/records.ts'
+import type { TransferRequest } from '../../core/ports/telegram.ts'
 import { AppError } from '../../errors.ts'
 import type { ExchangeTimeouts } from './node-fetch.ts'
 import { type LookForLost, postOnce } from './post-once.ts'

@@ -1,5 +1,5 @@
 import { encodeForm, InputFile } from 'node-telegram-bot-api'
-import type { OutgoingFile } from '../../core/ports.ts'
+import type { OutgoingFile } from '../../core/ports/telegram.ts'
 import { KiB } from '../../lib/units.ts'
 
 const PIECE_SIZE = 512 * KiB

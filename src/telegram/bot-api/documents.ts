@@ -1,5 +1,5 @@
 import { basename } from 'node:path'
-import type { RemoteDocument } from '../../core/ports.ts'
+import type { RemoteDocument } from '../../core/ports/telegram.ts'
 import { AppError } from '../../errors.ts'
 import { backoff, retry } from '../../lib/retry.ts'
 import { createTtlCache } from '../../lib/ttl-cache.ts'

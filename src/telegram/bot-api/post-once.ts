@@ -1,5 +1,6 @@
 import type { Log } from '../../core/log.ts'
-import type { PostedFile, TransferRequest, TransferState } from '../../core/ports.ts'
+import type { PostedFile, TransferState } from '../../core/ports/records.ts'
+import type { TransferRequest } from '../../core/ports/telegram.ts'
 import { AppError } from '../../errors.ts'
 import { backoff } from '../../lib/retry.ts'
 import { sleep } from '../../lib/sleep.ts'

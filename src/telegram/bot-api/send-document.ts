@@ -1,6 +1,7 @@
 import { Api } from 'node-telegram-bot-api'
 import { z } from 'zod'
-import type { PostedFile, TransferRequest } from '../../core/ports.ts'
+import type { PostedFile } from '../../core/ports/records.ts'
+import type { TransferRequest } from '../../core/ports/telegram.ts'
 import { AppError } from '../../errors.ts'
 import { KiB, MiB } from '../../lib/units.ts'
 import { toChatId } from './chat-id.ts'

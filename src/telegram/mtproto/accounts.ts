@@ -1,5 +1,5 @@
 import type { Log } from '../../core/log.ts'
-import type { Credentials } from '../../core/ports.ts'
+import type { Credentials } from '../../core/ports/credentials.ts'
 import { AppError } from '../../errors.ts'
 import { toAppError } from '../errors.ts'
 import { abortable } from './abortable.ts'

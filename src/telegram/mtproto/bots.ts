@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { Ledger } from '../../core/ports.ts'
+import type { Ledger } from '../../core/ports/ledger.ts'
 import { createTtlCache } from '../../lib/ttl-cache.ts'
 import { faultOf, floodWait, LinkError, RpcError, toAppError } from '../errors.ts'
 import { readDataCentres } from './data-centres.ts'

@@ -1,4 +1,5 @@
-import type { RemoteDocument, StoredDocument } from '../../core/ports.ts'
+import type { StoredDocument } from '../../core/ports/records.ts'
+import type { RemoteDocument } from '../../core/ports/telegram.ts'
 import { AppError } from '../../errors.ts'
 import { createTtlCache } from '../../lib/ttl-cache.ts'
 import { abortable } from './abortable.ts'

@@ -1,4 +1,5 @@
-import type { PostedFile, TransferRequest } from '../../core/ports.ts'
+import type { PostedFile } from '../../core/ports/records.ts'
+import type { TransferRequest } from '../../core/ports/telegram.ts'
 import { documentFileId } from '../file-id.ts'
 import type { Account } from './account.ts'
 import type { Channels } from './channels.ts'

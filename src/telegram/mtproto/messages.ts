@@ -1,4 +1,4 @@
-import type { StoredDocument } from '../../core/ports.ts'
+import type { StoredDocument } from '../../core/ports/records.ts'
 import type { Api, Gramjs } from './gramjs.ts'
 
 /** The document a message carries, or null. */

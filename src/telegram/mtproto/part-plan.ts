@@ -1,4 +1,4 @@
-import type { OutgoingFile, TransferJournal } from '../../core/ports.ts'
+import type { OutgoingFile, TransferJournal } from '../../core/ports/telegram.ts'
 import { PART_BYTES } from '../limits.ts'
 
 export interface Part {

@@ -1,10 +1,6 @@
 import { createHash } from 'node:crypto'
-import type {
-  PostedFile,
-  StoredDocument,
-  TransferRequest,
-  TransferState,
-} from '../../core/ports.ts'
+import type { PostedFile, StoredDocument, TransferState } from '../../core/ports/records.ts'
+import type { TransferRequest } from '../../core/ports/telegram.ts'
 import { backoff } from '../../lib/retry.ts'
 import { sleep } from '../../lib/sleep.ts'
 import { faultOf, unavailable } from '../errors.ts'

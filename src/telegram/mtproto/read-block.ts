@@ -1,4 +1,4 @@
-import type { StoredDocument } from '../../core/ports.ts'
+import type { StoredDocument } from '../../core/ports/records.ts'
 import { faultOf, unavailable } from '../errors.ts'
 import { BLOCK_BYTES } from '../limits.ts'
 import type { Account } from './account.ts'

@@ -1,5 +1,5 @@
 import { setMaxListeners } from 'node:events'
-import type { TransferRequest } from '../../core/ports.ts'
+import type { TransferRequest } from '../../core/ports/telegram.ts'
 import type { Semaphore } from '../../lib/semaphore.ts'
 import { sleep } from '../../lib/sleep.ts'
 import { SMALL_FILE_BYTES } from '../limits.ts'

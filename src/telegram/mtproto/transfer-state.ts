@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import type { Road, TransferJournal, TransferState } from '../../core/ports.ts'
+import type { Road, TransferState } from '../../core/ports/records.ts'
+import type { TransferJournal } from '../../core/ports/telegram.ts'
 import type { Account } from './account.ts'
 
 /** Milliseconds for which Telegram is trusted to keep parts. */

@@ -1,4 +1,5 @@
-import type { PostedFile, Road, TransferRequest, TransferState } from '../../core/ports.ts'
+import type { PostedFile, Road, TransferState } from '../../core/ports/records.ts'
+import type { TransferRequest } from '../../core/ports/telegram.ts'
 import type { Semaphore } from '../../lib/semaphore.ts'
 import { faultOf, unavailable } from '../errors.ts'
 import type { Account } from './account.ts'

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { expect, onTestFinished, test } from 'vitest'
-import type { TransferState, WebhookPayload } from '../../../src/core/ports.ts'
+import type { TransferState, WebhookPayload } from '../../../src/core/ports/records.ts'
 import { openLedger } from '../../../src/storage/ledger/ledger.ts'
 import { createRecordingLog } from '../../helpers/recording-log.ts'
 import { makeUpload } from '../../helpers/upload.ts'

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { expect, test, vi } from 'vitest'
-import type { Credentials, TransferRequest } from '../../../src/core/ports.ts'
+import type { Credentials } from '../../../src/core/ports/credentials.ts'
+import type { TransferRequest } from '../../../src/core/ports/telegram.ts'
 import type { FaultEffect } from '../../../src/emulator/faults/rules.ts'
 import { MiB } from '../../../src/lib/units.ts'
 import { createBotApiRoad } from '../../../src/telegram/bot-api/bot-api-road.ts'

@@ -1,5 +1,6 @@
 import { expect, test, vi } from 'vitest'
-import type { PostedFile, TransferRequest, TransferState } from '../../../src/core/ports.ts'
+import type { PostedFile, TransferState } from '../../../src/core/ports/records.ts'
+import type { TransferRequest } from '../../../src/core/ports/telegram.ts'
 import { AppError } from '../../../src/errors.ts'
 import { MiB } from '../../../src/lib/units.ts'
 import {

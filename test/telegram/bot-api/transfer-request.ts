@@ -1,10 +1,10 @@
 import { createHash, randomBytes } from 'node:crypto'
+import type { TransferState } from '../../../src/core/ports/records.ts'
 import type {
   TransferEvent,
   TransferJournal,
   TransferRequest,
-  TransferState,
-} from '../../../src/core/ports.ts'
+} from '../../../src/core/ports/telegram.ts'
 import { TOKEN } from './fake-bot-api.ts'
 
 export interface ObservedRequest extends TransferRequest {

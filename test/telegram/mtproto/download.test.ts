@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { expect, test } from 'vitest'
-import type { Credentials, RemoteDocument, TelegramGateway } from '../../../src/core/ports.ts'
+import type { Credentials } from '../../../src/core/ports/credentials.ts'
+import type { RemoteDocument, TelegramGateway } from '../../../src/core/ports/telegram.ts'
 import type { Emulator } from '../../../src/emulator/emulator.ts'
 import { KiB, MiB } from '../../../src/lib/units.ts'
 import { startTelegram } from '../../helpers/telegram.ts'

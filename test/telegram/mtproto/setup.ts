@@ -1,15 +1,15 @@
 import { createHash } from 'node:crypto'
 import { onTestFinished } from 'vitest'
+import type { Credentials } from '../../../src/core/ports/credentials.ts'
+import type { TransferState } from '../../../src/core/ports/records.ts'
 import type {
-  Credentials,
   OutgoingFile,
   RemoteDocument,
   TelegramGateway,
   TransferEvent,
   TransferJournal,
   TransferRequest,
-  TransferState,
-} from '../../../src/core/ports.ts'
+} from '../../../src/core/ports/telegram.ts'
 import type { EmulatedAccount } from '../../../src/emulator/accounts.ts'
 import type { Emulator } from '../../../src/emulator/emulator.ts'
 import {

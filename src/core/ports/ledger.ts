@@ -1,0 +1,88 @@
+import type {
+  ChunkRecord,
+  PostedFile,
+  TransferState,
+  Upload,
+  UploadState,
+  WebhookEvent,
+  WebhookPayload,
+} from './records.ts'
+
+/**
+ * The durable memory of the worker. Synchronous: when a call returns, its effect survives the
+ * death of the process (losing power may lose the last moments). Validates nothing.
+ */
+export interface Ledger extends TicketRecords {
+  /** Adds the row; the token is kept encrypted until the upload ends. Throws if the id exists. */
+  insertUpload: (upload: Upload, token: string) => void
+  findUpload: (id: string) => Upload | null
+  /** Newest first. */
+  uploadsOf: (owner: string, limit: number) => Upload[]
+  uploadsInState: (state: UploadState) => Upload[]
+  /** The token of an unfinished upload, or null when it was erased or cannot be decrypted. */
+  uploadToken: (id: string) => string | null
+  /** Keeps the newest token of the same owner, so that a restarted job uses one that still lives. */
+  saveUploadToken: (id: string, token: string) => void
+  /** Writes the chunk, the upload's chunkSize (when not null) and touchedAt in one transaction. */
+  insertChunk: (uploadId: string, chunk: ChunkRecord, chunkSize: number | null, now: number) => void
+  chunks: (uploadId: string) => ChunkRecord[]
+  touchUpload: (id: string, now: number) => void
+  sealUpload: (id: string, now: number) => void
+  /** In one transaction: the result, the outbox row (if any), token and transfer state erased. */
+  completeUpload: (
+    id: string,
+    result: PostedFile,
+    webhook: WebhookPayload | null,
+    now: number,
+  ) => void
+  /** Records the failure; token and transfer state are erased, chunk rows too. */
+  failUpload: (id: string, reason: string, now: number) => void
+  /** Removes the upload and all that belongs to it, outbox rows excepted. */
+  deleteUpload: (id: string) => void
+  /** Bytes that unfinished uploads have reserved in the spool: the sum of their sizes. */
+  reservedBytes: () => number
+
+  transfer: (uploadId: string) => TransferState | null
+  saveTransfer: (uploadId: string, state: TransferState) => void
+  /** Forgets the transfer and its parts. */
+  deleteTransfer: (uploadId: string) => void
+  /** One bit per acknowledged part, lowest bit of the first byte first; empty when unknown. */
+  acknowledgedParts: (uploadId: string) => Uint8Array
+  saveAcknowledgedParts: (uploadId: string, bitmap: Uint8Array) => void
+
+  /** Webhooks due at `now`, oldest first. */
+  dueWebhooks: (now: number, limit: number) => WebhookEvent[]
+  /** When the next webhook is due, or null. */
+  nextWebhookAt: () => number | null
+  postponeWebhook: (id: string, dueAt: number) => void
+  deleteWebhook: (id: string) => void
+
+  /** A secret kept encrypted under a name (a bot's own auth key), or null. */
+  secret: (name: string) => Buffer | null
+  saveSecret: (name: string, value: Buffer) => void
+  deleteSecret: (name: string) => void
+
+  close: () => void
+}
+
+/** What the ledger knows of tickets. `holder` and `tokenId` are names made by core/ticket.ts. */
+export interface TicketRecords {
+  /** 32 bytes for one purpose, made of the ledger's key: the same after a restart. */
+  deriveKey: (purpose: string) => Buffer
+  /** The epoch of the holder's tickets, or null when there are none. */
+  ticketEpoch: (holder: string) => number | null
+  /** The same; begins one when there is none. */
+  beginTicketEpoch: (holder: string, now: number) => number
+  /** Counts the epoch up and forgets the holder's tokens, in one transaction. */
+  endTicketEpoch: (holder: string, now: number) => void
+  /** Keeps a login token, encrypted, until the last ticket that needs it has expired. */
+  keepTicketToken: (kept: {
+    tokenId: string
+    holder: string
+    token: string
+    expiresAt: number
+  }) => void
+  /** The token, or null when it has expired, was forgotten or cannot be decrypted. */
+  ticketToken: (tokenId: string, now: number) => string | null
+  deleteExpiredTicketTokens: (now: number) => void
+}

@@ -1,0 +1,103 @@
+/**
+ * The words of this project, and the interfaces that core needs from the rooms around it.
+ *
+ * | word | means |
+ * |---|---|
+ * | upload | one file on its way in, with an id and a state |
+ * | chunk | a piece from browser to worker |
+ * | part | a piece from worker to Telegram, 512 KiB or less |
+ * | offset / size / range | first byte / bytes in the whole / inclusive first and last byte |
+ * | transfer | the job that carries an upload to Telegram |
+ * | road | the way a transfer takes: Bot API, MTProto as the user, MTProto as the bot |
+ * | credentials | what the backend grants for one token |
+ * | message / document / file reference / DC / session / flood wait | Telegram's own terms |
+ *
+ * Times are epoch milliseconds, sizes are bytes, `retryAfter` is seconds. Failures are AppErrors.
+ */
+
+export type UploadState = 'receiving' | 'sealed' | 'completed' | 'failed'
+
+/** One file on its way in. `sealed` means: all bytes are here, `/complete-upload` was called. */
+export interface Upload {
+  readonly id: string
+  readonly owner: string
+  readonly fileName: string
+  readonly mimeType: string
+  readonly size: number
+  readonly totalChunks: number
+  /** Fixed by the first chunk that is not the last; known from the start when there is only one. */
+  readonly chunkSize: number | null
+  readonly state: UploadState
+  readonly createdAt: number
+  /** When the upload last made progress; `SESSION_TTL` counts from here. */
+  readonly touchedAt: number
+  readonly sealedAt: number | null
+  readonly finishedAt: number | null
+  readonly result: PostedFile | null
+  /** For a failed upload: the sentence for a person. */
+  readonly reason: string | null
+}
+
+export interface ChunkRecord {
+  readonly index: number
+  readonly size: number
+  /** SHA-256, hex. */
+  readonly digest: string
+}
+
+/** Where a finished upload is in Telegram. */
+export interface PostedFile {
+  /** Id of the message in the channel: the handle for downloads. */
+  readonly messageId: number
+  /** Shaped like a Bot API file_id; a real one whenever the bot's own account saw the document. */
+  readonly fileId: string
+}
+
+/** A document Telegram has made of an upload's parts, before it is posted. Longs are decimal text. */
+export interface StoredDocument {
+  readonly id: string
+  readonly accessHash: string
+  /** Base64. */
+  readonly fileReference: string
+  readonly dcId: number
+}
+
+/** Everything a transfer must remember to go on after the process died. */
+export interface TransferState {
+  readonly road: Road
+  /** Names the auth key and data centre that hold the parts (a hash: never the key itself). */
+  readonly partsHolder: string
+  /** Telegram's `file_id` of the parts, a long as decimal text. */
+  readonly fileId: string
+  /** When the first part was sent: parts are trusted for PART_TTL. */
+  readonly startedAt: number
+  readonly document: StoredDocument | null
+  /** `random_id` of the post, a long as decimal text; chosen before the first try. */
+  readonly randomId: string | null
+  /** The channel's newest message before the first try to post: what is looked for is newer. */
+  readonly newestMessageId: number | null
+  /** How often the post was tried; more than 0 after a restart means: look first. */
+  readonly postAttempts: number
+}
+
+/** The webhook that tells the backend about a finished upload; waits in the outbox until delivered. */
+export interface WebhookEvent {
+  readonly id: string
+  readonly uploadId: string
+  readonly payload: WebhookPayload
+  readonly attempts: number
+  readonly dueAt: number
+  readonly createdAt: number
+}
+
+/** The body of `POST /api/webhook/upload`. */
+export interface WebhookPayload {
+  userId: string
+  fileName: string
+  messageId: number
+  fileId: string
+  size: number
+  mimeType: string
+}
+
+export type Road = 'bot-api' | 'mtproto-user' | 'mtproto-bot'

@@ -1,0 +1,48 @@
+/** Bytes of one chunk that are on disk under a temporary name and belong to nobody yet. */
+export interface ReceivedChunk {
+  readonly size: number
+  /** SHA-256, hex. */
+  readonly digest: string
+  /** Gives the bytes to an upload: afterwards they are read as that chunk. Ends this object's life. */
+  claim: (uploadId: string, index: number) => Promise<void>
+  /** Removes the bytes. Harmless after `claim` and when called twice. */
+  discard: () => Promise<void>
+}
+
+export interface ReceiveOptions {
+  /** More bytes than this reject with CHUNK_TOO_LARGE. */
+  maxBytes: number
+  signal: AbortSignal
+}
+
+/** How an upload's bytes are cut: all chunks have `chunkSize`, the last one the rest. */
+export interface ChunkLayout {
+  readonly size: number
+  readonly chunkSize: number
+}
+
+/** Keeps chunk files. The chunk files are the file: nothing is ever merged. */
+export interface Spool {
+  /**
+   * Writes what the source gives to a temporary file, with its digest. Whatever fails leaves
+   * nothing behind. Rejects with SPOOL_FULL when the disk is full, SPOOL_FAILED when it fails
+   * otherwise, CHUNK_TOO_LARGE, or the source's own error, or the signal's reason.
+   */
+  receive: (source: AsyncIterable<Uint8Array>, options: ReceiveOptions) => Promise<ReceivedChunk>
+  /**
+   * Fills `target` with the upload's bytes from `offset`; the range may cross chunks.
+   * Rejects with SPOOL_DAMAGED when a chunk file is missing or short.
+   */
+  read: (uploadId: string, layout: ChunkLayout, offset: number, target: Uint8Array) => Promise<void>
+  /** The size of one chunk file in bytes, or null when it is not there. */
+  chunkFileSize: (uploadId: string, index: number) => Promise<number | null>
+  /** Removes all chunks of an upload and closes what is open; harmless when there are none. */
+  remove: (uploadId: string) => Promise<void>
+  /** Ids of all uploads that have a folder. */
+  uploadIds: () => Promise<string[]>
+  /** Removes temporary files that no living request can own. */
+  removeTemporary: () => Promise<void>
+  /** Rejects with SPOOL_FAILED or SPOOL_FULL when nothing can be written. */
+  check: () => Promise<void>
+  close: () => Promise<void>
+}

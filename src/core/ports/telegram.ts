@@ -1,0 +1,104 @@
+import type { Credentials } from './credentials.ts'
+import type { PostedFile, Road, TransferState } from './records.ts'
+
+/** An upload's bytes as a transfer sees them, readable before the last chunk is here. */
+export interface OutgoingFile {
+  readonly uploadId: string
+  readonly name: string
+  readonly mimeType: string
+  readonly size: number
+  /** True once every byte is here and the file may be posted. */
+  readonly sealed: boolean
+  /** Whether all bytes from `offset` on, `length` of them, are acknowledged. */
+  has: (offset: number, length: number) => boolean
+  /** Fills `target` from `offset`; only for bytes that `has` says are here. */
+  read: (offset: number, target: Uint8Array) => Promise<void>
+}
+
+/** What a transfer remembers; every `save` survives the death of the process. */
+export interface TransferJournal {
+  load: () => TransferState | null
+  save: (state: TransferState) => void
+  /** Whether Telegram has acknowledged this part. */
+  hasPart: (part: number) => boolean
+  /** Notes it; flushed at most 250 ms later, because losing it only sends the part again. */
+  addPart: (part: number) => void
+  /** Telegram has lost this part. */
+  removePart: (part: number) => void
+  /** Forgets everything: the transfer starts over with a new file id. */
+  reset: () => void
+}
+
+export type TransferEvent =
+  | { phase: 'connecting' }
+  | { phase: 'resolving' }
+  /** Bytes of the file that Telegram has accepted so far. */
+  | { phase: 'sending'; acceptedBytes: number }
+  /** Telegram asks to wait. */
+  | { phase: 'waiting'; retryAfter: number }
+  | { phase: 'posting' }
+
+export interface TransferRequest {
+  credentials: Credentials
+  file: OutgoingFile
+  journal: TransferJournal
+  signal: AbortSignal
+  onEvent: (event: TransferEvent) => void
+}
+
+/** A document in a channel, found by its message. Everything but `locator` is for callers. */
+export interface RemoteDocument {
+  /**
+   * The document's id in Telegram, decimal text, or the Bot API's `file_unique_id`: the same bytes
+   * for ever.
+   */
+  readonly id: string
+  readonly size: number
+  readonly fileName: string | null
+  readonly mimeType: string | null
+  /** The message's edit date, else its date; null where only the file is known. */
+  readonly modifiedAt: number | null
+  /** The gateway's own: where and how to read it. */
+  readonly locator: unknown
+}
+
+export interface TelegramGateway {
+  /**
+   * Which road a file takes (CONTRACT.md section 5).
+   * Throws TELEGRAM_NOT_CONNECTED when no road can carry it, FILE_TOO_LARGE when Telegram cannot.
+   */
+  roadFor: (credentials: Credentials, size: number) => Road
+  /** Whether parts of such a file may go before it is sealed: an MTProto road and more than 10 MB. */
+  sendsEarly: (road: Road, size: number) => boolean
+  /**
+   * Sends every part whose bytes are here and that Telegram has not acknowledged; resolves when
+   * none is left to send at this moment. Posts nothing. Only where `sendsEarly`.
+   */
+  sendAvailable: (request: TransferRequest) => Promise<void>
+  /** For a sealed file: sends what is missing, posts it exactly once, and says where it is. */
+  finish: (request: TransferRequest) => Promise<PostedFile>
+  /**
+   * Finds the document of a message. A bot without MTProto credentials cannot see messages and
+   * takes the document of `fileId` instead, up to 20 MB (2000 MB on a local server); without a
+   * fileId it rejects with INVALID_REQUEST. Rejects with MESSAGE_NOT_FOUND, FILE_TOO_LARGE,
+   * TELEGRAM_NOT_CONNECTED and Telegram's own failures.
+   */
+  locate: (
+    credentials: Credentials,
+    messageId: number,
+    signal: AbortSignal,
+    fileId?: string,
+  ) => Promise<RemoteDocument>
+  /**
+   * One request to Telegram: the bytes from `offset`, `length` of them or less at the end of the
+   * file. Both multiples of 4 KiB (the last may pass the end), all inside one 1 MiB block.
+   * Retries, refreshes file references and follows migrations by itself.
+   */
+  readBlock: (
+    document: RemoteDocument,
+    block: { offset: number; length: number },
+    signal: AbortSignal,
+  ) => Promise<Uint8Array>
+  /** Disconnects everything. Running calls reject with SHUTTING_DOWN. */
+  close: () => Promise<void>
+}
