@@ -9,6 +9,9 @@ import { createOutboxSender } from './backend/outbox-sender.ts'
 import { createStandaloneCredentials } from './backend/standalone-credentials.ts'
 import type { Config } from './config.ts'
 import type { CredentialsProvider } from './core/ports/credentials.ts'
+import type { Spool } from './core/ports/spool.ts'
+import type { DependencyStatus } from './core/readiness.ts'
+import { AppError } from './errors.ts'
 import { lockDataDir } from './storage/data-dir-lock.ts'
 import { loadLedgerKey } from './storage/ledger/key.ts'
 import { openLedger } from './storage/ledger/ledger.ts'
@@ -84,6 +87,7 @@ export async function openAdapters({
     credentials: createCredentials(config, client, embedded),
     createSweeper: (guards) =>
       createSweeper({ ledger, spool, sessionTtlMs: config.sessionTtlMs, ...guards, log }),
+    probes: { spool: () => probeSpool(spool) },
     page: readFileSync(new URL('./web/page.html', import.meta.url), 'utf8'),
     log,
     close: async () => {
@@ -93,6 +97,15 @@ export async function openAdapters({
       ledger.close()
       unlock()
     },
+  }
+}
+
+async function probeSpool(spool: Spool): Promise<DependencyStatus> {
+  try {
+    await spool.check()
+    return { ready: true }
+  } catch (error) {
+    return { ready: false, reason: error instanceof AppError ? error.message : 'cannot be written' }
   }
 }
 

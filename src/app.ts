@@ -9,6 +9,7 @@ import type { Ledger } from './core/ports/ledger.ts'
 import type { Spool } from './core/ports/spool.ts'
 import type { TelegramGateway } from './core/ports/telegram.ts'
 import { createProgressBoard } from './core/progress.ts'
+import type { Probe } from './core/readiness.ts'
 import { createTicketService } from './core/ticket-service.ts'
 import { createTransfers } from './core/transfer.ts'
 import { createUploadService } from './core/upload-service.ts'
@@ -39,6 +40,8 @@ export interface Adapters {
   /** Delivers webhooks from the ledger; null where there is no backend to tell. */
   outbox: { notify: () => void } | null
   createSweeper: (guards: SweepGuards) => Sweeping
+  /** What `/readyz` asks, by the dependency's name. */
+  probes: Readonly<Record<string, Probe>>
   /** The page a browser gets. */
   page: string
   log: FastifyBaseLogger
@@ -114,6 +117,7 @@ export async function buildApp(config: Config, adapters: Adapters): Promise<App>
     tickets,
     spool,
     page: adapters.page,
+    probes: adapters.probes,
     maxChunkBytes: config.maxChunkBytes,
     maxConcurrentDownloads: config.maxConcurrentDownloads,
     corsOrigins: config.corsOrigins,

@@ -20,9 +20,16 @@ export interface Config {
   readonly ledgerKey: string | null
   readonly webhookSecret: string | null
   readonly corsOrigins: readonly string[]
+  /** Whether calls without a token are refused, too. */
+  readonly requireAuth: boolean
+  /** Whose `X-Forwarded-For` counts: nobody's, that of so many proxies, or of these addresses. */
+  readonly trustProxy: false | number | string
+  readonly maxFailuresPerMinute: number
   readonly maxFileBytes: number
   readonly maxChunkBytes: number
   readonly spoolMaxBytes: number
+  readonly maxUploadsPerUser: number
+  readonly maxBytesPerUser: number
   readonly spoolFsync: boolean
   readonly sessionTtlMs: number
   readonly maxConcurrentUploads: number
@@ -30,7 +37,16 @@ export interface Config {
   readonly blockCacheBytes: number
   readonly transferAttempts: number
   readonly transferMaxMs: number
+  /** A sender that stands still for so long is cut. */
+  readonly stallMs: number
+  /** Beyond this much memory new work is refused; 0: nine tenths of what the container has. */
+  readonly maxRssBytes: number
+  readonly maxEventLoopDelayMs: number
   readonly shutdownGraceMs: number
+  readonly startupTelegramDelayMs: number
+  /** Where this deployment is reached from outside, without a slash at its end; null: not known. */
+  readonly publicUrl: string | null
+  readonly keepAwake: boolean
   readonly logLevel: Env['LOG_LEVEL']
 }
 
@@ -70,9 +86,14 @@ export function loadConfig(environment: Record<string, string | undefined>): Con
     ledgerKey: env.LEDGER_KEY ?? null,
     webhookSecret: env.WEBHOOK_SECRET ?? null,
     corsOrigins: env.CORS_ORIGINS,
+    requireAuth: env.REQUIRE_AUTH === 'always',
+    trustProxy: trustProxyOf(env.TRUST_PROXY),
+    maxFailuresPerMinute: env.MAX_FAILURES_PER_MINUTE,
     maxFileBytes: env.MAX_FILE_SIZE,
     maxChunkBytes: env.MAX_CHUNK_SIZE,
     spoolMaxBytes: env.SPOOL_MAX_BYTES,
+    maxUploadsPerUser: env.MAX_UPLOADS_PER_USER,
+    maxBytesPerUser: env.MAX_BYTES_PER_USER,
     spoolFsync: env.SPOOL_FSYNC,
     sessionTtlMs: env.SESSION_TTL * 1000,
     maxConcurrentUploads: env.MAX_CONCURRENT_UPLOADS,
@@ -80,7 +101,13 @@ export function loadConfig(environment: Record<string, string | undefined>): Con
     blockCacheBytes: env.BLOCK_CACHE_BYTES,
     transferAttempts: env.TRANSFER_ATTEMPTS,
     transferMaxMs: env.TRANSFER_MAX_SECONDS * 1000,
+    stallMs: env.STALL_SECONDS * 1000,
+    maxRssBytes: env.MAX_RSS_BYTES,
+    maxEventLoopDelayMs: env.MAX_EVENT_LOOP_DELAY_MS,
     shutdownGraceMs: env.SHUTDOWN_GRACE_MS,
+    startupTelegramDelayMs: env.STARTUP_TELEGRAM_DELAY_MS,
+    publicUrl: env.RENDER_EXTERNAL_URL?.replace(/\/+$/, '') ?? null,
+    keepAwake: env.KEEP_AWAKE,
     logLevel: env.LOG_LEVEL,
   })
 }
@@ -121,6 +148,11 @@ function standaloneMode(env: Env): Mode {
       apiHash: env.TELEGRAM_API_HASH ?? null,
     },
   }
+}
+
+function trustProxyOf(text: string): Config['trustProxy'] {
+  if (text === 'false') return false
+  return /^\d$/.test(text) ? Number(text) : text
 }
 
 function serverOf(text: string | undefined): Config['server'] {

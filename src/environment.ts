@@ -19,10 +19,11 @@ const bytes = (fallback: string, min = 1) =>
 const integer = (fallback: number, min: number, max = Number.MAX_SAFE_INTEGER) =>
   z.coerce.number().int().min(min).max(max).default(fallback)
 
-const flag = z
-  .enum(['true', 'false'])
-  .default('false')
-  .transform((text) => text === 'true')
+const flag = (fallback: 'true' | 'false' = 'false') =>
+  z
+    .enum(['true', 'false'])
+    .default(fallback)
+    .transform((text) => text === 'true')
 
 const list = z
   .string()
@@ -50,7 +51,7 @@ export const Environment = z.object({
     .optional(),
   AUTH_TOKENS: list,
   TELEGRAM_BOT_API_ROOT: z.url({ protocol: /^https?$/ }).default('https://api.telegram.org'),
-  TELEGRAM_BOT_API_LOCAL: flag,
+  TELEGRAM_BOT_API_LOCAL: flag(),
   TELEGRAM_SERVER_KEY: z.string().includes('PUBLIC KEY').optional(),
   TELEGRAM_SERVER: z
     .string()
@@ -59,17 +60,31 @@ export const Environment = z.object({
   LEDGER_KEY: z.string().min(16).optional(),
   WEBHOOK_SECRET: z.string().min(1).optional(),
   CORS_ORIGINS: list,
+  REQUIRE_AUTH: z.enum(['compatible', 'always']).default('compatible'),
+  TRUST_PROXY: z
+    .string()
+    .regex(/^(false|[1-9]|[\da-f.:/, a-z]+)$/, 'expected false, a number of hops, or addresses')
+    .default('false'),
+  MAX_FAILURES_PER_MINUTE: integer(300, 1),
   MAX_FILE_SIZE: bytes('2000MB'),
   MAX_CHUNK_SIZE: bytes('50MB'),
   SPOOL_MAX_BYTES: bytes('4GB'),
-  SPOOL_FSYNC: flag,
+  MAX_UPLOADS_PER_USER: integer(100, 1),
+  MAX_BYTES_PER_USER: bytes('4GB'),
+  SPOOL_FSYNC: flag(),
   SESSION_TTL: integer(86_400, 60),
   MAX_CONCURRENT_UPLOADS: integer(4, 1, 64),
   MAX_CONCURRENT_DOWNLOADS: integer(64, 1, 10_000),
   BLOCK_CACHE_BYTES: bytes('32MB', 0),
   TRANSFER_ATTEMPTS: integer(8, 1, 100),
   TRANSFER_MAX_SECONDS: integer(21_600, 1),
+  STALL_SECONDS: integer(60, 1),
+  MAX_RSS_BYTES: bytes('0', 0),
+  MAX_EVENT_LOOP_DELAY_MS: integer(1_000, 1),
   SHUTDOWN_GRACE_MS: integer(20_000, 0),
+  STARTUP_TELEGRAM_DELAY_MS: integer(0, 0),
+  RENDER_EXTERNAL_URL: z.url({ protocol: /^https?$/ }).optional(),
+  KEEP_AWAKE: flag('true'),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
   NODE_ENV: z.string().optional(),
 })

@@ -3,6 +3,7 @@ import multipart from '@fastify/multipart'
 import { type FastifyBaseLogger, type FastifyInstance, fastify } from 'fastify'
 import type { DownloadService } from '../core/download-service.ts'
 import type { Spool } from '../core/ports/spool.ts'
+import type { Probe } from '../core/readiness.ts'
 import type { TicketService } from '../core/ticket-service.ts'
 import type { UploadService } from '../core/upload-service.ts'
 import { AppError } from '../errors.ts'
@@ -21,6 +22,8 @@ export interface HttpServerOptions {
   tickets: TicketService
   spool: Pick<Spool, 'receive'>
   page: string
+  /** What `/readyz` asks. */
+  probes: Readonly<Record<string, Probe>>
   maxChunkBytes: number
   maxConcurrentDownloads: number
   /** Empty: every origin may call. */
@@ -66,7 +69,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
     maxAge: 86_400,
   })
   await app.register(multipart, { throwFileSizeLimit: false })
-  await app.register(serviceRoutes, { page: options.page })
+  await app.register(serviceRoutes, { page: options.page, probes: options.probes })
   const unclaimed = createUnclaimedBudget()
   await app.register(uploadRoutes, { uploads, spool, unclaimed, maxChunkBytes })
   await app.register(smallUploadRoutes, { uploads, spool, unclaimed, maxChunkBytes })

@@ -1,8 +1,11 @@
 import type { FastifyPluginAsync } from 'fastify'
+import { checkReadiness, type DependencyStatus, type Probe } from '../../core/readiness.ts'
 
 const ENDPOINTS = [
   'GET /',
   'GET /health',
+  'GET /healthz',
+  'GET /readyz',
   'POST /init-upload',
   'POST /upload-chunk',
   'POST /complete-upload',
@@ -18,10 +21,14 @@ const ENDPOINTS = [
 export interface ServiceRoutesOptions {
   /** The page a browser gets at `/`. */
   page: string
+  /** What `/readyz` asks, by the dependency's name. */
+  probes: Readonly<Record<string, Probe>>
 }
 
 /** What this service is, and whether it lives. */
-export const serviceRoutes: FastifyPluginAsync<ServiceRoutesOptions> = async (app, { page }) => {
+export const serviceRoutes: FastifyPluginAsync<ServiceRoutesOptions> = async (app, options) => {
+  const { page, probes } = options
+
   app.get('/', async (request, reply) => {
     reply.header('vary', 'Accept')
     if (/\btext\/html\b/.test(request.headers.accept ?? '')) {
@@ -38,4 +45,17 @@ export const serviceRoutes: FastifyPluginAsync<ServiceRoutesOptions> = async (ap
   app.get('/health', async () => ({ status: 'ok', timestamp: new Date().toISOString() }))
 
   app.get('/healthz', async (_request, reply) => reply.type('text/plain; charset=utf-8').send('ok'))
+
+  app.get('/readyz', async (_request, reply) => {
+    const { ready, dependencies } = await checkReadiness(probes)
+    reply.header('cache-control', 'no-store').code(ready ? 200 : 503)
+    if (!ready) reply.header('retry-after', retryAfterOf(dependencies))
+    return { status: ready ? 'ready' : 'not ready', dependencies }
+  })
+}
+
+/** Seconds until all of them may be ready. */
+function retryAfterOf(dependencies: Record<string, DependencyStatus>): number {
+  const waits = Object.values(dependencies).map((each) => (each.ready ? 0 : (each.retryAfter ?? 5)))
+  return Math.max(1, Math.ceil(Math.max(...waits)))
 }
