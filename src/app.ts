@@ -121,6 +121,10 @@ export async function buildApp(config: Config, adapters: Adapters): Promise<App>
     maxChunkBytes: config.maxChunkBytes,
     maxConcurrentDownloads: config.maxConcurrentDownloads,
     corsOrigins: config.corsOrigins,
+    pressure: {
+      maxRssBytes: config.maxRssBytes,
+      maxEventLoopDelayMs: config.maxEventLoopDelayMs,
+    },
     // The other half of the grace is for the rooms behind it.
     graceMs: config.shutdownGraceMs / 2,
     log,

@@ -9,6 +9,7 @@ import type { UploadService } from '../core/upload-service.ts'
 import { AppError } from '../errors.ts'
 import { KiB, MiB } from '../lib/units.ts'
 import { installErrorHandler } from './error-handler.ts'
+import { installPressure, type PressureLimits } from './pressure.ts'
 import { downloadRoutes } from './routes/download.ts'
 import { serviceRoutes } from './routes/service.ts'
 import { smallUploadRoutes } from './routes/small-upload.ts'
@@ -28,6 +29,7 @@ export interface HttpServerOptions {
   maxConcurrentDownloads: number
   /** Empty: every origin may call. */
   corsOrigins: readonly string[]
+  pressure: PressureLimits
   /** Milliseconds that running requests get once the server closes. */
   graceMs: number
   log: FastifyBaseLogger
@@ -68,6 +70,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
     ],
     maxAge: 86_400,
   })
+  await installPressure(app, options.pressure)
   await app.register(multipart, { throwFileSizeLimit: false })
   await app.register(serviceRoutes, { page: options.page, probes: options.probes })
   const unclaimed = createUnclaimedBudget()
