@@ -33,9 +33,20 @@ export function usageOf(pid: number): Usage {
   return { cpu: ticks / TICKS_PER_SECOND, rss: rssKb * 1024 }
 }
 
-/** Starts a Node program of this repository in a process of its own. */
-export function startNode(args: string[], env: Record<string, string>): ChildProcess {
-  return spawn(process.execPath, args, {
+/**
+ * Starts a Node program of this repository in a process of its own; `enter` is a shell command that
+ * puts it under some limit first.
+ */
+export function startNode(
+  args: string[],
+  env: Record<string, string>,
+  enter?: string,
+): ChildProcess {
+  const [program, all] =
+    enter === undefined
+      ? [process.execPath, args]
+      : ['/bin/sh', ['-c', `${enter}; exec "$0" "$@"`, process.execPath, ...args]]
+  return spawn(program, all, {
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'inherit'],
   })
@@ -126,6 +137,7 @@ export interface WorkerProcess extends Process {
 export async function startWorkerProcess(
   emulator: EmulatorLine,
   env: Record<string, string> = {},
+  enter?: string,
 ): Promise<WorkerProcess> {
   const folder = await mkdtemp(join(tmpdir(), 'bench-worker-'))
   const port = await freePort()
@@ -136,7 +148,7 @@ export async function startWorkerProcess(
     '--initial-old-space-size=64',
     '--max-old-space-size=256',
   ]
-  const child = startNode(['--enable-source-maps', ...flags, 'dist/server.js'], {
+  const settings = {
     NODE_ENV: 'production',
     PORT: String(port),
     HOST: '127.0.0.1',
@@ -151,7 +163,8 @@ export async function startWorkerProcess(
     TELEGRAM_SERVER_KEY: mtproto.publicKeyPem,
     TELEGRAM_SERVER: `${mtproto.dcId}@${mtproto.host}:${mtproto.port}`,
     ...env,
-  })
+  }
+  const child = startNode(['--enable-source-maps', ...flags, 'dist/server.js'], settings, enter)
   child.stdout?.pipe(process.stderr)
   const started = asProcess(child)
   const url = `http://127.0.0.1:${port}`
