@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { type EmbeddedTelegram, openAdapters } from './adapters.ts'
 import { buildApp } from './app.ts'
 import { type Config, ConfigError, loadConfig } from './config.ts'
+import { secretsOf } from './config-secrets.ts'
 import { createLogger } from './logger.ts'
 
 /** The process: environment, adapters, listen, signals. Nothing else touches `process`. */
@@ -17,7 +18,7 @@ function readConfig(): Config {
 }
 
 const config = readConfig()
-const log = createLogger(config.logLevel)
+const log = createLogger({ level: config.logLevel, hidden: secretsOf(config) })
 const leaving = new AbortController()
 
 let close = async (): Promise<void> => {}

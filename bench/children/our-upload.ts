@@ -24,7 +24,7 @@ interface Task {
 
 const CHUNK_BYTES = 5 * MiB
 const task: Task = JSON.parse(process.argv[2] ?? '{}')
-const log = createLogger('error')
+const log = createLogger({ level: 'error' })
 const spool = await createSpool({ directory: task.folder, fsync: false, log })
 const gateway = createTelegramGateway({
   log,

@@ -59,7 +59,7 @@ export async function startWorker(options: TestWorkerOptions = {}): Promise<Test
   const env = { PORT: '0', HOST: '127.0.0.1', DATA_DIR: dataDir, LOG_LEVEL: 'silent' }
   const needed = options.env?.BACKEND_URL === undefined ? standalone : {}
   const config = loadConfig({ ...needed, ...env, SHUTDOWN_GRACE_MS: '1000', ...options.env })
-  const log = createLogger(config.logLevel)
+  const log = createLogger({ level: config.logLevel })
   const { signal } = new AbortController()
   const opened = await openAdapters({ config, embedded: null, log, signal })
   const { gateway = opened.gateway, credentials = opened.credentials } = options
