@@ -16,14 +16,18 @@ const CATALOGUE = {
   UPLOAD_NOT_FOUND: { status: 404, retryable: false },
   MESSAGE_NOT_FOUND: { status: 404, retryable: false },
   METHOD_NOT_ALLOWED: { status: 405, retryable: false },
+  REQUEST_TIMEOUT: { status: 408, retryable: true },
   UPLOAD_DIFFERS: { status: 409, retryable: false },
   CHUNK_DIFFERS: { status: 409, retryable: false },
   UPLOAD_CLOSED: { status: 409, retryable: false },
+  PRECONDITION_FAILED: { status: 412, retryable: false },
   CHUNK_TOO_LARGE: { status: 413, retryable: false },
   FILE_TOO_LARGE: { status: 413, retryable: false },
   PAYLOAD_TOO_LARGE: { status: 413, retryable: false },
   UNSUPPORTED_MEDIA_TYPE: { status: 415, retryable: false },
+  RANGE_NOT_SATISFIABLE: { status: 416, retryable: false },
   TOO_MANY_REQUESTS: { status: 429, retryable: true },
+  HEADERS_TOO_LARGE: { status: 431, retryable: false },
   INTERNAL: { status: 500, retryable: false },
   CLIENT_CLOSED_REQUEST: { status: 499, retryable: false },
   BACKEND_UNAVAILABLE: { status: 503, retryable: true },
@@ -45,6 +49,11 @@ const CATALOGUE = {
 } as const satisfies Record<string, { status: number; retryable: boolean }>
 
 export type ErrorCode = keyof typeof CATALOGUE
+
+/** Whether a text is one of the codes that callers may see. */
+export function isErrorCode(text: unknown): text is ErrorCode {
+  return typeof text === 'string' && Object.hasOwn(CATALOGUE, text)
+}
 
 export interface AppErrorOptions {
   cause?: unknown

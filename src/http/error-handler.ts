@@ -16,6 +16,15 @@ export function installErrorHandler(app: FastifyInstance, maxChunkBytes: number)
   })
 }
 
+/** Answers what Fastify refuses before any route or hook: a path that cannot be decoded, or is too long. */
+export function refuseEarly(
+  error: FastifyError,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): void {
+  void refuse(toAppError(error, request), request, reply, 0)
+}
+
 async function refuse(
   error: AppError,
   request: FastifyRequest,

@@ -8,7 +8,7 @@ import type { TicketService } from '../core/ticket-service.ts'
 import type { UploadService } from '../core/upload-service.ts'
 import { AppError } from '../errors.ts'
 import { KiB, MiB } from '../lib/units.ts'
-import { installErrorHandler } from './error-handler.ts'
+import { installErrorHandler, refuseEarly } from './error-handler.ts'
 import { installPressure, type PressureLimits } from './pressure.ts'
 import { downloadRoutes } from './routes/download.ts'
 import { serviceRoutes } from './routes/service.ts'
@@ -16,6 +16,7 @@ import { smallUploadRoutes } from './routes/small-upload.ts'
 import { ticketRoutes } from './routes/tickets.ts'
 import { uploadRoutes } from './routes/uploads.ts'
 import { createUnclaimedBudget } from './unclaimed-budget.ts'
+import { createUnreadableAnswers } from './unreadable.ts'
 
 export interface HttpServerOptions {
   uploads: UploadService
@@ -41,6 +42,7 @@ const MAX_JSON_BYTES = 64 * KiB
 /** The HTTP face of the worker, ready to listen. */
 export async function createHttpServer(options: HttpServerOptions): Promise<FastifyInstance> {
   const { uploads, downloads, spool, maxChunkBytes } = options
+  const unreadable = createUnreadableAnswers()
   const app = fastify({
     loggerInstance: options.log,
     bodyLimit: MAX_JSON_BYTES,
@@ -51,8 +53,13 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 200 },
     return503OnClosing: false,
+    // Asked for by a hook instead, whose refusal is JSON.
+    http: { requireHostHeader: false },
+    clientErrorHandler: unreadable.onClientError,
+    frameworkErrors: refuseEarly,
   })
 
+  unreadable.watch(app)
   closeInTime(app, options.graceMs)
   installErrorHandler(app, Math.max(maxChunkBytes, 50 * MiB))
   await app.register(cors, {

@@ -1,0 +1,84 @@
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
+import type { Duplex } from 'node:stream'
+import type { FastifyInstance } from 'fastify'
+import { AppError } from '../errors.ts'
+
+/** Answers for what never becomes a request that Fastify could refuse. */
+export interface UnreadableAnswers {
+  /** Fastify's `clientErrorHandler`: the parser could not read on. */
+  onClientError: (error: NodeJS.ErrnoException, socket: Duplex) => void
+  /** Watches the server's connections; call it before it listens. */
+  watch: (app: FastifyInstance) => void
+}
+
+/** How long a client has to take the answer before its connection is cut. */
+const LINGER_MS = 1_000
+
+export function createUnreadableAnswers(): UnreadableAnswers {
+  const unanswered = new WeakMap<Duplex, Set<ServerResponse<IncomingMessage>>>()
+
+  function note(request: IncomingMessage, response: ServerResponse<IncomingMessage>): void {
+    const { socket } = request
+    const responses = unanswered.get(socket) ?? new Set()
+    unanswered.set(socket, responses.add(response))
+    response.once('close', () => responses.delete(response))
+  }
+
+  /**
+   * Whether an answer sent now would be read as the one to the broken request. While an earlier
+   * request of the connection is being answered it would not: it could stand in a file's middle.
+   */
+  function mayAnswer(socket: Duplex): boolean {
+    const responses = [...(unanswered.get(socket) ?? [])]
+    return socket.writable && responses.every((each) => !each.headersSent && !each.req.complete)
+  }
+
+  return {
+    onClientError: (error, socket) => {
+      if (error.code === 'ECONNRESET' || !mayAnswer(socket)) {
+        socket.destroy()
+        return
+      }
+      socket.end(toText(refusalFor(error.code)))
+      setTimeout(() => socket.destroy(), LINGER_MS).unref()
+    },
+    watch: (app) => {
+      app.server.prependListener('request', note)
+      // Nothing is expected of us but 100-continue, and Node would refuse the rest without a body.
+      app.server.on('checkExpectation', (request, response) =>
+        app.server.emit('request', request, response),
+      )
+      app.addHook('onRequest', async ({ raw }) => assertOneHost(raw))
+    },
+  }
+}
+
+function refusalFor(code: string | undefined): AppError {
+  if (code === 'HPE_HEADER_OVERFLOW' || code === 'HPE_CHUNK_EXTENSIONS_OVERFLOW') {
+    return new AppError('HEADERS_TOO_LARGE', 'The headers are too large')
+  }
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') {
+    return new AppError('REQUEST_TIMEOUT', 'The request took too long to arrive')
+  }
+  return new AppError('INVALID_REQUEST', 'The request is malformed')
+}
+
+function toText({ status, message, code }: AppError): string {
+  const body = JSON.stringify({ error: message, code })
+  return [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+    'Content-Type: application/json; charset=utf-8',
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    'X-Content-Type-Options: nosniff',
+    'Connection: close',
+    '',
+    body,
+  ].join('\r\n')
+}
+
+/** RFC 9112, section 3.2: none, or more than one, is a 400. Node's own answer to it has no body. */
+function assertOneHost({ httpVersion, rawHeaders }: IncomingMessage): void {
+  const count = rawHeaders.filter((name, at) => at % 2 === 0 && /^host$/i.test(name)).length
+  if (count === 1 || (count === 0 && httpVersion === '1.0')) return
+  throw new AppError('INVALID_REQUEST', 'The request needs one Host header')
+}
