@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto'
 import { type FileHandle, open } from 'node:fs/promises'
 import { AppError } from '../errors.ts'
 import { onDisk } from './disk-error.ts'
+import type { DiskGate } from './disk-gate.ts'
+import type { Arrival } from './disk-space.ts'
 import { untilAborted } from './until-aborted.ts'
 import type { WriteGovernor } from './write-governor.ts'
 
@@ -15,6 +17,9 @@ export interface ChunkWriteOptions {
   /** Whether the bytes must survive a loss of power. */
   fsync: boolean
   governor: WriteGovernor
+  gate: DiskGate
+  /** Room on the disk for what is written here. */
+  arrival: Pick<Arrival, 'admit' | 'written'>
 }
 
 /**
@@ -26,10 +31,11 @@ export interface ChunkWriteOptions {
 export async function writeChunkFile(
   path: string,
   source: AsyncIterable<Uint8Array>,
-  { maxBytes, signal, fsync, governor }: ChunkWriteOptions,
+  options: ChunkWriteOptions,
 ): Promise<{ size: number; digest: string }> {
-  const handle = await onDisk(open(path, 'wx', 0o600))
-  const writer = createGatheringWriter(handle, governor, signal)
+  const { maxBytes, signal, fsync, governor, gate } = options
+  const handle = await gate.run(() => onDisk(open(path, 'wx', 0o600)), signal)
+  const writer = createGatheringWriter(handle, options)
   const leave = governor.join()
   const hash = createHash('sha256')
   let size = 0
@@ -43,7 +49,7 @@ export async function writeChunkFile(
     }
     await writer.flush()
     await writer.settled()
-    if (fsync) await onDisk(handle.datasync())
+    if (fsync) await gate.run(() => onDisk(handle.datasync()))
     await onDisk(handle.close())
     return { size, digest: hash.digest('hex') }
   } catch (error) {
@@ -66,8 +72,7 @@ interface GatheringWriter {
 
 function createGatheringWriter(
   handle: FileHandle,
-  governor: WriteGovernor,
-  signal: AbortSignal,
+  { governor, gate, arrival, signal }: ChunkWriteOptions,
 ): GatheringWriter {
   let pieces: Uint8Array[] = []
   let gathered = 0
@@ -83,12 +88,16 @@ function createGatheringWriter(
     flush: async () => {
       await running
       if (gathered === 0) return
-      const batch = { pieces, position }
+      const batch = { pieces, position, bytes: gathered }
+      await arrival.admit(gathered)
       const release = await governor.admit(gathered, signal)
       position += gathered
       pieces = []
       gathered = 0
-      running = onDisk(writeFully(handle, batch.pieces, batch.position)).finally(release)
+      running = gate
+        .run(() => onDisk(writeFully(handle, batch.pieces, batch.position)))
+        .then(() => arrival.written(batch.bytes))
+        .finally(release)
       // Its failure is seen by the next flush or by settled; until then it is not unhandled.
       running.catch(() => {})
     },

@@ -17,9 +17,21 @@ export function toSpoolError(error: unknown): AppError {
   if (error instanceof AppError) return error
   const code = systemCode(error)
   const cause = code === null ? error : new Error(`the disk answered ${code}`)
-  return code !== null && FULL.has(code)
-    ? new AppError('SPOOL_FULL', 'There is no room left for this file', { cause, retryAfter: 60 })
-    : new AppError('SPOOL_FAILED', 'The disk cannot be used right now', { cause, retryAfter: 10 })
+  return code !== null && FULL.has(code) ? spoolFull(cause) : spoolFailed(cause)
+}
+
+export function spoolFull(cause?: unknown): AppError {
+  return new AppError('SPOOL_FULL', 'There is no room left for this file', {
+    cause,
+    retryAfter: 60,
+  })
+}
+
+export function spoolFailed(cause?: unknown): AppError {
+  return new AppError('SPOOL_FAILED', 'The disk cannot be used right now', {
+    cause,
+    retryAfter: 10,
+  })
 }
 
 /** Waits for a call to the disk; rejects with SPOOL_FULL or SPOOL_FAILED. */

@@ -5,7 +5,9 @@ import type { ReceivedChunk, ReceiveOptions, Spool } from '../core/ports/spool.t
 import { KiB } from '../lib/units.ts'
 import { createChunkFiles, syncFolder } from './chunk-files.ts'
 import { writeChunkFile } from './chunk-writer.ts'
-import { onDisk } from './disk-error.ts'
+import { onDisk, spoolFailed } from './disk-error.ts'
+import { createDiskGate, type DiskGate } from './disk-gate.ts'
+import { createDiskRoom } from './disk-space.ts'
 import { createHandleCache } from './handle-cache.ts'
 import { createTemporaryFiles } from './temporary-files.ts'
 import { createWriteGovernor } from './write-governor.ts'
@@ -18,6 +20,8 @@ export interface SpoolOptions {
   /** Whether a claimed chunk must survive a loss of power, not only the death of the process. */
   fsync: boolean
   log: Log
+  /** Shared with whoever else must know that the disk hangs. */
+  gate?: DiskGate
   /** Chunk files kept open for reading, over all uploads. */
   maxOpenFiles?: number
   /** Milliseconds until a chunk file that nobody reads is closed. */
@@ -42,6 +46,7 @@ export interface ReconcilableSpool extends Spool {
  */
 export async function createSpool(options: SpoolOptions): Promise<ReconcilableSpool> {
   const { directory, fsync, log, maxOpenFiles = 64, idleFileMs = 10_000 } = options
+  const { gate = createDiskGate() } = options
   const folders = { uploads: join(directory, 'uploads'), temporary: join(directory, 'tmp') }
   for (const path of Object.values(folders)) {
     await onDisk(mkdir(path, { recursive: true, mode: 0o700 }))
@@ -50,21 +55,26 @@ export async function createSpool(options: SpoolOptions): Promise<ReconcilableSp
 
   const handles = createHandleCache({ maxOpen: maxOpenFiles, idleMs: idleFileMs })
   const { adopt, ...chunks } = createChunkFiles({ directory: folders.uploads, fsync, handles })
-  const temporary = createTemporaryFiles(folders.temporary, log)
+  const temporary = createTemporaryFiles(folders.temporary, { gate, log })
   const governor = createWriteGovernor()
+  const room = createDiskRoom(directory, gate)
 
   async function receive(
     source: AsyncIterable<Uint8Array>,
-    { maxBytes, signal }: ReceiveOptions,
+    { maxBytes, expectedBytes = 0, signal }: ReceiveOptions,
   ): Promise<ReceivedChunk> {
     signal.throwIfAborted()
+    // On a disk that hangs every request more would only be one more that waits.
+    if (gate.stalled()) throw spoolFailed()
+    const arrival = await room.enter(expectedBytes)
     const { path, release, discard } = temporary.reserve()
     try {
-      const written = await writeChunkFile(path, source, { maxBytes, signal, fsync, governor })
+      const limits = { maxBytes, signal, fsync, governor, gate, arrival }
+      const written = await writeChunkFile(path, source, limits)
       return {
         ...written,
         claim: async (uploadId, index) => {
-          await adopt(path, uploadId, index)
+          await gate.run(() => adopt(path, uploadId, index))
           release()
         },
         discard,
@@ -72,13 +82,15 @@ export async function createSpool(options: SpoolOptions): Promise<ReconcilableSp
     } catch (error) {
       await discard()
       throw error
+    } finally {
+      arrival.end()
     }
   }
 
   async function check(): Promise<void> {
     const probe = temporary.reserve()
     try {
-      await onDisk(writeFile(probe.path, PROBE, { flag: 'wx', mode: 0o600 }))
+      await gate.run(() => onDisk(writeFile(probe.path, PROBE, { flag: 'wx', mode: 0o600 })))
     } finally {
       await probe.discard()
     }
@@ -86,7 +98,10 @@ export async function createSpool(options: SpoolOptions): Promise<ReconcilableSp
 
   return {
     ...chunks,
+    read: (...range) => gate.run(() => chunks.read(...range)),
+    remove: (uploadId) => gate.run(() => chunks.remove(uploadId)),
     receive,
+    space: room.space,
     check,
     removeTemporary: temporary.removeForgotten,
     close: handles.close,

@@ -3,6 +3,7 @@ import { readdir, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Log } from '../core/log.ts'
 import { onDisk, onDiskIfThere } from './disk-error.ts'
+import type { DiskGate } from './disk-gate.ts'
 
 /** One name in the folder of temporary files, spared by `removeForgotten` while it lives. */
 export interface TemporaryFile {
@@ -20,12 +21,20 @@ export interface TemporaryFiles {
   removeForgotten: () => Promise<void>
 }
 
-export function createTemporaryFiles(directory: string, log: Log): TemporaryFiles {
+export interface TemporaryFilesOptions {
+  gate: DiskGate
+  log: Log
+}
+
+export function createTemporaryFiles(
+  directory: string,
+  { gate, log }: TemporaryFilesOptions,
+): TemporaryFiles {
   const living = new Set<string>()
 
   async function remove(name: string): Promise<void> {
     try {
-      await onDiskIfThere(unlink(join(directory, name)))
+      await gate.run(() => onDiskIfThere(unlink(join(directory, name))))
     } catch (error) {
       log.warn({ err: error }, 'a temporary file could not be removed')
     }
@@ -43,7 +52,7 @@ export function createTemporaryFiles(directory: string, log: Log): TemporaryFile
       }
     },
     removeForgotten: async () => {
-      const names = await onDisk(readdir(directory))
+      const names = await gate.run(() => onDisk(readdir(directory)))
       await Promise.all(names.filter((name) => !living.has(name)).map(remove))
     },
   }

@@ -52,6 +52,10 @@ export function createMemorySpool(): MemorySpool {
     remove: async (uploadId) => void uploads.delete(uploadId),
     uploadIds: async () => [...uploads.keys()],
     removeTemporary: async () => {},
+    space: async () => ({
+      freeBytes: Number.POSITIVE_INFINITY,
+      totalBytes: Number.POSITIVE_INFINITY,
+    }),
     check: async () => {
       if (failure) throw failure
     },

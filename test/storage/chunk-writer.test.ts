@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
 import { KiB, MiB } from '../../src/lib/units.ts'
 import { writeChunkFile } from '../../src/storage/chunk-writer.ts'
+import { createDiskGate } from '../../src/storage/disk-gate.ts'
 import { createWriteGovernor } from '../../src/storage/write-governor.ts'
 import { makeTempDir } from '../helpers/temp-dir.ts'
 
@@ -17,7 +18,13 @@ test('a source is not asked for more than 512 KB while the disk admits nothing',
     await admitted.promise
     return governor.admit(bytes, signal)
   })
-  const options = { maxBytes: 8 * MiB, signal, fsync: false, governor: { ...governor, admit } }
+  const options = {
+    maxBytes: 8 * MiB,
+    signal,
+    fsync: false,
+    ...disk(),
+    governor: { ...governor, admit },
+  }
 
   const writing = writeChunkFile(path, source.bytes(), options)
   await vi.waitFor(() => expect(admit).toHaveBeenCalled())
@@ -37,7 +44,13 @@ test('of one chunk one batch at a time is on its way to the disk', async () => {
     held.highest = Math.max(held.highest, ++held.now)
     return () => void held.now--
   }
-  const options = { maxBytes: 8 * MiB, signal, fsync: false, governor: { ...governor, admit } }
+  const options = {
+    maxBytes: 8 * MiB,
+    signal,
+    fsync: false,
+    ...disk(),
+    governor: { ...governor, admit },
+  }
 
   await writeChunkFile(path, countingSource(8 * MiB).bytes(), options)
 
@@ -49,7 +62,7 @@ test('an abort reaches a chunk that waits for the disk', async () => {
   const governor = createWriteGovernor()
   const occupied = await governor.admit(16 * MiB, signal)
   const controller = new AbortController()
-  const options = { maxBytes: MiB, signal: controller.signal, fsync: false, governor }
+  const options = { maxBytes: MiB, signal: controller.signal, fsync: false, ...disk(), governor }
 
   const writing = writeChunkFile(path, countingSource(MiB).bytes(), options)
   const reason = new Error('the client left')
@@ -61,7 +74,13 @@ test('an abort reaches a chunk that waits for the disk', async () => {
 
 test('a file that is there already is never written into', async () => {
   const path = join(await makeTempDir(), 'chunk')
-  const options = { maxBytes: MiB, signal, fsync: false, governor: createWriteGovernor() }
+  const options = {
+    maxBytes: MiB,
+    signal,
+    fsync: false,
+    ...disk(),
+    governor: createWriteGovernor(),
+  }
   await writeChunkFile(path, countingSource(64 * KiB).bytes(), options)
 
   const again = writeChunkFile(path, countingSource(MiB).bytes(), options)
@@ -113,4 +132,9 @@ async function turns(count: number): Promise<void> {
   for (let turn = 0; turn < count; turn++) {
     await new Promise<void>((resolve) => setImmediate(resolve))
   }
+}
+
+/** A disk with room for everything. */
+function disk() {
+  return { gate: createDiskGate(), arrival: { admit: async () => {}, written: () => {} } }
 }

@@ -41,6 +41,8 @@ export interface Ledger extends TicketRecords {
   deleteUpload: (id: string) => void
   /** Bytes that unfinished uploads have reserved in the spool: the sum of their sizes. */
   reservedBytes: () => number
+  /** Bytes of these that have not come yet: the disk must still find room for them. */
+  unwrittenBytes: () => number
 
   transfer: (uploadId: string) => TransferState | null
   saveTransfer: (uploadId: string, state: TransferState) => void

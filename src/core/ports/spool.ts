@@ -12,7 +12,16 @@ export interface ReceivedChunk {
 export interface ReceiveOptions {
   /** More bytes than this reject with CHUNK_TOO_LARGE. */
   maxBytes: number
+  /** What the sender has announced. A disk that cannot hold as much takes nothing of it. */
+  expectedBytes?: number
   signal: AbortSignal
+}
+
+/** How much the spool's disk can take. Infinite where the system does not say. */
+export interface DiskSpace {
+  /** Beside what the ledger needs and what is being received at this moment. */
+  readonly freeBytes: number
+  readonly totalBytes: number
 }
 
 /** How an upload's bytes are cut: all chunks have `chunkSize`, the last one the rest. */
@@ -42,6 +51,8 @@ export interface Spool {
   uploadIds: () => Promise<string[]>
   /** Removes temporary files that no living request can own. */
   removeTemporary: () => Promise<void>
+  /** A moment old at the most. Rejects with SPOOL_FAILED when the disk does not say. */
+  space: () => Promise<DiskSpace>
   /** Rejects with SPOOL_FAILED or SPOOL_FULL when nothing can be written. */
   check: () => Promise<void>
   close: () => Promise<void>

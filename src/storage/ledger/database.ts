@@ -1,5 +1,5 @@
 import type { DatabaseSync, SQLInputValue, SQLOutputValue } from 'node:sqlite'
-import { AppError } from '../../errors.ts'
+import { spoolFailed, spoolFull } from '../disk-error.ts'
 
 export type Row = Record<string, SQLOutputValue>
 
@@ -18,19 +18,37 @@ export interface LedgerDatabase {
   close: () => void
 }
 
-export function wrapDatabase(database: DatabaseSync): LedgerDatabase {
+/**
+ * `stalled` says that the disk hangs. A write would then hang the whole process with it, so it is
+ * refused with SPOOL_FAILED; reads go on, because what they need is in memory.
+ */
+export function wrapDatabase(
+  database: DatabaseSync,
+  stalled: () => boolean = () => false,
+): LedgerDatabase {
+  function assertMoving(): void {
+    if (stalled()) throw spoolFailed()
+  }
+
   return {
-    exec: (sql) => guard(() => database.exec(sql)),
+    exec: (sql) => {
+      assertMoving()
+      guard(() => database.exec(sql))
+    },
     prepare: (sql) => {
       const statement = database.prepare(sql)
       return {
-        run: (...values) => guard(() => Number(statement.run(...values).changes)),
+        run: (...values) => {
+          assertMoving()
+          return guard(() => Number(statement.run(...values).changes))
+        },
         get: (...values) => guard(() => statement.get(...values)),
         all: (...values) => guard(() => statement.all(...values)),
       }
     },
     transaction: (work) =>
       guard(() => {
+        assertMoving()
         database.exec('BEGIN IMMEDIATE')
         try {
           work()
@@ -74,18 +92,8 @@ function guard<T>(call: () => T): T {
     return call()
   } catch (error) {
     const code = sqliteCode(error)
-    if (code === SQLITE_FULL) {
-      throw new AppError('SPOOL_FULL', 'There is no room left for this file', {
-        cause: error,
-        retryAfter: 60,
-      })
-    }
-    if (code !== null && UNUSABLE.has(code)) {
-      throw new AppError('SPOOL_FAILED', 'The disk cannot be used right now', {
-        cause: error,
-        retryAfter: 10,
-      })
-    }
+    if (code === SQLITE_FULL) throw spoolFull(error)
+    if (code !== null && UNUSABLE.has(code)) throw spoolFailed(error)
     throw error
   }
 }

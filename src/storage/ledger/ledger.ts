@@ -18,6 +18,8 @@ export interface LedgerOptions {
   log: Log
   /** Whether every call must survive a loss of power as well: each then waits for the disk. */
   fsync?: boolean
+  /** Whether the disk hangs: then nothing is written, because every call here is synchronous. */
+  stalled?: () => boolean
 }
 
 /** What start-up and the sweeper need beyond core's port. */
@@ -32,9 +34,10 @@ export interface SweepableLedger
  * Opens the ledger, which must belong to this process alone (`lockDataDir`). Calls throw
  * SPOOL_FULL when the disk is full and SPOOL_FAILED when it fails otherwise.
  */
-export function openLedger({ path, key, log, fsync = false }: LedgerOptions): SweepableLedger {
+export function openLedger(options: LedgerOptions): SweepableLedger {
+  const { path, key, log, fsync = false, stalled } = options
   const cipher = createLedgerCipher(key)
-  const database = wrapDatabase(openDatabase({ path, fsync, log }))
+  const database = wrapDatabase(openDatabase({ path, fsync, log }), stalled)
 
   return {
     ...createUploadRecords(database, cipher),

@@ -22,6 +22,7 @@ export type UploadRecords = Pick<
   | 'sealUpload'
   | 'deleteUpload'
   | 'reservedBytes'
+  | 'unwrittenBytes'
 > & {
   /** Forgets one chunk, whose bytes were lost. */
   deleteChunk: (uploadId: string, index: number) => void
@@ -129,6 +130,11 @@ function chunkCalls(database: LedgerDatabase) {
     'SELECT chunk_index, size, digest FROM chunks WHERE upload_id = ? ORDER BY chunk_index',
   )
   const remove = database.prepare('DELETE FROM chunks WHERE upload_id = ? AND chunk_index = ?')
+  const unwritten = database.prepare(
+    `SELECT (SELECT coalesce(sum(size), 0) FROM uploads WHERE ${UNFINISHED})
+       - (SELECT coalesce(sum(chunks.size), 0) FROM uploads JOIN chunks ON upload_id = id
+          WHERE ${UNFINISHED}) AS bytes`,
+  )
 
   return {
     insertChunk: (uploadId, chunk, chunkSize, now) =>
@@ -136,6 +142,10 @@ function chunkCalls(database: LedgerDatabase) {
         insert.run(uploadId, chunk.index, chunk.size, Buffer.from(chunk.digest, 'hex'))
         progress.run(now, chunkSize, uploadId)
       }),
+    unwrittenBytes: () => {
+      const row = unwritten.get()
+      return row ? integer(row, 'bytes') : 0
+    },
     chunks: (uploadId) => list.all(uploadId).map(toChunk),
     deleteChunk: (uploadId, index) => void remove.run(uploadId, index),
   } satisfies Partial<UploadRecords>

@@ -1,0 +1,108 @@
+import { statfs } from 'node:fs/promises'
+import type { DiskSpace } from '../core/ports/spool.ts'
+import { settleWithin } from '../lib/settle-within.ts'
+import { KiB, MiB } from '../lib/units.ts'
+import { onDisk, spoolFailed, spoolFull } from './disk-error.ts'
+import type { DiskGate } from './disk-gate.ts'
+
+/** Left to the ledger and never filled with chunks; of a small disk a 32nd. */
+const LEDGER_BYTES = 16 * MiB
+/** How long one look at the disk is good for. */
+const FRESH_MS = 250
+/** Files that a disk must still be able to hold. */
+const LEAST_FILES = 16
+/** What a sender that has not said how much will come is given room for at a time. */
+const STEP_BYTES = 512 * KiB
+/** Milliseconds to wait for the disk to say how full it is. */
+const PATIENCE_MS = 5_000
+
+/** Bytes that are on their way to the disk. */
+export interface Arrival {
+  /** Makes sure of room for this many bytes, which are written next. Rejects with SPOOL_FULL. */
+  admit: (bytes: number) => Promise<void>
+  /** They are on the disk. */
+  written: (bytes: number) => void
+  /** No more will come. */
+  end: () => void
+}
+
+/** Knows how much room there is, without asking the disk each time. */
+export interface DiskRoom {
+  /** What is left beside the ledger's share and everything that has been let in. */
+  space: () => Promise<DiskSpace>
+  /** Keeps room for bytes before the first is written. Rejects with SPOOL_FULL or SPOOL_FAILED. */
+  enter: (expectedBytes: number) => Promise<Arrival>
+}
+
+export function createDiskRoom(directory: string, gate: DiskGate): DiskRoom {
+  let look: Promise<DiskSpace> | null = null
+  let lookedAt = Number.NEGATIVE_INFINITY
+  /** Written since the disk was last looked at: it does not know of these yet. */
+  let writtenSince = 0
+  /** Let in and not written yet. */
+  let coming = 0
+
+  /** Calls that come at one time share one look. */
+  function measured(): Promise<DiskSpace> {
+    if (look && performance.now() - lookedAt < FRESH_MS) return look
+    lookedAt = performance.now()
+    writtenSince = 0
+    const latest = measure(directory, gate)
+    latest.catch(() => {
+      if (look === latest) look = null
+    })
+    look = latest
+    return latest
+  }
+
+  async function space(): Promise<DiskSpace> {
+    const { freeBytes, totalBytes } = await settleWithin(measured(), PATIENCE_MS, () => {
+      throw spoolFailed()
+    })
+    return { freeBytes: Math.max(0, freeBytes - writtenSince - coming), totalBytes }
+  }
+
+  async function keep(bytes: number): Promise<void> {
+    if ((await space()).freeBytes < bytes) throw spoolFull()
+    coming += bytes
+  }
+
+  async function enter(expectedBytes: number): Promise<Arrival> {
+    let kept = 0
+    let admitted = 0
+    async function more(bytes: number): Promise<void> {
+      await keep(bytes)
+      kept += bytes
+    }
+    await more(expectedBytes)
+    return {
+      admit: async (bytes) => {
+        admitted += bytes
+        if (admitted > kept) await more(Math.max(STEP_BYTES, admitted - kept))
+      },
+      written: (bytes) => {
+        admitted -= bytes
+        kept -= bytes
+        coming -= bytes
+        writtenSince += bytes
+      },
+      end: () => {
+        coming -= kept
+        kept = 0
+      },
+    }
+  }
+
+  return { space, enter }
+}
+
+async function measure(directory: string, gate: DiskGate): Promise<DiskSpace> {
+  const { bavail, blocks, bsize, files, ffree } = await gate.run(() => onDisk(statfs(directory)))
+  // Some file systems of networks do not say; then only a failing write tells.
+  const unlimited = { freeBytes: Number.POSITIVE_INFINITY, totalBytes: Number.POSITIVE_INFINITY }
+  if (blocks === 0) return unlimited
+  const totalBytes = blocks * bsize
+  const outOfFiles = files > 0 && ffree < LEAST_FILES
+  const freeBytes = outOfFiles ? 0 : bavail * bsize - Math.min(LEDGER_BYTES, totalBytes / 32)
+  return { freeBytes, totalBytes }
+}
