@@ -9,14 +9,14 @@ import { createOutboxSender } from './backend/outbox-sender.ts'
 import { createStandaloneCredentials } from './backend/standalone-credentials.ts'
 import type { Config } from './config.ts'
 import type { CredentialsProvider } from './core/ports/credentials.ts'
-import type { Spool } from './core/ports/spool.ts'
-import type { DependencyStatus } from './core/readiness.ts'
-import { AppError } from './errors.ts'
 import { lockDataDir } from './storage/data-dir-lock.ts'
+import { createDiskGate } from './storage/disk-gate.ts'
 import { loadLedgerKey } from './storage/ledger/key.ts'
 import { openLedger } from './storage/ledger/ledger.ts'
+import { createPatientSecrets } from './storage/ledger/patient-secrets.ts'
 import { reconcile } from './storage/reconcile.ts'
 import { createSpool } from './storage/spool.ts'
+import { createSpoolProbe } from './storage/spool-probe.ts'
 import { createSweeper } from './storage/sweeper.ts'
 import { createTelegramGateway } from './telegram/gateway.ts'
 
@@ -52,16 +52,19 @@ export async function openAdapters({
   const { dataDir, mode } = config
   const unlock = await lockDataDir(dataDir, { signal, log })
   const key = loadLedgerKey({ fromEnv: config.ledgerKey ?? undefined, directory: dataDir })
+  const gate = createDiskGate()
   const ledger = openLedger({
     path: join(dataDir, 'ledger.sqlite'),
     key,
     log,
     fsync: config.spoolFsync,
+    stalled: gate.stalled,
   })
   const spool = await createSpool({
     directory: join(dataDir, 'spool'),
     fsync: config.spoolFsync,
     log,
+    gate,
   })
   const repaired = await reconcile(ledger, spool)
   log.info(repaired, 'ledger and spool are in agreement')
@@ -71,9 +74,10 @@ export async function openAdapters({
       ? createBackendClient({ baseUrl: mode.url, log, webhookSecret: config.webhookSecret })
       : null
   const outbox = client && createOutboxSender({ ledger, deliver: client.deliverWebhook, log })
+  const secrets = createPatientSecrets(ledger, log)
   const gateway = createTelegramGateway({
     log,
-    ledger,
+    ledger: secrets,
     botApi: embedded ? { root: embedded.botApiRoot, local: false } : config.botApi,
     serverKeyPem: embedded?.serverKeyPem ?? config.serverKeyPem,
     server: embedded?.server ?? config.server,
@@ -87,25 +91,17 @@ export async function openAdapters({
     credentials: createCredentials(config, client, embedded),
     createSweeper: (guards) =>
       createSweeper({ ledger, spool, sessionTtlMs: config.sessionTtlMs, ...guards, log }),
-    probes: { spool: () => probeSpool(spool) },
+    probes: { spool: createSpoolProbe({ spool }) },
     page: readFileSync(new URL('./web/page.html', import.meta.url), 'utf8'),
     log,
     close: async () => {
       await gateway.close()
       await outbox?.close()
       await spool.close()
+      secrets.close()
       ledger.close()
       unlock()
     },
-  }
-}
-
-async function probeSpool(spool: Spool): Promise<DependencyStatus> {
-  try {
-    await spool.check()
-    return { ready: true }
-  } catch (error) {
-    return { ready: false, reason: error instanceof AppError ? error.message : 'cannot be written' }
   }
 }
 
