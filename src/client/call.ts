@@ -1,0 +1,131 @@
+import type { ClientOptions } from './api.ts'
+import { TeleStoreError } from './error.ts'
+
+/** An answer's head and text, whatever carried it. */
+export interface RawAnswer {
+  status: number
+  retryAfter: string | null
+  text: string
+}
+
+export interface CallInit {
+  method?: 'GET' | 'POST' | 'DELETE'
+  /** Sent as JSON. */
+  body?: object
+  headers?: Record<string, string>
+  signal?: AbortSignal | undefined
+}
+
+/** Speaks HTTP with one worker. Rejects with TeleStoreError, or the signal's reason. */
+export interface Caller {
+  /** The whole address of a path, which begins with a slash. */
+  address: (path: string) => string
+  token: () => Promise<string>
+  fetch: typeof globalThis.fetch
+  /** Any answer, refusals included, with its body unread. The token goes in the header. */
+  open: (path: string, init?: CallInit) => Promise<Response>
+  /** The JSON of an answer that is no refusal. */
+  json: (path: string, init?: CallInit) => Promise<Record<string, unknown>>
+}
+
+/** Milliseconds for a call without bytes of a file. */
+const CALL_TIMEOUT_MS = 60_000
+
+export function createCaller(options: ClientOptions): Caller {
+  const root = options.url.replace(/\/+$/, '')
+  // Unbound, the browser's own fetch refuses to be called.
+  const fetch = options.fetch ?? globalThis.fetch.bind(globalThis)
+
+  async function token(): Promise<string> {
+    return typeof options.token === 'function' ? options.token() : options.token
+  }
+
+  async function open(path: string, { method, body, headers, signal }: CallInit = {}) {
+    const init: RequestInit = {
+      method: method ?? 'GET',
+      headers: {
+        accept: 'application/json',
+        authorization: `Bearer ${await token()}`,
+        ...(body !== undefined && { 'content-type': 'application/json' }),
+        ...headers,
+      },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+      ...(signal && { signal }),
+    }
+    try {
+      return await fetch(`${root}${path}`, init)
+    } catch (error) {
+      signal?.throwIfAborted()
+      throw noAnswer(error)
+    }
+  }
+
+  return {
+    address: (path) => `${root}${path}`,
+    token,
+    fetch,
+    open,
+    json: async (path, init = {}) => {
+      const timeout = AbortSignal.timeout(CALL_TIMEOUT_MS)
+      const signal = init.signal ? AbortSignal.any([init.signal, timeout]) : timeout
+      try {
+        const response = await open(path, { ...init, signal })
+        return readAnswer(await rawAnswer(response))
+      } catch (error) {
+        init.signal?.throwIfAborted()
+        throw error instanceof TeleStoreError ? error : noAnswer(error)
+      }
+    },
+  }
+}
+
+export async function rawAnswer(response: Response): Promise<RawAnswer> {
+  const retryAfter = response.headers.get('retry-after')
+  return { status: response.status, retryAfter, text: await response.text() }
+}
+
+/** The answer's JSON object; throws a TeleStoreError for a refusal and for anything else. */
+export function readAnswer(answer: RawAnswer): Record<string, unknown> {
+  const body = parseObject(answer.text)
+  if (answer.status >= 200 && answer.status < 300 && body !== null) return body
+  throw toRefusal(answer, body)
+}
+
+/** The error that an answer stands for. */
+export function toRefusal(
+  { status, retryAfter }: RawAnswer,
+  body: Record<string, unknown> | null,
+): TeleStoreError {
+  const options = { status, retryAfter: secondsOf(retryAfter) }
+  const { error, code, ...details } = body ?? {}
+  if (typeof code !== 'string' || typeof error !== 'string') {
+    const sentence = `The address does not answer as a worker does (status ${status})`
+    return new TeleStoreError('BAD_ANSWER', sentence, options)
+  }
+  return new TeleStoreError(code, error, { ...options, details })
+}
+
+export function noAnswer(cause: unknown): TeleStoreError {
+  return new TeleStoreError('NETWORK', 'The worker cannot be reached', { cause })
+}
+
+export function parseObject(text: string): Record<string, unknown> | null {
+  try {
+    const value: unknown = JSON.parse(text)
+    return isObject(value) ? value : null
+  } catch {
+    return null
+  }
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** `Retry-After`: seconds, or a date (RFC 9110, section 10.2.3). */
+function secondsOf(header: string | null): number | null {
+  if (header === null) return null
+  if (/^\d+$/.test(header)) return Number(header)
+  const at = Date.parse(header)
+  return Number.isNaN(at) ? null : Math.max(0, Math.ceil((at - Date.now()) / 1000))
+}
