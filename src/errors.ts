@@ -59,6 +59,8 @@ export interface AppErrorOptions {
   cause?: unknown
   /** Seconds after which a retry makes sense. */
   retryAfter?: number
+  /** The peer as a whole is down, whatever was asked of it: a job does not count this as an attempt. */
+  peerDown?: boolean
   /** Fields the answer carries beside `error` and `code`. Never a secret, never a path. */
   details?: Record<string, unknown>
 }
@@ -69,6 +71,7 @@ export class AppError extends Error {
   readonly status: number
   readonly retryable: boolean
   readonly retryAfter: number | undefined
+  readonly peerDown: boolean
   readonly details: Record<string, unknown>
 
   constructor(code: ErrorCode, message: string, options: AppErrorOptions = {}) {
@@ -78,6 +81,7 @@ export class AppError extends Error {
     this.status = CATALOGUE[code].status
     this.retryable = CATALOGUE[code].retryable
     this.retryAfter = options.retryAfter
+    this.peerDown = options.peerDown ?? false
     this.details = options.details ?? {}
   }
 }

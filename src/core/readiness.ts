@@ -1,3 +1,5 @@
+import type { CircuitState } from '../lib/circuit-breaker.ts'
+
 /** How one thing that the worker needs is doing. Holds no secret and no path. */
 export interface DependencyStatus {
   ready: boolean
@@ -9,7 +11,12 @@ export interface DependencyStatus {
   circuits?: Record<string, CircuitState>
 }
 
-export type CircuitState = 'closed' | 'half-open' | 'open'
+/** How the circuit before one peer is. */
+export interface CircuitStatus {
+  state: CircuitState
+  /** Seconds until a call may be let through. */
+  retryAfter: number
+}
 
 /** Must not reject; a dependency that cannot be asked is not ready. */
 export type Probe = () => DependencyStatus | Promise<DependencyStatus>
@@ -29,6 +36,25 @@ export async function checkReadiness(
   )
   const dependencies = Object.fromEntries(await Promise.all(asked))
   return { ready: Object.values(dependencies).every((each) => each.ready), dependencies }
+}
+
+/**
+ * The status of what is reached through circuits. It is ready while any of the `vital` ones (all,
+ * by default) lets calls through: an instance that can still do half its work is of more use in
+ * service than out of it. A half-open circuit lets calls through, else nobody would try it.
+ */
+export function statusOfCircuits(
+  circuits: Readonly<Record<string, CircuitStatus>>,
+  vital: readonly string[] = Object.keys(circuits),
+): DependencyStatus {
+  const states = Object.fromEntries(
+    Object.entries(circuits).map(([name, { state }]) => [name, state]),
+  )
+  const deciding = vital.flatMap((name) => circuits[name] ?? [])
+  const ready = deciding.length === 0 || deciding.some(({ state }) => state !== 'open')
+  if (ready) return { ready, circuits: states }
+  const retryAfter = Math.min(...deciding.map((circuit) => circuit.retryAfter))
+  return { ready, reason: 'does not answer', retryAfter, circuits: states }
 }
 
 async function answerOf(probe: Probe, timeoutMs: number): Promise<DependencyStatus> {

@@ -86,7 +86,7 @@ export function createTicketService(options: TicketServiceOptions): TicketServic
     progressReader: async (token, uploadId) =>
       isTicket(token)
         ? readers.ownerOf(token, uploadId)
-        : (await credentials.forUpload(token)).userId,
+        : (await credentials.forRunningUpload(token)).userId,
   }
 }
 

@@ -30,6 +30,8 @@ export interface Transfers {
   /** After a restart: goes on with everything unfinished. */
   resume: () => void
   isActive: (uploadId: string) => boolean
+  /** Resolves when no upload that is whole is on its way. */
+  idle: () => Promise<void>
 }
 
 export function createTransfers(options: TransfersOptions): Transfers {
@@ -94,7 +96,8 @@ export function createTransfers(options: TransfersOptions): Transfers {
         log.warn({ uploadId: upload.id, err: error }, 'sending ahead of complete failed')
         // What can never succeed is said once the client has completed, as the contract has it.
         if (!isRetryable(error)) return await whenSealed(file, job.signal)
-        await sleep(delayFor(error, ++failures), job.signal)
+        if (!isPeerDown(error)) failures++
+        await sleep(delayFor(error, failures), job.signal)
         seen = -1
       }
     }
@@ -116,10 +119,12 @@ export function createTransfers(options: TransfersOptions): Transfers {
       {
         attempts: options.attempts,
         signal: job.signal,
+        counts: (error) => !isPeerDown(error),
         delayFor: (error, attempt) => {
           const delay = delayFor(error, attempt)
           const late = now() + delay - startedAt > options.maxDurationMs
           if (!isRetryable(error) || late) return null
+          reportWait(upload, error, delay)
           log.warn({ uploadId: upload.id, attempt, delay, err: error }, 'transfer will be retried')
           return delay
         },
@@ -135,10 +140,23 @@ export function createTransfers(options: TransfersOptions): Transfers {
     return retry(() => credentials.forRunningUpload(token), {
       attempts: Number.POSITIVE_INFINITY,
       signal,
-      delayFor: (error, attempt) =>
-        isRetryable(error) && now() < deadline ? delayFor(error, attempt) : null,
+      counts: (error) => !isPeerDown(error),
+      delayFor: (error, attempt) => {
+        if (!isRetryable(error) || now() >= deadline) return null
+        const delay = delayFor(error, attempt)
+        reportWait(upload, error, delay)
+        return delay
+      },
     })
   }
+
+  function reportWait(upload: Upload, error: unknown, delayMs: number): void {
+    if (!isPeerDown(error) || files.get(upload.id)?.sealed !== true) return
+    progress.report(upload, { phase: 'waiting', retryAfter: Math.ceil(delayMs / 1000) })
+  }
+
+  const isActive = (uploadId: string): boolean => files.get(uploadId)?.sealed === true
+  const wholeIds = (): string[] => [...files.keys()].filter(isActive)
 
   return {
     chunkArrived: (upload, index) => {
@@ -155,7 +173,12 @@ export function createTransfers(options: TransfersOptions): Transfers {
       for (const upload of ledger.uploadsInState('sealed')) start(upload)
       for (const upload of ledger.uploadsInState('receiving')) start(upload)
     },
-    isActive: (uploadId) => files.has(uploadId) && files.get(uploadId)?.sealed === true,
+    isActive,
+    idle: async () => {
+      for (let whole = wholeIds(); whole.length > 0; whole = wholeIds()) {
+        await Promise.all(whole.map(queue.ended))
+      }
+    },
   }
 }
 
@@ -167,8 +190,14 @@ function isRetryable(error: unknown): boolean {
   return error instanceof AppError && error.retryable
 }
 
+function isPeerDown(error: unknown): boolean {
+  return error instanceof AppError && error.peerDown
+}
+
 /** Milliseconds: what the error asks for, else exponential back-off. */
 function delayFor(error: unknown, attempt: number): number {
-  const asked = error instanceof AppError ? error.retryAfter : undefined
-  return Math.max((asked ?? 0) * 1000, backoff(attempt, { baseMs: 1000, capMs: 60_000 }))
+  const asked = ((error instanceof AppError && error.retryAfter) || 0) * 1000
+  // All jobs wait for the same moment: they must not come back in it together.
+  if (isPeerDown(error)) return asked + backoff(1, { baseMs: 2000 })
+  return Math.max(asked, backoff(attempt, { baseMs: 1000, capMs: 60_000 }))
 }

@@ -108,3 +108,25 @@ test.each([
   expect(backoff(attempt)).toBe(longest / 2)
   random.mockRestore()
 })
+
+test('a failure that does not count uses up no attempt', async () => {
+  const errors = ['down', 'down', 'down', 'own', 'down', 'own']
+  const seen: number[] = []
+
+  const end = retry(
+    async (attempt) => {
+      seen.push(attempt)
+      throw new Error(errors[seen.length - 1])
+    },
+    {
+      attempts: 2,
+      delayFor: () => 0,
+      counts: (error) => (error as Error).message !== 'down',
+    },
+  )
+
+  const refused = expect(end).rejects.toThrow('own')
+  await vi.runAllTimersAsync()
+  await refused
+  expect(seen).toEqual([1, 1, 1, 1, 2, 2])
+})
