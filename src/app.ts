@@ -10,6 +10,7 @@ import type { Spool } from './core/ports/spool.ts'
 import type { TelegramGateway } from './core/ports/telegram.ts'
 import { createProgressBoard } from './core/progress.ts'
 import type { Probe } from './core/readiness.ts'
+import { createRoom } from './core/room.ts'
 import { createTicketService } from './core/ticket-service.ts'
 import { createTransfers } from './core/transfer.ts'
 import { createUploadService } from './core/upload-service.ts'
@@ -86,6 +87,7 @@ export async function buildApp(config: Config, adapters: Adapters): Promise<App>
     now,
     log,
   })
+  const room = createRoom({ ledger, spool, spoolMaxBytes: config.spoolMaxBytes })
   const uploads = createUploadService({
     ledger,
     gateway,
@@ -96,7 +98,7 @@ export async function buildApp(config: Config, adapters: Adapters): Promise<App>
     progress,
     locks,
     maxFileBytes: config.maxFileBytes,
-    spoolMaxBytes: config.spoolMaxBytes,
+    room,
     now,
     log,
   })
@@ -116,6 +118,7 @@ export async function buildApp(config: Config, adapters: Adapters): Promise<App>
     downloads,
     tickets,
     spool,
+    room,
     page: adapters.page,
     probes: adapters.probes,
     maxChunkBytes: config.maxChunkBytes,

@@ -5,6 +5,7 @@ import type { Ledger } from './ports/ledger.ts'
 import type { Upload } from './ports/records.ts'
 import type { ReceivedChunk } from './ports/spool.ts'
 import type { TelegramGateway } from './ports/telegram.ts'
+import type { Room } from './room.ts'
 import type { Transfers } from './transfer.ts'
 import {
   assertSameChunk,
@@ -18,9 +19,9 @@ export interface IntakeOptions {
   ledger: Ledger
   gateway: Pick<TelegramGateway, 'roadFor'>
   transfers: Transfers
+  room: Room
   /** Largest file, in bytes, that the operator allows; Telegram may take less. */
   maxFileBytes: number
-  spoolMaxBytes: number
   now: () => number
   log: Log
 }
@@ -38,15 +39,22 @@ export interface ChunkAnswer {
 export interface Intake {
   /**
    * The upload with this id, opened now if there is none. Throws UPLOAD_NOT_FOUND (another user's),
-   * UPLOAD_DIFFERS, EMPTY_FILE, FILE_TOO_LARGE, SPOOL_FULL.
+   * UPLOAD_DIFFERS, EMPTY_FILE, FILE_TOO_LARGE, SPOOL_FULL, SPOOL_FAILED. A session reserves its
+   * whole size, so that one that was opened is not refused room later; `presentBytes` of it are
+   * on the disk already.
    */
-  open: (file: FileDescription, granted: Credentials, token: string) => Upload
+  open: (
+    file: FileDescription,
+    granted: Credentials,
+    token: string,
+    presentBytes?: number,
+  ) => Promise<Upload>
   /** Files a chunk under its upload; `received` is claimed only when it is new. */
   take: (upload: Upload, index: number, received: ReceivedChunk) => Promise<ChunkAnswer>
 }
 
 export function createIntake(options: IntakeOptions): Intake {
-  const { ledger, gateway, transfers, now, log } = options
+  const { ledger, gateway, transfers, room, now, log } = options
 
   function assertTakes(granted: Credentials, size: number): void {
     const { maxFileBytes } = options
@@ -63,15 +71,8 @@ export function createIntake(options: IntakeOptions): Intake {
     }
   }
 
-  /** A session reserves its whole size, so that one that was opened is never refused room later. */
-  function assertRoom(size: number): void {
-    if (ledger.reservedBytes() + size <= options.spoolMaxBytes) return
-    const sentence = 'The worker has no room for this file now; try again later'
-    throw new AppError('SPOOL_FULL', sentence, { retryAfter: 60 })
-  }
-
   return {
-    open: (file, granted, token) => {
+    open: async (file, granted, token, presentBytes = 0) => {
       const owner = granted.userId
       const known = ledger.findUpload(file.id)
       if (known) {
@@ -82,7 +83,8 @@ export function createIntake(options: IntakeOptions): Intake {
       }
       const upload = openUpload({ ...file, owner }, now())
       assertTakes(granted, upload.size)
-      assertRoom(upload.size)
+      const assertRoom = await room.look()
+      assertRoom(upload.size, presentBytes)
       ledger.insertUpload(upload, token)
       log.info({ uploadId: upload.id, size: upload.size }, 'Upload session initialized')
       return upload

@@ -36,6 +36,11 @@ export interface UploadStatus {
 export interface UploadService {
   /** Checks a token; rejects with TOKEN_REFUSED and its kin. */
   authenticate: (token: string) => Promise<Credentials>
+  /**
+   * Rejects with SPOOL_FULL when an upload of `size` bytes could not be opened now; one that is
+   * open already has its room. Before any byte is taken, where so much is known by then.
+   */
+  assertRoom: (uploadId: string | null, size: number) => Promise<void>
   /** Opens the upload, or finds it open with the same values. */
   open: (file: FileDescription, token: string) => Promise<Upload>
   /**
@@ -99,27 +104,43 @@ export function createUploadService(options: UploadServiceOptions): UploadServic
 
   async function remove(uploadId: string): Promise<void> {
     await transfers.stop(uploadId)
-    ledger.deleteUpload(uploadId)
-    await spool.remove(uploadId)
+    try {
+      ledger.deleteUpload(uploadId)
+      await spool.remove(uploadId)
+    } catch (error) {
+      if (!(error instanceof AppError && error.code === 'SPOOL_FULL')) throw error
+      // To forget something takes room as well: its own.
+      await spool.remove(uploadId)
+      ledger.deleteUpload(uploadId)
+    }
     progress.forget(uploadId)
   }
 
   return {
     authenticate: (token) => credentials.forUpload(token),
+    assertRoom: async (uploadId, size) => {
+      if (uploadId !== null && ledger.findUpload(uploadId)) return
+      const assertFits = await options.room.look()
+      assertFits(size, 0)
+    },
     open: async (file, token) => {
       const granted = await credentials.forUpload(token)
       return locks.run(file.id, async () => {
-        const upload = intake.open(file, granted, token)
+        const upload = await intake.open(file, granted, token)
         assertSameFile(upload, file)
         return upload
       })
     },
     takeChunk: async (file, index, token, received) => {
       try {
-        const granted = await credentials.forUpload(token)
-        return await locks.run(file.id, () =>
-          intake.take(intake.open(file, granted, token), index, received),
+        const running = ledger.findUpload(file.id) !== null
+        const granted = await (running ? credentials.forRunningUpload : credentials.forUpload)(
+          token,
         )
+        return await locks.run(file.id, async () => {
+          const upload = await intake.open(file, granted, token, received.size)
+          return intake.take(upload, index, received)
+        })
       } finally {
         await received.discard()
       }

@@ -3,6 +3,7 @@ import multipart from '@fastify/multipart'
 import { type FastifyBaseLogger, type FastifyInstance, fastify } from 'fastify'
 import type { DownloadService } from '../core/download-service.ts'
 import type { Spool } from '../core/ports/spool.ts'
+import type { Room } from '../core/room.ts'
 import type { Probe } from '../core/readiness.ts'
 import type { TicketService } from '../core/ticket-service.ts'
 import type { UploadService } from '../core/upload-service.ts'
@@ -31,6 +32,7 @@ export interface HttpServerOptions {
   /** Empty: every origin may call. */
   corsOrigins: readonly string[]
   pressure: PressureLimits
+  room: Pick<Room, 'creditBytes'>
   /** Milliseconds that running requests get once the server closes. */
   graceMs: number
   log: FastifyBaseLogger
@@ -80,7 +82,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
   await installPressure(app, options.pressure)
   await app.register(multipart, { throwFileSizeLimit: false })
   await app.register(serviceRoutes, { page: options.page, probes: options.probes })
-  const unclaimed = createUnclaimedBudget()
+  const unclaimed = createUnclaimedBudget(options.room.creditBytes)
   await app.register(uploadRoutes, { uploads, spool, unclaimed, maxChunkBytes })
   await app.register(smallUploadRoutes, { uploads, spool, unclaimed, maxChunkBytes })
   await app.register(ticketRoutes, { tickets: options.tickets })

@@ -23,7 +23,8 @@ export interface UnclaimedBudget {
   trust: (address: string) => void
 }
 
-export function createUnclaimedBudget(): UnclaimedBudget {
+/** `creditBytes` says how much the disk has for all of them, strangers or not. */
+export function createUnclaimedBudget(creditBytes: () => Promise<number>): UnclaimedBudget {
   const strangers = createSemaphore(STRANGERS_BYTES)
   const known = createSemaphore(KNOWN_BYTES)
   const trusted = createTtlCache<true>({ maxEntries: MAX_KNOWN })
@@ -51,6 +52,9 @@ export function createUnclaimedBudget(): UnclaimedBudget {
 
   return {
     take: async (address, bytes, signal) => {
+      const half = (await creditBytes()) / 2
+      strangers.setLimit(Math.min(STRANGERS_BYTES, half))
+      known.setLimit(Math.min(KNOWN_BYTES, half))
       const patience = AbortSignal.timeout(WAIT_MS)
       const either = AbortSignal.any([signal, patience])
       try {

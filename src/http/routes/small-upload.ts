@@ -18,6 +18,8 @@ export const smallUploadRoutes: FastifyPluginAsync<UploadRoutesOptions> = async 
   const { uploads } = options
 
   app.post('/upload', async (request, reply) => {
+    const announced = Number(request.headers['content-length'] ?? 0)
+    await uploads.assertRoom(null, Math.min(announced, MAX_BYTES))
     const receive = receiver({ ...options, maxChunkBytes: MAX_BYTES }, request, reply)
     const { fields, file } = await readForm(request, { fileField: 'file', receive })
     const { received } = file

@@ -94,7 +94,8 @@ export const uploadRoutes: FastifyPluginAsync<UploadRoutesOptions> = async (app,
 
 /**
  * Takes a form's file to the spool. Where the token came first it is checked before any byte is
- * written; otherwise the bytes are taken on the strangers' budget.
+ * written; otherwise the bytes are taken on the strangers' budget. What the disk cannot hold is
+ * refused before the first byte as well.
  */
 export function receiver(
   { uploads, spool, unclaimed, maxChunkBytes }: UploadRoutesOptions,
@@ -102,20 +103,25 @@ export function receiver(
   reply: FastifyReply,
 ): (bytes: Readable, fields: Record<string, string>) => Promise<ReceivedChunk> {
   const signal = clientSignal(reply)
+  const announced = request.headers['content-length']
+  // The whole body's length: a little more than the file's.
+  const expectedBytes = Math.min(Number(announced ?? 0), maxChunkBytes)
+  const receive = (bytes: Readable): Promise<ReceivedChunk> =>
+    spool.receive(bytes, { maxBytes: maxChunkBytes, expectedBytes, signal })
+
   return async (bytes, fields) => {
     const token = tokenOf(request, fields.authToken)
     if (token !== null) {
       await uploads.authenticate(token)
-      return spool.receive(bytes, { maxBytes: maxChunkBytes, signal })
+      const size = Number(fields.fileSize)
+      if (fields.uploadId && size > 0) await uploads.assertRoom(fields.uploadId, size)
+      return receive(bytes)
     }
-    const expected = Math.min(
-      Number(request.headers['content-length'] ?? maxChunkBytes),
-      maxChunkBytes,
-    )
-    const release = await unclaimed.take(request.ip, expected, signal)
+    const credit = announced === undefined ? maxChunkBytes : expectedBytes
+    const release = await unclaimed.take(request.ip, credit, signal)
     // Held until the answer is out: by then the bytes are claimed or gone.
     reply.raw.once('close', release)
-    return spool.receive(bytes, { maxBytes: maxChunkBytes, signal })
+    return receive(bytes)
   }
 }
 
