@@ -124,6 +124,7 @@ export async function buildApp(config: Config, adapters: Adapters): Promise<App>
     maxChunkBytes: config.maxChunkBytes,
     maxConcurrentDownloads: config.maxConcurrentDownloads,
     corsOrigins: config.corsOrigins,
+    trustProxy: config.trustProxy,
     pressure: {
       maxRssBytes: config.maxRssBytes,
       maxEventLoopDelayMs: config.maxEventLoopDelayMs,

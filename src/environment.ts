@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import { z } from 'zod'
 import { MiB } from './lib/units.ts'
 
@@ -15,6 +16,9 @@ const bytes = (fallback: string, min = 1) =>
       context.addIssue({ code: 'custom', message: 'expected bytes, or a number with KB, MB or GB' })
       return z.NEVER
     })
+
+/** Names of address ranges that stand for many. */
+const PROXY_NAMES = new Set(['loopback', 'linklocal', 'uniquelocal'])
 
 const integer = (fallback: number, min: number, max = Number.MAX_SAFE_INTEGER) =>
   z.coerce.number().int().min(min).max(max).default(fallback)
@@ -34,6 +38,17 @@ const list = z
       .map((item) => item.trim())
       .filter((item) => item !== ''),
   )
+
+/** Whether Fastify can read it: a wrong address would otherwise stop the start without its name. */
+function isTrustedProxies(text: string): boolean {
+  if (/^(false|[1-9])$/.test(text)) return true
+  return text.split(',').every((item) => {
+    const [, address = '', prefix] = /^\s*([^/\s]+)(?:\/(\d{1,3}))?\s*$/.exec(item) ?? []
+    if (PROXY_NAMES.has(address)) return prefix === undefined
+    const bits = { 0: -1, 4: 32, 6: 128 }[isIP(address)] ?? -1
+    return Number(prefix ?? 0) <= bits
+  })
+}
 
 /** Every variable the worker reads; README and .env.example are held against this by a test. */
 export const Environment = z.object({
@@ -63,8 +78,8 @@ export const Environment = z.object({
   REQUIRE_AUTH: z.enum(['compatible', 'always']).default('compatible'),
   TRUST_PROXY: z
     .string()
-    .regex(/^(false|[1-9]|[\da-f.:/, a-z]+)$/, 'expected false, a number of hops, or addresses')
-    .default('false'),
+    .default('false')
+    .refine(isTrustedProxies, 'expected false, a number of proxies from 1 to 9, or addresses'),
   MAX_FAILURES_PER_MINUTE: integer(300, 1),
   MAX_FILE_SIZE: bytes('2000MB'),
   MAX_CHUNK_SIZE: bytes('50MB'),

@@ -1,4 +1,3 @@
-import cors from '@fastify/cors'
 import multipart from '@fastify/multipart'
 import { type FastifyBaseLogger, type FastifyInstance, fastify } from 'fastify'
 import type { DownloadService } from '../core/download-service.ts'
@@ -8,14 +7,23 @@ import type { Probe } from '../core/readiness.ts'
 import type { TicketService } from '../core/ticket-service.ts'
 import type { UploadService } from '../core/upload-service.ts'
 import { AppError } from '../errors.ts'
-import { KiB, MiB } from '../lib/units.ts'
+import { MiB } from '../lib/units.ts'
+import { allowOriginEarly, installCors } from './cors.ts'
 import { installErrorHandler, refuseEarly } from './error-handler.ts'
+import {
+  CONNECTION_LIMITS,
+  installLimits,
+  MAX_JSON_BYTES,
+  NODE_LIMITS,
+  trustedProxies,
+} from './limits.ts'
 import { installPressure, type PressureLimits } from './pressure.ts'
 import { downloadRoutes } from './routes/download.ts'
 import { serviceRoutes } from './routes/service.ts'
 import { smallUploadRoutes } from './routes/small-upload.ts'
 import { ticketRoutes } from './routes/tickets.ts'
 import { uploadRoutes } from './routes/uploads.ts'
+import { installSecurityHeaders } from './security-headers.ts'
 import { createUnclaimedBudget } from './unclaimed-budget.ts'
 import { createUnreadableAnswers } from './unreadable.ts'
 
@@ -32,53 +40,41 @@ export interface HttpServerOptions {
   /** Empty: every origin may call. */
   corsOrigins: readonly string[]
   pressure: PressureLimits
+  /** Whose `X-Forwarded-For` and `X-Forwarded-Proto` count; see Config. */
+  trustProxy: false | number | string
   room: Pick<Room, 'creditBytes'>
   /** Milliseconds that running requests get once the server closes. */
   graceMs: number
   log: FastifyBaseLogger
 }
 
-/** JSON bodies are a handful of short fields. */
-const MAX_JSON_BYTES = 64 * KiB
-
 /** The HTTP face of the worker, ready to listen. */
 export async function createHttpServer(options: HttpServerOptions): Promise<FastifyInstance> {
-  const { uploads, downloads, spool, maxChunkBytes } = options
-  const unreadable = createUnreadableAnswers()
+  const { uploads, downloads, spool, maxChunkBytes, corsOrigins } = options
+  const unreadable = createUnreadableAnswers({ anyOrigin: corsOrigins.length === 0 })
   const app = fastify({
     loggerInstance: options.log,
+    ...CONNECTION_LIMITS,
     bodyLimit: MAX_JSON_BYTES,
-    // Render's proxy keeps its connections for longer than Node's 5 s.
-    keepAliveTimeout: 75_000,
-    // A slow phone needs longer for a chunk than any fixed time; progress is watched instead.
-    requestTimeout: 0,
+    trustProxy: trustedProxies(options.trustProxy),
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 200 },
     return503OnClosing: false,
     // Asked for by a hook instead, whose refusal is JSON.
-    http: { requireHostHeader: false },
+    http: { ...NODE_LIMITS, requireHostHeader: false },
     clientErrorHandler: unreadable.onClientError,
-    frameworkErrors: refuseEarly,
+    frameworkErrors: (error, request, reply) => {
+      allowOriginEarly(corsOrigins, request, reply)
+      refuseEarly(error, request, reply)
+    },
   })
 
+  await installCors(app, corsOrigins)
+  await installSecurityHeaders(app)
   unreadable.watch(app)
+  installLimits(app)
   closeInTime(app, options.graceMs)
   installErrorHandler(app, Math.max(maxChunkBytes, 50 * MiB))
-  await app.register(cors, {
-    origin: options.corsOrigins.length === 0 ? '*' : [...options.corsOrigins],
-    methods: ['GET', 'HEAD', 'POST', 'DELETE', 'OPTIONS'],
-    allowedHeaders: ['Authorization', 'Content-Type', 'Range', 'If-Range', 'Last-Event-ID'],
-    exposedHeaders: [
-      'Accept-Ranges',
-      'Content-Disposition',
-      'Content-Length',
-      'Content-Range',
-      'ETag',
-      'Last-Modified',
-      'Retry-After',
-    ],
-    maxAge: 86_400,
-  })
   await installPressure(app, options.pressure)
   await app.register(multipart, { throwFileSizeLimit: false })
   await app.register(serviceRoutes, { page: options.page, probes: options.probes })

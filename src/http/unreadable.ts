@@ -14,7 +14,12 @@ export interface UnreadableAnswers {
 /** How long a client has to take the answer before its connection is cut. */
 const LINGER_MS = 1_000
 
-export function createUnreadableAnswers(): UnreadableAnswers {
+export interface UnreadableOptions {
+  /** Whether pages of every origin may read the answer. */
+  anyOrigin: boolean
+}
+
+export function createUnreadableAnswers({ anyOrigin }: UnreadableOptions): UnreadableAnswers {
   const unanswered = new WeakMap<Duplex, Set<ServerResponse<IncomingMessage>>>()
 
   function note(request: IncomingMessage, response: ServerResponse<IncomingMessage>): void {
@@ -39,7 +44,7 @@ export function createUnreadableAnswers(): UnreadableAnswers {
         socket.destroy()
         return
       }
-      socket.end(toText(refusalFor(error.code)))
+      socket.end(toText(refusalFor(error.code), anyOrigin))
       setTimeout(() => socket.destroy(), LINGER_MS).unref()
     },
     watch: (app) => {
@@ -63,13 +68,14 @@ function refusalFor(code: string | undefined): AppError {
   return new AppError('INVALID_REQUEST', 'The request is malformed')
 }
 
-function toText({ status, message, code }: AppError): string {
+function toText({ status, message, code }: AppError, anyOrigin: boolean): string {
   const body = JSON.stringify({ error: message, code })
   return [
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
     'Content-Type: application/json; charset=utf-8',
     `Content-Length: ${Buffer.byteLength(body)}`,
     'X-Content-Type-Options: nosniff',
+    ...(anyOrigin ? ['Access-Control-Allow-Origin: *'] : []),
     'Connection: close',
     '',
     body,

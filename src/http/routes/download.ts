@@ -6,6 +6,7 @@ import { createSemaphore } from '../../lib/semaphore.ts'
 import { clientSignal } from '../client-signal.ts'
 import { answerDownload, etagOf } from '../download-answer.ts'
 import { planDownload } from '../download-plan.ts'
+import { DOWNLOAD_HEADERS } from '../security-headers.ts'
 import { sendPieces } from '../send-pieces.ts'
 import { tokenOf } from '../token.ts'
 import { fileId, fileName, messageId, parseWire, token } from '../validation.ts'
@@ -37,6 +38,7 @@ export const downloadRoutes: FastifyPluginAsync<DownloadRoutesOptions> = async (
     // Not Fastify's own HEAD, which runs the GET and throws the whole body away.
     method: ['GET', 'HEAD'],
     url: '/download',
+    helmet: DOWNLOAD_HEADERS,
     handler: async (request, reply) => {
       const query = parseWire(Query, request.query)
       const credential = tokenOf(request, query.token)

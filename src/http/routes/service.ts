@@ -1,5 +1,6 @@
 import type { FastifyPluginAsync } from 'fastify'
 import { checkReadiness, type DependencyStatus, type Probe } from '../../core/readiness.ts'
+import { pagePolicy } from '../security-headers.ts'
 
 const ENDPOINTS = [
   'GET /',
@@ -28,10 +29,14 @@ export interface ServiceRoutesOptions {
 /** What this service is, and whether it lives. */
 export const serviceRoutes: FastifyPluginAsync<ServiceRoutesOptions> = async (app, options) => {
   const { page, probes } = options
+  const policy = pagePolicy(page)
 
   app.get('/', async (request, reply) => {
     reply.header('vary', 'Accept')
     if (/\btext\/html\b/.test(request.headers.accept ?? '')) {
+      // Left to the browser, a page could be kept from before its policy or scripts changed.
+      reply.header('cache-control', 'no-cache').header('content-security-policy', policy)
+      reply.header('cross-origin-resource-policy', 'same-origin')
       return reply.type('text/html; charset=utf-8').send(page)
     }
     return {

@@ -1,0 +1,69 @@
+import type { ServerOptions } from 'node:http'
+import type { FastifyInstance } from 'fastify'
+import { AppError } from '../errors.ts'
+import { KiB } from '../lib/units.ts'
+
+/** The request line with its URL, and all headers together; beyond it 431. */
+const MAX_HEADER_BYTES = 16 * KiB
+const MAX_HEADERS = 100
+/** A connection that has not sent its headers by then is cut, also one that has sent nothing. */
+const HEADERS_TIMEOUT_MS = 20_000
+const CHECK_CONNECTIONS_MS = 5_000
+/**
+ * A connection that does nothing costs about 10 KB, so these are 20 MB of 512. Behind a proxy all
+ * callers share them; those beyond are cut at once.
+ */
+const MAX_CONNECTIONS = 2_000
+/** A client that sends a whole file and polls to its end stays below; the next one gets its turn. */
+const MAX_REQUESTS_PER_SOCKET = 2_000
+
+/** JSON bodies are a handful of short fields. */
+export const MAX_JSON_BYTES = 64 * KiB
+
+/** Fastify's options that bound connections. */
+export const CONNECTION_LIMITS = {
+  // Render's proxy keeps its connections for longer than Node's 5 s.
+  keepAliveTimeout: 75_000,
+  maxRequestsPerSocket: MAX_REQUESTS_PER_SOCKET,
+  // A slow phone needs longer for a chunk than any fixed time: slow-senders.ts watches it instead.
+  requestTimeout: 0,
+}
+
+/** Node's own. */
+export const NODE_LIMITS = {
+  maxHeaderSize: MAX_HEADER_BYTES,
+  headersTimeout: HEADERS_TIMEOUT_MS,
+  connectionsCheckingInterval: CHECK_CONNECTIONS_MS,
+} satisfies ServerOptions
+
+/** What neither takes as an option. */
+export function installLimits(app: FastifyInstance): void {
+  app.server.maxConnections = MAX_CONNECTIONS
+  // Node drops what is beyond without a word; one more than allowed shows that there was more.
+  app.server.maxHeadersCount = MAX_HEADERS + 1
+  app.addHook('onRequest', async (request, reply) => {
+    if (request.raw.rawHeaders.length > 2 * MAX_HEADERS) {
+      throw new AppError('HEADERS_TOO_LARGE', 'The request has too many headers')
+    }
+    // Nobody reads it, and Node would wait for its end before the connection's next request.
+    if (hasUnwantedBody(request)) reply.header('connection', 'close')
+  })
+}
+
+function hasUnwantedBody({ method, headers }: { method: string; headers: object }): boolean {
+  if (method !== 'GET' && method !== 'HEAD') return false
+  return (
+    'transfer-encoding' in headers ||
+    Number('content-length' in headers && headers['content-length']) > 0
+  )
+}
+
+/**
+ * Fastify's option for whose `X-Forwarded-For` counts. Hops are counted from the socket outwards,
+ * so what a caller wrote into the header itself stands behind them and is never read.
+ */
+export function trustedProxies(
+  proxies: false | number | string,
+): false | string | ((address: string, hop: number) => boolean) {
+  return typeof proxies === 'number' ? (_address, hop) => hop < proxies : proxies
+}

@@ -1,0 +1,100 @@
+import { connect } from 'node:net'
+import { text } from 'node:stream/consumers'
+import { expect, test } from 'vitest'
+import { startWorker, testCredentials } from '../helpers/app.ts'
+import { postJson } from '../helpers/client.ts'
+import { createFakeGateway } from '../helpers/fake-gateway.ts'
+
+const origin = 'https://drive.example'
+
+async function start(env: Record<string, string> = {}) {
+  return startWorker({ env, gateway: createFakeGateway(), credentials: testCredentials })
+}
+
+test('a preflight lets chunks, ranges and resumable uploads through, and may be kept', async () => {
+  const { url } = await start()
+
+  const answer = await fetch(`${url}/files/some-upload`, {
+    method: 'OPTIONS',
+    headers: {
+      origin,
+      'access-control-request-method': 'PATCH',
+      'access-control-request-headers': 'tus-resumable,upload-offset,content-type,authorization',
+    },
+  })
+
+  expect(answer.status).toBe(204)
+  const { headers } = answer
+  expect(headers.get('access-control-allow-origin')).toBe('*')
+  expect(headers.get('access-control-allow-credentials')).toBe(null)
+  expect(Number(headers.get('access-control-max-age'))).toBeGreaterThan(600)
+  expect(listOf(headers.get('access-control-allow-methods'))).toEqual(
+    expect.arrayContaining(['GET', 'HEAD', 'POST', 'PATCH', 'DELETE']),
+  )
+  expect(listOf(headers.get('access-control-allow-headers'))).toEqual(
+    expect.arrayContaining(['Range', 'Authorization', 'Tus-Resumable', 'Upload-Offset']),
+  )
+})
+
+test('a page may read what describes a file or a resumable upload', async () => {
+  const { url } = await start()
+
+  const { headers } = await fetch(`${url}/health`, { headers: { origin } })
+
+  expect(listOf(headers.get('access-control-expose-headers'))).toEqual(
+    expect.arrayContaining([
+      'Content-Disposition',
+      'Content-Range',
+      'ETag',
+      'Location',
+      'Retry-After',
+      'Tus-Extension',
+      'Upload-Offset',
+    ]),
+  )
+})
+
+test.each<[string, number, (url: string) => Promise<Response>]>([
+  ['no such path', 404, (url) => fetch(`${url}/nothing`, { headers: { origin } })],
+  ['a path that cannot be decoded', 400, (url) => fetch(`${url}/%`, { headers: { origin } })],
+  [
+    'a body that is too large',
+    413,
+    (url) => postJson(`${url}/init-upload`, { fileName: 'x'.repeat(70_000) }, { origin }),
+  ],
+  ['no token', 401, (url) => fetch(`${url}/download?messageId=1`, { headers: { origin } })],
+])('a page may read the refusal for %s', async (_name, status, call) => {
+  const { url } = await start()
+
+  const answer = await call(url)
+
+  expect(answer.status).toBe(status)
+  expect(answer.headers.get('access-control-allow-origin')).toBe('*')
+  expect(await answer.json()).toMatchObject({ error: expect.any(String), code: expect.any(String) })
+})
+
+test('a page may read the refusal for what is no HTTP', async () => {
+  const { url } = await start()
+  const socket = connect(Number(new URL(url).port), '127.0.0.1')
+
+  socket.write('GET / HTTP/1.1\r\nHost: x\r\nno header at all\r\n\r\n')
+
+  expect(await text(socket)).toMatch(/^HTTP\/1\.1 400 [\s\S]*access-control-allow-origin: \*/i)
+})
+
+test('with CORS_ORIGINS a refusal, too, is only for those', async () => {
+  const { url } = await start({ CORS_ORIGINS: 'https://a.example' })
+  const allowed = async (path: string, from: string) => {
+    const answer = await fetch(`${url}${path}`, { headers: { origin: from } })
+    return answer.headers.get('access-control-allow-origin')
+  }
+
+  expect(await allowed('/%', 'https://a.example')).toBe('https://a.example')
+  expect(await allowed('/nothing', 'https://a.example')).toBe('https://a.example')
+  expect(await allowed('/%', origin)).toBe(null)
+  expect(await allowed('/nothing', origin)).toBe(null)
+})
+
+function listOf(value: string | null): string[] {
+  return (value ?? '').split(',').map((item) => item.trim())
+}

@@ -1,0 +1,98 @@
+import { createHash } from 'node:crypto'
+import { expect, test } from 'vitest'
+import { startWorker, testCredentials } from '../helpers/app.ts'
+import { downloadUrl } from '../helpers/client.ts'
+import { createFakeGateway, type FakeGateway } from '../helpers/fake-gateway.ts'
+
+async function start(env: Record<string, string> = {}) {
+  const gateway = createFakeGateway()
+  const worker = await startWorker({ env, gateway, credentials: testCredentials })
+  return { ...worker, gateway }
+}
+
+test.each(['/', '/health', '/upload-progress/x', '/nothing'])(
+  'a program’s answer to %s is no page, cannot be framed and tells no referrer',
+  async (path) => {
+    const { url } = await start()
+
+    const { headers } = await fetch(`${url}${path}`)
+
+    expect(headers.get('content-security-policy')).toBe("default-src 'none';frame-ancestors 'none'")
+    expect(headers.get('x-frame-options')).toBe('DENY')
+    expect(headers.get('x-content-type-options')).toBe('nosniff')
+    expect(headers.get('referrer-policy')).toBe('no-referrer')
+    expect(headers.get('cross-origin-resource-policy')).toBe('cross-origin')
+    expect(headers.get('x-powered-by')).toBe(null)
+  },
+)
+
+test('the page runs its own scripts alone, and nobody frames it', async () => {
+  const { url } = await start()
+
+  const answer = await fetch(url, { headers: { accept: 'text/html' } })
+  const html = await answer.text()
+
+  const policy = answer.headers.get('content-security-policy') ?? ''
+  expect(policy).not.toContain('unsafe')
+  expect(policy).toContain("frame-ancestors 'none'")
+  expect(answer.headers.get('x-frame-options')).toBe('DENY')
+  expect(answer.headers.get('cross-origin-resource-policy')).toBe('same-origin')
+  for (const tag of ['script', 'style']) {
+    const inline = html.matchAll(new RegExp(`<${tag}[^>]*>([^]+?)</${tag}>`, 'g'))
+    for (const [, source = ''] of inline) {
+      expect(policy).toContain(createHash('sha256').update(source).digest('base64'))
+    }
+  }
+})
+
+test('a browser is told to stay with TLS where it came by TLS, and only there', async () => {
+  const { url } = await start({ TRUST_PROXY: 'loopback' })
+
+  const plain = await fetch(`${url}/health`)
+  const secure = await fetch(`${url}/health`, { headers: { 'x-forwarded-proto': 'https' } })
+
+  expect(plain.headers.get('strict-transport-security')).toBe(null)
+  expect(secure.headers.get('strict-transport-security')).toMatch(/^max-age=\d{7,}$/)
+})
+
+test.each([
+  ['clip.mp4', 'video/mp4', 'sandbox', 'inline'],
+  ['paper.pdf', 'application/pdf', "default-src 'self'; object-src 'self'", 'inline'],
+  ['page.html', 'text/html', 'sandbox', 'attachment'],
+  ['logo.svg', 'image/svg+xml', 'sandbox', 'attachment'],
+  ['feed.xml', 'text/xml', 'sandbox', 'attachment'],
+])(
+  '%s may be framed and embedded by other pages, and runs as none',
+  async (name, type, policy, as) => {
+    const { url, gateway } = await start()
+    const messageId = store(gateway, name, type)
+
+    const { headers } = await fetch(downloadUrl(url, messageId, 'token-ann'))
+
+    expect(headers.get('content-security-policy')).toBe(policy)
+    expect(headers.get('content-disposition')).toMatch(new RegExp(`^${as}`))
+    expect(headers.get('x-content-type-options')).toBe('nosniff')
+    expect(headers.get('referrer-policy')).toBe('no-referrer')
+    expect(headers.get('cross-origin-resource-policy')).toBe('cross-origin')
+    expect(headers.get('x-frame-options')).toBe(null)
+    expect(headers.get('cross-origin-opener-policy')).toBe(null)
+  },
+)
+
+test('a 304 leaves the policy of the stored file alone', async () => {
+  const { url, gateway } = await start()
+  const messageId = store(gateway, 'paper.pdf', 'application/pdf')
+  const link = downloadUrl(url, messageId, 'token-ann')
+  const etag = (await fetch(link)).headers.get('etag') ?? ''
+
+  const again = await fetch(link, { headers: { 'if-none-match': etag } })
+
+  expect(again.status).toBe(304)
+  expect(again.headers.get('content-security-policy')).toBe(null)
+})
+
+function store({ posted }: FakeGateway, name: string, mimeType: string): number {
+  const messageId = posted.length + 1
+  posted.push({ messageId, name, mimeType, bytes: Buffer.from('bytes') })
+  return messageId
+}
