@@ -2,8 +2,8 @@ import multipart from '@fastify/multipart'
 import { type FastifyBaseLogger, type FastifyInstance, fastify } from 'fastify'
 import type { DownloadService } from '../core/download-service.ts'
 import type { Spool } from '../core/ports/spool.ts'
-import type { Room } from '../core/room.ts'
 import type { Probe } from '../core/readiness.ts'
+import type { Room } from '../core/room.ts'
 import type { TicketService } from '../core/ticket-service.ts'
 import type { UploadService } from '../core/upload-service.ts'
 import { AppError } from '../errors.ts'
@@ -32,6 +32,7 @@ export interface HttpServerOptions {
   downloads: DownloadService
   tickets: TicketService
   spool: Pick<Spool, 'receive'>
+  room: Pick<Room, 'creditBytes'>
   page: string
   /** What `/readyz` asks. */
   probes: Readonly<Record<string, Probe>>
@@ -39,10 +40,9 @@ export interface HttpServerOptions {
   maxConcurrentDownloads: number
   /** Empty: every origin may call. */
   corsOrigins: readonly string[]
-  pressure: PressureLimits
   /** Whose `X-Forwarded-For` and `X-Forwarded-Proto` count; see Config. */
   trustProxy: false | number | string
-  room: Pick<Room, 'creditBytes'>
+  pressure: PressureLimits
   /** Milliseconds that running requests get once the server closes. */
   graceMs: number
   log: FastifyBaseLogger
