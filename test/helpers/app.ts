@@ -9,6 +9,9 @@ import type { CredentialsProvider } from '../../src/core/ports/credentials.ts'
 import type { TelegramGateway } from '../../src/core/ports/telegram.ts'
 import { AppError } from '../../src/errors.ts'
 import { createLogger } from '../../src/logger.ts'
+import { registerWorker } from '../secrets/register.ts'
+import { registerSecret, trace, traceTest } from '../secrets/trace.ts'
+import { traceAnswersOf } from '../secrets/wire.ts'
 
 export interface TestWorker {
   url: string
@@ -28,11 +31,14 @@ export interface TestWorkerOptions {
   credentials?: CredentialsProvider
   /** A folder that outlives this worker; a fresh one otherwise. */
   dataDir?: string
+  /** Sees every line of its log. */
+  onLog?: (line: string) => void
 }
 
 /** Tokens of every test user: `token-<name>` is the user `<name>`. */
 export const testCredentials: CredentialsProvider = (() => {
   const forUpload = async (token: string) => {
+    registerSecret('login token', token)
     const [, userId] = /^token-(\w+)$/.exec(token) ?? []
     if (userId === undefined) throw new AppError('TOKEN_REFUSED', 'The token is not valid')
     return { userId, botToken: null, channelId: '-1001', session: null, apiId: 1, apiHash: 'x' }
@@ -41,6 +47,7 @@ export const testCredentials: CredentialsProvider = (() => {
     forUpload,
     forRunningUpload: forUpload,
     forDownload: async (token) => {
+      registerSecret('download token', token)
       const [, link] = /^link-(.+)$/.exec(token) ?? []
       const kind = link === undefined ? 'login' : 'download'
       return { credentials: await forUpload(link ?? token), kind, messageId: null }
@@ -56,15 +63,23 @@ export async function startWorker(options: TestWorkerOptions = {}): Promise<Test
     TELEGRAM_CHANNEL_ID: '-1001',
     AUTH_TOKENS: 'token-ann',
   }
-  const env = { PORT: '0', HOST: '127.0.0.1', DATA_DIR: dataDir, LOG_LEVEL: 'silent' }
+  const env = { PORT: '0', HOST: '127.0.0.1', DATA_DIR: dataDir }
   const needed = options.env?.BACKEND_URL === undefined ? standalone : {}
   const config = loadConfig({ ...needed, ...env, SHUTDOWN_GRACE_MS: '1000', ...options.env })
-  const log = createLogger({ level: config.logLevel })
+  const write = (line: string): void => {
+    trace(line)
+    options.onLog?.(line)
+  }
+  // Without the list of what to hide: what production hides last must not be there at all.
+  const log = createLogger({ level: 'trace', destination: { write } })
+  traceTest()
   const { signal } = new AbortController()
   const opened = await openAdapters({ config, embedded: null, log, signal })
   const { gateway = opened.gateway, credentials = opened.credentials } = options
   const adapters = { ...opened, gateway, credentials }
   const app = await buildApp(config, adapters)
+  registerWorker(config)
+  traceAnswersOf(app.server.server)
 
   let closing: Promise<void> | null = null
   const close = (): Promise<void> => {

@@ -3,6 +3,8 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { onTestFinished } from 'vitest'
+import { registerAnswer } from '../secrets/register.ts'
+import { registerSecret } from '../secrets/trace.ts'
 
 export interface BackendCall {
   readonly path: string
@@ -112,7 +114,7 @@ export async function startBackend(): Promise<FakeBackend> {
 
 /** What the backend answers for a login token of a user who has everything. */
 export function loginAnswer(userId: string, changes: object = {}): object {
-  return {
+  return registerAnswer({
     bot_token: `100${userId.length}:bot-token-of-${userId}`,
     channel_id: '-1001234567890',
     telegram_session: `session-of-${userId}`,
@@ -121,12 +123,12 @@ export function loginAnswer(userId: string, changes: object = {}): object {
     user_id: userId,
     backend_url: 'https://backend.example',
     ...changes,
-  }
+  })
 }
 
 /** What it answers for a download token. */
 export function downloadAnswer(userId: string, changes: object = {}): object {
-  return {
+  return registerAnswer({
     valid: true,
     telegram_session: `session-of-${userId}`,
     telegram_api_id: 12345,
@@ -134,14 +136,16 @@ export function downloadAnswer(userId: string, changes: object = {}): object {
     channel_id: '-1001234567890',
     user_id: userId,
     ...changes,
-  }
+  })
 }
 
 /** A JWT with these claims; its signature is good for nobody here. */
 export function makeJwt(claims: object): string {
   const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url')
   const head = `${part({ alg: 'HS256', typ: 'JWT' })}.${part(claims)}`
-  return `${head}.${createHmac('sha256', 'fake').update(head).digest('base64url')}`
+  const token = `${head}.${createHmac('sha256', 'fake').update(head).digest('base64url')}`
+  registerSecret('JWT', token)
+  return token
 }
 
 /** Returns whether the call has had its answer. */

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterAll, onTestFinished } from 'vitest'
 import { type Emulator, type EmulatorOptions, startEmulator } from '../../src/emulator/emulator.ts'
 import { makeRsaKey } from '../../src/emulator/store/meta.ts'
+import { registerAccount } from '../secrets/register.ts'
 
 let key: string | undefined
 
@@ -34,6 +35,9 @@ async function open(
 ): Promise<{ telegram: Emulator; stop: () => Promise<void> }> {
   const folder = options.dataDir ?? (await mkdtemp(join(tmpdir(), 'telegram-')))
   const telegram = await startEmulator({ makeKey: makeSharedKey, ...options, dataDir: folder })
+  const { createAccount } = telegram
+  telegram.createAccount = (wish) => registerAccount(createAccount(wish))
+  registerAccount(telegram.account)
   const stop = async (): Promise<void> => {
     await telegram.close()
     // A folder that the test brought along is the test's to remove.

@@ -1,4 +1,5 @@
 import type { Emulator } from '../../src/emulator/emulator.ts'
+import { registerSecret } from '../secrets/trace.ts'
 import { startWorker, type TestWorker } from './app.ts'
 import { downloadAnswer, type FakeBackend, loginAnswer, startBackend } from './fake-backend.ts'
 import { startTelegram } from './telegram.ts'
@@ -30,6 +31,8 @@ export async function startTeleStore(options: TeleStoreOptions = {}): Promise<Te
   })
 
   function addUser(token: string, account: Account, changes: object = {}): void {
+    registerSecret('login token', token)
+    registerSecret('download token', `link-${token}`)
     const telegramFields = {
       channel_id: account.channelId,
       telegram_session: account.telethonSession,

@@ -4,6 +4,9 @@ import { createServer } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { onTestFinished, vi } from 'vitest'
 import type { Emulator } from '../../src/emulator/emulator.ts'
+import { registerEnvironment } from '../secrets/register.ts'
+import { trace, traceTest } from '../secrets/trace.ts'
+import { traceAnswersFrom } from '../secrets/wire.ts'
 import { telegramEnv } from './telestore.ts'
 
 const SERVER = fileURLToPath(new URL('../../src/server.ts', import.meta.url))
@@ -24,31 +27,37 @@ export async function startWorkerProcess(
 ): Promise<WorkerProcess> {
   const port = await freePort()
   const { account } = telegram
+  const childEnv = {
+    PATH: process.env.PATH ?? '',
+    LOG_LEVEL: 'trace',
+    PORT: String(port),
+    HOST: '127.0.0.1',
+    DATA_DIR: dataDir,
+    AUTH_TOKENS: 'main',
+    TELEGRAM_API_ID: String(account.apiId),
+    TELEGRAM_API_HASH: account.apiHash,
+    TELEGRAM_SESSION: account.telethonSession ?? '',
+    TELEGRAM_CHANNEL_ID: account.channelId,
+    ...telegramEnv(telegram),
+    ...env,
+  }
+  registerEnvironment(childEnv)
+  traceTest()
   const child = spawn(process.execPath, [SERVER], {
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: {
-      PATH: process.env.PATH,
-      PORT: String(port),
-      HOST: '127.0.0.1',
-      DATA_DIR: dataDir,
-      AUTH_TOKENS: 'main',
-      TELEGRAM_API_ID: String(account.apiId),
-      TELEGRAM_API_HASH: account.apiHash,
-      TELEGRAM_SESSION: account.telethonSession ?? '',
-      TELEGRAM_CHANNEL_ID: account.channelId,
-      ...telegramEnv(telegram),
-      ...env,
-    },
+    env: childEnv,
   })
   let output = ''
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', (text: string) => {
       output += text
+      trace(text)
     })
   }
   const stop = (signal: 'SIGTERM' | 'SIGKILL'): Promise<number | null> => end(child, signal)
   onTestFinished(async () => void (await stop('SIGKILL')))
   const url = `http://127.0.0.1:${port}`
+  traceAnswersFrom(url)
   await vi.waitFor(async () => expectOk(await fetch(`${url}/health`)), { timeout: 15_000 })
   return { url, output: () => output, stop }
 }

@@ -1,0 +1,76 @@
+import { subscribe } from 'node:diagnostics_channel'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import { registerSecret, trace } from './trace.ts'
+
+/** What workers tell their callers, for the trace: all headers, and bodies that are text. */
+
+const MAX_BODY = 64 * 1024
+
+/** Keeps what a server in this process answers. */
+export function traceAnswersOf(server: Server): void {
+  server.prependListener('request', (request: IncomingMessage, response: ServerResponse) => {
+    const body = collect(response)
+    response.once('close', () => {
+      const head = String(Reflect.get(response, '_header') ?? '').replaceAll('\r\n', ' | ')
+      traceAnswer(request.url ?? '', head, isText(response) ? body() : '')
+    })
+  })
+}
+
+function collect(response: ServerResponse): () => string {
+  const pieces: Buffer[] = []
+  let size = 0
+  const keep = (piece: unknown): void => {
+    if (size > MAX_BODY || (typeof piece !== 'string' && !(piece instanceof Uint8Array))) return
+    const bytes = Buffer.from(piece as string)
+    pieces.push(bytes)
+    size += bytes.length
+  }
+  const watched = <F extends (...args: never[]) => unknown>(call: F): F =>
+    new Proxy(call, {
+      apply: (target, self, args) => {
+        keep(args[0])
+        return Reflect.apply(target, self, args)
+      },
+    })
+  response.write = watched(response.write)
+  response.end = watched(response.end)
+  return () => Buffer.concat(pieces).toString()
+}
+
+function isText(response: ServerResponse): boolean {
+  return /^(application\/json|text\/event-stream)\b/.test(
+    String(response.getHeader('content-type')),
+  )
+}
+
+/** Tickets are told to whoever asked for one, and to nobody else. */
+function traceAnswer(path: string, head: string, body: string): void {
+  if (!path.startsWith('/tickets')) trace(`answer: ${head} ${body.replaceAll('\n', ' ')}`)
+  registerSecret('ticket', /"ticket":"([^"]+)"/.exec(body)?.[1])
+}
+
+interface UndiciEvent {
+  request: { origin: string; path: string }
+  response: { headers: Buffer[] }
+  chunk: Uint8Array
+}
+
+const origins = new Set<string>()
+
+/** Keeps what `fetch` in this process gets from a server in another one. */
+export function traceAnswersFrom(origin: string): void {
+  if (origins.size === 0) {
+    subscribe('undici:request:headers', (event) => {
+      const { request, response } = event as UndiciEvent
+      if (!origins.has(request.origin)) return
+      traceAnswer(request.path, response.headers.map(String).join(' '), '')
+    })
+    subscribe('undici:request:bodyChunkReceived', (event) => {
+      const { request, chunk } = event as UndiciEvent
+      if (!origins.has(request.origin) || request.path.startsWith('/download')) return
+      traceAnswer(request.path, '', Buffer.from(chunk).toString())
+    })
+  }
+  origins.add(origin)
+}
