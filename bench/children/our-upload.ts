@@ -84,7 +84,10 @@ async function spoolFile(id: string, size: number): Promise<Upload> {
 
 async function transfer(upload: Upload): Promise<void> {
   const { session, apiId, apiHash, channelId } = task
-  const present = Array.from({ length: upload.totalChunks }, (_, index) => index)
+  const present = Array.from({ length: upload.totalChunks }, (_, index) => {
+    const size = Math.min(5 * MiB, upload.size - index * 5 * MiB)
+    return { index, size, digest: '' }
+  })
   await gateway.finish({
     credentials: { userId: 'bench', botToken: null, channelId, session, apiId, apiHash },
     file: createArrivingFile(upload, present, spool),

@@ -1,5 +1,6 @@
 import { AppError } from '../errors.ts'
-import type { Upload } from './ports/records.ts'
+import { chunkAt, layoutOf } from './chunk-layout.ts'
+import type { ChunkRecord, Upload } from './ports/records.ts'
 import type { Spool } from './ports/spool.ts'
 import type { OutgoingFile } from './ports/telegram.ts'
 
@@ -16,12 +17,12 @@ export interface ArrivingFile extends OutgoingFile {
 /** One view over the chunk files of an upload. Holds no bytes. */
 export function createArrivingFile(
   upload: Upload,
-  present: Iterable<number>,
+  present: readonly ChunkRecord[],
   spool: Pick<Spool, 'read'>,
 ): ArrivingFile {
-  const chunks = new Set(present)
+  const chunks = new Set(present.map((chunk) => chunk.index))
   const waiters = new Set<() => void>()
-  let { chunkSize } = upload
+  let layout = layoutOf(upload, present)
   let sealed = upload.state === 'sealed'
   let version = 0
 
@@ -43,19 +44,19 @@ export function createArrivingFile(
       return version
     },
     has: (offset, length) => {
-      if (chunkSize === null) return false
-      const last = Math.floor((offset + length - 1) / chunkSize)
-      for (let index = Math.floor(offset / chunkSize); index <= last; index++) {
+      if (layout === null) return false
+      const last = chunkAt(layout, offset + length - 1).index
+      for (let { index } = chunkAt(layout, offset); index <= last; index++) {
         if (!chunks.has(index)) return false
       }
       return true
     },
     read: async (offset, target) => {
-      if (chunkSize === null) throw new AppError('SPOOL_DAMAGED', 'No chunk is there yet')
-      await spool.read(upload.id, { size: upload.size, chunkSize }, offset, target)
+      if (layout === null) throw new AppError('SPOOL_DAMAGED', 'No chunk is there yet')
+      await spool.read(upload.id, layout, offset, target)
     },
-    add: (index, size) => {
-      chunkSize ??= size
+    add: (index, chunkSize) => {
+      if (chunkSize !== null) layout ??= { size: upload.size, chunkSize }
       chunks.add(index)
       changed()
     },

@@ -1,13 +1,15 @@
 import { AppError } from '../errors.ts'
-import { backoff, retry } from '../lib/retry.ts'
+import { retry } from '../lib/retry.ts'
 import { sleep } from '../lib/sleep.ts'
+import { onceDiskTakes } from './disk-trouble.ts'
 import type { JobContext, JobQueue } from './job-queue.ts'
 import { type ArrivingFile, createArrivingFile } from './outgoing-file.ts'
 import type { Credentials, CredentialsProvider } from './ports/credentials.ts'
 import type { PostedFile, Upload } from './ports/records.ts'
 import type { TelegramGateway, TransferRequest } from './ports/telegram.ts'
 import { createTransferEndings, type TransferEndingsOptions } from './transfer-endings.ts'
-import { createTransferJournal } from './transfer-journal.ts'
+import { createTransferJournal, type FlushingJournal } from './transfer-journal.ts'
+import { delayFor, isPeerDown, isRetryable, usesAttempt } from './transfer-retry.ts'
 
 export interface TransfersOptions extends TransferEndingsOptions {
   gateway: TelegramGateway
@@ -40,15 +42,32 @@ export function createTransfers(options: TransfersOptions): Transfers {
   const files = new Map<string, ArrivingFile>()
 
   function start(upload: Upload): void {
-    const present = ledger.chunks(upload.id).map((chunk) => chunk.index)
-    const file = createArrivingFile(upload, present, spool)
+    const file = createArrivingFile(upload, ledger.chunks(upload.id), spool)
     if (!queue.start(upload.id, (job) => run(upload, file, job))) return
     files.set(upload.id, file)
   }
 
   async function run(upload: Upload, file: ArrivingFile, job: JobContext): Promise<void> {
-    const journal = createTransferJournal(upload.id, ledger, log)
-    const carry = (granted: Credentials): TransferRequest => ({
+    let journal: FlushingJournal | null = null
+    try {
+      journal = await onceDiskTakes(() => createTransferJournal(upload.id, ledger, log), job.signal)
+      const result = await carry(upload, file, job, journal)
+      if ('error' in result) await endings.failed(upload, result.error, job.signal)
+      else await endings.completed(upload, result, job.signal)
+    } finally {
+      journal?.flush()
+      files.delete(upload.id)
+    }
+  }
+
+  /** Where the file is, or why it is nowhere. Rejects only with the signal's reason. */
+  async function carry(
+    upload: Upload,
+    file: ArrivingFile,
+    job: JobContext,
+    journal: FlushingJournal,
+  ): Promise<PostedFile | { error: unknown }> {
+    const requestWith = (granted: Credentials): TransferRequest => ({
       credentials: granted,
       file,
       journal,
@@ -58,18 +77,11 @@ export function createTransfers(options: TransfersOptions): Transfers {
       },
     })
     try {
-      await sendWhileArriving(upload, file, job, carry)
-      const result = await finish(upload, job, carry)
-      await endings.completed(upload, result)
-      journal.reset()
+      await sendWhileArriving(upload, file, job, requestWith)
+      return await finish(upload, job, requestWith)
     } catch (error) {
-      if (!job.signal.aborted) {
-        await endings.failed(upload, error)
-        journal.reset()
-      }
-    } finally {
-      journal.flush()
-      files.delete(upload.id)
+      job.signal.throwIfAborted()
+      return { error }
     }
   }
 
@@ -78,7 +90,7 @@ export function createTransfers(options: TransfersOptions): Transfers {
     upload: Upload,
     file: ArrivingFile,
     job: JobContext,
-    carry: (granted: Credentials) => TransferRequest,
+    requestWith: (granted: Credentials) => TransferRequest,
   ): Promise<void> {
     let seen = -1
     for (let failures = 0; !file.sealed; ) {
@@ -89,14 +101,14 @@ export function createTransfers(options: TransfersOptions): Transfers {
         const granted = await grant(upload, job.signal)
         const road = gateway.roadFor(granted, upload.size)
         if (!gateway.sendsEarly(road, upload.size)) return await whenSealed(file, job.signal)
-        await job.slot(() => gateway.sendAvailable(carry(granted)))
+        await job.slot(() => gateway.sendAvailable(requestWith(granted)))
         failures = 0
       } catch (error) {
         job.signal.throwIfAborted()
         log.warn({ uploadId: upload.id, err: error }, 'sending ahead of complete failed')
         // What can never succeed is said once the client has completed, as the contract has it.
         if (!isRetryable(error)) return await whenSealed(file, job.signal)
-        if (!isPeerDown(error)) failures++
+        if (usesAttempt(error)) failures++
         await sleep(delayFor(error, failures), job.signal)
         seen = -1
       }
@@ -106,7 +118,7 @@ export function createTransfers(options: TransfersOptions): Transfers {
   async function finish(
     upload: Upload,
     job: JobContext,
-    carry: (granted: Credentials) => TransferRequest,
+    requestWith: (granted: Credentials) => TransferRequest,
   ): Promise<PostedFile> {
     progress.report(upload, { phase: 'queued' })
     log.info({ uploadId: upload.id, size: upload.size }, 'Background upload started')
@@ -114,12 +126,12 @@ export function createTransfers(options: TransfersOptions): Transfers {
     return retry(
       async () => {
         const granted = await grant(upload, job.signal)
-        return job.slot(() => gateway.finish(carry(granted)))
+        return job.slot(() => gateway.finish(requestWith(granted)))
       },
       {
         attempts: options.attempts,
         signal: job.signal,
-        counts: (error) => !isPeerDown(error),
+        counts: usesAttempt,
         delayFor: (error, attempt) => {
           const delay = delayFor(error, attempt)
           const late = now() + delay - startedAt > options.maxDurationMs
@@ -140,7 +152,7 @@ export function createTransfers(options: TransfersOptions): Transfers {
     return retry(() => credentials.forRunningUpload(token), {
       attempts: Number.POSITIVE_INFINITY,
       signal,
-      counts: (error) => !isPeerDown(error),
+      counts: usesAttempt,
       delayFor: (error, attempt) => {
         if (!isRetryable(error) || now() >= deadline) return null
         const delay = delayFor(error, attempt)
@@ -184,20 +196,4 @@ export function createTransfers(options: TransfersOptions): Transfers {
 
 async function whenSealed(file: ArrivingFile, signal: AbortSignal): Promise<void> {
   while (!file.sealed) await file.changedSince(file.version, signal)
-}
-
-function isRetryable(error: unknown): boolean {
-  return error instanceof AppError && error.retryable
-}
-
-function isPeerDown(error: unknown): boolean {
-  return error instanceof AppError && error.peerDown
-}
-
-/** Milliseconds: what the error asks for, else exponential back-off. */
-function delayFor(error: unknown, attempt: number): number {
-  const asked = ((error instanceof AppError && error.retryAfter) || 0) * 1000
-  // All jobs wait for the same moment: they must not come back in it together.
-  if (isPeerDown(error)) return asked + backoff(1, { baseMs: 2000 })
-  return Math.max(asked, backoff(attempt, { baseMs: 1000, capMs: 60_000 }))
 }

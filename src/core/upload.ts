@@ -1,6 +1,6 @@
 import { AppError } from '../errors.ts'
+import { chunkSizeAt } from './chunk-layout.ts'
 import type { ChunkRecord, Upload } from './ports/records.ts'
-import type { ChunkLayout } from './ports/spool.ts'
 
 /** What a caller says about a file when its upload opens. */
 export interface UploadDescription {
@@ -85,11 +85,6 @@ function inferChunkSize(upload: Upload, index: number, size: number): number {
 /** Whether chunks of this size give exactly `totalChunks` chunks, none of them empty. */
 function isLayout({ size, totalChunks }: Upload, chunkSize: number): boolean {
   return Number.isInteger(chunkSize) && chunkSize > 0 && Math.ceil(size / chunkSize) === totalChunks
-}
-
-/** How many bytes the chunk at `index` has. */
-export function chunkSizeAt({ size, chunkSize }: ChunkLayout, index: number): number {
-  return Math.min(chunkSize, size - index * chunkSize)
 }
 
 /** The chunk a repeated request names, if it is the same one; throws CHUNK_DIFFERS otherwise. */

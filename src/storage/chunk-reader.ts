@@ -1,4 +1,5 @@
 import type { FileHandle } from 'node:fs/promises'
+import { chunkAt } from '../core/chunk-layout.ts'
 import type { ChunkLayout } from '../core/ports/spool.ts'
 import { AppError } from '../errors.ts'
 import { isMissing, toSpoolError } from './disk-error.ts'
@@ -14,17 +15,17 @@ export const BYTES_LOST = 'Some of its bytes were lost. Add the file again'
 export async function readChunks(
   handles: HandleCache,
   chunkPath: (index: number) => string,
-  { chunkSize, size }: ChunkLayout,
+  layout: ChunkLayout,
   { offset, target }: { offset: number; target: Uint8Array },
 ): Promise<void> {
-  if (offset < 0 || offset + target.byteLength > size) {
+  if (offset < 0 || offset + target.byteLength > layout.size) {
     throw new RangeError('the range is outside the file')
   }
   let filled = 0
   while (filled < target.byteLength) {
-    const position = (offset + filled) % chunkSize
-    const index = Math.floor((offset + filled) / chunkSize)
-    const length = Math.min(target.byteLength - filled, chunkSize - position)
+    const { index, start, size } = chunkAt(layout, offset + filled)
+    const position = offset + filled - start
+    const length = Math.min(target.byteLength - filled, size - position)
     const slice = target.subarray(filled, filled + length)
     await readChunk(handles, chunkPath(index), position, slice)
     filled += length

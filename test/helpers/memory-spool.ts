@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { chunkAt } from '../../src/core/chunk-layout.ts'
 import type { Spool } from '../../src/core/ports/spool.ts'
 import { AppError } from '../../src/errors.ts'
 import { untilAborted } from '../../src/storage/until-aborted.ts'
@@ -38,11 +39,12 @@ export function createMemorySpool(): MemorySpool {
         discard: async () => void unclaimed.delete(ticket),
       }
     },
-    read: async (uploadId, { chunkSize }, offset, target) => {
+    read: async (uploadId, layout, offset, target) => {
       for (let filled = 0; filled < target.length; ) {
-        const start = (offset + filled) % chunkSize
-        const length = Math.min(target.length - filled, chunkSize - start)
-        const chunk = uploads.get(uploadId)?.get(Math.floor((offset + filled) / chunkSize))
+        const place = chunkAt(layout, offset + filled)
+        const start = offset + filled - place.start
+        const length = Math.min(target.length - filled, place.size - start)
+        const chunk = uploads.get(uploadId)?.get(place.index)
         if (!chunk || chunk.length < start + length) throw new AppError('SPOOL_DAMAGED', 'Lost')
         target.set(chunk.subarray(start, start + length), filled)
         filled += length

@@ -24,10 +24,20 @@ export interface DiskSpace {
   readonly totalBytes: number
 }
 
-/** How an upload's bytes are cut: all chunks have `chunkSize`, the last one the rest. */
-export interface ChunkLayout {
+/** How an upload's bytes are cut. */
+export type ChunkLayout = EvenLayout | JoinedLayout
+
+/** All chunks have `chunkSize`, the last one the rest. */
+export interface EvenLayout {
   readonly size: number
   readonly chunkSize: number
+}
+
+/** A file joined from others: its chunks are theirs, of any size. */
+export interface JoinedLayout {
+  readonly size: number
+  /** Where each chunk begins, ascending. */
+  readonly starts: readonly number[]
 }
 
 /** Keeps chunk files. The chunk files are the file: nothing is ever merged. */
