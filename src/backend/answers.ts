@@ -55,6 +55,11 @@ export function parseGrant(body: unknown): DownloadGrant | 'refused' | null {
   return GrantAnswer.safeParse(body).data ?? null
 }
 
+/** Whether an answer of a wrong shape is about an account all the same. */
+export function namesAccount(body: unknown): boolean {
+  return typeof body === 'object' && body !== null && ('user_id' in body || 'valid' in body)
+}
+
 function toCredentials(answer: z.output<typeof Telegram>, botToken: string | null): Credentials {
   if (!answer.channel_id) throw notConfigured('The account has no channel')
   return {

@@ -3,9 +3,11 @@ import type { Log } from '../core/log.ts'
 import type { Credentials, DownloadGrant } from '../core/ports/credentials.ts'
 import type { WebhookEvent } from '../core/ports/records.ts'
 import { AppError } from '../errors.ts'
-import { parseCredentials, parseGrant } from './answers.ts'
+import type { CircuitLimits } from '../lib/circuit-breaker.ts'
+import { namesAccount, parseCredentials, parseGrant } from './answers.ts'
+import { type BackendCircuits, backendJudge, createBackendCircuits } from './circuits.ts'
 import { type Answer, exchange, isConnectionReset, unavailable } from './http-exchange.ts'
-import { tokenRefused, toRefusal } from './refusal.ts'
+import { isRefusal, tokenRefused, toRefusal } from './refusal.ts'
 import { isSendableToken } from './token.ts'
 
 export interface BackendClientOptions {
@@ -15,10 +17,14 @@ export interface BackendClientOptions {
   timeoutMs?: number
   /** With it, webhooks are signed. */
   webhookSecret?: string | null
+  circuit?: Partial<CircuitLimits> | undefined
   now?: () => number
 }
 
-/** The TeleStore backend. Every method may reject with BACKEND_UNAVAILABLE, which may be retried. */
+/**
+ * The TeleStore backend. Every method may reject with BACKEND_UNAVAILABLE, which may be retried;
+ * at once and without asking while the circuit before it is open.
+ */
 export interface BackendClient {
   /** What a login token grants. Rejects with TOKEN_REFUSED or TELEGRAM_NOT_CONFIGURED. */
   credentials: (token: string) => Promise<Credentials>
@@ -29,40 +35,59 @@ export interface BackendClient {
    * will not have it, or with the signal's reason.
    */
   deliverWebhook: (event: WebhookEvent, signal?: AbortSignal) => Promise<void>
+  circuits: BackendCircuits['status']
 }
 
 /** Speaks the three calls of CONTRACT.md section 4. Neither tokens nor answers reach the log. */
 export function createBackendClient(options: BackendClientOptions): BackendClient {
   const { log, timeoutMs = 10_000, webhookSecret = null, now = Date.now } = options
+  const circuits = createBackendCircuits(log, options.circuit)
   const address = (path: string): URL => new URL(`${options.baseUrl.replace(/\/+$/, '')}${path}`)
 
-  async function ask(path: string, init: RequestInit, token: string): Promise<unknown> {
+  /** `parse` is part of the call: an answer of a wrong shape is a sign of a sick backend. */
+  async function ask<T>(
+    path: string,
+    { token, parse, ...init }: RequestInit & Question<T>,
+  ): Promise<T> {
     if (!isSendableToken(token)) throw tokenRefused()
-    const answer = await askAgainAfterReset(() => exchange(address(path), { init, timeoutMs }))
-    if (answer.status >= 200 && answer.status < 300) return answer.body
-    log.debug({ path, status: answer.status }, 'the backend did not say yes')
-    throw toRefusal(answer, token) ?? noUsableAnswer(answer)
+    const call = async (): Promise<T> => {
+      const answer = await askAgainAfterReset(() => exchange(address(path), { init, timeoutMs }))
+      if (isSuccess(answer)) return parse(answer.body) ?? wrongShape(answer.body)
+      log.debug({ path, status: answer.status }, 'the backend did not say yes')
+      throw toRefusal(answer, token) ?? noUsableAnswer(answer)
+    }
+    return circuits.backend.run(call, backendJudge)
   }
 
   return {
     credentials: async (token) => {
-      const init = { headers: { authorization: `Bearer ${token}`, accept: 'application/json' } }
-      const body = await ask('/api/worker/credentials', init, token)
-      return parseCredentials(body) ?? wrongShape()
+      const headers = { authorization: `Bearer ${token}`, accept: 'application/json' }
+      return ask('/api/worker/credentials', { headers, token, parse: parseCredentials })
     },
     verifyDownloadToken: async (token) => {
       const init = { method: 'POST', body: new URLSearchParams({ token }) }
-      const grant = parseGrant(await ask('/api/worker/verify-download-token', init, token))
+      const question = { ...init, token, parse: parseGrant }
+      const grant = await ask('/api/worker/verify-download-token', question)
       if (grant === 'refused') throw tokenRefused()
-      return grant ?? wrongShape()
+      return grant
     },
     deliverWebhook: async (event, signal) => {
       const init = webhookRequest(event, webhookSecret, now())
-      const answer = await exchange(address('/api/webhook/upload'), { init, timeoutMs, signal })
-      if (answer.status >= 200 && answer.status < 300) return
-      throw isTemporary(answer.status) ? noUsableAnswer(answer) : webhookRefused(answer)
+      const call = async (): Promise<void> => {
+        const answer = await exchange(address('/api/webhook/upload'), { init, timeoutMs, signal })
+        if (isSuccess(answer)) return
+        throw isTemporary(answer.status) ? noUsableAnswer(answer) : webhookRefused(answer)
+      }
+      await circuits.webhooks.run(call, backendJudge)
     },
+    circuits: circuits.status,
   }
+}
+
+/** What is asked for a token, and how the answer is read; null for another shape. */
+interface Question<T> {
+  token: string
+  parse: (body: unknown) => T | null
 }
 
 /**
@@ -95,8 +120,16 @@ function isTemporary(status: number): boolean {
   return status < 400 || status >= 500 || [408, 425, 429].includes(status)
 }
 
-function noUsableAnswer({ status, retryAfter }: Answer): AppError {
-  return unavailable(`answered with status ${status}`, { retryAfter })
+function isSuccess({ status }: Answer): boolean {
+  return status >= 200 && status < 300
+}
+
+/** What says so by a status of the 400s, or in a refusal's words, is well. */
+function noUsableAnswer(answer: Answer): AppError {
+  const { status, retryAfter } = answer
+  const well = (status >= 400 && status < 500) || isRefusal(answer)
+  const verdict = well ? 'well' : 'sick'
+  return unavailable(`answered with status ${status}`, { retryAfter, verdict })
 }
 
 function webhookRefused({ status, retryAfter }: Answer): AppError {
@@ -105,6 +138,8 @@ function webhookRefused({ status, retryAfter }: Answer): AppError {
   })
 }
 
-function wrongShape(): never {
-  throw unavailable('gave an answer of an unknown shape')
+/** One account's broken entry must not shut out all others: it says nothing about the backend. */
+function wrongShape(body: unknown): never {
+  const verdict = namesAccount(body) ? 'unknown' : 'sick'
+  throw unavailable('gave an answer of an unknown shape', { verdict })
 }

@@ -9,13 +9,18 @@ const LONGEST_DELAY_MS = 15 * 60_000
 /** How long a webhook that the backend refuses is tried before it is given up. */
 const REFUSED_FOR_MS = 24 * 3_600_000
 const AT_ONCE = 4
+/** The longest back-off of a webhook that failed because the backend as a whole is down. */
+const LONGEST_WHILE_DOWN_MS = 60_000
 /** After the ledger itself failed, and the longest sleep between two looks into it. */
 const LEDGER_FAILED_MS = 5_000
 const LONGEST_SLEEP_MS = 60 * 60_000
 
 export interface OutboxSenderOptions {
   ledger: Pick<Ledger, 'dueWebhooks' | 'nextWebhookAt' | 'postponeWebhook' | 'deleteWebhook'>
-  /** Rejects with an AppError; one that is not retryable means that the backend refused. */
+  /**
+   * Rejects with an AppError: one that is not retryable means that the backend refused, one with
+   * `peerDown` that it is down; without a cause nothing was sent then.
+   */
   deliver: (event: WebhookEvent, signal: AbortSignal) => Promise<void>
   log: Log
   now?: () => number
@@ -40,6 +45,7 @@ export function createOutboxSender({
 }: OutboxSenderOptions): OutboxSender {
   const closing = new AbortController()
   const bell = createBell()
+  let downUntil = 0
 
   async function send(event: WebhookEvent): Promise<void> {
     try {
@@ -52,6 +58,10 @@ export function createOutboxSender({
   }
 
   function putOff(event: WebhookEvent, error: unknown): void {
+    const down = error instanceof AppError && error.peerDown
+    if (down) downUntil = now() + (error.retryAfter ?? 1) * 1000 + backoff(1, { baseMs: 1_000 })
+    // What was not sent stays due, as it was.
+    if (down && error.cause === undefined) return
     const fields = { err: error, webhook: event.id, upload: event.uploadId }
     const refused = error instanceof AppError && !error.retryable
     if (refused && now() - event.createdAt >= REFUSED_FOR_MS) {
@@ -59,7 +69,8 @@ export function createOutboxSender({
       ledger.deleteWebhook(event.id)
       return
     }
-    const delay = refused ? jitter(LONGEST_DELAY_MS) : delayAfter(event.attempts + 1)
+    const longest = down ? LONGEST_WHILE_DOWN_MS : LONGEST_DELAY_MS
+    const delay = refused ? jitter(longest) : delayAfter(event.attempts + 1, longest)
     const askedFor = error instanceof AppError ? (error.retryAfter ?? 0) * 1000 : 0
     const delayMs = Math.max(delay, askedFor)
     log.warn({ ...fields, delayMs }, 'a webhook was not delivered')
@@ -68,6 +79,7 @@ export function createOutboxSender({
 
   /** One round; returns for how long there is nothing to do, in milliseconds. */
   async function round(): Promise<number> {
+    if (now() < downUntil) return downUntil - now()
     const due = ledger.dueWebhooks(now(), AT_ONCE)
     await Promise.all(due.map(send))
     if (due.length > 0) return 0
@@ -97,8 +109,8 @@ export function createOutboxSender({
 }
 
 /** Milliseconds from 1 s to 15 min, doubling, with jitter over the upper half. */
-function delayAfter(attempt: number): number {
-  return jitter(Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** attempt))
+function delayAfter(attempt: number, longestMs: number): number {
+  return jitter(Math.min(longestMs, FIRST_DELAY_MS * 2 ** attempt))
 }
 
 function jitter(ms: number): number {

@@ -20,6 +20,11 @@ export function toRefusal(answer: Answer, token: string): AppError | null {
   return refusalFor(answer.status, detail, token)
 }
 
+/** Whether the answer is a refusal, whatever its status says. */
+export function isRefusal(answer: Answer): boolean {
+  return toRefusal(answer, ' ') !== null
+}
+
 export function tokenRefused(): AppError {
   return new AppError('TOKEN_REFUSED', 'Sign in again: the token was refused')
 }
