@@ -1,0 +1,50 @@
+import type { Log } from '../core/log.ts'
+import type { CircuitStatus } from '../core/readiness.ts'
+import { AppError } from '../errors.ts'
+import {
+  type CircuitBreaker,
+  type CircuitLimits,
+  createCircuitBreaker,
+  type Judge,
+} from '../lib/circuit-breaker.ts'
+import { unavailable, verdictIn } from './http-exchange.ts'
+
+/**
+ * Two circuits to one backend: webhooks have one of their own, because an endpoint that cannot
+ * write down what was uploaded must lock nobody out.
+ */
+export interface BackendCircuits {
+  /** For what tokens grant. */
+  readonly backend: CircuitBreaker
+  readonly webhooks: CircuitBreaker
+  status: () => Record<'backend' | 'webhooks', CircuitStatus>
+}
+
+export function createBackendCircuits(
+  log: Log,
+  limits: Partial<CircuitLimits> = {},
+): BackendCircuits {
+  const open = (circuit: string): CircuitBreaker =>
+    createCircuitBreaker({
+      ...limits,
+      refuse: (retryAfter, cause) =>
+        unavailable('cannot be reached', { retryAfter, cause, peerDown: true }),
+      onStateChange: (state) => log.warn({ circuit, state }, 'a circuit has changed'),
+    })
+  const backend = open('backend')
+  const webhooks = open('webhooks')
+  const statusOf = ({ state, retryAfter }: CircuitBreaker): CircuitStatus => ({ state, retryAfter })
+  return {
+    backend,
+    webhooks,
+    status: () => ({ backend: statusOf(backend), webhooks: statusOf(webhooks) }),
+  }
+}
+
+/** A refusal is an answer like any other; only what kept an answer from coming counts. */
+export const backendJudge: Judge<unknown> = {
+  error: (error) => {
+    if (!(error instanceof AppError)) return 'unknown'
+    return error.code === 'BACKEND_UNAVAILABLE' ? verdictIn(error) : 'well'
+  },
+}
