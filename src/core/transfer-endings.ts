@@ -1,4 +1,5 @@
 import { AppError } from '../errors.ts'
+import { onceDiskTakes } from './disk-trouble.ts'
 import type { Log } from './log.ts'
 import type { Ledger } from './ports/ledger.ts'
 import type { PostedFile, Upload } from './ports/records.ts'
@@ -17,10 +18,13 @@ export interface TransferEndingsOptions {
   log: Log
 }
 
-/** How a transfer ends: the result is written first, then told, then the disk is freed. */
+/**
+ * How a transfer ends: the result is written first, then told, then the disk is freed. While the
+ * disk takes no row they wait for it, until the signal: a posted file's row must not be lost.
+ */
 export interface TransferEndings {
-  completed: (upload: Upload, result: PostedFile) => Promise<void>
-  failed: (upload: Upload, error: unknown) => Promise<void>
+  completed: (upload: Upload, result: PostedFile, signal: AbortSignal) => Promise<void>
+  failed: (upload: Upload, error: unknown, signal: AbortSignal) => Promise<void>
 }
 
 export function createTransferEndings(options: TransferEndingsOptions): TransferEndings {
@@ -35,19 +39,21 @@ export function createTransferEndings(options: TransferEndingsOptions): Transfer
   }
 
   return {
-    completed: async (upload, result) => {
+    completed: async (upload, result, signal) => {
       const { id, fileName, size, mimeType } = upload
       const payload = { userId: upload.owner, fileName, ...result, size, mimeType }
       // The message is posted: nothing may come between that and the row.
-      ledger.completeUpload(id, result, options.webhooks ? payload : null, now())
+      const write = (): void =>
+        ledger.completeUpload(id, result, options.webhooks ? payload : null, now())
+      await onceDiskTakes(write, signal)
       if (options.webhooks) options.onWebhook()
       log.info({ uploadId: id, messageId: result.messageId }, 'Upload completed successfully')
       await clear(id)
     },
-    failed: async ({ id }, error) => {
+    failed: async ({ id }, error, signal) => {
       const reason = reasonOf(error)
       log.error({ uploadId: id, err: error }, `Upload failed: ${reason}`)
-      ledger.failUpload(id, reason, now())
+      await onceDiskTakes(() => ledger.failUpload(id, reason, now()), signal)
       await clear(id)
     },
   }

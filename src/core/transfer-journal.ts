@@ -4,6 +4,8 @@ import type { TransferJournal } from './ports/telegram.ts'
 
 /** Losing the last moments of acknowledged parts only sends those parts again. */
 const FLUSH_AFTER_MS = 250
+/** The same, after the disk has refused. */
+const AGAIN_MS = 2_000
 
 export interface FlushingJournal extends TransferJournal {
   /** Writes what is not written yet; called when the transfer pauses or ends. */
@@ -24,14 +26,15 @@ export function createTransferJournal(
   let parts = ledger.acknowledgedParts(uploadId)
   let timer: NodeJS.Timeout | undefined
 
-  function flush(): void {
+  function write(): void {
     if (timer === undefined) return
     clearTimeout(timer)
     timer = undefined
     try {
       ledger.saveAcknowledgedParts(uploadId, parts)
     } catch (error) {
-      log.warn({ uploadId, err: error }, 'acknowledged parts could not be noted')
+      log.warn({ uploadId, err: error }, 'acknowledged parts cannot be noted yet')
+      timer = setTimeout(write, AGAIN_MS)
     }
   }
 
@@ -41,13 +44,13 @@ export function createTransferJournal(
     const bit = 1 << (part & 7)
     const byte = parts[at] ?? 0
     parts[at] = present ? byte | bit : byte & ~bit
-    timer ??= setTimeout(flush, FLUSH_AFTER_MS)
+    timer ??= setTimeout(write, FLUSH_AFTER_MS)
   }
 
   return {
     load: () => ledger.transfer(uploadId),
     save: (state) => {
-      flush()
+      write()
       ledger.saveTransfer(uploadId, state)
     },
     hasPart: (part) => ((parts[part >> 3] ?? 0) & (1 << (part & 7))) !== 0,
@@ -59,7 +62,11 @@ export function createTransferJournal(
       parts = new Uint8Array()
       ledger.deleteTransfer(uploadId)
     },
-    flush,
+    flush: () => {
+      write()
+      clearTimeout(timer)
+      timer = undefined
+    },
   }
 }
 
