@@ -12,12 +12,26 @@ export interface BufferPool {
   take: (size: number) => Buffer
   /** Takes back a buffer, or a piece of one, that nobody will read or write any more. */
   giveBack: (buffer: Uint8Array) => void
+  /** The same for memory that came back from another thread and has lost its name on the way. */
+  adopt: (memory: ArrayBuffer) => void
 }
 
 export function createBufferPool(): BufferPool {
   const free = new Map<number, Buffer[]>()
   const lent = new WeakMap<ArrayBufferLike, Buffer>()
   let freeBytes = 0
+
+  function keep(buffer: Buffer): void {
+    if (freeBytes + buffer.length > MAX_FREE_BYTES) {
+      // Sizes nobody asks for any more would otherwise fill the pool for good.
+      free.clear()
+      freeBytes = 0
+    }
+    freeBytes += buffer.length
+    const same = free.get(buffer.length)
+    if (same) same.push(buffer)
+    else free.set(buffer.length, [buffer])
+  }
 
   return {
     take: (size) => {
@@ -30,16 +44,10 @@ export function createBufferPool(): BufferPool {
     giveBack: ({ buffer: memory }) => {
       const buffer = lent.get(memory)
       lent.delete(memory)
-      if (!buffer) return
-      if (freeBytes + buffer.length > MAX_FREE_BYTES) {
-        // Sizes nobody asks for any more would otherwise fill the pool for good.
-        free.clear()
-        freeBytes = 0
-      }
-      freeBytes += buffer.length
-      const same = free.get(buffer.length)
-      if (same) same.push(buffer)
-      else free.set(buffer.length, [buffer])
+      if (buffer) keep(buffer)
+    },
+    adopt: (memory) => {
+      if (memory.byteLength >= MIN_POOLED_BYTES) keep(Buffer.from(memory))
     },
   }
 }

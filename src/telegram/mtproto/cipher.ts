@@ -66,9 +66,14 @@ export function igeDecrypt(encrypted: Uint8Array, key: Uint8Array, iv: Uint8Arra
   return Buffer.from(plain.buffer, plain.byteOffset, plain.byteLength)
 }
 
-/** The class to put in the place of gramjs' own; loads the WebAssembly module. */
-export function createFastIge(): IgeCipherClass {
+/** Loads the WebAssembly module; once in each thread, before anything is decrypted. */
+export function loadCipher(): void {
   initSync(readFileSync(getWasmUrl()))
+}
+
+/** The class to put in the place of gramjs' own; loads the cipher. */
+export function createFastIge(): IgeCipherClass {
+  loadCipher()
   return class FastIge implements IgeCipher {
     readonly #key: Buffer
     readonly #iv: Buffer

@@ -4,6 +4,7 @@ import { agree, crc32, crc32Agrees, createFastIge } from './cipher.ts'
 import { createConnectionClass } from './gramjs/connection.ts'
 import { type ApiClasses, type Long, loadModules, type Modules } from './gramjs/modules.ts'
 import { createSender, type Sender, type SenderOptions } from './gramjs/sender.ts'
+import { createMessageOpener } from './opener.ts'
 import { rsaFingerprint } from './rsa-fingerprint.ts'
 
 export type { Api } from 'telegram'
@@ -28,7 +29,7 @@ let loaded: Gramjs | undefined
 export function loadGramjs(log: Log): Gramjs {
   if (loaded) return loaded
   const modules = loadModules()
-  const fast = installCipher(modules, log)
+  const opener = installCipher(modules, log) ? createMessageOpener() : null
   // A part does not get smaller by compression; gramjs would only copy it twice to find out.
   modules.gzip.GZIPPacked.gzipIfSmaller = async (_related, data) => data
   const connectionClass = createConnectionClass(modules.connectionClass)
@@ -36,7 +37,7 @@ export function loadGramjs(log: Log): Gramjs {
     Api: modules.Api,
     layer: modules.layer,
     toLong: (decimal) => modules.helpers.returnBigInt(decimal),
-    createSender: (options) => createSender({ ...modules, connectionClass, fast }, options, log),
+    createSender: (options) => createSender({ ...modules, connectionClass, opener }, options, log),
     trustKey: (pem) => {
       const { n, e } = createPublicKey(pem).export({ format: 'jwk' })
       const modulus = Buffer.from(n ?? '', 'base64url')

@@ -1,5 +1,5 @@
-import { buffers } from '../buffer-pool.ts'
-import { openMessage, sealMessage } from '../seal.ts'
+import type { MessageOpener } from '../opener.ts'
+import { sealMessage } from '../seal.ts'
 
 /*
  * Shortcuts through gramjs' message layer for large messages. They are laid over one sender at
@@ -57,10 +57,14 @@ const LARGE_BYTES = 128 * 1024
 /** Ids of messages that are remembered, so that none is taken twice. */
 const MAX_KNOWN_IDS = 500
 
-export function layFastPath(sender: FastPathSender, tools: MessageTools): void {
+export function layFastPath(
+  sender: FastPathSender,
+  tools: MessageTools,
+  opener: MessageOpener,
+): void {
   sealInPieces(sender)
   if (sender._sendQueue) packAlone(sender._sendQueue, sender._state)
-  if (sender._state.msgIds) openOnce(sender, tools)
+  if (sender._state.msgIds) openElsewhere(sender, tools, opener)
 }
 
 /** Encrypts with one copy instead of five; before there is a key, as ever. */
@@ -89,15 +93,18 @@ function packAlone(queue: MessagePacker, state: MTProtoState): void {
   }
 }
 
-/** Decrypts with one copy instead of three, and gives the packet's memory back. */
-function openOnce({ authKey, _state: state }: FastPathSender, tools: MessageTools): void {
+/** Decrypts large messages in another thread: 1 MB takes as long as hundreds of small requests. */
+function openElsewhere(
+  { authKey, _state: state }: FastPathSender,
+  tools: MessageTools,
+  opener: MessageOpener,
+): void {
   const { readerClass, messageClass, securityErrorClass } = tools
   const open = state.decryptMessageData.bind(state)
   state.decryptMessageData = async (body) => {
     const key = authKey.getKey()
     if (!key || body.length < LARGE_BYTES) return open(body)
-    const plain = openMessage(key, body)
-    buffers.giveBack(body)
+    const plain = await opener.open(key, body)
     if (!plain) throw new securityErrorClass('a message that was not made with our key')
     const reader = new readerClass(plain)
     reader.readLong()

@@ -1,5 +1,6 @@
 import type { Log } from '../../../core/log.ts'
 import { LinkError, RpcError } from '../../errors.ts'
+import type { MessageOpener } from '../opener.ts'
 import type { Address } from '../session.ts'
 import { StreamSocket } from '../socket.ts'
 import { layFastPath } from './fast-path.ts'
@@ -42,9 +43,9 @@ export interface Sender {
   close: () => void
 }
 
-/** `fast`: our own cipher is in place. */
+/** `opener`: null when gramjs' own cipher is in use. */
 export function createSender(
-  modules: Modules & { fast: boolean },
+  modules: Modules & { opener: MessageOpener | null },
   options: SenderOptions,
   log: Log,
 ): Sender {
@@ -81,7 +82,7 @@ export function createSender(
       },
     },
   })
-  if (modules.fast) layFastPath(sender, modules.tools)
+  if (modules.opener) layFastPath(sender, modules.tools, modules.opener)
   // gramjs would wait a second, connect again, and lose what was sent meanwhile.
   sender.reconnect = () => lose(new LinkError('closed'))
 

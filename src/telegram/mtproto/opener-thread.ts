@@ -1,0 +1,20 @@
+import { parentPort } from 'node:worker_threads'
+import { loadCipher } from './cipher.ts'
+import type { OpenAnswer, OpenRequest } from './opener.ts'
+import { openMessage } from './seal.ts'
+
+/** The thread of `opener.ts`: opens one message after the other. */
+
+loadCipher()
+
+parentPort?.on('message', ({ id, authKey, packet }: OpenRequest) => {
+  const plain = openMessage(toBuffer(authKey), toBuffer(packet))
+  // The cipher's answer has memory of its own, and goes with the message.
+  const bytes = plain && new Uint8Array(plain.buffer as ArrayBuffer, plain.byteOffset, plain.length)
+  const answer: OpenAnswer = { id, plain: bytes, memory: packet.buffer }
+  parentPort?.postMessage(answer, bytes ? [bytes.buffer, packet.buffer] : [packet.buffer])
+})
+
+function toBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+}
