@@ -95,7 +95,7 @@ export const Environment = z.object({
   TRANSFER_MAX_SECONDS: integer(21_600, 1),
   STALL_SECONDS: integer(60, 1),
   MAX_RSS_BYTES: bytes('0', 0),
-  MAX_EVENT_LOOP_DELAY_MS: integer(1_000, 1),
+  MAX_EVENT_LOOP_DELAY_MS: integer(5_000, 1),
   SHUTDOWN_GRACE_MS: integer(20_000, 0),
   STARTUP_TELEGRAM_DELAY_MS: integer(0, 0),
   RENDER_EXTERNAL_URL: z.url({ protocol: /^https?$/ }).optional(),
