@@ -55,6 +55,9 @@ export const testCredentials: CredentialsProvider = (() => {
   }
 })()
 
+/** Emulator, worker and clients share one thread here: that it is late says nothing. */
+const LENIENT = { SHUTDOWN_GRACE_MS: '1000', MAX_EVENT_LOOP_DELAY_MS: '600000' }
+
 /** A real worker on port 0 with real storage in a folder of its own. */
 export async function startWorker(options: TestWorkerOptions = {}): Promise<TestWorker> {
   const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), 'telestore-')))
@@ -65,7 +68,7 @@ export async function startWorker(options: TestWorkerOptions = {}): Promise<Test
   }
   const env = { PORT: '0', HOST: '127.0.0.1', DATA_DIR: dataDir }
   const needed = options.env?.BACKEND_URL === undefined ? standalone : {}
-  const config = loadConfig({ ...needed, ...env, SHUTDOWN_GRACE_MS: '1000', ...options.env })
+  const config = loadConfig({ ...needed, ...env, ...LENIENT, ...options.env })
   const write = (line: string): void => {
     trace(line)
     options.onLog?.(line)
