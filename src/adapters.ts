@@ -9,6 +9,7 @@ import { createOutboxSender } from './backend/outbox-sender.ts'
 import { createStandaloneCredentials } from './backend/standalone-credentials.ts'
 import type { Config } from './config.ts'
 import type { CredentialsProvider } from './core/ports/credentials.ts'
+import { openDeployment } from './deployment/deployment.ts'
 import { lockDataDir } from './storage/data-dir-lock.ts'
 import { createDiskGate } from './storage/disk-gate.ts'
 import { loadLedgerKey } from './storage/ledger/key.ts'
@@ -18,6 +19,7 @@ import { reconcile } from './storage/reconcile.ts'
 import { createSpool } from './storage/spool.ts'
 import { createSpoolProbe } from './storage/spool-probe.ts'
 import { createSweeper } from './storage/sweeper.ts'
+import { createGatedGateway } from './telegram/gated-gateway.ts'
 import { createTelegramGateway } from './telegram/gateway.ts'
 
 /** The Telegram on loopback that the worker has started beside itself. */
@@ -75,18 +77,24 @@ export async function openAdapters({
       : null
   const outbox = client && createOutboxSender({ ledger, deliver: client.deliverWebhook, log })
   const secrets = createPatientSecrets(ledger, log)
-  const gateway = createTelegramGateway({
-    log,
-    ledger: secrets,
-    botApi: embedded ? { root: embedded.botApiRoot, local: false } : config.botApi,
-    serverKeyPem: embedded?.serverKeyPem ?? config.serverKeyPem,
-    server: embedded?.server ?? config.server,
-  })
+  const telegram = createGatedGateway(() =>
+    createTelegramGateway({
+      log,
+      ledger: secrets,
+      botApi: embedded ? { root: embedded.botApiRoot, local: false } : config.botApi,
+      serverKeyPem: embedded?.serverKeyPem ?? config.serverKeyPem,
+      server: embedded?.server ?? config.server,
+    }),
+  )
+  // A key file's key would be each instance's own.
+  const secret = config.ledgerKey === null ? null : ledger.deriveKey('hand-over')
 
   return {
     ledger,
     spool,
-    gateway,
+    gateway: telegram.gateway,
+    gate: telegram.gate,
+    deployment: openDeployment({ secret, publicUrl: config.publicUrl }),
     outbox,
     credentials: createCredentials(config, client, embedded),
     createSweeper: (guards) =>
@@ -95,7 +103,7 @@ export async function openAdapters({
     page: readFileSync(new URL('./web/page.html', import.meta.url), 'utf8'),
     log,
     close: async () => {
-      await gateway.close()
+      await telegram.gateway.close()
       await outbox?.close()
       await spool.close()
       secrets.close()

@@ -1,20 +1,23 @@
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import type { Config } from './config.ts'
+import { createAdmission } from './core/admission.ts'
 import { createBlockCache } from './core/block-cache.ts'
+import { createCustody } from './core/custody.ts'
 import { createDocumentReader } from './core/document-reader.ts'
 import { createDownloadService } from './core/download-service.ts'
 import { createJobQueue } from './core/job-queue.ts'
+import { createLetGo } from './core/let-go.ts'
 import type { CredentialsProvider } from './core/ports/credentials.ts'
 import type { Ledger } from './core/ports/ledger.ts'
 import type { Spool } from './core/ports/spool.ts'
-import type { TelegramGateway } from './core/ports/telegram.ts'
+import type { TelegramGate, TelegramGateway } from './core/ports/telegram.ts'
 import { createProgressBoard } from './core/progress.ts'
 import type { Probe } from './core/readiness.ts'
 import { createRoom } from './core/room.ts'
 import { createTicketService } from './core/ticket-service.ts'
 import { createTransfers } from './core/transfer.ts'
 import { createUploadService } from './core/upload-service.ts'
-import { AppError } from './errors.ts'
+import type { Deployment } from './deployment/deployment.ts'
 import { createHttpServer } from './http/server.ts'
 import { createKeyedLock } from './lib/keyed-lock.ts'
 import { MiB } from './lib/units.ts'
@@ -37,6 +40,10 @@ export interface Adapters {
   ledger: Ledger
   spool: Spool
   gateway: TelegramGateway
+  /** Before that gateway: says when it may connect. */
+  gate: TelegramGate
+  /** This instance among the others of its deployment. */
+  deployment: Deployment
   credentials: CredentialsProvider
   /** Delivers webhooks from the ledger; null where there is no backend to tell. */
   outbox: { notify: () => void } | null
@@ -50,10 +57,22 @@ export interface Adapters {
 
 export interface App {
   readonly server: FastifyInstance
-  /** Goes on with what an earlier process left unfinished, and begins to sweep. */
+  /**
+   * Once Telegram is this instance's: goes on with what an earlier process left unfinished. Begins
+   * to sweep.
+   */
   resume: () => void
-  /** Stops taking work, lets requests end, stops the jobs where they can go on after a restart. */
-  close: () => Promise<void>
+  /**
+   * Stops taking work, lets what is nearly done end, stops the jobs where they can go on after a
+   * restart, disconnects from Telegram, and only then waits for slow clients. `hurry`: nothing
+   * gets any time.
+   */
+  close: (options?: { hurry: boolean }) => Promise<void>
+}
+
+export interface AppOptions {
+  /** Milliseconds after which an instance that has let go of Telegram asks for it back. */
+  returnAfterMs?: number
 }
 
 const SWEEP_EVERY_MS = 60_000
@@ -62,8 +81,13 @@ const READER_WINDOW_BYTES = 8 * MiB
 const ALL_READERS_BYTES = 64 * MiB
 
 /** Puts the worker together: the one place that knows who needs whom. */
-export async function buildApp(config: Config, adapters: Adapters): Promise<App> {
-  const { ledger, spool, gateway, outbox, log } = adapters
+export async function buildApp(
+  config: Config,
+  adapters: Adapters,
+  { returnAfterMs }: AppOptions = {},
+): Promise<App> {
+  const { ledger, spool, gateway, deployment, outbox, log } = adapters
+  const admission = createAdmission()
   const now = Date.now
   const tickets = createTicketService({ ledger, credentials: adapters.credentials, now })
   const { credentials } = tickets
@@ -98,7 +122,9 @@ export async function buildApp(config: Config, adapters: Adapters): Promise<App>
     progress,
     locks,
     maxFileBytes: config.maxFileBytes,
+    perUser: { maxUploads: config.maxUploadsPerUser, maxBytes: config.maxBytesPerUser },
     room,
+    admission,
     now,
     log,
   })
@@ -107,12 +133,35 @@ export async function buildApp(config: Config, adapters: Adapters): Promise<App>
     maxWindowBytes: READER_WINDOW_BYTES,
     maxTotalBytes: ALL_READERS_BYTES,
   })
-  const downloads = createDownloadService({ credentials, gateway, reader })
+  const downloads = createDownloadService({ credentials, gateway, reader, admission })
   const sweeper = adapters.createSweeper({
     isActive: transfers.isActive,
     onExpired: uploads.expire,
     exclusively: locks.run,
   })
+  const custody = createCustody({
+    ...deployment,
+    gate: adapters.gate,
+    admission,
+    letGo: createLetGo({
+      admission,
+      transfers,
+      downloads,
+      queue,
+      gate: adapters.gate,
+      drainMs: config.shutdownGraceMs / 2,
+      log,
+    }),
+    onHeld: () => {
+      queue.reopen()
+      transfers.resume()
+    },
+    graceMs: config.shutdownGraceMs,
+    startupDelayMs: config.startupTelegramDelayMs,
+    returnAfterMs,
+    log,
+  })
+  const { answer } = deployment
   const server = await createHttpServer({
     uploads,
     downloads,
@@ -120,29 +169,33 @@ export async function buildApp(config: Config, adapters: Adapters): Promise<App>
     spool,
     room,
     page: adapters.page,
-    probes: adapters.probes,
+    probes: { ...adapters.probes, custody: custody.readiness },
     maxChunkBytes: config.maxChunkBytes,
     maxConcurrentDownloads: config.maxConcurrentDownloads,
+    requireAuth: config.requireAuth,
     corsOrigins: config.corsOrigins,
     trustProxy: config.trustProxy,
     pressure: {
       maxRssBytes: config.maxRssBytes,
       maxEventLoopDelayMs: config.maxEventLoopDelayMs,
     },
-    // The other half of the grace is for the rooms behind it.
-    graceMs: config.shutdownGraceMs / 2,
+    admission,
+    awaitsOlder: () => custody.awaitsOlder,
+    handOver: answer && ((request, signal) => answer(custody, request, signal)),
+    // Half of the grace is over by then, and the rooms behind need some.
+    graceMs: config.shutdownGraceMs / 4,
     log,
   })
 
   return {
     server,
     resume: () => {
-      transfers.resume()
+      custody.start()
       sweeper.start(SWEEP_EVERY_MS)
     },
-    close: async () => {
-      const leaving = new AppError('SHUTTING_DOWN', 'The worker is restarting; try again')
-      await Promise.all([server.close(), queue.close(leaving), sweeper.stop()])
+    close: async ({ hurry } = { hurry: false }) => {
+      await custody.close({ hurry })
+      await Promise.all([server.close(), sweeper.stop()])
     },
   }
 }

@@ -21,7 +21,7 @@ const config = readConfig()
 const log = createLogger({ level: config.logLevel, hidden: secretsOf(config) })
 const leaving = new AbortController()
 
-let close = async (): Promise<void> => {}
+let close = async (_options: { hurry: boolean }): Promise<void> => {}
 
 async function leave(reason: string, exitCode: number): Promise<void> {
   if (leaving.signal.aborted) return
@@ -31,7 +31,7 @@ async function leave(reason: string, exitCode: number): Promise<void> {
     log.error('the grace period is over')
     process.exit(exitCode || 1)
   }, config.shutdownGraceMs).unref()
-  await close()
+  await close({ hurry: exitCode !== 0 })
   log.info('stopped')
   process.exit(exitCode)
 }
@@ -67,8 +67,8 @@ try {
   const embedded = await startEmbedded()
   const adapters = await openAdapters({ config, embedded, log, signal: leaving.signal })
   const app = await buildApp(config, adapters)
-  close = async () => {
-    await app.close()
+  close = async (options) => {
+    await app.close(options)
     await adapters.close()
     await embedded?.close()
   }

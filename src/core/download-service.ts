@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto'
 import { AppError } from '../errors.ts'
+import { createTally } from '../lib/tally.ts'
 import { createTtlCache } from '../lib/ttl-cache.ts'
+import type { Admission } from './admission.ts'
 import type { ByteRange } from './byte-range.ts'
 import type { DocumentReader } from './document-reader.ts'
 import type { CredentialsProvider, DownloadGrant } from './ports/credentials.ts'
@@ -14,6 +16,7 @@ export interface DownloadServiceOptions {
   credentials: Pick<CredentialsProvider, 'forDownload'>
   gateway: Pick<TelegramGateway, 'locate'>
   reader: DocumentReader
+  admission: Pick<Admission, 'assertNew'>
 }
 
 export interface WantedFile {
@@ -24,8 +27,8 @@ export interface WantedFile {
 export interface DownloadService {
   /**
    * Finds the document of a message for the holder of a token. Rejects with TOKEN_REFUSED,
-   * FORBIDDEN (a download token or ticket for another message), MESSAGE_NOT_FOUND and Telegram's
-   * failures. `fileId` is for bots that cannot see messages (see TelegramGateway.locate).
+   * FORBIDDEN (a download token or ticket for another message), MESSAGE_NOT_FOUND, SHUTTING_DOWN
+   * and Telegram's failures. `fileId` is for bots that cannot see messages (see TelegramGateway.locate).
    */
   find: (token: string, wanted: WantedFile, signal: AbortSignal) => Promise<RemoteDocument>
   read: (
@@ -33,10 +36,13 @@ export interface DownloadService {
     range: ByteRange,
     signal: AbortSignal,
   ) => AsyncGenerator<Uint8Array>
+  /** Resolves when nothing is being read. */
+  idle: () => Promise<void>
 }
 
 export function createDownloadService(options: DownloadServiceOptions): DownloadService {
-  const { credentials, gateway, reader } = options
+  const { credentials, gateway, reader, admission } = options
+  const reading = createTally()
   const boundTo = createTtlCache<number>({ maxEntries: MAX_BINDINGS })
 
   /**
@@ -53,6 +59,7 @@ export function createDownloadService(options: DownloadServiceOptions): Download
 
   return {
     find: async (token, { messageId, fileId: asked }, signal) => {
+      admission.assertNew()
       const grant = await credentials.forDownload(token)
       assertMayRead(grant, token, messageId)
       // A link's holder must not read another file by naming it instead of its message.
@@ -63,6 +70,14 @@ export function createDownloadService(options: DownloadServiceOptions): Download
       if (key !== null) boundTo.set(key, messageId, BINDING_TTL_MS)
       return document
     },
-    read: reader.read,
+    read: async function* (document, range, signal) {
+      const leave = reading.enter()
+      try {
+        yield* reader.read(document, range, signal)
+      } finally {
+        leave()
+      }
+    },
+    idle: reading.none,
   }
 }

@@ -1,4 +1,5 @@
 import { AppError } from '../errors.ts'
+import type { Admission } from './admission.ts'
 import type { Log } from './log.ts'
 import type { Credentials } from './ports/credentials.ts'
 import type { Ledger } from './ports/ledger.ts'
@@ -18,10 +19,13 @@ import {
 export interface IntakeOptions {
   ledger: Ledger
   gateway: Pick<TelegramGateway, 'roadFor'>
+  admission: Pick<Admission, 'assertNew' | 'assertMore' | 'ending'>
   transfers: Transfers
   room: Room
   /** Largest file, in bytes, that the operator allows; Telegram may take less. */
   maxFileBytes: number
+  /** What one user may have unfinished at one time. */
+  perUser: { maxUploads: number; maxBytes: number }
   now: () => number
   log: Log
 }
@@ -39,7 +43,8 @@ export interface ChunkAnswer {
 export interface Intake {
   /**
    * The upload with this id, opened now if there is none. Throws UPLOAD_NOT_FOUND (another user's),
-   * UPLOAD_DIFFERS, EMPTY_FILE, FILE_TOO_LARGE, SPOOL_FULL, SPOOL_FAILED. A session reserves its
+   * UPLOAD_DIFFERS, EMPTY_FILE, FILE_TOO_LARGE, TOO_MANY_UPLOADS, QUOTA_EXCEEDED, SPOOL_FULL,
+   * SPOOL_FAILED. A session reserves its
    * whole size, so that one that was opened is not refused room later; `presentBytes` of it are
    * on the disk already.
    */
@@ -81,9 +86,12 @@ export function createIntake(options: IntakeOptions): Intake {
         ledger.saveUploadToken(known.id, token)
         return known
       }
+      options.admission.assertNew()
       const upload = openUpload({ ...file, owner }, now())
       assertTakes(granted, upload.size)
       const assertRoom = await room.look()
+      // No wait from here to the row: two uploads that open at once cannot both have the last place.
+      assertShare(ledger.reservedBy(owner), upload.size, options.perUser)
       assertRoom(upload.size, presentBytes)
       ledger.insertUpload(upload, token)
       log.info({ uploadId: upload.id, size: upload.size }, 'Upload session initialized')
@@ -106,6 +114,34 @@ export function createIntake(options: IntakeOptions): Intake {
       transfers.chunkArrived(touched, index)
       return { upload: touched, index, receivedChunks: chunks.length + 1 }
     },
+  }
+}
+
+/** Seconds: what a user has unfinished ends by itself, or by being cancelled. */
+const SHARE_RETRY_AFTER = 60
+
+/**
+ * One user's share of the worker. Too many uploads are too many requests; too many bytes are no
+ * room, as a quota is in WebDAV (RFC 4331, section 6): both pass when another upload ends.
+ */
+function assertShare(
+  held: { uploads: number; bytes: number },
+  size: number,
+  { maxUploads, maxBytes }: IntakeOptions['perUser'],
+): void {
+  if (held.uploads >= maxUploads) {
+    throw new AppError(
+      'TOO_MANY_UPLOADS',
+      `You have ${held.uploads} unfinished uploads; finish or cancel one first`,
+      { retryAfter: SHARE_RETRY_AFTER, details: { maxUploads } },
+    )
+  }
+  if (held.bytes + size > maxBytes) {
+    throw new AppError(
+      'QUOTA_EXCEEDED',
+      'Your unfinished uploads leave no room for this file; finish or cancel one first',
+      { retryAfter: SHARE_RETRY_AFTER, details: { maxBytes, heldBytes: held.bytes } },
+    )
   }
 }
 

@@ -22,8 +22,12 @@ export interface JobQueue {
   has: (key: string) => boolean
   /** Aborts the job with `reason` and resolves when it has ended; at once when there is none. */
   abort: (key: string, reason: unknown) => Promise<void>
+  /** Resolves when the job under `key` has ended; at once when there is none. */
+  ended: (key: string) => Promise<void>
   /** Takes no more jobs, aborts the running ones with `reason`, resolves when all have ended. */
   close: (reason: unknown) => Promise<void>
+  /** Takes jobs again. */
+  reopen: () => void
   readonly running: number
   /** Work that waits for a slot. */
   readonly waiting: number
@@ -73,9 +77,13 @@ export function createJobQueue({ concurrency, onError }: JobQueueOptions): JobQu
     },
     has: (key) => jobs.has(key),
     abort,
+    ended: async (key) => jobs.get(key)?.ended,
     close: async (reason) => {
       closed = true
       await Promise.all([...jobs.keys()].map((key) => abort(key, reason)))
+    },
+    reopen: () => {
+      closed = false
     },
     get running() {
       return jobs.size

@@ -16,7 +16,7 @@ import { assertSameFile, missingChunks } from './upload.ts'
 
 export interface UploadServiceOptions extends IntakeOptions {
   spool: Pick<Spool, 'remove'>
-  credentials: Pick<CredentialsProvider, 'forUpload'>
+  credentials: Pick<CredentialsProvider, 'forUpload' | 'forRunningUpload'>
   /** Whose progress of this upload a token shows: its user id. Rejects as `forUpload` does. */
   progressReader: (token: string, uploadId: string) => Promise<string>
   progress: ProgressBoard
@@ -58,7 +58,10 @@ export interface UploadService {
   status: (uploadId: string, token: string | null) => Promise<UploadStatus>
   /** The token may be a ticket for this upload; one for anything else is FORBIDDEN. */
   progress: (uploadId: string, token: string | null) => Promise<Progress>
-  /** Resolves with the progress at the upload's end; rejects with the signal's reason. */
+  /**
+   * Resolves with the progress at the upload's end; rejects with the signal's reason, or with
+   * SHUTTING_DOWN when this instance will not bring it there.
+   */
   finished: (uploadId: string, signal: AbortSignal) => Promise<Progress>
   /** Stops whatever runs and frees the disk. */
   cancel: (uploadId: string, token: string | null) => Promise<void>
@@ -67,7 +70,7 @@ export interface UploadService {
 }
 
 export function createUploadService(options: UploadServiceOptions): UploadService {
-  const { ledger, spool, credentials, transfers, progress, locks, now, log } = options
+  const { ledger, spool, credentials, transfers, progress, locks, admission, now, log } = options
   const intake = createIntake(options)
 
   /** The upload, if it exists and is not another user's. */
@@ -76,14 +79,15 @@ export function createUploadService(options: UploadServiceOptions): UploadServic
     token: string | null,
     userOf = userOfLogin,
   ): Promise<Upload> {
+    // The token first: one that is refused must not tell which uploads exist.
+    const user = token === null ? null : await userOf(token, uploadId)
     const upload = ledger.findUpload(uploadId)
-    if (!upload) throw uploadNotFound()
-    if (token !== null && (await userOf(token, uploadId)) !== upload.owner) throw uploadNotFound()
+    if (!upload || (user !== null && user !== upload.owner)) throw uploadNotFound()
     return upload
   }
 
   async function userOfLogin(token: string, _uploadId: string): Promise<string> {
-    return (await credentials.forUpload(token)).userId
+    return (await credentials.forRunningUpload(token)).userId
   }
 
   function sealLocked(upload: Upload): Upload {
@@ -133,6 +137,7 @@ export function createUploadService(options: UploadServiceOptions): UploadServic
     },
     takeChunk: async (file, index, token, received) => {
       try {
+        admission.assertMore()
         const running = ledger.findUpload(file.id) !== null
         const granted = await (running ? credentials.forRunningUpload : credentials.forUpload)(
           token,
@@ -146,6 +151,7 @@ export function createUploadService(options: UploadServiceOptions): UploadServic
       }
     },
     complete: async (uploadId, token) => {
+      admission.assertMore()
       await find(uploadId, token)
       return locks.run(uploadId, async () => {
         const upload = await find(uploadId, null)
@@ -158,7 +164,10 @@ export function createUploadService(options: UploadServiceOptions): UploadServic
     },
     progress: async (uploadId, token) =>
       progress.of(await find(uploadId, token, options.progressReader)),
-    finished: async (uploadId, signal) => whenEnded(progress, await find(uploadId, null), signal),
+    finished: async (uploadId, signal) => {
+      const upload = await find(uploadId, null)
+      return whenEnded(progress, upload, AbortSignal.any([signal, admission.ending]))
+    },
     cancel: async (uploadId, token) => {
       await find(uploadId, token)
       await locks.run(uploadId, () => remove(uploadId))

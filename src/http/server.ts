@@ -1,13 +1,14 @@
 import multipart from '@fastify/multipart'
 import { type FastifyBaseLogger, type FastifyInstance, fastify } from 'fastify'
+import type { Admission } from '../core/admission.ts'
 import type { DownloadService } from '../core/download-service.ts'
 import type { Spool } from '../core/ports/spool.ts'
 import type { Probe } from '../core/readiness.ts'
 import type { Room } from '../core/room.ts'
 import type { TicketService } from '../core/ticket-service.ts'
 import type { UploadService } from '../core/upload-service.ts'
-import { AppError } from '../errors.ts'
 import { MiB } from '../lib/units.ts'
+import { installClosing } from './closing.ts'
 import { allowOriginEarly, installCors } from './cors.ts'
 import { installErrorHandler, refuseEarly } from './error-handler.ts'
 import {
@@ -19,11 +20,13 @@ import {
 } from './limits.ts'
 import { installPressure, type PressureLimits } from './pressure.ts'
 import { downloadRoutes } from './routes/download.ts'
+import { type HandOverRoutesOptions, handOverRoutes } from './routes/hand-over.ts'
 import { serviceRoutes } from './routes/service.ts'
 import { smallUploadRoutes } from './routes/small-upload.ts'
 import { ticketRoutes } from './routes/tickets.ts'
 import { uploadRoutes } from './routes/uploads.ts'
 import { installSecurityHeaders } from './security-headers.ts'
+import { createCallerToken } from './token.ts'
 import { createUnclaimedBudget } from './unclaimed-budget.ts'
 import { createUnreadableAnswers } from './unreadable.ts'
 
@@ -38,11 +41,18 @@ export interface HttpServerOptions {
   probes: Readonly<Record<string, Probe>>
   maxChunkBytes: number
   maxConcurrentDownloads: number
+  /** Whether calls that deployed clients make without a token are refused without one. */
+  requireAuth: boolean
   /** Empty: every origin may call. */
   corsOrigins: readonly string[]
   /** Whose `X-Forwarded-For` and `X-Forwarded-Proto` count; see Config. */
   trustProxy: false | number | string
   pressure: PressureLimits
+  admission: Pick<Admission, 'takesRequests'>
+  /** Whether the health check is to fail, so that traffic goes to the older instance still. */
+  awaitsOlder: () => boolean
+  /** Null where instances of the deployment share no secret. */
+  handOver: HandOverRoutesOptions['answer'] | null
   /** Milliseconds that running requests get once the server closes. */
   graceMs: number
   log: FastifyBaseLogger
@@ -50,7 +60,7 @@ export interface HttpServerOptions {
 
 /** The HTTP face of the worker, ready to listen. */
 export async function createHttpServer(options: HttpServerOptions): Promise<FastifyInstance> {
-  const { uploads, downloads, spool, maxChunkBytes, corsOrigins } = options
+  const { uploads, downloads, spool, maxChunkBytes, corsOrigins, admission } = options
   const unreadable = createUnreadableAnswers({ anyOrigin: corsOrigins.length === 0 })
   const app = fastify({
     loggerInstance: options.log,
@@ -73,31 +83,19 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
   await installSecurityHeaders(app)
   unreadable.watch(app)
   installLimits(app)
-  closeInTime(app, options.graceMs)
+  installClosing(app, { admission, graceMs: options.graceMs })
   installErrorHandler(app, Math.max(maxChunkBytes, 50 * MiB))
   await installPressure(app, options.pressure)
   await app.register(multipart, { throwFileSizeLimit: false })
-  await app.register(serviceRoutes, { page: options.page, probes: options.probes })
+  const { page, probes } = options
+  await app.register(serviceRoutes, { page, probes, awaitsOlder: options.awaitsOlder })
+  if (options.handOver) await app.register(handOverRoutes, { answer: options.handOver })
   const unclaimed = createUnclaimedBudget(options.room.creditBytes)
-  await app.register(uploadRoutes, { uploads, spool, unclaimed, maxChunkBytes })
-  await app.register(smallUploadRoutes, { uploads, spool, unclaimed, maxChunkBytes })
+  const callerToken = createCallerToken(options.requireAuth)
+  const receiving = { uploads, spool, unclaimed, maxChunkBytes, callerToken }
+  await app.register(uploadRoutes, receiving)
+  await app.register(smallUploadRoutes, receiving)
   await app.register(ticketRoutes, { tickets: options.tickets })
   await app.register(downloadRoutes, { downloads, maxConcurrent: options.maxConcurrentDownloads })
   return app
-}
-
-/**
- * While it closes, the server refuses new requests with the contract's 503; connections that are
- * still busy after `graceMs`, or that never sent a request, are cut, because `close()` would wait
- * for them forever.
- */
-function closeInTime(app: FastifyInstance, graceMs: number): void {
-  let closing = false
-  app.addHook('onRequest', async () => {
-    if (closing) throw new AppError('SHUTTING_DOWN', 'The worker is restarting; try again')
-  })
-  app.addHook('preClose', async () => {
-    closing = true
-    setTimeout(() => app.server.closeAllConnections(), graceMs).unref()
-  })
 }

@@ -1,3 +1,4 @@
+import type { AppError } from '../../errors.ts'
 import type { Credentials } from './credentials.ts'
 import type { PostedFile, Road, TransferState } from './records.ts'
 
@@ -101,4 +102,15 @@ export interface TelegramGateway {
   ) => Promise<Uint8Array>
   /** Disconnects everything. Running calls reject with SHUTTING_DOWN. */
   close: () => Promise<void>
+}
+
+/** The one place that says whether this process may be connected to Telegram. */
+export interface TelegramGate {
+  /** From now on calls of the gateway reach Telegram; those that waited go on. */
+  open: () => void
+  /**
+   * Disconnects. Calls that run or come reject with `reason` until the gate is opened again.
+   * Resolves when no connection is left.
+   */
+  leave: (reason: AppError) => Promise<void>
 }

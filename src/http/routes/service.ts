@@ -1,5 +1,6 @@
 import type { FastifyPluginAsync } from 'fastify'
 import { checkReadiness, type DependencyStatus, type Probe } from '../../core/readiness.ts'
+import { AppError } from '../../errors.ts'
 import { pagePolicy } from '../security-headers.ts'
 
 const ENDPOINTS = [
@@ -24,6 +25,8 @@ export interface ServiceRoutesOptions {
   page: string
   /** What `/readyz` asks, by the dependency's name. */
   probes: Readonly<Record<string, Probe>>
+  /** Whether `/health` is to fail, so that traffic goes to the older instance still. */
+  awaitsOlder: () => boolean
 }
 
 /** What this service is, and whether it lives. */
@@ -47,7 +50,13 @@ export const serviceRoutes: FastifyPluginAsync<ServiceRoutesOptions> = async (ap
     }
   })
 
-  app.get('/health', async () => ({ status: 'ok', timestamp: new Date().toISOString() }))
+  app.get('/health', async () => {
+    if (options.awaitsOlder()) {
+      const sentence = 'The worker is starting: an older instance lets go of Telegram'
+      throw new AppError('BUSY', sentence, { retryAfter: 1 })
+    }
+    return { status: 'ok', timestamp: new Date().toISOString() }
+  })
 
   app.get('/healthz', async (_request, reply) => reply.type('text/plain; charset=utf-8').send('ok'))
 

@@ -1,0 +1,224 @@
+import { sleep } from '../lib/sleep.ts'
+import { type Admission, restarting } from './admission.ts'
+import type { LetGo } from './let-go.ts'
+import type { Log } from './log.ts'
+import {
+  type HandOverAnswer,
+  type HandOverRequest,
+  type HandOverState,
+  type Instance,
+  isNewer,
+  type PublicAddress,
+} from './ports/deployment.ts'
+import type { TelegramGate } from './ports/telegram.ts'
+import type { DependencyStatus } from './readiness.ts'
+import { askToSucceed } from './succession.ts'
+
+export interface CustodyOptions {
+  instance: Instance
+  /** Null where there is no public address, or no secret to be known by. */
+  address: PublicAddress | null
+  gate: Pick<TelegramGate, 'open'>
+  admission: Admission
+  letGo: LetGo
+  /** Called whenever Telegram has become this instance's: jobs go on. */
+  onHeld: () => void
+  /** Milliseconds within which `letGo` is done. */
+  graceMs: number
+  /** Milliseconds to wait where nobody could be asked. */
+  startupDelayMs: number
+  /** Milliseconds after which one who has let go, and was never stopped, asks for it back. */
+  returnAfterMs?: number | undefined
+  log: Log
+  now?: () => number
+}
+
+/** Says whether Telegram is this instance's: of all instances of a deployment, one has it. */
+export interface Custody {
+  /** Begins to ask for it. Where there is nobody to ask and no time to wait, has it at once. */
+  start: () => void
+  /** Answers another instance, or this one. */
+  answer: (request: HandOverRequest, signal: AbortSignal) => Promise<HandOverAnswer>
+  /** Whether traffic had better go to the older instance still. */
+  readonly awaitsOlder: boolean
+  readiness: () => DependencyStatus
+  /** Refuses requests and lets go for good; resolves when disconnected. `hurry`: as LetGo's. */
+  close: (options: { hurry: boolean }) => Promise<void>
+}
+
+interface Asking {
+  kind: 'asking'
+  ending: AbortController
+  /** Until when the health check is held back. */
+  awaitOlderUntil: number
+}
+
+type State =
+  | Asking
+  | { kind: 'holding' }
+  | { kind: 'leaving'; done: Promise<void>; until: number }
+  | { kind: 'released' }
+
+/**
+ * A proxy moves its traffic once the health check passes; a question that comes later comes back
+ * here. So the check fails until the question has arrived, but not for longer: a proxy that wakes
+ * this instance up may hold the question until the check passes.
+ */
+const ARRIVES_WITHIN_MS = 5_000
+/** How much longer than its grace an older instance is waited for. */
+const MARGIN_MS = 10_000
+/** A deploy that succeeds has stopped the older instance by then. */
+const RETURN_AFTER_MS = 180_000
+/** Questions in a row that nobody answers, until nobody is taken to be there. */
+const RETURN_ATTEMPTS = 3
+
+export function createCustody(options: CustodyOptions): Custody {
+  const { instance, address, gate, admission, graceMs, log, now = Date.now } = options
+  const { returnAfterMs = RETURN_AFTER_MS } = options
+  const closing = new AbortController()
+  const asking: Asking = {
+    kind: 'asking',
+    ending: new AbortController(),
+    awaitOlderUntil: address === null ? 0 : now() + ARRIVES_WITHIN_MS,
+  }
+  let state: State = asking
+  /** For whom Telegram was let go of. */
+  let heir: Instance | null = null
+
+  function hold(): void {
+    state = { kind: 'holding' }
+    heir = null
+    admission.widen()
+    gate.open()
+    options.onHeld()
+  }
+
+  function leave(hurry: boolean): Promise<void> {
+    if (state.kind === 'leaving') return state.done
+    if (state.kind === 'released') return Promise.resolve()
+    asking.ending.abort(restarting())
+    const done = options
+      .letGo({ hurry })
+      .catch((error: unknown) => log.error({ err: error }, 'letting go of Telegram has failed'))
+      .then(() => {
+        state = { kind: 'released' }
+        inBackground(comeBack(state))
+      })
+    state = { kind: 'leaving', done, until: now() + graceMs }
+    return done
+  }
+
+  async function ask(known: PublicAddress): Promise<void> {
+    const { signal } = asking.ending
+    const { outcome, by } = await askToSucceed({
+      address: known,
+      maxMs: graceMs + MARGIN_MS,
+      onReply: (reply, leftMs) => {
+        const name = reply.kind === 'answered' ? reply.answer.state : reply.reason
+        log.info({ reply: name }, 'asked the public address for Telegram')
+        if (reply.kind !== 'answered' || reply.answer.state === 'self') return
+        asking.awaitOlderUntil = now() + leftMs
+      },
+      signal,
+      now,
+    })
+    if (outcome === 'stand-back') {
+      log.warn({}, 'a newer instance has Telegram')
+      heir = by
+      return leave(true)
+    }
+    if (outcome === 'late') log.warn({}, 'the older instance has not let go of Telegram in time')
+    if (outcome === 'nobody') await startLate()
+    hold()
+  }
+
+  async function startLate(): Promise<void> {
+    asking.awaitOlderUntil = 0
+    await sleep(options.startupDelayMs, asking.ending.signal)
+  }
+
+  /** One who has let go and is never stopped may be needed: the new one may not have come up. */
+  async function comeBack(released: State): Promise<void> {
+    if (address === null) return
+    let silent = 0
+    while (state === released) {
+      await sleep(silent === 0 ? returnAfterMs : returnAfterMs / 6, closing.signal)
+      const reply = await address.ask({ intent: 'return', wait: false }, closing.signal)
+      if (state !== released) return
+      silent = reply.kind === 'answered' ? 0 : silent + 1
+      const alone = reply.kind === 'answered' && reply.answer.state === 'self'
+      if (!alone && silent < RETURN_ATTEMPTS) continue
+      log.warn({}, 'the newer instance is gone: this one takes Telegram back')
+      hold()
+    }
+  }
+
+  function inBackground(work: Promise<void>): void {
+    work.catch((error: unknown) => {
+      if (closing.signal.aborted || asking.ending.signal.aborted) return
+      log.error({ err: error }, 'asking for Telegram has failed')
+      if (state === asking) hold()
+    })
+  }
+
+  function answerTo(asker: Instance): HandOverState {
+    heir ??= asker
+    if (heir.id === asker.id) return 'released'
+    return isNewer(heir, asker) ? 'stand-back' : 'taken'
+  }
+
+  return {
+    start: () => {
+      if (address !== null) inBackground(ask(address))
+      else if (options.startupDelayMs > 0) inBackground(startLate().then(hold))
+      else hold()
+    },
+    answer: async ({ instance: asker, intent, wait }, signal) => {
+      const say = (name: HandOverState, withinMs = 0): HandOverAnswer => ({
+        instance,
+        state: name,
+        withinMs,
+      })
+      if (asker.id === instance.id) return say('self')
+      // Who has let go gets it back only where nobody else is: behind the public address.
+      if (intent === 'return') return say('stand-back')
+      if (state.kind === 'asking' && !isNewer(asker, instance)) return say('stand-back')
+      if (state.kind !== 'released' && (heir === null || isNewer(asker, heir))) heir = asker
+      if (state.kind === 'asking' || state.kind === 'holding') {
+        log.info({}, 'another instance asks for Telegram')
+        void leave(state.kind === 'asking')
+      }
+      if (state.kind === 'leaving') {
+        if (!wait) return say('draining', Math.max(0, state.until - now()))
+        await untilAborted(state.done, signal)
+      }
+      return say(answerTo(asker))
+    },
+    get awaitsOlder() {
+      return state.kind === 'asking' && now() < state.awaitOlderUntil
+    },
+    readiness: () => {
+      if (state.kind === 'holding') return { ready: true }
+      const reason =
+        state.kind === 'asking'
+          ? 'waits until an older instance has let go of Telegram'
+          : 'has let go of Telegram for another instance'
+      return { ready: false, reason, retryAfter: 5 }
+    },
+    close: async ({ hurry }) => {
+      closing.abort(restarting())
+      admission.refuseRequests()
+      await leave(hurry)
+    },
+  }
+}
+
+/** The end of the work, or the signal's reason if that comes first. */
+function untilAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal.aborted) return reject(signal.reason)
+    const onAbort = (): void => reject(signal.reason)
+    signal.addEventListener('abort', onAbort, { once: true })
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
+  })
+}

@@ -1,0 +1,61 @@
+/**
+ * Instances of one deployment. Hosts such as Render start the new one beside the old one, on
+ * another machine, and a Telegram session that is used from two machines dies
+ * (`AUTH_KEY_DUPLICATED`): so one asks the other to let go.
+ */
+
+/** One running process. */
+export interface Instance {
+  readonly id: string
+  /** Epoch ms, by its own clock. */
+  readonly startedAt: number
+}
+
+/** Whether `one` was started after `other`; of two that were started at once, one is newer. */
+export function isNewer(one: Instance, other: Instance): boolean {
+  if (one.startedAt !== other.startedAt) return one.startedAt > other.startedAt
+  return one.id > other.id
+}
+
+export interface Question {
+  /** `start`: let go of Telegram, I am the new one. `return`: may I, who let go, have it back? */
+  intent: 'start' | 'return'
+  /** Whether the answer should wait until Telegram has been let go of. */
+  wait: boolean
+}
+
+export interface HandOverRequest extends Question {
+  instance: Instance
+}
+
+/**
+ * | state | the asker |
+ * |---|---|
+ * | `self` | has asked itself: nobody else is at the public address |
+ * | `draining` | asks again; within `withinMs` Telegram is let go of, whatever happens |
+ * | `released` | may connect: the answerer has disconnected, and will not connect again |
+ * | `taken` | comes again: the answerer has let go for another instance, which may be dead |
+ * | `stand-back` | must not connect: the answerer, or somebody newer, has Telegram |
+ */
+export type HandOverState = 'self' | 'draining' | 'released' | 'taken' | 'stand-back'
+
+export interface HandOverAnswer {
+  /** Who answers. */
+  instance: Instance
+  state: HandOverState
+  /** Milliseconds; 0 unless `draining`. */
+  withinMs: number
+}
+
+export type Reply =
+  | { kind: 'answered'; answer: HandOverAnswer }
+  /** Whoever is there does not belong to this deployment, or does not know the question. */
+  | { kind: 'nobody'; reason: string }
+  /** Somebody may be there: worth another try. */
+  | { kind: 'unclear'; reason: string }
+
+/** The deployment's public address, behind which this instance or an older one is. */
+export interface PublicAddress {
+  /** Puts the question to whoever is there. Never rejects, but with the signal's reason. */
+  ask: (question: Question, signal: AbortSignal) => Promise<Reply>
+}

@@ -1,0 +1,77 @@
+import { sleep } from '../lib/sleep.ts'
+import type { HandOverState, Instance, PublicAddress, Reply } from './ports/deployment.ts'
+
+export interface SuccessionOptions {
+  address: PublicAddress
+  /** Milliseconds until one who never hears a clear answer goes ahead. */
+  maxMs: number
+  /** Hears each reply, and for how many milliseconds more the older instance may take. */
+  onReply: (reply: Reply, leftMs: number) => void
+  signal: AbortSignal
+  now: () => number
+}
+
+/**
+ * | outcome | means |
+ * |---|---|
+ * | `free` | Telegram was let go of, or there is no other instance |
+ * | `nobody` | nobody could be asked: an older version may be running |
+ * | `late` | somebody is there and has not let go in time |
+ * | `stand-back` | somebody newer has Telegram |
+ */
+export type Outcome = 'free' | 'nobody' | 'late' | 'stand-back'
+
+export interface Succession {
+  outcome: Outcome
+  /** Who gave the last answer. */
+  by: Instance | null
+}
+
+const UNCLEAR_ATTEMPTS = 3
+const AGAIN_MS = 500
+/** After the moment at which an older instance has promised to be disconnected. */
+const MARGIN_MS = 1_000
+
+/**
+ * Asks whoever is behind the public address to let go of Telegram, and waits for it. The first
+ * question is answered at once, and binds: from then on it does not matter if the proxy moves its
+ * traffic, or cuts the line, before the second one is answered.
+ */
+export async function askToSucceed(options: SuccessionOptions): Promise<Succession> {
+  const { address, maxMs, onReply, signal, now } = options
+  let deadline = now() + maxMs
+  let promised = false
+  for (let unclear = 0; ; ) {
+    const reply = await askUntil(deadline)
+    const state: HandOverState | 'nobody' | 'unclear' =
+      reply.kind === 'answered' ? reply.answer.state : reply.kind
+    if (reply.kind === 'answered' && state === 'draining' && !promised) {
+      deadline = now() + reply.answer.withinMs + MARGIN_MS
+      promised = true
+    }
+    onReply(reply, Math.max(0, deadline - now()))
+    const by = reply.kind === 'answered' ? reply.answer.instance : null
+    if (state === 'released') return { outcome: 'free', by }
+    if (state === 'stand-back') return { outcome: state, by }
+    // Once an older one has promised, whoever answers in its place says nothing about it.
+    if (!promised && state === 'self') return { outcome: 'free', by }
+    if (!promised && state === 'nobody') return { outcome: state, by }
+    if (!promised && state === 'unclear' && ++unclear >= UNCLEAR_ATTEMPTS) {
+      return { outcome: 'nobody', by }
+    }
+    if (now() >= deadline) return { outcome: 'late', by }
+    if (state !== 'draining') await sleep(Math.min(AGAIN_MS, deadline - now()), signal)
+  }
+
+  async function askUntil(end: number): Promise<Reply> {
+    const late = AbortSignal.timeout(Math.max(1, end - now()))
+    try {
+      const question = { intent: 'start', wait: promised } as const
+      return await address.ask(question, AbortSignal.any([signal, late]))
+    } catch (error) {
+      signal.throwIfAborted()
+      if (!late.aborted) throw error
+      return { kind: 'unclear', reason: 'no answer in time' }
+    }
+  }
+}

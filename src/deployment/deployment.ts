@@ -1,0 +1,45 @@
+import { randomUUID } from 'node:crypto'
+import type { Custody } from '../core/custody.ts'
+import type { Instance, PublicAddress } from '../core/ports/deployment.ts'
+import { createPublicAddress } from './public-address.ts'
+import { createSeal, type Sealed } from './seal.ts'
+
+/** This instance among the others of its deployment. */
+export interface Deployment {
+  instance: Instance
+  /** Null where there is no public address, or no secret to be known by. */
+  address: PublicAddress | null
+  /**
+   * Answers what came to `POST /hand-over`; null for what no instance of this deployment has sent.
+   * Not there where there is no secret.
+   */
+  answer:
+    | ((
+        custody: Pick<Custody, 'answer'>,
+        request: { body: Buffer; signature: string },
+        signal: AbortSignal,
+      ) => Promise<Sealed | null>)
+    | null
+}
+
+export interface DeploymentOptions {
+  /** 32 bytes that all instances share; null where they share nothing. */
+  secret: Buffer | null
+  /** Without a slash at its end. */
+  publicUrl: string | null
+}
+
+export function openDeployment({ secret, publicUrl }: DeploymentOptions): Deployment {
+  const instance = { id: randomUUID(), startedAt: Date.now() }
+  if (secret === null) return { instance, address: null, answer: null }
+  const seal = createSeal({ secret, instance })
+  return {
+    instance,
+    address: publicUrl === null ? null : createPublicAddress(publicUrl, seal),
+    answer: async (custody, sealed, signal) => {
+      const opened = seal.openRequest(sealed)
+      if (!opened) return null
+      return opened.sealAnswer(await custody.answer(opened.request, signal))
+    },
+  }
+}

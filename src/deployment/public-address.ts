@@ -1,0 +1,67 @@
+import type { PublicAddress, Reply } from '../core/ports/deployment.ts'
+import type { Seal } from './seal.ts'
+
+/** As the webhooks have it: `sha256=` and the HMAC in hex. */
+const SIGNATURE_HEADER = 'x-telestore-signature'
+/** An answer has some hundred bytes; whatever is longer is not one. */
+const MAX_ANSWER_BYTES = 4_096
+/** What proxies answer while the instance behind them cannot. */
+const PASSING = new Set([408, 425, 429, 500, 502, 503, 504])
+/** Nobody listens there, or there is no such host. */
+const NOWHERE = new Set(['ECONNREFUSED', 'ENOTFOUND'])
+
+/** Asks whoever is behind the deployment's public address, by `POST /hand-over`. */
+export function createPublicAddress(url: string, seal: Seal): PublicAddress {
+  return {
+    ask: async (question, signal) => {
+      const { body, signature, nonce } = seal.sealRequest(question)
+      try {
+        const response = await fetch(`${url}/hand-over`, {
+          method: 'POST',
+          headers: { 'content-type': 'application/json', [SIGNATURE_HEADER]: signature },
+          body,
+          redirect: 'manual',
+          signal,
+        })
+        const text = await readShort(response)
+        const given = response.headers.get(SIGNATURE_HEADER) ?? ''
+        const answer =
+          text === null ? null : seal.openAnswer({ body: text, signature: given }, nonce)
+        return answer ? { kind: 'answered', answer } : strange(response.status)
+      } catch (error) {
+        signal.throwIfAborted()
+        return unreached(error)
+      }
+    },
+  }
+}
+
+function strange(status: number): Reply {
+  const reason = `an answer without our signature, status ${status}`
+  return { kind: PASSING.has(status) ? 'unclear' : 'nobody', reason }
+}
+
+function unreached(error: unknown): Reply {
+  const code = codeOf(error) ?? codeOf(error instanceof Error ? error.cause : undefined)
+  return {
+    kind: code !== undefined && NOWHERE.has(code) ? 'nobody' : 'unclear',
+    reason: code ?? 'no answer',
+  }
+}
+
+function codeOf(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !('code' in error)) return undefined
+  return typeof error.code === 'string' ? error.code : undefined
+}
+
+/** The body as text, or null when it is too long. */
+async function readShort(response: Response): Promise<string | null> {
+  const chunks: Uint8Array[] = []
+  let size = 0
+  for await (const chunk of response.body ?? []) {
+    size += chunk.length
+    if (size > MAX_ANSWER_BYTES) return null
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks).toString()
+}

@@ -1,0 +1,111 @@
+import { createHmac, randomUUID, timingSafeEqual } from 'node:crypto'
+import { z } from 'zod'
+import type {
+  HandOverAnswer,
+  HandOverRequest,
+  Instance,
+  Question,
+} from '../core/ports/deployment.ts'
+import { createTtlCache } from '../lib/ttl-cache.ts'
+
+/** A message as it travels: JSON, and the HMAC-SHA256 that only instances of the deployment can make. */
+export interface Sealed {
+  body: string
+  signature: string
+}
+
+/** A request that is what it says, and how to answer it so that its sender believes it. */
+export interface OpenedRequest {
+  request: HandOverRequest
+  sealAnswer: (answer: HandOverAnswer) => Sealed
+}
+
+export interface Seal {
+  /** `nonce` is what `openAnswer` wants to see again. */
+  sealRequest: (question: Question) => Sealed & { nonce: string }
+  /** Null for what is forged, too old or too new, or was here before. */
+  openRequest: (sealed: { body: Buffer; signature: string }) => OpenedRequest | null
+  /** Null for what no instance of this deployment has answered to that request. */
+  openAnswer: (sealed: Sealed, nonce: string) => HandOverAnswer | null
+}
+
+export interface SealOptions {
+  /** 32 bytes that all instances of the deployment share. */
+  secret: Buffer
+  instance: Instance
+  now?: () => number
+}
+
+/** How far the clocks of two hosts may be apart, and how long a request may travel. */
+const WINDOW_MS = 60_000
+/**
+ * Nonces live in memory: what was sent to an earlier process with this address could be played
+ * to this one. No honest request is older than the process that it is for, but for the clocks.
+ */
+const BEFORE_START_MS = 5_000
+const MAX_NONCES = 10_000
+
+const Party = z.object({ id: z.uuid(), startedAt: z.int() })
+const RequestBody = z.object({
+  instance: Party,
+  intent: z.enum(['start', 'return']),
+  wait: z.boolean(),
+  issuedAt: z.int(),
+  nonce: z.uuid(),
+})
+const AnswerBody = z.object({
+  instance: Party,
+  state: z.enum(['self', 'draining', 'released', 'taken', 'stand-back']),
+  withinMs: z.number().min(0),
+})
+
+export function createSeal({ secret, instance, now = Date.now }: SealOptions): Seal {
+  const seen = createTtlCache<true>({ maxEntries: MAX_NONCES, now })
+
+  const sign = (purpose: string, body: string | Buffer): string =>
+    `sha256=${createHmac('sha256', secret).update(`${purpose}\n`).update(body).digest('hex')}`
+
+  function isSigned(
+    purpose: string,
+    { body, signature }: { body: string | Buffer; signature: string },
+  ): boolean {
+    const expected = Buffer.from(sign(purpose, body))
+    const given = Buffer.from(signature)
+    return given.length === expected.length && timingSafeEqual(given, expected)
+  }
+
+  function isFresh(issuedAt: number): boolean {
+    if (Math.abs(now() - issuedAt) > WINDOW_MS) return false
+    return issuedAt >= instance.startedAt - BEFORE_START_MS
+  }
+
+  const answerTo = (nonce: string): string => `answer ${nonce}`
+
+  return {
+    sealRequest: (question) => {
+      const nonce = randomUUID()
+      const body = JSON.stringify({ instance, ...question, issuedAt: now(), nonce })
+      return { body, signature: sign('request', body), nonce }
+    },
+    openRequest: (sealed) => {
+      if (!isSigned('request', sealed)) return null
+      const parsed = RequestBody.safeParse(JSON.parse(sealed.body.toString()))
+      if (!parsed.success) return null
+      const { issuedAt, nonce, ...request } = parsed.data
+      if (!isFresh(issuedAt) || seen.get(nonce)) return null
+      seen.set(nonce, true, 2 * WINDOW_MS)
+      return {
+        request,
+        sealAnswer: (answer) => {
+          const body = JSON.stringify(answer)
+          return { body, signature: sign(answerTo(nonce), body) }
+        },
+      }
+    },
+    openAnswer: (sealed, nonce) => {
+      if (!isSigned(answerTo(nonce), sealed)) return null
+      const parsed = AnswerBody.safeParse(JSON.parse(sealed.body))
+      return parsed.success ? parsed.data : null
+    },
+  }
+}

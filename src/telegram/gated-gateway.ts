@@ -1,0 +1,63 @@
+import type { TelegramGate, TelegramGateway } from '../core/ports/telegram.ts'
+import { AppError } from '../errors.ts'
+import { createGate } from '../lib/gate.ts'
+import { sleep } from '../lib/sleep.ts'
+import { createTally } from '../lib/tally.ts'
+
+export interface GatedGateway {
+  gateway: TelegramGateway
+  gate: TelegramGate
+}
+
+/** For calls to hear that they were cut; their connections are closed by then. */
+const CUT_WITHIN_MS = 1_000
+
+/**
+ * A gateway behind a gate, shut at first: while it is, calls that need Telegram wait, and nothing
+ * is loaded or connected. `connect` makes the gateway itself, anew after each leaving.
+ */
+export function createGatedGateway(connect: () => TelegramGateway): GatedGateway {
+  const gate = createGate()
+  const calls = createTally()
+  let inner = connect()
+  let left = false
+
+  async function passing<T>(signal: AbortSignal, call: () => Promise<T>): Promise<T> {
+    await gate.pass(signal)
+    const leave = calls.enter()
+    try {
+      return await call()
+    } finally {
+      leave()
+    }
+  }
+
+  async function leave(reason: AppError): Promise<void> {
+    gate.bar(reason)
+    left = true
+    await inner.close()
+    await Promise.race([calls.none(), sleep(CUT_WITHIN_MS)])
+  }
+
+  return {
+    gate: {
+      open: () => {
+        if (left) inner = connect()
+        left = false
+        gate.open()
+      },
+      leave,
+    },
+    gateway: {
+      roadFor: (credentials, size) => inner.roadFor(credentials, size),
+      sendsEarly: (road, size) => inner.sendsEarly(road, size),
+      sendAvailable: (request) => passing(request.signal, () => inner.sendAvailable(request)),
+      finish: (request) => passing(request.signal, () => inner.finish(request)),
+      locate: (credentials, messageId, signal, fileId) =>
+        passing(signal, () => inner.locate(credentials, messageId, signal, fileId)),
+      readBlock: (document, block, signal) =>
+        passing(signal, () => inner.readBlock(document, block, signal)),
+      close: () => leave(new AppError('SHUTTING_DOWN', 'The worker is shutting down')),
+    },
+  }
+}
