@@ -100,7 +100,7 @@ export function toRefusal(
   const { error, code, ...details } = body ?? {}
   if (typeof code !== 'string' || typeof error !== 'string') {
     const sentence = `The address does not answer as a worker does (status ${status})`
-    return new TeleStoreError('BAD_ANSWER', sentence, options)
+    return new TeleStoreError('BAD_ANSWER', sentence, { ...options, details: body ?? {} })
   }
   return new TeleStoreError(code, error, { ...options, details })
 }

@@ -8,6 +8,8 @@ export type ClientErrorCode =
   | 'FILE_CHANGED'
   /** Telegram did not take the file; the message says why. */
   | 'UPLOAD_FAILED'
+  /** Nobody asked how the upload ended until the worker had forgotten it. */
+  | 'UPLOAD_FORGOTTEN'
   | 'CANCELLED'
 
 export interface TeleStoreErrorOptions {
@@ -51,4 +53,23 @@ export function isPassing(error: unknown): error is TeleStoreError {
   if (error.code === 'NETWORK' || error.code === 'CHUNK_DAMAGED') return true
   if (error.code === 'BAD_ANSWER') return error.status >= 500 || PASSING.has(error.status)
   return PASSING.has(error.status)
+}
+
+export function isUnknownUpload(error: unknown): boolean {
+  return error instanceof TeleStoreError && error.code === 'UPLOAD_NOT_FOUND'
+}
+
+/** What an upload that went on from an earlier try may meet, and a new one cannot. */
+const OF_AN_OLD_UPLOAD = new Set([
+  'UPLOAD_DIFFERS',
+  'CHUNK_DIFFERS',
+  'CHUNK_SIZE_WRONG',
+  'UPLOAD_CLOSED',
+])
+
+/** Whether a new upload of the same file helps: the worker has lost this one, or it was another's. */
+export function startsOver(error: unknown, wentOn: boolean): boolean {
+  if (!(error instanceof TeleStoreError)) return false
+  if (isUnknownUpload(error) || error.code === 'SPOOL_DAMAGED') return true
+  return wentOn && OF_AN_OLD_UPLOAD.has(error.code)
 }

@@ -1,0 +1,187 @@
+import type { Download, DownloadOptions } from './api.ts'
+import { type Caller, noAnswer, parseObject, rawAnswer, toRefusal } from './call.ts'
+import { isPassing, TeleStoreError } from './error.ts'
+import { fileNameIn } from './file-name.ts'
+import { withPatience } from './patience.ts'
+import { badAnswer } from './wire.ts'
+
+/** Milliseconds without a byte after which a connection counts as broken. */
+const SILENCE_MS = 60_000
+
+/** Asks for the file, or its range; resolves once the head of the answer is here. */
+export async function startDownload(
+  caller: Caller,
+  messageId: number,
+  options: DownloadOptions,
+): Promise<Download> {
+  const { range, ifRange, attempts = 10 } = options
+  // Ends the request when the body is no longer wanted.
+  const left = new AbortController()
+  const signal = options.signal ? AbortSignal.any([options.signal, left.signal]) : left.signal
+  const path = pathOf(messageId, options)
+  const request = { caller, path, signal }
+  const wanted = range && { header: rangeHeader(range.start, range.end), ifRange: ifRange ?? null }
+  const first = await withPatience(() => ask(request, wanted ?? null), { attempts, signal })
+  const { head } = first
+  return {
+    status: head.status,
+    headers: head.headers,
+    fileName: fileNameIn(head.headers.get('content-disposition')),
+    mimeType: head.headers.get('content-type'),
+    etag: head.etag,
+    size: head.size,
+    range: { start: head.start, end: head.end },
+    body: toStream(bytesOf(request, first, attempts), () => left.abort(gone())),
+  }
+}
+
+interface Request {
+  caller: Caller
+  path: string
+  signal: AbortSignal
+}
+
+interface Head {
+  status: 200 | 206
+  headers: Headers
+  etag: string | null
+  size: number
+  start: number
+  end: number
+}
+
+interface Answer {
+  head: Head
+  reader: ReadableStreamDefaultReader<Uint8Array>
+}
+
+interface Wanted {
+  header: string
+  /** Only of the file with this ETag. */
+  ifRange: string | null
+}
+
+async function ask({ caller, path, signal }: Request, wanted: Wanted | null): Promise<Answer> {
+  const headers = {
+    accept: '*/*',
+    ...(wanted && { range: wanted.header }),
+    ...(wanted?.ifRange && { 'if-range': wanted.ifRange }),
+  }
+  const response = await inTime((either) => caller.open(path, { headers, signal: either }), signal)
+  if (response.status !== 200 && response.status !== 206) {
+    const answer = await rawAnswer(response)
+    throw toRefusal(answer, parseObject(answer.text))
+  }
+  const head = headOf(response)
+  const reader = response.body?.getReader()
+  if (!head || !reader) throw badAnswer()
+  return { head, reader }
+}
+
+/**
+ * The bytes of the first answer, and of as many others as it takes to get them all. Only an answer
+ * that begins where the last one broke, of a file with the same ETag and size, is joined to it.
+ */
+async function* bytesOf(
+  request: Request,
+  first: Answer,
+  attempts: number,
+): AsyncGenerator<Uint8Array> {
+  const { signal } = request
+  const { end, etag, size } = first.head
+  let at = first.head.start
+  let { reader } = first
+  let failures = 0
+  while (at <= end) {
+    try {
+      const { done, value } = await inTime(() => reader.read(), signal)
+      if (done) throw noAnswer(new Error('the answer ended early'))
+      failures = 0
+      at += value.length
+      yield value
+    } catch (error) {
+      signal.throwIfAborted()
+      const broken = error instanceof TeleStoreError ? error : noAnswer(error)
+      await reader.cancel().catch(() => {})
+      failures++
+      // Without a strong ETag nothing says that the rest belongs to what is here.
+      if (failures >= attempts || !isPassing(broken) || etag === null) throw broken
+      const wanted = { header: rangeHeader(at, end), ifRange: etag }
+      const next = await withPatience(() => ask(request, wanted), { attempts, signal })
+      const { head } = next
+      if (head.start !== at || head.etag !== etag || head.size !== size) {
+        await next.reader.cancel().catch(() => {})
+        throw new TeleStoreError('FILE_CHANGED', 'The file has changed while it was read')
+      }
+      reader = next.reader
+    }
+  }
+}
+
+/** As a stream that asks for no more than its reader takes. */
+function toStream(
+  bytes: AsyncGenerator<Uint8Array>,
+  onCancel: () => void,
+): ReadableStream<Uint8Array> {
+  return new ReadableStream<Uint8Array>(
+    {
+      pull: async (controller) => {
+        const { done, value } = await bytes.next()
+        if (done) controller.close()
+        else controller.enqueue(value)
+      },
+      cancel: onCancel,
+    },
+    { highWaterMark: 0 },
+  )
+}
+
+/** Gives up after a silence, as a broken connection. */
+async function inTime<T>(
+  work: (signal: AbortSignal) => Promise<T>,
+  signal: AbortSignal,
+): Promise<T> {
+  const silent = new AbortController()
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const silence = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      reject(noAnswer(new Error('not a byte for too long')))
+      silent.abort()
+    }, SILENCE_MS)
+  })
+  try {
+    return await Promise.race([work(AbortSignal.any([signal, silent.signal])), silence])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+function headOf({ status, headers }: Response): Head | null {
+  const tag = headers.get('etag')
+  const etag = tag?.startsWith('W/') ? null : tag
+  if (status === 206) {
+    const range = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(headers.get('content-range') ?? '')
+    if (!range) return null
+    const [start = 0, end = 0, size = 0] = range.slice(1).map(Number)
+    return { status, headers, etag, size, start, end }
+  }
+  const length = headers.get('content-length')
+  if (status !== 200 || length === null) return null
+  const size = Number(length)
+  return { status, headers, etag, size, start: 0, end: size - 1 }
+}
+
+function rangeHeader(start: number, end: number | undefined): string {
+  return `bytes=${start}-${end ?? ''}`
+}
+
+function pathOf(messageId: number, { fileName, fileId }: DownloadOptions): string {
+  const query = new URLSearchParams({ messageId: String(messageId) })
+  if (fileName !== undefined) query.set('fileName', fileName)
+  if (fileId !== undefined) query.set('fileId', fileId)
+  return `/download?${query}`
+}
+
+function gone(): DOMException {
+  return new DOMException('The body is no longer wanted', 'AbortError')
+}

@@ -1,0 +1,77 @@
+import type { ResumeStore, UploadSource } from './upload-api.ts'
+
+/** As much of localStorage as is used. */
+export interface TextStorage {
+  readonly length: number
+  key: (index: number) => string | null
+  getItem: (name: string) => string | null
+  setItem: (name: string, value: string) => void
+  removeItem: (name: string) => void
+}
+
+const PREFIX = 'telestore-upload:'
+const MAX_ENTRIES = 500
+
+/** Remembers uploads in a browser. What cannot be written (private windows, no room) is left out. */
+export function createStorageResumeStore(storage: TextStorage): ResumeStore {
+  function names(): string[] {
+    const all = Array.from({ length: storage.length }, (_, index) => storage.key(index))
+    return all.filter((name): name is string => name?.startsWith(PREFIX) === true)
+  }
+
+  return {
+    get: (key) => storage.getItem(PREFIX + key),
+    set: (key, uploadId) => {
+      try {
+        // An uploadId begins with its time, so the smallest value is the oldest entry.
+        const oldest = names().sort((a, b) => ageOf(storage, a) - ageOf(storage, b))
+        for (const name of oldest.slice(0, Math.max(0, oldest.length - MAX_ENTRIES + 1)))
+          storage.removeItem(name)
+        storage.setItem(PREFIX + key, uploadId)
+      } catch {
+        // Then this upload starts over after a reload.
+      }
+    },
+    delete: (key) => storage.removeItem(PREFIX + key),
+  }
+}
+
+/** The browser's localStorage; null where there is none or it is forbidden. */
+export function findBrowserStore(): ResumeStore | null {
+  // Node has a localStorage too, which warns when it is touched without its file.
+  if (!('document' in globalThis)) return null
+  try {
+    const { localStorage } = globalThis as { localStorage?: TextStorage }
+    return localStorage ? createStorageResumeStore(localStorage) : null
+  } catch {
+    return null
+  }
+}
+
+/** Names a file's content, as far as that goes without reading it. */
+export function resumeKey(
+  url: string,
+  source: UploadSource,
+  { fileName, chunkSize }: { fileName: string; chunkSize: number },
+): string {
+  return JSON.stringify([url, fileName, source.size, source.lastModified ?? 0, chunkSize])
+}
+
+function ageOf(storage: TextStorage, name: string): number {
+  return Number.parseInt(storage.getItem(name) ?? '0', 10)
+}
+
+/** One file's entry in a resume store; remembers nothing without one. */
+export interface Memory {
+  recall: () => Promise<string | null>
+  keep: (uploadId: string) => Promise<void>
+  forget: () => Promise<void>
+}
+
+export function createMemory(store: ResumeStore | null, key: string): Memory {
+  return {
+    recall: async () => (await store?.get(key)) ?? null,
+    keep: async (uploadId) => store?.set(key, uploadId),
+    forget: async () => store?.delete(key),
+  }
+}

@@ -1,0 +1,56 @@
+import { TeleStoreError } from './error.ts'
+import type { TransferProgress, UploadStatus } from './upload-api.ts'
+
+/** The worker's answers, taken apart. Unknown fields are left alone, missing ones are null. */
+
+type Fields = Readonly<Record<string, unknown>>
+
+const STATUSES = ['uploading', 'completed', 'failed'] as const
+
+/** Throws BAD_ANSWER for what is no progress. */
+export function toProgress(fields: Fields): TransferProgress {
+  const status = STATUSES.find((known) => known === fields.status)
+  const { progress } = fields
+  if (!status || typeof progress !== 'number') throw badAnswer()
+  return {
+    uploadId: String(fields.uploadId),
+    status,
+    progress,
+    phase: textOf(fields.phase),
+    error: textOf(fields.error),
+    reason: textOf(fields.reason),
+    messageId: numberOf(fields.messageId),
+    fileId: textOf(fields.fileId),
+    retryAfter: numberOf(fields.retryAfter),
+  }
+}
+
+/** Throws BAD_ANSWER for what is no status. */
+export function toStatus(fields: Fields): UploadStatus {
+  const { upload_id, file_name, total_chunks, received_chunk_indices } = fields
+  if (typeof total_chunks !== 'number') throw badAnswer()
+  return {
+    uploadId: String(upload_id),
+    fileName: String(file_name),
+    size: numberOf(fields.file_size),
+    totalChunks: total_chunks,
+    receivedChunks: numbersOf(received_chunk_indices),
+    complete: fields.complete === true,
+  }
+}
+
+export function numbersOf(value: unknown): number[] {
+  return Array.isArray(value) ? value.filter((each) => typeof each === 'number') : []
+}
+
+export function textOf(value: unknown): string | null {
+  return typeof value === 'string' ? value : null
+}
+
+export function badAnswer(): TeleStoreError {
+  return new TeleStoreError('BAD_ANSWER', 'The answer is not one that a worker gives')
+}
+
+function numberOf(value: unknown): number | null {
+  return typeof value === 'number' ? value : null
+}
