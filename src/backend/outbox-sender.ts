@@ -46,15 +46,19 @@ export function createOutboxSender({
   const closing = new AbortController()
   const bell = createBell()
   let downUntil = 0
+  /** Delivered, while the disk would not let their rows go: never more than one round's. */
+  const delivered = new Set<string>()
 
   async function send(event: WebhookEvent): Promise<void> {
     try {
-      await deliver(event, closing.signal)
+      if (!delivered.has(event.id)) await deliver(event, closing.signal)
     } catch (error) {
       if (!closing.signal.aborted) putOff(event, error)
       return
     }
+    delivered.add(event.id)
     ledger.deleteWebhook(event.id)
+    delivered.delete(event.id)
   }
 
   function putOff(event: WebhookEvent, error: unknown): void {
@@ -81,7 +85,9 @@ export function createOutboxSender({
   async function round(): Promise<number> {
     if (now() < downUntil) return downUntil - now()
     const due = ledger.dueWebhooks(now(), AT_ONCE)
-    await Promise.all(due.map(send))
+    // All of them end before the next round, so that none is on its way twice.
+    const failed = (await Promise.allSettled(due.map(send))).find(isRejected)
+    if (failed) throw failed.reason
     if (due.length > 0) return 0
     const next = ledger.nextWebhookAt()
     return next === null ? LONGEST_SLEEP_MS : Math.min(next - now(), LONGEST_SLEEP_MS)
@@ -140,4 +146,8 @@ function createBell(): { ring: () => void; wait: (ms: number) => Promise<void> }
       rung = false
     },
   }
+}
+
+function isRejected(end: PromiseSettledResult<void>): end is PromiseRejectedResult {
+  return end.status === 'rejected'
 }

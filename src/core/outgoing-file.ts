@@ -81,3 +81,7 @@ export function createArrivingFile(
       }),
   }
 }
+
+export async function whenSealed(file: ArrivingFile, signal: AbortSignal): Promise<void> {
+  while (!file.sealed) await file.changedSince(file.version, signal)
+}

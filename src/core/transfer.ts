@@ -3,7 +3,7 @@ import { retry } from '../lib/retry.ts'
 import { sleep } from '../lib/sleep.ts'
 import { onceDiskTakes } from './disk-trouble.ts'
 import type { JobContext, JobQueue } from './job-queue.ts'
-import { type ArrivingFile, createArrivingFile } from './outgoing-file.ts'
+import { type ArrivingFile, createArrivingFile, whenSealed } from './outgoing-file.ts'
 import type { Credentials, CredentialsProvider } from './ports/credentials.ts'
 import type { PostedFile, Upload } from './ports/records.ts'
 import type { TelegramGateway, TransferRequest } from './ports/telegram.ts'
@@ -54,6 +54,8 @@ export function createTransfers(options: TransfersOptions): Transfers {
       const result = await carry(upload, file, job, journal)
       if ('error' in result) await endings.failed(upload, result.error, job.signal)
       else await endings.completed(upload, result, job.signal)
+    } catch (error) {
+      if (!job.signal.aborted) throw error
     } finally {
       journal?.flush()
       files.delete(upload.id)
@@ -192,8 +194,4 @@ export function createTransfers(options: TransfersOptions): Transfers {
       }
     },
   }
-}
-
-async function whenSealed(file: ArrivingFile, signal: AbortSignal): Promise<void> {
-  while (!file.sealed) await file.changedSince(file.version, signal)
 }

@@ -36,6 +36,26 @@ test('a webhook written later goes out when the bell rings', async () => {
   expect(delivered).toEqual(['late'])
 })
 
+test('what was delivered while the disk was full is not delivered again', async () => {
+  const outbox = memoryOutbox()
+  const delivered: string[] = []
+  const failing = vi.spyOn(outbox, 'deleteWebhook').mockImplementation(() => {
+    throw new AppError('SPOOL_FULL', 'full')
+  })
+  const sender = start(outbox, async (event) => void delivered.push(event.id))
+  outbox.write('one', 'two')
+
+  for (let round = 1; round <= 3; round++) {
+    sender.notify()
+    await soon(() => expect(failing.mock.calls.length).toBeGreaterThanOrEqual(2 * round))
+  }
+  failing.mockRestore()
+  sender.notify()
+
+  await soon(() => expect(outbox.rows.size).toBe(0))
+  expect(delivered.toSorted()).toEqual(['one', 'two'])
+})
+
 test('a backend that is down is asked less and less often, and nothing is lost', async () => {
   const outbox = memoryOutbox()
   const deliver = vi.fn(async () => {

@@ -1,3 +1,4 @@
+import { onceDiskTakes } from '../../core/disk-trouble.ts'
 import type { Log } from '../../core/log.ts'
 import type { PostedFile, TransferState } from '../../core/ports/records.ts'
 import type { TransferRequest } from '../../core/ports/telegram.ts'
@@ -45,14 +46,15 @@ export async function postOnce(
 
   for (let attempt = 1; ; attempt++) {
     const found = state.postAttempts > 0 ? await look(request, options) : 'unknown'
-    if (found === 'nowhere') setDoubts(0)
+    if (found === 'nowhere') await onceDiskTakes(() => setDoubts(0), signal)
     else if (found !== 'unknown') return found
     if (state.postAttempts >= MAX_DOUBTFUL_TRIES) throw outcomeUnknown()
 
     const doubts = state.postAttempts
     const outcome = await options.trySend(() => setDoubts(doubts + 1))
     if (!('kind' in outcome)) return outcome
-    if (outcome.kind !== 'doubtful') setDoubts(doubts)
+    // A doubt that stayed because of a full disk would count against the file.
+    if (outcome.kind !== 'doubtful') await onceDiskTakes(() => setDoubts(doubts), signal)
     if (outcome.kind === 'final') throw outcome.error
     options.log.warn({ upload: file.uploadId, attempt, err: outcome.error }, 'a post failed')
 
