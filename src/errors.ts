@@ -27,6 +27,7 @@ const CATALOGUE = {
   UNSUPPORTED_MEDIA_TYPE: { status: 415, retryable: false },
   RANGE_NOT_SATISFIABLE: { status: 416, retryable: false },
   TOO_MANY_REQUESTS: { status: 429, retryable: true },
+  TOO_MANY_UPLOADS: { status: 429, retryable: true },
   HEADERS_TOO_LARGE: { status: 431, retryable: false },
   INTERNAL: { status: 500, retryable: false },
   CLIENT_CLOSED_REQUEST: { status: 499, retryable: false },
@@ -36,6 +37,7 @@ const CATALOGUE = {
   BUSY: { status: 503, retryable: true },
   SHUTTING_DOWN: { status: 503, retryable: true },
   SPOOL_FULL: { status: 507, retryable: true },
+  QUOTA_EXCEEDED: { status: 507, retryable: true },
   SPOOL_FAILED: { status: 503, retryable: true },
   /** Acknowledged bytes are gone from the spool: only a new upload helps. */
   SPOOL_DAMAGED: { status: 500, retryable: false },

@@ -20,3 +20,10 @@ export function requireToken(request: FastifyRequest, field?: string | undefined
   }
   return token
 }
+
+/** `requireToken` where every caller must be known, else `tokenOf`. */
+export type CallerToken = typeof tokenOf
+
+export function createCallerToken(requireAuth: boolean): CallerToken {
+  return requireAuth ? requireToken : tokenOf
+}

@@ -41,6 +41,8 @@ export interface Ledger extends TicketRecords {
   deleteUpload: (id: string) => void
   /** Bytes that unfinished uploads have reserved in the spool: the sum of their sizes. */
   reservedBytes: () => number
+  /** The unfinished uploads of one owner: how many, and the sum of their sizes. */
+  reservedBy: (owner: string) => { uploads: number; bytes: number }
   /** Bytes of these that have not come yet: the disk must still find room for them. */
   unwrittenBytes: () => number
 

@@ -7,7 +7,7 @@ import type { ReceivedChunk, Spool } from '../../core/ports/spool.ts'
 import type { UploadService } from '../../core/upload-service.ts'
 import { clientSignal } from '../client-signal.ts'
 import { readForm } from '../form.ts'
-import { requireToken, tokenOf } from '../token.ts'
+import { type CallerToken, requireToken, tokenOf } from '../token.ts'
 import type { UnclaimedBudget } from '../unclaimed-budget.ts'
 import { ChunkFields, FileFields, parseWire, TokenQuery, UploadIdFields } from '../validation.ts'
 
@@ -16,11 +16,13 @@ export interface UploadRoutesOptions {
   spool: Pick<Spool, 'receive'>
   unclaimed: UnclaimedBudget
   maxChunkBytes: number
+  /** The token of a call that deployed clients make without one. */
+  callerToken: CallerToken
 }
 
 /** Files in chunks: init, chunk, complete, progress, status, cancel. */
 export const uploadRoutes: FastifyPluginAsync<UploadRoutesOptions> = async (app, options) => {
-  const { uploads } = options
+  const { uploads, callerToken } = options
 
   app.post('/init-upload', async (request) => {
     const fields = parseWire(FileFields, request.body)
@@ -51,7 +53,7 @@ export const uploadRoutes: FastifyPluginAsync<UploadRoutesOptions> = async (app,
 
   app.post('/complete-upload', async (request) => {
     const { uploadId, authToken } = parseWire(UploadIdFields, request.body)
-    const progress = await uploads.complete(uploadId, tokenOf(request, authToken))
+    const progress = await uploads.complete(uploadId, callerToken(request, authToken))
     const { status, messageId, fileId, error } = progress
     return {
       success: status !== 'failed',
@@ -67,12 +69,12 @@ export const uploadRoutes: FastifyPluginAsync<UploadRoutesOptions> = async (app,
     const { uploadId } = parseWire(UploadIdFields, request.params)
     const query = parseWire(TokenQuery, request.query)
     reply.header('vary', 'Accept').header('cache-control', 'no-store')
-    return uploads.progress(uploadId, tokenOf(request, query.token))
+    return uploads.progress(uploadId, callerToken(request, query.token))
   })
 
   app.get('/upload-status/:uploadId', async (request, reply) => {
     const { uploadId } = parseWire(UploadIdFields, request.params)
-    const { upload, receivedIndices } = await uploads.status(uploadId, tokenOf(request))
+    const { upload, receivedIndices } = await uploads.status(uploadId, callerToken(request))
     reply.header('cache-control', 'no-store')
     return {
       upload_id: upload.id,
@@ -87,7 +89,7 @@ export const uploadRoutes: FastifyPluginAsync<UploadRoutesOptions> = async (app,
 
   app.post('/cancel-upload', async (request) => {
     const { uploadId, authToken } = parseWire(UploadIdFields, request.body)
-    await uploads.cancel(uploadId, tokenOf(request, authToken))
+    await uploads.cancel(uploadId, callerToken(request, authToken))
     return { success: true, message: 'Upload cancelled' }
   })
 }

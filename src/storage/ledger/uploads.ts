@@ -22,6 +22,7 @@ export type UploadRecords = Pick<
   | 'sealUpload'
   | 'deleteUpload'
   | 'reservedBytes'
+  | 'reservedBy'
   | 'unwrittenBytes'
 > & {
   /** Forgets one chunk, whose bytes were lost. */
@@ -58,6 +59,10 @@ function uploadCalls(database: LedgerDatabase, cipher: LedgerCipher) {
   const remove = database.prepare('DELETE FROM uploads WHERE id = ?')
   const reserved = database.prepare(
     `SELECT coalesce(sum(size), 0) AS bytes FROM uploads WHERE ${UNFINISHED}`,
+  )
+  const reservedByOwner = database.prepare(
+    `SELECT count(*) AS uploads, coalesce(sum(size), 0) AS bytes FROM uploads
+     WHERE owner = ? AND ${UNFINISHED}`,
   )
   const finished = database.prepare(
     `SELECT id FROM uploads WHERE state IN ('completed', 'failed') AND finished_at <= ?`,
@@ -97,6 +102,12 @@ function uploadCalls(database: LedgerDatabase, cipher: LedgerCipher) {
     reservedBytes: () => {
       const row = reserved.get()
       return row ? integer(row, 'bytes') : 0
+    },
+    reservedBy: (owner) => {
+      const row = reservedByOwner.get(owner)
+      return row
+        ? { uploads: integer(row, 'uploads'), bytes: integer(row, 'bytes') }
+        : { uploads: 0, bytes: 0 }
     },
     finishedBefore: (before) => finished.all(before).map((row) => text(row, 'id')),
   } satisfies Partial<UploadRecords>

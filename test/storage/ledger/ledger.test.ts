@@ -256,6 +256,19 @@ test('unfinished uploads reserve their size, finished ones give it back', () => 
   expect(ledger.reservedBytes()).toBe(2_097_152_300)
 })
 
+test('each user’s unfinished uploads are counted on their own', () => {
+  const ledger = makeLedger()
+  ledger.insertUpload(makeUpload({ id: 'a', owner: 'ann', size: 10 }), 'token')
+  ledger.insertUpload(makeUpload({ id: 'b', owner: 'ann', size: 20 }), 'token')
+  ledger.insertUpload(makeUpload({ id: 'c', owner: 'bob', size: 40 }), 'token')
+
+  ledger.completeUpload('b', RESULT, null, NOW)
+
+  expect(ledger.reservedBy('ann')).toEqual({ uploads: 1, bytes: 10 })
+  expect(ledger.reservedBy('bob')).toEqual({ uploads: 1, bytes: 40 })
+  expect(ledger.reservedBy('eve')).toEqual({ uploads: 0, bytes: 0 })
+})
+
 test('a transfer is remembered field by field, and forgotten with its parts', () => {
   const ledger = makeLedger()
   const { id } = makeUpload()
