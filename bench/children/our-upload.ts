@@ -85,7 +85,7 @@ async function spoolFile(id: string, size: number): Promise<Upload> {
 async function transfer(upload: Upload): Promise<void> {
   const { session, apiId, apiHash, channelId } = task
   const present = Array.from({ length: upload.totalChunks }, (_, index) => {
-    const size = Math.min(5 * MiB, upload.size - index * 5 * MiB)
+    const size = Math.min(CHUNK_BYTES, upload.size - index * CHUNK_BYTES)
     return { index, size, digest: '' }
   })
   await gateway.finish({

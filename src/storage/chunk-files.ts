@@ -1,10 +1,20 @@
-import { mkdir, open, readdir, rename, rm, stat, unlink } from 'node:fs/promises'
+import { copyFile, link, mkdir, open, readdir, rename, rm, stat, unlink } from 'node:fs/promises'
 import { dirname, join, sep } from 'node:path'
-import type { Spool } from '../core/ports/spool.ts'
-import { readChunks } from './chunk-reader.ts'
-import { isMissing, onDisk, onDiskIfThere, toSpoolError } from './disk-error.ts'
+import type { ChunkName, Spool } from '../core/ports/spool.ts'
+import { AppError } from '../errors.ts'
+import { BYTES_LOST, readChunks } from './chunk-reader.ts'
+import { isMissing, onDisk, onDiskIfThere, systemCode, toSpoolError } from './disk-error.ts'
 import type { HandleCache } from './handle-cache.ts'
-import { fromChunkName, fromFolderName, toChunkName, toFolderName } from './upload-folder.ts'
+import {
+  fromChunkName,
+  fromFolderName,
+  toChunkName,
+  toFolderName,
+  toGrowingName,
+} from './upload-folder.ts'
+
+/** What file systems say that have no second names, or no more of them for this file. */
+const NO_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK', 'EXDEV'])
 
 export interface ChunkFilesOptions {
   directory: string
@@ -13,19 +23,26 @@ export interface ChunkFilesOptions {
 }
 
 /** The files that are known to be chunks, in one folder per upload. */
-export interface ChunkFiles extends Pick<Spool, 'read' | 'chunkFileSize' | 'remove' | 'uploadIds'> {
+export interface ChunkFiles
+  extends Pick<Spool, 'read' | 'chunkFileSize' | 'remove' | 'uploadIds' | 'grownBytes' | 'share'> {
   /** Moves the file at `path` here as a chunk, in place of one that may be there already. */
   adopt: (path: string, uploadId: string, index: number) => Promise<void>
   /** Indexes of an upload's chunk files, in no order; empty when there is none. */
   chunkIndexes: (uploadId: string) => Promise<number[]>
   /** Removes one chunk file; harmless when it is not there. */
   removeChunk: (uploadId: string, index: number) => Promise<void>
+  /** Where a chunk that grows is written; its folder is there. */
+  growingFile: (name: ChunkName) => Promise<string>
+  /** Makes a chunk that nobody acknowledged one that grows again. */
+  regrow: (name: ChunkName) => Promise<void>
 }
 
 export function createChunkFiles({ directory, fsync, handles }: ChunkFilesOptions): ChunkFiles {
   const folder = (uploadId: string): string => join(directory, toFolderName(uploadId))
   const file = (uploadId: string, index: number): string =>
     join(folder(uploadId), toChunkName(index))
+  const growing = ({ uploadId, index }: ChunkName): string =>
+    join(folder(uploadId), toGrowingName(index))
 
   async function adopt(from: string, uploadId: string, index: number): Promise<void> {
     const to = file(uploadId, index)
@@ -34,12 +51,26 @@ export function createChunkFiles({ directory, fsync, handles }: ChunkFilesOption
     } catch (error) {
       // Only the first chunk of an upload finds no folder.
       if (!isMissing(error)) throw toSpoolError(error)
-      await onDisk(mkdir(dirname(to), { recursive: true, mode: 0o700 }))
-      if (fsync) await syncFolder(directory)
+      await makeFolder(dirname(to))
       await onDisk(rename(from, to))
     }
     if (fsync) await syncFolder(dirname(to))
     // The file that had this name before may still be open.
+    await handles.forget((path) => path === to)
+  }
+
+  async function makeFolder(path: string): Promise<void> {
+    await onDisk(mkdir(path, { recursive: true, mode: 0o700 }))
+    if (fsync) await syncFolder(directory)
+  }
+
+  async function share(from: ChunkName, { uploadId, index }: ChunkName): Promise<void> {
+    const to = file(uploadId, index)
+    await makeFolder(dirname(to))
+    // One that is there was left by a process that died; nobody has acknowledged it.
+    await onDiskIfThere(unlink(to))
+    await linkOrCopy(file(from.uploadId, from.index), to)
+    if (fsync) await syncFolder(dirname(to))
     await handles.forget((path) => path === to)
   }
 
@@ -54,6 +85,14 @@ export function createChunkFiles({ directory, fsync, handles }: ChunkFilesOption
   return {
     adopt,
     remove,
+    share,
+    growingFile: async (name) => {
+      const path = growing(name)
+      await makeFolder(dirname(path))
+      return path
+    },
+    grownBytes: async (name) => (await onDiskIfThere(stat(growing(name))))?.size ?? 0,
+    regrow: async (name) => onDisk(rename(file(name.uploadId, name.index), growing(name))),
     read: async (uploadId, layout, offset, target) =>
       readChunks(handles, (index) => file(uploadId, index), layout, { offset, target }),
     chunkFileSize: async (uploadId, index) =>
@@ -69,6 +108,16 @@ export function createChunkFiles({ directory, fsync, handles }: ChunkFilesOption
     },
     uploadIds: async () =>
       (await onDisk(readdir(directory))).map(fromFolderName).filter((id) => id !== null),
+  }
+}
+
+async function linkOrCopy(from: string, to: string): Promise<void> {
+  try {
+    await link(from, to)
+  } catch (error) {
+    if (isMissing(error)) throw new AppError('SPOOL_DAMAGED', BYTES_LOST)
+    if (!NO_LINKS.has(systemCode(error) ?? '')) throw toSpoolError(error)
+    await onDisk(copyFile(from, to))
   }
 }
 

@@ -1,14 +1,23 @@
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Log } from '../core/log.ts'
-import type { ReceivedChunk, ReceiveOptions, Spool } from '../core/ports/spool.ts'
+import type {
+  ChunkName,
+  GrownChunk,
+  GrowOptions,
+  ReceivedChunk,
+  ReceiveOptions,
+  Spool,
+} from '../core/ports/spool.ts'
 import { KiB } from '../lib/units.ts'
 import { createChunkFiles, syncFolder } from './chunk-files.ts'
 import { writeChunkFile } from './chunk-writer.ts'
-import { onDisk, spoolFailed } from './disk-error.ts'
+import { onDisk, onDiskIfThere, spoolFailed } from './disk-error.ts'
 import { createDiskGate, type DiskGate } from './disk-gate.ts'
 import { createDiskRoom } from './disk-space.ts'
+import { growChunkFile } from './growing-chunk.ts'
 import { createHandleCache } from './handle-cache.ts'
+import { readWhole } from './read-whole.ts'
 import { createTemporaryFiles } from './temporary-files.ts'
 import { createWriteGovernor } from './write-governor.ts'
 
@@ -34,6 +43,8 @@ export interface ReconcilableSpool extends Spool {
   chunkIndexes: (uploadId: string) => Promise<number[]>
   /** Removes one chunk file; harmless when it is not there. */
   removeChunk: (uploadId: string, index: number) => Promise<void>
+  /** Makes a chunk that nobody acknowledged one that grows again. */
+  regrow: (name: ChunkName) => Promise<void>
 }
 
 /**
@@ -54,7 +65,11 @@ export async function createSpool(options: SpoolOptions): Promise<ReconcilableSp
   if (fsync) await syncFolder(directory)
 
   const handles = createHandleCache({ maxOpen: maxOpenFiles, idleMs: idleFileMs })
-  const { adopt, ...chunks } = createChunkFiles({ directory: folders.uploads, fsync, handles })
+  const { adopt, growingFile, ...chunks } = createChunkFiles({
+    directory: folders.uploads,
+    fsync,
+    handles,
+  })
   const temporary = createTemporaryFiles(folders.temporary, { gate, log })
   const governor = createWriteGovernor()
   const room = createDiskRoom(directory, gate)
@@ -73,6 +88,7 @@ export async function createSpool(options: SpoolOptions): Promise<ReconcilableSp
       const written = await writeChunkFile(path, source, limits)
       return {
         ...written,
+        read: () => readWhole(path, gate),
         claim: async (uploadId, index) => {
           await gate.run(() => adopt(path, uploadId, index))
           release()
@@ -82,6 +98,32 @@ export async function createSpool(options: SpoolOptions): Promise<ReconcilableSp
     } catch (error) {
       await discard()
       throw error
+    } finally {
+      arrival.end()
+    }
+  }
+
+  async function grow(
+    { uploadId, index }: ChunkName,
+    source: AsyncIterable<Uint8Array>,
+    { targetBytes, signal }: GrowOptions,
+  ): Promise<GrownChunk> {
+    signal.throwIfAborted()
+    if (gate.stalled()) throw spoolFailed()
+    const arrival = await room.enter(0)
+    try {
+      const path = await gate.run(() => growingFile({ uploadId, index }), signal)
+      const limits = { targetBytes, signal, fsync, governor, gate, arrival }
+      const { size, digest } = await growChunkFile(path, source, limits)
+      if (digest === null) return { size, whole: null }
+      const whole = {
+        size,
+        digest,
+        read: () => readWhole(path, gate),
+        claim: () => gate.run(() => adopt(path, uploadId, index)),
+        discard: async () => void (await gate.run(() => onDiskIfThere(unlink(path)))),
+      }
+      return { size, whole }
     } finally {
       arrival.end()
     }
@@ -100,7 +142,9 @@ export async function createSpool(options: SpoolOptions): Promise<ReconcilableSp
     ...chunks,
     read: (...range) => gate.run(() => chunks.read(...range)),
     remove: (uploadId) => gate.run(() => chunks.remove(uploadId)),
+    share: (...names) => gate.run(() => chunks.share(...names)),
     receive,
+    grow,
     space: room.space,
     check,
     removeTemporary: temporary.removeForgotten,

@@ -35,6 +35,11 @@ export function toChunkName(index: number): string {
   return name
 }
 
+/** The name of a file that will be that chunk once it is whole. */
+export function toGrowingName(index: number): string {
+  return toChunkName(index).replace(/chunk$/, 'growing')
+}
+
 /** The index of the chunk whose file has this name, or null when it is not a chunk's. */
 export function fromChunkName(name: string): number | null {
   const index = CHUNK_FILE.exec(name)?.[1]

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { chunkAt } from '../../src/core/chunk-layout.ts'
-import type { Spool } from '../../src/core/ports/spool.ts'
+import type { ChunkName, Spool } from '../../src/core/ports/spool.ts'
 import { AppError } from '../../src/errors.ts'
 import { untilAborted } from '../../src/storage/until-aborted.ts'
 
@@ -18,6 +18,7 @@ export interface MemorySpool extends Spool {
 
 export function createMemorySpool(): MemorySpool {
   const uploads = new Map<string, Map<number, Buffer>>()
+  const growing = new Map<string, Buffer>()
   const unclaimed = new Set<object>()
   let failure: Error | null = null
 
@@ -31,6 +32,7 @@ export function createMemorySpool(): MemorySpool {
       return {
         size: bytes.length,
         digest: createHash('sha256').update(bytes).digest('hex'),
+        read: () => once(bytes),
         claim: async (uploadId, index) => {
           if (!unclaimed.delete(ticket)) throw new Error('this chunk was claimed or discarded')
           const chunks = uploads.get(uploadId) ?? new Map<number, Buffer>()
@@ -38,6 +40,37 @@ export function createMemorySpool(): MemorySpool {
         },
         discard: async () => void unclaimed.delete(ticket),
       }
+    },
+    grow: async (name, source, { targetBytes, signal }) => {
+      signal.throwIfAborted()
+      if (failure) throw failure
+      const key = keyOf(name)
+      for await (const piece of untilAborted(source, signal)) {
+        const grown = Buffer.concat([growing.get(key) ?? Buffer.alloc(0), piece])
+        if (grown.length > targetBytes) throw new AppError('CHUNK_TOO_LARGE', 'Too much')
+        growing.set(key, grown)
+      }
+      const bytes = growing.get(key) ?? Buffer.alloc(0)
+      if (bytes.length < targetBytes) return { size: bytes.length, whole: null }
+      const whole = {
+        size: bytes.length,
+        digest: createHash('sha256').update(bytes).digest('hex'),
+        read: () => once(bytes),
+        claim: async () => {
+          growing.delete(key)
+          const chunks = uploads.get(name.uploadId) ?? new Map<number, Buffer>()
+          uploads.set(name.uploadId, chunks.set(name.index, bytes))
+        },
+        discard: async () => void growing.delete(key),
+      }
+      return { size: bytes.length, whole }
+    },
+    grownBytes: async (name) => growing.get(keyOf(name))?.length ?? 0,
+    share: async (from, to) => {
+      const bytes = uploads.get(from.uploadId)?.get(from.index)
+      if (!bytes) throw new AppError('SPOOL_DAMAGED', 'Lost')
+      const chunks = uploads.get(to.uploadId) ?? new Map<number, Buffer>()
+      uploads.set(to.uploadId, chunks.set(to.index, bytes))
     },
     read: async (uploadId, layout, offset, target) => {
       for (let filled = 0; filled < target.length; ) {
@@ -51,7 +84,10 @@ export function createMemorySpool(): MemorySpool {
       }
     },
     chunkFileSize: async (uploadId, index) => uploads.get(uploadId)?.get(index)?.length ?? null,
-    remove: async (uploadId) => void uploads.delete(uploadId),
+    remove: async (uploadId) => {
+      uploads.delete(uploadId)
+      for (const key of growing.keys()) if (key.startsWith(`${uploadId}/`)) growing.delete(key)
+    },
     uploadIds: async () => [...uploads.keys()],
     removeTemporary: async () => {},
     space: async () => ({
@@ -74,6 +110,12 @@ export function createMemorySpool(): MemorySpool {
       return sizes.reduce((sum, { length }) => sum + length, 0)
     },
   }
+}
+
+const keyOf = ({ uploadId, index }: ChunkName): string => `${uploadId}/${index}`
+
+async function* once(bytes: Buffer) {
+  yield bytes
 }
 
 async function collect(source: AsyncIterable<Uint8Array>, maxBytes: number, signal: AbortSignal) {

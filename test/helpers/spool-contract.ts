@@ -34,6 +34,7 @@ export function describeSpool(name: string, make: () => Promise<SpoolUnderTest>)
   describe(name, () => {
     receiving(make)
     reading(make)
+    growing(make)
     keeping(make)
   })
 }
@@ -208,6 +209,110 @@ function reading(make: Make): void {
     await claim(spool, 'up', 0, pieces(second, 1000))
 
     expect(await readAll(spool, 'up', layout)).toEqual(second)
+  })
+}
+
+function growing(make: Make): void {
+  const name = { uploadId: 'up', index: 2 }
+  const { signal } = new AbortController()
+
+  test('a chunk grows over several calls, and is a chunk once it is whole', async () => {
+    const { spool } = await make()
+    const bytes = randomBytes(2500)
+    const options = { targetBytes: bytes.length, signal }
+
+    const first = await spool.grow(name, pieces(bytes.subarray(0, 700), 100), options)
+    expect(first).toEqual({ size: 700, whole: null })
+    expect(await spool.grownBytes(name)).toBe(700)
+    expect(await spool.chunkFileSize('up', 2)).toBeNull()
+
+    const last = await spool.grow(name, pieces(bytes.subarray(700), 1000), options)
+    expect(last.size).toBe(2500)
+    expect(last.whole?.digest).toBe(createHash('sha256').update(bytes).digest('hex'))
+    await last.whole?.claim('up', 2)
+
+    expect(await spool.grownBytes(name)).toBe(0)
+    expect(await spool.chunkFileSize('up', 2)).toBe(2500)
+    const target = Buffer.alloc(2500)
+    await spool.read('up', { size: 7500, chunkSize: 2500 }, 5000, target)
+    expect(target).toEqual(bytes)
+  })
+
+  test('one call is enough for a chunk that comes whole', async () => {
+    const { spool } = await make()
+    const bytes = randomBytes(MiB)
+
+    const grown = await spool.grow(name, pieces(bytes, 65_536), { targetBytes: MiB, signal })
+
+    expect(grown.whole?.digest).toBe(createHash('sha256').update(bytes).digest('hex'))
+  })
+
+  test('what came before the source broke stays', async () => {
+    const { spool } = await make()
+    const bytes = randomBytes(900)
+    const broken = new Error('the connection broke')
+    async function* source() {
+      yield* pieces(bytes.subarray(0, 600), 100)
+      throw broken
+    }
+
+    const grown = spool.grow(name, source(), { targetBytes: 900, signal })
+
+    await expect(grown).rejects.toBe(broken)
+    expect(await spool.grownBytes(name)).toBe(600)
+    const rest = pieces(bytes.subarray(600), 100)
+    const { whole } = await spool.grow(name, rest, { targetBytes: 900, signal })
+    expect(whole?.digest).toBe(createHash('sha256').update(bytes).digest('hex'))
+  })
+
+  test('a chunk that is whole already is so without another byte', async () => {
+    const { spool } = await make()
+    const bytes = randomBytes(900)
+    await spool.grow(name, pieces(bytes, 100), { targetBytes: 900, signal })
+
+    const { whole } = await spool.grow(name, pieces(Buffer.alloc(0), 1), {
+      targetBytes: 900,
+      signal,
+    })
+
+    expect(whole?.digest).toBe(createHash('sha256').update(bytes).digest('hex'))
+  })
+
+  test('a chunk never grows over its size', async () => {
+    const { spool } = await make()
+
+    const grown = spool.grow(name, pieces(randomBytes(901), 300), { targetBytes: 900, signal })
+
+    await expect(grown).rejects.toMatchObject({ code: 'CHUNK_TOO_LARGE' })
+    expect(await spool.grownBytes(name)).toBe(900)
+  })
+
+  test('a received chunk can be read before it is claimed', async () => {
+    const { spool } = await make()
+    const bytes = randomBytes(700 * KiB)
+    const received = await receive(spool, pieces(bytes, 65_536))
+
+    const read: Uint8Array[] = []
+    for await (const piece of received.read()) read.push(piece)
+
+    expect(Buffer.concat(read).equals(bytes)).toBe(true)
+  })
+
+  test('a shared chunk outlives the upload it came from', async () => {
+    const { spool } = await make()
+    const bytes = randomBytes(1000)
+    await claim(spool, 'from', 0, pieces(bytes, 100))
+    await claim(spool, 'to', 1, pieces(randomBytes(500), 100))
+
+    await spool.share({ uploadId: 'from', index: 0 }, { uploadId: 'to', index: 1 })
+    await spool.remove('from')
+
+    const target = Buffer.alloc(1000)
+    await spool.read('to', { size: 1500, starts: [0, 500] }, 500, target)
+    expect(target).toEqual(bytes)
+    await expect(
+      spool.share({ uploadId: 'from', index: 0 }, { uploadId: 'to', index: 0 }),
+    ).rejects.toMatchObject({ code: 'SPOOL_DAMAGED' })
   })
 }
 

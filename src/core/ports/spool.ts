@@ -3,6 +3,8 @@ export interface ReceivedChunk {
   readonly size: number
   /** SHA-256, hex. */
   readonly digest: string
+  /** The bytes once more, from the disk. */
+  read: () => AsyncIterable<Uint8Array>
   /** Gives the bytes to an upload: afterwards they are read as that chunk. Ends this object's life. */
   claim: (uploadId: string, index: number) => Promise<void>
   /** Removes the bytes. Harmless after `claim` and when called twice. */
@@ -15,6 +17,26 @@ export interface ReceiveOptions {
   /** What the sender has announced. A disk that cannot hold as much takes nothing of it. */
   expectedBytes?: number
   signal: AbortSignal
+}
+
+export interface GrowOptions {
+  /** How large the chunk is once it is whole; the source must not give more than is missing. */
+  targetBytes: number
+  signal: AbortSignal
+}
+
+/** A chunk that comes in several pieces, such as a tus client's, and nobody has acknowledged. */
+export interface GrownChunk {
+  /** Bytes of it that are on disk. */
+  readonly size: number
+  /** The chunk once it is whole, else null. Only its own upload and index may claim it. */
+  readonly whole: ReceivedChunk | null
+}
+
+/** The chunk file of one upload. */
+export interface ChunkName {
+  readonly uploadId: string
+  readonly index: number
 }
 
 /** How much the spool's disk can take. Infinite where the system does not say. */
@@ -48,6 +70,23 @@ export interface Spool {
    * otherwise, CHUNK_TOO_LARGE, or the source's own error, or the signal's reason.
    */
   receive: (source: AsyncIterable<Uint8Array>, options: ReceiveOptions) => Promise<ReceivedChunk>
+  /**
+   * Writes what the source gives behind what is there already of this chunk. Whatever fails, the
+   * bytes that came before stay, and `grownBytes` tells how many. One call at a time per upload.
+   * Rejects as `receive` does.
+   */
+  grow: (
+    name: ChunkName,
+    source: AsyncIterable<Uint8Array>,
+    options: GrowOptions,
+  ) => Promise<GrownChunk>
+  /** How many bytes of a chunk that grows are on disk, also after the process has died. */
+  grownBytes: (name: ChunkName) => Promise<number>
+  /**
+   * Gives a chunk a second name, in place of a file that may have it; its bytes are stored once
+   * and stay until both names are removed. Rejects with SPOOL_DAMAGED when it is not there.
+   */
+  share: (from: ChunkName, to: ChunkName) => Promise<void>
   /**
    * Fills `target` with the upload's bytes from `offset`; the range may cross chunks.
    * Rejects with SPOOL_DAMAGED when a chunk file is missing or short.
