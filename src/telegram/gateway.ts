@@ -3,9 +3,11 @@ import type { Credentials } from '../core/ports/credentials.ts'
 import type { PostedFile, Road } from '../core/ports/records.ts'
 import type { TelegramGateway, TransferRequest } from '../core/ports/telegram.ts'
 import { AppError } from '../errors.ts'
+import type { CircuitLimits } from '../lib/circuit-breaker.ts'
 import { createSemaphore } from '../lib/semaphore.ts'
 import { MiB } from '../lib/units.ts'
 import { createBotApiRoad } from './bot-api/bot-api-road.ts'
+import { createTelegramCircuits } from './circuits.ts'
 import { createDocuments } from './documents.ts'
 import { toAppError } from './errors.ts'
 import { PART_BYTES } from './limits.ts'
@@ -13,6 +15,7 @@ import type { Account } from './mtproto/account.ts'
 import { type Accounts, createAccounts } from './mtproto/accounts.ts'
 import type { Secrets } from './mtproto/bots.ts'
 import { createChannels } from './mtproto/channels.ts'
+import { createEntrance } from './mtproto/entrance.ts'
 import { DEFAULT_GOVERNOR, type GovernorLimits } from './mtproto/governor.ts'
 import { DEFAULT_PATIENCE, type Patience } from './mtproto/lane.ts'
 import { lookForPostedFile } from './mtproto/lost-file.ts'
@@ -42,13 +45,19 @@ export interface TelegramGatewayOptions {
   governor?: Partial<GovernorLimits>
   /** Tries, deadlines and time of one request. */
   patience?: Partial<Patience>
+  /** When the circuits before Telegram open, and for how long. */
+  circuit?: Partial<CircuitLimits> | undefined
+  /** Milliseconds to connect to a data centre, and again for its first answer. */
+  openMs?: number
 }
 
 /** Telegram by all its roads: the Bot API, MTProto as the user, MTProto as the bot. */
 export function createTelegramGateway(options: TelegramGatewayOptions): TelegramGateway {
   const { log, botApi } = options
+  const circuits = createTelegramCircuits({ log, server: options.server, limits: options.circuit })
   const accounts = createAccounts({
     log,
+    enter: createEntrance(circuits, options.openMs),
     secrets: options.ledger,
     serverKeyPem: options.serverKeyPem,
     server: options.server,
@@ -60,7 +69,7 @@ export function createTelegramGateway(options: TelegramGatewayOptions): Telegram
   const channels = createChannels()
   const memory = createSemaphore(options.partBufferBytes ?? 16 * MiB)
   const closing = new AbortController()
-  const botRoad = createBotApiRoad({ ...botApi, log })
+  const botRoad = createBotApiRoad({ ...botApi, log, circuit: circuits.botApi })
   const documents = createDocuments({
     accounts,
     channels,
@@ -141,6 +150,7 @@ export function createTelegramGateway(options: TelegramGatewayOptions): Telegram
       guarded(outer, (signal) => documents.locate(credentials, messageId, signal, fileId)),
     readBlock: (document, block, outer) =>
       guarded(outer, (signal) => documents.readBlock(document, block, signal)),
+    circuits: () => ({ all: circuits.status(), vital: circuits.vital() }),
     close: async () => {
       closing.abort(new AppError('SHUTTING_DOWN', 'The worker is shutting down', { retryAfter: 5 }))
       accounts.close()

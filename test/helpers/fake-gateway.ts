@@ -120,6 +120,7 @@ export function createFakeGateway(): FakeGateway {
         openReads--
       }
     },
+    circuits: () => ({ all: {}, vital: [] }),
     close: async () => {},
   }
   return fake

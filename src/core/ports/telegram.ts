@@ -1,4 +1,5 @@
 import type { AppError } from '../../errors.ts'
+import type { CircuitStatus } from '../readiness.ts'
 import type { Credentials } from './credentials.ts'
 import type { PostedFile, Road, TransferState } from './records.ts'
 
@@ -100,6 +101,12 @@ export interface TelegramGateway {
     block: { offset: number; length: number },
     signal: AbortSignal,
   ) => Promise<Uint8Array>
+  /**
+   * The circuit breakers before what has been used of Telegram, by name, and which of them an
+   * account needs for anything at all. Calls whose circuit is open reject at once with
+   * TELEGRAM_UNAVAILABLE and `peerDown`; `readBlock` waits for a while first.
+   */
+  circuits: () => { all: Record<string, CircuitStatus>; vital: string[] }
   /** Disconnects everything. Running calls reject with SHUTTING_DOWN. */
   close: () => Promise<void>
 }

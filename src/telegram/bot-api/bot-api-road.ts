@@ -2,6 +2,9 @@ import type { Log } from '../../core/log.ts'
 import type { PostedFile } from '../../core/ports/records.ts'
 import type { TransferRequest } from '../../core/ports/telegram.ts'
 import { AppError } from '../../errors.ts'
+import { createCircuitBreaker } from '../../lib/circuit-breaker.ts'
+import { peerDown } from '../circuits.ts'
+import type { BotApiCircuit } from './ask.ts'
 import type { ExchangeTimeouts } from './node-fetch.ts'
 import { type LookForLost, postOnce } from './post-once.ts'
 import { type BotFile, findFile, readFileBlock } from './read-file.ts'
@@ -20,6 +23,8 @@ export interface BotApiRoadOptions {
   /** The server runs with `--local`: a file's path is a path on a shared disk. */
   local: boolean
   log: Log
+  /** Its own, if not given. */
+  circuit?: BotApiCircuit
   timeouts?: Partial<BotApiTimeouts>
   /** Tries of one file. */
   attempts?: number
@@ -57,8 +62,9 @@ const DEFAULT_TIMEOUTS: BotApiTimeouts = {
 /** Telegram's Bot API: the road of files up to 50 MB. Keeps no connection and no state. */
 export function createBotApiRoad(options: BotApiRoadOptions): BotApiRoad {
   const { root, local, log, attempts = 6 } = options
+  const { circuit = createCircuitBreaker({ refuse: peerDown }) } = options
   const timeouts = { ...DEFAULT_TIMEOUTS, ...options.timeouts }
-  const address = { root, local, timeouts }
+  const address = { root, local, timeouts, circuit }
 
   return {
     send: async (request, lookForLost) => {
@@ -66,12 +72,15 @@ export function createBotApiRoad(options: BotApiRoadOptions): BotApiRoad {
       request.onEvent({ phase: 'connecting' })
       return postOnce(request, {
         trySend: (onMayPost) =>
-          trySendDocument(request, { root, token, timeouts, onMayPost }).then((outcome) => {
-            if ('kind' in outcome) return outcome
-            request.onEvent({ phase: 'sending', acceptedBytes: request.file.size })
-            request.onEvent({ phase: 'posting' })
-            return outcome
-          }),
+          trySendDocument(request, { root, token, timeouts, circuit, onMayPost }).then(
+            (outcome) => {
+              if ('kind' in outcome) return outcome
+              request.onEvent({ phase: 'sending', acceptedBytes: request.file.size })
+              request.onEvent({ phase: 'posting' })
+              return outcome
+            },
+          ),
+        refusal: circuit.refusal,
         lookForLost,
         lookAfterMs: timeouts.lookAfterMs,
         attempts,

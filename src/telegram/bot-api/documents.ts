@@ -3,6 +3,7 @@ import type { RemoteDocument } from '../../core/ports/telegram.ts'
 import { AppError } from '../../errors.ts'
 import { backoff, retry } from '../../lib/retry.ts'
 import { createTtlCache } from '../../lib/ttl-cache.ts'
+import { isPeerDown } from '../circuits.ts'
 import { unavailable } from '../errors.ts'
 import { abortable } from '../mtproto/abortable.ts'
 import type { BotApiRoad } from './bot-api-road.ts'
@@ -43,6 +44,8 @@ export interface BotDocuments {
 const LOCATION_TTL_MS = 50 * 60_000
 const MAX_LOCATIONS = 5000
 const ATTEMPTS = 4
+/** Milliseconds for which a reader waits while the Bot API is down. */
+const RIDE_MS = 45_000
 /** Seconds of a flood wait that a reader is kept waiting for; a longer one is told to it. */
 const MAX_WAIT_SECONDS = 5
 
@@ -87,10 +90,18 @@ async function readBlock(
     if (bytes.length === expected) return bytes
     throw unavailable(new Error('Telegram sent fewer bytes than the file has'))
   }
-  // A path that has ended looks like any failure, so the first one is never the last.
-  const again = (error: unknown, attempt: number): number | null =>
-    delayFor(error, attempt) ?? (attempt === 1 && !isFlood(error) ? 0 : null)
-  return retry(read, { attempts: ATTEMPTS, delayFor: again, signal })
+  let rideMs = RIDE_MS
+  const again = (error: unknown, attempt: number): number | null => {
+    if (isPeerDown(error)) {
+      const delay = (error.retryAfter ?? 1) * 1000 + backoff(1, { baseMs: 500 })
+      rideMs -= delay
+      return rideMs < 0 ? null : delay
+    }
+    // A path that has ended looks like any failure, so the first one is never the last.
+    return delayFor(error, attempt) ?? (attempt === 1 && !isFlood(error) ? 0 : null)
+  }
+  const counts = (error: unknown): boolean => !isPeerDown(error)
+  return retry(read, { attempts: ATTEMPTS, delayFor: again, counts, signal })
 }
 
 /** A new path, asked for once for all whose read of `failed` went wrong. */
@@ -127,6 +138,8 @@ function toDocument(file: BotFile, fileId: string): RemoteDocument {
 
 function delayFor(error: unknown, attempt: number): number | null {
   if (!(error instanceof AppError) || !error.retryable) return null
+  // Whoever can wait does so by itself; all others are told at once.
+  if (isPeerDown(error)) return null
   if (!isFlood(error)) return backoff(attempt)
   const { retryAfter = 1 } = error
   return retryAfter <= MAX_WAIT_SECONDS ? retryAfter * 1000 : null

@@ -1,5 +1,6 @@
 import { TelegramApiError } from 'node-telegram-bot-api'
 import { AppError } from '../../errors.ts'
+import type { Verdict } from '../../lib/circuit-breaker.ts'
 import type { ExchangeTrace } from './node-fetch.ts'
 
 /** What a failed call means for the next one. */
@@ -33,6 +34,16 @@ export function classify(error: unknown, trace: ExchangeTrace, token: string): F
   }
   if (api && api.errorCode < 500) return final(toRefusal(api, token))
   return transient(trace, status, api !== null, options.cause)
+}
+
+/**
+ * What a failure says about the Bot API as a whole. A refusal, a flood and every status of the
+ * 400s are answers; a failure of our own spool says nothing.
+ */
+export function verdictOf({ error }: Failure, { status }: ExchangeTrace): Verdict {
+  if (!error.code.startsWith('TELEGRAM_') && error.code !== 'FILE_TOO_LARGE') return 'unknown'
+  if (error.code !== 'TELEGRAM_UNAVAILABLE') return 'well'
+  return status !== null && status >= 400 && status < 500 ? 'well' : 'sick'
 }
 
 function transient(

@@ -15,6 +15,8 @@ export type LookForLost = (request: TransferRequest) => Promise<PostedFile | nul
 
 export interface PostOnceOptions {
   trySend: (onMayPost: () => void) => Promise<PostedFile | Failure>
+  /** What to fail with while the Bot API as a whole is down: whoever retries then holds no slot. */
+  refusal: (cause: AppError) => Error | null
   lookForLost: LookForLost | undefined
   /** When to look for a lost message, in milliseconds from one look to the next: it may come late. */
   lookAfterMs: readonly number[]
@@ -58,6 +60,8 @@ export async function postOnce(
     if (outcome.kind === 'final') throw outcome.error
     options.log.warn({ upload: file.uploadId, attempt, err: outcome.error }, 'a post failed')
 
+    const down = isFlood(outcome) ? null : options.refusal(outcome.error)
+    if (down) throw down
     const delayMs = delayAfter(outcome, attempt)
     if (attempt >= options.attempts || Date.now() + delayMs > deadline) throw outcome.error
     if (outcome.kind === 'again' && outcome.waitSeconds !== null) {
@@ -101,6 +105,10 @@ async function look(
     log.warn({ upload: request.file.uploadId, err: error }, 'a lost post cannot be looked for')
     return 'unknown'
   }
+}
+
+function isFlood(failure: Failure): boolean {
+  return failure.kind === 'again' && failure.waitSeconds !== null
 }
 
 function delayAfter(failure: Exclude<Failure, { kind: 'final' }>, attempt: number): number {

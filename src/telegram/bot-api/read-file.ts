@@ -2,7 +2,7 @@ import { open } from 'node:fs/promises'
 import { Api } from 'node-telegram-bot-api'
 import { AppError } from '../../errors.ts'
 import { KiB } from '../../lib/units.ts'
-import { classify } from './failure.ts'
+import { askOrThrow, type BotApiCircuit } from './ask.ts'
 import { createNodeFetch, type ExchangeTimeouts, type ExchangeTrace } from './node-fetch.ts'
 
 const MAX_ANSWER_BYTES = 64 * KiB
@@ -21,39 +21,36 @@ interface Address {
   root: string
   local: boolean
   timeouts: ExchangeTimeouts
+  circuit: BotApiCircuit
 }
 
 /** Asks `getFile`. Rejects with AppErrors as `send` does. */
 export async function findFile(
   { token, fileId, signal }: { token: string; fileId: string; signal: AbortSignal },
-  { root, timeouts }: Address,
+  { root, timeouts, circuit }: Address,
 ): Promise<BotFile> {
   const trace: ExchangeTrace = { complete: false, status: null }
   const fetch = createNodeFetch({ timeouts, trace, maxAnswerBytes: MAX_ANSWER_BYTES })
-  try {
+  const find = async (): Promise<BotFile> => {
     const api = new Api(token, { apiRoot: root, fetch, maxRetries: 0, timeoutMs: 0 })
     const file = await api.getFile({ file_id: fileId }, signal)
     const { file_path: path, file_unique_id: uniqueId, file_size: size } = file
     // It becomes an entity tag.
-    if (!path || !/^[\w-]+$/.test(uniqueId)) {
-      throw new AppError('TELEGRAM_REJECTED', 'Telegram did not say where the file is')
-    }
+    if (!path || !/^[\w-]+$/.test(uniqueId)) throw new Error('Telegram did not say where it is')
     return { token, path, size: size ?? null, uniqueId }
-  } catch (error) {
-    signal.throwIfAborted()
-    throw classify(error, trace, token).error
   }
+  return askOrThrow(find, { circuit, trace, token, signal })
 }
 
 /** One range of a file: over HTTP, or from the disk shared with a local server. */
 export async function readFileBlock(
   file: BotFile,
   { offset, length }: { offset: number; length: number },
-  { root, local, timeouts, signal }: Address & { signal: AbortSignal },
+  { root, local, timeouts, circuit, signal }: Address & { signal: AbortSignal },
 ): Promise<Uint8Array> {
   if (local) return readLocally(file.path, offset, length)
   const trace: ExchangeTrace = { complete: false, status: null }
-  try {
+  const read = async (): Promise<Uint8Array> => {
     const fetch = createNodeFetch({ timeouts, trace, maxAnswerBytes: length })
     const path = file.path.split('/').map(encodeURIComponent).join('/')
     const response = await fetch(`${root.replace(/\/+$/, '')}/file/bot${file.token}/${path}`, {
@@ -63,10 +60,8 @@ export async function readFileBlock(
     const whole = response.status === 200 && offset === 0
     if (response.status !== 206 && !whole) throw new Error(`status ${response.status}`)
     return new Uint8Array(await response.arrayBuffer())
-  } catch (error) {
-    signal.throwIfAborted()
-    throw classify(error, trace, file.token).error
   }
+  return askOrThrow(read, { circuit, trace, token: file.token, signal })
 }
 
 async function readLocally(path: string, offset: number, length: number): Promise<Uint8Array> {

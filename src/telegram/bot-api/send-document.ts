@@ -2,8 +2,8 @@ import { Api } from 'node-telegram-bot-api'
 import { z } from 'zod'
 import type { PostedFile } from '../../core/ports/records.ts'
 import type { TransferRequest } from '../../core/ports/telegram.ts'
-import { AppError } from '../../errors.ts'
 import { KiB, MiB } from '../../lib/units.ts'
+import { ask, type BotApiCircuit } from './ask.ts'
 import { toChatId } from './chat-id.ts'
 import { createDocumentForm, createPiecePool, measureForm } from './document-form.ts'
 import { classify, type Failure } from './failure.ts'
@@ -15,6 +15,7 @@ export interface SendDocumentOptions {
   root: string
   token: string
   timeouts: ExchangeTimeouts
+  circuit: BotApiCircuit
   /** Called before the last bytes leave: from here on Telegram may post the file. */
   onMayPost: () => void
 }
@@ -39,7 +40,7 @@ const Message = z
 /** One try of `sendDocument`. Rejects only with the signal's reason. */
 export async function trySendDocument(
   request: TransferRequest,
-  { root, token, timeouts, onMayPost }: SendDocumentOptions,
+  { root, token, timeouts, circuit, onMayPost }: SendDocumentOptions,
 ): Promise<PostedFile | Failure> {
   const { file, credentials, signal, onEvent } = request
   const trace: ExchangeTrace = { complete: false, status: null }
@@ -64,7 +65,10 @@ export async function trySendDocument(
     })
     const api = new Api(token, { apiRoot: root, fetch, maxRetries: 0, timeoutMs: 0 })
     const form = createDocumentForm(chatId, file, pool)
-    return toPostedFile(await api.sendDocument({ ...form }, signal))
+    const post = async (): Promise<PostedFile> =>
+      toPostedFile(await api.sendDocument({ ...form }, signal))
+    const outcome = await ask(post, { circuit, trace, token, signal })
+    return 'value' in outcome ? outcome.value : outcome
   } catch (error) {
     signal.throwIfAborted()
     return classify(error, trace, token)
@@ -74,5 +78,5 @@ export async function trySendDocument(
 function toPostedFile(message: unknown): PostedFile {
   const { messageId, fileId } = Message.safeParse(message).data ?? {}
   if (messageId !== undefined && fileId !== undefined) return { messageId, fileId }
-  throw new AppError('TELEGRAM_REJECTED', 'Telegram answered without saying where the file is')
+  throw new Error('Telegram answered without saying where the file is')
 }

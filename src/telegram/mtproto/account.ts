@@ -3,6 +3,7 @@ import type { AppError } from '../../errors.ts'
 import { faultOf, toAppError } from '../errors.ts'
 import { DEFAULT_MAX_PARTS } from '../limits.ts'
 import { readMaxParts } from './app-config.ts'
+import type { Enter } from './entrance.ts'
 import type { KeyStore } from './foreign-keys.ts'
 import type { GovernorLimits } from './governor.ts'
 import type { Gramjs, TlRequest } from './gramjs.ts'
@@ -20,6 +21,7 @@ export interface AccountOptions {
   apiId: number
   /** Keys for other data centres. */
   keys: KeyStore
+  enter: Enter
   limits: GovernorLimits
   patience: Patience
   log: Log

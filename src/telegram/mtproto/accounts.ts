@@ -14,6 +14,7 @@ import {
   secretName,
 } from './bots.ts'
 import { TELEGRAM_ENTRY } from './data-centres.ts'
+import type { Enter } from './entrance.ts'
 import { createMemoryKeyStore, type KeyStore } from './foreign-keys.ts'
 import type { GovernorLimits } from './governor.ts'
 import { type Gramjs, loadGramjs } from './gramjs.ts'
@@ -30,6 +31,7 @@ export interface AccountsOptions {
   server: { dcId: number; host: string; port: number } | null
   idleMs: number
   maxAccounts: number
+  enter: Enter
   limits: GovernorLimits
   patience: Patience
 }
@@ -70,7 +72,8 @@ export function createAccounts(options: AccountsOptions): Accounts {
 
   let made: Bots | undefined
   function bots(): Bots {
-    made ??= createBots({ gramjs: library(), secrets, entry: server ?? TELEGRAM_ENTRY })
+    const entry = server ?? TELEGRAM_ENTRY
+    made ??= createBots({ gramjs: library(), enter: options.enter, secrets, entry })
     return made
   }
 

@@ -3,10 +3,11 @@ import type { Ledger } from '../../core/ports/ledger.ts'
 import { createTtlCache } from '../../lib/ttl-cache.ts'
 import { faultOf, floodWait, LinkError, RpcError, toAppError } from '../errors.ts'
 import { readDataCentres } from './data-centres.ts'
+import type { Enter } from './entrance.ts'
 import type { KeyStore } from './foreign-keys.ts'
 import type { Gramjs } from './gramjs.ts'
 import type { Link } from './link.ts'
-import { openSession, withoutUpdates } from './protocol.ts'
+import { withoutUpdates } from './protocol.ts'
 import type { Address, Session } from './session.ts'
 
 export type Secrets = Pick<Ledger, 'secret' | 'saveSecret' | 'deleteSecret'>
@@ -19,6 +20,7 @@ export interface BotLogin {
 
 export interface BotsOptions {
   gramjs: Gramjs
+  enter: Enter
   /** Keeps the bots' keys, encrypted, across restarts. */
   secrets: Secrets
   /** Where a bot without a key begins. */
@@ -46,7 +48,7 @@ const MAX_MOVES = 4
 /** Milliseconds for which a key read from the ledger is kept in memory. */
 const SESSION_TTL_MS = 600_000
 
-export function createBots({ gramjs, secrets, entry }: BotsOptions): Bots {
+export function createBots({ gramjs, enter, secrets, entry }: BotsOptions): Bots {
   const sessions = createTtlCache<Session>({ maxEntries: 1000 })
   /** Logins are flood-limited: until then Telegram is not even asked. */
   const closedUntil = new Map<string, number>()
@@ -84,7 +86,11 @@ export function createBots({ gramjs, secrets, entry }: BotsOptions): Bots {
     const { Api } = gramjs
     const { dcId, address } = place
     const target = { gramjs, apiId: login.apiId, address, dcId, authKey: null }
-    const { link, answer } = await openSession(target, new Api.help.GetConfig(), signal)
+    const { link, answer } = await enter(
+      { ...target, errand: 'home' },
+      new Api.help.GetConfig(),
+      signal,
+    )
     try {
       const request = new Api.auth.ImportBotAuthorization({
         flags: 0,

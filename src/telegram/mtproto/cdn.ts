@@ -66,7 +66,10 @@ async function readPiece(
   const request = { fileToken, offset: toLong(String(offset)), limit: length }
   try {
     for (let uploads = 0; uploads <= MAX_UPLOADS; uploads++) {
-      const answer = await lane.call(() => new Api.upload.GetCdnFile(request), { signal })
+      const answer = await lane.call(() => new Api.upload.GetCdnFile(request), {
+        signal,
+        rides: true,
+      })
       if (answer instanceof Api.upload.CdnFile) return decrypt(place, offset, answer.bytes)
       const { requestToken } = answer
       noteHashes(

@@ -1,9 +1,9 @@
 import { faultOf, LinkError } from '../errors.ts'
 import { abortable } from './abortable.ts'
 import type { DataCentres } from './data-centres.ts'
+import type { Enter } from './entrance.ts'
 import type { Gramjs, TlRequest } from './gramjs.ts'
 import type { Link } from './link.ts'
-import { openSession } from './protocol.ts'
 
 /** Where auth keys for other data centres are kept. Keys are secrets of 256 bytes. */
 export interface KeyStore {
@@ -22,6 +22,7 @@ export function createMemoryKeyStore(): KeyStore {
 export interface ForeignKeysOptions {
   gramjs: Gramjs
   apiId: number
+  enter: Enter
   store: KeyStore
   centres: () => Promise<DataCentres>
   /** An ordinary call at home. */
@@ -43,7 +44,7 @@ export interface ForeignKeys {
  * both happen once per data centre (core.telegram.org/api/datacenter).
  */
 export function createForeignKeys(options: ForeignKeysOptions): ForeignKeys {
-  const { gramjs, apiId, store, centres, callHome, closing } = options
+  const { gramjs, apiId, enter, store, centres, callHome, closing } = options
   const making = new Map<number, Promise<Buffer>>()
 
   async function make(dcId: number): Promise<Buffer> {
@@ -54,8 +55,8 @@ export function createForeignKeys(options: ForeignKeysOptions): ForeignKeys {
     const query = new Api.auth.ImportAuthorization({ id: exported.id, bytes: exported.bytes })
     let link: Link | undefined
     try {
-      const opened = await openSession(
-        { gramjs, apiId, address, dcId, authKey: null },
+      const opened = await enter(
+        { gramjs, apiId, address, dcId, authKey: null, errand: 'abroad' },
         query,
         closing,
       )

@@ -1,5 +1,6 @@
 import { backoff } from '../../lib/retry.ts'
 import { sleep } from '../../lib/sleep.ts'
+import { isPeerDown } from '../circuits.ts'
 import { faultOf, floodWait, LinkError } from '../errors.ts'
 import type { Admission, Governor } from './governor.ts'
 import type { TlRequest } from './gramjs.ts'
@@ -13,9 +14,16 @@ export interface Patience {
   answerMs: number
   /** Milliseconds for one request in all, waits included. */
   totalMs: number
+  /** Milliseconds for which a request that can wait does so while its data centre is down. */
+  rideMs: number
 }
 
-export const DEFAULT_PATIENCE: Patience = { attempts: 8, answerMs: 20_000, totalMs: 1_800_000 }
+export const DEFAULT_PATIENCE: Patience = {
+  attempts: 8,
+  answerMs: 20_000,
+  totalMs: 1_800_000,
+  rideMs: 45_000,
+}
 
 const MAX_ANSWER_MS = 300_000
 /** A request that takes so many times the usual is lost. */
@@ -29,6 +37,8 @@ export interface CallOptions {
   admission?: Admission
   /** Never sent again once it may have reached Telegram: a lost answer is the caller's matter. */
   once?: boolean
+  /** Waits for a data centre that is down, instead of failing at once. */
+  rides?: boolean
 }
 
 /** Calls of one account at one data centre: governed, retried, waits obeyed. */
@@ -67,6 +77,12 @@ export function createLane(options: LaneOptions): Lane {
 
   /** Milliseconds to wait before the next try; throws when there must be none. */
   function afterFailure(error: unknown, admission: Admission, state: Tries): number {
+    if (isPeerDown(error)) {
+      const delay = (error.retryAfter ?? 1) * 1000 + backoff(1, { baseMs: 500 })
+      state.rideMs -= delay
+      if (state.rideMs < 0) throw error
+      return delay
+    }
     const fault = faultOf(error)
     const left = state.startedAt + patience.totalMs - now()
     if (fault.kind === 'wait') {
@@ -86,8 +102,9 @@ export function createLane(options: LaneOptions): Lane {
   return {
     enter,
     call: async (build, callOptions) => {
-      const { signal, once = false } = callOptions
-      const state: Tries = { attempt: 1, startedAt: now(), sent: false, once }
+      const { signal, once = false, rides = false } = callOptions
+      const rideMs = rides ? patience.rideMs : 0
+      const state: Tries = { attempt: 1, startedAt: now(), sent: false, once, rideMs }
       let { admission } = callOptions
       for (;;) {
         admission ??= await enter(callOptions)
@@ -119,4 +136,6 @@ interface Tries {
   /** Whether any try may have reached Telegram. */
   sent: boolean
   readonly once: boolean
+  /** How much longer it may wait for a data centre that is down. */
+  rideMs: number
 }

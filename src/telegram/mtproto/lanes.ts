@@ -1,11 +1,12 @@
 import { LinkError } from '../errors.ts'
+import type { Enter, Errand } from './entrance.ts'
 import { createForeignKeys, isKeyDead, type KeyStore } from './foreign-keys.ts'
 import { createGovernor, type Governor, type GovernorLimits } from './governor.ts'
 import type { Gramjs, TlRequest } from './gramjs.ts'
 import { createLane, type Lane, type Patience } from './lane.ts'
 import type { Link } from './link.ts'
 import type { MainLink } from './main-link.ts'
-import { openSession, withoutUpdates } from './protocol.ts'
+import { withoutUpdates } from './protocol.ts'
 import { createSenderPool, type SenderPool } from './sender-pool.ts'
 import type { Address, Session } from './session.ts'
 
@@ -16,6 +17,7 @@ export interface LanesOptions {
   /** Keys for other data centres. */
   keys: KeyStore
   main: MainLink
+  enter: Enter
   limits: GovernorLimits
   patience: Patience
   /** Ends what is shared by several callers. */
@@ -48,7 +50,7 @@ interface Place {
 }
 
 export function createLanes(options: LanesOptions): Lanes {
-  const { gramjs, session, apiId, keys, main, limits, patience, closing } = options
+  const { gramjs, session, apiId, keys, main, enter, limits, patience, closing } = options
   const governors = new Map<number, Governor>()
   const pools = new Map<string, SenderPool>()
   const lanes = new Map<string, Lane>()
@@ -56,6 +58,7 @@ export function createLanes(options: LanesOptions): Lanes {
   const foreign = createForeignKeys({
     gramjs,
     apiId,
+    enter,
     store: keys,
     centres: () => main.centres(closing),
     callHome: (request) => options.callHome(request, closing),
@@ -71,12 +74,14 @@ export function createLanes(options: LanesOptions): Lanes {
   async function connect(
     place: Place,
     address: Address | null | undefined,
+    errand: Errand,
     signal: AbortSignal,
   ): Promise<Link> {
     if (!address) throw new LinkError('unreachable')
-    const target = { gramjs, apiId, address, dcId: place.dcId, authKey: place.authKey() }
+    const { dcId } = place
+    const target = { gramjs, apiId, address, dcId, authKey: place.authKey(), errand }
     const query = withoutUpdates(gramjs, new gramjs.Api.help.GetConfig())
-    const { link } = await openSession(target, query, signal)
+    const { link } = await enter(target, query, signal)
     place.onLink?.(link)
     return link
   }
@@ -88,10 +93,10 @@ export function createLanes(options: LanesOptions): Lanes {
     const governed = governor(dcId)
     const pool = createSenderPool({
       addresses: place.shared,
-      open: (address, signal) => connect(place, address, signal),
+      open: (address, signal) => connect(place, address, 'bulk', signal),
       fallback: async (signal) =>
         single
-          ? { link: await connect(place, single(), signal), own: true }
+          ? { link: await connect(place, single(), 'abroad', signal), own: true }
           : { link: await main.open(signal), own: false },
       connections: () => governed.connections,
       onAddresses: governed.setAddresses,

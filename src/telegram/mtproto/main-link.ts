@@ -1,15 +1,18 @@
+import { isPeerDown } from '../circuits.ts'
 import { LinkError } from '../errors.ts'
 import { abortable } from './abortable.ts'
 import { type DataCentres, reachableInstead, readDataCentres } from './data-centres.ts'
+import type { Enter } from './entrance.ts'
 import type { Gramjs } from './gramjs.ts'
 import type { Link } from './link.ts'
-import { openSession, withoutUpdates } from './protocol.ts'
+import { withoutUpdates } from './protocol.ts'
 import type { Address, Session } from './session.ts'
 
 export interface MainLinkOptions {
   gramjs: Gramjs
   session: Session
   apiId: number
+  enter: Enter
   /** Ends every attempt to connect. */
   closing: AbortSignal
   /** An open connection to begin with. */
@@ -27,7 +30,7 @@ export interface MainLink {
 }
 
 export function createMainLink(options: MainLinkOptions): MainLink {
-  const { gramjs, session, apiId, closing } = options
+  const { gramjs, session, apiId, enter, closing } = options
   const { authKey, dcId } = session
   let current = options.link ?? null
   let opening: Promise<Link> | null = null
@@ -42,7 +45,8 @@ export function createMainLink(options: MainLinkOptions): MainLink {
       try {
         return await connectTo(address)
       } catch (error) {
-        if (!(error instanceof LinkError) || error.trouble === 'key-unknown') throw error
+        const elsewhere = error instanceof LinkError && error.trouble !== 'key-unknown'
+        if (!elsewhere && !isPeerDown(error)) throw error
         failure = error
       }
     }
@@ -51,8 +55,8 @@ export function createMainLink(options: MainLinkOptions): MainLink {
 
   async function connectTo(address: Address): Promise<Link> {
     const query = withoutUpdates(gramjs, new gramjs.Api.help.GetConfig())
-    const target = { gramjs, apiId, address, dcId, authKey }
-    const { link, answer } = await openSession(target, query, closing)
+    const target = { gramjs, apiId, address, dcId, authKey, errand: 'home' } as const
+    const { link, answer } = await enter(target, query, closing)
     known = readDataCentres(answer.dcOptions)
     current = link
     return link

@@ -2,16 +2,18 @@ import { LinkError } from '../errors.ts'
 import type { Api, Gramjs, TlRequest } from './gramjs.ts'
 import { type Link, type LinkOptions, openLink } from './link.ts'
 
-/** Milliseconds to connect, with or without the key exchange, and for the first answer. */
-const CONNECT_MS = 15_000
-const FIRST_ANSWER_MS = 15_000
+/** Milliseconds to connect, with or without the key exchange, and again for the first answer. */
+const OPEN_MS = 15_000
 /**
  * gramjs loses a leading zero byte of the numbers it exchanges: about one key in 256 is not the
  * one that the server has made, and the exchange fails. The next one makes another key.
  */
 const KEY_EXCHANGES = 3
 
-export type OpenOptions = Omit<LinkOptions, 'timeoutMs'>
+export interface OpenOptions extends Omit<LinkOptions, 'timeoutMs'> {
+  /** In place of `OPEN_MS`. */
+  openMs?: number | undefined
+}
 
 export interface Opened<Answer> {
   link: Link
@@ -33,7 +35,7 @@ export async function openSession<Answer>(
   const link = await connect(options, signal)
   try {
     const request = introduce(options.gramjs, options.apiId, query)
-    const answer = await link.request(request, { signal, timeoutMs: FIRST_ANSWER_MS })
+    const answer = await link.request(request, { signal, timeoutMs: options.openMs ?? OPEN_MS })
     return { link, answer }
   } catch (error) {
     link.close(error instanceof LinkError ? error : undefined)
@@ -44,7 +46,7 @@ export async function openSession<Answer>(
 async function connect(options: OpenOptions, signal: AbortSignal): Promise<Link> {
   for (let attempt = 1; ; attempt++) {
     try {
-      return await openLink({ ...options, timeoutMs: CONNECT_MS }, signal)
+      return await openLink({ ...options, timeoutMs: options.openMs ?? OPEN_MS }, signal)
     } catch (error) {
       const failed = error instanceof LinkError && error.trouble === 'unreachable'
       if (!failed || options.authKey !== null || attempt === KEY_EXCHANGES) throw error

@@ -67,7 +67,10 @@ async function askForFile(
   { offset, length, signal }: BlockRequest,
 ): Promise<Api.upload.TypeFile> {
   const lane = account.lane(document.dcId)
-  return lane.call(() => fileRequest(account.gramjs, document, { offset, length }), { signal })
+  const request = (): Api.upload.GetFile =>
+    fileRequest(account.gramjs, document, { offset, length })
+  // Its reader has had bytes already, most likely: it is kept waiting for a while.
+  return lane.call(request, { signal, rides: true })
 }
 
 function fileRequest(

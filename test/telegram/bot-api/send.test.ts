@@ -2,12 +2,14 @@ import { expect, test, vi } from 'vitest'
 import type { PostedFile, TransferState } from '../../../src/core/ports/records.ts'
 import type { TransferRequest } from '../../../src/core/ports/telegram.ts'
 import { AppError } from '../../../src/errors.ts'
+import { createCircuitBreaker } from '../../../src/lib/circuit-breaker.ts'
 import { MiB } from '../../../src/lib/units.ts'
 import {
   type BotApiRoad,
   type BotApiTimeouts,
   createBotApiRoad,
 } from '../../../src/telegram/bot-api/bot-api-road.ts'
+import { peerDown } from '../../../src/telegram/circuits.ts'
 import { createRecordingLog, type LogEntry } from '../../helpers/recording-log.ts'
 import { type Answer, type FakeBotApi, startBotApi, TOKEN } from './fake-bot-api.ts'
 import { makeRequest } from './transfer-request.ts'
@@ -360,6 +362,8 @@ async function start(
     local: false,
     log,
     attempts,
+    // What one call does by itself is the matter here: circuits are looked at elsewhere.
+    circuit: createCircuitBreaker({ refuse: peerDown, failures: 100 }),
     timeouts: { lookAfterMs: [1, 1], ...timeouts },
   })
   return { api, road, log }

@@ -1,0 +1,52 @@
+import type { CircuitBreaker } from '../../lib/circuit-breaker.ts'
+import { classify, type Failure, verdictOf } from './failure.ts'
+import type { ExchangeTrace } from './node-fetch.ts'
+
+/** The Bot API's circuit. */
+export type BotApiCircuit = Pick<CircuitBreaker, 'run' | 'refusal'>
+
+export interface AskOptions {
+  circuit: BotApiCircuit
+  trace: ExchangeTrace
+  token: string
+  signal: AbortSignal
+}
+
+/**
+ * One exchange, through the circuit. What fails is classified; a circuit that is open is a failure
+ * for good, whose error says `peerDown`. Rejects only with the signal's reason.
+ */
+export async function ask<T>(
+  exchange: () => Promise<T>,
+  { circuit, trace, token, signal }: AskOptions,
+): Promise<{ value: T } | Failure> {
+  const attempt = async (): Promise<{ value: T } | Failure> => {
+    try {
+      return { value: await exchange() }
+    } catch (error) {
+      signal.throwIfAborted()
+      return classify(error, trace, token)
+    }
+  }
+  try {
+    return await circuit.run(attempt, {
+      value: (outcome) => ('kind' in outcome ? verdictOf(outcome, trace) : 'well'),
+      error: () => 'unknown',
+    })
+  } catch (error) {
+    signal.throwIfAborted()
+    return classify(error, trace, token)
+  }
+}
+
+/** The same for callers who only want the answer: rejects with the failure's AppError. */
+export async function askOrThrow<T>(exchange: () => Promise<T>, options: AskOptions): Promise<T> {
+  const outcome = await ask(exchange, options)
+  if ('value' in outcome) return outcome.value
+  const down = isUnavailable(outcome) ? options.circuit.refusal(outcome.error) : null
+  throw down ?? outcome.error
+}
+
+function isUnavailable({ error }: Failure): boolean {
+  return error.code === 'TELEGRAM_UNAVAILABLE' && !error.peerDown
+}

@@ -1,0 +1,146 @@
+import type { Log } from '../core/log.ts'
+import type { CircuitStatus } from '../core/readiness.ts'
+import { AppError } from '../errors.ts'
+import {
+  type CircuitBreaker,
+  type CircuitLimits,
+  createCircuitBreaker,
+  type Judge,
+} from '../lib/circuit-breaker.ts'
+import type { Address } from './mtproto/session.ts'
+
+export interface TelegramCircuitsOptions {
+  log: Log
+  /** The MTProto server that stands in for Telegram's, if any. */
+  server: Address | null
+  limits?: Partial<CircuitLimits> | undefined
+  now?: () => number
+}
+
+export interface Place {
+  dcId: number
+  address: Address
+  /** Whether the account that enters lives there. */
+  home: boolean
+}
+
+/** The circuits before Telegram: one for the Bot API, one for each data centre's entrance. */
+export interface TelegramCircuits {
+  readonly botApi: Pick<CircuitBreaker, 'run' | 'refusal'>
+  /**
+   * Runs work that enters a data centre at an address. Addresses come from strings that users
+   * bring along, so that each has a circuit of its own: one that leads nowhere shuts out nobody
+   * else.
+   */
+  enter: <T>(place: Place, work: () => Promise<T>, judge: Judge<T>) => Promise<T>
+  /**
+   * What has been used of late: `bot-api`, `dc1` to `dc5`, `cdn`. A data centre is as well as the
+   * best of its entrances; addresses that are not Telegram's and never worked are left out.
+   */
+  status: () => Record<string, CircuitStatus>
+  /** The names in `status` without which an account can do nothing: not those only abroad. */
+  vital: () => string[]
+}
+
+interface Entrance {
+  readonly name: string
+  readonly circuit: CircuitBreaker
+  home: boolean
+  known: boolean
+  usedAt: number
+}
+
+const MAX_ENTRANCES = 256
+/** For how long after its last use an entrance says something about its data centre. */
+const RECENT_MS = 600_000
+const BEST_FIRST = ['closed', 'half-open', 'open'] as const
+
+export function createTelegramCircuits(options: TelegramCircuitsOptions): TelegramCircuits {
+  const { log, server, limits, now = Date.now } = options
+  const entrances = new Map<string, Entrance>()
+  let botApiUsedAt = Number.NEGATIVE_INFINITY
+
+  const open = (circuit: string): CircuitBreaker =>
+    createCircuitBreaker({
+      ...limits,
+      refuse: peerDown,
+      onStateChange: (state) => log.warn({ circuit, state }, 'a circuit has changed'),
+    })
+
+  function find(dcId: number, address: Address): Entrance {
+    const key = `${dcId}@${address.host}:${address.port}`
+    const entrance = entrances.get(key) ?? make(dcId, address)
+    // Last in the map means used last.
+    entrances.delete(key)
+    entrances.set(key, entrance)
+    const [oldest] = entrances.keys()
+    if (entrances.size > MAX_ENTRANCES && oldest !== undefined) entrances.delete(oldest)
+    return entrance
+  }
+
+  function make(dcId: number, { host }: Address): Entrance {
+    const name = dcId >= 1 && dcId <= 5 ? `dc${dcId}` : 'cdn'
+    const known = isTelegrams(host) || host === server?.host
+    return { name, circuit: open(name), home: false, known, usedAt: 0 }
+  }
+
+  const recent = (): Entrance[] =>
+    [...entrances.values()].filter(({ known, usedAt }) => known && usedAt > now() - RECENT_MS)
+
+  const botApi = open('bot-api')
+  const botApiRecent = (): boolean => botApiUsedAt > now() - RECENT_MS
+  return {
+    botApi: {
+      run: (work, judge) => {
+        botApiUsedAt = now()
+        return botApi.run(work, judge)
+      },
+      refusal: botApi.refusal,
+    },
+    enter: async ({ dcId, address, home }, work, judge) => {
+      const entrance = find(dcId, address)
+      entrance.home ||= home
+      entrance.usedAt = now()
+      const entered = await entrance.circuit.run(work, judge)
+      entrance.known = true
+      return entered
+    },
+    status: () => {
+      const all: Record<string, CircuitStatus> = {}
+      if (botApiRecent()) all['bot-api'] = statusOf(botApi)
+      for (const { name, circuit } of recent()) {
+        const before = all[name]
+        if (!before || isBetter(circuit, before)) all[name] = statusOf(circuit)
+      }
+      return all
+    },
+    vital: () => {
+      const homes = recent().flatMap(({ home, name }) => (home ? name : []))
+      return [...new Set(botApiRecent() ? ['bot-api', ...homes] : homes)]
+    },
+  }
+}
+
+/** What calls get while Telegram, or the part of it that they want, is down. */
+export function peerDown(retryAfter: number, cause?: unknown): AppError {
+  const options = { cause, retryAfter, peerDown: true }
+  return new AppError('TELEGRAM_UNAVAILABLE', 'Telegram cannot be reached', options)
+}
+
+export function isPeerDown(error: unknown): error is AppError {
+  return error instanceof AppError && error.peerDown
+}
+
+function statusOf({ state, retryAfter }: CircuitBreaker): CircuitStatus {
+  return { state, retryAfter }
+}
+
+function isBetter(one: CircuitStatus, other: CircuitStatus): boolean {
+  const difference = BEST_FIRST.indexOf(one.state) - BEST_FIRST.indexOf(other.state)
+  return difference < 0 || (difference === 0 && one.retryAfter < other.retryAfter)
+}
+
+/** Telegram's networks (core.telegram.org/resources/cidr.txt), roughly: good enough for a report. */
+function isTelegrams(host: string): boolean {
+  return /^149\.154\.1(?:6\d|7[0-5])\.|^91\.108\.|^2001:0?(?:67c|b28):/i.test(host)
+}
