@@ -9,6 +9,8 @@ import type { DiskGate } from './disk-gate.ts'
 const LEDGER_BYTES = 16 * MiB
 /** How long one look at the disk is good for. */
 const FRESH_MS = 250
+/** The same before somebody is refused. */
+const LATEST_MS = 10
 /** Files that a disk must still be able to hold. */
 const LEAST_FILES = 16
 /** What a sender that has not said how much will come is given room for at a time. */
@@ -43,8 +45,8 @@ export function createDiskRoom(directory: string, gate: DiskGate): DiskRoom {
   let coming = 0
 
   /** Calls that come at one time share one look. */
-  function measured(): Promise<DiskSpace> {
-    if (look && performance.now() - lookedAt < FRESH_MS) return look
+  function lookAgain(maxAgeMs: number): Promise<DiskSpace> {
+    if (look && performance.now() - lookedAt < maxAgeMs) return look
     lookedAt = performance.now()
     writtenSince = 0
     const latest = measure(directory, gate)
@@ -55,15 +57,21 @@ export function createDiskRoom(directory: string, gate: DiskGate): DiskRoom {
     return latest
   }
 
-  async function space(): Promise<DiskSpace> {
-    const { freeBytes, totalBytes } = await settleWithin(measured(), PATIENCE_MS, () => {
+  /** What the disk has, before what it does not know of is taken off: `left` does that. */
+  function measured(maxAgeMs: number): Promise<DiskSpace> {
+    return settleWithin(lookAgain(maxAgeMs), PATIENCE_MS, () => {
       throw spoolFailed()
     })
-    return { freeBytes: Math.max(0, freeBytes - writtenSince - coming), totalBytes }
   }
 
+  const left = ({ freeBytes }: DiskSpace): number => freeBytes - writtenSince - coming
+
+  /** Nothing is awaited between the answer and what it lets in: others ask at the same time. */
   async function keep(bytes: number): Promise<void> {
-    if ((await space()).freeBytes < bytes) throw spoolFull()
+    if (left(await measured(FRESH_MS)) < bytes) {
+      // Something may have been removed since.
+      if (left(await measured(LATEST_MS)) < bytes) throw spoolFull()
+    }
     coming += bytes
   }
 
@@ -93,7 +101,13 @@ export function createDiskRoom(directory: string, gate: DiskGate): DiskRoom {
     }
   }
 
-  return { space, enter }
+  return {
+    enter,
+    space: async () => {
+      const latest = await measured(FRESH_MS)
+      return { ...latest, freeBytes: Math.max(0, left(latest)) }
+    },
+  }
 }
 
 async function measure(directory: string, gate: DiskGate): Promise<DiskSpace> {

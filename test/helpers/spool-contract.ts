@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { describe, expect, test, vi } from 'vitest'
-import type { ReceivedChunk, Spool } from '../../src/core/ports/spool.ts'
+import type { ReceivedChunk, ReceiveOptions, Spool } from '../../src/core/ports/spool.ts'
 import { KiB, MiB } from '../../src/lib/units.ts'
 
 /** Ids as attackers send them, and as people might. None may do harm or meet another. */
@@ -396,7 +396,7 @@ const UNLIMITED = { maxBytes: Number.MAX_SAFE_INTEGER, signal: new AbortControll
 export function receive(
   spool: Spool,
   source: AsyncIterable<Uint8Array>,
-  options: Partial<{ maxBytes: number; signal: AbortSignal }> = {},
+  options: Partial<ReceiveOptions> = {},
 ): Promise<ReceivedChunk> {
   return spool.receive(source, { ...UNLIMITED, ...options })
 }

@@ -1,17 +1,14 @@
-import { execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readdir, statfs, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { KiB, MiB } from '../../src/lib/units.ts'
 import { openLedger } from '../../src/storage/ledger/ledger.ts'
 import { createSpool } from '../../src/storage/spool.ts'
 import { createRecordingLog } from '../helpers/recording-log.ts'
+import { canMount, mountSmallDisk } from '../helpers/small-disk.ts'
 import { claim, claimAll, pieces, readAll, receive } from '../helpers/spool-contract.ts'
 import { makeUpload } from '../helpers/upload.ts'
-
-const canMount = await tryMount()
 
 describe.skipIf(!canMount)('on a disk of 4 MB (needs the right to mount)', () => {
   test('a chunk that does not fit is SPOOL_FULL, leaves nothing, and harms no other', async () => {
@@ -59,24 +56,24 @@ describe.skipIf(!canMount)('on a disk of 4 MB (needs the right to mount)', () =>
   })
 
   test('the check says so, and that it is over, without a restart', async () => {
-    const { spool, directory } = await makeSmallDisk()
+    const { spool, directory, fill, clear } = await makeSmallDisk()
     await spool.check()
-    await fill(directory)
+    await fill()
 
     await expect(spool.check()).rejects.toMatchObject({ code: 'SPOOL_FULL' })
-    await rm(join(directory, 'filler'))
+    await clear()
 
     await spool.check()
     expect(await readdir(join(directory, 'tmp'))).toEqual([])
   })
 
   test('a ledger that finds no room says SPOOL_FULL, keeps what it has, and recovers', async () => {
-    const { directory } = await makeSmallDisk()
+    const { directory, fill, clear } = await makeSmallDisk()
     const log = createRecordingLog()
     const ledger = openLedger({ path: join(directory, 'ledger.sqlite'), key: randomBytes(32), log })
     onTestFinished(ledger.close)
     ledger.insertUpload(makeUpload({ id: 'before' }), 'token')
-    await fill(directory)
+    await fill()
 
     const insertMany = (): void => {
       for (let index = 0; index < 1000; index++) {
@@ -87,16 +84,16 @@ describe.skipIf(!canMount)('on a disk of 4 MB (needs the right to mount)', () =>
     expect(ledger.findUpload('before')).not.toBeNull()
     expect(ledger.uploadToken('before')).toBe('token')
 
-    await rm(join(directory, 'filler'))
+    await clear()
     ledger.insertUpload(makeUpload({ id: 'recovered' }), 'token')
     expect(ledger.findUpload('recovered')).not.toBeNull()
   })
 
   test('a disk that became read-only is SPOOL_FAILED, and what is there is read', async () => {
-    const { spool, directory } = await makeSmallDisk()
+    const { spool, makeReadOnly, makeWritable } = await makeSmallDisk()
     const bytes = randomBytes(MiB)
     await claimAll(spool, 'up', bytes, MiB)
-    execFileSync('mount', ['-o', 'remount,ro', directory])
+    makeReadOnly()
 
     await expect(receive(spool, pieces(bytes, MiB))).rejects.toMatchObject({
       code: 'SPOOL_FAILED',
@@ -107,40 +104,69 @@ describe.skipIf(!canMount)('on a disk of 4 MB (needs the right to mount)', () =>
 
     const read = await readAll(spool, 'up', { size: MiB, chunkSize: MiB })
     expect(read.equals(bytes)).toBe(true)
+    makeWritable()
+    await claimAll(spool, 'recovered', bytes, MiB)
+  })
+
+  test('what is announced and does not fit is refused before a byte is asked for', async () => {
+    const { spool, directory, fill } = await makeSmallDisk()
+    await fill(2 * MiB)
+    let asked = false
+    async function* source() {
+      asked = true
+      yield randomBytes(3 * MiB)
+    }
+
+    const received = receive(spool, source(), { expectedBytes: 3 * MiB })
+
+    await expect(received).rejects.toMatchObject({ code: 'SPOOL_FULL', retryAfter: 60 })
+    expect(asked).toBe(false)
+    expect(await readdir(join(directory, 'tmp'))).toEqual([])
+  })
+
+  test('senders that come at once are let in only as far as all of them fit', async () => {
+    const { spool } = await makeSmallDisk()
+    const gate = Promise.withResolvers<void>()
+    async function* slow() {
+      await gate.promise
+      yield randomBytes(MiB)
+    }
+
+    const all = Array.from({ length: 6 }, () =>
+      receive(spool, slow(), { expectedBytes: MiB }).then(() => 'taken'),
+    )
+    const ends = Promise.allSettled(all)
+    await expect(Promise.any(all.map(rejection))).resolves.toMatchObject({ code: 'SPOOL_FULL' })
+    gate.resolve()
+
+    const taken = (await ends).filter(({ status }) => status === 'fulfilled')
+    expect(taken).toHaveLength(3)
+  })
+
+  test('chunks leave the ledger its share, also those of which nobody said how long they are', async () => {
+    const { spool, directory } = await makeSmallDisk()
+
+    await expect(receive(spool, pieces(randomBytes(3.95 * MiB), 64 * KiB))).rejects.toThrow()
+    await claim(spool, 'up', 0, pieces(randomBytes(3.5 * MiB), 64 * KiB))
+    await expect(receive(spool, pieces(randomBytes(MiB), 64 * KiB))).rejects.toThrow()
+
+    const { bavail, bsize } = await statfs(directory)
+    expect(bavail * bsize).toBeGreaterThan(100 * KiB)
   })
 })
 
+/** Resolves with what the promise is rejected with; rejects when it is not. */
+async function rejection(promise: Promise<unknown>): Promise<unknown> {
+  return promise.then(
+    () => Promise.reject(new Error('it was taken')),
+    (error: unknown) => error,
+  )
+}
+
 async function makeSmallDisk() {
-  const directory = await mkdtemp(join(tmpdir(), 'telestore-small-'))
-  mount(directory)
-  onTestFinished(async () => {
-    execFileSync('umount', ['--lazy', directory])
-    await rm(directory, { recursive: true })
-  })
+  const disk = await mountSmallDisk(4 * MiB)
+  const { directory } = disk
   const spool = await createSpool({ directory, fsync: false, log: createRecordingLog() })
   onTestFinished(() => spool.close())
-  return { spool, directory }
-}
-
-/** Takes all the room there is. */
-async function fill(directory: string): Promise<void> {
-  await writeFile(join(directory, 'filler'), Buffer.alloc(8 * MiB)).catch(() => {})
-}
-
-function mount(directory: string): void {
-  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', directory], { stdio: 'ignore' })
-}
-
-async function tryMount(): Promise<boolean> {
-  const directory = join(await mkdtemp(join(tmpdir(), 'telestore-mount-')), 'here')
-  await mkdir(directory)
-  try {
-    mount(directory)
-    execFileSync('umount', [directory])
-    return true
-  } catch {
-    return false
-  } finally {
-    await rm(join(directory, '..'), { recursive: true })
-  }
+  return { ...disk, spool }
 }
