@@ -42,8 +42,13 @@ export interface FakeBackend {
   resume: () => Promise<void>
 }
 
-/** The TeleStore backend's three endpoints on a port of its own; it closes itself with the test. */
-export async function startBackend(): Promise<FakeBackend> {
+/**
+ * The TeleStore backend's three endpoints on a port of its own; it closes itself with the test, or
+ * where there is none when `onEnd` says so.
+ */
+export async function startBackend(
+  onEnd: (stop: () => Promise<void>) => void = onTestFinished,
+): Promise<FakeBackend> {
   const calls: BackendCall[] = []
   const webhooks: unknown[] = []
   const logins = new Map<string, object>()
@@ -91,7 +96,7 @@ export async function startBackend(): Promise<FakeBackend> {
     })
   await listen(0)
   const { port } = server.address() as AddressInfo
-  onTestFinished(stop)
+  onEnd(stop)
 
   return {
     url: `http://127.0.0.1:${port}`,

@@ -1,0 +1,107 @@
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { sleep } from '../../src/lib/sleep.ts'
+import { downloadUrl, sha256 } from '../helpers/client.ts'
+import type { Carried } from './carrier.ts'
+import { Violation, type Who, type World } from './world.ts'
+
+const SETTLE_MS = 40_000
+
+export interface Settled {
+  token: string
+  channelId: string
+  who: Who
+  kills: number
+}
+
+/** Waits until nothing goes on any more: every job that was sealed has ended, every webhook is out. */
+export async function settle(world: World): Promise<void> {
+  const left = (): number =>
+    world.ledger((database) =>
+      Number(
+        database
+          .prepare(
+            `SELECT (SELECT count(*) FROM uploads WHERE state = 'sealed') +
+                    (SELECT count(*) FROM outbox) AS n`,
+          )
+          .get()?.n,
+      ),
+    )
+  for (const deadline = Date.now() + SETTLE_MS; left() > 0; await sleep(30)) {
+    if (Date.now() > deadline) throw new Violation('a job or a webhook does not go on by itself')
+  }
+}
+
+/** What holds of one upload once all is over. */
+export async function checkUpload(world: World, carried: Carried, settled: Settled): Promise<void> {
+  const { plan, bytes, messageId, cancelled } = carried
+  const digest = sha256(bytes)
+  const all = await world.messages(settled.channelId)
+  const messages = all.filter(({ fileName }) => fileName === plan.name)
+  const wrong = messages.filter((message) => message.sha256 !== digest)
+  if (wrong.length > 0) throw new Violation(`${plan.name}: the message has other bytes`)
+  if (cancelled) {
+    if (messages.length > 0)
+      throw new Violation(`${plan.name}: cancelled before complete, yet posted`)
+    return
+  }
+  if (!messages.some(({ id }) => id === messageId)) {
+    throw new Violation(
+      `${plan.name}: no message ${messageId} among ${messages.map(({ id }) => id)}`,
+    )
+  }
+  // A bot alone cannot look whether a lost answer meant a message: README, "Limits".
+  const doubtful = settled.who === 'bot' ? Math.min(1, settled.kills) : 0
+  const most = Math.max(1, carried.sends) * (1 + doubtful)
+  if (messages.length > most) throw new Violation(`${plan.name}: posted ${messages.length} times`)
+  await checkDownload(world, carried, settled, digest)
+  await checkWebhooks(world, carried)
+}
+
+async function checkDownload(
+  world: World,
+  { plan, messageId, fileId }: Carried,
+  { token }: Settled,
+  digest: string,
+): Promise<void> {
+  const address = `${downloadUrl(world.url, messageId, token)}&fileId=${fileId}`
+  const response = await fetch(address)
+  const bytes = Buffer.from(await response.arrayBuffer())
+  if (!response.ok) throw new Violation(`${plan.name}: download ${response.status} ${bytes}`)
+  if (sha256(bytes) !== digest) throw new Violation(`${plan.name}: downloaded other bytes`)
+}
+
+async function checkWebhooks(world: World, { plan, messageId, sends }: Carried): Promise<void> {
+  const hooks = (await world.webhooks()).filter(({ payload }) => payload.fileName === plan.name)
+  if (!hooks.some(({ payload }) => payload.messageId === messageId && payload.size === plan.size)) {
+    throw new Violation(`${plan.name}: the backend never heard of message ${messageId}`)
+  }
+  const keys = new Set(hooks.map(({ key }) => key))
+  if (keys.size > Math.max(1, sends))
+    throw new Violation(`${plan.name}: one webhook, ${keys.size} keys`)
+}
+
+/** Nothing is left on disk, and nothing in the ledger but results. */
+export async function checkNothingLeft(world: World): Promise<void> {
+  const receiving = world.ledger((database) =>
+    database.prepare(`SELECT id FROM uploads WHERE state = 'receiving'`).all(),
+  )
+  if (receiving.length > 0) throw new Violation(`uploads that nobody owns: ${receiving.length}`)
+  for (const folder of ['uploads', 'tmp']) {
+    const names = await readdir(join(world.dataDir, 'spool', folder))
+    if (names.length > 0) throw new Violation(`left in ${folder}: ${names.join(', ')}`)
+  }
+  const left = world.ledger((database) =>
+    database
+      .prepare(
+        `SELECT (SELECT count(*) FROM transfers) AS transfers,
+                (SELECT count(*) FROM acknowledged_parts) AS parts,
+                (SELECT count(*) FROM outbox) AS webhooks,
+                (SELECT count(*) FROM uploads WHERE token IS NOT NULL) AS tokens`,
+      )
+      .get(),
+  )
+  if (Object.values(left ?? {}).some((count) => count !== 0)) {
+    throw new Violation(`left in the ledger: ${JSON.stringify(left)}`)
+  }
+}
