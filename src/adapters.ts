@@ -9,7 +9,9 @@ import { createOutboxSender } from './backend/outbox-sender.ts'
 import { createStandaloneCredentials } from './backend/standalone-credentials.ts'
 import type { Config } from './config.ts'
 import type { CredentialsProvider } from './core/ports/credentials.ts'
+import type { CircuitStatus } from './core/readiness.ts'
 import { openDeployment } from './deployment/deployment.ts'
+import { circuitsOf, createPeerProbes, type PeerLimits } from './peers.ts'
 import { lockDataDir } from './storage/data-dir-lock.ts'
 import { createDiskGate } from './storage/disk-gate.ts'
 import { loadLedgerKey } from './storage/ledger/key.ts'
@@ -31,6 +33,8 @@ export interface EmbeddedTelegram {
 }
 
 export interface OpenedAdapters extends Adapters {
+  /** The circuit breakers before backend and Telegram, by name. */
+  circuits: () => Record<string, CircuitStatus>
   /** Closes all of them: Telegram first, because two processes on one session kill it. */
   close: () => Promise<void>
 }
@@ -42,6 +46,7 @@ export interface AdapterOptions {
   log: Logger
   /** Aborts the wait for another process that uses the same folder. */
   signal: AbortSignal
+  peers?: PeerLimits
 }
 
 /** Opens the rooms around core as the configuration says. */
@@ -50,6 +55,7 @@ export async function openAdapters({
   embedded,
   log,
   signal,
+  peers = {},
 }: AdapterOptions): Promise<OpenedAdapters> {
   const { dataDir, mode } = config
   const unlock = await lockDataDir(dataDir, { signal, log })
@@ -73,7 +79,13 @@ export async function openAdapters({
 
   const client =
     mode.kind === 'backend'
-      ? createBackendClient({ baseUrl: mode.url, log, webhookSecret: config.webhookSecret })
+      ? createBackendClient({
+          baseUrl: mode.url,
+          log,
+          webhookSecret: config.webhookSecret,
+          timeoutMs: peers.backendTimeoutMs,
+          circuit: peers.circuit,
+        })
       : null
   const outbox = client && createOutboxSender({ ledger, deliver: client.deliverWebhook, log })
   const secrets = createPatientSecrets(ledger, log)
@@ -84,6 +96,7 @@ export async function openAdapters({
       botApi: embedded ? { root: embedded.botApiRoot, local: false } : config.botApi,
       serverKeyPem: embedded?.serverKeyPem ?? config.serverKeyPem,
       server: embedded?.server ?? config.server,
+      ...peers,
     }),
   )
   // A key file's key would be each instance's own.
@@ -99,7 +112,11 @@ export async function openAdapters({
     credentials: createCredentials(config, client, embedded),
     createSweeper: (guards) =>
       createSweeper({ ledger, spool, sessionTtlMs: config.sessionTtlMs, ...guards, log }),
-    probes: { spool: createSpoolProbe({ spool }) },
+    probes: {
+      spool: createSpoolProbe({ spool }),
+      ...createPeerProbes({ backend: client, telegram: telegram.gateway }),
+    },
+    circuits: () => circuitsOf({ backend: client, telegram: telegram.gateway }),
     page: readFileSync(new URL('./web/page.html', import.meta.url), 'utf8'),
     log,
     close: async () => {

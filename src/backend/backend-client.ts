@@ -14,7 +14,7 @@ export interface BackendClientOptions {
   baseUrl: string
   log: Log
   /** For one exchange, its answer included. */
-  timeoutMs?: number
+  timeoutMs?: number | undefined
   /** With it, webhooks are signed. */
   webhookSecret?: string | null
   circuit?: Partial<CircuitLimits> | undefined

@@ -9,6 +9,7 @@ import type { CredentialsProvider } from '../../src/core/ports/credentials.ts'
 import type { TelegramGateway } from '../../src/core/ports/telegram.ts'
 import { AppError } from '../../src/errors.ts'
 import { createLogger } from '../../src/logger.ts'
+import type { PeerLimits } from '../../src/peers.ts'
 import { registerWorker } from '../secrets/register.ts'
 import { registerSecret, trace, traceTest } from '../secrets/trace.ts'
 import { traceAnswersOf } from '../secrets/wire.ts'
@@ -31,6 +32,10 @@ export interface TestWorkerOptions {
   credentials?: CredentialsProvider
   /** A folder that outlives this worker; a fresh one otherwise. */
   dataDir?: string
+  /** Milliseconds after which one that has let go of Telegram asks for it back. */
+  returnAfterMs?: number
+  /** How patient it is with backend and Telegram. */
+  peers?: PeerLimits
   /** Sees every line of its log. */
   onLog?: (line: string) => void
 }
@@ -38,17 +43,17 @@ export interface TestWorkerOptions {
 /** Tokens of every test user: `token-<name>` is the user `<name>`. */
 export const testCredentials: CredentialsProvider = (() => {
   const forUpload = async (token: string) => {
-    registerSecret('login token', token)
     const [, userId] = /^token-(\w+)$/.exec(token) ?? []
     if (userId === undefined) throw new AppError('TOKEN_REFUSED', 'The token is not valid')
+    registerSecret('login token', token)
     return { userId, botToken: null, channelId: '-1001', session: null, apiId: 1, apiHash: 'x' }
   }
   return {
     forUpload,
     forRunningUpload: forUpload,
     forDownload: async (token) => {
-      registerSecret('download token', token)
       const [, link] = /^link-(.+)$/.exec(token) ?? []
+      if (link !== undefined) registerSecret('download token', token)
       const kind = link === undefined ? 'login' : 'download'
       return { credentials: await forUpload(link ?? token), kind, messageId: null }
     },
@@ -77,10 +82,14 @@ export async function startWorker(options: TestWorkerOptions = {}): Promise<Test
   const log = createLogger({ level: 'trace', destination: { write } })
   traceTest()
   const { signal } = new AbortController()
-  const opened = await openAdapters({ config, embedded: null, log, signal })
+  const { peers = {} } = options
+  const opened = await openAdapters({ config, embedded: null, log, signal, peers })
   const { gateway = opened.gateway, credentials = opened.credentials } = options
   const adapters = { ...opened, gateway, credentials }
-  const app = await buildApp(config, adapters)
+  const { returnAfterMs } = options
+  const app = await buildApp(config, adapters, {
+    ...(returnAfterMs !== undefined && { returnAfterMs }),
+  })
   registerWorker(config)
   traceAnswersOf(app.server.server)
 

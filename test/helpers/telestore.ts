@@ -1,4 +1,5 @@
 import type { Emulator } from '../../src/emulator/emulator.ts'
+import type { PeerLimits } from '../../src/peers.ts'
 import { registerSecret } from '../secrets/trace.ts'
 import { startWorker, type TestWorker } from './app.ts'
 import { downloadAnswer, type FakeBackend, loginAnswer, startBackend } from './fake-backend.ts'
@@ -18,16 +19,18 @@ export interface TeleStoreOptions {
   telegram?: Emulator
   backend?: FakeBackend
   dataDir?: string
+  peers?: PeerLimits
 }
 
 /** The whole system on loopback: an emulated Telegram, a backend, and a real worker between them. */
 export async function startTeleStore(options: TeleStoreOptions = {}): Promise<TeleStore> {
   const telegram = options.telegram ?? (await startTelegram())
   const backend = options.backend ?? (await startBackend())
-  const { dataDir } = options
+  const { dataDir, peers } = options
   const worker = await startWorker({
     env: { ...telegramEnv(telegram), BACKEND_URL: backend.url, ...options.env },
     ...(dataDir !== undefined && { dataDir }),
+    ...(peers !== undefined && { peers }),
   })
 
   function addUser(token: string, account: Account, changes: object = {}): void {

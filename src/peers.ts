@@ -1,0 +1,40 @@
+import type { BackendClient } from './backend/backend-client.ts'
+import type { TelegramGateway } from './core/ports/telegram.ts'
+import { type CircuitStatus, type Probe, statusOfCircuits } from './core/readiness.ts'
+import type { CircuitLimits } from './lib/circuit-breaker.ts'
+import type { Patience } from './telegram/mtproto/lane.ts'
+
+/** How long peers are waited for, and when circuits open; what is not given is as in production. */
+export interface PeerLimits {
+  circuit?: Partial<CircuitLimits>
+  /** Milliseconds for one exchange with the backend. */
+  backendTimeoutMs?: number
+  /** Milliseconds to connect to a data centre, and again for its first answer. */
+  openMs?: number
+  patience?: Partial<Patience>
+}
+
+export interface Peers {
+  /** Null where there is no backend. */
+  backend: Pick<BackendClient, 'circuits'> | null
+  telegram: Pick<TelegramGateway, 'circuits'>
+}
+
+/** What `/readyz` asks about the systems that the worker depends on. */
+export function createPeerProbes({ backend, telegram }: Peers): Record<string, Probe> {
+  const telegramProbe: Probe = () => {
+    const { all, vital } = telegram.circuits()
+    return statusOfCircuits(all, vital)
+  }
+  if (backend === null) return { telegram: telegramProbe }
+  // Webhooks wait in the outbox for as long as need be: users do not notice.
+  return {
+    backend: () => statusOfCircuits(backend.circuits(), ['backend']),
+    telegram: telegramProbe,
+  }
+}
+
+/** All circuits, by name. */
+export function circuitsOf({ backend, telegram }: Peers): Record<string, CircuitStatus> {
+  return { ...backend?.circuits(), ...telegram.circuits().all }
+}
