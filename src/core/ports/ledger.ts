@@ -1,6 +1,8 @@
 import type {
   ChunkRecord,
+  JoinedUpload,
   PostedFile,
+  StreamRecord,
   TransferState,
   Upload,
   UploadState,
@@ -12,11 +14,11 @@ import type {
  * The durable memory of the worker. Synchronous: when a call returns, its effect survives the
  * death of the process (losing power may lose the last moments). Validates nothing.
  */
-export interface Ledger extends TicketRecords {
+export interface Ledger extends TicketRecords, StreamRecords {
   /** Adds the row; the token is kept encrypted until the upload ends. Throws if the id exists. */
   insertUpload: (upload: Upload, token: string) => void
   findUpload: (id: string) => Upload | null
-  /** Newest first. */
+  /** Newest first, without the parts of others. */
   uploadsOf: (owner: string, limit: number) => Upload[]
   uploadsInState: (state: UploadState) => Upload[]
   /** The token of an unfinished upload, or null when it was erased or cannot be decrypted. */
@@ -67,6 +69,19 @@ export interface Ledger extends TicketRecords {
   deleteSecret: (name: string) => void
 
   close: () => void
+}
+
+/** What the ledger knows of uploads whose bytes come as a stream. */
+export interface StreamRecords {
+  /** Belongs to an upload that is there, and goes with it. */
+  insertStream: (stream: StreamRecord) => void
+  /** Null for an upload that comes in chunks. */
+  stream: (uploadId: string) => StreamRecord | null
+  /**
+   * In one transaction: the upload with its chunks; its parts are `completed` with nothing of
+   * their own, so that a client that asks for them once more finds them whole.
+   */
+  joinUploads: (joined: JoinedUpload, now: number) => void
 }
 
 /** What the ledger knows of tickets. `holder` and `tokenId` are names made by core/ticket.ts. */

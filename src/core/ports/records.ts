@@ -4,6 +4,7 @@
  * | word | means |
  * |---|---|
  * | upload | one file on its way in, with an id and a state |
+ * | stream | an upload whose bytes come in order, and are cut into chunks here (tus) |
  * | chunk | a piece from browser to worker |
  * | part | a piece from worker to Telegram, 512 KiB or less |
  * | offset / size / range | first byte / bytes in the whole / inclusive first and last byte |
@@ -43,6 +44,25 @@ export interface ChunkRecord {
   readonly size: number
   /** SHA-256, hex. */
   readonly digest: string
+}
+
+/** An upload whose bytes come in order, by the tus protocol; its words are kept as they were sent. */
+export interface StreamRecord {
+  readonly uploadId: string
+  /** `Upload-Metadata`. */
+  readonly metadata: string | null
+  /** `Upload-Concat`: `partial` for a piece of another upload, `final;…` for one that was joined. */
+  readonly concat: string | null
+}
+
+/** An upload made of the chunks of others. */
+export interface JoinedUpload {
+  readonly upload: Upload
+  readonly stream: StreamRecord
+  readonly chunks: readonly ChunkRecord[]
+  /** The partial uploads, which have no chunks any more. */
+  readonly partIds: readonly string[]
+  readonly token: string
 }
 
 /** Where a finished upload is in Telegram. */

@@ -6,6 +6,7 @@ import { createEndingRecords } from './endings.ts'
 import { openDatabase } from './open.ts'
 import { createOutboxRecords } from './outbox.ts'
 import { createSecretRecords } from './secrets.ts'
+import { createStreamRecords } from './streams.ts'
 import { createTicketRecords } from './tickets.ts'
 import { createTransferRecords } from './transfers.ts'
 import { createUploadRecords, type UploadRecords } from './uploads.ts'
@@ -39,8 +40,11 @@ export function openLedger(options: LedgerOptions): SweepableLedger {
   const cipher = createLedgerCipher(key)
   const database = wrapDatabase(openDatabase({ path, fsync, log }), stalled)
 
+  const uploads = createUploadRecords(database, cipher)
+
   return {
-    ...createUploadRecords(database, cipher),
+    ...uploads,
+    ...createStreamRecords(database, uploads),
     ...createTransferRecords(database),
     ...createEndingRecords(database),
     ...createOutboxRecords(database),

@@ -117,7 +117,7 @@ export function blob(row: Fields, column: string): Buffer {
   return Buffer.from(value.buffer, value.byteOffset, value.byteLength)
 }
 
-function textOrNull(row: Fields, column: string): string | null {
+export function textOrNull(row: Fields, column: string): string | null {
   return row[column] === null ? null : text(row, column)
 }
 

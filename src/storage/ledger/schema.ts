@@ -84,6 +84,13 @@ const MIGRATIONS = [
   ) STRICT;
   CREATE INDEX ticket_tokens_by_end ON ticket_tokens (expires_at);
   `,
+  `
+  CREATE TABLE streams (
+    upload_id TEXT PRIMARY KEY REFERENCES uploads ON DELETE CASCADE,
+    metadata TEXT,
+    concat TEXT
+  ) STRICT;
+  `,
 ]
 
 /** Brings the schema to this version. Throws when the file was written by a later one. */

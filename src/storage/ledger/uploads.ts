@@ -6,6 +6,8 @@ import { blob, integer, text, toChunk, toUpload } from './rows.ts'
 
 const COLUMNS = `id, owner, file_name, mime_type, size, total_chunks, chunk_size, state, created_at,
   touched_at, sealed_at, finished_at, message_id, file_id, reason`
+// A piece of another upload is no file of its own.
+const PARTIAL = `SELECT upload_id FROM streams WHERE concat = 'partial'`
 const UNFINISHED = `state IN ('receiving', 'sealed')`
 
 export type UploadRecords = Pick<
@@ -46,7 +48,8 @@ function uploadCalls(database: LedgerDatabase, cipher: LedgerCipher) {
   )
   const find = database.prepare(`SELECT ${COLUMNS} FROM uploads WHERE id = ?`)
   const byOwner = database.prepare(
-    `SELECT ${COLUMNS} FROM uploads WHERE owner = ? ORDER BY created_at DESC, rowid DESC LIMIT ?`,
+    `SELECT ${COLUMNS} FROM uploads WHERE owner = ? AND id NOT IN (${PARTIAL})
+     ORDER BY created_at DESC, rowid DESC LIMIT ?`,
   )
   const byState = database.prepare(
     `SELECT ${COLUMNS} FROM uploads WHERE state = ? ORDER BY created_at, rowid`,

@@ -158,7 +158,9 @@ test('a ledger of the first version is brought up to date with all that it holds
   before.insertUpload(makeUpload(), 'token')
   before.close()
   tamper(path, (database) =>
-    database.exec('DROP TABLE ticket_epochs; DROP TABLE ticket_tokens; PRAGMA user_version = 1'),
+    database.exec(
+      'DROP TABLE ticket_epochs; DROP TABLE ticket_tokens; DROP TABLE streams; PRAGMA user_version = 1',
+    ),
   )
 
   const after = open()

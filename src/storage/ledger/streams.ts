@@ -1,0 +1,56 @@
+import type { StreamRecords } from '../../core/ports/ledger.ts'
+import type { StreamRecord } from '../../core/ports/records.ts'
+import type { LedgerDatabase, Row } from './database.ts'
+import { text, textOrNull } from './rows.ts'
+import type { UploadRecords } from './uploads.ts'
+
+/** What the ledger knows of uploads whose bytes come as a stream, beside their rows as uploads. */
+export function createStreamRecords(
+  database: LedgerDatabase,
+  uploads: Pick<UploadRecords, 'insertUpload'>,
+): StreamRecords {
+  const insert = database.prepare(
+    'INSERT OR REPLACE INTO streams (upload_id, metadata, concat) VALUES (?, ?, ?)',
+  )
+  const find = database.prepare('SELECT * FROM streams WHERE upload_id = ?')
+  const addChunk = database.prepare(
+    'INSERT INTO chunks (upload_id, chunk_index, size, digest) VALUES (?, ?, ?, ?)',
+  )
+  const removeChunks = database.prepare('DELETE FROM chunks WHERE upload_id = ?')
+  const useUp = database.prepare(
+    `UPDATE uploads SET state = 'completed', finished_at = ?, touched_at = ?, token = NULL
+     WHERE id = ? AND state = 'receiving'`,
+  )
+
+  function insertStream({ uploadId, metadata, concat }: StreamRecord): void {
+    insert.run(uploadId, metadata, concat)
+  }
+
+  return {
+    insertStream,
+    stream: (uploadId) => {
+      const row = find.get(uploadId)
+      return row ? toStream(row) : null
+    },
+    joinUploads: ({ upload, stream, chunks, partIds, token }, now) =>
+      database.transaction(() => {
+        uploads.insertUpload(upload, token)
+        insertStream(stream)
+        for (const { index, size, digest } of chunks) {
+          addChunk.run(upload.id, index, size, Buffer.from(digest, 'hex'))
+        }
+        for (const id of partIds) {
+          removeChunks.run(id)
+          useUp.run(now, now, id)
+        }
+      }),
+  }
+}
+
+function toStream(row: Row): StreamRecord {
+  return {
+    uploadId: text(row, 'upload_id'),
+    metadata: textOrNull(row, 'metadata'),
+    concat: textOrNull(row, 'concat'),
+  }
+}
