@@ -2,8 +2,8 @@ import { type DestinationStream, type Logger, pino } from 'pino'
 import { describeError } from './lib/describe-error.ts'
 import { createScrubber, type Literal } from './lib/scrub.ts'
 
-/** Longer paths are somebody's attack. */
-const MAX_PATH = 256
+/** A path that is none of ours may hold anything, a token for one. */
+const UNKNOWN_PATH = '(unknown)'
 
 export interface LoggerOptions {
   level: string
@@ -11,6 +11,14 @@ export interface LoggerOptions {
   hidden?: readonly Literal[]
   /** Where lines go; stdout otherwise. */
   destination?: DestinationStream
+}
+
+/** What is read of a request. */
+interface LoggedRequest {
+  method?: string
+  url?: string
+  ip?: string
+  routeOptions?: { url?: string | undefined }
 }
 
 /**
@@ -25,10 +33,10 @@ export function createLogger({ level, hidden = [], destination }: LoggerOptions)
     timestamp: pino.stdTimeFunctions.isoTime,
     hooks: { streamWrite: scrub },
     serializers: {
-      req: (request: { method?: string; url?: string; ip?: string }) => ({
-        method: request.method,
-        path: request.url?.split(/[?#]/, 1)[0]?.slice(0, MAX_PATH),
-        ip: request.ip,
+      req: ({ method, url, ip, routeOptions }: LoggedRequest) => ({
+        method,
+        path: routeOptions?.url === undefined ? UNKNOWN_PATH : url?.split(/[?#]/, 1)[0],
+        ip,
       }),
       res: (reply: { statusCode?: number }) => ({ status: reply.statusCode }),
       err: (error: unknown) => describeError(error),

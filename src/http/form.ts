@@ -60,7 +60,8 @@ export async function readForm(
       }
       if (part.fieldname !== fileField) throw invalid(part.fieldname, 'is not a file of this call')
       const received = await receive(part.file, fields).catch((error: unknown) => {
-        ownFailure = error
+        // A form that ends too early fails in the file's stream: that is the parser's error.
+        if (error !== part.file.errored) ownFailure = error
         throw error
       })
       file = { fileName: part.filename || null, mimeType: part.mimetype, received }

@@ -81,15 +81,15 @@ test('what a worker logs and answers is in the trace, and its secrets are known'
   const env = { AUTH_TOKENS: `token-${marker}`, WEBHOOK_SECRET: `webhook-${marker}` }
   const { url, dataDir } = await startWorker({ env })
 
-  await fetch(`${url}/${marker}`)
+  await fetch(`${url}/upload-status/${marker}`)
 
   const names = await readdir(inject('traceDir'))
   const mine = names.filter((name) => name.startsWith(`${process.pid}.`))
   expect(mine.sort()).toEqual([`${process.pid}.log`, `${process.pid}.secrets`])
   const read = (ending: string) =>
     readFile(join(inject('traceDir'), `${process.pid}.${ending}`), 'utf8')
-  expect(await read('log')).toContain(`"path":"/${marker}"`)
-  expect(await read('log')).toMatch(/answer: HTTP\/1\.1 404 .*"code":"NOT_FOUND"/)
+  expect(await read('log')).toContain(`"path":"/upload-status/${marker}"`)
+  expect(await read('log')).toMatch(/answer: HTTP\/1\.1 404 .*"code":"UPLOAD_NOT_FOUND"/)
   const secrets = await read('secrets')
   for (const text of [`token-${marker}`, `webhook-${marker}`, dataDir]) {
     expect(secrets).toContain(JSON.stringify(text))
