@@ -7,6 +7,7 @@ import type { Probe } from '../core/readiness.ts'
 import type { Room } from '../core/room.ts'
 import type { TicketService } from '../core/ticket-service.ts'
 import type { UploadService } from '../core/upload-service.ts'
+import { createTurnBudget, inTurns } from '../lib/turn-budget.ts'
 import { MiB } from '../lib/units.ts'
 import { installClosing } from './closing.ts'
 import { allowOriginEarly, installCors } from './cors.ts'
@@ -58,6 +59,9 @@ export interface HttpServerOptions {
   log: FastifyBaseLogger
 }
 
+/** File bytes that one turn of the event loop takes in and gives out: some milliseconds of work. */
+const BYTES_PER_TURN = MiB
+
 /** The HTTP face of the worker, ready to listen. */
 export async function createHttpServer(options: HttpServerOptions): Promise<FastifyInstance> {
   const { uploads, downloads, spool, maxChunkBytes, corsOrigins, admission } = options
@@ -92,10 +96,18 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
   if (options.handOver) await app.register(handOverRoutes, { answer: options.handOver })
   const unclaimed = createUnclaimedBudget(options.room.creditBytes)
   const callerToken = createCallerToken(options.requireAuth)
-  const receiving = { uploads, spool, unclaimed, maxChunkBytes, callerToken }
+  const turns = createTurnBudget(BYTES_PER_TURN)
+  const receive: Spool['receive'] = (source, how) => spool.receive(inTurns(source, turns), how)
+  const receiving = { uploads, spool: { receive }, unclaimed, maxChunkBytes, callerToken }
   await app.register(uploadRoutes, receiving)
   await app.register(smallUploadRoutes, receiving)
   await app.register(ticketRoutes, { tickets: options.tickets })
-  await app.register(downloadRoutes, { downloads, maxConcurrent: options.maxConcurrentDownloads })
+  const read: DownloadService['read'] = (document, range, signal) =>
+    inTurns(downloads.read(document, range, signal), turns)
+  const reading = {
+    downloads: { ...downloads, read },
+    maxConcurrent: options.maxConcurrentDownloads,
+  }
+  await app.register(downloadRoutes, reading)
   return app
 }
