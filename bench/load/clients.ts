@@ -5,7 +5,7 @@
 import { Agent } from 'node:http'
 import { setTimeout as wait } from 'node:timers/promises'
 import { download } from './download-client.ts'
-import { createTally, type Tally } from './tally.ts'
+import { createTally } from './tally.ts'
 import { upload } from './upload-client.ts'
 
 export interface LoadTask {
@@ -24,7 +24,6 @@ export interface LoadTask {
 export type Manner = 'ordinary' | 'slow' | 'leaves'
 
 const MANNERS: Manner[] = ['ordinary', 'slow', 'ordinary', 'leaves']
-const POLL_EVERY_MS = 1000
 
 const task: LoadTask = JSON.parse(process.argv[2] ?? '')
 const agent = new Agent({ keepAlive: true, maxSockets: Number.POSITIVE_INFINITY })
@@ -45,35 +44,18 @@ async function repeat(index: number, work: (manner: Manner) => Promise<void>): P
   }
 }
 
-/** What the web client does beside sending: it asks once a second how far its upload is. */
-async function poll(current: () => string | null): Promise<void> {
-  while (Date.now() < until) {
-    const uploadId = current()
-    if (uploadId !== null) {
-      const startedAt = performance.now()
-      const answer = await fetch(`${task.url}/upload-progress/${uploadId}`).catch(() => null)
-      await answer?.arrayBuffer()
-      tally.polled(performance.now() - startedAt, answer?.status ?? 0)
-    }
-    await wait(POLL_EVERY_MS)
-  }
-}
-
-function uploader(index: number): Promise<unknown> {
+function uploader(index: number): Promise<void> {
   const token = task.tokens[index % task.tokens.length] ?? ''
-  let uploadId: string | null = null
-  const work = (manner: Manner): Promise<void> =>
-    upload({ ...task, token, agent, manner, tally, until, tell: (id) => (uploadId = id) }, index)
-  return Promise.all([repeat(index, work), poll(() => uploadId)])
+  return repeat(index, (manner) => upload({ ...task, token, agent, manner, tally, until }, index))
 }
 
-function downloader(index: number, everyone: Tally): Promise<void> {
-  return repeat(index, (manner) => download({ ...task, agent, manner, tally: everyone, until }))
+function downloader(index: number): Promise<void> {
+  return repeat(index, (manner) => download({ ...task, agent, manner, tally, until }))
 }
 
 await Promise.all([
   ...Array.from({ length: task.uploaders }, (_, index) => uploader(index)),
-  ...Array.from({ length: task.downloaders }, (_, index) => downloader(index, tally)),
+  ...Array.from({ length: task.downloaders }, (_, index) => downloader(index)),
 ])
 console.log(JSON.stringify(tally.read()))
 process.exit(0)

@@ -10,11 +10,6 @@ export interface Counts {
   refused: Record<string, number>
   /** Anything else, by what it said. */
   failures: Record<string, number>
-  polls: number
-  /** Milliseconds. */
-  pollP50: number
-  pollP99: number
-  pollMax: number
 }
 
 export interface Tally {
@@ -25,7 +20,6 @@ export interface Tally {
   abandoned: () => void
   refused: (status: number) => void
   failed: (what: string) => void
-  polled: (milliseconds: number, status: number) => void
 }
 
 export function createTally(): Tally {
@@ -33,7 +27,6 @@ export function createTally(): Tally {
   const more = { bytesRead: 0, downloads: 0 }
   const refused: Record<string, number> = {}
   const failures: Record<string, number> = {}
-  const polls: number[] = []
   const count = (map: Record<string, number>, key: string): void => {
     map[key] = (map[key] ?? 0) + 1
   }
@@ -55,24 +48,6 @@ export function createTally(): Tally {
     },
     refused: (status) => count(refused, String(status)),
     failed: (what) => count(failures, what.slice(0, 120)),
-    polled: (milliseconds, status) => {
-      polls.push(milliseconds)
-      // 404: the first chunk has not opened the upload yet.
-      if (status !== 200 && status !== 404) count(failures, `poll answered ${status}`)
-    },
-    read: () => {
-      const sorted = polls.toSorted((a, b) => a - b)
-      const at = (share: number): number => sorted[Math.floor(sorted.length * share)] ?? 0
-      return {
-        ...counts,
-        ...more,
-        refused,
-        failures,
-        polls: sorted.length,
-        pollP50: at(0.5),
-        pollP99: at(0.99),
-        pollMax: sorted.at(-1) ?? 0,
-      }
-    },
+    read: () => ({ ...counts, ...more, refused, failures }),
   }
 }

@@ -13,7 +13,6 @@ export interface UploadTask {
   tally: Tally
   until: number
   bytesPerSecond: number
-  tell: (uploadId: string) => void
 }
 
 const CHUNK_BYTES = 5 * MiB
@@ -30,7 +29,6 @@ export async function upload(task: UploadTask, index: number): Promise<void> {
   const fileSize = manner === 'slow' ? MiB : (6 + ((index * 7) % 25)) * MiB + index
   const totalChunks = Math.ceil(fileSize / CHUNK_BYTES)
   const leavesIn = manner === 'leaves' ? Math.floor(totalChunks / 2) : Number.POSITIVE_INFINITY
-  task.tell(uploadId)
   for (let chunk = 0; chunk < totalChunks; ) {
     if (Date.now() > until) return
     const size = Math.min(CHUNK_BYTES, fileSize - chunk * CHUNK_BYTES)
