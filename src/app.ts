@@ -6,6 +6,7 @@ import { createCustody } from './core/custody.ts'
 import { createDocumentReader } from './core/document-reader.ts'
 import { createDownloadService } from './core/download-service.ts'
 import { createJobQueue } from './core/job-queue.ts'
+import { createKnownTokens } from './core/known-tokens.ts'
 import { createLetGo } from './core/let-go.ts'
 import type { CredentialsProvider } from './core/ports/credentials.ts'
 import type { Ledger } from './core/ports/ledger.ts'
@@ -89,7 +90,12 @@ export async function buildApp(
   const { ledger, spool, gateway, deployment, outbox, log } = adapters
   const admission = createAdmission()
   const now = Date.now
-  const tickets = createTicketService({ ledger, credentials: adapters.credentials, now })
+  const knownTokens = createKnownTokens()
+  const tickets = createTicketService({
+    ledger,
+    credentials: knownTokens.watch(adapters.credentials),
+    now,
+  })
   const { credentials } = tickets
   const locks = createKeyedLock()
   const progress = createProgressBoard()
@@ -166,6 +172,8 @@ export async function buildApp(
     uploads,
     downloads,
     tickets,
+    knownTokens,
+    maxFailures: config.maxFailuresPerMinute,
     spool,
     room,
     page: adapters.page,

@@ -2,14 +2,26 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from
 import { AppError } from '../errors.ts'
 import { ClientLeft } from './client-signal.ts'
 import { drain } from './drain.ts'
+import type { Throttle } from './throttle.ts'
 
 /** How long a refused browser may go on sending before the answer goes out. */
 const DRAIN_MS = 10_000
 
-/** Turns every failure into the contract's JSON. `maxChunkBytes` bounds what is read and thrown away. */
-export function installErrorHandler(app: FastifyInstance, maxChunkBytes: number): void {
+export interface ErrorHandlerOptions {
+  /** Bounds what is read and thrown away. */
+  maxChunkBytes: number
+  /** What goes out in place of a refusal. */
+  judge: Throttle['judge']
+}
+
+/** Turns every failure into the contract's JSON. */
+export function installErrorHandler(
+  app: FastifyInstance,
+  { maxChunkBytes, judge }: ErrorHandlerOptions,
+): void {
   app.setErrorHandler(async (error: FastifyError, request, reply) => {
-    await refuse(toAppError(error, request), request, reply, maxChunkBytes)
+    const refusal = await judge(request, toAppError(error, request))
+    await refuse(refusal, request, reply, maxChunkBytes)
   })
   app.setNotFoundHandler(async (request, reply) => {
     await refuse(new AppError('NOT_FOUND', 'There is nothing here'), request, reply, maxChunkBytes)

@@ -2,6 +2,7 @@ import multipart from '@fastify/multipart'
 import { type FastifyBaseLogger, type FastifyInstance, fastify } from 'fastify'
 import type { Admission } from '../core/admission.ts'
 import type { DownloadService } from '../core/download-service.ts'
+import type { KnownTokens } from '../core/known-tokens.ts'
 import type { Spool } from '../core/ports/spool.ts'
 import type { Probe } from '../core/readiness.ts'
 import type { Room } from '../core/room.ts'
@@ -27,14 +28,16 @@ import { smallUploadRoutes } from './routes/small-upload.ts'
 import { ticketRoutes } from './routes/tickets.ts'
 import { uploadRoutes } from './routes/uploads.ts'
 import { installSecurityHeaders } from './security-headers.ts'
+import { installThrottle, type ThrottleOptions } from './throttle.ts'
 import { createCallerToken } from './token.ts'
 import { createUnclaimedBudget } from './unclaimed-budget.ts'
 import { createUnreadableAnswers } from './unreadable.ts'
 
-export interface HttpServerOptions {
+export interface HttpServerOptions extends ThrottleOptions {
   uploads: UploadService
   downloads: DownloadService
   tickets: TicketService
+  knownTokens: Pick<KnownTokens, 'has' | 'add'>
   spool: Pick<Spool, 'receive'>
   room: Pick<Room, 'creditBytes'>
   page: string
@@ -64,7 +67,7 @@ const BYTES_PER_TURN = MiB
 
 /** The HTTP face of the worker, ready to listen. */
 export async function createHttpServer(options: HttpServerOptions): Promise<FastifyInstance> {
-  const { uploads, downloads, spool, maxChunkBytes, corsOrigins, admission } = options
+  const { uploads, downloads, spool, maxChunkBytes, corsOrigins, admission, knownTokens } = options
   const unreadable = createUnreadableAnswers({ anyOrigin: corsOrigins.length === 0 })
   const app = fastify({
     loggerInstance: options.log,
@@ -88,7 +91,9 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
   unreadable.watch(app)
   installLimits(app)
   installClosing(app, { admission, graceMs: options.graceMs })
-  installErrorHandler(app, Math.max(maxChunkBytes, 50 * MiB))
+  const throttle = await installThrottle(app, options)
+  const { judge } = throttle
+  installErrorHandler(app, { maxChunkBytes: Math.max(maxChunkBytes, 50 * MiB), judge })
   await installPressure(app, options.pressure)
   await app.register(multipart, { throwFileSizeLimit: false })
   const { page, probes } = options
@@ -98,7 +103,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
   const callerToken = createCallerToken(options.requireAuth)
   const turns = createTurnBudget(BYTES_PER_TURN)
   const receive: Spool['receive'] = (source, how) => spool.receive(inTurns(source, turns), how)
-  const receiving = { uploads, spool: { receive }, unclaimed, maxChunkBytes, callerToken }
+  const receiving = { uploads, spool: { receive }, unclaimed, throttle, maxChunkBytes, callerToken }
   await app.register(uploadRoutes, receiving)
   await app.register(smallUploadRoutes, receiving)
   await app.register(ticketRoutes, { tickets: options.tickets })
@@ -106,6 +111,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
     inTurns(downloads.read(document, range, signal), turns)
   const reading = {
     downloads: { ...downloads, read },
+    knownTokens,
     maxConcurrent: options.maxConcurrentDownloads,
   }
   await app.register(downloadRoutes, reading)

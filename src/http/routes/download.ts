@@ -1,6 +1,7 @@
 import type { FastifyPluginAsync } from 'fastify'
 import { z } from 'zod'
 import type { DownloadService } from '../../core/download-service.ts'
+import type { KnownTokens } from '../../core/known-tokens.ts'
 import { AppError } from '../../errors.ts'
 import { createSemaphore } from '../../lib/semaphore.ts'
 import { clientSignal } from '../client-signal.ts'
@@ -13,6 +14,7 @@ import { fileId, fileName, messageId, parseWire, token } from '../validation.ts'
 
 export interface DownloadRoutesOptions {
   downloads: DownloadService
+  knownTokens: Pick<KnownTokens, 'add'>
   maxConcurrent: number
 }
 
@@ -49,6 +51,8 @@ export const downloadRoutes: FastifyPluginAsync<DownloadRoutesOptions> = async (
 
       const signal = clientSignal(reply)
       const document = await downloads.find(credential, query, signal)
+      // By now the link is tied to this message, so nothing more can be tried out with it.
+      options.knownTokens.add(credential)
       const plan = planDownload({
         method: request.method === 'HEAD' ? 'HEAD' : 'GET',
         headers: request.headers,

@@ -4,6 +4,7 @@ import { lookupMimeType } from '../../core/mime-type.ts'
 import type { Progress } from '../../core/progress.ts'
 import { AppError } from '../../errors.ts'
 import { MiB } from '../../lib/units.ts'
+import { addressOf } from '../address.ts'
 import { clientSignal } from '../client-signal.ts'
 import { readForm } from '../form.ts'
 import { requireToken } from '../token.ts'
@@ -26,6 +27,7 @@ export const smallUploadRoutes: FastifyPluginAsync<UploadRoutesOptions> = async 
     try {
       const name = parseWire(fileName, fields.fileName || file.fileName || 'file')
       const token = requireToken(request, fields.authToken)
+      await options.throttle.admit(request, { tokens: [token], uploadId: null, messageId: null })
       const uploadId = newUploadId()
       const { size } = received
       const mimeType = mimeTypeOf(file.mimeType, name)
@@ -35,7 +37,7 @@ export const smallUploadRoutes: FastifyPluginAsync<UploadRoutesOptions> = async 
         token,
         received,
       )
-      options.unclaimed.trust(request.ip)
+      options.unclaimed.trust(addressOf(request))
       await uploads.complete(uploadId, null)
       const end = await uploads.finished(uploadId, clientSignal(reply))
       if (end.status === 'failed') throw failed(end)

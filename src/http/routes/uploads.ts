@@ -5,8 +5,10 @@ import type { FileDescription } from '../../core/intake.ts'
 import { lookupMimeType } from '../../core/mime-type.ts'
 import type { ReceivedChunk, Spool } from '../../core/ports/spool.ts'
 import type { UploadService } from '../../core/upload-service.ts'
+import { addressOf } from '../address.ts'
 import { clientSignal } from '../client-signal.ts'
 import { readForm } from '../form.ts'
+import type { Throttle } from '../throttle.ts'
 import { type CallerToken, requireToken, tokenOf } from '../token.ts'
 import type { UnclaimedBudget } from '../unclaimed-budget.ts'
 import { ChunkFields, FileFields, parseWire, TokenQuery, UploadIdFields } from '../validation.ts'
@@ -15,6 +17,7 @@ export interface UploadRoutesOptions {
   uploads: UploadService
   spool: Pick<Spool, 'receive'>
   unclaimed: UnclaimedBudget
+  throttle: Pick<Throttle, 'admit'>
   maxChunkBytes: number
   /** The token of a call that deployed clients make without one. */
   callerToken: CallerToken
@@ -36,9 +39,14 @@ export const uploadRoutes: FastifyPluginAsync<UploadRoutesOptions> = async (app,
     try {
       const fields = parseWire(ChunkFields, form.fields)
       const token = requireToken(request, fields.authToken)
+      await options.throttle.admit(request, {
+        tokens: [token],
+        uploadId: fields.uploadId,
+        messageId: null,
+      })
       const { received } = form.file
       const taken = await uploads.takeChunk(toFile(fields), fields.chunkIndex, token, received)
-      options.unclaimed.trust(request.ip)
+      options.unclaimed.trust(addressOf(request))
       return {
         success: true,
         chunk_index: taken.index,
@@ -100,7 +108,7 @@ export const uploadRoutes: FastifyPluginAsync<UploadRoutesOptions> = async (app,
  * refused before the first byte as well.
  */
 export function receiver(
-  { uploads, spool, unclaimed, maxChunkBytes }: UploadRoutesOptions,
+  { uploads, spool, unclaimed, throttle, maxChunkBytes }: UploadRoutesOptions,
   request: FastifyRequest,
   reply: FastifyReply,
 ): (bytes: Readable, fields: Record<string, string>) => Promise<ReceivedChunk> {
@@ -114,13 +122,14 @@ export function receiver(
   return async (bytes, fields) => {
     const token = tokenOf(request, fields.authToken)
     if (token !== null) {
+      await throttle.admit(request, { tokens: [token], uploadId: null, messageId: null })
       await uploads.authenticate(token)
       const size = Number(fields.fileSize)
       if (fields.uploadId && size > 0) await uploads.assertRoom(fields.uploadId, size)
       return receive(bytes)
     }
     const credit = announced === undefined ? maxChunkBytes : expectedBytes
-    const release = await unclaimed.take(request.ip, credit, signal)
+    const release = await unclaimed.take(addressOf(request), credit, signal)
     // Held until the answer is out: by then the bytes are claimed or gone.
     reply.raw.once('close', release)
     return receive(bytes)
