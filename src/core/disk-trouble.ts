@@ -14,13 +14,22 @@ export function diskDelay(): number {
 /**
  * Calls `work` until the disk takes it, however long that is; once more when the signal is
  * aborted meanwhile, and then rejects with what it threw. Rejects at once with any other failure.
+ * `onWait` is told of the first time that the disk did not.
  */
-export async function onceDiskTakes<T>(work: () => T, signal: AbortSignal): Promise<T> {
+export async function onceDiskTakes<T>(
+  work: () => T,
+  signal: AbortSignal,
+  onWait: (error: unknown) => void = () => {},
+): Promise<T> {
   try {
     return await retry(async () => work(), {
       attempts: Number.POSITIVE_INFINITY,
       signal,
-      delayFor: (error) => (isDiskTrouble(error) ? diskDelay() : null),
+      delayFor: (error, attempt) => {
+        if (!isDiskTrouble(error)) return null
+        if (attempt === 1) onWait(error)
+        return diskDelay()
+      },
     })
   } catch (error) {
     if (!signal.aborted) throw error

@@ -38,6 +38,13 @@ export function createTransferEndings(options: TransferEndingsOptions): Transfer
     })
   }
 
+  /** Tries until the row is written. */
+  function settle(uploadId: string, write: () => void, signal: AbortSignal): Promise<void> {
+    return onceDiskTakes(write, signal, (error) => {
+      log.warn({ uploadId, err: error }, 'the end of an upload cannot be written yet')
+    })
+  }
+
   return {
     completed: async (upload, result, signal) => {
       const { id, fileName, size, mimeType } = upload
@@ -45,7 +52,7 @@ export function createTransferEndings(options: TransferEndingsOptions): Transfer
       // The message is posted: nothing may come between that and the row.
       const write = (): void =>
         ledger.completeUpload(id, result, options.webhooks ? payload : null, now())
-      await onceDiskTakes(write, signal)
+      await settle(id, write, signal)
       if (options.webhooks) options.onWebhook()
       log.info({ uploadId: id, messageId: result.messageId }, 'Upload completed successfully')
       await clear(id)
@@ -53,7 +60,7 @@ export function createTransferEndings(options: TransferEndingsOptions): Transfer
     failed: async ({ id }, error, signal) => {
       const reason = reasonOf(error)
       log.error({ uploadId: id, err: error }, `Upload failed: ${reason}`)
-      await onceDiskTakes(() => ledger.failUpload(id, reason, now()), signal)
+      await settle(id, () => ledger.failUpload(id, reason, now()), signal)
       await clear(id)
     },
   }

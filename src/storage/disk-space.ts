@@ -16,7 +16,7 @@ const LEAST_FILES = 16
 /** What a sender that has not said how much will come is given room for at a time. */
 const STEP_BYTES = 512 * KiB
 /** Milliseconds to wait for the disk to say how full it is. */
-const PATIENCE_MS = 5_000
+const PATIENCE_MS = 3_000
 
 /** Bytes that are on their way to the disk. */
 export interface Arrival {
