@@ -1,4 +1,4 @@
-import { type DestinationStream, type Logger, pino } from 'pino'
+import { type DestinationStream, type LogFn, type Logger, pino } from 'pino'
 import { describeError } from './lib/describe-error.ts'
 import { createScrubber, type Literal } from './lib/scrub.ts'
 
@@ -31,16 +31,35 @@ export function createLogger({ level, hidden = [], destination }: LoggerOptions)
     level,
     base: null,
     timestamp: pino.stdTimeFunctions.isoTime,
-    hooks: { streamWrite: scrub },
+    hooks: { streamWrite: scrub, logMethod: withoutForeignMessage },
     serializers: {
       req: ({ method, url, ip, routeOptions }: LoggedRequest) => ({
         method,
-        path: routeOptions?.url === undefined ? UNKNOWN_PATH : url?.split(/[?#]/, 1)[0],
+        path: pathOf(url, routeOptions?.url),
         ip,
       }),
       res: (reply: { statusCode?: number }) => ({ status: reply.statusCode }),
       err: (error: unknown) => describeError(error),
+      error: (error: unknown) => (error instanceof Error ? describeError(error) : error),
+      // The socket's plugin says which address it refuses, query and all.
+      path: (path: unknown) => (typeof path === 'string' ? path.split('?', 1)[0] : path),
+      // The form's plugin traces its options, and a request's headers with them.
+      busboyOptions: () => undefined,
     },
   }
   return destination ? pino(options, destination) : pino(options)
+}
+
+/** A pattern with a star lets anything through. */
+function pathOf(url: string | undefined, pattern: string | undefined): string | undefined {
+  if (pattern === undefined) return UNKNOWN_PATH
+  return pattern.includes('*') ? pattern : url?.split(/[?#]/, 1)[0]
+}
+
+/** Without a message of ours the logger would take the error's own, as it is. */
+function withoutForeignMessage(this: Logger, args: Parameters<LogFn>, method: LogFn): void {
+  const [first, ...rest] = args as unknown[]
+  const err: unknown = first instanceof Error ? first : Reflect.get(Object(first), 'err')
+  if (err instanceof Error && rest.length === 0) method.call(this, { err }, 'a failure')
+  else method.apply(this, args)
 }
