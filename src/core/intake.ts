@@ -76,6 +76,23 @@ export function createIntake(options: IntakeOptions): Intake {
     }
   }
 
+  /** The file first, then its row: a row always has its file, and a file without a row goes. */
+  async function acknowledge(
+    { id, index }: { id: string; index: number },
+    received: ReceivedChunk,
+    writeRow: () => void,
+  ): Promise<void> {
+    try {
+      await received.claim(id, index)
+      writeRow()
+    } catch (error) {
+      await received.unclaim(id, index).catch((err: unknown) => {
+        log.warn({ uploadId: id, err }, 'a chunk without a row is left until it is sent again')
+      })
+      throw error
+    }
+  }
+
   return {
     open: async (file, granted, token, presentBytes = 0) => {
       const owner = granted.userId
@@ -108,8 +125,9 @@ export function createIntake(options: IntakeOptions): Intake {
       }
       if (upload.state !== 'receiving') throw closed(upload)
       const record = { index, size: received.size, digest: received.digest }
-      await received.claim(upload.id, index)
-      ledger.insertChunk(upload.id, record, chunkSize, now())
+      await acknowledge({ id: upload.id, index }, received, () =>
+        ledger.insertChunk(upload.id, record, chunkSize, now()),
+      )
       const touched = { ...upload, chunkSize }
       transfers.chunkArrived(touched, index)
       return { upload: touched, index, receivedChunks: chunks.length + 1 }

@@ -92,18 +92,22 @@ export function createChunkFiles({ directory, fsync, handles }: ChunkFilesOption
       return path
     },
     grownBytes: async (name) => (await onDiskIfThere(stat(growing(name))))?.size ?? 0,
-    regrow: async (name) => onDisk(rename(file(name.uploadId, name.index), growing(name))),
+    regrow: async (name) =>
+      void (await onDiskIfThere(rename(file(name.uploadId, name.index), growing(name)))),
     read: async (uploadId, layout, offset, target) =>
       readChunks(handles, (index) => file(uploadId, index), layout, { offset, target }),
-    chunkFileSize: async (uploadId, index) =>
-      (await onDiskIfThere(stat(file(uploadId, index))))?.size ?? null,
+    chunkFileSize: async (uploadId, index) => {
+      const found = await onDiskIfThere(stat(file(uploadId, index)))
+      return found?.isFile() ? found.size : null
+    },
     chunkIndexes: async (uploadId) => {
       const names = (await onDiskIfThere(readdir(folder(uploadId)))) ?? []
       return names.map(fromChunkName).filter((index) => index !== null)
     },
     removeChunk: async (uploadId, index) => {
       const gone = file(uploadId, index)
-      await onDiskIfThere(unlink(gone))
+      // Recursive, because what a damaged disk has under this name may be a folder.
+      await onDisk(rm(gone, { recursive: true, force: true }))
       await handles.forget((path) => path === gone)
     },
     uploadIds: async () =>

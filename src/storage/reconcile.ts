@@ -10,11 +10,13 @@ export interface ReconcileReport {
   strayFiles: number
   /** Sealed uploads that could not go on. */
   failedUploads: number
+  /** Folders of uploads that have ended, or that nobody knows. */
+  orphans: number
 }
 
 /**
  * Puts ledger and spool in agreement, before anything else uses them: afterwards a chunk is
- * acknowledged exactly when its file is there in full length. A receiving upload asks its sender
+ * acknowledged exactly when its file is there in full length, and no folder is nobody's. A receiving upload asks its sender
  * for what was lost; a sealed one has nobody to ask, and fails.
  *
  * Rejects with SPOOL_FAILED or SPOOL_FULL when the disk does not let itself be read or cleared.
@@ -24,7 +26,7 @@ export async function reconcile(
   spool: ReconcilableSpool,
   now: () => number = Date.now,
 ): Promise<ReconcileReport> {
-  const report = { lostChunks: 0, strayFiles: 0, failedUploads: 0 }
+  const report = { lostChunks: 0, strayFiles: 0, failedUploads: 0, orphans: 0 }
   await spool.removeTemporary()
   const unfinished = [...ledger.uploadsInState('receiving'), ...ledger.uploadsInState('sealed')]
   for (const upload of unfinished) {
@@ -42,7 +44,18 @@ export async function reconcile(
     if (lost > 0) ledger.deleteTransfer(upload.id)
     report.strayFiles += await removeStrayFiles(ledger, spool, upload)
   }
+  report.orphans = await removeOrphans(ledger, spool)
   return report
+}
+
+async function removeOrphans(ledger: SweepableLedger, spool: ReconcilableSpool): Promise<number> {
+  const owned = (id: string): boolean => {
+    const state = ledger.findUpload(id)?.state
+    return state === 'receiving' || state === 'sealed'
+  }
+  const orphans = (await spool.uploadIds()).filter((id) => !owned(id))
+  for (const id of orphans) await spool.remove(id)
+  return orphans.length
 }
 
 async function forgetLostChunks(

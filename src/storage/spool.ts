@@ -93,6 +93,7 @@ export async function createSpool(options: SpoolOptions): Promise<ReconcilableSp
           await gate.run(() => adopt(path, uploadId, index))
           release()
         },
+        unclaim: (uploadId, index) => gate.run(() => chunks.removeChunk(uploadId, index)),
         discard,
       }
     } catch (error) {
@@ -121,6 +122,8 @@ export async function createSpool(options: SpoolOptions): Promise<ReconcilableSp
         digest,
         read: () => readWhole(path, gate),
         claim: () => gate.run(() => adopt(path, uploadId, index)),
+        // Its bytes were promised to the sender piece by piece: they go on growing.
+        unclaim: () => gate.run(() => chunks.regrow({ uploadId, index })),
         discard: async () => void (await gate.run(() => onDiskIfThere(unlink(path)))),
       }
       return { size, whole }

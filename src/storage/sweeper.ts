@@ -35,7 +35,7 @@ export interface SweepReport {
 export interface Sweeper {
   /** Sweeps once; a call during a sweep shares it. Never rejects. */
   run: () => Promise<SweepReport>
-  /** Sweeps every `intervalMs`, without keeping the process alive. */
+  /** Sweeps now and every `intervalMs`, without keeping the process alive. */
   start: (intervalMs: number) => void
   /** Ends `start`; resolves when no sweep runs any more. */
   stop: () => Promise<void>
@@ -60,7 +60,9 @@ export function createSweeper(options: SweeperOptions): Sweeper {
   return {
     run,
     start: (intervalMs) => {
-      timer ??= setInterval(() => void run(), intervalMs).unref()
+      if (timer !== null) return
+      timer = setInterval(() => void run(), intervalMs).unref()
+      void run()
     },
     stop: async () => {
       if (timer !== null) clearInterval(timer)

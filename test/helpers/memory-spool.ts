@@ -38,6 +38,7 @@ export function createMemorySpool(): MemorySpool {
           const chunks = uploads.get(uploadId) ?? new Map<number, Buffer>()
           uploads.set(uploadId, chunks.set(index, bytes))
         },
+        unclaim: async (uploadId, index) => void uploads.get(uploadId)?.delete(index),
         discard: async () => void unclaimed.delete(ticket),
       }
     },
@@ -60,6 +61,10 @@ export function createMemorySpool(): MemorySpool {
           growing.delete(key)
           const chunks = uploads.get(name.uploadId) ?? new Map<number, Buffer>()
           uploads.set(name.uploadId, chunks.set(name.index, bytes))
+        },
+        unclaim: async () => {
+          growing.set(key, bytes)
+          uploads.get(name.uploadId)?.delete(name.index)
         },
         discard: async () => void growing.delete(key),
       }

@@ -21,7 +21,12 @@ test('where ledger and files agree nothing changes', async () => {
   await addUpload('sealed', { sealed: true })
   const before = ['receiving', 'sealed'].map((id) => [ledger.findUpload(id), ledger.chunks(id)])
 
-  expect(await reconcile(ledger, spool)).toEqual({ lostChunks: 0, strayFiles: 0, failedUploads: 0 })
+  expect(await reconcile(ledger, spool)).toEqual({
+    lostChunks: 0,
+    strayFiles: 0,
+    failedUploads: 0,
+    orphans: 0,
+  })
 
   expect(['receiving', 'sealed'].map((id) => [ledger.findUpload(id), ledger.chunks(id)])).toEqual(
     before,
@@ -115,7 +120,12 @@ test('done twice it finds nothing the second time', async () => {
   await truncate(chunkPath('sealed', 0), 0)
   await reconcile(ledger, spool)
 
-  expect(await reconcile(ledger, spool)).toEqual({ lostChunks: 0, strayFiles: 0, failedUploads: 0 })
+  expect(await reconcile(ledger, spool)).toEqual({
+    lostChunks: 0,
+    strayFiles: 0,
+    failedUploads: 0,
+    orphans: 0,
+  })
 })
 
 function makeTransfer(document: StoredDocument | null = null): TransferState {

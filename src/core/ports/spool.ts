@@ -7,6 +7,11 @@ export interface ReceivedChunk {
   read: () => AsyncIterable<Uint8Array>
   /** Gives the bytes to an upload: afterwards they are read as that chunk. Ends this object's life. */
   claim: (uploadId: string, index: number) => Promise<void>
+  /**
+   * Takes a claim back that could not be written down, so that no chunk stays which nobody has
+   * acknowledged; harmless when the claim itself has failed.
+   */
+  unclaim: (uploadId: string, index: number) => Promise<void>
   /** Removes the bytes. Harmless after `claim` and when called twice. */
   discard: () => Promise<void>
 }
