@@ -1,4 +1,5 @@
 import { sleep } from '../lib/sleep.ts'
+import { untilAborted } from '../lib/until-aborted.ts'
 import { type Admission, restarting } from './admission.ts'
 import type { LetGo } from './let-go.ts'
 import type { Log } from './log.ts'
@@ -11,8 +12,8 @@ import {
   type PublicAddress,
 } from './ports/deployment.ts'
 import type { TelegramGate } from './ports/telegram.ts'
-import type { DependencyStatus } from './readiness.ts'
-import { askToSucceed } from './succession.ts'
+import type { Probe } from './readiness.ts'
+import { askToSucceed, isMissed } from './succession.ts'
 
 export interface CustodyOptions {
   instance: Instance
@@ -41,20 +42,13 @@ export interface Custody {
   answer: (request: HandOverRequest, signal: AbortSignal) => Promise<HandOverAnswer>
   /** Whether traffic had better go to the older instance still. */
   readonly awaitsOlder: boolean
-  readiness: () => DependencyStatus
+  readiness: Probe
   /** Refuses requests and lets go for good; resolves when disconnected. `hurry`: as LetGo's. */
   close: (options: { hurry: boolean }) => Promise<void>
 }
 
-interface Asking {
-  kind: 'asking'
-  ending: AbortController
-  /** Until when the health check is held back. */
-  awaitOlderUntil: number
-}
-
 type State =
-  | Asking
+  | { kind: 'asking' }
   | { kind: 'holding' }
   | { kind: 'leaving'; done: Promise<void>; until: number }
   | { kind: 'released' }
@@ -69,19 +63,15 @@ const ARRIVES_WITHIN_MS = 5_000
 const MARGIN_MS = 10_000
 /** A deploy that succeeds has stopped the older instance by then. */
 const RETURN_AFTER_MS = 180_000
-/** Questions in a row that nobody answers, until nobody is taken to be there. */
-const RETURN_ATTEMPTS = 3
 
 export function createCustody(options: CustodyOptions): Custody {
   const { instance, address, gate, admission, graceMs, log, now = Date.now } = options
   const { returnAfterMs = RETURN_AFTER_MS } = options
   const closing = new AbortController()
-  const asking: Asking = {
-    kind: 'asking',
-    ending: new AbortController(),
-    awaitOlderUntil: address === null ? 0 : now() + ARRIVES_WITHIN_MS,
-  }
-  let state: State = asking
+  /** Ends the asking. */
+  const asking = new AbortController()
+  let awaitsOlderUntil = address === null ? 0 : now() + ARRIVES_WITHIN_MS
+  let state: State = { kind: 'asking' }
   /** For whom Telegram was let go of. */
   let heir: Instance | null = null
 
@@ -93,12 +83,14 @@ export function createCustody(options: CustodyOptions): Custody {
     options.onHeld()
   }
 
-  function leave(hurry: boolean): Promise<void> {
+  function leave(hurry = false): Promise<void> {
     if (state.kind === 'leaving') return state.done
     if (state.kind === 'released') return Promise.resolve()
-    asking.ending.abort(restarting())
+    asking.abort(restarting())
+    // What waits for Telegram has nothing to end.
+    const nothingRuns = state.kind === 'asking'
     const done = options
-      .letGo({ hurry })
+      .letGo({ hurry: hurry || nothingRuns })
       .catch((error: unknown) => log.error({ err: error }, 'letting go of Telegram has failed'))
       .then(() => {
         state = { kind: 'released' }
@@ -109,7 +101,7 @@ export function createCustody(options: CustodyOptions): Custody {
   }
 
   async function ask(known: PublicAddress): Promise<void> {
-    const { signal } = asking.ending
+    const { signal } = asking
     const { outcome, by } = await askToSucceed({
       address: known,
       maxMs: graceMs + MARGIN_MS,
@@ -117,15 +109,16 @@ export function createCustody(options: CustodyOptions): Custody {
         const name = reply.kind === 'answered' ? reply.answer.state : reply.reason
         log.info({ reply: name }, 'asked the public address for Telegram')
         if (reply.kind !== 'answered' || reply.answer.state === 'self') return
-        asking.awaitOlderUntil = now() + leftMs
+        awaitsOlderUntil = now() + leftMs
       },
       signal,
       now,
     })
+    signal.throwIfAborted()
     if (outcome === 'stand-back') {
       log.warn({}, 'a newer instance has Telegram')
       heir = by
-      return leave(true)
+      return leave()
     }
     if (outcome === 'late') log.warn({}, 'the older instance has not let go of Telegram in time')
     if (outcome === 'nobody') await startLate()
@@ -133,31 +126,25 @@ export function createCustody(options: CustodyOptions): Custody {
   }
 
   async function startLate(): Promise<void> {
-    asking.awaitOlderUntil = 0
-    await sleep(options.startupDelayMs, asking.ending.signal)
+    awaitsOlderUntil = 0
+    await sleep(options.startupDelayMs, asking.signal)
   }
 
-  /** One who has let go and is never stopped may be needed: the new one may not have come up. */
   async function comeBack(released: State): Promise<void> {
     if (address === null) return
-    let silent = 0
-    while (state === released) {
-      await sleep(silent === 0 ? returnAfterMs : returnAfterMs / 6, closing.signal)
-      const reply = await address.ask({ intent: 'return', wait: false }, closing.signal)
-      if (state !== released) return
-      silent = reply.kind === 'answered' ? 0 : silent + 1
-      const alone = reply.kind === 'answered' && reply.answer.state === 'self'
-      if (!alone && silent < RETURN_ATTEMPTS) continue
-      log.warn({}, 'the newer instance is gone: this one takes Telegram back')
-      hold()
-    }
+    const { signal } = closing
+    const isOut = (): boolean => state === released
+    if (!(await isMissed({ address, everyMs: returnAfterMs, isOut, signal }))) return
+    if (!isOut() || signal.aborted) return
+    log.warn({}, 'the newer instance is gone: this one takes Telegram back')
+    hold()
   }
 
   function inBackground(work: Promise<void>): void {
     work.catch((error: unknown) => {
-      if (closing.signal.aborted || asking.ending.signal.aborted) return
+      if (closing.signal.aborted || asking.signal.aborted) return
       log.error({ err: error }, 'asking for Telegram has failed')
-      if (state === asking) hold()
+      if (state.kind === 'asking') hold()
     })
   }
 
@@ -186,7 +173,7 @@ export function createCustody(options: CustodyOptions): Custody {
       if (state.kind !== 'released' && (heir === null || isNewer(asker, heir))) heir = asker
       if (state.kind === 'asking' || state.kind === 'holding') {
         log.info({}, 'another instance asks for Telegram')
-        void leave(state.kind === 'asking')
+        void leave()
       }
       if (state.kind === 'leaving') {
         if (!wait) return say('draining', Math.max(0, state.until - now()))
@@ -195,7 +182,7 @@ export function createCustody(options: CustodyOptions): Custody {
       return say(answerTo(asker))
     },
     get awaitsOlder() {
-      return state.kind === 'asking' && now() < state.awaitOlderUntil
+      return state.kind === 'asking' && now() < awaitsOlderUntil
     },
     readiness: () => {
       if (state.kind === 'holding') return { ready: true }
@@ -211,14 +198,4 @@ export function createCustody(options: CustodyOptions): Custody {
       await leave(hurry)
     },
   }
-}
-
-/** The end of the work, or the signal's reason if that comes first. */
-function untilAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    if (signal.aborted) return reject(signal.reason)
-    const onAbort = (): void => reject(signal.reason)
-    signal.addEventListener('abort', onAbort, { once: true })
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
-  })
 }

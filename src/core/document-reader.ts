@@ -1,4 +1,5 @@
 import { MiB } from '../lib/units.ts'
+import { untilAborted } from '../lib/until-aborted.ts'
 import { type BlockCache, type Stretch, UNIT_BYTES } from './block-cache.ts'
 import type { ByteRange } from './byte-range.ts'
 import type { RemoteDocument } from './ports/telegram.ts'
@@ -84,19 +85,4 @@ function unitsOf({ start, end }: ByteRange): { first: number; end: number } {
 
 function cut(bytes: Uint8Array, offset: number, { start, end }: ByteRange): Uint8Array {
   return bytes.subarray(Math.max(0, start - offset), Math.min(bytes.length, end + 1 - offset))
-}
-
-/** The promise, or the signal's reason as soon as it aborts. */
-async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted()
-  let onAbort = (): void => {}
-  const aborted = new Promise<never>((_resolve, reject) => {
-    onAbort = () => reject(signal.reason)
-    signal.addEventListener('abort', onAbort, { once: true })
-  })
-  try {
-    return await Promise.race([promise, aborted])
-  } finally {
-    signal.removeEventListener('abort', onAbort)
-  }
 }

@@ -64,14 +64,49 @@ export async function askToSucceed(options: SuccessionOptions): Promise<Successi
   }
 
   async function askUntil(end: number): Promise<Reply> {
-    const late = AbortSignal.timeout(Math.max(1, end - now()))
+    const late = new AbortController()
+    const timer = setTimeout(() => late.abort(), Math.max(1, end - now()))
     try {
       const question = { intent: 'start', wait: promised } as const
-      return await address.ask(question, AbortSignal.any([signal, late]))
+      return await address.ask(question, AbortSignal.any([signal, late.signal]))
     } catch (error) {
       signal.throwIfAborted()
-      if (!late.aborted) throw error
+      if (!late.signal.aborted) throw error
       return { kind: 'unclear', reason: 'no answer in time' }
+    } finally {
+      clearTimeout(timer)
     }
+  }
+}
+
+export interface ReturnOptions {
+  address: PublicAddress
+  /** Milliseconds from one question to the next; a sixth of it while nobody answers. */
+  everyMs: number
+  /** Whether Telegram is still somebody else's. */
+  isOut: () => boolean
+  signal: AbortSignal
+}
+
+/** Questions in a row that nobody answers, until nobody is taken to be there. */
+const SILENT_ATTEMPTS = 3
+
+/**
+ * For one who has let go and is not stopped: the new one may never have come up. Resolves with true
+ * when it is at the public address itself, or nobody is, and with false when it is not out any more.
+ */
+export async function isMissed({
+  address,
+  everyMs,
+  isOut,
+  signal,
+}: ReturnOptions): Promise<boolean> {
+  for (let silent = 0; ; ) {
+    await sleep(silent === 0 ? everyMs : everyMs / 6, signal)
+    const reply = await address.ask({ intent: 'return', wait: false }, signal)
+    if (!isOut()) return false
+    if (reply.kind === 'answered' && reply.answer.state === 'self') return true
+    silent = reply.kind === 'answered' ? 0 : silent + 1
+    if (silent >= SILENT_ATTEMPTS) return true
   }
 }

@@ -17,10 +17,25 @@ export interface WorkerProcess {
   output: () => string
   /** Sends the signal and resolves with the exit code (null when the signal killed it). */
   stop: (signal: 'SIGTERM' | 'SIGKILL') => Promise<number | null>
+  /** Whether it still runs. */
+  readonly alive: boolean
+  /** Resolves when its health check passes. */
+  healthy: () => Promise<void>
 }
 
 /** The worker as a process of its own, standalone, on the emulator's main account; token `main`. */
 export async function startWorkerProcess(
+  telegram: Emulator,
+  dataDir: string,
+  env: Record<string, string> = {},
+): Promise<WorkerProcess> {
+  const worker = await spawnWorkerProcess(telegram, dataDir, env)
+  await worker.healthy()
+  return worker
+}
+
+/** The same, not waited for. */
+export async function spawnWorkerProcess(
   telegram: Emulator,
   dataDir: string,
   env: Record<string, string> = {},
@@ -58,8 +73,16 @@ export async function startWorkerProcess(
   onTestFinished(async () => void (await stop('SIGKILL')))
   const url = `http://127.0.0.1:${port}`
   traceAnswersFrom(url)
-  await vi.waitFor(async () => expectOk(await fetch(`${url}/health`)), { timeout: 15_000 })
-  return { url, output: () => output, stop }
+  return {
+    url,
+    output: () => output,
+    stop,
+    get alive() {
+      return child.exitCode === null && child.signalCode === null
+    },
+    healthy: () =>
+      vi.waitFor(async () => expectOk(await fetch(`${url}/health`)), { timeout: 20_000 }),
+  }
 }
 
 async function end(child: ChildProcess, signal: 'SIGTERM' | 'SIGKILL'): Promise<number | null> {
