@@ -3,7 +3,7 @@ import type { Follower } from './follow.ts'
 import { withPatience } from './patience.ts'
 import { type SendOptions, sendChunks } from './send-chunks.ts'
 import type { TransferProgress } from './upload-api.ts'
-import { numbersOf, toStatus } from './wire.ts'
+import { numbersOf } from './wire.ts'
 
 /** Everything that carries one file. */
 export interface Carriage extends SendOptions {
@@ -23,27 +23,6 @@ const MAX_ROUNDS = 5
 const FOLLOW_ATTEMPTS = 20
 /** The worker forgets what is finished after an hour. */
 const FORGETS_AFTER_MS = 55 * 60_000
-
-/** The chunks the worker has of this upload; null when nothing of this file goes on under that id. */
-export async function findPresent(
-  { caller, follower, file, attempts, state }: Carriage,
-  uploadId: string,
-  signal: AbortSignal,
-): Promise<ReadonlySet<number> | null> {
-  const path = `/upload-status/${encodeURIComponent(uploadId)}`
-  const onWait = state.wait.bind(null, 'opening')
-  try {
-    const patience = { attempts, signal, onWait }
-    const ask = async () => toStatus(await caller.json(path, { signal }))
-    const status = await withPatience(ask, patience)
-    const same = status.totalChunks === file.totalChunks && (status.size ?? file.size) === file.size
-    const progress = await withPatience(() => follower.once(uploadId, signal), patience)
-    return same && progress.status !== 'failed' ? new Set(status.receivedChunks) : null
-  } catch (error) {
-    if (isUnknownUpload(error)) return null
-    throw error
-  }
-}
 
 /** Brings the file to the worker and waits until it is in Telegram; resolves with the end. */
 export async function carry(carriage: Carriage, request: CarryRequest): Promise<TransferProgress> {

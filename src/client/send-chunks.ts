@@ -118,7 +118,7 @@ async function postChunk(
 }
 
 /** Read once, so that the digest is that of the bytes that leave. */
-async function readChunk(
+export async function readChunk(
   source: UploadSource,
   { size, chunkSize }: FileDescription,
   index: number,

@@ -126,5 +126,7 @@ export interface UploadStatus {
   readonly totalChunks: number
   /** Indices of the chunks the worker has, ascending. */
   readonly receivedChunks: readonly number[]
+  /** SHA-256, hex, of each of them; empty when the worker does not tell. */
+  readonly receivedDigests: readonly string[]
   readonly complete: boolean
 }

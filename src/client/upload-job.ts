@@ -1,6 +1,7 @@
 import type { Caller } from './call.ts'
-import { type Carriage, carry, findPresent } from './carry.ts'
+import { type Carriage, carry } from './carry.ts'
 import { isUnknownUpload, startsOver, TeleStoreError } from './error.ts'
+import { findPresent } from './find-present.ts'
 import type { Follower } from './follow.ts'
 import { createGate } from './gate.ts'
 import { createMemory, type Memory, resumeKey } from './resume-store.ts'

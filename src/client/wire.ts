@@ -27,14 +27,15 @@ export function toProgress(fields: Fields): TransferProgress {
 
 /** Throws BAD_ANSWER for what is no status. */
 export function toStatus(fields: Fields): UploadStatus {
-  const { upload_id, file_name, total_chunks, received_chunk_indices } = fields
+  const { upload_id, file_name, total_chunks, received_chunk_digests: digests } = fields
   if (typeof total_chunks !== 'number') throw badAnswer()
   return {
     uploadId: String(upload_id),
     fileName: String(file_name),
     size: numberOf(fields.file_size),
     totalChunks: total_chunks,
-    receivedChunks: numbersOf(received_chunk_indices),
+    receivedChunks: numbersOf(fields.received_chunk_indices),
+    receivedDigests: Array.isArray(digests) ? digests.map(String) : [],
     complete: fields.complete === true,
   }
 }

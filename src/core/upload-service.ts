@@ -27,6 +27,8 @@ export interface UploadStatus {
   upload: Upload
   /** Ascending. */
   receivedIndices: number[]
+  /** SHA-256, hex, of each of them; empty once the upload is in Telegram. */
+  receivedDigests: string[]
 }
 
 /**
@@ -160,7 +162,7 @@ export function createUploadService(options: UploadServiceOptions): UploadServic
     },
     status: async (uploadId, token) => {
       const upload = await find(uploadId, token)
-      return { upload, receivedIndices: indicesOf(upload, ledger.chunks(uploadId)) }
+      return { upload, ...receivedOf(upload, ledger.chunks(uploadId)) }
     },
     progress: async (uploadId, token) =>
       progress.of(await find(uploadId, token, options.progressReader)),
@@ -177,8 +179,14 @@ export function createUploadService(options: UploadServiceOptions): UploadServic
   }
 }
 
-/** All indices once the upload is whole, even when its chunk rows are gone. */
-function indicesOf(upload: Upload, chunks: ChunkRecord[]): number[] {
-  if (upload.state === 'completed') return missingChunks(upload.totalChunks, new Set())
-  return chunks.map((chunk) => chunk.index).sort((a, b) => a - b)
+/** All indices once the upload is in Telegram, even when its chunk rows are gone. */
+function receivedOf(upload: Upload, chunks: ChunkRecord[]): Omit<UploadStatus, 'upload'> {
+  if (upload.state === 'completed') {
+    return { receivedIndices: missingChunks(upload.totalChunks, new Set()), receivedDigests: [] }
+  }
+  const ascending = chunks.toSorted((a, b) => a.index - b.index)
+  return {
+    receivedIndices: ascending.map(({ index }) => index),
+    receivedDigests: ascending.map(({ digest }) => digest),
+  }
 }

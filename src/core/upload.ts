@@ -97,6 +97,14 @@ export function assertSameChunk(known: ChunkRecord, size: number, digest: string
   )
 }
 
+/** Throws CHUNK_DAMAGED when the sender's digest, hex, is not that of the bytes that came. */
+export function assertUndamaged(digest: string, expected: string | undefined): void {
+  if (expected === undefined || expected.toLowerCase() === digest) return
+  throw new AppError('CHUNK_DAMAGED', 'The chunk was damaged on its way; send it again', {
+    retryAfter: 1,
+  })
+}
+
 /** Indices of the chunks that are not there yet, ascending. */
 export function missingChunks(totalChunks: number, present: ReadonlySet<number>): number[] {
   return Array.from({ length: totalChunks }, (_, index) => index).filter((i) => !present.has(i))

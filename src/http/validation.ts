@@ -71,6 +71,11 @@ export const FileFields = z.object({
 
 export const ChunkFields = FileFields.extend({
   chunkIndex: wholeNumber(0, Number.MAX_SAFE_INTEGER),
+  /** What the sender's SHA-256 of the chunk is. */
+  chunkDigest: z
+    .string()
+    .regex(/^[0-9a-fA-F]{64}$/, 'expected a SHA-256 in hex')
+    .optional(),
 })
 
 export const UploadIdFields = z.object({ uploadId, authToken: token.optional() })

@@ -37,6 +37,8 @@ export interface ChunkForm {
   fileName: string
   fileSize: number | string
   authToken?: string
+  /** SHA-256, hex. */
+  chunkDigest?: string
   chunk: Uint8Array
 }
 

@@ -4,6 +4,7 @@ import type { z } from 'zod'
 import type { FileDescription } from '../../core/intake.ts'
 import { lookupMimeType } from '../../core/mime-type.ts'
 import type { ReceivedChunk, Spool } from '../../core/ports/spool.ts'
+import { assertUndamaged } from '../../core/upload.ts'
 import type { UploadService } from '../../core/upload-service.ts'
 import { addressOf } from '../address.ts'
 import { clientSignal } from '../client-signal.ts'
@@ -45,6 +46,7 @@ export const uploadRoutes: FastifyPluginAsync<UploadRoutesOptions> = async (app,
         messageId: null,
       })
       const { received } = form.file
+      assertUndamaged(received.digest, fields.chunkDigest)
       const taken = await uploads.takeChunk(toFile(fields), fields.chunkIndex, token, received)
       options.unclaimed.trust(addressOf(request))
       return {
@@ -82,7 +84,8 @@ export const uploadRoutes: FastifyPluginAsync<UploadRoutesOptions> = async (app,
 
   app.get('/upload-status/:uploadId', async (request, reply) => {
     const { uploadId } = parseWire(UploadIdFields, request.params)
-    const { upload, receivedIndices } = await uploads.status(uploadId, callerToken(request))
+    const token = callerToken(request)
+    const { upload, receivedIndices, receivedDigests } = await uploads.status(uploadId, token)
     reply.header('cache-control', 'no-store')
     return {
       upload_id: upload.id,
@@ -91,6 +94,8 @@ export const uploadRoutes: FastifyPluginAsync<UploadRoutesOptions> = async (app,
       total_chunks: upload.totalChunks,
       received_chunks: receivedIndices.length,
       received_chunk_indices: receivedIndices,
+      // What a file is made of is for its owner; the id alone may be in others' hands.
+      ...(token !== null && { received_chunk_digests: receivedDigests }),
       complete: receivedIndices.length === upload.totalChunks,
     }
   })
