@@ -59,22 +59,7 @@ export interface Intake {
 }
 
 export function createIntake(options: IntakeOptions): Intake {
-  const { ledger, gateway, transfers, room, now, log } = options
-
-  function assertTakes(granted: Credentials, size: number): void {
-    const { maxFileBytes } = options
-    if (size > maxFileBytes) {
-      throw new AppError('FILE_TOO_LARGE', `The file is larger than ${maxFileBytes} bytes`, {
-        details: { maxFileSize: maxFileBytes },
-      })
-    }
-    try {
-      gateway.roadFor(granted, size)
-    } catch (error) {
-      // Having no road at all is said by the job, as the contract has it.
-      if (error instanceof AppError && error.code === 'FILE_TOO_LARGE') throw error
-    }
-  }
+  const { ledger, transfers, room, now, log } = options
 
   /** The file first, then its row: a row always has its file, and a file without a row goes. */
   async function acknowledge(
@@ -99,13 +84,14 @@ export function createIntake(options: IntakeOptions): Intake {
       const known = ledger.findUpload(file.id)
       if (known) {
         if (known.owner !== owner) throw uploadNotFound()
+        assertComesInChunks(ledger, known)
         assertSameFile(known, { size: file.size, totalChunks: file.totalChunks })
         ledger.saveUploadToken(known.id, token)
         return known
       }
       options.admission.assertNew()
       const upload = openUpload({ ...file, owner }, now())
-      assertTakes(granted, upload.size)
+      assertTakes(options, granted, upload.size)
       const assertRoom = await room.look()
       // No wait from here to the row: two uploads that open at once cannot both have the last place.
       assertShare(ledger.reservedBy(owner), upload.size, options.perUser)
@@ -133,6 +119,31 @@ export function createIntake(options: IntakeOptions): Intake {
       return { upload: touched, index, receivedChunks: chunks.length + 1 }
     },
   }
+}
+
+/** Throws FILE_TOO_LARGE when the operator allows no such file, or Telegram takes none. */
+export function assertTakes(
+  { gateway, maxFileBytes }: Pick<IntakeOptions, 'gateway' | 'maxFileBytes'>,
+  granted: Credentials,
+  size: number,
+): void {
+  if (size > maxFileBytes) {
+    throw new AppError('FILE_TOO_LARGE', `The file is larger than ${maxFileBytes} bytes`, {
+      details: { maxFileSize: maxFileBytes },
+    })
+  }
+  try {
+    gateway.roadFor(granted, size)
+  } catch (error) {
+    // Having no road at all is said by the job, as the contract has it.
+    if (error instanceof AppError && error.code === 'FILE_TOO_LARGE') throw error
+  }
+}
+
+/** A stream is cut into chunks here: one that came from elsewhere would meet those. */
+function assertComesInChunks(ledger: Pick<Ledger, 'stream'>, { id }: Upload): void {
+  if (ledger.stream(id) === null) return
+  throw new AppError('UPLOAD_DIFFERS', 'This upload comes by the tus protocol, not in chunks')
 }
 
 /** Seconds: what a user has unfinished ends by itself, or by being cancelled. */

@@ -7,6 +7,7 @@ import { type ArrivingFile, createArrivingFile, whenSealed } from './outgoing-fi
 import type { Credentials, CredentialsProvider } from './ports/credentials.ts'
 import type { PostedFile, Upload } from './ports/records.ts'
 import type { TelegramGateway, TransferRequest } from './ports/telegram.ts'
+import { isPartial } from './stream.ts'
 import { createTransferEndings, type TransferEndingsOptions } from './transfer-endings.ts'
 import { createTransferJournal, type FlushingJournal } from './transfer-journal.ts'
 import { delayFor, isPeerDown, isRetryable, usesAttempt } from './transfer-retry.ts'
@@ -42,6 +43,8 @@ export function createTransfers(options: TransfersOptions): Transfers {
   const files = new Map<string, ArrivingFile>()
 
   function start(upload: Upload): void {
+    // A piece of another upload goes to Telegram with that one.
+    if (isPartial(ledger.stream(upload.id))) return
     const file = createArrivingFile(upload, ledger.chunks(upload.id), spool)
     if (!queue.start(upload.id, (job) => run(upload, file, job))) return
     files.set(upload.id, file)

@@ -1,4 +1,5 @@
 import type { Upload } from '../core/ports/records.ts'
+import { unbroken } from '../core/stream.ts'
 import { BYTES_LOST } from './chunk-reader.ts'
 import type { SweepableLedger } from './ledger/ledger.ts'
 import type { ReconcilableSpool } from './spool.ts'
@@ -77,8 +78,18 @@ async function removeStrayFiles(
   spool: ReconcilableSpool,
   { id }: Upload,
 ): Promise<number> {
-  const known = new Set(ledger.chunks(id).map(({ index }) => index))
-  const stray = (await spool.chunkIndexes(id)).filter((index) => !known.has(index))
-  for (const index of stray) await spool.removeChunk(id, index)
-  return stray.length
+  const chunks = ledger.chunks(id)
+  const known = new Set(chunks.map(({ index }) => index))
+  // Of a stream the sender was told of every byte, before they were a chunk: they grow again.
+  const growing = ledger.stream(id) ? unbroken(chunks).count : null
+  let removed = 0
+  for (const index of await spool.chunkIndexes(id)) {
+    if (known.has(index)) continue
+    if (index === growing) await spool.regrow({ uploadId: id, index })
+    else {
+      await spool.removeChunk(id, index)
+      removed++
+    }
+  }
+  return removed
 }
