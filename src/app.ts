@@ -13,6 +13,7 @@ import type { Ledger } from './core/ports/ledger.ts'
 import type { Spool } from './core/ports/spool.ts'
 import type { TelegramGate, TelegramGateway } from './core/ports/telegram.ts'
 import { createProgressBoard } from './core/progress.ts'
+import { createProgressWatch } from './core/progress-watch.ts'
 import type { Probe } from './core/readiness.ts'
 import { createRoom } from './core/room.ts'
 import { createTicketService } from './core/ticket-service.ts'
@@ -171,6 +172,7 @@ export async function buildApp(
   const server = await createHttpServer({
     uploads,
     downloads,
+    watch: createProgressWatch({ ledger, board: progress, uploads, credentials }),
     tickets,
     knownTokens,
     maxFailures: config.maxFailuresPerMinute,

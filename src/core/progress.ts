@@ -31,7 +31,10 @@ export interface Progress {
 }
 
 /** Hears null when the upload is gone. */
-export type ProgressListener = (progress: Progress | null) => void
+export type ProgressListener = (progress: Progress | null, uploadId: string) => void
+
+/** One upload, or all of one user. */
+export type ProgressSubject = { uploadId: string } | { owner: string }
 
 /** The one source of progress: the poll, the event stream and the socket all read from here. */
 export interface ProgressBoard {
@@ -42,9 +45,9 @@ export interface ProgressBoard {
   /** Tells listeners that the row has reached its end, and forgets the live part. */
   finish: (upload: Upload) => void
   /** Forgets an upload that no longer exists; listeners hear of it with null. */
-  forget: (uploadId: string) => void
+  forget: (upload: Pick<Upload, 'id' | 'owner'>) => void
   /** Calls back on every change until the returned function is called. */
-  subscribe: (uploadId: string, listener: ProgressListener) => () => void
+  subscribe: (subject: ProgressSubject, listener: ProgressListener) => () => void
 }
 
 interface Live {
@@ -77,8 +80,10 @@ export function createProgressBoard(now: () => number = Date.now): ProgressBoard
     }
   }
 
-  function tell(uploadId: string, progress: Progress | null): void {
-    for (const listener of listeners.get(uploadId) ?? []) listener(progress)
+  function tell({ id, owner }: Pick<Upload, 'id' | 'owner'>, progress: Progress | null): void {
+    for (const subject of [{ uploadId: id }, { owner }]) {
+      for (const listener of listeners.get(keyOf(subject)) ?? []) listener(progress, id)
+    }
   }
 
   return {
@@ -92,25 +97,30 @@ export function createProgressBoard(now: () => number = Date.now): ProgressBoard
         waitUntil:
           event.phase === 'waiting' ? now() + event.retryAfter * 1000 : (before?.waitUntil ?? 0),
       })
-      tell(upload.id, of(upload))
+      tell(upload, of(upload))
     },
     finish: (upload) => {
       live.delete(upload.id)
-      tell(upload.id, of(upload))
+      tell(upload, of(upload))
     },
-    forget: (uploadId) => {
-      live.delete(uploadId)
-      tell(uploadId, null)
+    forget: (upload) => {
+      live.delete(upload.id)
+      tell(upload, null)
     },
-    subscribe: (uploadId, listener) => {
-      const all = listeners.get(uploadId) ?? new Set()
-      listeners.set(uploadId, all.add(listener))
+    subscribe: (subject, listener) => {
+      const key = keyOf(subject)
+      const all = listeners.get(key) ?? new Set()
+      listeners.set(key, all.add(listener))
       return () => {
         all.delete(listener)
-        if (all.size === 0) listeners.delete(uploadId)
+        if (all.size === 0) listeners.delete(key)
       }
     },
   }
+}
+
+function keyOf(subject: ProgressSubject): string {
+  return 'owner' in subject ? `owner ${subject.owner}` : `upload ${subject.uploadId}`
 }
 
 /** Resolves with the progress at the upload's end; rejects with the signal's reason. */
@@ -134,7 +144,7 @@ export function whenEnded(
       if (progress) resolve(progress)
       else reject(new AppError('UPLOAD_NOT_FOUND', 'The upload was cancelled'))
     }
-    const unsubscribe = board.subscribe(upload.id, onChange)
+    const unsubscribe = board.subscribe({ uploadId: upload.id }, onChange)
     signal.addEventListener('abort', onAbort, { once: true })
     onChange(board.of(upload))
   })

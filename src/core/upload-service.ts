@@ -12,6 +12,7 @@ import type { Credentials, CredentialsProvider } from './ports/credentials.ts'
 import type { ChunkRecord, Upload } from './ports/records.ts'
 import type { ReceivedChunk, Spool } from './ports/spool.ts'
 import { type Progress, type ProgressBoard, whenEnded } from './progress.ts'
+import { assertWholeFile } from './stream.ts'
 import { assertSameFile, missingChunks } from './upload.ts'
 
 export interface UploadServiceOptions extends IntakeOptions {
@@ -110,6 +111,7 @@ export function createUploadService(options: UploadServiceOptions): UploadServic
 
   async function remove(uploadId: string): Promise<void> {
     await transfers.stop(uploadId)
+    const upload = ledger.findUpload(uploadId)
     try {
       ledger.deleteUpload(uploadId)
       await spool.remove(uploadId)
@@ -119,7 +121,7 @@ export function createUploadService(options: UploadServiceOptions): UploadServic
       await spool.remove(uploadId)
       ledger.deleteUpload(uploadId)
     }
-    progress.forget(uploadId)
+    if (upload) progress.forget(upload)
   }
 
   return {
@@ -155,6 +157,7 @@ export function createUploadService(options: UploadServiceOptions): UploadServic
     complete: async (uploadId, token) => {
       admission.assertMore()
       await find(uploadId, token)
+      assertWholeFile(ledger.stream(uploadId))
       return locks.run(uploadId, async () => {
         const upload = await find(uploadId, null)
         return progress.of(sealLocked(upload))

@@ -4,6 +4,7 @@ import type { Admission } from '../core/admission.ts'
 import type { DownloadService } from '../core/download-service.ts'
 import type { KnownTokens } from '../core/known-tokens.ts'
 import type { Spool } from '../core/ports/spool.ts'
+import type { ProgressWatch } from '../core/progress-watch.ts'
 import type { Probe } from '../core/readiness.ts'
 import type { Room } from '../core/room.ts'
 import type { TicketService } from '../core/ticket-service.ts'
@@ -23,8 +24,10 @@ import {
 import { installPressure, type PressureLimits } from './pressure.ts'
 import { downloadRoutes } from './routes/download.ts'
 import { type HandOverRoutesOptions, handOverRoutes } from './routes/hand-over.ts'
+import { progressRoutes } from './routes/progress.ts'
 import { serviceRoutes } from './routes/service.ts'
 import { smallUploadRoutes } from './routes/small-upload.ts'
+import { socketRoutes } from './routes/socket.ts'
 import { ticketRoutes } from './routes/tickets.ts'
 import { uploadRoutes } from './routes/uploads.ts'
 import { installSecurityHeaders } from './security-headers.ts'
@@ -36,6 +39,7 @@ import { createUnreadableAnswers } from './unreadable.ts'
 export interface HttpServerOptions extends ThrottleOptions {
   uploads: UploadService
   downloads: DownloadService
+  watch: ProgressWatch
   tickets: TicketService
   knownTokens: Pick<KnownTokens, 'has' | 'add'>
   spool: Pick<Spool, 'receive'>
@@ -106,6 +110,9 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
   const receiving = { uploads, spool: { receive }, unclaimed, throttle, maxChunkBytes, callerToken }
   await app.register(uploadRoutes, receiving)
   await app.register(smallUploadRoutes, receiving)
+  const { watch } = options
+  await app.register(progressRoutes, { uploads, watch, callerToken })
+  await app.register(socketRoutes, { watch })
   await app.register(ticketRoutes, { tickets: options.tickets })
   const read: DownloadService['read'] = (document, range, signal) =>
     inTurns(downloads.read(document, range, signal), turns)

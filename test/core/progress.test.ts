@@ -44,11 +44,11 @@ test('a wait is shown to its end, whatever still comes in', () => {
 test('listeners hear every change, the end, and that it is gone', () => {
   const board = createProgressBoard()
   const heard: unknown[] = []
-  const stop = board.subscribe('a', (progress) => heard.push(progress?.phase ?? null))
+  const stop = board.subscribe({ uploadId: 'a' }, (progress) => heard.push(progress?.phase ?? null))
 
   board.report(sealed, { phase: 'posting' })
   board.finish({ ...sealed, state: 'completed', result: { messageId: 7, fileId: 'f' } })
-  board.forget('a')
+  board.forget(receiving)
   stop()
   board.report(sealed, { phase: 'queued' })
 

@@ -12,6 +12,7 @@ const ENDPOINTS = [
   'POST /upload-chunk',
   'POST /complete-upload',
   'GET /upload-progress/{uploadId}',
+  'WS /ws/{userId}',
   'GET /upload-status/{uploadId}',
   'POST /cancel-upload',
   'POST /upload',

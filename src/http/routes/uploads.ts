@@ -12,7 +12,7 @@ import { readForm } from '../form.ts'
 import type { Throttle } from '../throttle.ts'
 import { type CallerToken, requireToken, tokenOf } from '../token.ts'
 import type { UnclaimedBudget } from '../unclaimed-budget.ts'
-import { ChunkFields, FileFields, parseWire, TokenQuery, UploadIdFields } from '../validation.ts'
+import { ChunkFields, FileFields, parseWire, UploadIdFields } from '../validation.ts'
 
 export interface UploadRoutesOptions {
   uploads: UploadService
@@ -24,7 +24,7 @@ export interface UploadRoutesOptions {
   callerToken: CallerToken
 }
 
-/** Files in chunks: init, chunk, complete, progress, status, cancel. */
+/** Files in chunks: init, chunk, complete, status, cancel. */
 export const uploadRoutes: FastifyPluginAsync<UploadRoutesOptions> = async (app, options) => {
   const { uploads, callerToken } = options
 
@@ -73,13 +73,6 @@ export const uploadRoutes: FastifyPluginAsync<UploadRoutesOptions> = async (app,
       ...(status === 'completed' && { status, messageId, fileId }),
       ...(status === 'failed' && { status, error }),
     }
-  })
-
-  app.get('/upload-progress/:uploadId', async (request, reply) => {
-    const { uploadId } = parseWire(UploadIdFields, request.params)
-    const query = parseWire(TokenQuery, request.query)
-    reply.header('vary', 'Accept').header('cache-control', 'no-store')
-    return uploads.progress(uploadId, callerToken(request, query.token))
   })
 
   app.get('/upload-status/:uploadId', async (request, reply) => {

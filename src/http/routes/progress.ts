@@ -1,0 +1,50 @@
+import type { FastifyPluginAsync, FastifyRequest } from 'fastify'
+import type { ProgressWatch } from '../../core/progress-watch.ts'
+import type { UploadService } from '../../core/upload-service.ts'
+import { AppError } from '../../errors.ts'
+import { createSemaphore } from '../../lib/semaphore.ts'
+import { clientSignal } from '../client-signal.ts'
+import { hasSeenEnd, sendEvents } from '../event-stream.ts'
+import type { CallerToken } from '../token.ts'
+import { parseWire, TokenQuery, UploadIdFields } from '../validation.ts'
+
+export interface ProgressRoutesOptions {
+  uploads: Pick<UploadService, 'progress'>
+  watch: ProgressWatch
+  callerToken: CallerToken
+}
+
+/** Event streams at one time. Each holds a connection and little else. */
+const MAX_STREAMS = 1_000
+
+/** How far an upload is: asked for, or pushed. */
+export const progressRoutes: FastifyPluginAsync<ProgressRoutesOptions> = async (app, options) => {
+  const { uploads, watch, callerToken } = options
+  const places = createSemaphore(MAX_STREAMS)
+  const closing = new AbortController()
+  app.addHook('preClose', async () => closing.abort(new Error('the worker is closing')))
+
+  app.get('/upload-progress/:uploadId', async (request, reply) => {
+    const { uploadId } = parseWire(UploadIdFields, request.params)
+    const query = parseWire(TokenQuery, request.query)
+    const token = callerToken(request, query.token)
+    reply.header('vary', 'Accept').header('cache-control', 'no-store')
+    if (!wantsEvents(request)) return uploads.progress(uploadId, token)
+
+    const lastEventId = request.headers['last-event-id']
+    // An EventSource comes back after every end, and only this status tells it not to.
+    if (hasSeenEnd(lastEventId, await uploads.progress(uploadId, token))) {
+      return reply.code(204).send()
+    }
+    const leave = places.tryAcquire(1)
+    if (!leave) throw new AppError('BUSY', 'Too many event streams at once', { retryAfter: 5 })
+    reply.raw.once('close', leave)
+    const signal = AbortSignal.any([clientSignal(reply), closing.signal])
+    await sendEvents(reply, await watch.upload(uploadId, token, signal), lastEventId)
+    return reply
+  })
+}
+
+function wantsEvents({ headers }: FastifyRequest): boolean {
+  return /\btext\/event-stream\b/.test(headers.accept ?? '')
+}

@@ -1,0 +1,190 @@
+import { once } from 'node:events'
+import { expect, onTestFinished, test, vi } from 'vitest'
+import { MiB } from '../../src/lib/units.ts'
+import { startWorker, testCredentials } from '../helpers/app.ts'
+import { postJson, sendChunks } from '../helpers/client.ts'
+import { createFakeGateway } from '../helpers/fake-gateway.ts'
+
+async function start(env: Record<string, string> = {}) {
+  const gateway = createFakeGateway()
+  const worker = await startWorker({ env, gateway, credentials: testCredentials })
+  return { ...worker, gateway }
+}
+
+const sendFile = (url: string, token = 'token-ann') =>
+  sendChunks(url, 'a.bin', Buffer.alloc(MiB, 7), { token })
+
+interface StreamedEvent {
+  id: string
+  data: { status: string; progress: number; phase: string; messageId: number | null }
+}
+
+const EVENTS = { accept: 'text/event-stream' }
+
+/** All events up to the stream's end. */
+async function readEvents(response: Response): Promise<StreamedEvent[]> {
+  const blocks = (await response.text()).split('\n\n')
+  return blocks.flatMap((block) => {
+    const fields = new Map(
+      block.split('\n').map((line) => line.split(/: (.*)/s, 2) as [string, string]),
+    )
+    const data = fields.get('data')
+    return data === undefined ? [] : [{ id: fields.get('id') ?? '', data: JSON.parse(data) }]
+  })
+}
+
+test('an event stream tells every phase and ends with the result', async () => {
+  const { url, gateway } = await start()
+  const { uploadId } = await sendFile(url)
+  const { promise: listening, resolve: begin } = Promise.withResolvers<void>()
+  gateway.beforeFinish = () => listening
+  await postJson(`${url}/complete-upload`, { uploadId })
+
+  const response = await fetch(`${url}/upload-progress/${uploadId}`, { headers: EVENTS })
+  begin()
+  const events = await readEvents(response)
+
+  expect(response.headers.get('content-type')).toBe('text/event-stream; charset=utf-8')
+  expect(response.headers.get('x-accel-buffering')).toBe('no')
+  expect(response.headers.get('vary')).toContain('Accept')
+  expect(events.length).toBeGreaterThan(1)
+  expect(events.at(-1)?.data).toMatchObject({ status: 'completed', progress: 100, messageId: 1 })
+  const bars = events.map((event) => event.data.progress)
+  expect(bars).toEqual(bars.toSorted((a, b) => a - b))
+})
+
+test('who has seen the end is told not to come back', async () => {
+  const { url } = await start()
+  const { uploadId } = await sendFile(url)
+  await postJson(`${url}/complete-upload`, { uploadId })
+  const address = `${url}/upload-progress/${uploadId}`
+  const first = await readEvents(await fetch(address, { headers: EVENTS }))
+
+  const again = await fetch(address, {
+    headers: { ...EVENTS, 'last-event-id': first.at(-1)?.id ?? '' },
+  })
+  const early = await readEvents(
+    await fetch(address, { headers: { ...EVENTS, 'last-event-id': 'sending-40' } }),
+  )
+
+  expect(again.status).toBe(204)
+  expect(early.map((event) => event.data.status)).toEqual(['completed'])
+})
+
+test('a stream of an unknown or foreign upload is refused in JSON', async () => {
+  const { url } = await start()
+  const { uploadId } = await sendFile(url)
+
+  const unknown = await fetch(`${url}/upload-progress/nothing`, { headers: EVENTS })
+  const foreign = await fetch(`${url}/upload-progress/${uploadId}?token=token-bob`, {
+    headers: EVENTS,
+  })
+
+  for (const refused of [unknown, foreign]) {
+    expect(refused.status).toBe(404)
+    expect(await refused.json()).toMatchObject({ code: 'UPLOAD_NOT_FOUND' })
+  }
+})
+
+test('a stream ends when its upload is cancelled', async () => {
+  const { url } = await start()
+  const { uploadId } = await sendFile(url)
+  const response = await fetch(`${url}/upload-progress/${uploadId}`, { headers: EVENTS })
+
+  await postJson(`${url}/cancel-upload`, { uploadId })
+
+  expect((await readEvents(response)).map((event) => event.data.phase)).toEqual(['receiving'])
+})
+
+test('listeners do not hold up a worker that closes', async () => {
+  const { url, close } = await start()
+  const { uploadId } = await sendFile(url)
+  const stream = await fetch(`${url}/upload-progress/${uploadId}`, { headers: EVENTS })
+  const socket = await connect(url, 'ann', 'token-ann')
+
+  const closed = once(socket, 'close')
+  await close()
+
+  await stream.text()
+  const [event] = await closed
+  expect(event.code).toBe(1001)
+})
+
+async function connect(url: string, userId: string, token: string): Promise<WebSocket> {
+  const socket = new WebSocket(`${url.replace('http', 'ws')}/ws/${userId}?token=${token}`)
+  onTestFinished(() => socket.close())
+  await once(socket, 'open')
+  return socket
+}
+
+function messagesOf(socket: WebSocket): Record<string, unknown>[] {
+  const messages: Record<string, unknown>[] = []
+  socket.addEventListener('message', ({ data }) => messages.push(JSON.parse(String(data))))
+  return messages
+}
+
+test("a socket tells all of a user's uploads, and of nobody else's", async () => {
+  const { url } = await start()
+  const before = await sendFile(url)
+  const messages = messagesOf(await connect(url, 'ann', 'token-ann'))
+  const foreign = await sendFile(url, 'token-bob')
+  const later = await sendFile(url)
+
+  for (const { uploadId } of [before, foreign, later]) {
+    await postJson(`${url}/complete-upload`, { uploadId })
+  }
+
+  await vi.waitFor(() => {
+    const done = messages.filter((message) => message.status === 'completed')
+    expect(done.map((message) => message.uploadId).toSorted()).toEqual(
+      [before.uploadId, later.uploadId].toSorted(),
+    )
+  })
+  expect(messages.map((message) => message.uploadId)).not.toContain(foreign.uploadId)
+  for (const message of messages) {
+    expect(message).toMatchObject({ type: 'upload_progress', timestamp: expect.any(String) })
+  }
+})
+
+test('a socket answers pings, and hears of nothing else', async () => {
+  const { url } = await start()
+  const socket = await connect(url, 'ann', 'token-ann')
+  const messages = messagesOf(socket)
+
+  for (const text of ['{"type":"sing"}', '{', '"ping"', '{"type":"ping"}']) socket.send(text)
+
+  await vi.waitFor(() => expect(messages).toHaveLength(1))
+  expect(messages[0]).toMatchObject({ type: 'pong', timestamp: expect.any(String) })
+})
+
+test.each([
+  ['without a token', '/ws/ann', 401, 'TOKEN_MISSING'],
+  ['with a token that is refused', '/ws/ann?token=nobody', 401, 'TOKEN_REFUSED'],
+  ['of another user', '/ws/bob?token=token-ann', 403, 'FORBIDDEN'],
+])('a socket %s is refused before it opens', async (_name, path, status, code) => {
+  const { url } = await start()
+  const { request } = await import('node:http')
+
+  const call = request(`${url}${path}`, {
+    headers: {
+      connection: 'upgrade',
+      upgrade: 'websocket',
+      'sec-websocket-version': '13',
+      'sec-websocket-key': Buffer.alloc(16, 1).toString('base64'),
+    },
+  }).end()
+  const [response] = await once(call, 'response')
+  let body = ''
+  for await (const piece of response) body += piece
+
+  expect(response.statusCode).toBe(status)
+  expect(JSON.parse(body)).toMatchObject({ code })
+})
+
+test('the address of the socket says so to whoever asks it without an upgrade', async () => {
+  const { url } = await start()
+
+  const answer = await fetch(`${url}/ws/ann?token=token-ann`)
+
+  expect(answer.status).toBe(404)
+})
