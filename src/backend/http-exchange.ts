@@ -10,6 +10,8 @@ export interface Answer {
   readonly status: number
   /** The parsed JSON, or undefined when the answer was something else. */
   readonly body: unknown
+  /** Whether it is a page, or JSON that is broken: then a proxy speaks, or somebody cut it short. */
+  readonly garbled: boolean
   /** Seconds, from `Retry-After`. */
   readonly retryAfter: number | null
 }
@@ -30,9 +32,12 @@ export async function exchange(url: URL, options: ExchangeOptions): Promise<Answ
   const signal = options.signal ? AbortSignal.any([options.signal, timeout]) : timeout
   try {
     const response = await fetch(url, { ...options.init, redirect: 'manual', signal })
+    const body = parseJson(await readText(response))
+    const type = response.headers.get('content-type') ?? ''
     return {
       status: response.status,
-      body: parseJson(await readText(response)),
+      body,
+      garbled: /\bhtml\b/.test(type) || (/\bjson\b/.test(type) && body === undefined),
       retryAfter: parseRetryAfter(response.headers.get('retry-after')),
     }
   } catch (error) {
