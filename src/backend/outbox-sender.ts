@@ -76,7 +76,8 @@ export function createOutboxSender({
     const longest = down ? LONGEST_WHILE_DOWN_MS : LONGEST_DELAY_MS
     const delay = refused ? jitter(longest) : delayAfter(event.attempts + 1, longest)
     const askedFor = error instanceof AppError ? (error.retryAfter ?? 0) * 1000 : 0
-    const delayMs = Math.max(delay, askedFor)
+    // Whole milliseconds: the ledger takes no others.
+    const delayMs = Math.ceil(Math.max(delay, askedFor))
     log.warn({ ...fields, delayMs }, 'a webhook was not delivered')
     ledger.postponeWebhook(event.id, now() + delayMs)
   }
