@@ -185,6 +185,7 @@ export async function buildApp(
     requireAuth: config.requireAuth,
     corsOrigins: config.corsOrigins,
     trustProxy: config.trustProxy,
+    stallMs: config.stallMs,
     pressure: {
       maxRssBytes: config.maxRssBytes,
       maxEventLoopDelayMs: config.maxEventLoopDelayMs,

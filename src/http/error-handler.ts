@@ -44,7 +44,9 @@ async function refuse(
   maxChunkBytes: number,
 ): Promise<void> {
   if (!request.raw.complete) {
-    await drain(request.raw, { maxBytes: maxChunkBytes, maxMs: DRAIN_MS })
+    // Who stopped sending does not need to be waited for.
+    const maxMs = error.code === 'REQUEST_TIMEOUT' ? 0 : DRAIN_MS
+    if (maxMs > 0) await drain(request.raw, { maxBytes: maxChunkBytes, maxMs })
     reply.header('connection', 'close')
   }
   if (error.code === 'SHUTTING_DOWN') reply.header('connection', 'close')

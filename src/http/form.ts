@@ -1,9 +1,18 @@
+import type { IncomingMessage } from 'node:http'
 import type { Readable } from 'node:stream'
-import '@fastify/multipart'
-import type { FastifyRequest } from 'fastify'
+import multipart from '@fastify/multipart'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { ReceivedChunk } from '../core/ports/spool.ts'
 import { AppError } from '../errors.ts'
 import { KiB } from '../lib/units.ts'
+import { failBody } from './slow-senders.ts'
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** The route reads a form; all others refuse one with 415. */
+    takesForm?: boolean
+  }
+}
 
 /** One file and a handful of short fields; more is not a form of ours. */
 const LIMITS = {
@@ -13,9 +22,13 @@ const LIMITS = {
   fieldNameSize: 100,
   fieldSize: 64 * KiB,
   headerPairs: 32,
+  headerSize: 8 * KiB,
   // The spool counts the bytes, so that too many are an error and not a shorter file.
   fileSize: Number.POSITIVE_INFINITY,
 }
+
+/** All that is not the file, with room for boundaries and for what stands outside of them. */
+const MAX_FIELDS_BYTES = LIMITS.parts * (LIMITS.fieldSize + LIMITS.headerSize)
 
 export interface FilePart {
   /** Null when the part names none. */
@@ -32,8 +45,20 @@ export interface Form {
 export interface ReadFormOptions {
   /** The name of the file's part. */
   fileField: string
+  /** Bytes of the file; the whole form may have a little more. */
+  maxFileBytes: number
   /** Takes the file's bytes as they arrive; `fields` are those that came before it. */
   receive: (bytes: Readable, fields: Record<string, string>) => Promise<ReceivedChunk>
+}
+
+/** What bodies the server takes: JSON everywhere, forms where a route says so. */
+export async function installForms(app: FastifyInstance): Promise<void> {
+  app.removeContentTypeParser('text/plain')
+  await app.register(multipart, { throwFileSizeLimit: false })
+  app.addHook('preValidation', async (request) => {
+    if (!request.isMultipart() || request.routeOptions.config.takesForm) return
+    throw new AppError('UNSUPPORTED_MEDIA_TYPE', 'This call takes JSON')
+  })
 }
 
 /**
@@ -43,7 +68,7 @@ export interface ReadFormOptions {
  */
 export async function readForm(
   request: FastifyRequest,
-  { fileField, receive }: ReadFormOptions,
+  { fileField, maxFileBytes, receive }: ReadFormOptions,
 ): Promise<Form> {
   if (!request.isMultipart()) {
     throw new AppError('UNSUPPORTED_MEDIA_TYPE', 'This call takes multipart/form-data')
@@ -51,6 +76,7 @@ export async function readForm(
   const fields: Record<string, string> = Object.create(null)
   let file: FilePart | null = null
   let ownFailure: unknown
+  boundBody(request.raw, maxFileBytes + MAX_FIELDS_BYTES)
   try {
     for await (const part of request.parts({ limits: LIMITS })) {
       if (part.type === 'field') {
@@ -75,6 +101,16 @@ export async function readForm(
     if (known || request.raw.socket.destroyed) throw error
     throw new AppError('INVALID_REQUEST', 'The form is malformed', { cause: error })
   }
+}
+
+/** The parser skips what stands before the first boundary and behind the last, however much it is. */
+function boundBody(raw: IncomingMessage, maxBytes: number): void {
+  let left = maxBytes
+  raw.on('data', (bytes: Buffer) => {
+    const fits = left >= 0
+    left -= bytes.length
+    if (fits && left < 0) failBody(raw, new AppError('PAYLOAD_TOO_LARGE', 'The form is too large'))
+  })
 }
 
 function hasStatus(error: unknown): boolean {

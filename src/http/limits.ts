@@ -1,4 +1,4 @@
-import type { ServerOptions } from 'node:http'
+import type { IncomingHttpHeaders, ServerOptions } from 'node:http'
 import type { FastifyInstance } from 'fastify'
 import { AppError } from '../errors.ts'
 import { KiB } from '../lib/units.ts'
@@ -46,16 +46,14 @@ export function installLimits(app: FastifyInstance): void {
       throw new AppError('HEADERS_TOO_LARGE', 'The request has too many headers')
     }
     // Nobody reads it, and Node would wait for its end before the connection's next request.
-    if (hasUnwantedBody(request)) reply.header('connection', 'close')
+    const readsNone = request.method === 'GET' || request.method === 'HEAD'
+    if (readsNone && hasBody(request.headers)) reply.header('connection', 'close')
   })
 }
 
-function hasUnwantedBody({ method, headers }: { method: string; headers: object }): boolean {
-  if (method !== 'GET' && method !== 'HEAD') return false
-  return (
-    'transfer-encoding' in headers ||
-    Number('content-length' in headers && headers['content-length']) > 0
-  )
+/** Whether a request announces a body. */
+export function hasBody(headers: IncomingHttpHeaders): boolean {
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
 }
 
 /**

@@ -1,4 +1,3 @@
-import multipart from '@fastify/multipart'
 import { type FastifyBaseLogger, type FastifyInstance, fastify } from 'fastify'
 import type { Admission } from '../core/admission.ts'
 import type { DownloadService } from '../core/download-service.ts'
@@ -14,6 +13,7 @@ import { MiB } from '../lib/units.ts'
 import { installClosing } from './closing.ts'
 import { allowOriginEarly, installCors } from './cors.ts'
 import { installErrorHandler, refuseEarly } from './error-handler.ts'
+import { installForms } from './form.ts'
 import {
   CONNECTION_LIMITS,
   installLimits,
@@ -31,6 +31,7 @@ import { socketRoutes } from './routes/socket.ts'
 import { ticketRoutes } from './routes/tickets.ts'
 import { uploadRoutes } from './routes/uploads.ts'
 import { installSecurityHeaders } from './security-headers.ts'
+import { installSlowSenders } from './slow-senders.ts'
 import { installThrottle, type ThrottleOptions } from './throttle.ts'
 import { createCallerToken } from './token.ts'
 import { createUnclaimedBudget } from './unclaimed-budget.ts'
@@ -56,6 +57,8 @@ export interface HttpServerOptions extends ThrottleOptions {
   /** Whose `X-Forwarded-For` and `X-Forwarded-Proto` count; see Config. */
   trustProxy: false | number | string
   pressure: PressureLimits
+  /** A sender that stands still for so long is cut. */
+  stallMs: number
   admission: Pick<Admission, 'takesRequests'>
   /** Whether the health check is to fail, so that traffic goes to the older instance still. */
   awaitsOlder: () => boolean
@@ -94,12 +97,13 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
   await installSecurityHeaders(app)
   unreadable.watch(app)
   installLimits(app)
+  installSlowSenders(app, { stallMs: options.stallMs })
   installClosing(app, { admission, graceMs: options.graceMs })
   const throttle = await installThrottle(app, options)
   const { judge } = throttle
   installErrorHandler(app, { maxChunkBytes: Math.max(maxChunkBytes, 50 * MiB), judge })
   await installPressure(app, options.pressure)
-  await app.register(multipart, { throwFileSizeLimit: false })
+  await installForms(app)
   const { page, probes } = options
   await app.register(serviceRoutes, { page, probes, awaitsOlder: options.awaitsOlder })
   if (options.handOver) await app.register(handOverRoutes, { answer: options.handOver })

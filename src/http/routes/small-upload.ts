@@ -18,11 +18,15 @@ const MAX_BYTES = 50 * MiB
 export const smallUploadRoutes: FastifyPluginAsync<UploadRoutesOptions> = async (app, options) => {
   const { uploads } = options
 
-  app.post('/upload', async (request, reply) => {
+  app.post('/upload', { config: { takesForm: true } }, async (request, reply) => {
     const announced = Number(request.headers['content-length'] ?? 0)
     await uploads.assertRoom(null, Math.min(announced, MAX_BYTES))
     const receive = receiver({ ...options, maxChunkBytes: MAX_BYTES }, request, reply)
-    const { fields, file } = await readForm(request, { fileField: 'file', receive })
+    const { fields, file } = await readForm(request, {
+      fileField: 'file',
+      maxFileBytes: MAX_BYTES,
+      receive,
+    })
     const { received } = file
     try {
       const name = parseWire(fileName, fields.fileName || file.fileName || 'file')

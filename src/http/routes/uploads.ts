@@ -34,9 +34,13 @@ export const uploadRoutes: FastifyPluginAsync<UploadRoutesOptions> = async (app,
     return { success: true, uploadId: upload.id, message: 'Upload session initialized' }
   })
 
-  app.post('/upload-chunk', async (request, reply) => {
+  app.post('/upload-chunk', { config: { takesForm: true } }, async (request, reply) => {
     const receive = receiver(options, request, reply)
-    const form = await readForm(request, { fileField: 'chunk', receive })
+    const form = await readForm(request, {
+      fileField: 'chunk',
+      maxFileBytes: options.maxChunkBytes,
+      receive,
+    })
     try {
       const fields = parseWire(ChunkFields, form.fields)
       const token = requireToken(request, fields.authToken)

@@ -1,0 +1,37 @@
+export interface PaceLimits {
+  /** Milliseconds without a byte. */
+  stallMs: number
+  /** Bytes a second, on average over `windowMs`; the first window is for getting started. */
+  minBytesPerSecond: number
+  windowMs: number
+}
+
+/** Judges how a body arrives, whatever its size: a slow sender is one that hardly moves. */
+export interface Pace {
+  /**
+   * Whether the sender is to be cut. `bytes` is what has come so far; `waiting` says that some of
+   * it has not been taken, so that it is not the sender who stands still.
+   */
+  isTooSlow: (sample: { now: number; bytes: number; waiting: boolean }) => boolean
+}
+
+export function createPace(limits: PaceLimits, start: { now: number; bytes: number }): Pace {
+  let last = start
+  let window = start
+  let started = false
+
+  return {
+    isTooSlow: ({ now, bytes, waiting }) => {
+      if (waiting || bytes !== last.bytes) last = { now, bytes }
+      if (waiting) window = last
+      if (now - last.now >= limits.stallMs) return true
+      const elapsed = now - window.now
+      if (elapsed < limits.windowMs) return false
+      const slow = (bytes - window.bytes) * 1000 < limits.minBytesPerSecond * elapsed
+      const judged = started
+      window = { now, bytes }
+      started = true
+      return judged && slow
+    },
+  }
+}
