@@ -11,6 +11,8 @@ export interface Switch {
    * go to it. Resolves when they do. Requests that run stay where they are.
    */
   moveTo: (workerUrl: string) => Promise<void>
+  /** The same, without a look at its health: what was held goes to it. */
+  pointTo: (workerUrl: string) => void
   /** Nobody is there: requests get a 502, or are held until somebody is, as of a service that sleeps. */
   clear: (requests: 'fail' | 'hold') => void
   /** Answers every request by itself, as a foreign server would. */
@@ -78,6 +80,7 @@ export async function startSwitch(): Promise<Switch> {
       await vi.waitFor(async () => isHealthy(workerUrl), { timeout: 30_000, interval: 100 })
       point({ worker: workerUrl })
     },
+    pointTo: (worker) => point({ worker }),
     clear: point,
     answerWith: (status, body) => point({ foreign: { status, body } }),
   }

@@ -1,0 +1,77 @@
+import { randomBytes, randomUUID } from 'node:crypto'
+import { expect, test } from 'vitest'
+import type { HandOverAnswer } from '../../src/core/ports/deployment.ts'
+import { createSeal } from '../../src/deployment/seal.ts'
+
+const secret = randomBytes(32)
+const question = { intent: 'start', wait: false } as const
+
+test('a request and its answer are read by whoever has the secret', () => {
+  const young = sealOf({ id: randomUUID() })
+  const old = sealOf({ id: randomUUID() })
+
+  const { nonce, ...sent } = young.seal.sealRequest(question)
+  const opened = old.seal.openRequest({ ...sent, body: Buffer.from(sent.body) })
+  const answer: HandOverAnswer = { instance: old.instance, state: 'released', withinMs: 0 }
+  const sealed = opened?.sealAnswer(answer)
+
+  expect(opened?.request).toEqual({ instance: young.instance, ...question })
+  expect(sealed && young.seal.openAnswer(sealed, nonce)).toEqual(answer)
+})
+
+interface Spoiled {
+  secret?: Buffer
+  skewMs?: number
+  change?: boolean
+  signature?: string
+  /** The one who is asked has only just been started. */
+  young?: boolean
+}
+
+const SPOILED: [string, Spoiled][] = [
+  ['another secret', { secret: randomBytes(32) }],
+  ['a byte that was changed', { change: true }],
+  ['no signature', { signature: '' }],
+  ['a request from the past', { skewMs: -61_000 }],
+  ['a request from the future', { skewMs: 61_000 }],
+  ['a request that is older than this process', { skewMs: -30_000, young: true }],
+]
+
+test.each(SPOILED)('%s opens nothing', (_name, spoiled) => {
+  const asker = sealOf({ id: randomUUID(), ...spoiled })
+  const old = sealOf({ id: randomUUID(), startedAt: spoiled.young ? Date.now() : 0 })
+
+  const { body, signature } = asker.seal.sealRequest(question)
+  const changed = spoiled.change ? body.replace('start', 'statt') : body
+  const given = { body: Buffer.from(changed), signature: spoiled.signature ?? signature }
+
+  expect(old.seal.openRequest(given)).toBeNull()
+})
+
+test('a request opens once', () => {
+  const old = sealOf({ id: randomUUID() })
+  const { body, signature } = sealOf({ id: randomUUID() }).seal.sealRequest(question)
+  const given = { body: Buffer.from(body), signature }
+
+  expect(old.seal.openRequest(given)).not.toBeNull()
+  expect(old.seal.openRequest(given)).toBeNull()
+})
+
+test('an answer is for its request alone, and no request is an answer', () => {
+  const { seal, instance } = sealOf({ id: randomUUID() })
+  const first = seal.sealRequest(question)
+  const second = seal.sealRequest(question)
+  const opened = seal.openRequest({ ...first, body: Buffer.from(first.body) })
+
+  const answer = opened?.sealAnswer({ instance, state: 'released', withinMs: 0 })
+
+  expect(answer && seal.openAnswer(answer, second.nonce)).toBeNull()
+  expect(seal.openAnswer(first, first.nonce)).toBeNull()
+})
+
+function sealOf(wanted: { id: string; startedAt?: number; secret?: Buffer; skewMs?: number }) {
+  const { id, startedAt = 0, skewMs = 0 } = wanted
+  const instance = { id, startedAt }
+  const now = (): number => Date.now() + skewMs
+  return { instance, seal: createSeal({ secret: wanted.secret ?? secret, instance, now }) }
+}

@@ -1,0 +1,256 @@
+import { createHmac, hkdfSync, randomBytes, randomUUID } from 'node:crypto'
+import { expect, test, vi } from 'vitest'
+import type { Emulator } from '../../src/emulator/emulator.ts'
+import { MiB } from '../../src/lib/units.ts'
+import { startWorker } from '../helpers/app.ts'
+import { downloadUrl, postJson, sha256, uploadFile } from '../helpers/client.ts'
+import { type Switch, startSwitch } from '../helpers/switch.ts'
+import { startTelegram } from '../helpers/telegram.ts'
+import { telegramEnv } from '../helpers/telestore.ts'
+import { makeTempDir } from '../helpers/temp-dir.ts'
+import { startTraffic } from '../helpers/traffic.ts'
+import { spawnWorkerProcess, type WorkerProcess } from '../helpers/worker-process.ts'
+
+const LEDGER_KEY = randomBytes(32).toString('hex')
+const GRACE_MS = 6_000
+
+test('a deploy under traffic kills no key: the old instance lets go before the new one connects', async () => {
+  const telegram = await startTelegram()
+  const host = await startSwitch()
+  const old = await deploy(telegram, host, { LEDGER_KEY })
+  const traffic = await startTraffic(host.url)
+
+  const young = await deploy(telegram, host, { LEDGER_KEY })
+  await traffic.more(4)
+  expect(await old.stop('SIGTERM')).toBe(0)
+  await traffic.more(4)
+  const { failures, posted } = await traffic.stop()
+
+  expect(failures).toEqual([])
+  expect(telegram.counters.read().keysKilled).toBe(0)
+  expect(old.output()).toContain('another instance asks for Telegram')
+  expect(young.output()).toContain('"reply":"released"')
+  const messages = await telegram.messages(telegram.account.channelId)
+  const known = messages.map((message) => message.sha256)
+  expect(posted.filter((hash) => !known.includes(hash))).toEqual([])
+  expect(telegram.counters.read().mainConnectionsPeak).toEqual({ [keyOf(telegram)]: 1 })
+})
+
+test('without a secret to ask with, the same deploy kills the key', async () => {
+  const telegram = await startTelegram()
+  const host = await startSwitch()
+  const old = await deploy(telegram, host, {})
+  const traffic = await startTraffic(old.url)
+  const young = await deploy(telegram, host, {})
+
+  const moved = await startTraffic(young.url)
+
+  await vi.waitFor(() => expect(telegram.counters.read().keysKilled).toBe(1), 20_000)
+  await Promise.all([traffic.stop(), moved.stop()])
+})
+
+test('a slow transfer reaches its end on the old instance, and only then the new one connects', async () => {
+  const telegram = await startTelegram()
+  const host = await startSwitch()
+  const old = await deploy(telegram, host, { LEDGER_KEY })
+  telegram.settings.change({ bandwidthPerConnection: MiB })
+  const uploading = uploadFile(old.url, 'slow.bin', randomBytes(2 * MiB), { token: 'main' })
+  await vi.waitFor(() => expect(telegram.counters.read().partsReceived).toBeGreaterThan(0), 10_000)
+
+  const young = await deploy(telegram, host, { LEDGER_KEY })
+
+  expect((await uploading).status).toBe('completed')
+  expect(telegram.counters.read()).toMatchObject({ messagesPosted: 1, keysKilled: 0 })
+  expect(old.output()).toMatch(/Upload completed.*disconnected from Telegram/s)
+  expect(young.output()).toContain('"reply":"draining"')
+})
+
+test('after it has let go, the old instance refuses work and says why', async () => {
+  const telegram = await startTelegram()
+  const host = await startSwitch()
+  const old = await deploy(telegram, host, { LEDGER_KEY })
+  await deploy(telegram, host, { LEDGER_KEY })
+
+  const upload = await postJson(`${old.url}/init-upload`, {
+    uploadId: `${Date.now()}_abc`,
+    fileName: 'a.bin',
+    totalChunks: 1,
+    fileSize: 10,
+    authToken: 'main',
+  })
+  const download = await fetch(downloadUrl(old.url, 1, 'main'))
+  const ready = await fetch(`${old.url}/readyz`)
+
+  for (const refused of [upload, download]) {
+    expect(refused.status).toBe(503)
+    expect(refused.headers.get('retry-after')).toBe('5')
+    expect(await refused.json()).toMatchObject({ code: 'SHUTTING_DOWN' })
+  }
+  expect(ready.status).toBe(503)
+  expect((await fetch(`${old.url}/health`)).status).toBe(200)
+})
+
+test('a service that is woken up answers its own question', async () => {
+  const telegram = await startTelegram()
+  const host = await startSwitch()
+  host.clear('hold')
+  const env = { LEDGER_KEY, RENDER_EXTERNAL_URL: host.url, STARTUP_TELEGRAM_DELAY_MS: '600000' }
+
+  const worker = await spawnWorkerProcess(telegram, await makeTempDir(), env)
+  await vi.waitFor(async () => void (await fetch(`${worker.url}/healthz`)), 15_000)
+  expect((await fetch(`${worker.url}/health`)).status).toBe(503)
+  await host.moveTo(worker.url)
+
+  await uploadFile(host.url, 'a.bin', randomBytes(1_000), { token: 'main' })
+  expect(worker.output()).toContain('"reply":"self"')
+})
+
+test.each([
+  ['a proxy that has nobody behind it', (host: Switch) => host.clear('fail')],
+  ['an older version', (host: Switch) => host.answerWith(404, '{"error":"There is nothing here"}')],
+  ['a page', (host: Switch) => host.answerWith(200, '<h1>Welcome</h1>')],
+])('%s at the address is nobody, and the start goes on', async (_name, prepare) => {
+  const telegram = await startTelegram()
+  const host = await startSwitch()
+  prepare(host)
+
+  const env = { ...standalone(telegram), LEDGER_KEY, RENDER_EXTERNAL_URL: host.url }
+  const { url } = await startWorker({ env })
+
+  const end = await uploadFile(url, 'a.bin', randomBytes(1_000), { token: 'main' })
+  expect(end.status).toBe('completed')
+})
+
+test('where nobody can be asked, STARTUP_TELEGRAM_DELAY_MS keeps Telegram untouched', async () => {
+  const telegram = await startTelegram()
+  const env = { ...standalone(telegram), STARTUP_TELEGRAM_DELAY_MS: '1500' }
+  const startedAt = Date.now()
+  const { url } = await startWorker({ env })
+
+  const end = await uploadFile(url, 'a.bin', randomBytes(1_000), { token: 'main' })
+
+  expect(Date.now() - startedAt).toBeGreaterThanOrEqual(1_500)
+  expect(end.status).toBe('completed')
+})
+
+test('an old instance that is never stopped takes Telegram back and goes on', async () => {
+  const telegram = await startTelegram()
+  const host = await startSwitch()
+  const env = { ...standalone(telegram), LEDGER_KEY, RENDER_EXTERNAL_URL: host.url }
+  host.clear('hold')
+  const old = await startWorker({ env, returnAfterMs: 1_500 })
+  host.pointTo(old.url)
+  const young = await startWorker({ env })
+  await vi.waitFor(async () => expect((await fetch(`${old.url}/readyz`)).status).toBe(503), 10_000)
+
+  await young.close()
+
+  await vi.waitFor(async () => expect((await fetch(`${old.url}/readyz`)).status).toBe(200), 10_000)
+  const bytes = randomBytes(3 * MiB)
+  const { messageId } = await uploadFile(host.url, 'again.bin', bytes, { token: 'main' })
+  const back = await fetch(downloadUrl(host.url, messageId, 'main'))
+  expect(sha256(new Uint8Array(await back.arrayBuffer()))).toBe(sha256(bytes))
+  expect(telegram.counters.read().keysKilled).toBe(0)
+})
+
+test('strangers and replays learn nothing and change nothing', async () => {
+  const telegram = await startTelegram()
+  const host = await startSwitch()
+  host.clear('hold')
+  const env = { ...standalone(telegram), LEDGER_KEY, RENDER_EXTERNAL_URL: host.url }
+  const worker = await startWorker({ env })
+  host.pointTo(worker.url)
+  await vi.waitFor(() => expect(host.seen.length).toBeGreaterThan(0))
+  const [recorded] = host.seen
+  const nothing = await fetch(`${worker.url}/nothing-here`, { method: 'POST' })
+  const refusal = await nothing.text()
+
+  const attempts = [
+    {},
+    { body: '{}', signature: 'sha256=00' },
+    { body: 'x'.repeat(1_000), signature: `sha256=${'0'.repeat(64)}` },
+    forged('another-secret-of-thirty-two-bytes'),
+    { body: String(recorded?.body), signature: recorded?.headers['x-telestore-signature'] },
+  ]
+  const answers = await Promise.all(attempts.map((each) => handOver(worker.url, each)))
+
+  for (const answer of answers) {
+    expect([answer.status, await answer.text()]).toEqual([nothing.status, refusal])
+    expect(answer.headers.has('x-telestore-signature')).toBe(false)
+  }
+  expect((await fetch(`${worker.url}/readyz`)).status).toBe(200)
+})
+
+test('without LEDGER_KEY there is no such endpoint, with it the right request is heard', async () => {
+  const telegram = await startTelegram()
+  const without = await startWorker({ env: standalone(telegram) })
+  const having = await startWorker({ env: { ...standalone(telegram), LEDGER_KEY } })
+
+  expect((await handOver(without.url, forged(LEDGER_KEY))).status).toBe(404)
+  const released = await handOver(having.url, forged(LEDGER_KEY, { wait: true }))
+
+  expect(released.status).toBe(200)
+  expect(await released.json()).toMatchObject({ state: 'released' })
+  expect((await fetch(`${having.url}/readyz`)).status).toBe(503)
+})
+
+/** Starts a worker as a host does, and moves the traffic to it once it is healthy. */
+async function deploy(
+  telegram: Emulator,
+  host: Switch,
+  env: Record<string, string>,
+): Promise<WorkerProcess> {
+  const worker = await spawnWorkerProcess(telegram, await makeTempDir(), {
+    RENDER_EXTERNAL_URL: host.url,
+    SHUTDOWN_GRACE_MS: String(GRACE_MS),
+    ...env,
+  })
+  await host.moveTo(worker.url)
+  return worker
+}
+
+function standalone(telegram: Emulator): Record<string, string> {
+  const { account } = telegram
+  return {
+    ...telegramEnv(telegram),
+    AUTH_TOKENS: 'main',
+    TELEGRAM_API_ID: String(account.apiId),
+    TELEGRAM_API_HASH: account.apiHash,
+    TELEGRAM_SESSION: account.telethonSession ?? '',
+    TELEGRAM_CHANNEL_ID: account.channelId,
+    TELEGRAM_BOT_TOKEN: account.botToken ?? '',
+  }
+}
+
+const keyOf = (telegram: Emulator): string => String(telegram.account.authKeyId)
+
+/** A request as the protocol has it, signed with the key that a LEDGER_KEY of 64 digits gives. */
+function forged(ledgerKey: string, { wait = false } = {}): { body: string; signature: string } {
+  const key = Buffer.from(ledgerKey, 'hex')
+  const secret = Buffer.from(hkdfSync('sha256', key, '', 'derived:hand-over', 32))
+  const now = Date.now()
+  const instance = { id: randomUUID(), startedAt: now }
+  const body = JSON.stringify({
+    instance,
+    intent: 'start',
+    wait,
+    issuedAt: now,
+    nonce: randomUUID(),
+  })
+  const signature = createHmac('sha256', secret).update(`request\n${body}`).digest('hex')
+  return { body, signature: `sha256=${signature}` }
+}
+
+function handOver(
+  url: string,
+  { body, signature }: { body?: string; signature?: string | undefined },
+) {
+  return fetch(`${url}/hand-over`, {
+    method: 'POST',
+    headers: {
+      'content-type': 'application/json',
+      ...(signature !== undefined && { 'x-telestore-signature': signature }),
+    },
+    body: body ?? '',
+  })
+}
