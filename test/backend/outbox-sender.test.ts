@@ -179,6 +179,8 @@ function memoryOutbox(): MemoryOutbox {
     nextWebhookAt: () =>
       rows.size === 0 ? null : Math.min(...[...rows.values()].map((row) => row.dueAt)),
     postponeWebhook: (id, dueAt) => {
+      // As the real one, whose column is for integers alone.
+      if (!Number.isInteger(dueAt)) throw new TypeError('a time in whole milliseconds is wanted')
       const row = outbox.row(id)
       rows.set(id, { ...row, dueAt, attempts: row.attempts + 1 })
     },

@@ -6,7 +6,7 @@ export interface ExchangeTimeouts {
   connectMs: number
   /** For the other side to take the next piece, or to send it. */
   stallMs: number
-  /** From the last byte of the request to the first of the answer. */
+  /** From the last byte of the request to the first of the answer, and from there to its last. */
   answerMs: number
 }
 
@@ -134,6 +134,7 @@ async function receiveAnswer(
   })
   const status = message.statusCode ?? 0
   trace.status = status
+  watchdog.expectEnd()
   const pieces: Buffer[] = []
   let size = 0
   for await (const piece of message as AsyncIterable<Buffer>) {
@@ -153,11 +154,14 @@ async function receiveAnswer(
 interface Watchdog {
   /** Something happened; the next thing must happen within this timeout. */
   expect: (timeout: keyof ExchangeTimeouts) => void
+  /** Whatever happens meanwhile, the answer must be whole within its time: one may come in drips. */
+  expectEnd: () => void
   stop: () => void
 }
 
 function createWatchdog(request: ClientRequest, timeouts: ExchangeTimeouts): Watchdog {
   let timer: NodeJS.Timeout | undefined
+  let endTimer: NodeJS.Timeout | undefined
   let stopped = false
   function expect(timeout: keyof ExchangeTimeouts): void {
     clearTimeout(timer)
@@ -168,9 +172,14 @@ function createWatchdog(request: ClientRequest, timeouts: ExchangeTimeouts): Wat
   expect('connectMs')
   return {
     expect,
+    expectEnd: () => {
+      const late = new Error(`the answer took more than ${timeouts.answerMs} ms`)
+      endTimer ??= setTimeout(() => request.destroy(late), timeouts.answerMs)
+    },
     stop: () => {
       stopped = true
       clearTimeout(timer)
+      clearTimeout(endTimer)
     },
   }
 }

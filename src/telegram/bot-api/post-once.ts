@@ -38,7 +38,7 @@ export async function postOnce(
   options: PostOnceOptions,
 ): Promise<PostedFile> {
   const { journal, signal, file } = request
-  const deadline = Date.now() + options.totalMs
+  const deadline = performance.now() + options.totalMs
   let state = loadState(request)
   function setDoubts(postAttempts: number): void {
     state = { ...state, postAttempts }
@@ -63,7 +63,7 @@ export async function postOnce(
     const down = isFlood(outcome) ? null : options.refusal(outcome.error)
     if (down) throw down
     const delayMs = delayAfter(outcome, attempt)
-    if (attempt >= options.attempts || Date.now() + delayMs > deadline) throw outcome.error
+    if (attempt >= options.attempts || performance.now() + delayMs > deadline) throw outcome.error
     if (outcome.kind === 'again' && outcome.waitSeconds !== null) {
       request.onEvent({ phase: 'waiting', retryAfter: outcome.waitSeconds })
     }

@@ -51,7 +51,13 @@ export async function readFileBlock(
   if (local) return readLocally(file.path, offset, length)
   const trace: ExchangeTrace = { complete: false, status: null }
   const read = async (): Promise<Uint8Array> => {
-    const fetch = createNodeFetch({ timeouts, trace, maxAnswerBytes: length })
+    // Even the slowest of lines brings so much in a second.
+    const answerMs = timeouts.answerMs + (length / (16 * KiB)) * 1000
+    const fetch = createNodeFetch({
+      timeouts: { ...timeouts, answerMs },
+      trace,
+      maxAnswerBytes: length,
+    })
     const path = file.path.split('/').map(encodeURIComponent).join('/')
     const response = await fetch(`${root.replace(/\/+$/, '')}/file/bot${file.token}/${path}`, {
       headers: { range: `bytes=${offset}-${offset + length - 1}` },

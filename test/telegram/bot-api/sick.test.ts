@@ -1,0 +1,118 @@
+import { expect, test, vi } from 'vitest'
+import { AppError } from '../../../src/errors.ts'
+import { type CircuitLimits, createCircuitBreaker } from '../../../src/lib/circuit-breaker.ts'
+import { type BotApiRoad, createBotApiRoad } from '../../../src/telegram/bot-api/bot-api-road.ts'
+import { peerDown } from '../../../src/telegram/circuits.ts'
+import { createRecordingLog } from '../../helpers/recording-log.ts'
+import { HTTP_SYMPTOMS, type SickPeer, startSickPeer } from '../../helpers/sick-peer.ts'
+import { type Answer, type FakeBotApi, startBotApi, TOKEN } from './fake-bot-api.ts'
+import { makeRequest } from './transfer-request.ts'
+
+const { signal } = new AbortController()
+
+test.each(HTTP_SYMPTOMS)(
+  'a Bot API that %s opens its circuit, is left alone, and is found well again',
+  async (symptom) => {
+    const { api, peer, road, state } = await start()
+    api.files.set('doc', Buffer.from('0123456789'))
+    await peer.fallIll(symptom)
+
+    for (let call = 0; call < 3; call++) {
+      await expect(road.findFile(TOKEN, 'doc', signal)).rejects.toMatchObject({
+        code: 'TELEGRAM_UNAVAILABLE',
+      })
+    }
+
+    const { visits } = peer
+    expect(state()).toBe('open')
+    const request = makeRequest()
+    await expect(road.send(request)).rejects.toMatchObject({ peerDown: true, retryAfter: 1 })
+    expect(request.saved.every(({ postAttempts }) => postAttempts === 0)).toBe(true)
+    expect(peer.visits).toBe(visits)
+
+    await peer.recover()
+    await vi.waitFor(() => expect(state()).toBe('half-open'))
+    expect(await road.send(makeRequest())).toEqual({ messageId: 1, fileId: 'file-1' })
+    expect(state()).toBe('closed')
+  },
+)
+
+test('a file that meets a Bot API that goes down is given back, to be sent later', async () => {
+  const { peer, road, state, api } = await start()
+  await peer.fallIll('resets at once')
+  const request = makeRequest()
+
+  await expect(road.send(request)).rejects.toMatchObject({
+    code: 'TELEGRAM_UNAVAILABLE',
+    peerDown: true,
+    cause: expect.any(AppError),
+  })
+
+  expect(state()).toBe('open')
+  expect(peer.visits).toBe(3)
+  expect(api.posted).toEqual([])
+})
+
+test.each<[string, Answer]>([
+  ['a flood', { kind: 'error', code: 429, description: 'Too Many Requests', retryAfter: 9 }],
+  ['a refused token', { kind: 'error', code: 401, description: 'Unauthorized' }],
+  ['an unknown chat', { kind: 'error', code: 400, description: 'Bad Request: chat not found' }],
+  ['a bot that may not post', { kind: 'error', code: 403, description: 'Forbidden' }],
+  ['a file that is too large', { kind: 'early', status: 413 }],
+  ["a proxy's 404", { kind: 'html', status: 404 }],
+])('%s never opens the circuit', async (_name, answer) => {
+  const { api, road, state } = await start({ attempts: 1 })
+  api.script.push(...Array.from({ length: 8 }, () => answer))
+
+  for (let call = 0; call < 8; call++) {
+    await expect(road.send(makeRequest())).rejects.toMatchObject({ peerDown: false })
+  }
+
+  expect(state()).toBe('closed')
+  expect(api.calls).toHaveLength(8)
+})
+
+test('neither a file that cannot be read nor a caller who leaves says anything of it', async () => {
+  const { road, state } = await start()
+
+  for (let call = 0; call < 5; call++) {
+    const beforeRead = async (): Promise<void> => {
+      throw new AppError('SPOOL_DAMAGED', 'gone')
+    }
+    await expect(road.send(makeRequest({ beforeRead }))).rejects.toMatchObject({
+      code: 'SPOOL_DAMAGED',
+    })
+    const leaving = makeRequest({ beforeRead: async () => leaving.abort(new Error('left')) })
+    await expect(road.send(leaving)).rejects.toThrow('left')
+  }
+
+  expect(state()).toBe('closed')
+})
+
+interface Started {
+  api: FakeBotApi
+  peer: SickPeer
+  road: BotApiRoad
+  state: () => string
+}
+
+async function start({ attempts = 6 } = {}): Promise<Started> {
+  const api = await startBotApi()
+  const peer = await startSickPeer(Number(new URL(api.root).port))
+  const limits: CircuitLimits = {
+    failures: 3,
+    lastingMs: 0,
+    firstBreakMs: 300,
+    longestBreakMs: 300,
+  }
+  const circuit = createCircuitBreaker({ ...limits, refuse: peerDown })
+  const road = createBotApiRoad({
+    root: peer.url,
+    local: false,
+    log: createRecordingLog(),
+    attempts,
+    circuit,
+    timeouts: { connectMs: 150, stallMs: 150, answerMs: 150, lookAfterMs: [1] },
+  })
+  return { api, peer, road, state: () => circuit.state }
+}

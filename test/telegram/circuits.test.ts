@@ -1,0 +1,133 @@
+import { expect, test } from 'vitest'
+import { statusOfCircuits } from '../../src/core/readiness.ts'
+import { AppError } from '../../src/errors.ts'
+import type { Judge } from '../../src/lib/circuit-breaker.ts'
+import { createTelegramCircuits, type TelegramCircuits } from '../../src/telegram/circuits.ts'
+import { createRecordingLog } from '../helpers/recording-log.ts'
+
+const DC2 = { host: '149.154.167.51', port: 443 }
+const DC2_TOO = { host: '149.154.167.50', port: 443 }
+const DC4 = { host: '149.154.167.91', port: 443 }
+const NOWHERE = { host: '192.0.2.1', port: 443 }
+
+const judge: Judge<unknown> = { error: () => 'sick' }
+
+test('nothing is said of what was not used of late', async () => {
+  const { circuits, clock } = start()
+  expect(circuits.status()).toEqual({})
+  expect(circuits.vital()).toEqual([])
+
+  await enter(circuits, 2, DC2)
+  await circuits.botApi.run(async () => {}, judge)
+  expect(circuits.status()).toEqual({ 'bot-api': closed, dc2: closed })
+
+  clock.time += 600_001
+  expect(circuits.status()).toEqual({})
+})
+
+test('an address that leads nowhere shuts out nobody else, and is not reported', async () => {
+  const { circuits } = start()
+  for (let call = 0; call < 5; call++) await fail(circuits, 2, NOWHERE)
+
+  await expect(enter(circuits, 2, NOWHERE)).rejects.toMatchObject({ peerDown: true })
+
+  expect(circuits.status()).toEqual({})
+  await enter(circuits, 2, DC2)
+  expect(circuits.status()).toEqual({ dc2: closed })
+})
+
+test('a data centre is as well as the best of its entrances', async () => {
+  const { circuits } = start()
+  for (let call = 0; call < 3; call++) await fail(circuits, 2, DC2)
+  expect(circuits.status()).toMatchObject({ dc2: { state: 'open' } })
+
+  await enter(circuits, 2, DC2_TOO)
+
+  expect(circuits.status()).toEqual({ dc2: closed })
+})
+
+test('one that is entered for files only decides nothing', async () => {
+  const { circuits } = start()
+  await enter(circuits, 2, DC2)
+  for (let call = 0; call < 3; call++) await fail(circuits, 4, DC4, false)
+  await enter(circuits, 203, { host: '149.154.171.5', port: 443 }, false)
+
+  const status = statusOfCircuits(circuits.status(), circuits.vital())
+
+  expect(circuits.vital()).toEqual(['dc2'])
+  expect(status).toEqual({
+    ready: true,
+    circuits: { dc2: 'closed', dc4: 'open', cdn: 'closed' },
+  })
+})
+
+test('Telegram is not ready when every way to it is shut, and says when to look again', async () => {
+  const { circuits } = start()
+  for (let call = 0; call < 3; call++) {
+    await fail(circuits, 2, DC2)
+    await circuits.botApi.run(down, judge).catch(() => {})
+  }
+  await enter(circuits, 4, DC4, false)
+
+  expect(statusOfCircuits(circuits.status(), circuits.vital())).toEqual({
+    ready: false,
+    reason: 'does not answer',
+    retryAfter: 60,
+    circuits: { 'bot-api': 'open', dc2: 'open', dc4: 'closed' },
+  })
+})
+
+test('a circuit that wants a trial is ready for one', async () => {
+  const { circuits } = start(0)
+  for (let call = 0; call < 3; call++) await fail(circuits, 2, DC2)
+
+  const status = statusOfCircuits(circuits.status(), circuits.vital())
+
+  expect(status).toEqual({ ready: true, circuits: { dc2: 'half-open' } })
+})
+
+test('a thousand addresses are not remembered', async () => {
+  const { circuits } = start()
+  for (let call = 0; call < 3; call++) await fail(circuits, 2, NOWHERE)
+  for (let port = 1; port <= 1000; port++) await enter(circuits, 2, { ...NOWHERE, port })
+
+  // Forgotten, so that it is tried again.
+  await expect(enter(circuits, 2, NOWHERE)).resolves.toBe('entered')
+})
+
+const closed = { state: 'closed', retryAfter: 0 }
+
+function start(firstBreakMs = 60_000): { circuits: TelegramCircuits; clock: { time: number } } {
+  const clock = { time: 1_000_000 }
+  const circuits = createTelegramCircuits({
+    log: createRecordingLog(),
+    server: null,
+    limits: { failures: 3, lastingMs: 0, firstBreakMs, longestBreakMs: firstBreakMs },
+    now: () => clock.time,
+  })
+  return { circuits, clock }
+}
+
+type Address = typeof DC2
+
+function enter(
+  circuits: TelegramCircuits,
+  dcId: number,
+  address: Address,
+  home = true,
+): Promise<string> {
+  return circuits.enter({ dcId, address, home }, async () => 'entered', judge)
+}
+
+async function fail(
+  circuits: TelegramCircuits,
+  dcId: number,
+  address: Address,
+  home = true,
+): Promise<void> {
+  await circuits.enter({ dcId, address, home }, down, judge).catch(() => {})
+}
+
+async function down(): Promise<never> {
+  throw new AppError('TELEGRAM_UNAVAILABLE', 'down')
+}
