@@ -18,16 +18,20 @@ export interface LedgerDatabase {
   close: () => void
 }
 
-/**
- * `stalled` says that the disk hangs. A write would then hang the whole process with it, so it is
- * refused with SPOOL_FAILED; reads go on, because what they need is in memory.
- */
-export function wrapDatabase(
-  database: DatabaseSync,
-  stalled: () => boolean = () => false,
-): LedgerDatabase {
+export interface WriteWatch {
+  /**
+   * Says that the disk hangs. A write would then hang the whole process with it, so it is refused
+   * with SPOOL_FAILED; reads go on, because what they need is in memory.
+   */
+  stalled?: (() => boolean) | undefined
+  /** Called with each write. */
+  onWrite?: () => void
+}
+
+export function wrapDatabase(database: DatabaseSync, watch: WriteWatch = {}): LedgerDatabase {
   function assertMoving(): void {
-    if (stalled()) throw spoolFailed()
+    if (watch.stalled?.()) throw spoolFailed()
+    watch.onWrite?.()
   }
 
   return {

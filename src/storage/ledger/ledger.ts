@@ -1,5 +1,6 @@
 import type { Log } from '../../core/log.ts'
 import type { Ledger } from '../../core/ports/ledger.ts'
+import { createCheckpointer, NO_CHECKPOINTER } from './checkpointer.ts'
 import { createLedgerCipher } from './cipher.ts'
 import { wrapDatabase } from './database.ts'
 import { createEndingRecords } from './endings.ts'
@@ -28,7 +29,7 @@ export interface SweepableLedger
   extends Ledger,
     Pick<UploadRecords, 'deleteChunk' | 'finishedBefore'> {
   /** Moves the log into the database file and empties it, erased secrets included. */
-  checkpoint: () => void
+  checkpoint: () => Promise<void>
 }
 
 /**
@@ -38,7 +39,9 @@ export interface SweepableLedger
 export function openLedger(options: LedgerOptions): SweepableLedger {
   const { path, key, log, fsync = false, stalled } = options
   const cipher = createLedgerCipher(key)
-  const database = wrapDatabase(openDatabase({ path, fsync, log }), stalled)
+  const opened = openDatabase({ path, fsync, log })
+  const checkpointer = path === ':memory:' ? NO_CHECKPOINTER : createCheckpointer(path, log)
+  const database = wrapDatabase(opened, { stalled, onWrite: checkpointer.noteWrite })
 
   const uploads = createUploadRecords(database, cipher)
 
@@ -50,7 +53,14 @@ export function openLedger(options: LedgerOptions): SweepableLedger {
     ...createOutboxRecords(database),
     ...createSecretRecords(database, cipher),
     ...createTicketRecords(database, cipher),
-    checkpoint: () => database.exec('PRAGMA wal_checkpoint(TRUNCATE)'),
-    close: database.close,
+    checkpoint: async () => {
+      await checkpointer.run()
+      // Little is left to do by now but to empty the log.
+      database.exec('PRAGMA wal_checkpoint(TRUNCATE)')
+    },
+    close: () => {
+      checkpointer.close()
+      database.close()
+    },
   }
 }

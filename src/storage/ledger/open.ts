@@ -43,6 +43,8 @@ function prepareDatabase(path: string, fsync: boolean): DatabaseSync {
     // Erased tokens are overwritten, not only unlinked.
     database.exec('PRAGMA secure_delete = ON')
     database.exec('PRAGMA journal_size_limit = 0')
+    // In pages. Only where the thread that does it sooner cannot.
+    database.exec('PRAGMA wal_autocheckpoint = 3000')
     migrate(database)
     return database
   } catch (error) {

@@ -79,12 +79,12 @@ test('neither a token nor what it was encrypted to stays in the files of a finis
   const ledger = open()
   // Long enough for pages of its own, which nothing else would happen to overwrite.
   ledger.insertUpload(makeUpload(), 'MARKED-TOKEN'.repeat(1000))
-  ledger.checkpoint()
+  await ledger.checkpoint()
   const sealed = readSealedToken(path).subarray(-1000)
   expect((await readFile(path)).includes(sealed)).toBe(true)
 
   ledger.completeUpload(id, { messageId: 1, fileId: 'f' }, null, NOW)
-  ledger.checkpoint()
+  await ledger.checkpoint()
 
   for (const name of await readdir(join(path, '..'))) {
     const bytes = await readFile(join(path, '..', name))
@@ -128,7 +128,7 @@ test.each([
 test('the log of a damaged ledger never gets into the new one', async () => {
   const { path, open } = await makePlace()
   const before = open()
-  before.checkpoint()
+  await before.checkpoint()
   before.insertUpload(makeUpload(), 'token')
   const crashed = await makePlace()
   await copyFile(`${path}-wal`, `${crashed.path}-wal`)

@@ -1,0 +1,71 @@
+import { Worker } from 'node:worker_threads'
+import type { Log } from '../../core/log.ts'
+
+/** About as many pages as SQLite lets gather in its log by itself: 4 MB. */
+const WRITES_BETWEEN = 250
+
+/**
+ * A text, because a build carries no second entry. PASSIVE waits for nobody and lets nobody wait:
+ * the ledger is read and written on meanwhile.
+ */
+const THREAD = `
+  const { DatabaseSync } = require('node:sqlite')
+  const { workerData } = require('node:worker_threads')
+  const database = new DatabaseSync(workerData)
+  database.exec('PRAGMA wal_checkpoint(PASSIVE)')
+  database.close()
+`
+
+export interface Checkpointer {
+  /** Counts a write, and begins to move the log when it has grown. */
+  noteWrite: () => void
+  /** Moves the log into the database file; a call while one runs shares it. Never rejects. */
+  run: () => Promise<void>
+  close: () => void
+}
+
+/**
+ * Moves SQLite's log into its file in a thread of its own. It is the one thing the ledger does
+ * that waits for the disk itself, for as long as a slow one needs; the event loop does not.
+ */
+export function createCheckpointer(path: string, log: Log): Checkpointer {
+  let writes = 0
+  let running: Promise<void> | null = null
+  let thread: Worker | null = null
+
+  function run(): Promise<void> {
+    running ??= inThread().finally(() => {
+      running = null
+      thread = null
+    })
+    return running
+  }
+
+  function inThread(): Promise<void> {
+    writes = 0
+    return new Promise((resolve) => {
+      thread = new Worker(THREAD, { eval: true, workerData: path, stdout: true, stderr: true })
+      thread.on('error', (error) => {
+        log.warn({ err: error }, 'the log of the ledger could not be moved')
+        resolve()
+      })
+      thread.on('exit', () => resolve())
+    })
+  }
+
+  return {
+    noteWrite: () => {
+      if (++writes >= WRITES_BETWEEN && !running) void run()
+    },
+    run,
+    // A checkpoint that is cut off is harmless: the log stays.
+    close: () => void thread?.terminate(),
+  }
+}
+
+/** For a ledger in memory, which has no log. */
+export const NO_CHECKPOINTER: Checkpointer = {
+  noteWrite: () => {},
+  run: async () => {},
+  close: () => {},
+}
