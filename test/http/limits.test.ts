@@ -180,7 +180,7 @@ test('a sender that pauses for less than STALL_SECONDS, again and again, is not 
 })
 
 test('a body that trickles is cut although it never stands still', async () => {
-  const app = fastify()
+  const app = fastify({ forceCloseConnections: true })
   const limits = { stallMs: 2_000, windowMs: 300, minBytesPerSecond: 1024 }
   installSlowSenders(app, limits)
   app.post('/', async () => 'read')

@@ -3,10 +3,10 @@ import { z } from 'zod'
 import type { DownloadService } from '../../core/download-service.ts'
 import type { KnownTokens } from '../../core/known-tokens.ts'
 import { AppError } from '../../errors.ts'
-import { createSemaphore } from '../../lib/semaphore.ts'
 import { clientSignal } from '../client-signal.ts'
 import { answerDownload, etagOf } from '../download-answer.ts'
 import { planDownload } from '../download-plan.ts'
+import { createDownloadSlots } from '../download-slots.ts'
 import { DOWNLOAD_HEADERS } from '../security-headers.ts'
 import { sendPieces } from '../send-pieces.ts'
 import { tokenOf } from '../token.ts'
@@ -34,7 +34,7 @@ const REFUSALS: Record<number, { error: string; code: string }> = {
 /** Streams a file back, whole or in ranges (CONTRACT.md, section 3). */
 export const downloadRoutes: FastifyPluginAsync<DownloadRoutesOptions> = async (app, options) => {
   const { downloads } = options
-  const slots = createSemaphore(options.maxConcurrent)
+  const slots = createDownloadSlots({ max: options.maxConcurrent })
 
   app.route({
     // Not Fastify's own HEAD, which runs the GET and throws the whole body away.
@@ -45,9 +45,7 @@ export const downloadRoutes: FastifyPluginAsync<DownloadRoutesOptions> = async (
       const query = parseWire(Query, request.query)
       const credential = tokenOf(request, query.token)
       if (credential === null) throw tokenMissing()
-      const release = slots.tryAcquire(1)
-      if (!release) throw new AppError('BUSY', 'Too many downloads at once', { retryAfter: 5 })
-      reply.raw.once('close', release)
+      slots.take(reply)
 
       const signal = clientSignal(reply)
       const document = await downloads.find(credential, query, signal)
