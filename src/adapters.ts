@@ -20,7 +20,8 @@ import { createPatientSecrets } from './storage/ledger/patient-secrets.ts'
 import { reconcile } from './storage/reconcile.ts'
 import { createSpool } from './storage/spool.ts'
 import { createSpoolProbe } from './storage/spool-probe.ts'
-import { createSweeper } from './storage/sweeper.ts'
+import { createSweeper, KEEP_FINISHED_MS } from './storage/sweeper.ts'
+import { openWorkerClock } from './storage/worker-clock.ts'
 import { createGatedGateway } from './telegram/gated-gateway.ts'
 import { createTelegramGateway } from './telegram/gateway.ts'
 
@@ -74,8 +75,11 @@ export async function openAdapters({
     log,
     gate,
   })
-  const repaired = await reconcile(ledger, spool)
-  log.info(repaired, 'ledger and spool are in agreement')
+  const lifetimes = { receiving: config.sessionTtlMs, finished: KEEP_FINISHED_MS }
+  const clock = openWorkerClock({ ledger, lifetimes, log })
+  const repaired = await reconcile(ledger, spool, clock.now)
+  const harmed = repaired.lostChunks + repaired.failedUploads > 0
+  log[harmed ? 'warn' : 'info'](repaired, 'ledger and spool are in agreement')
 
   const client =
     mode.kind === 'backend'
@@ -87,7 +91,8 @@ export async function openAdapters({
           circuit: peers.circuit,
         })
       : null
-  const outbox = client && createOutboxSender({ ledger, deliver: client.deliverWebhook, log })
+  const outbox =
+    client && createOutboxSender({ ledger, deliver: client.deliverWebhook, log, now: clock.now })
   const secrets = createPatientSecrets(ledger, log)
   const telegram = createGatedGateway(() =>
     createTelegramGateway({
@@ -111,7 +116,16 @@ export async function openAdapters({
     outbox,
     credentials: createCredentials(config, client, embedded),
     createSweeper: (guards) =>
-      createSweeper({ ledger, spool, sessionTtlMs: config.sessionTtlMs, ...guards, log }),
+      createSweeper({
+        ledger,
+        spool,
+        sessionTtlMs: config.sessionTtlMs,
+        now: clock.now,
+        keepTime: clock.keep,
+        ...guards,
+        log,
+      }),
+    now: clock.now,
     probes: {
       spool: createSpoolProbe({ spool }),
       ...createPeerProbes({ backend: client, telegram: telegram.gateway }),

@@ -50,6 +50,8 @@ export interface Adapters {
   /** Delivers webhooks from the ledger; null where there is no backend to tell. */
   outbox: { notify: () => void } | null
   createSweeper: (guards: SweepGuards) => Sweeping
+  /** The worker's time, epoch milliseconds: never goes back, whatever is done to the clock. */
+  now: () => number
   /** What `/readyz` asks, by the dependency's name. */
   probes: Readonly<Record<string, Probe>>
   /** The page a browser gets. */
@@ -88,9 +90,8 @@ export async function buildApp(
   adapters: Adapters,
   { returnAfterMs }: AppOptions = {},
 ): Promise<App> {
-  const { ledger, spool, gateway, deployment, outbox, log } = adapters
+  const { ledger, spool, gateway, deployment, outbox, now, log } = adapters
   const admission = createAdmission()
-  const now = Date.now
   const knownTokens = createKnownTokens()
   const tickets = createTicketService({
     ledger,

@@ -95,3 +95,11 @@ export class AppError extends Error {
     this.details = options.details ?? {}
   }
 }
+
+/** The worker cannot begin its work; the message tells its operator why, and what would help. */
+export class StartUpError extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.name = 'StartUpError'
+  }
+}

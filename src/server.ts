@@ -4,6 +4,7 @@ import { buildApp } from './app.ts'
 import { type Config, ConfigError, loadConfig } from './config.ts'
 import { secretsOf } from './config-secrets.ts'
 import { createLogger } from './logger.ts'
+import { sentenceOf } from './start-up.ts'
 
 /** The process: environment, adapters, listen, signals. Nothing else touches `process`. */
 
@@ -81,7 +82,9 @@ try {
   }
 } catch (err) {
   if (!leaving.signal.aborted) {
-    log.fatal({ err }, 'the worker cannot start')
+    const sentence = sentenceOf(err)
+    if (sentence === null) log.fatal({ err }, 'the worker cannot start')
+    else log.fatal({}, `the worker cannot start: ${sentence}`)
     await leave('start-up failed', 1)
   }
 }

@@ -11,7 +11,10 @@ const STALE_TTL_MS = 24 * 3_600_000
 
 export interface BackendCredentialsOptions {
   client: Pick<BackendClient, 'credentials' | 'verifyDownloadToken'>
+  /** Epoch milliseconds, for what tokens say of their end. */
   now?: () => number
+  /** Milliseconds that only go forward, for how long an answer is kept. */
+  elapsed?: () => number
   /** Tokens remembered at once, of each kind. */
   maxEntries?: number
 }
@@ -26,11 +29,14 @@ type Verdict<V> = { granted: V } | { refused: AppError }
 export function createBackendCredentials({
   client,
   now = Date.now,
+  elapsed,
   maxEntries = 5_000,
 }: BackendCredentialsOptions): CredentialsProvider {
-  const logins = createTtlCache<Verdict<Credentials>>({ maxEntries, now })
-  const downloads = createTtlCache<Verdict<DownloadGrant>>({ maxEntries, now })
-  const lastGood = createTtlCache<Credentials>({ maxEntries, now })
+  // A clock that is set back must not make a grant live longer.
+  const limits = { maxEntries, ...(elapsed && { now: elapsed }) }
+  const logins = createTtlCache<Verdict<Credentials>>(limits)
+  const downloads = createTtlCache<Verdict<DownloadGrant>>(limits)
+  const lastGood = createTtlCache<Credentials>(limits)
 
   async function cached<V>(
     cache: TtlCache<Verdict<V>>,

@@ -18,7 +18,10 @@ export interface TtlCache<V> {
 }
 
 /** A bounded map whose entries expire, least recently used first out, with single-flight loading. */
-export function createTtlCache<V>({ maxEntries, now = Date.now }: TtlCacheOptions): TtlCache<V> {
+export function createTtlCache<V>({
+  maxEntries,
+  now = () => performance.now(),
+}: TtlCacheOptions): TtlCache<V> {
   const entries = new Map<string, { value: V; expiresAt: number }>()
   const loading = new Map<string, Promise<V>>()
 

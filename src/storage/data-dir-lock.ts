@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import type { Log } from '../core/log.ts'
@@ -6,6 +6,8 @@ import { sleep } from '../lib/sleep.ts'
 
 const POLL_MS = 200
 const SQLITE_BUSY = 5
+const SQLITE_CORRUPT = 11
+const SQLITE_NOTADB = 26
 
 /** Keeps held locks from the garbage collector, which would close and so release them. */
 const held = new Set<DatabaseSync>()
@@ -43,8 +45,13 @@ function tryLock(path: string): (() => void) | null {
     database.exec('BEGIN EXCLUSIVE')
   } catch (error) {
     database.close()
-    if (error instanceof Error && 'errcode' in error && error.errcode === SQLITE_BUSY) return null
-    throw error
+    const code = error instanceof Error && 'errcode' in error ? error.errcode : null
+    if (code === SQLITE_BUSY) return null
+    if (code !== SQLITE_NOTADB && code !== SQLITE_CORRUPT) throw error
+    // Nobody can hold the lock by a file that is no database. Emptied in place, and not replaced:
+    // two processes that repair it at once must still meet in one file.
+    truncateSync(path)
+    return null
   }
   held.add(database)
   return () => {

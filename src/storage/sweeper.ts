@@ -2,7 +2,8 @@ import type { Log } from '../core/log.ts'
 import type { Spool } from '../core/ports/spool.ts'
 import type { SweepableLedger } from './ledger/ledger.ts'
 
-const KEEP_FINISHED_MS = 3_600_000
+/** How long a finished upload's result stays readable. */
+export const KEEP_FINISHED_MS = 3_600_000
 
 export interface SweeperOptions {
   ledger: SweepableLedger
@@ -18,6 +19,8 @@ export interface SweeperOptions {
   onExpired: (uploadId: string) => Promise<void>
   /** Runs `work` while nobody else opens or changes that upload. */
   exclusively?: <T>(uploadId: string, work: () => Promise<T>) => Promise<T>
+  /** Keeps what time it is, for the next start. */
+  keepTime?: () => void
   log: Log
 }
 
@@ -103,6 +106,7 @@ async function sweep(options: SweeperOptions): Promise<SweepReport> {
   const folders = await each(spool.uploadIds, removeOrphan)
   await attempt(spool.removeTemporary)
   await attempt(async () => ledger.deleteExpiredTicketTokens((options.now ?? Date.now)()))
+  await attempt(async () => options.keepTime?.())
   await attempt(async () => ledger.checkpoint())
   return { expired, forgotten, folders, failures }
 }

@@ -193,6 +193,11 @@ async function start(options: { maxEntries?: number } = {}): Promise<{
       time += ms
     },
   }
-  const credentials = createBackendCredentials({ client, now: clock.now, ...options })
+  const credentials = createBackendCredentials({
+    client,
+    now: clock.now,
+    elapsed: clock.now,
+    ...options,
+  })
   return { backend, credentials, clock }
 }

@@ -11,6 +11,7 @@ import {
   writeSync,
 } from 'node:fs'
 import { join } from 'node:path'
+import { StartUpError } from '../../errors.ts'
 import { systemCode } from '../disk-error.ts'
 
 const KEY_BYTES = 32
@@ -58,7 +59,9 @@ function readKeyFile(path: string): Buffer | null {
     throw error
   }
   if (!HEX_KEY.test(text)) {
-    throw new Error('ledger.key is damaged. Remove it: unfinished uploads must then be added again')
+    throw new StartUpError(
+      'ledger.key is damaged. Remove it: unfinished uploads must then be added again',
+    )
   }
   chmodSync(path, 0o600)
   return Buffer.from(text, 'hex')

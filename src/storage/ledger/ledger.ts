@@ -2,8 +2,10 @@ import type { Log } from '../../core/log.ts'
 import type { Ledger } from '../../core/ports/ledger.ts'
 import { createCheckpointer, NO_CHECKPOINTER } from './checkpointer.ts'
 import { createLedgerCipher } from './cipher.ts'
+import { type ClockRecords, createClockRecords } from './clock.ts'
 import { wrapDatabase } from './database.ts'
 import { createEndingRecords } from './endings.ts'
+import { checkKey } from './key-check.ts'
 import { openDatabase } from './open.ts'
 import { createOutboxRecords } from './outbox.ts'
 import { createSecretRecords } from './secrets.ts'
@@ -27,6 +29,7 @@ export interface LedgerOptions {
 /** What start-up and the sweeper need beyond core's port. */
 export interface SweepableLedger
   extends Ledger,
+    ClockRecords,
     Pick<UploadRecords, 'deleteChunk' | 'finishedBefore'> {
   /** Moves the log into the database file and empties it, erased secrets included. */
   checkpoint: () => Promise<void>
@@ -44,6 +47,9 @@ export function openLedger(options: LedgerOptions): SweepableLedger {
   const database = wrapDatabase(opened, { stalled, onWrite: checkpointer.noteWrite })
 
   const uploads = createUploadRecords(database, cipher)
+  const secrets = createSecretRecords(database, cipher)
+  const clock = createClockRecords(database)
+  checkKey(secrets, { isNew: clock.lastReading() === null, log })
 
   return {
     ...uploads,
@@ -51,7 +57,8 @@ export function openLedger(options: LedgerOptions): SweepableLedger {
     ...createTransferRecords(database),
     ...createEndingRecords(database),
     ...createOutboxRecords(database),
-    ...createSecretRecords(database, cipher),
+    ...secrets,
+    ...clock,
     ...createTicketRecords(database, cipher),
     checkpoint: async () => {
       await checkpointer.run()

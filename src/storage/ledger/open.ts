@@ -1,10 +1,11 @@
-import { mkdirSync, renameSync } from 'node:fs'
+import { existsSync, mkdirSync, renameSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import type { Log } from '../../core/log.ts'
 import { systemCode } from '../disk-error.ts'
 import { isDamage } from './database.ts'
-import { APPLICATION_ID, migrate } from './schema.ts'
+import { inspectPages, inspectRows, inspectSizes, UnfitFileError } from './inspect.ts'
+import { migrate } from './schema.ts'
 
 const BUSY_TIMEOUT_MS = 5_000
 
@@ -26,18 +27,19 @@ export function openDatabase({ path, fsync, log }: OpenOptions): DatabaseSync {
   } catch (error) {
     if (!isDamage(error) && !(error instanceof UnfitFileError)) throw error
     moveAside(path)
-    log.warn({ err: error }, 'the ledger was damaged: it was moved aside and a new one begun')
+    log.warn(
+      { err: error },
+      'the ledger was damaged: it was moved aside and a new one begun. Unfinished uploads must be added again',
+    )
     return prepareDatabase(path, fsync)
   }
 }
 
-/** The file is a database, but not a whole ledger. */
-class UnfitFileError extends Error {}
-
 function prepareDatabase(path: string, fsync: boolean): DatabaseSync {
+  inspectSizes(path)
   const database = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS })
   try {
-    inspect(database)
+    inspectPages(database)
     database.exec('PRAGMA journal_mode = WAL')
     database.exec(`PRAGMA synchronous = ${fsync ? 'FULL' : 'NORMAL'}`)
     // Erased tokens are overwritten, not only unlinked.
@@ -46,6 +48,7 @@ function prepareDatabase(path: string, fsync: boolean): DatabaseSync {
     // In pages. Only where the thread that does it sooner cannot.
     database.exec('PRAGMA wal_autocheckpoint = 3000')
     migrate(database)
+    inspectRows(database)
     return database
   } catch (error) {
     database.close()
@@ -53,16 +56,9 @@ function prepareDatabase(path: string, fsync: boolean): DatabaseSync {
   }
 }
 
-function inspect(database: DatabaseSync): void {
-  const owner = Number(database.prepare('PRAGMA application_id').get()?.application_id)
-  const tables = Number(database.prepare('SELECT count(*) AS n FROM sqlite_schema').get()?.n)
-  if (owner !== APPLICATION_ID && tables > 0) throw new UnfitFileError('it is no ledger')
-  const [first] = database.prepare('PRAGMA quick_check(1)').all()
-  if (first?.quick_check !== 'ok') throw new UnfitFileError('it is not whole')
-}
-
 function moveAside(path: string): void {
-  const aside = join(dirname(path), `ledger.damaged-${Date.now()}`)
+  let aside = join(dirname(path), `ledger.damaged-${Date.now()}`)
+  while (existsSync(aside)) aside += '0'
   for (const suffix of ['', '-wal', '-shm']) {
     try {
       renameSync(path + suffix, aside + suffix)

@@ -1,4 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite'
+import { StartUpError } from '../../errors.ts'
 
 /** "TSLG": tells the ledger from any other SQLite file. */
 export const APPLICATION_ID = 0x54534c47
@@ -91,13 +92,20 @@ const MIGRATIONS = [
     concat TEXT
   ) STRICT;
   `,
+  `
+  CREATE TABLE clock (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    worker_time INTEGER NOT NULL,
+    wall_time INTEGER NOT NULL
+  ) STRICT;
+  `,
 ]
 
 /** Brings the schema to this version. Throws when the file was written by a later one. */
 export function migrate(database: DatabaseSync): void {
   const version = Number(database.prepare('PRAGMA user_version').get()?.user_version)
   if (version > MIGRATIONS.length) {
-    throw new Error('The ledger was written by a later version of the worker. Use that one')
+    throw new StartUpError('The ledger was written by a later version of the worker. Use that one')
   }
   database.exec('BEGIN IMMEDIATE')
   try {

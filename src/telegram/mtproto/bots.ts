@@ -115,7 +115,7 @@ export function createBots({ gramjs, enter, secrets, entry }: BotsOptions): Bots
       const name = secretName(login.token)
       const kept = read(name)
       if (kept) return { session: kept, link: undefined }
-      const waitMs = (closedUntil.get(name) ?? 0) - Date.now()
+      const waitMs = (closedUntil.get(name) ?? 0) - performance.now()
       if (waitMs > 0) throw floodWait(Math.ceil(waitMs / 1000))
       try {
         const opened = await logIn(login, signal)
@@ -124,7 +124,7 @@ export function createBots({ gramjs, enter, secrets, entry }: BotsOptions): Bots
         return opened
       } catch (error) {
         const fault = faultOf(error)
-        if (fault.kind === 'wait') closedUntil.set(name, Date.now() + fault.seconds * 1000)
+        if (fault.kind === 'wait') closedUntil.set(name, performance.now() + fault.seconds * 1000)
         // gramjs puts the method's name into its errors, never the token.
         throw error instanceof RpcError ? toAppError(error) : error
       }

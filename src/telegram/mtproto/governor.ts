@@ -59,7 +59,10 @@ export interface Governor {
   setAddresses: (found: 'several' | 'one') => void
 }
 
-export function createGovernor(limits: GovernorLimits, now: () => number = Date.now): Governor {
+export function createGovernor(
+  limits: GovernorLimits,
+  now: () => number = () => performance.now(),
+): Governor {
   let window = limits.start
   let connectionLimit = limits.maxConnections
   let careful = false

@@ -65,7 +65,7 @@ export interface LaneOptions {
 }
 
 export function createLane(options: LaneOptions): Lane {
-  const { governor, pick, patience, ordinary = false, now = Date.now } = options
+  const { governor, pick, patience, ordinary = false, now = () => performance.now() } = options
   const enter: Lane['enter'] = ({ signal, onWait }) =>
     ordinary ? governor.pass(signal, onWait) : governor.enter(signal, onWait)
 

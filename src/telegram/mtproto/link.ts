@@ -51,7 +51,7 @@ export async function openLink(options: LinkOptions, signal: AbortSignal): Promi
         if (ended) return reject(ended)
         if (cancelled?.aborted) return reject(cancelled.reason)
         const sent = sender.send(request)
-        const sentAt = Date.now()
+        const sentAt = performance.now()
         const settle = (): void => {
           clearTimeout(timer)
           waiting.delete(fail)

@@ -33,7 +33,7 @@ export interface SenderPool {
 const BAD_ADDRESS_MS = 300_000
 
 export function createSenderPool(options: SenderPoolOptions): SenderPool {
-  const { now = Date.now } = options
+  const { now = () => performance.now() } = options
   const badUntil = new Map<string, number>()
   const closing = new AbortController()
   let links: Link[] = []

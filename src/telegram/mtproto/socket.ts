@@ -43,7 +43,7 @@ export class StreamSocket {
       onread: {
         buffer: this.#memory,
         callback: (length) => {
-          this.#heardAt = Date.now()
+          this.#heardAt = performance.now()
           this.#start = 0
           this.#end = length
           this.#serve()

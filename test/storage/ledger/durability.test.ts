@@ -3,6 +3,7 @@ import { copyFile, readdir, readFile, truncate, writeFile } from 'node:fs/promis
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { expect, onTestFinished, test } from 'vitest'
+import type { TransferState } from '../../../src/core/ports/records.ts'
 import { openLedger } from '../../../src/storage/ledger/ledger.ts'
 import { createRecordingLog } from '../../helpers/recording-log.ts'
 import { makeTempDir } from '../../helpers/temp-dir.ts'
@@ -12,6 +13,16 @@ const NOW = 1_762_700_001_000
 const DIGEST = createHash('sha256').digest('hex')
 const KEY = randomBytes(32)
 const { id } = makeUpload()
+const TRANSFER: TransferState = {
+  road: 'mtproto-user',
+  partsHolder: 'f00d',
+  fileId: '1',
+  startedAt: NOW,
+  document: null,
+  randomId: null,
+  newestMessageId: null,
+  postAttempts: 0,
+}
 
 test('a ledger that is opened again knows everything', async () => {
   const { path, open } = await makePlace()
@@ -142,6 +153,48 @@ test('the log of a damaged ledger never gets into the new one', async () => {
   expect(after.uploadsInState('receiving')).toHaveLength(1)
 })
 
+test('a ledger that was emptied beside its log is no new one: it is moved aside with a warning', async () => {
+  const { path, open } = await makePlace()
+  open().insertUpload(makeUpload(), 'token')
+  const crashed = await makePlace()
+  await copyFile(`${path}-wal`, `${crashed.path}-wal`)
+  await writeFile(crashed.path, '')
+
+  crashed.open()
+
+  expect(crashed.log.entries).toMatchObject([{ level: 'warn' }])
+})
+
+test.each([
+  ['an upload', `UPDATE uploads SET size = 9007199254740993 WHERE id = 'upload-7'`],
+  ['a state', `PRAGMA ignore_check_constraints = 1; UPDATE uploads SET state = 'recei\x01ing'`],
+  ['a digest', `UPDATE chunks SET digest = x'00'`],
+  ['a document', `UPDATE transfers SET document = '{"id":'`],
+  ['a webhook', `UPDATE outbox SET payload = 'noise'`],
+  [
+    'a chunk without an upload',
+    `PRAGMA foreign_keys = 0; UPDATE chunks SET upload_id = 'gone' WHERE chunk_index = 0`,
+  ],
+])('a ledger in which %s went bad inside its page is moved aside', async (_name, sql) => {
+  const { open, path, log } = await makePlace()
+  const before = open()
+  before.insertUpload(makeUpload({ id: 'upload-7' }), 'token')
+  before.insertChunk('upload-7', { index: 0, size: 1000, digest: DIGEST }, 1000, NOW)
+  before.saveTransfer('upload-7', TRANSFER)
+  before.insertUpload(makeUpload({ id: 'done' }), 'token')
+  const payload = { userId: 'u', fileName: 'f', messageId: 1, fileId: 'f', size: 1, mimeType: 'm' }
+  before.completeUpload('done', { messageId: 1, fileId: 'f' }, payload, NOW)
+  before.close()
+  open().close()
+  expect(log.entries).toEqual([])
+  tamper(path, (database) => database.exec(sql))
+
+  const after = open()
+
+  expect(after.uploadsInState('receiving')).toEqual([])
+  expect(log.entries).toMatchObject([{ level: 'warn' }])
+})
+
 test('an empty file is a ledger that has not begun', async () => {
   const { path, open, log } = await makePlace()
   await writeFile(path, '')
@@ -159,7 +212,7 @@ test('a ledger of the first version is brought up to date with all that it holds
   before.close()
   tamper(path, (database) =>
     database.exec(
-      'DROP TABLE ticket_epochs; DROP TABLE ticket_tokens; DROP TABLE streams; PRAGMA user_version = 1',
+      'DROP TABLE ticket_epochs; DROP TABLE ticket_tokens; DROP TABLE streams; DROP TABLE clock; PRAGMA user_version = 1',
     ),
   )
 

@@ -1,0 +1,57 @@
+import { existsSync, statSync } from 'node:fs'
+import type { DatabaseSync } from 'node:sqlite'
+import type { Row } from './database.ts'
+import { toChunk, toTransfer, toUpload, toWebhook } from './rows.ts'
+import { APPLICATION_ID } from './schema.ts'
+
+const DIGEST_BYTES = 32
+
+/** The file may be a database, but it is not a whole ledger. */
+export class UnfitFileError extends Error {}
+
+/**
+ * SQLite begins anew in an empty file and throws the log beside it away. A ledger of ours has
+ * bytes before it has a log, so this one was emptied. Throws UnfitFileError.
+ */
+export function inspectSizes(path: string): void {
+  const size = (name: string): number => (existsSync(name) ? statSync(name).size : 0)
+  if (size(path) === 0 && size(`${path}-wal`) > 0) throw new UnfitFileError('it was emptied')
+}
+
+/** Whether it is a ledger whose pages and indexes are whole. Throws UnfitFileError. */
+export function inspectPages(database: DatabaseSync): void {
+  const owner = Number(database.prepare('PRAGMA application_id').get()?.application_id)
+  const tables = Number(database.prepare('SELECT count(*) AS n FROM sqlite_schema').get()?.n)
+  if (owner !== APPLICATION_ID && tables > 0) throw new UnfitFileError('it is no ledger')
+  const [first] = database.prepare('PRAGMA integrity_check(1)').all()
+  if (first?.integrity_check !== 'ok') throw new UnfitFileError('it is not whole')
+}
+
+const READERS: Record<string, (row: Row) => unknown> = {
+  uploads: toUpload,
+  chunks: (row) => toChunk(row).digest.length === 2 * DIGEST_BYTES || unfit('chunks'),
+  transfers: toTransfer,
+  outbox: toWebhook,
+}
+
+/**
+ * Reads every row once. Bytes that went bad inside a page leave it well formed, and a row that
+ * cannot be read would stop start-up, or a job, for ever. Throws UnfitFileError.
+ */
+export function inspectRows(database: DatabaseSync): void {
+  for (const [table, read] of Object.entries(READERS)) {
+    try {
+      for (const row of database.prepare(`SELECT * FROM ${table}`).iterate()) read(row)
+    } catch (error) {
+      // What SQLite itself says of the disk is no news of the row.
+      if (error instanceof Error && 'errcode' in error) throw error
+      unfit(table)
+    }
+  }
+  const [orphan] = database.prepare('PRAGMA foreign_key_check').all()
+  if (orphan) unfit(String(orphan.table))
+}
+
+function unfit(table: string): never {
+  throw new UnfitFileError(`a row of ${table} cannot be read`)
+}
