@@ -23,7 +23,8 @@ test.each(['SIGKILL', 'SIGTERM'] as const)(
     const telegram = await startTelegram()
     const dataDir = await dataFolder()
     const bytes = randomBytes(40 * MiB)
-    const before = await startWorkerProcess(telegram, dataDir)
+    // Too short a grace for the transfer to reach its end.
+    const before = await startWorkerProcess(telegram, dataDir, { SHUTDOWN_GRACE_MS: '2000' })
     const { uploadId } = await sendChunks(before.url, 'a.bin', bytes, {
       token: 'main',
       order: [7, 3],

@@ -1,0 +1,42 @@
+import { expect, test } from 'vitest'
+import { createGate } from '../../src/lib/gate.ts'
+
+const never = new AbortController().signal
+
+test('who comes to a shut gate waits until it is opened', async () => {
+  const gate = createGate()
+  const passed: string[] = []
+  const waiting = gate.pass(never).then(() => passed.push('waited'))
+  await Promise.resolve()
+  expect(passed).toEqual([])
+
+  gate.open()
+
+  await waiting
+  await gate.pass(never)
+  expect(passed).toEqual(['waited'])
+})
+
+test('a barred gate turns away who waits and who comes, until it is opened', async () => {
+  const gate = createGate()
+  const reason = new Error('closed for today')
+  const waiting = gate.pass(never)
+
+  gate.bar(reason)
+
+  await expect(waiting).rejects.toBe(reason)
+  await expect(gate.pass(never)).rejects.toBe(reason)
+  gate.open()
+  await expect(gate.pass(never)).resolves.toBeUndefined()
+})
+
+test('who gives up does not wait', async () => {
+  const gate = createGate()
+  const controller = new AbortController()
+  const waiting = gate.pass(controller.signal)
+
+  controller.abort(new Error('left'))
+
+  await expect(waiting).rejects.toThrow('left')
+  await expect(gate.pass(controller.signal)).rejects.toThrow('left')
+})

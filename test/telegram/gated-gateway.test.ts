@@ -1,0 +1,69 @@
+import { expect, test } from 'vitest'
+import type { Credentials } from '../../src/core/ports/credentials.ts'
+import type { TelegramGateway } from '../../src/core/ports/telegram.ts'
+import { AppError } from '../../src/errors.ts'
+import { createGatedGateway } from '../../src/telegram/gated-gateway.ts'
+import { createFakeGateway, type FakeGateway } from '../helpers/fake-gateway.ts'
+
+const nobody: Credentials = {
+  userId: 'ann',
+  botToken: null,
+  channelId: '-1001',
+  session: null,
+  apiId: null,
+  apiHash: null,
+}
+const never = new AbortController().signal
+const restarting = new AppError('SHUTTING_DOWN', 'Come again')
+
+test('calls wait at the gate; roads are known without Telegram', async () => {
+  const { gateway, gate, made } = open()
+  expect(gateway.roadFor(nobody, 1)).toBe('mtproto-user')
+  let answered = false
+  const waiting = gateway.locate(nobody, 1, never).finally(() => {
+    answered = true
+  })
+  await Promise.resolve()
+  expect(answered).toBe(false)
+
+  made[0]?.posted.push({ messageId: 1, name: 'a', mimeType: 'a/b', bytes: Buffer.from('a') })
+  gate.open()
+
+  expect((await waiting).size).toBe(1)
+})
+
+test('leaving cuts what runs and what comes, and opening again makes a new gateway', async () => {
+  const { gateway, gate, made } = open()
+  gate.open()
+  const running = gateway.readBlock(document, { offset: 0, length: 4096 }, never)
+
+  await gate.leave(restarting)
+
+  await expect(running).rejects.toThrow('The gateway was closed')
+  await expect(gateway.locate(nobody, 1, never)).rejects.toBe(restarting)
+  gate.open()
+  await expect(gateway.locate(nobody, 1, never)).rejects.toMatchObject({
+    code: 'MESSAGE_NOT_FOUND',
+  })
+  expect(made).toHaveLength(2)
+})
+
+const document = { id: '1', size: 4096, fileName: null, mimeType: null, modifiedAt: 0, locator: 0 }
+
+/** Each gateway that it makes ends its reads when it is closed, and never before. */
+function open() {
+  const made: FakeGateway[] = []
+  const gated = createGatedGateway((): TelegramGateway => {
+    const fake = createFakeGateway()
+    made.push(fake)
+    const closed = Promise.withResolvers<never>()
+    closed.promise.catch(() => {})
+    return {
+      ...fake,
+      roadFor: fake.roadFor,
+      readBlock: () => closed.promise,
+      close: async () => closed.reject(new Error('The gateway was closed')),
+    }
+  })
+  return { ...gated, made }
+}
