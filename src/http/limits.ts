@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders, ServerOptions } from 'node:http'
+import { BlockList, isIP } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import { AppError } from '../errors.ts'
 import { KiB } from '../lib/units.ts'
@@ -56,12 +57,36 @@ export function hasBody(headers: IncomingHttpHeaders): boolean {
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
 }
 
+/** Where proxies of one's own stand: loopback, private networks, link-local. */
+const OWN_NETWORKS = ownNetworks()
+
 /**
- * Fastify's option for whose `X-Forwarded-For` counts. Hops are counted from the socket outwards,
- * so what a caller wrote into the header itself stands behind them and is never read.
+ * Fastify's option for whose `X-Forwarded-For` counts. Hops are counted from the socket outwards, so
+ * what a caller wrote into the header itself stands behind them and is never read. A count says
+ * nothing about who is at the other end of the socket (GHSA-3m5p-2c4r-xxw2), so the first hop must
+ * come from a network of one's own: whoever reaches the worker directly is taken at their address.
  */
 export function trustedProxies(
   proxies: false | number | string,
 ): false | string | ((address: string, hop: number) => boolean) {
-  return typeof proxies === 'number' ? (_address, hop) => hop < proxies : proxies
+  if (typeof proxies !== 'number') return proxies
+  return (address, hop) => hop < proxies && (hop > 0 || isOwn(address))
+}
+
+function isOwn(address: string): boolean {
+  const version = isIP(address)
+  return version !== 0 && OWN_NETWORKS.check(address, version === 6 ? 'ipv6' : 'ipv4')
+}
+
+function ownNetworks(): BlockList {
+  const networks = new BlockList()
+  networks.addSubnet('127.0.0.0', 8)
+  networks.addSubnet('10.0.0.0', 8)
+  networks.addSubnet('172.16.0.0', 12)
+  networks.addSubnet('192.168.0.0', 16)
+  networks.addSubnet('169.254.0.0', 16)
+  networks.addSubnet('::1', 128, 'ipv6')
+  networks.addSubnet('fc00::', 7, 'ipv6')
+  networks.addSubnet('fe80::', 10, 'ipv6')
+  return networks
 }

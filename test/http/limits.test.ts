@@ -3,7 +3,7 @@ import { connect, type Socket } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { fastify } from 'fastify'
 import { expect, onTestFinished, test } from 'vitest'
-import { NODE_LIMITS } from '../../src/http/limits.ts'
+import { NODE_LIMITS, trustedProxies } from '../../src/http/limits.ts'
 import { installSlowSenders } from '../../src/http/slow-senders.ts'
 import { KiB, MiB } from '../../src/lib/units.ts'
 import { startWorker, testCredentials } from '../helpers/app.ts'
@@ -208,6 +208,31 @@ test('a body that a GET does not read is not waited for', async () => {
   )
 
   expect(answer).toMatch(/^HTTP\/1\.1 200 [\s\S]*connection: close/i)
+})
+
+test.each<[string, boolean]>([
+  ['10.21.157.68', true],
+  ['127.0.0.1', true],
+  ['::1', true],
+  ['::ffff:10.1.2.3', true],
+  ['fd00::7', true],
+  ['203.0.113.9', false],
+  ['2001:db8::1', false],
+  ['unknown', false],
+])('with a number of proxies, a connection from %s is one of them: %s', (address, expected) => {
+  const trust = trustedProxies(2)
+  if (typeof trust !== 'function') throw new Error('no function')
+
+  expect(trust(address, 0)).toBe(expected)
+  expect(trust('104.16.1.1', 1)).toBe(true)
+  expect(trust('203.0.113.9', 2)).toBe(false)
+})
+
+test('connections, and requests on one of them, are bounded', async () => {
+  const { app } = await start()
+
+  expect(app.server.server.maxConnections).toBe(2_000)
+  expect(app.server.server.maxRequestsPerSocket).toBe(2_000)
 })
 
 function sendEvery(socket: Socket, pieces: string[], ms: number): Promise<void> {

@@ -224,3 +224,16 @@ test('a page of another origin may revoke', async () => {
 
   expect(preflight.headers.get('access-control-allow-methods')).toContain('DELETE')
 })
+
+test('one token issues no more than so many tickets a minute', async () => {
+  const { url, first } = await start()
+  const issue = (authToken: string) =>
+    postJson(`${url}/tickets`, { messageId: first.messageId, authToken })
+
+  const statuses: number[] = []
+  for (let count = 0; count <= 600; count++) statuses.push((await issue(ann)).status)
+
+  expect(new Set(statuses.slice(0, 600))).toEqual(new Set([200]))
+  expect(statuses[600]).toBe(429)
+  expect((await issue('token-bob')).status).toBe(200)
+})

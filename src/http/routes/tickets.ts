@@ -1,7 +1,9 @@
-import type { FastifyPluginAsync } from 'fastify'
+import { createHash } from 'node:crypto'
+import type { FastifyPluginAsync, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import type { TicketService, TicketWish } from '../../core/ticket-service.ts'
 import { AppError } from '../../errors.ts'
+import { presentedBy } from '../presented.ts'
 import { requireToken } from '../token.ts'
 import {
   fileId,
@@ -19,6 +21,8 @@ export interface TicketRoutesOptions {
 
 const DEFAULT_SECONDS = 3600
 const MAX_SECONDS = 7 * 24 * 3600
+/** Of one token. A page that shows a folder asks for one ticket a file. */
+const MAX_PER_MINUTE = 600
 
 const IssueFields = z.object({
   messageId: messageId.optional(),
@@ -35,10 +39,18 @@ const RevokeFields = z.object({ authToken: token.optional() }).nullish()
 
 /** Links that may be shared: for one message or one upload, until they expire or are revoked. */
 export const ticketRoutes: FastifyPluginAsync<TicketRoutesOptions> = async (app, { tickets }) => {
+  const rate = app.createRateLimit({
+    max: MAX_PER_MINUTE,
+    timeWindow: 60_000,
+    keyGenerator: (request) => createHash('sha256').update(issuerOf(request)).digest('base64'),
+  })
+
   app.post('/tickets', async (request, reply) => {
     const fields = parseWire(IssueFields, request.body)
     const wish = wishOf(fields)
     const login = requireToken(request, fields.authToken)
+    const state = await rate(request)
+    if (!state.isAllowed && state.isExceeded) throw tooMany(state.ttlInSeconds)
     const { ticket, expiresAt } = await tickets.issue(wish, fields.expiresIn * 1000, login)
     reply.header('cache-control', 'no-store')
     return {
@@ -53,6 +65,17 @@ export const ticketRoutes: FastifyPluginAsync<TicketRoutesOptions> = async (app,
     const fields = parseWire(RevokeFields, request.body)
     await tickets.revoke(requireToken(request, fields?.authToken))
     return { success: true, message: 'All links are revoked' }
+  })
+}
+
+/** By its token; whoever brings many refused ones is stopped by the throttle. */
+function issuerOf(request: FastifyRequest): string {
+  return JSON.stringify(presentedBy(request).tokens)
+}
+
+function tooMany(retryAfter: number): AppError {
+  return new AppError('TOO_MANY_REQUESTS', 'Too many links at once; try again in a moment', {
+    retryAfter,
   })
 }
 
