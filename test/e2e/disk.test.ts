@@ -21,20 +21,20 @@ import { startWorkerProcess } from '../helpers/worker-process.ts'
 
 const LONG = 60_000
 
-describe.skipIf(!canMount)('a worker on a disk of 64 MB (needs the right to mount)', () => {
+describe.skipIf(!canMount)('a worker on a disk of 32 MB (needs the right to mount)', () => {
   test(
     'an upload opens only where the whole of it fits, and then keeps its room',
     async () => {
       const { url } = await startOnSmallDisk()
       const [first, second, third] = [newUploadId(), newUploadId(), newUploadId()]
-      expect((await init(url, first, 6)).status).toBe(200)
-      expect((await init(url, second, 4)).status).toBe(200)
+      expect((await init(url, first, 3)).status).toBe(200)
+      expect((await init(url, second, 2)).status).toBe(200)
 
-      const refused = await init(url, third, 2)
+      const refused = await init(url, third, 1)
       const ends = await Promise.all([
-        sendChunks(url, 'a.bin', randomBytes(30 * MiB), { token: 'main', uploadId: first }),
-        sendChunks(url, 'a.bin', randomBytes(20 * MiB), { token: 'main', uploadId: second }),
-        expectFull(await init(url, newUploadId(), 2)),
+        sendChunks(url, 'a.bin', randomBytes(15 * MiB), { token: 'main', uploadId: first }),
+        sendChunks(url, 'a.bin', randomBytes(10 * MiB), { token: 'main', uploadId: second }),
+        expectFull(await init(url, newUploadId(), 1)),
       ])
 
       await expectFull(refused)
@@ -49,7 +49,7 @@ describe.skipIf(!canMount)('a worker on a disk of 64 MB (needs the right to moun
       const { url, disk } = await startOnSmallDisk()
       const uploadId = newUploadId()
       await init(url, uploadId, 2)
-      await disk.fill(4 * MiB)
+      await disk.fill(2 * MiB)
 
       const refused = [
         await postChunk(url, chunkOf(uploadId, 0)),
@@ -76,7 +76,7 @@ describe.skipIf(!canMount)('a worker on a disk of 64 MB (needs the right to moun
       const { url, disk, telegram } = await startOnSmallDisk()
       const earlier = randomBytes(3 * MiB)
       const { messageId } = await uploadFile(url, 'earlier.bin', earlier, { token: 'main' })
-      const bytes = randomBytes(20 * MiB)
+      const bytes = randomBytes(11 * MiB)
       telegram.settings.change({ bandwidthPerConnection: 2 * MiB })
       const { uploadId } = await sendChunks(url, 'a.bin', bytes, { token: 'main' })
       await postJson(`${url}/complete-upload`, { uploadId })
@@ -85,7 +85,7 @@ describe.skipIf(!canMount)('a worker on a disk of 64 MB (needs the right to moun
       telegram.settings.change({ bandwidthPerConnection: null })
       const download = await fetch(downloadUrl(url, messageId, 'main'))
       expect(sha256(new Uint8Array(await download.arrayBuffer()))).toBe(sha256(earlier))
-      await vi.waitFor(() => expect(telegram.counters.read().partsReceived).toBe(46), LONG)
+      await vi.waitFor(() => expect(telegram.counters.read().partsReceived).toBe(28), LONG)
       expect(await progressOf(url, uploadId)).toMatchObject({ status: 'uploading', error: null })
       expect((await fetch(`${url}/healthz`)).status).toBe(200)
 
@@ -126,7 +126,7 @@ describe.skipIf(!canMount)('a worker on a disk of 64 MB (needs the right to moun
     'while the spool is read-only it says so, transfers and downloads go on, and then chunks again',
     async () => {
       const dataDir = await makeTempDir()
-      const disk = await mountSmallDisk(64 * MiB, join(dataDir, 'spool'))
+      const disk = await mountSmallDisk(32 * MiB, join(dataDir, 'spool'))
       const telegram = await startTelegram()
       const { url } = await startWorkerProcess(telegram, dataDir)
       const bytes = randomBytes(3 * MiB)
@@ -185,7 +185,7 @@ describe.skipIf(!canFreeze)('a worker on a disk that hangs (needs loop devices)'
 })
 
 async function startOnSmallDisk() {
-  const disk = await mountSmallDisk(64 * MiB)
+  const disk = await mountSmallDisk(32 * MiB)
   const telegram = await startTelegram()
   const restart = () => startWorkerProcess(telegram, disk.directory)
   const worker = await restart()
