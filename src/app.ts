@@ -16,12 +16,15 @@ import { createProgressBoard } from './core/progress.ts'
 import { createProgressWatch } from './core/progress-watch.ts'
 import type { Probe } from './core/readiness.ts'
 import { createRoom } from './core/room.ts'
+import { createStreamService } from './core/stream-service.ts'
 import { createTicketService } from './core/ticket-service.ts'
 import { createTransfers } from './core/transfer.ts'
 import { createUploadService } from './core/upload-service.ts'
 import type { Deployment } from './deployment/deployment.ts'
+import type { Page } from './http/routes/page.ts'
 import { createHttpServer } from './http/server.ts'
 import { createKeyedLock } from './lib/keyed-lock.ts'
+import { createTakeoverLock } from './lib/takeover-lock.ts'
 import { MiB } from './lib/units.ts'
 
 /** What is cleared away in the background: expired uploads and what nobody owns. */
@@ -54,8 +57,7 @@ export interface Adapters {
   now: () => number
   /** What `/readyz` asks, by the dependency's name. */
   probes: Readonly<Record<string, Probe>>
-  /** The page a browser gets. */
-  page: string
+  page: Page
   log: FastifyBaseLogger
 }
 
@@ -80,6 +82,8 @@ export interface AppOptions {
 }
 
 const SWEEP_EVERY_MS = 60_000
+/** How long a request waits for another one that has the same stream, and was asked to end. */
+const TAKEOVER_PATIENCE_MS = 10_000
 /** What one reader, and all of them together, may have ahead of what they have passed on. */
 const READER_WINDOW_BYTES = 8 * MiB
 const ALL_READERS_BYTES = 64 * MiB
@@ -120,22 +124,28 @@ export async function buildApp(
     log,
   })
   const room = createRoom({ ledger, spool, spoolMaxBytes: config.spoolMaxBytes })
-  const uploads = createUploadService({
+  const intake = {
     ledger,
     gateway,
-    spool,
-    credentials,
-    progressReader: tickets.progressReader,
     transfers,
-    progress,
-    locks,
     maxFileBytes: config.maxFileBytes,
     perUser: { maxUploads: config.maxUploadsPerUser, maxBytes: config.maxBytesPerUser },
     room,
     admission,
     now,
     log,
+  }
+  const { progressReader } = tickets
+  const uploads = createUploadService({
+    ...intake,
+    spool,
+    credentials,
+    progressReader,
+    progress,
+    locks,
   })
+  const takeover = createTakeoverLock(TAKEOVER_PATIENCE_MS)
+  const streams = createStreamService({ ...intake, uploads, spool, progress, locks, takeover })
   const reader = createDocumentReader({
     cache: createBlockCache({ gateway, maxBytes: config.blockCacheBytes }),
     maxWindowBytes: READER_WINDOW_BYTES,
@@ -157,12 +167,13 @@ export async function buildApp(
       downloads,
       queue,
       gate: adapters.gate,
-      drainMs: config.shutdownGraceMs / 2,
+      graceMs: config.shutdownGraceMs,
       log,
     }),
     onHeld: () => {
       queue.reopen()
       transfers.resume()
+      void streams.resume()
     },
     graceMs: config.shutdownGraceMs,
     startupDelayMs: config.startupTelegramDelayMs,
@@ -172,6 +183,8 @@ export async function buildApp(
   const { answer } = deployment
   const server = await createHttpServer({
     uploads,
+    streams,
+    takeover,
     downloads,
     watch: createProgressWatch({ ledger, board: progress, uploads, credentials }),
     tickets,
@@ -182,6 +195,8 @@ export async function buildApp(
     page: adapters.page,
     probes: { ...adapters.probes, custody: custody.readiness },
     maxChunkBytes: config.maxChunkBytes,
+    maxFileBytes: config.maxFileBytes,
+    sessionTtlMs: config.sessionTtlMs,
     maxConcurrentDownloads: config.maxConcurrentDownloads,
     requireAuth: config.requireAuth,
     corsOrigins: config.corsOrigins,
@@ -194,7 +209,7 @@ export async function buildApp(
     admission,
     awaitsOlder: () => custody.awaitsOlder,
     handOver: answer && ((request, signal) => answer(custody, request, signal)),
-    // Half of the grace is over by then, and the rooms behind need some.
+    // Five eighths are over by then, and the rooms behind need some.
     graceMs: config.shutdownGraceMs / 4,
     log,
   })

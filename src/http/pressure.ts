@@ -20,6 +20,7 @@ const HEAVY = new Set([
   'POST /upload',
   'GET /download',
   'POST /files',
+  'POST /files/',
   'PATCH /files/:uploadId',
 ])
 

@@ -6,8 +6,10 @@ import type { Spool } from '../core/ports/spool.ts'
 import type { ProgressWatch } from '../core/progress-watch.ts'
 import type { Probe } from '../core/readiness.ts'
 import type { Room } from '../core/room.ts'
+import type { StreamService } from '../core/stream-service.ts'
 import type { TicketService } from '../core/ticket-service.ts'
 import type { UploadService } from '../core/upload-service.ts'
+import type { TakeoverLock } from '../lib/takeover-lock.ts'
 import { createTurnBudget, inTurns } from '../lib/turn-budget.ts'
 import { MiB } from '../lib/units.ts'
 import { installClosing } from './closing.ts'
@@ -24,6 +26,7 @@ import {
 import { installPressure, type PressureLimits } from './pressure.ts'
 import { downloadRoutes } from './routes/download.ts'
 import { type HandOverRoutesOptions, handOverRoutes } from './routes/hand-over.ts'
+import { type Page, pageRoutes } from './routes/page.ts'
 import { progressRoutes } from './routes/progress.ts'
 import { serviceRoutes } from './routes/service.ts'
 import { smallUploadRoutes } from './routes/small-upload.ts'
@@ -34,21 +37,28 @@ import { installSecurityHeaders } from './security-headers.ts'
 import { installSlowSenders } from './slow-senders.ts'
 import { installThrottle, type ThrottleOptions } from './throttle.ts'
 import { createCallerToken } from './token.ts'
+import { tusRoutes } from './tus/routes.ts'
 import { createUnclaimedBudget } from './unclaimed-budget.ts'
 import { createUnreadableAnswers } from './unreadable.ts'
+import { opensSocket } from './upgrade.ts'
 
 export interface HttpServerOptions extends ThrottleOptions {
   uploads: UploadService
+  streams: StreamService
+  takeover: TakeoverLock
   downloads: DownloadService
   watch: ProgressWatch
   tickets: TicketService
   knownTokens: Pick<KnownTokens, 'has' | 'add'>
   spool: Pick<Spool, 'receive'>
   room: Pick<Room, 'creditBytes'>
-  page: string
+  page: Page
   /** What `/readyz` asks. */
   probes: Readonly<Record<string, Probe>>
   maxChunkBytes: number
+  maxFileBytes: number
+  /** Milliseconds without progress after which an upload is removed. */
+  sessionTtlMs: number
   maxConcurrentDownloads: number
   /** Whether calls that deployed clients make without a token are refused without one. */
   requireAuth: boolean
@@ -85,7 +95,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
     routerOptions: { maxParamLength: 200 },
     return503OnClosing: false,
     // Asked for by a hook instead, whose refusal is JSON.
-    http: { ...NODE_LIMITS, requireHostHeader: false },
+    http: { ...NODE_LIMITS, requireHostHeader: false, shouldUpgradeCallback: opensSocket },
     clientErrorHandler: unreadable.onClientError,
     frameworkErrors: (error, request, reply) => {
       allowOriginEarly(corsOrigins, request, reply)
@@ -105,7 +115,8 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
   await installPressure(app, options.pressure)
   await installForms(app)
   const { page, probes } = options
-  await app.register(serviceRoutes, { page, probes, awaitsOlder: options.awaitsOlder })
+  await app.register(pageRoutes, { page })
+  await app.register(serviceRoutes, { page: page.html, probes, awaitsOlder: options.awaitsOlder })
   if (options.handOver) await app.register(handOverRoutes, { answer: options.handOver })
   const unclaimed = createUnclaimedBudget(options.room.creditBytes)
   const callerToken = createCallerToken(options.requireAuth)
@@ -114,6 +125,18 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
   const receiving = { uploads, spool: { receive }, unclaimed, throttle, maxChunkBytes, callerToken }
   await app.register(uploadRoutes, receiving)
   await app.register(smallUploadRoutes, receiving)
+  const append: StreamService['append'] = (id, offset, { bytes, letGo }, confirm) =>
+    options.streams.append(id, offset, { bytes: inTurns(bytes, turns), letGo }, confirm)
+  const { takeover, maxFileBytes, sessionTtlMs } = options
+  const streams = { ...options.streams, append }
+  await app.register(tusRoutes, {
+    streams,
+    uploads,
+    takeover,
+    callerToken,
+    maxFileBytes,
+    sessionTtlMs,
+  })
   const { watch } = options
   await app.register(progressRoutes, { uploads, watch, callerToken })
   await app.register(socketRoutes, { watch })

@@ -17,6 +17,10 @@ const ENDPOINTS = [
   'POST /cancel-upload',
   'POST /upload',
   'GET /download',
+  'POST /files',
+  'HEAD /files/{uploadId}',
+  'PATCH /files/{uploadId}',
+  'DELETE /files/{uploadId}',
   'POST /tickets',
   'DELETE /tickets',
 ]

@@ -1,0 +1,160 @@
+import type { Readable } from 'node:stream'
+import type { DataStore, Upload } from '@tus/server'
+import { uploadNotFound } from '../../core/intake.ts'
+import { type ByteSource, isJoined } from '../../core/stream.ts'
+import type { StreamService, StreamState } from '../../core/stream-service.ts'
+import type { UploadService } from '../../core/upload-service.ts'
+import { AppError } from '../../errors.ts'
+import type { TakeoverLock } from '../../lib/takeover-lock.ts'
+import { checked } from './checksum.ts'
+import { loadLibrary, type TusLibrary } from './library.ts'
+import { describeFile, TUS_PATH } from './protocol.ts'
+
+export interface TusAnswersOptions {
+  streams: StreamService
+  uploads: Pick<UploadService, 'cancel'>
+  takeover: TakeoverLock
+}
+
+export interface TusCall {
+  readonly method: 'POST' | 'HEAD' | 'PATCH' | 'DELETE'
+  /** Of a POST: the id of the upload that it makes. */
+  readonly uploadId: string
+  readonly token: string | null
+  readonly partial: boolean
+  /** The protocol's own headers by their lower-case names, and the length of the body. */
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: ByteSource
+  /** Aborts when the client has left. */
+  readonly signal: AbortSignal
+}
+
+export interface TusAnswer {
+  readonly status: number
+  readonly headers: Headers
+  /** The upload afterwards; null when it is no more. */
+  readonly state: StreamState | null
+}
+
+/**
+ * Answers calls of the tus protocol with @tus/server, which knows their order and their headers.
+ * It never sees the body: on its way through four streams the last bytes before a break would be
+ * lost, and those are what the protocol is for. Rejects with AppErrors, or ClientLeft.
+ */
+export function createTusAnswers(
+  options: TusAnswersOptions,
+): (call: TusCall) => Promise<TusAnswer> {
+  return async (call) => {
+    const library = await loadLibrary()
+    const store = createStore(call, options, library)
+    const server = new library.Server({
+      path: TUS_PATH,
+      datastore: store.datastore,
+      relativeLocation: true,
+      namingFunction: () => call.uploadId,
+      locker: { newLock: (id) => createLock(id, call, options.takeover) },
+      onResponseError: (_request, error) => {
+        throw toRefusal(error, store.state)
+      },
+    })
+    const path = call.method === 'POST' ? TUS_PATH : `${TUS_PATH}/${call.uploadId}`
+    const { method, headers } = call
+    const response = await server.handleWeb(
+      new Request(`http://worker${path}`, { method, headers }),
+    )
+    if (response.status >= 400) throw malformed(await response.text())
+    return { status: response.status, headers: response.headers, state: store.state }
+  }
+}
+
+interface CallStore {
+  readonly datastore: DataStore
+  /** The upload as this call has last seen it. */
+  readonly state: StreamState | null
+}
+
+/** A store for one call: whose token it is and where its bytes are stays out of the library. */
+function createStore(
+  call: TusCall,
+  { streams, uploads }: TusAnswersOptions,
+  library: TusLibrary,
+): CallStore {
+  let state: StreamState | null = null
+
+  async function find(id: string): Promise<Upload> {
+    state = await streams.find(id, call.token)
+    if (call.method === 'PATCH' && isJoined(state.stream)) {
+      throw new AppError('FORBIDDEN', 'An upload that was joined from others takes no bytes')
+    }
+    return new library.Upload({ id, size: state.upload.size, offset: state.offset })
+  }
+
+  async function create(file: Upload): Promise<Upload> {
+    if (call.token === null || file.size === undefined) throw malformed('Upload-Length is missing')
+    const metadata = call.headers['upload-metadata'] ?? null
+    const concat = call.partial ? 'partial' : null
+    const described = { id: file.id, size: file.size, ...describeFile(file.metadata) }
+    const upload = await streams.open({ ...described, metadata, concat }, call.token)
+    state = { upload, stream: { uploadId: upload.id, metadata, concat }, offset: 0 }
+    return file
+  }
+
+  async function write(empty: Readable, id: string, offset: number): Promise<number> {
+    empty.resume()
+    const { source, confirm } = checked(call.body, call.headers['upload-checksum'])
+    state = await streams.append(id, offset, source, confirm)
+    return state.offset
+  }
+
+  async function remove(id: string): Promise<void> {
+    await find(id)
+    await uploads.cancel(id, call.token)
+    state = null
+  }
+
+  return {
+    datastore: Object.assign(new library.DataStore(), { create, write, remove, getUpload: find }),
+    get state() {
+      return state
+    },
+  }
+}
+
+function createLock(id: string, call: TusCall, takeover: TakeoverLock) {
+  let release: (() => void) | null = null
+  return {
+    lock: async () => {
+      release = await takeover.acquire(id, call.body.letGo, call.signal)
+      if (release !== null) return
+      const sentence = 'Another request works on this upload'
+      throw new AppError('UPLOAD_LOCKED', sentence, { retryAfter: 1 })
+    },
+    unlock: async () => release?.(),
+  }
+}
+
+/** The library throws objects with a status, and lets through what the store has thrown. */
+function toRefusal(
+  error: Error | { status_code: number; body: string },
+  state: StreamState | null,
+) {
+  if (error instanceof Error) return error
+  switch (error.status_code) {
+    case 404:
+      return uploadNotFound()
+    case 409:
+      return new AppError('OFFSET_CONFLICT', 'Upload-Offset is not where the upload is', {
+        details: { offset: state?.offset },
+      })
+    case 413:
+      return new AppError('PAYLOAD_TOO_LARGE', 'There are more bytes than Upload-Length said')
+    case 501:
+      return malformed('Upload-Length is needed from the start: Telegram has to know it')
+    default:
+      return malformed(error.body)
+  }
+}
+
+function malformed(sentence: string): AppError {
+  return new AppError('INVALID_REQUEST', sentence.trim())
+}

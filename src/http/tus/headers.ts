@@ -1,0 +1,51 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import type { StreamState } from '../../core/stream-service.ts'
+import type { TusAnswer } from './answer.ts'
+
+/** What of a request concerns the protocol. Proxies' headers stay out: they are judged elsewhere. */
+const CONCERNING = [
+  'content-length',
+  'content-type',
+  'tus-resumable',
+  'upload-checksum',
+  'upload-defer-length',
+  'upload-length',
+  'upload-metadata',
+  'upload-offset',
+]
+
+/** The protocol's headers of a request. One that comes twice is joined by Node, and then refused. */
+export function tusHeaders(headers: IncomingHttpHeaders): Record<string, string> {
+  const present: Record<string, string> = {}
+  for (const name of CONCERNING) {
+    const value = headers[name]
+    if (typeof value === 'string') present[name] = value
+  }
+  return present
+}
+
+/** What the library says and the protocol asks for; CORS is answered for all routes alike. */
+const ANSWERED = ['location', 'upload-length', 'upload-offset']
+
+export function answerHeaders(answer: TusAnswer, sessionTtlMs: number): Record<string, string> {
+  const headers: Record<string, string> = {}
+  for (const name of ANSWERED) {
+    const value = answer.headers.get(name)
+    if (value !== null) headers[name] = value
+  }
+  return answer.state ? { ...headers, ...expiry(answer.state, sessionTtlMs) } : headers
+}
+
+/** What a HEAD says beside the offset: the words the upload was created with. */
+export function descriptionHeaders({ stream }: StreamState): Record<string, string> {
+  return {
+    ...(stream.metadata !== null && { 'upload-metadata': stream.metadata }),
+    ...(stream.concat !== null && { 'upload-concat': stream.concat }),
+  }
+}
+
+/** Only while bytes are missing; every byte puts the end off. */
+function expiry({ upload }: StreamState, sessionTtlMs: number): Record<string, string> {
+  if (upload.state !== 'receiving') return {}
+  return { 'upload-expires': new Date(upload.touchedAt + sessionTtlMs).toUTCString() }
+}

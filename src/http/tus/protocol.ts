@@ -1,0 +1,86 @@
+import { AppError } from '../../errors.ts'
+import { MiB } from '../../lib/units.ts'
+import { mimeTypeOf } from '../new-upload.ts'
+import { fileName, parseWire } from '../validation.ts'
+import { CHECKSUM_ALGORITHMS } from './checksum.ts'
+import { loadLibrary } from './library.ts'
+
+/** The one version there is (https://tus.io/protocols/resumable-upload). */
+export const TUS_VERSION = '1.0.0'
+export const TUS_PATH = '/files'
+export const STREAM_TYPE = 'application/offset+octet-stream'
+
+const EXTENSIONS = [
+  'creation',
+  'creation-with-upload',
+  'termination',
+  'expiration',
+  'checksum',
+  'concatenation',
+]
+
+/** 8000 parts of 512 KB, for Premium: no account takes more, whatever the operator allows. */
+const TELEGRAM_MAX_BYTES = 4000 * MiB
+
+/** What an OPTIONS request is told. */
+export function discovery(maxFileBytes: number): Record<string, string> {
+  return {
+    'tus-version': TUS_VERSION,
+    'tus-extension': EXTENSIONS.join(','),
+    'tus-max-size': String(Math.min(maxFileBytes, TELEGRAM_MAX_BYTES)),
+    'tus-checksum-algorithm': CHECKSUM_ALGORITHMS.join(','),
+  }
+}
+
+/** Throws PROTOCOL_VERSION unless the request speaks this version. */
+export function assertVersion(version: unknown): void {
+  if (version === TUS_VERSION) return
+  throw new AppError('PROTOCOL_VERSION', `Tus-Resumable: this is version ${TUS_VERSION}`)
+}
+
+/** `Upload-Metadata` as its keys and values. Throws INVALID_REQUEST when it is not what it must be. */
+export async function parseMetadata(header: string | null): Promise<Record<string, string | null>> {
+  if (header === null) return {}
+  const { Metadata } = await loadLibrary()
+  try {
+    return Metadata.parse(header)
+  } catch {
+    throw new AppError('INVALID_REQUEST', 'Upload-Metadata: expected keys with values in base64', {
+      details: { field: 'Upload-Metadata' },
+    })
+  }
+}
+
+/** The file that `Upload-Metadata` describes. Uppy says `name` and `type`, others add `file`. */
+export function describeFile(metadata: Readonly<Record<string, string | null>> = {}): {
+  fileName: string
+  mimeType: string
+} {
+  const name = parseWire(fileName, metadata.filename || metadata.name || 'file')
+  return { fileName: name, mimeType: mimeTypeOf(metadata.filetype || metadata.type || '', name) }
+}
+
+/** What a creation says about other uploads. */
+export type Concatenation =
+  | { kind: 'none' }
+  | { kind: 'partial' }
+  | { kind: 'final'; partIds: readonly string[] }
+
+const PART_URL = /^(?:https?:\/\/[^/\s]+)?(?:\/[^\s?#]*)?\/files\/([A-Za-z0-9_-]{1,128})\/?$/i
+
+/** Parses `Upload-Concat`. The parts' URLs may be absolute or not; their last segment counts. */
+export function parseConcat(header: string | undefined): Concatenation {
+  if (header === undefined) return { kind: 'none' }
+  if (header === 'partial') return { kind: 'partial' }
+  const [, list] = /^final; *(\S.*)$/.exec(header) ?? []
+  const partIds = list
+    ?.trim()
+    .split(/ +/)
+    .map((url) => PART_URL.exec(url)?.[1])
+  if (!partIds || partIds.includes(undefined)) {
+    throw new AppError('INVALID_REQUEST', 'Upload-Concat: expected partial, or final; and URLs', {
+      details: { field: 'Upload-Concat' },
+    })
+  }
+  return { kind: 'final', partIds: partIds.filter((id) => id !== undefined) }
+}

@@ -1,0 +1,165 @@
+import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
+import type { StreamService } from '../../core/stream-service.ts'
+import type { UploadService } from '../../core/upload-service.ts'
+import { AppError } from '../../errors.ts'
+import type { TakeoverLock } from '../../lib/takeover-lock.ts'
+import { MiB } from '../../lib/units.ts'
+import { clientSignal } from '../client-signal.ts'
+import { drain } from '../drain.ts'
+import { newUploadId } from '../new-upload.ts'
+import { type CallerToken, requireToken } from '../token.ts'
+import { parseWire, UploadIdFields } from '../validation.ts'
+import { createTusAnswers, type TusAnswer, type TusCall } from './answer.ts'
+import { openBody } from './body.ts'
+import { answerHeaders, descriptionHeaders, tusHeaders } from './headers.ts'
+import {
+  assertVersion,
+  describeFile,
+  discovery,
+  parseConcat,
+  parseMetadata,
+  STREAM_TYPE,
+  TUS_PATH,
+  TUS_VERSION,
+} from './protocol.ts'
+
+export interface TusRoutesOptions {
+  streams: StreamService
+  uploads: Pick<UploadService, 'cancel'>
+  takeover: TakeoverLock
+  callerToken: CallerToken
+  maxFileBytes: number
+  /** Milliseconds without progress after which an upload is removed. */
+  sessionTtlMs: number
+}
+
+/** What a sender may go on sending after it was asked to stop, until its line is cut. */
+const LEFTOVER = { maxBytes: MiB, maxMs: 1_000 }
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Read by @fastify/cors, which does not declare it. */
+    cors?: { preflightContinue: boolean }
+  }
+}
+
+/** Preflights are answered by CORS; then the protocol adds what it is asked by the same method. */
+const DISCOVERABLE = { config: { cors: { preflightContinue: true } } }
+
+/**
+ * The tus protocol 1.0.0: creation (also with bytes), termination, expiration, checksum,
+ * concatenation. A creation needs a token; after that the upload's id, which nobody can guess,
+ * opens it as it opens `/upload-status` and `/cancel-upload`. A token that comes with it must be
+ * its owner's.
+ */
+export const tusRoutes: FastifyPluginAsync<TusRoutesOptions> = async (app, options) => {
+  const { takeover, callerToken, sessionTtlMs } = options
+  const answerTus = createTusAnswers(options)
+
+  // Bodies are read by the upload they belong to, and by nobody before.
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('*', (_request, _payload, done) => done(null))
+
+  app.addHook('onRequest', async (request, reply) => {
+    reply.header('tus-resumable', TUS_VERSION).header('cache-control', 'no-store')
+    if (request.method === 'OPTIONS') return
+    // Before the check, for that is what a refusal must say.
+    reply.header('tus-version', TUS_VERSION)
+    assertVersion(request.headers['tus-resumable'])
+  })
+  // A sender that stands in the way of a stop goes on with the next instance, where it was.
+  app.addHook('preClose', async () => takeover.letGoAll())
+
+  async function discover(_request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    await reply.code(204).headers(discovery(options.maxFileBytes)).send()
+  }
+
+  async function create(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    const token = requireToken(request)
+    const concat = parseConcat(headerOf(request, 'upload-concat'))
+    if (concat.kind === 'final') {
+      const metadata = headerOf(request, 'upload-metadata') ?? null
+      const { id } = await options.streams.join(
+        {
+          ...describeFile(await parseMetadata(metadata)),
+          partIds: concat.partIds,
+          metadata,
+          concat: headerOf(request, 'upload-concat') ?? '',
+        },
+        token,
+      )
+      await reply.code(201).header('location', `${TUS_PATH}/${id}`).send()
+      return
+    }
+    const call = callOf(request, reply, { method: 'POST', uploadId: newUploadId(), token })
+    await send(await createAndFill({ ...call, partial: concat.kind === 'partial' }), request, reply)
+  }
+
+  /** Where the creation fails nobody learns the upload's id: it must not wait for anyone. */
+  async function createAndFill(call: TusCall): Promise<TusAnswer> {
+    try {
+      return await answerTus(call)
+    } catch (error) {
+      await options.uploads.cancel(call.uploadId, null).catch(() => {})
+      throw error
+    }
+  }
+
+  async function work(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    const { uploadId } = parseWire(UploadIdFields, request.params)
+    const method = methodOf(request)
+    if (method === 'PATCH') assertStream(request)
+    const call = callOf(request, reply, { method, uploadId, token: callerToken(request) })
+    await send(await answerTus(call), request, reply)
+  }
+
+  async function send(answer: TusAnswer, request: FastifyRequest, reply: FastifyReply) {
+    reply.code(answer.status).headers(answerHeaders(answer, sessionTtlMs))
+    if (request.method === 'HEAD' && answer.state) reply.headers(descriptionHeaders(answer.state))
+    if (!request.raw.complete) {
+      await drain(request.raw, LEFTOVER)
+      reply.header('connection', 'close')
+    }
+    await reply.send()
+  }
+
+  for (const path of [TUS_PATH, `${TUS_PATH}/`]) {
+    app.options(path, DISCOVERABLE, discover)
+    app.post(path, create)
+  }
+  const one = `${TUS_PATH}/:uploadId`
+  app.options(one, DISCOVERABLE, discover)
+  app.route({ method: ['HEAD', 'PATCH', 'DELETE', 'POST'], url: one, handler: work })
+}
+
+function callOf(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  how: Pick<TusCall, 'method' | 'uploadId' | 'token'>,
+): TusCall {
+  return {
+    ...how,
+    partial: false,
+    headers: tusHeaders(request.headers),
+    body: openBody(request.raw),
+    signal: clientSignal(reply),
+  }
+}
+
+/** Some networks let only GET and POST through: then a header names what is meant. */
+function methodOf(request: FastifyRequest): 'HEAD' | 'PATCH' | 'DELETE' {
+  const named = headerOf(request, 'x-http-method-override')?.toUpperCase()
+  const method = request.method === 'POST' ? named : request.method
+  if (method === 'HEAD' || method === 'PATCH' || method === 'DELETE') return method
+  throw new AppError('METHOD_NOT_ALLOWED', 'An upload is asked by HEAD, PATCH or DELETE')
+}
+
+function assertStream(request: FastifyRequest): void {
+  if (headerOf(request, 'content-type') === STREAM_TYPE) return
+  throw new AppError('UNSUPPORTED_MEDIA_TYPE', `Content-Type: bytes come as ${STREAM_TYPE}`)
+}
+
+function headerOf(request: FastifyRequest, name: string): string | undefined {
+  const value = request.headers[name]
+  return typeof value === 'string' ? value : undefined
+}
