@@ -12,13 +12,13 @@ export interface LetGoOptions {
   downloads: Pick<DownloadService, 'idle'>
   queue: Pick<JobQueue, 'close'>
   gate: Pick<TelegramGate, 'leave'>
-  /** Milliseconds that whole uploads and running downloads get to reach their end. */
-  drainMs: number
+  /**
+   * Milliseconds for all of stopping. Half of it is for whole uploads and running downloads to reach
+   * their end, an eighth for the other jobs to note where they were.
+   */
+  graceMs: number
   log: Log
 }
-
-/** For jobs to note where they were; they hear of it at once. */
-const JOBS_END_WITHIN_MS = 2_000
 
 /**
  * Lets go of Telegram: nothing new begins, what is nearly done may end, the rest stops where it can
@@ -29,15 +29,15 @@ const JOBS_END_WITHIN_MS = 2_000
 export type LetGo = (options: { hurry: boolean }) => Promise<void>
 
 export function createLetGo(options: LetGoOptions): LetGo {
-  const { admission, transfers, downloads, queue, gate, drainMs, log } = options
+  const { admission, transfers, downloads, queue, gate, graceMs, log } = options
 
   return async ({ hurry }) => {
     admission.narrow()
     const ended = Promise.all([transfers.idle(), downloads.idle()])
-    if (!hurry) await within(drainMs, ended)
+    if (!hurry) await within(graceMs / 2, ended)
     const reason = restarting()
     admission.end(reason)
-    await within(JOBS_END_WITHIN_MS, queue.close(reason))
+    await within(graceMs / 8, queue.close(reason))
     await gate.leave(reason)
     log.info({}, 'disconnected from Telegram')
   }
