@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import type { Logger } from 'pino'
 import type { Adapters } from './app.ts'
 import { createBackendClient } from './backend/backend-client.ts'
@@ -11,6 +12,7 @@ import type { Config } from './config.ts'
 import type { CredentialsProvider } from './core/ports/credentials.ts'
 import type { CircuitStatus } from './core/readiness.ts'
 import { openDeployment } from './deployment/deployment.ts'
+import type { Page } from './http/routes/page.ts'
 import { circuitsOf, createPeerProbes, type PeerLimits } from './peers.ts'
 import { lockDataDir } from './storage/data-dir-lock.ts'
 import { createDiskGate } from './storage/disk-gate.ts'
@@ -39,6 +41,9 @@ export interface OpenedAdapters extends Adapters {
   /** Closes all of them: Telegram first, because two processes on one session kill it. */
   close: () => Promise<void>
 }
+
+const PAGE_NOT_BUILT =
+  '<!doctype html><title>TeleStore</title><p>The page is not built: npm run page</p>'
 
 export interface AdapterOptions {
   config: Config
@@ -131,7 +136,7 @@ export async function openAdapters({
       ...createPeerProbes({ backend: client, telegram: telegram.gateway }),
     },
     circuits: () => circuitsOf({ backend: client, telegram: telegram.gateway }),
-    page: readFileSync(new URL('./web/page.html', import.meta.url), 'utf8'),
+    page: readPage(),
     log,
     close: async () => {
       await telegram.gateway.close()
@@ -141,6 +146,18 @@ export async function openAdapters({
       ledger.close()
       unlock()
     },
+  }
+}
+
+/** The built page; where it is not built, a sentence that says how. */
+function readPage(): Page {
+  // From `src` and from `dist` alike.
+  const folder = new URL('../dist/web/', import.meta.url)
+  try {
+    const html = readFileSync(new URL('index.html', folder), 'utf8')
+    return { html, assets: fileURLToPath(new URL('assets/', folder)) }
+  } catch {
+    return { html: PAGE_NOT_BUILT, assets: null }
   }
 }
 
