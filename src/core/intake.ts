@@ -18,7 +18,7 @@ import {
 
 export interface IntakeOptions {
   ledger: Ledger
-  gateway: Pick<TelegramGateway, 'roadFor'>
+  gateway: Pick<TelegramGateway, 'roadFor' | 'assertReachable'>
   admission: Pick<Admission, 'assertNew' | 'assertMore' | 'ending'>
   transfers: Transfers
   room: Room
@@ -41,6 +41,8 @@ export interface ChunkAnswer {
 
 /** How files come in. Every call is for whoever holds the upload's lock. */
 export interface Intake {
+  /** For a caller who waits for the file's end. What can never go is said by the upload itself. */
+  assertReachable: (granted: Credentials, size: number) => void
   /**
    * The upload with this id, opened now if there is none. Throws UPLOAD_NOT_FOUND (another user's),
    * UPLOAD_DIFFERS, EMPTY_FILE, FILE_TOO_LARGE, TOO_MANY_UPLOADS, QUOTA_EXCEEDED, SPOOL_FULL,
@@ -79,6 +81,13 @@ export function createIntake(options: IntakeOptions): Intake {
   }
 
   return {
+    assertReachable: (granted, size) => {
+      try {
+        options.gateway.assertReachable(granted, size)
+      } catch (error) {
+        if (error instanceof AppError && error.retryable) throw error
+      }
+    },
     open: async (file, granted, token, presentBytes = 0) => {
       const owner = granted.userId
       const known = ledger.findUpload(file.id)

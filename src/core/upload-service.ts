@@ -44,6 +44,8 @@ export interface UploadService {
    * open already has its room. Before any byte is taken, where so much is known by then.
    */
   assertRoom: (uploadId: string | null, size: number) => Promise<void>
+  /** Rejects with TELEGRAM_UNAVAILABLE when a file of `size` bytes could not go to Telegram now. */
+  assertReachable: (token: string, size: number) => Promise<void>
   /** Opens the upload, or finds it open with the same values. */
   open: (file: FileDescription, token: string) => Promise<Upload>
   /**
@@ -131,6 +133,8 @@ export function createUploadService(options: UploadServiceOptions): UploadServic
       const assertFits = await options.room.look()
       assertFits(size, 0)
     },
+    assertReachable: async (token, size) =>
+      intake.assertReachable(await credentials.forUpload(token), size),
     open: async (file, token) => {
       const granted = await credentials.forUpload(token)
       return locks.run(file.id, async () => {

@@ -33,6 +33,8 @@ export interface TelegramCircuits {
    * else.
    */
   enter: <T>(place: Place, work: () => Promise<T>, judge: Judge<T>) => Promise<T>
+  /** What `enter` would reject with now, or null. */
+  refusal: (dcId: number, address: Address) => Error | null
   /**
    * What has been used of late: `bot-api`, `dc1` to `dc5`, `cdn`. A data centre is as well as the
    * best of its entrances; addresses that are not Telegram's and never worked are left out.
@@ -68,7 +70,7 @@ export function createTelegramCircuits(options: TelegramCircuitsOptions): Telegr
     })
 
   function find(dcId: number, address: Address): Entrance {
-    const key = `${dcId}@${address.host}:${address.port}`
+    const key = keyOf(dcId, address)
     const entrance = entrances.get(key) ?? make(dcId, address)
     // Last in the map means used last.
     entrances.delete(key)
@@ -105,6 +107,7 @@ export function createTelegramCircuits(options: TelegramCircuitsOptions): Telegr
       entrance.known = true
       return entered
     },
+    refusal: (dcId, address) => entrances.get(keyOf(dcId, address))?.circuit.refusal() ?? null,
     status: () => {
       const all: Record<string, CircuitStatus> = {}
       if (botApiRecent()) all['bot-api'] = statusOf(botApi)
@@ -129,6 +132,10 @@ export function peerDown(retryAfter: number, cause?: unknown): AppError {
 
 export function isPeerDown(error: unknown): error is AppError {
   return error instanceof AppError && error.peerDown
+}
+
+function keyOf(dcId: number, { host, port }: Address): string {
+  return `${dcId}@${host}:${port}`
 }
 
 function statusOf({ state, retryAfter }: CircuitBreaker): CircuitStatus {

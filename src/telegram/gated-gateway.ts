@@ -57,6 +57,7 @@ export function createGatedGateway(connect: () => TelegramGateway): GatedGateway
         passing(signal, () => inner.locate(credentials, messageId, signal, fileId)),
       readBlock: (document, block, signal) =>
         passing(signal, () => inner.readBlock(document, block, signal)),
+      assertReachable: (credentials, size) => inner.assertReachable(credentials, size),
       circuits: () => inner.circuits(),
       close: () => leave(new AppError('SHUTTING_DOWN', 'The worker is shutting down')),
     },

@@ -7,7 +7,7 @@ import type { CircuitLimits } from '../lib/circuit-breaker.ts'
 import { createSemaphore } from '../lib/semaphore.ts'
 import { MiB } from '../lib/units.ts'
 import { createBotApiRoad } from './bot-api/bot-api-road.ts'
-import { createTelegramCircuits } from './circuits.ts'
+import { createTelegramCircuits, type TelegramCircuits } from './circuits.ts'
 import { createDocuments } from './documents.ts'
 import { toAppError } from './errors.ts'
 import { PART_BYTES } from './limits.ts'
@@ -19,6 +19,7 @@ import { createEntrance } from './mtproto/entrance.ts'
 import { DEFAULT_GOVERNOR, type GovernorLimits } from './mtproto/governor.ts'
 import { DEFAULT_PATIENCE, type Patience } from './mtproto/lane.ts'
 import { lookForPostedFile } from './mtproto/lost-file.ts'
+import { parseSession } from './mtproto/session.ts'
 import { PART_TTL_MS } from './mtproto/transfer-state.ts'
 import { sendAhead, sendAndPost, type UploadJob } from './mtproto/upload.ts'
 import { actorFor, chooseRoad, mtprotoRoad, sendsEarly } from './roads.ts'
@@ -139,6 +140,10 @@ export function createTelegramGateway(options: TelegramGatewayOptions): Telegram
   return {
     roadFor,
     sendsEarly,
+    assertReachable: (credentials, size) => {
+      const refusal = refusalOf(circuits, credentials, roadFor(credentials, size))
+      if (refusal) throw refusal
+    },
     sendAvailable: (request) =>
       guarded(request.signal, async (signal) => {
         const road = roadFor(request.credentials, request.file.size)
@@ -161,6 +166,18 @@ export function createTelegramGateway(options: TelegramGatewayOptions): Telegram
 function maxBytes(accounts: Accounts, credentials: Credentials): number | null {
   const parts = accounts.maxParts(credentials)
   return parts === null ? null : parts * PART_BYTES
+}
+
+/** What the road would fail with now. Of a bot at MTProto nothing is known beforehand. */
+function refusalOf(
+  circuits: TelegramCircuits,
+  { session: text }: Credentials,
+  road: Road,
+): Error | null {
+  if (road === 'bot-api') return circuits.botApi.refusal()
+  if (road === 'mtproto-bot' || text === null) return null
+  const { dcId, address } = parseSession(text)
+  return circuits.refusal(dcId, address)
 }
 
 function isTooLarge(error: unknown): boolean {

@@ -120,6 +120,7 @@ export function createFakeGateway(): FakeGateway {
         openReads--
       }
     },
+    assertReachable: () => {},
     circuits: () => ({ all: {}, vital: [] }),
     close: async () => {},
   }

@@ -73,6 +73,11 @@ export interface TelegramGateway {
   /** Whether parts of such a file may go before it is sealed: an MTProto road and more than 10 MB. */
   sendsEarly: (road: Road, size: number) => boolean
   /**
+   * Throws TELEGRAM_UNAVAILABLE with `retryAfter` when the road of such a file is known to be shut
+   * at this moment; for callers who would have to wait for the file's end.
+   */
+  assertReachable: (credentials: Credentials, size: number) => void
+  /**
    * Sends every part whose bytes are here and that Telegram has not acknowledged; resolves when
    * none is left to send at this moment. Posts nothing. Only where `sendsEarly`.
    */

@@ -1,12 +1,11 @@
-import { randomBytes } from 'node:crypto'
 import type { FastifyPluginAsync } from 'fastify'
-import { lookupMimeType } from '../../core/mime-type.ts'
 import type { Progress } from '../../core/progress.ts'
 import { AppError } from '../../errors.ts'
 import { MiB } from '../../lib/units.ts'
 import { addressOf } from '../address.ts'
 import { clientSignal } from '../client-signal.ts'
 import { readForm } from '../form.ts'
+import { mimeTypeOf, newUploadId } from '../new-upload.ts'
 import { requireToken } from '../token.ts'
 import { fileName, parseWire } from '../validation.ts'
 import { receiver, type UploadRoutesOptions } from './uploads.ts'
@@ -35,6 +34,7 @@ export const smallUploadRoutes: FastifyPluginAsync<UploadRoutesOptions> = async 
       const uploadId = newUploadId()
       const { size } = received
       const mimeType = mimeTypeOf(file.mimeType, name)
+      await uploads.assertReachable(token, size)
       await uploads.takeChunk(
         { id: uploadId, fileName: name, mimeType, size, totalChunks: 1 },
         0,
@@ -51,17 +51,6 @@ export const smallUploadRoutes: FastifyPluginAsync<UploadRoutesOptions> = async 
       await received.discard()
     }
   })
-}
-
-/** Like the web client's own ids: milliseconds, underscore, letters. */
-function newUploadId(): string {
-  return `${Date.now()}_${randomBytes(9).toString('base64url')}`
-}
-
-/** Browsers say octet-stream when they do not know; the name may know better. */
-function mimeTypeOf(declared: string, name: string): string {
-  const known = /^[\w.+-]+\/[\w.+-]+$/.test(declared) && declared !== 'application/octet-stream'
-  return known ? declared : lookupMimeType(name)
 }
 
 function failed({ error, reason, uploadId }: Progress): AppError {

@@ -173,6 +173,7 @@ function createWatchdog(request: ClientRequest, timeouts: ExchangeTimeouts): Wat
   return {
     expect,
     expectEnd: () => {
+      if (stopped) return
       const late = new Error(`the answer took more than ${timeouts.answerMs} ms`)
       endTimer ??= setTimeout(() => request.destroy(late), timeouts.answerMs)
     },

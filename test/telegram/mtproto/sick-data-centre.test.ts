@@ -1,0 +1,179 @@
+import { expect, test, vi } from 'vitest'
+import type { Credentials } from '../../../src/core/ports/credentials.ts'
+import type { Emulator } from '../../../src/emulator/emulator.ts'
+import { toTelethonSession } from '../../../src/emulator/session-strings.ts'
+import { MiB } from '../../../src/lib/units.ts'
+import type { TelegramGatewayOptions } from '../../../src/telegram/gateway.ts'
+import { parseSession } from '../../../src/telegram/mtproto/session.ts'
+import { startSickPeer } from '../../helpers/sick-peer.ts'
+import { startSharedTelegram, startTelegram } from '../../helpers/telegram.ts'
+import { createFile, createRequest, startGateway, userOf } from './setup.ts'
+
+const { signal } = new AbortController()
+const QUICK: Partial<TelegramGatewayOptions> = {
+  openMs: 250,
+  patience: { answerMs: 500, rideMs: 400 },
+  circuit: { failures: 3, lastingMs: 0, firstBreakMs: 500, longestBreakMs: 500 },
+}
+
+const shared = await startSharedTelegram()
+
+test.each([
+  'refuses connections',
+  'says nothing',
+  'resets at once',
+  'sends rubbish',
+  'answers HTML with 200',
+  'drips',
+] as const)(
+  'a data centre that %s opens its circuit, is left alone, and is found well again',
+  async (symptom) => {
+    const { peer, credentials } = await behindSickPeer(shared)
+    const { gateway } = startGateway(shared, QUICK)
+    await peer.fallIll(symptom)
+
+    await expect(gateway.finish(requestOf(credentials))).rejects.toMatchObject({
+      code: 'TELEGRAM_UNAVAILABLE',
+      peerDown: true,
+      retryAfter: 1,
+    })
+
+    const { visits } = peer
+    expect(gateway.circuits()).toEqual({
+      all: { dc2: { state: 'open', retryAfter: 1 } },
+      vital: ['dc2'],
+    })
+    expect(() => gateway.assertReachable(credentials, 100)).toThrow('Telegram cannot be reached')
+    await expect(gateway.locate(credentials, 1, signal)).rejects.toMatchObject({ peerDown: true })
+    expect(peer.visits).toBe(visits)
+
+    await peer.recover()
+    await vi.waitFor(() => expect(stateOf(gateway)).toBe('half-open'))
+    await gateway.finish(requestOf(credentials))
+    expect(stateOf(gateway)).toBe('closed')
+  },
+)
+
+test("one user's address that leads nowhere holds up nobody else", async () => {
+  const { peer, credentials } = await behindSickPeer(shared)
+  const { gateway } = startGateway(shared, QUICK)
+  await peer.fallIll('refuses connections')
+  await expect(gateway.finish(requestOf(credentials))).rejects.toMatchObject({ peerDown: true })
+
+  await gateway.finish(requestOf(userOf(shared.createAccount({ label: 'well' }))))
+
+  expect(stateOf(gateway)).toBe('closed')
+})
+
+test.each([
+  ['a key that Telegram has forgotten', 'forget'],
+  ['a session that was ended', 'unregister'],
+] as const)('%s never opens the circuit', async (_name, how) => {
+  const telegram = await startTelegram()
+  const { gateway } = startGateway(telegram, QUICK)
+
+  for (let user = 0; user < 5; user++) {
+    const account = telegram.createAccount({ label: `user-${user}` })
+    telegram.faults.revokeKey(account.authKeyId ?? '', how)
+    await expect(gateway.finish(requestOf(userOf(account)))).rejects.toMatchObject({
+      code: 'TELEGRAM_SESSION_INVALID',
+    })
+  }
+
+  expect(stateOf(gateway)).toBe('closed')
+})
+
+test.each([
+  ['a flood', { kind: 'error', code: 420, message: 'FLOOD_WAIT_9000' }],
+  ["an error of Telegram's own", { kind: 'error', code: 500, message: 'RPC_CALL_FAIL' }],
+  ['a refusal', { kind: 'error', code: 400, message: 'FILE_REFERENCE_EMPTY' }],
+  ['a call that is never answered', { kind: 'silence' }],
+] as const)('%s never opens the circuit', async (_name, effect) => {
+  const telegram = await startTelegram()
+  const patience = { answerMs: 100, attempts: 2 }
+  const { gateway } = startGateway(telegram, { ...QUICK, patience })
+  telegram.faults.add({ method: 'messages.*', effect })
+
+  for (let call = 0; call < 3; call++) {
+    // Each with an account of its own: a flood holds up all that one account asks.
+    const request = requestOf(userOf(telegram.createAccount({ label: `user-${call}` })))
+    await expect(gateway.finish(request)).rejects.toMatchObject({ peerDown: false })
+  }
+
+  expect(stateOf(gateway)).toBe('closed')
+})
+
+test('a reader waits for a data centre that is down, and goes on when it is back', async () => {
+  const telegram = await startTelegram()
+  const { gateway, credentials, document } = await withDocument(telegram, { rideMs: 10_000 })
+  const down = goDown(telegram)
+
+  const reading = gateway.readBlock(document, { offset: 0, length: MiB }, signal)
+  await vi.waitFor(() => expect(stateOf(gateway)).toBe('open'), 5000)
+  telegram.faults.remove(down)
+
+  expect((await reading).length).toBe(MiB)
+  await gateway.finish(requestOf(credentials))
+})
+
+test('a reader does not wait for ever', async () => {
+  const telegram = await startTelegram()
+  const { gateway, document } = await withDocument(telegram, { rideMs: 100 })
+  goDown(telegram)
+
+  const reading = gateway.readBlock(document, { offset: 0, length: MiB }, signal)
+
+  await expect(reading).rejects.toMatchObject({ code: 'TELEGRAM_UNAVAILABLE', peerDown: true })
+})
+
+test('another data centre that is down stops its own files only', async () => {
+  const telegram = await startTelegram()
+  const { gateway, credentials, document } = await withDocument(telegram, { rideMs: 100 })
+  goDown(telegram, 4)
+  telegram.faults.migrateDocuments(4)
+
+  const reading = gateway.readBlock(document, { offset: 0, length: MiB }, signal)
+  await expect(reading).rejects.toMatchObject({ peerDown: true })
+
+  const { all, vital } = gateway.circuits()
+  expect(all).toMatchObject({ dc2: { state: 'closed' }, dc4: { state: 'open' } })
+  expect(vital).toEqual(['dc2'])
+  await gateway.finish(requestOf(credentials))
+})
+
+/** An account whose session leads to a door of its own before the real data centre. */
+async function behindSickPeer(telegram: Emulator) {
+  const account = telegram.createAccount({ label: `door-${Math.random()}` })
+  const { dcId, authKey } = parseSession(account.session ?? '')
+  const peer = await startSickPeer(telegram.mtproto.port)
+  const address = { dcId, host: '127.0.0.1', port: peer.port, key: authKey }
+  const credentials: Credentials = { ...userOf(account), session: toTelethonSession(address) }
+  return { peer, credentials }
+}
+
+async function withDocument(telegram: Emulator, patience: { rideMs: number }) {
+  const { gateway } = startGateway(telegram, {
+    ...QUICK,
+    patience: { ...QUICK.patience, ...patience },
+  })
+  const credentials = userOf(telegram.account)
+  const { messageId } = await gateway.finish(requestOf(credentials, 2 * MiB))
+  const document = await gateway.locate(credentials, messageId, signal)
+  return { gateway, credentials, document }
+}
+
+/** Every connection is cut at its first call, in one data centre or all. */
+function goDown(telegram: Emulator, dcId?: number): number {
+  const effect = { kind: 'drop' } as const
+  const rule = telegram.faults.add({ method: '*', effect, ...(dcId !== undefined && { dcId }) })
+  if (dcId === undefined) telegram.faults.cutConnections()
+  return rule
+}
+
+function requestOf(credentials: Credentials, size = 100) {
+  return createRequest(credentials, createFile(size))
+}
+
+function stateOf(gateway: ReturnType<typeof startGateway>['gateway']): string | undefined {
+  return gateway.circuits().all.dc2?.state
+}
