@@ -3,6 +3,7 @@ import { AppError } from '../errors.ts'
 import { ClientLeft } from './client-signal.ts'
 import { drain } from './drain.ts'
 import type { Throttle } from './throttle.ts'
+import { endWithAnswer, opensSocket } from './upgrade.ts'
 
 /** How long a refused browser may go on sending before the answer goes out. */
 const DRAIN_MS = 10_000
@@ -48,6 +49,10 @@ async function refuse(
     const maxMs = error.code === 'REQUEST_TIMEOUT' ? 0 : DRAIN_MS
     if (maxMs > 0) await drain(request.raw, { maxBytes: maxChunkBytes, maxMs })
     reply.header('connection', 'close')
+  }
+  if (opensSocket(request.raw)) {
+    reply.header('connection', 'close')
+    endWithAnswer(request.raw, reply.raw)
   }
   if (error.code === 'SHUTTING_DOWN') reply.header('connection', 'close')
   if (error.retryable) reply.header('retry-after', Math.max(1, Math.ceil(error.retryAfter ?? 5)))

