@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { startWorker, testCredentials } from '../helpers/app.ts'
 import { newUploadId, postChunk, postJson, uploadFile } from '../helpers/client.ts'
@@ -225,4 +226,20 @@ test.each([
 
   expect((await guessUpload(url, { 'x-forwarded-for': first })).status).toBe(429)
   expect((await guessUpload(url, { 'x-forwarded-for': second })).status).toBe(404)
+})
+
+test('what render.yaml trusts tells callers apart on Render, whatever they write themselves', async () => {
+  const blueprint = readFileSync(new URL('../../render.yaml', import.meta.url), 'utf8')
+  const [, trust = ''] = /key: TRUST_PROXY\s+value: "(.+)"/.exec(blueprint) ?? []
+  const { url } = await start({ TRUST_PROXY: trust })
+  const from = (caller: string, edge: string) => ({
+    'x-forwarded-for': `6.6.6.${guesses++ % 250}, ${caller}, ${edge}, 10.21.157.68`,
+  })
+
+  for (let guess = 0; guess < LIMIT; guess++) {
+    await guessUpload(url, from('203.0.113.1', '104.22.17.40'))
+  }
+
+  expect((await guessUpload(url, from('203.0.113.1', '172.70.1.1'))).status).toBe(429)
+  expect((await guessUpload(url, from('203.0.113.2', '104.22.17.40'))).status).toBe(404)
 })
