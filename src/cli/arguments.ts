@@ -1,0 +1,150 @@
+import { parseArgs } from 'node:util'
+
+export interface CommonOptions {
+  url: string | null
+  token: { kind: 'value'; value: string } | { kind: 'file'; path: string } | null
+  json: boolean
+  quiet: boolean
+}
+
+export type Command =
+  | { kind: 'help' }
+  | { kind: 'version' }
+  | (CommonOptions & {
+      kind: 'upload'
+      files: string[]
+      fileName: string | null
+      parallel: number
+      resume: boolean
+    })
+  | (CommonOptions & {
+      kind: 'download'
+      messageId: number
+      output: string | null
+      fileName: string | null
+      fileId: string | null
+      range: { start: number; end?: number } | null
+      force: boolean
+    })
+  | (CommonOptions & { kind: 'status'; uploadId: string | null })
+  | (CommonOptions & { kind: 'doctor'; force: boolean })
+
+export type CommandOf<Kind extends Command['kind']> = Extract<Command, { kind: Kind }>
+
+/** The command line is not one that is understood; the message says what is wrong with it. */
+export class UsageError extends Error {}
+
+const OPTIONS = {
+  url: { type: 'string' },
+  token: { type: 'string' },
+  'token-file': { type: 'string' },
+  json: { type: 'boolean' },
+  quiet: { type: 'boolean', short: 'q' },
+  help: { type: 'boolean', short: 'h' },
+  version: { type: 'boolean' },
+  'file-name': { type: 'string' },
+  'file-id': { type: 'string' },
+  parallel: { type: 'string' },
+  'no-resume': { type: 'boolean' },
+  output: { type: 'string', short: 'o' },
+  range: { type: 'string' },
+  force: { type: 'boolean', short: 'f' },
+} as const
+
+const COMMON = ['url', 'token', 'token-file', 'json', 'quiet', 'help', 'version']
+const ALLOWED: Record<string, string[]> = {
+  upload: ['file-name', 'parallel', 'no-resume'],
+  download: ['output', 'file-name', 'file-id', 'range', 'force'],
+  status: [],
+  doctor: ['force'],
+}
+
+/** Throws UsageError. */
+export function parseCommand(argv: string[]): Command {
+  const { values, positionals } = parse(argv)
+  if (values.help) return { kind: 'help' }
+  if (values.version) return { kind: 'version' }
+  const [name, ...operands] = positionals
+  const allowed = ALLOWED[name ?? '']
+  if (name === undefined || !allowed) {
+    throw new UsageError(name === undefined ? 'no command is given' : `there is no command ${name}`)
+  }
+  for (const option of Object.keys(values)) {
+    if (!COMMON.includes(option) && !allowed.includes(option)) {
+      throw new UsageError(`--${option} is no option of ${name}`)
+    }
+  }
+  const common = commonOf(values)
+  if (name === 'upload') return { kind: 'upload', ...common, ...uploadOf(values, operands) }
+  if (name === 'download') return { kind: 'download', ...common, ...downloadOf(values, operands) }
+  if (operands.length > (name === 'status' ? 1 : 0)) {
+    throw new UsageError(`${name}: ${operands.at(-1)} is one word too many`)
+  }
+  if (name === 'doctor') return { kind: 'doctor', ...common, force: values.force === true }
+  return { kind: 'status', ...common, uploadId: operands[0] ?? null }
+}
+
+type Values = ReturnType<typeof parse>['values']
+
+function parse(argv: string[]) {
+  try {
+    return parseArgs({ args: argv, options: OPTIONS, allowPositionals: true })
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error))
+  }
+}
+
+function commonOf(values: Values): CommonOptions {
+  const { token, 'token-file': path } = values
+  if (token !== undefined && path !== undefined) {
+    throw new UsageError('--token and --token-file are two ways to say one thing')
+  }
+  return {
+    url: values.url ?? null,
+    token:
+      token !== undefined
+        ? { kind: 'value', value: token }
+        : path !== undefined
+          ? { kind: 'file', path }
+          : null,
+    json: values.json === true,
+    quiet: values.quiet === true,
+  }
+}
+
+function uploadOf(values: Values, files: string[]) {
+  if (files.length === 0) throw new UsageError('upload: no file is named')
+  const fileName = values['file-name'] ?? null
+  if (fileName !== null && files.length > 1) {
+    throw new UsageError('--file-name: several files cannot have one name')
+  }
+  const parallel = Number(values.parallel ?? 3)
+  if (!Number.isInteger(parallel) || parallel < 1 || parallel > 16) {
+    throw new UsageError('--parallel: expected a whole number from 1 to 16')
+  }
+  return { files, fileName, parallel, resume: values['no-resume'] !== true }
+}
+
+function downloadOf(values: Values, operands: string[]) {
+  const [message = '', extra] = operands
+  if (extra !== undefined) throw new UsageError(`download: ${extra} is one word too many`)
+  if (!/^[1-9]\d{0,9}$/.test(message)) {
+    throw new UsageError('download: expected the number of a message')
+  }
+  return {
+    messageId: Number(message),
+    output: values.output ?? null,
+    fileName: values['file-name'] ?? null,
+    fileId: values['file-id'] ?? null,
+    range: values.range === undefined ? null : rangeOf(values.range),
+    force: values.force === true,
+  }
+}
+
+function rangeOf(text: string): { start: number; end?: number } {
+  const [, start, end] = /^(\d{1,15})-(\d{1,15})?$/.exec(text) ?? []
+  if (start === undefined || (end !== undefined && Number(end) < Number(start))) {
+    throw new UsageError('--range: expected FIRST-LAST or FIRST-')
+  }
+  return { start: Number(start), ...(end !== undefined && { end: Number(end) }) }
+}

@@ -1,0 +1,87 @@
+import { toChatId } from '../../telegram/bot-api/chat-id.ts'
+import { ask } from './ask.ts'
+import type { AccountVisit } from './check.ts'
+
+const BOT = 'Bot'
+const CHANNEL = "Bot's channel"
+
+type Fields = Record<string, unknown>
+
+/** Whether the bot's token is good, and the bot may post in the channel. */
+export async function checkBot(visit: AccountVisit): Promise<void> {
+  const { report } = visit
+  const me = await call(visit, 'getMe')
+  if (me === null) {
+    return report({
+      verdict: 'failed',
+      check: BOT,
+      text: 'the Bot API cannot be reached',
+      advice: 'Is the way to TELEGRAM_BOT_API_ROOT (https://api.telegram.org) open from here?',
+    })
+  }
+  if (!me.result) {
+    return report({
+      verdict: 'failed',
+      check: BOT,
+      text: `Telegram does not take the bot token (${me.description})`,
+      advice:
+        'Ask @BotFather for the token (/mybots, API Token) and set it whole, with the digits before the colon.',
+    })
+  }
+  report({ verdict: 'ok', check: BOT, text: `${nameOf(me.result)} is known to Telegram` })
+  await checkChannel(visit, me.result)
+}
+
+async function checkChannel(visit: AccountVisit, me: Fields): Promise<void> {
+  const { report, credentials } = visit
+  const chat_id = toChatId(credentials.channelId)
+  const chat = await call(visit, 'getChat', { chat_id })
+  if (!chat?.result) {
+    return report({
+      verdict: 'failed',
+      check: CHANNEL,
+      text: `the bot does not see the channel ${chat_id} (${chat?.description ?? 'no answer'})`,
+      advice: `Add ${nameOf(me)} to the channel as an administrator. The id begins with -100; @userinfobot and\nthe address of a message in Telegram Web tell it.`,
+    })
+  }
+  const member = await call(visit, 'getChatMember', { chat_id, user_id: String(me.id) })
+  const { status, can_post_messages: mayPost } = member?.result ?? {}
+  const title = `${chat.result.title}`
+  // Only channels know this right; in a group every member posts.
+  const isChannel = chat.result.type === 'channel'
+  const may =
+    status === 'creator' || (isChannel ? status === 'administrator' && mayPost !== false : !!status)
+  if (may) return report({ verdict: 'ok', check: CHANNEL, text: `may post in "${title}"` })
+  report({
+    verdict: 'failed',
+    check: CHANNEL,
+    text: `may not post in "${title}" (${status ?? member?.description ?? 'no answer'})`,
+    advice: `In the channel: Administrators, ${nameOf(me)}, "Post messages".`,
+  })
+}
+
+interface BotAnswer {
+  result: Fields | null
+  description: string
+}
+
+/** Null when nobody answers as a Bot API does. */
+async function call(
+  { config, credentials, signal }: AccountVisit,
+  method: string,
+  fields: Record<string, string> = {},
+): Promise<BotAnswer | null> {
+  const { botToken } = credentials
+  const token = encodeURI(botToken ?? '')
+  const answer = await ask(`${config.botApi.root}/bot${token}/${method}`, signal, fields)
+  if (!answer?.body || typeof answer.body.ok !== 'boolean') return null
+  const { result, description } = answer.body
+  return {
+    result: typeof result === 'object' && result !== null ? { ...result } : null,
+    description: typeof description === 'string' ? description : `status ${answer.status}`,
+  }
+}
+
+function nameOf({ username, first_name }: Fields): string {
+  return typeof username === 'string' ? `@${username}` : `"${first_name}"`
+}

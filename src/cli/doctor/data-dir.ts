@@ -1,0 +1,78 @@
+import { randomUUID } from 'node:crypto'
+import { rm, statfs, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { lockDataDir } from '../../storage/data-dir-lock.ts'
+import { formatBytes } from '../bars.ts'
+import { sentenceOf } from '../failure.ts'
+import type { Visit } from './check.ts'
+
+export interface DataDirVisit {
+  /** Whether another process, most likely a worker, keeps the folder. */
+  inUse: boolean
+  /** Until then no worker starts on the folder. */
+  release: () => void
+}
+
+/** Less than this does not even take one large file's beginning. */
+const LEAST_BYTES = 256 * 1024 * 1024
+const CHECK = 'DATA_DIR'
+
+/** Whether the folder can be written, has room, and is nobody else's now. */
+export async function checkDataDir(visit: Visit): Promise<DataDirVisit> {
+  const { dataDir } = visit.config
+  const nobody = { inUse: false, release: () => {} }
+  try {
+    const release = await tryLock(dataDir)
+    await checkWritable(dataDir)
+    await checkRoom(visit)
+    if (release) return { inUse: false, release }
+    visit.report({ verdict: 'note', check: CHECK, text: 'a worker uses it at this moment' })
+    return { ...nobody, inUse: true }
+  } catch (error) {
+    visit.report({
+      verdict: 'failed',
+      check: CHECK,
+      text: `${dataDir} cannot be used: ${sentenceOf(error)}`,
+      advice: 'Name a folder that the user of the worker may write to, on a disk that stays.',
+    })
+    return nobody
+  }
+}
+
+/** Null when another process has it. */
+async function tryLock(directory: string): Promise<(() => void) | null> {
+  const waiting = new AbortController()
+  const busy = (): void => waiting.abort()
+  const quiet = (): void => {}
+  // The lock says that it is taken before it waits.
+  const log = { debug: quiet, info: busy, warn: quiet, error: quiet }
+  try {
+    return await lockDataDir(directory, { signal: waiting.signal, log })
+  } catch (error) {
+    if (waiting.signal.aborted) return null
+    throw error
+  }
+}
+
+async function checkWritable(directory: string): Promise<void> {
+  const path = join(directory, `doctor-${randomUUID()}`)
+  try {
+    await writeFile(path, 'written by telestore-worker doctor', { flag: 'wx' })
+  } finally {
+    await rm(path, { force: true })
+  }
+}
+
+async function checkRoom({ config, report }: Visit): Promise<void> {
+  const { bavail, bsize } = await statfs(config.dataDir)
+  const free = bavail * bsize
+  const text = `${config.dataDir} can be written, ${formatBytes(free)} are free`
+  if (free >= config.spoolMaxBytes) return report({ verdict: 'ok', check: CHECK, text })
+  const wanted = formatBytes(config.spoolMaxBytes)
+  report({
+    verdict: free < LEAST_BYTES ? 'failed' : 'note',
+    check: CHECK,
+    text,
+    advice: `Uploads may reserve ${wanted}. Set SPOOL_MAX_BYTES to less than what is free, or make room.`,
+  })
+}

@@ -1,0 +1,106 @@
+import { AppError } from '../../errors.ts'
+import { addressOfSession, examineSession } from '../../telegram/examine.ts'
+import { ask } from './ask.ts'
+import type { AccountVisit } from './check.ts'
+
+const SESSION = 'Session'
+const CHANNEL = "Session's channel"
+const quiet = (): void => {}
+const SILENT = { debug: quiet, info: quiet, warn: quiet, error: quiet }
+
+/** Whether the user's session is one, is authorized, sees the channel and may post there. */
+export async function checkSession(visit: AccountVisit, dataDirInUse: boolean): Promise<void> {
+  const { report, credentials, config } = visit
+  const address = addressOf(visit)
+  if (!address) return
+  if (credentials.apiId === null) {
+    return report({
+      verdict: 'failed',
+      check: SESSION,
+      text: 'has no TELEGRAM_API_ID beside it',
+      advice: 'Take the id and the hash from https://my.telegram.org and set both.',
+    })
+  }
+  if (!visit.options.force && (await isWorkerRunning(visit, dataDirInUse))) {
+    return report({
+      verdict: 'note',
+      check: SESSION,
+      text: `is one, for data centre ${address.dcId}; it was not used, because a worker runs`,
+      advice:
+        'Two processes on one session make Telegram revoke it. Stop the worker and ask again, or use\n--force if that worker has another account.',
+    })
+  }
+  try {
+    const found = await examineSession(
+      { ...config, credentials, log: SILENT, signal: visit.signal },
+      ({ name, premium, dcId }) => {
+        const files = premium ? ', Premium: files of up to 4000 MB' : ''
+        const text = `"${name}" is signed in, at data centre ${dcId}${files}`
+        report({ verdict: 'ok', check: SESSION, text })
+      },
+    )
+    report(
+      found.mayPost
+        ? { verdict: 'ok', check: CHANNEL, text: `may post in "${found.channelTitle}"` }
+        : {
+            verdict: 'failed',
+            check: CHANNEL,
+            text: `may not post in "${found.channelTitle}"`,
+            advice: 'In the channel: Administrators, this account, "Post messages".',
+          },
+    )
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error
+    report(explain(error, visit))
+  }
+}
+
+function addressOf({ credentials, report }: AccountVisit): { dcId: number } | null {
+  try {
+    return addressOfSession(credentials.session ?? '')
+  } catch {
+    report({
+      verdict: 'failed',
+      check: SESSION,
+      text: 'TELEGRAM_SESSION is no string session',
+      advice:
+        'Take a string session of Telethon or gramjs, whole: one line that begins with 1, of about\n350 characters. In backend mode connect Telegram again in the settings of TeleStore.',
+    })
+    return null
+  }
+}
+
+async function isWorkerRunning(
+  { options, config, signal }: AccountVisit,
+  dataDirInUse: boolean,
+): Promise<boolean> {
+  if (dataDirInUse) return true
+  const url = (options.url ?? `http://127.0.0.1:${config.port}`).replace(/\/+$/, '')
+  const answer = await ask(`${url}/health`, signal)
+  return answer?.status === 200 && answer.body?.status === 'ok'
+}
+
+const ADVICE: Record<string, string> = {
+  TELEGRAM_SESSION_INVALID:
+    'It was signed out, revoked, or made for another API id. Make a new one, and check\nTELEGRAM_API_ID and TELEGRAM_API_HASH.',
+  TELEGRAM_SESSION_DUPLICATED:
+    'It was used in two places at once and is dead. Make a new one, for the worker alone.',
+  TELEGRAM_UNAVAILABLE:
+    'Is the way to Telegram open from here (TCP, ports 443 and 80)? Some networks block it.',
+  TELEGRAM_FLOOD_WAIT: 'Nothing is wrong with the session. Try again after that time.',
+}
+
+function explain(error: AppError, { credentials }: AccountVisit) {
+  const wait = error.retryAfter === undefined ? '' : ` (${error.retryAfter} s)`
+  if (error.code === 'TELEGRAM_CHANNEL_NOT_FOUND') {
+    return {
+      verdict: 'failed',
+      check: CHANNEL,
+      text: `this account does not see the channel ${credentials.channelId}`,
+      advice: 'Is the id whole (it begins with -100), and is the account a member of the channel?',
+    } as const
+  }
+  const { message, code } = error
+  const advice = ADVICE[code]
+  return { verdict: 'failed', check: SESSION, text: `${message}${wait}`, advice } as const
+}

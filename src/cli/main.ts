@@ -1,0 +1,15 @@
+#!/usr/bin/env node
+/** The command line as a process. Everything else is imported once Node is known to be new enough. */
+
+const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
+
+if (major < 20 || (major === 20 && minor < 3)) {
+  process.stderr.write(
+    `telestore-worker needs Node 20.3 or newer, and this is ${process.versions.node}.\n` +
+      'In a clone, `npx telestore-worker …` after `npm ci` takes the Node that npm ci has brought.\n',
+  )
+  process.exitCode = 1
+} else {
+  const { runAsProcess } = await import('./process.ts')
+  process.exitCode = await runAsProcess(process.argv.slice(2))
+}

@@ -1,0 +1,109 @@
+import { readFile } from 'node:fs/promises'
+import { type Client, createClient } from '../client/client.ts'
+import { type Command, type CommonOptions, parseCommand, UsageError } from './arguments.ts'
+import { download } from './download-command.ts'
+import { Interrupted, LocalFailure, sentenceOf } from './failure.ts'
+import type { Screen } from './screen.ts'
+import { status } from './status-command.ts'
+import { upload } from './upload-command.ts'
+import { USAGE } from './usage.ts'
+
+export type Env = Record<string, string | undefined>
+
+export interface Surroundings {
+  screen: Screen
+  env: Env
+  /** Ends the command in order. */
+  signal: AbortSignal
+}
+
+/** What a command works with. */
+export interface Session extends Surroundings {
+  client: Client
+  /** Where the worker is. */
+  url: string
+}
+
+const DEFAULT_URL = 'http://127.0.0.1:10000'
+
+/** Runs one command line; resolves with its exit code and never rejects. */
+export async function run(argv: string[], surroundings: Surroundings): Promise<number> {
+  const { screen, signal } = surroundings
+  try {
+    return await runCommand(parseCommand(argv), surroundings)
+  } catch (error) {
+    if (signal.reason instanceof Interrupted) {
+      const goesOn = argv.includes('upload') || argv.includes('download')
+      screen.say(goesOn ? 'Interrupted. The same command goes on from here' : 'Interrupted')
+      return 130
+    }
+    if (signal.aborted) return 1
+    screen.say(`telestore-worker: ${sentenceOf(error)}`)
+    if (!(error instanceof UsageError)) return 1
+    screen.say('`telestore-worker --help` says what there is')
+    return 2
+  }
+}
+
+async function runCommand(command: Command, surroundings: Surroundings): Promise<number> {
+  const { screen, env } = surroundings
+  switch (command.kind) {
+    case 'help':
+      screen.print(USAGE.trimEnd())
+      return 0
+    case 'version':
+      screen.print(await ownVersion())
+      return 0
+    case 'upload':
+      return upload(command, await openSession(command, surroundings))
+    case 'download':
+      return download(command, await openSession(command, surroundings))
+    case 'status':
+      return status(command, await openSession(command, surroundings))
+    case 'doctor': {
+      // The doctor loads what the worker is made of, which the other commands have no need of.
+      const { doctor } = await import('./doctor/doctor.ts').catch((cause: unknown) => {
+        throw new LocalFailure(DOCTOR_NEEDS, { cause })
+      })
+      const url = command.url ?? env.TELESTORE_URL ?? null
+      return doctor({ ...command, url, token: await tokenOf(command, env) }, surroundings)
+    }
+  }
+}
+
+const DOCTOR_NEEDS =
+  'doctor runs parts of the worker, which need Node 24 and its packages (`npm ci`). In a clone, `npx telestore-worker doctor` takes the right Node'
+
+async function openSession(
+  command: CommonOptions & { kind: Command['kind'] },
+  surroundings: Surroundings,
+): Promise<Session> {
+  const { env } = surroundings
+  const url = (command.url ?? (env.TELESTORE_URL || DEFAULT_URL)).replace(/\/+$/, '')
+  if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) {
+    throw new UsageError('--url: expected an address such as https://worker.example')
+  }
+  const token = await tokenOf(command, env)
+  if (token === null && command.kind !== 'status') throw new UsageError(NO_TOKEN)
+  return { ...surroundings, url, client: createClient({ url, token: token ?? '' }) }
+}
+
+const NO_TOKEN =
+  'no token: set TELESTORE_TOKEN, or name a file with --token-file. A worker that was started without configuration takes any token that begins with demo'
+
+async function tokenOf({ token }: CommonOptions, env: Env): Promise<string | null> {
+  if (token?.kind === 'value') return token.value
+  if (token?.kind === 'file') {
+    const [line = ''] = (await readFile(token.path, 'utf8')).split('\n')
+    if (line.trim() === '') throw new LocalFailure(`${token.path}: its first line is empty`)
+    return line.trim()
+  }
+  return env.TELESTORE_TOKEN || null
+}
+
+/** The package's version: two folders up, in `src` as in `dist`. */
+async function ownVersion(): Promise<string> {
+  const text = await readFile(new URL('../../package.json', import.meta.url), 'utf8')
+  const { version } = JSON.parse(text) as { version: string }
+  return version
+}

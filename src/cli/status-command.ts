@@ -1,0 +1,111 @@
+import { type Client, TeleStoreError } from '../client/client.ts'
+import type { CommandOf } from './arguments.ts'
+import type { Session } from './run.ts'
+import { printable } from './screen.ts'
+
+/** How the worker is, or one upload; 1 when the worker is not ready or the upload has failed. */
+export async function status(command: CommandOf<'status'>, session: Session): Promise<number> {
+  return command.uploadId === null
+    ? workerStatus(command, session)
+    : uploadStatus(command, session, command.uploadId)
+}
+
+async function workerStatus(
+  { json }: CommandOf<'status'>,
+  { client, url, screen, signal }: Session,
+): Promise<number> {
+  await client.get('/health', { signal })
+  const { ready, dependencies } = await readiness(client, signal)
+  const jobs = await jobsOf(client, signal)
+  if (json) {
+    screen.print(JSON.stringify({ url, ready, dependencies, ...(jobs && { jobs }) }))
+    return ready ? 0 : 1
+  }
+  screen.print(`${url} is ${ready ? 'ready' : 'alive, but not ready'}`)
+  for (const [name, state] of Object.entries(dependencies)) {
+    const fine = state.ready !== false
+    screen.print(
+      `  ${fine ? '✔' : '✖'} ${name}${fine ? '' : `: ${printable(textOf(state.reason))}`}`,
+    )
+  }
+  for (const job of jobs ?? []) screen.print(`  ${printable(lineOfJob(job))}`)
+  return ready ? 0 : 1
+}
+
+type Fields = Record<string, unknown>
+
+interface Readiness {
+  ready: boolean
+  dependencies: Record<string, Fields>
+}
+
+/** A worker that is not ready says so with 503 and the same body. */
+async function readiness(client: Client, signal: AbortSignal): Promise<Readiness> {
+  const body = await client.get('/readyz', { signal }).catch((error: unknown) => {
+    if (error instanceof TeleStoreError && error.status === 503) return error.details
+    throw error
+  })
+  const { dependencies, status } = isFields(body) ? body : {}
+  const known = isFields(dependencies) ? Object.entries(dependencies) : []
+  return {
+    ready: status === 'ready',
+    dependencies: Object.fromEntries(
+      known.map(([name, state]) => [name, isFields(state) ? state : {}]),
+    ),
+  }
+}
+
+/** The caller's uploads; null where the worker does not list them, or not to this caller. */
+async function jobsOf(client: Client, signal: AbortSignal): Promise<Fields[] | null> {
+  try {
+    const body = await client.get('/jobs', { signal })
+    const { jobs, uploads } = isFields(body) ? body : {}
+    const list = Array.isArray(jobs) ? jobs : uploads
+    return Array.isArray(list) ? list.filter(isFields) : null
+  } catch (error) {
+    if (error instanceof TeleStoreError && [401, 403, 404].includes(error.status)) return null
+    throw error
+  }
+}
+
+function lineOfJob({ uploadId, fileName, status, progress, messageId }: Fields): string {
+  const end = typeof messageId === 'number' ? `message ${messageId}` : `${textOf(progress)} %`
+  return [uploadId, status, end, fileName].map(textOf).join('  ')
+}
+
+async function uploadStatus(
+  { json }: CommandOf<'status'>,
+  { client, screen, signal }: Session,
+  uploadId: string,
+): Promise<number> {
+  const [chunks, progress] = await Promise.all([
+    client.status(uploadId, { signal }),
+    client.progress(uploadId, { signal }),
+  ])
+  const failed = progress.status === 'failed'
+  if (json) {
+    const { receivedDigests: _, ...rest } = chunks
+    screen.print(JSON.stringify({ ...rest, ...progress }))
+    return failed ? 1 : 0
+  }
+  const { receivedChunks, totalChunks, fileName } = chunks
+  const here = `${receivedChunks.length} of ${totalChunks} chunks are at the worker`
+  const wait =
+    progress.retryAfter === null ? '' : `, Telegram asks to wait ${progress.retryAfter} s`
+  const how =
+    progress.status === 'completed'
+      ? `in Telegram as message ${progress.messageId}`
+      : failed
+        ? (progress.error ?? 'failed')
+        : `${here}, ${progress.progress} %${wait}`
+  screen.print(printable(`${fileName}: ${how}`))
+  return failed ? 1 : 0
+}
+
+function isFields(value: unknown): value is Fields {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' || typeof value === 'number' ? String(value) : ''
+}

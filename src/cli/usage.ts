@@ -1,0 +1,34 @@
+export const USAGE = `Usage:
+  telestore-worker upload FILE…          sends files into the channel
+  telestore-worker download MESSAGE      brings the file of a message back
+  telestore-worker status [UPLOAD_ID]    how the worker is, or how far one upload is
+  telestore-worker doctor                looks for what is wrong with a set-up, and says what to do
+
+Options:
+  --url URL          where the worker is (TELESTORE_URL, http://127.0.0.1:10000)
+  --token-file FILE  a file with the login token in its first line
+  --token TOKEN      the token itself; others can see it in the list of processes. Better is
+                     TELESTORE_TOKEN in the environment
+  --json             one line of JSON for each result
+  --quiet            no bars and no progress
+  --help, --version
+
+upload:
+  --file-name NAME   another name, for one file
+  --parallel N       chunks on their way at once (3)
+  --no-resume        begin anew even if an earlier try was broken off
+
+download:
+  --output PATH      a file or a folder; - is standard output
+  --file-name NAME   another name
+  --file-id ID       for a bot that cannot see messages
+  --range A-B        only these bytes, the first is 0; A- goes to the end
+  --force            overwrite a file that is there
+
+doctor:
+  --force            use the Telegram session although a worker runs. Two processes on one
+                     session make Telegram revoke it
+
+An upload or download that was broken off goes on when the same command runs again.
+Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
+`

@@ -1,0 +1,107 @@
+import type { Log } from '../core/log.ts'
+import type { Credentials } from '../core/ports/credentials.ts'
+import { createTelegramCircuits } from './circuits.ts'
+import { toAppError } from './errors.ts'
+import type { Account } from './mtproto/account.ts'
+import { createAccounts } from './mtproto/accounts.ts'
+import { toInputChannel } from './mtproto/channel.ts'
+import { createChannels } from './mtproto/channels.ts'
+import { createEntrance } from './mtproto/entrance.ts'
+import { DEFAULT_GOVERNOR } from './mtproto/governor.ts'
+import { DEFAULT_PATIENCE } from './mtproto/lane.ts'
+import { parseSession } from './mtproto/session.ts'
+
+export interface ExamineOptions {
+  /** With a session, an API id and the channel. */
+  credentials: Omit<Credentials, 'userId'>
+  serverKeyPem: string | null
+  server: { dcId: number; host: string; port: number } | null
+  log: Log
+  signal: AbortSignal
+}
+
+export interface ExaminedSession {
+  dcId: number
+  /** The account's first name. */
+  name: string
+  premium: boolean
+  channelTitle: string
+  mayPost: boolean
+}
+
+const OPEN_MS = 10_000
+
+/**
+ * Looks at one user session: connects, asks who it is, finds the channel, disconnects. Nothing is
+ * tried for long. The session must be nobody else's meanwhile: Telegram revokes a key that is used
+ * in two places. Rejects with TELEGRAM_SESSION_INVALID, TELEGRAM_CHANNEL_NOT_FOUND,
+ * TELEGRAM_UNAVAILABLE and their kin, each with what is known so far in `onAccount`.
+ */
+export async function examineSession(
+  options: ExamineOptions,
+  onAccount: (found: Pick<ExaminedSession, 'dcId' | 'name' | 'premium'>) => void,
+): Promise<ExaminedSession> {
+  const { log, server, signal } = options
+  const circuits = createTelegramCircuits({ log, server, limits: undefined })
+  const accounts = createAccounts({
+    log,
+    enter: createEntrance(circuits, OPEN_MS),
+    // A user's session needs no bot's key.
+    secrets: { secret: () => null, saveSecret: () => {}, deleteSecret: () => {} },
+    serverKeyPem: options.serverKeyPem,
+    server,
+    idleMs: 1000,
+    maxAccounts: 1,
+    limits: DEFAULT_GOVERNOR,
+    patience: { ...DEFAULT_PATIENCE, attempts: 2, totalMs: 60_000, rideMs: 0 },
+  })
+  const credentials = { ...options.credentials, userId: 'examined' }
+  try {
+    return await accounts.use(credentials, 'user', signal, async (account) => {
+      const who = await whoIs(account, signal)
+      onAccount(who)
+      return { ...who, ...(await lookAtChannel(account, credentials.channelId, signal)) }
+    })
+  } catch (error) {
+    signal.throwIfAborted()
+    throw toAppError(error)
+  } finally {
+    accounts.close()
+  }
+}
+
+/** Where a session's account lives. Throws TELEGRAM_SESSION_INVALID for what is no session. */
+export function addressOfSession(text: string): { dcId: number; host: string; port: number } {
+  const { dcId, address } = parseSession(text)
+  return { dcId, ...address }
+}
+
+async function whoIs(
+  account: Account,
+  signal: AbortSignal,
+): Promise<Pick<ExaminedSession, 'dcId' | 'name' | 'premium'>> {
+  const { Api } = account.gramjs
+  const request = new Api.users.GetUsers({ id: [new Api.InputUserSelf()] })
+  const [user] = await account.call(request, { signal })
+  const known = user instanceof Api.User ? user : null
+  const { dcId } = account
+  return { dcId, name: known?.firstName ?? '', premium: known?.premium === true }
+}
+
+async function lookAtChannel(
+  account: Account,
+  channelId: string,
+  signal: AbortSignal,
+): Promise<Pick<ExaminedSession, 'channelTitle' | 'mayPost'>> {
+  const { gramjs } = account
+  const { Api } = gramjs
+  return createChannels().use(account, channelId, { signal }, async (channel) => {
+    const request = new Api.channels.GetChannels({ id: [toInputChannel(gramjs, channel)] })
+    const { chats } = await account.call(request, { signal })
+    const found = chats.find((chat) => chat instanceof Api.Channel)
+    const { creator, adminRights, megagroup } = found ?? {}
+    // In a broadcast channel only its creator and administrators with this right post.
+    const mayPost = creator === true || megagroup === true || adminRights?.postMessages === true
+    return { channelTitle: found?.title ?? '', mayPost }
+  })
+}
