@@ -1,0 +1,107 @@
+import { randomBytes } from 'node:crypto'
+import { expect, test, vi } from 'vitest'
+import type { PeerLimits } from '../../src/peers.ts'
+import {
+  downloadUrl,
+  pollToEnd,
+  postJson,
+  sendChunks,
+  sha256,
+  uploadFile,
+} from '../helpers/client.ts'
+import { type SickPeer, startSickPeer } from '../helpers/sick-peer.ts'
+import { startTelegram } from '../helpers/telegram.ts'
+import { startTeleStore, type TeleStore } from '../helpers/telestore.ts'
+
+const LONG = 40_000
+const QUICK: PeerLimits = {
+  openMs: 300,
+  patience: { rideMs: 15_000 },
+  circuit: { failures: 3, lastingMs: 0, firstBreakMs: 900, longestBreakMs: 900 },
+}
+
+// Not those that answer something to a whole file: such an answer counts as lost.
+test.each(['refuses connections', 'resets at once'] as const)(
+  'a small file waits for a Bot API that %s, uses up no attempt, and is posted once',
+  async (symptom) => {
+    const { url, botApi, telegram } = await start()
+    const { uploadId } = await sendChunks(url, 'a.bin', randomBytes(1000), { token: 'main' })
+    await botApi.fallIll(symptom)
+
+    await postJson(`${url}/complete-upload`, { uploadId })
+    await expectCircuit(url, 'bot-api', 'open')
+    await expectWaiting(url, uploadId)
+    const refused = await upload(url, 'main')
+    expect(refused.status).toBe(503)
+    expect(Number(refused.headers.get('retry-after'))).toBeGreaterThanOrEqual(1)
+    expect(await refused.json()).toMatchObject({ code: 'TELEGRAM_UNAVAILABLE' })
+    await botApi.recover()
+
+    expect((await pollToEnd(url, uploadId)).at(-1)).toMatchObject({ status: 'completed' })
+    expect(telegram.counters.read()).toMatchObject({ messagesPosted: 1 })
+    await expectCircuit(url, 'bot-api', 'closed')
+  },
+  LONG,
+)
+
+test(
+  'while data centres are down: jobs wait, the first look for a file is refused, a stream goes on',
+  async () => {
+    const { url, telegram, addUser } = await start()
+    addUser('ann', telegram.createAccount({ label: 'ann', withBot: false }))
+    const bytes = randomBytes(6 * 1024 * 1024)
+    const { messageId } = await uploadFile(url, 'a.bin', bytes, { token: 'ann' })
+    const { uploadId } = await sendChunks(url, 'b.bin', randomBytes(1000), { token: 'ann' })
+    const response = await fetch(downloadUrl(url, messageId, 'ann'))
+    const down = telegram.faults.add({ method: '*', effect: { kind: 'drop' } })
+    telegram.faults.cutConnections()
+
+    await postJson(`${url}/complete-upload`, { uploadId })
+    await expectCircuit(url, 'dc2', 'open')
+    await expectWaiting(url, uploadId)
+    const looked = await fetch(downloadUrl(url, (messageId ?? 0) + 1, 'ann'))
+    expect(looked.status).toBe(503)
+    expect(Number(looked.headers.get('retry-after'))).toBeGreaterThanOrEqual(1)
+    expect(await looked.json()).toMatchObject({ code: 'TELEGRAM_UNAVAILABLE' })
+    telegram.faults.remove(down)
+
+    expect((await pollToEnd(url, uploadId)).at(-1)).toMatchObject({ status: 'completed' })
+    expect(sha256(new Uint8Array(await response.arrayBuffer()))).toBe(sha256(bytes))
+    expect(telegram.counters.read()).toMatchObject({ messagesPosted: 2, keysKilled: 0 })
+    await expectCircuit(url, 'dc2', 'closed')
+  },
+  LONG,
+)
+
+/** A worker whose Bot API can fall ill; a transfer has one attempt. */
+async function start(): Promise<TeleStore & { botApi: SickPeer }> {
+  const telegram = await startTelegram()
+  const botApi = await startSickPeer(Number(new URL(telegram.botApi.root).port))
+  const env = { TELEGRAM_BOT_API_ROOT: botApi.url, TRANSFER_ATTEMPTS: '1' }
+  const store = await startTeleStore({ telegram, env, peers: QUICK })
+  store.addUser('main', telegram.account, { telegram_session: null, telegram_api_id: null })
+  return { ...store, botApi }
+}
+
+function upload(url: string, token: string): Promise<Response> {
+  const form = new FormData()
+  form.append('file', new Blob([randomBytes(100)]), 'small.bin')
+  form.append('authToken', token)
+  return fetch(`${url}/upload`, { method: 'POST', body: form })
+}
+
+async function expectWaiting(url: string, uploadId: string): Promise<void> {
+  await vi.waitFor(async () => {
+    const progress = await (await fetch(`${url}/upload-progress/${uploadId}`)).json()
+    expect(progress).toMatchObject({ status: 'uploading', phase: 'waiting' })
+  }, 10_000)
+}
+
+async function expectCircuit(url: string, name: string, state: string): Promise<void> {
+  await vi.waitFor(async () => {
+    const readiness = await (await fetch(`${url}/readyz`)).json()
+    expect(readiness).toMatchObject({
+      dependencies: { telegram: { ready: state === 'closed', circuits: { [name]: state } } },
+    })
+  }, 10_000)
+}
