@@ -73,10 +73,9 @@ export function createStreamFiller(options: StreamFillerOptions): StreamFiller {
         portions.push(await spool.receive(cutter.take(STREAM_CHUNK_BYTES), limits))
       }
       confirm()
-      for (const portion of portions) {
-        await pour(upload, createByteCutter(portion.read(), portion.size))
-        await portion.discard()
-      }
+      const bytes = reread(portions)
+      const size = portions.reduce((sum, portion) => sum + portion.size, 0)
+      await pour(upload, createByteCutter(bytes, size)).finally(() => bytes.return())
     } finally {
       await Promise.all(portions.map((portion) => portion.discard()))
     }
@@ -120,6 +119,14 @@ export function createStreamFiller(options: StreamFillerOptions): StreamFiller {
       })
       if (whole) await acknowledge(id, index, whole)
     },
+  }
+}
+
+/** What was put to the side, which goes as soon as it has been read. */
+async function* reread(portions: readonly ReceivedChunk[]): AsyncGenerator<Uint8Array, void> {
+  for (const portion of portions) {
+    yield* portion.read()
+    await portion.discard()
   }
 }
 

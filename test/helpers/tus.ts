@@ -57,7 +57,7 @@ export async function createTus(
   url: string,
   token: string,
   headers: Record<string, string>,
-  body?: BodyInit,
+  body?: Uint8Array<ArrayBuffer>,
 ): Promise<string> {
   const response = await fetch(`${url}/files`, {
     method: 'POST',
