@@ -51,7 +51,7 @@ function tryLock(path: string): (() => void) | null {
     // Nobody can hold the lock by a file that is no database. Emptied in place, and not replaced:
     // two processes that repair it at once must still meet in one file.
     truncateSync(path)
-    return null
+    return tryLock(path)
   }
   held.add(database)
   return () => {

@@ -45,9 +45,10 @@ export interface Sizes {
   /** Of most large files. */
   large: number
   maxUploads: number
+  maxKills: 1 | 2
 }
 
-export function planRound(seed: number, { large, maxUploads }: Sizes): RoundPlan {
+export function planRound(seed: number, { large, maxUploads, maxKills }: Sizes): RoundPlan {
   const random = createRandom(seed)
   const who = random.pick<Who>(['user', 'user', 'both', 'bot'])
   const count = random.whole(1, maxUploads)
@@ -58,7 +59,9 @@ export function planRound(seed: number, { large, maxUploads }: Sizes): RoundPlan
     seed,
     who,
     uploads,
-    kills: Array.from({ length: random.pick([1, 1, 2]) }, (_, index) => planKill(random, index)),
+    kills: Array.from({ length: Math.min(maxKills, random.pick([1, 1, 2])) }, (_, index) =>
+      planKill(random, index),
+    ),
     pauseMs: random.pick([0, 0, 100]),
     settings: {
       bandwidthPerConnection: random.pick([null, 16 * MiB, 4 * MiB]),

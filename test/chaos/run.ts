@@ -4,6 +4,7 @@
  */
 import { parseArgs } from 'node:util'
 import { MiB } from '../../src/lib/units.ts'
+import { checkForgotten } from './checks.ts'
 import { runRound } from './round.ts'
 import { createWorld, type World } from './world.ts'
 
@@ -31,21 +32,29 @@ for (let seed = firstSeed; seed < firstSeed + rounds; seed++) {
   const message = await play(world, seed)
   played++
   if (message !== null) failures.push({ seed, message })
-  if (message !== null || played % ROUNDS_PER_WORLD === 0) {
+  if (message !== null || played % ROUNDS_PER_WORLD === 0 || played === rounds) {
+    if (message === null) await forget(world, seed)
     await world.close()
     world = null
   }
 }
-await world?.close()
 console.log(`${played - failures.length} of ${played} rounds kept everything (seed ${firstSeed})`)
 for (const { seed, message } of failures) console.log(`  seed ${seed}: ${message}`)
 process.exit(failures.length > 0 ? 1 : 0)
+
+async function forget(world: World, seed: number): Promise<void> {
+  try {
+    await checkForgotten(world)
+  } catch (error) {
+    failures.push({ seed, message: String(error) })
+  }
+}
 
 /** What was not kept, or null. */
 async function play(world: World, seed: number): Promise<string | null> {
   const startedAt = performance.now()
   try {
-    const plan = await runRound(world, seed, { large: 16 * MiB, maxUploads: 4 })
+    const plan = await runRound(world, seed, { large: 16 * MiB, maxUploads: 4, maxKills: 2 })
     const seconds = ((performance.now() - startedAt) / 1000).toFixed(1)
     const kills = plan.kills.map((kill) => JSON.stringify(kill)).join(' ')
     console.log(`seed ${seed}: ${plan.who}, ${plan.uploads.length} uploads, ${seconds} s, ${kills}`)

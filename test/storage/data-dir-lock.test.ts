@@ -1,3 +1,5 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { lockDataDir } from '../../src/storage/data-dir-lock.ts'
 import { createRecordingLog } from '../helpers/recording-log.ts'
@@ -32,6 +34,22 @@ test('the other way round: a process gets the lock that this one gives back', as
   release()
 
   await vi.waitFor(() => expect(other.lines, other.errors).toEqual(['locked']), 10_000)
+})
+
+test('a lock file that is torn is no lock, and one again afterwards', async () => {
+  const directory = await makeTempDir()
+  await writeFile(join(directory, 'lock.sqlite'), 'this was never a database'.repeat(100))
+
+  const log = createRecordingLog()
+  const release = await lockDataDir(directory, { signal: neverAborted(), log })
+  const other = startChild('storage-child.ts', ['lock', directory])
+  const third = startChild('storage-child.ts', ['lock', await makeTempDir()])
+  await vi.waitFor(() => expect(third.lines).toEqual(['locked']), 10_000)
+  expect(other.lines).toEqual([])
+  release()
+
+  await vi.waitFor(() => expect(other.lines, other.errors).toEqual(['locked']), 10_000)
+  expect(log.entries).toEqual([])
 })
 
 test('waiting ends with the reason of the signal', async () => {

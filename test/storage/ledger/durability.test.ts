@@ -59,6 +59,21 @@ test('with another key secrets are absent, everything else is there', async () =
   expect(after.uploadToken(id)).toBe('sent anew')
 })
 
+test('a ledger that was written with another key says so, once', async () => {
+  const { open, log } = await makePlace()
+  const before = open()
+  before.keepReading({ workerTime: NOW, wallTime: NOW })
+  before.close()
+  const other = randomBytes(32)
+
+  open(other).close()
+  open(other).close()
+
+  expect(log.entries).toMatchObject([
+    { level: 'warn', message: expect.stringContaining('another LEDGER_KEY') },
+  ])
+})
+
 test('a secret moved to another row, or changed by one bit, is absent', async () => {
   const { path, open } = await makePlace()
   const before = open()

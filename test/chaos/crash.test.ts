@@ -1,0 +1,23 @@
+import { onTestFinished, test } from 'vitest'
+import { MiB } from '../../src/lib/units.ts'
+import { checkForgotten } from './checks.ts'
+import { runRound } from './round.ts'
+import { createWorld } from './world.ts'
+
+/** `CHAOS_SEED=7 npx vitest run test/chaos` plays other rounds; `npm run chaos` plays hundreds. */
+const FIRST_SEED = Number(process.env.CHAOS_SEED ?? 20)
+const ROUNDS = 12
+const SIZES = { large: 11 * MiB, maxUploads: 2, maxKills: 1 } as const
+
+test('killed at any moment, again and again, the worker keeps what it promised', async () => {
+  const world = await createWorld()
+  onTestFinished(world.close)
+  world.start()
+
+  for (let seed = FIRST_SEED; seed < FIRST_SEED + ROUNDS; seed++) {
+    await runRound(world, seed, SIZES).catch((error: unknown) => {
+      throw new Error(`CHAOS_SEED=${seed}: ${error}\n${world.workerOutput().slice(-4000)}`)
+    })
+  }
+  await checkForgotten(world)
+}, 180_000)
