@@ -35,7 +35,7 @@ import { ticketRoutes } from './routes/tickets.ts'
 import { uploadRoutes } from './routes/uploads.ts'
 import { installSecurityHeaders } from './security-headers.ts'
 import { installSlowSenders } from './slow-senders.ts'
-import { installThrottle, type ThrottleOptions } from './throttle.ts'
+import { installThrottle, type Throttle, type ThrottleOptions } from './throttle.ts'
 import { createCallerToken } from './token.ts'
 import { tusRoutes } from './tus/routes.ts'
 import { createUnclaimedBudget } from './unclaimed-budget.ts'
@@ -84,7 +84,7 @@ const BYTES_PER_TURN = MiB
 
 /** The HTTP face of the worker, ready to listen. */
 export async function createHttpServer(options: HttpServerOptions): Promise<FastifyInstance> {
-  const { uploads, downloads, spool, maxChunkBytes, corsOrigins, admission, knownTokens } = options
+  const { corsOrigins } = options
   const unreadable = createUnreadableAnswers({ anyOrigin: corsOrigins.length === 0 })
   const app = fastify({
     loggerInstance: options.log,
@@ -102,52 +102,71 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
       refuseEarly(error, request, reply)
     },
   })
-
+  // Before all that refuses, or a browser would not see the refusal.
   await installCors(app, corsOrigins)
   await installSecurityHeaders(app)
   unreadable.watch(app)
+  const throttle = await installGuards(app, options)
+  await registerOpenRoutes(app, options)
+  await registerFileRoutes(app, options, throttle)
+  return app
+}
+
+/** What every request passes before its route, and what every refusal passes on its way out. */
+async function installGuards(app: FastifyInstance, options: HttpServerOptions): Promise<Throttle> {
+  const { admission, graceMs, stallMs } = options
   installLimits(app)
-  installSlowSenders(app, { stallMs: options.stallMs })
-  installClosing(app, { admission, graceMs: options.graceMs })
+  installSlowSenders(app, { stallMs })
+  installClosing(app, { admission, graceMs })
   const throttle = await installThrottle(app, options)
-  const { judge } = throttle
-  installErrorHandler(app, { maxChunkBytes: Math.max(maxChunkBytes, 50 * MiB), judge })
+  const maxChunkBytes = Math.max(options.maxChunkBytes, 50 * MiB)
+  installErrorHandler(app, { maxChunkBytes, judge: throttle.judge })
   await installPressure(app, options.pressure)
   await installForms(app)
-  const { page, probes } = options
+  return throttle
+}
+
+/** What asks for no token. */
+async function registerOpenRoutes(app: FastifyInstance, options: HttpServerOptions): Promise<void> {
+  const { page, probes, awaitsOlder, handOver } = options
   await app.register(pageRoutes, { page })
-  await app.register(serviceRoutes, { page: page.html, probes, awaitsOlder: options.awaitsOlder })
-  if (options.handOver) await app.register(handOverRoutes, { answer: options.handOver })
+  await app.register(serviceRoutes, { page: page.html, probes, awaitsOlder })
+  if (handOver) await app.register(handOverRoutes, { answer: handOver })
+}
+
+/** What carries files, or tells of them. */
+async function registerFileRoutes(
+  app: FastifyInstance,
+  options: HttpServerOptions,
+  throttle: Throttle,
+): Promise<void> {
+  const { uploads, watch, takeover, maxChunkBytes, maxFileBytes, sessionTtlMs } = options
+  const { spool, streams, downloads } = inEqualTurns(options)
   const unclaimed = createUnclaimedBudget(options.room.creditBytes)
   const callerToken = createCallerToken(options.requireAuth)
-  const turns = createTurnBudget(BYTES_PER_TURN)
-  const receive: Spool['receive'] = (source, how) => spool.receive(inTurns(source, turns), how)
-  const receiving = { uploads, spool: { receive }, unclaimed, throttle, maxChunkBytes, callerToken }
+  const receiving = { uploads, spool, unclaimed, throttle, maxChunkBytes, callerToken }
   await app.register(uploadRoutes, receiving)
   await app.register(smallUploadRoutes, receiving)
-  const append: StreamService['append'] = (id, offset, { bytes, letGo }, confirm) =>
-    options.streams.append(id, offset, { bytes: inTurns(bytes, turns), letGo }, confirm)
-  const { takeover, maxFileBytes, sessionTtlMs } = options
-  const streams = { ...options.streams, append }
-  await app.register(tusRoutes, {
-    streams,
-    uploads,
-    takeover,
-    callerToken,
-    maxFileBytes,
-    sessionTtlMs,
-  })
-  const { watch } = options
+  const tus = { streams, uploads, takeover, callerToken, maxFileBytes, sessionTtlMs }
+  await app.register(tusRoutes, tus)
   await app.register(progressRoutes, { uploads, watch, callerToken })
   await app.register(socketRoutes, { watch })
   await app.register(ticketRoutes, { tickets: options.tickets })
+  const { knownTokens, maxConcurrentDownloads: maxConcurrent } = options
+  await app.register(downloadRoutes, { downloads, knownTokens, maxConcurrent })
+}
+
+/** The same services; the bytes of all files together take no more than their share of each turn. */
+function inEqualTurns({ spool, streams, downloads }: HttpServerOptions) {
+  const turns = createTurnBudget(BYTES_PER_TURN)
+  const receive: Spool['receive'] = (source, how) => spool.receive(inTurns(source, turns), how)
+  const append: StreamService['append'] = (id, offset, { bytes, letGo }, confirm) =>
+    streams.append(id, offset, { bytes: inTurns(bytes, turns), letGo }, confirm)
   const read: DownloadService['read'] = (document, range, signal) =>
     inTurns(downloads.read(document, range, signal), turns)
-  const reading = {
+  return {
+    spool: { receive },
+    streams: { ...streams, append },
     downloads: { ...downloads, read },
-    knownTokens,
-    maxConcurrent: options.maxConcurrentDownloads,
   }
-  await app.register(downloadRoutes, reading)
-  return app
 }

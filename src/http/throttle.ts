@@ -6,6 +6,7 @@ import { AppError, type ErrorCode } from '../errors.ts'
 import { createTtlCache } from '../lib/ttl-cache.ts'
 import { addressOf } from './address.ts'
 import { type Presented, presentedBy } from './presented.ts'
+import { HAND_OVER_PATH } from './routes/hand-over.ts'
 
 export interface ThrottleOptions {
   /** Wrong guesses that an address has in a minute. */
@@ -39,8 +40,6 @@ const TELLING = new Set<ErrorCode>([
   'FORBIDDEN',
   'UPLOAD_NOT_FOUND',
   'MESSAGE_NOT_FOUND',
-  // Of a path that exists: `/hand-over` says it to strangers.
-  'NOT_FOUND',
 ])
 
 export async function installThrottle(
@@ -87,7 +86,9 @@ export async function installThrottle(
     },
     judge: async (request, error) => {
       const presented = forms.get(request) ?? presentedBy(request)
-      if (!TELLING.has(error.code) || request.is404) return error
+      // What strangers get from `/hand-over` looks like a path that is not there.
+      const handOver = request.routeOptions.url === HAND_OVER_PATH && error.code === 'NOT_FOUND'
+      if (!TELLING.has(error.code) && !handOver) return error
       if (areKnown(presented.tokens)) return error
       // Asked again, a question tells nothing new: deployed clients poll an unknown id every second.
       const guess = callKey(request, presented, error.code)
