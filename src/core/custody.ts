@@ -61,12 +61,9 @@ type State =
 const ARRIVES_WITHIN_MS = 5_000
 /** How much longer than its grace an older instance is waited for. */
 const MARGIN_MS = 10_000
-/** A deploy that succeeds has stopped the older instance by then. */
-const RETURN_AFTER_MS = 180_000
 
 export function createCustody(options: CustodyOptions): Custody {
   const { instance, address, gate, admission, graceMs, log, now = Date.now } = options
-  const { returnAfterMs = RETURN_AFTER_MS } = options
   const closing = new AbortController()
   /** Ends the asking. */
   const asking = new AbortController()
@@ -134,7 +131,7 @@ export function createCustody(options: CustodyOptions): Custody {
     if (address === null) return
     const { signal } = closing
     const isOut = (): boolean => state === released
-    if (!(await isMissed({ address, everyMs: returnAfterMs, isOut, signal }))) return
+    if (!(await isMissed({ address, everyMs: options.returnAfterMs, isOut, signal }))) return
     if (!isOut() || signal.aborted) return
     log.warn({}, 'the newer instance is gone: this one takes Telegram back')
     hold()

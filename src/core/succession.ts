@@ -82,12 +82,14 @@ export async function askToSucceed(options: SuccessionOptions): Promise<Successi
 export interface ReturnOptions {
   address: PublicAddress
   /** Milliseconds from one question to the next; a sixth of it while nobody answers. */
-  everyMs: number
+  everyMs?: number | undefined
   /** Whether Telegram is still somebody else's. */
   isOut: () => boolean
   signal: AbortSignal
 }
 
+/** A deploy that succeeds has stopped the older instance by then. */
+const RETURN_AFTER_MS = 180_000
 /** Questions in a row that nobody answers, until nobody is taken to be there. */
 const SILENT_ATTEMPTS = 3
 
@@ -95,12 +97,8 @@ const SILENT_ATTEMPTS = 3
  * For one who has let go and is not stopped: the new one may never have come up. Resolves with true
  * when it is at the public address itself, or nobody is, and with false when it is not out any more.
  */
-export async function isMissed({
-  address,
-  everyMs,
-  isOut,
-  signal,
-}: ReturnOptions): Promise<boolean> {
+export async function isMissed(options: ReturnOptions): Promise<boolean> {
+  const { address, everyMs = RETURN_AFTER_MS, isOut, signal } = options
   for (let silent = 0; ; ) {
     await sleep(silent === 0 ? everyMs : everyMs / 6, signal)
     const reply = await address.ask({ intent: 'return', wait: false }, signal)

@@ -3,7 +3,7 @@ import { expect, test, vi } from 'vitest'
 import type { Emulator } from '../../src/emulator/emulator.ts'
 import { MiB } from '../../src/lib/units.ts'
 import { startWorker } from '../helpers/app.ts'
-import { downloadUrl, postJson, sha256, uploadFile } from '../helpers/client.ts'
+import { downloadUrl, newUploadId, postJson, sha256, uploadFile } from '../helpers/client.ts'
 import { type Switch, startSwitch } from '../helpers/switch.ts'
 import { startTelegram } from '../helpers/telegram.ts'
 import { telegramEnv } from '../helpers/telestore.ts'
@@ -22,6 +22,7 @@ test('a deploy under traffic kills no key: the old instance lets go before the n
 
   const young = await deploy(telegram, host, { LEDGER_KEY })
   await traffic.more(4)
+  await expectRefusal(old)
   expect(await old.stop('SIGTERM')).toBe(0)
   await traffic.more(4)
   const { failures, posted } = await traffic.stop()
@@ -63,31 +64,6 @@ test('a slow transfer reaches its end on the old instance, and only then the new
   expect(telegram.counters.read()).toMatchObject({ messagesPosted: 1, keysKilled: 0 })
   expect(old.output()).toMatch(/Upload completed.*disconnected from Telegram/s)
   expect(young.output()).toContain('"reply":"draining"')
-})
-
-test('after it has let go, the old instance refuses work and says why', async () => {
-  const telegram = await startTelegram()
-  const host = await startSwitch()
-  const old = await deploy(telegram, host, { LEDGER_KEY })
-  await deploy(telegram, host, { LEDGER_KEY })
-
-  const upload = await postJson(`${old.url}/init-upload`, {
-    uploadId: `${Date.now()}_abc`,
-    fileName: 'a.bin',
-    totalChunks: 1,
-    fileSize: 10,
-    authToken: 'main',
-  })
-  const download = await fetch(downloadUrl(old.url, 1, 'main'))
-  const ready = await fetch(`${old.url}/readyz`)
-
-  for (const refused of [upload, download]) {
-    expect(refused.status).toBe(503)
-    expect(refused.headers.get('retry-after')).toBe('5')
-    expect(await refused.json()).toMatchObject({ code: 'SHUTTING_DOWN' })
-  }
-  expect(ready.status).toBe(503)
-  expect((await fetch(`${old.url}/health`)).status).toBe(200)
 })
 
 test('a service that is woken up answers its own question', async () => {
@@ -193,6 +169,20 @@ test('without LEDGER_KEY there is no such endpoint, with it the right request is
   expect(await released.json()).toMatchObject({ state: 'released' })
   expect((await fetch(`${having.url}/readyz`)).status).toBe(503)
 })
+
+/** After it has let go, the old instance refuses work and says why. */
+async function expectRefusal({ url }: WorkerProcess): Promise<void> {
+  const file = { fileName: 'a.bin', totalChunks: 1, fileSize: 10, authToken: 'main' }
+  const upload = await postJson(`${url}/init-upload`, { uploadId: newUploadId(), ...file })
+  const download = await fetch(downloadUrl(url, 1, 'main'))
+  for (const refused of [upload, download]) {
+    expect(refused.status).toBe(503)
+    expect(refused.headers.get('retry-after')).toBe('5')
+    expect(await refused.json()).toMatchObject({ code: 'SHUTTING_DOWN' })
+  }
+  expect((await fetch(`${url}/readyz`)).status).toBe(503)
+  expect((await fetch(`${url}/health`)).status).toBe(200)
+}
 
 /** Starts a worker as a host does, and moves the traffic to it once it is healthy. */
 async function deploy(
