@@ -1,0 +1,245 @@
+import { writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import { startWorker } from '../helpers/app.ts'
+import { loginAnswer, startBackend } from '../helpers/fake-backend.ts'
+import { startSharedTelegram } from '../helpers/telegram.ts'
+import { telegramEnv } from '../helpers/telestore.ts'
+import { makeTempDir } from '../helpers/temp-dir.ts'
+import { runHere } from './command.ts'
+
+const telegram = await startSharedTelegram()
+
+type Account = typeof telegram.account
+
+/** The variables of a worker on this account, with nothing wrong. */
+async function standalone(account: Account = telegram.account): Promise<Record<string, string>> {
+  return {
+    ...telegramEnv(telegram),
+    // No worker is there.
+    TELESTORE_URL: 'http://127.0.0.1:9',
+    DATA_DIR: await makeTempDir(),
+    AUTH_TOKENS: 'a-long-and-random-token',
+    TELEGRAM_API_ID: String(account.apiId),
+    TELEGRAM_API_HASH: account.apiHash,
+    TELEGRAM_SESSION: account.telethonSession ?? '',
+    TELEGRAM_BOT_TOKEN: account.botToken ?? '',
+    TELEGRAM_CHANNEL_ID: account.channelId,
+    SPOOL_MAX_BYTES: '10MB',
+  }
+}
+
+const failed = (lines: string[]): string[] => lines.filter((line) => line.startsWith('✖'))
+
+test('a set-up with nothing wrong passes, and its session lives on', async () => {
+  const env = await standalone()
+
+  const first = await runHere(['doctor'], env)
+  const second = await runHere(['doctor', '--json'], env)
+
+  expect(first.lines).toEqual([
+    expect.stringMatching(/^✔ Configuration: one Telegram account/),
+    expect.stringMatching(/^✔ DATA_DIR: .* can be written, .* are free$/),
+    expect.stringMatching(/^✔ Clock: right within \d s$/),
+    expect.stringMatching(/^✔ Bot: .* is known to Telegram$/),
+    expect.stringMatching(/^✔ Bot's channel: may post in "main files"$/),
+    expect.stringMatching(/^✔ Session: "main" is signed in, at data centre \d$/),
+    expect.stringMatching(/^✔ Session's channel: may post in "main files"$/),
+    'Nothing is wrong',
+  ])
+  expect(first.code).toBe(0)
+  expect(second.code).toBe(0)
+  expect(second.lines.map((line) => JSON.parse(line).verdict)).toEqual(Array(7).fill('ok'))
+})
+
+test('every variable that is wrong is named', async () => {
+  const { code, lines } = await runHere(['doctor'], { PORT: 'http', MAX_FILE_SIZE: 'big' })
+
+  expect(code).toBe(1)
+  expect(failed(lines)).toEqual([
+    '✖ Configuration: the worker would not start with these variables',
+  ])
+  expect(lines.join('\n')).toMatch(/PORT.*MAX_FILE_SIZE|MAX_FILE_SIZE.*PORT/s)
+})
+
+test('a folder that cannot be used is told', async () => {
+  const path = join(await makeTempDir(), 'file')
+  await writeFile(path, 'a file, no folder')
+
+  const { code, lines } = await runHere(['doctor'], { DATA_DIR: path })
+
+  expect(code).toBe(1)
+  expect(failed(lines)).toEqual([expect.stringMatching(/^✖ DATA_DIR: .* cannot be used: /)])
+})
+
+test.each([
+  [
+    'a bot token nobody has',
+    () => ({ TELEGRAM_BOT_TOKEN: '1:nobody' }),
+    ['Bot: Telegram does not take the bot token'],
+  ],
+  [
+    'a channel that neither is in',
+    () => ({ TELEGRAM_CHANNEL_ID: telegram.createAccount({ label: 'stranger' }).channelId }),
+    ["Bot's channel: the bot does not see the channel", "Session's channel: this account does not"],
+  ],
+  [
+    'a session that is none',
+    () => ({ TELEGRAM_SESSION: 'not-a-session' }),
+    ['Session: TELEGRAM_SESSION is no string session'],
+  ],
+  [
+    'a Bot API that is not there',
+    () => ({ TELEGRAM_BOT_API_ROOT: 'http://127.0.0.1:9' }),
+    ['Bot: the Bot API cannot be reached'],
+  ],
+])('%s is found, with what to do about it', async (_name, change, expected) => {
+  const env = { ...(await standalone()), ...change() }
+
+  const { code, lines } = await runHere(['doctor'], env)
+
+  expect(code).toBe(1)
+  const found = failed(lines)
+  expect(found).toHaveLength(expected.length)
+  for (const [index, sentence] of expected.entries()) expect(found[index]).toContain(sentence)
+  const advice = lines.filter((line) => line.startsWith('    '))
+  expect(advice.length).toBeGreaterThanOrEqual(expected.length)
+  expect(lines.join('\n')).not.toContain('1:nobody')
+})
+
+test('a session that Telegram has revoked is told as such', async () => {
+  const account = telegram.createAccount({ label: 'revoked' })
+  telegram.faults.revokeKey(account.authKeyId ?? '', 'unregister')
+
+  const { code, lines } = await runHere(['doctor'], await standalone(account))
+
+  expect(code).toBe(1)
+  expect(failed(lines)).toEqual(['✖ Session: Telegram session not authorized'])
+  expect(lines.join('\n')).toContain('Make a new one')
+})
+
+test('a bot that is in the channel and may not post is told who can let it', async () => {
+  const root = await serveBotApi({
+    getMe: { id: 7, is_bot: true, username: 'a_bot' },
+    getChat: { id: -1001, type: 'channel', title: 'Files' },
+    getChatMember: { status: 'administrator', can_post_messages: false },
+  })
+  const { TELEGRAM_SESSION: _, ...env } = await standalone()
+
+  const { code, lines } = await runHere(['doctor'], { ...env, TELEGRAM_BOT_API_ROOT: root })
+
+  expect(code).toBe(1)
+  expect(failed(lines)).toEqual([`✖ Bot's channel: may not post in "Files" (administrator)`])
+  expect(lines).toContain('    In the channel: Administrators, @a_bot, "Post messages".')
+})
+
+test('while a worker keeps the folder, its session is left alone', async () => {
+  const { DATA_DIR: elsewhere = '', ...env } = await standalone()
+  const worker = await startWorker({ env })
+  telegram.counters.reset()
+
+  const byFolder = await runHere(['doctor'], { ...env, DATA_DIR: worker.dataDir })
+  const byAddress = await runHere(['doctor', '--url', worker.url], {
+    ...env,
+    DATA_DIR: elsewhere,
+  })
+
+  for (const { code, lines } of [byFolder, byAddress]) {
+    expect(code).toBe(0)
+    expect(lines.join('\n')).toContain('it was not used, because a worker runs')
+    expect(lines.join('\n')).toContain('Two processes on one session make Telegram revoke it')
+  }
+  expect(JSON.stringify(telegram.counters.read())).not.toContain('users.getUsers')
+})
+
+test('a backend that knows the token leads to its Telegram', async () => {
+  const backend = await startBackend()
+  const { account } = telegram
+  const telegramFields = {
+    bot_token: account.botToken,
+    channel_id: account.channelId,
+    telegram_session: account.telethonSession,
+    telegram_api_id: String(account.apiId),
+    telegram_api_hash: account.apiHash,
+  }
+  backend.logins.set('good', loginAnswer('ann', telegramFields))
+  const env = await backendEnv(backend.url)
+
+  const { code, lines } = await runHere(['doctor'], { ...env, TELESTORE_TOKEN: 'good' })
+
+  expect(failed(lines)).toEqual([])
+  expect(lines).toContain('✔ Backend: knows the token as user ann')
+  expect(lines).toContain(`✔ Session's channel: may post in "main files"`)
+  expect(code).toBe(0)
+})
+
+test('without a token only the backend itself is looked at', async () => {
+  const backend = await startBackend()
+
+  const { code, lines } = await runHere(['doctor'], await backendEnv(backend.url))
+
+  expect(code).toBe(0)
+  expect(lines).toContain('✔ Backend: answers')
+  expect(lines.some((line) => line.includes('Bot:'))).toBe(false)
+})
+
+test.each([
+  ['a refused token', 'none', 'Backend: answers, and refuses the token'],
+  [
+    'a user without Telegram',
+    'bare',
+    'Backend: knows the user, whose Telegram is not set up: Add a bot',
+  ],
+  ['a page in place of a backend', 'html', 'Backend: '],
+  ['nobody', 'stopped', 'Backend: '],
+])('%s is told', async (_name, trouble, sentence) => {
+  const backend = await startBackend()
+  if (trouble === 'bare')
+    backend.fail({ kind: 'status', status: 400, body: { detail: 'Add a bot' } })
+  if (trouble === 'html') backend.fail({ kind: 'html' })
+  if (trouble === 'stopped') await backend.stop()
+
+  const env = { ...(await backendEnv(backend.url)), TELESTORE_TOKEN: 'secret-token' }
+  const { code, lines } = await runHere(['doctor'], env)
+
+  expect(code).toBe(1)
+  expect(failed(lines)).toEqual([expect.stringContaining(sentence)])
+  expect(lines.join('\n')).not.toContain('secret-token')
+})
+
+test('a clock that is wrong is told, with how far', async () => {
+  const backend = await startBackend()
+  const date = new Date(Date.now() - 10 * 60_000).toUTCString()
+  backend.fail({ kind: 'status', status: 401, headers: { date } })
+
+  const { code, lines } = await runHere(['doctor'], await backendEnv(backend.url))
+
+  expect(code).toBe(1)
+  expect(failed(lines)).toEqual([expect.stringMatching(/^✖ Clock: (599|600|601) s fast$/)])
+})
+
+async function backendEnv(url: string): Promise<Record<string, string>> {
+  return {
+    ...telegramEnv(telegram),
+    TELESTORE_URL: 'http://127.0.0.1:9',
+    DATA_DIR: await makeTempDir(),
+    BACKEND_URL: url,
+    SPOOL_MAX_BYTES: '10MB',
+  }
+}
+
+async function serveBotApi(results: Record<string, object>): Promise<string> {
+  const server = createServer((request, response) => {
+    const method = request.url?.split('/').at(-1) ?? ''
+    response.setHeader('content-type', 'application/json')
+    response.end(JSON.stringify({ ok: true, result: results[method] }))
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  onTestFinished(() => {
+    server.close()
+    server.closeAllConnections()
+  })
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+}
