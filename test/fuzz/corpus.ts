@@ -7,6 +7,7 @@ import { jsonCorpus } from './corpus/json.ts'
 import { pathCorpus } from './corpus/paths.ts'
 import { protocolCorpus } from './corpus/protocol.ts'
 import { queryCorpus } from './corpus/queries.ts'
+import { tusCorpus } from './corpus/tus.ts'
 import type { HostileRequest } from './requests.ts'
 
 /** Hostile requests that somebody thought of, by what they attack. */
@@ -20,5 +21,6 @@ export const CORPUS: Readonly<Record<string, readonly HostileRequest[]>> = {
   chunks: chunkCorpus,
   downloads: downloadCorpus,
   queries: queryCorpus,
+  tus: tusCorpus,
   cuts: cutCorpus(),
 }

@@ -31,7 +31,7 @@ const STRANGERS = 4
 /** What may be in the spool, and beside it. */
 const KNOWN_PATHS = [
   /^data(\/(lock|ledger)\.sqlite(-wal|-shm|-journal)?|\/ledger\.key)?$/,
-  /^data\/spool(\/uploads(\/[\w-]{1,128}(\/\d{1,5}\.chunk)?)?|\/tmp)?$/,
+  /^data\/spool(\/uploads(\/[\w-]{1,128}(\/\d{1,5}\.(chunk|growing))?)?|\/tmp)?$/,
 ]
 const BUGS = /unexpected failure|ended in a bug|uncaught|unhandled|"level":60/
 

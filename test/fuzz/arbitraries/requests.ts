@@ -125,6 +125,40 @@ const pathRequest = fc
   )
   .map(([method, path, id, query]) => ({ ...get(`${path}${id}?token=${query}`), method }))
 
+/** The resumable protocol; that a stream is open already is rare, but not never. */
+const tusRequest = fc
+  .record({
+    method: fc.constantFrom('POST', 'POST', 'PATCH', 'PATCH', 'HEAD', 'DELETE'),
+    id: fc.oneof(uploadId.map(encodeSafely), fc.constant('')),
+    version: mostly('1.0.0', 10),
+    token,
+    length: number(9),
+    offset: number(3),
+    extension: fc.option(
+      fc.tuple(
+        fc.constantFrom(
+          'Upload-Metadata',
+          'Upload-Concat',
+          'Upload-Checksum',
+          'Upload-Defer-Length',
+        ),
+        fc.oneof(fc.constantFrom('partial', '1', 'filename YQ==', 'sha1 YQ=='), text),
+      ),
+    ),
+    body: fc.string({ maxLength: 9 }),
+  })
+  .map(({ method, id, version, token, length, offset, extension, body }): RawRequest => {
+    const type = 'application/offset+octet-stream'
+    const headers: Header[] = [
+      ['Tus-Resumable', version],
+      ['Authorization', `Bearer ${token}`],
+      ['Upload-Length', length],
+      ['Upload-Offset', offset],
+    ]
+    const all = extension === null ? headers : [...headers, extension]
+    return { ...post(id === '' ? '/files' : `/files/${id}`, type, body, all), method }
+  })
+
 function encodeSafely(value: string): string {
   return encodeURIComponent(value.toWellFormed())
 }
@@ -133,5 +167,6 @@ export const anyRequest: Arbitrary<RawRequest> = fc.oneof(
   { weight: 3, arbitrary: jsonRequest },
   { weight: 4, arbitrary: formRequest },
   { weight: 2, arbitrary: downloadRequest },
+  { weight: 2, arbitrary: tusRequest },
   { weight: 1, arbitrary: pathRequest },
 )

@@ -1,0 +1,165 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { parseCredentials, parseGrant } from '../../src/backend/answers.ts'
+import { readTokenHints } from '../../src/backend/token.ts'
+import { toGramjsSession, toTelethonSession } from '../../src/emulator/session-strings.ts'
+import { AppError } from '../../src/errors.ts'
+import { fromChunkName, fromFolderName, toFolderName } from '../../src/storage/upload-folder.ts'
+import { toChatId } from '../../src/telegram/bot-api/chat-id.ts'
+import { bareChannelId } from '../../src/telegram/channel-id.ts'
+import { documentFileId } from '../../src/telegram/file-id.ts'
+import { parseSession } from '../../src/telegram/mtproto/session.ts'
+import { text } from './arbitraries/values.ts'
+
+/** What takes hostile input, alone: it fails with its own errors only, and what goes in comes out. */
+
+fc.configureGlobal({ seed: Number(process.env.FUZZ_SEED ?? 20_261_122), numRuns: 500 })
+
+const anything = fc.oneof(text, fc.string({ unit: 'binary', maxLength: 500 }))
+
+/** Runs it; an AppError is an answer, anything else is a bug. */
+function outcomeOf<T>(work: () => T): T | AppError {
+  try {
+    return work()
+  } catch (error) {
+    if (error instanceof AppError) return error
+    throw error
+  }
+}
+
+describe('sessions', () => {
+  const address = fc.record({
+    dcId: fc.integer({ min: 1, max: 255 }),
+    host: fc.ipV4(),
+    port: fc.integer({ min: 1, max: 32_767 }),
+    key: fc.uint8Array({ minLength: 256, maxLength: 256 }),
+  })
+
+  test('both kinds of string session are read as they were written', () => {
+    fc.assert(
+      fc.property(address, (each) => {
+        const { dcId, host, port, key } = each
+        const session = { dcId, address: { host, port }, authKey: Buffer.from(key) }
+        expect(parseSession(toTelethonSession(each))).toEqual(session)
+        expect(parseSession(toGramjsSession(each))).toEqual(session)
+      }),
+    )
+  })
+
+  test('anything else is refused with the error that says so', () => {
+    const almost = fc
+      .uint8Array({ maxLength: 400 })
+      .map((bytes) => `1${Buffer.from(bytes).toString('base64')}`)
+    fc.assert(
+      fc.property(
+        fc.oneof(
+          anything,
+          almost,
+          anything.map((each) => `1${each}`),
+        ),
+        (each) => {
+          const outcome = outcomeOf(() => parseSession(each))
+          if (outcome instanceof AppError) expect(outcome.code).toBe('TELEGRAM_SESSION_INVALID')
+          else expect(outcome.authKey).toHaveLength(256)
+        },
+      ),
+    )
+  })
+})
+
+test('channel ids are read alike by both roads, or refused', () => {
+  fc.assert(
+    fc.property(fc.bigInt({ min: 1n, max: 997_852_516_352n }), anything, (bare, junk) => {
+      expect(bareChannelId(String(-(10n ** 12n) - bare))).toBe(String(bare))
+      expect(toChatId(String(bare))).toBe(String(-(10n ** 12n) - bare))
+      for (const read of [bareChannelId, toChatId]) {
+        const outcome = outcomeOf(() => read(junk))
+        if (outcome instanceof AppError) expect(outcome.code).toBe('TELEGRAM_CHANNEL_NOT_FOUND')
+        else expect(outcome).toMatch(/^(-?\d+|@\w+)$/)
+      }
+    }),
+  )
+})
+
+test('whatever the backend answers is credentials, a refusal, or nothing', () => {
+  const fields = [
+    'user_id',
+    'channel_id',
+    'bot_token',
+    'telegram_session',
+    'telegram_api_id',
+    'telegram_api_hash',
+    'valid',
+    'message_id',
+    '__proto__',
+  ]
+  const value = fc.oneof(
+    anything,
+    fc.integer(),
+    fc.double(),
+    fc.constantFrom(null, true, 'ann', '-1001', '12345'),
+  )
+  const body = fc.oneof(fc.dictionary(fc.constantFrom(...fields), value), fc.jsonValue())
+  fc.assert(
+    fc.property(body, (each) => {
+      for (const parse of [parseCredentials, parseGrant]) {
+        const outcome = outcomeOf(() => parse(each))
+        if (outcome instanceof AppError) expect(outcome.code).toBe('TELEGRAM_NOT_CONFIGURED')
+      }
+    }),
+  )
+})
+
+test('a token of any kind gives hints, and never fails', () => {
+  const jwt = fc
+    .jsonValue()
+    .map((claims) => `a.${Buffer.from(JSON.stringify(claims)).toString('base64url')}.b`)
+  fc.assert(
+    fc.property(fc.oneof(anything, jwt), (token) => {
+      expect(readTokenHints(token)).toEqual({
+        expiresAt: expect.toSatisfy(isTime),
+        looksLikeLogin: expect.any(Boolean),
+      })
+    }),
+  )
+})
+
+function isTime(value: unknown): boolean {
+  return value === null || typeof value === 'number'
+}
+
+test('an id becomes the name of one folder, from which it is read again, or is refused', () => {
+  fc.assert(
+    fc.property(anything, (id) => {
+      const name = outcomeOf(() => toFolderName(id))
+      if (name instanceof AppError) {
+        expect(name.code).toBe('INVALID_REQUEST')
+        return
+      }
+      expect(name).toMatch(/^~?[\w-]+$/)
+      expect(Buffer.byteLength(name)).toBeLessThanOrEqual(255)
+      expect(fromFolderName(name)).toBe(id.toWellFormed())
+    }),
+  )
+  fc.assert(
+    fc.property(anything, (name) => {
+      const index = fromChunkName(name)
+      if (index !== null) expect(`${index}.chunk`).toBe(name)
+    }),
+  )
+})
+
+test('a file_id is made of any document', () => {
+  const long = fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }).map(String)
+  const document = fc.record({
+    id: long,
+    accessHash: long,
+    dcId: fc.integer({ min: 1, max: 5 }),
+    fileReference: fc.base64String(),
+  })
+  fc.assert(
+    fc.property(document, (each) => {
+      expect(documentFileId(each)).toMatch(/^[\w-]{20,512}$/)
+    }),
+  )
+})
