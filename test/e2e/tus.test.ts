@@ -1,0 +1,61 @@
+import { randomBytes } from 'node:crypto'
+import { expect, test, vi } from 'vitest'
+import { MiB } from '../../src/lib/units.ts'
+import { downloadUrl, pollToEnd, sha256 } from '../helpers/client.ts'
+import { startTelegram } from '../helpers/telegram.ts'
+import { startTeleStore } from '../helpers/telestore.ts'
+import { makeTempDir } from '../helpers/temp-dir.ts'
+import { makeTusUpload, offsetOf, uploadIdOf } from '../helpers/tus.ts'
+import { startWorkerProcess } from '../helpers/worker-process.ts'
+
+async function download(url: string, messageId: number | null, token: string): Promise<Buffer> {
+  const response = await fetch(downloadUrl(url, messageId, token))
+  return Buffer.from(await response.arrayBuffer())
+}
+
+test('what tus-js-client brings in parallel comes back byte for byte out of Telegram', async () => {
+  const { url } = await startTeleStore()
+  const bytes = randomBytes(31 * MiB + 7)
+  const { upload, finished } = makeTusUpload(url, bytes, { token: 'main', parallelUploads: 3 })
+
+  upload.start()
+  const end = (await pollToEnd(url, await finished)).at(-1)
+
+  expect(end).toMatchObject({ status: 'completed' })
+  const back = await download(url, end?.messageId ?? null, 'link-main')
+  expect(sha256(back)).toBe(sha256(bytes))
+})
+
+test('a client outlives kill -9 of the worker: nothing acknowledged is lost', async () => {
+  const telegram = await startTelegram()
+  const dataDir = await makeTempDir()
+  const first = await startWorkerProcess(telegram, dataDir)
+  const bytes = randomBytes(26 * MiB)
+  // Requests that end inside a chunk of the worker's.
+  const begun = makeTusUpload(first.url, bytes, { token: 'main', chunkSize: 3 * MiB + 17 })
+  let acknowledged = 0
+  const half = new Promise<void>((resolve) => {
+    begun.upload.options.onChunkComplete = (_size, accepted) => {
+      acknowledged = accepted
+      if (accepted > 12 * MiB) resolve()
+    }
+  })
+  begun.upload.start()
+  await half
+  await first.stop('SIGKILL')
+  await begun.upload.abort()
+
+  const second = await startWorkerProcess(telegram, dataDir)
+  const uploadId = uploadIdOf(begun.upload)
+  const offset = await vi.waitFor(() => offsetOf(second.url, uploadId, 'main'), { timeout: 5_000 })
+  expect(offset).toBeGreaterThanOrEqual(acknowledged)
+  const uploadUrl = `${second.url}/files/${uploadId}`
+  const again = makeTusUpload(second.url, bytes, { token: 'main', uploadUrl })
+  again.upload.start()
+  await again.finished
+  const end = (await pollToEnd(second.url, uploadId)).at(-1)
+
+  expect(end).toMatchObject({ status: 'completed' })
+  const back = await download(second.url, end?.messageId ?? null, 'main')
+  expect(sha256(back)).toBe(sha256(bytes))
+})
