@@ -84,7 +84,7 @@ export const Environment = z.object({
   MAX_FILE_SIZE: bytes('2000MB'),
   MAX_CHUNK_SIZE: bytes('50MB'),
   SPOOL_MAX_BYTES: bytes('4GB'),
-  MAX_UPLOADS_PER_USER: integer(100, 1),
+  MAX_UPLOADS_PER_USER: integer(1_000, 1),
   MAX_BYTES_PER_USER: bytes('4GB'),
   SPOOL_FSYNC: flag(),
   SESSION_TTL: integer(86_400, 60),
