@@ -1,13 +1,19 @@
 import { onTestFinished, test } from 'vitest'
 import { MiB } from '../../src/lib/units.ts'
 import { checkForgotten } from './checks.ts'
+import type { Sizes } from './plan.ts'
 import { runRound } from './round.ts'
 import { createWorld } from './world.ts'
 
 /** `CHAOS_SEED=7 npx vitest run test/chaos` plays other rounds; `npm run chaos` plays hundreds. */
 const FIRST_SEED = Number(process.env.CHAOS_SEED ?? 20)
 const ROUNDS = 12
-const SIZES = { large: 11 * MiB, maxUploads: 2, maxKills: 1 } as const
+const SIZES: Sizes = {
+  large: 10.5 * MiB,
+  maxUploads: 2,
+  maxKills: 1,
+  bandwidths: [null, 16 * MiB],
+}
 
 test('killed at any moment, again and again, the worker keeps what it promised', async () => {
   const world = await createWorld()
@@ -20,4 +26,4 @@ test('killed at any moment, again and again, the worker keeps what it promised',
     })
   }
   await checkForgotten(world)
-}, 180_000)
+}, 300_000)

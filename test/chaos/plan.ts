@@ -46,9 +46,14 @@ export interface Sizes {
   large: number
   maxUploads: number
   maxKills: 1 | 2
+  /** Bytes per second of each connection to Telegram; null: no limit. */
+  bandwidths: readonly [number | null, ...(number | null)[]]
 }
 
-export function planRound(seed: number, { large, maxUploads, maxKills }: Sizes): RoundPlan {
+export function planRound(
+  seed: number,
+  { large, maxUploads, maxKills, bandwidths }: Sizes,
+): RoundPlan {
   const random = createRandom(seed)
   const who = random.pick<Who>(['user', 'user', 'both', 'bot'])
   const count = random.whole(1, maxUploads)
@@ -64,7 +69,7 @@ export function planRound(seed: number, { large, maxUploads, maxKills }: Sizes):
     ),
     pauseMs: random.pick([0, 0, 100]),
     settings: {
-      bandwidthPerConnection: random.pick([null, 16 * MiB, 4 * MiB]),
+      bandwidthPerConnection: random.pick(bandwidths),
       // Below the size of the large ones: Telegram sends a bot's file back to the other road.
       botApiUploadLimit: random.pick([50 * MiB, 8 * MiB]),
     },

@@ -5,11 +5,18 @@
 import { parseArgs } from 'node:util'
 import { MiB } from '../../src/lib/units.ts'
 import { checkForgotten } from './checks.ts'
+import type { Sizes } from './plan.ts'
 import { runRound } from './round.ts'
 import { createWorld, type World } from './world.ts'
 
 /** A new world after so many rounds: the disk of the old one fills. */
 const ROUNDS_PER_WORLD = 20
+const SIZES: Sizes = {
+  large: 16 * MiB,
+  maxUploads: 4,
+  maxKills: 2,
+  bandwidths: [null, 16 * MiB, 4 * MiB],
+}
 
 const { values } = parseArgs({
   options: {
@@ -54,7 +61,7 @@ async function forget(world: World, seed: number): Promise<void> {
 async function play(world: World, seed: number): Promise<string | null> {
   const startedAt = performance.now()
   try {
-    const plan = await runRound(world, seed, { large: 16 * MiB, maxUploads: 4, maxKills: 2 })
+    const plan = await runRound(world, seed, SIZES)
     const seconds = ((performance.now() - startedAt) / 1000).toFixed(1)
     const kills = plan.kills.map((kill) => JSON.stringify(kill)).join(' ')
     console.log(`seed ${seed}: ${plan.who}, ${plan.uploads.length} uploads, ${seconds} s, ${kills}`)
