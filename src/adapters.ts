@@ -10,7 +10,6 @@ import { createOutboxSender } from './backend/outbox-sender.ts'
 import { createStandaloneCredentials } from './backend/standalone-credentials.ts'
 import type { Config } from './config.ts'
 import type { CredentialsProvider } from './core/ports/credentials.ts'
-import type { CircuitStatus } from './core/readiness.ts'
 import { openDeployment } from './deployment/deployment.ts'
 import type { Page } from './http/routes/page.ts'
 import { circuitsOf, createPeerProbes, type PeerLimits } from './peers.ts'
@@ -36,8 +35,6 @@ export interface EmbeddedTelegram {
 }
 
 export interface OpenedAdapters extends Adapters {
-  /** The circuit breakers before backend and Telegram, by name. */
-  circuits: () => Record<string, CircuitStatus>
   /** Closes all of them: Telegram first, because two processes on one session kill it. */
   close: () => Promise<void>
 }

@@ -14,7 +14,7 @@ import type { Spool } from './core/ports/spool.ts'
 import type { TelegramGate, TelegramGateway } from './core/ports/telegram.ts'
 import { createProgressBoard } from './core/progress.ts'
 import { createProgressWatch } from './core/progress-watch.ts'
-import type { Probe } from './core/readiness.ts'
+import type { CircuitStatus, Probe } from './core/readiness.ts'
 import { createRoom } from './core/room.ts'
 import { createStreamService } from './core/stream-service.ts'
 import { createTicketService } from './core/ticket-service.ts'
@@ -26,6 +26,7 @@ import { createHttpServer } from './http/server.ts'
 import { createKeyedLock } from './lib/keyed-lock.ts'
 import { createTakeoverLock } from './lib/takeover-lock.ts'
 import { MiB } from './lib/units.ts'
+import { createMetricsRoom } from './metrics/metrics.ts'
 
 /** What is cleared away in the background: expired uploads and what nobody owns. */
 export interface Sweeping {
@@ -57,6 +58,8 @@ export interface Adapters {
   now: () => number
   /** What `/readyz` asks, by the dependency's name. */
   probes: Readonly<Record<string, Probe>>
+  /** The circuit breakers before backend and Telegram, by name. */
+  circuits: () => Record<string, CircuitStatus>
   page: Page
   log: FastifyBaseLogger
 }
@@ -94,7 +97,10 @@ export async function buildApp(
   adapters: Adapters,
   { returnAfterMs }: AppOptions = {},
 ): Promise<App> {
-  const { ledger, spool, gateway, deployment, outbox, now, log } = adapters
+  const { spool, deployment, outbox, now, log } = adapters
+  const counting = createMetricsRoom()
+  const ledger = counting.meterLedger(adapters.ledger)
+  const gateway = counting.meterGateway(adapters.gateway)
   const admission = createAdmission()
   const knownTokens = createKnownTokens()
   const tickets = createTicketService({
@@ -146,8 +152,9 @@ export async function buildApp(
   })
   const takeover = createTakeoverLock(TAKEOVER_PATIENCE_MS)
   const streams = createStreamService({ ...intake, uploads, spool, progress, locks, takeover })
+  const cache = createBlockCache({ gateway, maxBytes: config.blockCacheBytes })
   const reader = createDocumentReader({
-    cache: createBlockCache({ gateway, maxBytes: config.blockCacheBytes }),
+    cache,
     maxWindowBytes: READER_WINDOW_BYTES,
     maxTotalBytes: ALL_READERS_BYTES,
   })
@@ -187,6 +194,15 @@ export async function buildApp(
     takeover,
     downloads,
     watch: createProgressWatch({ ledger, board: progress, uploads, credentials }),
+    metrics: counting.open({
+      ledger,
+      spool,
+      spoolMaxBytes: config.spoolMaxBytes,
+      circuits: adapters.circuits,
+      windows: gateway.windows,
+      jobs: queue,
+      cache,
+    }),
     tickets,
     knownTokens,
     maxFailures: config.maxFailuresPerMinute,

@@ -2,6 +2,7 @@ import { type FastifyBaseLogger, type FastifyInstance, fastify } from 'fastify'
 import type { Admission } from '../core/admission.ts'
 import type { DownloadService } from '../core/download-service.ts'
 import type { KnownTokens } from '../core/known-tokens.ts'
+import type { Metrics } from '../core/ports/metrics.ts'
 import type { Spool } from '../core/ports/spool.ts'
 import type { ProgressWatch } from '../core/progress-watch.ts'
 import type { Probe } from '../core/readiness.ts'
@@ -23,9 +24,11 @@ import {
   NODE_LIMITS,
   trustedProxies,
 } from './limits.ts'
+import { installObservation } from './observe.ts'
 import { installPressure, type PressureLimits } from './pressure.ts'
 import { downloadRoutes } from './routes/download.ts'
 import { type HandOverRoutesOptions, handOverRoutes } from './routes/hand-over.ts'
+import { metricsRoutes } from './routes/metrics.ts'
 import { type Page, pageRoutes } from './routes/page.ts'
 import { progressRoutes } from './routes/progress.ts'
 import { serviceRoutes } from './routes/service.ts'
@@ -48,6 +51,7 @@ export interface HttpServerOptions extends ThrottleOptions {
   takeover: TakeoverLock
   downloads: DownloadService
   watch: ProgressWatch
+  metrics: Metrics
   tickets: TicketService
   knownTokens: Pick<KnownTokens, 'has' | 'add'>
   spool: Pick<Spool, 'receive'>
@@ -121,6 +125,7 @@ async function installGuards(app: FastifyInstance, options: HttpServerOptions): 
   const throttle = await installThrottle(app, options)
   const maxChunkBytes = Math.max(options.maxChunkBytes, 50 * MiB)
   installErrorHandler(app, { maxChunkBytes, judge: throttle.judge })
+  installObservation(app, options.metrics)
   await installPressure(app, options.pressure)
   await installForms(app)
   return throttle
@@ -129,6 +134,7 @@ async function installGuards(app: FastifyInstance, options: HttpServerOptions): 
 /** What asks for no token. */
 async function registerOpenRoutes(app: FastifyInstance, options: HttpServerOptions): Promise<void> {
   const { page, probes, awaitsOlder, handOver } = options
+  await app.register(metricsRoutes, { metrics: options.metrics })
   await app.register(pageRoutes, { page })
   await app.register(serviceRoutes, { page: page.html, probes, awaitsOlder })
   if (handOver) await app.register(handOverRoutes, { answer: handOver })
@@ -152,8 +158,8 @@ async function registerFileRoutes(
   await app.register(progressRoutes, { uploads, watch, callerToken })
   await app.register(socketRoutes, { watch })
   await app.register(ticketRoutes, { tickets: options.tickets })
-  const { knownTokens, maxConcurrentDownloads: maxConcurrent } = options
-  await app.register(downloadRoutes, { downloads, knownTokens, maxConcurrent })
+  const { metrics, knownTokens, maxConcurrentDownloads: maxConcurrent } = options
+  await app.register(downloadRoutes, { downloads, metrics, knownTokens, maxConcurrent })
 }
 
 /** The same services; the bytes of all files together take no more than their share of each turn. */

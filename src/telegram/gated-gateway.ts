@@ -59,6 +59,7 @@ export function createGatedGateway(connect: () => TelegramGateway): GatedGateway
         passing(signal, () => inner.readBlock(document, block, signal)),
       assertReachable: (credentials, size) => inner.assertReachable(credentials, size),
       circuits: () => inner.circuits(),
+      windows: () => inner.windows(),
       close: () => leave(new AppError('SHUTTING_DOWN', 'The worker is shutting down')),
     },
   }

@@ -156,6 +156,7 @@ export function createTelegramGateway(options: TelegramGatewayOptions): Telegram
     readBlock: (document, block, outer) =>
       guarded(outer, (signal) => documents.readBlock(document, block, signal)),
     circuits: () => ({ all: circuits.status(), vital: circuits.vital() }),
+    windows: accounts.windows,
     close: async () => {
       closing.abort(new AppError('SHUTTING_DOWN', 'The worker is shutting down', { retryAfter: 5 }))
       accounts.close()

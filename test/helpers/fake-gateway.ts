@@ -122,6 +122,7 @@ export function createFakeGateway(): FakeGateway {
     },
     assertReachable: () => {},
     circuits: () => ({ all: {}, vital: [] }),
+    windows: () => ({}),
     close: async () => {},
   }
   return fake

@@ -112,6 +112,8 @@ export interface TelegramGateway {
    * TELEGRAM_UNAVAILABLE and `peerDown`; `readBlock` waits for a while first.
    */
   circuits: () => { all: Record<string, CircuitStatus>; vital: string[] }
+  /** Requests in flight that data centres are trusted with now, by their names, all accounts added. */
+  windows: () => Record<string, number>
   /** Disconnects everything. Running calls reject with SHUTTING_DOWN. */
   close: () => Promise<void>
 }

@@ -1,7 +1,9 @@
 import type { FastifyPluginAsync } from 'fastify'
 import { z } from 'zod'
+import type { ByteRange } from '../../core/byte-range.ts'
 import type { DownloadService } from '../../core/download-service.ts'
 import type { KnownTokens } from '../../core/known-tokens.ts'
+import type { Metrics } from '../../core/ports/metrics.ts'
 import { AppError } from '../../errors.ts'
 import { clientSignal } from '../client-signal.ts'
 import { answerDownload, etagOf } from '../download-answer.ts'
@@ -15,6 +17,7 @@ import { fileId, fileName, messageId, parseWire, token } from '../validation.ts'
 export interface DownloadRoutesOptions {
   downloads: DownloadService
   knownTokens: Pick<KnownTokens, 'add'>
+  metrics: Pick<Metrics, 'downloaded'>
   maxConcurrent: number
 }
 
@@ -33,7 +36,7 @@ const REFUSALS: Record<number, { error: string; code: string }> = {
 
 /** Streams a file back, whole or in ranges (CONTRACT.md, section 3). */
 export const downloadRoutes: FastifyPluginAsync<DownloadRoutesOptions> = async (app, options) => {
-  const { downloads } = options
+  const { metrics, downloads } = options
   const slots = createDownloadSlots({ max: options.maxConcurrent })
 
   app.route({
@@ -61,7 +64,9 @@ export const downloadRoutes: FastifyPluginAsync<DownloadRoutesOptions> = async (
       const answer = answerDownload(plan, document, query)
 
       if (answer.pieces.length > 0) {
-        await sendPieces(reply, answer, (range) => downloads.read(document, range, signal))
+        const read = (range: ByteRange) => downloads.read(document, range, signal)
+        const { outcome, sent } = await sendPieces(reply, answer, read)
+        metrics.downloaded(outcome, sent)
         return reply
       }
       const refusal = request.method === 'HEAD' ? undefined : REFUSALS[answer.status]

@@ -8,6 +8,7 @@ const ENDPOINTS = [
   'GET /health',
   'GET /healthz',
   'GET /readyz',
+  'GET /metrics',
   'POST /init-upload',
   'POST /upload-chunk',
   'POST /complete-upload',

@@ -16,6 +16,7 @@ export interface AccountPool {
    */
   use: <T>(id: string, create: () => Account, work: (account: Account) => Promise<T>) => Promise<T>
   find: (id: string) => Account | null
+  all: () => Account[]
   /** Telegram has ended the session: it is forgotten or, when used in two places, never used again. */
   ended: (id: string, error: AppError) => void
   close: () => void
@@ -75,6 +76,7 @@ export function createAccountPool({ idleMs, maxAccounts }: AccountPoolOptions): 
       }
     },
     find: (id) => entries.get(id)?.account ?? null,
+    all: () => [...entries.values()].map(({ account }) => account),
     ended: (id, error) => {
       clearTimeout(entries.get(id)?.idle)
       entries.delete(id)

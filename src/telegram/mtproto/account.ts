@@ -51,6 +51,8 @@ export interface Account {
   lane: (dcId: number) => Lane
   /** The same for a CDN, which knows no accounts. */
   cdnLane: (dcId: number) => Lane
+  /** Requests in flight that each data centre is trusted with. */
+  windows: () => { dcId: number; window: number }[]
   /** Closes all connections; the next call opens them again. What was learnt is kept. */
   rest: () => void
   /** Closes for good: everything that runs or comes fails with the error. */
@@ -141,6 +143,7 @@ export function createAccount(options: AccountOptions): Account {
     // A key that died elsewhere says nothing about the one at home.
     lane: (dcId) => (dcId === session.dcId ? watched(lanes.at(dcId)) : lanes.at(dcId)),
     cdnLane: lanes.atCdn,
+    windows: lanes.windows,
     rest: () => {
       main.close()
       lanes.rest()

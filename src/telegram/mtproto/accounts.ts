@@ -55,6 +55,8 @@ export interface Accounts {
   nameOf: (credentials: Credentials, actor: Actor) => string
   /** Parts Telegram takes in a file of this user, if it is known already. */
   maxParts: (credentials: Credentials) => number | null
+  /** What data centres are trusted with (TelegramGateway.windows). */
+  windows: () => Record<string, number>
   close: () => void
 }
 
@@ -166,6 +168,13 @@ export function createAccounts(options: AccountsOptions): Accounts {
     maxParts: ({ session }) => {
       const name = session === null ? null : nameOfSession(session)
       return name === null ? null : (pool.find(name)?.maxParts ?? null)
+    },
+    windows: () => {
+      const sums: Record<string, number> = {}
+      for (const { dcId, window } of pool.all().flatMap((account) => account.windows())) {
+        sums[`dc${dcId}`] = (sums[`dc${dcId}`] ?? 0) + window
+      }
+      return sums
     },
     close: () => {
       closing.abort(new AppError('SHUTTING_DOWN', 'The worker is shutting down', { retryAfter: 5 }))

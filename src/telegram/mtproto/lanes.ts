@@ -33,6 +33,7 @@ export interface Lanes {
   /** The same for a CDN, which knows no accounts. */
   atCdn: (dcId: number) => Lane
   governor: (dcId: number) => Governor
+  windows: () => { dcId: number; window: number }[]
   /** Closes all connections; the next call opens new ones. Windows and waits are kept. */
   rest: () => void
 }
@@ -190,6 +191,7 @@ export function createLanes(options: LanesOptions): Lanes {
     at: (dcId) => once(`dc${dcId}`, () => (dcId === session.dcId ? home() : abroad(dcId))),
     atCdn: (dcId) => once(`cdn${dcId}`, () => cdn(dcId)),
     governor,
+    windows: () => [...governors].map(([dcId, { window }]) => ({ dcId, window })),
     rest: () => {
       for (const name of [...pools.keys()]) drop(name)
     },

@@ -1,0 +1,21 @@
+/** Answers about what the worker does, for people and for Prometheus. Holds no secret and no id. */
+export interface Metrics {
+  /** Plain numbers; `active_sessions` and `uptime_seconds` are what older dashboards read. */
+  json: () => Promise<Record<string, unknown>>
+  /** The Prometheus text format, version 0.0.4, which every scraper of OpenMetrics reads too. */
+  text: () => Promise<{ contentType: string; body: string }>
+  /** One answer of the HTTP server. `route` is the pattern, never the address. */
+  answered: (answer: HttpAnswer) => void
+  /** One body of a download has ended. */
+  downloaded: (outcome: DownloadOutcome, bytes: number) => void
+}
+
+export interface HttpAnswer {
+  route: string
+  method: string
+  status: number
+  seconds: number
+}
+
+/** `left`: the reader went away, or took a part and asked for another. */
+export type DownloadOutcome = 'completed' | 'left' | 'broken'

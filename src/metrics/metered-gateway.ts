@@ -1,0 +1,82 @@
+import type { Road } from '../core/ports/records.ts'
+import type { TelegramGateway, TransferRequest } from '../core/ports/telegram.ts'
+import { AppError } from '../errors.ts'
+import type { Instruments } from './instruments.ts'
+
+/** Hears which road an upload took last. */
+export type RoadListener = (uploadId: string, road: Road) => void
+
+/** A gateway that counts what passes through it, and is otherwise the same. */
+export function meterGateway(
+  gateway: TelegramGateway,
+  instruments: Instruments,
+  onRoad: RoadListener,
+): TelegramGateway {
+  const { bytes, attempts, reads, floodSeconds } = instruments
+
+  function metered(request: TransferRequest): TransferRequest {
+    let accepted: number | null = null
+    let waitUntil = 0
+    return {
+      ...request,
+      onEvent: (event) => {
+        if (event.phase === 'sending') {
+          // The first event of an attempt tells what Telegram had before.
+          const more = event.acceptedBytes - (accepted ?? event.acceptedBytes)
+          if (more > 0) bytes.inc({ direction: 'to_telegram' }, more)
+          accepted = event.acceptedBytes
+        }
+        if (event.phase === 'waiting') {
+          // All parts in flight hear of the same wait.
+          const until = Date.now() + event.retryAfter * 1000
+          floodSeconds.inc(Math.max(0, until - Math.max(waitUntil, Date.now())) / 1000)
+          waitUntil = Math.max(waitUntil, until)
+        }
+        request.onEvent(event)
+      },
+    }
+  }
+
+  async function attempt<T>(request: TransferRequest, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work()
+    } catch (error) {
+      if (!request.signal.aborted) {
+        const retryable = error instanceof AppError && error.retryable
+        attempts.inc({ cause: causeOf(error), retryable: String(retryable) })
+      }
+      throw error
+    }
+  }
+
+  async function reading<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work()
+    } catch (error) {
+      if (!signal.aborted) reads.inc({ cause: causeOf(error) })
+      throw error
+    }
+  }
+
+  return {
+    ...gateway,
+    sendAvailable: (request) => attempt(request, () => gateway.sendAvailable(metered(request))),
+    finish: (request) => {
+      onRoad(request.file.uploadId, gateway.roadFor(request.credentials, request.file.size))
+      return attempt(request, () => gateway.finish(metered(request)))
+    },
+    locate: (credentials, messageId, signal, fileId) =>
+      reading(signal, () => gateway.locate(credentials, messageId, signal, fileId)),
+    readBlock: (document, block, signal) =>
+      reading(signal, async () => {
+        const answer = await gateway.readBlock(document, block, signal)
+        bytes.inc({ direction: 'from_telegram' }, answer.length)
+        return answer
+      }),
+  }
+}
+
+/** A code of the table in errors.ts: there are few of them. */
+function causeOf(error: unknown): string {
+  return error instanceof AppError ? error.code : 'INTERNAL'
+}

@@ -1,0 +1,62 @@
+import type { Registry } from 'prom-client'
+import type { Ledger } from '../core/ports/ledger.ts'
+import type { Spool } from '../core/ports/spool.ts'
+import type { CircuitStatus } from '../core/readiness.ts'
+import { gauge, gauges } from './instruments.ts'
+
+/** What is read when somebody asks. */
+export interface Readings {
+  ledger: Pick<Ledger, 'reservedBytes' | 'uploadsInState'>
+  spool: Pick<Spool, 'space'>
+  spoolMaxBytes: number
+  circuits: () => Record<string, CircuitStatus>
+  /** Requests in flight that a data centre is trusted with, by its name. */
+  windows: () => Record<string, number>
+  jobs: { readonly running: number; readonly waiting: number }
+  cache: { readonly stats: { bytes: number; hits: number; misses: number } }
+}
+
+/** In Prometheus a worse state is a higher number. */
+const CIRCUIT_VALUES = { closed: 0, 'half-open': 1, open: 2 } as const
+
+export function addReadings(registry: Registry, readings: Readings): void {
+  const { ledger, spool, jobs, cache, circuits, windows } = readings
+  const add = (name: string, help: string, read: () => number | Promise<number>): void =>
+    gauge(registry, `telestore_${name}`, help, read)
+
+  add('uploads_receiving', 'Uploads whose chunks still come', () => receivingOf(ledger))
+  add(
+    'uploads_sealed',
+    'Uploads that are whole and on their way to Telegram',
+    () => ledger.uploadsInState('sealed').length,
+  )
+  add('jobs', 'Jobs that run or wait for chunks', () => jobs.running)
+  add('jobs_waiting', 'Work that waits for a free slot', () => jobs.waiting)
+  add('spool_reserved_bytes', 'What unfinished uploads were promised', ledger.reservedBytes)
+  add('spool_limit_bytes', 'What may be promised in all', () => readings.spoolMaxBytes)
+  add('spool_free_bytes', 'What the disk has left', async () => (await spool.space()).freeBytes)
+  add('cache_bytes', 'Memory for blocks that several readers share', () => cache.stats.bytes)
+  add('cache_hits', 'Units of 128 KB that were there', () => cache.stats.hits)
+  add('cache_misses', 'Units of 128 KB that Telegram was asked for', () => cache.stats.misses)
+  gauges(registry, {
+    name: 'telestore_circuit_state',
+    help: 'Circuit breakers: 0 closed, 1 half-open, 2 open',
+    label: 'peer',
+    read: () => valuesOf(circuits()),
+  })
+  gauges(registry, {
+    name: 'telestore_telegram_window',
+    help: 'Requests in flight that a data centre is trusted with now',
+    label: 'dc',
+    read: windows,
+  })
+}
+
+export function receivingOf(ledger: Readings['ledger']): number {
+  return ledger.uploadsInState('receiving').length
+}
+
+function valuesOf(circuits: Record<string, CircuitStatus>): Record<string, number> {
+  const states = Object.entries(circuits)
+  return Object.fromEntries(states.map(([peer, { state }]) => [peer, CIRCUIT_VALUES[state]]))
+}

@@ -1,0 +1,50 @@
+import type { Counter } from 'prom-client'
+import type { Instruments } from './instruments.ts'
+import { type Readings, receivingOf } from './readings.ts'
+
+/** The same figures for people, and for dashboards that read JSON. */
+export async function summarize(
+  instruments: Instruments,
+  { ledger, spool, spoolMaxBytes, circuits, windows, jobs, cache }: Readings,
+): Promise<Record<string, unknown>> {
+  const { bytes: cacheBytes, hits, misses } = cache.stats
+  return {
+    ok: true,
+    backend: 'fastify',
+    uptime_seconds: Math.round(process.uptime()),
+    active_sessions: receivingOf(ledger),
+    sealed_uploads: ledger.uploadsInState('sealed').length,
+    jobs: { running: jobs.running, waiting: jobs.waiting },
+    uploads: await byLabel(instruments.uploads, 'outcome'),
+    uploads_by_road: await byLabel(instruments.uploads, 'road'),
+    downloads: await byLabel(instruments.downloads, 'outcome'),
+    bytes: await byLabel(instruments.bytes, 'direction'),
+    transfer_failures: await byLabel(instruments.attempts, 'cause'),
+    flood_wait_seconds: await total(instruments.floodSeconds),
+    spool: {
+      reserved_bytes: ledger.reservedBytes(),
+      limit_bytes: spoolMaxBytes,
+      free_bytes: (await spool.space()).freeBytes,
+    },
+    cache: { bytes: cacheBytes, hits, misses },
+    circuits: Object.fromEntries(
+      Object.entries(circuits()).map(([peer, { state }]) => [peer, state]),
+    ),
+    telegram_windows: windows(),
+    memory_bytes: process.memoryUsage.rss(),
+  }
+}
+
+async function byLabel(counter: Counter, label: string): Promise<Record<string, number>> {
+  const sums: Record<string, number> = {}
+  for (const { labels, value } of (await counter.get()).values) {
+    const key = String(labels[label])
+    sums[key] = (sums[key] ?? 0) + value
+  }
+  return sums
+}
+
+async function total(counter: Counter): Promise<number> {
+  const { values } = await counter.get()
+  return values.reduce((sum, { value }) => sum + value, 0)
+}

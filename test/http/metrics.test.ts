@@ -1,0 +1,134 @@
+import { expect, test, vi } from 'vitest'
+import { AppError } from '../../src/errors.ts'
+import { MiB } from '../../src/lib/units.ts'
+import { startWorker, testCredentials } from '../helpers/app.ts'
+import { completeAndPoll, postJson, sendChunks } from '../helpers/client.ts'
+import { createFakeGateway } from '../helpers/fake-gateway.ts'
+
+async function start() {
+  const gateway = createFakeGateway()
+  const worker = await startWorker({ gateway, credentials: testCredentials })
+  return { ...worker, gateway }
+}
+
+const TEXT = { accept: 'text/plain;version=0.0.4;q=0.5,*/*;q=0.1' }
+/** What Prometheus 3 sends. */
+const SCRAPER = { accept: 'application/openmetrics-text;version=1.0.0;q=0.6,text/plain;q=0.4' }
+
+/** One sample a line (prometheus.io/docs/instrumenting/exposition_formats). */
+const SAMPLE =
+  /^([a-zA-Z_:][\w:]*)(\{(?:[a-zA-Z_]\w*="(?:[^"\\\n]|\\["\\n])*",?)*\})? (-?[\d.]+(?:e[+-]?\d+)?|[+-]Inf|NaN)$/
+
+/** All samples by name and labels; throws on a line that no scraper could read. */
+async function scrape(url: string, headers = TEXT): Promise<Map<string, number>> {
+  const answer = await fetch(`${url}/metrics`, { headers })
+  expect(answer.headers.get('content-type')).toMatch(/^text\/plain; version=0\.0\.4/)
+  const samples = new Map<string, number>()
+  for (const line of (await answer.text()).split('\n')) {
+    if (line === '' || /^# (HELP|TYPE) /.test(line)) continue
+    const [, name, labels = '', value] = SAMPLE.exec(line) ?? []
+    if (name === undefined) throw new Error(`not a sample: ${line}`)
+    samples.set(`${name}${labels}`, Number(value))
+  }
+  return samples
+}
+
+async function upload(url: string) {
+  const bytes = Buffer.alloc(MiB + 5, 3)
+  const { uploadId } = await sendChunks(url, 'a.bin', bytes, { token: 'token-ann' })
+  return (await completeAndPoll(url, uploadId)).at(-1)
+}
+
+test('uploads are counted by outcome and road, bytes in each direction', async () => {
+  const { url } = await start()
+
+  const end = await upload(url)
+  const body = await fetch(`${url}/download?messageId=${end?.messageId}&token=token-ann`)
+  await body.arrayBuffer()
+
+  await vi.waitFor(async () => {
+    const samples = await scrape(url)
+    const read = (name: string) => samples.get(`telestore_${name}`)
+    expect(read('uploads_total{outcome="completed",road="mtproto-user"}')).toBe(1)
+    expect(read('upload_last_chunk_to_completed_seconds_count')).toBe(1)
+    expect(read('downloads_total{outcome="completed"}')).toBe(1)
+    expect(read('bytes_total{direction="received"}')).toBe(MiB + 5)
+    expect(read('bytes_total{direction="served"}')).toBe(MiB + 5)
+    expect(read('bytes_total{direction="from_telegram"}')).toBeGreaterThanOrEqual(MiB + 5)
+    expect(read('spool_reserved_bytes')).toBe(0)
+    expect(read('cache_misses')).toBeGreaterThan(0)
+    const route = '{method="POST",route="/upload-chunk",status="200"}'
+    expect(read(`http_request_duration_seconds_count${route}`)).toBe(1)
+    expect(samples.get('process_resident_memory_bytes')).toBeGreaterThan(MiB)
+    expect(samples.has('nodejs_eventloop_lag_seconds')).toBe(true)
+  })
+})
+
+test('a failure, its cause and a cancelled upload are counted', async () => {
+  const { url, gateway } = await start()
+  gateway.beforeFinish = async () => {
+    throw new AppError('TELEGRAM_FORBIDDEN', 'no')
+  }
+
+  await upload(url)
+  const { uploadId } = await sendChunks(url, 'b', Buffer.alloc(9), { token: 'token-ann' })
+  await postJson(`${url}/cancel-upload`, { uploadId })
+
+  const samples = await scrape(url)
+  expect(samples.get('telestore_uploads_total{outcome="failed",road="mtproto-user"}')).toBe(1)
+  expect(samples.get('telestore_uploads_total{outcome="cancelled",road="none"}')).toBe(1)
+  const failure = '{cause="TELEGRAM_FORBIDDEN",retryable="false"}'
+  expect(samples.get(`telestore_transfer_failures_total${failure}`)).toBe(1)
+})
+
+test('a wait that all parts hear of is counted once', async () => {
+  const { url, gateway } = await start()
+  gateway.beforeFinish = async ({ onEvent }) => {
+    for (let part = 0; part < 8; part++) onEvent({ phase: 'waiting', retryAfter: 30 })
+  }
+
+  await upload(url)
+
+  const samples = await scrape(url)
+  expect(samples.get('telestore_flood_wait_seconds_total')).toBeCloseTo(30, 0)
+})
+
+test('addresses that callers make up do not become labels', async () => {
+  const { url } = await start()
+  for (let at = 0; at < 20; at++) await fetch(`${url}/made-up-${at}?token=secret-${at}`)
+  for (let at = 0; at < 20; at++) await fetch(`${url}/upload-progress/unknown_${at}`)
+
+  const routes = [...(await scrape(url)).keys()].filter((key) => key.includes('_count{method='))
+
+  expect(routes).toHaveLength(2)
+  expect(routes.join()).not.toMatch(/made-up|unknown_|secret/)
+})
+
+test('people and older dashboards get JSON, scrapers of OpenMetrics the text', async () => {
+  const { url } = await start()
+  await sendChunks(url, 'a', Buffer.alloc(9), { token: 'token-ann' })
+
+  const answer = await fetch(`${url}/metrics`)
+
+  expect(answer.headers.get('vary')).toContain('Accept')
+  expect(await answer.json()).toMatchObject({
+    ok: true,
+    backend: 'fastify',
+    uptime_seconds: expect.any(Number),
+    active_sessions: 1,
+    spool: { reserved_bytes: 9 },
+  })
+  expect((await scrape(url, SCRAPER)).size).toBeGreaterThan(20)
+})
+
+test('answers say what took how long', async () => {
+  const { url } = await start()
+  const end = await upload(url)
+
+  const progress = await fetch(`${url}/upload-progress/${end?.uploadId}`)
+  const body = await fetch(`${url}/download?messageId=${end?.messageId}&token=token-ann`)
+  await body.arrayBuffer()
+
+  expect(progress.headers.get('server-timing')).toMatch(/^total;dur=[\d.]+$/)
+  expect(body.headers.get('server-timing')).toMatch(/^find;dur=[\d.]+, read;dur=[\d.]+$/)
+})
