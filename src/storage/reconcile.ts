@@ -1,5 +1,6 @@
+import { chunkSizeAt } from '../core/chunk-layout.ts'
 import type { Upload } from '../core/ports/records.ts'
-import { unbroken } from '../core/stream.ts'
+import { STREAM_CHUNK_BYTES, unbroken } from '../core/stream.ts'
 import { BYTES_LOST } from './chunk-reader.ts'
 import type { SweepableLedger } from './ledger/ledger.ts'
 import type { ReconcilableSpool } from './spool.ts'
@@ -76,17 +77,19 @@ async function forgetLostChunks(
 async function removeStrayFiles(
   ledger: SweepableLedger,
   spool: ReconcilableSpool,
-  { id }: Upload,
+  { id, size }: Upload,
 ): Promise<number> {
   const chunks = ledger.chunks(id)
   const known = new Set(chunks.map(({ index }) => index))
-  // Of a stream the sender was told of every byte, before they were a chunk: they grow again.
-  const growing = ledger.stream(id) ? unbroken(chunks).count : null
+  const next = ledger.stream(id) ? unbroken(chunks).count : null
   let removed = 0
   for (const index of await spool.chunkIndexes(id)) {
     if (known.has(index)) continue
-    if (index === growing) await spool.regrow({ uploadId: id, index })
-    else {
+    const whole = chunkSizeAt({ size, chunkSize: STREAM_CHUNK_BYTES }, index)
+    // Of a stream the sender was told of every byte, before they were a chunk: they grow again.
+    if (index === next && (await spool.chunkFileSize(id, index)) === whole) {
+      await spool.regrow({ uploadId: id, index })
+    } else {
       await spool.removeChunk(id, index)
       removed++
     }

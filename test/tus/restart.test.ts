@@ -1,0 +1,37 @@
+import { randomBytes } from 'node:crypto'
+import { appendFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { expect, test, vi } from 'vitest'
+import { startWorker, testCredentials } from '../helpers/app.ts'
+import { createFakeGateway } from '../helpers/fake-gateway.ts'
+import { makeTempDir } from '../helpers/temp-dir.ts'
+import { createTus, offsetOf, patchTus } from '../helpers/tus.ts'
+
+test('an upload whose last byte came just before the end completes with the next start', async () => {
+  const dataDir = await makeTempDir()
+  const gateway = createFakeGateway()
+  const options = { dataDir, gateway, credentials: testCredentials }
+  const first = await startWorker(options)
+  const bytes = randomBytes(3000)
+  const uploadId = await createTus(first.url, 'token-ann', { 'upload-length': '3000' })
+  const partId = await createTus(first.url, 'token-ann', {
+    'upload-length': '3000',
+    'upload-concat': 'partial',
+  })
+  for (const id of [uploadId, partId]) {
+    await patchTus(first.url, id, { offset: 0, bytes: bytes.subarray(0, 2999) })
+  }
+  await first.close()
+  // As a process leaves it that died before it could say that the file is whole.
+  for (const id of [uploadId, partId]) {
+    await appendFile(join(dataDir, 'spool', 'uploads', id, '0.growing'), bytes.subarray(2999))
+  }
+
+  const second = await startWorker(options)
+
+  await vi.waitFor(() => expect(gateway.posted).toHaveLength(1))
+  expect(gateway.posted[0]?.bytes).toEqual(bytes)
+  expect(await offsetOf(second.url, uploadId)).toBe(3000)
+  expect(await offsetOf(second.url, partId)).toBe(3000)
+  expect(second.adapters.ledger.findUpload(partId)?.state).toBe('receiving')
+})
