@@ -39,6 +39,7 @@ export async function carry(carriage: Carriage, request: CarryRequest): Promise<
     signal: either,
     attempts: FOLLOW_ATTEMPTS,
     mayBegin: () => !sealed,
+    onWait: state.wait.bind(null, 'following'),
     onProgress: (progress) => {
       heardAt = Date.now()
       state.telegram(progress)

@@ -3,7 +3,7 @@ import { type Caller, noAnswer, parseObject, rawAnswer, readAnswer } from './cal
 import { isUnknownUpload, TeleStoreError } from './error.ts'
 import { readEvents } from './event-stream.ts'
 import { withPatience } from './patience.ts'
-import type { TransferProgress } from './upload-api.ts'
+import type { TransferProgress, UploadWait } from './upload-api.ts'
 import { toProgress } from './wire.ts'
 
 export interface FollowRequest {
@@ -14,6 +14,8 @@ export interface FollowRequest {
   attempts: number
   /** Whether an unknown upload is one that has not begun yet. */
   mayBegin?: () => boolean
+  /** Hears why the next look has to wait, and null when it begins. */
+  onWait?: (wait: UploadWait | null) => void
 }
 
 export interface Follower {
@@ -26,10 +28,10 @@ const POLL_MS = 1000
 /** The worker sends a comment every 15 s. */
 const SILENCE_MS = 45_000
 /**
- * A browser opens six connections to one address, and an open stream keeps one. The others ask
- * again and again instead, so that chunks still get through.
+ * A browser opens six connections to one address over HTTP/1.1, and an open stream keeps one. The
+ * other uploads' ends are asked for again and again instead, so that chunks still get through.
  */
-const MAX_STREAMS = 2
+const MAX_STREAMS = 1
 
 export function createFollower(caller: Caller): Follower {
   let streams = 0
@@ -72,9 +74,9 @@ export function createFollower(caller: Caller): Follower {
   }
 
   async function follow(request: FollowRequest): Promise<TransferProgress> {
-    const { signal, attempts } = request
+    const { signal, attempts, onWait } = request
     for (;;) {
-      const end = await withPatience(() => look(request), { attempts, signal }).catch(
+      const end = await withPatience(() => look(request), { attempts, signal, onWait }).catch(
         (error: unknown) => {
           if (isUnknownUpload(error) && request.mayBegin?.()) return null
           throw error
@@ -88,17 +90,27 @@ export function createFollower(caller: Caller): Follower {
   return { once, follow }
 }
 
-/** Null when the stream ends before the upload does; what is no progress is left out. */
+/**
+ * Null when the stream ends before the upload does, and when it breaks after it has told something:
+ * proxies cut long answers, and a new one says what has changed. What is no progress is left out.
+ */
 async function hearAll(
   request: FollowRequest,
   body: ReadableStream<Uint8Array>,
 ): Promise<TransferProgress | null> {
   const { signal } = request
-  for await (const { data } of readEvents(body, { signal, silenceMs: SILENCE_MS })) {
-    const fields = parseObject(data)
-    if (typeof fields?.status !== 'string' || typeof fields.progress !== 'number') continue
-    const end = heard(request, toProgress(fields))
-    if (end) return end
+  let events = 0
+  try {
+    for await (const { data } of readEvents(body, { signal, silenceMs: SILENCE_MS })) {
+      const fields = parseObject(data)
+      if (typeof fields?.status !== 'string' || typeof fields.progress !== 'number') continue
+      events++
+      const end = heard(request, toProgress(fields))
+      if (end) return end
+    }
+  } catch (error) {
+    if (events === 0) throw error
+    signal.throwIfAborted()
   }
   return null
 }

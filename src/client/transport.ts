@@ -1,3 +1,4 @@
+import { createSemaphore } from '../lib/semaphore.ts'
 import { noAnswer, type RawAnswer, rawAnswer } from './call.ts'
 
 export interface SendRequest {
@@ -13,10 +14,30 @@ export interface SendRequest {
 /** Carries one form. Rejects with NETWORK or the signal's reason. */
 export type Transport = (request: SendRequest) => Promise<RawAnswer>
 
+/**
+ * A browser opens six connections to one address over HTTP/1.1, and what waits for one looks
+ * stalled; two are left for event streams and small calls.
+ */
+const MAX_IN_BROWSERS = 4
+
 /** In browsers by XMLHttpRequest, because their fetch cannot tell how much has left. */
 export function chooseTransport(fetch: typeof globalThis.fetch): Transport {
   const { XMLHttpRequest } = globalThis as { XMLHttpRequest?: XhrClass }
-  return XMLHttpRequest ? createXhrTransport(XMLHttpRequest) : createFetchTransport(fetch)
+  if (!XMLHttpRequest) return createFetchTransport(fetch)
+  return limited(createXhrTransport(XMLHttpRequest), MAX_IN_BROWSERS)
+}
+
+/** No more than so many forms at once, whichever uploads they are of; the others wait in line. */
+export function limited(transport: Transport, limit: number): Transport {
+  const slots = createSemaphore(limit)
+  return async (request) => {
+    const release = await slots.acquire(1, request.signal)
+    try {
+      return await transport(request)
+    } finally {
+      release()
+    }
+  }
 }
 
 export function createFetchTransport(fetch: typeof globalThis.fetch): Transport {

@@ -1,11 +1,11 @@
 import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { createClient } from '../../src/client/client.ts'
 import { createEventParser } from '../../src/client/event-stream.ts'
 import { fileNameIn } from '../../src/client/file-name.ts'
 import { createStorageResumeStore } from '../../src/client/resume-store.ts'
-import { createXhrTransport, type Xhr } from '../../src/client/transport.ts'
+import { createXhrTransport, limited, type Xhr } from '../../src/client/transport.ts'
 
 test.each([
   ['attachment', null],
@@ -81,6 +81,34 @@ test('a browser tells of the bytes that leave, and stops when it is told to', as
   expect(sent).toEqual([7])
   await expect(stopped).rejects.toThrow('left')
   expect(last().aborted).toBe(true)
+})
+
+test('no more forms are on their way than the limit says, whoever waits may leave', async () => {
+  const onTheWay: (() => void)[] = []
+  const send = limited(
+    () =>
+      new Promise((resolve) => {
+        onTheWay.push(() => resolve({ status: 200, retryAfter: null, text: '{}' }))
+      }),
+    2,
+  )
+  const leaving = new AbortController()
+  const request = { address: '', form: new FormData(), onSent: () => {}, patienceMs: 1000 }
+  const { signal } = new AbortController()
+
+  const sent = [1, 2].map(() => send({ ...request, signal }))
+  const left = send({ ...request, signal: leaving.signal })
+  const last = send({ ...request, signal })
+  leaving.abort(new Error('left'))
+  await expect(left).rejects.toThrow('left')
+  const before = onTheWay.length
+  onTheWay[0]?.()
+  await sent[0]
+  await vi.waitFor(() => expect(onTheWay).toHaveLength(3))
+  for (const finish of onTheWay) finish()
+
+  expect(before).toBe(2)
+  expect(await last).toMatchObject({ status: 200 })
 })
 
 test('a store that is full forgets its oldest upload', () => {
