@@ -64,7 +64,7 @@ test('SIGTERM in the middle of everything: the next instance goes on, and each f
   const digests = [sha256(big), ...transfers.map((one) => one.digest), ...sent]
   expect((await posted(telegram)).sort()).toEqual(digests.sort())
   expect(telegram.counters.read().keysKilled).toBe(0)
-})
+}, 120_000)
 
 test('Telegram is let go of before slow clients are waited for, and new requests hear why', async () => {
   const telegram = await startTelegram()

@@ -9,13 +9,15 @@ export interface Traffic {
   more: (count: number) => Promise<void>
   /** Lets what runs end; the digests of all files that a client was told are in Telegram. */
   stop: () => Promise<{ posted: string[]; failures: string[] }>
+  /** Begins nothing more, and waits for nothing. */
+  abandon: () => void
 }
 
 /** What a client does when it is refused or cut: it comes again, soon. */
 const AGAIN_MS = 100
 
 /** Clients that upload and download without a pause, and try again whatever happens. */
-export async function startTraffic(url: string): Promise<Traffic> {
+export function startTraffic(url: string): Traffic {
   const posted: string[] = []
   const failures: string[] = []
   let downloads = 0
@@ -45,11 +47,13 @@ export async function startTraffic(url: string): Promise<Traffic> {
     await running
     return { posted, failures }
   }
-  onTestFinished(async () => {
+  const abandon = (): void => {
     stopping = true
-  })
+  }
+  onTestFinished(abandon)
   return {
     stop,
+    abandon,
     more: async (count) => {
       const [uploadsWanted, downloadsWanted] = [posted.length + count, downloads + count]
       while (posted.length < uploadsWanted || downloads < downloadsWanted) await wait(50)
