@@ -1,7 +1,14 @@
+import * as fc from 'fast-check'
 import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest'
 import { createAdmission, restarting } from '../../src/core/admission.ts'
 import { type Custody, createCustody } from '../../src/core/custody.ts'
-import type { Instance, PublicAddress, Question, Reply } from '../../src/core/ports/deployment.ts'
+import {
+  type Instance,
+  isNewer,
+  type PublicAddress,
+  type Question,
+  type Reply,
+} from '../../src/core/ports/deployment.ts'
 import { sleep } from '../../src/lib/sleep.ts'
 import { createRecordingLog } from '../helpers/recording-log.ts'
 
@@ -225,6 +232,34 @@ test('closing while it asks ends the asking, and nothing is ever connected', asy
   expect(host.mostConnected()).toBe(0)
 })
 
+test('whatever the order of deploys, no two instances are connected at one moment', async () => {
+  const deploys = fc.array(
+    fc.record({
+      gapMs: fc.integer({ min: 0, max: 40_000 }),
+      drainMs: fc.integer({ min: 0, max: GRACE_MS - 1 }),
+      /** From a passing health check to the traffic. */
+      switchMs: fc.integer({ min: 0, max: 8_000 }),
+    }),
+    { minLength: 2, maxLength: 4 },
+  )
+
+  await fc.assert(
+    fc.asyncProperty(deploys, async (wanted) => {
+      const host = createHost()
+      await host.running('0')
+      for (const [at, { gapMs, drainMs, switchMs }] of wanted.entries()) {
+        await vi.advanceTimersByTimeAsync(gapMs)
+        host.deploy(String(at + 1), { drainMs, switchMs })
+      }
+      await vi.advanceTimersByTimeAsync(2 * RETURN_MS)
+      expect(host.mostConnected()).toBe(1)
+      expect(host.connected()).toEqual([String(wanted.length)])
+      host.closeAll()
+    }),
+    { numRuns: 60 },
+  )
+})
+
 interface RunOptions {
   knowsAddress?: boolean
   startupDelayMs?: number
@@ -328,6 +363,22 @@ function createHost() {
       return one
     },
     publish,
+    /** Traffic moves to the newest whose health check passes, a little later. */
+    deploy: (id: string, { switchMs, ...options }: RunOptions & { switchMs: number }): void => {
+      const one = start(id, options)
+      const look = setInterval(() => {
+        if (one.custody.awaitsOlder) return
+        clearInterval(look)
+        setTimeout(() => {
+          const at = published !== null && 'instance' in published ? published.instance : null
+          if (at === null || isNewer(one.instance, at)) publish(one)
+        }, switchMs)
+      }, 500)
+    },
+    connected: () => instances.filter((one) => one.connected).map((one) => one.instance.id),
+    closeAll: (): void => {
+      for (const { custody } of instances) void custody.close({ hurry: true })
+    },
     kill: (one: Running): void => void dead.add(one),
     mostConnected: () => most,
   }
