@@ -1,14 +1,16 @@
 import { randomBytes } from 'node:crypto'
 import { appendFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { buffer } from 'node:stream/consumers'
 import { expect, test, vi } from 'vitest'
 import { createClient, type UploadProgress } from '../../src/client/client.ts'
 import { openFile } from '../../src/client/node.ts'
 import { AppError } from '../../src/errors.ts'
-import { KiB } from '../../src/lib/units.ts'
+import { KiB, MiB } from '../../src/lib/units.ts'
 import { startWorker, testCredentials } from '../helpers/app.ts'
 import { postJson, sha256 } from '../helpers/client.ts'
 import { createFakeGateway } from '../helpers/fake-gateway.ts'
+import { startTeleStore } from '../helpers/telestore.ts'
 import { makeTempDir } from '../helpers/temp-dir.ts'
 import { startProxy } from './proxy.ts'
 
@@ -288,6 +290,27 @@ test('a file on disk that changes while it is sent is not sent to its end', asyn
 
   await expect(job.done).rejects.toMatchObject({ code: 'FILE_CHANGED' })
   expect(gateway.posted).toEqual([])
+})
+
+test('the bar into Telegram moves while chunks are still on their way', async () => {
+  const { url, telegram, addUser } = await startTeleStore()
+  addUser('user-only', telegram.account, { bot_token: null })
+  const proxy = await startProxy(url)
+  const client = createClient({ url: proxy.url, token: 'user-only' })
+  const bytes = randomBytes(24 * MiB)
+  let chunks = 0
+  proxy.before('/upload-chunk', async () => {
+    if (++chunks < 5) return
+    await vi.waitFor(() => expect(job.progress.telegramPercent).toBeGreaterThan(50), 20_000)
+  })
+
+  const job = client.upload(makeFile(bytes), { parallel: 1 })
+  const { messageId } = await job.done
+
+  const { body } = await client.download(messageId)
+  expect(sha256(await buffer(body))).toBe(sha256(bytes))
+  expect(chunks).toBe(5)
+  expect(proxy.requests.filter((each) => each.startsWith('GET /upload-progress'))).toHaveLength(1)
 })
 
 test('an empty file is refused before anything is asked', async () => {
