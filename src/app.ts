@@ -213,6 +213,7 @@ export async function buildApp(
     maxChunkBytes: config.maxChunkBytes,
     maxFileBytes: config.maxFileBytes,
     sessionTtlMs: config.sessionTtlMs,
+    now,
     maxConcurrentDownloads: config.maxConcurrentDownloads,
     requireAuth: config.requireAuth,
     corsOrigins: config.corsOrigins,

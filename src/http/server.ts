@@ -63,6 +63,8 @@ export interface HttpServerOptions extends ThrottleOptions {
   maxFileBytes: number
   /** Milliseconds without progress after which an upload is removed. */
   sessionTtlMs: number
+  /** The worker's time. */
+  now: () => number
   maxConcurrentDownloads: number
   /** Whether calls that deployed clients make without a token are refused without one. */
   requireAuth: boolean
@@ -146,14 +148,14 @@ async function registerFileRoutes(
   options: HttpServerOptions,
   throttle: Throttle,
 ): Promise<void> {
-  const { uploads, watch, takeover, maxChunkBytes, maxFileBytes, sessionTtlMs } = options
+  const { uploads, watch, takeover, maxChunkBytes, maxFileBytes, sessionTtlMs, now } = options
   const { spool, streams, downloads } = inEqualTurns(options)
   const unclaimed = createUnclaimedBudget(options.room.creditBytes)
   const callerToken = createCallerToken(options.requireAuth)
   const receiving = { uploads, spool, unclaimed, throttle, maxChunkBytes, callerToken }
   await app.register(uploadRoutes, receiving)
   await app.register(smallUploadRoutes, receiving)
-  const tus = { streams, uploads, takeover, callerToken, maxFileBytes, sessionTtlMs }
+  const tus = { streams, uploads, takeover, callerToken, maxFileBytes, sessionTtlMs, now }
   await app.register(tusRoutes, tus)
   await app.register(progressRoutes, { uploads, watch, callerToken })
   await app.register(socketRoutes, { watch })

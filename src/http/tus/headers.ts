@@ -24,16 +24,24 @@ export function tusHeaders(headers: IncomingHttpHeaders): Record<string, string>
   return present
 }
 
+/** How long an upload lives. */
+export interface Lifetime {
+  /** Milliseconds without progress after which an upload is removed. */
+  sessionTtlMs: number
+  /** The worker's time, in which uploads are touched. */
+  now: () => number
+}
+
 /** What the library says and the protocol asks for; CORS is answered for all routes alike. */
 const ANSWERED = ['location', 'upload-length', 'upload-offset']
 
-export function answerHeaders(answer: TusAnswer, sessionTtlMs: number): Record<string, string> {
+export function answerHeaders(answer: TusAnswer, lifetime: Lifetime): Record<string, string> {
   const headers: Record<string, string> = {}
   for (const name of ANSWERED) {
     const value = answer.headers.get(name)
     if (value !== null) headers[name] = value
   }
-  return answer.state ? { ...headers, ...expiry(answer.state, sessionTtlMs) } : headers
+  return answer.state ? { ...headers, ...expiry(answer.state, lifetime) } : headers
 }
 
 /** What a HEAD says beside the offset: the words the upload was created with. */
@@ -45,7 +53,9 @@ export function descriptionHeaders({ stream }: StreamState): Record<string, stri
 }
 
 /** Only while bytes are missing; every byte puts the end off. */
-function expiry({ upload }: StreamState, sessionTtlMs: number): Record<string, string> {
+function expiry({ upload }: StreamState, { sessionTtlMs, now }: Lifetime): Record<string, string> {
   if (upload.state !== 'receiving') return {}
-  return { 'upload-expires': new Date(upload.touchedAt + sessionTtlMs).toUTCString() }
+  // The caller reads a clock on the wall; the worker's own time may have come apart from it.
+  const leftMs = upload.touchedAt + sessionTtlMs - now()
+  return { 'upload-expires': new Date(Date.now() + leftMs).toUTCString() }
 }

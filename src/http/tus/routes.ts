@@ -11,7 +11,7 @@ import { type CallerToken, requireToken } from '../token.ts'
 import { parseWire, UploadIdFields } from '../validation.ts'
 import { createTusAnswers, type TusAnswer, type TusCall } from './answer.ts'
 import { openBody } from './body.ts'
-import { answerHeaders, descriptionHeaders, tusHeaders } from './headers.ts'
+import { answerHeaders, descriptionHeaders, type Lifetime, tusHeaders } from './headers.ts'
 import {
   assertVersion,
   describeFile,
@@ -23,14 +23,12 @@ import {
   TUS_VERSION,
 } from './protocol.ts'
 
-export interface TusRoutesOptions {
+export interface TusRoutesOptions extends Lifetime {
   streams: StreamService
   uploads: Pick<UploadService, 'cancel'>
   takeover: TakeoverLock
   callerToken: CallerToken
   maxFileBytes: number
-  /** Milliseconds without progress after which an upload is removed. */
-  sessionTtlMs: number
 }
 
 /** What a sender may go on sending after it was asked to stop, until its line is cut. */
@@ -53,7 +51,7 @@ const DISCOVERABLE = { config: { cors: { preflightContinue: true } } }
  * its owner's.
  */
 export const tusRoutes: FastifyPluginAsync<TusRoutesOptions> = async (app, options) => {
-  const { takeover, callerToken, sessionTtlMs } = options
+  const { takeover, callerToken } = options
   const answerTus = createTusAnswers(options)
 
   // Bodies are read by the upload they belong to, and by nobody before.
@@ -114,7 +112,7 @@ export const tusRoutes: FastifyPluginAsync<TusRoutesOptions> = async (app, optio
   }
 
   async function send(answer: TusAnswer, request: FastifyRequest, reply: FastifyReply) {
-    reply.code(answer.status).headers(answerHeaders(answer, sessionTtlMs))
+    reply.code(answer.status).headers(answerHeaders(answer, options))
     if (request.method === 'HEAD' && answer.state) reply.headers(descriptionHeaders(answer.state))
     if (!request.raw.complete) {
       await drain(request.raw, LEFTOVER)
