@@ -12,7 +12,7 @@ const HEADERS = new Set(
     'content-security-policy content-type cross-origin-opener-policy ' +
     'cross-origin-resource-policy date etag keep-alive last-modified location origin-agent-cluster ' +
     'referrer-policy retry-after strict-transport-security tus-extension tus-max-size ' +
-    'tus-checksum-algorithm upload-defer-length upload-concat content-location upgrade ' +
+    'server-timing tus-checksum-algorithm upload-defer-length upload-concat content-location upgrade ' +
     'sec-websocket-accept tus-resumable tus-version transfer-encoding upload-expires upload-length upload-metadata ' +
     'upload-offset vary x-accel-buffering x-content-type-options x-dns-prefetch-control ' +
     'x-download-options x-frame-options x-permitted-cross-domain-policies x-xss-protection ' +
