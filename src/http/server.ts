@@ -1,6 +1,7 @@
 import { type FastifyBaseLogger, type FastifyInstance, fastify } from 'fastify'
 import type { Admission } from '../core/admission.ts'
 import type { DownloadService } from '../core/download-service.ts'
+import type { JobList } from '../core/job-list.ts'
 import type { KnownTokens } from '../core/known-tokens.ts'
 import type { Metrics } from '../core/ports/metrics.ts'
 import type { Spool } from '../core/ports/spool.ts'
@@ -28,6 +29,7 @@ import { installObservation } from './observe.ts'
 import { installPressure, type PressureLimits } from './pressure.ts'
 import { downloadRoutes } from './routes/download.ts'
 import { type HandOverRoutesOptions, handOverRoutes } from './routes/hand-over.ts'
+import { jobsRoutes } from './routes/jobs.ts'
 import { metricsRoutes } from './routes/metrics.ts'
 import { type Page, pageRoutes } from './routes/page.ts'
 import { progressRoutes } from './routes/progress.ts'
@@ -52,6 +54,7 @@ export interface HttpServerOptions extends ThrottleOptions {
   downloads: DownloadService
   watch: ProgressWatch
   metrics: Metrics
+  jobs: JobList
   tickets: TicketService
   knownTokens: Pick<KnownTokens, 'has' | 'add'>
   spool: Pick<Spool, 'receive'>
@@ -159,6 +162,7 @@ async function registerFileRoutes(
   await app.register(tusRoutes, tus)
   await app.register(progressRoutes, { uploads, watch, callerToken })
   await app.register(socketRoutes, { watch })
+  await app.register(jobsRoutes, { jobs: options.jobs })
   await app.register(ticketRoutes, { tickets: options.tickets })
   const { metrics, knownTokens, maxConcurrentDownloads: maxConcurrent } = options
   await app.register(downloadRoutes, { downloads, metrics, knownTokens, maxConcurrent })

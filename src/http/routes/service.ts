@@ -9,6 +9,7 @@ const ENDPOINTS = [
   'GET /healthz',
   'GET /readyz',
   'GET /metrics',
+  'GET /jobs',
   'POST /init-upload',
   'POST /upload-chunk',
   'POST /complete-upload',

@@ -1,0 +1,39 @@
+import type { FastifyPluginAsync } from 'fastify'
+import { z } from 'zod'
+import type { Job, JobList } from '../../core/job-list.ts'
+import { requireToken } from '../token.ts'
+import { parseWire, token, wholeNumber } from '../validation.ts'
+
+export interface JobsRoutesOptions {
+  jobs: JobList
+}
+
+const MAX_JOBS = 200
+const DEFAULT_JOBS = 50
+
+const Query = z.object({
+  limit: wholeNumber(1, MAX_JOBS).default(DEFAULT_JOBS),
+  token: token.optional(),
+})
+
+/** `GET /jobs`: what became of the uploads of a token's owner, newest first. */
+export const jobsRoutes: FastifyPluginAsync<JobsRoutesOptions> = async (app, { jobs }) => {
+  app.get('/jobs', async (request, reply) => {
+    const query = parseWire(Query, request.query)
+    const found = await jobs.of(requireToken(request, query.token), query.limit)
+    reply.header('cache-control', 'no-store')
+    return { jobs: found.map(toWire) }
+  })
+}
+
+function toWire({ upload, progress, receivedBytes }: Job) {
+  return {
+    ...progress,
+    fileName: upload.fileName,
+    fileSize: upload.size,
+    mimeType: upload.mimeType,
+    receivedBytes,
+    createdAt: new Date(upload.createdAt).toISOString(),
+    finishedAt: upload.finishedAt === null ? null : new Date(upload.finishedAt).toISOString(),
+  }
+}

@@ -1,0 +1,128 @@
+import type { Config } from './config.ts'
+import { createAdmission } from './core/admission.ts'
+import { createBlockCache } from './core/block-cache.ts'
+import { createDocumentReader } from './core/document-reader.ts'
+import { createDownloadService } from './core/download-service.ts'
+import { createJobList } from './core/job-list.ts'
+import { createJobQueue } from './core/job-queue.ts'
+import { createKnownTokens } from './core/known-tokens.ts'
+import { logProgress } from './core/logged-progress.ts'
+import { createProgressBoard } from './core/progress.ts'
+import { createProgressWatch } from './core/progress-watch.ts'
+import { createRoom } from './core/room.ts'
+import { createStreamService } from './core/stream-service.ts'
+import { createTicketService } from './core/ticket-service.ts'
+import { createTransfers } from './core/transfer.ts'
+import { createUploadService } from './core/upload-service.ts'
+import { createKeyedLock } from './lib/keyed-lock.ts'
+import { createTakeoverLock } from './lib/takeover-lock.ts'
+import { MiB } from './lib/units.ts'
+import { createMetricsRoom } from './metrics/metrics.ts'
+import type { Adapters } from './rooms.ts'
+
+/** How long a request waits for another one that has the same stream, and was asked to end. */
+const TAKEOVER_PATIENCE_MS = 10_000
+/** What one reader, and all of them together, may have ahead of what they have passed on. */
+const READER_WINDOW_BYTES = 8 * MiB
+const ALL_READERS_BYTES = 64 * MiB
+
+export type Services = ReturnType<typeof createServices>
+
+/** Core's services, each with what it needs. */
+export function createServices(config: Config, adapters: Adapters) {
+  const { spool, now, log } = adapters
+  const counting = createMetricsRoom()
+  const ledger = counting.meterLedger(adapters.ledger)
+  const gateway = counting.meterGateway(adapters.gateway)
+  const knownTokens = createKnownTokens()
+  const tickets = createTicketService({
+    ledger,
+    credentials: knownTokens.watch(adapters.credentials),
+    now,
+  })
+  const { credentials } = tickets
+  const admission = createAdmission()
+  const progress = logProgress(createProgressBoard(), log)
+  const shared = { ledger, spool, gateway, credentials, progress, admission, now, log }
+  const { queue, transfers } = createJobs(config, adapters, shared)
+  const intake = createFileServices(config, shared, { transfers, tickets })
+  const cache = createBlockCache({ gateway, maxBytes: config.blockCacheBytes })
+  const reader = createDocumentReader({
+    cache,
+    maxWindowBytes: READER_WINDOW_BYTES,
+    maxTotalBytes: ALL_READERS_BYTES,
+  })
+  const { uploads } = intake
+  return {
+    ...intake,
+    admission,
+    knownTokens,
+    tickets,
+    queue,
+    transfers,
+    downloads: createDownloadService({ credentials, gateway, reader, admission }),
+    watch: createProgressWatch({ ledger, board: progress, uploads, credentials }),
+    jobs: createJobList({ ledger, board: progress, credentials }),
+    metrics: counting.open({
+      ledger,
+      spool,
+      spoolMaxBytes: config.spoolMaxBytes,
+      circuits: adapters.circuits,
+      windows: gateway.windows,
+      jobs: queue,
+      cache,
+    }),
+  }
+}
+
+interface Shared
+  extends Pick<Adapters, 'ledger' | 'spool' | 'gateway' | 'credentials' | 'now' | 'log'> {
+  progress: ReturnType<typeof createProgressBoard>
+  admission: ReturnType<typeof createAdmission>
+}
+
+function createJobs(config: Config, { outbox, log }: Adapters, shared: Shared) {
+  const queue = createJobQueue({
+    concurrency: config.maxConcurrentUploads,
+    onError: (uploadId, err) => log.error({ uploadId, err }, 'a job ended in a bug'),
+  })
+  const transfers = createTransfers({
+    ...shared,
+    queue,
+    webhooks: outbox !== null,
+    onWebhook: () => outbox?.notify(),
+    attempts: config.transferAttempts,
+    maxDurationMs: config.transferMaxMs,
+  })
+  return { queue, transfers }
+}
+
+/** What takes files in, in chunks and as streams. */
+function createFileServices(
+  config: Config,
+  shared: Shared,
+  {
+    transfers,
+    tickets,
+  }: {
+    transfers: ReturnType<typeof createTransfers>
+    tickets: ReturnType<typeof createTicketService>
+  },
+) {
+  const { ledger, spool } = shared
+  const locks = createKeyedLock()
+  const room = createRoom({ ledger, spool, spoolMaxBytes: config.spoolMaxBytes })
+  const takeover = createTakeoverLock(TAKEOVER_PATIENCE_MS)
+  const { progressReader } = tickets
+  const intake = {
+    ...shared,
+    transfers,
+    locks,
+    room,
+    maxFileBytes: config.maxFileBytes,
+    perUser: { maxUploads: config.maxUploadsPerUser, maxBytes: config.maxBytesPerUser },
+  }
+  const uploads = createUploadService({ ...intake, progressReader })
+  const streams = createStreamService({ ...intake, uploads, takeover })
+  return { locks, room, takeover, uploads, streams }
+}

@@ -1,0 +1,70 @@
+import { expect, test } from 'vitest'
+import { MiB } from '../../src/lib/units.ts'
+import { startWorker, testCredentials } from '../helpers/app.ts'
+import { completeAndPoll, sendChunks } from '../helpers/client.ts'
+import { createFakeGateway } from '../helpers/fake-gateway.ts'
+
+async function start() {
+  return startWorker({ gateway: createFakeGateway(), credentials: testCredentials })
+}
+
+const ann = { authorization: 'Bearer token-ann' }
+
+test("a user's uploads are listed, newest first, with what became of them", async () => {
+  const { url } = await start()
+  const bytes = Buffer.alloc(2 * MiB, 5)
+  const done = await sendChunks(url, 'fertig ✓.bin', bytes, { token: 'token-ann' })
+  await completeAndPoll(url, done.uploadId)
+  const half = { token: 'token-ann', chunkSize: MiB, order: [0] }
+  const open = await sendChunks(url, 'open.bin', bytes, half)
+  await sendChunks(url, 'foreign.bin', bytes, { token: 'token-bob' })
+
+  const answer = await fetch(`${url}/jobs`, { headers: ann })
+
+  const { jobs } = (await answer.json()) as { jobs: unknown[] }
+  expect(answer.headers.get('cache-control')).toBe('no-store')
+  expect(jobs).toEqual([
+    expect.objectContaining({
+      uploadId: open.uploadId,
+      fileName: 'open.bin',
+      status: 'uploading',
+      phase: 'receiving',
+      fileSize: 2 * MiB,
+      receivedBytes: MiB,
+      finishedAt: null,
+    }),
+    expect.objectContaining({
+      uploadId: done.uploadId,
+      fileName: 'fertig ✓.bin',
+      status: 'completed',
+      progress: 100,
+      messageId: 1,
+      receivedBytes: 2 * MiB,
+      finishedAt: expect.stringMatching(/^\d{4}-\d\d-\d\dT.*Z$/),
+    }),
+  ])
+})
+
+test('as many are listed as are asked for', async () => {
+  const { url } = await start()
+  for (const name of ['a', 'b', 'c']) {
+    await sendChunks(url, name, Buffer.alloc(3), { token: 'token-ann' })
+  }
+
+  const answer = await fetch(`${url}/jobs?limit=2`, { headers: ann })
+  const { jobs } = (await answer.json()) as { jobs: unknown[] }
+
+  expect(jobs).toHaveLength(2)
+})
+
+test.each([
+  ['nobody', {}, 401, 'TOKEN_MISSING'],
+  ['a stranger', { authorization: 'Bearer nobody' }, 401, 'TOKEN_REFUSED'],
+])('the list is not for %s', async (_who, headers, status, code) => {
+  const { url } = await start()
+
+  const answer = await fetch(`${url}/jobs`, { headers })
+
+  expect(answer.status).toBe(status)
+  expect(await answer.json()).toMatchObject({ code })
+})
