@@ -1,5 +1,6 @@
 import { type Client, TeleStoreError } from '../client/client.ts'
 import type { CommandOf } from './arguments.ts'
+import { sentenceOf } from './failure.ts'
 import type { Session } from './run.ts'
 import { printable } from './screen.ts'
 
@@ -10,13 +11,11 @@ export async function status(command: CommandOf<'status'>, session: Session): Pr
     : uploadStatus(command, session, command.uploadId)
 }
 
-async function workerStatus(
-  { json }: CommandOf<'status'>,
-  { client, url, screen, signal }: Session,
-): Promise<number> {
+async function workerStatus({ json }: CommandOf<'status'>, session: Session): Promise<number> {
+  const { client, url, screen, signal } = session
   await client.get('/health', { signal })
   const { ready, dependencies } = await readiness(client, signal)
-  const jobs = await jobsOf(client, signal)
+  const jobs = await jobsOf(session)
   if (json) {
     screen.print(JSON.stringify({ url, ready, dependencies, ...(jobs && { jobs }) }))
     return ready ? 0 : 1
@@ -55,16 +54,19 @@ async function readiness(client: Client, signal: AbortSignal): Promise<Readiness
   }
 }
 
-/** The caller's uploads; null where the worker does not list them, or not to this caller. */
-async function jobsOf(client: Client, signal: AbortSignal): Promise<Fields[] | null> {
+/** The caller's uploads, newest first; null when they cannot be listed, with a word why. */
+async function jobsOf({ client, screen, signal }: Session): Promise<Fields[] | null> {
   try {
-    const body = await client.get('/jobs', { signal })
-    const { jobs, uploads } = isFields(body) ? body : {}
-    const list = Array.isArray(jobs) ? jobs : uploads
-    return Array.isArray(list) ? list.filter(isFields) : null
+    const body = await client.get('/jobs?limit=20', { signal })
+    const { jobs } = isFields(body) ? body : {}
+    return Array.isArray(jobs) ? jobs.filter(isFields) : null
   } catch (error) {
-    if (error instanceof TeleStoreError && [401, 403, 404].includes(error.status)) return null
-    throw error
+    if (!(error instanceof TeleStoreError)) throw error
+    // Without a token nobody has asked for them, and an older worker has no list.
+    if (error.code !== 'TOKEN_MISSING' && error.status !== 404) {
+      screen.say(`Your uploads cannot be listed: ${sentenceOf(error)}`)
+    }
+    return null
   }
 }
 

@@ -36,7 +36,7 @@ test('a worker that is not ready is told with the reason, and fails the command'
         dependencies: { spool: { ready: true }, telegram: { ready: false, reason: 'is down' } },
       },
     ],
-    '/jobs': [
+    '/jobs?limit=20': [
       200,
       { jobs: [{ uploadId: 'u1', status: 'uploading', progress: 40, fileName: 'a' }] },
     ],
@@ -51,6 +51,22 @@ test('a worker that is not ready is told with the reason, and fails the command'
     '  ✖ telegram: is down',
     '  u1  uploading  40 %  a',
   ])
+})
+
+test('the uploads of the token are listed, and nothing is said of them without one', async () => {
+  const url = await start()
+  const { uploadId } = await uploadFile(url, 'a.bin', Buffer.from('abc'), { token })
+
+  const mine = await runHere(['status'], env(url))
+  const stranger = await runHere(['status'], { TELESTORE_URL: url })
+  const refused = await runHere(['status'], { TELESTORE_URL: url, TELESTORE_TOKEN: 'no' })
+
+  expect(mine.lines.at(-1)).toBe(`  ${uploadId}  completed  message 1  a.bin`)
+  expect(stranger).toMatchObject({ code: 0, stderr: '' })
+  expect(refused).toMatchObject({
+    code: 0,
+    stderr: expect.stringContaining('Your uploads cannot be listed: The token is not valid'),
+  })
 })
 
 test('one upload is told from its chunks to its message', async () => {
