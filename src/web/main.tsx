@@ -1,4 +1,15 @@
 import { render } from 'preact'
+import { App } from './app.tsx'
+import { createSession } from './session.ts'
+import { DEFAULT_TERMS, readTerms } from './worker.ts'
+import { keepWorkspace } from './workspace.ts'
 
 const root = document.querySelector('#page')
-if (root) render(<h1>TeleStore</h1>, root)
+if (root) {
+  // Offline the page still shows what it remembers.
+  const terms = await readTerms().catch(() => DEFAULT_TERMS)
+  const session = createSession()
+  const workspace = keepWorkspace(session, terms)
+  root.replaceChildren()
+  render(<App session={session} terms={terms} workspace={workspace} />, root)
+}

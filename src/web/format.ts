@@ -1,0 +1,41 @@
+const KB = 1024
+const UNITS = ['bytes', 'KB', 'MB', 'GB'] as const
+
+/** `1 byte`, `340 KB`, `12.4 MB`: 1024 each, as the worker counts. */
+export function formatBytes(bytes: number): string {
+  if (bytes === 1) return '1 byte'
+  let amount = bytes
+  let unit = 0
+  while (amount >= 1000 && unit < UNITS.length - 1) {
+    amount /= KB
+    unit++
+  }
+  const digits = unit === 0 || amount >= 100 ? 0 : 1
+  return `${Number(amount.toFixed(digits))} ${UNITS[unit]}`
+}
+
+export function formatSpeed(bytesPerSecond: number): string {
+  return `${formatBytes(Math.round(bytesPerSecond))}/s`
+}
+
+/** `8 s`, `3 min`, `2 h 5 min`. */
+export function formatSeconds(seconds: number): string {
+  if (seconds < 90) return `${Math.max(1, Math.ceil(seconds))} s`
+  const minutes = Math.ceil(seconds / 60)
+  if (minutes < 90) return `${minutes} min`
+  const rest = minutes % 60
+  return `${Math.floor(minutes / 60)} h${rest ? ` ${rest} min` : ''}`
+}
+
+/** The day, and the time as well on the same day. */
+export function formatTime(epochMs: number, now = new Date()): string {
+  const time = new Date(epochMs)
+  if (time.toDateString() === now.toDateString()) {
+    return time.toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' })
+  }
+  return time.toLocaleDateString([], { day: 'numeric', month: 'short', year: 'numeric' })
+}
+
+export function countOf(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`
+}

@@ -1,0 +1,60 @@
+import type { Client } from '../../client/api.ts'
+import type { LibraryEntry } from './library.ts'
+
+/** A film may be paused for a long while. */
+const SHOW_SECONDS = 12 * 3600
+const SAVE_SECONDS = 3600
+
+/** How long a link may open its file. */
+export const LIFETIMES = [
+  { seconds: 3600, label: '1 hour' },
+  { seconds: 86_400, label: '1 day' },
+  { seconds: 7 * 86_400, label: '7 days' },
+] as const
+
+/** Where the browser shows the file: the address holds a ticket, never the login token. */
+export function linkToShow(client: Client, entry: LibraryEntry): Promise<string> {
+  return linkTo(client, entry, { expiresIn: SHOW_SECONDS, disposition: 'inline' })
+}
+
+export async function saveFile(client: Client, entry: LibraryEntry): Promise<void> {
+  const wish = { expiresIn: SAVE_SECONDS, disposition: 'attachment' } as const
+  const anchor = document.createElement('a')
+  anchor.href = await linkTo(client, entry, wish)
+  anchor.download = entry.name
+  anchor.click()
+}
+
+/** A whole address that may be given to others. */
+export async function linkToShare(
+  client: Client,
+  entry: LibraryEntry,
+  expiresIn: number,
+): Promise<string> {
+  const address = await linkTo(client, entry, { expiresIn })
+  return new URL(address, location.href).href
+}
+
+/** Whether the browser let the page write to the clipboard; without HTTPS only the old way works. */
+export async function copyText(text: string, field: HTMLInputElement): Promise<boolean> {
+  try {
+    await navigator.clipboard.writeText(text)
+    return true
+  } catch {
+    field.select()
+    return document.execCommand('copy')
+  }
+}
+
+async function linkTo(
+  client: Client,
+  { messageId, fileId, name }: LibraryEntry,
+  wish: { expiresIn: number; disposition?: 'inline' | 'attachment' },
+): Promise<string> {
+  const ticket = await client.ticket(messageId, {
+    ...wish,
+    fileName: name,
+    ...(fileId !== null && { fileId }),
+  })
+  return ticket.url
+}

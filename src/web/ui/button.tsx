@@ -1,0 +1,33 @@
+import type { ComponentChildren } from 'preact'
+import { Icon, type IconName } from './icon.tsx'
+
+export interface ButtonProps {
+  icon: IconName
+  children: ComponentChildren
+  onClick: () => void
+  /** What it is for, when several buttons have the same words. */
+  of?: string
+  look?: 'main' | 'plain' | 'danger'
+  /** The words are only heard, or shown where there is room. */
+  words?: 'shown' | 'unseen' | 'with-room'
+  disabled?: boolean
+}
+
+export function Button(props: ButtonProps) {
+  const { icon, children, onClick, of, look = 'plain', words = 'shown', disabled = false } = props
+  return (
+    <button
+      type="button"
+      class={`button ${look} words-${words}`}
+      title={words === 'shown' ? undefined : String(children)}
+      disabled={disabled}
+      onClick={onClick}
+    >
+      <Icon name={icon} />
+      <span class="button-words">
+        {children}
+        {of !== undefined && <span class="unseen">: {of}</span>}
+      </span>
+    </button>
+  )
+}

@@ -1,0 +1,33 @@
+import sprite from '../icons.svg?url'
+
+export type IconName =
+  | 'upload'
+  | 'download'
+  | 'folder'
+  | 'other'
+  | 'text'
+  | 'pdf'
+  | 'archive'
+  | 'video'
+  | 'audio'
+  | 'image'
+  | 'pause'
+  | 'play'
+  | 'close'
+  | 'retry'
+  | 'check'
+  | 'link'
+  | 'warning'
+  | 'open'
+  | 'eye'
+  | 'search'
+  | 'key'
+
+/** A picture beside words that say the same. */
+export function Icon({ name }: { name: IconName }) {
+  return (
+    <svg class="icon" viewBox="0 0 24 24" aria-hidden="true" focusable="false">
+      <use href={`${sprite}#${name}`} />
+    </svg>
+  )
+}

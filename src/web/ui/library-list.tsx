@@ -1,0 +1,104 @@
+import { useState } from 'preact/hooks'
+import type { Client } from '../../client/api.ts'
+import type { Library, LibraryEntry } from '../library/library.ts'
+import { useStore } from '../store.ts'
+import { Button } from './button.tsx'
+import { Icon } from './icon.tsx'
+import { LibraryRow } from './library-row.tsx'
+import { RevokeDialog } from './revoke-dialog.tsx'
+import { ShareDialog } from './share-dialog.tsx'
+import { ViewerDialog } from './viewer-dialog.tsx'
+
+export interface LibraryListProps {
+  library: Library
+  client: Client
+  onFailure: (error: unknown) => void
+}
+
+type Opened =
+  | { kind: 'viewer' | 'share'; entry: LibraryEntry }
+  | { kind: 'revoke' }
+  | { kind: 'none' }
+
+/** From so many files on a search helps. */
+const SEARCH_FROM = 8
+const PAGE = 50
+
+/** What was uploaded. */
+export function LibraryList({ library, client, onFailure }: LibraryListProps) {
+  const entries = useStore(library.entries)
+  const [opened, setOpened] = useState<Opened>({ kind: 'none' })
+  const [wanted, setWanted] = useState('')
+  const [shown, setShown] = useState(PAGE)
+  const found = entries.filter(({ name }) => name.toLowerCase().includes(wanted.toLowerCase()))
+  const close = (): void => setOpened({ kind: 'none' })
+  return (
+    <section class="card" aria-labelledby="library-title">
+      <div class="section-head">
+        <h2 id="library-title" tabIndex={-1}>
+          In Telegram
+        </h2>
+        {entries.length > 0 && (
+          <Button icon="link" onClick={() => setOpened({ kind: 'revoke' })}>
+            Revoke all links
+          </Button>
+        )}
+      </div>
+      {entries.length >= SEARCH_FROM && <Search value={wanted} onChange={setWanted} />}
+      {entries.length === 0 && (
+        <p class="dim empty">What you upload is listed here, to play, save and share.</p>
+      )}
+      {entries.length > 0 && found.length === 0 && (
+        <p class="dim empty">No file has “{wanted}” in its name.</p>
+      )}
+      <ul class="rows">
+        {found.slice(0, shown).map((entry) => (
+          <LibraryRow
+            key={entry.uploadId}
+            entry={entry}
+            client={client}
+            onFailure={onFailure}
+            onOpen={() => setOpened({ kind: 'viewer', entry })}
+            onShare={() => setOpened({ kind: 'share', entry })}
+            onRemove={() => {
+              library.remove(entry)
+              document.getElementById('library-title')?.focus()
+            }}
+          />
+        ))}
+      </ul>
+      {found.length > shown && (
+        <div class="buttons centred">
+          <Button icon="open" onClick={() => setShown(shown + PAGE)}>
+            Show more
+          </Button>
+        </div>
+      )}
+      {opened.kind === 'viewer' && (
+        <ViewerDialog entry={opened.entry} client={client} onClose={close} onFailure={onFailure} />
+      )}
+      {opened.kind === 'share' && (
+        <ShareDialog entry={opened.entry} client={client} onClose={close} onFailure={onFailure} />
+      )}
+      {opened.kind === 'revoke' && (
+        <RevokeDialog client={client} onClose={close} onFailure={onFailure} />
+      )}
+    </section>
+  )
+}
+
+function Search({ value, onChange }: { value: string; onChange: (text: string) => void }) {
+  return (
+    <div class="search">
+      <Icon name="search" />
+      <input
+        class="field"
+        type="search"
+        placeholder="Search by name"
+        aria-label="Search by name"
+        value={value}
+        onInput={({ currentTarget }) => onChange(currentTarget.value)}
+      />
+    </div>
+  )
+}

@@ -1,0 +1,36 @@
+import { NEW_META, type UploadEngine, type UploadFile } from './upload-file.ts'
+import type { UploadRecord } from './upload-records.ts'
+
+/**
+ * Puts what an earlier visit has left into Uppy's list, as files without their bytes ("ghosts").
+ * When the user adds the same file again Uppy puts it in the ghost's place and keeps its meta.
+ */
+export function restoreFiles(
+  uppy: UploadEngine,
+  records: readonly UploadRecord[],
+): readonly UploadFile[] {
+  const { files } = uppy.getState()
+  const restored = records.filter(({ id }) => !files[id]).map(toGhost)
+  const ghosts = Object.fromEntries(restored.map((file) => [file.id, file]))
+  // Older ones first, as they were.
+  uppy.setState({ files: { ...ghosts, ...files } })
+  return restored
+}
+
+function toGhost(record: UploadRecord): UploadFile {
+  const { id, name, size, type, lastModified, relativePath, uploadId, sealed, reopens } = record
+  const known = { lastModified, relativePath, uploadId, sealed: sealed && uploadId !== null }
+  return {
+    id,
+    name,
+    size,
+    type,
+    extension: /\.([^.]+)$/.exec(name)?.[1] ?? '',
+    meta: { ...NEW_META, ...known, reopens, name, type },
+    progress: { bytesTotal: size, bytesUploaded: false, uploadStarted: null },
+    isGhost: true,
+    isRestored: true,
+    isRemote: false,
+    data: undefined,
+  }
+}

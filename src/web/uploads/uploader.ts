@@ -1,0 +1,176 @@
+import type { Client } from '../../client/api.ts'
+import { isUnknownUpload, TeleStoreError } from '../../client/error.ts'
+import { createSpeedMeter, type SpeedMeter } from '../../client/speed.ts'
+import type {
+  TransferProgress,
+  UploadJob,
+  UploadProgress,
+  UploadResult,
+} from '../../client/upload-api.ts'
+import { createLanes } from './lanes.ts'
+import { isFinished, patchMeta, type UploadEngine, type UploadFile } from './upload-file.ts'
+
+export interface UploaderOptions {
+  client: Client
+  /** Ends all work without telling the worker to forget it: the user signs out. */
+  signal: AbortSignal
+  /** Hears every failure, before the list shows it. */
+  onFailure: (error: unknown) => void
+}
+
+/**
+ * Browsers open six connections to one address. One chunk of each of three files leaves room for
+ * event streams, for cancelling, and for a video that is being watched.
+ */
+const FILES_AT_ONCE = 3
+const CHUNKS_OF_A_LONE_FILE = 3
+/** Percent of the worker's bar within which Telegram takes the bytes. */
+const SENDING_FROM = 30
+const SENDING_TO = 90
+
+/** Teaches Uppy to carry files to the worker, and to follow them from there into Telegram. */
+export function installUploader(uppy: UploadEngine, options: UploaderOptions): void {
+  const { client, signal, onFailure } = options
+  const lanes = createLanes(FILES_AT_ONCE)
+  const jobs = new Map<string, UploadJob>()
+  const followed = new Map<string, AbortController>()
+
+  async function send(file: UploadFile): Promise<UploadResult> {
+    const { id, meta, data } = file
+    if (!(data instanceof Blob)) throw new TeleStoreError('FILE_CHANGED', 'Choose the file again')
+    await lanes.enter(id, file.isPaused === true)
+    const meter = createSpeedMeter()
+    const job = client.upload(data, {
+      fileName: file.name,
+      mimeType: file.type,
+      uploadId: meta.uploadId ?? undefined,
+      // The page keeps its own list, by user.
+      resumeStore: null,
+      parallel: lanes.busy + lanes.waiting > 1 ? 1 : CHUNKS_OF_A_LONE_FILE,
+      signal,
+      onProgress: (progress) => show(uppy, id, progress, meter),
+    })
+    jobs.set(id, job)
+    try {
+      return await job.done
+    } finally {
+      jobs.delete(id)
+      lanes.leave(id)
+    }
+  }
+
+  /** For a file whose bytes are all with the worker, perhaps since before a reload. */
+  async function follow(file: UploadFile, uploadId: string): Promise<UploadResult> {
+    const stop = new AbortController()
+    followed.set(file.id, stop)
+    const meter = createSpeedMeter()
+    const end = await client.follow(uploadId, {
+      signal: AbortSignal.any([signal, stop.signal]),
+      onProgress: (transfer) => show(uppy, file.id, progressOf(file, transfer), meter),
+    })
+    followed.delete(file.id)
+    const { messageId, fileId, status, reason } = end
+    if (status === 'completed' && messageId !== null) {
+      return { uploadId, messageId, fileId, fileName: file.name, size: file.size ?? 0 }
+    }
+    throw new TeleStoreError('UPLOAD_FAILED', reason ?? 'Telegram did not take the file')
+  }
+
+  async function carry(id: string): Promise<void> {
+    const file = uppy.getFile(id)
+    patchMeta(uppy, id, { failure: null })
+    uppy.emit('upload-start', [file])
+    const { sealed, uploadId } = file.meta
+    try {
+      const result = await (sealed && uploadId !== null ? follow(file, uploadId) : send(file))
+      uppy.emit('upload-success', uppy.getFile(id), { status: 200, body: { result } })
+    } catch (error) {
+      // Cancelled by its owner, or everything stops.
+      if (signal.aborted || !uppy.getFile(id)) return
+      onFailure(error)
+      fail(uppy, id, error)
+    }
+  }
+
+  const { capabilities } = uppy.getState()
+  uppy.setState({
+    capabilities: { ...capabilities, individualCancellation: true, resumableUploads: true },
+  })
+  uppy.addUploader(async (ids) => void (await Promise.all(ids.map(carry))))
+
+  // What the worker has of it goes on into Telegram; only bytes that are here can be held back.
+  uppy.on('upload-pause', (file, isPaused) => {
+    if (!file) return
+    const job = jobs.get(file.id)
+    if (!job) return lanes.hold(file.id, isPaused)
+    if (isPaused) {
+      job.pause()
+      return lanes.leave(file.id)
+    }
+    lanes.enter(file.id, false).then(job.resume, () => {})
+  })
+  uppy.on('file-removed', (file) => {
+    lanes.leave(file.id)
+    followed.get(file.id)?.abort()
+    if (isFinished(file)) return
+    const job = jobs.get(file.id)
+    const { uploadId } = file.meta
+    // Nobody waits for it any more; the worker forgets it in time if this does not arrive.
+    if (job) job.cancel().catch(() => {})
+    else if (uploadId !== null) client.cancel(uploadId).catch(() => {})
+  })
+
+  function show(engine: UploadEngine, id: string, progress: UploadProgress, meter: SpeedMeter) {
+    if (!engine.getFile(id)) return
+    const sealed = isSealed(progress)
+    if (sealed) lanes.leave(id)
+    const { telegramPercent, telegramPhase, uploadId } = progress
+    const share = (telegramPercent - SENDING_FROM) / (SENDING_TO - SENDING_FROM)
+    if (telegramPhase === 'sending') meter.note(Math.max(0, share) * progress.totalBytes)
+    const telegramSpeed = telegramPhase === 'sending' ? meter.read() : null
+    patchMeta(engine, id, { progress, uploadId, sealed, telegramSpeed })
+  }
+}
+
+function isSealed({ phase, waiting }: UploadProgress): boolean {
+  // Telegram holds the whole upload up only once all of it is at the worker.
+  return (
+    phase === 'telegram' ||
+    phase === 'completed' ||
+    (phase === 'waiting' && waiting?.on === 'telegram')
+  )
+}
+
+function progressOf(file: UploadFile, transfer: TransferProgress): UploadProgress {
+  const { uploadId, retryAfter, phase } = transfer
+  const waits = phase === 'waiting' && retryAfter !== null
+  const size = file.size ?? 0
+  return {
+    uploadId,
+    fileName: file.name,
+    phase: waits ? 'waiting' : 'telegram',
+    sentBytes: size,
+    totalBytes: size,
+    speed: null,
+    secondsLeft: null,
+    telegramPercent: transfer.progress,
+    telegramPhase: phase,
+    waiting: waits ? { on: 'telegram', seconds: retryAfter } : null,
+    text: waits ? `Telegram asks to wait ${retryAfter} s` : 'On its way into Telegram',
+    error: null,
+  }
+}
+
+function fail(uppy: UploadEngine, id: string, cause: unknown): void {
+  const error = cause instanceof Error ? cause : new Error(String(cause))
+  const code = cause instanceof TeleStoreError ? cause.code : 'UNKNOWN'
+  const message = error.message.replace(/^Upload failed: /, '')
+  // The worker will not go on with it: the next try sends the file again.
+  const isOver = code === 'UPLOAD_FAILED' || code === 'UPLOAD_FORGOTTEN' || isUnknownUpload(cause)
+  patchMeta(uppy, id, {
+    failure: { code, message },
+    telegramSpeed: null,
+    ...(isOver && { sealed: false, uploadId: null }),
+  })
+  uppy.emit('upload-error', uppy.getFile(id), error)
+}

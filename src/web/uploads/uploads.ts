@@ -1,0 +1,177 @@
+import Uppy from '@uppy/core'
+import type { Client } from '../../client/api.ts'
+import type { UploadResult } from '../../client/upload-api.ts'
+import { createStore, type Store } from '../store.ts'
+import { forgetHandle, keepHandle, reopenFile } from './file-handles.ts'
+import { isSame, type PickedFile } from './picked-files.ts'
+import { restoreFiles } from './restore-files.ts'
+import {
+  isBeyond,
+  isFinished,
+  isLeaving,
+  isLeftOver,
+  NEW_META,
+  patchMeta,
+  type UploadBody,
+  type UploadEngine,
+  type UploadFile,
+  type UploadMeta,
+} from './upload-file.ts'
+import { createUploadRecords } from './upload-records.ts'
+import { installUploader } from './uploader.ts'
+import { createLocale } from './wording.ts'
+
+export interface UploadsOptions {
+  client: Client
+  /** Keeps what one user has begun apart from another's. */
+  userKey: string
+  maxFileBytes: number
+  onUploaded: (result: UploadResult, type: string) => void
+  onFailure: (error: unknown) => void
+}
+
+/** The uploads of whoever is signed in. */
+export interface Uploads {
+  readonly files: Store<readonly UploadFile[]>
+  /** Sentences about files that were not taken. */
+  readonly refusals: Store<readonly string[]>
+  add: (picked: readonly PickedFile[]) => Promise<void>
+  pauseOrResume: (id: string) => void
+  pauseAll: (paused: boolean) => void
+  retry: (id: string) => void
+  /** Tries all again that the worker refused for their token. */
+  retryRefused: () => void
+  /** Stops it if it runs, and takes it off the list. */
+  remove: (id: string) => void
+  clearFinished: () => void
+  /** Opens a left-over file by its handle; resolves with false when it must be chosen again. */
+  reopen: (id: string) => Promise<boolean>
+  /** Stops everything here; the worker keeps what it has. */
+  close: () => void
+}
+
+const MAX_REFUSALS = 20
+const SILENT = { debug: () => {}, warn: () => {}, error: () => {} }
+
+export function createUploads(options: UploadsOptions): Uploads {
+  const { client, onFailure, onUploaded, maxFileBytes } = options
+  const stop = new AbortController()
+  const records = createUploadRecords(options.userKey)
+  const files = createStore<readonly UploadFile[]>([])
+  const refusals = createStore<readonly string[]>([])
+  const uppy: UploadEngine = new Uppy<UploadMeta, UploadBody>({
+    restrictions: { minFileSize: 1, maxFileSize: maxFileBytes },
+    locale: createLocale(maxFileBytes),
+    logger: SILENT,
+  })
+  installUploader(uppy, { client, signal: stop.signal, onFailure })
+
+  // Not Uppy's upload(): it first waits until whatever has failed before has been tried again.
+  const start = (id: string): void => void uppy.retryUpload(id).catch(onFailure)
+
+  uppy.on('state-update', (before, after) => {
+    if (before.files === after.files) return
+    const now = Object.values(after.files)
+    files.set(now)
+    if (stop.signal.aborted) return
+    for (const file of now) {
+      if (file !== before.files[file.id] && !isFinished(file)) records.keep(file)
+    }
+  })
+  uppy.on('file-added', (file) => start(file.id))
+  uppy.on('file-removed', ({ id }) => drop(id))
+  uppy.on('upload-success', (file, { body }) => {
+    if (!file || !body) return
+    drop(file.id)
+    onUploaded(body.result, file.type)
+  })
+  uppy.on('restriction-failed', (file, { message }) => {
+    const sentence = file ? `${file.name}: ${message}` : message
+    refusals.set([...refusals.value, sentence].slice(-MAX_REFUSALS))
+  })
+
+  function drop(id: string): void {
+    records.forget(id)
+    void forgetHandle(id)
+  }
+
+  async function add(picked: readonly PickedFile[]): Promise<void> {
+    refusals.set([])
+    const wanted = picked.map((each) => describe(each, uppy.getFiles()))
+    makeRoom(uppy, wanted)
+    uppy.addFiles(wanted.map(({ descriptor }) => descriptor))
+    for (const { file, handle } of picked) {
+      const id = uppy.getFiles().find(({ data }) => data === file)?.id
+      if (!id || !handle) continue
+      const reopens = await keepHandle(id, handle)
+      patchMeta(uppy, id, { reopens })
+    }
+  }
+
+  void records.unfinished().then((unfinished) => {
+    if (stop.signal.aborted) return
+    for (const file of restoreFiles(uppy, unfinished)) if (file.meta.sealed) start(file.id)
+  })
+
+  return {
+    files,
+    refusals,
+    add,
+    pauseOrResume: (id) => void uppy.pauseResume(id),
+    pauseAll: (paused) => {
+      for (const file of uppy.getFiles().filter(isLeaving)) {
+        if ((file.isPaused === true) !== paused) uppy.pauseResume(file.id)
+      }
+    },
+    retry: start,
+    retryRefused: () => {
+      for (const { id, meta } of uppy.getFiles()) {
+        if (meta.failure?.code.startsWith('TOKEN_')) start(id)
+      }
+    },
+    remove: (id) => uppy.removeFile(id),
+    clearFinished: () =>
+      uppy.removeFiles(
+        uppy
+          .getFiles()
+          .filter(isFinished)
+          .map(({ id }) => id),
+      ),
+    reopen: async (id) => {
+      const file = await reopenFile(id)
+      const known = uppy.getFile(id)
+      if (!file || !known || !isSame(file, recordOf(known))) return false
+      await add([{ file, relativePath: known.meta.relativePath, handle: null }])
+      return true
+    },
+    close: () => {
+      stop.abort(new Error('signed out'))
+      uppy.destroy()
+    },
+  }
+}
+
+function recordOf({ name, size, meta }: UploadFile) {
+  return { name, size: size ?? 0, lastModified: meta.lastModified }
+}
+
+/** As Uppy wants it. A file that a reload has left over is found again by name, size and time. */
+function describe({ file, relativePath }: PickedFile, known: readonly UploadFile[]) {
+  const leftOver = known.find((each) => each.isGhost && isSame(file, recordOf(each)))
+  const meta = {
+    ...NEW_META,
+    lastModified: file.lastModified,
+    relativePath: leftOver ? leftOver.meta.relativePath : relativePath,
+  }
+  const { name, type } = file
+  return { file, descriptor: { data: file, name, type, meta } }
+}
+
+/** The same file again: what is finished or has failed is no reason to refuse it. */
+function makeRoom(uppy: UploadEngine, wanted: readonly { file: File }[]): void {
+  const inTheWay = uppy
+    .getFiles()
+    .filter((each) => !isLeaving(each) && !isBeyond(each) && !isLeftOver(each))
+    .filter((each) => wanted.some(({ file }) => isSame(file, recordOf(each))))
+  uppy.removeFiles(inTheWay.map(({ id }) => id))
+}

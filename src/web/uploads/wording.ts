@@ -1,0 +1,77 @@
+import type { UploadProgress } from '../../client/upload-api.ts'
+import { formatBytes, formatSeconds, formatSpeed } from '../format.ts'
+import { isFinished, isLeftOver, type UploadFile } from './upload-file.ts'
+
+/** Uppy's own sentences, as far as the page shows them. */
+export function createLocale(maxFileBytes: number) {
+  return {
+    strings: {
+      exceedsSize: `is larger than ${formatBytes(maxFileBytes)}, the most that Telegram takes here.`,
+      inferiorSize: 'is empty. Telegram takes no empty files.',
+      noDuplicates: 'is in the list already.',
+    },
+    pluralize: (count: number) => (count === 1 ? 0 : 1),
+  }
+}
+
+const TELEGRAM_PHASES: Readonly<Record<string, string>> = {
+  queued: 'At the worker, waiting for its turn',
+  connecting: 'Connecting to Telegram',
+  resolving: 'Finding the channel',
+  sending: 'On its way into Telegram',
+  posting: 'Posting the message',
+}
+
+/** What is going on with a file, as one sentence. */
+export function sentenceOf(file: UploadFile): string {
+  const { progress, failure, reopens } = file.meta
+  if (isFinished(file)) return 'In Telegram'
+  if (failure) return adviseOn(failure)
+  if (isLeftOver(file)) {
+    return reopens
+      ? 'Stopped by a reload. Go on, and only what is missing is sent'
+      : 'Stopped by a reload. Choose this file again, and only what is missing is sent'
+  }
+  if (file.isPaused) return progress ? `Paused at ${percentSent(progress)} %` : 'Paused'
+  if (!progress) return file.meta.sealed ? 'At the worker' : 'Waiting for its turn'
+  return sentenceOfProgress(progress, file.meta.telegramSpeed)
+}
+
+function sentenceOfProgress(progress: UploadProgress, telegramSpeed: number | null): string {
+  const { phase, waiting, sentBytes, totalBytes, speed, secondsLeft, telegramPhase } = progress
+  if (phase === 'waiting' && waiting?.on === 'network' && waiting.seconds === null) {
+    return 'Waiting for the network. Nothing is lost'
+  }
+  if (phase === 'waiting' || phase === 'failed') return progress.text
+  if (phase === 'opening') return 'Asking the worker what it has'
+  if (phase === 'sending') {
+    const parts = [`${formatBytes(sentBytes)} of ${formatBytes(totalBytes)}`]
+    if (speed) parts.push(formatSpeed(speed))
+    if (secondsLeft !== null) parts.push(`${formatSeconds(secondsLeft)} left`)
+    if (waiting) parts.push(`Telegram asks to wait ${waiting.seconds} s`)
+    return parts.join(' · ')
+  }
+  const words = TELEGRAM_PHASES[telegramPhase ?? ''] ?? 'On its way into Telegram'
+  if (telegramPhase !== 'sending' || !telegramSpeed) return words
+  const left = ((90 - progress.telegramPercent) / 60) * totalBytes
+  return `${words} · ${formatSpeed(telegramSpeed)} · ${formatSeconds(left / telegramSpeed)} left`
+}
+
+export function percentSent({ sentBytes, totalBytes }: UploadProgress): number {
+  return totalBytes === 0 ? 0 : Math.floor((100 * sentBytes) / totalBytes)
+}
+
+const ADVICE: Readonly<Record<string, string>> = {
+  NETWORK: 'Look at your connection, then try again',
+  TOKEN_REFUSED: 'Sign in again to go on',
+  TOKEN_MISSING: 'Sign in again to go on',
+  UPLOAD_FAILED: 'Try again, or look at what Telegram said',
+  BAD_ANSWER: 'Something between here and the worker is in the way. Try again in a while',
+}
+
+/** What went wrong, and what to do about it. */
+function adviseOn({ code, message }: { code: string; message: string }): string {
+  const advice = ADVICE[code]
+  const sentence = message.replace(/[.\s]+$/, '')
+  return advice ? `${sentence}. ${advice}` : sentence
+}

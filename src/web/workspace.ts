@@ -1,0 +1,71 @@
+import type { Client } from '../client/api.ts'
+import { announce } from './announcer.tsx'
+import { createLibrary, type Library } from './library/library.ts'
+import { type Session, userKeyOf } from './session.ts'
+import { createStore, type Store } from './store.ts'
+import { announceChanges } from './uploads/announce-changes.ts'
+import { createUploads, type Uploads } from './uploads/uploads.ts'
+import { createPageClient, type WorkerTerms } from './worker.ts'
+
+/** Everything of the user who is signed in. */
+export interface Workspace {
+  client: Client
+  uploads: Uploads
+  library: Library
+  /** Says what went wrong, and asks for the token again when it was that. */
+  onFailure: (error: unknown) => void
+  close: () => void
+}
+
+/**
+ * Opens with the first sign-in. A refused token leaves it as it is, so that nothing is lost while
+ * the user fetches another; only signing out closes it.
+ */
+export function keepWorkspace(session: Session, terms: WorkerTerms): Store<Workspace | null> {
+  const workspace = createStore<Workspace | null>(null)
+
+  function follow(): void {
+    const token = session.token.value
+    if (token !== null) {
+      if (workspace.value) workspace.value.uploads.retryRefused()
+      else workspace.set(open(session, token, terms))
+      workspace.value?.library.refresh(workspace.value.client).catch(session.notice)
+    } else if (session.refusal.value === null) {
+      workspace.value?.close()
+      workspace.set(null)
+    }
+  }
+
+  session.token.subscribe(follow)
+  follow()
+  return workspace
+}
+
+function open(session: Session, token: string, { maxFileBytes }: WorkerTerms): Workspace {
+  const client = createPageClient(session)
+  const userKey = userKeyOf(token)
+  const library = createLibrary(userKey)
+  const uploads = createUploads({
+    client,
+    userKey,
+    maxFileBytes,
+    onFailure: session.notice,
+    onUploaded: ({ uploadId, messageId, fileId, fileName, size }, type) =>
+      library.add({ uploadId, messageId, fileId, size, type, name: fileName, at: Date.now() }),
+  })
+  const silence = announceChanges(uploads)
+  return {
+    client,
+    uploads,
+    library,
+    onFailure: (error) => {
+      session.notice(error)
+      announce(error instanceof Error ? error.message : String(error))
+    },
+    close: () => {
+      silence()
+      uploads.close()
+      library.close()
+    },
+  }
+}
