@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto'
-import { appendFile } from 'node:fs/promises'
+import { appendFile, readdir } from 'node:fs/promises'
+import { request } from 'node:http'
 import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
 import { startWorker, testCredentials } from '../helpers/app.ts'
 import { createFakeGateway } from '../helpers/fake-gateway.ts'
 import { makeTempDir } from '../helpers/temp-dir.ts'
-import { createTus, offsetOf, patchTus } from '../helpers/tus.ts'
+import { createTus, offsetOf, patchTus, tusHeaders } from '../helpers/tus.ts'
 
 test('an upload whose last byte came just before the end completes with the next start', async () => {
   const dataDir = await makeTempDir()
@@ -34,4 +35,28 @@ test('an upload whose last byte came just before the end completes with the next
   expect(await offsetOf(second.url, uploadId)).toBe(3000)
   expect(await offsetOf(second.url, partId)).toBe(3000)
   expect(second.adapters.ledger.findUpload(partId)?.state).toBe('receiving')
+})
+
+test('a worker that stops keeps what a request has brought so far', async () => {
+  const dataDir = await makeTempDir()
+  const options = { dataDir, gateway: createFakeGateway(), credentials: testCredentials }
+  const first = await startWorker(options)
+  const uploadId = await createTus(first.url, 'token-ann', { 'upload-length': '3000' })
+  const sending = request(`${first.url}/files/${uploadId}`, {
+    method: 'PATCH',
+    headers: tusHeaders('token-ann', {
+      'upload-offset': '0',
+      'content-type': 'application/offset+octet-stream',
+      'content-length': '3000',
+    }),
+  })
+  sending.on('error', () => {})
+  sending.write(Buffer.alloc(1000))
+  const folders = join(dataDir, 'spool', 'uploads')
+  await vi.waitFor(async () => expect(await readdir(folders)).toEqual([uploadId]))
+
+  await first.close()
+
+  const second = await startWorker(options)
+  expect(await offsetOf(second.url, uploadId)).toBe(1000)
 })

@@ -1,0 +1,80 @@
+import { expect, test, vi } from 'vitest'
+import { createTakeoverLock } from '../../src/lib/takeover-lock.ts'
+
+test('whoever comes next asks the holder to let go, and gets the key when it has', async () => {
+  const lock = createTakeoverLock(60_000)
+  const letGo = vi.fn()
+  const release = await lock.acquire('key', letGo)
+
+  const next = lock.acquire('key', () => {})
+  await vi.waitFor(() => expect(letGo).toHaveBeenCalled())
+  const settled = vi.fn()
+  void next.then(settled)
+  await Promise.resolve()
+  expect(settled).not.toHaveBeenCalled()
+
+  release?.()
+  expect(await next).not.toBeNull()
+})
+
+test('of several who wait each gets the key, one at a time', async () => {
+  const lock = createTakeoverLock(60_000)
+  let inside = 0
+  let most = 0
+
+  async function work(): Promise<void> {
+    const { promise: asked, resolve } = Promise.withResolvers<void>()
+    const release = await lock.acquire('key', resolve)
+    most = Math.max(most, ++inside)
+    await Promise.race([asked, new Promise(setImmediate)])
+    inside--
+    release?.()
+  }
+  await Promise.all(Array.from({ length: 20 }, work))
+
+  expect(most).toBe(1)
+})
+
+test('a holder that does not let go keeps the key, and whoever waits hears so', async () => {
+  const lock = createTakeoverLock(20)
+  await lock.acquire('key', () => {})
+
+  expect(await lock.acquire('key', () => {})).toBeNull()
+  expect(await lock.acquire('another key', () => {})).not.toBeNull()
+})
+
+test('who gives up waiting does so with the reason, and gets nothing later', async () => {
+  const lock = createTakeoverLock(60_000)
+  const release = await lock.acquire('key', () => {})
+  const controller = new AbortController()
+  const reason = new Error('the client left')
+
+  const waiting = lock.acquire('key', () => {}, controller.signal)
+  controller.abort(reason)
+
+  await expect(waiting).rejects.toBe(reason)
+  release?.()
+  expect(await lock.acquire('key', () => {})).not.toBeNull()
+})
+
+test('giving the key back twice does not take it from the next', async () => {
+  const lock = createTakeoverLock(20)
+  const release = await lock.acquire('key', () => {})
+  release?.()
+  await lock.acquire('key', () => {})
+
+  release?.()
+
+  expect(await lock.acquire('key', () => {})).toBeNull()
+})
+
+test('all holders are asked to let go', async () => {
+  const lock = createTakeoverLock(20)
+  const holders = [vi.fn(), vi.fn()]
+  await lock.acquire('one', () => holders[0]?.())
+  await lock.acquire('two', () => holders[1]?.())
+
+  lock.letGoAll()
+
+  for (const letGo of holders) expect(letGo).toHaveBeenCalledOnce()
+})
