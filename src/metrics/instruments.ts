@@ -78,7 +78,23 @@ export function gauge(
   })
 }
 
-/** The same with one label. Values that are not there any more disappear. */
+/** A counter that somebody else counts, read when it is asked for. */
+export function counter(
+  registry: Registry,
+  { name, help, read }: { name: string; help: string; read: () => number },
+): void {
+  new Counter({
+    name,
+    help,
+    registers: [registry],
+    collect() {
+      this.reset()
+      this.inc(read())
+    },
+  })
+}
+
+/** A gauge with one label. Values that are not there any more disappear. */
 export function gauges(
   registry: Registry,
   {

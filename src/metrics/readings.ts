@@ -2,7 +2,7 @@ import type { Registry } from 'prom-client'
 import type { Ledger } from '../core/ports/ledger.ts'
 import type { Spool } from '../core/ports/spool.ts'
 import type { CircuitStatus } from '../core/readiness.ts'
-import { gauge, gauges } from './instruments.ts'
+import { counter, gauge, gauges } from './instruments.ts'
 
 /** What is read when somebody asks. */
 export interface Readings {
@@ -36,8 +36,16 @@ export function addReadings(registry: Registry, readings: Readings): void {
   add('spool_limit_bytes', 'What may be promised in all', () => readings.spoolMaxBytes)
   add('spool_free_bytes', 'What the disk has left', async () => (await spool.space()).freeBytes)
   add('cache_bytes', 'Memory for blocks that several readers share', () => cache.stats.bytes)
-  add('cache_hits', 'Units of 128 KB that were there', () => cache.stats.hits)
-  add('cache_misses', 'Units of 128 KB that Telegram was asked for', () => cache.stats.misses)
+  counter(registry, {
+    name: 'telestore_cache_hits_total',
+    help: 'Units of 128 KB that were there',
+    read: () => cache.stats.hits,
+  })
+  counter(registry, {
+    name: 'telestore_cache_misses_total',
+    help: 'Units of 128 KB that Telegram was asked for',
+    read: () => cache.stats.misses,
+  })
   gauges(registry, {
     name: 'telestore_circuit_state',
     help: 'Circuit breakers: 0 closed, 1 half-open, 2 open',

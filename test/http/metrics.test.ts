@@ -56,7 +56,7 @@ test('uploads are counted by outcome and road, bytes in each direction', async (
     expect(read('bytes_total{direction="served"}')).toBe(MiB + 5)
     expect(read('bytes_total{direction="from_telegram"}')).toBeGreaterThanOrEqual(MiB + 5)
     expect(read('spool_reserved_bytes')).toBe(0)
-    expect(read('cache_misses')).toBeGreaterThan(0)
+    expect(read('cache_misses_total')).toBeGreaterThan(0)
     const route = '{method="POST",route="/upload-chunk",status="200"}'
     expect(read(`http_request_duration_seconds_count${route}`)).toBe(1)
     expect(samples.get('process_resident_memory_bytes')).toBeGreaterThan(MiB)
