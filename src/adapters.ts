@@ -4,7 +4,10 @@ import { fileURLToPath } from 'node:url'
 import type { Logger } from 'pino'
 import { createBackendClient } from './backend/backend-client.ts'
 import { createBackendCredentials } from './backend/backend-credentials.ts'
-import { createEmbeddedCredentials } from './backend/embedded-credentials.ts'
+import {
+  createEmbeddedCredentials,
+  DEMO_TOKENS_BEGIN_WITH,
+} from './backend/embedded-credentials.ts'
 import { createOutboxSender } from './backend/outbox-sender.ts'
 import { createStandaloneCredentials } from './backend/standalone-credentials.ts'
 import type { Config } from './config.ts'
@@ -133,7 +136,7 @@ export async function openAdapters({
       ...createPeerProbes({ backend: client, telegram: telegram.gateway }),
     },
     circuits: () => circuitsOf({ backend: client, telegram: telegram.gateway }),
-    page: readPage(),
+    page: { ...readPage(), tokensBeginWith: embedded ? DEMO_TOKENS_BEGIN_WITH : null },
     log,
     close: async () => {
       await telegram.gateway.close()
@@ -147,7 +150,7 @@ export async function openAdapters({
 }
 
 /** The built page; where it is not built, a sentence that says how. */
-function readPage(): Page {
+function readPage(): Omit<Page, 'tokensBeginWith'> {
   // From `src` and from `dist` alike.
   const folder = new URL('../dist/web/', import.meta.url)
   try {

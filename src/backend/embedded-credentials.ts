@@ -7,6 +7,9 @@ import { hashToken, isSendableToken } from './token.ts'
 
 const ACCOUNT_TTL_MS = 3_600_000
 
+/** How the tokens of the demo begin. */
+export const DEMO_TOKENS_BEGIN_WITH = 'demo'
+
 export interface EmbeddedCredentialsOptions {
   /** The control endpoint of the Telegram that the worker started beside itself. */
   controlRoot: string
@@ -53,7 +56,7 @@ export function createEmbeddedCredentials({
   }
 
   async function forUpload(token: string): Promise<Credentials> {
-    if (!token.startsWith('demo') || !isSendableToken(token)) {
+    if (!token.startsWith(DEMO_TOKENS_BEGIN_WITH) || !isSendableToken(token)) {
       throw new AppError('TOKEN_REFUSED', 'Tokens of this demo begin with "demo", such as demo-1')
     }
     const label = hashToken(token)

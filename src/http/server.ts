@@ -141,7 +141,8 @@ async function registerOpenRoutes(app: FastifyInstance, options: HttpServerOptio
   const { page, probes, awaitsOlder, handOver } = options
   await app.register(metricsRoutes, { metrics: options.metrics })
   await app.register(pageRoutes, { page })
-  await app.register(serviceRoutes, { page: page.html, probes, awaitsOlder })
+  const { maxFileBytes } = options
+  await app.register(serviceRoutes, { page, maxFileBytes, probes, awaitsOlder })
   if (handOver) await app.register(handOverRoutes, { answer: handOver })
 }
 

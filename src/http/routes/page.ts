@@ -6,6 +6,8 @@ export interface Page {
   html: string
   /** Folder of its scripts, styles and pictures; null when it needs none. */
   assets: string | null
+  /** In the demo any token that begins so is good; null where tokens are given out. */
+  tokensBeginWith: string | null
 }
 
 export interface PageRoutesOptions {

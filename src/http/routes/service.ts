@@ -2,6 +2,7 @@ import type { FastifyPluginAsync } from 'fastify'
 import { checkReadiness, type DependencyStatus, type Probe } from '../../core/readiness.ts'
 import { AppError } from '../../errors.ts'
 import { pagePolicy } from '../security-headers.ts'
+import type { Page } from './page.ts'
 
 const ENDPOINTS = [
   'GET /',
@@ -29,7 +30,9 @@ const ENDPOINTS = [
 
 export interface ServiceRoutesOptions {
   /** The page a browser gets at `/`. */
-  page: string
+  page: Pick<Page, 'html' | 'tokensBeginWith'>
+  /** Of one file. */
+  maxFileBytes: number
   /** What `/readyz` asks, by the dependency's name. */
   probes: Readonly<Record<string, Probe>>
   /** Whether `/health` is to fail, so that traffic goes to the older instance still. */
@@ -38,8 +41,9 @@ export interface ServiceRoutesOptions {
 
 /** What this service is, and whether it lives. */
 export const serviceRoutes: FastifyPluginAsync<ServiceRoutesOptions> = async (app, options) => {
-  const { page, probes } = options
-  const policy = pagePolicy(page)
+  const { maxFileBytes, probes } = options
+  const { html, tokensBeginWith } = options.page
+  const policy = pagePolicy(html)
 
   app.get('/', async (request, reply) => {
     reply.header('vary', 'Accept')
@@ -47,13 +51,15 @@ export const serviceRoutes: FastifyPluginAsync<ServiceRoutesOptions> = async (ap
       // Left to the browser, a page could be kept from before its policy or scripts changed.
       reply.header('cache-control', 'no-cache').header('content-security-policy', policy)
       reply.header('cross-origin-resource-policy', 'same-origin')
-      return reply.type('text/html; charset=utf-8').send(page)
+      return reply.type('text/html; charset=utf-8').send(html)
     }
     return {
       status: 'ok',
       service: 'TeleStore Render Upload Service',
       chunk_size: '5MB',
       endpoints: ENDPOINTS,
+      max_file_bytes: maxFileBytes,
+      ...(tokensBeginWith !== null && { tokens_begin_with: tokensBeginWith }),
     }
   })
 
