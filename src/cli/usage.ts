@@ -26,8 +26,8 @@ download:
   --force            overwrite a file that is there
 
 doctor:
-  --force            use the Telegram session although a worker runs. Two processes on one
-                     session make Telegram revoke it
+  --force            use the Telegram session although a worker runs, or may run elsewhere.
+                     Two processes on one session make Telegram revoke it
 
 An upload or download that was broken off goes on when the same command runs again.
 Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.

@@ -50,6 +50,7 @@ test('a set-up with nothing wrong passes, and its session lives on', async () =>
     'Nothing is wrong',
   ])
   expect(first.code).toBe(0)
+  expect(first.stderr).toContain('no worker may run on it elsewhere')
   expect(second.code).toBe(0)
   expect(second.lines.map((line) => JSON.parse(line).verdict)).toEqual(Array(7).fill('ok'))
 })
@@ -165,10 +166,13 @@ test('a backend that knows the token leads to its Telegram', async () => {
     telegram_api_hash: account.apiHash,
   }
   backend.logins.set('good', loginAnswer('ann', telegramFields))
-  const env = await backendEnv(backend.url)
+  const env = { ...(await backendEnv(backend.url)), TELESTORE_TOKEN: 'good' }
 
-  const { code, lines } = await runHere(['doctor'], { ...env, TELESTORE_TOKEN: 'good' })
+  const careful = await runHere(['doctor'], env)
+  const { code, lines } = await runHere(['doctor', '--force'], env)
 
+  expect(careful.code).toBe(0)
+  expect(careful.lines.join('\n')).toContain('not used, because a deployed worker may be using it')
   expect(failed(lines)).toEqual([])
   expect(lines).toContain('✔ Backend: knows the token as user ann')
   expect(lines).toContain(`✔ Session's channel: may post in "main files"`)

@@ -21,15 +21,17 @@ export async function checkSession(visit: AccountVisit, dataDirInUse: boolean): 
       advice: 'Take the id and the hash from https://my.telegram.org and set both.',
     })
   }
-  if (!visit.options.force && (await isWorkerRunning(visit, dataDirInUse))) {
+  const hindrance = visit.options.force ? null : await whyNotNow(visit, dataDirInUse)
+  if (hindrance !== null) {
     return report({
       verdict: 'note',
       check: SESSION,
-      text: `is one, for data centre ${address.dcId}; it was not used, because a worker runs`,
+      text: `is one, for data centre ${address.dcId}; it was not used, because ${hindrance}`,
       advice:
-        'Two processes on one session make Telegram revoke it. Stop the worker and ask again, or use\n--force if that worker has another account.',
+        'Two processes on one session make Telegram revoke it. Stop the worker and ask again with --force.',
     })
   }
+  visit.screen.say('The session is used for a moment: no worker may run on it elsewhere')
   try {
     const found = await examineSession(
       { ...config, credentials, log: SILENT, signal: visit.signal },
@@ -70,13 +72,20 @@ function addressOf({ credentials, report }: AccountVisit): { dcId: number } | nu
   }
 }
 
-async function isWorkerRunning(
-  { options, config, signal }: AccountVisit,
-  dataDirInUse: boolean,
-): Promise<boolean> {
-  if (dataDirInUse) return true
-  const url = (options.url ?? `http://127.0.0.1:${config.port}`).replace(/\/+$/, '')
-  const answer = await ask(`${url}/health`, signal)
+/** Who may be using the session at this moment, as far as can be told from here. */
+async function whyNotNow(visit: AccountVisit, dataDirInUse: boolean): Promise<string | null> {
+  const { options, config } = visit
+  if (dataDirInUse) return 'a worker runs'
+  const own = options.url ?? `http://127.0.0.1:${config.port}`
+  for (const url of [own, config.publicUrl]) {
+    if (url !== null && (await isWorkerAt(visit, url))) return `a worker runs at ${url}`
+  }
+  // A user's session is in the hands of every worker of that backend, wherever they run.
+  return config.mode.kind === 'backend' ? 'a deployed worker may be using it' : null
+}
+
+async function isWorkerAt({ signal }: AccountVisit, url: string): Promise<boolean> {
+  const answer = await ask(`${url.replace(/\/+$/, '')}/health`, signal)
   return answer?.status === 200 && answer.body?.status === 'ok'
 }
 
