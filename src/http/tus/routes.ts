@@ -93,12 +93,16 @@ export const tusRoutes: FastifyPluginAsync<TusRoutesOptions> = async (app, optio
     await send(await createAndFill({ ...call, partial: concat.kind === 'partial' }), request, reply)
   }
 
-  /** Where the creation fails nobody learns the upload's id: it must not wait for anyone. */
+  /** Where nobody learns the upload's id, nobody will come back to it: it must not keep its room. */
   async function createAndFill(call: TusCall): Promise<TusAnswer> {
+    const undo = () => options.uploads.cancel(call.uploadId, null).catch(() => {})
     try {
-      return await answerTus(call)
+      const answer = await answerTus(call)
+      call.signal.throwIfAborted()
+      call.signal.addEventListener('abort', () => void undo(), { once: true })
+      return answer
     } catch (error) {
-      await options.uploads.cancel(call.uploadId, null).catch(() => {})
+      await undo()
       throw error
     }
   }
