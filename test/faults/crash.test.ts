@@ -1,11 +1,11 @@
 import { onTestFinished, test } from 'vitest'
 import { MiB } from '../../src/lib/units.ts'
-import { checkForgotten } from './checks.ts'
-import type { Sizes } from './plan.ts'
-import { runRound } from './round.ts'
-import { createWorld } from './world.ts'
+import { checkForgotten } from '../chaos/checks.ts'
+import type { Sizes } from '../chaos/plan.ts'
+import { runRound } from '../chaos/round.ts'
+import { createWorld } from '../chaos/world.ts'
 
-/** `CHAOS_SEED=7 npx vitest run test/chaos` plays other rounds; `npm run chaos` plays hundreds. */
+/** `CHAOS_SEED=7 npx vitest run test/faults/crash` plays other rounds; `npm run chaos` plays hundreds. */
 const FIRST_SEED = Number(process.env.CHAOS_SEED ?? 20)
 const ROUNDS = 12
 const SIZES: Sizes = {

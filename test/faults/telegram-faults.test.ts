@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { expect, test } from 'vitest'
-import { KiB, MiB } from '../../../src/lib/units.ts'
-import { startTelegram } from '../../helpers/telegram.ts'
+import { KiB, MiB } from '../../src/lib/units.ts'
+import { startTelegram } from '../helpers/telegram.ts'
 import {
   createFile,
   createJournal,
@@ -10,7 +10,7 @@ import {
   hashOf,
   startGateway,
   userOf,
-} from './setup.ts'
+} from '../telegram/mtproto/setup.ts'
 
 const signal = new AbortController().signal
 const PART = 512 * KiB
