@@ -312,6 +312,18 @@ describe('bytes', () => {
     expect(answer.headers.connection).toBe('close')
   })
 
+  test('of a sender that is cut for standing still are kept', async () => {
+    const { url } = await startTus({ STALL_SECONDS: '1' })
+    const uploadId = await createTus(url, ANN, { 'upload-length': '3000' })
+    const standing = openPatch(url, uploadId, { length: 3000, bytes: Buffer.alloc(1000) })
+
+    const answer = await standing.answer
+
+    expect(answer.statusCode).toBe(204)
+    expect(answer.headers['upload-offset']).toBe('1000')
+    expect(await offsetOf(url, uploadId)).toBe(1000)
+  })
+
   test('of two requests at once come from one of them', async () => {
     const { url, gateway } = await startTus()
     const bytes = randomBytes(9 * MiB)

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { PassThrough } from 'node:stream'
 import type { ByteSource } from '../../core/stream.ts'
+import { AppError } from '../../errors.ts'
 import { KiB } from '../../lib/units.ts'
 import { ClientLeft } from '../client-signal.ts'
 
@@ -22,16 +23,17 @@ export function openBody(request: IncomingMessage): ByteSource {
     if (!passing.writableEnded) passing.end()
   }
 
-  function onBroken(): void {
+  function onBroken(error?: Error): void {
     if (request.complete) return
-    left = true
+    // One that is cut for standing still is told how far it got: clients take a 408 for the end.
+    if (!(error instanceof AppError)) left = true
     stop()
   }
 
   async function* read(): AsyncGenerator<Uint8Array> {
     if (released) return
     if (request.destroyed && !request.complete) throw new ClientLeft()
-    request.once('close', onBroken).on('error', onBroken)
+    request.once('close', () => onBroken()).on('error', onBroken)
     request.pipe(passing)
     for await (const piece of passing) yield piece
     if (left) throw new ClientLeft()

@@ -8,7 +8,17 @@ import { clientSignal } from '../client-signal.ts'
 import { drain } from '../drain.ts'
 import { newUploadId } from '../new-upload.ts'
 import { type CallerToken, requireToken } from '../token.ts'
-import { parseWire, UploadIdFields } from '../validation.ts'
+import { parseWire } from '../validation.ts'
+import { UploadIdParams } from '../wire/progress.ts'
+import {
+  createFile,
+  deleteFile,
+  discoverTus,
+  discoverTusOfFile,
+  headFile,
+  overrideFile,
+  patchFile,
+} from '../wire/tus.ts'
 import { createTusAnswers, type TusAnswer, type TusCall } from './answer.ts'
 import { openBody } from './body.ts'
 import { answerHeaders, descriptionHeaders, type Lifetime, tusHeaders } from './headers.ts'
@@ -32,7 +42,7 @@ export interface TusRoutesOptions extends Lifetime {
 }
 
 /** What a sender may go on sending after it was asked to stop, until its line is cut. */
-const LEFTOVER = { maxBytes: MiB, maxMs: 1_000 }
+const LEFTOVER = { maxBytes: MiB, maxMs: 300 }
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -108,7 +118,7 @@ export const tusRoutes: FastifyPluginAsync<TusRoutesOptions> = async (app, optio
   }
 
   async function work(request: FastifyRequest, reply: FastifyReply): Promise<void> {
-    const { uploadId } = parseWire(UploadIdFields, request.params)
+    const { uploadId } = parseWire(UploadIdParams, request.params)
     const method = methodOf(request)
     if (method === 'PATCH') assertStream(request)
     const call = callOf(request, reply, { method, uploadId, token: callerToken(request) })
@@ -126,12 +136,16 @@ export const tusRoutes: FastifyPluginAsync<TusRoutesOptions> = async (app, optio
   }
 
   for (const path of [TUS_PATH, `${TUS_PATH}/`]) {
-    app.options(path, DISCOVERABLE, discover)
-    app.post(path, create)
+    const hide = path !== TUS_PATH
+    app.options(path, { ...DISCOVERABLE, schema: hide ? { hide } : discoverTus }, discover)
+    app.post(path, { schema: hide ? { hide } : createFile }, create)
   }
   const one = `${TUS_PATH}/:uploadId`
-  app.options(one, DISCOVERABLE, discover)
-  app.route({ method: ['HEAD', 'PATCH', 'DELETE', 'POST'], url: one, handler: work })
+  app.options(one, { ...DISCOVERABLE, schema: discoverTusOfFile }, discover)
+  const methods = { HEAD: headFile, PATCH: patchFile, DELETE: deleteFile, POST: overrideFile }
+  for (const [method, schema] of Object.entries(methods)) {
+    app.route({ method, schema, url: one, handler: work })
+  }
 }
 
 function callOf(
