@@ -1,45 +1,155 @@
-import { readFile } from 'node:fs/promises'
-import { expect, test } from 'vitest'
-import { startTelegram } from '../helpers/telegram.ts'
-import { makeTempDir } from '../helpers/temp-dir.ts'
-import { startWorkerProcess } from '../helpers/worker-process.ts'
-import { openBrowser } from './browser.ts'
+import { randomBytes } from 'node:crypto'
+import { mkdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { expect, test, vi } from 'vitest'
+import { MiB } from '../../src/lib/units.ts'
+import { makeFile, visitPage } from './page-visit.ts'
 
-/** One pixel. */
-const PNG = Buffer.from(
-  'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==',
-  'base64',
-)
+const IN_TELEGRAM = /in Telegram/
 
-test('the page sends a file, shows it and saves it, without its token in any address', async () => {
-  const { url } = await startWorkerProcess(await startTelegram(), await makeTempDir())
-  const page = await (await openBrowser(await makeTempDir())).newPage()
-  const faults: string[] = []
-  const addresses: string[] = []
-  page.on('pageerror', (error) => faults.push(error.message))
-  page.on('request', (request) => addresses.push(request.url()))
-  await page.goto(url)
+test('several files go up at once, and come back as they were', async () => {
+  const { page, telegram, folder, signIn, choose, upload, entry } = await visitPage()
+  const bytes = {
+    'one.bin': randomBytes(11 * MiB),
+    'two.bin': randomBytes(300),
+    'three.bin': randomBytes(6 * MiB),
+  }
+  await signIn()
 
-  await page.getByLabel('Token').fill('main')
-  await page.setInputFiles('input[type=file]', {
-    name: 'dot.png',
-    mimeType: 'image/png',
-    buffer: PNG,
-  })
-  await page.getByRole('button', { name: 'Show' }).click()
-  const shown = page.locator('.player img')
-  const width = await shown.evaluate(async (image) => {
-    await Reflect.get(image, 'decode').call(image)
-    return Reflect.get(image, 'naturalWidth')
-  })
+  const paths = Object.entries(bytes).map(([name, content]) => makeFile(folder, name, content))
+  await choose(...(await Promise.all(paths)))
+
+  for (const name of Object.keys(bytes)) await upload(name).getByText(IN_TELEGRAM).waitFor()
   const [saved] = await Promise.all([
     page.waitForEvent('download'),
-    page.getByRole('button', { name: 'Download' }).click(),
+    entry('one.bin').getByRole('button', { name: 'Download' }).click(),
   ])
+  expect(saved.suggestedFilename()).toBe('one.bin')
+  expect(await readFile(await saved.path())).toEqual(bytes['one.bin'])
+  expect(await telegram.messages(telegram.account.channelId)).toHaveLength(3)
+  await page.getByRole('button', { name: 'Clear finished' }).click()
+  await upload('one.bin').waitFor({ state: 'detached' })
+  await entry('three.bin').waitFor()
+})
 
-  expect(width).toBe(1)
-  expect(saved.suggestedFilename()).toBe('dot.png')
-  expect(await readFile(await saved.path())).toEqual(PNG)
-  expect(faults).toEqual([])
-  expect(addresses.filter((address) => /token=(?!tkt_)/.test(address))).toEqual([])
+test('a folder goes up with all that is below it', async () => {
+  const { page, folder, signIn, upload } = await visitPage()
+  await mkdir(join(folder, 'holiday', 'beach'), { recursive: true })
+  await makeFile(join(folder, 'holiday'), 'plan.txt', randomBytes(50))
+  await makeFile(join(folder, 'holiday', 'beach'), 'sea.bin', randomBytes(500))
+  await signIn()
+
+  await page.setInputFiles('#folder', join(folder, 'holiday'))
+
+  await upload('plan.txt').getByText('in holiday · in Telegram').waitFor()
+  await upload('sea.bin').getByText('in holiday/beach · in Telegram').waitFor()
+})
+
+test('files that are dropped on the page go up', async () => {
+  const { page, signIn, upload } = await visitPage()
+  await signIn()
+
+  const transfer = await page.evaluateHandle(`(() => {
+    const transfer = new DataTransfer()
+    transfer.items.add(new File(['a drop'], 'dropped.txt', { type: 'text/plain' }))
+    return transfer
+  })()`)
+  await page.dispatchEvent('main', 'dragover', { dataTransfer: transfer })
+  await page.getByText('Let go to add them').waitFor()
+  await page.dispatchEvent('main', 'drop', { dataTransfer: transfer })
+
+  await upload('dropped.txt').getByText(IN_TELEGRAM).waitFor()
+})
+
+test('an empty file and one that is too large are refused before a byte is sent', async () => {
+  const visit = await visitPage({ env: { MAX_FILE_SIZE: '1MB' } })
+  const { page, folder, signIn, choose } = visit
+  await signIn()
+
+  await choose(
+    await makeFile(folder, 'empty.txt', Buffer.alloc(0)),
+    await makeFile(folder, 'large.bin', randomBytes(2 * MiB)),
+  )
+
+  const refusals = page.getByRole('region', { name: 'Uploads' }).locator('.refusals')
+  await refusals.getByText('empty.txt is empty. Telegram takes no empty files.').waitFor()
+  await refusals.getByText('large.bin is larger than 1 MB').waitFor()
+  expect(visit.chunksTaken).toBe(0)
+})
+
+test('a cancelled upload is gone here and at the worker', async () => {
+  const visit = await visitPage()
+  const { page, worker, folder, signIn, choose, upload } = visit
+  await signIn()
+  await visit.holdChunksAfter(1)
+  const opened = page.waitForRequest('**/init-upload')
+  await choose(await makeFile(folder, 'unwanted.bin', randomBytes(20 * MiB)))
+  const { uploadId } = (await opened).postDataJSON()
+  await vi.waitFor(() => expect(visit.chunksTaken).toBe(1), 20_000)
+
+  await upload('unwanted.bin').getByRole('button', { name: 'Cancel' }).click()
+
+  await upload('unwanted.bin').waitFor({ state: 'detached' })
+  await vi.waitFor(async () => {
+    expect((await fetch(`${worker.url}/upload-status/${uploadId}`)).status).toBe(404)
+  }, 20_000)
+  await page.reload()
+  await page.getByRole('heading', { name: 'In Telegram' }).waitFor()
+  expect(await upload('unwanted.bin').count()).toBe(0)
+})
+
+test('an upload that Telegram refused says why, and goes through when it is tried again', async () => {
+  const { telegram, folder, signIn, choose, upload } = await visitPage()
+  const refusal = { kind: 'error', code: 400, message: 'CHAT_WRITE_FORBIDDEN' } as const
+  const rule = telegram.faults.add({ method: 'messages.sendMedia', effect: refusal })
+  await signIn()
+  await choose(await makeFile(folder, 'stubborn.bin', randomBytes(MiB)))
+  const retry = upload('stubborn.bin').getByRole('button', { name: 'Retry' })
+  await retry.waitFor()
+  const sentence = await upload('stubborn.bin').locator('.sentence').textContent()
+
+  telegram.faults.remove(rule)
+  await retry.click()
+
+  await upload('stubborn.bin').getByText(IN_TELEGRAM).waitFor()
+  expect(sentence).toMatch(/channel|write|post/i)
+})
+
+test('when Telegram asks to wait its words are shown, and then it goes on', async () => {
+  const { telegram, folder, signIn, choose, upload } = await visitPage()
+  const flood = { kind: 'error', code: 420, message: 'FLOOD_WAIT_4' } as const
+  telegram.faults.add({ method: 'upload.saveBigFilePart', effect: flood, times: 1, after: 2 })
+  await signIn()
+
+  await choose(await makeFile(folder, 'patient.bin', randomBytes(12 * MiB)))
+
+  await upload('patient.bin')
+    .getByText(/Telegram asks to wait \d+ s/)
+    .waitFor()
+  await upload('patient.bin').getByText(IN_TELEGRAM).waitFor()
+})
+
+test('a refused token asks again and loses nothing', async () => {
+  const { page, worker, folder, signIn, choose, upload } = await visitPage()
+  await page.getByLabel('Token', { exact: true }).fill('stranger')
+  await page.getByRole('button', { name: 'Sign in' }).click()
+  await page.locator('#token-fault').waitFor()
+  await signIn()
+  await page.route('**/init-upload', (route) =>
+    route.fulfill({ status: 401, json: { error: 'The token has expired', code: 'TOKEN_REFUSED' } }),
+  )
+
+  await choose(await makeFile(folder, 'kept.bin', randomBytes(MiB)))
+  await page.getByRole('heading', { name: 'Sign in again' }).waitFor()
+  await upload('kept.bin').getByText('Sign in again to go on').waitFor()
+  await page.unroute('**/init-upload')
+  await signIn()
+
+  await upload('kept.bin').getByText(IN_TELEGRAM).waitFor()
+  await page.getByRole('button', { name: 'Sign out' }).click()
+  await page.getByRole('heading', { name: 'Sign in' }).waitFor()
+  expect(await page.evaluate('JSON.stringify([localStorage, sessionStorage])')).not.toContain(
+    'main',
+  )
+  expect(worker.alive).toBe(true)
 })

@@ -41,8 +41,8 @@ export function DropZone({ onPicked }: DropZoneProps) {
       <span class="drop-icon">
         <Icon name="upload" />
       </span>
-      <h2 id="drop-title">{isOver ? 'Let go to add them' : 'Drop files or folders here'}</h2>
-      <p class="dim">They go through this worker into your Telegram channel.</p>
+      <h2 id="drop-title">{isOver ? 'Let go to add them' : 'Add files and folders'}</h2>
+      <p class="dim">Drop them anywhere on this page, or choose them here.</p>
       <div class="buttons">
         <Button icon="other" look="main" onClick={choose}>
           Choose files

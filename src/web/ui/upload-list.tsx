@@ -3,6 +3,7 @@ import { countOf, formatBytes, formatSeconds, formatSpeed } from '../format.ts'
 import { useStore } from '../store.ts'
 import { filesOfInput } from '../uploads/picked-files.ts'
 import { type Totals, totalsOf } from '../uploads/totals.ts'
+import { isFinished, type UploadFile } from '../uploads/upload-file.ts'
 import type { Uploads } from '../uploads/uploads.ts'
 import { Button } from './button.tsx'
 import { Icon } from './icon.tsx'
@@ -24,9 +25,9 @@ export function UploadList({ uploads }: { uploads: Uploads }) {
         <ListActions uploads={uploads} totals={totals} />
       </div>
       {files.length > 0 && <TotalWords totals={totals} />}
-      <Refusals sentences={refusals} />
+      <Refusals sentences={refusals} onDismiss={uploads.dismissRefusals} />
       <ul class="rows">
-        {[...files].map((file) => (
+        {finishedLast(files).map((file) => (
           <UploadRow
             key={file.id}
             file={file}
@@ -48,6 +49,10 @@ export function UploadList({ uploads }: { uploads: Uploads }) {
       />
     </section>
   )
+}
+
+function finishedLast(files: readonly UploadFile[]): UploadFile[] {
+  return [...files].sort((a, b) => Number(isFinished(a)) - Number(isFinished(b)))
 }
 
 function ListActions({ uploads, totals }: { uploads: Uploads; totals: Totals }) {
@@ -97,16 +102,26 @@ function TotalWords({ totals }: { totals: Totals }) {
   )
 }
 
-function Refusals({ sentences }: { sentences: readonly string[] }) {
+interface RefusalsProps {
+  sentences: readonly string[]
+  onDismiss: () => void
+}
+
+function Refusals({ sentences, onDismiss }: RefusalsProps) {
   if (sentences.length === 0) return null
   return (
-    <ul class="refusals">
-      {sentences.map((sentence) => (
-        <li key={sentence} class="fault">
-          <Icon name="warning" />
-          {sentence}
-        </li>
-      ))}
-    </ul>
+    <div class="refusals">
+      <ul>
+        {sentences.map((sentence) => (
+          <li key={sentence} class="fault">
+            <Icon name="warning" />
+            {sentence}
+          </li>
+        ))}
+      </ul>
+      <Button icon="close" words="unseen" onClick={onDismiss}>
+        Dismiss
+      </Button>
+    </div>
   )
 }

@@ -28,11 +28,12 @@ export function UploadRow({ file, uploads, onChoose }: UploadRowProps) {
         <p class="dim small">
           {formatBytes(size ?? 0)}
           {folder && ` · in ${folder}`}
+          {finished && ' · in Telegram'}
         </p>
       </div>
       <UploadActions file={file} uploads={uploads} onChoose={onChoose} />
       {state === 'busy' && <Bars file={file} />}
-      <p class="sentence">{sentenceOf(file)}</p>
+      {!finished && <p class="sentence">{sentenceOf(file)}</p>}
     </li>
   )
 }

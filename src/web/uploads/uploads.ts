@@ -44,6 +44,7 @@ export interface Uploads {
   /** Stops it if it runs, and takes it off the list. */
   remove: (id: string) => void
   clearFinished: () => void
+  dismissRefusals: () => void
   /** Opens a left-over file by its handle; resolves with false when it must be chosen again. */
   reopen: (id: string) => Promise<boolean>
   /** Stops everything here; the worker keeps what it has. */
@@ -86,7 +87,7 @@ export function createUploads(options: UploadsOptions): Uploads {
     onUploaded(body.result, file.type)
   })
   uppy.on('restriction-failed', (file, { message }) => {
-    const sentence = file ? `${file.name}: ${message}` : message
+    const sentence = file ? `${file.name} ${message}` : message
     refusals.set([...refusals.value, sentence].slice(-MAX_REFUSALS))
   })
 
@@ -137,6 +138,7 @@ export function createUploads(options: UploadsOptions): Uploads {
           .filter(isFinished)
           .map(({ id }) => id),
       ),
+    dismissRefusals: () => refusals.set([]),
     reopen: async (id) => {
       const file = await reopenFile(id)
       const known = uppy.getFile(id)
