@@ -60,6 +60,14 @@ const CATALOGUE = {
 
 export type ErrorCode = keyof typeof CATALOGUE
 
+/** Every code, in the order of the table. */
+export const ERROR_CODES = Object.keys(CATALOGUE) as [ErrorCode, ...ErrorCode[]]
+
+/** The line of the table. */
+export function lineOf(code: ErrorCode): { status: number; retryable: boolean } {
+  return CATALOGUE[code]
+}
+
 /** Whether a text is one of the codes that callers may see. */
 export function isErrorCode(text: unknown): text is ErrorCode {
   return typeof text === 'string' && Object.hasOwn(CATALOGUE, text)

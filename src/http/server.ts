@@ -16,6 +16,7 @@ import { createTurnBudget, inTurns } from '../lib/turn-budget.ts'
 import { MiB } from '../lib/units.ts'
 import { installClosing } from './closing.ts'
 import { allowOriginEarly, installCors } from './cors.ts'
+import { installDocumentation } from './documentation.ts'
 import { installErrorHandler, refuseEarly } from './error-handler.ts'
 import { installForms } from './form.ts'
 import {
@@ -27,6 +28,7 @@ import {
 } from './limits.ts'
 import { installObservation } from './observe.ts'
 import { installPressure, type PressureLimits } from './pressure.ts'
+import { docsRoutes } from './routes/docs.ts'
 import { downloadRoutes } from './routes/download.ts'
 import { type HandOverRoutesOptions, handOverRoutes } from './routes/hand-over.ts'
 import { jobsRoutes } from './routes/jobs.ts'
@@ -116,6 +118,8 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
   await installSecurityHeaders(app)
   unreadable.watch(app)
   const throttle = await installGuards(app, options)
+  // Before the routes, which it listens to.
+  await installDocumentation(app)
   await registerOpenRoutes(app, options)
   await registerFileRoutes(app, options, throttle)
   return app
@@ -141,6 +145,7 @@ async function registerOpenRoutes(app: FastifyInstance, options: HttpServerOptio
   const { page, probes, awaitsOlder, handOver } = options
   await app.register(metricsRoutes, { metrics: options.metrics })
   await app.register(pageRoutes, { page })
+  await app.register(docsRoutes)
   const { maxFileBytes } = options
   await app.register(serviceRoutes, { page, maxFileBytes, probes, awaitsOlder })
   if (handOver) await app.register(handOverRoutes, { answer: handOver })

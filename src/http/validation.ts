@@ -20,7 +20,8 @@ export const wholeNumber = (min: number, max: number) =>
   z
     .union(
       [
-        z.number(),
+        // What the pipe below demands, for the documentation.
+        z.number().meta({ type: 'integer', minimum: min, maximum: max }),
         z
           .string()
           .regex(/^\d{1,16}$/)
@@ -36,6 +37,10 @@ export const wholeNumber = (min: number, max: number) =>
 export const uploadId = z
   .string()
   .regex(/^[A-Za-z0-9_-]{1,128}$/, 'expected up to 128 letters, digits, - and _')
+  .meta({
+    description: "The upload's id, made by its sender: nobody else should be able to guess it.",
+    examples: ['1762700000000_k3j9x0a2b'],
+  })
 
 /** More chunks than this make the ledger the bottleneck; at 2000 MB they would be 200 KB each. */
 const MAX_CHUNKS = 10_000
@@ -47,34 +52,68 @@ export const fileName = z
   .max(1024)
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what must go
   .transform((name) => name.toWellFormed().replace(/[\u0000-\u001f\u007f/\\]/g, '_'))
+  .meta({
+    description: "The file's name, in any alphabet. Slashes and control characters become `_`.",
+    examples: ['holiday.mp4'],
+  })
 
-export const token = z.string().min(1).max(16_384)
+export const token = z
+  .string()
+  .min(1)
+  .max(16_384)
+  .meta({
+    description: 'A token, where there is no `Authorization` header. The header wins.',
+    examples: ['demo'],
+  })
 
 /** Telegram's message ids are positive 32-bit integers. */
-export const messageId = wholeNumber(1, 2 ** 31 - 1)
+export const messageId = wholeNumber(1, 2 ** 31 - 1).meta({
+  description: "The message that carries the file in the user's channel.",
+  examples: [42],
+})
 
 /** A `file_id` of the Bot API. */
-export const fileId = z.string().regex(/^[\w-]{1,512}$/, 'expected letters, digits, - and _')
+export const fileId = z
+  .string()
+  .regex(/^[\w-]{1,512}$/, 'expected letters, digits, - and _')
+  .meta({
+    description: 'The `fileId` of the upload: a bot that cannot see messages finds the file by it.',
+    examples: ['BQACAgIAAyEFAASRk7fJAAMqaRBu'],
+  })
 
 export const FileFields = z.object({
   uploadId,
   fileName,
-  totalChunks: wholeNumber(1, MAX_CHUNKS),
-  fileSize: wholeNumber(0, Number.MAX_SAFE_INTEGER),
+  totalChunks: wholeNumber(1, MAX_CHUNKS).meta({
+    description: 'How many chunks the file has.',
+    examples: [20],
+  }),
+  fileSize: wholeNumber(0, Number.MAX_SAFE_INTEGER).meta({
+    description: "The whole file's size in bytes.",
+    examples: [104_857_600],
+  }),
   authToken: token.optional(),
   mimeType: z
     .string()
     .max(255)
     .regex(/^[\w.+-]+\/[\w.+-]+(\s*;.*)?$/, 'expected type/subtype')
+    .meta({ description: "The file's type; else its name tells.", examples: ['video/mp4'] })
     .optional(),
 })
 
 export const ChunkFields = FileFields.extend({
-  chunkIndex: wholeNumber(0, Number.MAX_SAFE_INTEGER),
+  chunkIndex: wholeNumber(0, Number.MAX_SAFE_INTEGER).meta({
+    description: 'Which chunk this is, counted from 0.',
+    examples: [5],
+  }),
   /** What the sender's SHA-256 of the chunk is. */
   chunkDigest: z
     .string()
     .regex(/^[0-9a-fA-F]{64}$/, 'expected a SHA-256 in hex')
+    .meta({
+      description: 'SHA-256 of the chunk, hex: bytes that were damaged on the way are refused.',
+      examples: ['9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08'],
+    })
     .optional(),
 })
 

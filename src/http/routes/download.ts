@@ -1,5 +1,4 @@
-import type { FastifyPluginAsync } from 'fastify'
-import { z } from 'zod'
+import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import type { ByteRange } from '../../core/byte-range.ts'
 import type { DownloadService } from '../../core/download-service.ts'
 import type { KnownTokens } from '../../core/known-tokens.ts'
@@ -12,7 +11,9 @@ import { createDownloadSlots } from '../download-slots.ts'
 import { DOWNLOAD_HEADERS } from '../security-headers.ts'
 import { sendPieces } from '../send-pieces.ts'
 import { tokenOf } from '../token.ts'
-import { fileId, fileName, messageId, parseWire, token } from '../validation.ts'
+import { parseWire } from '../validation.ts'
+import { DownloadQuery, download, headDownload } from '../wire/downloads.ts'
+import { LISTED } from '../wire/operation.ts'
 
 export interface DownloadRoutesOptions {
   downloads: DownloadService
@@ -20,14 +21,6 @@ export interface DownloadRoutesOptions {
   metrics: Pick<Metrics, 'downloaded'>
   maxConcurrent: number
 }
-
-const Query = z.object({
-  messageId,
-  fileId: fileId.optional(),
-  token: token.optional(),
-  fileName: fileName.optional(),
-  disposition: z.enum(['inline', 'attachment']).default('inline'),
-})
 
 const REFUSALS: Record<number, { error: string; code: string }> = {
   412: { error: 'The file is not the one that was asked for', code: 'PRECONDITION_FAILED' },
@@ -39,40 +32,39 @@ export const downloadRoutes: FastifyPluginAsync<DownloadRoutesOptions> = async (
   const { metrics, downloads } = options
   const slots = createDownloadSlots({ max: options.maxConcurrent })
 
-  app.route({
-    // Not Fastify's own HEAD, which runs the GET and throws the whole body away.
-    method: ['GET', 'HEAD'],
-    url: '/download',
-    helmet: DOWNLOAD_HEADERS,
-    handler: async (request, reply) => {
-      const query = parseWire(Query, request.query)
-      const credential = tokenOf(request, query.token)
-      if (credential === null) throw tokenMissing()
-      slots.take(reply)
+  async function answer(request: FastifyRequest, reply: FastifyReply) {
+    const query = parseWire(DownloadQuery, request.query)
+    const credential = tokenOf(request, query.token)
+    if (credential === null) throw tokenMissing()
+    slots.take(reply)
 
-      const signal = clientSignal(reply)
-      const document = await downloads.find(credential, query, signal)
-      // By now the link is tied to this message, so nothing more can be tried out with it.
-      options.knownTokens.add(credential)
-      const plan = planDownload({
-        method: request.method === 'HEAD' ? 'HEAD' : 'GET',
-        headers: request.headers,
-        size: document.size,
-        etag: etagOf(document),
-        modifiedAt: document.modifiedAt,
-      })
-      const answer = answerDownload(plan, document, query)
+    const signal = clientSignal(reply)
+    const document = await downloads.find(credential, query, signal)
+    // By now the link is tied to this message, so nothing more can be tried out with it.
+    options.knownTokens.add(credential)
+    const plan = planDownload({
+      method: request.method === 'HEAD' ? 'HEAD' : 'GET',
+      headers: request.headers,
+      size: document.size,
+      etag: etagOf(document),
+      modifiedAt: document.modifiedAt,
+    })
+    const answer = answerDownload(plan, document, query)
 
-      if (answer.pieces.length > 0) {
-        const read = (range: ByteRange) => downloads.read(document, range, signal)
-        const { outcome, sent } = await sendPieces(reply, answer, read)
-        metrics.downloaded(outcome, sent)
-        return reply
-      }
-      const refusal = request.method === 'HEAD' ? undefined : REFUSALS[answer.status]
-      return reply.code(answer.status).headers(answer.headers).send(refusal)
-    },
-  })
+    if (answer.pieces.length > 0) {
+      const read = (range: ByteRange) => downloads.read(document, range, signal)
+      const { outcome, sent } = await sendPieces(reply, answer, read)
+      metrics.downloaded(outcome, sent)
+      return reply
+    }
+    const refusal = request.method === 'HEAD' ? undefined : REFUSALS[answer.status]
+    return reply.code(answer.status).headers(answer.headers).send(refusal)
+  }
+
+  const route = { url: '/download', helmet: DOWNLOAD_HEADERS, config: LISTED, handler: answer }
+  // Not Fastify's own HEAD, which runs the GET and throws the whole body away.
+  app.route({ ...route, method: 'HEAD', schema: headDownload })
+  app.route({ ...route, method: 'GET', schema: download, exposeHeadRoute: false })
 }
 
 function tokenMissing(): AppError {

@@ -30,7 +30,8 @@ export const handOverRoutes: FastifyPluginAsync<HandOverRoutesOptions> = async (
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
 
-  app.post(HAND_OVER_PATH, { bodyLimit: MAX_BODY_BYTES }, async (request, reply) => {
+  const unlisted = { schema: { hide: true }, bodyLimit: MAX_BODY_BYTES }
+  app.post(HAND_OVER_PATH, unlisted, async (request, reply) => {
     const signature = request.headers[SIGNATURE_HEADER]
     const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0)
     const answer =

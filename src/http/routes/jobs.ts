@@ -1,25 +1,17 @@
 import type { FastifyPluginAsync } from 'fastify'
-import { z } from 'zod'
 import type { Job, JobList } from '../../core/job-list.ts'
 import { requireToken } from '../token.ts'
-import { parseWire, token, wholeNumber } from '../validation.ts'
+import { parseWire } from '../validation.ts'
+import { JobsQuery, listJobs } from '../wire/jobs.ts'
 
 export interface JobsRoutesOptions {
   jobs: JobList
 }
 
-const MAX_JOBS = 200
-const DEFAULT_JOBS = 50
-
-const Query = z.object({
-  limit: wholeNumber(1, MAX_JOBS).default(DEFAULT_JOBS),
-  token: token.optional(),
-})
-
 /** `GET /jobs`: what became of the uploads of a token's owner, newest first. */
 export const jobsRoutes: FastifyPluginAsync<JobsRoutesOptions> = async (app, { jobs }) => {
-  app.get('/jobs', async (request, reply) => {
-    const query = parseWire(Query, request.query)
+  app.get('/jobs', { schema: listJobs }, async (request, reply) => {
+    const query = parseWire(JobsQuery, request.query)
     const found = await jobs.of(requireToken(request, query.token), query.limit)
     reply.header('cache-control', 'no-store')
     return { jobs: found.map(toWire) }

@@ -1,5 +1,6 @@
 import type { FastifyPluginAsync } from 'fastify'
 import type { Metrics } from '../../core/ports/metrics.ts'
+import { showMetrics } from '../wire/service.ts'
 
 export interface MetricsRoutesOptions {
   metrics: Metrics
@@ -7,7 +8,7 @@ export interface MetricsRoutesOptions {
 
 /** What the worker does, in figures: JSON, or Prometheus' text for who asks for it. */
 export const metricsRoutes: FastifyPluginAsync<MetricsRoutesOptions> = async (app, { metrics }) => {
-  app.get('/metrics', async (request, reply) => {
+  app.get('/metrics', { schema: showMetrics }, async (request, reply) => {
     reply.header('vary', 'Accept').header('cache-control', 'no-store')
     if (!wantsText(request.headers.accept ?? '')) return metrics.json()
     const { contentType, body } = await metrics.text()

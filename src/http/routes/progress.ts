@@ -6,7 +6,8 @@ import { createSemaphore } from '../../lib/semaphore.ts'
 import { clientSignal } from '../client-signal.ts'
 import { hasSeenEnd, sendEvents } from '../event-stream.ts'
 import type { CallerToken } from '../token.ts'
-import { parseWire, TokenQuery, UploadIdFields } from '../validation.ts'
+import { parseWire, TokenQuery } from '../validation.ts'
+import { UploadIdParams, uploadProgress } from '../wire/progress.ts'
 
 export interface ProgressRoutesOptions {
   uploads: Pick<UploadService, 'progress'>
@@ -24,8 +25,8 @@ export const progressRoutes: FastifyPluginAsync<ProgressRoutesOptions> = async (
   const closing = new AbortController()
   app.addHook('preClose', async () => closing.abort(new Error('the worker is closing')))
 
-  app.get('/upload-progress/:uploadId', async (request, reply) => {
-    const { uploadId } = parseWire(UploadIdFields, request.params)
+  app.get('/upload-progress/:uploadId', { schema: uploadProgress }, async (request, reply) => {
+    const { uploadId } = parseWire(UploadIdParams, request.params)
     const query = parseWire(TokenQuery, request.query)
     const token = callerToken(request, query.token)
     reply.header('vary', 'Accept').header('cache-control', 'no-store')

@@ -2,6 +2,7 @@ import type { FastifyPluginAsync } from 'fastify'
 import { checkReadiness, type DependencyStatus, type Probe } from '../../core/readiness.ts'
 import { AppError } from '../../errors.ts'
 import { pagePolicy } from '../security-headers.ts'
+import { describeService, health, healthz, readyz } from '../wire/service.ts'
 import type { Page } from './page.ts'
 
 const ENDPOINTS = [
@@ -11,6 +12,7 @@ const ENDPOINTS = [
   'GET /readyz',
   'GET /metrics',
   'GET /jobs',
+  'GET /docs',
   'POST /init-upload',
   'POST /upload-chunk',
   'POST /complete-upload',
@@ -45,7 +47,7 @@ export const serviceRoutes: FastifyPluginAsync<ServiceRoutesOptions> = async (ap
   const { html, tokensBeginWith } = options.page
   const policy = pagePolicy(html)
 
-  app.get('/', async (request, reply) => {
+  app.get('/', { schema: describeService }, async (request, reply) => {
     reply.header('vary', 'Accept')
     if (/\btext\/html\b/.test(request.headers.accept ?? '')) {
       // Left to the browser, a page could be kept from before its policy or scripts changed.
@@ -63,7 +65,7 @@ export const serviceRoutes: FastifyPluginAsync<ServiceRoutesOptions> = async (ap
     }
   })
 
-  app.get('/health', async () => {
+  app.get('/health', { schema: health }, async () => {
     if (options.awaitsOlder()) {
       const sentence = 'The worker is starting: an older instance lets go of Telegram'
       throw new AppError('BUSY', sentence, { retryAfter: 1 })
@@ -71,9 +73,11 @@ export const serviceRoutes: FastifyPluginAsync<ServiceRoutesOptions> = async (ap
     return { status: 'ok', timestamp: new Date().toISOString() }
   })
 
-  app.get('/healthz', async (_request, reply) => reply.type('text/plain; charset=utf-8').send('ok'))
+  app.get('/healthz', { schema: healthz }, async (_request, reply) =>
+    reply.type('text/plain; charset=utf-8').send('ok'),
+  )
 
-  app.get('/readyz', async (_request, reply) => {
+  app.get('/readyz', { schema: readyz }, async (_request, reply) => {
     const { ready, dependencies } = await checkReadiness(probes)
     reply.header('cache-control', 'no-store').code(ready ? 200 : 503)
     if (!ready) reply.header('retry-after', retryAfterOf(dependencies))

@@ -8,6 +8,7 @@ import { readForm } from '../form.ts'
 import { mimeTypeOf, newUploadId } from '../new-upload.ts'
 import { requireToken } from '../token.ts'
 import { fileName, parseWire } from '../validation.ts'
+import { smallUpload } from '../wire/small-upload.ts'
 import { receiver, type UploadRoutesOptions } from './uploads.ts'
 
 /** What one request may carry: the Bot API's own limit. */
@@ -17,40 +18,44 @@ const MAX_BYTES = 50 * MiB
 export const smallUploadRoutes: FastifyPluginAsync<UploadRoutesOptions> = async (app, options) => {
   const { uploads } = options
 
-  app.post('/upload', { config: { takesForm: true } }, async (request, reply) => {
-    const announced = Number(request.headers['content-length'] ?? 0)
-    await uploads.assertRoom(null, Math.min(announced, MAX_BYTES))
-    const receive = receiver({ ...options, maxChunkBytes: MAX_BYTES }, request, reply)
-    const { fields, file } = await readForm(request, {
-      fileField: 'file',
-      maxFileBytes: MAX_BYTES,
-      receive,
-    })
-    const { received } = file
-    try {
-      const name = parseWire(fileName, fields.fileName || file.fileName || 'file')
-      const token = requireToken(request, fields.authToken)
-      await options.throttle.admit(request, { tokens: [token], uploadId: null, messageId: null })
-      const uploadId = newUploadId()
-      const { size } = received
-      const mimeType = mimeTypeOf(file.mimeType, name)
-      await uploads.assertReachable(token, size)
-      await uploads.takeChunk(
-        { id: uploadId, fileName: name, mimeType, size, totalChunks: 1 },
-        0,
-        token,
-        received,
-      )
-      options.unclaimed.trust(addressOf(request))
-      await uploads.complete(uploadId, null)
-      const end = await uploads.finished(uploadId, clientSignal(reply))
-      if (end.status === 'failed') throw failed(end)
-      const { messageId, fileId } = end
-      return { success: true, messageId, fileId, fileName: name, uploadId, size }
-    } finally {
-      await received.discard()
-    }
-  })
+  app.post(
+    '/upload',
+    { schema: smallUpload, config: { takesForm: true } },
+    async (request, reply) => {
+      const announced = Number(request.headers['content-length'] ?? 0)
+      await uploads.assertRoom(null, Math.min(announced, MAX_BYTES))
+      const receive = receiver({ ...options, maxChunkBytes: MAX_BYTES }, request, reply)
+      const { fields, file } = await readForm(request, {
+        fileField: 'file',
+        maxFileBytes: MAX_BYTES,
+        receive,
+      })
+      const { received } = file
+      try {
+        const name = parseWire(fileName, fields.fileName || file.fileName || 'file')
+        const token = requireToken(request, fields.authToken)
+        await options.throttle.admit(request, { tokens: [token], uploadId: null, messageId: null })
+        const uploadId = newUploadId()
+        const { size } = received
+        const mimeType = mimeTypeOf(file.mimeType, name)
+        await uploads.assertReachable(token, size)
+        await uploads.takeChunk(
+          { id: uploadId, fileName: name, mimeType, size, totalChunks: 1 },
+          0,
+          token,
+          received,
+        )
+        options.unclaimed.trust(addressOf(request))
+        await uploads.complete(uploadId, null)
+        const end = await uploads.finished(uploadId, clientSignal(reply))
+        if (end.status === 'failed') throw failed(end)
+        const { messageId, fileId } = end
+        return { success: true, messageId, fileId, fileName: name, uploadId, size }
+      } finally {
+        await received.discard()
+      }
+    },
+  )
 }
 
 function failed({ error, reason, uploadId }: Progress): AppError {

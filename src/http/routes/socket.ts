@@ -1,18 +1,15 @@
 import websocket, { type WebSocket } from '@fastify/websocket'
 import type { FastifyPluginAsync } from 'fastify'
-import { z } from 'zod'
 import type { Progress } from '../../core/progress.ts'
 import type { ProgressWatch, Watched } from '../../core/progress-watch.ts'
 import { AppError } from '../../errors.ts'
 import { tokenOf } from '../token.ts'
 import { parseWire, TokenQuery } from '../validation.ts'
+import { Ping, SocketParams, watchUploads } from '../wire/socket.ts'
 
 export interface SocketRoutesOptions {
   watch: ProgressWatch
 }
-
-const Ping = z.object({ type: z.literal('ping') })
-const Params = z.object({ userId: z.string().min(1).max(200) })
 
 /** Sockets at one time. */
 const MAX_SOCKETS = 1_000
@@ -39,13 +36,14 @@ export const socketRoutes: FastifyPluginAsync<SocketRoutesOptions> = async (app,
     '/ws/:userId',
     {
       websocket: true,
+      schema: watchUploads,
       // Before the upgrade, so that a refusal is an answer in HTTP.
       preHandler: async (request) => {
         if (!request.ws) throw new AppError('NOT_FOUND', 'This address is for WebSockets')
         if (app.websocketServer.clients.size >= MAX_SOCKETS) {
           throw new AppError('BUSY', 'Too many sockets at once', { retryAfter: 5 })
         }
-        const { userId } = parseWire(Params, request.params)
+        const { userId } = parseWire(SocketParams, request.params)
         const token = tokenOf(request, parseWire(TokenQuery, request.query).token)
         if (token === null) throw new AppError('TOKEN_MISSING', 'token: is missing')
         const leave = new AbortController()

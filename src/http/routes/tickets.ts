@@ -1,41 +1,19 @@
 import { createHash } from 'node:crypto'
 import type { FastifyPluginAsync, FastifyRequest } from 'fastify'
-import { z } from 'zod'
+import type { z } from 'zod'
 import type { TicketService, TicketWish } from '../../core/ticket-service.ts'
 import { AppError } from '../../errors.ts'
 import { presentedBy } from '../presented.ts'
 import { requireToken } from '../token.ts'
-import {
-  fileId,
-  fileName,
-  messageId,
-  parseWire,
-  token,
-  uploadId,
-  wholeNumber,
-} from '../validation.ts'
+import { parseWire } from '../validation.ts'
+import { IssueFields, issueTicket, RevokeFields, revokeTickets } from '../wire/tickets.ts'
 
 export interface TicketRoutesOptions {
   tickets: TicketService
 }
 
-const DEFAULT_SECONDS = 3600
-const MAX_SECONDS = 7 * 24 * 3600
 /** Of one token. A page that shows a folder asks for one ticket a file. */
 const MAX_PER_MINUTE = 600
-
-const IssueFields = z.object({
-  messageId: messageId.optional(),
-  /** For bots that cannot see messages; the ticket holds it, the link need not. */
-  fileId: fileId.optional(),
-  uploadId: uploadId.optional(),
-  expiresIn: wholeNumber(1, MAX_SECONDS).default(DEFAULT_SECONDS),
-  fileName: fileName.optional(),
-  disposition: z.enum(['inline', 'attachment']).optional(),
-  authToken: token.optional(),
-})
-/** The body may be missing: the token may be in the header. */
-const RevokeFields = z.object({ authToken: token.optional() }).nullish()
 
 /** Links that may be shared: for one message or one upload, until they expire or are revoked. */
 export const ticketRoutes: FastifyPluginAsync<TicketRoutesOptions> = async (app, { tickets }) => {
@@ -45,7 +23,7 @@ export const ticketRoutes: FastifyPluginAsync<TicketRoutesOptions> = async (app,
     keyGenerator: (request) => createHash('sha256').update(issuerOf(request)).digest('base64'),
   })
 
-  app.post('/tickets', async (request, reply) => {
+  app.post('/tickets', { schema: issueTicket }, async (request, reply) => {
     const fields = parseWire(IssueFields, request.body)
     const wish = wishOf(fields)
     const login = requireToken(request, fields.authToken)
@@ -61,7 +39,7 @@ export const ticketRoutes: FastifyPluginAsync<TicketRoutesOptions> = async (app,
     }
   })
 
-  app.delete('/tickets', async (request) => {
+  app.delete('/tickets', { schema: revokeTickets }, async (request) => {
     const fields = parseWire(RevokeFields, request.body)
     await tickets.revoke(requireToken(request, fields?.authToken))
     return { success: true, message: 'All links are revoked' }

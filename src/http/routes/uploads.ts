@@ -13,6 +13,14 @@ import type { Throttle } from '../throttle.ts'
 import { type CallerToken, requireToken, tokenOf } from '../token.ts'
 import type { UnclaimedBudget } from '../unclaimed-budget.ts'
 import { ChunkFields, FileFields, parseWire, UploadIdFields } from '../validation.ts'
+import { UploadIdParams } from '../wire/progress.ts'
+import {
+  cancelUpload,
+  completeUpload,
+  initUpload,
+  uploadChunk,
+  uploadStatus,
+} from '../wire/uploads.ts'
 
 export interface UploadRoutesOptions {
   uploads: UploadService
@@ -28,44 +36,48 @@ export interface UploadRoutesOptions {
 export const uploadRoutes: FastifyPluginAsync<UploadRoutesOptions> = async (app, options) => {
   const { uploads, callerToken } = options
 
-  app.post('/init-upload', async (request) => {
+  app.post('/init-upload', { schema: initUpload }, async (request) => {
     const fields = parseWire(FileFields, request.body)
     const upload = await uploads.open(toFile(fields), requireToken(request, fields.authToken))
     return { success: true, uploadId: upload.id, message: 'Upload session initialized' }
   })
 
-  app.post('/upload-chunk', { config: { takesForm: true } }, async (request, reply) => {
-    const receive = receiver(options, request, reply)
-    const form = await readForm(request, {
-      fileField: 'chunk',
-      maxFileBytes: options.maxChunkBytes,
-      receive,
-    })
-    try {
-      const fields = parseWire(ChunkFields, form.fields)
-      const token = requireToken(request, fields.authToken)
-      await options.throttle.admit(request, {
-        tokens: [token],
-        uploadId: fields.uploadId,
-        messageId: null,
+  app.post(
+    '/upload-chunk',
+    { schema: uploadChunk, config: { takesForm: true } },
+    async (request, reply) => {
+      const receive = receiver(options, request, reply)
+      const form = await readForm(request, {
+        fileField: 'chunk',
+        maxFileBytes: options.maxChunkBytes,
+        receive,
       })
-      const { received } = form.file
-      assertUndamaged(received.digest, fields.chunkDigest)
-      const taken = await uploads.takeChunk(toFile(fields), fields.chunkIndex, token, received)
-      options.unclaimed.trust(addressOf(request))
-      return {
-        success: true,
-        chunk_index: taken.index,
-        received_chunks: taken.receivedChunks,
-        total_chunks: taken.upload.totalChunks,
-        complete: taken.receivedChunks === taken.upload.totalChunks,
+      try {
+        const fields = parseWire(ChunkFields, form.fields)
+        const token = requireToken(request, fields.authToken)
+        await options.throttle.admit(request, {
+          tokens: [token],
+          uploadId: fields.uploadId,
+          messageId: null,
+        })
+        const { received } = form.file
+        assertUndamaged(received.digest, fields.chunkDigest)
+        const taken = await uploads.takeChunk(toFile(fields), fields.chunkIndex, token, received)
+        options.unclaimed.trust(addressOf(request))
+        return {
+          success: true,
+          chunk_index: taken.index,
+          received_chunks: taken.receivedChunks,
+          total_chunks: taken.upload.totalChunks,
+          complete: taken.receivedChunks === taken.upload.totalChunks,
+        }
+      } finally {
+        await form.file.received.discard()
       }
-    } finally {
-      await form.file.received.discard()
-    }
-  })
+    },
+  )
 
-  app.post('/complete-upload', async (request) => {
+  app.post('/complete-upload', { schema: completeUpload }, async (request) => {
     const { uploadId, authToken } = parseWire(UploadIdFields, request.body)
     const progress = await uploads.complete(uploadId, callerToken(request, authToken))
     const { status, messageId, fileId, error } = progress
@@ -79,8 +91,8 @@ export const uploadRoutes: FastifyPluginAsync<UploadRoutesOptions> = async (app,
     }
   })
 
-  app.get('/upload-status/:uploadId', async (request, reply) => {
-    const { uploadId } = parseWire(UploadIdFields, request.params)
+  app.get('/upload-status/:uploadId', { schema: uploadStatus }, async (request, reply) => {
+    const { uploadId } = parseWire(UploadIdParams, request.params)
     const token = callerToken(request)
     const { upload, receivedIndices, receivedDigests } = await uploads.status(uploadId, token)
     reply.header('cache-control', 'no-store')
@@ -97,7 +109,7 @@ export const uploadRoutes: FastifyPluginAsync<UploadRoutesOptions> = async (app,
     }
   })
 
-  app.post('/cancel-upload', async (request) => {
+  app.post('/cancel-upload', { schema: cancelUpload }, async (request) => {
     const { uploadId, authToken } = parseWire(UploadIdFields, request.body)
     await uploads.cancel(uploadId, callerToken(request, authToken))
     return { success: true, message: 'Upload cancelled' }

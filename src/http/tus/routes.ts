@@ -9,6 +9,7 @@ import { drain } from '../drain.ts'
 import { newUploadId } from '../new-upload.ts'
 import { type CallerToken, requireToken } from '../token.ts'
 import { parseWire } from '../validation.ts'
+import { LISTED } from '../wire/operation.ts'
 import { UploadIdParams } from '../wire/progress.ts'
 import {
   createFile,
@@ -144,7 +145,7 @@ export const tusRoutes: FastifyPluginAsync<TusRoutesOptions> = async (app, optio
   app.options(one, { ...DISCOVERABLE, schema: discoverTusOfFile }, discover)
   const methods = { HEAD: headFile, PATCH: patchFile, DELETE: deleteFile, POST: overrideFile }
   for (const [method, schema] of Object.entries(methods)) {
-    app.route({ method, schema, url: one, handler: work })
+    app.route({ method, schema, url: one, config: LISTED, handler: work })
   }
 }
 

@@ -1,0 +1,16 @@
+import { z } from 'zod'
+
+export const success = z.boolean().meta({ description: 'Whether it was done.', examples: [true] })
+export const message = (example: string) =>
+  z.string().meta({ description: 'A sentence for a person.', examples: [example] })
+export const uploadIdOut = z.string().meta({
+  description: "The upload's id.",
+  examples: ['1762700000000_k3j9x0a2b'],
+})
+export const fileBytes = (description: string) =>
+  z.file().meta({ description, examples: ['(the bytes)'] })
+/** Deployed clients send it; nobody reads it. */
+export const userId = z
+  .string()
+  .meta({ description: 'Not read: an upload belongs to the user of its token.', examples: ['7'] })
+  .optional()

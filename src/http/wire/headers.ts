@@ -1,0 +1,58 @@
+/** Every header that answers carry beside HTTP's own, as components of the document. */
+const text = (description: string, example: string) => ({
+  description,
+  schema: { type: 'string', examples: [example] },
+  example,
+})
+const number = (description: string, example: number) => ({
+  description,
+  schema: { type: 'integer', minimum: 0, examples: [example] },
+  example,
+})
+
+export const HEADERS = {
+  'Server-Timing': text('How long the answer took (W3C Server Timing).', 'total;dur=3.2'),
+  'Retry-After': number('Seconds after which the same call may succeed.', 5),
+  'Accept-Ranges': text('Ranges are counted in bytes.', 'bytes'),
+  'Cache-Control': text('Whether the answer may be kept.', 'private, no-cache'),
+  'Content-Disposition': text(
+    "The file's name (RFC 6266), and whether to show or save it.",
+    'inline; filename="holiday.mp4"',
+  ),
+  'Content-Length': number('Bytes of the body.', 104_857_600),
+  'Content-Range': text(
+    'Which bytes these are, of how many; of a 416 how many there are.',
+    'bytes 0-1023/104857600',
+  ),
+  ETag: text("Strong, made of the document's id: the bytes behind it never change.", '"5123456"'),
+  'Last-Modified': text(
+    "When the file's message was sent or last edited.",
+    'Tue, 04 Nov 2025 10:00:00 GMT',
+  ),
+  Vary: text('The answer depends on this header.', 'Accept'),
+  Location: text(
+    "The upload's address; its last segment is the `uploadId`.",
+    '/files/1762700000000_Jm3xY0d1bq7RkA9sWc2T5g',
+  ),
+  'Tus-Resumable': text('The version of the protocol.', '1.0.0'),
+  'Tus-Version': text('The versions that are spoken here.', '1.0.0'),
+  'Tus-Extension': text(
+    'The extensions that are spoken here.',
+    'creation,creation-with-upload,termination,expiration,checksum,concatenation',
+  ),
+  'Tus-Max-Size': number('The largest file, in bytes.', 2_097_152_000),
+  'Tus-Checksum-Algorithm': text('Algorithms for `Upload-Checksum`.', 'sha256,sha1,md5'),
+  'Upload-Offset': number('Bytes the worker has: the next ones begin here.', 5_242_880),
+  'Upload-Length': number('Bytes of the whole file.', 104_857_600),
+  'Upload-Metadata': text(
+    'What the upload was created with: keys, and values in base64.',
+    'filename aG9saWRheS5tcDQ=,filetype dmlkZW8vbXA0',
+  ),
+  'Upload-Concat': text('Whether it is a part, or was joined from parts.', 'partial'),
+  'Upload-Expires': text(
+    'When the upload is removed if no more bytes come.',
+    'Wed, 05 Nov 2025 10:00:00 GMT',
+  ),
+} as const
+
+export type HeaderName = keyof typeof HEADERS

@@ -1,0 +1,53 @@
+import { z } from 'zod'
+import { token, wholeNumber } from '../validation.ts'
+import { operation } from './operation.ts'
+import { Progress } from './progress.ts'
+import { OF_TOKENS } from './refusals.ts'
+
+const MAX_JOBS = 200
+const DEFAULT_JOBS = 50
+
+export const JobsQuery = z.object({
+  limit: wholeNumber(1, MAX_JOBS)
+    .default(DEFAULT_JOBS)
+    .meta({ description: 'How many, 200 at most.', examples: [50] }),
+  token: token.optional(),
+})
+
+const date = (description: string) =>
+  z.string().meta({ format: 'date-time', description, examples: ['2025-11-04T10:00:00.000Z'] })
+
+const Job = Progress.extend({
+  fileName: z.string().meta({ description: "The file's name.", examples: ['holiday.mp4'] }),
+  fileSize: z
+    .number()
+    .int()
+    .meta({ description: 'Its size in bytes.', examples: [104_857_600] }),
+  mimeType: z.string().meta({ description: 'Its type.', examples: ['video/mp4'] }),
+  receivedBytes: z
+    .number()
+    .int()
+    .meta({
+      description: 'Bytes of it that the worker has had.',
+      examples: [52_428_800],
+    }),
+  createdAt: date('When it was opened.'),
+  finishedAt: date('When it ended.').nullable(),
+}).meta({ id: 'Job', description: 'One upload among the others of its owner.' })
+
+export const listJobs = operation({
+  id: 'jobs',
+  tag: 'Progress',
+  summary: "What became of the caller's uploads",
+  description: 'Unfinished ones, and for an hour those that ended; newest first.',
+  auth: 'link',
+  query: JobsQuery,
+  answers: {
+    200: {
+      says: 'The uploads.',
+      headers: ['Cache-Control'],
+      body: z.object({ jobs: z.array(Job).meta({ description: 'Newest first.', examples: [[]] }) }),
+    },
+  },
+  refusals: [...OF_TOKENS, 'TOKEN_MISSING', 'SPOOL_FAILED'],
+})

@@ -1,0 +1,189 @@
+import { z } from 'zod'
+import { operation } from './operation.ts'
+
+const ok = z.literal('ok').meta({ description: 'The process is alive.', examples: ['ok'] })
+const plain = (description: string, example: string) =>
+  z.string().meta({ description, examples: [example] })
+
+export const describeService = operation({
+  id: 'service',
+  tag: 'Service',
+  summary: 'What this service is',
+  description: 'A browser (`Accept: text/html`) gets the page.',
+  answers: {
+    200: {
+      says: 'The service, or the page.',
+      headers: ['Vary'],
+      body: {
+        'application/json': z.object({
+          status: ok,
+          service: z.string().meta({
+            description: 'Its name.',
+            examples: ['TeleStore Render Upload Service'],
+          }),
+          chunk_size: z.string().meta({
+            description: 'The chunk that fits Telegram best.',
+            examples: ['5MB'],
+          }),
+          endpoints: z.array(z.string()).meta({
+            description: 'What can be called.',
+            examples: [['POST /upload-chunk']],
+          }),
+          max_file_bytes: z
+            .number()
+            .int()
+            .meta({
+              description: 'The largest file, in bytes.',
+              examples: [2_097_152_000],
+            }),
+          tokens_begin_with: z
+            .string()
+            .meta({ description: 'In the demo: how every token begins.', examples: ['demo'] })
+            .optional(),
+        }),
+        'text/html': plain('The page.', '<!doctype html>…'),
+      },
+    },
+  },
+})
+
+export const health = operation({
+  id: 'health',
+  tag: 'Service',
+  summary: 'Whether the process lives and may get the traffic',
+  answers: {
+    200: {
+      says: 'It does.',
+      body: z.object({
+        status: ok,
+        timestamp: z.string().meta({
+          format: 'date-time',
+          description: "The worker's clock.",
+          examples: ['2025-11-04T10:00:00.000Z'],
+        }),
+      }),
+    },
+  },
+  refusals: ['BUSY'],
+})
+
+export const healthz = operation({
+  id: 'healthz',
+  tag: 'Service',
+  summary: 'Whether the process lives',
+  answers: { 200: { says: 'It does.', body: { 'text/plain': plain('Always `ok`.', 'ok') } } },
+})
+
+const Dependency = z
+  .object({
+    ready: z.boolean().meta({ description: 'Whether it can be worked with.', examples: [true] }),
+    reason: z
+      .string()
+      .meta({ description: 'Why not, for an operator.', examples: ['does not answer'] })
+      .optional(),
+    retryAfter: z
+      .number()
+      .meta({ description: 'Seconds after which it may be ready again.', examples: [17] })
+      .optional(),
+    circuits: z
+      .record(z.string(), z.enum(['closed', 'half-open', 'open']))
+      .meta({
+        description: 'Circuit breakers before it, by the name of the peer.',
+        examples: [{ backend: 'closed' }],
+      })
+      .optional(),
+  })
+  .meta({ id: 'Dependency', description: 'How one thing that the worker needs is doing.' })
+
+const Readiness = z.object({
+  status: z.enum(['ready', 'not ready']).meta({
+    description: 'Ready when all of them are.',
+    examples: ['ready'],
+  }),
+  dependencies: z.record(z.string(), Dependency).meta({
+    description: 'What the worker needs, by name.',
+    examples: [{ spool: { ready: true }, telegram: { ready: true } }],
+  }),
+})
+
+export const readyz = operation({
+  id: 'readyz',
+  tag: 'Service',
+  summary: 'Whether it can work',
+  answers: {
+    200: { says: 'It can.', body: Readiness, headers: ['Cache-Control'] },
+    503: { says: 'It cannot.', body: Readiness, headers: ['Cache-Control', 'Retry-After'] },
+  },
+})
+
+const figure = (description: string, example: number) =>
+  z.number().meta({ description, examples: [example] })
+const figures = (description: string, example: Record<string, number>) =>
+  z.record(z.string(), z.number()).meta({ description, examples: [example] })
+
+const Figures = z
+  .object({
+    ok: z.boolean().meta({ description: 'Always true.', examples: [true] }),
+    backend: z.string().meta({ description: 'What serves HTTP.', examples: ['fastify'] }),
+    uptime_seconds: figure('Since the start.', 3600),
+    active_sessions: figure('Uploads whose bytes still come.', 3),
+    sealed_uploads: figure('Uploads that are whole and not in Telegram yet.', 1),
+    jobs: z
+      .object({
+        running: figure('On their way into Telegram.', 1),
+        waiting: figure('Waiting for their turn.', 0),
+      })
+      .meta({ description: 'Transfers to Telegram.', examples: [{ running: 1, waiting: 0 }] }),
+    uploads: figures('Ended uploads by outcome.', { completed: 12 }),
+    uploads_by_road: figures('The same by the road they took.', { 'bot-api': 9 }),
+    downloads: figures('Bodies of downloads by how they ended.', { completed: 40, left: 2 }),
+    bytes: figures('Bytes to and from Telegram.', { up: 1_048_576, down: 4_194_304 }),
+    transfer_failures: figures('Failed attempts by cause.', { TELEGRAM_UNAVAILABLE: 1 }),
+    flood_wait_seconds: figure('What Telegram has asked to wait in all.', 17),
+    spool: z
+      .object({
+        reserved_bytes: figure('Promised to unfinished uploads.', 104_857_600),
+        limit_bytes: figure('What may be promised.', 4_294_967_296),
+        free_bytes: figure('What the disk has left.', 8_589_934_592),
+      })
+      .meta({
+        description: 'The disk for unfinished uploads.',
+        examples: [{ reserved_bytes: 0, limit_bytes: 4_294_967_296, free_bytes: 8_589_934_592 }],
+      }),
+    cache: z
+      .object({
+        bytes: figure('Held now.', 1_048_576),
+        hits: figure('Blocks found there.', 120),
+        misses: figure('Blocks asked of Telegram.', 40),
+      })
+      .meta({
+        description: 'Blocks that downloads share.',
+        examples: [{ bytes: 1_048_576, hits: 120, misses: 40 }],
+      }),
+    circuits: z
+      .record(z.string(), z.string())
+      .meta({ description: 'Circuit breakers by peer.', examples: [{ backend: 'closed' }] }),
+    telegram_windows: figures('Requests in flight by data centre.', { '2': 8 }),
+    memory_bytes: figure('Resident set.', 134_217_728),
+  })
+  .meta({ id: 'Figures', description: 'What the worker does, in figures.' })
+
+export const showMetrics = operation({
+  id: 'metrics',
+  tag: 'Service',
+  summary: 'What the worker does, in figures',
+  description: "Prometheus' text where `Accept` asks for text/plain or OpenMetrics.",
+  answers: {
+    200: {
+      says: 'The figures.',
+      headers: ['Vary', 'Cache-Control'],
+      body: {
+        'application/json': Figures,
+        'text/plain': plain(
+          "Prometheus' text, version 0.0.4.",
+          '# TYPE telestore_uploads_total counter',
+        ),
+      },
+    },
+  },
+})

@@ -1,0 +1,38 @@
+import { z } from 'zod'
+import { fileName, token } from '../validation.ts'
+import { fileBytes, success, uploadIdOut, userId } from './answer-fields.ts'
+import { operation } from './operation.ts'
+import { postedFileId, postedMessageId } from './progress.ts'
+import { OF_OPENING, OF_TELEGRAM } from './refusals.ts'
+
+export const smallUpload = operation({
+  id: 'upload',
+  tag: 'Uploads',
+  summary: 'Brings a whole file of up to 50 MB',
+  description: 'Answered when the file is in Telegram. The fields may come in any order.',
+  auth: 'field',
+  body: z.object({
+    file: fileBytes('The file, 50 MB at most.'),
+    fileName: fileName.optional(),
+    authToken: token.optional(),
+    userId,
+  }),
+  bodyType: 'multipart/form-data',
+  answers: {
+    200: {
+      says: 'The file is in Telegram.',
+      body: z.object({
+        success,
+        messageId: postedMessageId,
+        fileId: postedFileId,
+        fileName: z.string().meta({ description: 'Its name there.', examples: ['holiday.mp4'] }),
+        uploadId: uploadIdOut,
+        size: z
+          .number()
+          .int()
+          .meta({ description: 'Bytes.', examples: [1_048_576] }),
+      }),
+    },
+  },
+  refusals: [...OF_OPENING, ...OF_TELEGRAM, 'CHUNK_TOO_LARGE', 'UPLOAD_NOT_FOUND', 'SPOOL_DAMAGED'],
+})

@@ -1,0 +1,174 @@
+import { z } from 'zod'
+import { ChunkFields, FileFields, UploadIdFields } from '../validation.ts'
+import { fileBytes, message, success, uploadIdOut, userId } from './answer-fields.ts'
+import { operation } from './operation.ts'
+import { postedFileId, postedMessageId, UploadIdParams } from './progress.ts'
+import { OF_OPENING, OF_TOKENS } from './refusals.ts'
+
+const totalChunks = z
+  .number()
+  .int()
+  .meta({ description: 'How many the file has.', examples: [20] })
+const receivedChunks = z
+  .number()
+  .int()
+  .meta({
+    description: 'How many the worker has.',
+    examples: [6],
+  })
+const complete = z.boolean().meta({ description: 'Whether all are there.', examples: [false] })
+export const initUpload = operation({
+  id: 'initUpload',
+  tag: 'Uploads',
+  summary: 'Opens an upload',
+  description:
+    'May be left out: the first chunk opens it as well. Again with the same values it is harmless.',
+  auth: 'field',
+  body: FileFields.extend({ userId }),
+  answers: {
+    200: {
+      says: 'The upload is open, and its room on the disk is reserved.',
+      body: z.object({
+        success,
+        uploadId: uploadIdOut,
+        message: message('Upload session initialized'),
+      }),
+    },
+  },
+  refusals: OF_OPENING,
+})
+
+export const uploadChunk = operation({
+  id: 'uploadChunk',
+  tag: 'Uploads',
+  summary: 'Brings one chunk of a file',
+  description:
+    'Chunks come in any order and several at once, the fields in any order too. All chunks have ' +
+    'one size, the last has the rest. The same chunk again is harmless; with other bytes it is ' +
+    'refused, because the first ones may be in Telegram already.',
+  auth: 'field',
+  body: ChunkFields.extend({ userId, chunk: fileBytes("The chunk's bytes, 50 MB at most.") }),
+  bodyType: 'multipart/form-data',
+  answers: {
+    200: {
+      says: 'The chunk is on the disk, and survives the death of the process.',
+      body: z.object({
+        success,
+        chunk_index: z
+          .number()
+          .int()
+          .meta({ description: 'Which one it is.', examples: [5] }),
+        received_chunks: receivedChunks,
+        total_chunks: totalChunks,
+        complete,
+      }),
+    },
+  },
+  refusals: [
+    ...OF_OPENING,
+    'CHUNK_OUT_OF_RANGE',
+    'CHUNK_SIZE_WRONG',
+    'CHUNK_DAMAGED',
+    'CHUNK_DIFFERS',
+    'CHUNK_TOO_LARGE',
+  ],
+})
+
+export const completeUpload = operation({
+  id: 'completeUpload',
+  tag: 'Uploads',
+  summary: 'Says that all chunks are sent',
+  description:
+    'Answers at once; the way into Telegram goes on in the background. Called again it is the same ' +
+    'job, never a second one.',
+  auth: 'optional',
+  body: UploadIdFields,
+  answers: {
+    200: {
+      says: 'The job runs, or has ended.',
+      body: z.object({
+        success: success.meta({ description: 'False when the job has failed already.' }),
+        uploadId: uploadIdOut,
+        message: message('Upload started in background'),
+        checkProgressAt: z.string().meta({
+          description: 'Where to ask how far it is.',
+          examples: ['/upload-progress/1762700000000_k3j9x0a2b'],
+        }),
+        status: z
+          .enum(['completed', 'failed'])
+          .meta({ description: 'How it ended, when it has.', examples: ['completed'] })
+          .optional(),
+        messageId: postedMessageId.optional(),
+        fileId: postedFileId.optional(),
+        error: z
+          .string()
+          .nullable()
+          .meta({
+            description: 'Why it failed, when it has.',
+            examples: ['Upload failed: Could not resolve channel ID'],
+          })
+          .optional(),
+      }),
+    },
+  },
+  refusals: [
+    ...OF_TOKENS,
+    'TOKEN_MISSING',
+    'CHUNKS_MISSING',
+    'UPLOAD_NOT_FOUND',
+    'UPLOAD_CLOSED',
+    'SPOOL_FULL',
+    'SPOOL_FAILED',
+  ],
+})
+
+export const uploadStatus = operation({
+  id: 'uploadStatus',
+  tag: 'Uploads',
+  summary: 'Which chunks are here',
+  description: 'What a client needs to go on after a break.',
+  auth: 'optional',
+  params: UploadIdParams,
+  answers: {
+    200: {
+      says: 'The upload as the worker has it.',
+      headers: ['Cache-Control'],
+      body: z.object({
+        upload_id: uploadIdOut,
+        file_name: z.string().meta({ description: "The file's name.", examples: ['holiday.mp4'] }),
+        file_size: z
+          .number()
+          .int()
+          .meta({ description: 'Bytes.', examples: [104_857_600] }),
+        total_chunks: totalChunks,
+        received_chunks: receivedChunks,
+        received_chunk_indices: z.array(z.number().int()).meta({
+          description: 'Which ones the worker has, in order.',
+          examples: [[0, 1, 2, 3, 4, 5]],
+        }),
+        received_chunk_digests: z
+          .array(z.string())
+          .meta({
+            description: 'SHA-256 of each, hex, in the same order; only for whoever shows a token.',
+            examples: [['9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08']],
+          })
+          .optional(),
+        complete,
+      }),
+    },
+  },
+  refusals: [...OF_TOKENS, 'TOKEN_MISSING', 'UPLOAD_NOT_FOUND', 'SPOOL_FAILED'],
+})
+
+export const cancelUpload = operation({
+  id: 'cancelUpload',
+  tag: 'Uploads',
+  summary: 'Gives an upload up',
+  description: 'Stops a running job too, and frees the disk.',
+  auth: 'optional',
+  body: UploadIdFields,
+  answers: {
+    200: { says: 'It is gone.', body: z.object({ success, message: message('Upload cancelled') }) },
+  },
+  refusals: [...OF_TOKENS, 'TOKEN_MISSING', 'UPLOAD_NOT_FOUND', 'UPLOAD_CLOSED', 'SPOOL_FAILED'],
+})
