@@ -29,7 +29,9 @@ export async function installPressure(app: FastifyInstance, limits: PressureLimi
   await app.register(underPressure, {
     maxRssBytes: limits.maxRssBytes || Math.floor(containerMemoryBytes() * 0.9),
     maxEventLoopDelay: limits.maxEventLoopDelayMs,
-    pressureHandler: async (request: FastifyRequest, _reply, type: string) => {
+    pressureHandler: async (request: FastifyRequest, _reply, type: string, value) => {
+      // No sample at all in a second says only that one turn was long: the next one tells how long.
+      if (value === Number.POSITIVE_INFINITY) return
       if (!HEAVY.has(`${request.method} ${request.routeOptions.url}`)) return
       request.log.warn({ pressure: type }, 'refused under load')
       throw new AppError('BUSY', 'The worker has too much to do; try again in a moment', {
