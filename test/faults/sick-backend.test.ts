@@ -12,7 +12,7 @@ import { startTeleStore, type TeleStore } from '../helpers/telestore.ts'
 
 const LONG = 40_000
 const QUICK: PeerLimits = {
-  backendTimeoutMs: 150,
+  backendTimeoutMs: 1000,
   circuit: { failures: 1, lastingMs: 0, firstBreakMs: 600, longestBreakMs: 600 },
 }
 

@@ -112,7 +112,7 @@ async function start({ attempts = 6 } = {}): Promise<Started> {
     log: createRecordingLog(),
     attempts,
     circuit,
-    timeouts: { connectMs: 150, stallMs: 150, answerMs: 150, lookAfterMs: [1] },
+    timeouts: { connectMs: 1000, stallMs: 1000, answerMs: 1000, lookAfterMs: [1] },
   })
   return { api, peer, road, state: () => circuit.state }
 }
