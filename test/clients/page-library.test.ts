@@ -113,5 +113,5 @@ async function bring(visit: PageVisit, name: string, bytes: Buffer): Promise<voi
 }
 
 async function focusedWords({ page }: PageVisit): Promise<unknown> {
-  return page.evaluate('document.activeElement.textContent')
+  return page.evaluate('document.activeElement.ariaLabel')
 }

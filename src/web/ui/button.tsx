@@ -1,9 +1,8 @@
-import type { ComponentChildren } from 'preact'
 import { Icon, type IconName } from './icon.tsx'
 
 export interface ButtonProps {
   icon: IconName
-  children: ComponentChildren
+  children: string
   onClick: () => void
   /** What it is for, when several buttons have the same words. */
   of?: string
@@ -19,15 +18,13 @@ export function Button(props: ButtonProps) {
     <button
       type="button"
       class={`button ${look} words-${words}`}
-      title={words === 'shown' ? undefined : String(children)}
+      title={words === 'shown' ? undefined : children}
+      aria-label={of === undefined ? undefined : `${children}: ${of}`}
       disabled={disabled}
       onClick={onClick}
     >
       <Icon name={icon} />
-      <span class="button-words">
-        {children}
-        {of !== undefined && <span class="unseen">: {of}</span>}
-      </span>
+      <span class="button-words">{children}</span>
     </button>
   )
 }

@@ -50,11 +50,15 @@ export function ViewerDialog({ entry, client, onClose, onFailure }: ViewerDialog
           Download
         </Button>
         {link !== null && (
-          <a class="button plain" href={link} target="_blank" rel="noopener noreferrer">
+          <a
+            class="button plain"
+            href={link}
+            target="_blank"
+            rel="noopener noreferrer"
+            aria-label={`Open in a new tab: ${entry.name}`}
+          >
             <Icon name="open" />
-            <span class="button-words">
-              Open in a new tab<span class="unseen">: {entry.name}</span>
-            </span>
+            <span class="button-words">Open in a new tab</span>
           </a>
         )}
       </div>
