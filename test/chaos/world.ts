@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { z } from 'zod'
 import { sleep } from '../../src/lib/sleep.ts'
-import { type Child, freePort, startChild } from './child.ts'
+import { freePort } from '../helpers/free-port.ts'
+import { type Child, startChild } from './child.ts'
 
 const START_MS = 60_000
 

@@ -1,12 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { createServer } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { onTestFinished, vi } from 'vitest'
 import type { Emulator } from '../../src/emulator/emulator.ts'
 import { registerEnvironment } from '../secrets/register.ts'
 import { trace, traceTest } from '../secrets/trace.ts'
 import { traceAnswersFrom } from '../secrets/wire.ts'
+import { freePort } from './free-port.ts'
 import { telegramEnv } from './telestore.ts'
 
 const SERVER = fileURLToPath(new URL('../../src/server.ts', import.meta.url))
@@ -96,13 +96,4 @@ async function end(child: ChildProcess, signal: 'SIGTERM' | 'SIGKILL'): Promise<
 
 function expectOk(response: Response): void {
   if (!response.ok) throw new Error(`health: ${response.status}`)
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  if (address === null || typeof address === 'string') throw new Error('no port')
-  return address.port
 }
