@@ -47,17 +47,22 @@ export function App({ session, terms, workspace }: AppProps) {
       </header>
       <main>
         {token === null && <SignIn session={session} terms={terms} />}
-        {work && (
-          <>
-            {token !== null && <DropZone onPicked={(picked) => void work.uploads.add(picked)} />}
-            <UploadList uploads={work.uploads} />
-            {token !== null && (
-              <LibraryList library={work.library} client={work.client} onFailure={work.onFailure} />
-            )}
-          </>
-        )}
+        {work && <Work work={work} signedIn={token !== null} />}
       </main>
       <Announcer />
+    </>
+  )
+}
+
+/** Without a token only the uploads stay, so that nothing seems lost. */
+function Work({ work, signedIn }: { work: Workspace; signedIn: boolean }) {
+  const { uploads, library, client, onFailure } = work
+  const isEmpty = useStore(uploads.files).length + useStore(library.entries).length === 0
+  return (
+    <>
+      {signedIn && <DropZone small={!isEmpty} onPicked={(picked) => void uploads.add(picked)} />}
+      <UploadList uploads={uploads} />
+      {signedIn && <LibraryList library={library} client={client} onFailure={onFailure} />}
     </>
   )
 }

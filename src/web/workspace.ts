@@ -17,6 +17,8 @@ export interface Workspace {
   close: () => void
 }
 
+const REFRESH_EVERY_MS = 30_000
+
 /**
  * Opens with the first sign-in. A refused token leaves it as it is, so that nothing is lost while
  * the user fetches another; only signing out closes it.
@@ -54,6 +56,15 @@ function open(session: Session, token: string, { maxFileBytes }: WorkerTerms): W
       library.add({ uploadId, messageId, fileId, size, type, name: fileName, at: Date.now() }),
   })
   const silence = announceChanges(uploads)
+  const stop = new AbortController()
+  let refreshedAt = Date.now()
+  // What other browsers have brought shows once the user is back.
+  const refresh = (): void => {
+    if (session.token.value === null || Date.now() - refreshedAt < REFRESH_EVERY_MS) return
+    refreshedAt = Date.now()
+    library.refresh(client).catch(session.notice)
+  }
+  addEventListener('focus', refresh, { signal: stop.signal })
   return {
     client,
     uploads,
@@ -63,6 +74,7 @@ function open(session: Session, token: string, { maxFileBytes }: WorkerTerms): W
       announce(error instanceof Error ? error.message : String(error))
     },
     close: () => {
+      stop.abort()
       silence()
       uploads.close()
       library.close()

@@ -37,6 +37,7 @@ test.runIf(process.env.PICTURES)(
     await everyLook(page, (look) => take(page, `uploads-${look}`))
     await page.getByRole('button', { name: 'Pause all' }).click()
     await entry('Flight over the fjord.mp4').getByRole('button', { name: 'Play' }).click()
+    await page.locator('dialog video').waitFor()
     await page.evaluate(`new Promise((resolve) => {
     const video = document.querySelector('dialog video')
     video.onloadeddata = () => {
@@ -45,7 +46,7 @@ test.runIf(process.env.PICTURES)(
       video.currentTime = 2
     }
   })`)
-    await everyLook(page, (look) => take(page, `player-${look}`))
+    await everyLook(page, (look) => take(page, `player-${look}`, false))
   },
   300_000,
 )
@@ -73,9 +74,9 @@ async function showUploads(visit: PageVisit): Promise<void> {
   await vi.waitFor(() => expect(visit.chunksTaken).toBeGreaterThan(18), 60_000)
 }
 
-async function take(page: Page, name: string): Promise<void> {
+async function take(page: Page, name: string, fullPage = true): Promise<void> {
   const path = join(PICTURES, `${name}.png`)
-  await page.screenshot({ path, fullPage: true, animations: 'disabled' })
+  await page.screenshot({ path, fullPage, animations: 'disabled' })
   expect((await stat(path)).size).toBeLessThan(LARGEST)
 }
 
@@ -87,7 +88,8 @@ async function makeSparse(folder: string, name: string, bytes: number): Promise<
 
 async function makeFilm(folder: string): Promise<string> {
   const path = join(folder, 'Flight over the fjord.mp4')
-  const picture = 'mandelbrot=size=1280x720:rate=25:start_scale=0.4:end_scale=0.3'
+  const colours = 'c0=0x0b2545:c1=0x3d7ebf:c2=0xf2c6a0:nb_colors=3'
+  const picture = `gradients=size=1280x720:${colours}:x0=0:y0=0:x1=0:y1=719:speed=0.00001`
   const film = ['-f', 'lavfi', '-i', picture, '-t', '4', '-c:v', 'libx264', '-preset', 'veryfast']
   await run('ffmpeg', ['-v', 'error', ...film, '-pix_fmt', 'yuv420p', path], { home: folder })
   return path

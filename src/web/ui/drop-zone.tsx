@@ -11,10 +11,12 @@ import { Icon } from './icon.tsx'
 
 export interface DropZoneProps {
   onPicked: (picked: readonly PickedFile[]) => void
+  /** Leaves the room to the lists below. */
+  small: boolean
 }
 
 /** Files may be dropped anywhere on the page; the buttons are for all who do not drag. */
-export function DropZone({ onPicked }: DropZoneProps) {
+export function DropZone({ onPicked, small }: DropZoneProps) {
   const files = useRef<HTMLInputElement>(null)
   const folder = useRef<HTMLInputElement>(null)
   const isOver = useDrop(onPicked)
@@ -37,12 +39,17 @@ export function DropZone({ onPicked }: DropZoneProps) {
   }
 
   return (
-    <section class={isOver ? 'drop over' : 'drop'} aria-labelledby="drop-title">
+    <section
+      class={`drop ${isOver ? 'over' : ''} ${small ? 'small-drop' : ''}`}
+      aria-labelledby="drop-title"
+    >
       <span class="drop-icon">
         <Icon name="upload" />
       </span>
-      <h2 id="drop-title">{isOver ? 'Let go to add them' : 'Add files and folders'}</h2>
-      <p class="dim">Drop them anywhere on this page, or choose them here.</p>
+      <div>
+        <h2 id="drop-title">{isOver ? 'Let go to add them' : 'Add files and folders'}</h2>
+        <p class="dim">Drop them anywhere on this page, or choose them here.</p>
+      </div>
       <div class="buttons">
         <Button icon="other" look="main" onClick={choose}>
           Choose files

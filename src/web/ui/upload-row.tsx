@@ -2,9 +2,10 @@ import { formatBytes } from '../format.ts'
 import { kindOf } from '../library/file-kind.ts'
 import { isFinished, isLeftOver, type UploadFile } from '../uploads/upload-file.ts'
 import type { Uploads } from '../uploads/uploads.ts'
-import { percentSent, sentenceOf } from '../uploads/wording.ts'
+import { percentInTelegram, percentSent } from '../uploads/wording.ts'
 import { Icon } from './icon.tsx'
 import { UploadActions } from './upload-actions.tsx'
+import { UploadSentence } from './upload-sentence.tsx'
 
 export interface UploadRowProps {
   file: UploadFile
@@ -33,7 +34,7 @@ export function UploadRow({ file, uploads, onChoose }: UploadRowProps) {
       </div>
       <UploadActions file={file} uploads={uploads} onChoose={onChoose} />
       {state === 'busy' && <Bars file={file} />}
-      {!finished && <p class="sentence">{sentenceOf(file)}</p>}
+      {!finished && <UploadSentence file={file} />}
     </li>
   )
 }
@@ -41,10 +42,11 @@ export function UploadRow({ file, uploads, onChoose }: UploadRowProps) {
 function Bars({ file }: { file: UploadFile }) {
   const { progress, sealed } = file.meta
   const sent = sealed ? 100 : progress ? percentSent(progress) : 0
+  const posted = progress ? percentInTelegram(progress) : 0
   return (
     <div class="bars">
       <Bar words="To the worker" of={file.name} percent={sent} />
-      <Bar words="Into Telegram" of={file.name} percent={progress?.telegramPercent ?? 0} />
+      <Bar words="Into Telegram" of={file.name} percent={posted} />
     </div>
   )
 }

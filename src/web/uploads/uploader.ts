@@ -9,6 +9,7 @@ import type {
 } from '../../client/upload-api.ts'
 import { createLanes } from './lanes.ts'
 import { isFinished, patchMeta, type UploadEngine, type UploadFile } from './upload-file.ts'
+import { telegramShare } from './wording.ts'
 
 export interface UploaderOptions {
   client: Client
@@ -24,9 +25,6 @@ export interface UploaderOptions {
  */
 const FILES_AT_ONCE = 3
 const CHUNKS_OF_A_LONE_FILE = 3
-/** Percent of the worker's bar within which Telegram takes the bytes. */
-const SENDING_FROM = 30
-const SENDING_TO = 90
 
 /** Teaches Uppy to carry files to the worker, and to follow them from there into Telegram. */
 export function installUploader(uppy: UploadEngine, options: UploaderOptions): void {
@@ -125,8 +123,8 @@ export function installUploader(uppy: UploadEngine, options: UploaderOptions): v
     const sealed = isSealed(progress)
     if (sealed) lanes.leave(id)
     const { telegramPercent, telegramPhase, uploadId } = progress
-    const share = (telegramPercent - SENDING_FROM) / (SENDING_TO - SENDING_FROM)
-    if (telegramPhase === 'sending') meter.note(Math.max(0, share) * progress.totalBytes)
+    if (telegramPhase === 'sending')
+      meter.note(telegramShare(telegramPercent) * progress.totalBytes)
     const telegramSpeed = telegramPhase === 'sending' ? meter.read() : null
     patchMeta(engine, id, { progress, uploadId, sealed, telegramSpeed })
   }

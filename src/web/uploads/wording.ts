@@ -1,4 +1,4 @@
-import type { UploadProgress } from '../../client/upload-api.ts'
+import type { UploadProgress, UploadWait } from '../../client/upload-api.ts'
 import { formatBytes, formatSeconds, formatSpeed } from '../format.ts'
 import { isFinished, isLeftOver, type UploadFile } from './upload-file.ts'
 
@@ -22,8 +22,8 @@ const TELEGRAM_PHASES: Readonly<Record<string, string>> = {
   posting: 'Posting the message',
 }
 
-/** What is going on with a file, as one sentence. */
-export function sentenceOf(file: UploadFile): string {
+/** What is going on with a file, as one sentence; `secondsLeft` of what somebody asks to wait. */
+export function sentenceOf(file: UploadFile, secondsLeft: number | null = null): string {
   const { progress, failure, reopens } = file.meta
   if (isFinished(file)) return 'In Telegram'
   if (failure) return adviseOn(failure)
@@ -34,27 +34,48 @@ export function sentenceOf(file: UploadFile): string {
   }
   if (file.isPaused) return progress ? `Paused at ${percentSent(progress)} %` : 'Paused'
   if (!progress) return file.meta.sealed ? 'At the worker' : 'Waiting for its turn'
-  return sentenceOfProgress(progress, file.meta.telegramSpeed)
+  const { waiting } = progress
+  const wait = waiting && { ...waiting, seconds: secondsLeft ?? waiting.seconds }
+  return sentenceOfProgress({ ...progress, waiting: wait }, file.meta.telegramSpeed)
 }
 
 function sentenceOfProgress(progress: UploadProgress, telegramSpeed: number | null): string {
   const { phase, waiting, sentBytes, totalBytes, speed, secondsLeft, telegramPhase } = progress
-  if (phase === 'waiting' && waiting?.on === 'network' && waiting.seconds === null) {
-    return 'Waiting for the network. Nothing is lost'
-  }
-  if (phase === 'waiting' || phase === 'failed') return progress.text
+  if (phase === 'waiting' && waiting) return sentenceOfWait(waiting)
+  if (phase === 'failed') return progress.text
   if (phase === 'opening') return 'Asking the worker what it has'
   if (phase === 'sending') {
     const parts = [`${formatBytes(sentBytes)} of ${formatBytes(totalBytes)}`]
     if (speed) parts.push(formatSpeed(speed))
     if (secondsLeft !== null) parts.push(`${formatSeconds(secondsLeft)} left`)
-    if (waiting) parts.push(`Telegram asks to wait ${waiting.seconds} s`)
+    if (waiting) parts.push(sentenceOfWait(waiting))
     return parts.join(' · ')
   }
   const words = TELEGRAM_PHASES[telegramPhase ?? ''] ?? 'On its way into Telegram'
   if (telegramPhase !== 'sending' || !telegramSpeed) return words
-  const left = ((90 - progress.telegramPercent) / 60) * totalBytes
+  const left = (1 - telegramShare(progress.telegramPercent)) * totalBytes
   return `${words} · ${formatSpeed(telegramSpeed)} · ${formatSeconds(left / telegramSpeed)} left`
+}
+
+function sentenceOfWait({ on, seconds }: UploadWait): string {
+  if (on !== 'network')
+    return `${on === 'telegram' ? 'Telegram' : 'The worker'} asks to wait ${seconds} s`
+  if (seconds === null) return 'Waiting for the network. Nothing is lost'
+  return `The worker cannot be reached: trying again in ${seconds} s`
+}
+
+/**
+ * How much of the file Telegram has, 0 to 1. The worker's percents are of the whole way: before 30
+ * it looks for the channel, and after 90 it posts the message.
+ */
+export function telegramShare(telegramPercent: number): number {
+  return Math.min(1, Math.max(0, (telegramPercent - 30) / 60))
+}
+
+/** For the bar, which is full only once the message is posted. */
+export function percentInTelegram({ telegramPercent }: UploadProgress): number {
+  if (telegramPercent === 100) return 100
+  return Math.floor(99 * telegramShare(telegramPercent))
 }
 
 export function percentSent({ sentBytes, totalBytes }: UploadProgress): number {
