@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { type ErrorCode, lineOf } from '../../errors.ts'
-import { HEADERS, type HeaderName } from './headers.ts'
+import { HEADERS, type HeaderName, REFUSAL_HEADERS } from './headers.ts'
 import type { Unfinished } from './operation.ts'
 import { REFUSAL_EXAMPLES } from './refusal-examples.ts'
 
@@ -53,7 +53,10 @@ function complete(found: ApiOperation, method: string): ApiOperation {
   ])
   const responses: Record<string, ApiResponse> = Object.fromEntries(answers)
   for (const [status, codes] of byStatus(refusals)) {
-    responses[status] = merge(responses[status], toResponse(codes, method === 'head'))
+    responses[status] = merge(
+      responses[status],
+      toResponse(Number(status), codes, method === 'head'),
+    )
   }
   return {
     // @fastify/swagger thinks of HEAD as of a second face of GET.
@@ -68,8 +71,8 @@ function byStatus(codes: readonly ErrorCode[]): Map<string, ErrorCode[]> {
   return Map.groupBy(codes, (code) => String(lineOf(code).status))
 }
 
-function toResponse(codes: readonly ErrorCode[], hasNoBody: boolean): ApiResponse {
-  const headers: HeaderName[] = ['Server-Timing']
+function toResponse(status: number, codes: readonly ErrorCode[], hasNoBody: boolean): ApiResponse {
+  const headers: HeaderName[] = ['Server-Timing', ...(REFUSAL_HEADERS[status] ?? [])]
   if (codes.some((code) => lineOf(code).retryable)) headers.push('Retry-After')
   const description = `Refused: ${codes.map((code) => `\`${code}\``).join(', ')}.`
   if (hasNoBody) return { description, headers: headerRefs(headers) }

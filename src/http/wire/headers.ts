@@ -55,4 +55,10 @@ export const HEADERS = {
   ),
 } as const
 
+/** What refusals say beside their body, by their status. */
+export const REFUSAL_HEADERS: Readonly<Record<number, readonly HeaderName[]>> = {
+  412: ['ETag', 'Tus-Version'],
+  416: ['ETag', 'Content-Range'],
+}
+
 export type HeaderName = keyof typeof HEADERS

@@ -14,8 +14,7 @@ export const JobsQuery = z.object({
   token: token.optional(),
 })
 
-const date = (description: string) =>
-  z.string().meta({ format: 'date-time', description, examples: ['2025-11-04T10:00:00.000Z'] })
+const DATE = { format: 'date-time', examples: ['2025-11-04T10:00:00.000Z'] }
 
 const Job = Progress.extend({
   fileName: z.string().meta({ description: "The file's name.", examples: ['holiday.mp4'] }),
@@ -31,8 +30,11 @@ const Job = Progress.extend({
       description: 'Bytes of it that the worker has had.',
       examples: [52_428_800],
     }),
-  createdAt: date('When it was opened.'),
-  finishedAt: date('When it ended.').nullable(),
+  createdAt: z.string().meta({ ...DATE, description: 'When it was opened.' }),
+  finishedAt: z
+    .string()
+    .nullable()
+    .meta({ ...DATE, description: 'When it ended; null before.' }),
 }).meta({ id: 'Job', description: 'One upload among the others of its owner.' })
 
 export const listJobs = operation({

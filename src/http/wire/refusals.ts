@@ -27,6 +27,8 @@ export const OF_OPENING: readonly ErrorCode[] = [
   'EMPTY_FILE',
   'TELEGRAM_NOT_CONNECTED',
   'FILE_TOO_LARGE',
+  // It is another user's.
+  'UPLOAD_NOT_FOUND',
   'UPLOAD_DIFFERS',
   'UPLOAD_CLOSED',
   'TOO_MANY_UPLOADS',

@@ -34,5 +34,5 @@ export const smallUpload = operation({
       }),
     },
   },
-  refusals: [...OF_OPENING, ...OF_TELEGRAM, 'CHUNK_TOO_LARGE', 'UPLOAD_NOT_FOUND', 'SPOOL_DAMAGED'],
+  refusals: [...OF_OPENING, ...OF_TELEGRAM, 'CHUNK_TOO_LARGE', 'SPOOL_DAMAGED'],
 })

@@ -29,8 +29,8 @@ export const issueTicket = operation({
   tag: 'Downloads',
   summary: 'Makes a link that may be shared',
   description:
-    'For one message, or for one upload’s progress: exactly one of `messageId` and `uploadId`. ' +
-    'It needs a login token, and ends after a while, or when the user’s links are revoked.',
+    "For one message, or for one upload's progress: exactly one of `messageId` and `uploadId`. " +
+    "It needs a login token, and ends after a while, or when the user's links are revoked.",
   auth: 'field',
   body: IssueFields,
   answers: {

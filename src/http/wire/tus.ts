@@ -117,7 +117,6 @@ export const createFile = operation({
   refusals: [
     ...OF_OPENING,
     ...WITH_BYTES,
-    'UPLOAD_NOT_FOUND',
     'UPLOAD_GONE',
     'UPLOAD_LOCKED',
     'CHUNKS_MISSING',
