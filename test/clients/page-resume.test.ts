@@ -81,6 +81,32 @@ test('what was all at the worker before a reload goes on into Telegram without i
   await expectPosted(visit, 1)
 })
 
+test('whoever signs out finds the upload again, and nobody else does', async () => {
+  const visit = await visitPage({ env: { AUTH_TOKENS: 'main,another' } })
+  const { page, folder, signIn, choose, upload } = visit
+  const path = await makeFile(folder, 'left.bin', randomBytes(BYTES))
+  await signIn()
+  const release = await visit.holdChunksAfter(2)
+  await choose(path)
+  await vi.waitFor(() => expect(visit.chunksTaken).toBe(2), 20_000)
+
+  await page.getByRole('button', { name: 'Sign out' }).click()
+  await release()
+  await page.getByLabel('Token', { exact: true }).fill('another')
+  await page.getByRole('button', { name: 'Sign in' }).click()
+  await page.getByRole('heading', { name: 'In Telegram' }).waitFor()
+  expect(await page.getByRole('region', { name: 'Uploads' }).count()).toBe(0)
+  await page.getByRole('button', { name: 'Sign out' }).click()
+  await signIn()
+  await upload('left.bin')
+    .getByText(/Choose this file again/)
+    .waitFor()
+  await page.setInputFiles('#again', path)
+
+  await upload('left.bin').getByText(IN_TELEGRAM).waitFor()
+  expect(visit.chunksTaken).toBe(CHUNKS)
+})
+
 test('a pause holds the chunks back, and going on sends the rest', async () => {
   const visit = await visitPage()
   const { folder, signIn, choose, upload } = visit

@@ -148,6 +148,8 @@ export function createUploads(options: UploadsOptions): Uploads {
     },
     close: () => {
       stop.abort(new Error('signed out'))
+      // By destroy alone every file would count as removed, and be cancelled at the worker.
+      uppy.clear()
       uppy.destroy()
     },
   }
