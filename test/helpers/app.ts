@@ -10,6 +10,7 @@ import type { TelegramGateway } from '../../src/core/ports/telegram.ts'
 import { AppError } from '../../src/errors.ts'
 import { createLogger } from '../../src/logger.ts'
 import type { PeerLimits } from '../../src/peers.ts'
+import { recordDocument } from '../openapi/recorder.ts'
 import { registerWorker } from '../secrets/register.ts'
 import { registerSecret, trace, traceTest } from '../secrets/trace.ts'
 import { traceAnswersOf } from '../secrets/wire.ts'
@@ -109,6 +110,7 @@ export async function startWorker(options: TestWorkerOptions = {}): Promise<Test
   }
   onTestFinished(close)
   const url = await app.server.listen({ port: 0, host: '127.0.0.1' })
+  recordDocument(() => app.server.swagger())
   app.resume()
   return { url, config, app, adapters, dataDir, close }
 }

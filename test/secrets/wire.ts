@@ -1,8 +1,12 @@
 import { subscribe } from 'node:diagnostics_channel'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import { recordAnswer } from '../openapi/recorder.ts'
 import { registerSecret, trace } from './trace.ts'
 
-/** What workers tell their callers, for the trace: all headers, and bodies that are text. */
+/**
+ * What workers tell their callers, for the trace and for the judgement by the document: all headers,
+ * and bodies that are text.
+ */
 
 const MAX_BODY = 64 * 1024
 
@@ -11,8 +15,11 @@ export function traceAnswersOf(server: Server): void {
   server.prependListener('request', (request: IncomingMessage, response: ServerResponse) => {
     const body = collect(response)
     response.once('close', () => {
-      const head = String(Reflect.get(response, '_header') ?? '').replaceAll('\r\n', ' | ')
-      traceAnswer(request.url ?? '', head, isText(response) ? body() : '')
+      const head = String(Reflect.get(response, '_header') ?? '')
+      const text = isText(head) ? body() : null
+      traceAnswer(request.url ?? '', head.replaceAll('\r\n', ' | '), text ?? '')
+      // One that was cut is nothing to judge.
+      if (response.writableFinished) recordAnswer(toRecord(request, response, head, text))
     })
   })
 }
@@ -38,10 +45,22 @@ function collect(response: ServerResponse): () => string {
   return () => Buffer.concat(pieces).toString()
 }
 
-function isText(response: ServerResponse): boolean {
-  return /^(application\/json|text\/event-stream)\b/.test(
-    String(response.getHeader('content-type')),
+function isText(head: string): boolean {
+  return /^content-type: (application\/json|text\/event-stream)\b/im.test(head)
+}
+
+function toRecord(
+  { method = '', url = '' }: IncomingMessage,
+  { statusCode: status }: ServerResponse,
+  head: string,
+  text: string | null,
+) {
+  const fields = [...head.matchAll(/^([^:\r\n]+): (.*)\r$/gm)]
+  const headers = Object.fromEntries(
+    fields.map(([, name = '', value = '']) => [name.toLowerCase(), value]),
   )
+  const body = text !== null && text.length < MAX_BODY ? text : null
+  return { method, path: url, status, headers, body }
 }
 
 /** Tickets are told to whoever asked for one, and to nobody else. */
