@@ -8,7 +8,8 @@ export default defineConfig({
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
   build: {
     outDir: '../../dist/web',
-    emptyOutDir: true,
+    // A worker that runs goes on with the scripts it has begun with; `npm run build` clears dist.
+    emptyOutDir: false,
     // The policy allows no inline script and no picture but the worker's own.
     modulePreload: { polyfill: false },
     assetsInlineLimit: 0,

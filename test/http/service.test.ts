@@ -19,6 +19,7 @@ test('the root names the service to programs and shows a page to browsers', asyn
     status: 'ok',
     service: 'TeleStore Render Upload Service',
     chunk_size: '5MB',
+    max_file_bytes: 2000 * MiB,
     endpoints: expect.arrayContaining(['POST /upload-chunk']),
   })
   expect(program.headers.get('vary')).toContain('Accept')
