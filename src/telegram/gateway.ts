@@ -124,17 +124,17 @@ export function createTelegramGateway(options: TelegramGatewayOptions): Telegram
 
   async function finish(request: TransferRequest): Promise<PostedFile> {
     const road = roadFor(request.credentials, request.file.size)
-    if (road === 'bot-api') {
-      try {
-        return await byBotApi(request)
-      } catch (error) {
-        // Near the border the server's limit may be lower than ours.
-        const other = isTooLarge(error) ? mtprotoRoad(request.credentials) : null
-        if (other === null) throw error
-        return byMtproto(other, request, sendAndPost)
-      }
+    if (road !== 'bot-api') return byMtproto(road, request, sendAndPost)
+    const other = mtprotoRoad(request.credentials)
+    // It may have been posted there already, and the Bot API could not know.
+    if (other !== null && hasBegunByMtproto(request)) return byMtproto(other, request, sendAndPost)
+    try {
+      return await byBotApi(request)
+    } catch (error) {
+      // Near the border the server's limit may be lower than ours.
+      if (other === null || !isTooLarge(error)) throw error
+      return byMtproto(other, request, sendAndPost)
     }
-    return byMtproto(road, request, sendAndPost)
   }
 
   return {
@@ -179,6 +179,11 @@ function refusalOf(
   if (road === 'mtproto-bot' || text === null) return null
   const { dcId, address } = parseSession(text)
   return circuits.refusal(dcId, address)
+}
+
+function hasBegunByMtproto({ journal }: TransferRequest): boolean {
+  const state = journal.load()
+  return state !== null && state.road !== 'bot-api'
 }
 
 function isTooLarge(error: unknown): boolean {

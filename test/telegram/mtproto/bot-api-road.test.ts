@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { MiB } from '../../../src/lib/units.ts'
 import { startTelegram } from '../../helpers/telegram.ts'
 import { createFile, createRequest, startGateway, userOf } from './setup.ts'
@@ -30,6 +30,32 @@ test('a file that the Bot API finds too large goes by MTProto', async () => {
   const messages = await telegram.messages(account.channelId)
   expect(messages.map(({ id }) => id)).toEqual([posted.messageId])
   expect(telegram.counters.read().methods['upload.saveFilePart']?.calls).toBe(6)
+})
+
+test('a file that went on by MTProto is posted once, though the worker dies before the answer', async () => {
+  const telegram = await startTelegram({ settings: { botApiUploadLimit: 2 * MiB } })
+  const { account } = telegram
+  const credentials = { ...userOf(account), botToken: account.botToken }
+  const death = new AbortController()
+  const file = createFile(3 * MiB)
+  const first = createRequest(credentials, file, { signal: death.signal })
+  telegram.faults.add({ method: 'messages.sendMedia', effect: { kind: 'lose-answer' }, times: 1 })
+
+  const dying = startGateway(telegram).gateway
+  const died = expect(dying.finish(first)).rejects.toThrow('killed')
+  const arrived = async () => expect(await telegram.messages(account.channelId)).toHaveLength(1)
+  await vi.waitFor(arrived, { timeout: 10_000 })
+  death.abort(new Error('killed'))
+  await died
+  await dying.close()
+
+  const { journal } = first
+  const posted = await startGateway(telegram).gateway.finish(
+    createRequest(credentials, file, { journal }),
+  )
+
+  const messages = await telegram.messages(account.channelId)
+  expect(messages.map(({ id }) => id)).toEqual([posted.messageId])
 })
 
 test("a Bot API post whose answer is lost is found through the user's session", async () => {
