@@ -84,3 +84,13 @@ test('the image runs the Node that the project is tested on', () => {
   const { devDependencies } = JSON.parse(read('package.json'))
   expect(read('Dockerfile')).toContain(`ARG NODE=node:${devDependencies.node}-slim\n`)
 })
+
+test('the image has every file that the build reads', () => {
+  const configs = ['package.json', 'package-lock.json', '.npmrc', 'vite.config.ts']
+  for (const name of [...configs, 'tsconfig.json', 'tsconfig.build.json', 'src']) {
+    expect(read('Dockerfile')).toMatch(
+      new RegExp(`^COPY .*(?<= )${name.replace('.', '\\.')}(?= )`, 'm'),
+    )
+    expect(read('.dockerignore').split('\n')).toContain(`!${name}`)
+  }
+})
