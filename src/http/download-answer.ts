@@ -78,9 +78,11 @@ function validatorsOf(document: RemoteDocument): Record<string, string> {
   }
 }
 
-/** Documents that browsers run as pages of the site they come from. */
-const ACTIVE =
-  /^(text\/html|application\/xhtml\+xml|image\/svg\+xml|(text|application)\/xml|.*\+xml)\b/i
+/**
+ * Documents that browsers run as pages of the site they come from: also XSLT, which is XML to
+ * Chromium, and what holds pages as its parts.
+ */
+const ACTIVE = /^(text\/(html|xml|xsl)|application\/xml|multipart\/.*|message\/.*|.*\+xml)(;|$)/i
 
 /**
  * A served file must not run as the worker's own page, which keeps its user's token: what a browser

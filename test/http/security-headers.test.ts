@@ -61,6 +61,9 @@ test.each([
   ['page.html', 'text/html', 'sandbox', 'attachment'],
   ['logo.svg', 'image/svg+xml', 'sandbox', 'attachment'],
   ['feed.xml', 'text/xml', 'sandbox', 'attachment'],
+  ['a style', 'text/xsl', 'sandbox', 'attachment'],
+  ['pages', 'multipart/x-mixed-replace; boundary=b', 'sandbox', 'attachment'],
+  ['mail.eml', 'message/rfc822', 'sandbox', 'attachment'],
 ])(
   '%s may be framed and embedded by other pages, and runs as none',
   async (name, type, policy, as) => {
