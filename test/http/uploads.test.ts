@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { readdir } from 'node:fs/promises'
+import { readdir, rename, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
@@ -553,6 +553,21 @@ test('a small file goes in one request', async () => {
     uploadId: expect.any(String),
   })
   expect(gateway.posted[0]).toMatchObject({ name: 'hello.txt', mimeType: 'text/plain' })
+})
+
+test('a small file that the disk refuses keeps no room', async () => {
+  const { url, adapters, dataDir } = await start()
+  const form = new FormData()
+  form.append('file', new Blob(['hello']), 'hello.txt')
+  form.append('authToken', token)
+  const chunks = join(dataDir, 'spool', 'uploads')
+  await rename(chunks, `${chunks}-gone`)
+  await writeFile(chunks, 'not a folder')
+
+  const answer = await fetch(`${url}/upload`, { method: 'POST', body: form })
+
+  expect(answer.status).toBeGreaterThanOrEqual(500)
+  expect(adapters.ledger.uploadsInState('receiving')).toEqual([])
 })
 
 test('a restart finds sessions, chunks and jobs again', async () => {

@@ -1,4 +1,6 @@
 import type { FastifyPluginAsync } from 'fastify'
+import type { FileDescription } from '../../core/intake.ts'
+import type { ReceivedChunk } from '../../core/ports/spool.ts'
 import type { Progress } from '../../core/progress.ts'
 import { AppError } from '../../errors.ts'
 import { MiB } from '../../lib/units.ts'
@@ -17,6 +19,21 @@ const MAX_BYTES = 50 * MiB
 /** A whole small file in one request, answered once it is in Telegram. */
 export const smallUploadRoutes: FastifyPluginAsync<UploadRoutesOptions> = async (app, options) => {
   const { uploads } = options
+
+  /** Nobody else learns its id: where it fails before it is complete, it must not keep its room. */
+  async function takeWhole(
+    file: Omit<FileDescription, 'totalChunks'>,
+    token: string,
+    received: ReceivedChunk,
+  ): Promise<void> {
+    try {
+      await uploads.takeChunk({ ...file, totalChunks: 1 }, 0, token, received)
+      await uploads.complete(file.id, null)
+    } catch (error) {
+      await uploads.cancel(file.id, null).catch(() => {})
+      throw error
+    }
+  }
 
   app.post(
     '/upload',
@@ -39,14 +56,8 @@ export const smallUploadRoutes: FastifyPluginAsync<UploadRoutesOptions> = async 
         const { size } = received
         const mimeType = mimeTypeOf(file.mimeType, name)
         await uploads.assertReachable(token, size)
-        await uploads.takeChunk(
-          { id: uploadId, fileName: name, mimeType, size, totalChunks: 1 },
-          0,
-          token,
-          received,
-        )
+        await takeWhole({ id: uploadId, fileName: name, mimeType, size }, token, received)
         options.unclaimed.trust(addressOf(request))
-        await uploads.complete(uploadId, null)
         const end = await uploads.finished(uploadId, clientSignal(reply))
         if (end.status === 'failed') throw failed(end)
         const { messageId, fileId } = end
