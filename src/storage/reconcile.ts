@@ -1,6 +1,7 @@
 import { chunkSizeAt } from '../core/chunk-layout.ts'
 import type { Upload } from '../core/ports/records.ts'
 import { STREAM_CHUNK_BYTES, unbroken } from '../core/stream.ts'
+import { isAbandonedWhole } from '../core/whole-upload.ts'
 import { BYTES_LOST } from './chunk-reader.ts'
 import type { SweepableLedger } from './ledger/ledger.ts'
 import type { ReconcilableSpool } from './spool.ts'
@@ -30,6 +31,10 @@ export async function reconcile(
 ): Promise<ReconcileReport> {
   const report = { lostChunks: 0, strayFiles: 0, failedUploads: 0, orphans: 0 }
   await spool.removeTemporary()
+  // Their folders go with the orphans.
+  for (const upload of ledger.uploadsInState('receiving')) {
+    if (isAbandonedWhole(upload)) ledger.deleteUpload(upload.id)
+  }
   const unfinished = [...ledger.uploadsInState('receiving'), ...ledger.uploadsInState('sealed')]
   for (const upload of unfinished) {
     // Once Telegram has made a document of the bytes, only its message is missing.

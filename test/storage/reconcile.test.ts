@@ -3,6 +3,8 @@ import { readdir, truncate, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import type { StoredDocument, TransferState } from '../../src/core/ports/records.ts'
+import { wholeUploadId } from '../../src/core/whole-upload.ts'
+import { newUploadId } from '../../src/http/new-upload.ts'
 import { openLedger } from '../../src/storage/ledger/ledger.ts'
 import { reconcile } from '../../src/storage/reconcile.ts'
 import { createSpool } from '../../src/storage/spool.ts'
@@ -31,6 +33,18 @@ test('where ledger and files agree nothing changes', async () => {
   expect(['receiving', 'sealed'].map((id) => [ledger.findUpload(id), ledger.chunks(id)])).toEqual(
     before,
   )
+})
+
+test('an upload that died in its one request is gone, as nobody knows its id', async () => {
+  const { ledger, spool } = await makePlace()
+  const cut = { ...makeUpload(), id: wholeUploadId(newUploadId()), totalChunks: 1 }
+  ledger.insertUpload(cut, 'token')
+  const other = { ...makeUpload(), id: 'other-whole', totalChunks: 1 }
+  ledger.insertUpload(other, 'token')
+
+  await reconcile(ledger, spool)
+
+  expect(ledger.uploadsInState('receiving').map(({ id }) => id)).toEqual(['other-whole'])
 })
 
 test('chunks whose files are missing or of another size are asked for again', async () => {

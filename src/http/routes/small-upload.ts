@@ -2,6 +2,7 @@ import type { FastifyPluginAsync } from 'fastify'
 import type { FileDescription } from '../../core/intake.ts'
 import type { ReceivedChunk } from '../../core/ports/spool.ts'
 import type { Progress } from '../../core/progress.ts'
+import { wholeUploadId } from '../../core/whole-upload.ts'
 import { AppError } from '../../errors.ts'
 import { MiB } from '../../lib/units.ts'
 import { addressOf } from '../address.ts'
@@ -52,7 +53,7 @@ export const smallUploadRoutes: FastifyPluginAsync<UploadRoutesOptions> = async 
         const name = parseWire(fileName, fields.fileName || file.fileName || 'file')
         const token = requireToken(request, fields.authToken)
         await options.throttle.admit(request, { tokens: [token], uploadId: null, messageId: null })
-        const uploadId = newUploadId()
+        const uploadId = wholeUploadId(newUploadId())
         const { size } = received
         const mimeType = mimeTypeOf(file.mimeType, name)
         await uploads.assertReachable(token, size)
