@@ -14,7 +14,8 @@ RUN apt-get update \
   && apt-get install -y --no-install-recommends tini \
   && rm -rf /var/lib/apt/lists/*
 WORKDIR /app
-ENV NODE_ENV=production DATA_DIR=/tmp/telestore
+# Each thread's arena keeps what it once had: with two the worker stays some 50 MB smaller.
+ENV NODE_ENV=production DATA_DIR=/tmp/telestore MALLOC_ARENA_MAX=2
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci --omit=dev --ignore-scripts && npm cache clean --force
 COPY --from=build /app/dist ./dist

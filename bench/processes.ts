@@ -53,8 +53,8 @@ export function startNode(
 }
 
 /** Runs a program with one JSON argument to its end; resolves with the JSON line it prints. */
-export async function runNode<T>(path: string, task: object): Promise<T> {
-  const child = startNode([path, JSON.stringify(task)], {})
+export async function runNode<T>(path: string, task: object, enter?: string): Promise<T> {
+  const child = startNode([path, JSON.stringify(task)], {}, enter)
   const [line] = await Promise.all([firstLine(child), once(child, 'exit')])
   return JSON.parse(line)
 }
@@ -150,6 +150,7 @@ export async function startWorkerProcess(
   ]
   const settings = {
     NODE_ENV: 'production',
+    MALLOC_ARENA_MAX: '2',
     PORT: String(port),
     HOST: '127.0.0.1',
     DATA_DIR: folder,

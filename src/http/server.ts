@@ -13,7 +13,7 @@ import type { TicketService } from '../core/ticket-service.ts'
 import type { UploadService } from '../core/upload-service.ts'
 import type { TakeoverLock } from '../lib/takeover-lock.ts'
 import { createTurnBudget, inTurns } from '../lib/turn-budget.ts'
-import { MiB } from '../lib/units.ts'
+import { KiB, MiB } from '../lib/units.ts'
 import { installClosing } from './closing.ts'
 import { allowOriginEarly, installCors } from './cors.ts'
 import { installDocumentation } from './documentation.ts'
@@ -90,8 +90,11 @@ export interface HttpServerOptions extends ThrottleOptions {
   log: FastifyBaseLogger
 }
 
-/** File bytes that one turn of the event loop takes in and gives out: some milliseconds of work. */
-const BYTES_PER_TURN = MiB
+/**
+ * File bytes that one turn of the event loop takes in and gives out: a few milliseconds of work.
+ * With 1 MB the 99th percentile of a poll among 250 busy connections was 177 ms, with this 152 ms.
+ */
+const BYTES_PER_TURN = 256 * KiB
 
 /** The HTTP face of the worker, ready to listen. */
 export async function createHttpServer(options: HttpServerOptions): Promise<FastifyInstance> {
