@@ -37,7 +37,7 @@ interface Thread {
 /** More threads than this are more memory than free plans have to spare. */
 const MAX_THREADS = 2
 /** A thread holds a module of 60 KB and nothing else for longer than a message. */
-const THREAD_LIMITS = { maxOldGenerationSizeMb: 32, maxYoungGenerationSizeMb: 2 }
+const THREAD_LIMITS = { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 2 }
 
 /** Threads start at the first message, and do not keep the process alive. */
 export function createMessageOpener(
