@@ -70,6 +70,9 @@ export function createStreamJoin(options: StreamJoinOptions) {
   async function make(id: string, described: JoinDescription, token: string): Promise<Upload> {
     const { partIds, fileName, mimeType, metadata, concat } = described
     const granted = await uploads.authenticate(token)
+    // Before the locks were held a part may have been cancelled.
+    if (partIds.some((part) => ledger.findUpload(part)?.state !== 'receiving'))
+      throw uploadNotFound()
     const pieces = partIds.flatMap((uploadId) => ledger.chunks(uploadId).map(inUpload(uploadId)))
     const chunks = pieces.map(({ size, digest }, index): ChunkRecord => ({ index, size, digest }))
     const size = chunks.reduce((sum, chunk) => sum + chunk.size, 0)

@@ -62,7 +62,7 @@ async function refuse(
 
 function toAppError(error: FastifyError, request: FastifyRequest): AppError {
   if (error instanceof AppError) {
-    if (error.status >= 500) request.log.warn({ err: error, code: error.code }, 'request refused')
+    if (error.status >= 500) request.log.warn(fieldsOf(error), 'request refused')
     return error
   }
   if (error instanceof ClientLeft || request.raw.socket.destroyed) {
@@ -81,4 +81,9 @@ function toAppError(error: FastifyError, request: FastifyRequest): AppError {
   }
   request.log.error({ err: error }, 'unexpected failure')
   return new AppError('INTERNAL', 'Something went wrong inside the worker', { cause: error })
+}
+
+/** Without a cause the code says it all, and a busy worker says it often. */
+function fieldsOf(error: AppError): object {
+  return error.cause === undefined ? { code: error.code } : { err: error, code: error.code }
 }
