@@ -117,8 +117,9 @@ test('an upload that Telegram refused says why, and goes through when it is trie
 
 test('when Telegram asks to wait its words are shown, and then it goes on', async () => {
   const { telegram, folder, signIn, choose, upload } = await visitPage()
-  const flood = { kind: 'error', code: 420, message: 'FLOOD_WAIT_4' } as const
-  telegram.faults.add({ method: 'upload.saveBigFilePart', effect: flood, times: 1, after: 2 })
+  const flood = { kind: 'error', code: 420, message: 'FLOOD_WAIT_6' } as const
+  // At the end, where nothing else happens that could be told instead.
+  telegram.faults.add({ method: 'messages.uploadMedia', effect: flood, times: 1 })
   await signIn()
 
   await choose(await makeFile(folder, 'patient.bin', randomBytes(12 * MiB)))
