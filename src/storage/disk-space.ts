@@ -34,6 +34,8 @@ export interface DiskRoom {
   space: () => Promise<DiskSpace>
   /** Keeps room for bytes before the first is written. Rejects with SPOOL_FULL or SPOOL_FAILED. */
   enter: (expectedBytes: number) => Promise<Arrival>
+  /** Something was removed: nobody is refused for what the disk had before. */
+  freed: () => void
 }
 
 export function createDiskRoom(directory: string, gate: DiskGate): DiskRoom {
@@ -103,6 +105,9 @@ export function createDiskRoom(directory: string, gate: DiskGate): DiskRoom {
 
   return {
     enter,
+    freed: () => {
+      look = null
+    },
     space: async () => {
       const latest = await measured(FRESH_MS)
       return { ...latest, freeBytes: Math.max(0, left(latest)) }

@@ -74,6 +74,10 @@ export async function createSpool(options: SpoolOptions): Promise<ReconcilableSp
   const governor = createWriteGovernor()
   const room = createDiskRoom(directory, gate)
 
+  async function removing<T>(work: () => Promise<T>): Promise<T> {
+    return gate.run(work).finally(room.freed)
+  }
+
   async function receive(
     source: AsyncIterable<Uint8Array>,
     { maxBytes, expectedBytes = 0, signal }: ReceiveOptions,
@@ -82,7 +86,8 @@ export async function createSpool(options: SpoolOptions): Promise<ReconcilableSp
     // On a disk that hangs every request more would only be one more that waits.
     if (gate.stalled()) throw spoolFailed()
     const arrival = await room.enter(expectedBytes)
-    const { path, release, discard } = temporary.reserve()
+    const { path, release, ...reserved } = temporary.reserve()
+    const discard = () => reserved.discard().finally(room.freed)
     try {
       const limits = { maxBytes, signal, fsync, governor, gate, arrival }
       const written = await writeChunkFile(path, source, limits)
@@ -93,7 +98,7 @@ export async function createSpool(options: SpoolOptions): Promise<ReconcilableSp
           await gate.run(() => adopt(path, uploadId, index))
           release()
         },
-        unclaim: (uploadId, index) => gate.run(() => chunks.removeChunk(uploadId, index)),
+        unclaim: (uploadId, index) => removing(() => chunks.removeChunk(uploadId, index)),
         discard,
       }
     } catch (error) {
@@ -124,7 +129,7 @@ export async function createSpool(options: SpoolOptions): Promise<ReconcilableSp
         claim: () => gate.run(() => adopt(path, uploadId, index)),
         // Its bytes were promised to the sender piece by piece: they go on growing.
         unclaim: () => gate.run(() => chunks.regrow({ uploadId, index })),
-        discard: async () => void (await gate.run(() => onDiskIfThere(unlink(path)))),
+        discard: async () => void (await removing(() => onDiskIfThere(unlink(path)))),
       }
       return { size, whole }
     } finally {
@@ -144,7 +149,7 @@ export async function createSpool(options: SpoolOptions): Promise<ReconcilableSp
   return {
     ...chunks,
     read: (...range) => gate.run(() => chunks.read(...range)),
-    remove: (uploadId) => gate.run(() => chunks.remove(uploadId)),
+    remove: (uploadId) => removing(() => chunks.remove(uploadId)),
     share: (...names) => gate.run(() => chunks.share(...names)),
     receive,
     grow,

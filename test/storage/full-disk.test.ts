@@ -143,6 +143,21 @@ describe.skipIf(!canMount)('on a disk of 4 MB (needs the right to mount)', () =>
     expect(taken).toHaveLength(3)
   })
 
+  test('room that was given back is there for the next sender at once', async () => {
+    const { spool } = await makeSmallDisk()
+    const source = () => pieces(Buffer.alloc(3.5 * MiB), 64 * KiB)
+    const receiveMore = () => receive(spool, source(), { expectedBytes: 3.5 * MiB })
+
+    for (let round = 0; round < 20; round++) {
+      await claim(spool, 'up', 0, source())
+      await expect(receiveMore()).rejects.toMatchObject({ code: 'SPOOL_FULL' })
+      await spool.remove('up')
+      const chunk = await receiveMore()
+      await expect(receiveMore()).rejects.toMatchObject({ code: 'SPOOL_FULL' })
+      await chunk.discard()
+    }
+  })
+
   test('chunks leave the ledger its share, also those of which nobody said how long they are', async () => {
     const { spool, directory } = await makeSmallDisk()
 
