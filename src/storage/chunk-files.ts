@@ -8,6 +8,7 @@ import type { HandleCache } from './handle-cache.ts'
 import {
   fromChunkName,
   fromFolderName,
+  fromGrowingName,
   toChunkName,
   toFolderName,
   toGrowingName,
@@ -31,6 +32,10 @@ export interface ChunkFiles
   chunkIndexes: (uploadId: string) => Promise<number[]>
   /** Removes one chunk file; harmless when it is not there. */
   removeChunk: (uploadId: string, index: number) => Promise<void>
+  /** Indexes of an upload's chunks that grow, in no order. */
+  growingIndexes: (uploadId: string) => Promise<number[]>
+  /** Removes what has come of a chunk that grows; harmless when nothing has. */
+  removeGrowing: (name: ChunkName) => Promise<void>
   /** Where a chunk that grows is written; its folder is there. */
   growingFile: (name: ChunkName) => Promise<string>
   /** Makes a chunk that nobody acknowledged one that grows again. */
@@ -82,6 +87,14 @@ export function createChunkFiles({ directory, fsync, handles }: ChunkFilesOption
     await handles.forget((opened) => opened.startsWith(path + sep))
   }
 
+  async function indexesIn(
+    uploadId: string,
+    indexOf: (name: string) => number | null,
+  ): Promise<number[]> {
+    const names = (await onDiskIfThere(readdir(folder(uploadId)))) ?? []
+    return names.map(indexOf).filter((index) => index !== null)
+  }
+
   return {
     adopt,
     remove,
@@ -100,10 +113,9 @@ export function createChunkFiles({ directory, fsync, handles }: ChunkFilesOption
       const found = await onDiskIfThere(stat(file(uploadId, index)))
       return found?.isFile() ? found.size : null
     },
-    chunkIndexes: async (uploadId) => {
-      const names = (await onDiskIfThere(readdir(folder(uploadId)))) ?? []
-      return names.map(fromChunkName).filter((index) => index !== null)
-    },
+    chunkIndexes: (uploadId) => indexesIn(uploadId, fromChunkName),
+    growingIndexes: (uploadId) => indexesIn(uploadId, fromGrowingName),
+    removeGrowing: async (name) => onDisk(rm(growing(name), { recursive: true, force: true })),
     removeChunk: async (uploadId, index) => {
       const gone = file(uploadId, index)
       // Recursive, because what a damaged disk has under this name may be a folder.

@@ -82,8 +82,9 @@ async function forgetLostChunks(
 async function removeStrayFiles(
   ledger: SweepableLedger,
   spool: ReconcilableSpool,
-  { id, size }: Upload,
+  upload: Upload,
 ): Promise<number> {
+  const { id, size } = upload
   const chunks = ledger.chunks(id)
   const known = new Set(chunks.map(({ index }) => index))
   const next = ledger.stream(id) ? unbroken(chunks).count : null
@@ -98,6 +99,25 @@ async function removeStrayFiles(
       await spool.removeChunk(id, index)
       removed++
     }
+  }
+  return removed + (await removeStrayGrowth(spool, upload, next))
+}
+
+/**
+ * A stream grows at one place only, behind its unbroken chunks. After a loss in the middle its
+ * sender comes back to there, and what has grown further on must not be gone on with.
+ */
+async function removeStrayGrowth(
+  spool: ReconcilableSpool,
+  { id: uploadId, size }: Upload,
+  next: number | null,
+): Promise<number> {
+  let removed = 0
+  for (const index of await spool.growingIndexes(uploadId)) {
+    const whole = chunkSizeAt({ size, chunkSize: STREAM_CHUNK_BYTES }, index)
+    if (index === next && (await spool.grownBytes({ uploadId, index })) <= whole) continue
+    await spool.removeGrowing({ uploadId, index })
+    removed++
   }
   return removed
 }

@@ -43,6 +43,10 @@ export interface ReconcilableSpool extends Spool {
   chunkIndexes: (uploadId: string) => Promise<number[]>
   /** Removes one chunk file; harmless when it is not there. */
   removeChunk: (uploadId: string, index: number) => Promise<void>
+  /** Indexes of an upload's chunks that grow, in no order. */
+  growingIndexes: (uploadId: string) => Promise<number[]>
+  /** Removes what has come of a chunk that grows; harmless when nothing has. */
+  removeGrowing: (name: ChunkName) => Promise<void>
   /** Makes a chunk that nobody acknowledged one that grows again. */
   regrow: (name: ChunkName) => Promise<void>
 }

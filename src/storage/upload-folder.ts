@@ -27,6 +27,7 @@ export function fromFolderName(name: string): string | null {
 }
 
 const CHUNK_FILE = /^(0|[1-9]\d{0,8})\.chunk$/
+const GROWING_FILE = /^(0|[1-9]\d{0,8})\.growing$/
 
 /** The name of a chunk's file. Throws INVALID_REQUEST unless the index is a sane whole number. */
 export function toChunkName(index: number): string {
@@ -42,6 +43,14 @@ export function toGrowingName(index: number): string {
 
 /** The index of the chunk whose file has this name, or null when it is not a chunk's. */
 export function fromChunkName(name: string): number | null {
-  const index = CHUNK_FILE.exec(name)?.[1]
-  return index === undefined ? null : Number(index)
+  return indexIn(CHUNK_FILE.exec(name))
+}
+
+/** The same for the name of a chunk that grows. */
+export function fromGrowingName(name: string): number | null {
+  return indexIn(GROWING_FILE.exec(name))
+}
+
+function indexIn(match: RegExpExecArray | null): number | null {
+  return match ? Number(match[1]) : null
 }

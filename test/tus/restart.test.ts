@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto'
-import { appendFile, readdir } from 'node:fs/promises'
+import { appendFile, readdir, unlink } from 'node:fs/promises'
 import { request } from 'node:http'
 import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
+import { MiB } from '../../src/lib/units.ts'
 import { startWorker, testCredentials } from '../helpers/app.ts'
 import { createFakeGateway } from '../helpers/fake-gateway.ts'
 import { makeTempDir } from '../helpers/temp-dir.ts'
@@ -35,6 +36,27 @@ test('an upload whose last byte came just before the end completes with the next
   expect(await offsetOf(second.url, uploadId)).toBe(3000)
   expect(await offsetOf(second.url, partId)).toBe(3000)
   expect(second.adapters.ledger.findUpload(partId)?.state).toBe('receiving')
+})
+
+test('after a loss in the middle no byte is taken twice of what had come behind it', async () => {
+  const dataDir = await makeTempDir()
+  const gateway = createFakeGateway()
+  const options = { dataDir, gateway, credentials: testCredentials }
+  const first = await startWorker(options)
+  const bytes = randomBytes(12 * MiB)
+  const length = String(bytes.length)
+  const uploadId = await createTus(first.url, 'token-ann', { 'upload-length': length })
+  await patchTus(first.url, uploadId, { offset: 0, bytes: bytes.subarray(0, 11 * MiB) })
+  await first.close()
+  await unlink(join(dataDir, 'spool', 'uploads', uploadId, '1.chunk'))
+
+  const second = await startWorker(options)
+  const offset = await offsetOf(second.url, uploadId)
+  await patchTus(second.url, uploadId, { offset, bytes: bytes.subarray(offset) })
+
+  expect(offset).toBe(5 * MiB)
+  await vi.waitFor(() => expect(gateway.posted).toHaveLength(1))
+  expect(gateway.posted[0]?.bytes.equals(bytes)).toBe(true)
 })
 
 test('a worker that stops keeps what a request has brought so far', async () => {
