@@ -31,6 +31,7 @@ export interface CustodyOptions {
   /** Milliseconds after which one who has let go, and was never stopped, asks for it back. */
   returnAfterMs?: number | undefined
   log: Log
+  /** Milliseconds that only ever go forward. */
   now?: () => number
 }
 
@@ -63,7 +64,15 @@ const ARRIVES_WITHIN_MS = 5_000
 const MARGIN_MS = 10_000
 
 export function createCustody(options: CustodyOptions): Custody {
-  const { instance, address, gate, admission, graceMs, log, now = Date.now } = options
+  const {
+    instance,
+    address,
+    gate,
+    admission,
+    graceMs,
+    log,
+    now = () => performance.now(),
+  } = options
   const closing = new AbortController()
   /** Ends the asking. */
   const asking = new AbortController()

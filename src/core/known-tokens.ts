@@ -14,8 +14,8 @@ export interface KnownTokens {
   watch: (provider: CredentialsProvider) => CredentialsProvider
 }
 
-export function createKnownTokens(now: () => number = Date.now): KnownTokens {
-  const known = createTtlCache<true>({ maxEntries: MAX_KNOWN, now })
+export function createKnownTokens(): KnownTokens {
+  const known = createTtlCache<true>({ maxEntries: MAX_KNOWN })
   const add = (token: string): void => known.set(nameOf(token), true, KNOWN_MS)
 
   async function judged<V>(

@@ -43,6 +43,8 @@ export interface CircuitBreakerOptions extends Partial<CircuitLimits> {
   /** What a call gets while the circuit is open; `retryAfter` in seconds. */
   refuse: (retryAfter: number, cause?: unknown) => Error
   onStateChange?: ((state: CircuitState) => void) | undefined
+  /** Milliseconds that only ever go forward. */
+  now?: () => number
 }
 
 /** Stands before one peer and keeps calls from it while it is down. */
@@ -66,6 +68,8 @@ interface Judged {
   verdict: Verdict
 }
 
+/** Milliseconds that cockatiel finds over at any time of the machine's clock. */
+const NO_BREAK = Number.NEGATIVE_INFINITY
 /** Seconds after which to ask again while one call tries the peer. */
 const TRIAL_RETRY_AFTER = 1
 
@@ -75,12 +79,13 @@ const TRIAL_RETRY_AFTER = 1
  * share of failures would never open it for a peer that is seldom called, and would shut out the
  * half that works of one that fails now and then.
  *
- * Calls that began before the last change of state say nothing about the peer as it is now.
+ * Calls that began before the last change of state say nothing about the peer as it is now. How long
+ * a break lasts is measured here: cockatiel goes by the machine's clock, which somebody may set.
  */
 export function createCircuitBreaker(options: CircuitBreakerOptions): CircuitBreaker {
-  const { refuse, onStateChange, ...changes } = options
+  const { refuse, onStateChange, now = () => performance.now(), ...changes } = options
   const limits = { ...DEFAULT_CIRCUIT, ...changes }
-  const trouble = createTrouble(limits)
+  const trouble = createTrouble(limits, now)
   let era = 0
   let openUntil = 0
   let breaks = 0
@@ -93,8 +98,8 @@ export function createCircuitBreaker(options: CircuitBreakerOptions): CircuitBre
     const duration = wasted
       ? 0
       : Math.min(limits.longestBreakMs, limits.firstBreakMs * 2 ** breaks++)
-    openUntil = Date.now() + duration
-    return { duration, next: nextBreak }
+    openUntil = now() + duration
+    return { duration: NO_BREAK, next: nextBreak }
   }
 
   const policy = circuitBreaker(
@@ -108,7 +113,7 @@ export function createCircuitBreaker(options: CircuitBreakerOptions): CircuitBre
   })
 
   async function attempt<T>(work: () => Promise<T>, judge: Judge<T>): Promise<Judged> {
-    const begun = { era, at: Date.now(), trial: policy.state === State.HalfOpen }
+    const begun = { era, at: now(), trial: policy.state === State.HalfOpen }
     const outcome: Outcome<T> = await work().then(
       (value) => ({ value }),
       (error: unknown) => ({ error }),
@@ -118,12 +123,12 @@ export function createCircuitBreaker(options: CircuitBreakerOptions): CircuitBre
     const judged = { outcome, verdict }
     // Thrown past the breaker, which counts results only.
     if (begun.era !== era || (verdict === 'unknown' && !begun.trial)) throw new Uncounted(judged)
-    if (verdict === 'sick') trouble.note(Date.now())
+    if (verdict === 'sick') trouble.note(now())
     if (verdict === 'silent') trouble.note(begun.at)
     return judged
   }
 
-  const leftMs = (): number => Math.max(0, openUntil - Date.now())
+  const leftMs = (): number => Math.max(0, openUntil - now())
 
   function refusal(cause?: unknown): Error | null {
     if (policy.state === State.HalfOpen) return refuse(TRIAL_RETRY_AFTER, cause)
@@ -162,10 +167,10 @@ interface Trouble extends IBreaker {
 }
 
 /** Failures in a row; opens once there are enough of them and they have lasted. */
-function createTrouble({ failures, lastingMs }: CircuitLimits): Trouble {
+function createTrouble({ failures, lastingMs }: CircuitLimits, now: () => number): Trouble {
   let inARow = 0
   let since = 0
-  let lastAnswerAt = 0
+  let lastAnswerAt = Number.NEGATIVE_INFINITY
   return {
     state: null,
     note: (from) => {
@@ -175,9 +180,9 @@ function createTrouble({ failures, lastingMs }: CircuitLimits): Trouble {
     },
     success: () => {
       inARow = 0
-      lastAnswerAt = Date.now()
+      lastAnswerAt = now()
     },
-    failure: () => inARow >= failures && Date.now() - since >= lastingMs,
+    failure: () => inARow >= failures && now() - since >= lastingMs,
   }
 }
 

@@ -28,8 +28,9 @@ export function meterGateway(
         }
         if (event.phase === 'waiting') {
           // All parts in flight hear of the same wait.
-          const until = Date.now() + event.retryAfter * 1000
-          floodSeconds.inc(Math.max(0, until - Math.max(waitUntil, Date.now())) / 1000)
+          const now = performance.now()
+          const until = now + event.retryAfter * 1000
+          floodSeconds.inc(Math.max(0, until - Math.max(waitUntil, now)) / 1000)
           waitUntil = Math.max(waitUntil, until)
         }
         request.onEvent(event)

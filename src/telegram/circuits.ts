@@ -14,6 +14,7 @@ export interface TelegramCircuitsOptions {
   /** The MTProto server that stands in for Telegram's, if any. */
   server: Address | null
   limits?: Partial<CircuitLimits> | undefined
+  /** Milliseconds that only ever go forward. */
   now?: () => number
 }
 
@@ -58,7 +59,7 @@ const RECENT_MS = 600_000
 const BEST_FIRST = ['closed', 'half-open', 'open'] as const
 
 export function createTelegramCircuits(options: TelegramCircuitsOptions): TelegramCircuits {
-  const { log, server, limits, now = Date.now } = options
+  const { log, server, limits, now = () => performance.now() } = options
   const entrances = new Map<string, Entrance>()
   let botApiUsedAt = Number.NEGATIVE_INFINITY
 
@@ -83,7 +84,7 @@ export function createTelegramCircuits(options: TelegramCircuitsOptions): Telegr
   function make(dcId: number, { host }: Address): Entrance {
     const name = dcId >= 1 && dcId <= 5 ? `dc${dcId}` : 'cdn'
     const known = isTelegrams(host) || host === server?.host
-    return { name, circuit: open(name), home: false, known, usedAt: 0 }
+    return { name, circuit: open(name), home: false, known, usedAt: now() }
   }
 
   const recent = (): Entrance[] =>

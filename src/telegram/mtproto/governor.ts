@@ -23,7 +23,7 @@ export const DEFAULT_GOVERNOR: GovernorLimits = {
 
 /** One request that was let in. */
 export interface Admission {
-  /** When it was let in, epoch ms. */
+  /** When it was let in, by the governor's clock. */
   readonly at: number
   /** Gives the place back, once; safe to call again. */
   leave: () => void

@@ -28,7 +28,7 @@ export class StreamSocket {
   #end = 0
   #heardAt = 0
 
-  /** When bytes last came, epoch ms. */
+  /** When bytes last came, by `performance.now()`; 0 before the first. */
   get heardAt(): number {
     return this.#heardAt
   }

@@ -37,7 +37,7 @@ export interface Sender {
   connect: () => Promise<void>
   authKey: () => Buffer
   send: <Answer>(request: TlRequest<Answer>) => SentRequest<Answer>
-  /** When the last bytes came, epoch ms; 0 before the first. */
+  /** When the last bytes came, by `performance.now()`; 0 before the first. */
   readonly heardAt: number
   /** Ends the connection. `onLost` is not called. */
   close: () => void
