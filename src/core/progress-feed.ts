@@ -10,6 +10,7 @@ export interface ProgressFeedOptions {
   signal: AbortSignal
   /** Milliseconds between two updates of one upload; a change of phase is passed on at once. */
   everyMs?: number
+  /** Milliseconds that only ever go forward. */
   now?: () => number
 }
 
@@ -21,12 +22,13 @@ interface Passed {
 /**
  * The changes of a subject, as fast as the consumer takes them and no faster than `everyMs`: of
  * what came meanwhile each upload's newest is kept, so that a slow consumer costs no memory. It
- * listens from the call on, ends by itself never, and rejects with the signal's reason.
+ * listens from the call on until it is returned or the signal aborts, whether it was read or not;
+ * it ends by itself never, and rejects with the signal's reason.
  */
 export function createProgressFeed(
   board: Pick<ProgressBoard, 'subscribe'>,
   subject: ProgressSubject,
-  { signal, everyMs = 250, now = Date.now }: ProgressFeedOptions,
+  { signal, everyMs = 250, now = () => performance.now() }: ProgressFeedOptions,
 ): AsyncGenerator<ProgressChange, never, undefined> {
   const pending = new Map<string, Progress | null>()
   const passed = new Map<string, Passed>()
@@ -35,7 +37,12 @@ export function createProgressFeed(
     pending.set(uploadId, progress)
     wake()
   })
-  signal.addEventListener('abort', unsubscribe, { once: true })
+  const stop = (): void => {
+    unsubscribe()
+    signal.removeEventListener('abort', stop)
+  }
+  signal.addEventListener('abort', stop, { once: true })
+  if (signal.aborted) stop()
 
   /** Milliseconds until a change may be passed on. */
   function dueIn(uploadId: string, progress: Progress | null): number {
@@ -72,7 +79,7 @@ export function createProgressFeed(
     })
   }
 
-  return (async function* () {
+  const feed = (async function* () {
     try {
       for (;;) {
         signal.throwIfAborted()
@@ -81,8 +88,14 @@ export function createProgressFeed(
         else await changed(next)
       }
     } finally {
-      unsubscribe()
-      signal.removeEventListener('abort', unsubscribe)
+      stop()
     }
   })()
+  // The body of a generator that nobody has read yet does not run, and so ends nothing.
+  const end = feed.return.bind(feed)
+  feed.return = (value) => {
+    stop()
+    return end(value)
+  }
+  return feed
 }

@@ -53,11 +53,11 @@ export interface ProgressBoard {
 interface Live {
   percent: number
   phase: Phase
-  /** Epoch ms until which Telegram has asked to wait. */
+  /** By `now`, until when Telegram has asked to wait. */
   waitUntil: number
 }
 
-export function createProgressBoard(now: () => number = Date.now): ProgressBoard {
+export function createProgressBoard(now: () => number = () => performance.now()): ProgressBoard {
   const live = new Map<string, Live>()
   const listeners = new Map<string, Set<ProgressListener>>()
 
@@ -113,7 +113,8 @@ export function createProgressBoard(now: () => number = Date.now): ProgressBoard
       listeners.set(key, all.add(listener))
       return () => {
         all.delete(listener)
-        if (all.size === 0) listeners.delete(key)
+        // Called again, it must not end those who have come since.
+        if (all.size === 0 && listeners.get(key) === all) listeners.delete(key)
       }
     },
   }

@@ -42,6 +42,24 @@ test('of many changes within a quarter of a second the newest is passed on', asy
   expect(await ended).toBe('ended')
 })
 
+test('a feed that is returned listens no more, although nobody has read it', async () => {
+  const { board, listening } = countListeners()
+  const feed = createProgressFeed(board, { owner: 'ann' }, { signal: new AbortController().signal })
+  expect(listening.size).toBe(1)
+
+  await feed.return(undefined as never)
+
+  expect(listening.size).toBe(0)
+})
+
+test('a feed for somebody who has left already does not listen', () => {
+  const { board, listening } = countListeners()
+
+  createProgressFeed(board, { owner: 'ann' }, { signal: AbortSignal.abort() })
+
+  expect(listening.size).toBe(0)
+})
+
 test('a change of phase is passed on at once', async () => {
   const board = createProgressBoard()
   const { seen, stop } = collect(board)
@@ -92,3 +110,19 @@ test('a consumer that does not take keeps one change of each upload waiting', as
   board.forget(mine)
   expect((await feed.next()).value).toEqual({ uploadId: 'a', progress: null })
 })
+
+/** A board, and who listens to it. */
+function countListeners() {
+  const board = createProgressBoard()
+  const listening = new Set<symbol>()
+  const subscribe: typeof board.subscribe = (subject, listener) => {
+    const unsubscribe = board.subscribe(subject, listener)
+    const key = Symbol('listener')
+    listening.add(key)
+    return () => {
+      listening.delete(key)
+      unsubscribe()
+    }
+  }
+  return { board: { subscribe }, listening }
+}

@@ -29,6 +29,19 @@ test('the bar goes through its phases and never back', () => {
   expect(seen).toEqual([0, 5, 10, 20, 60, 60, 90, 92, 92])
 })
 
+test('who stops listening twice does not end those who came in between', () => {
+  const board = createProgressBoard()
+  const stop = board.subscribe({ owner: 'ann' }, () => {})
+  stop()
+  const heard: (string | undefined)[] = []
+  board.subscribe({ owner: 'ann' }, (progress) => heard.push(progress?.phase))
+
+  stop()
+  board.report(sealed, { phase: 'queued' })
+
+  expect(heard).toEqual(['queued'])
+})
+
 test('a wait is shown to its end, whatever still comes in', () => {
   let now = 0
   const board = createProgressBoard(() => now)
