@@ -9,15 +9,17 @@ export class ClientLeft extends Error {
 }
 
 /**
- * Aborts when the client leaves before the response is complete.
+ * Aborts when the client leaves before the response is complete, or has left already.
  *
  * Fastify's `request.signal` watches the request instead, which closes as soon as its body has
  * been read, so on an upload it aborts a healthy request (fastify#6725).
  */
 export function clientSignal(reply: FastifyReply): AbortSignal {
   const controller = new AbortController()
-  reply.raw.once('close', () => {
+  const onClose = (): void => {
     if (!reply.raw.writableFinished) controller.abort(new ClientLeft())
-  })
+  }
+  if (reply.raw.closed) onClose()
+  else reply.raw.once('close', onClose)
   return controller.signal
 }

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { expect, onTestFinished, test, vi } from 'vitest'
+import type { CredentialsProvider } from '../../src/core/ports/credentials.ts'
 import { MiB } from '../../src/lib/units.ts'
 import { startWorker, testCredentials } from '../helpers/app.ts'
 import { postJson, sendChunks } from '../helpers/client.ts'
@@ -51,6 +52,36 @@ test('an event stream tells every phase and ends with the result', async () => {
   expect(events.at(-1)?.data).toMatchObject({ status: 'completed', progress: 100, messageId: 1 })
   const bars = events.map((event) => event.data.progress)
   expect(bars).toEqual(bars.toSorted((a, b) => a - b))
+})
+
+test('who leaves while the token is checked is not listened for any more', async () => {
+  const { promise: checked, resolve: grant } = Promise.withResolvers<void>()
+  const asked = vi.fn()
+  const credentials: CredentialsProvider = {
+    ...testCredentials,
+    forRunningUpload: async (token) => {
+      asked()
+      await checked
+      return testCredentials.forRunningUpload(token)
+    },
+  }
+  const lines: string[] = []
+  const gateway = createFakeGateway()
+  const { url } = await startWorker({ gateway, credentials, onLog: (line) => lines.push(line) })
+  const uploadId = '1762700000000_left'
+  const opened = { uploadId, fileName: 'a.bin', totalChunks: 2, fileSize: 10 }
+  await postJson(`${url}/init-upload`, { ...opened, authToken: 'token-ann' })
+  const leaving = new AbortController()
+  const address = `${url}/upload-progress/${uploadId}?token=token-ann`
+  const stream = fetch(address, { headers: EVENTS, signal: leaving.signal }).catch(() => {})
+  await vi.waitFor(() => expect(asked).toHaveBeenCalled())
+
+  leaving.abort()
+  await stream
+  await fetch(`${url}/healthz`)
+  grant()
+
+  await vi.waitFor(() => expect(lines.filter((line) => /client left/.test(line))).toHaveLength(1))
 })
 
 test('who has seen the end is told not to come back', async () => {

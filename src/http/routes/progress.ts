@@ -32,15 +32,17 @@ export const progressRoutes: FastifyPluginAsync<ProgressRoutesOptions> = async (
     reply.header('vary', 'Accept').header('cache-control', 'no-store')
     if (!wantsEvents(request)) return uploads.progress(uploadId, token)
 
+    const signal = AbortSignal.any([clientSignal(reply), closing.signal])
     const lastEventId = request.headers['last-event-id']
     // An EventSource comes back after every end, and only this status tells it not to.
     if (hasSeenEnd(lastEventId, await uploads.progress(uploadId, token))) {
       return reply.code(204).send()
     }
+    // Who left while the token was checked closes nothing any more that would give a place back.
+    signal.throwIfAborted()
     const leave = places.tryAcquire(1)
     if (!leave) throw new AppError('BUSY', 'Too many event streams at once', { retryAfter: 5 })
     reply.raw.once('close', leave)
-    const signal = AbortSignal.any([clientSignal(reply), closing.signal])
     await sendEvents(reply, await watch.upload(uploadId, token, signal), lastEventId)
     return reply
   })
