@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { get } from 'node:http'
 import { expect, test, vi } from 'vitest'
+import type { CredentialsProvider } from '../../src/core/ports/credentials.ts'
 import { AppError } from '../../src/errors.ts'
 import { KiB, MiB } from '../../src/lib/units.ts'
 import { startWorker, testCredentials } from '../helpers/app.ts'
@@ -257,6 +258,32 @@ test('a download token reads the first file it is used for, and no other', async
   }
 
   expect(statuses).toEqual([404, 200, 403, 200])
+})
+
+test('a token that is still being checked keeps no reader from its place', async () => {
+  const { promise: checked, resolve: refuse } = Promise.withResolvers<void>()
+  const asked = vi.fn()
+  const credentials: CredentialsProvider = {
+    ...testCredentials,
+    forDownload: async (given) => {
+      if (given === token) return testCredentials.forDownload(given)
+      asked()
+      await checked
+      throw new AppError('TOKEN_REFUSED', 'The token is not valid')
+    },
+  }
+  const env = { MAX_CONCURRENT_DOWNLOADS: '1' }
+  const { url } = await startWorker({ env, gateway: createFakeGateway(), credentials })
+  const { messageId } = await uploadFile(url, 'x', randomBytes(10), { token })
+  const guess = fetch(downloadUrl(url, messageId, 'a-guess'))
+  await vi.waitFor(() => expect(asked).toHaveBeenCalled())
+
+  const answer = await fetch(downloadUrl(url, messageId, token))
+  refuse()
+
+  expect(answer.status).toBe(200)
+  await answer.arrayBuffer()
+  expect((await guess).status).toBe(401)
 })
 
 test('more downloads than allowed are asked to come back', async () => {

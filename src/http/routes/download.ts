@@ -36,7 +36,6 @@ export const downloadRoutes: FastifyPluginAsync<DownloadRoutesOptions> = async (
     const query = parseWire(DownloadQuery, request.query)
     const credential = tokenOf(request, query.token)
     if (credential === null) throw tokenMissing()
-    slots.take(reply)
 
     const signal = clientSignal(reply)
     const document = await downloads.find(credential, query, signal)
@@ -52,6 +51,9 @@ export const downloadRoutes: FastifyPluginAsync<DownloadRoutesOptions> = async (
     const answer = answerDownload(plan, document, query)
 
     if (answer.pieces.length > 0) {
+      // Only here: a stranger's guess must not take a reader's place while it is checked.
+      signal.throwIfAborted()
+      slots.take(reply)
       const read = (range: ByteRange) => downloads.read(document, range, signal)
       const { outcome, sent } = await sendPieces(reply, answer, read)
       metrics.downloaded(outcome, sent)
