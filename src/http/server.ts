@@ -26,6 +26,7 @@ import {
   NODE_LIMITS,
   trustedProxies,
 } from './limits.ts'
+import { installMethods } from './methods.ts'
 import { installObservation } from './observe.ts'
 import { installPressure, type PressureLimits } from './pressure.ts'
 import { docsRoutes } from './routes/docs.ts'
@@ -134,6 +135,7 @@ async function installGuards(app: FastifyInstance, options: HttpServerOptions): 
   installLimits(app)
   installSlowSenders(app, { stallMs })
   installClosing(app, { admission, graceMs })
+  installMethods(app)
   const throttle = await installThrottle(app, options)
   const maxChunkBytes = Math.max(options.maxChunkBytes, 50 * MiB)
   installErrorHandler(app, { maxChunkBytes, judge: throttle.judge })

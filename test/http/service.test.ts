@@ -1,4 +1,6 @@
+import { once } from 'node:events'
 import { request } from 'node:http'
+import { text } from 'node:stream/consumers'
 import { expect, test } from 'vitest'
 import { MiB } from '../../src/lib/units.ts'
 import { startWorker, testCredentials } from '../helpers/app.ts'
@@ -81,6 +83,34 @@ test('what does not exist is a 404 in JSON', async () => {
 })
 
 test.each([
+  ['PUT', '/health', 'GET, HEAD'],
+  ['DELETE', '/complete-upload', 'POST'],
+  ['QUERY', '/upload-status/x', 'GET, HEAD'],
+  ['PROPFIND', '/jobs', 'GET, HEAD'],
+  ['PUT', '/files', 'POST'],
+  ['PATCH', '/download?messageId=1', 'HEAD, GET'],
+])('%s of %s is refused with 405, which names what there is: %s', async (method, path, others) => {
+  const { url } = await start()
+
+  // Not a `fetch`, which refuses some of them itself.
+  const answer = await refusalOf(`${url}${path}`, method)
+
+  expect(answer.status).toBe(405)
+  expect(answer.allow).toBe(`OPTIONS, ${others}`)
+  expect(JSON.parse(answer.text)).toMatchObject({ code: 'METHOD_NOT_ALLOWED' })
+})
+
+test('an address that is for instances alone is not there, by any method', async () => {
+  const { url } = await start({ LEDGER_KEY: 'a key of the deployment' })
+
+  const answers = ['GET', 'PUT'].map((method) => refusalOf(`${url}/hand-over`, method))
+
+  for (const { status, allow } of await Promise.all(answers)) {
+    expect({ status, allow }).toEqual({ status: 404, allow: undefined })
+  }
+})
+
+test.each([
   ['text that is no JSON', 'application/json', '{'],
   ['another type', 'text/plain', 'uploadId=1'],
   ['no object', 'application/json', '3'],
@@ -144,3 +174,8 @@ test('close refuses new work with the reason, and ends', async () => {
 
   await expect(fetch(`${worker.url}/health`)).rejects.toThrow()
 })
+
+async function refusalOf(url: string, method: string) {
+  const [answer] = await once(request(url, { method }).end(), 'response')
+  return { status: answer.statusCode, allow: answer.headers.allow, text: await text(answer) }
+}

@@ -22,8 +22,15 @@ import {
 } from '../wire/tus.ts'
 import { createTusAnswers, type TusAnswer, type TusCall } from './answer.ts'
 import { openBody } from './body.ts'
-import { answerHeaders, descriptionHeaders, type Lifetime, tusHeaders } from './headers.ts'
 import {
+  answerHeaders,
+  descriptionHeaders,
+  type Lifetime,
+  metadataHeader,
+  tusHeaders,
+} from './headers.ts'
+import {
+  assertLength,
   assertVersion,
   describeFile,
   discovery,
@@ -86,11 +93,12 @@ export const tusRoutes: FastifyPluginAsync<TusRoutesOptions> = async (app, optio
   async function create(request: FastifyRequest, reply: FastifyReply): Promise<void> {
     const token = requireToken(request)
     const concat = parseConcat(headerOf(request, 'upload-concat'))
+    const metadata = metadataHeader(request.headers)
+    const described = describeFile(await parseMetadata(metadata))
     if (concat.kind === 'final') {
-      const metadata = headerOf(request, 'upload-metadata') ?? null
       const { id } = await options.streams.join(
         {
-          ...describeFile(await parseMetadata(metadata)),
+          ...described,
           partIds: concat.partIds,
           metadata,
           concat: headerOf(request, 'upload-concat') ?? '',
@@ -100,8 +108,10 @@ export const tusRoutes: FastifyPluginAsync<TusRoutesOptions> = async (app, optio
       await reply.code(201).header('location', `${TUS_PATH}/${id}`).send()
       return
     }
+    assertLength(headerOf(request, 'upload-length'))
     const call = callOf(request, reply, { method: 'POST', uploadId: newUploadId(), token })
-    await send(await createAndFill({ ...call, partial: concat.kind === 'partial' }), request, reply)
+    const partial = concat.kind === 'partial'
+    await send('POST', await createAndFill({ ...call, partial }), request, reply)
   }
 
   /** Where nobody learns the upload's id, nobody will come back to it: it must not keep its room. */
@@ -120,15 +130,20 @@ export const tusRoutes: FastifyPluginAsync<TusRoutesOptions> = async (app, optio
 
   async function work(request: FastifyRequest, reply: FastifyReply): Promise<void> {
     const { uploadId } = parseWire(UploadIdParams, request.params)
-    const method = methodOf(request)
+    const method = methodOf(request, reply)
     if (method === 'PATCH') assertStream(request)
     const call = callOf(request, reply, { method, uploadId, token: callerToken(request) })
-    await send(await answerTus(call), request, reply)
+    await send(method, await answerTus(call), request, reply)
   }
 
-  async function send(answer: TusAnswer, request: FastifyRequest, reply: FastifyReply) {
+  async function send(
+    method: TusCall['method'],
+    answer: TusAnswer,
+    request: FastifyRequest,
+    reply: FastifyReply,
+  ) {
     reply.code(answer.status).headers(answerHeaders(answer, options))
-    if (request.method === 'HEAD' && answer.state) reply.headers(descriptionHeaders(answer.state))
+    if (method === 'HEAD' && answer.state) reply.headers(descriptionHeaders(answer.state))
     if (!request.raw.complete) {
       await drain(request.raw, LEFTOVER)
       reply.header('connection', 'close')
@@ -147,6 +162,7 @@ export const tusRoutes: FastifyPluginAsync<TusRoutesOptions> = async (app, optio
   for (const [method, schema] of Object.entries(methods)) {
     app.route({ method, schema, url: one, config: LISTED, handler: work })
   }
+  app.get(one, { schema: { hide: true } }, work)
 }
 
 function callOf(
@@ -164,15 +180,16 @@ function callOf(
 }
 
 /** Some networks let only GET and POST through: then a header names what is meant. */
-function methodOf(request: FastifyRequest): 'HEAD' | 'PATCH' | 'DELETE' {
+function methodOf(request: FastifyRequest, reply: FastifyReply): 'HEAD' | 'PATCH' | 'DELETE' {
   const named = headerOf(request, 'x-http-method-override')?.toUpperCase()
   const method = request.method === 'POST' ? named : request.method
   if (method === 'HEAD' || method === 'PATCH' || method === 'DELETE') return method
+  reply.header('allow', 'HEAD, PATCH, DELETE, OPTIONS')
   throw new AppError('METHOD_NOT_ALLOWED', 'An upload is asked by HEAD, PATCH or DELETE')
 }
 
 function assertStream(request: FastifyRequest): void {
-  if (headerOf(request, 'content-type') === STREAM_TYPE) return
+  if (headerOf(request, 'content-type')?.toLowerCase() === STREAM_TYPE) return
   throw new AppError('UNSUPPORTED_MEDIA_TYPE', `Content-Type: bytes come as ${STREAM_TYPE}`)
 }
 
