@@ -39,6 +39,7 @@ export function openDeployment({ secret, publicUrl }: DeploymentOptions): Deploy
     answer: async (custody, sealed, signal) => {
       const opened = seal.openRequest(sealed)
       if (!opened) return null
+      if (!opened.request) return opened.clock
       return opened.sealAnswer(await custody.answer(opened.request, signal))
     },
   }

@@ -20,13 +20,28 @@ export interface OpenedRequest {
   sealAnswer: (answer: HandOverAnswer) => Sealed
 }
 
+/** A request of this deployment that is too old or too new: a replay, or the clocks differ. */
+export interface UntimelyRequest {
+  request: null
+  /** What says what time it is here, and nothing else. */
+  clock: Sealed
+}
+
 export interface Seal {
   /** `nonce` is what `openAnswer` wants to see again. */
   sealRequest: (question: Question) => Sealed & { nonce: string }
-  /** Null for what is forged, too old or too new, or was here before. */
-  openRequest: (sealed: { body: Buffer; signature: string }) => OpenedRequest | null
+  /** Null for what is forged, or was here before. */
+  openRequest: (sealed: {
+    body: Buffer
+    signature: string
+  }) => OpenedRequest | UntimelyRequest | null
   /** Null for what no instance of this deployment has answered to that request. */
   openAnswer: (sealed: Sealed, nonce: string) => HandOverAnswer | null
+  /**
+   * Whether that request was answered with a clock. The next one goes by it: two hosts whose clocks
+   * are minutes apart must not take each other for strangers, and both connect.
+   */
+  adoptClock: (sealed: Sealed, nonce: string) => boolean
 }
 
 export interface SealOptions {
@@ -58,9 +73,12 @@ const AnswerBody = z.object({
   state: z.enum(['self', 'draining', 'released', 'taken', 'stand-back']),
   withinMs: z.number().min(0),
 })
+const ClockBody = z.object({ now: z.int() })
 
 export function createSeal({ secret, instance, now = Date.now }: SealOptions): Seal {
   const seen = createTtlCache<true>({ maxEntries: MAX_NONCES, now })
+  /** How far the clock of whoever is asked is ahead of this one, once that is known. */
+  let aheadMs = 0
 
   const sign = (purpose: string, body: string | Buffer): string =>
     `sha256=${createHmac('sha256', secret).update(`${purpose}\n`).update(body).digest('hex')}`
@@ -80,32 +98,42 @@ export function createSeal({ secret, instance, now = Date.now }: SealOptions): S
   }
 
   const answerTo = (nonce: string): string => `answer ${nonce}`
+  const clockFor = (nonce: string): string => `clock ${nonce}`
+
+  function sealAs(purpose: string, content: object): Sealed {
+    const body = JSON.stringify(content)
+    return { body, signature: sign(purpose, body) }
+  }
 
   return {
     sealRequest: (question) => {
       const nonce = randomUUID()
-      const body = JSON.stringify({ instance, ...question, issuedAt: now(), nonce })
-      return { body, signature: sign('request', body), nonce }
+      // All of it by the clock of whoever is asked: who is newer must not depend on the asker's.
+      const asker = { ...instance, startedAt: instance.startedAt + aheadMs }
+      const issuedAt = now() + aheadMs
+      return { ...sealAs('request', { instance: asker, ...question, issuedAt, nonce }), nonce }
     },
     openRequest: (sealed) => {
       if (!isSigned('request', sealed)) return null
       const parsed = RequestBody.safeParse(JSON.parse(sealed.body.toString()))
       if (!parsed.success) return null
       const { issuedAt, nonce, ...request } = parsed.data
-      if (!isFresh(issuedAt) || seen.get(nonce)) return null
+      if (seen.get(nonce)) return null
+      if (!isFresh(issuedAt))
+        return { request: null, clock: sealAs(clockFor(nonce), { now: now() }) }
       seen.set(nonce, true, 2 * WINDOW_MS)
-      return {
-        request,
-        sealAnswer: (answer) => {
-          const body = JSON.stringify(answer)
-          return { body, signature: sign(answerTo(nonce), body) }
-        },
-      }
+      return { request, sealAnswer: (answer) => sealAs(answerTo(nonce), answer) }
     },
     openAnswer: (sealed, nonce) => {
       if (!isSigned(answerTo(nonce), sealed)) return null
       const parsed = AnswerBody.safeParse(JSON.parse(sealed.body))
       return parsed.success ? parsed.data : null
+    },
+    adoptClock: (sealed, nonce) => {
+      if (!isSigned(clockFor(nonce), sealed)) return false
+      const parsed = ClockBody.safeParse(JSON.parse(sealed.body))
+      if (parsed.success) aheadMs = parsed.data.now - now()
+      return parsed.success
     },
   }
 }

@@ -13,7 +13,7 @@ test('a request and its answer are read by whoever has the secret', () => {
   const { nonce, ...sent } = young.seal.sealRequest(question)
   const opened = old.seal.openRequest({ ...sent, body: Buffer.from(sent.body) })
   const answer: HandOverAnswer = { instance: old.instance, state: 'released', withinMs: 0 }
-  const sealed = opened?.sealAnswer(answer)
+  const sealed = opened?.request && opened.sealAnswer(answer)
 
   expect(opened?.request).toEqual({ instance: young.instance, ...question })
   expect(sealed && young.seal.openAnswer(sealed, nonce)).toEqual(answer)
@@ -32,8 +32,11 @@ const SPOILED: [string, Spoiled][] = [
   ['another secret', { secret: randomBytes(32) }],
   ['a byte that was changed', { change: true }],
   ['no signature', { signature: '' }],
+]
+
+const UNTIMELY: [string, Spoiled][] = [
   ['a request from the past', { skewMs: -61_000 }],
-  ['a request from the future', { skewMs: 61_000 }],
+  ['a request from the future', { skewMs: 86_400_000 }],
   ['a request that is older than this process', { skewMs: -30_000, young: true }],
 ]
 
@@ -46,6 +49,25 @@ test.each(SPOILED)('%s opens nothing', (_name, spoiled) => {
   const given = { body: Buffer.from(changed), signature: spoiled.signature ?? signature }
 
   expect(old.seal.openRequest(given)).toBeNull()
+})
+
+test.each(UNTIMELY)('%s asks for nothing, and is told what time it is', (_name, spoiled) => {
+  const asker = sealOf({ id: randomUUID(), ...spoiled })
+  const old = sealOf({ id: randomUUID(), startedAt: spoiled.young ? Date.now() : 0 })
+  const { body, signature, nonce } = asker.seal.sealRequest(question)
+
+  const opened = old.seal.openRequest({ body: Buffer.from(body), signature })
+
+  expect(opened?.request).toBeNull()
+  const clock = opened?.request === null ? opened.clock : null
+  expect(clock && asker.seal.openAnswer(clock, nonce)).toBeNull()
+  expect(clock && asker.seal.adoptClock(clock, randomUUID())).toBe(false)
+  expect(clock && asker.seal.adoptClock(clock, nonce)).toBe(true)
+  const again = asker.seal.sealRequest(question)
+  const heard = old.seal.openRequest({ ...again, body: Buffer.from(again.body) })
+  expect(heard?.request).toMatchObject(question)
+  const { startedAt } = heard?.request?.instance ?? { startedAt: Number.NaN }
+  expect(Math.abs(startedAt + (spoiled.skewMs ?? 0))).toBeLessThan(2_000)
 })
 
 test('a request opens once', () => {
@@ -63,7 +85,7 @@ test('an answer is for its request alone, and no request is an answer', () => {
   const second = seal.sealRequest(question)
   const opened = seal.openRequest({ ...first, body: Buffer.from(first.body) })
 
-  const answer = opened?.sealAnswer({ instance, state: 'released', withinMs: 0 })
+  const answer = opened?.request && opened.sealAnswer({ instance, state: 'released', withinMs: 0 })
 
   expect(answer && seal.openAnswer(answer, second.nonce)).toBeNull()
   expect(seal.openAnswer(first, first.nonce)).toBeNull()

@@ -65,6 +65,23 @@ test('a slow transfer reaches its end on the old instance, and only then the new
   expect(young.output()).toContain('"reply":"draining"')
 })
 
+test.each([
+  ['behind', -600_000],
+  ['ahead', 86_400_000],
+])('an instance whose clock is far %s is no stranger: no key is killed', async (_name, skewMs) => {
+  const telegram = await startTelegram()
+  const host = await startSwitch()
+  const old = await deploy(telegram, host, { LEDGER_KEY })
+  await uploadFile(old.url, 'a.bin', randomBytes(1_000), { token: 'main' })
+
+  const young = await deploy(telegram, host, { LEDGER_KEY, ...clockOff(skewMs) })
+  const end = await uploadFile(young.url, 'b.bin', randomBytes(1_000), { token: 'main' })
+
+  expect(end.status).toBe('completed')
+  expect(young.output()).toContain('"reply":"released"')
+  expect(telegram.counters.read()).toMatchObject({ messagesPosted: 2, keysKilled: 0 })
+})
+
 test('a service that is woken up answers its own question', async () => {
   const telegram = await startTelegram()
   const host = await startSwitch()
@@ -209,6 +226,12 @@ async function deploy(
   })
   await host.moveTo(worker.url)
   return worker
+}
+
+/** For a process: a clock that differs by so much. */
+function clockOff(skewMs: number): Record<string, string> {
+  const source = `const now = Date.now; Date.now = () => now() + ${skewMs}`
+  return { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(source)}` }
 }
 
 function standalone(telegram: Emulator): Record<string, string> {
