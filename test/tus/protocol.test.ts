@@ -161,6 +161,56 @@ describe('creation', () => {
     expect(head.headers.get('upload-metadata')).toBe(metadata)
   })
 
+  test.each([
+    ['nothing', '', 'file', null],
+    ['nothing but separators', ' , ,', 'file', null],
+    [
+      'spaces around its pairs',
+      'filename YS50eHQ= , filetype dGV4dC9wbGFpbg==,',
+      'a.txt',
+      undefined,
+    ],
+    ['a key without a value', 'is_confidential', 'file', 'is_confidential'],
+  ])('whose metadata have %s is taken', async (_name, metadata, fileName, told) => {
+    const { url } = await startTus()
+
+    const headers = { 'upload-length': '5', 'upload-metadata': metadata }
+    const uploadId = await createTus(url, ANN, headers)
+    const head = await fetch(`${url}/files/${uploadId}`, {
+      method: 'HEAD',
+      headers: tusHeaders(ANN),
+    })
+
+    const tidied = 'filename YS50eHQ=,filetype dGV4dC9wbGFpbg=='
+    expect(head.headers.get('upload-metadata')).toBe(told === undefined ? tidied : told)
+    const status = await fetch(`${url}/upload-status/${uploadId}`)
+    expect(await status.json()).toMatchObject({ file_name: fileName })
+  })
+
+  test('is told which header is wrong', async () => {
+    const { url } = await startTus()
+    const length = { 'upload-length': '5' }
+    const cases: [string, Record<string, string>][] = [
+      ['Upload-Length', {}],
+      ['Upload-Metadata', { ...length, 'upload-metadata': 'filename a,filename b' }],
+      ['Upload-Metadata', { ...length, 'upload-metadata': metadataOf({ name: 'x'.repeat(1025) }) }],
+      ['Upload-Concat', { ...length, 'upload-concat': 'half' }],
+    ]
+
+    for (const [field, headers] of cases) {
+      const response = await fetch(`${url}/files`, {
+        method: 'POST',
+        headers: tusHeaders(ANN, headers),
+      })
+      expect(response.status).toBe(400)
+      expect(await response.json()).toMatchObject({
+        code: 'INVALID_REQUEST',
+        field,
+        error: expect.stringContaining(field),
+      })
+    }
+  })
+
   test('with bytes tells how many it took', async () => {
     const { url } = await startTus()
     const bytes = new Uint8Array(randomBytes(1000))
@@ -261,7 +311,11 @@ describe('bytes', () => {
 
   test('by POST with X-HTTP-Method-Override are the same', async () => {
     const { url } = await startTus()
-    const uploadId = await createTus(url, ANN, { 'upload-length': '100' })
+    const metadata = metadataOf({ filename: 'a.bin' })
+    const uploadId = await createTus(url, ANN, {
+      'upload-length': '100',
+      'upload-metadata': metadata,
+    })
     const target = `${url}/files/${uploadId}`
     const override = (method: string) => tusHeaders(ANN, { 'x-http-method-override': method })
 
@@ -276,6 +330,7 @@ describe('bytes', () => {
 
     expect(patched.headers.get('upload-offset')).toBe('60')
     expect(head.headers.get('upload-offset')).toBe('60')
+    expect(head.headers.get('upload-metadata')).toBe(metadata)
     expect(plain.status).toBe(405)
     expect(deleted.status).toBe(204)
   })

@@ -148,8 +148,6 @@ function toRefusal(
       })
     case 413:
       return new AppError('PAYLOAD_TOO_LARGE', 'There are more bytes than Upload-Length said')
-    case 501:
-      return malformed('Upload-Length is needed from the start: Telegram has to know it')
     default:
       return malformed(error.body)
   }

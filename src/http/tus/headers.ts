@@ -21,7 +21,20 @@ export function tusHeaders(headers: IncomingHttpHeaders): Record<string, string>
     const value = headers[name]
     if (typeof value === 'string') present[name] = value
   }
-  return present
+  delete present['upload-metadata']
+  const metadata = metadataHeader(headers)
+  return metadata === null ? present : { ...present, 'upload-metadata': metadata }
+}
+
+/**
+ * `Upload-Metadata` without what a list in a header may have too much of (RFC 9110, section 5.6.1):
+ * spaces around its elements, and empty ones. Clients that have nothing to say send it empty.
+ */
+export function metadataHeader(headers: IncomingHttpHeaders): string | null {
+  const value = headers['upload-metadata']
+  if (typeof value !== 'string') return null
+  const elements = value.split(',').map((element) => element.trim())
+  return elements.filter((element) => element !== '').join(',') || null
 }
 
 /** How long an upload lives. */

@@ -1,3 +1,4 @@
+import { z } from 'zod'
 import { AppError } from '../../errors.ts'
 import { MiB } from '../../lib/units.ts'
 import { mimeTypeOf } from '../new-upload.ts'
@@ -38,6 +39,16 @@ export function assertVersion(version: unknown): void {
   throw new AppError('PROTOCOL_VERSION', `Tus-Resumable: this is version ${TUS_VERSION}`)
 }
 
+/** Throws INVALID_REQUEST unless the length is told, which other servers can do without. */
+export function assertLength(length: string | undefined): void {
+  if (length !== undefined) return
+  throw new AppError(
+    'INVALID_REQUEST',
+    'Upload-Length is needed from the start: Telegram has to know it',
+    { details: { field: 'Upload-Length' } },
+  )
+}
+
 /** `Upload-Metadata` as its keys and values. Throws INVALID_REQUEST when it is not what it must be. */
 export async function parseMetadata(header: string | null): Promise<Record<string, string | null>> {
   if (header === null) return {}
@@ -51,12 +62,16 @@ export async function parseMetadata(header: string | null): Promise<Record<strin
   }
 }
 
+/** A refusal names the header. */
+const FileName = z.object({ 'Upload-Metadata': fileName })
+
 /** The file that `Upload-Metadata` describes. Uppy says `name` and `type`, others add `file`. */
 export function describeFile(metadata: Readonly<Record<string, string | null>> = {}): {
   fileName: string
   mimeType: string
 } {
-  const name = parseWire(fileName, metadata.filename || metadata.name || 'file')
+  const given = { 'Upload-Metadata': metadata.filename || metadata.name || 'file' }
+  const { 'Upload-Metadata': name } = parseWire(FileName, given)
   return { fileName: name, mimeType: mimeTypeOf(metadata.filetype || metadata.type || '', name) }
 }
 

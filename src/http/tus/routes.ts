@@ -162,7 +162,6 @@ export const tusRoutes: FastifyPluginAsync<TusRoutesOptions> = async (app, optio
   for (const [method, schema] of Object.entries(methods)) {
     app.route({ method, schema, url: one, config: LISTED, handler: work })
   }
-  app.get(one, { schema: { hide: true } }, work)
 }
 
 function callOf(
