@@ -1,4 +1,3 @@
-import { z } from 'zod'
 import type { Credentials } from './core/ports/credentials.ts'
 import { type Env, Environment } from './environment.ts'
 
@@ -58,17 +57,20 @@ export class ConfigError extends Error {
   }
 }
 
+const NOTHING_IN_PRODUCTION =
+  '✖ In production set BACKEND_URL, or for a worker of its own TELEGRAM_CHANNEL_ID, AUTH_TOKENS and\n' +
+  '  TELEGRAM_BOT_TOKEN or TELEGRAM_SESSION (with TELEGRAM_API_ID and TELEGRAM_API_HASH)'
+
 /**
  * Reads the environment once. Throws ConfigError with every variable that is wrong or missing;
  * no value is ever repeated in it.
  */
 export function loadConfig(environment: Record<string, string | undefined>): Config {
-  // An empty variable is an unset one: .env files and dashboards leave such lines behind.
-  const given = Object.entries(environment).filter(
-    ([, value]) => value !== undefined && value !== '',
-  )
-  const parsed = Environment.safeParse(Object.fromEntries(given))
-  if (!parsed.success) throw new ConfigError(z.prettifyError(parsed.error))
+  const given = givenIn(environment)
+  const parsed = Environment.safeParse(given)
+  const wrong = parsed.success ? [] : parsed.error.issues.map(sayWrong)
+  const problems = [...wrong, ...missingFrom(given)]
+  if (!parsed.success || problems.length > 0) throw new ConfigError(problems.join('\n'))
   const env = parsed.data
   const mode = modeOf(env)
   return Object.freeze({
@@ -112,31 +114,40 @@ export function loadConfig(environment: Record<string, string | undefined>): Con
   })
 }
 
+/** An empty variable is an unset one: .env files and dashboards leave such lines behind. */
+function givenIn(environment: Record<string, string | undefined>): Record<string, string> {
+  const given: Record<string, string> = {}
+  for (const [name, value] of Object.entries(environment)) {
+    if (value !== undefined && value !== '') given[name] = value
+  }
+  return given
+}
+
+function sayWrong({ path, message }: { path: PropertyKey[]; message: string }): string {
+  return `✖ ${path.join('.')}: ${message}`
+}
+
+/** What the mode that these variables choose wants beside them. */
+function missingFrom(given: Record<string, string>): string[] {
+  if (given.BACKEND_URL !== undefined) return []
+  if (given.TELEGRAM_BOT_TOKEN === undefined && given.TELEGRAM_SESSION === undefined) {
+    return given.NODE_ENV === 'production' ? [NOTHING_IN_PRODUCTION] : []
+  }
+  const wanted = ['TELEGRAM_CHANNEL_ID', 'AUTH_TOKENS']
+  if (given.TELEGRAM_SESSION !== undefined) wanted.push('TELEGRAM_API_ID', 'TELEGRAM_API_HASH')
+  // Commas alone are no token.
+  return wanted
+    .filter((name) => !/[^\s,]/.test(given[name] ?? ''))
+    .map((name) => `✖ ${name} is missing`)
+}
+
 function modeOf(env: Env): Mode {
   if (env.BACKEND_URL !== undefined) {
     return { kind: 'backend', url: env.BACKEND_URL.replace(/\/+$/, '') }
   }
-  if (env.TELEGRAM_BOT_TOKEN !== undefined || env.TELEGRAM_SESSION !== undefined) {
-    return standaloneMode(env)
+  if (env.TELEGRAM_BOT_TOKEN === undefined && env.TELEGRAM_SESSION === undefined) {
+    return { kind: 'embedded' }
   }
-  if (env.NODE_ENV !== 'production') return { kind: 'embedded' }
-  throw new ConfigError(
-    'In production set BACKEND_URL, or for a worker of its own TELEGRAM_CHANNEL_ID, AUTH_TOKENS and\n' +
-      'TELEGRAM_BOT_TOKEN or TELEGRAM_SESSION (with TELEGRAM_API_ID and TELEGRAM_API_HASH)',
-  )
-}
-
-function standaloneMode(env: Env): Mode {
-  const missing = [
-    env.TELEGRAM_CHANNEL_ID === undefined && 'TELEGRAM_CHANNEL_ID',
-    env.AUTH_TOKENS.length === 0 && 'AUTH_TOKENS',
-    env.TELEGRAM_SESSION !== undefined && env.TELEGRAM_API_ID === undefined && 'TELEGRAM_API_ID',
-    env.TELEGRAM_SESSION !== undefined &&
-      env.TELEGRAM_API_HASH === undefined &&
-      'TELEGRAM_API_HASH',
-  ].filter((name) => name !== false)
-  if (missing.length > 0)
-    throw new ConfigError(missing.map((name) => `✖ ${name} is missing`).join('\n'))
   return {
     kind: 'standalone',
     tokens: env.AUTH_TOKENS,

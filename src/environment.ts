@@ -20,14 +20,32 @@ const bytes = (fallback: string, min = 1) =>
 /** Names of address ranges that stand for many. */
 const PROXY_NAMES = new Set(['loopback', 'linklocal', 'uniquelocal'])
 
-const integer = (fallback: number, min: number, max = Number.MAX_SAFE_INTEGER) =>
-  z.coerce.number().int().min(min).max(max).default(fallback)
+const wholeNumber = (min: number, max = Number.MAX_SAFE_INTEGER) => {
+  const error =
+    max === Number.MAX_SAFE_INTEGER
+      ? `expected a whole number, ${min} or more`
+      : `expected a whole number from ${min} to ${max}`
+  return z.coerce.number({ error }).int({ error }).min(min, { error }).max(max, { error })
+}
+
+const integer = (fallback: number, min: number, max?: number) =>
+  wholeNumber(min, max).default(fallback)
+
+/** A timer set for longer than 2^31 - 1 ms fires at once. */
+const milliseconds = (fallback: number, min: number) => integer(fallback, min, 2 ** 31 - 1)
+
+const webAddress = z.url({
+  protocol: /^https?$/,
+  error: 'expected an address with http:// or https://',
+})
 
 const flag = (fallback: 'true' | 'false' = 'false') =>
   z
-    .enum(['true', 'false'])
+    .enum(['true', 'false'], { error: 'expected true or false' })
     .default(fallback)
     .transform((text) => text === 'true')
+
+const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
 
 const list = z
   .string()
@@ -38,6 +56,18 @@ const list = z
       .map((item) => item.trim())
       .filter((item) => item !== ''),
   )
+
+/** As a browser names them in `Origin`: scheme, host, port, and nothing behind. Empty is all. */
+const origins = list
+  .transform((items) => items.map((item) => item.replace(/\/+$/, '').toLowerCase()))
+  .transform((items) => (items.includes('*') ? [] : items))
+  .refine(
+    (items) => items.every((item) => /^[a-z][a-z\d+.-]*:\/\/[^\s/?#@]+$/.test(item)),
+    'expected origins such as https://app.example, separated by commas, or *',
+  )
+
+/** Beyond it a date of expiry could not be written. */
+const TEN_YEARS_S = 10 * 365 * 86_400
 
 /** Whether Fastify can read it: a wrong address would otherwise stop the start without its name. */
 function isTrustedProxies(text: string): boolean {
@@ -55,27 +85,40 @@ export const Environment = z.object({
   PORT: integer(10_000, 0, 65_535),
   HOST: z.string().min(1).optional(),
   DATA_DIR: z.string().min(1).default('./data'),
-  BACKEND_URL: z.url({ protocol: /^https?$/ }).optional(),
-  TELEGRAM_API_ID: z.coerce.number().int().positive().optional(),
+  BACKEND_URL: webAddress.optional(),
+  TELEGRAM_API_ID: wholeNumber(1).optional(),
   TELEGRAM_API_HASH: z.string().min(1).optional(),
-  TELEGRAM_SESSION: z.string().min(1).optional(),
-  TELEGRAM_BOT_TOKEN: z.string().min(1).optional(),
+  TELEGRAM_SESSION: z
+    .string()
+    // 256 bytes of key and an address; what is cut off while it is copied shows here.
+    .regex(/^\s*1[\w+/-]{348,}=*\s*$/, "expected a whole string session, Telethon's or gramjs'")
+    .optional(),
+  TELEGRAM_BOT_TOKEN: z
+    .string()
+    .regex(/^\d+:\S+$/, "expected a bot's token: digits, a colon, letters")
+    .optional(),
   TELEGRAM_CHANNEL_ID: z
     .string()
     .regex(/^-?\d+$/, 'expected a number such as -1001234567890')
     .optional(),
   AUTH_TOKENS: list,
-  TELEGRAM_BOT_API_ROOT: z.url({ protocol: /^https?$/ }).default('https://api.telegram.org'),
+  TELEGRAM_BOT_API_ROOT: webAddress.default('https://api.telegram.org'),
   TELEGRAM_BOT_API_LOCAL: flag(),
-  TELEGRAM_SERVER_KEY: z.string().includes('PUBLIC KEY').optional(),
+  TELEGRAM_SERVER_KEY: z
+    .string()
+    .includes('PUBLIC KEY', { error: 'expected a public key in PEM' })
+    .optional(),
   TELEGRAM_SERVER: z
     .string()
-    .regex(/^\d+@[^@\s]+:\d+$/, 'expected dcId@host:port')
+    .regex(/^\d+@[^@\s]+:\d{1,5}$/, 'expected dcId@host:port')
+    .refine((text) => Number(/\d+$/.exec(text)) <= 65_535, 'expected a port up to 65535')
     .optional(),
-  LEDGER_KEY: z.string().min(16).optional(),
+  LEDGER_KEY: z.string().min(16, { error: 'expected 16 characters or more' }).optional(),
   WEBHOOK_SECRET: z.string().min(1).optional(),
-  CORS_ORIGINS: list,
-  REQUIRE_AUTH: z.enum(['compatible', 'always']).default('compatible'),
+  CORS_ORIGINS: origins,
+  REQUIRE_AUTH: z
+    .enum(['compatible', 'always'], { error: 'expected compatible or always' })
+    .default('compatible'),
   TRUST_PROXY: z
     .string()
     .default('false')
@@ -87,7 +130,7 @@ export const Environment = z.object({
   MAX_UPLOADS_PER_USER: integer(1_000, 1),
   MAX_BYTES_PER_USER: bytes('4GB'),
   SPOOL_FSYNC: flag(),
-  SESSION_TTL: integer(86_400, 60),
+  SESSION_TTL: integer(86_400, 60, TEN_YEARS_S),
   MAX_CONCURRENT_UPLOADS: integer(4, 1, 64),
   MAX_CONCURRENT_DOWNLOADS: integer(64, 1, 10_000),
   BLOCK_CACHE_BYTES: bytes('32MB', 0),
@@ -95,12 +138,14 @@ export const Environment = z.object({
   TRANSFER_MAX_SECONDS: integer(21_600, 1),
   STALL_SECONDS: integer(60, 1),
   MAX_RSS_BYTES: bytes('0', 0),
-  MAX_EVENT_LOOP_DELAY_MS: integer(5_000, 1),
-  SHUTDOWN_GRACE_MS: integer(20_000, 0),
-  STARTUP_TELEGRAM_DELAY_MS: integer(0, 0),
-  RENDER_EXTERNAL_URL: z.url({ protocol: /^https?$/ }).optional(),
+  MAX_EVENT_LOOP_DELAY_MS: milliseconds(5_000, 1),
+  SHUTDOWN_GRACE_MS: milliseconds(20_000, 0),
+  STARTUP_TELEGRAM_DELAY_MS: milliseconds(0, 0),
+  RENDER_EXTERNAL_URL: webAddress.optional(),
   KEEP_AWAKE: flag('true'),
-  LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
+  LOG_LEVEL: z
+    .enum(LOG_LEVELS, { error: `expected one of ${LOG_LEVELS.join(', ')}` })
+    .default('info'),
   NODE_ENV: z.string().optional(),
 })
 

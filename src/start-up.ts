@@ -19,7 +19,10 @@ export function sentenceOf(error: unknown): string | null {
 }
 
 function ofSystem(code: string, syscall: unknown): string {
-  if (syscall === 'listen') return `HOST and PORT cannot be listened on: the system says ${code}`
+  if (code === 'EADDRINUSE') return 'another program listens on PORT already'
+  if (syscall === 'listen' || syscall === 'getaddrinfo') {
+    return `HOST and PORT cannot be listened on: the system says ${code}`
+  }
   return `DATA_DIR cannot be used: the system says ${code}`
 }
 

@@ -2,13 +2,14 @@ import { describe, expect, test } from 'vitest'
 import { ConfigError, loadConfig } from '../src/config.ts'
 import { MiB } from '../src/lib/units.ts'
 
+const SESSION = `1${'a'.repeat(352)}`
 const BOT = {
   TELEGRAM_BOT_TOKEN: '42:bot-secret',
   TELEGRAM_CHANNEL_ID: '-1001234567890',
   AUTH_TOKENS: 'ann, bob,',
 }
 const USER = {
-  TELEGRAM_SESSION: '1-session-secret',
+  TELEGRAM_SESSION: SESSION,
   TELEGRAM_API_ID: '12345',
   TELEGRAM_API_HASH: 'hash-secret',
   TELEGRAM_CHANNEL_ID: '-1001234567890',
@@ -64,7 +65,7 @@ describe('modes', () => {
   test('so is a user', () => {
     expect(loadConfig({ ...USER, NODE_ENV: 'production' }).mode).toMatchObject({
       kind: 'standalone',
-      credentials: { botToken: null, session: '1-session-secret', apiId: 12345 },
+      credentials: { botToken: null, session: SESSION, apiId: 12345 },
     })
   })
 
@@ -80,10 +81,19 @@ describe('modes', () => {
   })
 
   test('everything that is missing is named at once', () => {
-    const message = refusal({ TELEGRAM_SESSION: '1-session-secret' })
+    const message = refusal({ TELEGRAM_SESSION: SESSION })
     const { TELEGRAM_SESSION: _given, ...missing } = USER
     for (const name of Object.keys(missing)) expect(message).toContain(name)
   })
+})
+
+test('what is missing is named together with what is wrong', () => {
+  const message = refusal({ PORT: 'abc', TELEGRAM_BOT_TOKEN: '42:bot-secret', AUTH_TOKENS: ' , ' })
+  expect(message.split('\n').slice(1)).toEqual([
+    '✖ PORT: expected a whole number from 0 to 65535',
+    '✖ TELEGRAM_CHANNEL_ID is missing',
+    '✖ AUTH_TOKENS is missing',
+  ])
 })
 
 describe('values', () => {
@@ -97,6 +107,9 @@ describe('values', () => {
       TELEGRAM_BOT_API_LOCAL: 'perhaps',
       TELEGRAM_SERVER_KEY: 'a private matter',
       TELEGRAM_SERVER: 'somewhere',
+      TELEGRAM_SESSION: '1-cut-off-session',
+      TELEGRAM_BOT_TOKEN: 'a-name-of-a-bot',
+      CORS_ORIGINS: 'a.example',
       LEDGER_KEY: 'short-secret',
       MAX_FILE_SIZE: '2 gigs',
       MAX_CHUNK_SIZE: '-5MB',
@@ -105,9 +118,9 @@ describe('values', () => {
       SESSION_TTL: '1h',
       MAX_CONCURRENT_UPLOADS: '0.5',
       MAX_CONCURRENT_DOWNLOADS: '-7',
-      TRANSFER_ATTEMPTS: '1000',
+      TRANSFER_ATTEMPTS: '7777',
       TRANSFER_MAX_SECONDS: 'never',
-      SHUTDOWN_GRACE_MS: '-1',
+      SHUTDOWN_GRACE_MS: '2147483648',
       LOG_LEVEL: 'loud',
     }
     const message = refusal(bad)
@@ -138,6 +151,16 @@ describe('values', () => {
   test('lists are cut at commas, without blanks', () => {
     const { corsOrigins } = loadConfig({ CORS_ORIGINS: ' https://a.example ,,https://b.example' })
     expect(corsOrigins).toEqual(['https://a.example', 'https://b.example'])
+  })
+
+  test('an origin is read as people write it, and a star is every one', () => {
+    const originsOf = (text: string) => loadConfig({ CORS_ORIGINS: text }).corsOrigins
+    expect(originsOf('https://A.example/, capacitor://localhost')).toEqual([
+      'https://a.example',
+      'capacitor://localhost',
+    ])
+    expect(originsOf('*')).toEqual([])
+    expect(refusal({ CORS_ORIGINS: 'https://a.example/path' })).toContain('CORS_ORIGINS')
   })
 
   test('"false" is false', () => {

@@ -88,7 +88,7 @@ test.each([
   ],
   [
     'a session that is none',
-    () => ({ TELEGRAM_SESSION: 'not-a-session' }),
+    () => ({ TELEGRAM_SESSION: `1${'A'.repeat(352)}` }),
     ['Session: TELEGRAM_SESSION is no string session'],
   ],
   [

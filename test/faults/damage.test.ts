@@ -169,6 +169,22 @@ test('what stops a start is one sentence, and exit code 1', async () => {
   for (const { output } of ends) expect(output).not.toContain('    at ')
 }, 90_000)
 
+test('a port that another program has, and a host that nobody knows, are told as such', async () => {
+  const { url } = await startWorker()
+  const { port } = new URL(url)
+
+  const ends = await Promise.all(
+    [
+      { PORT: port, HOST: '127.0.0.1' },
+      { PORT: '0', HOST: 'nobody.invalid' },
+    ].map(async (where) => runToEnd({ DATA_DIR: await makeTempDir(), ...where, ...STANDALONE })),
+  )
+
+  expect(ends.map(({ exitCode }) => exitCode)).toEqual([1, 1])
+  expect(ends[0]?.output).toContain('the worker cannot start: another program listens on PORT')
+  expect(ends[1]?.output).toContain('the worker cannot start: HOST and PORT cannot be listened on')
+}, 60_000)
+
 interface Receiving {
   worker: TestWorker
   uploadId: string
