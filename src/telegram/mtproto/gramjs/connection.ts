@@ -1,4 +1,5 @@
 import { crc32 } from 'node:zlib'
+import { MiB } from '../../../lib/units.ts'
 import { buffers } from '../buffer-pool.ts'
 import type { StreamSocket } from '../socket.ts'
 
@@ -13,6 +14,11 @@ export type GramjsConnectionClass = new (options: object) => GramjsConnection
 
 const HEADER_BYTES = 8
 const CHECKSUM_BYTES = 4
+/**
+ * What no packet of Telegram's reaches: an answer carries 1 MB of a file at the most. Sessions name
+ * the address that is spoken to, and memory is taken for as much as a server there announces.
+ */
+const MAX_PACKET_BYTES = 16 * MiB
 
 /**
  * MTProto's "full" transport (core.telegram.org/mtproto/mtproto-transports#full): length,
@@ -38,6 +44,7 @@ export function createConnectionClass(base: GramjsConnectionClass): GramjsConnec
       const length = header.readInt32LE(0)
       // A transport error may come bare, where a length should be (LonamiWebs/Telethon#4042).
       if (length < HEADER_BYTES + CHECKSUM_BYTES) return header.subarray(0, 4)
+      if (length > MAX_PACKET_BYTES) throw new Error('a packet is too large')
       const rest = await this.socket.readExactly(length - HEADER_BYTES)
       const payload = rest.subarray(0, -CHECKSUM_BYTES)
       const checksum = rest.readUInt32LE(payload.length)
