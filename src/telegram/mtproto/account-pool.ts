@@ -41,15 +41,16 @@ export function createAccountPool({ idleMs, maxAccounts }: AccountPoolOptions): 
     // Last in the map means used last.
     entries.delete(id)
     entries.set(id, entry)
-    clearTimeout(entry.idle)
+    clearInterval(entry.idle)
     entry.users++
     return entry
   }
 
-  function leave(entry: Entry): void {
-    if (--entry.users > 0) return
-    entry.idle = setTimeout(() => entry.account.rest(), idleMs)
-    entry.idle.unref()
+  function leave(id: string, entry: Entry): void {
+    // One that was forgotten meanwhile is closed, and has nothing to rest from.
+    if (--entry.users > 0 || entries.get(id) !== entry) return
+    // Again and again: what is shared by several users goes on without them, and may connect anew.
+    entry.idle = setInterval(() => entry.account.rest(), idleMs).unref()
     forgetOldest()
   }
 
@@ -57,7 +58,7 @@ export function createAccountPool({ idleMs, maxAccounts }: AccountPoolOptions): 
     for (const [id, { account, users, idle }] of entries) {
       if (entries.size <= maxAccounts) return
       if (users > 0) continue
-      clearTimeout(idle)
+      clearInterval(idle)
       account.close(new AppError('TELEGRAM_UNAVAILABLE', 'Too many Telegram accounts at once'))
       entries.delete(id)
     }
@@ -72,13 +73,13 @@ export function createAccountPool({ idleMs, maxAccounts }: AccountPoolOptions): 
       try {
         return await work(entry.account)
       } finally {
-        leave(entry)
+        leave(id, entry)
       }
     },
     find: (id) => entries.get(id)?.account ?? null,
     all: () => [...entries.values()].map(({ account }) => account),
     ended: (id, error) => {
-      clearTimeout(entries.get(id)?.idle)
+      clearInterval(entries.get(id)?.idle)
       entries.delete(id)
       if (error.code !== 'TELEGRAM_SESSION_DUPLICATED') return
       const [oldest] = stopped.keys()
@@ -88,7 +89,7 @@ export function createAccountPool({ idleMs, maxAccounts }: AccountPoolOptions): 
     close: () => {
       closed = true
       for (const { account, idle } of entries.values()) {
-        clearTimeout(idle)
+        clearInterval(idle)
         account.close(shuttingDown())
       }
       entries.clear()

@@ -1,26 +1,17 @@
 import type { Log } from '../../core/log.ts'
 import type { Credentials } from '../../core/ports/credentials.ts'
 import { AppError } from '../../errors.ts'
-import { toAppError } from '../errors.ts'
-import { abortable } from './abortable.ts'
 import { type Account, createAccount } from './account.ts'
 import { createAccountPool } from './account-pool.ts'
-import {
-  type BotLogin,
-  type BotSession,
-  type Bots,
-  createBots,
-  type Secrets,
-  secretName,
-} from './bots.ts'
+import { createBotAccounts, type Person } from './bot-accounts.ts'
+import { type Bots, createBots, type Secrets, secretName } from './bots.ts'
 import { TELEGRAM_ENTRY } from './data-centres.ts'
 import type { Enter } from './entrance.ts'
-import { createMemoryKeyStore, type KeyStore } from './foreign-keys.ts'
+import { createMemoryKeyStore } from './foreign-keys.ts'
 import type { GovernorLimits } from './governor.ts'
 import { type Gramjs, loadGramjs } from './gramjs.ts'
 import type { Patience } from './lane.ts'
-import type { Link } from './link.ts'
-import { authKeyName, parseSession, type Session } from './session.ts'
+import { authKeyName, parseSession } from './session.ts'
 
 export interface AccountsOptions {
   log: Log
@@ -63,8 +54,8 @@ export interface Accounts {
 export function createAccounts(options: AccountsOptions): Accounts {
   const { log, secrets, server } = options
   const pool = createAccountPool({ idleMs: options.idleMs, maxAccounts: options.maxAccounts })
-  const loggingIn = new Map<string, Promise<BotSession>>()
   const closing = new AbortController()
+  const botAccounts = createBotAccounts({ pool, bots, make, closing: closing.signal })
 
   function library(): Gramjs {
     const gramjs = loadGramjs(log)
@@ -79,14 +70,7 @@ export function createAccounts(options: AccountsOptions): Accounts {
     return made
   }
 
-  function make(person: {
-    session: Session
-    kind: Actor
-    apiId: number
-    keys: KeyStore
-    link?: Link | undefined
-    onDead: () => void
-  }): Account {
+  function make(person: Person): Account {
     const account = createAccount({
       ...options,
       ...person,
@@ -119,43 +103,7 @@ export function createAccounts(options: AccountsOptions): Accounts {
   ): Promise<T> {
     const { botToken: token, apiId, apiHash } = credentials
     if (token === null || apiId === null || apiHash === null) throw notConnected()
-    let worked = false
-    const attempt = async (): Promise<T> => {
-      const { session, link } = await abortable(logIn({ token, apiId, apiHash }), signal)
-      const create = (): Account =>
-        make({
-          session,
-          kind: 'bot',
-          apiId,
-          keys: bots().keys(token),
-          link: link?.closed ? undefined : link,
-          onDead: () => bots().forget(token),
-        })
-      return pool.use(authKeyName(session.authKey), create, (account) => {
-        worked = true
-        return work(account)
-      })
-    }
-    try {
-      return await attempt()
-    } catch (error) {
-      // The kept key has been revoked; the token may still be good for a new one.
-      if (!worked || signal.aborted) throw error
-      if (toAppError(error).code !== 'TELEGRAM_SESSION_INVALID') throw error
-      return attempt()
-    }
-  }
-
-  /** One login per bot, whoever waits for it. */
-  function logIn(login: BotLogin): Promise<BotSession> {
-    const name = secretName(login.token)
-    const running = loggingIn.get(name)
-    if (running !== undefined) return running
-    const started = bots()
-      .open(login, closing.signal)
-      .finally(() => loggingIn.delete(name))
-    loggingIn.set(name, started)
-    return started
+    return botAccounts.use({ token, apiId, apiHash }, signal, work)
   }
 
   return {

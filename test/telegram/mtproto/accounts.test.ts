@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { MiB } from '../../../src/lib/units.ts'
 import { startTelegram } from '../../helpers/telegram.ts'
 import {
@@ -153,12 +153,12 @@ test('without a user session a large file goes as the bot, whose login is kept',
 })
 
 test("a bot finds its message after a lost answer, though it can't read history", async () => {
-  const telegram = await startTelegram()
+  const telegram = await startTelegram({ settings: { botApiUploadLimit: 2 * MiB } })
   const { gateway } = startGateway(telegram, { patience: { answerMs: 1500 } })
   const credentials = botOf(telegram.account)
   telegram.faults.add({ method: 'messages.sendMedia', effect: { kind: 'lose-answer' }, times: 1 })
 
-  const posted = await gateway.finish(createRequest(credentials, createFile(51 * MiB)))
+  const posted = await gateway.finish(createRequest(credentials, createFile(3 * MiB)))
 
   const messages = await telegram.messages(telegram.account.channelId)
   expect(messages.map(({ id }) => id)).toEqual([posted.messageId])
@@ -169,8 +169,9 @@ test('a revoked bot key is replaced by a new login', async () => {
   const telegram = await startTelegram()
   const { gateway, secrets } = startGateway(telegram)
   const credentials = { ...botOf(telegram.account) }
-  const file = createFile(51 * MiB)
+  const file = createFile(MiB)
   const posted = await gateway.finish(createRequest(credentials, file))
+  await gateway.locate(credentials, posted.messageId, signal)
   await gateway.close()
   const [kept] = secrets.values()
   const { key } = JSON.parse(kept?.toString() ?? '{}') as { key: string }
@@ -227,4 +228,21 @@ test('an account that nobody uses is disconnected, and comes back when it is nee
   const counters = telegram.counters.read()
   expect(counters).toMatchObject({ messagesPosted: 2, keysKilled: 0 })
   expect(counters.methods['messages.getDialogs']?.calls).toBe(1)
+})
+
+test('a bot whose login nobody waits for any more is disconnected all the same', async () => {
+  const telegram = await startTelegram()
+  const { gateway, secrets } = startGateway(telegram, { idleMs: 50 })
+  const leaving = new AbortController()
+  const slow = { kind: 'latency', ms: 300 } as const
+  telegram.faults.add({ method: 'auth.importBotAuthorization', effect: slow, times: 1 })
+  const open = () => Object.values(telegram.counters.read().mainConnectionsOpen)
+  const asked = gateway.locate(botOf(telegram.account), 1, leaving.signal)
+  await vi.waitFor(() => expect(open()).toEqual([1]), { timeout: 10_000 })
+
+  leaving.abort(new Error('left'))
+  await expect(asked).rejects.toThrow('left')
+
+  await vi.waitFor(() => expect(secrets.size).toBe(1))
+  await vi.waitFor(() => expect(open().filter((count) => count > 0)).toEqual([]))
 })
