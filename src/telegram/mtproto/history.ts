@@ -22,17 +22,26 @@ export async function newestMessageId(reading: Reading): Promise<number> {
   return 0
 }
 
-/** The message that carries the document and is newer than `after`, or null. */
+/** How far back messages are looked at. */
+export interface Newer {
+  /** Only ids above this one. */
+  after: number
+  /** Epoch seconds: nothing that was posted before. */
+  since?: number
+}
+
+/** The newest message within these bounds that carries the document, or null. */
 export async function findPosted(
   reading: Reading,
-  after: number,
-  isWanted: (document: Api.Document, message: Api.Message) => boolean,
+  { after, since = 0 }: Newer,
+  isWanted: (document: Api.Document) => boolean,
 ): Promise<{ message: Api.Message; document: Api.Document } | null> {
   const { gramjs } = reading.account
   for await (const message of newerMessages(reading, after)) {
+    if (!(message instanceof gramjs.Api.MessageEmpty) && message.date < since) return null
     const document = documentOf(gramjs, message)
     if (!document || !(message instanceof gramjs.Api.Message)) continue
-    if (isWanted(document, message)) return { message, document }
+    if (isWanted(document)) return { message, document }
   }
   return null
 }

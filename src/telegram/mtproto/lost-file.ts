@@ -27,12 +27,12 @@ export async function lookForPostedFile(search: LostFileSearch): Promise<PostedF
   const since = Math.floor((state?.startedAt ?? Date.now()) / 1000) - CLOCK_SKEW_S
   return channels.use(account, credentials.channelId, { signal }, async (channel) => {
     const reading = { account, channel, options: { signal } }
-    const found = await findPosted(reading, state?.newestMessageId ?? 0, (document, message) => {
+    const newer = { after: state?.newestMessageId ?? 0, since }
+    const found = await findPosted(reading, newer, (document) => {
       const name = document.attributes.find(
         (entry) => entry instanceof Api.DocumentAttributeFilename,
       )
-      const same = Number(document.size) === file.size && name?.fileName === file.name
-      return same && message.date >= since
+      return Number(document.size) === file.size && name?.fileName === file.name
     })
     if (!found) return null
     const { message, document } = found

@@ -101,7 +101,7 @@ export async function lookFor(
   wanted: StoredDocument,
 ): Promise<PostedFile | null> {
   const isWanted = ({ id }: Api.Document): boolean => id.toString() === wanted.id
-  const found = await findPosted(reading, state.newestMessageId ?? 0, isWanted)
+  const found = await findPosted(reading, { after: state.newestMessageId ?? 0 }, isWanted)
   return found && toPosted(found.message.id, toStoredDocument(found.document))
 }
 
