@@ -1,6 +1,7 @@
 import type { StoredDocument } from '../../core/ports/records.ts'
 import { faultOf, unavailable } from '../errors.ts'
 import { BLOCK_BYTES } from '../limits.ts'
+import { abortable } from './abortable.ts'
 import type { Account } from './account.ts'
 import { CdnTokenError, readCdnPlace, readFromCdn } from './cdn.ts'
 import type { Api, Gramjs } from './gramjs.ts'
@@ -46,7 +47,7 @@ async function fetchBlock(account: Account, request: BlockRequest): Promise<Uint
       if (cdn) return await readFromCdn(account, cdn, request)
       const answer = await askForFile(account, document, request)
       if (!(answer instanceof account.gramjs.Api.upload.FileCdnRedirect)) return answer.bytes
-      await trustCdns(account, signal)
+      await abortable(trustCdns(account), signal)
       locator.cdn = readCdnPlace(answer)
     } catch (error) {
       signal.throwIfAborted()
@@ -96,8 +97,10 @@ function fileRequest(
 const trusting = new WeakMap<Gramjs, Promise<void>>()
 
 /** CDNs have RSA keys of their own, which Telegram tells (core.telegram.org/cdn). */
-function trustCdns(account: Account, signal: AbortSignal): Promise<void> {
+function trustCdns(account: Account): Promise<void> {
   const { gramjs } = account
+  // Shared by all who ask meanwhile, so that nobody's leaving ends it.
+  const { signal } = new AbortController()
   const known = trusting.get(gramjs)
   if (known !== undefined) return known
   const asked = account
