@@ -1,5 +1,7 @@
 import type { Log } from '../core/log.ts'
+import type { Upload } from '../core/ports/records.ts'
 import type { Spool } from '../core/ports/spool.ts'
+import { streamTtlMs } from '../core/stream.ts'
 import type { SweepableLedger } from './ledger/ledger.ts'
 
 /** How long a finished upload's result stays readable. */
@@ -112,15 +114,21 @@ async function sweep(options: SweeperOptions): Promise<SweepReport> {
 }
 
 async function expire(options: SweeperOptions, id: string): Promise<boolean> {
-  const { ledger, isActive, sessionTtlMs, onExpired } = options
+  const { ledger, isActive, onExpired } = options
   const now = (options.now ?? Date.now)()
   const upload = ledger.findUpload(id)
   if (upload?.state !== 'receiving' || isActive(id)) return false
   // The clock was set back. From the future an upload would never expire.
   if (upload.touchedAt > now) ledger.touchUpload(id, now)
-  if (upload.touchedAt > now - sessionTtlMs) return false
+  if (upload.touchedAt > now - (await ttlMs(options, upload))) return false
   await onExpired(id)
   return true
+}
+
+async function ttlMs({ ledger, spool, sessionTtlMs }: SweeperOptions, upload: Upload) {
+  if (ledger.stream(upload.id) === null || ledger.chunks(upload.id).length > 0) return sessionTtlMs
+  const bytes = await spool.grownBytes({ uploadId: upload.id, index: 0 })
+  return streamTtlMs(upload, bytes, sessionTtlMs)
 }
 
 function finished({ ledger, now = Date.now, keepFinishedMs = KEEP_FINISHED_MS }: SweeperOptions) {
@@ -128,7 +136,8 @@ function finished({ ledger, now = Date.now, keepFinishedMs = KEEP_FINISHED_MS }:
 }
 
 async function forget({ ledger, isActive }: SweeperOptions, id: string): Promise<boolean> {
-  if (isActive(id)) return false
+  const state = ledger.findUpload(id)?.state
+  if ((state !== 'completed' && state !== 'failed') || isActive(id)) return false
   ledger.deleteUpload(id)
   return true
 }

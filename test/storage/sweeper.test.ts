@@ -34,6 +34,26 @@ test('an upload that somebody works on, or that is sealed, never expires', async
   expect(await spool.uploadIds()).toEqual(['busy', 'sealed'])
 })
 
+test('a stream without its first byte is kept for an hour, with one for its whole time', async () => {
+  const { sweeper, add, ledger, spool, onExpired } = makeSweeper({ sessionTtlMs: 24 * HOUR })
+  const begun = { createdAt: NOW - 2 * HOUR, touchedAt: NOW - HOUR }
+  const unbegun = { createdAt: NOW - HOUR, touchedAt: NOW - HOUR }
+  await add('asked for again', begun)
+  await add('never begun', unbegun)
+  await add('killed in its first chunk', unbegun)
+  await add('in chunks', unbegun)
+  for (const uploadId of ['asked for again', 'never begun', 'killed in its first chunk']) {
+    ledger.insertStream({ uploadId, metadata: null, concat: null })
+  }
+  const first = { uploadId: 'killed in its first chunk', index: 0 }
+  const { signal } = new AbortController()
+  await spool.grow(first, pieces(randomBytes(10), 10), { targetBytes: 1_000, signal })
+
+  await sweeper.run()
+
+  expect(onExpired.mock.calls).toEqual([['never begun']])
+})
+
 test('a clock that was set back does not keep an upload for ever', async () => {
   const clock = { now: NOW }
   const { sweeper, add, onExpired } = makeSweeper({ now: () => clock.now })
@@ -87,6 +107,22 @@ test('an upload that made progress while the sweeper waited for its lock lives o
   expect(await harness.sweeper.run()).toMatchObject({ expired: 0, failures: 0 })
 
   expect(harness.onExpired).not.toHaveBeenCalled()
+})
+
+test('an upload that took the id of a finished one while the sweeper waited for the lock lives on', async () => {
+  const harness = makeSweeper({
+    exclusively: async (id, work) => {
+      harness.ledger.deleteUpload(id)
+      harness.ledger.insertUpload(makeUpload({ id, touchedAt: NOW }), 'token')
+      return work()
+    },
+  })
+  await harness.add('again')
+  harness.ledger.failUpload('again', 'No', NOW - HOUR)
+
+  expect(await harness.sweeper.run()).toMatchObject({ forgotten: 0 })
+
+  expect(harness.ledger.findUpload('again')?.state).toBe('receiving')
 })
 
 test('a folder is removed under the lock of its upload, after a last look', async () => {

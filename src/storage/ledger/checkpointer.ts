@@ -43,13 +43,13 @@ export function createCheckpointer(path: string, log: Log): Checkpointer {
 
   function inThread(): Promise<void> {
     writes = 0
-    return new Promise((resolve) => {
+    return new Promise<void>((resolve, reject) => {
+      // Throws where the system gives no more threads.
       thread = new Worker(THREAD, { eval: true, workerData: path, stdout: true, stderr: true })
-      thread.on('error', (error) => {
-        log.warn({ err: error }, 'the log of the ledger could not be moved')
-        resolve()
-      })
+      thread.on('error', reject)
       thread.on('exit', () => resolve())
+    }).catch((error: unknown) => {
+      log.warn({ err: error }, 'the log of the ledger could not be moved')
     })
   }
 
