@@ -73,9 +73,14 @@ function header({ headers }: DownloadQuestion, name: string): string | undefined
   return Array.isArray(value) ? value.join(', ') : value
 }
 
+/** The three forms of a date (RFC 9110, section 5.6.7); the last one, asctime's, names no zone. */
+const HTTP_DATE =
+  /^(?:\w{3}, \d{2} \w{3} \d{4} [\d:]{8} GMT|\w{6,9}, \d{2}-\w{3}-\d{2} [\d:]{8} GMT|(\w{3} \w{3} [ \d]\d [\d:]{8} \d{4}))$/
+
 /** Epoch seconds, or null for what is no date: such a header is ignored. */
 function httpDate(value: string | undefined): number | null {
-  const ms = Date.parse(value ?? '')
+  const [date, asctime] = HTTP_DATE.exec(value?.trim() ?? '') ?? []
+  const ms = Date.parse(asctime === undefined ? (date ?? '') : `${asctime} GMT`)
   return Number.isNaN(ms) ? null : Math.floor(ms / 1000)
 }
 
