@@ -90,6 +90,8 @@ export function createBlockCache({ gateway, maxBytes }: BlockCacheOptions): Bloc
   }
 
   function keep(run: Run, size: number): void {
+    // It came too late for who wanted it, and nobody would find it here.
+    if (run.abort.signal.aborted) return
     const kind = kindOf(run)
     run.size = size
     kept[kind].add(run)

@@ -136,3 +136,14 @@ test('a cache of no bytes still shares what is on its way', async () => {
   expect(source.asked).toHaveLength(2)
   expect(both).toHaveLength(2)
 })
+
+test('an answer that nobody waits for any more takes no memory', async () => {
+  const source = telegram()
+  const cache = createBlockCache({ gateway: source, maxBytes: 32 * MiB })
+  for (const stretch of cache.request(document(4), 0, UNITS)) stretch.release()
+
+  for (const request of source.asked) request.answer()
+  await Promise.resolve()
+
+  expect(cache.stats.bytes).toBe(0)
+})
