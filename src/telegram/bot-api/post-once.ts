@@ -58,7 +58,7 @@ export async function postOnce(
     // A doubt that stayed because of a full disk would count against the file.
     if (outcome.kind !== 'doubtful') await onceDiskTakes(() => setDoubts(doubts), signal)
     if (outcome.kind === 'final') throw outcome.error
-    options.log.warn({ upload: file.uploadId, attempt, err: outcome.error }, 'a post failed')
+    options.log.warn({ uploadId: file.uploadId, attempt, err: outcome.error }, 'a post failed')
 
     const down = isFlood(outcome) ? null : options.refusal(outcome.error)
     if (down) throw down
@@ -102,7 +102,7 @@ async function look(
     request.signal.throwIfAborted()
     // A session that is no good can look for nothing, and must not fail a file the bot can send.
     if (!(error instanceof AppError) || error.retryable) throw error
-    log.warn({ upload: request.file.uploadId, err: error }, 'a lost post cannot be looked for')
+    log.warn({ uploadId: request.file.uploadId, err: error }, 'a lost post cannot be looked for')
     return 'unknown'
   }
 }
