@@ -597,6 +597,21 @@ describe('the end', () => {
     expect(expires).toBeLessThan(Date.now() + 61_000)
   })
 
+  test('until its first byte an upload lives for an hour, and says so', async () => {
+    const { url } = await startTus({ SESSION_TTL: '86400' })
+    const hours = (response: Response): number =>
+      (Date.parse(response.headers.get('upload-expires') ?? '') - Date.now()) / 3_600_000
+    const headers = tusHeaders(ANN, { 'upload-length': '3000' })
+
+    const created = await fetch(`${url}/files`, { method: 'POST', headers })
+    const uploadId = created.headers.get('location')?.split('/').at(-1) ?? ''
+    const patched = await patchTus(url, uploadId, { offset: 0, bytes: randomBytes(100) })
+
+    expect(created.status).toBe(201)
+    expect(hours(created)).toBeCloseTo(1, 1)
+    expect(hours(patched)).toBeCloseTo(24, 1)
+  })
+
   test('an upload that failed is gone', async () => {
     const { url, gateway } = await startTus()
     gateway.beforeFinish = async () => {
