@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
+import { streamTtlMs } from '../../core/stream.ts'
 import type { StreamState } from '../../core/stream-service.ts'
 import type { TusAnswer } from './answer.ts'
 
@@ -66,9 +67,12 @@ export function descriptionHeaders({ stream }: StreamState): Record<string, stri
 }
 
 /** Only while bytes are missing; every byte puts the end off. */
-function expiry({ upload }: StreamState, { sessionTtlMs, now }: Lifetime): Record<string, string> {
+function expiry(
+  { upload, offset }: StreamState,
+  { sessionTtlMs, now }: Lifetime,
+): Record<string, string> {
   if (upload.state !== 'receiving') return {}
   // The caller reads a clock on the wall; the worker's own time may have come apart from it.
-  const leftMs = upload.touchedAt + sessionTtlMs - now()
+  const leftMs = upload.touchedAt + streamTtlMs(upload, offset, sessionTtlMs) - now()
   return { 'upload-expires': new Date(Date.now() + leftMs).toUTCString() }
 }
