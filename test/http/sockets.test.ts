@@ -1,0 +1,109 @@
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
+import { expect, onTestFinished, test, vi } from 'vitest'
+import { startWorker, testCredentials } from '../helpers/app.ts'
+import { createFakeGateway } from '../helpers/fake-gateway.ts'
+
+/** What a listener of `/ws/{userId}` may do to the worker. */
+
+const PING = Buffer.from([0x89, 0x80 + 4, 0, 0, 0, 0, 1, 2, 3, 4])
+const PONG_ANSWER = Buffer.from([0x8a, 4, 1, 2, 3, 4])
+const EMPTY_FRAGMENT = Buffer.from([0x01, 0x80, 0, 0, 0, 0])
+const EMPTY_CONTINUATION = Buffer.from([0x00, 0x80, 0, 0, 0, 0])
+/** The first two bytes of the payload of a close frame. */
+const POLICY_VIOLATION = 1008
+
+const repeated = (frame: Buffer, times: number) => Buffer.concat(Array(times).fill(frame))
+const textFrame = (text: string) =>
+  Buffer.concat([Buffer.from([0x81, 0x80 + text.length, 0, 0, 0, 0]), Buffer.from(text)])
+
+async function start(credentials = testCredentials) {
+  return startWorker({ gateway: createFakeGateway(), credentials })
+}
+
+/** A socket by hand, for what clients do not let one do; its request is sent, its answer not awaited. */
+function upgrade(url: string, token = 'token-ann') {
+  const { hostname, port } = new URL(url)
+  const socket = connect(Number(port), hostname)
+  onTestFinished(() => void socket.destroy())
+  socket.on('error', () => {})
+  socket.write(
+    `GET /ws/ann?token=${token} HTTP/1.1\r\nHost: ${hostname}\r\nConnection: Upgrade\r\n` +
+      'Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n' +
+      `Sec-WebSocket-Key: ${Buffer.alloc(16, 1).toString('base64')}\r\n\r\n`,
+  )
+  return socket
+}
+
+/** All that has come since the upgrade was answered. */
+async function open(url: string): Promise<{ socket: Socket; read: () => Buffer }> {
+  const socket = upgrade(url)
+  const pieces: Buffer[] = []
+  socket.on('data', (piece: Buffer) => pieces.push(piece))
+  const read = () => {
+    const all = Buffer.concat(pieces)
+    const end = all.indexOf('\r\n\r\n')
+    return end < 0 ? Buffer.alloc(0) : all.subarray(end + 4)
+  }
+  await vi.waitFor(() =>
+    expect(Buffer.concat(pieces).toString()).toMatch(/^HTTP\/1\.1 101 .*\r\n\r\n/s),
+  )
+  return { socket, read }
+}
+
+test.each([
+  ['pings of the protocol', repeated(PING, 5000)],
+  ['pings in JSON', repeated(textFrame('{"type":"ping"}'), 5000)],
+  ['pongs nobody asked for', repeated(Buffer.from([0x8a, 0x80, 0, 0, 0, 0]), 5000)],
+  [
+    'a message in endless pieces',
+    Buffer.concat([EMPTY_FRAGMENT, repeated(EMPTY_CONTINUATION, 5000)]),
+  ],
+])('a listener that floods with %s is sent away, and no other', async (_name, flood) => {
+  const { url } = await start()
+  const quiet = await open(url)
+  const { socket, read } = await open(url)
+
+  socket.write(flood)
+  await once(socket, 'close')
+  quiet.socket.write(PING)
+
+  const closed = read().indexOf(Buffer.from([0x88]))
+  expect(read().readUInt16BE(closed + 2)).toBe(POLICY_VIOLATION)
+  expect(read().length).toBeLessThan(16 * 1024)
+  await vi.waitFor(() => expect(quiet.read()).toEqual(PONG_ANSWER))
+})
+
+test('no more sockets open than there are places, also while their tokens are looked at', async () => {
+  const { promise: looking, resolve: answer } = Promise.withResolvers<void>()
+  const { url } = await start({
+    ...testCredentials,
+    forUpload: async (token) => {
+      await looking
+      return testCredentials.forUpload(token)
+    },
+  })
+  const answers: string[] = []
+
+  for (let count = 0; count < 1_010; count += 1) {
+    upgrade(url).once('data', (bytes: Buffer) => answers.push(bytes.toString().slice(9, 12)))
+  }
+  await vi.waitFor(() => expect(answers).toEqual(Array(10).fill('503')), 20_000)
+  answer()
+
+  await vi.waitFor(() => expect(answers).toHaveLength(1_010), 20_000)
+  expect(answers.filter((status) => status === '101')).toHaveLength(1_000)
+}, 60_000)
+
+test('a place is free again when its listener has gone', async () => {
+  const { url } = await start()
+  const opened = Array.from({ length: 1_000 }, () => upgrade(url))
+  await Promise.all(opened.map((socket) => once(socket, 'data')))
+
+  opened[0]?.destroy()
+
+  await vi.waitFor(async () => {
+    const [bytes] = await once(upgrade(url), 'data')
+    expect(String(bytes)).toMatch(/^HTTP\/1\.1 101 /)
+  }, 20_000)
+}, 60_000)
