@@ -9,6 +9,7 @@ import { createPageClient, type WorkerTerms } from './worker.ts'
 
 /** Everything of the user who is signed in. */
 export interface Workspace {
+  userKey: string
   client: Client
   uploads: Uploads
   library: Library
@@ -21,7 +22,8 @@ const REFRESH_EVERY_MS = 30_000
 
 /**
  * Opens with the first sign-in. A refused token leaves it as it is, so that nothing is lost while
- * the user fetches another; only signing out closes it.
+ * the user fetches another; signing out closes it, and so does somebody else's signing in, because
+ * what one user has begun must not go into another's channel.
  */
 export function keepWorkspace(session: Session, terms: WorkerTerms): Store<Workspace | null> {
   const workspace = createStore<Workspace | null>(null)
@@ -29,8 +31,12 @@ export function keepWorkspace(session: Session, terms: WorkerTerms): Store<Works
   function follow(): void {
     const token = session.token.value
     if (token !== null) {
-      if (workspace.value) workspace.value.uploads.retryRefused()
-      else workspace.set(open(session, token, terms))
+      const userKey = userKeyOf(token)
+      if (workspace.value?.userKey === userKey) workspace.value.uploads.retryRefused()
+      else {
+        workspace.value?.close()
+        workspace.set(open(session, userKey, terms))
+      }
       workspace.value?.library.refresh(workspace.value.client).catch(session.notice)
     } else if (session.refusal.value === null) {
       workspace.value?.close()
@@ -43,9 +49,8 @@ export function keepWorkspace(session: Session, terms: WorkerTerms): Store<Works
   return workspace
 }
 
-function open(session: Session, token: string, { maxFileBytes }: WorkerTerms): Workspace {
+function open(session: Session, userKey: string, { maxFileBytes }: WorkerTerms): Workspace {
   const client = createPageClient(session)
-  const userKey = userKeyOf(token)
   const library = createLibrary(userKey)
   const uploads = createUploads({
     client,
@@ -66,6 +71,7 @@ function open(session: Session, token: string, { maxFileBytes }: WorkerTerms): W
   }
   addEventListener('focus', refresh, { signal: stop.signal })
   return {
+    userKey,
     client,
     uploads,
     library,

@@ -85,14 +85,14 @@ test('a cancelled upload is gone here and at the worker', async () => {
   const opened = page.waitForRequest('**/init-upload')
   await choose(await makeFile(folder, 'unwanted.bin', randomBytes(20 * MiB)))
   const { uploadId } = (await opened).postDataJSON()
-  await vi.waitFor(() => expect(visit.chunksTaken).toBe(1), 20_000)
+  await vi.waitFor(() => expect(visit.chunksTaken).toBe(1))
 
   await upload('unwanted.bin').getByRole('button', { name: 'Cancel' }).click()
 
   await upload('unwanted.bin').waitFor({ state: 'detached' })
   await vi.waitFor(async () => {
     expect((await fetch(`${worker.url}/upload-status/${uploadId}`)).status).toBe(404)
-  }, 20_000)
+  })
   await page.reload()
   await page.getByRole('heading', { name: 'In Telegram' }).waitFor()
   expect(await upload('unwanted.bin').count()).toBe(0)
@@ -117,7 +117,7 @@ test('an upload that Telegram refused says why, and goes through when it is trie
 
 test('when Telegram asks to wait its words are shown, and then it goes on', async () => {
   const { telegram, folder, signIn, choose, upload } = await visitPage()
-  const flood = { kind: 'error', code: 420, message: 'FLOOD_WAIT_6' } as const
+  const flood = { kind: 'error', code: 420, message: 'FLOOD_WAIT_10' } as const
   // At the end, where nothing else happens that could be told instead.
   telegram.faults.add({ method: 'messages.uploadMedia', effect: flood, times: 1 })
   await signIn()
@@ -128,6 +128,25 @@ test('when Telegram asks to wait its words are shown, and then it goes on', asyn
     .getByText(/Telegram asks to wait \d+ s/)
     .waitFor()
   await upload('patient.bin').getByText(IN_TELEGRAM).waitFor()
+})
+
+test('what one user has begun does not go into the channel of whoever signs in next', async () => {
+  const visit = await visitPage({ env: { AUTH_TOKENS: 'main,another' } })
+  const { page, folder, signIn, choose, upload } = visit
+  await signIn()
+  await page.route('**/init-upload', (route) =>
+    route.fulfill({ status: 401, json: { error: 'The token has expired', code: 'TOKEN_REFUSED' } }),
+  )
+  await choose(await makeFile(folder, 'mine.bin', randomBytes(MiB)))
+  await upload('mine.bin').getByText('Sign in again to go on').waitFor()
+  await page.unroute('**/init-upload')
+
+  await page.getByLabel('Token', { exact: true }).fill('another')
+  await page.getByRole('button', { name: 'Sign in' }).click()
+  await page.getByRole('heading', { name: 'In Telegram' }).waitFor()
+
+  expect(await page.getByRole('region', { name: 'Uploads' }).count()).toBe(0)
+  expect(visit.chunksTaken).toBe(0)
 })
 
 test('a refused token asks again and loses nothing', async () => {
