@@ -1,5 +1,7 @@
 import cors from '@fastify/cors'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { AppError } from '../errors.ts'
+import { opensSocket } from './upgrade.ts'
 
 /** Headers of the tus protocol, version 1.0.0 (https://tus.io/protocols/resumable-upload). */
 const TUS_REQUEST = [
@@ -65,6 +67,21 @@ export async function installCors(app: FastifyInstance, origins: readonly string
     maxAge: PREFLIGHT_SECONDS,
     // Otherwise an OPTIONS that is no preflight gets a 400 that is not JSON.
     strictPreflight: false,
+  })
+}
+
+/**
+ * Keeps out sockets from pages of other origins: browsers ask nobody before they open one, so its
+ * `Origin` is the server's to judge (RFC 6455, section 10.2).
+ */
+export function installSocketOrigins(app: FastifyInstance, origins: readonly string[]): void {
+  if (origins.length === 0) return
+  app.addHook('onRequest', async ({ raw }) => {
+    const { origin, host } = raw.headers
+    if (!opensSocket(raw) || origin === undefined || origins.includes(origin)) return
+    // Our own page. A proxy may have changed the scheme, so only the host tells.
+    if (URL.parse(origin)?.host === host) return
+    throw new AppError('FORBIDDEN', 'Pages of this origin may not listen here')
   })
 }
 

@@ -15,7 +15,7 @@ import type { TakeoverLock } from '../lib/takeover-lock.ts'
 import { createTurnBudget, inTurns } from '../lib/turn-budget.ts'
 import { KiB, MiB } from '../lib/units.ts'
 import { installClosing } from './closing.ts'
-import { allowOriginEarly, installCors } from './cors.ts'
+import { allowOriginEarly, installCors, installSocketOrigins } from './cors.ts'
 import { installDocumentation } from './documentation.ts'
 import { installErrorHandler, refuseEarly } from './error-handler.ts'
 import { installForms } from './form.ts'
@@ -120,6 +120,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
   // Before all that refuses, or a browser would not see the refusal.
   await installCors(app, corsOrigins)
   await installSecurityHeaders(app)
+  installSocketOrigins(app, corsOrigins)
   unreadable.watch(app)
   const throttle = await installGuards(app, options)
   // Before the routes, which it listens to.

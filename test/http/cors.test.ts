@@ -1,3 +1,6 @@
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { request } from 'node:http'
 import { connect } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { expect, test } from 'vitest'
@@ -97,4 +100,38 @@ test('with CORS_ORIGINS a refusal, too, is only for those', async () => {
 
 function listOf(value: string | null): string[] {
   return (value ?? '').split(',').map((item) => item.trim())
+}
+
+test.each([
+  ['a listed one', { origin: 'https://drive.example' }, 101],
+  ['this host, behind TLS', { origin: 'https://worker.example' }, 101],
+  ['none, as programs are', {}, 101],
+  ['another', { origin: 'https://evil.example' }, 403],
+  ['a sandboxed page', { origin: 'null' }, 403],
+])(
+  'with CORS_ORIGINS a socket from a page of %s is answered so: %s',
+  async (_whose, from, status) => {
+    const { url } = await start({ CORS_ORIGINS: 'https://drive.example' })
+
+    const answer = await upgrade(`${url}/ws/ann?token=token-ann`, from)
+
+    expect(answer).toBe(status)
+  },
+)
+
+/** A `WebSocket` would set the origin itself. */
+async function upgrade(url: string, origin: Record<string, string>): Promise<number> {
+  const asked = request(url, {
+    headers: {
+      host: 'worker.example',
+      connection: 'Upgrade',
+      upgrade: 'websocket',
+      'sec-websocket-version': '13',
+      'sec-websocket-key': randomBytes(16).toString('base64'),
+      ...origin,
+    },
+  }).end()
+  const [answer, socket] = await Promise.race([once(asked, 'upgrade'), once(asked, 'response')])
+  socket?.destroy()
+  return answer.statusCode
 }
