@@ -25,13 +25,29 @@ export const wholeNumber = (min: number, max: number) =>
         z
           .string()
           .regex(/^\d{1,16}$/)
-          .transform(Number),
+          .transform(Number)
+          .meta({ pattern: decimalPattern(min, max) }),
       ],
       {
         error: 'expected a whole number',
       },
     )
     .pipe(z.number().int().min(min).max(max))
+
+/** Matches the numbers from 0 or 1 up to `max`, as they are mostly written: without leading zeros. */
+function decimalPattern(min: number, max: number): string {
+  const digits = [...String(max)].map(Number)
+  const shorter = digits.length > 1 ? [`[1-9]\\d{0,${digits.length - 2}}`] : []
+  const below = digits.flatMap((digit, at) => {
+    const least = at === 0 ? 1 : 0
+    const rest = digits.length - 1 - at
+    const start = digits.slice(0, at).join('')
+    return digit > least ? [`${start}[${least}-${digit - 1}]\\d{${rest}}`] : []
+  })
+  // Nobody has so many bytes that the last digit of JavaScript's own bound matters.
+  const asLong = max === Number.MAX_SAFE_INTEGER ? [] : [...below, max]
+  return `^(${[...(min === 0 ? ['0'] : []), ...shorter, ...asLong].join('|')})$`
+}
 
 /** An upload's id: it names a folder, so its alphabet is small. */
 export const uploadId = z
@@ -112,12 +128,13 @@ export const ChunkFields = FileFields.extend({
     .regex(/^[0-9a-fA-F]{64}$/, 'expected a SHA-256 in hex')
     .meta({
       description: 'SHA-256 of the chunk, hex: bytes that were damaged on the way are refused.',
-      examples: ['9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08'],
+      examples: ['e950580819f8ce5fd1f523611f32c3c55e8f684fe6ae1a3593415a035f684a1f'],
     })
     .optional(),
 })
 
 export const UploadIdFields = z.object({ uploadId, authToken: token.optional() })
 
-/** For links: nobody can give a `<video>` or an event stream a header. */
-export const TokenQuery = z.object({ token: token.optional() })
+/** For links: nobody can give a `<video>` or an event stream a header. An empty one is none. */
+export const linkToken = z.preprocess((text) => text || undefined, token.optional())
+export const TokenQuery = z.object({ token: linkToken.optional() })

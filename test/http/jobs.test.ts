@@ -68,3 +68,13 @@ test.each([
   expect(answer.status).toBe(status)
   expect(await answer.json()).toMatchObject({ code })
 })
+
+test('an empty token in the query is none', async () => {
+  const { url } = await start()
+
+  const without = await fetch(`${url}/jobs?token=`)
+  const withHeader = await fetch(`${url}/jobs?token=`, { headers: ann })
+
+  expect(without.status).toBe(401)
+  expect(withHeader.status).toBe(200)
+})

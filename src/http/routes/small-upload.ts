@@ -11,7 +11,7 @@ import { readForm } from '../form.ts'
 import { mimeTypeOf, newUploadId } from '../new-upload.ts'
 import { requireToken } from '../token.ts'
 import { fileName, parseWire } from '../validation.ts'
-import { smallUpload } from '../wire/small-upload.ts'
+import { SmallUploadFields, smallUpload } from '../wire/small-upload.ts'
 import { receiver, type UploadRoutesOptions } from './uploads.ts'
 
 /** What one request may carry: the Bot API's own limit. */
@@ -51,7 +51,7 @@ export const smallUploadRoutes: FastifyPluginAsync<UploadRoutesOptions> = async 
       const { received } = file
       try {
         const name = parseWire(fileName, fields.fileName || file.fileName || 'file')
-        const token = requireToken(request, fields.authToken)
+        const token = requireToken(request, parseWire(SmallUploadFields, fields).authToken)
         await options.throttle.admit(request, { tokens: [token], uploadId: null, messageId: null })
         const uploadId = wholeUploadId(newUploadId())
         const { size } = received

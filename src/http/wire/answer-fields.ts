@@ -8,9 +8,12 @@ export const uploadIdOut = z.string().meta({
   examples: ['1762700000000_k3j9x0a2b'],
 })
 export const fileBytes = (description: string) =>
-  z.file().meta({ description, examples: ['(the bytes)'] })
+  z
+    .file()
+    .min(1)
+    .meta({ description, examples: ['(the bytes)'] })
 /** Deployed clients send it; nobody reads it. */
 export const userId = z
-  .string()
+  .unknown()
   .meta({ description: 'Not read: an upload belongs to the user of its token.', examples: ['7'] })
   .optional()

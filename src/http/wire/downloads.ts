@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { fileId, fileName, messageId, token } from '../validation.ts'
+import { fileId, fileName, linkToken, messageId } from '../validation.ts'
 import type { HeaderName } from './headers.ts'
 import { type Operation, operation } from './operation.ts'
 import { OF_TELEGRAM, OF_TOKENS } from './refusals.ts'
@@ -12,7 +12,7 @@ export const disposition = z.enum(['inline', 'attachment']).meta({
 export const DownloadQuery = z.object({
   messageId,
   fileId: fileId.optional(),
-  token: token.optional(),
+  token: linkToken.optional(),
   fileName: fileName.meta({ description: 'The name under which it is saved.' }).optional(),
   disposition: disposition.default('inline'),
 })

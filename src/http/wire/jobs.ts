@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { token, wholeNumber } from '../validation.ts'
+import { linkToken, wholeNumber } from '../validation.ts'
 import { operation } from './operation.ts'
 import { Progress } from './progress.ts'
 import { OF_TOKENS } from './refusals.ts'
@@ -11,7 +11,7 @@ export const JobsQuery = z.object({
   limit: wholeNumber(1, MAX_JOBS)
     .default(DEFAULT_JOBS)
     .meta({ description: 'How many, 200 at most.', examples: [50] }),
-  token: token.optional(),
+  token: linkToken.optional(),
 })
 
 const DATE = { format: 'date-time', examples: ['2025-11-04T10:00:00.000Z'] }

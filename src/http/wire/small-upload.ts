@@ -5,6 +5,9 @@ import { operation } from './operation.ts'
 import { postedFileId, postedMessageId } from './progress.ts'
 import { OF_OPENING, OF_TELEGRAM } from './refusals.ts'
 
+/** Beside the file and its name. */
+export const SmallUploadFields = z.object({ authToken: token.optional() })
+
 export const smallUpload = operation({
   id: 'upload',
   tag: 'Uploads',
@@ -13,8 +16,14 @@ export const smallUpload = operation({
   auth: 'field',
   body: z.object({
     file: fileBytes('The file, 50 MB at most.'),
-    fileName: fileName.optional(),
-    authToken: token.optional(),
+    fileName: fileName
+      .or(z.literal(''))
+      .optional()
+      .meta({
+        description: "The file's name; else that of the form's file.",
+        examples: ['holiday.mp4'],
+      }),
+    ...SmallUploadFields.shape,
     userId,
   }),
   bodyType: 'multipart/form-data',

@@ -8,18 +8,20 @@ import { OF_TOKENS } from './refusals.ts'
 const DEFAULT_SECONDS = 3600
 const MAX_SECONDS = 7 * 24 * 3600
 
-export const IssueFields = z.object({
-  messageId: messageId.optional(),
-  /** For bots that cannot see messages; the ticket holds it, the link need not. */
-  fileId: fileId.optional(),
-  uploadId: uploadId.meta({ description: 'Instead of `messageId`: whose progress.' }).optional(),
-  expiresIn: wholeNumber(1, MAX_SECONDS)
-    .default(DEFAULT_SECONDS)
-    .meta({ description: 'Seconds until the link ends: a week at most.', examples: [3600] }),
-  fileName: fileName.meta({ description: 'The name under which it is saved.' }).optional(),
-  disposition: disposition.optional(),
-  authToken: token.optional(),
-})
+export const IssueFields = z
+  .object({
+    messageId: messageId.optional(),
+    /** For bots that cannot see messages; the ticket holds it, the link need not. */
+    fileId: fileId.optional(),
+    uploadId: uploadId.meta({ description: 'Instead of `messageId`: whose progress.' }).optional(),
+    expiresIn: wholeNumber(1, MAX_SECONDS)
+      .default(DEFAULT_SECONDS)
+      .meta({ description: 'Seconds until the link ends: a week at most.', examples: [3600] }),
+    fileName: fileName.meta({ description: 'The name under which it is saved.' }).optional(),
+    disposition: disposition.optional(),
+    authToken: token.optional(),
+  })
+  .meta({ oneOf: [{ required: ['messageId'] }, { required: ['uploadId'] }] })
 
 /** The body may be missing: the token may be in the header. */
 export const RevokeFields = z.object({ authToken: token.optional() }).nullish()

@@ -4,17 +4,28 @@ import { type Operation, operation } from './operation.ts'
 import { UploadIdParams } from './progress.ts'
 import { OF_OPENING, OF_TOKENS } from './refusals.ts'
 
-const header = (description: string, example: string) =>
-  z.string().meta({ description, examples: [example] })
+const header = (description: string, example: string, pattern: RegExp) =>
+  z
+    .string()
+    .regex(pattern)
+    .meta({ description, examples: [example] })
+
+const BYTES = /^\d{1,15}$/
+const BASE64 = '(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?'
+const PAIR = `[\\w.-]+(?: ${BASE64})?`
+const PART_URL = '(?:https?://[\\w.:-]+)?/files/[\\w-]{1,128}'
 
 const Version = z.object({
-  'Tus-Resumable': header('The version of the protocol.', '1.0.0'),
+  'Tus-Resumable': z
+    .literal('1.0.0')
+    .meta({ description: 'The version of the protocol.', examples: ['1.0.0'] }),
 })
 
 const Checksum = Version.extend({
   'Upload-Checksum': header(
     'Algorithm and digest in base64 of the body: SHA-256, SHA-1 or MD5.',
-    'sha256 n4bQgYhMfWWaL+qgxVrQFaO/TxsrC4Is0V1sFbDwCgg=',
+    'sha256 6VBYCBn4zl/R9SNhHzLDxV6PaE/mrho1k0FaA19oSh8=',
+    /^(sha256|sha1|md5) [A-Za-z0-9+/]{22,43}={1,2}$/,
   ).optional(),
 })
 
@@ -22,14 +33,17 @@ const Creation = Checksum.extend({
   'Upload-Length': header(
     'Bytes of the whole file; not for one that is joined.',
     '104857600',
+    BYTES,
   ).optional(),
   'Upload-Metadata': header(
     'Keys, and values in base64: `filename` and `filetype`, or `name` and `type`.',
     'filename aG9saWRheS5tcDQ=,filetype dmlkZW8vbXA0',
+    new RegExp(`^${PAIR}(?:,${PAIR})*$`),
   ).optional(),
   'Upload-Concat': header(
     '`partial` for a part of another upload, `final;` and the URLs of the parts to join them.',
     'partial',
+    new RegExp(`^(?:partial|final;${PART_URL}(?: ${PART_URL})*)$`),
   ).optional(),
 })
 
@@ -71,8 +85,7 @@ const patching = {
   auth: 'optional',
   params: UploadIdParams,
   headers: Checksum.extend({
-    'Upload-Offset': header('Where the bytes begin: what HEAD has said.', '5242880'),
-    'Content-Type': header('Always this.', 'application/offset+octet-stream'),
+    'Upload-Offset': header('Where the bytes begin: what HEAD has said.', '5242880', BYTES),
   }),
   body: bytes,
   bodyType: 'application/offset+octet-stream',
@@ -88,8 +101,8 @@ export const overrideFile = operation({
   summary: 'HEAD, PATCH or DELETE where a network lets only POST through',
   description: '`X-HTTP-Method-Override` names what is meant; all else is as there.',
   headers: Version.extend({
-    'X-HTTP-Method-Override': header('`HEAD`, `PATCH` or `DELETE`.', 'PATCH'),
-    'Upload-Offset': header('As for PATCH.', '5242880').optional(),
+    'X-HTTP-Method-Override': header('What is meant.', 'PATCH', /^(?:HEAD|PATCH|DELETE)$/i),
+    'Upload-Offset': header('As for PATCH.', '5242880', BYTES).optional(),
     'Upload-Checksum': Checksum.shape['Upload-Checksum'],
   }),
   body: bytes.optional(),
@@ -173,5 +186,9 @@ export const discoverTus = operation({ ...discovering, id: 'tusOptions' })
 export const discoverTusOfFile = operation({
   ...discovering,
   id: 'tusOptionsOfFile',
-  params: UploadIdParams,
+  params: z.object({
+    uploadId: z
+      .string()
+      .meta({ description: 'Not looked at.', examples: ['1762700000000_k3j9x0a2b'] }),
+  }),
 })
