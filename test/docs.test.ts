@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { Environment } from '../src/environment.ts'
 
@@ -79,6 +79,33 @@ describe('render.yaml', () => {
     expect(text).toContain('healthCheckPath: /health\n')
   })
 })
+
+test('every link in the documents leads somewhere', () => {
+  const guides = readdirSync(new URL('../docs', import.meta.url)).filter((name) => /md$/.test(name))
+  const documents = ['README.md', 'SECURITY.md', 'BENCHMARKS.md']
+  const dead: string[] = []
+  for (const document of [...documents, ...guides.map((name) => `docs/${name}`)]) {
+    for (const [, link = ''] of read(document).matchAll(/(?:\]\(|src=")(?!https:)([^)"]+)/g)) {
+      const [path = '', anchor] = link.split('#')
+      const target = new URL(path, new URL(`../${document}`, import.meta.url))
+      if (!existsSync(target) || !hasAnchor(readFileSync(target, 'utf8'), anchor)) {
+        dead.push(`${document}: ${link}`)
+      }
+    }
+  }
+  expect(dead).toEqual([])
+})
+
+/** Whether a heading has this name: in small letters, without signs, with dashes for blanks. */
+function hasAnchor(text: string, anchor: string | undefined): boolean {
+  const headings = [...text.matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) =>
+    heading
+      .toLowerCase()
+      .replace(/[^\w\- ]/g, '')
+      .replaceAll(' ', '-'),
+  )
+  return anchor === undefined || headings.includes(anchor)
+}
 
 test('the image runs the Node that the project is tested on', () => {
   const { devDependencies } = JSON.parse(read('package.json'))
