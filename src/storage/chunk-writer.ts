@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto'
 import { open } from 'node:fs/promises'
 import { AppError } from '../errors.ts'
+import { abortableSource } from './abortable-source.ts'
 import { onDisk } from './disk-error.ts'
 import type { DiskGate } from './disk-gate.ts'
 import type { Arrival } from './disk-space.ts'
 import { createGatheringWriter } from './gathering-writer.ts'
-import { untilAborted } from './until-aborted.ts'
 import type { WriteGovernor } from './write-governor.ts'
 
 export interface ChunkWriteOptions {
@@ -38,7 +38,7 @@ export async function writeChunkFile(
   const hash = createHash('sha256')
   let size = 0
   try {
-    for await (const piece of untilAborted(source, signal)) {
+    for await (const piece of abortableSource(source, signal)) {
       size += piece.byteLength
       if (size > maxBytes) throw new AppError('CHUNK_TOO_LARGE', `Over ${maxBytes} bytes`)
       while (governor.takeTurn(piece.byteLength)) await governor.nextTurn()

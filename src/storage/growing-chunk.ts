@@ -1,12 +1,12 @@
 import { createHash, type Hash } from 'node:crypto'
 import { constants, type FileHandle, open } from 'node:fs/promises'
 import { AppError } from '../errors.ts'
+import { abortableSource } from './abortable-source.ts'
 import type { ChunkWriteOptions } from './chunk-writer.ts'
 import { onDisk } from './disk-error.ts'
 import type { DiskGate } from './disk-gate.ts'
 import { createGatheringWriter } from './gathering-writer.ts'
 import { readWhole } from './read-whole.ts'
-import { untilAborted } from './until-aborted.ts'
 
 export interface GrowOptions extends Omit<ChunkWriteOptions, 'maxBytes'> {
   /** How large the file is once it is whole. More than that rejects with CHUNK_TOO_LARGE. */
@@ -63,7 +63,7 @@ async function append(
   let size = position
   let failure: Appended['failure'] = null
   try {
-    for await (const piece of untilAborted(source, signal)) {
+    for await (const piece of abortableSource(source, signal)) {
       if (size + piece.byteLength > targetBytes) {
         throw new AppError('CHUNK_TOO_LARGE', `Over ${targetBytes} bytes`)
       }

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { chunkAt } from '../../src/core/chunk-layout.ts'
 import type { ChunkName, Spool } from '../../src/core/ports/spool.ts'
 import { AppError } from '../../src/errors.ts'
-import { untilAborted } from '../../src/storage/until-aborted.ts'
+import { abortableSource } from '../../src/storage/abortable-source.ts'
 
 /** A spool without a disk, for tests of what stands on it. */
 export interface MemorySpool extends Spool {
@@ -46,7 +46,7 @@ export function createMemorySpool(): MemorySpool {
       signal.throwIfAborted()
       if (failure) throw failure
       const key = keyOf(name)
-      for await (const piece of untilAborted(source, signal)) {
+      for await (const piece of abortableSource(source, signal)) {
         const grown = Buffer.concat([growing.get(key) ?? Buffer.alloc(0), piece])
         if (grown.length > targetBytes) throw new AppError('CHUNK_TOO_LARGE', 'Too much')
         growing.set(key, grown)
@@ -126,7 +126,7 @@ async function* once(bytes: Buffer) {
 async function collect(source: AsyncIterable<Uint8Array>, maxBytes: number, signal: AbortSignal) {
   const pieces: Uint8Array[] = []
   let size = 0
-  for await (const piece of untilAborted(source, signal)) {
+  for await (const piece of abortableSource(source, signal)) {
     size += piece.length
     if (size > maxBytes) throw new AppError('CHUNK_TOO_LARGE', `Over ${maxBytes} bytes`)
     pieces.push(piece)

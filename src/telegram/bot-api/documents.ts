@@ -3,9 +3,9 @@ import type { RemoteDocument } from '../../core/ports/telegram.ts'
 import { AppError } from '../../errors.ts'
 import { backoff, retry } from '../../lib/retry.ts'
 import { createTtlCache } from '../../lib/ttl-cache.ts'
+import { untilAborted } from '../../lib/until-aborted.ts'
 import { isPeerDown } from '../circuits.ts'
 import { unavailable } from '../errors.ts'
-import { abortable } from '../mtproto/abortable.ts'
 import type { BotApiRoad } from './bot-api-road.ts'
 import type { BotFile } from './read-file.ts'
 
@@ -67,7 +67,7 @@ export function createBotDocuments(
     find: (token, fileId, signal) => {
       const load = async (): Promise<RemoteDocument> => toDocument(await ask(token, fileId), fileId)
       const loading = known.load(`${token}/${fileId}`, load, () => LOCATION_TTL_MS)
-      return abortable(loading, signal)
+      return untilAborted(loading, signal)
     },
     readBlock: (request) => readBlock(request, road, ask),
   }
@@ -84,7 +84,7 @@ async function readBlock(
   if (expected <= 0) return new Uint8Array()
   let { file } = locator
   const read = async (attempt: number): Promise<Uint8Array> => {
-    if (attempt > 1) await abortable(renewOnce(locator, file, ask), signal)
+    if (attempt > 1) await untilAborted(renewOnce(locator, file, ask), signal)
     file = locator.file
     const bytes = await road.readBlock(file, { offset, length: expected }, signal)
     if (bytes.length === expected) return bytes

@@ -1,5 +1,5 @@
+import { untilAborted } from '../../lib/until-aborted.ts'
 import { toAppError } from '../errors.ts'
-import { abortable } from './abortable.ts'
 import type { Account } from './account.ts'
 import type { AccountPool } from './account-pool.ts'
 import { type BotLogin, type Bots, secretName } from './bots.ts'
@@ -77,7 +77,7 @@ export function createBotAccounts({ pool, bots, make, closing }: BotAccountsOpti
     use: async (login, signal, work) => {
       let worked = false
       const attempt = async () => {
-        const session = await abortable(logIn(login), signal)
+        const session = await untilAborted(logIn(login), signal)
         return useWith(login, { session }, (account) => {
           worked = true
           return work(account)

@@ -1,7 +1,7 @@
 import { createTtlCache } from '../../lib/ttl-cache.ts'
+import { untilAborted } from '../../lib/until-aborted.ts'
 import { bareChannelId } from '../channel-id.ts'
 import { channelNotFound, faultOf } from '../errors.ts'
-import { abortable } from './abortable.ts'
 import type { Account } from './account.ts'
 import { type Channel, type ChannelSearch, toChannel } from './channel.ts'
 import { findInDialogs } from './dialogs.ts'
@@ -42,7 +42,7 @@ export function createChannels(): Channels {
     const known = hashes.get(name)
     if (known !== undefined) return { id, accessHash: known }
     if (missing.get(name)) throw channelNotFound()
-    const found = await abortable(search(account, id, options), options.signal)
+    const found = await untilAborted(search(account, id, options), options.signal)
     if (found === null) {
       missing.set(name, true, MISSING_TTL_MS)
       throw channelNotFound()

@@ -1,5 +1,5 @@
+import { untilAborted } from '../../lib/until-aborted.ts'
 import { faultOf, LinkError } from '../errors.ts'
-import { abortable } from './abortable.ts'
 import type { DataCentres } from './data-centres.ts'
 import type { Enter } from './entrance.ts'
 import type { Gramjs, TlRequest } from './gramjs.ts'
@@ -74,7 +74,7 @@ export function createForeignKeys(options: ForeignKeysOptions): ForeignKeys {
       if (known) return Promise.resolve(known)
       const running = making.get(dcId) ?? make(dcId).finally(() => making.delete(dcId))
       making.set(dcId, running)
-      return abortable(running, signal)
+      return untilAborted(running, signal)
     },
     forget: (dcId) => store.set(dcId, null),
   }

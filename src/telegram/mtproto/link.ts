@@ -1,6 +1,6 @@
 import { sleep } from '../../lib/sleep.ts'
+import { untilAborted } from '../../lib/until-aborted.ts'
 import { LinkError } from '../errors.ts'
-import { abortable } from './abortable.ts'
 import type { Gramjs, SenderOptions, TlRequest } from './gramjs.ts'
 
 export interface RequestOptions {
@@ -103,7 +103,7 @@ async function within(work: Promise<void>, ms: number, signal: AbortSignal): Pro
     () => {},
   )
   try {
-    await abortable(Promise.race([work, timeout]), signal)
+    await untilAborted(Promise.race([work, timeout]), signal)
   } finally {
     timer.abort()
   }

@@ -2,7 +2,7 @@ import type { StoredDocument } from '../../core/ports/records.ts'
 import type { RemoteDocument } from '../../core/ports/telegram.ts'
 import { AppError } from '../../errors.ts'
 import { createTtlCache } from '../../lib/ttl-cache.ts'
-import { abortable } from './abortable.ts'
+import { untilAborted } from '../../lib/until-aborted.ts'
 import type { Account } from './account.ts'
 import { toInputChannel } from './channel.ts'
 import type { Channels } from './channels.ts'
@@ -104,7 +104,7 @@ export function createLocations(channels: Channels): Locations {
         () => load(request),
         () => LOCATION_TTL_MS,
       )
-      return abortable(loading, signal)
+      return untilAborted(loading, signal)
     },
   }
 }
@@ -140,7 +140,7 @@ function createLocator(
       refreshing ??= renew().finally(() => {
         refreshing = null
       })
-      return abortable(refreshing, signal)
+      return untilAborted(refreshing, signal)
     },
   }
   return locator

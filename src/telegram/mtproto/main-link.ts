@@ -1,6 +1,6 @@
+import { untilAborted } from '../../lib/until-aborted.ts'
 import { isPeerDown } from '../circuits.ts'
 import { LinkError } from '../errors.ts'
-import { abortable } from './abortable.ts'
 import { type DataCentres, reachableInstead, readDataCentres } from './data-centres.ts'
 import type { Enter } from './entrance.ts'
 import type { Gramjs } from './gramjs.ts'
@@ -68,7 +68,7 @@ export function createMainLink(options: MainLinkOptions): MainLink {
     opening ??= connect().finally(() => {
       opening = null
     })
-    return abortable(opening, signal)
+    return untilAborted(opening, signal)
   }
 
   return {

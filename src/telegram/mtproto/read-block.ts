@@ -1,7 +1,7 @@
 import type { StoredDocument } from '../../core/ports/records.ts'
+import { untilAborted } from '../../lib/until-aborted.ts'
 import { faultOf, unavailable } from '../errors.ts'
 import { BLOCK_BYTES } from '../limits.ts'
-import { abortable } from './abortable.ts'
 import type { Account } from './account.ts'
 import { CdnTokenError, readCdnPlace, readFromCdn } from './cdn.ts'
 import type { Api, Gramjs } from './gramjs.ts'
@@ -47,7 +47,7 @@ async function fetchBlock(account: Account, request: BlockRequest): Promise<Uint
       if (cdn) return await readFromCdn(account, cdn, request)
       const answer = await askForFile(account, document, request)
       if (!(answer instanceof account.gramjs.Api.upload.FileCdnRedirect)) return answer.bytes
-      await abortable(trustCdns(account), signal)
+      await untilAborted(trustCdns(account), signal)
       locator.cdn = readCdnPlace(answer)
     } catch (error) {
       signal.throwIfAborted()

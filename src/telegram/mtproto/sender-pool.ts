@@ -1,5 +1,5 @@
+import { untilAborted } from '../../lib/until-aborted.ts'
 import { LinkError } from '../errors.ts'
-import { abortable } from './abortable.ts'
 import type { Link } from './link.ts'
 import type { Address } from './session.ts'
 
@@ -82,7 +82,7 @@ export function createSenderPool(options: SenderPoolOptions): SenderPool {
         (best, link) => (best && best.pending <= link.pending ? best : link),
         null,
       )
-      if (!idlest) return abortable(grow(), signal)
+      if (!idlest) return untilAborted(grow(), signal)
       const busy = idlest.pending >= options.perConnection
       if (busy && links.length < options.connections() && addresses().length > 0) {
         // The request at hand does not wait for it.

@@ -3,7 +3,7 @@
  * source is silent. The source's `return` is called but not awaited: behind a read that never ends
  * it would never end either.
  */
-export async function* untilAborted<T>(
+export async function* abortableSource<T>(
   source: AsyncIterable<T>,
   signal: AbortSignal,
 ): AsyncGenerator<T> {
