@@ -8,6 +8,9 @@ import type { UploadService } from './upload-service.ts'
 /** A user's uploads that are told when somebody begins to watch: the newest. */
 const MAX_TOLD = 200
 
+/** Who has a token need not know what the backend calls its user. */
+const OWN = 'me'
+
 export interface ProgressWatchOptions {
   ledger: Pick<Ledger, 'findUpload' | 'uploadsOf'>
   board: ProgressBoard
@@ -30,7 +33,7 @@ export interface ProgressWatch {
     token: string | null,
     signal: AbortSignal,
   ) => Promise<Watched<Progress>>
-  /** All uploads of the token's user; FORBIDDEN when that is somebody else. */
+  /** All uploads of the token's user, also by the name `me`; FORBIDDEN when that is somebody else. */
   user: (userId: string, token: string, signal: AbortSignal) => Promise<Watched<Progress[]>>
 }
 
@@ -47,7 +50,8 @@ export function createProgressWatch(options: ProgressWatchOptions): ProgressWatc
     },
     user: async (userId, token, signal) => {
       const { userId: owner } = await credentials.forUpload(token)
-      if (owner !== userId) throw new AppError('FORBIDDEN', 'This is the socket of another user')
+      if (userId !== OWN && owner !== userId)
+        throw new AppError('FORBIDDEN', 'This is the socket of another user')
       const changes = createProgressFeed(board, { owner }, { signal })
       return { now: ledger.uploadsOf(owner, MAX_TOLD).map(board.of), changes }
     },

@@ -132,3 +132,32 @@ test('answers say what took how long', async () => {
   expect(progress.headers.get('server-timing')).toMatch(/^total;dur=[\d.]+$/)
   expect(body.headers.get('server-timing')).toMatch(/^find;dur=[\d.]+, read;dur=[\d.]+$/)
 })
+
+test.each([
+  ['application/json, text/plain, */*', 'application/json'],
+  ['application/json, text/plain;q=0.5', 'application/json'],
+  ['text/plain;q=0, application/json;q=0.5', 'application/json'],
+  ['text/html, application/xhtml+xml, */*;q=0.8', 'application/json'],
+  ['*/*', 'application/json'],
+  ['text/plain', 'text/plain'],
+  ['TEXT/PLAIN; version=0.0.4, */*; q=0.1', 'text/plain'],
+  ['application/json;q=0.1, text/plain;q=0.2', 'text/plain'],
+  ['application/openmetrics-text; version=1.0.0', 'text/plain'],
+])('whoever accepts %s gets %s', async (accept, type) => {
+  const { url } = await start()
+
+  const answer = await fetch(`${url}/metrics`, { headers: { accept } })
+
+  expect(answer.headers.get('content-type')).toMatch(new RegExp(`^${type};`))
+})
+
+test('only what counts has the name of a counter', async () => {
+  const { url } = await start()
+
+  const answer = await fetch(`${url}/metrics`, { headers: TEXT })
+  const types = [...(await answer.text()).matchAll(/^# TYPE (\S+) (\w+)$/gm)]
+
+  const counted = types.filter(([, name]) => name?.endsWith('_total'))
+  expect(counted.length).toBeGreaterThan(5)
+  expect(counted.filter(([, , type]) => type !== 'counter')).toEqual([])
+})

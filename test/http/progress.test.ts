@@ -177,6 +177,15 @@ test("a socket tells all of a user's uploads, and of nobody else's", async () =>
   }
 })
 
+test('who has a token need not know its user to hear of its uploads', async () => {
+  const { url } = await start()
+  const { uploadId } = await sendFile(url)
+
+  const messages = messagesOf(await connect(url, 'me', 'token-ann'))
+
+  await vi.waitFor(() => expect(messages.map((message) => message.uploadId)).toEqual([uploadId]))
+})
+
 test('a socket answers pings, and hears of nothing else', async () => {
   const { url } = await start()
   const socket = await connect(url, 'ann', 'token-ann')

@@ -1,10 +1,13 @@
 import type { FastifyPluginAsync } from 'fastify'
 import type { Metrics } from '../../core/ports/metrics.ts'
+import { weightOf } from '../accept.ts'
 import { showMetrics } from '../wire/service.ts'
 
 export interface MetricsRoutesOptions {
   metrics: Metrics
 }
+
+const TEXT_TYPES = ['text/plain', 'application/openmetrics-text']
 
 /** What the worker does, in figures: JSON, or Prometheus' text for who asks for it. */
 export const metricsRoutes: FastifyPluginAsync<MetricsRoutesOptions> = async (app, { metrics }) => {
@@ -16,6 +19,11 @@ export const metricsRoutes: FastifyPluginAsync<MetricsRoutesOptions> = async (ap
   })
 }
 
+/**
+ * Every HTTP library of a browser accepts plain text beside JSON: only who would rather have text,
+ * as scrapers say in one of these types, gets it.
+ */
 function wantsText(accept: string): boolean {
-  return /\b(text\/plain|application\/openmetrics-text)\b/.test(accept)
+  const text = Math.max(...TEXT_TYPES.map((type) => weightOf(accept, type)))
+  return text > 0 && text > weightOf(accept, 'application/json')
 }

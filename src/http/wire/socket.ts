@@ -10,8 +10,8 @@ export const SocketParams = z.object({
     .min(1)
     .max(200)
     .meta({
-      description: "The token's user, as the backend names them.",
-      examples: ['7'],
+      description: "The token's user, as the backend names them, or `me`.",
+      examples: ['me'],
     }),
 })
 
@@ -50,8 +50,9 @@ export const watchUploads = operation({
   summary: "All of a user's uploads, pushed over a WebSocket",
   description:
     'RFC 6455, version 13. Messages are JSON: `x-messages` names their schemas. At most one for ' +
-    'every 250 ms and upload. A listener that leaves 64 KB unread is dropped, as is one that ' +
-    'does not answer a ping of the protocol for 30 seconds.',
+    'every 250 ms and upload; a slow listener hears of the newest state only. One that does not ' +
+    'answer a ping of the protocol for 30 seconds is dropped, and one that sends more than 100 ' +
+    'frames in ten seconds is sent away with 1008.',
   auth: 'link',
   params: SocketParams,
   query: TokenQuery,
