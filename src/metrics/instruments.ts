@@ -61,19 +61,21 @@ export function createInstruments(registry: Registry) {
   }
 }
 
-/** A gauge that is read when it is asked for. */
+/** A gauge that is read when it is asked for; null: nobody can say at this moment. */
 export function gauge(
   registry: Registry,
   name: string,
   help: string,
-  read: () => number | Promise<number>,
+  read: () => number | Promise<number | null>,
 ): void {
   new Gauge({
     name,
     help,
     registers: [registry],
     async collect() {
-      this.set(await read())
+      const value = await read()
+      if (value === null) this.remove()
+      else this.set(value)
     },
   })
 }

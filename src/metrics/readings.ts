@@ -21,7 +21,7 @@ const CIRCUIT_VALUES = { closed: 0, 'half-open': 1, open: 2 } as const
 
 export function addReadings(registry: Registry, readings: Readings): void {
   const { ledger, spool, jobs, cache, circuits, windows } = readings
-  const add = (name: string, help: string, read: () => number | Promise<number>): void =>
+  const add = (name: string, help: string, read: () => number | Promise<number | null>): void =>
     gauge(registry, `telestore_${name}`, help, read)
 
   add('uploads_receiving', 'Uploads whose chunks still come', () => receivingOf(ledger))
@@ -34,7 +34,7 @@ export function addReadings(registry: Registry, readings: Readings): void {
   add('jobs_waiting', 'Work that waits for a free slot', () => jobs.waiting)
   add('spool_reserved_bytes', 'What unfinished uploads were promised', ledger.reservedBytes)
   add('spool_limit_bytes', 'What may be promised in all', () => readings.spoolMaxBytes)
-  add('spool_free_bytes', 'What the disk has left', async () => (await spool.space()).freeBytes)
+  add('spool_free_bytes', 'What the disk has left', () => freeBytesOf(spool))
   add('cache_bytes', 'Memory for blocks that several readers share', () => cache.stats.bytes)
   counter(registry, {
     name: 'telestore_cache_hits_total',
@@ -62,6 +62,14 @@ export function addReadings(registry: Registry, readings: Readings): void {
 
 export function receivingOf(ledger: Readings['ledger']): number {
   return ledger.uploadsInState('receiving').length
+}
+
+/** Null where the disk does not say: when it hangs the other figures are wanted most. */
+export async function freeBytesOf(spool: Readings['spool']): Promise<number | null> {
+  return spool.space().then(
+    ({ freeBytes }) => freeBytes,
+    () => null,
+  )
 }
 
 function valuesOf(circuits: Record<string, CircuitStatus>): Record<string, number> {

@@ -1,6 +1,6 @@
 import type { Counter } from 'prom-client'
 import type { Instruments } from './instruments.ts'
-import { type Readings, receivingOf } from './readings.ts'
+import { freeBytesOf, type Readings, receivingOf } from './readings.ts'
 
 /** The same figures for people, and for dashboards that read JSON. */
 export async function summarize(
@@ -24,7 +24,7 @@ export async function summarize(
     spool: {
       reserved_bytes: ledger.reservedBytes(),
       limit_bytes: spoolMaxBytes,
-      free_bytes: (await spool.space()).freeBytes,
+      free_bytes: await freeBytesOf(spool),
     },
     cache: { bytes: cacheBytes, hits, misses },
     circuits: Object.fromEntries(

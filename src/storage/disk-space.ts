@@ -40,22 +40,30 @@ export interface DiskRoom {
 
 export function createDiskRoom(directory: string, gate: DiskGate): DiskRoom {
   let look: Promise<DiskSpace> | null = null
+  let looking = false
   let lookedAt = Number.NEGATIVE_INFINITY
   /** Written since the disk was last looked at: it does not know of these yet. */
   let writtenSince = 0
   /** Let in and not written yet. */
   let coming = 0
 
-  /** Calls that come at one time share one look. */
+  /** Calls that come during a look share it: on a disk that hangs they would only pile up. */
   function lookAgain(maxAgeMs: number): Promise<DiskSpace> {
-    if (look && performance.now() - lookedAt < maxAgeMs) return look
+    if (look && (looking || performance.now() - lookedAt < maxAgeMs)) return look
     lookedAt = performance.now()
     writtenSince = 0
     const latest = measure(directory, gate)
-    latest.catch(() => {
-      if (look === latest) look = null
-    })
+    const end = (found: Promise<DiskSpace> | null): void => {
+      if (look !== latest) return
+      look = found
+      looking = false
+    }
+    latest.then(
+      () => end(latest),
+      () => end(null),
+    )
     look = latest
+    looking = true
     return latest
   }
 

@@ -144,7 +144,10 @@ const Figures = z
       .object({
         reserved_bytes: figure('Promised to unfinished uploads.', 104_857_600),
         limit_bytes: figure('What may be promised.', 4_294_967_296),
-        free_bytes: figure('What the disk has left.', 8_589_934_592),
+        free_bytes: figure(
+          'What the disk has left; null where it does not say.',
+          8_589_934_592,
+        ).nullable(),
       })
       .meta({
         description: 'The disk for unfinished uploads.',

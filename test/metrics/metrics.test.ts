@@ -1,0 +1,24 @@
+import { expect, test } from 'vitest'
+import { createMetricsRoom } from '../../src/metrics/metrics.ts'
+import type { Readings } from '../../src/metrics/readings.ts'
+import { spoolFailed } from '../../src/storage/disk-error.ts'
+
+test('a disk that does not say how full it is hides no other figure', async () => {
+  const readings: Readings = {
+    ledger: { reservedBytes: () => 7, uploadsInState: () => [] },
+    spool: { space: async () => Promise.reject(spoolFailed()) },
+    spoolMaxBytes: 1000,
+    circuits: () => ({}),
+    windows: () => ({}),
+    jobs: { running: 0, waiting: 0 },
+    cache: { stats: { bytes: 0, hits: 0, misses: 0 } },
+  }
+  const metrics = createMetricsRoom().open(readings)
+
+  const { body } = await metrics.text()
+  const summary = await metrics.json()
+
+  expect(body).toMatch(/^telestore_spool_reserved_bytes 7$/m)
+  expect(body).not.toMatch(/^telestore_spool_free_bytes /m)
+  expect(summary).toMatchObject({ spool: { reserved_bytes: 7, free_bytes: null } })
+})
