@@ -66,7 +66,7 @@ export function createOutboxSender({
     if (down) downUntil = now() + (error.retryAfter ?? 1) * 1000 + backoff(1, { baseMs: 1_000 })
     // What was not sent stays due, as it was.
     if (down && error.cause === undefined) return
-    const fields = { err: error, webhook: event.id, upload: event.uploadId }
+    const fields = { err: error, webhook: event.id, uploadId: event.uploadId }
     const refused = error instanceof AppError && !error.retryable
     if (refused && now() - event.createdAt >= REFUSED_FOR_MS) {
       log.error(fields, 'the backend refused a webhook for a day: it is dropped')
