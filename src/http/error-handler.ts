@@ -2,6 +2,7 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from
 import { AppError } from '../errors.ts'
 import { ClientLeft } from './client-signal.ts'
 import { drain } from './drain.ts'
+import { REFUSAL_HEADERS } from './security-headers.ts'
 import type { Throttle } from './throttle.ts'
 import { endWithAnswer, opensSocket } from './upgrade.ts'
 
@@ -35,6 +36,7 @@ export function refuseEarly(
   request: FastifyRequest,
   reply: FastifyReply,
 ): void {
+  reply.headers(REFUSAL_HEADERS)
   void refuse(toAppError(error, request), request, reply, 0)
 }
 

@@ -8,6 +8,14 @@ const HSTS = 'max-age=15552000'
 /** For answers that no browser should show as a page: JSON and plain text. */
 const API_POLICY = { useDefaults: false, directives: { defaultSrc: ["'none'"] } }
 
+/** For refusals that leave before any hook has run. */
+export const REFUSAL_HEADERS = {
+  'content-security-policy': "default-src 'none';frame-ancestors 'none'",
+  'referrer-policy': 'no-referrer',
+  'x-content-type-options': 'nosniff',
+  'x-frame-options': 'DENY',
+} as const
+
 /**
  * Headers for every answer, by @fastify/helmet. A route's own headers win over these; a route says
  * `helmet: {…}` where it needs less (see DOWNLOAD_HEADERS).

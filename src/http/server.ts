@@ -117,9 +117,10 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
       refuseEarly(error, request, reply)
     },
   })
+  // Before CORS, which answers preflights itself.
+  await installSecurityHeaders(app)
   // Before all that refuses, or a browser would not see the refusal.
   await installCors(app, corsOrigins)
-  await installSecurityHeaders(app)
   installSocketOrigins(app, corsOrigins)
   unreadable.watch(app)
   const throttle = await installGuards(app, options)

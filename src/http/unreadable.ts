@@ -2,6 +2,7 @@ import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:ht
 import type { Duplex } from 'node:stream'
 import type { FastifyInstance } from 'fastify'
 import { AppError } from '../errors.ts'
+import { REFUSAL_HEADERS } from './security-headers.ts'
 
 /** Answers for what never becomes a request that Fastify could refuse. */
 export interface UnreadableAnswers {
@@ -74,7 +75,7 @@ function toText({ status, message, code }: AppError, anyOrigin: boolean): string
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
     'Content-Type: application/json; charset=utf-8',
     `Content-Length: ${Buffer.byteLength(body)}`,
-    'X-Content-Type-Options: nosniff',
+    ...Object.entries(REFUSAL_HEADERS).map(([name, value]) => `${name}: ${value}`),
     ...(anyOrigin ? ['Access-Control-Allow-Origin: *'] : []),
     'Connection: close',
     '',

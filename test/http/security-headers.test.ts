@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto'
-import { expect, test } from 'vitest'
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import { expect, onTestFinished, test } from 'vitest'
 import { startWorker, testCredentials } from '../helpers/app.ts'
 import { downloadUrl } from '../helpers/client.ts'
 import { createFakeGateway, type FakeGateway } from '../helpers/fake-gateway.ts'
@@ -25,6 +27,30 @@ test.each(['/', '/health', '/upload-progress/x', '/nothing'])(
     expect(headers.get('x-powered-by')).toBe(null)
   },
 )
+
+test.each([
+  ['a line that is no request', 'what is this\r\n\r\n', 400],
+  ['a path that cannot be decoded', 'GET /%zz HTTP/1.1\r\nHost: x\r\n\r\n', 400],
+  ['a method that is not there', 'PUT /health HTTP/1.1\r\nHost: x\r\n\r\n', 405],
+  [
+    'a preflight',
+    'OPTIONS /jobs HTTP/1.1\r\nHost: x\r\nOrigin: https://a.example\r\nAccess-Control-Request-Method: GET\r\n\r\n',
+    204,
+  ],
+])('the answer to %s has the headers of every other', async (_what, request, status) => {
+  const { url } = await start()
+  const socket = connect(Number(new URL(url).port), '127.0.0.1')
+  onTestFinished(() => void socket.destroy())
+
+  socket.write(request)
+
+  const answer = String(await once(socket, 'data')).toLowerCase()
+  expect(answer).toMatch(new RegExp(`^http/1.1 ${status} `))
+  expect(answer).toContain("content-security-policy: default-src 'none';frame-ancestors 'none'")
+  expect(answer).toContain('referrer-policy: no-referrer')
+  expect(answer).toContain('x-content-type-options: nosniff')
+  expect(answer).toContain('x-frame-options: deny')
+})
 
 test('the page runs its own scripts alone, and nobody frames it', async () => {
   const { url } = await start()
