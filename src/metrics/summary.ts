@@ -1,4 +1,5 @@
 import type { Counter } from 'prom-client'
+import { residentBytes } from '../lib/resident-bytes.ts'
 import type { Instruments } from './instruments.ts'
 import { freeBytesOf, type Readings, receivingOf } from './readings.ts'
 
@@ -31,7 +32,7 @@ export async function summarize(
       Object.entries(circuits()).map(([peer, { state }]) => [peer, state]),
     ),
     telegram_windows: windows(),
-    memory_bytes: process.memoryUsage.rss(),
+    memory_bytes: residentBytes(),
   }
 }
 

@@ -13,6 +13,7 @@ const SERVER = fileURLToPath(new URL('../../src/server.ts', import.meta.url))
 
 export interface WorkerProcess {
   url: string
+  pid: number
   /** Everything it has logged. */
   output: () => string
   /** Sends the signal and resolves with the exit code (null when the signal killed it). */
@@ -75,13 +76,13 @@ export async function spawnWorkerProcess(
   traceAnswersFrom(url)
   return {
     url,
+    pid: child.pid ?? 0,
     output: () => output,
     stop,
     get alive() {
       return child.exitCode === null && child.signalCode === null
     },
-    healthy: () =>
-      vi.waitFor(async () => expectOk(await fetch(`${url}/health`)), { timeout: 20_000 }),
+    healthy: () => vi.waitFor(async () => expectOk(await fetch(`${url}/health`))),
   }
 }
 

@@ -1,0 +1,34 @@
+import { execFile } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { readdir } from 'node:fs/promises'
+import { promisify } from 'node:util'
+import { expect, test } from 'vitest'
+import { sleep } from '../../src/lib/sleep.ts'
+import { uploadFile } from '../helpers/client.ts'
+import { startTelegram } from '../helpers/telegram.ts'
+import { makeTempDir } from '../helpers/temp-dir.ts'
+import { startWorkerProcess } from '../helpers/worker-process.ts'
+
+/** Longer than whatever looks at the process from time to time takes to come round. */
+const STARVED_MS = 2_500
+
+test('a worker that may open no file more lives on, and works again when it may', async () => {
+  const telegram = await startTelegram()
+  const worker = await startWorkerProcess(telegram, await makeTempDir())
+  const open = await readdir(`/proc/${worker.pid}/fd`)
+
+  await limitFiles(worker.pid, Math.max(...open.map(Number)) + 1)
+  await sleep(STARVED_MS)
+  const alive = worker.alive
+  await limitFiles(worker.pid, 4_096)
+  const end = await uploadFile(worker.url, 'a.bin', randomBytes(1_000), { token: 'main' })
+
+  expect(alive).toBe(true)
+  expect(end.status).toBe('completed')
+  expect(worker.output()).not.toContain('uncaught exception')
+})
+
+/** Of a process that runs; without a hard limit, so that it can be given back. */
+async function limitFiles(pid: number, count: number): Promise<void> {
+  await promisify(execFile)('prlimit', ['--pid', String(pid), `--nofile=${count}:`])
+}
