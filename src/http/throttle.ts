@@ -51,6 +51,7 @@ export async function installThrottle(
     max: maxFailures,
     timeWindow: WINDOW_MS,
     cache: MAX_ADDRESSES,
+    keyGenerator: addressOf,
   })
   const failures = app.createRateLimit()
   const guesses = createTtlCache<true>({ maxEntries: MAX_GUESSES })

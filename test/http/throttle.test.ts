@@ -206,6 +206,9 @@ test.each([
     '6.6.6.1, 203.0.113.9, 104.16.1.1',
     '6.6.6.2, 203.0.113.9, 104.17.9.9',
   ],
+  ['the proxy writes ports', '1', '203.0.113.9:4001', '203.0.113.9:4002'],
+  ['the proxy writes ports of IPv6', '1', '[2001:db8::1]:4001', '[2001:db8::1]:4002'],
+  ['the entry is no address', '1', 'someone', 'someone-else'],
 ])('an address cannot be made up where %s', async (_name, trust, first, second) => {
   const { url } = await start({ TRUST_PROXY: trust })
   await exhaust(url, { 'x-forwarded-for': first })
