@@ -1,6 +1,5 @@
 import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { readdir } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
 import { sleep } from '../../src/lib/sleep.ts'
@@ -9,21 +8,21 @@ import { startTelegram } from '../helpers/telegram.ts'
 import { makeTempDir } from '../helpers/temp-dir.ts'
 import { startWorkerProcess } from '../helpers/worker-process.ts'
 
+/** What is open stays open; the next file's number would be beyond this. */
+const STANDARD_STREAMS = 3
 /** Longer than whatever looks at the process from time to time takes to come round. */
 const STARVED_MS = 2_500
 
 test('a worker that may open no file more lives on, and works again when it may', async () => {
   const telegram = await startTelegram()
   const worker = await startWorkerProcess(telegram, await makeTempDir())
-  const open = await readdir(`/proc/${worker.pid}/fd`)
 
-  await limitFiles(worker.pid, Math.max(...open.map(Number)) + 1)
+  await limitFiles(worker.pid, STANDARD_STREAMS)
   await sleep(STARVED_MS)
-  const alive = worker.alive
+  expect(worker.alive).toBe(true)
   await limitFiles(worker.pid, 4_096)
   const end = await uploadFile(worker.url, 'a.bin', randomBytes(1_000), { token: 'main' })
 
-  expect(alive).toBe(true)
   expect(end.status).toBe('completed')
   expect(worker.output()).not.toContain('uncaught exception')
 })
