@@ -24,8 +24,8 @@ export function createInstruments(registry: Registry) {
     }),
     downloads: new Counter({
       name: 'telestore_downloads_total',
-      help: 'Bodies of downloads that ended, by outcome',
-      labelNames: ['outcome'] as const,
+      help: 'Bodies of downloads that ended, by outcome and by the road their bytes came',
+      labelNames: ['outcome', 'road'] as const,
       registers,
     }),
     bytes: new Counter({

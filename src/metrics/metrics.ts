@@ -49,8 +49,8 @@ export function createMetricsRoom(): MetricsRoom {
         }),
         answered: ({ method, route, status, seconds }) =>
           instruments.requests.observe({ method, route, status }, seconds),
-        downloaded: (outcome, bytes) => {
-          instruments.downloads.inc({ outcome })
+        downloaded: ({ outcome, road, bytes }) => {
+          instruments.downloads.inc({ outcome, road })
           instruments.bytes.inc({ direction: 'served' }, bytes)
         },
       }

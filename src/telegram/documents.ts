@@ -37,13 +37,14 @@ export function createDocuments({
       const actor = actorFor(road)
       // Readers share the locator, so no single reader's signal may end what it does.
       const forever = new AbortController().signal
-      return locations.find({
+      const found = await locations.find({
         accountId: accounts.nameOf(credentials, actor),
         use: (work) => accounts.use(credentials, actor, forever, work),
         channelId: credentials.channelId,
         messageId,
         signal,
       })
+      return { ...found, road }
     },
     readBlock: ({ locator, size }, { offset, length }, signal) => {
       // The edge: it comes back from callers for whom it is opaque.

@@ -7,7 +7,7 @@ const UNITS = MiB / UNIT_BYTES
 
 function document(megabytes: number, id = '1'): RemoteDocument {
   const described = { fileName: null, mimeType: null, modifiedAt: 0, locator: null }
-  return { id, size: megabytes * MiB, ...described }
+  return { id, size: megabytes * MiB, road: 'mtproto-user', ...described }
 }
 
 /** A Telegram that answers when told to, and remembers what it was asked. */

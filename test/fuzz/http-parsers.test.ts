@@ -107,6 +107,7 @@ test('a download is planned and answered whatever the conditions say, in headers
         fileName: stored,
         mimeType,
         modifiedAt,
+        road: 'mtproto-user',
         locator: null,
       }
       const plan = planDownload(asked)

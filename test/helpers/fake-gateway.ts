@@ -100,6 +100,7 @@ export function createFakeGateway(): FakeGateway {
         fileName: document.name,
         mimeType: document.mimeType,
         modifiedAt: Date.UTC(2026, 0, 1),
+        road: 'mtproto-user',
         locator: document.bytes,
       }
     },

@@ -51,7 +51,7 @@ test('uploads are counted by outcome and road, bytes in each direction', async (
     const read = (name: string) => samples.get(`telestore_${name}`)
     expect(read('uploads_total{outcome="completed",road="mtproto-user"}')).toBe(1)
     expect(read('upload_last_chunk_to_completed_seconds_count')).toBe(1)
-    expect(read('downloads_total{outcome="completed"}')).toBe(1)
+    expect(read('downloads_total{outcome="completed",road="mtproto-user"}')).toBe(1)
     expect(read('bytes_total{direction="received"}')).toBe(MiB + 5)
     expect(read('bytes_total{direction="served"}')).toBe(MiB + 5)
     expect(read('bytes_total{direction="from_telegram"}')).toBeGreaterThanOrEqual(MiB + 5)

@@ -48,7 +48,15 @@ test('leaving cuts what runs and what comes, and opening again makes a new gatew
   expect(made).toHaveLength(2)
 })
 
-const document = { id: '1', size: 4096, fileName: null, mimeType: null, modifiedAt: 0, locator: 0 }
+const document = {
+  id: '1',
+  size: 4096,
+  fileName: null,
+  mimeType: null,
+  modifiedAt: 0,
+  road: 'mtproto-user' as const,
+  locator: 0,
+}
 
 /** Each gateway that it makes ends its reads when it is closed, and never before. */
 function open() {

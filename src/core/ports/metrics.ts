@@ -1,3 +1,5 @@
+import type { Road } from './records.ts'
+
 /** Answers about what the worker does, for people and for Prometheus. Holds no secret and no id. */
 export interface Metrics {
   /** Plain numbers; `active_sessions` and `uptime_seconds` are what older dashboards read. */
@@ -7,7 +9,7 @@ export interface Metrics {
   /** One answer of the HTTP server. `route` is the pattern, never the address. */
   answered: (answer: HttpAnswer) => void
   /** One body of a download has ended. */
-  downloaded: (outcome: DownloadOutcome, bytes: number) => void
+  downloaded: (download: EndedDownload) => void
 }
 
 export interface HttpAnswer {
@@ -15,6 +17,13 @@ export interface HttpAnswer {
   method: string
   status: number
   seconds: number
+}
+
+export interface EndedDownload {
+  outcome: DownloadOutcome
+  road: Road
+  /** Of its body. */
+  bytes: number
 }
 
 /** `left`: the reader went away, or took a part and asked for another. */

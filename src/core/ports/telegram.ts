@@ -60,6 +60,8 @@ export interface RemoteDocument {
   readonly mimeType: string | null
   /** The message's edit date, else its date; null where only the file is known. */
   readonly modifiedAt: number | null
+  /** How its bytes come. */
+  readonly road: Road
   /** The gateway's own: where and how to read it. */
   readonly locator: unknown
 }

@@ -56,7 +56,7 @@ export const downloadRoutes: FastifyPluginAsync<DownloadRoutesOptions> = async (
       slots.take(reply)
       const read = (range: ByteRange) => downloads.read(document, range, signal)
       const { outcome, sent } = await sendPieces(reply, answer, read)
-      metrics.downloaded(outcome, sent)
+      metrics.downloaded({ outcome, road: document.road, bytes: sent })
       return reply
     }
     const refusal = request.method === 'HEAD' ? undefined : REFUSALS[answer.status]

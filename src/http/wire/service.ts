@@ -137,7 +137,13 @@ const Figures = z
     uploads: figures('Ended uploads by outcome.', { completed: 12 }),
     uploads_by_road: figures('The same by the road they took.', { 'bot-api': 9 }),
     downloads: figures('Bodies of downloads by how they ended.', { completed: 40, left: 2 }),
-    bytes: figures('Bytes to and from Telegram.', { up: 1_048_576, down: 4_194_304 }),
+    downloads_by_road: figures('The same by the road they came.', { 'mtproto-user': 42 }),
+    bytes: figures('Bytes of files, each way, at this door and at Telegram.', {
+      received: 1_048_576,
+      to_telegram: 1_048_576,
+      from_telegram: 4_194_304,
+      served: 4_194_304,
+    }),
     transfer_failures: figures('Failed attempts by cause.', { TELEGRAM_UNAVAILABLE: 1 }),
     flood_wait_seconds: figure('What Telegram has asked to wait in all.', 17),
     spool: z

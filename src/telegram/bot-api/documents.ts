@@ -132,6 +132,7 @@ function toDocument(file: BotFile, fileId: string): RemoteDocument {
     mimeType: null,
     // The Bot API does not say when a file was posted.
     modifiedAt: null,
+    road: 'bot-api',
     locator,
   }
 }

@@ -10,6 +10,9 @@ import type { Api } from './gramjs.ts'
 import { documentOf, messagesIn, toStoredDocument } from './messages.ts'
 
 /** Runs work with an account, which stays connected meanwhile. */
+/** What was found; only whoever asked knows by which road. */
+export type LocatedDocument = Omit<RemoteDocument, 'road'>
+
 export type UseAccount = <T>(work: (account: Account) => Promise<T>) => Promise<T>
 
 /** Where a document is read from. Shared by all who read it: one finds out, all know. */
@@ -43,7 +46,7 @@ export interface LocateRequest {
 
 export interface Locations {
   /** Rejects with MESSAGE_NOT_FOUND, or as Channels.use does. */
-  find: (request: LocateRequest) => Promise<RemoteDocument>
+  find: (request: LocateRequest) => Promise<LocatedDocument>
 }
 
 /** Documents that are known at most. */
@@ -53,7 +56,7 @@ const LOCATION_TTL_MS = 3_600_000
 
 /** Finds documents by their messages; what was found is kept for an hour. */
 export function createLocations(channels: Channels): Locations {
-  const known = createTtlCache<RemoteDocument>({ maxEntries: MAX_LOCATIONS })
+  const known = createTtlCache<LocatedDocument>({ maxEntries: MAX_LOCATIONS })
 
   async function fetch(request: LocateRequest, signal: AbortSignal): Promise<Found> {
     const { use, channelId, messageId } = request
@@ -76,7 +79,7 @@ export function createLocations(channels: Channels): Locations {
     )
   }
 
-  async function load(request: LocateRequest): Promise<RemoteDocument> {
+  async function load(request: LocateRequest): Promise<LocatedDocument> {
     // Shared by all who ask meanwhile, so nobody's leaving ends it.
     const found = await fetch(request, new AbortController().signal)
     const { message, document, fileName } = found
