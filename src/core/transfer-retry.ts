@@ -6,13 +6,22 @@ export function isRetryable(error: unknown): boolean {
   return error instanceof AppError && error.retryable
 }
 
-export function isPeerDown(error: unknown): boolean {
+function isPeerDown(error: unknown): boolean {
   return error instanceof AppError && error.peerDown
+}
+
+/** Whether there is nothing to do but to wait: for a peer that is down, or as Telegram asks. */
+export function isWait(error: unknown): boolean {
+  return isPeerDown(error) || isFlood(error)
+}
+
+function isFlood(error: unknown): boolean {
+  return error instanceof AppError && error.code === 'TELEGRAM_FLOOD_WAIT'
 }
 
 /** Whether a failure uses up one of a transfer's attempts: the file may be at fault. */
 export function usesAttempt(error: unknown): boolean {
-  return !isPeerDown(error) && !isDiskTrouble(error)
+  return !isWait(error) && !isDiskTrouble(error)
 }
 
 /** Milliseconds: what the error asks for, else exponential back-off. */

@@ -10,7 +10,7 @@ import type { TelegramGateway, TransferRequest } from './ports/telegram.ts'
 import { isPartial } from './stream.ts'
 import { createTransferEndings, type TransferEndingsOptions } from './transfer-endings.ts'
 import { createTransferJournal, type FlushingJournal } from './transfer-journal.ts'
-import { delayFor, isPeerDown, isRetryable, usesAttempt } from './transfer-retry.ts'
+import { delayFor, isRetryable, isWait, usesAttempt } from './transfer-retry.ts'
 
 export interface TransfersOptions extends TransferEndingsOptions {
   gateway: TelegramGateway
@@ -168,7 +168,7 @@ export function createTransfers(options: TransfersOptions): Transfers {
   }
 
   function reportWait(upload: Upload, error: unknown, delayMs: number): void {
-    if (!isPeerDown(error) || files.get(upload.id)?.sealed !== true) return
+    if (!isWait(error) || files.get(upload.id)?.sealed !== true) return
     progress.report(upload, { phase: 'waiting', retryAfter: Math.ceil(delayMs / 1000) })
   }
 

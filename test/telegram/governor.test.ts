@@ -65,6 +65,18 @@ test('after a setback the window grows by one in each round', async () => {
   expect(governor.window).toBe(9)
 })
 
+test('a wait that is longer than somebody sits out is told, and holds nobody', async () => {
+  const governor = createGovernor(limits)
+  governor.flooded(await governor.enter(signal), 90)
+  const waits: number[] = []
+  const onWait = (seconds: number) => void waits.push(seconds)
+
+  const entered = governor.enter(signal, { onWait, longestMs: 60_000 })
+
+  await expect(entered).rejects.toMatchObject({ code: 'TELEGRAM_FLOOD_WAIT', retryAfter: 90 })
+  expect(waits).toEqual([90])
+})
+
 test('a wait shuts the gate for everybody, to the second, and is told', async () => {
   vi.useFakeTimers()
   try {
@@ -75,11 +87,9 @@ test('a wait shuts the gate for everybody, to the second, and is told', async ()
     const waits: number[] = []
     let admitted = 0
     for (const _ of [1, 2]) {
-      void governor
-        .enter(signal, (seconds) => waits.push(seconds))
-        .then(() => {
-          admitted++
-        })
+      void governor.enter(signal, { onWait: (seconds) => waits.push(seconds) }).then(() => {
+        admitted++
+      })
     }
 
     await vi.advanceTimersByTimeAsync(2999)

@@ -10,6 +10,8 @@ import type { Failure } from './failure.ts'
 const MAX_DOUBTFUL_TRIES = 2
 /** Timers may fire a little early, and Telegram counts whole seconds. */
 const WAIT_MARGIN_MS = 50
+/** A longer one is its caller's matter, who keeps no place meanwhile that others want. */
+const LONGEST_WAIT_SECONDS = 60
 
 export type LookForLost = (request: TransferRequest) => Promise<PostedFile | null>
 
@@ -66,6 +68,7 @@ export async function postOnce(
     if (attempt >= options.attempts || performance.now() + delayMs > deadline) throw outcome.error
     if (outcome.kind === 'again' && outcome.waitSeconds !== null) {
       request.onEvent({ phase: 'waiting', retryAfter: outcome.waitSeconds })
+      if (outcome.waitSeconds > LONGEST_WAIT_SECONDS) throw outcome.error
     }
     await sleep(delayMs, signal)
   }

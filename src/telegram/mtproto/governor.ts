@@ -1,5 +1,6 @@
 import { createSemaphore } from '../../lib/semaphore.ts'
 import { sleep } from '../../lib/sleep.ts'
+import { floodWait } from '../errors.ts'
 
 export interface GovernorLimits {
   /** Requests in flight at the start, and at most. */
@@ -29,6 +30,14 @@ export interface Admission {
   leave: () => void
 }
 
+/** What somebody does about Telegram's waits. */
+export interface Waits {
+  /** Hears of seconds to wait. */
+  onWait?: ((seconds: number) => void) | undefined
+  /** Milliseconds above which a wait is not sat out, but told. */
+  longestMs?: number
+}
+
 /**
  * How many requests one account may have in flight at one data centre, and when none at all.
  *
@@ -36,10 +45,10 @@ export interface Admission {
  * them fairly with all others.
  */
 export interface Governor {
-  /** Waits for Telegram's waits to end and for a place. `onWait` hears of seconds to wait. */
-  enter: (signal: AbortSignal, onWait?: (seconds: number) => void) => Promise<Admission>
+  /** Waits for Telegram's waits to end and for a place. Rejects with TELEGRAM_FLOOD_WAIT. */
+  enter: (signal: AbortSignal, waits?: Waits) => Promise<Admission>
   /** The same for an ordinary call, which waits with all others but takes no place. */
-  pass: (signal: AbortSignal, onWait?: (seconds: number) => void) => Promise<Admission>
+  pass: (signal: AbortSignal, waits?: Waits) => Promise<Admission>
   /** An answer came: a little more may be tried. */
   succeeded: (admission: Admission) => void
   /**
@@ -86,24 +95,26 @@ export function createGovernor(
   }
 
   /** Resolves when Telegram asks for no wait. */
-  async function opened(signal: AbortSignal, onWait?: (seconds: number) => void): Promise<void> {
+  async function opened(signal: AbortSignal, { onWait, longestMs }: Waits): Promise<void> {
     for (let left = closedUntil - now(); left > 0; left = closedUntil - now()) {
-      onWait?.(Math.ceil(left / 1000))
+      const seconds = Math.ceil(left / 1000)
+      onWait?.(seconds)
+      if (left > (longestMs ?? left)) throw floodWait(seconds)
       await sleep(left, signal)
     }
   }
 
   return {
-    enter: async (signal, onWait) => {
+    enter: async (signal, waits = {}) => {
       for (;;) {
-        await opened(signal, onWait)
+        await opened(signal, waits)
         const leave = await places.acquire(1, signal)
         if (closedUntil <= now()) return { at: now(), leave }
         leave()
       }
     },
-    pass: async (signal, onWait) => {
-      await opened(signal, onWait)
+    pass: async (signal, waits = {}) => {
+      await opened(signal, waits)
       return { at: now(), leave: () => {} }
     },
     succeeded: ({ at }) => {

@@ -16,6 +16,11 @@ export interface Patience {
   totalMs: number
   /** Milliseconds for which a request that can wait does so while its data centre is down. */
   rideMs: number
+  /**
+   * Milliseconds for which Telegram's wait is sat out by those who do not ride: they keep a place
+   * that others want, and come back after a longer one.
+   */
+  floodMs: number
 }
 
 export const DEFAULT_PATIENCE: Patience = {
@@ -23,6 +28,7 @@ export const DEFAULT_PATIENCE: Patience = {
   answerMs: 20_000,
   totalMs: 1_800_000,
   rideMs: 45_000,
+  floodMs: 60_000,
 }
 
 const MAX_ANSWER_MS = 300_000
@@ -37,13 +43,14 @@ export interface CallOptions {
   admission?: Admission
   /** Never sent again once it may have reached Telegram: a lost answer is the caller's matter. */
   once?: boolean
-  /** Waits for a data centre that is down, instead of failing at once. */
+  /** Waits for a data centre that is down, and as long as Telegram asks, instead of failing. */
   rides?: boolean
 }
 
 /** Calls of one account at one data centre: governed, retried, waits obeyed. */
 export interface Lane {
-  enter: (options: Pick<CallOptions, 'signal' | 'onWait'>) => Promise<Admission>
+  /** Rejects with TELEGRAM_FLOOD_WAIT for a long wait, or with the signal's reason. */
+  enter: (options: Pick<CallOptions, 'signal' | 'onWait' | 'rides'>) => Promise<Admission>
   /**
    * Sends what `build` makes, which is called for each try. Rejects with RpcError, LinkError,
    * an AppError, or the signal's reason.
@@ -66,8 +73,10 @@ export interface LaneOptions {
 
 export function createLane(options: LaneOptions): Lane {
   const { governor, pick, patience, ordinary = false, now = () => performance.now() } = options
-  const enter: Lane['enter'] = ({ signal, onWait }) =>
-    ordinary ? governor.pass(signal, onWait) : governor.enter(signal, onWait)
+  const enter: Lane['enter'] = ({ signal, onWait, rides = false }) => {
+    const waits = { onWait, ...(!rides && { longestMs: patience.floodMs }) }
+    return ordinary ? governor.pass(signal, waits) : governor.enter(signal, waits)
+  }
 
   const timeoutFor = (attempt: number): number =>
     Math.min(

@@ -93,7 +93,8 @@ test('a flood wait is obeyed to the second and shown', async () => {
   await road.send(request)
 
   const [first, second] = api.calls
-  expect((second?.at ?? 0) - (first?.at ?? 0)).toBeGreaterThanOrEqual(1000)
+  // A timer may be a millisecond early by another clock.
+  expect((second?.at ?? 0) - (first?.at ?? 0)).toBeGreaterThanOrEqual(990)
   expect(request.events).toContainEqual({ phase: 'waiting', retryAfter: 1 })
   expect(request.saved.at(-1)?.postAttempts).toBe(1)
 })
@@ -261,7 +262,7 @@ test('the journal counts a try only once its last bytes leave', async () => {
 test('cancelling cuts the connection and the waits', async () => {
   const { api, road } = await start({}, [
     { kind: 'silence' },
-    { kind: 'error', code: 429, description: 'later', retryAfter: 600 },
+    { kind: 'error', code: 429, description: 'later', retryAfter: 50 },
   ])
   const reason = new AppError('SHUTTING_DOWN', 'Shutting down')
 
