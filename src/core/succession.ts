@@ -15,7 +15,7 @@ export interface SuccessionOptions {
  * | outcome | means |
  * |---|---|
  * | `free` | Telegram was let go of, or there is no other instance |
- * | `nobody` | nobody could be asked: an older version may be running |
+ * | `nobody` | nobody could be asked: an older version may be running, or one that is stuck |
  * | `late` | somebody is there and has not let go in time |
  * | `stand-back` | somebody newer has Telegram |
  */
@@ -41,6 +41,7 @@ export async function askToSucceed(options: SuccessionOptions): Promise<Successi
   const { address, maxMs, onReply, signal, now } = options
   let deadline = now() + maxMs
   let promised = false
+  let heard = false
   for (let unclear = 0; ; ) {
     const reply = await askUntil(deadline)
     const state: HandOverState | 'nobody' | 'unclear' =
@@ -49,6 +50,7 @@ export async function askToSucceed(options: SuccessionOptions): Promise<Successi
       deadline = now() + reply.answer.withinMs + MARGIN_MS
       promised = true
     }
+    heard ||= reply.kind === 'answered'
     onReply(reply, Math.max(0, deadline - now()))
     const by = reply.kind === 'answered' ? reply.answer.instance : null
     if (state === 'released') return { outcome: 'free', by }
@@ -59,7 +61,7 @@ export async function askToSucceed(options: SuccessionOptions): Promise<Successi
     if (!promised && state === 'unclear' && ++unclear >= UNCLEAR_ATTEMPTS) {
       return { outcome: 'nobody', by }
     }
-    if (now() >= deadline) return { outcome: 'late', by }
+    if (now() >= deadline) return { outcome: heard ? 'late' : 'nobody', by }
     if (state !== 'draining') await sleep(Math.min(AGAIN_MS, deadline - now()), signal)
   }
 

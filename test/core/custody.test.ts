@@ -74,6 +74,18 @@ test('a stranger at the address is nobody: the delay comes first', async () => {
   expect(one.connected).toBe(true)
 })
 
+test('an address that never says a word is nobody: an instance that is stuck gets the delay', async () => {
+  const host = createHost()
+  host.publish(null)
+
+  const young = host.start('young', { startupDelayMs: 60_000 })
+
+  await vi.advanceTimersByTimeAsync(GRACE_MS + 60_000)
+  expect(young.connected).toBe(false)
+  await vi.advanceTimersByTimeAsync(11_000)
+  expect(young.connected).toBe(true)
+})
+
 test('the old instance drains and disconnects before the new one connects', async () => {
   const host = createHost()
   const old = await host.running('old', { drainMs: 3_000 })
