@@ -11,8 +11,22 @@ export function parseWire<Schema extends z.ZodType>(
   const [issue] = parsed.error.issues
   const field = issue?.path.join('.') || 'body'
   const missing = typeof data === 'object' && data !== null && !(field in data)
-  const problem = missing ? 'is missing' : (issue?.message ?? 'is not valid')
+  const problem = missing || !issue ? 'is missing' : sayIssue(issue)
   throw new AppError('INVALID_REQUEST', `${field}: ${problem}`, { details: { field } })
+}
+
+/** Schemas without a sentence of their own have zod's, which are for programmers. */
+function sayIssue(issue: z.core.$ZodIssue): string {
+  if (!/^(Too|Invalid)/.test(issue.message)) return issue.message
+  const unit = 'origin' in issue && issue.origin === 'string' ? ' characters' : ''
+  if (issue.code === 'too_big') return `expected ${issue.maximum}${unit} at most`
+  if (issue.code === 'too_small') {
+    return unit && issue.minimum === 1 ? 'is empty' : `expected ${issue.minimum}${unit} at least`
+  }
+  if (issue.code === 'invalid_type') {
+    return `expected a ${issue.expected === 'int' ? 'whole number' : issue.expected}`
+  }
+  return 'is not what this field takes'
 }
 
 /** A whole number, as JSON or as the text of a form field. */

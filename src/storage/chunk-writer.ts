@@ -40,7 +40,8 @@ export async function writeChunkFile(
   try {
     for await (const piece of abortableSource(source, signal)) {
       size += piece.byteLength
-      if (size > maxBytes) throw new AppError('CHUNK_TOO_LARGE', `Over ${maxBytes} bytes`)
+      if (size > maxBytes)
+        throw new AppError('CHUNK_TOO_LARGE', `The chunk is larger than ${maxBytes} bytes`)
       while (governor.takeTurn(piece.byteLength)) await governor.nextTurn()
       hash.update(piece)
       if (writer.add(piece)) await writer.flush()

@@ -53,6 +53,40 @@ test('headers have a time to arrive in', () => {
   expect(NODE_LIMITS.connectionsCheckingInterval).toBeLessThanOrEqual(10_000)
 })
 
+test('a whole file over 50 MB is refused as a file, not as a chunk', async () => {
+  const { url } = await start()
+  const form = new FormData()
+  form.set('authToken', 'token-ann')
+  form.set('file', new Blob([Buffer.alloc(50 * MiB + 1)]), 'a.bin')
+
+  const answer = await fetch(`${url}/upload`, { method: 'POST', body: form })
+
+  expect(answer.status).toBe(413)
+  expect(await answer.json()).toEqual({
+    error: 'One request takes 50 MB; send a larger file in chunks',
+    code: 'FILE_TOO_LARGE',
+    maxFileSize: 50 * MiB,
+  })
+})
+
+test.each([
+  ['a long name', { fileName: 'x'.repeat(1025) }, 'fileName: expected 1024 characters at most'],
+  ['no name', { fileName: '' }, 'fileName: is empty'],
+  ['a number for a name', { fileName: 7 }, 'fileName: expected a string'],
+  ['too many chunks', { totalChunks: 10_001 }, 'totalChunks: expected 10000 at most'],
+  ['no chunk', { totalChunks: 0 }, 'totalChunks: expected 1 at least'],
+  ['half a byte', { fileSize: 1.5 }, 'fileSize: expected a whole number'],
+  ['a word for a size', { fileSize: 'many' }, 'fileSize: expected a whole number'],
+])('%s is refused in words', async (_name, wrong, error) => {
+  const { url } = await start()
+  const right = { uploadId: newUploadId(), fileName: 'a', totalChunks: 1, fileSize: 1 }
+
+  const answer = await postJson(`${url}/init-upload`, { ...right, ...wrong })
+
+  expect(answer.status).toBe(400)
+  expect(await answer.json()).toMatchObject({ error, code: 'INVALID_REQUEST' })
+})
+
 test('JSON of more than 64 KB is refused with 413', async () => {
   const { url } = await start()
 
@@ -159,7 +193,7 @@ test.each([
 })
 
 test('a sender that pauses for less than STALL_SECONDS, again and again, is not cut', async () => {
-  const { url } = await start({ STALL_SECONDS: '1' })
+  const { url } = await start({ STALL_SECONDS: '2' })
   const socket = open(url)
   const body = JSON.stringify({
     uploadId: newUploadId(),
@@ -169,12 +203,12 @@ test('a sender that pauses for less than STALL_SECONDS, again and again, is not 
     authToken: 'token-ann',
   })
   const head = `${JSON_HEAD}Connection: close\r\nContent-Length: ${body.length}\r\n\r\n`
-  const pieces = [head, body.slice(0, 20), body.slice(20, 40), body.slice(40)]
+  const pieces = [head, ...(body.match(/.{1,20}/g) ?? [])]
 
   const answer = text(socket)
   const [first = '', ...rest] = pieces
   socket.write(first)
-  await sendEvery(socket, rest, 600)
+  await sendEvery(socket, rest, 500)
 
   expect(await answer).toMatch(/^HTTP\/1\.1 200 /)
 })

@@ -46,7 +46,7 @@ export const smallUploadRoutes: FastifyPluginAsync<UploadRoutesOptions> = async 
       const { fields, file } = await readForm(request, {
         fileField: 'file',
         maxFileBytes: MAX_BYTES,
-        receive,
+        receive: (bytes, fields) => receive(bytes, fields).catch(sayFile),
       })
       const { received } = file
       try {
@@ -68,6 +68,15 @@ export const smallUploadRoutes: FastifyPluginAsync<UploadRoutesOptions> = async 
       }
     },
   )
+}
+
+/** Whoever sent a whole file knows of no chunk. */
+function sayFile(error: unknown): never {
+  if (!(error instanceof AppError) || error.code !== 'CHUNK_TOO_LARGE') throw error
+  throw new AppError('FILE_TOO_LARGE', 'One request takes 50 MB; send a larger file in chunks', {
+    details: { maxFileSize: MAX_BYTES },
+    cause: error,
+  })
 }
 
 function failed({ error, reason, uploadId }: Progress): AppError {

@@ -43,5 +43,5 @@ export const smallUpload = operation({
       }),
     },
   },
-  refusals: [...OF_OPENING, ...OF_TELEGRAM, 'CHUNK_TOO_LARGE', 'SPOOL_DAMAGED'],
+  refusals: [...OF_OPENING, ...OF_TELEGRAM, 'SPOOL_DAMAGED'],
 })
