@@ -150,10 +150,13 @@ const Figures = z
       .object({
         reserved_bytes: figure('Promised to unfinished uploads.', 104_857_600),
         limit_bytes: figure('What may be promised.', 4_294_967_296),
-        free_bytes: figure(
-          'What the disk has left; null where it does not say.',
-          8_589_934_592,
-        ).nullable(),
+        free_bytes: z
+          .number()
+          .nullable()
+          .meta({
+            description: 'What the disk has left; null where it does not say.',
+            examples: [8_589_934_592],
+          }),
       })
       .meta({
         description: 'The disk for unfinished uploads.',
