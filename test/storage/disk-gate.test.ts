@@ -29,6 +29,21 @@ test('a call that hangs is noticed until it ends, and one that fails makes room'
   expect(gate.stalled()).toBe(false)
 })
 
+test('a process that was late itself does not take its disk for hanging', async () => {
+  const gate = createDiskGate(20)
+  const disk = Promise.withResolvers<void>()
+  const call = gate.run(() => disk.promise)
+  await new Promise(setImmediate)
+
+  // No turn of the process for five times as long.
+  for (const end = performance.now() + 100; performance.now() < end; );
+  await new Promise(setImmediate)
+
+  expect(gate.stalled()).toBe(false)
+  disk.resolve()
+  await call
+})
+
 test('who waits for a disk that hangs can leave', async () => {
   const gate = createDiskGate()
   const disk = Promise.withResolvers<void>()
