@@ -79,10 +79,10 @@ function validatorsOf(document: RemoteDocument): Record<string, string> {
 }
 
 /**
- * Documents that browsers run as pages of the site they come from: also XSLT, which is XML to
- * Chromium, and what holds pages as its parts.
+ * Documents that browsers run as pages of the site they come from, by whatever type that has them
+ * in its name: also XSLT, which is XML to Chromium, and what holds pages as its parts.
  */
-const ACTIVE = /^(text\/(html|xml|xsl)|application\/xml|multipart\/.*|message\/.*|.*\+xml)(;|$)/i
+const ACTIVE = /^(multipart|message)\/|mimearchive|\b(html|xhtml|xml|xsl|svg)\b/i
 
 /**
  * A served file must not run as the worker's own page, which keeps its user's token: what a browser

@@ -36,7 +36,6 @@ export function refuseEarly(
   request: FastifyRequest,
   reply: FastifyReply,
 ): void {
-  reply.headers(REFUSAL_HEADERS)
   void refuse(toAppError(error, request), request, reply, 0)
 }
 
@@ -58,6 +57,8 @@ async function refuse(
   }
   if (error.code === 'SHUTTING_DOWN') reply.header('connection', 'close')
   if (error.retryable) reply.header('retry-after', Math.max(1, Math.ceil(error.retryAfter ?? 5)))
+  // Also where the route has none of them, or no hook has run.
+  reply.headers(REFUSAL_HEADERS)
   const { message, code, details, status } = error
   await reply.code(status).send({ error: message, code, ...details })
 }

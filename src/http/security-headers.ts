@@ -8,7 +8,7 @@ const HSTS = 'max-age=15552000'
 /** For answers that no browser should show as a page: JSON and plain text. */
 const API_POLICY = { useDefaults: false, directives: { defaultSrc: ["'none'"] } }
 
-/** For refusals that leave before any hook has run. */
+/** For refusals: no browser should show one as a page, or in one. */
 export const REFUSAL_HEADERS = {
   'content-security-policy': "default-src 'none';frame-ancestors 'none'",
   'referrer-policy': 'no-referrer',

@@ -88,6 +88,8 @@ test.each([
   ['logo.svg', 'image/svg+xml', 'sandbox', 'attachment'],
   ['feed.xml', 'text/xml', 'sandbox', 'attachment'],
   ['a style', 'text/xsl', 'sandbox', 'attachment'],
+  ['an entity', 'text/xml-external-parsed-entity', 'sandbox', 'attachment'],
+  ['a document', 'application/vnd.openxmlformats-officedocument', 'sandbox', 'inline'],
   ['pages', 'multipart/x-mixed-replace; boundary=b', 'sandbox', 'attachment'],
   ['mail.eml', 'message/rfc822', 'sandbox', 'attachment'],
 ])(
@@ -105,6 +107,39 @@ test.each([
     expect(headers.get('cross-origin-resource-policy')).toBe('cross-origin')
     expect(headers.get('x-frame-options')).toBe(null)
     expect(headers.get('cross-origin-opener-policy')).toBe(null)
+  },
+)
+
+test.each(['script', 'serviceworker', 'sharedworker', 'style'])(
+  'a file is not given to a page as its %s',
+  async (dest) => {
+    const { url, gateway } = await start()
+    const link = downloadUrl(url, store(gateway, 'a.js', 'text/javascript'), 'token-ann')
+
+    const asPart = await fetch(link, { headers: { 'sec-fetch-dest': dest } })
+    const asFile = await fetch(link, { headers: { 'sec-fetch-dest': 'document' } })
+
+    expect(asPart.status).toBe(403)
+    expect(await asPart.json()).toMatchObject({ code: 'FORBIDDEN' })
+    expect(asFile.status).toBe(200)
+  },
+)
+
+test.each([
+  ['no token', 401, 'messageId=1', {}],
+  ['another version', 412, 'messageId=1&token=token-ann', { 'if-match': '"x"' }],
+  ['no such range', 416, 'messageId=1&token=token-ann', { range: 'bytes=99-' }],
+])(
+  'a refused download with %s has the headers of a refusal',
+  async (_name, status, query, asked) => {
+    const { url, gateway } = await start()
+    store(gateway, 'clip.mp4', 'video/mp4')
+
+    const answer = await fetch(`${url}/download?${query}`, { headers: asked })
+
+    expect(answer.status).toBe(status)
+    expect(answer.headers.get('content-security-policy')).toContain("default-src 'none'")
+    expect(answer.headers.get('x-frame-options')).toBe('DENY')
   },
 )
 

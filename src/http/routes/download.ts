@@ -8,7 +8,7 @@ import { clientSignal } from '../client-signal.ts'
 import { answerDownload, etagOf } from '../download-answer.ts'
 import { planDownload } from '../download-plan.ts'
 import { createDownloadSlots } from '../download-slots.ts'
-import { DOWNLOAD_HEADERS } from '../security-headers.ts'
+import { DOWNLOAD_HEADERS, REFUSAL_HEADERS } from '../security-headers.ts'
 import { sendPieces } from '../send-pieces.ts'
 import { tokenOf } from '../token.ts'
 import { parseWire } from '../validation.ts'
@@ -33,6 +33,7 @@ export const downloadRoutes: FastifyPluginAsync<DownloadRoutesOptions> = async (
   const slots = createDownloadSlots({ max: options.maxConcurrent })
 
   async function answer(request: FastifyRequest, reply: FastifyReply) {
+    assertNoProgram(request)
     const query = parseWire(DownloadQuery, request.query)
     const credential = tokenOf(request, query.token)
     if (credential === null) throw tokenMissing()
@@ -59,6 +60,7 @@ export const downloadRoutes: FastifyPluginAsync<DownloadRoutesOptions> = async (
       metrics.downloaded({ outcome, road: document.road, bytes: sent })
       return reply
     }
+    if (answer.status >= 400) reply.headers(REFUSAL_HEADERS)
     const refusal = request.method === 'HEAD' ? undefined : REFUSALS[answer.status]
     return reply.code(answer.status).headers(answer.headers).send(refusal)
   }
@@ -67,6 +69,18 @@ export const downloadRoutes: FastifyPluginAsync<DownloadRoutesOptions> = async (
   // Not Fastify's own HEAD, which runs the GET and throws the whole body away.
   app.route({ ...route, method: 'HEAD', schema: headDownload })
   app.route({ ...route, method: 'GET', schema: download, exposeHeadRoute: false })
+}
+
+/** What a browser says that it wants as part of a page, or in its place (Fetch, section 3.2.6). */
+const PROGRAMS = /^(.*script|.*worker|.*worklet|style|xslt|manifest)$/
+
+/**
+ * The page's policy lets it load its own origin's scripts and workers, and files of users are of
+ * that origin: none of them must become one.
+ */
+function assertNoProgram({ headers }: FastifyRequest): void {
+  if (!PROGRAMS.test(String(headers['sec-fetch-dest'] ?? ''))) return
+  throw new AppError('FORBIDDEN', 'A file is no part of a page')
 }
 
 function tokenMissing(): AppError {
