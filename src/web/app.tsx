@@ -1,13 +1,18 @@
-import { useEffect, useRef } from 'preact/hooks'
+import { useEffect, useRef, useState } from 'preact/hooks'
 import { Announcer, announce } from './announcer.tsx'
 import logo from './icon.svg?url'
+import { Notice } from './notice.tsx'
 import type { Session } from './session.ts'
 import { type Store, useStore } from './store.ts'
 import { Button } from './ui/button.tsx'
+import { ConfirmDialog, type Question } from './ui/confirm-dialog.tsx'
 import { DropZone } from './ui/drop-zone.tsx'
 import { LibraryList } from './ui/library-list.tsx'
+import { questionOnLeaving } from './ui/questions.ts'
 import { SignIn } from './ui/sign-in.tsx'
 import { UploadList } from './ui/upload-list.tsx'
+import { isLeaving } from './uploads/upload-file.ts'
+import type { Uploads } from './uploads/uploads.ts'
 import type { WorkerTerms } from './worker.ts'
 import type { Workspace } from './workspace.ts'
 
@@ -39,30 +44,59 @@ export function App({ session, terms, workspace }: AppProps) {
         <h1 ref={title} tabIndex={-1}>
           TeleStore
         </h1>
-        {token !== null && (
-          <Button icon="key" onClick={session.signOut}>
-            Sign out
-          </Button>
-        )}
+        {token !== null && work && <SignOut session={session} uploads={work.uploads} />}
       </header>
       <main>
         {token === null && <SignIn session={session} terms={terms} />}
-        {work && <Work work={work} signedIn={token !== null} />}
+        {work && <Work work={work} signedIn={token !== null} terms={terms} />}
       </main>
+      <Notice />
       <Announcer />
     </>
   )
 }
 
 /** Without a token only the uploads stay, so that nothing seems lost. */
-function Work({ work, signedIn }: { work: Workspace; signedIn: boolean }) {
-  const { uploads, library, client, onFailure } = work
-  const isEmpty = useStore(uploads.files).length + useStore(library.entries).length === 0
+function Work({
+  work,
+  signedIn,
+  terms,
+}: { work: Workspace; signedIn: boolean } & Pick<AppProps, 'terms'>) {
+  const { uploads, library } = work
   return (
     <>
-      {signedIn && <DropZone small={!isEmpty} onPicked={(picked) => void uploads.add(picked)} />}
+      {signedIn && <AddFiles work={work} maxFileBytes={terms.maxFileBytes} />}
       <UploadList uploads={uploads} />
-      {signedIn && <LibraryList library={library} client={client} onFailure={onFailure} />}
+      {signedIn && <LibraryList library={library} work={work} />}
+    </>
+  )
+}
+
+function AddFiles({ work, maxFileBytes }: { work: Workspace; maxFileBytes: number }) {
+  const { uploads, library } = work
+  const isEmpty = useStore(uploads.files).length + useStore(library.entries).length === 0
+  return (
+    <DropZone
+      small={!isEmpty}
+      maxFileBytes={maxFileBytes}
+      onPicked={(picked) => void uploads.add(picked)}
+    />
+  )
+}
+
+function SignOut({ session, uploads }: { session: Session; uploads: Uploads }) {
+  const [question, setQuestion] = useState<Question | null>(null)
+  function signOut(): void {
+    const leaving = uploads.files.value.filter(isLeaving).length
+    if (leaving > 0) setQuestion(questionOnLeaving(leaving, session.signOut))
+    else session.signOut()
+  }
+  return (
+    <>
+      <Button icon="sign-out" onClick={signOut}>
+        Sign out
+      </Button>
+      {question && <ConfirmDialog question={question} onClose={() => setQuestion(null)} />}
     </>
   )
 }

@@ -31,11 +31,16 @@ export function formatSeconds(seconds: number): string {
 export function formatTime(epochMs: number, now = new Date()): string {
   const time = new Date(epochMs)
   if (time.toDateString() === now.toDateString()) {
-    return time.toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' })
+    return time.toLocaleTimeString([], { hour: 'numeric', minute: '2-digit' })
   }
   return time.toLocaleDateString([], { day: 'numeric', month: 'short', year: 'numeric' })
 }
 
 export function countOf(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`
+}
+
+/** Keeps a name written from right to left, or one that pretends to be, out of the words around. */
+export function isolate(name: string): string {
+  return `\u2068${name}\u2069`
 }

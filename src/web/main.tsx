@@ -4,6 +4,16 @@ import { createSession } from './session.ts'
 import { DEFAULT_TERMS, readTerms } from './worker.ts'
 import { keepWorkspace } from './workspace.ts'
 
+// A file let go where nothing takes it would be opened in place of the page.
+for (const type of ['dragover', 'drop']) {
+  addEventListener(type, (event) => {
+    if (event.defaultPrevented || !(event instanceof DragEvent) || !event.dataTransfer) return
+    if (!event.dataTransfer.types.includes('Files')) return
+    event.preventDefault()
+    event.dataTransfer.dropEffect = 'none'
+  })
+}
+
 const root = document.querySelector('#page')
 if (root) {
   // Offline the page still shows what it remembers.

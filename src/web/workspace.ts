@@ -1,9 +1,10 @@
 import type { Client } from '../client/api.ts'
-import { announce } from './announcer.tsx'
 import { createLibrary, type Library } from './library/library.ts'
+import { notify } from './notice.tsx'
 import { type Session, userKeyOf } from './session.ts'
 import { createStore, type Store } from './store.ts'
 import { announceChanges } from './uploads/announce-changes.ts'
+import { keepAwake } from './uploads/keep-awake.ts'
 import { createUploads, type Uploads } from './uploads/uploads.ts'
 import { createPageClient, type WorkerTerms } from './worker.ts'
 
@@ -13,8 +14,10 @@ export interface Workspace {
   client: Client
   uploads: Uploads
   library: Library
-  /** Says what went wrong, and asks for the token again when it was that. */
+  /** Shows what went wrong, and asks for the token again when it was that. */
   onFailure: (error: unknown) => void
+  /** The same for those who show it themselves. */
+  onRefusal: (error: unknown) => void
   close: () => void
 }
 
@@ -61,6 +64,7 @@ function open(session: Session, userKey: string, { maxFileBytes }: WorkerTerms):
       library.add({ uploadId, messageId, fileId, size, type, name: fileName, at: Date.now() }),
   })
   const silence = announceChanges(uploads)
+  const letSleep = keepAwake(uploads.files)
   const stop = new AbortController()
   let refreshedAt = Date.now()
   // What other browsers have brought shows once the user is back.
@@ -77,11 +81,13 @@ function open(session: Session, userKey: string, { maxFileBytes }: WorkerTerms):
     library,
     onFailure: (error) => {
       session.notice(error)
-      announce(error instanceof Error ? error.message : String(error))
+      notify({ text: error instanceof Error ? error.message : String(error), isFault: true })
     },
+    onRefusal: session.notice,
     close: () => {
       stop.abort()
       silence()
+      letSleep()
       uploads.close()
       library.close()
     },

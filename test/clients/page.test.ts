@@ -87,7 +87,11 @@ test('a cancelled upload is gone here and at the worker', async () => {
   const { uploadId } = (await opened).postDataJSON()
   await vi.waitFor(() => expect(visit.chunksTaken).toBe(1))
 
-  await upload('unwanted.bin').getByRole('button', { name: 'Cancel' }).click()
+  const cancel = upload('unwanted.bin').getByRole('button', { name: 'Cancel' })
+  await cancel.click()
+  await page.getByRole('dialog').getByRole('button', { name: 'Keep it' }).click()
+  await cancel.click()
+  await page.getByRole('dialog').getByRole('button', { name: 'Cancel the upload' }).click()
 
   await upload('unwanted.bin').waitFor({ state: 'detached' })
   await vi.waitFor(async () => {

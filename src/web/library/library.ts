@@ -23,6 +23,8 @@ export interface Library {
   add: (entry: LibraryEntry) => void
   /** Takes it off the list; the file stays in Telegram. */
   remove: (entry: LibraryEntry) => void
+  /** Takes the removal back. */
+  restore: (entry: LibraryEntry) => void
   /** Asks the worker for jobs that other browsers have brought. */
   refresh: (client: Client) => Promise<void>
   close: () => void
@@ -60,6 +62,11 @@ export function createLibrary(userKey: string): Library {
       write(readEntries(name).filter((each) => !isSameFile(each, entry)))
       const hidden = [entry.uploadId, ...readHidden(hiddenName)].slice(0, MAX_ENTRIES)
       writeText(localStorage, hiddenName, JSON.stringify(hidden))
+    },
+    restore: (entry) => {
+      const hidden = readHidden(hiddenName).filter((uploadId) => uploadId !== entry.uploadId)
+      writeText(localStorage, hiddenName, JSON.stringify(hidden))
+      merge([entry])
     },
     refresh: async (client) => {
       const jobs = await client.get('/jobs').then(parseJobs, (error: unknown) => {

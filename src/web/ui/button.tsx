@@ -10,10 +10,13 @@ export interface ButtonProps {
   /** The words are only heard, or shown where there is room. */
   words?: 'shown' | 'unseen' | 'with-room'
   disabled?: boolean
+  /** Has the focus when its dialog opens. */
+  autofocus?: boolean
 }
 
 export function Button(props: ButtonProps) {
   const { icon, children, onClick, of, look = 'plain', words = 'shown', disabled = false } = props
+  const { autofocus } = props
   return (
     <button
       type="button"
@@ -21,6 +24,7 @@ export function Button(props: ButtonProps) {
       title={words === 'shown' ? undefined : children}
       aria-label={of === undefined ? undefined : `${children}: ${of}`}
       disabled={disabled}
+      data-autofocus={autofocus}
       onClick={onClick}
     >
       <Icon name={icon} />

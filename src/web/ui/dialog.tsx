@@ -3,11 +3,12 @@ import { useEffect, useId, useRef } from 'preact/hooks'
 import { Button } from './button.tsx'
 
 export interface DialogProps {
-  title: string
+  title: ComponentChildren
   /** The window is as large as it may be. */
   large?: boolean
   onClose: () => void
-  children: ComponentChildren
+  /** What is inside; as a function it gets what closes the dialog. */
+  children: ComponentChildren | ((close: () => void) => ComponentChildren)
 }
 
 /** The browser's own dialog: it keeps the focus inside, and gives it back. */
@@ -17,6 +18,7 @@ export function Dialog({ title, large = false, onClose, children }: DialogProps)
   useEffect(() => {
     const opener = document.activeElement
     dialog.current?.showModal()
+    dialog.current?.querySelector<HTMLElement>('[data-autofocus]')?.focus()
     return () => {
       if (opener instanceof HTMLElement && opener.isConnected) opener.focus()
     }
@@ -38,7 +40,7 @@ export function Dialog({ title, large = false, onClose, children }: DialogProps)
             Close
           </Button>
         </header>
-        {children}
+        {typeof children === 'function' ? children(close) : children}
       </div>
     </dialog>
   )

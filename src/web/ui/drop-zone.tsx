@@ -1,25 +1,23 @@
-import { useEffect, useRef, useState } from 'preact/hooks'
-import { announce } from '../announcer.tsx'
-import {
-  filesOfDrop,
-  filesOfInput,
-  findOpenPicker,
-  type PickedFile,
-} from '../uploads/picked-files.ts'
+import { useEffect, useRef } from 'preact/hooks'
+import { formatBytes } from '../format.ts'
+import { filesOfInput, findOpenPicker, type PickedFile } from '../uploads/picked-files.ts'
 import { Button } from './button.tsx'
 import { Icon } from './icon.tsx'
+import { useDrop, usePaste } from './use-drop.ts'
 
 export interface DropZoneProps {
   onPicked: (picked: readonly PickedFile[]) => void
   /** Leaves the room to the lists below. */
   small: boolean
+  maxFileBytes: number
 }
 
 /** Files may be dropped anywhere on the page; the buttons are for all who do not drag. */
-export function DropZone({ onPicked, small }: DropZoneProps) {
+export function DropZone({ onPicked, small, maxFileBytes }: DropZoneProps) {
   const files = useRef<HTMLInputElement>(null)
   const folder = useRef<HTMLInputElement>(null)
   const isOver = useDrop(onPicked)
+  usePaste(onPicked)
   const folders = 'webkitdirectory' in HTMLInputElement.prototype
 
   useEffect(() => folder.current?.setAttribute('webkitdirectory', ''), [])
@@ -43,12 +41,21 @@ export function DropZone({ onPicked, small }: DropZoneProps) {
       class={`drop ${isOver ? 'over' : ''} ${small ? 'small-drop' : ''}`}
       aria-labelledby="drop-title"
     >
+      {isOver && (
+        <div class="veil" aria-hidden="true">
+          <Icon name="upload" />
+          Let go to add them
+        </div>
+      )}
       <span class="drop-icon">
         <Icon name="upload" />
       </span>
       <div>
-        <h2 id="drop-title">{isOver ? 'Let go to add them' : 'Add files and folders'}</h2>
-        <p class="dim">Drop them anywhere on this page, or choose them here.</p>
+        <h2 id="drop-title">Add files and folders</h2>
+        <p class="dim">
+          <span class="for-mice">Drop or paste them anywhere on this page. </span>
+          <span class="limit">Up to {formatBytes(maxFileBytes)} each.</span>
+        </p>
       </div>
       <div class="buttons">
         <Button icon="other" look="main" onClick={choose}>
@@ -64,39 +71,4 @@ export function DropZone({ onPicked, small }: DropZoneProps) {
       <input ref={folder} id="folder" type="file" multiple hidden onChange={take} />
     </section>
   )
-}
-
-/** Whether files are being dragged over the page; what is dropped goes to `onPicked`. */
-function useDrop(onPicked: DropZoneProps['onPicked']): boolean {
-  const [isOver, setOver] = useState(false)
-  const latest = useRef(onPicked)
-  latest.current = onPicked
-
-  useEffect(() => {
-    const stop = new AbortController()
-    const carriesFiles = (event: DragEvent): boolean =>
-      event.dataTransfer?.types.includes('Files') === true
-    const over = (event: DragEvent): void => {
-      if (!carriesFiles(event)) return
-      event.preventDefault()
-      setOver(true)
-    }
-    const leave = (event: DragEvent): void => {
-      if (event.relatedTarget === null) setOver(false)
-    }
-    const drop = (event: DragEvent): void => {
-      setOver(false)
-      if (!carriesFiles(event) || !event.dataTransfer) return
-      event.preventDefault()
-      filesOfDrop(event.dataTransfer).then(latest.current, () => {
-        announce('What was dropped cannot be read')
-      })
-    }
-    const { signal } = stop
-    document.addEventListener('dragover', over, { signal })
-    document.addEventListener('dragleave', leave, { signal })
-    document.addEventListener('drop', drop, { signal })
-    return () => stop.abort()
-  }, [])
-  return isOver
 }

@@ -22,6 +22,10 @@ export type IconName =
   | 'eye'
   | 'search'
   | 'key'
+  | 'undo'
+  | 'sign-out'
+  | 'more'
+  | 'less'
 
 /** A picture beside words that say the same. */
 export function Icon({ name }: { name: IconName }) {

@@ -1,18 +1,20 @@
 import { useState } from 'preact/hooks'
-import type { Client } from '../../client/api.ts'
+import { isolate } from '../format.ts'
 import type { Library, LibraryEntry } from '../library/library.ts'
+import { notify } from '../notice.tsx'
 import { useStore } from '../store.ts'
+import type { Workspace } from '../workspace.ts'
 import { Button } from './button.tsx'
 import { Icon } from './icon.tsx'
 import { LibraryRow } from './library-row.tsx'
+import { MoreButton } from './more-button.tsx'
 import { RevokeDialog } from './revoke-dialog.tsx'
 import { ShareDialog } from './share-dialog.tsx'
 import { ViewerDialog } from './viewer-dialog.tsx'
 
 export interface LibraryListProps {
   library: Library
-  client: Client
-  onFailure: (error: unknown) => void
+  work: Pick<Workspace, 'client' | 'onFailure' | 'onRefusal'>
 }
 
 type Opened =
@@ -25,12 +27,23 @@ const SEARCH_FROM = 8
 const PAGE = 50
 
 /** What was uploaded. */
-export function LibraryList({ library, client, onFailure }: LibraryListProps) {
+export function LibraryList({ library, work }: LibraryListProps) {
+  const { client, onFailure, onRefusal } = work
   const entries = useStore(library.entries)
   const [opened, setOpened] = useState<Opened>({ kind: 'none' })
   const [wanted, setWanted] = useState('')
   const [shown, setShown] = useState(PAGE)
   const found = entries.filter(({ name }) => name.toLowerCase().includes(wanted.toLowerCase()))
+  const remove = (entry: LibraryEntry): void => {
+    library.remove(entry)
+    notify({
+      text: `${isolate(entry.name)} is off this list. The file stays in Telegram.`,
+      undo: () => {
+        library.restore(entry)
+        document.getElementById('library-title')?.focus()
+      },
+    })
+  }
   const close = (): void => setOpened({ kind: 'none' })
   return (
     <section class="card" aria-labelledby="library-title">
@@ -51,37 +64,30 @@ export function LibraryList({ library, client, onFailure }: LibraryListProps) {
       {entries.length > 0 && found.length === 0 && (
         <p class="dim empty">No file has “{wanted}” in its name.</p>
       )}
-      <ul class="rows">
-        {found.slice(0, shown).map((entry) => (
-          <LibraryRow
-            key={entry.uploadId}
-            entry={entry}
-            client={client}
-            onFailure={onFailure}
-            onOpen={() => setOpened({ kind: 'viewer', entry })}
-            onShare={() => setOpened({ kind: 'share', entry })}
-            onRemove={() => {
-              library.remove(entry)
-              document.getElementById('library-title')?.focus()
-            }}
-          />
-        ))}
-      </ul>
-      {found.length > shown && (
-        <div class="buttons centred">
-          <Button icon="open" onClick={() => setShown(shown + PAGE)}>
-            Show more
-          </Button>
-        </div>
+      {found.length > 0 && (
+        <ul class="rows">
+          {found.slice(0, shown).map((entry) => (
+            <LibraryRow
+              key={entry.uploadId}
+              entry={entry}
+              client={client}
+              onFailure={onFailure}
+              onOpen={() => setOpened({ kind: 'viewer', entry })}
+              onShare={() => setOpened({ kind: 'share', entry })}
+              onRemove={() => remove(entry)}
+            />
+          ))}
+        </ul>
       )}
+      <MoreButton left={found.length - shown} onClick={() => setShown(shown + PAGE)} />
       {opened.kind === 'viewer' && (
-        <ViewerDialog entry={opened.entry} client={client} onClose={close} onFailure={onFailure} />
+        <ViewerDialog entry={opened.entry} client={client} onClose={close} onFailure={onRefusal} />
       )}
       {opened.kind === 'share' && (
-        <ShareDialog entry={opened.entry} client={client} onClose={close} onFailure={onFailure} />
+        <ShareDialog entry={opened.entry} client={client} onClose={close} onFailure={onRefusal} />
       )}
       {opened.kind === 'revoke' && (
-        <RevokeDialog client={client} onClose={close} onFailure={onFailure} />
+        <RevokeDialog client={client} onClose={close} onFailure={onRefusal} />
       )}
     </section>
   )

@@ -1,10 +1,10 @@
 import type { Client } from '../../client/api.ts'
-import { announce } from '../announcer.tsx'
 import { formatBytes, formatTime } from '../format.ts'
 import { canBeShown, kindOf } from '../library/file-kind.ts'
 import type { LibraryEntry } from '../library/library.ts'
 import { saveFile } from '../library/links.ts'
 import { Button } from './button.tsx'
+import { FileName } from './file-name.tsx'
 import { Icon } from './icon.tsx'
 
 export interface LibraryRowProps {
@@ -28,7 +28,7 @@ export function LibraryRow(props: LibraryRowProps) {
         <Icon name={kind} />
       </span>
       <div class="row-text">
-        <h3 class="name">{name}</h3>
+        <FileName name={name} />
         <p class="dim small">
           {formatBytes(size)} · <time dateTime={new Date(at).toISOString()}>{formatTime(at)}</time>
         </p>
@@ -50,15 +50,7 @@ export function LibraryRow(props: LibraryRowProps) {
         <Button icon="link" words="with-room" of={name} onClick={onShare}>
           Link
         </Button>
-        <Button
-          icon="close"
-          words="unseen"
-          of={name}
-          onClick={() => {
-            announce(`${name}: off the list. The file stays in Telegram`)
-            onRemove()
-          }}
-        >
+        <Button icon="close" words="unseen" of={name} onClick={onRemove}>
           Remove from the list
         </Button>
       </div>

@@ -39,7 +39,14 @@ export function ShareDialog({ entry, client, onClose, onFailure }: ShareDialogPr
   }
 
   return (
-    <Dialog title={`Link to ${entry.name}`} onClose={onClose}>
+    <Dialog
+      title={
+        <>
+          Link to <bdi>{entry.name}</bdi>
+        </>
+      }
+      onClose={onClose}
+    >
       <fieldset class="choices">
         <legend class="label">How long it opens</legend>
         {LIFETIMES.map(({ seconds: each, label }) => (

@@ -76,6 +76,7 @@ export function SignIn({ session, terms }: SignInProps) {
             type="button"
             class="button plain"
             aria-pressed={shown}
+            aria-label="Show the token"
             onClick={() => setShown(!shown)}
           >
             <Icon name="eye" />

@@ -1,4 +1,3 @@
-import { announce } from '../announcer.tsx'
 import { isFinished, isLeaving, isLeftOver, type UploadFile } from '../uploads/upload-file.ts'
 import type { Uploads } from '../uploads/uploads.ts'
 import { Button } from './button.tsx'
@@ -7,28 +6,23 @@ export interface UploadActionsProps {
   file: UploadFile
   uploads: Uploads
   onChoose: () => void
+  onRemove: () => void
 }
 
 /** What can be done with one upload now. */
-export function UploadActions({ file, uploads, onChoose }: UploadActionsProps) {
-  const { id, name } = file
-  function remove(): void {
-    announce(isFinished(file) ? `${name}: off the list` : `${name}: cancelled`)
-    uploads.remove(id)
-    document.getElementById('uploads-title')?.focus()
-  }
+export function UploadActions({ file, uploads, onChoose, onRemove }: UploadActionsProps) {
   const removal = isFinished(file) || file.error ? 'Remove from the list' : 'Cancel'
   return (
     <div class="row-actions">
       <MainAction key="main" file={file} uploads={uploads} onChoose={onChoose} />
-      <Button key="remove" icon="close" words="unseen" of={name} onClick={remove}>
+      <Button key="remove" icon="close" words="unseen" of={file.name} onClick={onRemove}>
         {removal}
       </Button>
     </div>
   )
 }
 
-function MainAction({ file, uploads, onChoose }: UploadActionsProps) {
+function MainAction({ file, uploads, onChoose }: Omit<UploadActionsProps, 'onRemove'>) {
   const { id, name, error, isGhost, isPaused, meta } = file
   async function goOn(): Promise<void> {
     const opened = meta.reopens && (await uploads.reopen(id))

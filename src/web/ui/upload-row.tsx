@@ -2,8 +2,9 @@ import { formatBytes } from '../format.ts'
 import { kindOf } from '../library/file-kind.ts'
 import { isFinished, isLeftOver, type UploadFile } from '../uploads/upload-file.ts'
 import type { Uploads } from '../uploads/uploads.ts'
-import { percentInTelegram, percentSent } from '../uploads/wording.ts'
-import { Icon } from './icon.tsx'
+import { percentInTelegram, percentSent, sentenceOf } from '../uploads/wording.ts'
+import { FileName } from './file-name.tsx'
+import { Icon, type IconName } from './icon.tsx'
 import { UploadActions } from './upload-actions.tsx'
 import { UploadSentence } from './upload-sentence.tsx'
 
@@ -11,32 +12,53 @@ export interface UploadRowProps {
   file: UploadFile
   uploads: Uploads
   onChoose: () => void
+  onRemove: () => void
 }
 
 /** One file on its way. */
-export function UploadRow({ file, uploads, onChoose }: UploadRowProps) {
-  const { name, size, meta, error } = file
-  const finished = isFinished(file)
-  const state = finished ? 'finished' : error ? 'failed' : isLeftOver(file) ? 'left-over' : 'busy'
+export function UploadRow({ file, uploads, onChoose, onRemove }: UploadRowProps) {
+  const { name, size, meta } = file
+  const state = stateOf(file)
+  const isAlone = state === 'finished' || state === 'queued'
   const folder = meta.relativePath.split('/').slice(0, -1).filter(Boolean).join('/')
   return (
     <li class={`row upload ${state}`}>
       <span class="row-icon">
-        <Icon name={finished ? 'check' : error ? 'warning' : kindOf(file)} />
+        <Icon name={ICONS[state] ?? kindOf(file)} />
       </span>
       <div class="row-text">
-        <h3 class="name">{name}</h3>
+        <FileName name={name} />
         <p class="dim small">
           {formatBytes(size ?? 0)}
-          {folder && ` · in ${folder}`}
-          {finished && ' · in Telegram'}
+          {folder && (
+            <>
+              {' · in '}
+              <bdi>{folder}</bdi>
+            </>
+          )}
+          {isAlone && ` · ${sentenceOf(file)}`}
         </p>
       </div>
-      <UploadActions file={file} uploads={uploads} onChoose={onChoose} />
+      <UploadActions file={file} uploads={uploads} onChoose={onChoose} onRemove={onRemove} />
       {state === 'busy' && <Bars file={file} />}
-      {!finished && <UploadSentence file={file} />}
+      {!isAlone && <UploadSentence file={file} />}
     </li>
   )
+}
+
+type RowState = 'finished' | 'failed' | 'left-over' | 'queued' | 'busy'
+
+const ICONS: Readonly<Partial<Record<RowState, IconName>>> = {
+  finished: 'check',
+  failed: 'warning',
+}
+
+function stateOf(file: UploadFile): RowState {
+  if (isFinished(file)) return 'finished'
+  if (file.error) return 'failed'
+  if (isLeftOver(file)) return 'left-over'
+  // Empty bars say nothing, and there may be hundreds.
+  return file.meta.progress || file.meta.sealed ? 'busy' : 'queued'
 }
 
 function Bars({ file }: { file: UploadFile }) {

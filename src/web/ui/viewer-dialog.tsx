@@ -19,16 +19,17 @@ export interface ViewerDialogProps {
 export function ViewerDialog({ entry, client, onClose, onFailure }: ViewerDialogProps) {
   const [link, setLink] = useState<string | null>(null)
   const [fault, setFault] = useState<string | null>(null)
+  const refuse = (error: unknown): void => {
+    onFailure(error)
+    setFault(error instanceof Error ? error.message : String(error))
+  }
   useEffect(() => {
-    linkToShow(client, entry).then(setLink, (error: unknown) => {
-      onFailure(error)
-      setFault(error instanceof Error ? error.message : String(error))
-    })
-  }, [entry, client, onFailure])
+    linkToShow(client, entry).then(setLink, refuse)
+  }, [entry, client])
 
   return (
-    <Dialog title={entry.name} large onClose={onClose}>
-      <div class="viewer">
+    <Dialog title={<bdi>{entry.name}</bdi>} large onClose={onClose}>
+      <div class={`viewer of-${kindOf(entry)}`}>
         {fault !== null && (
           <p class="fault" role="alert">
             <Icon name="warning" />
@@ -46,7 +47,7 @@ export function ViewerDialog({ entry, client, onClose, onFailure }: ViewerDialog
         )}
       </div>
       <div class="buttons">
-        <Button icon="download" onClick={() => void saveFile(client, entry).catch(onFailure)}>
+        <Button icon="download" onClick={() => void saveFile(client, entry).catch(refuse)}>
           Download
         </Button>
         {link !== null && (

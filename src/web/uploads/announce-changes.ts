@@ -5,6 +5,10 @@ import { isFinished, isLeaving, type UploadFile } from './upload-file.ts'
 import type { Uploads } from './uploads.ts'
 import { sentenceOf } from './wording.ts'
 
+/** Of more files at once not each is spoken of. */
+const FEW = 4
+const MANY_APART_MS = 15_000
+
 /**
  * Says what has changed, never each percent, and keeps the window's title and the browser's
  * question before leaving up to date. Ends with the returned function.
@@ -14,17 +18,34 @@ export function announceChanges({ files, refusals }: Uploads): () => void {
   const { signal } = stop
   const { title } = document
   let states = new Map<string, string>()
+  let saidAt = 0
 
   const unfollow = files.subscribe(() => {
-    const now = new Map(files.value.map((file) => [file.id, stateOf(file)]))
-    const changed = files.value.filter(({ id }) => now.get(id) !== states.get(id))
-    states = now
-    const sentence = sentenceOn(changed)
-    if (sentence) announce(sentence)
-    const { leaving, sentBytes, totalBytes } = totalsOf(files.value)
+    const before = states
+    states = new Map(files.value.map((file) => [file.id, stateOf(file)]))
+    const changed = files.value.filter(({ id }) => states.get(id) !== before.get(id))
+    const { leaving, beyond, finished, sentBytes, totalBytes } = totalsOf(files.value)
     document.title = leaving ? `${Math.floor((100 * sentBytes) / totalBytes)} % – ${title}` : title
+
+    const added = changed.filter((file) => !before.has(file.id) && isLeaving(file))
+    const sentences = [
+      sentenceOnAdded(added),
+      sentenceOnFailed(changed.filter(({ error }) => error)),
+    ]
+    const isLong = leaving + beyond > FEW
+    if (!isLong) sentences.push(...changed.filter((file) => !added.includes(file)).map(sentenceOn))
+    const isDue = Date.now() - saidAt >= MANY_APART_MS || leaving + beyond === 0
+    if (finished > FEW && isDue && changed.some(isFinished)) {
+      sentences.push(`${finished} of ${countOf(files.value.length, 'file')} in Telegram`)
+    }
+    const text = sentences.filter((sentence) => sentence !== null).join('. ')
+    if (!text) return
+    saidAt = Date.now()
+    announce(text)
   })
-  const unrefuse = refusals.subscribe(() => announce(refusals.value.join(' ')))
+  const unrefuse = refusals.subscribe(() => {
+    announce(refusals.value.map(({ name, reason }) => `${name} ${reason}`).join(' '))
+  })
 
   addEventListener('offline', () => announce('No network. Nothing is lost'), { signal })
   addEventListener('online', () => announce('The network is back'), { signal })
@@ -53,20 +74,24 @@ function stateOf(file: UploadFile): string {
   return 'under way'
 }
 
-function sentenceOn(changed: readonly UploadFile[]): string | null {
-  const [first] = changed
+function sentenceOnAdded(added: readonly UploadFile[]): string | null {
+  const [first] = added
   if (!first) return null
-  const state = stateOf(first)
-  if (changed.length > 1) {
-    const finished = changed.filter(isFinished).length
-    return finished === changed.length
-      ? `${countOf(finished, 'file')} in Telegram`
-      : state === 'under way'
-        ? `${countOf(changed.length, 'file')} added`
-        : null
-  }
-  if (state === 'finished') return `${first.name} is in Telegram`
-  if (state === 'sealed') return `${first.name} is at the worker`
-  if (state === 'under way') return `${first.name}: sending`
-  return `${first.name}: ${sentenceOf(first)}`
+  return added.length === 1 ? `${first.name}: sending` : `${countOf(added.length, 'file')} added`
+}
+
+function sentenceOnFailed(failed: readonly UploadFile[]): string | null {
+  const [first] = failed
+  if (!first) return null
+  const sentence = `${first.name}: ${sentenceOf(first)}`
+  return failed.length === 1 ? sentence : `${countOf(failed.length, 'file')} failed. ${sentence}`
+}
+
+function sentenceOn(file: UploadFile): string | null {
+  if (file.error) return null
+  const state = stateOf(file)
+  if (state === 'finished') return `${file.name} is in Telegram`
+  if (state === 'sealed') return `${file.name} is at the worker`
+  if (state !== 'under way') return `${file.name}: ${sentenceOf(file)}`
+  return isLeaving(file) ? `${file.name}: sending` : null
 }

@@ -1,4 +1,4 @@
-import { isBeyond, isFinished, isLeaving, type UploadFile } from './upload-file.ts'
+import { isBeyond, isFinished, isLeaving, isLeftOver, type UploadFile } from './upload-file.ts'
 
 /** All uploads of the list as one. */
 export interface Totals {
@@ -7,6 +7,8 @@ export interface Totals {
   /** Bytes still have to leave this browser. */
   leaving: number
   paused: number
+  /** A reload has taken their bytes from the page. */
+  leftOver: number
   /** All their bytes are with the worker. */
   beyond: number
   sentBytes: number
@@ -32,6 +34,7 @@ export function totalsOf(files: readonly UploadFile[]): Totals {
     finished: files.filter(isFinished).length,
     leaving: leaving.length,
     paused: leaving.filter(({ isPaused }) => isPaused).length,
+    leftOver: files.filter((file) => isLeftOver(file) && !file.error).length,
     beyond: files.filter(isBeyond).length,
     sentBytes,
     totalBytes,

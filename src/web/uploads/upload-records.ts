@@ -31,6 +31,7 @@ export function createUploadRecords(userKey: string): UploadRecords {
   const beginning = `${userKey}:upload:`
   const tab = takeTabName()
   const written = new Map<string, string>()
+  const known = namesBelow(localStorage, beginning).length
 
   return {
     keep: (file) => {
@@ -47,7 +48,7 @@ export function createUploadRecords(userKey: string): UploadRecords {
       }
       const text = JSON.stringify(record)
       if (written.get(id) === text) return
-      if (!written.has(id) && namesBelow(localStorage, beginning).length >= MAX_RECORDS) return
+      if (!written.has(id) && known + written.size >= MAX_RECORDS) return
       if (writeText(localStorage, beginning + id, text)) written.set(id, text)
     },
     forget: (id) => {

@@ -3,6 +3,7 @@ import type { Client } from '../../client/api.ts'
 import type { UploadResult } from '../../client/upload-api.ts'
 import { createStore, type Store } from '../store.ts'
 import { forgetHandle, keepHandle, reopenFile } from './file-handles.ts'
+import { createPace } from './pace.ts'
 import { isSame, type PickedFile } from './picked-files.ts'
 import { restoreFiles } from './restore-files.ts'
 import {
@@ -30,11 +31,17 @@ export interface UploadsOptions {
   onFailure: (error: unknown) => void
 }
 
+/** A file that was not taken; `reason` goes on where its name ends. */
+export interface Refusal {
+  name: string
+  reason: string
+}
+
 /** The uploads of whoever is signed in. */
 export interface Uploads {
   readonly files: Store<readonly UploadFile[]>
-  /** Sentences about files that were not taken. */
-  readonly refusals: Store<readonly string[]>
+  /** Files that were not taken. */
+  readonly refusals: Store<readonly Refusal[]>
   add: (picked: readonly PickedFile[]) => Promise<void>
   pauseOrResume: (id: string) => void
   pauseAll: (paused: boolean) => void
@@ -44,6 +51,8 @@ export interface Uploads {
   /** Stops it if it runs, and takes it off the list. */
   remove: (id: string) => void
   clearFinished: () => void
+  /** Stops all that are not in Telegram, and takes them off the list. */
+  cancelAll: () => void
   dismissRefusals: () => void
   /** Opens a left-over file by its handle; resolves with false when it must be chosen again. */
   reopen: (id: string) => Promise<boolean>
@@ -52,6 +61,8 @@ export interface Uploads {
 }
 
 const MAX_REFUSALS = 20
+/** A thousand files change thousands of times in a moment. */
+const PUBLISH_EVERY_MS = 100
 const SILENT = { debug: () => {}, warn: () => {}, error: () => {} }
 
 export function createUploads(options: UploadsOptions): Uploads {
@@ -59,7 +70,7 @@ export function createUploads(options: UploadsOptions): Uploads {
   const stop = new AbortController()
   const records = createUploadRecords(options.userKey)
   const files = createStore<readonly UploadFile[]>([])
-  const refusals = createStore<readonly string[]>([])
+  const refusals = createStore<readonly Refusal[]>([])
   const uppy: UploadEngine = new Uppy<UploadMeta, UploadBody>({
     restrictions: { minFileSize: 1, maxFileSize: maxFileBytes },
     locale: createLocale(maxFileBytes),
@@ -70,15 +81,16 @@ export function createUploads(options: UploadsOptions): Uploads {
   // Not Uppy's upload(): it first waits until whatever has failed before has been tried again.
   const start = (id: string): void => void uppy.retryUpload(id).catch(onFailure)
 
-  uppy.on('state-update', (before, after) => {
-    if (before.files === after.files) return
-    const now = Object.values(after.files)
+  const publishing = createPace(() => {
+    const known = new Set(files.value)
+    const now = uppy.getFiles()
     files.set(now)
-    if (stop.signal.aborted) return
-    for (const file of now) {
-      if (file !== before.files[file.id] && !isFinished(file)) records.keep(file)
-    }
+    for (const file of now) if (!known.has(file) && !isFinished(file)) records.keep(file)
+  }, PUBLISH_EVERY_MS)
+  uppy.on('state-update', (before, after) => {
+    if (before.files !== after.files && !stop.signal.aborted) publishing.ask()
   })
+  addEventListener('pagehide', publishing.flush, { signal: stop.signal })
   uppy.on('file-added', (file) => start(file.id))
   uppy.on('file-removed', ({ id }) => drop(id))
   uppy.on('upload-success', (file, { body }) => {
@@ -87,8 +99,8 @@ export function createUploads(options: UploadsOptions): Uploads {
     onUploaded(body.result, file.type)
   })
   uppy.on('restriction-failed', (file, { message }) => {
-    const sentence = file ? `${file.name} ${message}` : message
-    refusals.set([...refusals.value, sentence].slice(-MAX_REFUSALS))
+    const refusal = { name: file?.name ?? '', reason: message }
+    refusals.set([...refusals.value, refusal].slice(-MAX_REFUSALS))
   })
 
   function drop(id: string): void {
@@ -96,13 +108,19 @@ export function createUploads(options: UploadsOptions): Uploads {
     void forgetHandle(id)
   }
 
+  function removeAll(unwanted: readonly UploadFile[]): void {
+    uppy.removeFiles(unwanted.map(({ id }) => id))
+  }
+
   async function add(picked: readonly PickedFile[]): Promise<void> {
     refusals.set([])
-    const wanted = picked.map((each) => describe(each, uppy.getFiles()))
+    const known = uppy.getFiles()
+    const wanted = picked.map((each) => describe(each, known))
     makeRoom(uppy, wanted)
     uppy.addFiles(wanted.map(({ descriptor }) => descriptor))
+    const ids = new Map(uppy.getFiles().map(({ id, data }) => [data, id]))
     for (const { file, handle } of picked) {
-      const id = uppy.getFiles().find(({ data }) => data === file)?.id
+      const id = ids.get(file)
       if (!id || !handle) continue
       const reopens = await keepHandle(id, handle)
       patchMeta(uppy, id, { reopens })
@@ -131,13 +149,8 @@ export function createUploads(options: UploadsOptions): Uploads {
       }
     },
     remove: (id) => uppy.removeFile(id),
-    clearFinished: () =>
-      uppy.removeFiles(
-        uppy
-          .getFiles()
-          .filter(isFinished)
-          .map(({ id }) => id),
-      ),
+    clearFinished: () => removeAll(uppy.getFiles().filter(isFinished)),
+    cancelAll: () => removeAll(uppy.getFiles().filter((file) => !isFinished(file))),
     dismissRefusals: () => refusals.set([]),
     reopen: async (id) => {
       const file = await reopenFile(id)
@@ -147,6 +160,7 @@ export function createUploads(options: UploadsOptions): Uploads {
       return true
     },
     close: () => {
+      publishing.flush()
       stop.abort(new Error('signed out'))
       // By destroy alone every file would count as removed, and be cancelled at the worker.
       uppy.clear()

@@ -25,15 +25,15 @@ const TELEGRAM_PHASES: Readonly<Record<string, string>> = {
 /** What is going on with a file, as one sentence; `secondsLeft` of what somebody asks to wait. */
 export function sentenceOf(file: UploadFile, secondsLeft: number | null = null): string {
   const { progress, failure, reopens } = file.meta
-  if (isFinished(file)) return 'In Telegram'
+  if (isFinished(file)) return 'in Telegram'
   if (failure) return adviseOn(failure)
   if (isLeftOver(file)) {
     return reopens
       ? 'Stopped by a reload. Go on, and only what is missing is sent'
       : 'Stopped by a reload. Choose this file again, and only what is missing is sent'
   }
-  if (file.isPaused) return progress ? `Paused at ${percentSent(progress)} %` : 'Paused'
-  if (!progress) return file.meta.sealed ? 'At the worker' : 'Waiting for its turn'
+  if (file.isPaused) return progress ? `Paused at ${percentSent(progress)} %` : 'paused'
+  if (!progress) return file.meta.sealed ? 'At the worker' : 'waiting'
   const { waiting } = progress
   const wait = waiting && { ...waiting, seconds: secondsLeft ?? waiting.seconds }
   return sentenceOfProgress({ ...progress, waiting: wait }, file.meta.telegramSpeed)
@@ -95,4 +95,11 @@ function adviseOn({ code, message }: { code: string; message: string }): string 
   const advice = ADVICE[code]
   const sentence = message.replace(/[.\s]+$/, '')
   return advice ? `${sentence}. ${advice}` : sentence
+}
+
+/** Whether taking it off the list would throw away what is at the worker. */
+export function wouldLose(file: UploadFile): boolean {
+  const { progress, sealed, uploadId } = file.meta
+  if (isFinished(file)) return false
+  return sealed || (isLeftOver(file) && uploadId !== null) || (progress?.sentBytes ?? 0) > 0
 }

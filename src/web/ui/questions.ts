@@ -1,0 +1,39 @@
+import { countOf, isolate } from '../format.ts'
+import type { UploadFile } from '../uploads/upload-file.ts'
+import type { Question } from './confirm-dialog.tsx'
+
+/** Before one upload is cancelled of which the worker has something. */
+export function questionOnOne({ name }: UploadFile, onYes: () => void): Question {
+  return {
+    title: 'Cancel this upload?',
+    words: `What the worker has of ${isolate(name)} is thrown away.`,
+    yes: 'Cancel the upload',
+    no: 'Keep it',
+    icon: 'close',
+    onYes,
+  }
+}
+
+/** Before all are cancelled that are not in Telegram. */
+export function questionOnAll(count: number, onYes: () => void): Question {
+  return {
+    title: 'Cancel all uploads?',
+    words: `${countOf(count, 'upload')} stop, and what the worker has of them is thrown away. What is in Telegram stays there.`,
+    yes: 'Cancel all of them',
+    no: 'Keep them',
+    icon: 'close',
+    onYes,
+  }
+}
+
+/** Before somebody leaves whose files are on their way to the worker. */
+export function questionOnLeaving(count: number, onYes: () => void): Question {
+  return {
+    title: 'Sign out?',
+    words: `${countOf(count, 'upload')} stop. After signing in again, choose the files once more: only what is missing is sent.`,
+    yes: 'Sign out',
+    no: 'Stay',
+    icon: 'sign-out',
+    onYes,
+  }
+}
