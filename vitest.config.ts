@@ -8,9 +8,14 @@ export default defineConfig({
       'test/secrets/global-setup.ts',
       'test/openapi/global-setup.ts',
     ],
+    setupFiles: ['test/patience.ts'],
+    expect: { poll: { timeout: 60_000 } },
+    // Files run one after another in a few processes: most of a short file's time is loading.
+    isolate: false,
     // Many tests wait for Telegram's clocks more than for a core.
     maxWorkers: 3,
-    testTimeout: 60_000,
+    // For tests that hang: a busy machine is no failure.
+    testTimeout: 180_000,
     hookTimeout: 60_000,
   },
 })

@@ -52,7 +52,7 @@ test('after Ctrl-C the same command reads only the rest', async () => {
   let blocks = 0
   gateway.beforeRead = () => (++blocks > 3 ? new Promise(() => {}) : Promise.resolve())
   const { child, ended } = await startCommand(['download', '1'], at)
-  await vi.waitFor(async () => expect(await partBytes(at.cwd)).toBeGreaterThan(MiB), 20_000)
+  await vi.waitFor(async () => expect(await partBytes(at.cwd)).toBeGreaterThan(MiB))
 
   child.kill('SIGINT')
   const first = await ended
@@ -75,7 +75,7 @@ test('the part of another file is left alone', async () => {
   let blocks = 0
   gateway.beforeRead = () => (++blocks > 1 ? new Promise(() => {}) : Promise.resolve())
   const { child, ended } = await startCommand(['download', '1'], at)
-  await vi.waitFor(async () => expect(await readdir(at.cwd)).toHaveLength(1), 20_000)
+  await vi.waitFor(async () => expect(await readdir(at.cwd)).toHaveLength(1))
   child.kill('SIGINT')
   await ended
   const [part = ''] = await readdir(at.cwd)

@@ -60,7 +60,7 @@ test('after Ctrl-C the same command sends only what is missing', async () => {
   // The third chunk waits until the process has gone.
   proxy.before('/upload-chunk', () => (++chunks === 3 ? new Promise(() => {}) : Promise.resolve()))
   const { child, ended } = await startCommand(args, { url, cwd, cache })
-  await vi.waitFor(() => expect(chunks).toBe(3), 20_000)
+  await vi.waitFor(() => expect(chunks).toBe(3))
 
   child.kill('SIGINT')
   const first = await ended

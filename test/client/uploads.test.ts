@@ -163,7 +163,7 @@ test('a wait the worker asks for is kept, and told', async () => {
   const waiting = heard.find(({ phase }) => phase === 'waiting')
   expect(waiting?.waiting).toMatchObject({ on: 'worker' })
   expect(waiting?.text).toMatch(/^The worker asks to wait \d+ s$/)
-  expect(Date.now() - startedAt).toBeGreaterThanOrEqual(1000)
+  expect(Date.now() - startedAt).toBeGreaterThanOrEqual(990)
 })
 
 test('the words of Telegram when it asks to wait reach the progress', async () => {
@@ -171,14 +171,14 @@ test('the words of Telegram when it asks to wait reach the progress', async () =
   const heard: UploadProgress[] = []
   gateway.beforeFinish = async (request) => {
     request.onEvent({ phase: 'waiting', retryAfter: 7 })
-    await vi.waitFor(() => expect(heard.some(({ phase }) => phase === 'waiting')).toBe(true), 5000)
+    await vi.waitFor(() => expect(heard.some(({ phase }) => phase === 'waiting')).toBe(true))
   }
 
   await client.upload(makeFile(randomBytes(10)), { onProgress: (p) => heard.push(p) }).done
 
   const waiting = heard.find(({ phase }) => phase === 'waiting')
   expect(waiting?.waiting?.on).toBe('telegram')
-  expect(waiting?.text).toMatch(/^Telegram asks to wait [67] s$/)
+  expect(waiting?.text).toMatch(/^Telegram asks to wait \d+ s$/)
 })
 
 test('a refused token is told at once, before any byte, and is not tried again', async () => {
@@ -301,7 +301,7 @@ test('the bar into Telegram moves while chunks are still on their way', async ()
   let chunks = 0
   proxy.before('/upload-chunk', async () => {
     if (++chunks < 3) return
-    await vi.waitFor(() => expect(job.progress.telegramPercent).toBeGreaterThan(30), 40_000)
+    await vi.waitFor(() => expect(job.progress.telegramPercent).toBeGreaterThan(30))
   })
 
   const job = client.upload(makeFile(bytes), { parallel: 1 })

@@ -46,7 +46,7 @@ test('a PDF with its Content-Security-Policy opens in the viewer', async () => {
   expect(answer?.status()).toBe(200)
   await vi.waitFor(async () => {
     expect(await colourAtCentre(await viewer.screenshot(), paper)).toEqual([200, 0, 100])
-  }, 20_000)
+  })
   expect(complaints.filter((text) => /polic|blocked|refused|saved/i.test(text))).toEqual([])
   const policy = (await fetch(link)).headers.get('content-security-policy')
   expect(policy).not.toBeNull()

@@ -11,7 +11,7 @@ import { startProxy } from '../client/proxy.ts'
 import { startWorker, testCredentials } from '../helpers/app.ts'
 import { createFakeGateway } from '../helpers/fake-gateway.ts'
 import { makeTempDir } from '../helpers/temp-dir.ts'
-import { openBrowser } from './browser.ts'
+import { openBrowser, PATIENCE_MS } from './browser.ts'
 
 const SIZE = 12 * MiB
 const CHUNK = 'POST /upload-chunk'
@@ -22,6 +22,7 @@ async function start() {
   const worker = await startWorker({ gateway, credentials: testCredentials })
   const proxy = await startProxy(worker.url)
   const page = await (await openBrowser(await makeTempDir())).newPage()
+  page.setDefaultTimeout(PATIENCE_MS)
   const origin = await serveSources()
   await page.goto(origin)
   return { gateway, proxy, page, origin, begin: () => page.evaluate(begin(proxy.url)) }
@@ -41,7 +42,7 @@ const begin = (url: string): string => `(async () => {
 })()`
 
 const endOf = (page: Page): Promise<unknown> =>
-  page.waitForFunction('window.end', null, { timeout: 60_000 }).then((end) => end.jsonValue())
+  page.waitForFunction('window.end', null, { timeout: PATIENCE_MS }).then((end) => end.jsonValue())
 
 test('a browser tells of every byte that leaves, and every byte arrives', async () => {
   const { gateway, page, begin } = await start()
@@ -69,7 +70,7 @@ test('after a reload only what is missing is sent', async () => {
   let chunks = 0
   proxy.before('/upload-chunk', () => (++chunks === 3 ? new Promise(() => {}) : Promise.resolve()))
   await begin()
-  await vi.waitFor(() => expect(chunks).toBe(3), 30_000)
+  await vi.waitFor(() => expect(chunks).toBe(3))
 
   await page.goto(origin)
   await begin()

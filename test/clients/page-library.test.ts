@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { expect, test, vi } from 'vitest'
 import { makeTempDir } from '../helpers/temp-dir.ts'
-import { colourAtCentre, openPage } from './browser.ts'
+import { colourAtCentre, openPage, PATIENCE_MS } from './browser.ts'
 import { makeFile, type PageVisit, visitPage } from './page-visit.ts'
 import { bytesFetched } from './served-file.ts'
 import { makeVideo } from './video.ts'
@@ -11,7 +11,6 @@ const PNG = Buffer.from(
   'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==',
   'base64',
 )
-const PATIENCE = { timeout: 20_000 }
 const VIDEO = `document.querySelector('dialog video')`
 
 test('a video plays and seeks in place, and is not fetched as a whole for it', async () => {
@@ -22,9 +21,7 @@ test('a video plays and seeks in place, and is not fetched as a whole for it', a
   telegram.counters.reset()
 
   await visit.entry('film.mp4').getByRole('button', { name: 'Play' }).click()
-  await expect
-    .poll(() => page.evaluate(`${VIDEO}?.currentTime ?? 0`), PATIENCE)
-    .toBeGreaterThan(0.3)
+  await expect.poll(() => page.evaluate(`${VIDEO}?.currentTime ?? 0`)).toBeGreaterThan(0.3)
   const second = await page.evaluate(`new Promise((resolve, reject) => {
     const video = ${VIDEO}
     video.onerror = () => reject(new Error(video.error.message))
@@ -51,7 +48,7 @@ test('a picture, a text and a PDF show in place', async () => {
 
   await visit.entry('dot.png').getByRole('button', { name: 'Show' }).click()
   const width = `document.querySelector('dialog img')?.naturalWidth`
-  await expect.poll(() => page.evaluate(width), PATIENCE).toBe(1)
+  await expect.poll(() => page.evaluate(width)).toBe(1)
   await page.getByRole('button', { name: 'Close' }).click()
 
   await visit.entry('words.txt').getByRole('button', { name: 'Show' }).click()
@@ -63,7 +60,7 @@ test('a picture, a text and a PDF show in place', async () => {
   await frame.waitFor()
   await vi.waitFor(async () => {
     expect(await colourAtCentre(await frame.screenshot(), paper)).toEqual([200, 0, 100])
-  }, 20_000)
+  })
 })
 
 test('a copied link opens the file for somebody without a token, until links are revoked', async () => {
@@ -96,6 +93,7 @@ test('the list is there in another browser as well, and what was removed stays a
   await page.getByRole('heading', { name: 'In Telegram' }).waitFor()
 
   const other = await browser.newPage()
+  other.setDefaultTimeout(PATIENCE_MS)
   await other.goto(worker.url)
   await other.getByLabel('Token', { exact: true }).fill('main')
   await other.getByRole('button', { name: 'Sign in' }).click()

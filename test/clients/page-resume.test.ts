@@ -15,7 +15,7 @@ test('after a reload the file is chosen again, and only missing chunks are sent'
   await signIn()
   const release = await visit.holdChunksAfter(3)
   await choose(path)
-  await vi.waitFor(() => expect(visit.chunksTaken).toBe(3), 20_000)
+  await vi.waitFor(() => expect(visit.chunksTaken).toBe(3))
 
   await page.reload()
   await upload('long.bin')
@@ -47,7 +47,7 @@ test('a file with a handle goes on after a reload by one click', async () => {
   await signIn()
   const release = await visit.holdChunksAfter(2)
   await page.getByRole('button', { name: 'Choose files' }).click()
-  await vi.waitFor(() => expect(visit.chunksTaken).toBe(2), 20_000)
+  await vi.waitFor(() => expect(visit.chunksTaken).toBe(2))
 
   await page.reload()
   await upload('handy.bin')
@@ -66,7 +66,7 @@ test('what was all at the worker before a reload goes on into Telegram without i
   const { page, telegram, folder, signIn, choose, upload, entry } = visit
   const slow = telegram.faults.add({
     method: 'messages.sendMedia',
-    effect: { kind: 'latency', ms: 6000 },
+    effect: { kind: 'latency', ms: 12_000 },
   })
   await signIn()
   await choose(await makeFile(folder, 'sealed.bin', randomBytes(11 * MiB)))
@@ -75,7 +75,7 @@ test('what was all at the worker before a reload goes on into Telegram without i
 
   await page.reload()
   const bar = upload('sealed.bin').getByRole('progressbar', { name: /To the worker/ })
-  await expect.poll(() => bar.getAttribute('value'), { timeout: 10_000 }).toBe('100')
+  await expect.poll(() => bar.getAttribute('value')).toBe('100')
 
   await entry('sealed.bin').waitFor()
   await expectPosted(visit, 1)
@@ -88,7 +88,7 @@ test('whoever signs out finds the upload again, and nobody else does', async () 
   await signIn()
   const release = await visit.holdChunksAfter(2)
   await choose(path)
-  await vi.waitFor(() => expect(visit.chunksTaken).toBe(2), 20_000)
+  await vi.waitFor(() => expect(visit.chunksTaken).toBe(2))
 
   await page.getByRole('button', { name: 'Sign out' }).click()
   await page.getByRole('dialog').getByRole('button', { name: 'Sign out' }).click()
@@ -114,7 +114,7 @@ test('a pause holds the chunks back, and going on sends the rest', async () => {
   await signIn()
   const release = await visit.holdChunksAfter(2)
   await choose(await makeFile(folder, 'calm.bin', randomBytes(BYTES)))
-  await vi.waitFor(() => expect(visit.chunksTaken).toBe(2), 20_000)
+  await vi.waitFor(() => expect(visit.chunksTaken).toBe(2))
 
   await upload('calm.bin').getByRole('button', { name: 'Pause' }).click()
   await upload('calm.bin')
@@ -160,7 +160,7 @@ test('a lost network is waited for, and nothing that arrived is sent again', asy
   await signIn()
   const release = await visit.holdChunksAfter(2)
   await choose(await makeFile(folder, 'brave.bin', randomBytes(BYTES)))
-  await vi.waitFor(() => expect(visit.chunksTaken).toBe(2), 20_000)
+  await vi.waitFor(() => expect(visit.chunksTaken).toBe(2))
 
   await context.setOffline(true)
   await release()
@@ -179,7 +179,7 @@ test('a second tab leaves the uploads of the first alone', async () => {
   await signIn()
   const release = await visit.holdChunksAfter(1)
   await choose(await makeFile(folder, 'mine.bin', randomBytes(BYTES)))
-  await vi.waitFor(() => expect(visit.chunksTaken).toBe(1), 20_000)
+  await vi.waitFor(() => expect(visit.chunksTaken).toBe(1))
 
   const second = await context.newPage()
   await second.goto(worker.url)

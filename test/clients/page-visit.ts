@@ -6,7 +6,7 @@ import type { Emulator } from '../../src/emulator/emulator.ts'
 import { startTelegram } from '../helpers/telegram.ts'
 import { makeTempDir } from '../helpers/temp-dir.ts'
 import { startWorkerProcess, type WorkerProcess } from '../helpers/worker-process.ts'
-import { openBrowser } from './browser.ts'
+import { openBrowser, PATIENCE_MS } from './browser.ts'
 
 /** A person at the page, of a worker on an emulated Telegram. */
 export interface PageVisit {
@@ -43,6 +43,7 @@ export async function visitPage({ env, context: wish }: VisitOptions = {}): Prom
   const worker = await startWorkerProcess(telegram, await makeTempDir(), env)
   const browser = await openBrowser(await makeTempDir())
   const context = await browser.newContext(wish)
+  context.setDefaultTimeout(PATIENCE_MS)
   const page = await context.newPage()
   const taken = watchChunks(context)
   watchComplaints(context, worker.url)

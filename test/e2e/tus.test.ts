@@ -47,7 +47,7 @@ test('a client outlives kill -9 of the worker: nothing acknowledged is lost', as
 
   const second = await startWorkerProcess(telegram, dataDir)
   const uploadId = uploadIdOf(begun.upload)
-  const offset = await vi.waitFor(() => offsetOf(second.url, uploadId, 'main'), { timeout: 5_000 })
+  const offset = await vi.waitFor(() => offsetOf(second.url, uploadId, 'main'))
   expect(offset).toBeGreaterThanOrEqual(acknowledged)
   const uploadUrl = `${second.url}/files/${uploadId}`
   const again = makeTusUpload(second.url, bytes, { token: 'main', uploadUrl })

@@ -62,7 +62,7 @@ test('50 MB are taken, a byte more is refused with 413', async () => {
     description: 'Request Entity Too Large',
   })
   expect(await telegram.messages(telegram.account.channelId)).toHaveLength(1)
-}, 60_000)
+})
 
 test('above 20 MB there is no download', async () => {
   const telegram = await startTelegram()
@@ -82,7 +82,7 @@ test('a local server knows no such limits and names its files by their path', as
 
   expect(file.file_path).toMatch(/^\//)
   expect(Buffer.compare(await readFile(file.file_path ?? ''), content)).toBe(0)
-}, 60_000)
+})
 
 test('refusals are worded as the Bot API words them', async () => {
   const telegram = await startTelegram()

@@ -19,7 +19,7 @@ test('mtcute follows a document to the other data centre, with a key and a login
   const { authorizations, methods } = telegram.counters.read()
   expect(authorizations).toEqual({ bot: 1, exported: 1, imported: 1 })
   expect(Object.keys(methods['upload.getFile']?.byAddress ?? {})).toContain('4 media')
-}, 60_000)
+})
 
 test('two clients on one session kill it', async () => {
   const telegram = await startTelegram()
@@ -41,13 +41,13 @@ test('a client comes back after its connection was cut, and the key lives', asyn
 
   for (let round = 0; round < 3; round++) {
     expect(telegram.faults.cutConnections()).toBeGreaterThan(0)
-    await vi.waitFor(() => client.call({ _: 'updates.getState' }), 10_000)
+    await vi.waitFor(() => client.call({ _: 'updates.getState' }))
   }
 
   const { keysKilled, mainConnectionsPeak } = telegram.counters.read()
   expect(keysKilled).toBe(0)
   expect(Object.values(mainConnectionsPeak)).toEqual([1])
-}, 60_000)
+})
 
 test('bandwidth per connection bounds how fast bytes come', async () => {
   const telegram = await startTelegram()
@@ -60,7 +60,7 @@ test('bandwidth per connection bounds how fast bytes come', async () => {
 
   // Two connections at 1 MB/s, and a first burst that costs nothing.
   expect(performance.now() - start).toBeGreaterThan(400)
-}, 60_000)
+})
 
 async function postByMtcute(telegram: Emulator, content: Buffer) {
   const client = await connectMtcute(telegram)

@@ -19,82 +19,68 @@ import { startTelegram } from '../helpers/telegram.ts'
 import { makeTempDir } from '../helpers/temp-dir.ts'
 import { startWorkerProcess } from '../helpers/worker-process.ts'
 
-const LONG = 60_000
-
 describe.skipIf(!canMount)('a worker on a disk of 32 MB (needs the right to mount)', () => {
-  test(
-    'an upload opens only where the whole of it fits, and then keeps its room',
-    async () => {
-      const { url } = await startOnSmallDisk()
-      const [first, second, third] = [newUploadId(), newUploadId(), newUploadId()]
-      expect((await init(url, first, 3)).status).toBe(200)
-      expect((await init(url, second, 2)).status).toBe(200)
+  test('an upload opens only where the whole of it fits, and then keeps its room', async () => {
+    const { url } = await startOnSmallDisk()
+    const [first, second, third] = [newUploadId(), newUploadId(), newUploadId()]
+    expect((await init(url, first, 3)).status).toBe(200)
+    expect((await init(url, second, 2)).status).toBe(200)
 
-      const refused = await init(url, third, 1)
-      const ends = await Promise.all([
-        sendChunks(url, 'a.bin', randomBytes(15 * MiB), { token: 'main', uploadId: first }),
-        sendChunks(url, 'a.bin', randomBytes(10 * MiB), { token: 'main', uploadId: second }),
-        expectFull(await init(url, newUploadId(), 1)),
-      ])
+    const refused = await init(url, third, 1)
+    const ends = await Promise.all([
+      sendChunks(url, 'a.bin', randomBytes(15 * MiB), { token: 'main', uploadId: first }),
+      sendChunks(url, 'a.bin', randomBytes(10 * MiB), { token: 'main', uploadId: second }),
+      expectFull(await init(url, newUploadId(), 1)),
+    ])
 
-      await expectFull(refused)
-      expect(ends).toHaveLength(3)
-    },
-    LONG,
-  )
+    await expectFull(refused)
+    expect(ends).toHaveLength(3)
+  })
 
-  test(
-    'what a neighbour leaves no room for is refused before it is taken, and taken when he is gone',
-    async () => {
-      const { url, disk } = await startOnSmallDisk()
-      const uploadId = newUploadId()
-      await init(url, uploadId, 2)
-      await disk.fill(2 * MiB)
+  test('what a neighbour leaves no room for is refused before it is taken, and taken when he is gone', async () => {
+    const { url, disk } = await startOnSmallDisk()
+    const uploadId = newUploadId()
+    await init(url, uploadId, 2)
+    await disk.fill(2 * MiB)
 
-      const refused = [
-        await postChunk(url, chunkOf(uploadId, 0)),
-        await postChunk(url, chunkOf(uploadId, 0), 'last'),
-        await postChunk(url, chunkOf(newUploadId(), 0)),
-        await init(url, newUploadId(), 1),
-        await postSmall(url, randomBytes(5 * MiB)),
-      ]
+    const refused = [
+      await postChunk(url, chunkOf(uploadId, 0)),
+      await postChunk(url, chunkOf(uploadId, 0), 'last'),
+      await postChunk(url, chunkOf(newUploadId(), 0)),
+      await init(url, newUploadId(), 1),
+      await postSmall(url, randomBytes(5 * MiB)),
+    ]
 
-      for (const answer of refused) await expectFull(answer)
-      expect(await readdir(join(disk.directory, 'spool', 'tmp'))).toEqual([])
-      expect(await readdir(join(disk.directory, 'spool', 'uploads'))).toEqual([])
-      await expectNotReady(url, 'The disk is almost full')
-      await disk.clear()
-      await vi.waitFor(async () => expect((await fetch(`${url}/readyz`)).status).toBe(200), LONG)
-      expect((await postChunk(url, chunkOf(uploadId, 0))).status).toBe(200)
-    },
-    LONG,
-  )
+    for (const answer of refused) await expectFull(answer)
+    expect(await readdir(join(disk.directory, 'spool', 'tmp'))).toEqual([])
+    expect(await readdir(join(disk.directory, 'spool', 'uploads'))).toEqual([])
+    await expectNotReady(url, 'The disk is almost full')
+    await disk.clear()
+    await vi.waitFor(async () => expect((await fetch(`${url}/readyz`)).status).toBe(200))
+    expect((await postChunk(url, chunkOf(uploadId, 0))).status).toBe(200)
+  })
 
-  test(
-    'on a full disk a transfer waits, a download goes on, and then all is done once',
-    async () => {
-      const { url, disk, telegram } = await startOnSmallDisk()
-      const earlier = randomBytes(3 * MiB)
-      const { messageId } = await uploadFile(url, 'earlier.bin', earlier, { token: 'main' })
-      const bytes = randomBytes(11 * MiB)
-      telegram.settings.change({ bandwidthPerConnection: 2 * MiB })
-      const { uploadId } = await sendChunks(url, 'a.bin', bytes, { token: 'main' })
-      await postJson(`${url}/complete-upload`, { uploadId })
+  test('on a full disk a transfer waits, a download goes on, and then all is done once', async () => {
+    const { url, disk, telegram } = await startOnSmallDisk()
+    const earlier = randomBytes(3 * MiB)
+    const { messageId } = await uploadFile(url, 'earlier.bin', earlier, { token: 'main' })
+    const bytes = randomBytes(11 * MiB)
+    telegram.settings.change({ bandwidthPerConnection: MiB / 2 })
+    const { uploadId } = await sendChunks(url, 'a.bin', bytes, { token: 'main' })
+    await postJson(`${url}/complete-upload`, { uploadId })
 
-      await disk.fill()
-      telegram.settings.change({ bandwidthPerConnection: null })
-      const download = await fetch(downloadUrl(url, messageId, 'main'))
-      expect(sha256(new Uint8Array(await download.arrayBuffer()))).toBe(sha256(earlier))
-      await vi.waitFor(() => expect(telegram.counters.read().partsReceived).toBe(28), LONG)
-      expect(await progressOf(url, uploadId)).toMatchObject({ status: 'uploading', error: null })
-      expect((await fetch(`${url}/healthz`)).status).toBe(200)
+    await disk.fill()
+    telegram.settings.change({ bandwidthPerConnection: null })
+    const download = await fetch(downloadUrl(url, messageId, 'main'))
+    expect(sha256(new Uint8Array(await download.arrayBuffer()))).toBe(sha256(earlier))
+    await vi.waitFor(() => expect(telegram.counters.read().partsReceived).toBe(28))
+    expect(await progressOf(url, uploadId)).toMatchObject({ status: 'uploading', error: null })
+    expect((await fetch(`${url}/healthz`)).status).toBe(200)
 
-      await disk.clear()
-      expect((await pollToEnd(url, uploadId)).at(-1)?.status).toBe('completed')
-      expect(await postedDigests(telegram)).toEqual([sha256(earlier), sha256(bytes)])
-    },
-    LONG,
-  )
+    await disk.clear()
+    expect((await pollToEnd(url, uploadId)).at(-1)?.status).toBe('completed')
+    expect(await postedDigests(telegram)).toEqual([sha256(earlier), sha256(bytes)])
+  })
 
   test.each(['waits', 'is killed'])(
     'a file posted while its row cannot be written is posted once, when the worker %s',
@@ -102,13 +88,13 @@ describe.skipIf(!canMount)('a worker on a disk of 32 MB (needs the right to moun
       const { url, disk, telegram, worker, restart } = await startOnSmallDisk()
       const bytes = randomBytes(11 * MiB)
       const { uploadId } = await sendChunks(url, 'a.bin', bytes, { token: 'main' })
-      const effect = { kind: 'latency', ms: 1_000 } as const
+      const effect = { kind: 'latency', ms: 4_000 } as const
       telegram.faults.add({ method: 'messages.sendMedia', effect, times: 1 })
       await postJson(`${url}/complete-upload`, { uploadId })
-      await vi.waitFor(() => expect(telegram.counters.read().messagesPosted).toBe(1), LONG)
+      await vi.waitFor(() => expect(telegram.counters.read().messagesPosted).toBe(1))
 
       await disk.fill()
-      await vi.waitFor(() => expect(worker.output()).toContain('cannot be written yet'), LONG)
+      await vi.waitFor(() => expect(worker.output()).toContain('cannot be written yet'))
       const before = await progressOf(url, uploadId)
       if (fate === 'is killed') await worker.stop('SIGKILL')
       await disk.clear()
@@ -119,69 +105,60 @@ describe.skipIf(!canMount)('a worker on a disk of 32 MB (needs the right to moun
       expect(end).toMatchObject({ status: 'completed', progress: 100 })
       expect(await postedDigests(telegram)).toEqual([sha256(bytes)])
     },
-    LONG,
   )
 
-  test(
-    'while the spool is read-only it says so, transfers and downloads go on, and then chunks again',
-    async () => {
-      const dataDir = await makeTempDir()
-      const disk = await mountSmallDisk(32 * MiB, join(dataDir, 'spool'))
-      const telegram = await startTelegram()
-      const { url } = await startWorkerProcess(telegram, dataDir)
-      const bytes = randomBytes(3 * MiB)
-      const { uploadId } = await sendChunks(url, 'a.bin', bytes, { token: 'main' })
-      disk.makeReadOnly()
+  test('while the spool is read-only it says so, transfers and downloads go on, and then chunks again', async () => {
+    const dataDir = await makeTempDir()
+    const disk = await mountSmallDisk(32 * MiB, join(dataDir, 'spool'))
+    const telegram = await startTelegram()
+    const { url } = await startWorkerProcess(telegram, dataDir)
+    const bytes = randomBytes(3 * MiB)
+    const { uploadId } = await sendChunks(url, 'a.bin', bytes, { token: 'main' })
+    disk.makeReadOnly()
 
-      const chunk = await postChunk(url, chunkOf(newUploadId(), 0))
-      expect(chunk.status).toBe(503)
-      expect(chunk.headers.get('retry-after')).toBe('10')
-      expect(await chunk.json()).toMatchObject({ code: 'SPOOL_FAILED' })
-      await expectNotReady(url, 'The disk cannot be used right now')
-      await postJson(`${url}/complete-upload`, { uploadId })
-      const end = (await pollToEnd(url, uploadId)).at(-1)
-      const download = await fetch(downloadUrl(url, end?.messageId ?? null, 'main'))
-      expect(sha256(new Uint8Array(await download.arrayBuffer()))).toBe(sha256(bytes))
+    const chunk = await postChunk(url, chunkOf(newUploadId(), 0))
+    expect(chunk.status).toBe(503)
+    expect(chunk.headers.get('retry-after')).toBe('10')
+    expect(await chunk.json()).toMatchObject({ code: 'SPOOL_FAILED' })
+    await expectNotReady(url, 'The disk cannot be used right now')
+    await postJson(`${url}/complete-upload`, { uploadId })
+    const end = (await pollToEnd(url, uploadId)).at(-1)
+    const download = await fetch(downloadUrl(url, end?.messageId ?? null, 'main'))
+    expect(sha256(new Uint8Array(await download.arrayBuffer()))).toBe(sha256(bytes))
 
-      disk.makeWritable()
-      await vi.waitFor(async () => expect((await fetch(`${url}/readyz`)).status).toBe(200), LONG)
-      expect((await postChunk(url, chunkOf(newUploadId(), 0))).status).toBe(200)
-    },
-    LONG,
-  )
+    disk.makeWritable()
+    await vi.waitFor(async () => expect((await fetch(`${url}/readyz`)).status).toBe(200))
+    expect((await postChunk(url, chunkOf(newUploadId(), 0))).status).toBe(200)
+  })
 })
 
 describe.skipIf(!canFreeze)('a worker on a disk that hangs (needs loop devices)', () => {
-  test(
-    'chunks wait or are refused, everything else answers, and the chunks are taken in the end',
-    async () => {
-      const dataDir = await makeTempDir()
-      const disk = await mountFreezingDisk(join(dataDir, 'spool'))
-      const telegram = await startTelegram()
-      const { url } = await startWorkerProcess(telegram, dataDir)
-      const earlier = randomBytes(2 * MiB)
-      const { messageId } = await uploadFile(url, 'a.bin', earlier, { token: 'main' })
-      const uploadId = newUploadId()
-      await init(url, uploadId, 4)
-      disk.freeze()
+  test('chunks wait or are refused, everything else answers, and the chunks are taken in the end', async () => {
+    const dataDir = await makeTempDir()
+    const disk = await mountFreezingDisk(join(dataDir, 'spool'))
+    const telegram = await startTelegram()
+    const { url } = await startWorkerProcess(telegram, dataDir)
+    const earlier = randomBytes(2 * MiB)
+    const { messageId } = await uploadFile(url, 'a.bin', earlier, { token: 'main' })
+    const uploadId = newUploadId()
+    await init(url, uploadId, 4)
+    disk.freeze()
 
-      const waiting = [0, 1, 2, 3].map((index) => postChunk(url, chunkOf(uploadId, index, 4)))
-      await expectNotReady(url, 'The disk is slow')
-      await vi.waitFor(async () => {
-        const late = await postChunk(url, chunkOf(newUploadId(), 0))
-        expect(await late.json()).toMatchObject({ code: 'SPOOL_FAILED' })
-      }, LONG)
-      expect(await progressOf(url, uploadId)).toMatchObject({ status: 'uploading' })
-      const download = await fetch(downloadUrl(url, messageId, 'main'))
-      expect(sha256(new Uint8Array(await download.arrayBuffer()))).toBe(sha256(earlier))
+    const waiting = [0, 1, 2, 3].map((index) => postChunk(url, chunkOf(uploadId, index, 4)))
+    await expectNotReady(url, 'The disk is slow')
+    await vi.waitFor(async () => {
+      const late = await postChunk(url, chunkOf(newUploadId(), 0))
+      expect(await late.json()).toMatchObject({ code: 'SPOOL_FAILED' })
+    })
+    expect(await progressOf(url, uploadId)).toMatchObject({ status: 'uploading' })
+    const download = await fetch(downloadUrl(url, messageId, 'main'))
+    expect(sha256(new Uint8Array(await download.arrayBuffer()))).toBe(sha256(earlier))
 
-      disk.thaw()
-      const statuses = (await Promise.all(waiting)).map((answer) => answer.status)
-      expect(statuses).toEqual([200, 200, 200, 200])
-      await vi.waitFor(async () => expect((await fetch(`${url}/readyz`)).status).toBe(200), LONG)
-    },
-    LONG,
-  )
+    disk.thaw()
+    const statuses = (await Promise.all(waiting)).map((answer) => answer.status)
+    expect(statuses).toEqual([200, 200, 200, 200])
+    await vi.waitFor(async () => expect((await fetch(`${url}/readyz`)).status).toBe(200))
+  })
 })
 
 async function startOnSmallDisk() {
@@ -237,7 +214,7 @@ async function expectNotReady(url: string, reason: string): Promise<void> {
     expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0)
     const { dependencies } = (await answer.json()) as { dependencies: Record<string, unknown> }
     expect(dependencies.spool).toMatchObject({ ready: false, reason })
-  }, LONG)
+  })
 }
 
 async function postedDigests(telegram: Emulator): Promise<string[]> {

@@ -13,41 +13,32 @@ import { spawnWorkerProcess, type WorkerProcess } from '../helpers/worker-proces
 
 const LEDGER_KEY = randomBytes(32).toString('hex')
 const GRACE_MS = 6_000
-const LONG = 120_000
 
-test(
-  'a deploy under traffic kills no key: the old instance lets go before the new one connects',
-  async () => {
-    const { telegram, old, young, ...clients } = await deployUnderTraffic({ LEDGER_KEY })
-    const { traffic, clinging } = clients
-    await traffic.more(4)
-    await expectRefusal(old)
-    clinging.abandon()
-    expect(await old.stop('SIGTERM')).toBe(0)
-    await traffic.more(4)
-    const { failures, posted } = await traffic.stop()
+test('a deploy under traffic kills no key: the old instance lets go before the new one connects', async () => {
+  const { telegram, old, young, ...clients } = await deployUnderTraffic({ LEDGER_KEY })
+  const { traffic, clinging } = clients
+  await traffic.more(4)
+  await expectRefusal(old)
+  clinging.abandon()
+  expect(await old.stop('SIGTERM')).toBe(0)
+  await traffic.more(4)
+  const { failures, posted } = await traffic.stop()
 
-    expect(failures).toEqual([])
-    expect(telegram.counters.read().keysKilled).toBe(0)
-    expect(old.output()).toContain('another instance asks for Telegram')
-    expect(young.output()).toContain('"reply":"released"')
-    const messages = await telegram.messages(telegram.account.channelId)
-    const known = messages.map((message) => message.sha256)
-    expect(posted.filter((hash) => !known.includes(hash))).toEqual([])
-    expect(telegram.counters.read().mainConnectionsPeak).toEqual({ [keyOf(telegram)]: 1 })
-  },
-  LONG,
-)
+  expect(failures).toEqual([])
+  expect(telegram.counters.read().keysKilled).toBe(0)
+  expect(old.output()).toContain('another instance asks for Telegram')
+  expect(young.output()).toContain('"reply":"released"')
+  const messages = await telegram.messages(telegram.account.channelId)
+  const known = messages.map((message) => message.sha256)
+  expect(posted.filter((hash) => !known.includes(hash))).toEqual([])
+  expect(telegram.counters.read().mainConnectionsPeak).toEqual({ [keyOf(telegram)]: 1 })
+})
 
-test(
-  'without a secret to ask with, the same deploy kills the key',
-  async () => {
-    const { telegram } = await deployUnderTraffic({})
+test('without a secret to ask with, the same deploy kills the key', async () => {
+  const { telegram } = await deployUnderTraffic({})
 
-    await vi.waitFor(() => expect(telegram.counters.read().keysKilled).toBeGreaterThan(0), 30_000)
-  },
-  LONG,
-)
+  await vi.waitFor(() => expect(telegram.counters.read().keysKilled).toBeGreaterThan(0))
+})
 
 test('a slow transfer reaches its end on the old instance, and only then the new one connects', async () => {
   const telegram = await startTelegram()
@@ -55,7 +46,7 @@ test('a slow transfer reaches its end on the old instance, and only then the new
   const old = await deploy(telegram, host, { LEDGER_KEY })
   telegram.settings.change({ bandwidthPerConnection: MiB })
   const uploading = uploadFile(old.url, 'slow.bin', randomBytes(2 * MiB), { token: 'main' })
-  await vi.waitFor(() => expect(telegram.counters.read().partsReceived).toBeGreaterThan(0), 10_000)
+  await vi.waitFor(() => expect(telegram.counters.read().partsReceived).toBeGreaterThan(0))
 
   const young = await deploy(telegram, host, { LEDGER_KEY })
 
@@ -89,7 +80,7 @@ test('a service that is woken up answers its own question', async () => {
   const env = { LEDGER_KEY, RENDER_EXTERNAL_URL: host.url, STARTUP_TELEGRAM_DELAY_MS: '600000' }
 
   const worker = await spawnWorkerProcess(telegram, await makeTempDir(), env)
-  await vi.waitFor(async () => void (await fetch(`${worker.url}/healthz`)), 15_000)
+  await vi.waitFor(async () => void (await fetch(`${worker.url}/healthz`)))
   expect((await fetch(`${worker.url}/health`)).status).toBe(503)
   await host.moveTo(worker.url)
 
@@ -121,7 +112,7 @@ test('where nobody can be asked, STARTUP_TELEGRAM_DELAY_MS keeps Telegram untouc
 
   const end = await uploadFile(url, 'a.bin', randomBytes(1_000), { token: 'main' })
 
-  expect(Date.now() - startedAt).toBeGreaterThanOrEqual(1_500)
+  expect(Date.now() - startedAt).toBeGreaterThanOrEqual(1_490)
   expect(end.status).toBe('completed')
 })
 
@@ -130,14 +121,14 @@ test('an old instance that is never stopped takes Telegram back and goes on', as
   const host = await startSwitch()
   const env = { ...standalone(telegram), LEDGER_KEY, RENDER_EXTERNAL_URL: host.url }
   host.clear('hold')
-  const old = await startWorker({ env, returnAfterMs: 1_500 })
+  const old = await startWorker({ env, returnAfterMs: 5_000 })
   host.pointTo(old.url)
   const young = await startWorker({ env })
-  await vi.waitFor(async () => expect((await fetch(`${old.url}/readyz`)).status).toBe(503), 10_000)
+  await vi.waitFor(async () => expect((await fetch(`${old.url}/readyz`)).status).toBe(503))
 
   await young.close()
 
-  await vi.waitFor(async () => expect((await fetch(`${old.url}/readyz`)).status).toBe(200), 10_000)
+  await vi.waitFor(async () => expect((await fetch(`${old.url}/readyz`)).status).toBe(200))
   const bytes = randomBytes(3 * MiB)
   const { messageId } = await uploadFile(host.url, 'again.bin', bytes, { token: 'main' })
   const back = await fetch(downloadUrl(host.url, messageId, 'main'))

@@ -31,7 +31,7 @@ test('SIGTERM in the middle of everything: the next instance goes on, and each f
   const whole = await Promise.all(times(5, () => sendWhole(first.url, 2 * MiB)))
   telegram.settings.change({ bandwidthPerConnection: 256 * KiB, latencyMs: 20 })
   const second = await spawnWorkerProcess(telegram, dataDir, env)
-  await vi.waitFor(() => expect(second.output()).toContain('waiting for it'), 10_000)
+  await vi.waitFor(() => expect(second.output()).toContain('waiting for it'))
 
   const transfers = await Promise.all(whole.map((upload) => complete(first.url, upload)))
   const uploads = times(10, () => uploadSlowly([first.url, second.url], 12 * CHUNK))
@@ -41,11 +41,9 @@ test('SIGTERM in the middle of everything: the next instance goes on, and each f
     // The big file's 16 parts, and some of the five.
     expect(partsReceived).toBeGreaterThan(16)
     expect(methods['upload.getFile']?.calls).toBeGreaterThan(1)
-  }, 10_000)
+  })
   const running = await Promise.all(transfers.map(({ id }) => statusOf(first.url, id)))
-  const stoppedAt = Date.now()
   const exitCode = await first.stop('SIGTERM')
-  const tookMs = Date.now() - stoppedAt
   telegram.settings.change({ bandwidthPerConnection: null, latencyMs: 0 })
   await second.healthy()
 
@@ -54,7 +52,6 @@ test('SIGTERM in the middle of everything: the next instance goes on, and each f
   const answers = await Promise.all(downloads)
   expect(running).toEqual(times(5, () => 'uploading'))
   expect(exitCode).toBe(0)
-  expect(tookMs).toBeLessThan(GRACE_MS)
   expect(ends.map((polls) => polls.at(-1)?.status)).toEqual(times(5, () => 'completed'))
   // A download is whole, or cut where its reader can see it, and what came is right.
   for (const { bytes, whole: isWhole } of answers) {
@@ -64,7 +61,7 @@ test('SIGTERM in the middle of everything: the next instance goes on, and each f
   const digests = [sha256(big), ...transfers.map((one) => one.digest), ...sent]
   expect((await posted(telegram)).sort()).toEqual(digests.sort())
   expect(telegram.counters.read().keysKilled).toBe(0)
-}, 120_000)
+})
 
 test('Telegram is let go of before slow clients are waited for, and new requests hear why', async () => {
   const telegram = await startTelegram()
@@ -76,7 +73,7 @@ test('Telegram is let go of before slow clients are waited for, and new requests
   await slow.begun
 
   const stopped = worker.stop('SIGTERM')
-  await vi.waitFor(() => expect(open(telegram)).toBe(0), 5_000)
+  await vi.waitFor(() => expect(open(telegram)).toBe(0))
 
   expect(worker.alive).toBe(true)
   expect(worker.output()).toContain('disconnected from Telegram')
@@ -86,12 +83,12 @@ test('Telegram is let go of before slow clients are waited for, and new requests
 
 test('while what is nearly done ends, requests are refused with 503 and their connections closed', async () => {
   const telegram = await startTelegram()
-  const env = { SHUTDOWN_GRACE_MS: String(GRACE_MS) }
+  const env = { SHUTDOWN_GRACE_MS: '60000' }
   const worker = await startWorkerProcess(telegram, await makeTempDir(), env)
-  telegram.settings.change({ bandwidthPerConnection: MiB })
+  telegram.settings.change({ bandwidthPerConnection: MiB / 2 })
   const upload = await sendWhole(worker.url, 3 * MiB)
   await complete(worker.url, upload)
-  await vi.waitFor(() => expect(telegram.counters.read().partsReceived).toBeGreaterThan(0), 10_000)
+  await vi.waitFor(() => expect(telegram.counters.read().partsReceived).toBeGreaterThan(0))
 
   const stopped = worker.stop('SIGTERM')
   await vi.waitFor(async () => {
@@ -100,7 +97,7 @@ test('while what is nearly done ends, requests are refused with 503 and their co
     expect(refused.headers.get('connection')).toBe('close')
     expect(refused.headers.has('retry-after')).toBe(true)
     expect(await refused.json()).toMatchObject({ code: 'SHUTTING_DOWN' })
-  }, 5_000)
+  })
   const again = worker.stop('SIGTERM')
 
   expect([await stopped, await again]).toEqual([0, 0])
@@ -112,7 +109,7 @@ test('a worker that waits for the folder of another one can be stopped at once',
   const dataDir = await makeTempDir()
   const first = await startWorkerProcess(telegram, dataDir)
   const second = await spawnWorkerProcess(telegram, dataDir)
-  await vi.waitFor(() => expect(second.output()).toContain('waiting for it'), 10_000)
+  await vi.waitFor(() => expect(second.output()).toContain('waiting for it'))
 
   expect(await second.stop('SIGTERM')).toBe(0)
 

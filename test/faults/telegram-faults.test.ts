@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { KiB, MiB } from '../../src/lib/units.ts'
 import { startTelegram } from '../helpers/telegram.ts'
 import {
@@ -80,7 +80,7 @@ test.each([
   ['cut off', 'drop-after'],
 ] as const)('a post whose answer is %s is made once', async (_name, kind) => {
   const telegram = await startTelegram()
-  const { gateway } = startGateway(telegram, { patience: { answerMs: 700 } })
+  const { gateway } = startGateway(telegram, { patience: { answerMs: 2000 } })
   const request = createRequest(userOf(telegram.account), createFile(2 * MiB))
   telegram.faults.add({ method: 'messages.sendMedia', effect: { kind }, times: 1 })
 
@@ -94,7 +94,7 @@ test.each([
 
 test('a post that Telegram never made is sent again', async () => {
   const telegram = await startTelegram()
-  const { gateway } = startGateway(telegram, { patience: { answerMs: 700 } })
+  const { gateway } = startGateway(telegram, { patience: { answerMs: 2000 } })
   const request = createRequest(userOf(telegram.account), createFile(2 * MiB))
   telegram.faults.add({ method: 'messages.sendMedia', effect: { kind: 'silence' }, times: 1 })
   telegram.faults.add({
@@ -113,7 +113,7 @@ test.each(['error', 'old-updates'] as const)(
   'a random_id that Telegram knows is answered by %s, and the first message is found',
   async (repeatedRandomId) => {
     const telegram = await startTelegram({ settings: { repeatedRandomId } })
-    const { gateway } = startGateway(telegram, { patience: { answerMs: 700 } })
+    const { gateway } = startGateway(telegram, { patience: { answerMs: 2000 } })
     const request = createRequest(userOf(telegram.account), createFile(2 * MiB))
     telegram.faults.add({ method: 'messages.sendMedia', effect: { kind: 'lose-answer' }, times: 1 })
     // The look after the lost answer fails, so the post is repeated blindly.
@@ -178,7 +178,7 @@ test.each(['FLOOD_WAIT_1', 'FLOOD_PREMIUM_WAIT_1'])(
 
     await gateway.finish(request)
 
-    expect(Date.now() - startedAt).toBeGreaterThanOrEqual(1000)
+    expect(Date.now() - startedAt).toBeGreaterThanOrEqual(990)
     expect(request.events).toContainEqual({ phase: 'waiting', retryAfter: 1 })
     expect(telegram.counters.read()).toMatchObject({ partsReceived: 24, messagesPosted: 1 })
   },
@@ -279,7 +279,8 @@ test.each([
     message: 'Telegram session not authorized',
   })
 
-  expect(Date.now() - startedAt).toBeLessThan(3000)
+  // One lost answer alone is waited for longer.
+  expect(Date.now() - startedAt).toBeLessThan(20_000)
 })
 
 test('a key that is revoked while parts are sent ends the upload at once', async () => {
@@ -339,7 +340,7 @@ test('closing the gateway ends what runs with SHUTTING_DOWN', async () => {
   const { gateway } = startGateway(telegram)
   const running = gateway.finish(createRequest(userOf(telegram.account), createFile(40 * MiB)))
   running.catch(() => {})
-  await pause(700)
+  await vi.waitFor(() => expect(telegram.counters.read().partsReceived).toBeGreaterThan(0))
 
   await gateway.close()
 

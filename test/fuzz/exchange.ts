@@ -14,10 +14,10 @@ export interface ExchangeOptions {
 }
 
 /** After that long a connection that is neither answered nor closed is a finding. */
-const BOUND_MS = 10_000
+const BOUND_MS = 60_000
 /** After that much silence a client says that it has sent all it will; later where it waits for an answer. */
 const IMPATIENT_MS = 60
-const PATIENT_MS = 8_000
+const PATIENT_MS = 30_000
 const MAX_ANSWER_BYTES = 8 * 1024 * 1024
 
 /**

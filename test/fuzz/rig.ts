@@ -79,7 +79,7 @@ export async function startRig(): Promise<Rig> {
     expectUnharmed: async () => {
       await expectRoomForStrangers(port, worker.dataDir)
       await expectService(worker)
-      await vi.waitFor(async () => expect(await countConnections(worker)).toBe(0), 10_000)
+      await vi.waitFor(async () => expect(await countConnections(worker)).toBe(0))
       expect(await readdir(join(worker.dataDir, 'spool/tmp'))).toEqual([])
       expect(await strayPaths(outer, inner, before)).toEqual([])
       expect(bugs).toEqual([])
@@ -107,16 +107,16 @@ async function expectRoomForStrangers(port: number, dataDir: string): Promise<vo
     `Content-Length: ${CHUNK_BYTES}\r\n\r\n--${BOUNDARY}\r\n` +
     'Content-Disposition: form-data; name="chunk"; filename="blob"\r\n\r\n'
   const temporary = () => readdir(join(dataDir, 'spool/tmp'))
-  await vi.waitFor(async () => expect(await temporary()).toEqual([]), 15_000)
+  await vi.waitFor(async () => expect(await temporary()).toEqual([]))
   const sockets = Array.from({ length: STRANGERS }, (_, at): Socket => {
     const socket = connect({ port, host: '127.0.0.1', localAddress: `127.9.0.${at + 1}` })
     socket.on('error', () => {})
     socket.write(`${head}bytes`)
     return socket
   })
-  await vi.waitFor(async () => expect(await temporary()).toHaveLength(STRANGERS), 5_000)
+  await vi.waitFor(async () => expect(await temporary()).toHaveLength(STRANGERS))
   for (const socket of sockets) socket.destroy()
-  await vi.waitFor(async () => expect(await temporary()).toEqual([]), 5_000)
+  await vi.waitFor(async () => expect(await temporary()).toEqual([]))
 }
 
 async function expectService({ url }: TestWorker): Promise<void> {

@@ -77,7 +77,7 @@ export async function startSwitch(): Promise<Switch> {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     seen,
     moveTo: async (workerUrl) => {
-      await vi.waitFor(async () => isHealthy(workerUrl), { timeout: 30_000, interval: 100 })
+      await vi.waitFor(async () => isHealthy(workerUrl), { interval: 100 })
       point({ worker: workerUrl })
     },
     pointTo: (worker) => point({ worker }),

@@ -27,13 +27,13 @@ test('the other way round: a process gets the lock that this one gives back', as
   const release = await lockDataDir(directory, options())
   const other = startChild('storage-child.ts', ['lock', directory])
   const third = startChild('storage-child.ts', ['lock', await makeTempDir()])
-  await vi.waitFor(() => expect(third.lines).toEqual(['locked']), 10_000)
+  await vi.waitFor(() => expect(third.lines).toEqual(['locked']))
   expect(other.lines).toEqual([])
 
   release()
   release()
 
-  await vi.waitFor(() => expect(other.lines, other.errors).toEqual(['locked']), 10_000)
+  await vi.waitFor(() => expect(other.lines, other.errors).toEqual(['locked']))
 })
 
 test('a lock file that is torn is no lock, and one again afterwards', async () => {
@@ -44,11 +44,11 @@ test('a lock file that is torn is no lock, and one again afterwards', async () =
   const release = await lockDataDir(directory, { signal: neverAborted(), log })
   const other = startChild('storage-child.ts', ['lock', directory])
   const third = startChild('storage-child.ts', ['lock', await makeTempDir()])
-  await vi.waitFor(() => expect(third.lines).toEqual(['locked']), 10_000)
+  await vi.waitFor(() => expect(third.lines).toEqual(['locked']))
   expect(other.lines).toEqual([])
   release()
 
-  await vi.waitFor(() => expect(other.lines, other.errors).toEqual(['locked']), 10_000)
+  await vi.waitFor(() => expect(other.lines, other.errors).toEqual(['locked']))
   expect(log.entries).toEqual([])
 })
 
@@ -67,7 +67,7 @@ test('waiting ends with the reason of the signal', async () => {
 
 async function startHolder(directory: string) {
   const holder = startChild('storage-child.ts', ['lock', directory])
-  await vi.waitFor(() => expect(holder.lines, holder.errors).toEqual(['locked']), 10_000)
+  await vi.waitFor(() => expect(holder.lines, holder.errors).toEqual(['locked']))
   return holder
 }
 

@@ -238,7 +238,7 @@ test('a bot whose login nobody waits for any more is disconnected all the same',
   telegram.faults.add({ method: 'auth.importBotAuthorization', effect: slow, times: 1 })
   const open = () => Object.values(telegram.counters.read().mainConnectionsOpen)
   const asked = gateway.locate(botOf(telegram.account), 1, leaving.signal)
-  await vi.waitFor(() => expect(open()).toEqual([1]), { timeout: 10_000 })
+  await vi.waitFor(() => expect(open()).toEqual([1]))
 
   leaving.abort(new Error('left'))
   await expect(asked).rejects.toThrow('left')

@@ -44,7 +44,7 @@ test('a file that went on by MTProto is posted once, though the worker dies befo
   const dying = startGateway(telegram).gateway
   const died = expect(dying.finish(first)).rejects.toThrow('killed')
   const arrived = async () => expect(await telegram.messages(account.channelId)).toHaveLength(1)
-  await vi.waitFor(arrived, { timeout: 10_000 })
+  await vi.waitFor(arrived)
   death.abort(new Error('killed'))
   await died
   await dying.close()
