@@ -23,6 +23,7 @@ import {
   receive,
   STRANGE_IDS,
 } from '../helpers/spool-contract.ts'
+import { stopClock } from '../helpers/stopped-clock.ts'
 import { makeTempDir } from '../helpers/temp-dir.ts'
 
 for (const fsync of [false, true]) {
@@ -109,11 +110,13 @@ describe('the disk spool', () => {
   })
 
   test('files of an upload that nobody reads any more are closed, the removed ones at once', async () => {
+    const clock = stopClock()
     const { spool, directory } = await makeSpool({ idleFileMs: 100 })
     await claimAll(spool, 'up', randomBytes(10_000), 1000)
 
     await readAll(spool, 'up', { size: 10_000, chunkSize: 1000 })
     expect(await openFilesUnder(directory)).toBe(10)
+    clock.pass(1000)
     await vi.waitFor(async () => expect(await openFilesUnder(directory)).toBe(0))
 
     await readAll(spool, 'up', { size: 10_000, chunkSize: 1000 })

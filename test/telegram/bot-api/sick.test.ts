@@ -1,19 +1,21 @@
-import { expect, test, vi } from 'vitest'
+import { expect, test } from 'vitest'
 import { AppError } from '../../../src/errors.ts'
 import { type CircuitLimits, createCircuitBreaker } from '../../../src/lib/circuit-breaker.ts'
 import { type BotApiRoad, createBotApiRoad } from '../../../src/telegram/bot-api/bot-api-road.ts'
 import { peerDown } from '../../../src/telegram/circuits.ts'
 import { createRecordingLog } from '../../helpers/recording-log.ts'
 import { HTTP_SYMPTOMS, type SickPeer, startSickPeer } from '../../helpers/sick-peer.ts'
+import { type StoppedClock, stopClock } from '../../helpers/stopped-clock.ts'
 import { type Answer, type FakeBotApi, startBotApi, TOKEN } from './fake-bot-api.ts'
 import { makeRequest } from './transfer-request.ts'
 
 const { signal } = new AbortController()
+const BREAK_MS = 300
 
 test.each(HTTP_SYMPTOMS)(
   'a Bot API that %s opens its circuit, is left alone, and is found well again',
   async (symptom) => {
-    const { api, peer, road, state } = await start()
+    const { api, peer, road, state, clock } = await start({ patienceMs: 1000 })
     api.files.set('doc', Buffer.from('0123456789'))
     await peer.fallIll(symptom)
 
@@ -31,7 +33,8 @@ test.each(HTTP_SYMPTOMS)(
     expect(peer.visits).toBe(visits)
 
     await peer.recover()
-    await vi.waitFor(() => expect(state()).toBe('half-open'))
+    clock.pass(BREAK_MS)
+    expect(state()).toBe('half-open')
     expect(await road.send(makeRequest())).toEqual({ messageId: 1, fileId: 'file-1' })
     expect(state()).toBe('closed')
   },
@@ -94,16 +97,18 @@ interface Started {
   peer: SickPeer
   road: BotApiRoad
   state: () => string
+  clock: StoppedClock
 }
 
-async function start({ attempts = 6 } = {}): Promise<Started> {
+async function start({ attempts = 6, patienceMs = 30_000 } = {}): Promise<Started> {
+  const clock = stopClock()
   const api = await startBotApi()
   const peer = await startSickPeer(Number(new URL(api.root).port))
   const limits: CircuitLimits = {
     failures: 3,
     lastingMs: 0,
-    firstBreakMs: 300,
-    longestBreakMs: 300,
+    firstBreakMs: BREAK_MS,
+    longestBreakMs: BREAK_MS,
   }
   const circuit = createCircuitBreaker({ ...limits, refuse: peerDown })
   const road = createBotApiRoad({
@@ -112,7 +117,12 @@ async function start({ attempts = 6 } = {}): Promise<Started> {
     log: createRecordingLog(),
     attempts,
     circuit,
-    timeouts: { connectMs: 1000, stallMs: 1000, answerMs: 1000, lookAfterMs: [1] },
+    timeouts: {
+      connectMs: patienceMs,
+      stallMs: patienceMs,
+      answerMs: patienceMs,
+      lookAfterMs: [1],
+    },
   })
-  return { api, peer, road, state: () => circuit.state }
+  return { api, peer, road, state: () => circuit.state, clock }
 }
