@@ -1,10 +1,10 @@
 import { createHmac } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { onTestFinished } from 'vitest'
 import { registerAnswer } from '../secrets/register.ts'
 import { registerSecret } from '../secrets/trace.ts'
+import { freePort } from './free-port.ts'
 
 export interface BackendCall {
   readonly path: string
@@ -94,8 +94,8 @@ export async function startBackend(
       server.close(() => resolve())
       server.closeAllConnections()
     })
-  await listen(0)
-  const { port } = server.address() as AddressInfo
+  const port = await freePort()
+  await listen(port)
   onEnd(stop)
 
   return {

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { connect, createServer, type Socket } from 'node:net'
 import { onTestFinished } from 'vitest'
+import { freePort } from './free-port.ts'
 
 const JSON_HEAD = 'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n'
 const HTML = '<html><body>Service waking up</body></html>'
@@ -54,7 +55,7 @@ export interface SickPeer {
 }
 
 /** Stands before a healthy peer on loopback and plays an ill one; well at first. */
-export async function startSickPeer(healthyPort: number, wantedPort = 0): Promise<SickPeer> {
+export async function startSickPeer(healthyPort: number): Promise<SickPeer> {
   const sockets = new Set<Socket>()
   let symptom: Symptom | null = null
   let visits = 0
@@ -93,8 +94,8 @@ export async function startSickPeer(healthyPort: number, wantedPort = 0): Promis
     for (const socket of sockets) socket.destroy()
     await closed
   }
-  await listen(wantedPort)
-  const { port } = server.address() as AddressInfo
+  const port = await freePort()
+  await listen(port)
   onTestFinished(stop)
 
   return {

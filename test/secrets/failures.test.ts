@@ -8,6 +8,7 @@ import { loadConfig } from '../../src/config.ts'
 import { startWorker, type TestWorkerOptions } from '../helpers/app.ts'
 import { postJson, sendChunks } from '../helpers/client.ts'
 import { loginAnswer, startBackend } from '../helpers/fake-backend.ts'
+import { freePort } from '../helpers/free-port.ts'
 import { makeTempDir } from '../helpers/temp-dir.ts'
 import { spellingsOf } from './spellings.ts'
 
@@ -151,7 +152,7 @@ async function failOnce(env: Record<string, string>, credentials: object): Promi
 
   await postJson(`${url}/complete-upload`, { uploadId })
   // What may pass is tried for minutes: its first failure is enough.
-  await vi.waitFor(() => expect(log.join('')).toMatch(/Upload failed|cannot be reached/), 20_000)
+  await vi.waitFor(() => expect(log.join('')).toMatch(/Upload failed|cannot be reached/))
   const progress = await fetch(`${url}/upload-progress/${uploadId}`)
 
   const said = [await progress.text(), JSON.stringify([...progress.headers]), ...log]
@@ -184,8 +185,8 @@ async function startHttp(
 /** A port that nobody listens at, or one that cuts everybody off. */
 async function startBroken(refuses: boolean): Promise<string> {
   const server = createTcpServer((socket) => socket.destroy())
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
+  const port = await freePort()
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
   if (refuses) await new Promise((resolve) => server.close(resolve))
   else onTestFinished(() => void server.close())
   return `http://127.0.0.1:${port}`
