@@ -17,8 +17,15 @@ export interface Child {
   kill: () => Promise<void>
 }
 
-/** Runs a TypeScript file, named from the root of the repository, in a process of its own. */
-export function startChild(path: string, env: Record<string, string>): Child {
+/**
+ * Runs a TypeScript file, named from the root of the repository, in a process of its own.
+ * `onOutput` sees all that it writes.
+ */
+export function startChild(
+  path: string,
+  env: Record<string, string>,
+  onOutput?: (text: string) => void,
+): Child {
   const script = fileURLToPath(new URL(`../../${path}`, import.meta.url))
   const child = spawn(process.execPath, [script], {
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -34,6 +41,7 @@ export function startChild(path: string, env: Record<string, string>): Child {
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', (text: string) => {
       output = (output + text).slice(-KEPT_OUTPUT)
+      onOutput?.(text)
     })
   }
   const firstLine = firstLineOf(child, () => output)

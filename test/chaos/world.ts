@@ -69,7 +69,14 @@ export interface World {
   close: () => Promise<void>
 }
 
-export async function createWorld(): Promise<World> {
+/** Sees what the worker is told to keep to itself, and all that it writes. */
+export interface Witness {
+  environment: (env: Record<string, string>) => void
+  login: (token: string, answer: object) => void
+  output: (text: string) => void
+}
+
+export async function createWorld(witness?: Witness): Promise<World> {
   const folder = await mkdtemp(join(tmpdir(), 'telestore-chaos-'))
   const dataDir = join(folder, 'worker')
   await mkdir(join(folder, 'telegram'))
@@ -90,6 +97,7 @@ export async function createWorld(): Promise<World> {
     TELEGRAM_SERVER: `${dcId}@${host}:${mtprotoPort}`,
     WEBHOOK_SECRET: 'shared with the backend',
   }
+  witness?.environment(env)
   let worker: Child | null = null
   let generation = 0
 
@@ -124,7 +132,7 @@ export async function createWorld(): Promise<World> {
     },
     start: () => {
       generation++
-      worker = startChild('src/server.ts', env)
+      worker = startChild('src/server.ts', env, witness?.output)
     },
     kill: async () => worker?.kill(),
     workerOutput: () => worker?.output() ?? '',
@@ -141,6 +149,7 @@ export async function createWorld(): Promise<World> {
         telegram_api_id: account.apiId,
         telegram_api_hash: account.apiHash,
       }
+      witness?.login(token, answer)
       await ask(backendAt.control, { token, answer })
       return { token, channelId: account.channelId }
     },

@@ -5,6 +5,8 @@ import { onTestFinished } from 'vitest'
 import { run } from '../../src/cli/run.ts'
 import { createScreen, type OutputStream } from '../../src/cli/screen.ts'
 import { makeTempDir } from '../helpers/temp-dir.ts'
+import { registerEnvironment } from '../secrets/register.ts'
+import { registerSecret, trace, traceTest } from '../secrets/trace.ts'
 
 const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
 
@@ -35,6 +37,8 @@ export async function startCommand(
   args: string[],
   { url, token = 'token-ann', cwd, cache }: CommandOptions,
 ): Promise<RunningCommand> {
+  registerSecret('login token', token)
+  traceTest()
   const child = spawn(process.execPath, [MAIN, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
     cwd: cwd ?? (await makeTempDir()),
@@ -54,6 +58,9 @@ export async function startCommand(
   })
   const ended = once(child, 'close').then(([code]: (number | null)[]): Ended => {
     const stdout = Buffer.concat(output)
+    // What a download writes there is the file.
+    if (args[0] !== 'download') trace(stdout.toString())
+    trace(stderr)
     return { code: code ?? null, stdout, lines: linesOf(stdout.toString()), stderr }
   })
   return { child, ended }
@@ -72,8 +79,17 @@ export async function runHere(
   const [out, err] = [createSink(), createSink()]
   const screen = createScreen({ out, err })
   const { signal } = new AbortController()
+  registerSecrets(env)
+  traceTest()
   const code = await run(args, { screen, env, signal })
+  trace(`${out.text()}\n${err.text()}`)
   return { code, lines: linesOf(out.text()), stderr: err.text() }
+}
+
+/** Its operator may read where the data lies, and nothing that opens anything. */
+function registerSecrets({ DATA_DIR: _, TELESTORE_TOKEN, ...env }: Record<string, string>): void {
+  registerSecret('login token', TELESTORE_TOKEN)
+  registerEnvironment(env)
 }
 
 export function createSink(options: { isTTY?: boolean; columns?: number } = {}) {

@@ -3,7 +3,9 @@ import { MiB } from '../../src/lib/units.ts'
 import { checkForgotten } from '../chaos/checks.ts'
 import type { Sizes } from '../chaos/plan.ts'
 import { runRound } from '../chaos/round.ts'
-import { createWorld } from '../chaos/world.ts'
+import { createWorld, type Witness } from '../chaos/world.ts'
+import { registerAnswer, registerEnvironment } from '../secrets/register.ts'
+import { registerSecret, trace, traceTest } from '../secrets/trace.ts'
 
 /** `CHAOS_SEED=7 npx vitest run test/faults/crash` plays other rounds; `npm run chaos` plays hundreds. */
 const FIRST_SEED = Number(process.env.CHAOS_SEED ?? 20)
@@ -15,8 +17,19 @@ const SIZES: Sizes = {
   bandwidths: [null, 16 * MiB],
 }
 
+/** What the worker says between its deaths is searched for secrets as well. */
+const hunter: Witness = {
+  environment: registerEnvironment,
+  output: trace,
+  login: (token, answer) => {
+    registerSecret('login token', token)
+    registerAnswer(answer)
+  },
+}
+
 test('killed at any moment, again and again, the worker keeps what it promised', async () => {
-  const world = await createWorld()
+  traceTest()
+  const world = await createWorld(hunter)
   onTestFinished(world.close)
   world.start()
 

@@ -8,6 +8,8 @@ import { startWorker, type TestWorker, testCredentials } from '../helpers/app.ts
 import { completeAndPoll, newUploadId, postChunk, postJson, sha256 } from '../helpers/client.ts'
 import { createFakeGateway } from '../helpers/fake-gateway.ts'
 import { makeTempDir } from '../helpers/temp-dir.ts'
+import { registerEnvironment } from '../secrets/register.ts'
+import { trace, traceTest } from '../secrets/trace.ts'
 
 const token = 'token-ann'
 
@@ -167,7 +169,7 @@ test('what stops a start is one sentence, and exit code 1', async () => {
     expect.stringContaining('DATA_DIR cannot be used'),
   ])
   for (const { output } of ends) expect(output).not.toContain('    at ')
-}, 90_000)
+})
 
 test('a port that another program has, and a host that nobody knows, are told as such', async () => {
   const { url } = await startWorker()
@@ -183,7 +185,7 @@ test('a port that another program has, and a host that nobody knows, are told as
   expect(ends.map(({ exitCode }) => exitCode)).toEqual([1, 1])
   expect(ends[0]?.output).toContain('the worker cannot start: another program listens on PORT')
   expect(ends[1]?.output).toContain('the worker cannot start: HOST and PORT cannot be listened on')
-}, 60_000)
+})
 
 interface Receiving {
   worker: TestWorker
@@ -259,9 +261,11 @@ const STANDALONE = {
 }
 
 async function runToEnd(env: Record<string, string>) {
-  const child = startChild('src/server.ts', env)
+  registerEnvironment(env)
+  traceTest()
+  const child = startChild('src/server.ts', env, trace)
   onTestFinished(child.kill)
-  await vi.waitFor(() => expect(child.running()).toBe(false), 60_000)
+  await vi.waitFor(() => expect(child.running()).toBe(false))
   return { exitCode: child.exitCode(), output: child.output() }
 }
 
