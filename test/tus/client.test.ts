@@ -149,14 +149,7 @@ describe('tus-js-client with parallel uploads', () => {
       fingerprint: async () => 'film',
     }
     const first = makeTusUpload(worker.url, bytes, options)
-    let accepted = 0
-    first.upload.options.onProgress = (sent) => {
-      accepted = sent
-    }
-    first.upload.start()
-    await vi.waitFor(() => expect(known).toHaveLength(1))
-    await vi.waitFor(() => expect(accepted).toBeGreaterThan(2 * MiB))
-    await first.upload.abort()
+    await diesOnceKnown(first.upload, known, 2 * MiB)
 
     const again = makeTusUpload(worker.url, bytes, options)
     const [previous] = await again.upload.findPreviousUploads()
@@ -174,17 +167,23 @@ describe('tus-js-client with parallel uploads', () => {
 
   test('terminates all its parts', async () => {
     const { url, adapters } = await startTus()
-    const known: PreviousUpload[] = []
+    const storage = memoryStorage([])
+    const known = Promise.withResolvers<void>()
     const { upload } = makeTusUpload(url, randomBytes(12 * MiB), {
       token,
       parallelUploads: 3,
       chunkSize: 256 * KiB,
-      urlStorage: memoryStorage(known),
+      urlStorage: {
+        ...storage,
+        addUpload: (...added) => {
+          known.resolve()
+          return storage.addUpload(...added)
+        },
+      },
       fingerprint: async () => 'film',
     })
     upload.start()
-    // Once the client knows all of them.
-    await vi.waitFor(() => expect(known).toHaveLength(1))
+    await known.promise
     expect(adapters.ledger.uploadsInState('receiving')).toHaveLength(3)
 
     await upload.abort(true)
@@ -192,6 +191,16 @@ describe('tus-js-client with parallel uploads', () => {
     await vi.waitFor(() => expect(adapters.ledger.reservedBytes()).toBe(0))
   })
 })
+
+/** Starts a parallel upload and drops it once its URLs are kept and so many bytes are sent. */
+function diesOnceKnown(upload: Upload, known: PreviousUpload[], bytes: number): Promise<void> {
+  return new Promise((resolve) => {
+    upload.options.onProgress = (sent) => {
+      if (known.length > 0 && sent > bytes) void upload.abort().then(resolve)
+    }
+    upload.start()
+  })
+}
 
 /** Starts an upload and drops it once so many bytes were accepted. */
 function diesAfter(upload: Upload, bytes: number): Promise<void> {

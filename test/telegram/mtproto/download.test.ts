@@ -1,10 +1,10 @@
-import { setTimeout as pause } from 'node:timers/promises'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import type { Credentials } from '../../../src/core/ports/credentials.ts'
 import type { RemoteDocument, TelegramGateway } from '../../../src/core/ports/telegram.ts'
 import type { Emulator } from '../../../src/emulator/emulator.ts'
 import { KiB, MiB } from '../../../src/lib/units.ts'
-import { startTelegram } from '../../helpers/telegram.ts'
+import type { Patience } from '../../../src/telegram/mtproto/lane.ts'
+import { startSharedTelegram, startTelegram } from '../../helpers/telegram.ts'
 import {
   createFile,
   createRequest,
@@ -17,6 +17,7 @@ import {
 
 const signal = new AbortController().signal
 const SIZE = 9 * MiB + 777
+const shared: { telegram: Emulator; messageId?: number } = { telegram: await startSharedTelegram() }
 
 test.each([
   ['a whole block', 0, MiB],
@@ -25,7 +26,7 @@ test.each([
   ['the end of the file, asked for beyond it', 9 * MiB, MiB],
   ['its last unit', 9 * MiB, 4 * KiB],
 ])('%s is one request and the right bytes', async (_name, offset, length) => {
-  const { telegram, gateway, document } = await startWithFile()
+  const { telegram, gateway, document } = await readShared()
 
   const bytes = await gateway.readBlock(document, { offset, length }, signal)
 
@@ -36,7 +37,7 @@ test.each([
 })
 
 test('nothing is asked for beyond the end', async () => {
-  const { telegram, gateway, document } = await startWithFile()
+  const { telegram, gateway, document } = await readShared()
 
   expect(await gateway.readBlock(document, { offset: 10 * MiB, length: MiB }, signal)).toHaveLength(
     0,
@@ -46,7 +47,7 @@ test('nothing is asked for beyond the end', async () => {
 })
 
 test('a document is looked up once, however many ask for it', async () => {
-  const { telegram, gateway, credentials, messageId } = await startWithFile()
+  const { telegram, gateway, credentials, messageId } = await readShared()
 
   const found = await Promise.all(
     Array.from({ length: 10 }, () => gateway.locate(credentials, messageId, signal)),
@@ -63,7 +64,7 @@ test('a document is looked up once, however many ask for it', async () => {
 })
 
 test.each([0, -1, 1, 4242, 2 ** 40, 1.5])('message %s carries no file', async (messageId) => {
-  const { gateway, credentials } = await startWithFile()
+  const { gateway, credentials } = await readShared()
 
   await expect(gateway.locate(credentials, messageId, signal)).rejects.toMatchObject({
     code: 'MESSAGE_NOT_FOUND',
@@ -117,28 +118,29 @@ test.each([
   ['a cut connection', { kind: 'drop' }],
   ['silence', { kind: 'silence' }],
 ] as const)('%s delays a block and does not spoil it', async (_name, effect) => {
-  const { telegram, gateway, document } = await startWithFile()
+  const { telegram, gateway, document } = await startWithFile({}, { answerMs: 1000 })
   telegram.faults.add({ method: 'upload.getFile', effect, after: 2, times: 3 })
 
   expect(await hashOf(gateway, document)).toBe(expectedHash({ size: SIZE }))
 })
 
 test('a reader that leaves stops asking, and others go on', async () => {
-  const { telegram, gateway, document } = await startWithFile({ latencyMs: 200 })
+  const { telegram, gateway, document } = await startWithFile()
+  telegram.faults.add({ method: 'upload.getFile', effect: { kind: 'latency', ms: 1000 } })
+  const calls = () => telegram.counters.read().methods['upload.getFile']?.calls ?? 0
   const leaver = new AbortController()
   const leaving = [0, 1, 2, 3].map((index) =>
     gateway.readBlock(document, { offset: index * MiB, length: MiB }, leaver.signal),
   )
   for (const read of leaving) read.catch(() => {})
   const staying = gateway.readBlock(document, { offset: 0, length: 4 * KiB }, signal)
-  await pause(50)
+  await vi.waitFor(() => expect(calls()).toBeGreaterThan(0), { interval: 5 })
 
   leaver.abort(new Error('left'))
 
   for (const read of leaving) await expect(read).rejects.toThrow('left')
   expect(await staying).toHaveLength(4 * KiB)
-  const { calls } = telegram.counters.read().methods['upload.getFile'] ?? { calls: 0 }
-  expect(calls).toBeLessThanOrEqual(5)
+  expect(calls()).toBeLessThanOrEqual(5)
 })
 
 test('a CDN is followed: bytes are decrypted and checked', async () => {
@@ -163,7 +165,7 @@ test('a small piece of a file that a CDN serves', async () => {
 })
 
 test('credentials without any way to MTProto are told to connect', async () => {
-  const { gateway, credentials, messageId } = await startWithFile()
+  const { gateway, credentials, messageId } = await readShared()
   const none = { ...credentials, session: null, botToken: null }
 
   await expect(gateway.locate(none, messageId, signal)).rejects.toMatchObject({
@@ -180,15 +182,38 @@ interface Started {
 }
 
 /** A file that another gateway has posted, located by a fresh one. */
-async function startWithFile(settings: Record<string, unknown> = {}): Promise<Started> {
+async function startWithFile(
+  settings: Record<string, unknown> = {},
+  patience: Partial<Patience> = {},
+): Promise<Started> {
   const telegram = await startTelegram()
-  const credentials = userOf(telegram.account)
-  const writer = startGateway(telegram).gateway
-  const { messageId } = await writer.finish(createRequest(credentials, createFile(SIZE)))
-  await writer.close()
+  const messageId = await postTo(telegram)
   telegram.settings.change(settings)
+  return open(telegram, messageId, patience)
+}
+
+/** The same at a Telegram that others have read from: for what leaves nothing behind there. */
+async function readShared(): Promise<Started> {
+  shared.messageId ??= await postTo(shared.telegram)
+  return open(shared.telegram, shared.messageId)
+}
+
+async function postTo(telegram: Emulator): Promise<number> {
+  const writer = startGateway(telegram).gateway
+  const request = createRequest(userOf(telegram.account), createFile(SIZE))
+  const { messageId } = await writer.finish(request)
+  await writer.close()
+  return messageId
+}
+
+async function open(
+  telegram: Emulator,
+  messageId: number,
+  patience: Partial<Patience> = {},
+): Promise<Started> {
+  const credentials = userOf(telegram.account)
   telegram.counters.reset()
-  const { gateway } = startGateway(telegram, { patience: { answerMs: 1000 } })
+  const { gateway } = startGateway(telegram, { patience })
   const document = await gateway.locate(credentials, messageId, signal)
   return { telegram, gateway, credentials, messageId, document }
 }
