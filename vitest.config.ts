@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config'
+import { LongFirst } from './test/long-first.ts'
 
 export default defineConfig({
   test: {
@@ -14,6 +15,7 @@ export default defineConfig({
     isolate: false,
     // Many tests wait for Telegram's clocks more than for a core.
     maxWorkers: 3,
+    sequence: { sequencer: LongFirst },
     // For tests that hang: a busy machine is no failure.
     testTimeout: 180_000,
     hookTimeout: 60_000,

@@ -1,0 +1,21 @@
+import { BaseSequencer, type TestSpecification } from 'vitest/node'
+
+/** Files that take longer than their length tells. */
+const LONG = [
+  'test/fuzz/fuzz.test.ts',
+  'test/emulator/mtcute.test.ts',
+  'test/emulator/wire.test.ts',
+  'test/emulator/gramjs.test.ts',
+  'test/telegram/mtproto/',
+  'test/faults/crash.test.ts',
+]
+
+/** What takes longest begins first, or the last file runs alone while other cores are idle. */
+export class LongFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const sorted = await super.sort(files)
+    const isLong = ({ moduleId }: TestSpecification): boolean =>
+      LONG.some((path) => moduleId.includes(path))
+    return [...sorted.filter(isLong), ...sorted.filter((file) => !isLong(file))]
+  }
+}
