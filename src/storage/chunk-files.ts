@@ -36,6 +36,8 @@ export interface ChunkFiles
   growingIndexes: (uploadId: string) => Promise<number[]>
   /** Removes what has come of a chunk that grows; harmless when nothing has. */
   removeGrowing: (name: ChunkName) => Promise<void>
+  /** Where a chunk's bytes are, if they are there. */
+  chunkFile: (uploadId: string, index: number) => string
   /** Where a chunk that grows is written; its folder is there. */
   growingFile: (name: ChunkName) => Promise<string>
   /** Makes a chunk that nobody acknowledged one that grows again. */
@@ -99,6 +101,7 @@ export function createChunkFiles({ directory, fsync, handles }: ChunkFilesOption
     adopt,
     remove,
     share,
+    chunkFile: file,
     growingFile: async (name) => {
       const path = growing(name)
       await makeFolder(dirname(path))

@@ -7,7 +7,7 @@ import type { SweepableLedger } from './ledger/ledger.ts'
 import type { ReconcilableSpool } from './spool.ts'
 
 export interface ReconcileReport {
-  /** Chunks the ledger had acknowledged whose bytes are not there. */
+  /** Chunks the ledger had acknowledged whose bytes are not there, or not those that came. */
   lostChunks: number
   /** Chunk files that were never acknowledged. */
   strayFiles: number
@@ -19,8 +19,10 @@ export interface ReconcileReport {
 
 /**
  * Puts ledger and spool in agreement, before anything else uses them: afterwards a chunk is
- * acknowledged exactly when its file is there in full length, and no folder is nobody's. A receiving upload asks its sender
- * for what was lost; a sealed one has nobody to ask, and fails.
+ * acknowledged exactly when its file holds the bytes that came, and no folder is nobody's. Every
+ * digest is compared, because a disk that lost its power may have files of the right length with
+ * nothing in them. A receiving upload asks its sender for what was lost; a sealed one has nobody
+ * to ask, and fails.
  *
  * Rejects with SPOOL_FAILED or SPOOL_FULL when the disk does not let itself be read or cleared.
  */
@@ -71,8 +73,9 @@ async function forgetLostChunks(
   { id }: Upload,
 ): Promise<number> {
   let lost = 0
-  for (const { index, size } of ledger.chunks(id)) {
-    if ((await spool.chunkFileSize(id, index)) === size) continue
+  for (const { index, size, digest } of ledger.chunks(id)) {
+    const sameSize = (await spool.chunkFileSize(id, index)) === size
+    if (sameSize && (await spool.chunkDigest(id, index)) === digest) continue
     ledger.deleteChunk(id, index)
     lost++
   }

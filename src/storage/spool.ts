@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { mkdir, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Log } from '../core/log.ts'
@@ -41,6 +42,8 @@ export interface SpoolOptions {
 export interface ReconcilableSpool extends Spool {
   /** Indexes of an upload's chunk files, in no order; empty when there is none. */
   chunkIndexes: (uploadId: string) => Promise<number[]>
+  /** SHA-256 of a chunk file as it is now, hex. Rejects with SPOOL_FAILED. */
+  chunkDigest: (uploadId: string, index: number) => Promise<string>
   /** Removes one chunk file; harmless when it is not there. */
   removeChunk: (uploadId: string, index: number) => Promise<void>
   /** Indexes of an upload's chunks that grow, in no order. */
@@ -69,7 +72,7 @@ export async function createSpool(options: SpoolOptions): Promise<ReconcilableSp
   if (fsync) await syncFolder(directory)
 
   const handles = createHandleCache({ maxOpen: maxOpenFiles, idleMs: idleFileMs })
-  const { adopt, growingFile, ...chunks } = createChunkFiles({
+  const { adopt, chunkFile, growingFile, ...chunks } = createChunkFiles({
     directory: folders.uploads,
     fsync,
     handles,
@@ -141,6 +144,12 @@ export async function createSpool(options: SpoolOptions): Promise<ReconcilableSp
     }
   }
 
+  async function chunkDigest(uploadId: string, index: number): Promise<string> {
+    const hash = createHash('sha256')
+    for await (const piece of readWhole(chunkFile(uploadId, index), gate)) hash.update(piece)
+    return hash.digest('hex')
+  }
+
   async function check(): Promise<void> {
     const probe = temporary.reserve()
     try {
@@ -157,6 +166,7 @@ export async function createSpool(options: SpoolOptions): Promise<ReconcilableSp
     share: (...names) => gate.run(() => chunks.share(...names)),
     receive,
     grow,
+    chunkDigest,
     space: room.space,
     check,
     removeTemporary: temporary.removeForgotten,

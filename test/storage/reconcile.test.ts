@@ -62,6 +62,17 @@ test('chunks whose files are missing or of another size are asked for again', as
   expect(ledger.findUpload('up')?.state).toBe('receiving')
 })
 
+test('a chunk of the right length with other bytes in it is asked for again', async () => {
+  const { ledger, spool, addUpload, chunkPath } = await makePlace()
+  await addUpload('up')
+  await writeFile(chunkPath('up', 2), Buffer.alloc(1000))
+
+  expect(await reconcile(ledger, spool)).toMatchObject({ lostChunks: 1, strayFiles: 1 })
+
+  expect(ledger.chunks('up').map(({ index }) => index)).toEqual([0, 1, 3])
+  expect(await spool.chunkFileSize('up', 2)).toBeNull()
+})
+
 test('with a lost chunk, the parts that Telegram has of the old bytes are forgotten', async () => {
   const { ledger, spool, addUpload, chunkPath } = await makePlace()
   await addUpload('hurt')
