@@ -82,11 +82,12 @@ export async function runHere(
   registerSecrets(env)
   traceTest()
   const code = await run(args, { screen, env, signal })
-  trace(`${out.text()}\n${err.text()}`)
+  // Its operator may read where the data lies.
+  trace(`${out.text()}\n${err.text()}`.replaceAll(env.DATA_DIR || 'DATA_DIR', 'DATA_DIR'))
   return { code, lines: linesOf(out.text()), stderr: err.text() }
 }
 
-/** Its operator may read where the data lies, and nothing that opens anything. */
+/** All but where the data lies. */
 function registerSecrets({ DATA_DIR: _, TELESTORE_TOKEN, ...env }: Record<string, string>): void {
   registerSecret('login token', TELESTORE_TOKEN)
   registerEnvironment(env)
