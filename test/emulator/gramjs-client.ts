@@ -23,6 +23,12 @@ export async function connectGramjs(
     baseLogger: new Logger(LogLevel.NONE),
   })
   onTestFinished(() => client.destroy())
-  await client.connect()
+  await connectSurely(client)
   return client
+}
+
+/** One exchange in about a hundred comes to a key that gramjs spoils; then it makes another. */
+export async function connectSurely(client: TelegramClient): Promise<void> {
+  for (let attempt = 0; attempt < 5; attempt++) if (await client.connect()) return
+  throw new Error('gramjs does not connect')
 }

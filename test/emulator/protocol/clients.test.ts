@@ -13,6 +13,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import { createServerKey } from '../../../src/emulator/mtproto/rsa.ts'
 import { makeRsaKey } from '../../../src/emulator/store/meta.ts'
 import { schema } from '../../../src/emulator/tl/codec.ts'
+import { connectSurely } from '../gramjs-client.ts'
 import { DC_ID, privateKeyPem, registerKey, startProtocol } from './server.ts'
 
 // gramjs forgets the port of a session (it takes 80), so the connection is told.
@@ -73,7 +74,7 @@ test('gramjs exchanges a key and calls a method', async () => {
   const { port, server } = await startProtocol()
   trustInGramjs(server.publicKeyPem, createServerKey(privateKeyPem).fingerprint)
   const client = connectGramjs(port, new StringSession(''))
-  await client.connect()
+  await connectSurely(client)
 
   const config = await client.invoke(new Api.help.GetConfig())
 
@@ -90,7 +91,7 @@ test.each([
   await key.setKey(Buffer.from(registerKey(keys).key))
   session.setAuthKey(key)
   const client = connectGramjs(port, session, transportTo(port))
-  await client.connect()
+  await connectSurely(client)
 
   const config = await client.invoke(new Api.help.GetConfig())
 
