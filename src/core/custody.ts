@@ -1,6 +1,7 @@
 import { sleep } from '../lib/sleep.ts'
 import { untilAborted } from '../lib/until-aborted.ts'
 import { type Admission, restarting } from './admission.ts'
+import { createHeir } from './heir.ts'
 import type { LetGo } from './let-go.ts'
 import type { Log } from './log.ts'
 import {
@@ -64,26 +65,18 @@ const ARRIVES_WITHIN_MS = 5_000
 const MARGIN_MS = 10_000
 
 export function createCustody(options: CustodyOptions): Custody {
-  const {
-    instance,
-    address,
-    gate,
-    admission,
-    graceMs,
-    log,
-    now = () => performance.now(),
-  } = options
+  const { instance, address, gate, admission, graceMs, log } = options
+  const { now = () => performance.now() } = options
   const closing = new AbortController()
   /** Ends the asking. */
   const asking = new AbortController()
   let awaitsOlderUntil = address === null ? 0 : now() + ARRIVES_WITHIN_MS
   let state: State = { kind: 'asking' }
-  /** For whom Telegram was let go of. */
-  let heir: Instance | null = null
+  const heir = createHeir()
 
   function hold(): void {
     state = { kind: 'holding' }
-    heir = null
+    heir.none()
     admission.widen()
     gate.open()
     options.onHeld()
@@ -123,7 +116,7 @@ export function createCustody(options: CustodyOptions): Custody {
     signal.throwIfAborted()
     if (outcome === 'stand-back') {
       log.warn({}, 'a newer instance has Telegram')
-      heir = by
+      if (by) heir.is(by)
       return leave()
     }
     if (outcome === 'late') log.warn({}, 'the older instance has not let go of Telegram in time')
@@ -154,12 +147,6 @@ export function createCustody(options: CustodyOptions): Custody {
     })
   }
 
-  function answerTo(asker: Instance): HandOverState {
-    heir ??= asker
-    if (heir.id === asker.id) return 'released'
-    return isNewer(heir, asker) ? 'stand-back' : 'taken'
-  }
-
   return {
     start: () => {
       if (address !== null) inBackground(ask(address))
@@ -176,7 +163,7 @@ export function createCustody(options: CustodyOptions): Custody {
       // Who has let go gets it back only where nobody else is: behind the public address.
       if (intent === 'return') return say('stand-back')
       if (state.kind === 'asking' && !isNewer(asker, instance)) return say('stand-back')
-      if (state.kind !== 'released' && (heir === null || isNewer(asker, heir))) heir = asker
+      if (state.kind !== 'released') heir.mayBe(asker)
       if (state.kind === 'asking' || state.kind === 'holding') {
         log.info({}, 'another instance asks for Telegram')
         void leave()
@@ -185,7 +172,7 @@ export function createCustody(options: CustodyOptions): Custody {
         if (!wait) return say('draining', Math.max(0, state.until - now()))
         await untilAborted(state.done, signal)
       }
-      return say(answerTo(asker))
+      return say(heir.answerTo(asker))
     },
     get awaitsOlder() {
       return state.kind === 'asking' && now() < awaitsOlderUntil

@@ -1,7 +1,7 @@
 import type { FastifyPluginAsync } from 'fastify'
 import type { Metrics } from '../../core/ports/metrics.ts'
 import { weightOf } from '../accept.ts'
-import { showMetrics } from '../wire/service.ts'
+import { showMetrics } from '../wire/metrics.ts'
 
 export interface MetricsRoutesOptions {
   metrics: Metrics

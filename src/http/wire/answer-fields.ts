@@ -7,6 +7,8 @@ export const uploadIdOut = z.string().meta({
   description: "The upload's id.",
   examples: ['1762700000000_k3j9x0a2b'],
 })
+export const plain = (description: string, example: string) =>
+  z.string().meta({ description, examples: [example] })
 export const fileBytes = (description: string) =>
   z
     .file()
