@@ -60,6 +60,10 @@ test('every call has a name of its own, a summary, a known tag and an answer', a
   for (const { operation } of operations) {
     expect(operation.operationId).toMatch(/^[a-z]\w+$/i)
     expect(operation.summary).toMatch(/\S/)
+    expect([operation.operationId, operation.description]).toEqual([
+      operation.operationId,
+      expect.stringMatching(/\S/),
+    ])
     expect(tags).toContain(operation.tags?.[0])
     expect(Object.keys(operation.responses).some((status) => /^[12]/.test(status))).toBe(true)
     expect(operation.responses[400]).toBeDefined()

@@ -14,6 +14,7 @@ export interface ApiDocument {
 export interface ApiOperation {
   operationId?: string
   summary?: string
+  description?: string
   tags?: string[]
   parameters?: ApiParameter[]
   requestBody?: { content: Record<string, ApiMedia> }

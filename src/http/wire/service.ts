@@ -50,6 +50,9 @@ export const health = operation({
   id: 'health',
   tag: 'Service',
   summary: 'Whether the process lives and may get the traffic',
+  description:
+    'For the host: it moves the traffic once this passes. Refused only while a new instance waits ' +
+    'for the older one to let go of Telegram.',
   answers: {
     200: {
       says: 'It does.',
@@ -70,6 +73,7 @@ export const healthz = operation({
   id: 'healthz',
   tag: 'Service',
   summary: 'Whether the process lives',
+  description: 'Asks nothing of the disk, the backend or Telegram.',
   answers: { 200: { says: 'It does.', body: { 'text/plain': plain('Always `ok`.', 'ok') } } },
 })
 
@@ -109,6 +113,8 @@ export const readyz = operation({
   id: 'readyz',
   tag: 'Service',
   summary: 'Whether it can work',
+  description:
+    'Names what it needs and how that is doing. For alarms; restarting mends none of it.',
   answers: {
     200: { says: 'It can.', body: Readiness, headers: ['Cache-Control'] },
     503: { says: 'It cannot.', body: Readiness, headers: ['Cache-Control', 'Retry-After'] },

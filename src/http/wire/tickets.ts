@@ -64,6 +64,7 @@ export const revokeTickets = operation({
   id: 'revokeTickets',
   tag: 'Downloads',
   summary: 'Takes all links of a user back',
+  description: 'Those already made, at once; later ones work. It needs a login token.',
   auth: 'field',
   body: RevokeFields,
   answers: {

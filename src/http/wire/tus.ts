@@ -158,6 +158,7 @@ export const deleteFile = operation({
   id: 'tusDelete',
   tag: 'tus',
   summary: 'Gives an upload up',
+  description: 'As `POST /cancel-upload`: its bytes here are removed, its job is stopped.',
   auth: 'optional',
   params: UploadIdParams,
   headers: Version,
@@ -168,6 +169,7 @@ export const deleteFile = operation({
 const discovering = {
   tag: 'tus',
   summary: 'What of the protocol is spoken here',
+  description: 'The same for every address, and for whoever asks.',
   answers: {
     204: {
       says: 'Version, extensions, the largest file.',
