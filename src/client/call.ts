@@ -32,7 +32,7 @@ export interface Caller {
 const CALL_TIMEOUT_MS = 60_000
 
 export function createCaller(options: ClientOptions): Caller {
-  const root = options.url.replace(/\/+$/, '')
+  const root = rootOf(options.url)
   // Unbound, the browser's own fetch refuses to be called.
   const fetch = options.fetch ?? globalThis.fetch.bind(globalThis)
 
@@ -77,6 +77,15 @@ export function createCaller(options: ClientOptions): Caller {
       }
     },
   }
+}
+
+/** In a browser an address may begin at the page's own. Throws TypeError for what is none. */
+function rootOf(url: string): string {
+  const { href } = globalThis.location ?? {}
+  if (!URL.canParse(url, href) || !/^https?:$/.test(new URL(url, href).protocol)) {
+    throw new TypeError(`url: expected an address such as https://worker.example, not "${url}"`)
+  }
+  return url.replace(/\/+$/, '')
 }
 
 export async function rawAnswer(response: Response): Promise<RawAnswer> {

@@ -35,7 +35,10 @@ export type {
 
 const FOLLOW_ATTEMPTS = 20
 
-/** A client of one worker for one user. Works in browsers and in Node 20 and newer. */
+/**
+ * A client of one worker for one user. Works in browsers and in Node 20 and newer. Throws TypeError
+ * where `url` is no address.
+ */
 export function createClient(options: ClientOptions): Client {
   const caller = createCaller(options)
   const follower = createFollower(caller)

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
+import { createClient } from '../../src/client/client.ts'
 
 const root = new URL('../../', import.meta.url)
 const manifest = JSON.parse(readFileSync(new URL('package.json', root), 'utf8'))
@@ -16,6 +17,13 @@ test('the command of the package is built from a source that a shell can start',
 
   expect(source).toMatch(/^#!\/usr\/bin\/env node\n/)
 })
+
+test.each(['nonsense', '', 'ftp://worker.example', 'worker.example:443'])(
+  'a client is not made for the address "%s"',
+  (url) => {
+    expect(() => createClient({ url, token: 'token' })).toThrow(/expected an address such as/)
+  },
+)
 
 function sourceOf(built: string): string {
   return built.replace('dist/', 'src/').replace(/\.js$/, '.ts')
