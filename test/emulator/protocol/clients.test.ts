@@ -62,11 +62,13 @@ test('mtcute binds temporary keys, and the API half sees the permanent one', asy
 
   await client.call({ _: 'help.getConfig' })
 
+  // On a busy machine mtcute may give up an exchange and make another key: that one is bound.
   const all = [...keys.all.values()]
-  const permanent = all.find(({ expiresAt }) => expiresAt === null)
-  const temporary = all.find(({ expiresAt }) => expiresAt !== null)
-  expect(temporary?.permanentKeyId).toBe(permanent?.id)
-  expect(calls.at(-1)?.authKeyId).toBe(permanent?.id)
+  const permanent = all.filter(({ expiresAt }) => expiresAt === null)
+  const temporary = all.filter(({ expiresAt }) => expiresAt !== null)
+  const seen = calls.at(-1)?.authKeyId
+  expect(permanent.map(({ id }) => id)).toContain(seen)
+  expect(temporary.map(({ permanentKeyId }) => permanentKeyId)).toContain(seen)
   expect(calls.at(-1)?.layer).toBeGreaterThan(220)
 })
 
