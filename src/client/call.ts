@@ -81,8 +81,8 @@ export function createCaller(options: ClientOptions): Caller {
 
 /** In a browser an address may begin at the page's own. Throws TypeError for what is none. */
 function rootOf(url: string): string {
-  const { href } = globalThis.location ?? {}
-  if (!URL.canParse(url, href) || !/^https?:$/.test(new URL(url, href).protocol)) {
+  const page: { href: string } | undefined = Reflect.get(globalThis, 'location')
+  if (!URL.canParse(url, page?.href) || !/^https?:$/.test(new URL(url, page?.href).protocol)) {
     throw new TypeError(`url: expected an address such as https://worker.example, not "${url}"`)
   }
   return url.replace(/\/+$/, '')
