@@ -73,7 +73,7 @@ export async function spawnWorkerProcess(
   const stop = (signal: 'SIGTERM' | 'SIGKILL'): Promise<number | null> => end(child, signal)
   onTestFinished(async () => void (await stop('SIGKILL')))
   const url = `http://127.0.0.1:${port}`
-  traceAnswersFrom(url)
+  child.once('exit', traceAnswersFrom(url))
   return {
     url,
     pid: child.pid ?? 0,

@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { appendFile, readdir, readFile, rm } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { expect, inject, onTestFinished, test } from 'vitest'
 import type { TestProject } from 'vitest/node'
@@ -7,6 +9,7 @@ import { startWorker } from '../helpers/app.ts'
 import { makeTempDir } from '../helpers/temp-dir.ts'
 import { setup } from './global-setup.ts'
 import { type SecretRecord, searchFolder } from './search.ts'
+import { traceAnswersFrom } from './wire.ts'
 
 /** The hunt that runs after the whole suite, let loose on what is planted for it. */
 
@@ -94,6 +97,28 @@ test('what a worker logs and answers is in the trace, and its secrets are known'
   for (const text of [`token-${marker}`, `webhook-${marker}`, dataDir]) {
     expect(secrets).toContain(JSON.stringify(text))
   }
+})
+
+test('what another process answers is in the trace, until that process is gone', async () => {
+  const marker = `marker-${randomBytes(6).toString('hex')}`
+  const server = createServer((request, response) => {
+    response.setHeader('x-asked', request.url ?? '')
+    response.end(`told: ${request.url}`)
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  onTestFinished(() => void server.close())
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const ask = async (path: string) => (await fetch(`${url}/${path}-${marker}`)).text()
+
+  const forget = traceAnswersFrom(url)
+  await ask('its')
+  forget()
+  await ask('another')
+
+  const log = await readFile(join(inject('traceDir'), `${process.pid}.log`), 'utf8')
+  expect(log).toContain(`told: /its-${marker}`)
+  expect(log).toMatch(new RegExp(`x-asked /its-${marker}`))
+  expect(log).not.toContain(`another-${marker}`)
 })
 
 async function plant(secrets: SecretRecord[], line: string): Promise<string> {

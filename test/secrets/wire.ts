@@ -76,20 +76,35 @@ interface UndiciEvent {
 }
 
 const origins = new Set<string>()
+const asked = new WeakSet<object>()
 
-/** Keeps what `fetch` in this process gets from a server in another one. */
-export function traceAnswersFrom(origin: string): void {
-  if (origins.size === 0) {
-    subscribe('undici:request:headers', (event) => {
-      const { request, response } = event as UndiciEvent
-      if (!origins.has(request.origin)) return
-      traceAnswer(request.path, response.headers.map(String).join(' '), '')
-    })
-    subscribe('undici:request:bodyChunkReceived', (event) => {
-      const { request, chunk } = event as UndiciEvent
-      if (!origins.has(request.origin) || request.path.startsWith('/download')) return
-      traceAnswer(request.path, '', Buffer.from(chunk).toString())
-    })
-  }
+/**
+ * Keeps what `fetch` in this process gets from a server in another one, whatever it has asked until
+ * the returned function says that the server is gone: its port is anybody's then.
+ */
+export function traceAnswersFrom(origin: string): () => void {
+  if (!subscribed) subscribeToFetch()
   origins.add(origin)
+  return () => void origins.delete(origin)
+}
+
+let subscribed = false
+
+function subscribeToFetch(): void {
+  subscribed = true
+  subscribe('undici:request:create', (event) => {
+    const { request } = event as UndiciEvent
+    if (origins.has(request.origin)) asked.add(request)
+  })
+  subscribe('undici:request:headers', (event) => {
+    const { request, response } = event as UndiciEvent
+    if (asked.has(request)) {
+      traceAnswer(request.path, response.headers.map(String).join(' '), '')
+    }
+  })
+  subscribe('undici:request:bodyChunkReceived', (event) => {
+    const { request, chunk } = event as UndiciEvent
+    if (!asked.has(request) || request.path.startsWith('/download')) return
+    traceAnswer(request.path, '', Buffer.from(chunk).toString())
+  })
 }
