@@ -18,32 +18,40 @@ const textFrame = (text: string) =>
   Buffer.concat([Buffer.from([0x81, 0x80 + text.length, 0, 0, 0, 0]), Buffer.from(text)])
 
 async function start(credentials = testCredentials) {
-  return startWorker({ gateway: createFakeGateway(), credentials })
+  return startWorker({
+    gateway: createFakeGateway(),
+    credentials,
+    env: { TRUST_PROXY: 'loopback' },
+  })
 }
 
 /** A socket by hand, for what clients do not let one do; its request is sent, its answer not awaited. */
-function upgrade(url: string, token = 'token-ann') {
+function upgrade(url: string, address = '203.0.113.1') {
   const { hostname, port } = new URL(url)
   const socket = connect(Number(port), hostname)
   onTestFinished(() => void socket.destroy())
   socket.on('error', () => {})
   socket.write(
-    `GET /ws/ann?token=${token} HTTP/1.1\r\nHost: ${hostname}\r\nConnection: Upgrade\r\n` +
+    `GET /ws/ann?token=token-ann HTTP/1.1\r\nHost: ${hostname}\r\n` +
+      `X-Forwarded-For: ${address}\r\nConnection: Upgrade\r\n` +
       'Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n' +
       `Sec-WebSocket-Key: ${Buffer.alloc(16, 1).toString('base64')}\r\n\r\n`,
   )
   return socket
 }
 
-/** Some at a time, for the system's queue of connections is shorter. */
+/** Some at a time, for the system's queue of connections is shorter; each lot has its address. */
 async function upgradeMany(
   url: string,
   count: number,
+  addressOf: (nth: number) => string,
   watch: (socket: Socket) => unknown,
 ): Promise<Socket[]> {
   const sockets: Socket[] = []
   while (sockets.length < count) {
-    const some = Array.from({ length: Math.min(50, count - sockets.length) }, () => upgrade(url))
+    const length = Math.min(50, count - sockets.length)
+    const address = addressOf(sockets.length)
+    const some = Array.from({ length }, () => upgrade(url, address))
     some.forEach(watch)
     await Promise.all(some.map((socket) => once(socket, 'connect')))
     sockets.push(...some)
@@ -101,8 +109,11 @@ test('no more sockets open than there are places, also while tokens are looked a
   })
   const answers: string[] = []
 
-  const sockets = await upgradeMany(url, 1_010, (socket) =>
-    socket.once('data', (bytes: Buffer) => answers.push(bytes.toString().slice(9, 12))),
+  const sockets = await upgradeMany(
+    url,
+    1_010,
+    (nth) => `203.0.113.${Math.floor(nth / 200)}`,
+    (socket) => socket.once('data', (bytes: Buffer) => answers.push(bytes.toString().slice(9, 12))),
   )
   await vi.waitFor(() => expect(answers).toEqual(Array(10).fill('503')), 20_000)
   answer()
@@ -116,3 +127,28 @@ test('no more sockets open than there are places, also while tokens are looked a
     expect(String(bytes)).toMatch(/^HTTP\/1\.1 101 /)
   }, 20_000)
 }, 60_000)
+
+test('one address takes no more than its share of the places', async () => {
+  const { url } = await start()
+  const answers: string[] = []
+  const statusOf = (bytes: Buffer): string => bytes.toString().slice(9, 12)
+
+  const [first] = await upgradeMany(
+    url,
+    260,
+    () => '203.0.113.1',
+    (socket) => socket.once('data', (bytes: Buffer) => answers.push(statusOf(bytes))),
+  )
+  await vi.waitFor(() => expect(answers).toHaveLength(260))
+  const [other] = await once(upgrade(url, '203.0.113.2'), 'data')
+
+  expect(answers.filter((status) => status === '101')).toHaveLength(250)
+  expect(answers.filter((status) => status === '503')).toHaveLength(10)
+  expect(statusOf(other)).toBe('101')
+
+  first?.destroy()
+  await vi.waitFor(async () => {
+    const [bytes] = await once(upgrade(url), 'data')
+    expect(statusOf(bytes)).toBe('101')
+  })
+})

@@ -1,10 +1,9 @@
 import type { FastifyPluginAsync, FastifyRequest } from 'fastify'
 import type { ProgressWatch } from '../../core/progress-watch.ts'
 import type { UploadService } from '../../core/upload-service.ts'
-import { AppError } from '../../errors.ts'
-import { createSemaphore } from '../../lib/semaphore.ts'
 import { clientSignal } from '../client-signal.ts'
 import { hasSeenEnd, sendEvents } from '../event-stream.ts'
+import { createListenerPlaces } from '../listener-places.ts'
 import type { CallerToken } from '../token.ts'
 import { parseWire, TokenQuery } from '../validation.ts'
 import { UploadIdParams, uploadProgress } from '../wire/progress.ts'
@@ -15,13 +14,10 @@ export interface ProgressRoutesOptions {
   callerToken: CallerToken
 }
 
-/** Event streams at one time. Each holds a connection and little else. */
-const MAX_STREAMS = 1_000
-
 /** How far an upload is: asked for, or pushed. */
 export const progressRoutes: FastifyPluginAsync<ProgressRoutesOptions> = async (app, options) => {
   const { uploads, watch, callerToken } = options
-  const places = createSemaphore(MAX_STREAMS)
+  const places = createListenerPlaces({ what: 'event streams' })
   const closing = new AbortController()
   app.addHook('preClose', async () => closing.abort(new Error('the worker is closing')))
 
@@ -40,9 +36,7 @@ export const progressRoutes: FastifyPluginAsync<ProgressRoutesOptions> = async (
     }
     // Who left while the token was checked closes nothing any more that would give a place back.
     signal.throwIfAborted()
-    const leave = places.tryAcquire(1)
-    if (!leave) throw new AppError('BUSY', 'Too many event streams at once', { retryAfter: 5 })
-    reply.raw.once('close', leave)
+    reply.raw.once('close', places.take(request))
     await sendEvents(reply, await watch.upload(uploadId, token, signal), lastEventId)
     return reply
   })

@@ -3,8 +3,8 @@ import type { FastifyPluginAsync, FastifyRequest } from 'fastify'
 import type { Progress } from '../../core/progress.ts'
 import type { ProgressWatch, Watched } from '../../core/progress-watch.ts'
 import { AppError } from '../../errors.ts'
-import { createSemaphore } from '../../lib/semaphore.ts'
 import { createListener, type Listener } from '../listener.ts'
+import { createListenerPlaces } from '../listener-places.ts'
 import { tokenOf } from '../token.ts'
 import { parseWire, TokenQuery } from '../validation.ts'
 import { Ping, SocketParams, watchUploads } from '../wire/socket.ts'
@@ -13,8 +13,6 @@ export interface SocketRoutesOptions {
   watch: ProgressWatch
 }
 
-/** Sockets at one time, those included whose token is still looked at. */
-const MAX_SOCKETS = 1_000
 /** A ping is two dozen bytes; nothing else is understood. */
 const MAX_MESSAGE_BYTES = 1024
 const MAX_FRAGMENTS = 16
@@ -35,13 +33,13 @@ export const socketRoutes: FastifyPluginAsync<SocketRoutesOptions> = async (app,
       for (const socket of app.websocketServer.clients) socket.close(GOING_AWAY, 'restarting')
     },
   })
-  const places = createSemaphore(MAX_SOCKETS)
+  const places = createListenerPlaces({ what: 'sockets' })
   const watched = new WeakMap<FastifyRequest, Watched<Progress[]>>()
 
-  /** Takes a place until the connection ends. */
-  function takePlace({ raw: { socket } }: FastifyRequest): AbortSignal {
-    const giveBack = places.tryAcquire(1)
-    if (!giveBack) throw new AppError('BUSY', 'Too many sockets at once', { retryAfter: 5 })
+  /** Takes a place until the connection ends, also while its token is still looked at. */
+  function takePlace(request: FastifyRequest): AbortSignal {
+    const giveBack = places.take(request)
+    const { socket } = request.raw
     const left = new AbortController()
     const onClose = (): void => {
       giveBack()
