@@ -44,6 +44,8 @@ export type StreamDescription = Omit<FileDescription, 'totalChunks'> &
 export interface StreamService {
   /** Rejects as `UploadService.open` does. */
   open: (described: StreamDescription, token: string) => Promise<Upload>
+  /** Before the answer to `open` leaves: from now on the stream outlives a death of the worker. */
+  told: (uploadId: string) => void
   /**
    * Rejects with UPLOAD_NOT_FOUND, also for an upload that comes in chunks, or with UPLOAD_GONE
    * once it has failed.
@@ -62,7 +64,7 @@ export interface StreamService {
   ) => Promise<StreamState>
   /** Makes one upload of several partial ones; again with the same parts: the same upload. */
   join: (described: JoinDescription, token: string) => Promise<Upload>
-  /** After a restart: completes what has all its bytes. */
+  /** After a restart: removes what no client was told of, and completes what has all its bytes. */
   resume: () => Promise<void>
 }
 
@@ -71,6 +73,8 @@ export function createStreamService(options: StreamServiceOptions): StreamServic
   const intake = createIntake(options)
   const filler = createStreamFiller({ ...options, intake })
   const join = createStreamJoin({ ...options, find })
+  /** What an earlier process has left. Looked for now: later there are those that open just then. */
+  const untold = ledger.untoldStreams()
 
   async function find(uploadId: string, token: string | null): Promise<StreamState> {
     const { upload } = await uploads.status(uploadId, token)
@@ -104,9 +108,16 @@ export function createStreamService(options: StreamServiceOptions): StreamServic
     }
   }
 
+  /** Its client was cut off before it learned the id: it opens another one, and sends all again. */
+  async function removeUntold(uploadId: string): Promise<void> {
+    await uploads.cancel(uploadId, null)
+    log.info({ uploadId }, 'a stream that nobody was told of was removed')
+  }
+
   return {
     find,
     join,
+    told: ledger.markStreamTold,
     open: async ({ metadata, concat, ...file }, token) => {
       const totalChunks = Math.max(1, Math.ceil(file.size / STREAM_CHUNK_BYTES))
       const upload = await uploads.open({ ...file, totalChunks }, token)
@@ -125,11 +136,14 @@ export function createStreamService(options: StreamServiceOptions): StreamServic
       return find(uploadId, null)
     },
     resume: async () => {
-      for (const { id } of ledger.uploadsInState('receiving')) {
-        if (ledger.stream(id) === null) continue
-        await resumeOne(id).catch((err: unknown) => {
+      const resume = async (id: string, how: (id: string) => Promise<void>): Promise<void> => {
+        await how(id).catch((err: unknown) => {
           log.warn({ uploadId: id, err }, 'a stream could not be looked at')
         })
+      }
+      for (const id of untold.splice(0)) await resume(id, removeUntold)
+      for (const { id } of ledger.uploadsInState('receiving')) {
+        if (ledger.stream(id) !== null) await resume(id, resumeOne)
       }
     },
   }

@@ -1,11 +1,14 @@
 import { randomBytes } from 'node:crypto'
+import { readdir, stat } from 'node:fs/promises'
+import { request } from 'node:http'
+import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
 import { MiB } from '../../src/lib/units.ts'
 import { downloadUrl, pollToEnd, sha256 } from '../helpers/client.ts'
 import { startTelegram } from '../helpers/telegram.ts'
 import { startTeleStore } from '../helpers/telestore.ts'
 import { makeTempDir } from '../helpers/temp-dir.ts'
-import { makeTusUpload, offsetOf, uploadIdOf } from '../helpers/tus.ts'
+import { createTus, makeTusUpload, offsetOf, tusHeaders, uploadIdOf } from '../helpers/tus.ts'
 import { startWorkerProcess } from '../helpers/worker-process.ts'
 
 async function download(url: string, messageId: number | null, token: string): Promise<Buffer> {
@@ -58,4 +61,36 @@ test('a client outlives kill -9 of the worker: nothing acknowledged is lost', as
   expect(end).toMatchObject({ status: 'completed' })
   const back = await download(second.url, end?.messageId ?? null, 'main')
   expect(sha256(back)).toBe(sha256(bytes))
+})
+
+test('what a creation had brought when kill -9 came before its answer holds no room for nobody', async () => {
+  const telegram = await startTelegram()
+  const dataDir = await makeTempDir()
+  const folders = join(dataDir, 'spool', 'uploads')
+  const first = await startWorkerProcess(telegram, dataDir)
+  const stream = { 'content-type': 'application/offset+octet-stream' }
+  const small = { ...stream, 'upload-length': '9' }
+  const toldId = await createTus(first.url, 'main', small, Buffer.from('told'))
+  const creation = request(`${first.url}/files`, {
+    method: 'POST',
+    headers: tusHeaders('main', {
+      ...stream,
+      'upload-length': String(9 * MiB),
+      'content-length': String(9 * MiB),
+    }),
+  })
+  creation.on('error', () => {})
+  creation.write(randomBytes(6 * MiB))
+  const untoldId = await vi.waitFor(async () => {
+    const [id = ''] = (await readdir(folders)).filter((name) => name !== toldId)
+    expect((await stat(join(folders, id, '0.chunk'))).size).toBe(5 * MiB)
+    return id
+  })
+
+  await first.stop('SIGKILL')
+  const second = await startWorkerProcess(telegram, dataDir)
+
+  await vi.waitFor(async () => expect(await readdir(folders)).toEqual([toldId]))
+  await expect(offsetOf(second.url, untoldId, 'main')).rejects.toThrow('404')
+  expect(await offsetOf(second.url, toldId, 'main')).toBe(4)
 })

@@ -73,8 +73,12 @@ export interface Ledger extends TicketRecords, StreamRecords {
 
 /** What the ledger knows of uploads whose bytes come as a stream. */
 export interface StreamRecords {
-  /** Belongs to an upload that is there, and goes with it. */
+  /** Belongs to an upload that is there, and goes with it. Nobody was told of it yet. */
   insertStream: (stream: StreamRecord) => void
+  /** From now on a client may know its id. */
+  markStreamTold: (uploadId: string) => void
+  /** The unfinished ones that no client was told of, oldest first. */
+  untoldStreams: () => string[]
   /** Null for an upload that comes in chunks. */
   stream: (uploadId: string) => StreamRecord | null
   /**

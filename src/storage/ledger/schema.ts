@@ -99,6 +99,10 @@ const MIGRATIONS = [
     wall_time INTEGER NOT NULL
   ) STRICT;
   `,
+  // Those of an earlier version count as told: nobody knows, and a client may have them.
+  `
+  ALTER TABLE streams ADD COLUMN told INTEGER NOT NULL DEFAULT 1;
+  `,
 ]
 
 /** Brings the schema to this version. Throws when the file was written by a later one. */

@@ -10,7 +10,12 @@ export function createStreamRecords(
   uploads: Pick<UploadRecords, 'insertUpload'>,
 ): StreamRecords {
   const insert = database.prepare(
-    'INSERT OR REPLACE INTO streams (upload_id, metadata, concat) VALUES (?, ?, ?)',
+    'INSERT OR REPLACE INTO streams (upload_id, metadata, concat, told) VALUES (?, ?, ?, ?)',
+  )
+  const markTold = database.prepare('UPDATE streams SET told = 1 WHERE upload_id = ?')
+  const untold = database.prepare(
+    `SELECT id FROM uploads JOIN streams ON upload_id = id
+     WHERE told = 0 AND state IN ('receiving', 'sealed') ORDER BY created_at`,
   )
   const find = database.prepare('SELECT * FROM streams WHERE upload_id = ?')
   const addChunk = database.prepare(
@@ -22,12 +27,14 @@ export function createStreamRecords(
      WHERE id = ? AND state = 'receiving'`,
   )
 
-  function insertStream({ uploadId, metadata, concat }: StreamRecord): void {
-    insert.run(uploadId, metadata, concat)
-  }
-
   return {
-    insertStream,
+    insertStream: ({ uploadId, metadata, concat }) => {
+      insert.run(uploadId, metadata, concat, 0)
+    },
+    markStreamTold: (uploadId) => {
+      markTold.run(uploadId)
+    },
+    untoldStreams: () => untold.all().map((row) => text(row, 'id')),
     stream: (uploadId) => {
       const row = find.get(uploadId)
       return row ? toStream(row) : null
@@ -35,7 +42,8 @@ export function createStreamRecords(
     joinUploads: ({ upload, stream, chunks, partIds, token }, now) =>
       database.transaction(() => {
         uploads.insertUpload(upload, token)
-        insertStream(stream)
+        // Whoever joins the same parts again is told of this one.
+        insert.run(upload.id, stream.metadata, stream.concat, 1)
         for (const { index, size, digest } of chunks) {
           addChunk.run(upload.id, index, size, Buffer.from(digest, 'hex'))
         }

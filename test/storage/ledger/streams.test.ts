@@ -20,6 +20,17 @@ test("a stream's words are kept as they were sent, and go with its upload", () =
   expect(ledger.stream('a')).toBeNull()
 })
 
+test('an unfinished stream is untold until it is marked, a joined one never', () => {
+  const ledger = ledgerWithParts()
+  expect(ledger.untoldStreams()).toEqual(['a', 'b'])
+
+  ledger.markStreamTold('a')
+  expect(ledger.untoldStreams()).toEqual(['b'])
+
+  ledger.joinUploads(joined(), NOW)
+  expect(ledger.untoldStreams()).toEqual([])
+})
+
 test('a joined upload takes the chunks of its parts, which reserve nothing any more', () => {
   const ledger = ledgerWithParts()
 
