@@ -73,10 +73,12 @@ test('Telegram is let go of before slow clients are waited for, and new requests
   await slow.begun
 
   const stopped = worker.stop('SIGTERM')
-  await vi.waitFor(() => expect(open(telegram)).toBe(0))
+  await vi.waitFor(() => {
+    expect(open(telegram)).toBe(0)
+    expect(worker.output()).toContain('disconnected from Telegram')
+  })
 
   expect(worker.alive).toBe(true)
-  expect(worker.output()).toContain('disconnected from Telegram')
   expect(await stopped).toBe(0)
   await slow.ended
 })
