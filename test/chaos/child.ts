@@ -36,7 +36,12 @@ export function startChild(
       ...env,
     },
   })
+  // Its last words come after its exit.
   const closed = once(child, 'close')
+  let open = true
+  child.once('close', () => {
+    open = false
+  })
   let output = ''
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', (text: string) => {
@@ -49,7 +54,7 @@ export function startChild(
   return {
     output: () => output,
     firstLine,
-    running: () => child.exitCode === null && child.signalCode === null,
+    running: () => open,
     exitCode: () => child.exitCode,
     kill: async () => {
       child.kill('SIGKILL')

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { onTestFinished, vi } from 'vitest'
@@ -70,7 +70,13 @@ export async function spawnWorkerProcess(
       trace(text)
     })
   }
-  const stop = (signal: 'SIGTERM' | 'SIGKILL'): Promise<number | null> => end(child, signal)
+  // Its last words come after its exit.
+  const closed = once(child, 'close')
+  const stop = async (signal: 'SIGTERM' | 'SIGKILL'): Promise<number | null> => {
+    child.kill(signal)
+    await closed
+    return child.exitCode
+  }
   onTestFinished(async () => void (await stop('SIGKILL')))
   const url = `http://127.0.0.1:${port}`
   child.once('exit', traceAnswersFrom(url))
@@ -84,15 +90,6 @@ export async function spawnWorkerProcess(
     },
     healthy: () => vi.waitFor(async () => expectOk(await fetch(`${url}/health`))),
   }
-}
-
-async function end(child: ChildProcess, signal: 'SIGTERM' | 'SIGKILL'): Promise<number | null> {
-  if (child.exitCode === null && child.signalCode === null) {
-    const exited = once(child, 'exit')
-    child.kill(signal)
-    await exited
-  }
-  return child.exitCode
 }
 
 function expectOk(response: Response): void {
