@@ -12,7 +12,7 @@ import { startTraffic } from '../helpers/traffic.ts'
 import { spawnWorkerProcess, type WorkerProcess } from '../helpers/worker-process.ts'
 
 const LEDGER_KEY = randomBytes(32).toString('hex')
-const GRACE_MS = 6_000
+const GRACE_MS = 12_000
 
 test('a deploy under traffic kills no key: the old instance lets go before the new one connects', async () => {
   const { telegram, old, young, ...clients } = await deployUnderTraffic({ LEDGER_KEY })

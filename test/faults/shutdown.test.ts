@@ -18,7 +18,7 @@ import { startTelegram } from '../helpers/telegram.ts'
 import { makeTempDir } from '../helpers/temp-dir.ts'
 import { spawnWorkerProcess, startWorkerProcess } from '../helpers/worker-process.ts'
 
-const GRACE_MS = 8_000
+const GRACE_MS = 12_000
 const CHUNK = 128 * KiB
 
 test('SIGTERM in the middle of everything: the next instance goes on, and each file is posted once', async () => {
