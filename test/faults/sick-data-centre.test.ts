@@ -18,6 +18,7 @@ const QUICK: Partial<TelegramGatewayOptions> = {
 }
 /** No break ends while a test looks at what happens in it. */
 const BREAK_MS = 300_000
+const LASTING = { ...QUICK.circuit, firstBreakMs: BREAK_MS, longestBreakMs: BREAK_MS }
 
 const shared = await startSharedTelegram()
 
@@ -32,8 +33,7 @@ test.each([
   'a data centre that %s opens its circuit, is left alone, and is found well again',
   async (symptom) => {
     const { peer, credentials } = await behindSickPeer(shared)
-    const circuit = { ...QUICK.circuit, firstBreakMs: BREAK_MS, longestBreakMs: BREAK_MS }
-    const { gateway } = startGateway(shared, { ...QUICK, circuit })
+    const { gateway } = startGateway(shared, { ...QUICK, circuit: LASTING })
     await peer.fallIll(symptom)
 
     await expect(gateway.finish(requestOf(credentials))).rejects.toMatchObject({
@@ -110,7 +110,9 @@ test.each([
 
 test('a reader waits for a data centre that is down, and goes on when it is back', async () => {
   const telegram = await startTelegram()
-  const { gateway, credentials, document } = await withDocument(telegram, { rideMs: 120_000 })
+  const { gateway, credentials, document } = await withDocument(telegram, {
+    patience: { ...QUICK.patience, rideMs: 120_000 },
+  })
   const down = goDown(telegram)
 
   const reading = gateway.readBlock(document, { offset: 0, length: MiB }, signal)
@@ -123,7 +125,9 @@ test('a reader waits for a data centre that is down, and goes on when it is back
 
 test('a reader does not wait for ever', async () => {
   const telegram = await startTelegram()
-  const { gateway, document } = await withDocument(telegram, { rideMs: 100 })
+  const { gateway, document } = await withDocument(telegram, {
+    patience: { ...QUICK.patience, rideMs: 100 },
+  })
   goDown(telegram)
 
   const reading = gateway.readBlock(document, { offset: 0, length: MiB }, signal)
@@ -133,7 +137,10 @@ test('a reader does not wait for ever', async () => {
 
 test('another data centre that is down stops its own files only', async () => {
   const telegram = await startTelegram()
-  const { gateway, credentials, document } = await withDocument(telegram, { rideMs: 100 })
+  const { gateway, credentials, document } = await withDocument(telegram, {
+    patience: { ...QUICK.patience, rideMs: 100 },
+    circuit: LASTING,
+  })
   goDown(telegram, 4)
   telegram.faults.migrateDocuments(4)
 
@@ -156,11 +163,8 @@ async function behindSickPeer(telegram: Emulator) {
   return { peer, credentials }
 }
 
-async function withDocument(telegram: Emulator, patience: { rideMs: number }) {
-  const { gateway } = startGateway(telegram, {
-    ...QUICK,
-    patience: { ...QUICK.patience, ...patience },
-  })
+async function withDocument(telegram: Emulator, options: Partial<TelegramGatewayOptions>) {
+  const { gateway } = startGateway(telegram, { ...QUICK, ...options })
   const credentials = userOf(telegram.account)
   const { messageId } = await gateway.finish(requestOf(credentials, 2 * MiB))
   const document = await gateway.locate(credentials, messageId, signal)
