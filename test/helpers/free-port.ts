@@ -3,8 +3,8 @@ import { createServer } from 'node:net'
 
 /** Below 32768: from there on Linux gives ports to every connection and to whoever asks for any. */
 const LOWEST = 10_000
-const LANE = 1_000
-const LANES = 10
+const LANE = 5_000
+const LANES = 4
 
 /**
  * Processes of one run that choose at the same moment choose from lanes of their own, and no port

@@ -71,7 +71,7 @@ export async function startProtocol(
 
 async function listenSomewhere(server: ProtocolServer): Promise<number> {
   for (let attempt = 0; ; attempt++) {
-    const port = randomInt(20_000, 32_000)
+    const port = randomInt(30_000, 32_000)
     try {
       await server.listen({ dcId: DC_ID, mediaOnly: false }, port)
       return port
