@@ -2,13 +2,6 @@ import type { FastifyRequest } from 'fastify'
 import { AppError } from '../errors.ts'
 import { addressOf } from './address.ts'
 
-export interface ListenerPlacesOptions {
-  /** What is listened to, for the refusal: `sockets`. */
-  what: string
-  max?: number
-  maxPerAddress?: number
-}
-
 /** Places for those who listen. Each holds a connection and little else, so there are many. */
 export interface ListenerPlaces {
   /** Takes one; the returned function gives it back. Throws BUSY when none can be had. */
@@ -20,8 +13,8 @@ const MAX = 1_000
 const MAX_PER_ADDRESS = 250
 const RETRY_AFTER_S = 5
 
-export function createListenerPlaces(options: ListenerPlacesOptions): ListenerPlaces {
-  const { what, max = MAX, maxPerAddress = MAX_PER_ADDRESS } = options
+/** `what` is for the refusal, such as `sockets`. */
+export function createListenerPlaces(what: string): ListenerPlaces {
   const perAddress = new Map<string, number>()
   let taken = 0
 
@@ -35,7 +28,7 @@ export function createListenerPlaces(options: ListenerPlacesOptions): ListenerPl
   return {
     take: (request) => {
       const address = addressOf(request)
-      if (taken >= max || (perAddress.get(address) ?? 0) >= maxPerAddress) {
+      if (taken >= MAX || (perAddress.get(address) ?? 0) >= MAX_PER_ADDRESS) {
         throw new AppError('BUSY', `Too many ${what} at once`, { retryAfter: RETRY_AFTER_S })
       }
       count(address, 1)

@@ -17,7 +17,7 @@ export interface ProgressRoutesOptions {
 /** How far an upload is: asked for, or pushed. */
 export const progressRoutes: FastifyPluginAsync<ProgressRoutesOptions> = async (app, options) => {
   const { uploads, watch, callerToken } = options
-  const places = createListenerPlaces({ what: 'event streams' })
+  const places = createListenerPlaces('event streams')
   const closing = new AbortController()
   app.addHook('preClose', async () => closing.abort(new Error('the worker is closing')))
 

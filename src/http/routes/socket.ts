@@ -33,7 +33,7 @@ export const socketRoutes: FastifyPluginAsync<SocketRoutesOptions> = async (app,
       for (const socket of app.websocketServer.clients) socket.close(GOING_AWAY, 'restarting')
     },
   })
-  const places = createListenerPlaces({ what: 'sockets' })
+  const places = createListenerPlaces('sockets')
   const watched = new WeakMap<FastifyRequest, Watched<Progress[]>>()
 
   /** Takes a place until the connection ends, also while its token is still looked at. */
