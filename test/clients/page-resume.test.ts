@@ -64,18 +64,16 @@ test('a file with a handle goes on after a reload by one click', async () => {
 test('what was all at the worker before a reload goes on into Telegram without its file', async () => {
   const visit = await visitPage()
   const { page, telegram, folder, signIn, choose, upload, entry } = visit
-  const slow = telegram.faults.add({
-    method: 'messages.sendMedia',
-    effect: { kind: 'latency', ms: 12_000 },
-  })
+  const held = telegram.faults.add({ method: 'messages.sendMedia', effect: { kind: 'silence' } })
   await signIn()
   await choose(await makeFile(folder, 'sealed.bin', randomBytes(11 * MiB)))
   await page.getByText('You can close this page').waitFor()
-  telegram.faults.remove(slow)
 
   await page.reload()
   const bar = upload('sealed.bin').getByRole('progressbar', { name: /To the worker/ })
   await expect.poll(() => bar.getAttribute('value')).toBe('100')
+  telegram.faults.remove(held)
+  telegram.faults.cutConnections()
 
   await entry('sealed.bin').waitFor()
   await expectPosted(visit, 1)
