@@ -70,7 +70,7 @@ export function createCustody(options: CustodyOptions): Custody {
   const closing = new AbortController()
   /** Ends the asking. */
   const asking = new AbortController()
-  let awaitsOlderUntil = address === null ? 0 : now() + ARRIVES_WITHIN_MS
+  let awaitsOlderUntil = address === null ? 0 : Number.POSITIVE_INFINITY
   let state: State = { kind: 'asking' }
   const heir = createHeir()
 
@@ -149,8 +149,10 @@ export function createCustody(options: CustodyOptions): Custody {
 
   return {
     start: () => {
-      if (address !== null) inBackground(ask(address))
-      else if (options.startupDelayMs > 0) inBackground(startLate().then(hold))
+      if (address !== null) {
+        awaitsOlderUntil = now() + ARRIVES_WITHIN_MS
+        inBackground(ask(address))
+      } else if (options.startupDelayMs > 0) inBackground(startLate().then(hold))
       else hold()
     },
     answer: async ({ instance: asker, intent, wait }, signal) => {
