@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { startWorker } from '../helpers/app.ts'
 import { makeTempDir } from '../helpers/temp-dir.ts'
-import { openBrowser } from './browser.ts'
+import { openBrowser, PATIENCE_MS } from './browser.ts'
 
 test.each(['light', 'dark'] as const)(
   'the documentation shows and tries out calls, without a fault, %s',
@@ -9,6 +9,7 @@ test.each(['light', 'dark'] as const)(
     const { url } = await startWorker()
     const browser = await openBrowser(await makeTempDir())
     const page = await browser.newPage({ colorScheme, viewport: { width: 1280, height: 900 } })
+    page.setDefaultTimeout(PATIENCE_MS)
     const faults: string[] = []
     const foreign: string[] = []
     page.on('pageerror', (error) => faults.push(error.message))

@@ -72,6 +72,8 @@ test('a download that fails says so to those who look as well', async () => {
   await entry('wanted.txt').getByRole('button', { name: 'Download' }).click()
 
   await page.locator('.notice').getByText('Telegram is away').waitFor()
+  // So it stays for as long as somebody is at it.
+  await page.getByRole('button', { name: 'Dismiss' }).focus()
   await expectSound(page, 'notice')
   await page.getByRole('button', { name: 'Dismiss' }).click()
   expect(await page.locator('.notice').count()).toBe(0)
@@ -108,8 +110,8 @@ test('a file that is pasted goes up, and the screen stays on for it', async () =
 
   await paste(page, 'pasted.bin', 12 * MiB)
 
-  await vi.waitFor(() => expect(visit.chunksTaken).toBe(1), 20_000)
-  expect(await page.evaluate('locks.map(({ released }) => released)')).toEqual([false])
+  await vi.waitFor(() => expect(visit.chunksTaken).toBe(1))
+  await expect.poll(() => page.evaluate('locks.map(({ released }) => released)')).toEqual([false])
   await release()
   await entry('pasted.bin').waitFor()
   await expect.poll(() => page.evaluate('locks.map(({ released }) => released)')).toEqual([true])

@@ -21,19 +21,23 @@ test.each(['SIGKILL', 'SIGTERM'] as const)(
     const telegram = await startTelegram()
     const dataDir = await dataFolder()
     const bytes = randomBytes(40 * MiB)
-    // Too short a grace for the transfer to reach its end.
-    const before = await startWorkerProcess(telegram, dataDir, { SHUTDOWN_GRACE_MS: '2000' })
+    const before = await startWorkerProcess(telegram, dataDir, { SHUTDOWN_GRACE_MS: '12000' })
+    // The transfer cannot reach its end in any grace.
+    const held = telegram.faults.add({
+      method: 'upload.saveBigFilePart',
+      effect: { kind: 'silence' },
+      after: 30,
+    })
     const { uploadId } = await sendChunks(before.url, 'a.bin', bytes, {
       token: 'main',
       order: [7, 3],
     })
     await sendChunks(before.url, 'a.bin', bytes, { token: 'main', uploadId })
-    telegram.settings.change({ bandwidthPerConnection: 2 * MiB })
     await postJson(`${before.url}/complete-upload`, { uploadId })
     await vi.waitFor(() => expect(telegram.counters.read().partsReceived).toBeGreaterThan(20))
 
     const exitCode = await before.stop(signal)
-    telegram.settings.change({ bandwidthPerConnection: null })
+    telegram.faults.remove(held)
     const after = await startWorkerProcess(telegram, dataDir)
     const end = (await pollToEnd(after.url, uploadId)).at(-1)
 

@@ -65,7 +65,7 @@ describe.skipIf(!canMount)('a worker on a disk of 32 MB (needs the right to moun
     const earlier = randomBytes(3 * MiB)
     const { messageId } = await uploadFile(url, 'earlier.bin', earlier, { token: 'main' })
     const bytes = randomBytes(11 * MiB)
-    telegram.settings.change({ bandwidthPerConnection: MiB / 2 })
+    telegram.settings.change({ bandwidthPerConnection: MiB / 16 })
     const { uploadId } = await sendChunks(url, 'a.bin', bytes, { token: 'main' })
     await postJson(`${url}/complete-upload`, { uploadId })
 
@@ -88,12 +88,14 @@ describe.skipIf(!canMount)('a worker on a disk of 32 MB (needs the right to moun
       const { url, disk, telegram, worker, restart } = await startOnSmallDisk()
       const bytes = randomBytes(11 * MiB)
       const { uploadId } = await sendChunks(url, 'a.bin', bytes, { token: 'main' })
-      const effect = { kind: 'latency', ms: 4_000 } as const
+      const effect = { kind: 'lose-answer' } as const
       telegram.faults.add({ method: 'messages.sendMedia', effect, times: 1 })
       await postJson(`${url}/complete-upload`, { uploadId })
       await vi.waitFor(() => expect(telegram.counters.read().messagesPosted).toBe(1))
 
       await disk.fill()
+      // It asks again, and finds what it has posted.
+      telegram.faults.cutConnections()
       await vi.waitFor(() => expect(worker.output()).toContain('cannot be written yet'))
       const before = await progressOf(url, uploadId)
       if (fate === 'is killed') await worker.stop('SIGKILL')

@@ -12,7 +12,7 @@ import { createFile, createRequest, startGateway, userOf } from '../telegram/mtp
 
 const { signal } = new AbortController()
 const QUICK: Partial<TelegramGatewayOptions> = {
-  openMs: 1000,
+  openMs: 5_000,
   patience: { answerMs: 1000, rideMs: 400 },
   circuit: { failures: 3, lastingMs: 0, firstBreakMs: 500, longestBreakMs: 500 },
 }

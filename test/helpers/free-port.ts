@@ -3,7 +3,7 @@ import { createServer } from 'node:net'
 
 /** Below 32768: from there on Linux gives ports to every connection and to whoever asks for any. */
 const LOWEST = 10_000
-const LANE = 5_000
+const LANE = 2_500
 const LANES = 4
 
 /**

@@ -1,9 +1,12 @@
 import { execFileSync } from 'node:child_process'
-import { mkdir, mkdtemp, rm, truncate, writeFile } from 'node:fs/promises'
+import { type FileHandle, mkdir, mkdtemp, open, rm, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import { MiB } from '../../src/lib/units.ts'
+
+/** The least that a tmpfs gives. */
+const PAGE = 4096
 
 /** A disk of the test's own, which is gone with it. */
 export interface SmallDisk {
@@ -29,9 +32,14 @@ export async function mountSmallDisk(bytes: number, at?: string): Promise<SmallD
   return {
     directory,
     fill: async (butFor = 0) => {
-      const filler = join(directory, 'filler')
-      await writeFile(filler, Buffer.alloc(MiB))
-      run('fallocate', '--length', String(freeBytes(directory) + MiB - butFor), filler)
+      const filler = await open(join(directory, 'filler'), 'w')
+      try {
+        // Whoever writes meanwhile makes room scarcer, and no trouble.
+        for (let size = MiB; size >= PAGE; size /= 4) await writeUntilFull(filler, size)
+        if (butFor > 0) await filler.truncate((await filler.stat()).size - butFor)
+      } finally {
+        await filler.close()
+      }
     },
     clear: () => rm(join(directory, 'filler')),
     makeReadOnly: () => mount('-o', 'remount,ro', directory),
@@ -108,8 +116,13 @@ async function tryMount(how: (at: string) => Promise<void>): Promise<boolean> {
   }
 }
 
-function freeBytes(directory: string): number {
-  return Number(run('df', '--output=avail', '--block-size=1', directory).split('\n')[1])
+async function writeUntilFull(file: FileHandle, size: number): Promise<void> {
+  const piece = Buffer.alloc(size)
+  try {
+    while ((await file.write(piece)).bytesWritten === size) {}
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error
+  }
 }
 
 function mount(...options: string[]): void {
