@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { FastifyInstance } from 'fastify'
 import { AppError } from '../errors.ts'
 import { KiB } from '../lib/units.ts'
@@ -8,11 +8,13 @@ import { createPace, type Pace, type PaceLimits } from './pace.ts'
 /** A phone at its worst sends ten times this; who sends less only holds a connection. */
 const MIN_BYTES_PER_SECOND = KiB
 const WINDOW_MS = 60_000
-/** How long the refusal has to reach the sender before the connection is cut. */
+/** How long the refusal may wait for the disk, and how long it has to reach the sender. */
+const REFUSE_MS = 10_000
 const LINGER_MS = 1_000
 
 interface Sender {
   raw: IncomingMessage
+  response: ServerResponse
   pace: Pace
 }
 
@@ -36,30 +38,34 @@ export function installSlowSenders(app: FastifyInstance, limits: SenderLimits): 
     const sample = { now: performance.now(), bytes: raw.socket.bytesRead, waiting }
     if (!pace.isTooSlow(sample)) return
     senders.delete(sender)
-    cut(raw)
+    cut(sender)
   }
 
-  app.addHook('onRequest', async ({ raw }) => {
+  app.addHook('onRequest', async ({ raw }, { raw: response }) => {
     if (!hasBody(raw.headers)) return
     const start = { now: performance.now(), bytes: raw.socket.bytesRead }
-    senders.add({ raw, pace: createPace(paceLimits, start) })
+    senders.add({ raw, response, pace: createPace(paceLimits, start) })
   })
   const everyMs = Math.min(5_000, Math.max(50, limits.stallMs / 4))
   const timer = setInterval(() => senders.forEach(look), everyMs).unref()
   app.addHook('onClose', async () => clearInterval(timer))
 }
 
-function cut(raw: IncomingMessage): void {
-  failBody(raw, new AppError('REQUEST_TIMEOUT', 'The request stopped arriving'))
-  setTimeout(() => {
-    if (!raw.complete) raw.socket.destroy()
-  }, LINGER_MS).unref()
+function cut({ raw, response }: Sender): void {
+  const cutAfter = (ms: number): void => {
+    setTimeout(() => {
+      if (!raw.complete) raw.socket.destroy()
+    }, ms).unref()
+  }
+  const isRead = failBody(raw, new AppError('REQUEST_TIMEOUT', 'The request stopped arriving'))
+  cutAfter(isRead && !response.writableFinished ? REFUSE_MS : LINGER_MS)
+  response.once('finish', () => cutAfter(LINGER_MS))
 }
 
 /**
- * Tells whoever reads the body that no more of it comes. Destroying the request would take the
- * connection with it, and the answer.
+ * Tells whoever reads the body that no more of it comes, and whether there is anybody. Destroying
+ * the request would take the connection with it, and the answer.
  */
-export function failBody(raw: IncomingMessage, error: AppError): void {
-  if (raw.listenerCount('error') > 0) raw.emit('error', error)
+export function failBody(raw: IncomingMessage, error: AppError): boolean {
+  return raw.listenerCount('error') > 0 && raw.emit('error', error)
 }
