@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { startWorker } from '../helpers/app.ts'
 import { loginAnswer, startBackend } from '../helpers/fake-backend.ts'
 import { startSharedTelegram } from '../helpers/telegram.ts'
@@ -215,6 +215,9 @@ test.each([
 
 test('a clock that is wrong is told, with how far', async () => {
   const backend = await startBackend()
+  // However long the doctor takes, it is no later than the header says.
+  vi.useFakeTimers({ toFake: ['Date'] })
+  onTestFinished(() => void vi.useRealTimers())
   const date = new Date(Date.now() - 10 * 60_000).toUTCString()
   backend.fail({ kind: 'status', status: 401, headers: { date } })
 
