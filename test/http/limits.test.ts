@@ -217,7 +217,7 @@ test('a sender that pauses for less than STALL_SECONDS, again and again, is not 
     socket.write(piece)
     sent += Buffer.byteLength(piece)
     // Not vi.waitFor, which would move the clock.
-    while (served.bytesRead < sent) await turn()
+    while (served.bytesRead < sent && !served.destroyed) await turn()
     vi.advanceTimersByTime(1_900)
   }
 
