@@ -357,7 +357,7 @@ describe('bytes', () => {
     const { url, dataDir } = await startTus()
     const uploadId = await createTus(url, ANN, { 'upload-length': '3000' })
     const standing = openPatch(url, uploadId, { length: 3000, bytes: Buffer.alloc(1000) })
-    await hasFolder(dataDir, uploadId)
+    await growsFile(dataDir, uploadId)
 
     expect(await offsetOf(url, uploadId)).toBe(1000)
 
@@ -525,7 +525,7 @@ describe('beside the other endpoints', () => {
     const { url, dataDir } = await startTus()
     const uploadId = await createTus(url, ANN, { 'upload-length': '3000' })
     const standing = openPatch(url, uploadId, { length: 3000, bytes: Buffer.alloc(1000) })
-    await hasFolder(dataDir, uploadId)
+    await growsFile(dataDir, uploadId)
 
     await postJson(`${url}/cancel-upload`, { uploadId })
     standing.outgoing.end(Buffer.alloc(2000))
@@ -652,9 +652,10 @@ function openPatch(
   return { outgoing, answer }
 }
 
-async function hasFolder(dataDir: string, uploadId: string): Promise<void> {
-  const folders = join(dataDir, 'spool', 'uploads')
-  await vi.waitFor(async () => expect(await readdir(folders)).toEqual([uploadId]))
+/** Resolves once the upload's first chunk is being written: its folder comes before. */
+async function growsFile(dataDir: string, uploadId: string): Promise<void> {
+  const folder = join(dataDir, 'spool', 'uploads', uploadId)
+  await vi.waitFor(async () => expect(await readdir(folder)).toEqual(['0.growing']))
 }
 
 /** A PATCH of all the bytes whose line ends after some of them. */
