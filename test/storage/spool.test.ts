@@ -125,13 +125,15 @@ describe('the disk spool', () => {
   })
 
   test('no more files stay open than it was told', async () => {
+    // None is closed for being idle.
+    stopClock()
     const { spool, directory } = await makeSpool({ maxOpenFiles: 4 })
     const bytes = randomBytes(20_000)
     await claimAll(spool, 'up', bytes, 1000)
 
     expect(await readAll(spool, 'up', { size: 20_000, chunkSize: 1000 })).toEqual(bytes)
 
-    expect(await openFilesUnder(directory)).toBe(4)
+    await vi.waitFor(async () => expect(await openFilesUnder(directory)).toBe(4))
     await spool.close()
     expect(await openFilesUnder(directory)).toBe(0)
   })
