@@ -75,7 +75,7 @@ test('a reader that stands still for very long is cut', async () => {
 })
 
 test('a reader that reads slowly, and one that waits for its first byte, keep their places', async () => {
-  const url = await serve({ idleMs: 400, cutMs: 800, max: 2 })
+  const url = await serve({ idleMs: 1_500, cutMs: 3_000, max: 2 })
   const waiting = fetch(`${url}/slow`)
   const reader = await pausedReader(url)
   const timer = setInterval(() => reader.read(256 * 1024) ?? reader.read(), 20)
