@@ -17,10 +17,14 @@ export function Dialog({ title, large = false, onClose, children }: DialogProps)
   const titleId = useId()
   useEffect(() => {
     const opener = document.activeElement
-    dialog.current?.showModal()
-    dialog.current?.querySelector<HTMLElement>('[data-autofocus]')?.focus()
+    const shown = dialog.current
+    shown?.showModal()
+    shown?.querySelector<HTMLElement>('[data-autofocus]')?.focus()
     return () => {
-      if (opener instanceof HTMLElement && opener.isConnected) opener.focus()
+      // Whoever closed it may be further on by now.
+      const focused = document.activeElement
+      const isLost = focused === null || focused === document.body || shown?.contains(focused)
+      if (isLost && opener instanceof HTMLElement && opener.isConnected) opener.focus()
     }
   }, [])
   const close = (): void => dialog.current?.close()
