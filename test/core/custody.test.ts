@@ -61,6 +61,20 @@ test('an address that holds the question for ever keeps the health check back fo
   expect(woken.custody.awaitsOlder).toBe(false)
 })
 
+test('a start that is slow to ask takes none of these seconds', async () => {
+  const host = createHost()
+  host.publish(null)
+  const slow = host.start('a', { asks: false })
+
+  await vi.advanceTimersByTimeAsync(60_000)
+  slow.custody.start()
+
+  await vi.advanceTimersByTimeAsync(4_900)
+  expect(slow.custody.awaitsOlder).toBe(true)
+  await vi.advanceTimersByTimeAsync(100)
+  expect(slow.custody.awaitsOlder).toBe(false)
+})
+
 test('a stranger at the address is nobody: the delay comes first', async () => {
   const host = createHost()
   host.publish({ kind: 'nobody', reason: 'status 404' })
@@ -276,6 +290,7 @@ interface RunOptions {
   knowsAddress?: boolean
   startupDelayMs?: number
   drainMs?: number
+  asks?: boolean
 }
 
 interface Running {
@@ -314,7 +329,7 @@ function createHost() {
   }
 
   function start(id: string, options: RunOptions = {}): Running {
-    const { knowsAddress = true, startupDelayMs = 0, drainMs = 0 } = options
+    const { knowsAddress = true, startupDelayMs = 0, drainMs = 0, asks = true } = options
     const instance = { id, startedAt: Date.now() }
     const admission = createAdmission()
     const log = createRecordingLog()
@@ -361,7 +376,7 @@ function createHost() {
     }
     instances.push(one)
     onTestFinished(() => void custody.close({ hurry: true }))
-    custody.start()
+    if (asks) custody.start()
     return one
   }
 
