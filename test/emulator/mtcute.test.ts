@@ -1,14 +1,14 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import type { TelegramClient } from '@mtcute/node'
 import { expect, onTestFinished, test } from 'vitest'
 import { MiB } from '../../src/lib/units.ts'
 import { startTelegram } from '../helpers/telegram.ts'
+import { firstLine } from '../telegram/mtproto/telegram-process.ts'
 import { connectMtcute, type Ready } from './mtcute-client.ts'
 
 /** Above 10 MB, so that it goes by big parts. */
@@ -57,17 +57,17 @@ async function roundTrip(
   return { id, sha256: createHash('sha256').update(bytes).digest('hex') }
 }
 
-async function runEmulator(): Promise<{ ready: Ready; child: ChildProcess }> {
+async function runEmulator(): Promise<{ ready: Ready }> {
   const folder = await mkdtemp(join(tmpdir(), 'telegram-'))
   const child = spawn('npm', ['run', '--silent', 'emulator'], {
     env: { ...process.env, DATA_DIR: folder },
-    stdio: ['ignore', 'pipe', 'ignore'],
+    stdio: ['ignore', 'pipe', 'pipe'],
   })
+  const closed = once(child, 'close')
   onTestFinished(async () => {
     child.kill('SIGTERM')
-    if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
+    await closed
     await rm(folder, { recursive: true, force: true })
   })
-  const [line] = await once(createInterface({ input: child.stdout }), 'line')
-  return { ready: JSON.parse(String(line)), child }
+  return { ready: JSON.parse(await firstLine(child, closed)) }
 }

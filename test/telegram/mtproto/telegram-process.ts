@@ -1,9 +1,10 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { onTestFinished } from 'vitest'
 import type { Emulator } from '../../../src/emulator/emulator.ts'
@@ -15,16 +16,31 @@ export type TelegramProcess = Pick<Emulator, 'mtproto' | 'botApi' | 'account'>
 export async function startTelegramProcess(): Promise<TelegramProcess> {
   const dataDir = await mkdtemp(join(tmpdir(), 'telegram-'))
   const main = fileURLToPath(new URL('../../../src/emulator/main.ts', import.meta.url))
-  const child: ChildProcess = spawn(process.execPath, [main], {
+  const child = spawn(process.execPath, [main], {
     env: { ...process.env, DATA_DIR: dataDir },
-    stdio: ['ignore', 'pipe', 'ignore'],
+    stdio: ['ignore', 'pipe', 'pipe'],
   })
+  const closed = once(child, 'close')
   onTestFinished(async () => {
     child.kill('SIGKILL')
-    await once(child, 'exit')
+    await closed
     await rm(dataDir, { recursive: true, force: true })
   })
-  if (!child.stdout) throw new Error('the child has no stdout')
-  const [line] = (await once(createInterface(child.stdout), 'line')) as [string]
-  return JSON.parse(line) as TelegramProcess
+  return JSON.parse(await firstLine(child, closed)) as TelegramProcess
+}
+
+/** Of its stdout; throws with its last words when the child ends without one. */
+export async function firstLine(
+  { stdout, stderr }: ChildProcessByStdio<null, Readable, Readable>,
+  closed: Promise<unknown>,
+): Promise<string> {
+  let words = ''
+  stderr.setEncoding('utf8').on('data', (text: string) => {
+    words = (words + text).slice(-4_000)
+  })
+  const line = once(createInterface({ input: stdout }), 'line').then(([text]) => String(text))
+  const ended = closed.then(() => {
+    throw new Error(`the child ended before its first line: ${words}`)
+  })
+  return Promise.race([line, ended])
 }
