@@ -64,6 +64,8 @@ export async function visitPage({ env, context: wish }: VisitOptions = {}): Prom
       await page.getByLabel('Token', { exact: true }).fill('main')
       await page.getByRole('button', { name: 'Sign in' }).click()
       await page.getByRole('heading', { name: 'Add files and folders' }).waitFor()
+      // The page listens for drops and pastes from the moment on at which it takes the focus.
+      await expect.poll(() => page.evaluate('document.activeElement.localName')).toBe('h1')
     },
     choose: (...paths) => page.setInputFiles('#files', paths),
     upload: (name) => rowIn(page, 'Uploads', name),
