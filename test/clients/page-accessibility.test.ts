@@ -108,6 +108,23 @@ test('everything can be done by the keyboard alone', async () => {
   expect(await page.getByRole('radio', { name: '7 days' }).isChecked()).toBe(true)
 })
 
+test('a dialog that was closed takes no focus from whoever is further on', async () => {
+  const { page, folder, signIn, choose, entry } = await visitPage()
+  await signIn()
+  await choose(await makeFile(folder, 'keys.txt', Buffer.from('by hand')))
+  await entry('keys.txt').getByRole('button', { name: 'Show' }).click()
+  await page.getByRole('dialog').getByText('by hand').waitFor()
+
+  // Faster than any hand: before the page hears that its dialog is closed.
+  await page.evaluate(`{
+    document.querySelector('dialog').close()
+    document.querySelector('h1').focus()
+  }`)
+  await page.locator('dialog').waitFor({ state: 'detached' })
+
+  expect(await page.evaluate('document.activeElement.localName')).toBe('h1')
+})
+
 test('what changes is said, and each percent is not', async () => {
   const { page, folder, signIn, choose, entry } = await visitPage()
   await signIn()

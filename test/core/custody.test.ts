@@ -67,6 +67,7 @@ test('a start that is slow to ask takes none of these seconds', async () => {
   const slow = host.start('a', { asks: false })
 
   await vi.advanceTimersByTimeAsync(60_000)
+  expect(slow.custody.awaitsOlder).toBe(true)
   slow.custody.start()
 
   await vi.advanceTimersByTimeAsync(4_900)

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { text } from 'node:stream/consumers'
-import { setImmediate as turn } from 'node:timers/promises'
+import { setTimeout as pause, setImmediate as turn } from 'node:timers/promises'
 import { fastify } from 'fastify'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { NODE_LIMITS, trustedProxies } from '../../src/http/limits.ts'
@@ -242,6 +242,25 @@ test('a body that trickles is cut although it never stands still', async () => {
   await once(socket, 'close')
 
   expect(socket.destroyed).toBe(true)
+})
+
+test('a refusal that takes its time is not cut off from the sender that stands still', async () => {
+  const app = fastify({ forceCloseConnections: true })
+  installSlowSenders(app, { stallMs: 100 })
+  app.post('/', async () => 'read')
+  // As one that puts on disk first what has come.
+  app.setErrorHandler(async (_error, _request, reply) => {
+    await pause(1_500)
+    return reply.code(408).send('refused')
+  })
+  onTestFinished(() => app.close())
+
+  const answer = await exchange(
+    await app.listen({ port: 0, host: '127.0.0.1' }),
+    'POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{',
+  )
+
+  expect(answer).toMatch(/^HTTP\/1\.1 408 [\s\S]*refused$/)
 })
 
 test('a body that a GET does not read is not waited for', async () => {
