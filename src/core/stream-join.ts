@@ -7,7 +7,7 @@ import type { ChunkRecord, JoinedUpload, Upload } from './ports/records.ts'
 import type { Spool } from './ports/spool.ts'
 import { isPartial } from './stream.ts'
 import type { StreamState } from './stream-service.ts'
-import { openUpload } from './upload.ts'
+import { emptyFile, openUpload } from './upload.ts'
 import type { UploadService } from './upload-service.ts'
 
 export interface StreamJoinOptions extends IntakeOptions {
@@ -34,7 +34,8 @@ export interface JoinDescription {
  * a crash after it leaves the parts' own names, which are swept as well.
  *
  * Rejects with UPLOAD_NOT_FOUND (also another user's part), CHUNKS_MISSING while a part is not
- * whole, UPLOAD_LOCKED, INVALID_REQUEST, FILE_TOO_LARGE, SPOOL_FULL, SPOOL_FAILED.
+ * whole, EMPTY_FILE when all of them are empty, UPLOAD_LOCKED, INVALID_REQUEST, FILE_TOO_LARGE,
+ * SPOOL_FULL, SPOOL_FAILED.
  */
 export function createStreamJoin(options: StreamJoinOptions) {
   const { ledger, spool, uploads, locks, takeover, find, transfers, now, log } = options
@@ -76,6 +77,7 @@ export function createStreamJoin(options: StreamJoinOptions) {
     const pieces = partIds.flatMap((uploadId) => ledger.chunks(uploadId).map(inUpload(uploadId)))
     const chunks = pieces.map(({ size, digest }, index): ChunkRecord => ({ index, size, digest }))
     const size = chunks.reduce((sum, chunk) => sum + chunk.size, 0)
+    if (size === 0) throw emptyFile('Upload-Concat')
     assertTakes(options, granted, size)
     const file = { id, owner: granted.userId, fileName, mimeType, size, totalChunks: chunks.length }
     const upload: Upload = { ...openUpload(file, now()), state: 'sealed', sealedAt: now() }

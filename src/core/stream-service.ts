@@ -14,6 +14,7 @@ import {
 } from './stream.ts'
 import { createStreamFiller } from './stream-filler.ts'
 import { createStreamJoin, type JoinDescription } from './stream-join.ts'
+import { emptyFile } from './upload.ts'
 import type { UploadService } from './upload-service.ts'
 
 export interface StreamServiceOptions extends IntakeOptions {
@@ -119,7 +120,9 @@ export function createStreamService(options: StreamServiceOptions): StreamServic
     join,
     told: ledger.markStreamTold,
     open: async ({ metadata, concat, ...file }, token) => {
-      const totalChunks = Math.max(1, Math.ceil(file.size / STREAM_CHUNK_BYTES))
+      // A client that sends a file in parallel cuts a tiny one into parts of which some are empty.
+      if (file.size === 0 && concat !== 'partial') throw emptyFile('Upload-Length')
+      const totalChunks = Math.ceil(file.size / STREAM_CHUNK_BYTES)
       const upload = await uploads.open({ ...file, totalChunks }, token)
       ledger.insertStream({ uploadId: upload.id, metadata, concat })
       return upload

@@ -12,14 +12,14 @@ export interface UploadDescription {
   totalChunks: number
 }
 
-/** A new upload that waits for its chunks. Rejects an empty file and totals that cannot be. */
+/**
+ * A new upload that waits for its chunks. Throws EMPTY_FILE for a file without bytes; without
+ * chunks as well, it is an empty part of another upload, which is legal. Throws INVALID_REQUEST for
+ * totals that cannot be.
+ */
 export function openUpload(description: UploadDescription, now: number): Upload {
   const { size, totalChunks } = description
-  if (size === 0) {
-    throw new AppError('EMPTY_FILE', 'The file is empty; Telegram takes no empty files', {
-      details: { field: 'fileSize' },
-    })
-  }
+  if (size === 0 && totalChunks > 0) throw emptyFile('fileSize')
   if (totalChunks > size) {
     throw new AppError('INVALID_REQUEST', 'totalChunks: more chunks than the file has bytes', {
       details: { field: 'totalChunks' },
@@ -36,6 +36,13 @@ export function openUpload(description: UploadDescription, now: number): Upload 
     result: null,
     reason: null,
   }
+}
+
+/** `field` is what the caller said the size with. */
+export function emptyFile(field: string): AppError {
+  return new AppError('EMPTY_FILE', 'The file is empty; Telegram takes no empty files', {
+    details: { field },
+  })
 }
 
 /** Throws UPLOAD_DIFFERS when a call describes another file than the upload was opened with. */

@@ -1,18 +1,32 @@
 import { randomBytes } from 'node:crypto'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { expect, test, vi } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { MiB } from '../../src/lib/units.ts'
 import { startWorker, testCredentials } from '../helpers/app.ts'
 import { pollToEnd, postJson, sha256 } from '../helpers/client.ts'
 import { createFakeGateway } from '../helpers/fake-gateway.ts'
-import { createTus, idIn, metadataOf, offsetOf, patchTus, tusHeaders } from '../helpers/tus.ts'
+import { makeTempDir } from '../helpers/temp-dir.ts'
+import {
+  createTus,
+  idIn,
+  makeTusUpload,
+  metadataOf,
+  offsetOf,
+  patchTus,
+  tusHeaders,
+} from '../helpers/tus.ts'
 
 const ANN = 'token-ann'
 
-async function startTus(env: Record<string, string> = {}) {
+async function startTus(env: Record<string, string> = {}, dataDir?: string) {
   const gateway = createFakeGateway()
-  const worker = await startWorker({ gateway, credentials: testCredentials, env })
+  const worker = await startWorker({
+    gateway,
+    credentials: testCredentials,
+    env,
+    ...(dataDir !== undefined && { dataDir }),
+  })
   return { ...worker, gateway }
 }
 
@@ -21,6 +35,10 @@ async function createPart(url: string, bytes: Buffer, token = ANN): Promise<stri
   const uploadId = await createTus(url, token, headers)
   await patchTus(url, uploadId, { offset: 0, bytes })
   return uploadId
+}
+
+function createEmpty(url: string): Promise<string> {
+  return createTus(url, ANN, { 'upload-length': '0', 'upload-concat': 'partial' })
 }
 
 function joinAll(url: string, parts: string[], token = ANN): Promise<Response> {
@@ -94,6 +112,91 @@ test('what cannot be joined is refused, and its parts stay', async () => {
 
   expect((await joinAll(url, [part])).status).toBe(201)
   await vi.waitFor(() => expect(gateway.posted).toHaveLength(1))
+})
+
+describe('an empty part', () => {
+  test.each([1, 2, 3].flatMap((bytes) => [1, 2, 3, 4, 5].map((parts) => [bytes, parts] as const)))(
+    'does not keep a file of %i bytes in %i parallel uploads from arriving',
+    async (size, parallelUploads) => {
+      const { url, gateway, adapters } = await startTus()
+      const bytes = randomBytes(size)
+      const { upload, finished } = makeTusUpload(url, bytes, { token: ANN, parallelUploads })
+
+      upload.start()
+
+      await pollToEnd(url, await finished)
+      expect(gateway.posted.map((file) => file.bytes)).toEqual([bytes])
+      await vi.waitFor(() => expect(adapters.ledger.reservedBytes()).toBe(0))
+    },
+  )
+
+  test('may stand anywhere, reserves nothing, and is told to be whole', async () => {
+    const { url, gateway, adapters } = await startTus()
+    const bytes = Buffer.from('ab')
+    const parts = [await createEmpty(url), await createPart(url, bytes), await createEmpty(url)]
+    expect(adapters.ledger.reservedBytes()).toBe(2)
+
+    const head = await fetch(`${url}/files/${parts[0]}`, {
+      method: 'HEAD',
+      headers: tusHeaders(ANN),
+    })
+    expect(head.headers.get('upload-length')).toBe('0')
+    expect(head.headers.get('upload-offset')).toBe('0')
+
+    const joined = await joinAll(url, parts)
+    expect(joined.status).toBe(201)
+    await pollToEnd(url, idIn(joined.headers.get('location')))
+    expect(gateway.posted.map((file) => file.bytes)).toEqual([bytes])
+  })
+
+  test('takes no byte', async () => {
+    const { url } = await startTus()
+    const part = await createEmpty(url)
+
+    expect((await patchTus(url, part, { offset: 0, bytes: Buffer.alloc(0) })).status).toBe(204)
+    expect((await patchTus(url, part, { offset: 0, bytes: Buffer.alloc(1) })).status).toBe(413)
+    expect((await patchTus(url, part, { offset: 1, bytes: Buffer.alloc(0) })).status).toBe(409)
+    expect(await offsetOf(url, part)).toBe(0)
+  })
+
+  test('makes no file with others that are empty, which is said', async () => {
+    const { url, gateway } = await startTus()
+    const parts = [await createEmpty(url), await createEmpty(url)]
+
+    const joined = await joinAll(url, parts)
+
+    expect(joined.status).toBe(400)
+    expect(await joined.json()).toEqual({
+      code: 'EMPTY_FILE',
+      error: 'The file is empty; Telegram takes no empty files',
+      field: 'Upload-Concat',
+    })
+    expect(await offsetOf(url, parts[0] ?? '')).toBe(0)
+    expect(gateway.posted).toEqual([])
+  })
+
+  test('outlives the worker', async () => {
+    const dataDir = await makeTempDir()
+    const first = await startTus({}, dataDir)
+    const parts = [await createEmpty(first.url), await createPart(first.url, Buffer.from('x'))]
+    await first.close()
+
+    const { url, gateway } = await startTus({}, dataDir)
+    expect(await offsetOf(url, parts[0] ?? '')).toBe(0)
+    const joined = await joinAll(url, parts)
+
+    expect(joined.status).toBe(201)
+    await pollToEnd(url, idIn(joined.headers.get('location')))
+    expect(gateway.posted.map((file) => file.bytes)).toEqual([Buffer.from('x')])
+  })
+
+  test('counts among the uploads that a user may have unfinished', async () => {
+    const { url } = await startTus({ MAX_UPLOADS_PER_USER: '2' })
+    await createEmpty(url)
+    await createEmpty(url)
+
+    await expect(createEmpty(url)).rejects.toThrow('TOO_MANY_UPLOADS')
+  })
 })
 
 test('a part is never posted by itself, and a joined upload takes no bytes', async () => {

@@ -211,6 +211,18 @@ describe('creation', () => {
     }
   })
 
+  test('of an empty file is refused, and names the header', async () => {
+    const { url } = await startTus()
+
+    const response = await fetch(`${url}/files`, {
+      method: 'POST',
+      headers: tusHeaders(ANN, { 'upload-length': '0' }),
+    })
+
+    expect(response.status).toBe(400)
+    expect(await response.json()).toMatchObject({ code: 'EMPTY_FILE', field: 'Upload-Length' })
+  })
+
   test('with bytes tells how many it took', async () => {
     const { url } = await startTus()
     const bytes = new Uint8Array(randomBytes(1000))

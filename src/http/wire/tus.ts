@@ -31,7 +31,7 @@ const Checksum = Version.extend({
 
 const Creation = Checksum.extend({
   'Upload-Length': header(
-    'Bytes of the whole file; not for one that is joined.',
+    'Bytes of the whole file; not for one that is joined. Only a part of another may have none.',
     '104857600',
     BYTES,
   ).optional(),
