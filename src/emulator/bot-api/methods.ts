@@ -38,8 +38,11 @@ export const botMethods: Record<string, BotMethod> = {
 }
 
 /** The path at which `/file/bot<token>/` serves a document. */
-export const toFilePath = (document: Document): string =>
-  `documents/file_${document.id}${extname(document.fileName).replace(/[^.\w]/g, '')}`
+export function toFilePath(document: Document): string {
+  const ending = extname(document.fileName)
+  // Paths are plain ASCII: an ending in another script is left out.
+  return `documents/file_${document.id}${/^\.\w+$/.test(ending) ? ending : ''}`
+}
 
 export const fromFilePath = (path: string): string | null =>
   /^documents\/file_(\d+)(\.\w+)?$/.exec(path)?.[1] ?? null

@@ -1,11 +1,8 @@
 import { badBotRequest } from './bot-api-error.ts'
+import { type PartHead, parsePartHead } from './part-head.ts'
 
 /** One part of a form. Its body must be read to the end before the next part is asked for. */
-export interface FormPart {
-  name: string
-  /** Null for a plain field. */
-  fileName: string | null
-  contentType: string | null
+export interface FormPart extends PartHead {
   body: AsyncIterable<Buffer>
 }
 
@@ -45,12 +42,17 @@ export async function* readForm(
     }
   }
 
-  await collect(until(delimiter), MAX_HEAD_BYTES)
-  for (;;) {
-    while (pending.length < 2) await more()
-    if (pending.toString('latin1', 0, 2) === '--') return
-    const head = await collect(until(Buffer.from(CRLF + CRLF)), MAX_HEAD_BYTES)
-    yield { ...parseHead(head.toString('utf8')), body: until(delimiter) }
+  try {
+    await collect(until(delimiter), MAX_HEAD_BYTES)
+    for (;;) {
+      while (pending.length < 2) await more()
+      if (pending.toString('latin1', 0, 2) === '--') return
+      const head = await collect(until(Buffer.from(CRLF + CRLF)), MAX_HEAD_BYTES)
+      yield { ...parsePartHead(head), body: until(delimiter) }
+    }
+  } finally {
+    // An iterator that is still open would keep the rest of the body from being drained.
+    await source.return?.()
   }
 }
 
@@ -64,35 +66,4 @@ export async function collect(body: AsyncIterable<Buffer>, maxBytes: number): Pr
     chunks.push(chunk)
   }
   return Buffer.concat(chunks)
-}
-
-function parseHead(head: string): Omit<FormPart, 'body'> {
-  const header = (name: string): string | null =>
-    new RegExp(`^${name}:[ \\t]*(.*)$`, 'im').exec(head)?.[1]?.trim() ?? null
-  const disposition = header('content-disposition') ?? ''
-  const name = parameter(disposition, 'name')
-  if (name === null) throw badBotRequest('field name in multipart/form-data not found')
-  return {
-    name,
-    fileName: parameter(disposition, 'filename'),
-    contentType: header('content-type'),
-  }
-}
-
-/** TDLib's HTTP reader undoes backslashes in a quoted value, then percent signs. */
-function parameter(disposition: string, name: string): string | null {
-  const found = new RegExp(`(?:^|[;\\s])${name}=(?:"((?:\\\\.|[^"\\\\])*)"|([^;\\s]*))`, 'i').exec(
-    disposition,
-  )
-  if (!found) return null
-  return percentDecoded(found[1]?.replaceAll(/\\(.)/g, '$1') ?? found[2] ?? '')
-}
-
-/** What is no escape stays as it is. */
-function percentDecoded(text: string): string {
-  const bytes = Buffer.from(text).toString('latin1')
-  const decoded = bytes.replaceAll(/%([0-9a-f]{2})/gi, (_escape, hex: string) =>
-    String.fromCharCode(Number.parseInt(hex, 16)),
-  )
-  return Buffer.from(decoded, 'latin1').toString()
 }

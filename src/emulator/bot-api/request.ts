@@ -44,7 +44,7 @@ export async function readParameters(
   const source = request.iterator({ destroyOnReturn: false })
   if (boundary) return readMultipart(readForm(source, boundary), fields, options)
   const body = (await collect(source, MAX_FIELD_BYTES)).toString('utf8')
-  if (type.startsWith('application/json') && body !== '') Object.assign(fields, parseJson(body))
+  if (/application\/json/i.test(type) && body !== '') Object.assign(fields, parseJson(body))
   else Object.assign(fields, Object.fromEntries(new URLSearchParams(body)))
   return { fields, files: {} }
 }

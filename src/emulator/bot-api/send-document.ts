@@ -55,7 +55,7 @@ async function findDocument({ telegram, bot, parameters }: BotCall): Promise<Doc
 function adopt(telegram: Telegram, file: UploadedFile): Promise<Document> {
   if (file.size === 0) throw badBotRequest('file must be non-empty')
   // What a folder is called is nobody's business.
-  const fileName = file.fileName.replace(/^.*[/\\]/, '') || 'file'
+  const fileName = file.fileName.replace(/^.*[/\\]/s, '') || 'file'
   const mimeType = mimeTypeOf(fileName, file.contentType)
   return telegram.files.adopt(file.path, { size: file.size, fileName, mimeType })
 }
