@@ -19,7 +19,12 @@ WORKDIR /app
 # Each thread's arena keeps what it once had: with two the worker stays some 50 MB smaller.
 ENV NODE_ENV=production DATA_DIR=/tmp/telestore MALLOC_ARENA_MAX=2
 COPY package.json package-lock.json .npmrc ./
-RUN npm ci --omit=dev --ignore-scripts && npm cache clean --force
+# Another package under the name `telegram`, such as `npm:teleproto@1.229.0`: docs/teleproto.md.
+ARG TELEGRAM_PACKAGE=
+RUN npm ci --omit=dev --ignore-scripts \
+  && if [ -n "$TELEGRAM_PACKAGE" ]; then \
+    npm install --no-save --omit=dev --ignore-scripts "telegram@$TELEGRAM_PACKAGE"; fi \
+  && npm cache clean --force
 COPY --from=build /app/dist ./dist
 USER node
 EXPOSE 10000

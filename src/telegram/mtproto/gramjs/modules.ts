@@ -2,11 +2,12 @@ import { createRequire } from 'node:module'
 import type { Api } from 'telegram'
 import type { crc32, IgeCipherClass } from '../cipher.ts'
 import type { GramjsConnectionClass } from './connection.ts'
-import type { FastPathSender, MessageTools } from './fast-path.ts'
+import type { MessageTools } from './fast-path.ts'
+import { type LibrarySender, layerOf } from './library.ts'
 
 /*
  * What is used of gramjs' undocumented members, all in this folder. It exists in its fork
- * teleproto as well; where it does not, the code that wants it looks first.
+ * teleproto as well; where the two differ, `library.ts` knows.
  *
  * Of gramjs' network code only MTProtoSender is used: one connection, its message layer and
  * TL. TelegramClient is left out on purpose: its update loop, reconnection and exported senders
@@ -27,11 +28,9 @@ export interface AuthKey {
   getKey: () => Buffer | undefined
 }
 
-export interface MTProtoSender extends FastPathSender {
+export interface MTProtoSender extends LibrarySender {
   readonly authKey: AuthKey
   readonly _pendingState: { delete: (id: unknown) => void }
-  /** teleproto's queue; gramjs has it in `_sendQueue`. */
-  readonly _queued?: unknown[]
   connect: (connection: unknown, force: boolean) => Promise<boolean>
   disconnect: () => Promise<void>
   addStateToQueue: (state: RequestState) => void
@@ -57,7 +56,7 @@ export function loadModules(): Modules {
   const require = createRequire(import.meta.url)
   return {
     Api: require('telegram').Api,
-    layer: require('telegram/tl/AllTLObjects').LAYER,
+    layer: layerOf(require),
     senderClass: require('telegram/network').MTProtoSender,
     stateClass: require('telegram/network/RequestState').RequestState,
     authKeyClass: require('telegram/crypto/AuthKey').AuthKey,

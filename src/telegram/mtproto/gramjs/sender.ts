@@ -4,6 +4,7 @@ import type { MessageOpener } from '../opener.ts'
 import type { Address } from '../session.ts'
 import { StreamSocket } from '../socket.ts'
 import { layFastPath } from './fast-path.ts'
+import { leaveInitConnectionToCaller, unsentRequests } from './library.ts'
 import type { Modules, MTProtoSender } from './modules.ts'
 
 /** A TL method with its arguments, as gramjs makes it or as `part-request.ts` does. */
@@ -103,6 +104,7 @@ export function createSender(
         return false
       })
       if (!connected) throw new LinkError('unreachable', { cause: failure })
+      leaveInitConnectionToCaller(sender)
     },
     authKey: () => {
       const key = sender.authKey.getKey()
@@ -136,7 +138,7 @@ function sendRequest<Answer>(
     ),
     abandon: () => {
       if (state.msgId !== undefined) sender._pendingState.delete(state.msgId)
-      const queue: unknown[] = sender._sendQueue?._queue ?? sender._queued ?? []
+      const queue = unsentRequests(sender)
       const at = queue.indexOf(state)
       if (at >= 0) queue.splice(at, 1)
     },
