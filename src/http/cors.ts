@@ -2,6 +2,7 @@ import cors from '@fastify/cors'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { AppError } from '../errors.ts'
 import { opensSocket } from './upgrade.ts'
+import { addVary } from './vary.ts'
 
 /** Headers of the tus protocol, version 1.0.0 (https://tus.io/protocols/resumable-upload). */
 const TUS_REQUEST = [
@@ -22,6 +23,7 @@ const TUS_RESPONSE = [
   'Upload-Expires',
 ]
 
+/** What a page may send whether it asks or not, so that one preflight serves its other calls too. */
 const ALLOWED = [
   'Authorization',
   'Cache-Control',
@@ -41,6 +43,7 @@ const ALLOWED = [
 
 const EXPOSED = [
   'Accept-Ranges',
+  'Allow',
   'Content-Disposition',
   'Content-Length',
   'Content-Range',
@@ -68,6 +71,46 @@ export async function installCors(app: FastifyInstance, origins: readonly string
     // Otherwise an OPTIONS that is no preflight gets a 400 that is not JSON.
     strictPreflight: false,
   })
+  // The plugin knows one list for all, or repeats whatever stands in the request.
+  app.addHook('onSend', (request, reply, _payload, done) => {
+    if (request.method === 'OPTIONS') answerPreflight(request, reply)
+    done()
+  })
+}
+
+/**
+ * Allows a page every header that it asks for: tracing tools add `baggage` or `traceparent` to each
+ * call, and one name that is missing here makes the browser refuse the call. They are named one by
+ * one, because `*` does not cover `Authorization` (Fetch, section 4.10).
+ */
+function answerPreflight({ headers }: FastifyRequest, reply: FastifyReply): void {
+  const asked = headersAskedFor(headers['access-control-request-headers'])
+  reply.header('access-control-allow-headers', asked.join(', '))
+  addVary(reply, 'Access-Control-Request-Headers')
+  // A public page that calls a worker in a private network (Private Network Access, section 3.1.2).
+  const mayCall = reply.hasHeader('access-control-allow-origin')
+  if (mayCall && headers['access-control-request-private-network'] === 'true') {
+    reply.header('access-control-allow-private-network', 'true')
+  }
+}
+
+/** A header's name (RFC 9110, section 5.1), no longer than any that is in use. */
+const HEADER_NAME = /^[\w!#$%&'*+.^`|~-]{1,128}$/
+/** A page with all of its tools asks for a dozen. */
+const MAX_ASKED = 100
+
+/**
+ * The names that a preflight is told: the fixed ones, and at most 100 of those that it asks for.
+ * What is no name is left out.
+ */
+export function headersAskedFor(asked: string | string[] | undefined): string[] {
+  const names = new Map(ALLOWED.map((name) => [name.toLowerCase(), name]))
+  const wanted = String(asked ?? '')
+    .split(',')
+    .map((name) => name.trim().toLowerCase())
+    .filter((name) => HEADER_NAME.test(name) && name !== '*' && !names.has(name))
+  for (const name of [...new Set(wanted)].slice(0, MAX_ASKED)) names.set(name, name)
+  return [...names.values()]
 }
 
 /**
@@ -92,8 +135,15 @@ export function allowOriginEarly(
   reply: FastifyReply,
 ): void {
   const { origin } = request.headers
-  if (origins.length === 0) reply.header('access-control-allow-origin', '*')
-  else if (origin !== undefined && origins.includes(origin)) {
-    reply.header('access-control-allow-origin', origin).header('vary', 'Origin')
-  }
+  const allowed = originFor(origins, origin)
+  if (origins.length > 0) addVary(reply, 'Origin')
+  if (allowed === null) return
+  reply.header('access-control-allow-origin', allowed)
+  reply.header('access-control-expose-headers', EXPOSED.join(', '))
+}
+
+/** What `Access-Control-Allow-Origin` says to a page of this origin; null where it may not read. */
+export function originFor(origins: readonly string[], origin: string | undefined): string | null {
+  if (origins.length === 0) return '*'
+  return origin !== undefined && origins.includes(origin) ? origin : null
 }

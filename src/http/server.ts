@@ -100,7 +100,7 @@ const BYTES_PER_TURN = 256 * KiB
 /** The HTTP face of the worker, ready to listen. */
 export async function createHttpServer(options: HttpServerOptions): Promise<FastifyInstance> {
   const { corsOrigins } = options
-  const unreadable = createUnreadableAnswers({ anyOrigin: corsOrigins.length === 0 })
+  const unreadable = createUnreadableAnswers({ corsOrigins })
   const app = fastify({
     loggerInstance: options.log,
     ...CONNECTION_LIMITS,

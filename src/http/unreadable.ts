@@ -2,25 +2,29 @@ import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:ht
 import type { Duplex } from 'node:stream'
 import type { FastifyInstance } from 'fastify'
 import { AppError } from '../errors.ts'
+import { originFor } from './cors.ts'
 import { REFUSAL_HEADERS } from './security-headers.ts'
 
 /** Answers for what never becomes a request that Fastify could refuse. */
 export interface UnreadableAnswers {
   /** Fastify's `clientErrorHandler`: the parser could not read on. */
-  onClientError: (error: NodeJS.ErrnoException, socket: Duplex) => void
+  onClientError: (error: ConnectionError, socket: Duplex) => void
   /** Watches the server's connections; call it before it listens. */
   watch: (app: FastifyInstance) => void
 }
+
+/** What Node says of it; `rawPacket` is what it has read last. */
+export type ConnectionError = NodeJS.ErrnoException & { rawPacket?: unknown }
 
 /** How long a client has to take the answer before its connection is cut. */
 const LINGER_MS = 1_000
 
 export interface UnreadableOptions {
-  /** Whether pages of every origin may read the answer. */
-  anyOrigin: boolean
+  /** Pages of these origins may read the answer; empty: all. */
+  corsOrigins: readonly string[]
 }
 
-export function createUnreadableAnswers({ anyOrigin }: UnreadableOptions): UnreadableAnswers {
+export function createUnreadableAnswers({ corsOrigins }: UnreadableOptions): UnreadableAnswers {
   const unanswered = new WeakMap<Duplex, Set<ServerResponse<IncomingMessage>>>()
 
   function note(request: IncomingMessage, response: ServerResponse<IncomingMessage>): void {
@@ -45,7 +49,8 @@ export function createUnreadableAnswers({ anyOrigin }: UnreadableOptions): Unrea
         socket.destroy()
         return
       }
-      socket.end(toText(refusalFor(error.code), anyOrigin))
+      const allowed = originFor(corsOrigins, originIn(error.rawPacket))
+      socket.end(toText(refusalFor(error.code), allowed))
       setTimeout(() => socket.destroy(), LINGER_MS).unref()
     },
     watch: (app) => {
@@ -69,14 +74,21 @@ function refusalFor(code: string | undefined): AppError {
   return new AppError('INVALID_REQUEST', 'The request is malformed')
 }
 
-function toText({ status, message, code }: AppError, anyOrigin: boolean): string {
+/** A browser's page, as far as what was read says so; undefined for none and for more than one. */
+function originIn(packet: unknown): string | undefined {
+  const text = Buffer.isBuffer(packet) ? packet.toString('latin1') : ''
+  const [origin, ...more] = [...text.matchAll(/\r\norigin:[ \t]*(\S+)[ \t]*\r\n/gi)]
+  return more.length === 0 ? origin?.[1] : undefined
+}
+
+function toText({ status, message, code }: AppError, allowed: string | null): string {
   const body = JSON.stringify({ error: message, code })
   return [
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
     'Content-Type: application/json; charset=utf-8',
     `Content-Length: ${Buffer.byteLength(body)}`,
     ...Object.entries(REFUSAL_HEADERS).map(([name, value]) => `${name}: ${value}`),
-    ...(anyOrigin ? ['Access-Control-Allow-Origin: *'] : []),
+    ...(allowed === null ? [] : [`Access-Control-Allow-Origin: ${allowed}`, 'Vary: Origin']),
     'Connection: close',
     '',
     body,

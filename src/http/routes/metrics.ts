@@ -1,6 +1,7 @@
 import type { FastifyPluginAsync } from 'fastify'
 import type { Metrics } from '../../core/ports/metrics.ts'
 import { weightOf } from '../accept.ts'
+import { addVary } from '../vary.ts'
 import { showMetrics } from '../wire/metrics.ts'
 
 export interface MetricsRoutesOptions {
@@ -12,7 +13,8 @@ const TEXT_TYPES = ['text/plain', 'application/openmetrics-text']
 /** What the worker does, in figures: JSON, or Prometheus' text for who asks for it. */
 export const metricsRoutes: FastifyPluginAsync<MetricsRoutesOptions> = async (app, { metrics }) => {
   app.get('/metrics', { schema: showMetrics }, async (request, reply) => {
-    reply.header('vary', 'Accept').header('cache-control', 'no-store')
+    addVary(reply, 'Accept')
+    reply.header('cache-control', 'no-store')
     if (!wantsText(request.headers.accept ?? '')) return metrics.json()
     const { contentType, body } = await metrics.text()
     return reply.type(contentType).send(body)

@@ -6,6 +6,7 @@ import { hasSeenEnd, sendEvents } from '../event-stream.ts'
 import { createListenerPlaces } from '../listener-places.ts'
 import type { CallerToken } from '../token.ts'
 import { parseWire, TokenQuery } from '../validation.ts'
+import { addVary } from '../vary.ts'
 import { UploadIdParams, uploadProgress } from '../wire/progress.ts'
 
 export interface ProgressRoutesOptions {
@@ -25,7 +26,8 @@ export const progressRoutes: FastifyPluginAsync<ProgressRoutesOptions> = async (
     const { uploadId } = parseWire(UploadIdParams, request.params)
     const query = parseWire(TokenQuery, request.query)
     const token = callerToken(request, query.token)
-    reply.header('vary', 'Accept').header('cache-control', 'no-store')
+    addVary(reply, 'Accept')
+    reply.header('cache-control', 'no-store')
     if (!wantsEvents(request)) return uploads.progress(uploadId, token)
 
     const signal = AbortSignal.any([clientSignal(reply), closing.signal])

@@ -2,6 +2,7 @@ import type { FastifyPluginAsync } from 'fastify'
 import { checkReadiness, type DependencyStatus, type Probe } from '../../core/readiness.ts'
 import { AppError } from '../../errors.ts'
 import { pagePolicy } from '../security-headers.ts'
+import { addVary } from '../vary.ts'
 import { describeService, health, healthz, readyz } from '../wire/service.ts'
 import type { Page } from './page.ts'
 
@@ -48,7 +49,7 @@ export const serviceRoutes: FastifyPluginAsync<ServiceRoutesOptions> = async (ap
   const policy = pagePolicy(html)
 
   app.get('/', { schema: describeService }, async (request, reply) => {
-    reply.header('vary', 'Accept')
+    addVary(reply, 'Accept')
     if (/\btext\/html\b/.test(request.headers.accept ?? '')) {
       // Left to the browser, a page could be kept from before its policy or scripts changed.
       reply.header('cache-control', 'no-cache').header('content-security-policy', policy)
