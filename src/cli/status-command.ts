@@ -1,4 +1,5 @@
 import { type Client, TeleStoreError } from '../client/client.ts'
+import { toProgress } from '../client/wire.ts'
 import type { CommandOf } from './arguments.ts'
 import { sentenceOf } from './failure.ts'
 import type { Session } from './run.ts'
@@ -70,9 +71,18 @@ async function jobsOf({ client, screen, signal }: Session): Promise<Fields[] | n
   }
 }
 
-function lineOfJob({ uploadId, fileName, status, progress, messageId }: Fields): string {
-  const end = typeof messageId === 'number' ? `message ${messageId}` : `${textOf(progress)} %`
-  return [uploadId, status, end, fileName].map(textOf).join('  ')
+function lineOfJob(job: Fields): string {
+  const { uploadId, fileName, status } = job
+  return [uploadId, status, endOfJob(job), fileName].map(textOf).join('  ')
+}
+
+function endOfJob(job: Fields): string {
+  const { messageId, telegramPercent } = toProgress(job)
+  return messageId === null ? inTelegram(telegramPercent) : `message ${messageId}`
+}
+
+function inTelegram(percent: number): string {
+  return `${Math.floor(percent)} % in Telegram`
 }
 
 async function uploadStatus(
@@ -99,7 +109,7 @@ async function uploadStatus(
       ? `in Telegram as message ${progress.messageId}`
       : failed
         ? (progress.error ?? 'failed')
-        : `${here}, ${progress.progress} %${wait}`
+        : `${here}, ${inTelegram(progress.telegramPercent)}${wait}`
   screen.print(printable(`${fileName}: ${how}`))
   return failed ? 1 : 0
 }

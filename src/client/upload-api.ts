@@ -67,7 +67,10 @@ export interface UploadProgress {
   readonly speed: number | null
   /** Until all bytes are at the worker; null while that is not known. */
   readonly secondsLeft: number | null
-  /** 0-100, never falling: what the worker says. Moves while chunks are still being sent. */
+  /**
+   * How much of the file Telegram has accepted: 0-100, to a tenth, never falling; 100 only once the
+   * message is posted. Moves while chunks are still being sent.
+   */
   readonly telegramPercent: number
   /** The worker's word: `receiving`, `queued`, `connecting`, `resolving`, `sending`, `posting`, … */
   readonly telegramPhase: string | null
@@ -106,8 +109,13 @@ export interface UploadJob {
 export interface TransferProgress {
   readonly uploadId: string
   readonly status: 'uploading' | 'completed' | 'failed'
-  /** Percent, never falling. */
+  /**
+   * The worker's own percent, never falling, over everything it does: up to 30 it looks for the
+   * channel, from 90 on it posts the message. People are better told `telegramPercent`.
+   */
   readonly progress: number
+  /** How much of the file Telegram has accepted: 0-100, to a tenth; 100 only once it is posted. */
+  readonly telegramPercent: number
   readonly phase: string | null
   /** `Upload failed: <sentence>`. */
   readonly error: string | null

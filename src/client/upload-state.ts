@@ -131,7 +131,7 @@ export function createUploadState(options: UploadStateOptions): UploadState {
     },
     telegram: (progress) => {
       transfer = progress
-      percent = Math.max(percent, progress.progress)
+      percent = Math.max(percent, progress.telegramPercent)
       tell()
     },
   }

@@ -16,6 +16,7 @@ export function toProgress(fields: Fields): TransferProgress {
     uploadId: String(fields.uploadId),
     status,
     progress,
+    telegramPercent: telegramPercentOf(status, progress),
     phase: textOf(fields.phase),
     error: textOf(fields.error),
     reason: textOf(fields.reason),
@@ -23,6 +24,20 @@ export function toProgress(fields: Fields): TransferProgress {
     fileId: textOf(fields.fileId),
     retryAfter: numberOf(fields.retryAfter),
   }
+}
+
+/** The worker's percents within which bytes go to Telegram, in proportion. */
+const SENDING_FROM = 30
+const SENDING_TO = 90
+
+/**
+ * The one way from the worker's percent of the whole job to the part of the file that Telegram has
+ * accepted. Not 100 before the message is posted: until then the file is not in the channel.
+ */
+export function telegramPercentOf(status: TransferProgress['status'], progress: number): number {
+  if (status === 'completed') return 100
+  const percent = (100 * (progress - SENDING_FROM)) / (SENDING_TO - SENDING_FROM)
+  return Math.floor(10 * Math.min(99, Math.max(0, percent))) / 10
 }
 
 /** Throws BAD_ANSWER for what is no status. */

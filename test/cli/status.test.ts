@@ -49,7 +49,7 @@ test('a worker that is not ready is told with the reason, and fails the command'
     `${url} is alive, but not ready`,
     '  ✔ spool',
     '  ✖ telegram: is down',
-    '  u1  uploading  40 %  a',
+    '  u1  uploading  16 % in Telegram  a',
   ])
 })
 
@@ -80,7 +80,7 @@ test('one upload is told from its chunks to its message', async () => {
   const done = await runHere(['status', '--json', whole.uploadId], env(url))
   const unknown = await runHere(['status', 'unknown'], env(url))
 
-  expect(half.lines).toEqual(['half.bin: 1 of 3 chunks are at the worker, 0 %'])
+  expect(half.lines).toEqual(['half.bin: 1 of 3 chunks are at the worker, 0 % in Telegram'])
   expect(JSON.parse(done.lines[0] ?? '')).toMatchObject({ status: 'completed', messageId: 1 })
   expect(unknown).toMatchObject({ code: 1, stderr: expect.stringContaining('not found') })
 })

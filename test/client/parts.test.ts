@@ -6,6 +6,7 @@ import { createEventParser } from '../../src/client/event-stream.ts'
 import { fileNameIn } from '../../src/client/file-name.ts'
 import { createStorageResumeStore } from '../../src/client/resume-store.ts'
 import { createXhrTransport, limited, type Xhr } from '../../src/client/transport.ts'
+import { telegramPercentOf } from '../../src/client/wire.ts'
 
 test.each([
   ['attachment', null],
@@ -17,6 +18,26 @@ test.each([
 ])('the name in %s is %s', (header, name) => {
   expect(fileNameIn(header)).toBe(name)
 })
+
+test.each([
+  ['uploading', 0, 0],
+  ['uploading', 20, 0],
+  ['uploading', 30, 0],
+  ['uploading', 31, 1.6],
+  ['uploading', 45, 25],
+  ['uploading', 60, 50],
+  ['uploading', 89, 98.3],
+  ['uploading', 90, 99],
+  ['uploading', 92, 99],
+  ['uploading', 100, 99],
+  ['failed', 84, 90],
+  ['completed', 100, 100],
+] as const)(
+  'of an upload that is %s at %i %% Telegram has accepted %d %%',
+  (status, all, accepted) => {
+    expect(telegramPercentOf(status, all)).toBe(accepted)
+  },
+)
 
 test.each([1, 2, 3, 1000])('events are read from pieces of %i characters', (length) => {
   const text = ': hello\r\n\r\nid: 1\ndata: {"a":\ndata: 1}\n\ndata:x\rid:2\r\rdata: unfinished'
@@ -52,14 +73,17 @@ test('where the worker has an event stream it is listened to, and taken up when 
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   onTestFinished(() => void server.close())
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  const heard: number[] = []
+  const heard: number[][] = []
 
   const end = await createClient({ url, token: 'x' }).follow('a', {
-    onProgress: ({ progress }) => heard.push(progress),
+    onProgress: ({ progress, telegramPercent }) => heard.push([progress, telegramPercent]),
   })
 
   expect(end).toMatchObject({ status: 'completed', messageId: 5 })
-  expect(heard).toEqual([40, 100])
+  expect(heard).toEqual([
+    [40, 16.6],
+    [100, 100],
+  ])
   expect(requests).toBe(2)
 })
 

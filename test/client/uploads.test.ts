@@ -51,6 +51,30 @@ test('a file comes to Telegram as it is, and both bars go to their end', async (
   expect(phases).toEqual(['opening', 'sending', 'telegram', 'completed'])
 })
 
+test('what Telegram has accepted counts from 0, and never goes back', async () => {
+  const { proxy, client } = await start()
+  const answers = [
+    { status: 'uploading', progress: 30, phase: 'sending' },
+    { status: 'uploading', progress: 66, phase: 'sending' },
+    { status: 'uploading', progress: 60, phase: 'waiting', retryAfter: 0 },
+    { status: 'uploading', progress: 92, phase: 'posting' },
+  ].map((fields) => ({
+    kind: 'answer' as const,
+    status: 200,
+    body: JSON.stringify({ uploadId: 'a', ...fields }),
+  }))
+  proxy.spoil('/upload-progress', ...answers)
+  const heard: number[] = []
+
+  const job = client.upload(makeFile(randomBytes(10)), {
+    onProgress: ({ telegramPercent }) => heard.push(telegramPercent),
+  })
+  await job.done
+
+  expect([...new Set(heard)]).toEqual([0, 60, 99, 100])
+  expect(heard).toEqual([...heard].sort((a, b) => a - b))
+})
+
 test('chunks leave several at once, and no more than was asked for', async () => {
   const { proxy, client } = await start()
   let running = 0

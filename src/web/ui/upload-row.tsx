@@ -2,7 +2,7 @@ import { formatBytes } from '../format.ts'
 import { kindOf } from '../library/file-kind.ts'
 import { isFinished, isLeftOver, type UploadFile } from '../uploads/upload-file.ts'
 import type { Uploads } from '../uploads/uploads.ts'
-import { percentInTelegram, percentSent, sentenceOf } from '../uploads/wording.ts'
+import { percentSent, sentenceOf } from '../uploads/wording.ts'
 import { FileName } from './file-name.tsx'
 import { Icon, type IconName } from './icon.tsx'
 import { UploadActions } from './upload-actions.tsx'
@@ -64,7 +64,7 @@ function stateOf(file: UploadFile): RowState {
 function Bars({ file }: { file: UploadFile }) {
   const { progress, sealed } = file.meta
   const sent = sealed ? 100 : progress ? percentSent(progress) : 0
-  const posted = progress ? percentInTelegram(progress) : 0
+  const posted = Math.floor(progress?.telegramPercent ?? 0)
   return (
     <div class="bars">
       <Bar words="To the worker" of={file.name} percent={sent} />

@@ -9,7 +9,6 @@ import type {
 } from '../../client/upload-api.ts'
 import { createLanes } from './lanes.ts'
 import { isFinished, patchMeta, type UploadEngine, type UploadFile } from './upload-file.ts'
-import { telegramShare } from './wording.ts'
 
 export interface UploaderOptions {
   client: Client
@@ -123,8 +122,7 @@ export function installUploader(uppy: UploadEngine, options: UploaderOptions): v
     const sealed = isSealed(progress)
     if (sealed) lanes.leave(id)
     const { telegramPercent, telegramPhase, uploadId } = progress
-    if (telegramPhase === 'sending')
-      meter.note(telegramShare(telegramPercent) * progress.totalBytes)
+    if (telegramPhase === 'sending') meter.note((telegramPercent / 100) * progress.totalBytes)
     const telegramSpeed = telegramPhase === 'sending' ? meter.read() : null
     patchMeta(engine, id, { progress, uploadId, sealed, telegramSpeed })
   }
@@ -151,7 +149,7 @@ function progressOf(file: UploadFile, transfer: TransferProgress): UploadProgres
     totalBytes: size,
     speed: null,
     secondsLeft: null,
-    telegramPercent: transfer.progress,
+    telegramPercent: transfer.telegramPercent,
     telegramPhase: phase,
     waiting: waits ? { on: 'telegram', seconds: retryAfter } : null,
     text: waits ? `Telegram asks to wait ${retryAfter} s` : 'On its way into Telegram',

@@ -53,7 +53,7 @@ function sentenceOfProgress(progress: UploadProgress, telegramSpeed: number | nu
   }
   const words = TELEGRAM_PHASES[telegramPhase ?? ''] ?? 'On its way into Telegram'
   if (telegramPhase !== 'sending' || !telegramSpeed) return words
-  const left = (1 - telegramShare(progress.telegramPercent)) * totalBytes
+  const left = (1 - progress.telegramPercent / 100) * totalBytes
   return `${words} · ${formatSpeed(telegramSpeed)} · ${formatSeconds(left / telegramSpeed)} left`
 }
 
@@ -62,20 +62,6 @@ function sentenceOfWait({ on, seconds }: UploadWait): string {
     return `${on === 'telegram' ? 'Telegram' : 'The worker'} asks to wait ${seconds} s`
   if (seconds === null) return 'Waiting for the network. Nothing is lost'
   return `The worker cannot be reached: trying again in ${seconds} s`
-}
-
-/**
- * How much of the file Telegram has, 0 to 1. The worker's percents are of the whole way: before 30
- * it looks for the channel, and after 90 it posts the message.
- */
-export function telegramShare(telegramPercent: number): number {
-  return Math.min(1, Math.max(0, (telegramPercent - 30) / 60))
-}
-
-/** For the bar, which is full only once the message is posted. */
-export function percentInTelegram({ telegramPercent }: UploadProgress): number {
-  if (telegramPercent === 100) return 100
-  return Math.floor(99 * telegramShare(telegramPercent))
 }
 
 export function percentSent({ sentBytes, totalBytes }: UploadProgress): number {
