@@ -24,12 +24,17 @@ export function parseRange(header: string | undefined, size: number): RangeReque
   const specs = /^bytes=(.*)$/i.exec(header?.trim() ?? '')?.[1]?.split(',')
   if (!specs) return { kind: 'full' }
   const ranges: ByteRange[] = []
+  let asked = 0
   for (const spec of specs) {
+    // A list in a header may have empty elements (RFC 9110, section 5.6.1.2).
+    if (spec.trim() === '') continue
+    asked++
     const range = parseSpec(spec.trim(), size)
     if (range === 'malformed') return { kind: 'full' }
     if (range !== 'unsatisfiable') ranges.push(range)
   }
-  if (specs.length > MAX_RANGES || countOverlaps(ranges) > 2) return { kind: 'unsatisfiable' }
+  if (asked === 0) return { kind: 'full' }
+  if (asked > MAX_RANGES || countOverlaps(ranges) > 2) return { kind: 'unsatisfiable' }
   const [first, ...rest] = coalesce(ranges)
   return first ? { kind: 'partial', ranges: [first, ...rest] } : { kind: 'unsatisfiable' }
 }

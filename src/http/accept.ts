@@ -1,13 +1,51 @@
+import { parse } from 'content-type'
+
+/** How much an `Accept` header wants a media type. */
+interface Wish {
+  /** From 0, not at all, to 1. */
+  readonly weight: number
+  /** Of the range that covers it: 2 names it, 1 all of its kind, 0 everything; -1 none does. */
+  readonly closeness: number
+}
+
 /**
- * The weight an `Accept` header gives to a media type by name, 0 where it does not name it
- * (RFC 9110, section 12.5.1). Wildcards do not count: they say that anything will do.
+ * Whether an `Accept` header wants a media type more than another one, `to`, which is what is sent
+ * where it does not say. For each the range that names it most closely counts (RFC 9110, section
+ * 12.5.1), and of equal weights the closer one; parameters other than `q` make no difference.
+ * `evenIfEqual`: also where it names both and wants them alike.
  */
-export function weightOf(accept: string, type: string): number {
-  const weights = accept.split(',').map((element) => {
-    const [name, ...parameters] = element.split(';').map((part) => part.trim().toLowerCase())
-    if (name !== type) return 0
-    const weight = parameters.find((parameter) => parameter.startsWith('q='))
-    return weight === undefined ? 1 : Number(weight.slice(2)) || 0
-  })
-  return Math.max(...weights)
+export function prefers(
+  accept: string | undefined,
+  type: string,
+  { to, evenIfEqual }: { to: string; evenIfEqual: boolean },
+): boolean {
+  const wish = wishFor(accept, type)
+  const other = wishFor(accept, to)
+  const difference = wish.weight - other.weight || wish.closeness - other.closeness
+  if (wish.weight === 0) return false
+  return difference > 0 || (difference === 0 && wish.closeness === 2 && evenIfEqual)
+}
+
+function wishFor(accept = '', type: string): Wish {
+  let best: Wish = { weight: 0, closeness: -1 }
+  for (let start = 0; start < accept.length; ) {
+    const range = parse(accept, { comma: true, start })
+    const closeness = closenessOf(range.type, type)
+    const wish = { weight: weightOf(range.parameters.q), closeness }
+    const closer = closeness - best.closeness || wish.weight - best.weight
+    if (closeness >= 0 && closer > 0) best = wish
+    start = range.index + 1
+  }
+  return best
+}
+
+function closenessOf(range: string, type: string): number {
+  if (range === type) return 2
+  if (range === '*/*') return 0
+  return range === `${type.split('/')[0]}/*` ? 1 : -1
+}
+
+/** A weight that cannot be read wants nothing. */
+function weightOf(q = '1'): number {
+  return Math.min(1, Math.max(0, Number(q) || 0))
 }

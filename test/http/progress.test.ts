@@ -3,7 +3,7 @@ import { expect, onTestFinished, test, vi } from 'vitest'
 import type { CredentialsProvider } from '../../src/core/ports/credentials.ts'
 import { MiB } from '../../src/lib/units.ts'
 import { startWorker, testCredentials } from '../helpers/app.ts'
-import { postJson, sendChunks } from '../helpers/client.ts'
+import { completeAndPoll, postJson, sendChunks } from '../helpers/client.ts'
 import { createFakeGateway } from '../helpers/fake-gateway.ts'
 
 async function start(env: Record<string, string> = {}) {
@@ -52,6 +52,24 @@ test('an event stream tells every phase and ends with the result', async () => {
   expect(events.at(-1)?.data).toMatchObject({ status: 'completed', progress: 100, messageId: 1 })
   const bars = events.map((event) => event.data.progress)
   expect(bars).toEqual(bars.toSorted((a, b) => a - b))
+})
+
+test.each([
+  ['TEXT/EVENT-STREAM', 'text/event-stream'],
+  ['text/event-stream; charset=utf-8, */*;q=0.1', 'text/event-stream'],
+  ['application/json, text/event-stream', 'text/event-stream'],
+  ['text/event-stream;q=0, application/json', 'application/json'],
+  ['application/json, text/event-stream;q=0.5', 'application/json'],
+  ['text/event-streams', 'application/json'],
+  ['*/*', 'application/json'],
+])('whoever accepts %s gets %s', async (accept, type) => {
+  const { url } = await start()
+  const { uploadId } = await sendFile(url)
+  await completeAndPoll(url, uploadId)
+
+  const answer = await fetch(`${url}/upload-progress/${uploadId}`, { headers: { accept } })
+
+  expect(answer.headers.get('content-type')).toBe(`${type}; charset=utf-8`)
 })
 
 test('who leaves while the token is checked is not listened for any more', async () => {

@@ -29,6 +29,20 @@ test('the root names the service to programs and shows a page to browsers', asyn
   expect(await browser.text()).toMatch(/^<!doctype html>/i)
 })
 
+test.each([
+  ['TEXT/HTML', 'text/html'],
+  ['text/html;q=0.9, application/json;q=0.5', 'text/html'],
+  ['text/html;q=0, application/json', 'application/json'],
+  ['application/json, text/html;q=0.5', 'application/json'],
+  ['*/*', 'application/json'],
+])('at the root whoever accepts %s gets %s', async (accept, type) => {
+  const { url } = await start()
+
+  const answer = await fetch(url, { headers: { accept } })
+
+  expect(answer.headers.get('content-type')).toBe(`${type}; charset=utf-8`)
+})
+
 test('health is told with the time', async () => {
   const { url } = await start()
 

@@ -321,6 +321,46 @@ describe('bytes', () => {
     expect(await offsetOf(url, uploadId)).toBe(0)
   })
 
+  test.each([
+    'application/offset+octet-stream; charset=utf-8',
+    'Application/Offset+Octet-Stream',
+    ' application/offset+octet-stream ;x="a;b"',
+  ])('of the type %j are taken, by PATCH and with the creation', async (type) => {
+    const { url } = await startTus()
+    const uploadId = await createTus(url, ANN, { 'upload-length': '100' })
+    const headers = { 'content-type': type }
+
+    const patched = await patchTus(url, uploadId, { offset: 0, bytes: Buffer.alloc(9), headers })
+    const created = await fetch(`${url}/files`, {
+      method: 'POST',
+      headers: tusHeaders(ANN, { ...headers, 'upload-length': '100' }),
+      body: new Uint8Array(9),
+    })
+
+    expect(patched.status).toBe(204)
+    expect(patched.headers.get('upload-offset')).toBe('9')
+    expect(created.status).toBe(201)
+    expect(created.headers.get('upload-offset')).toBe('9')
+    expect(await offsetOf(url, idIn(created.headers.get('location')))).toBe(9)
+  })
+
+  test.each(['text/plain', 'multipart/form-data; boundary=x', 'nonsense', ''])(
+    'of the type %j are refused with the creation: they would be lost',
+    async (type) => {
+      const { url, adapters } = await startTus()
+
+      const response = await fetch(`${url}/files`, {
+        method: 'POST',
+        headers: tusHeaders(ANN, { 'upload-length': '9', 'content-type': type }),
+        body: new Uint8Array(9),
+      })
+
+      expect(response.status).toBe(415)
+      expect(await response.json()).toMatchObject({ code: 'UNSUPPORTED_MEDIA_TYPE' })
+      expect(adapters.ledger.reservedBytes()).toBe(0)
+    },
+  )
+
   test('by POST with X-HTTP-Method-Override are the same', async () => {
     const { url } = await startTus()
     const metadata = metadataOf({ filename: 'a.bin' })

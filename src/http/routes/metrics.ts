@@ -1,6 +1,6 @@
 import type { FastifyPluginAsync } from 'fastify'
 import type { Metrics } from '../../core/ports/metrics.ts'
-import { weightOf } from '../accept.ts'
+import { prefers } from '../accept.ts'
 import { addVary } from '../vary.ts'
 import { showMetrics } from '../wire/metrics.ts'
 
@@ -15,7 +15,7 @@ export const metricsRoutes: FastifyPluginAsync<MetricsRoutesOptions> = async (ap
   app.get('/metrics', { schema: showMetrics }, async (request, reply) => {
     addVary(reply, 'Accept')
     reply.header('cache-control', 'no-store')
-    if (!wantsText(request.headers.accept ?? '')) return metrics.json()
+    if (!wantsText(request.headers.accept)) return metrics.json()
     const { contentType, body } = await metrics.text()
     return reply.type(contentType).send(body)
   })
@@ -25,7 +25,8 @@ export const metricsRoutes: FastifyPluginAsync<MetricsRoutesOptions> = async (ap
  * Every HTTP library of a browser accepts plain text beside JSON: only who would rather have text,
  * as scrapers say in one of these types, gets it.
  */
-function wantsText(accept: string): boolean {
-  const text = Math.max(...TEXT_TYPES.map((type) => weightOf(accept, type)))
-  return text > 0 && text > weightOf(accept, 'application/json')
+function wantsText(accept: string | undefined): boolean {
+  return TEXT_TYPES.some((type) =>
+    prefers(accept, type, { to: 'application/json', evenIfEqual: false }),
+  )
 }

@@ -1,6 +1,7 @@
 import type { FastifyPluginAsync, FastifyRequest } from 'fastify'
 import type { ProgressWatch } from '../../core/progress-watch.ts'
 import type { UploadService } from '../../core/upload-service.ts'
+import { prefers } from '../accept.ts'
 import { clientSignal } from '../client-signal.ts'
 import { hasSeenEnd, sendEvents } from '../event-stream.ts'
 import { createListenerPlaces } from '../listener-places.ts'
@@ -45,5 +46,5 @@ export const progressRoutes: FastifyPluginAsync<ProgressRoutesOptions> = async (
 }
 
 function wantsEvents({ headers }: FastifyRequest): boolean {
-  return /\btext\/event-stream\b/.test(headers.accept ?? '')
+  return prefers(headers.accept, 'text/event-stream', { to: 'application/json', evenIfEqual: true })
 }

@@ -1,6 +1,7 @@
 import type { FastifyPluginAsync } from 'fastify'
 import { checkReadiness, type DependencyStatus, type Probe } from '../../core/readiness.ts'
 import { AppError } from '../../errors.ts'
+import { prefers } from '../accept.ts'
 import { pagePolicy } from '../security-headers.ts'
 import { addVary } from '../vary.ts'
 import { describeService, health, healthz, readyz } from '../wire/service.ts'
@@ -50,7 +51,8 @@ export const serviceRoutes: FastifyPluginAsync<ServiceRoutesOptions> = async (ap
 
   app.get('/', { schema: describeService }, async (request, reply) => {
     addVary(reply, 'Accept')
-    if (/\btext\/html\b/.test(request.headers.accept ?? '')) {
+    const { accept } = request.headers
+    if (prefers(accept, 'text/html', { to: 'application/json', evenIfEqual: true })) {
       // Left to the browser, a page could be kept from before its policy or scripts changed.
       reply.header('cache-control', 'no-cache').header('content-security-policy', policy)
       reply.header('cross-origin-resource-policy', 'same-origin')

@@ -1,7 +1,9 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { streamTtlMs } from '../../core/stream.ts'
 import type { StreamState } from '../../core/stream-service.ts'
+import { isMediaType } from '../../lib/media-type.ts'
 import type { TusAnswer } from './answer.ts'
+import { STREAM_TYPE } from './protocol.ts'
 
 /** What of a request concerns the protocol. Proxies' headers stay out: they are judged elsewhere. */
 const CONCERNING = [
@@ -22,6 +24,9 @@ export function tusHeaders(headers: IncomingHttpHeaders): Record<string, string>
     const value = headers[name]
     if (typeof value === 'string') present[name] = value
   }
+  delete present['content-type']
+  // The library compares text, and knows no other type.
+  if (isMediaType(headers['content-type'], STREAM_TYPE)) present['content-type'] = STREAM_TYPE
   delete present['upload-metadata']
   const metadata = metadataHeader(headers)
   return metadata === null ? present : { ...present, 'upload-metadata': metadata }

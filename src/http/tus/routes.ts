@@ -2,8 +2,10 @@ import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import type { StreamService } from '../../core/stream-service.ts'
 import type { UploadService } from '../../core/upload-service.ts'
 import { AppError } from '../../errors.ts'
+import { isMediaType } from '../../lib/media-type.ts'
 import type { TakeoverLock } from '../../lib/takeover-lock.ts'
 import { MiB } from '../../lib/units.ts'
+import { bringsBytes } from '../brings-bytes.ts'
 import { clientSignal } from '../client-signal.ts'
 import { drain } from '../drain.ts'
 import { newUploadId } from '../new-upload.ts'
@@ -109,6 +111,8 @@ export const tusRoutes: FastifyPluginAsync<TusRoutesOptions> = async (app, optio
       return
     }
     assertLength(headerOf(request, 'upload-length'))
+    // Bytes of another type would be thrown away, and their sender would not know.
+    if (!isStream(request) && (await bringsBytes(request.raw))) throw noStream()
     const call = callOf(request, reply, { method: 'POST', uploadId: newUploadId(), token })
     const partial = concat.kind === 'partial'
     await send('POST', await createAndFill({ ...call, partial }), request, reply)
@@ -132,7 +136,7 @@ export const tusRoutes: FastifyPluginAsync<TusRoutesOptions> = async (app, optio
   async function work(request: FastifyRequest, reply: FastifyReply): Promise<void> {
     const { uploadId } = parseWire(UploadIdParams, request.params)
     const method = methodOf(request, reply)
-    if (method === 'PATCH') assertStream(request)
+    if (method === 'PATCH' && !isStream(request)) throw noStream()
     const call = callOf(request, reply, { method, uploadId, token: callerToken(request) })
     await send(method, await answerTus(call), request, reply)
   }
@@ -188,9 +192,14 @@ function methodOf(request: FastifyRequest, reply: FastifyReply): 'HEAD' | 'PATCH
   throw new AppError('METHOD_NOT_ALLOWED', 'An upload is asked by HEAD, PATCH or DELETE')
 }
 
-function assertStream(request: FastifyRequest): void {
-  if (headerOf(request, 'content-type')?.toLowerCase() === STREAM_TYPE) return
-  throw new AppError('UNSUPPORTED_MEDIA_TYPE', `Content-Type: bytes come as ${STREAM_TYPE}`)
+function isStream(request: FastifyRequest): boolean {
+  return isMediaType(headerOf(request, 'content-type'), STREAM_TYPE)
+}
+
+function noStream(): AppError {
+  return new AppError('UNSUPPORTED_MEDIA_TYPE', `Content-Type: bytes come as ${STREAM_TYPE}`, {
+    details: { field: 'Content-Type' },
+  })
 }
 
 function headerOf(request: FastifyRequest, name: string): string | undefined {
