@@ -1,5 +1,5 @@
 import { create as contentDisposition } from 'content-disposition'
-import { lookupMimeType } from '../core/mime-type.ts'
+import { bareTypeOf, mimeTypeOf } from '../core/mime-type.ts'
 import type { RemoteDocument } from '../core/ports/telegram.ts'
 import { type BodyPiece, contentRange, layOutByteranges, rangeLength } from './byteranges.ts'
 import type { DownloadPlan } from './download-plan.ts'
@@ -94,9 +94,10 @@ function describe(
   contentType: string,
 ): Record<string, string> {
   const name = fileName ?? document.fileName ?? `file-${document.id}`
-  const type = ACTIVE.test(contentType) ? 'attachment' : disposition
+  const bareType = bareTypeOf(contentType)
+  const type = ACTIVE.test(bareType) ? 'attachment' : disposition
   const policy =
-    contentType === 'application/pdf' ? "default-src 'self'; object-src 'self'" : 'sandbox'
+    bareType === 'application/pdf' ? "default-src 'self'; object-src 'self'" : 'sandbox'
   return {
     'content-type': contentType,
     'content-disposition': contentDisposition(name, { type }),
@@ -107,11 +108,11 @@ function describe(
   }
 }
 
-/** From the document; when that says nothing, from the name. */
+/**
+ * From the document; when that says nothing, from the name. Browsers read text without a charset
+ * as windows-1252, and hardly any is today.
+ */
 function contentTypeOf(document: RemoteDocument, { fileName }: Presentation): string {
-  const declared = document.mimeType ?? ''
-  // It was written by whoever uploaded: only a plain type may become a header.
-  const usable = /^[\w.+-]+\/[\w.+-]+(; ?[\w-]+=[\w.-]+)*$/.test(declared)
-  if (usable && declared !== 'application/octet-stream') return declared
-  return lookupMimeType(fileName ?? document.fileName ?? '')
+  const type = mimeTypeOf(document.mimeType, fileName ?? document.fileName ?? '')
+  return /^text\/[^;]*$/.test(type) ? `${type}; charset=utf-8` : type
 }

@@ -126,7 +126,7 @@ export const FileFields = z.object({
   mimeType: z
     .string()
     .max(255)
-    .regex(/^[\w.+-]+\/[\w.+-]+(\s*;.*)?$/, 'expected type/subtype')
+    .regex(/^([\w!#$&^.+-]+\/[\w!#$&^.+-]+([ \t]*;.*)?)?$/, 'expected type/subtype')
     .meta({ description: "The file's type; else its name tells.", examples: ['video/mp4'] })
     .optional(),
 })

@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream'
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import type { z } from 'zod'
 import type { FileDescription } from '../../core/intake.ts'
-import { lookupMimeType } from '../../core/mime-type.ts'
+import { mimeTypeOf } from '../../core/mime-type.ts'
 import type { ReceivedChunk, Spool } from '../../core/ports/spool.ts'
 import { assertUndamaged } from '../../core/upload.ts'
 import type { UploadService } from '../../core/upload-service.ts'
@@ -154,7 +154,7 @@ function toFile(fields: z.infer<typeof FileFields>): FileDescription {
   return {
     id: fields.uploadId,
     fileName: fields.fileName,
-    mimeType: fields.mimeType ?? lookupMimeType(fields.fileName),
+    mimeType: mimeTypeOf(fields.mimeType, fields.fileName),
     size: fields.fileSize,
     totalChunks: fields.totalChunks,
   }

@@ -1,7 +1,7 @@
 import { z } from 'zod'
+import { mimeTypeOf } from '../../core/mime-type.ts'
 import { AppError } from '../../errors.ts'
 import { MiB } from '../../lib/units.ts'
-import { mimeTypeOf } from '../new-upload.ts'
 import { fileName, parseWire } from '../validation.ts'
 import { CHECKSUM_ALGORITHMS } from './checksum.ts'
 import { loadLibrary } from './library.ts'
@@ -72,7 +72,7 @@ export function describeFile(metadata: Readonly<Record<string, string | null>> =
 } {
   const given = { 'Upload-Metadata': metadata.filename || metadata.name || 'file' }
   const { 'Upload-Metadata': name } = parseWire(FileName, given)
-  return { fileName: name, mimeType: mimeTypeOf(metadata.filetype || metadata.type || '', name) }
+  return { fileName: name, mimeType: mimeTypeOf(metadata.filetype || metadata.type, name) }
 }
 
 /** What a creation says about other uploads. */
