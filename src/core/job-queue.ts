@@ -1,10 +1,21 @@
-import { createSemaphore } from '../lib/semaphore.ts'
+import { createFairSlots } from '../lib/fair-slots.ts'
+
+/** What names a job. */
+export interface JobName {
+  /** One job runs under it at a time. */
+  key: string
+  /** Jobs of one group come one after another; groups take turns. */
+  group: string
+}
 
 /** What a running job may use. */
 export interface JobContext {
   /** Aborted when the job is cancelled or the process shuts down. */
   readonly signal: AbortSignal
-  /** Runs `work` once one of the queue's slots is free. A job that only waits holds none. */
+  /**
+   * Runs `work` once one of the queue's slots is free and it is the turn of the job's group. A job
+   * that only waits holds none.
+   */
   slot: <T>(work: () => Promise<T>) => Promise<T>
 }
 
@@ -17,8 +28,8 @@ export interface JobQueueOptions {
 
 /** The in-process map of running jobs. It knows nothing of what they do. */
 export interface JobQueue {
-  /** Starts a job under `key`; false when one runs under it already or the queue is closed. */
-  start: (key: string, run: (job: JobContext) => Promise<void>) => boolean
+  /** Starts a job under its key; false when one runs under it already or the queue is closed. */
+  start: (name: JobName, run: (job: JobContext) => Promise<void>) => boolean
   has: (key: string) => boolean
   /** Aborts the job with `reason` and resolves when it has ended; at once when there is none. */
   abort: (key: string, reason: unknown) => Promise<void>
@@ -34,12 +45,12 @@ export interface JobQueue {
 }
 
 export function createJobQueue({ concurrency, onError }: JobQueueOptions): JobQueue {
-  const slots = createSemaphore(concurrency)
+  const slots = createFairSlots(concurrency)
   const jobs = new Map<string, { abort: AbortController; ended: Promise<void> }>()
   let closed = false
 
-  async function inSlot<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
-    const release = await slots.acquire(1, signal)
+  async function inSlot<T>(group: string, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+    const release = await slots.acquire(group, signal)
     try {
       return await work()
     } finally {
@@ -64,13 +75,13 @@ export function createJobQueue({ concurrency, onError }: JobQueueOptions): JobQu
   }
 
   return {
-    start: (key, run) => {
+    start: ({ key, group }, run) => {
       if (closed || jobs.has(key)) return false
       const controller = new AbortController()
       const { signal } = controller
       // A microtask later, so that the job is in the map before its first line runs.
       const running = Promise.resolve().then(async () => {
-        if (!signal.aborted) await run({ signal, slot: (work) => inSlot(signal, work) })
+        if (!signal.aborted) await run({ signal, slot: (work) => inSlot(group, signal, work) })
       })
       jobs.set(key, { abort: controller, ended: settle(key, running) })
       return true

@@ -46,7 +46,9 @@ export function createTransfers(options: TransfersOptions): Transfers {
     // A piece of another upload goes to Telegram with that one.
     if (isPartial(ledger.stream(upload.id))) return
     const file = createArrivingFile(upload, ledger.chunks(upload.id), spool)
-    if (!queue.start(upload.id, (job) => run(upload, file, job))) return
+    // However many files a user brings, another user's first one is not behind all of them.
+    const name = { key: upload.id, group: upload.owner }
+    if (!queue.start(name, (job) => run(upload, file, job))) return
     files.set(upload.id, file)
   }
 

@@ -1,6 +1,10 @@
 import { expect, test, vi } from 'vitest'
 import { createJobQueue } from '../../src/core/job-queue.ts'
 
+function named(key: string, group = 'ann') {
+  return { key, group }
+}
+
 function never(signal: AbortSignal): Promise<void> {
   return new Promise((_resolve, reject) =>
     signal.addEventListener('abort', () => reject(signal.reason), { once: true }),
@@ -10,10 +14,10 @@ function never(signal: AbortSignal): Promise<void> {
 test('a key runs once at a time', async () => {
   const queue = createJobQueue({ concurrency: 1, onError: () => {} })
 
-  expect(queue.start('a', ({ signal }) => never(signal).catch(() => {}))).toBe(true)
-  expect(queue.start('a', async () => {})).toBe(false)
+  expect(queue.start(named('a'), ({ signal }) => never(signal).catch(() => {}))).toBe(true)
+  expect(queue.start(named('a'), async () => {})).toBe(false)
   await queue.abort('a', new Error('stop'))
-  expect(queue.start('a', async () => {})).toBe(true)
+  expect(queue.start(named('a'), async () => {})).toBe(true)
 })
 
 test('only as many jobs as there are slots work at once, and waiting costs none', async () => {
@@ -21,10 +25,10 @@ test('only as many jobs as there are slots work at once, and waiting costs none'
   let working = 0
   let most = 0
   const ended: string[] = []
-  const waiting = queue.start('idle', ({ signal }) => never(signal).catch(() => {}))
+  const waiting = queue.start(named('idle'), ({ signal }) => never(signal).catch(() => {}))
 
   for (const key of ['a', 'b', 'c', 'd', 'e']) {
-    queue.start(key, ({ slot }) =>
+    queue.start(named(key), ({ slot }) =>
       slot(async () => {
         most = Math.max(most, ++working)
         await new Promise((resolve) => setImmediate(resolve))
@@ -49,12 +53,12 @@ test('what escapes a job is reported and frees its key and slot', async () => {
   })
   const bug = new Error('bug')
 
-  queue.start('a', ({ slot }) => slot(() => Promise.reject(bug)))
+  queue.start(named('a'), ({ slot }) => slot(() => Promise.reject(bug)))
 
   await vi.waitFor(() => expect(errors).toEqual([['a', bug]]))
   await vi.waitFor(() => expect(queue.has('a')).toBe(false))
   const ran = vi.fn()
-  queue.start('b', ({ slot }) => slot(async () => ran()))
+  queue.start(named('b'), ({ slot }) => slot(async () => ran()))
   await vi.waitFor(() => expect(ran).toHaveBeenCalledOnce())
 })
 
@@ -62,7 +66,7 @@ test('close aborts what runs, waits for it, and takes no more', async () => {
   const queue = createJobQueue({ concurrency: 1, onError: () => {} })
   const reasons: unknown[] = []
   for (const key of ['a', 'b']) {
-    queue.start(key, ({ slot, signal }) =>
+    queue.start(named(key), ({ slot, signal }) =>
       slot(() => never(signal)).catch((reason: unknown) => void reasons.push(reason)),
     )
   }
@@ -73,5 +77,25 @@ test('close aborts what runs, waits for it, and takes no more', async () => {
 
   expect(reasons).toEqual([bye, bye])
   expect(queue.running).toBe(0)
-  expect(queue.start('c', async () => {})).toBe(false)
+  expect(queue.start(named('c'), async () => {})).toBe(false)
+})
+
+test('groups take turns, also with jobs that come back for another slot', async () => {
+  const queue = createJobQueue({ concurrency: 1, onError: () => {} })
+  const order: string[] = []
+  const turn = (key: string) => async () => {
+    order.push(key)
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+
+  for (const key of ['a1', 'a2', 'a3']) {
+    queue.start(named(key), async ({ slot }) => {
+      await slot(turn(key))
+      await slot(turn(`${key} again`))
+    })
+  }
+  queue.start(named('b1', 'bob'), ({ slot }) => slot(turn('b1')))
+
+  await vi.waitFor(() => expect(queue.running).toBe(0))
+  expect(order).toEqual(['a1', 'b1', 'a2', 'a3', 'a1 again', 'a2 again', 'a3 again'])
 })
