@@ -1,11 +1,11 @@
 import { type Download, type DownloadOptions, TeleStoreError } from '../client/client.ts'
 import { createSpeedMeter } from '../client/speed.ts'
+import { printable } from '../lib/printable.ts'
 import type { CommandOf } from './arguments.ts'
 import { formatBytes, formatSeconds } from './bars.ts'
 import { alreadyThere, exists, openPart, type PartFile } from './part-file.ts'
 import { createDownloadReporter } from './reporter.ts'
 import type { Session } from './run.ts'
-import { printable } from './screen.ts'
 import { chooseTarget } from './target.ts'
 
 /** Brings a message's file back: to a file, or to standard output. */

@@ -1,5 +1,5 @@
 import { TeleStoreError } from '../client/client.ts'
-import { printable } from './screen.ts'
+import { printable } from '../lib/printable.ts'
 
 /** Something on this machine is not as the command needs it; the message is for its user. */
 export class LocalFailure extends Error {}

@@ -1,6 +1,7 @@
 import type { UploadProgress } from '../client/client.ts'
+import { printable } from '../lib/printable.ts'
 import { bar, formatBytes, formatSeconds, percentOf, shorten } from './bars.ts'
-import { printable, type Screen } from './screen.ts'
+import type { Screen } from './screen.ts'
 
 /** Tells how something goes on: bars on a terminal, lines elsewhere. */
 export interface Reporter<Progress> {

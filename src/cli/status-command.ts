@@ -1,9 +1,9 @@
 import { type Client, TeleStoreError } from '../client/client.ts'
 import { toProgress } from '../client/wire.ts'
+import { printable } from '../lib/printable.ts'
 import type { CommandOf } from './arguments.ts'
 import { sentenceOf } from './failure.ts'
 import type { Session } from './run.ts'
-import { printable } from './screen.ts'
 
 /** How the worker is, or one upload; 1 when the worker is not ready or the upload has failed. */
 export async function status(command: CommandOf<'status'>, session: Session): Promise<number> {

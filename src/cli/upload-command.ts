@@ -2,13 +2,13 @@ import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { TeleStoreError, type UploadResult } from '../client/client.ts'
 import { openFile } from '../client/node.ts'
+import { printable } from '../lib/printable.ts'
 import type { CommandOf } from './arguments.ts'
 import { formatBytes, formatSeconds } from './bars.ts'
 import { LocalFailure, sentenceOf } from './failure.ts'
 import { createUploadReporter } from './reporter.ts'
 import { cacheFolder, createResumeFiles } from './resume-files.ts'
 import type { Session } from './run.ts'
-import { printable } from './screen.ts'
 
 /** What fails for one file for these reasons fails for all. */
 const FOR_ALL = new Set(['NETWORK', 'TOKEN_REFUSED', 'TOKEN_MISSING', 'TELEGRAM_NOT_CONFIGURED'])

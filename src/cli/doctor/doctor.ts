@@ -1,7 +1,7 @@
 import { type Config, ConfigError, loadConfig } from '../../config.ts'
 import type { Credentials } from '../../core/ports/credentials.ts'
+import { printable } from '../../lib/printable.ts'
 import type { Surroundings } from '../run.ts'
-import { printable } from '../screen.ts'
 import { checkBackend } from './backend.ts'
 import { checkBot } from './bot.ts'
 import type { DoctorOptions, Finding, Visit } from './check.ts'
