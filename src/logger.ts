@@ -11,6 +11,8 @@ export interface LoggerOptions {
   hidden?: readonly Literal[]
   /** Where lines go; stdout otherwise. */
   destination?: DestinationStream
+  /** The line of an answered request says which one it was, so that it can stand alone. */
+  wholeRequests?: boolean
 }
 
 /** What is read of a request. */
@@ -21,24 +23,35 @@ interface LoggedRequest {
   routeOptions?: { url?: string | undefined }
 }
 
+/** What is read of an answer. */
+interface LoggedAnswer {
+  statusCode?: number
+  request?: LoggedRequest
+}
+
 /**
  * JSON lines. Query strings and headers are never logged, because tokens travel in them, and of
  * errors only what `describeError` lets through; every line then passes the scrubber.
  */
-export function createLogger({ level, hidden = [], destination }: LoggerOptions): Logger {
+export function createLogger(options: LoggerOptions): Logger {
+  const { level, hidden = [], destination, wholeRequests = false } = options
   const scrub = createScrubber(hidden)
-  const options = {
+  const describeRequest = ({ method, url, ip, routeOptions }: LoggedRequest) => ({
+    method,
+    path: pathOf(url, routeOptions?.url),
+    ip,
+  })
+  const pinoOptions = {
     level,
     base: null,
     timestamp: pino.stdTimeFunctions.isoTime,
     hooks: { streamWrite: scrub, logMethod: withoutForeignMessage },
     serializers: {
-      req: ({ method, url, ip, routeOptions }: LoggedRequest) => ({
-        method,
-        path: pathOf(url, routeOptions?.url),
-        ip,
+      req: describeRequest,
+      res: ({ statusCode, request }: LoggedAnswer) => ({
+        status: statusCode,
+        ...(wholeRequests && request && describeRequest(request)),
       }),
-      res: (reply: { statusCode?: number }) => ({ status: reply.statusCode }),
       err: (error: unknown) => describeError(error),
       error: (error: unknown) => (error instanceof Error ? describeError(error) : error),
       // The socket's plugin says which address it refuses, query and all.
@@ -47,7 +60,7 @@ export function createLogger({ level, hidden = [], destination }: LoggerOptions)
       busboyOptions: () => undefined,
     },
   }
-  return destination ? pino(options, destination) : pino(options)
+  return destination ? pino(pinoOptions, destination) : pino(pinoOptions)
 }
 
 /** A pattern with a star lets anything through. */

@@ -1,10 +1,12 @@
 import { join } from 'node:path'
 import { type EmbeddedTelegram, openAdapters } from './adapters.ts'
 import { buildApp } from './app.ts'
+import { showBanner } from './banner.ts'
 import { type Config, ConfigError, loadConfig } from './config.ts'
 import { secretsOf } from './config-secrets.ts'
 import { createLogger } from './logger.ts'
 import { sentenceOf } from './start-up.ts'
+import { createTerminalLog } from './terminal-log.ts'
 
 /** The process: environment, adapters, listen, signals. Nothing else touches `process`. */
 
@@ -19,7 +21,13 @@ function readConfig(): Config {
 }
 
 const config = readConfig()
-const log = createLogger({ level: config.logLevel, hidden: secretsOf(config) })
+/** A person reads along; what goes into a file or a pipe is for programs. */
+const terminal = process.stdout.isTTY ? process.stdout : null
+const log = createLogger({
+  level: config.logLevel,
+  hidden: secretsOf(config),
+  ...(terminal && { destination: createTerminalLog(terminal), wholeRequests: true }),
+})
 const leaving = new AbortController()
 
 let close = async (_options: { hurry: boolean }): Promise<void> => {}
@@ -75,7 +83,9 @@ try {
   }
   const address = await app.server.listen({ port: config.port, host: config.host })
   app.resume()
-  if (embedded) {
+  if (terminal) {
+    if (config.logLevel !== 'silent') showBanner(terminal, { address, config })
+  } else if (embedded) {
     log.info(
       `Nothing is configured: Telegram is emulated on loopback. Open ${address} with any token that begins "demo"`,
     )
@@ -85,6 +95,8 @@ try {
     const sentence = sentenceOf(err)
     if (sentence === null) log.fatal({ err }, 'the worker cannot start')
     else log.fatal({}, `the worker cannot start: ${sentence}`)
+    // For a person this sentence is the end; how the process winds up is for a log.
+    if (terminal) log.level = 'error'
     await leave('start-up failed', 1)
   }
 }
