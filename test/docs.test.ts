@@ -80,11 +80,14 @@ describe('render.yaml', () => {
   })
 })
 
-test('every link in the documents leads somewhere', () => {
+function documents(): string[] {
   const guides = readdirSync(new URL('../docs', import.meta.url)).filter((name) => /md$/.test(name))
-  const documents = ['README.md', 'SECURITY.md', 'BENCHMARKS.md']
+  return ['README.md', 'SECURITY.md', 'BENCHMARKS.md', ...guides.map((name) => `docs/${name}`)]
+}
+
+test('every link in the documents leads somewhere', () => {
   const dead: string[] = []
-  for (const document of [...documents, ...guides.map((name) => `docs/${name}`)]) {
+  for (const document of documents()) {
     for (const [, link = ''] of read(document).matchAll(/(?:\]\(|src=")(?!https:)([^)"]+)/g)) {
       const [path = '', anchor] = link.split('#')
       const target = new URL(path, new URL(`../${document}`, import.meta.url))
@@ -94,6 +97,24 @@ test('every link in the documents leads somewhere', () => {
     }
   }
   expect(dead).toEqual([])
+})
+
+test('a command that has to be built is named after the build, and every script is one', () => {
+  const { scripts } = JSON.parse(read('package.json'))
+  const unbuilt: string[] = []
+  for (const document of [...documents(), '.env.example']) {
+    let isBuilt = false
+    for (const line of read(document).split('\n')) {
+      if (line.includes('npm run build')) isBuilt = true
+      // The image is built.
+      const needs = /npx telestore-worker|node dist\//.test(line) && !line.includes('docker')
+      if (needs && !isBuilt) unbuilt.push(`${document}: ${line}`)
+      for (const [, script = ''] of line.matchAll(/npm run (?:--silent )?([a-z][a-z0-9:]*)/g)) {
+        expect([document, script, script in scripts]).toEqual([document, script, true])
+      }
+    }
+  }
+  expect(unbuilt).toEqual([])
 })
 
 /** Whether a heading has this name: in small letters, without signs, with dashes for blanks. */
