@@ -58,6 +58,8 @@ export interface UploadService {
     token: string,
     received: ReceivedChunk,
   ) => Promise<ChunkAnswer>
+  /** Whether there is such an upload of this user. */
+  isOf: (uploadId: string, userId: string) => boolean
   /** Lets the upload be posted. Again: the same job. Rejects with CHUNKS_MISSING. */
   complete: (uploadId: string, token: string | null) => Promise<Progress>
   status: (uploadId: string, token: string | null) => Promise<UploadStatus>
@@ -158,6 +160,7 @@ export function createUploadService(options: UploadServiceOptions): UploadServic
         await received.discard()
       }
     },
+    isOf: (uploadId, userId) => ledger.findUpload(uploadId)?.owner === userId,
     complete: async (uploadId, token) => {
       admission.assertMore()
       await find(uploadId, token)

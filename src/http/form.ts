@@ -12,6 +12,10 @@ declare module 'fastify' {
     /** The route reads a form; all others refuse one with 415. */
     takesForm?: boolean
   }
+  interface FastifyRequest {
+    /** What has been read of the request's form so far; null where there is none. */
+    formFields: Readonly<Record<string, string>> | null
+  }
 }
 
 /** One file and a handful of short fields; more is not a form of ours. */
@@ -54,6 +58,7 @@ export interface ReadFormOptions {
 /** What bodies the server takes: JSON everywhere, forms where a route says so. */
 export async function installForms(app: FastifyInstance): Promise<void> {
   app.removeContentTypeParser('text/plain')
+  app.decorateRequest('formFields', null)
   await app.register(multipart, { throwFileSizeLimit: false })
   app.addHook('preValidation', async (request) => {
     if (!request.isMultipart() || request.routeOptions.config.takesForm) return
@@ -74,6 +79,7 @@ export async function readForm(
     throw new AppError('UNSUPPORTED_MEDIA_TYPE', 'This call takes multipart/form-data')
   }
   const fields: Record<string, string> = Object.create(null)
+  request.formFields = fields
   let file: FilePart | null = null
   let ownFailure: unknown
   boundBody(request.raw, maxFileBytes + MAX_FIELDS_BYTES)

@@ -59,7 +59,7 @@ export interface HttpServerOptions extends ThrottleOptions {
   metrics: Metrics
   jobs: JobList
   tickets: TicketService
-  knownTokens: Pick<KnownTokens, 'has' | 'add'>
+  knownTokens: Pick<KnownTokens, 'find' | 'addLink'>
   spool: Pick<Spool, 'receive'>
   room: Pick<Room, 'creditBytes'>
   page: Page

@@ -1,18 +1,15 @@
 import type { FastifyRequest } from 'fastify'
 import { AppError } from '../errors.ts'
+import { presentedBy } from './presented.ts'
 
-/**
- * The token of a request: `Authorization: Bearer`, else the field `authToken`.
- * Null when there is none.
- */
-export function tokenOf(request: FastifyRequest, field?: string | undefined): string | null {
-  const [, bearer] = /^Bearer +(\S+) *$/i.exec(request.headers.authorization ?? '') ?? []
-  return bearer ?? field ?? null
+/** The token of a request, from where its route says. Null when there is none. */
+export function tokenOf(request: FastifyRequest): string | null {
+  return presentedBy(request).token
 }
 
-/** The same, for calls that nobody may make without one. */
-export function requireToken(request: FastifyRequest, field?: string | undefined): string {
-  const token = tokenOf(request, field)
+/** The same, for calls that nobody may make without one. Throws TOKEN_MISSING. */
+export function requireToken(request: FastifyRequest): string {
+  const token = tokenOf(request)
   if (token === null) {
     throw new AppError('TOKEN_MISSING', 'authToken: is missing', {
       details: { field: 'authToken' },

@@ -1,16 +1,26 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
+import type { CredentialsProvider } from '../../src/core/ports/credentials.ts'
 import { startWorker, testCredentials } from '../helpers/app.ts'
-import { newUploadId, postChunk, postJson, uploadFile } from '../helpers/client.ts'
+import { chunkForm, newUploadId, postChunk, postJson, uploadFile } from '../helpers/client.ts'
 import { createFakeGateway } from '../helpers/fake-gateway.ts'
+import { createTus, patchTus, tusHeaders } from '../helpers/tus.ts'
 
 const LIMIT = 5
+
+/** Users may have several tokens: `token-eve-again` is another one of eve's. */
+const credentials: CredentialsProvider = {
+  forUpload: (token) => testCredentials.forUpload(token.replace(/-again$/, '')),
+  forRunningUpload: (token) => testCredentials.forRunningUpload(token.replace(/-again$/, '')),
+  forDownload: testCredentials.forDownload,
+}
+
 const known = { authorization: 'Bearer token-ann' }
 
 async function start(env: Record<string, string> = {}) {
   const gateway = createFakeGateway()
   const limits = { MAX_FAILURES_PER_MINUTE: String(LIMIT), ...env }
-  const worker = await startWorker({ env: limits, gateway, credentials: testCredentials })
+  const worker = await startWorker({ env: limits, gateway, credentials })
   return { ...worker, gateway }
 }
 
@@ -25,7 +35,23 @@ async function exhaust(url: string, headers: Record<string, string> = {}): Promi
   }
 }
 
-function chunkOf(uploadId: string, authToken: string) {
+const TUS = { 'tus-resumable': '1.0.0' }
+const EVE = { authorization: 'Bearer token-eve' }
+
+function fileOf(uploadId: string) {
+  return { uploadId, fileName: 'a.bin', totalChunks: 1, fileSize: 10 }
+}
+
+function tusCall(
+  method: string,
+  url: string,
+  uploadId: string,
+  more: Record<string, string> = {},
+): Promise<Response> {
+  return fetch(`${url}/files/${uploadId}`, { method, headers: tusHeaders(null, more) })
+}
+
+function chunkOf(uploadId: string, authToken?: string) {
   const bytes = Buffer.alloc(10)
   const fileSize = bytes.length
   return {
@@ -34,7 +60,7 @@ function chunkOf(uploadId: string, authToken: string) {
     totalChunks: 1,
     fileName: 'a.bin',
     fileSize,
-    authToken,
+    ...(authToken !== undefined && { authToken }),
     chunk: bytes,
   }
 }
@@ -111,6 +137,170 @@ test('a right guess learns no more than a wrong one', async () => {
   ])
 
   expect(answers.map(({ status }) => status)).toEqual([429, 429, 429, 429])
+})
+
+/** Every call that takes an uploadId, by its operation; `more` goes behind its path. */
+const CALLS: Record<string, (url: string, uploadId: string, more: string) => Promise<Response>> = {
+  initUpload: (url, uploadId, more) => postJson(`${url}/init-upload${more}`, fileOf(uploadId)),
+  uploadChunk: (url, uploadId, more) =>
+    fetch(`${url}/upload-chunk${more}`, { method: 'POST', body: chunkForm(chunkOf(uploadId)) }),
+  completeUpload: (url, uploadId, more) => postJson(`${url}/complete-upload${more}`, { uploadId }),
+  cancelUpload: (url, uploadId, more) => postJson(`${url}/cancel-upload${more}`, { uploadId }),
+  uploadStatus: (url, uploadId, more) => fetch(`${url}/upload-status/${uploadId}${more}`),
+  uploadProgress: (url, uploadId) => fetch(`${url}/upload-progress/${uploadId}`),
+  issueTicket: (url, uploadId, more) => postJson(`${url}/tickets${more}`, { uploadId }),
+  tusHead: (url, uploadId, more) => tusCall('HEAD', url, uploadId + more),
+  tusPatch: (url, uploadId, more) =>
+    patchTus(url, uploadId + more, { offset: 0, bytes: Buffer.alloc(0) }),
+  tusDelete: (url, uploadId, more) => tusCall('DELETE', url, uploadId + more),
+  tusOverride: (url, uploadId, more) =>
+    tusCall('POST', url, uploadId + more, { 'x-http-method-override': 'HEAD' }),
+}
+
+test('the calls below are all that take an uploadId', async () => {
+  const { url } = await start()
+  const document = await (await fetch(`${url}/docs/json`)).json()
+
+  const taking = Object.entries<Record<string, Described>>(document.paths).flatMap(
+    ([path, methods]) =>
+      Object.values(methods).flatMap(({ operationId, requestBody }) => {
+        const inBody = JSON.stringify(requestBody ?? null).includes('"uploadId":{')
+        return path.includes('{uploadId}') || inBody ? [operationId] : []
+      }),
+  )
+
+  // One of them does not look at it.
+  expect(taking.filter((id) => id !== 'tusOptionsOfFile').toSorted()).toEqual(
+    Object.keys(CALLS).toSorted(),
+  )
+})
+
+interface Described {
+  operationId: string
+  requestBody?: unknown
+}
+
+test.each(Object.entries(CALLS))(
+  'a good token where %s does not look opens nothing',
+  async (name, call) => {
+    const { url } = await start({ TRUST_PROXY: 'loopback' })
+    const uploadId = newUploadId()
+    await postJson(`${url}/init-upload`, fileOf(uploadId), {
+      ...known,
+      'x-forwarded-for': '203.0.113.7',
+    })
+    await exhaust(url)
+
+    const answer = await call(url, uploadId, '?token=token-ann')
+
+    // A chunk's form has no token at all then, which is said of any id.
+    expect(answer.status).toBe(name === 'uploadChunk' ? 401 : 429)
+  },
+)
+
+test('an id that a call does not judge is none that the address has used', async () => {
+  const { url } = await start({ TRUST_PROXY: 'loopback' })
+  const uploadId = newUploadId()
+  const elsewhere = { 'x-forwarded-for': '203.0.113.7' }
+  await postJson(`${url}/init-upload`, fileOf(uploadId), { ...known, ...elsewhere })
+  await exhaust(url)
+
+  const revoked = await fetch(`${url}/tickets`, {
+    method: 'DELETE',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ authToken: 'token-ann', uploadId }),
+  })
+
+  expect(revoked.status).toBe(200)
+  expect((await fetch(`${url}/upload-status/${uploadId}`)).status).toBe(429)
+})
+
+test('of several tokens the one that the call judges is the one that counts', async () => {
+  const { url } = await start()
+  const uploadId = newUploadId()
+  await postJson(`${url}/init-upload`, fileOf(uploadId), known)
+  await exhaust(url)
+  const bad = { authorization: 'Bearer token-eve' }
+
+  const answers = await Promise.all([
+    postJson(`${url}/complete-upload`, { uploadId, authToken: 'guess' }, known),
+    fetch(`${url}/upload-progress/${uploadId}?token=guess`, { headers: known }),
+    postJson(`${url}/cancel-upload`, { uploadId, authToken: 'token-ann' }, bad),
+    fetch(`${url}/upload-progress/${uploadId}?token=token-ann`, { headers: bad }),
+  ])
+
+  expect(answers.map(({ status }) => status)).toEqual([400, 200, 429, 429])
+})
+
+test('with a good token the guesses of a user count, from all addresses and with all tokens', async () => {
+  const { url } = await start({ TRUST_PROXY: 'loopback' })
+  const own = newUploadId()
+  await postChunk(url, { ...chunkOf(own), authToken: 'token-eve' })
+  const as = (token: string, address: string) => ({
+    authorization: `Bearer ${token}`,
+    'x-forwarded-for': address,
+  })
+
+  for (let guess = 0; guess < LIMIT; guess++) {
+    const headers = as(guess % 2 ? 'token-eve' : 'token-eve-again', `203.0.113.${guess}`)
+    const answer = await fetch(`${url}/upload-status/${newUploadId()}`, { headers })
+    expect(answer.status).toBe(404)
+  }
+
+  const eve = as('token-eve', '198.51.100.1')
+  const refused = await Promise.all([
+    guessUpload(url, eve),
+    guessUpload(url, as('token-eve-again', '198.51.100.2')),
+    postJson(`${url}/init-upload`, fileOf(newUploadId()), eve),
+    postJson(`${url}/tickets`, { uploadId: newUploadId() }, eve),
+    fetch(`${url}/files/${newUploadId()}`, { method: 'HEAD', headers: { ...eve, ...TUS } }),
+  ])
+  expect(refused.map(({ status }) => status)).toEqual([429, 429, 429, 429, 429])
+  expect(await refused[0]?.json()).toMatchObject({ code: 'TOO_MANY_REQUESTS' })
+  const passing = await Promise.all([
+    fetch(`${url}/upload-status/${own}`, { headers: eve }),
+    postJson(`${url}/complete-upload`, { uploadId: own }, eve),
+    fetch(`${url}/jobs`, { headers: eve }),
+    // Others behind these addresses have done nothing.
+    guessUpload(url, as('token-ann', '198.51.100.1')),
+    guessUpload(url, { 'x-forwarded-for': '198.51.100.1' }),
+  ])
+  expect(passing.map(({ status }) => status)).toEqual([200, 200, 200, 404, 404])
+  expect(await createTus(url, 'token-eve', { 'upload-length': '1' })).toBeTruthy()
+})
+
+test.each<[string, (url: string, uploadId: string) => Promise<Response>]>([
+  ['init', (url, uploadId) => postJson(`${url}/init-upload`, fileOf(uploadId), EVE)],
+  [
+    'a chunk',
+    (url, uploadId) => postChunk(url, { ...chunkOf(uploadId), authToken: 'token-eve' }, 'last'),
+  ],
+])('%s tells a few ids that others have, and then none', async (_name, open) => {
+  const { url } = await start({ MAX_FAILURES_PER_MINUTE: '300' })
+  const taken = Array.from({ length: 20 }, newUploadId)
+  for (const uploadId of taken) {
+    await postJson(`${url}/init-upload`, fileOf(uploadId), known)
+    // What was asked before counts where it tells more.
+    await fetch(`${url}/upload-status/${uploadId}`, { headers: EVE })
+  }
+
+  const statuses: number[] = []
+  for (const uploadId of taken) statuses.push((await open(url, uploadId)).status)
+
+  expect(statuses).toEqual([...Array(10).fill(404), ...Array(10).fill(429)])
+  expect((await open(url, newUploadId())).status).toBe(429)
+  expect((await postJson(`${url}/init-upload`, fileOf(newUploadId()), known)).status).toBe(200)
+})
+
+test('whoever holds a link cannot use up the guesses of the user who gave it away', async () => {
+  const { url } = await start()
+  const { messageId } = await uploadFile(url, 'a.bin', Buffer.alloc(10), { token: 'token-ann' })
+  const link = `${url}/download?token=link-token-ann&messageId=`
+  await fetch(link + messageId)
+
+  for (let guess = 0; guess < 2 * LIMIT; guess++) await fetch(`${link}${1000 + guess}`)
+
+  expect((await guessUpload(url, known)).status).toBe(404)
 })
 
 test('behind the same address, known tokens and uploads go on', async () => {

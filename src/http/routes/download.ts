@@ -17,7 +17,7 @@ import { LISTED } from '../wire/operation.ts'
 
 export interface DownloadRoutesOptions {
   downloads: DownloadService
-  knownTokens: Pick<KnownTokens, 'add'>
+  knownTokens: Pick<KnownTokens, 'addLink'>
   metrics: Pick<Metrics, 'downloaded'>
   maxConcurrent: number
 }
@@ -35,13 +35,13 @@ export const downloadRoutes: FastifyPluginAsync<DownloadRoutesOptions> = async (
   async function answer(request: FastifyRequest, reply: FastifyReply) {
     assertNoProgram(request)
     const query = parseWire(DownloadQuery, request.query)
-    const credential = tokenOf(request, query.token)
+    const credential = tokenOf(request)
     if (credential === null) throw tokenMissing()
 
     const signal = clientSignal(reply)
     const document = await downloads.find(credential, query, signal)
     // By now the link is tied to this message, so nothing more can be tried out with it.
-    options.knownTokens.add(credential)
+    options.knownTokens.addLink(credential)
     const plan = planDownload({
       method: request.method === 'HEAD' ? 'HEAD' : 'GET',
       headers: request.headers,
@@ -65,7 +65,9 @@ export const downloadRoutes: FastifyPluginAsync<DownloadRoutesOptions> = async (
     return reply.code(answer.status).headers(answer.headers).send(refusal)
   }
 
-  const route = { url: '/download', helmet: DOWNLOAD_HEADERS, config: LISTED, handler: answer }
+  const presents = { token: 'query', messageId: 'query' } as const
+  const config = { ...LISTED, presents }
+  const route = { url: '/download', helmet: DOWNLOAD_HEADERS, config, handler: answer }
   // Not Fastify's own HEAD, which runs the GET and throws the whole body away.
   app.route({ ...route, method: 'HEAD', schema: headDownload })
   app.route({ ...route, method: 'GET', schema: download, exposeHeadRoute: false })

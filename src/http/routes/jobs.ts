@@ -10,9 +10,10 @@ export interface JobsRoutesOptions {
 
 /** `GET /jobs`: what became of the uploads of a token's owner, newest first. */
 export const jobsRoutes: FastifyPluginAsync<JobsRoutesOptions> = async (app, { jobs }) => {
-  app.get('/jobs', { schema: listJobs }, async (request, reply) => {
+  const listing = { schema: listJobs, config: { presents: { token: 'query' } } } as const
+  app.get('/jobs', listing, async (request, reply) => {
     const query = parseWire(JobsQuery, request.query)
-    const found = await jobs.of(requireToken(request, query.token), query.limit)
+    const found = await jobs.of(requireToken(request), query.limit)
     reply.header('cache-control', 'no-store')
     return { jobs: found.map(toWire) }
   })

@@ -23,10 +23,12 @@ export const progressRoutes: FastifyPluginAsync<ProgressRoutesOptions> = async (
   const closing = new AbortController()
   app.addHook('preClose', async () => closing.abort(new Error('the worker is closing')))
 
-  app.get('/upload-progress/:uploadId', { schema: uploadProgress }, async (request, reply) => {
+  const presents = { token: 'query', uploadId: 'path' } as const
+  const asking = { schema: uploadProgress, config: { presents } }
+  app.get('/upload-progress/:uploadId', asking, async (request, reply) => {
     const { uploadId } = parseWire(UploadIdParams, request.params)
-    const query = parseWire(TokenQuery, request.query)
-    const token = callerToken(request, query.token)
+    parseWire(TokenQuery, request.query)
+    const token = callerToken(request)
     addVary(reply, 'Accept')
     reply.header('cache-control', 'no-store')
     if (!wantsEvents(request)) return uploads.progress(uploadId, token)

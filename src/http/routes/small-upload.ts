@@ -39,7 +39,7 @@ export const smallUploadRoutes: FastifyPluginAsync<UploadRoutesOptions> = async 
 
   app.post(
     '/upload',
-    { schema: smallUpload, config: { takesForm: true } },
+    { schema: smallUpload, config: { takesForm: true, presents: { token: 'form' } } },
     async (request, reply) => {
       const announced = Number(request.headers['content-length'] ?? 0)
       await uploads.assertRoom(null, Math.min(announced, MAX_BYTES))
@@ -52,8 +52,9 @@ export const smallUploadRoutes: FastifyPluginAsync<UploadRoutesOptions> = async 
       const { received } = file
       try {
         const name = parseWire(fileName, fields.fileName || file.fileName || 'file')
-        const token = requireToken(request, parseWire(SmallUploadFields, fields).authToken)
-        await options.throttle.admit(request, { tokens: [token], uploadId: null, messageId: null })
+        parseWire(SmallUploadFields, fields)
+        const token = requireToken(request)
+        await options.throttle.admit(request)
         const uploadId = wholeUploadId(newUploadId())
         const { size } = received
         const mimeType = mimeTypeOf(file.mimeType, name)

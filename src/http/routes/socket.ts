@@ -55,11 +55,13 @@ export const socketRoutes: FastifyPluginAsync<SocketRoutesOptions> = async (app,
     {
       websocket: true,
       schema: watchUploads,
+      config: { presents: { token: 'query' } },
       // Before the upgrade, so that a refusal is an answer in HTTP.
       preHandler: async (request) => {
         if (!request.ws) throw new AppError('NOT_FOUND', 'This address is for WebSockets')
         const { userId } = parseWire(SocketParams, request.params)
-        const token = tokenOf(request, parseWire(TokenQuery, request.query).token)
+        parseWire(TokenQuery, request.query)
+        const token = tokenOf(request)
         if (token === null) throw new AppError('TOKEN_MISSING', 'token: is missing')
         watched.set(request, await watch.user(userId, token, takePlace(request)))
       },

@@ -1,10 +1,9 @@
 import { createHash } from 'node:crypto'
-import type { FastifyPluginAsync, FastifyRequest } from 'fastify'
+import type { FastifyPluginAsync } from 'fastify'
 import type { z } from 'zod'
 import type { TicketService, TicketWish } from '../../core/ticket-service.ts'
 import { AppError } from '../../errors.ts'
-import { presentedBy } from '../presented.ts'
-import { requireToken } from '../token.ts'
+import { requireToken, tokenOf } from '../token.ts'
 import { parseWire } from '../validation.ts'
 import { IssueFields, issueTicket, RevokeFields, revokeTickets } from '../wire/tickets.ts'
 
@@ -17,38 +16,43 @@ const MAX_PER_MINUTE = 600
 
 /** Links that may be shared: for one message or one upload, until they expire or are revoked. */
 export const ticketRoutes: FastifyPluginAsync<TicketRoutesOptions> = async (app, { tickets }) => {
+  // By the token; whoever brings many refused ones is stopped by the throttle.
   const rate = app.createRateLimit({
     max: MAX_PER_MINUTE,
     timeWindow: 60_000,
-    keyGenerator: (request) => createHash('sha256').update(issuerOf(request)).digest('base64'),
+    keyGenerator: (request) =>
+      createHash('sha256')
+        .update(tokenOf(request) ?? '')
+        .digest('base64'),
   })
 
-  app.post('/tickets', { schema: issueTicket }, async (request, reply) => {
-    const fields = parseWire(IssueFields, request.body)
-    const wish = wishOf(fields)
-    const login = requireToken(request, fields.authToken)
-    const state = await rate(request)
-    if (!state.isAllowed && state.isExceeded) throw tooMany(state.ttlInSeconds)
-    const { ticket, expiresAt } = await tickets.issue(wish, fields.expiresIn * 1000, login)
-    reply.header('cache-control', 'no-store')
-    return {
-      success: true,
-      ticket,
-      url: linkOf(wish, ticket, fields),
-      expiresAt: new Date(expiresAt).toISOString(),
-    }
-  })
+  const issuing = { token: 'json', uploadId: 'json', messageId: 'json' } as const
+  app.post(
+    '/tickets',
+    { schema: issueTicket, config: { presents: issuing } },
+    async (request, reply) => {
+      const fields = parseWire(IssueFields, request.body)
+      const wish = wishOf(fields)
+      const login = requireToken(request)
+      const state = await rate(request)
+      if (!state.isAllowed && state.isExceeded) throw tooMany(state.ttlInSeconds)
+      const { ticket, expiresAt } = await tickets.issue(wish, fields.expiresIn * 1000, login)
+      reply.header('cache-control', 'no-store')
+      return {
+        success: true,
+        ticket,
+        url: linkOf(wish, ticket, fields),
+        expiresAt: new Date(expiresAt).toISOString(),
+      }
+    },
+  )
 
-  app.delete('/tickets', { schema: revokeTickets }, async (request) => {
-    const fields = parseWire(RevokeFields, request.body)
-    await tickets.revoke(requireToken(request, fields?.authToken))
+  const revoking = { schema: revokeTickets, config: { presents: { token: 'json' } } } as const
+  app.delete('/tickets', revoking, async (request) => {
+    parseWire(RevokeFields, request.body)
+    await tickets.revoke(requireToken(request))
     return { success: true, message: 'All links are revoked' }
   })
-}
-
-/** By its token; whoever brings many refused ones is stopped by the throttle. */
-function issuerOf(request: FastifyRequest): string {
-  return JSON.stringify(presentedBy(request).tokens)
 }
 
 function tooMany(retryAfter: number): AppError {

@@ -32,19 +32,24 @@ export interface UploadRoutesOptions {
   callerToken: CallerToken
 }
 
+/** Where these calls find what their callers show. */
+const CHUNK_FORM = { token: 'form', uploadId: 'form', opensUpload: true } as const
+const IN_JSON = { token: 'json', uploadId: 'json' } as const
+
 /** Files in chunks: init, chunk, complete, status, cancel. */
 export const uploadRoutes: FastifyPluginAsync<UploadRoutesOptions> = async (app, options) => {
   const { uploads, callerToken } = options
 
-  app.post('/init-upload', { schema: initUpload }, async (request) => {
+  const opening = { presents: { ...IN_JSON, opensUpload: true } }
+  app.post('/init-upload', { schema: initUpload, config: opening }, async (request) => {
     const fields = parseWire(FileFields, request.body)
-    const upload = await uploads.open(toFile(fields), requireToken(request, fields.authToken))
+    const upload = await uploads.open(toFile(fields), requireToken(request))
     return { success: true, uploadId: upload.id, message: 'Upload session initialized' }
   })
 
   app.post(
     '/upload-chunk',
-    { schema: uploadChunk, config: { takesForm: true } },
+    { schema: uploadChunk, config: { takesForm: true, presents: CHUNK_FORM } },
     async (request, reply) => {
       const receive = receiver(options, request, reply)
       const form = await readForm(request, {
@@ -54,12 +59,8 @@ export const uploadRoutes: FastifyPluginAsync<UploadRoutesOptions> = async (app,
       })
       try {
         const fields = parseWire(ChunkFields, form.fields)
-        const token = requireToken(request, fields.authToken)
-        await options.throttle.admit(request, {
-          tokens: [token],
-          uploadId: fields.uploadId,
-          messageId: null,
-        })
+        const token = requireToken(request)
+        await options.throttle.admit(request)
         const { received } = form.file
         assertUndamaged(received.digest, fields.chunkDigest)
         const taken = await uploads.takeChunk(toFile(fields), fields.chunkIndex, token, received)
@@ -77,9 +78,10 @@ export const uploadRoutes: FastifyPluginAsync<UploadRoutesOptions> = async (app,
     },
   )
 
-  app.post('/complete-upload', { schema: completeUpload }, async (request) => {
-    const { uploadId, authToken } = parseWire(UploadIdFields, request.body)
-    const progress = await uploads.complete(uploadId, callerToken(request, authToken))
+  const ending = { presents: IN_JSON }
+  app.post('/complete-upload', { schema: completeUpload, config: ending }, async (request) => {
+    const { uploadId } = parseWire(UploadIdFields, request.body)
+    const progress = await uploads.complete(uploadId, callerToken(request))
     const { status, messageId, fileId, error } = progress
     return {
       success: status !== 'failed',
@@ -91,7 +93,8 @@ export const uploadRoutes: FastifyPluginAsync<UploadRoutesOptions> = async (app,
     }
   })
 
-  app.get('/upload-status/:uploadId', { schema: uploadStatus }, async (request, reply) => {
+  const asking = { schema: uploadStatus, config: { presents: { uploadId: 'path' } } } as const
+  app.get('/upload-status/:uploadId', asking, async (request, reply) => {
     const { uploadId } = parseWire(UploadIdParams, request.params)
     const token = callerToken(request)
     const { upload, receivedIndices, receivedDigests } = await uploads.status(uploadId, token)
@@ -109,9 +112,9 @@ export const uploadRoutes: FastifyPluginAsync<UploadRoutesOptions> = async (app,
     }
   })
 
-  app.post('/cancel-upload', { schema: cancelUpload }, async (request) => {
-    const { uploadId, authToken } = parseWire(UploadIdFields, request.body)
-    await uploads.cancel(uploadId, callerToken(request, authToken))
+  app.post('/cancel-upload', { schema: cancelUpload, config: ending }, async (request) => {
+    const { uploadId } = parseWire(UploadIdFields, request.body)
+    await uploads.cancel(uploadId, callerToken(request))
     return { success: true, message: 'Upload cancelled' }
   })
 }
@@ -134,9 +137,9 @@ export function receiver(
     spool.receive(bytes, { maxBytes: maxChunkBytes, expectedBytes, signal })
 
   return async (bytes, fields) => {
-    const token = tokenOf(request, fields.authToken)
+    const token = tokenOf(request)
     if (token !== null) {
-      await throttle.admit(request, { tokens: [token], uploadId: null, messageId: null })
+      await throttle.admit(request)
       await uploads.authenticate(token)
       const size = Number(fields.fileSize)
       if (fields.uploadId && size > 0) await uploads.assertRoom(fields.uploadId, size)
