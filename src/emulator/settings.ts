@@ -18,6 +18,11 @@ export interface EmulatorSettings {
   serveByCdn: boolean
   /** Where new documents are kept. */
   documentsDcId: number
+  /**
+   * Holds clients to the letter: on a main address one connection per key, whatever it carries,
+   * and initConnection at the head of each session. Stock clients live from less.
+   */
+  strictSessions: boolean
   /** How close together two connections' calls must be to count as parallel. */
   duplicateWindowMs: number
   /** What later connections hear of a key that died of AUTH_KEY_DUPLICATED: 401, or transport error -404. */
@@ -44,6 +49,7 @@ export const DEFAULT_SETTINGS: EmulatorSettings = {
   repeatedRandomId: 'error',
   serveByCdn: false,
   documentsDcId: 2,
+  strictSessions: false,
   duplicateWindowMs: 5000,
   duplicatedKey: 'unregistered',
   deadMediaAddress: 'last',

@@ -66,8 +66,12 @@ export interface Connection {
 export interface RpcCall {
   /** The innermost method: invokeWithLayer, initConnection, invokeWithoutUpdates and gzip are already peeled off. */
   method: TlObject
+  /** What was peeled off, the outermost first, without what it carried. */
+  wrappers: readonly TlObject[]
   /** The permanent key's id (a bound temporary key is replaced by the key it is bound to). */
   authKeyId: string
+  /** The id of the key that the message came under: the temporary one, where there is one. */
+  usedKeyId: string
   /** The layer this key's client last announced by invokeWithLayer. */
   layer: number
   sessionId: string
@@ -90,6 +94,8 @@ export interface RpcHandler {
   /** A connection carried its first message under this key (it may die of it: AUTH_KEY_DUPLICATED). */
   connectionKeyed?: (connection: Connection, authKeyId: string) => void
   connectionClosed?: (connection: Connection) => void
+  /** A temporary key was bound to a permanent one. */
+  keyBound?: (temporaryKeyId: string) => void
   /** False for a revoked key: the protocol half answers with transport error -404. */
   keyAlive?: (authKeyId: string) => boolean
 }

@@ -22,7 +22,8 @@ export type Fields = Record<string, TlValue>
 /** One connection of a client that needs no sockets. */
 export interface Line {
   connection: Connection
-  call: (method: string, fields?: Fields) => Promise<RpcOutcome>
+  /** Introduced as clients do it, or wrapped in what a test says. */
+  call: (method: string, fields?: Fields, wrappers?: readonly TlObject[]) => Promise<RpcOutcome>
   /** The result, or an exception that says what Telegram said. */
   invoke: (method: string, fields?: Fields) => Promise<TlObject>
   close: () => void
@@ -59,7 +60,11 @@ export async function createCaller(settings: Partial<EmulatorSettings> = {}): Pr
     telegram.store.close()
   })
   const open = (authKeyId = account.authKeyId ?? '', role: Partial<ListenerRole> = {}): Line =>
-    openLine(handler, authKeyId, { dcId: 2, mediaOnly: false, ...role })
+    openLine(handler, {
+      authKeyId,
+      role: { dcId: 2, mediaOnly: false, ...role },
+      wrappers: introductionOf(account.apiId),
+    })
   return {
     telegram,
     actions,
@@ -87,9 +92,32 @@ const ADDRESSES: [number, boolean][] = [
   [203, false],
 ]
 
+/** What a client's first call is wrapped in. */
+export const introductionOf = (apiId: number, changes: Fields = {}): TlObject[] => [
+  { _: 'invokeWithLayer', layer: 198 },
+  {
+    _: 'initConnection',
+    api_id: apiId,
+    device_model: 'Test',
+    system_version: '1',
+    app_version: '1',
+    system_lang_code: 'en',
+    lang_pack: '',
+    lang_code: 'en',
+    ...changes,
+  },
+]
+
 let connections = 0
 
-function openLine(handler: RpcHandler, authKeyId: string, role: ListenerRole): Line {
+interface LineOptions {
+  authKeyId: string
+  role: ListenerRole
+  wrappers: readonly TlObject[]
+}
+
+function openLine(handler: RpcHandler, options: LineOptions): Line {
+  const { authKeyId, role, wrappers: introduction } = options
   const connection: Connection = {
     id: ++connections,
     role,
@@ -97,10 +125,12 @@ function openLine(handler: RpcHandler, authKeyId: string, role: ListenerRole): L
     setBandwidth: () => {},
   }
   handler.connectionKeyed?.(connection, authKeyId)
-  const call = (method: string, fields: Fields = {}): Promise<RpcOutcome> =>
+  const call: Line['call'] = (method, fields = {}, wrappers = introduction) =>
     handler.call({
       method: { _: method, ...fields },
+      wrappers,
       authKeyId,
+      usedKeyId: authKeyId,
       layer: 198,
       sessionId: '1',
       connection,

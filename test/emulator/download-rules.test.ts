@@ -64,7 +64,8 @@ test('a document of the other data centre sends the client there, logged in', as
     message: 'FILE_MIGRATE_4',
   })
 
-  const guest = caller.open(caller.telegram.store.keys.create(4).id, { dcId: 4, mediaOnly: true })
+  const key = caller.telegram.store.keys.create(4).id
+  const guest = caller.open(key, { dcId: 4, mediaOnly: true })
   expect(await guest.call('upload.getFile', request)).toMatchObject({
     code: 401,
     message: 'AUTH_KEY_UNREGISTERED',
@@ -76,7 +77,9 @@ test('a document of the other data centre sends the client there, logged in', as
   expect(await guest.call('auth.importAuthorization', { id, bytes })).toMatchObject({
     message: 'AUTH_BYTES_INVALID',
   })
-  expect(await guest.call('updates.getState')).toMatchObject({ message: 'USER_MIGRATE_2' })
+  expect(await caller.open(key, { dcId: 4 }).call('updates.getState')).toMatchObject({
+    message: 'USER_MIGRATE_2',
+  })
 })
 
 test('a file reference expires, and the message gives another', async () => {

@@ -5,6 +5,9 @@ import { StringSession } from 'telegram/sessions/index.js'
 import { onTestFinished } from 'vitest'
 import type { Emulator } from '../../src/emulator/emulator.ts'
 
+/** As gramjs comes, it spreads calls and parts over two connections and introduces only one. */
+export const FOR_GRAMJS = { settings: { strictSessions: false } }
+
 /** gramjs as it comes, except that it is told the port, which it would take to be 80. */
 export async function connectGramjs(
   telegram: Emulator,

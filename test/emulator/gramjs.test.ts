@@ -5,13 +5,13 @@ import { expect, test } from 'vitest'
 import type { Emulator } from '../../src/emulator/emulator.ts'
 import { MiB } from '../../src/lib/units.ts'
 import { startTelegram } from '../helpers/telegram.ts'
-import { connectGramjs } from './gramjs-client.ts'
+import { connectGramjs, FOR_GRAMJS } from './gramjs-client.ts'
 
 test.each([
   ['its own', (telegram: Emulator) => telegram.account.session],
   ["Telethon's", (telegram: Emulator) => telegram.account.telethonSession],
 ])('gramjs opens %s string session, uploads, posts and downloads', async (_name, sessionOf) => {
-  const telegram = await startTelegram()
+  const telegram = await startTelegram(FOR_GRAMJS)
   const client = await connectGramjs(telegram, sessionOf(telegram) ?? '')
   const content = randomBytes(12 * MiB + 3)
 
@@ -25,7 +25,7 @@ test.each([
 })
 
 test('the string sessions have the lengths that others expect', async () => {
-  const { account } = await startTelegram()
+  const { account } = await startTelegram(FOR_GRAMJS)
 
   expect(account.telethonSession).toHaveLength(353)
   expect(account.telethonSession).toMatch(/^1[A-Za-z0-9_-]+=*$/)
@@ -33,7 +33,7 @@ test('the string sessions have the lengths that others expect', async () => {
 })
 
 test('a document that the bot posted is there for the user, by hashes of its own', async () => {
-  const telegram = await startTelegram()
+  const telegram = await startTelegram(FOR_GRAMJS)
   const client = await connectGramjs(telegram)
   const content = randomBytes(5000)
   const form = new FormData()

@@ -3,6 +3,7 @@ import { createServer } from 'node:net'
 import { Api, InputFile } from 'node-telegram-bot-api'
 import { expect, test } from 'vitest'
 import { type Emulator, startEmulator } from '../../src/emulator/emulator.ts'
+import { openStore } from '../../src/emulator/store/store.ts'
 import { makeSharedKey } from '../helpers/telegram.ts'
 import { makeTempDir } from '../helpers/temp-dir.ts'
 
@@ -43,6 +44,21 @@ test('a port that was taken meanwhile is replaced, in the session too', async ()
   expect(second.account.authKeyId).toBe(first.account.authKeyId)
   await second.close()
   squatter.close()
+})
+
+test('what a client has said of itself is known after a restart', async () => {
+  const options = { folder: await makeTempDir(), referenceTtlMs: () => 0, makeKey: makeSharedKey }
+  const first = openStore(options)
+  const key = first.keys.create(2)
+  first.keys.save({ ...key, layer: 181 })
+  first.keys.setIntroduced(key.id, true)
+  first.close()
+
+  const second = openStore(options)
+
+  expect(second.keys.find(key.id)?.layer).toBe(181)
+  expect(second.keys.isIntroduced(key.id)).toBe(true)
+  second.close()
 })
 
 function start(dataDir: string): Promise<Emulator> {

@@ -85,12 +85,20 @@ test('one connection after the other, far enough apart, is no parallel use', asy
   expect(await second.call('updates.getState')).toMatchObject({ kind: 'result' })
 })
 
-test('messages are not posted over a media-only address', async () => {
-  const caller = await createCaller()
-  const media = caller.open(undefined, { mediaOnly: true })
+test.each([
+  ['calls beside parts', 'upload.getFileHashes', 'updates.getState'],
+  ['entering beside calls', 'updates.getState', 'help.getConfig'],
+])(
+  'with strict sessions, %s over two main connections kill the key too',
+  async (_name, one, other) => {
+    const caller = await createCaller({ strictSessions: true })
+    const [first, second] = [caller.open(), caller.open()]
+    await first.call(one)
 
-  expect(await media.call('messages.sendMedia')).toMatchObject({ message: 'METHOD_INVALID' })
-})
+    expect(await second.call(other)).toEqual(DUPLICATED)
+    expect(caller.telegram.counters.snapshot().keysKilled).toBe(1)
+  },
+)
 
 test('a key can be revoked, or forgotten by the server', async () => {
   const caller = await createCaller()

@@ -4,7 +4,7 @@ import { expect, test, vi } from 'vitest'
 import type { Emulator } from '../../src/emulator/emulator.ts'
 import { MiB } from '../../src/lib/units.ts'
 import { startTelegram } from '../helpers/telegram.ts'
-import { connectGramjs } from './gramjs-client.ts'
+import { connectGramjs, FOR_GRAMJS } from './gramjs-client.ts'
 import { connectMtcute } from './mtcute-client.ts'
 
 test('mtcute follows a document to the other data centre, with a key and a login made there', async () => {
@@ -23,7 +23,9 @@ test('mtcute follows a document to the other data centre, with a key and a login
 
 test('two clients on one session kill it', async () => {
   // However long a busy machine takes from one to the other, it is at the same time.
-  const telegram = await startTelegram({ settings: { duplicateWindowMs: 3_600_000 } })
+  const telegram = await startTelegram({
+    settings: { ...FOR_GRAMJS.settings, duplicateWindowMs: 3_600_000 },
+  })
   const [first, second] = [await connectGramjs(telegram), await connectGramjs(telegram)]
   await first.invoke(new GramjsApi.updates.GetState())
 

@@ -34,7 +34,13 @@ async function open(
   options: TelegramOptions,
 ): Promise<{ telegram: Emulator; stop: () => Promise<void> }> {
   const folder = options.dataDir ?? (await mkdtemp(join(tmpdir(), 'telegram-')))
-  const telegram = await startEmulator({ makeKey: makeSharedKey, ...options, dataDir: folder })
+  const telegram = await startEmulator({
+    makeKey: makeSharedKey,
+    ...options,
+    // The worker keeps to the letter; tests of stock clients say that they do not.
+    settings: { strictSessions: true, ...options.settings },
+    dataDir: folder,
+  })
   const { createAccount } = telegram
   telegram.createAccount = (wish) => registerAccount(createAccount(wish))
   registerAccount(telegram.account)

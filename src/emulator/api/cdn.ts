@@ -74,10 +74,9 @@ const hashesAt = (call: Call, file: CdnFile, offset: number): Promise<TlObject[]
   fileHashes(call.telegram, file.document, offset)
 
 async function getCdnFile(
-  { telegram, method, connection }: OpenCall,
+  { telegram, method }: OpenCall,
   find: (token: Uint8Array) => CdnFile,
 ): Promise<TlObject> {
-  if (connection.role.dcId !== CDN_DC) throw badRequest('CDN_METHOD_INVALID')
   const file = find(bytes(method, 'file_token'))
   const offset = Number(long(method, 'offset'))
   const limit = int(method, 'limit')

@@ -1,9 +1,10 @@
 import { sleep } from '../../lib/sleep.ts'
-import { CDN_DC, HOME_DC, type Telegram } from '../context.ts'
+import { HOME_DC, type Telegram } from '../context.ts'
 import type { FaultEffect } from '../faults/rules.ts'
 import { badRequest, RpcError } from '../rpc-error.ts'
 import type { RpcCall, RpcHandler, RpcOutcome, TlValue } from '../types.ts'
 import { createAuthMethods } from './auth.ts'
+import { createCallRules } from './call-rules.ts'
 import { createCdnFiles } from './cdn.ts'
 import { channelMethods } from './channels.ts'
 import { configMethods } from './config.ts'
@@ -28,6 +29,7 @@ const GUEST_METHODS = /^(upload|help|auth|users)\./
 /** The API half, as the protocol half calls it. */
 export function createRpcHandler(telegram: Telegram, rules: SessionRules): RpcHandler {
   const tables = createTables()
+  const callRules = createCallRules(telegram)
   return {
     call: async (call) => {
       const counter = telegram.counters.method(call.method._)
@@ -37,6 +39,7 @@ export function createRpcHandler(telegram: Telegram, rules: SessionRules): RpcHa
       const effects = matchFaults(telegram, call)
       const outcome = await answer(telegram, call, () => {
         rules.admit(call)
+        callRules.admit(call)
         return applyBefore(effects) ?? run(telegram, tables, call)
       })
       if (outcome.kind === 'error')
@@ -47,6 +50,7 @@ export function createRpcHandler(telegram: Telegram, rules: SessionRules): RpcHa
     },
     connectionKeyed: rules.keyed,
     connectionClosed: rules.closed,
+    keyBound: callRules.keyBound,
     keyAlive: (authKeyId) => {
       const death = telegram.store.keys.deathOf(authKeyId)
       return (
@@ -119,20 +123,16 @@ async function run(telegram: Telegram, tables: MethodTables, call: RpcCall): Pro
     if (!account) throw new RpcError(401, 'AUTH_KEY_UNREGISTERED')
     const wanted = tables.methods[method._]
     if (!wanted) throw badRequest('METHOD_INVALID')
-    checkPlace(call)
+    checkHome(call)
     value = await wanted({ ...given, account })
   }
   return { kind: 'result', value }
 }
 
-/** Whether this address serves the method at all. */
-function checkPlace({ method, connection }: RpcCall): void {
-  const { dcId, mediaOnly } = connection.role
-  if (dcId === CDN_DC) throw badRequest('CDN_METHOD_INVALID')
-  if (dcId !== HOME_DC && !GUEST_METHODS.test(method._))
+/** Guests from another data centre are sent home with what concerns their account. */
+function checkHome({ method, connection }: RpcCall): void {
+  if (connection.role.dcId !== HOME_DC && !GUEST_METHODS.test(method._))
     throw new RpcError(303, `USER_MIGRATE_${HOME_DC}`)
-  // Media-only addresses are for upload.* (https://core.telegram.org/constructor/dcOption).
-  if (mediaOnly && method._ === 'messages.sendMedia') throw badRequest('METHOD_INVALID')
 }
 
 function applyBefore(effects: readonly FaultEffect[]): RpcOutcome | null {

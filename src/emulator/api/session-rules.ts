@@ -35,8 +35,9 @@ const NEUTRAL = new Set([
 /**
  * "AUTH_KEY_DUPLICATED … if any of the non-media DC detects that an authorized session is sending
  * requests in parallel from two separate TCP connections" (https://core.telegram.org/api/errors).
- * One connection of ordinary calls and one of transfers are let pass, as the official clients have
- * them. A connection that replaces another one is no parallel use: the old one must have been used
+ * With `strictSessions` that is all; without, one connection of ordinary calls and one of
+ * transfers are let pass, and so is what a client asks when it enters: stock clients live from
+ * that. A connection that replaces another one is no parallel use: the old one must have been used
  * since the new one was opened.
  */
 export function createSessionRules(telegram: Telegram): SessionRules {
@@ -84,9 +85,11 @@ export function createSessionRules(telegram: Telegram): SessionRules {
     admit: ({ method, connection, authKeyId }) => {
       const line = keyed(connection, authKeyId)
       if (line.doomed) throw new RpcError(406, 'AUTH_KEY_DUPLICATED')
-      if (!isMain(connection) || NEUTRAL.has(method._)) return
+      const { strictSessions } = telegram.settings
+      if (!isMain(connection) || (NEUTRAL.has(method._) && !strictSessions)) return
       if (telegram.store.keys.accountOf(authKeyId) === null) return
-      const traffic = method._.startsWith('upload.') ? 'upload' : 'ordinary'
+      const isUpload = method._.startsWith('upload.') && !strictSessions
+      const traffic = isUpload ? 'upload' : 'ordinary'
       if (isParallel(line, traffic)) {
         telegram.log(`key ${authKeyId} dies: ${traffic} calls over two connections at once`)
         telegram.store.keys.kill(authKeyId, 'duplicated')

@@ -49,6 +49,7 @@ export const settingsChange = z.strictObject({
   repeatedRandomId: z.enum(['error', 'old-updates']).exactOptional(),
   serveByCdn: z.boolean().exactOptional(),
   documentsDcId: z.union([z.literal(2), z.literal(4)]).exactOptional(),
+  strictSessions: z.boolean().exactOptional(),
   duplicateWindowMs: milliseconds.exactOptional(),
   duplicatedKey: z.enum(['unregistered', 'forgotten']).exactOptional(),
   deadMediaAddress: z.enum(['none', 'first', 'last']).exactOptional(),

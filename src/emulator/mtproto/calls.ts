@@ -69,6 +69,7 @@ export function createCalls(keys: AuthKeyStore, handler: RpcHandler): Calls {
     const layer = layers.get(authKey.id)
     const binding = { keys, authKey, sessionId: session.id, messageId: message.id }
     const outcome = bindTemporaryKey(method, binding)
+    if (outcome.kind === 'result') handler.keyBound?.(authKey.id)
     if (outcome.kind === 'result' && layer !== undefined) {
       learnLayer(String(method.perm_auth_key_id), layer)
     }
@@ -92,7 +93,9 @@ export function createCalls(keys: AuthKeyStore, handler: RpcHandler): Calls {
     if (isUnbound && !ALLOWED_UNBOUND.test(method._)) return failed(401, 'AUTH_KEY_PERM_EMPTY')
     return handler.call({
       method,
+      wrappers: call.wrappers,
       authKeyId: permanentIdOf(authKey),
+      usedKeyId: authKey.id,
       layer: layerOf(permanentIdOf(authKey)),
       sessionId: session.id.toString(),
       connection: link,

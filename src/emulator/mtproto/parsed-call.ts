@@ -9,19 +9,23 @@ export interface ParsedCall {
   after: bigint[]
   /** The layer of the types that the client knows, if it said so. */
   layer: number | null
+  /** What it was wrapped in, the outermost first. */
+  wrappers: TlObject[]
 }
 
 /** Reads a method and its wrappers (https://core.telegram.org/api/invoking); throws TlError. */
 export function parseCall(body: Uint8Array): ParsedCall {
   const after: bigint[] = []
+  const wrappers: TlObject[] = []
   let layer: number | null = null
   const method = decoder.call(createReader(body), (wrapper) => {
+    wrappers.push(wrapper)
     if (wrapper._ === 'invokeWithLayer') layer = Number(wrapper.layer)
     if (!wrapper._.startsWith('invokeAfterMsg')) return
     const ids = Array.isArray(wrapper.msg_ids) ? wrapper.msg_ids : [wrapper.msg_id]
     for (const id of ids) if (typeof id === 'bigint') after.push(id)
   })
-  return { method, after, layer }
+  return { method, after, layer, wrappers }
 }
 
 /** What a client is told whose call could not be read; other errors are thrown on. */

@@ -14,6 +14,9 @@ export interface KeyStore extends AuthKeyStore {
   logout: (authKeyId: string) => void
   deathOf: (authKeyId: string) => KeyDeath | null
   kill: (authKeyId: string, reason: KeyDeath) => void
+  /** Whether the key's client has said what it is, by initConnection. */
+  isIntroduced: (authKeyId: string) => boolean
+  setIntroduced: (authKeyId: string, introduced: boolean) => void
 }
 
 interface KeyRow {
@@ -22,12 +25,18 @@ interface KeyRow {
   dc_id: number
   expires_at: number | null
   permanent_key_id: string | null
+  layer: number | null
 }
 
 export function createKeyStore(database: Database): KeyStore {
   // Asked for with every message, so kept at hand.
   const deaths = new Map<string, KeyDeath>()
   const logins = new Map<string, number>()
+  const introduced = new Set<string>()
+  for (const { auth_key_id } of database.all<{ auth_key_id: string }>(
+    'SELECT auth_key_id FROM introduced_keys',
+  ))
+    introduced.add(auth_key_id)
   for (const row of database.all<{ auth_key_id: string; reason: KeyDeath }>(
     'SELECT * FROM dead_keys',
   ))
@@ -37,11 +46,13 @@ export function createKeyStore(database: Database): KeyStore {
   ))
     logins.set(row.auth_key_id, row.account_id)
 
-  function save({ id, key, dcId, expiresAt, permanentKeyId }: AuthKey): void {
+  function save({ id, key, dcId, expiresAt, permanentKeyId, layer }: AuthKey): void {
     database.run(
       'INSERT OR REPLACE INTO auth_keys (id, key, dc_id, expires_at, permanent_key_id) VALUES (?, ?, ?, ?, ?)',
       ...[id, key, dcId, expiresAt, permanentKeyId],
     )
+    if (layer !== undefined)
+      database.run('INSERT OR REPLACE INTO key_layers VALUES (?, ?)', id, layer)
   }
 
   function logout(authKeyId: string): void {
@@ -51,7 +62,10 @@ export function createKeyStore(database: Database): KeyStore {
 
   return {
     find: (id) => {
-      const row = database.get<KeyRow>('SELECT * FROM auth_keys WHERE id = ?', id)
+      const row = database.get<KeyRow>(
+        'SELECT auth_keys.*, layer FROM auth_keys LEFT JOIN key_layers ON auth_key_id = id WHERE id = ?',
+        id,
+      )
       return row ? toAuthKey(row) : null
     },
     save,
@@ -73,6 +87,18 @@ export function createKeyStore(database: Database): KeyStore {
       deaths.set(authKeyId, reason)
       database.run('INSERT OR REPLACE INTO dead_keys VALUES (?, ?)', authKeyId, reason)
     },
+    isIntroduced: (authKeyId) => introduced.has(authKeyId),
+    setIntroduced: (authKeyId, isIntroduced) => {
+      if (introduced.has(authKeyId) === isIntroduced) return
+      if (isIntroduced) introduced.add(authKeyId)
+      else introduced.delete(authKeyId)
+      database.run(
+        isIntroduced
+          ? 'INSERT OR REPLACE INTO introduced_keys VALUES (?)'
+          : 'DELETE FROM introduced_keys WHERE auth_key_id = ?',
+        authKeyId,
+      )
+    },
   }
 }
 
@@ -83,6 +109,7 @@ function toAuthKey(row: KeyRow): AuthKey {
     dcId: row.dc_id,
     expiresAt: row.expires_at,
     permanentKeyId: row.permanent_key_id,
+    ...(row.layer === null ? {} : { layer: row.layer }),
   }
 }
 
