@@ -1,4 +1,5 @@
-import { AppError, type ErrorCode } from '../errors.ts'
+import { AppError } from '../errors.ts'
+import { refusalNamed, sentenceForUnknown } from './refusals.ts'
 
 /** Telegram answered a call with `rpc_error`. `code` is its number, `text` its name. */
 export class RpcError extends Error {
@@ -103,69 +104,18 @@ export function faultOf(error: unknown): Fault {
 export const SESSION_INVALID = 'Telegram session not authorized'
 export const CHANNEL_NOT_FOUND = 'Could not resolve channel ID'
 
-const TO_APP: Record<string, [ErrorCode, string]> = {
-  AUTH_KEY_DUPLICATED: [
-    'TELEGRAM_SESSION_DUPLICATED',
-    'Telegram has ended this session because it was used in two places at once. Sign in to Telegram again in settings',
-  ],
-  CHANNEL_PRIVATE: [
-    'TELEGRAM_FORBIDDEN',
-    'This Telegram account can no longer see the channel. Add it to the channel again',
-  ],
-  CHAT_WRITE_FORBIDDEN: [
-    'TELEGRAM_FORBIDDEN',
-    'This Telegram account may not post in the channel. Make it an administrator who may post messages',
-  ],
-  CHAT_ADMIN_REQUIRED: [
-    'TELEGRAM_FORBIDDEN',
-    'Posting in the channel takes an administrator. Make this Telegram account one',
-  ],
-  CHAT_RESTRICTED: [
-    'TELEGRAM_FORBIDDEN',
-    'Telegram has restricted this channel. Choose another one in settings',
-  ],
-  CHAT_SEND_MEDIA_FORBIDDEN: [
-    'TELEGRAM_FORBIDDEN',
-    'The channel does not allow files. Change its permissions',
-  ],
-  CHAT_SEND_DOCS_FORBIDDEN: [
-    'TELEGRAM_FORBIDDEN',
-    'The channel does not allow files. Change its permissions',
-  ],
-  USER_BANNED_IN_CHANNEL: [
-    'TELEGRAM_FORBIDDEN',
-    'Telegram does not let this account post in channels. Ask @SpamBot on Telegram why',
-  ],
-  ACCESS_TOKEN_INVALID: [
-    'TELEGRAM_SESSION_INVALID',
-    'Telegram does not know the bot token. Check it in settings',
-  ],
-  ACCESS_TOKEN_EXPIRED: [
-    'TELEGRAM_SESSION_INVALID',
-    'The bot token has expired. Put the new one in settings',
-  ],
-  API_ID_INVALID: [
-    'TELEGRAM_SESSION_INVALID',
-    'Telegram does not know the API id. Check it in settings',
-  ],
-  FILE_PARTS_INVALID: ['FILE_TOO_LARGE', 'Telegram does not take files of this size'],
-  FILE_PART_TOO_BIG: ['FILE_TOO_LARGE', 'Telegram does not take files of this size'],
-  MSG_ID_INVALID: ['MESSAGE_NOT_FOUND', 'The channel has no such message'],
-  MESSAGE_ID_INVALID: ['MESSAGE_NOT_FOUND', 'The channel has no such message'],
-}
-
 /** The error callers see. An AppError stays what it is; an abort's reason is not an error to translate. */
 export function toAppError(error: unknown): AppError {
   if (error instanceof AppError) return error
-  const known = error instanceof RpcError ? TO_APP[error.text] : undefined
-  if (known) return new AppError(known[0], known[1], { cause: error })
+  const known = error instanceof RpcError ? refusalNamed(error.text) : null
+  if (known) return new AppError(known.code, known.sentence, { cause: error })
   const fault = faultOf(error)
   if (fault.kind === 'wait') return floodWait(fault.seconds, error)
   if (fault.kind === 'key-dead') return sessionInvalid(error)
   if (fault.kind === 'channel-unknown') return channelNotFound(error)
   if (fault.kind === 'passing') return unavailable(error)
   if (error instanceof RpcError) {
-    return new AppError('TELEGRAM_REJECTED', `Telegram refused: ${error.text}`, { cause: error })
+    return new AppError('TELEGRAM_REJECTED', sentenceForUnknown(error.text), { cause: error })
   }
   return new AppError('INTERNAL', 'Something went wrong inside the worker', { cause: error })
 }

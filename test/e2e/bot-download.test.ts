@@ -126,6 +126,32 @@ test('trouble on the way costs a reader nothing but time', async () => {
   expect((await bodyOf(await fetch(link))).equals(bytes)).toBe(true)
 })
 
+const UNAVAILABLE = {
+  kind: 'error',
+  code: 400,
+  message: 'Bad Request: wrong file_id or the file is temporarily unavailable',
+} as const
+
+test('a file that the Bot API has not at hand for a moment is asked for again', async () => {
+  const { link, bytes, telegram } = await start(300 * KiB)
+  telegram.faults.add({ method: 'bot:getFile', effect: UNAVAILABLE, times: 1 })
+
+  expect((await bodyOf(await fetch(link))).equals(bytes)).toBe(true)
+})
+
+test('a file that stays unavailable is a 503 that says when to come again, no 404', async () => {
+  const { link, bytes, telegram } = await start(1000)
+  const fault = telegram.faults.add({ method: 'bot:getFile', effect: UNAVAILABLE })
+
+  const refused = await fetch(link)
+
+  expect(refused.status).toBe(503)
+  expect(refused.headers.get('retry-after')).toBe('5')
+  expect(await refused.json()).toMatchObject({ code: 'TELEGRAM_UNAVAILABLE' })
+  telegram.faults.remove(fault)
+  expect((await bodyOf(await fetch(link))).equals(bytes)).toBe(true)
+})
+
 test('with MTProto credentials the message is what counts', async () => {
   const { url } = await startTeleStore()
   const bytes = randomBytes(100)

@@ -32,7 +32,7 @@ test.each([
   ['CHANNEL_PRIVATE', 400, 'TELEGRAM_FORBIDDEN', /Add it to the channel/],
   ['AUTH_KEY_DUPLICATED', 406, 'TELEGRAM_SESSION_DUPLICATED', /Sign in to Telegram again/],
   ['FLOOD_WAIT_7', 420, 'TELEGRAM_FLOOD_WAIT', 'Telegram asks to wait'],
-  ['MEDIA_INVALID', 400, 'TELEGRAM_REJECTED', 'Telegram refused: MEDIA_INVALID'],
+  ['SOMETHING_NEW', 400, 'TELEGRAM_REJECTED', 'Telegram refused this with "SOMETHING_NEW"'],
 ])('%s is told to the user', (text, code, appCode, sentence) => {
   const cause = new RpcError(code, text, 'a.method')
 

@@ -1,14 +1,11 @@
 import type { CircuitBreaker } from '../../lib/circuit-breaker.ts'
-import { classify, type Failure, verdictOf } from './failure.ts'
-import type { ExchangeTrace } from './node-fetch.ts'
+import { classify, type FailedCall, type Failure, verdictOf } from './failure.ts'
 
 /** The Bot API's circuit. */
 export type BotApiCircuit = Pick<CircuitBreaker, 'run' | 'refusal'>
 
-export interface AskOptions {
+export interface AskOptions extends FailedCall {
   circuit: BotApiCircuit
-  trace: ExchangeTrace
-  token: string
   signal: AbortSignal
 }
 
@@ -18,24 +15,24 @@ export interface AskOptions {
  */
 export async function ask<T>(
   exchange: () => Promise<T>,
-  { circuit, trace, token, signal }: AskOptions,
+  { circuit, signal, ...call }: AskOptions,
 ): Promise<{ value: T } | Failure> {
   const attempt = async (): Promise<{ value: T } | Failure> => {
     try {
       return { value: await exchange() }
     } catch (error) {
       signal.throwIfAborted()
-      return classify(error, trace, token)
+      return classify(error, call)
     }
   }
   try {
     return await circuit.run(attempt, {
-      value: (outcome) => ('kind' in outcome ? verdictOf(outcome, trace) : 'well'),
+      value: (outcome) => ('kind' in outcome ? verdictOf(outcome, call.trace) : 'well'),
       error: () => 'unknown',
     })
   } catch (error) {
     signal.throwIfAborted()
-    return classify(error, trace, token)
+    return classify(error, call)
   }
 }
 

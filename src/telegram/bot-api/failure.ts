@@ -1,6 +1,8 @@
 import { TelegramApiError } from 'node-telegram-bot-api'
 import { AppError } from '../../errors.ts'
 import type { Verdict } from '../../lib/circuit-breaker.ts'
+import { CHANNEL_NOT_FOUND, unavailable } from '../errors.ts'
+import { namesIn, refusalNamed, sentenceForUnknown } from '../refusals.ts'
 import type { ExchangeTrace } from './node-fetch.ts'
 
 /** What a failed call means for the next one. */
@@ -12,8 +14,17 @@ export type Failure =
   /** Telegram had the whole request, and nobody knows what became of it. */
   | { kind: 'doubtful'; error: AppError }
 
+/** One call: what it asks, what is known of its exchange, and the token that must not be told. */
+export interface FailedCall {
+  /** `file`: about a file that the bot may read. `post`: for a message. */
+  asks: 'file' | 'post'
+  trace: ExchangeTrace
+  token: string
+}
+
 /** Translates whatever node-telegram-bot-api threw. The bot token is in its URLs: it stays here. */
-export function classify(error: unknown, trace: ExchangeTrace, token: string): Failure {
+export function classify(error: unknown, call: FailedCall): Failure {
+  const { trace, token } = call
   const own = findAppError(error)
   if (own) return { kind: 'final', error: own }
   const options = { cause: withoutToken(error, token) }
@@ -32,7 +43,11 @@ export function classify(error: unknown, trace: ExchangeTrace, token: string): F
       waitSeconds: retryAfter,
     }
   }
-  if (api && api.errorCode < 500) return final(toRefusal(api, token))
+  // Said of a file that is gone for good as well: who asks a few times finds out.
+  if (api && status === 400 && /temporarily unavailable/i.test(api.description ?? '')) {
+    return { kind: 'again', error: unavailable(options.cause), waitSeconds: null }
+  }
+  if (api && api.errorCode < 500) return final(toRefusal(api, call))
   return transient(trace, status, api !== null, options.cause)
 }
 
@@ -52,10 +67,7 @@ function transient(
   isEnvelope: boolean,
   cause: Error,
 ): Failure {
-  const error = new AppError('TELEGRAM_UNAVAILABLE', 'Telegram cannot be reached', {
-    cause,
-    retryAfter: 5,
-  })
+  const error = unavailable(cause)
   // A gateway that gives up on Telegram (502, 504) says nothing about what Telegram did.
   const refused =
     status !== null && ((status >= 400 && status < 500) || status === 503 || isEnvelope500())
@@ -68,7 +80,7 @@ function transient(
   }
 }
 
-function toRefusal(error: TelegramApiError, token: string): AppError {
+function toRefusal(error: TelegramApiError, { asks, token }: FailedCall): AppError {
   const said = hideToken(error.description ?? '', token)
   const options = { cause: withoutToken(error, token) }
   // An unknown token is a 404: it is part of the path.
@@ -76,24 +88,46 @@ function toRefusal(error: TelegramApiError, token: string): AppError {
     const sentence = 'The bot token was refused by Telegram: save it again in settings'
     return new AppError('TELEGRAM_SESSION_INVALID', sentence, options)
   }
+  if (/chat not found|chat_id is empty/i.test(said) || namesIn(said).some(isUnknownChannel)) {
+    return new AppError('TELEGRAM_CHANNEL_NOT_FOUND', CHANNEL_NOT_FOUND, options)
+  }
   if (
-    /chat not found|chat_id is empty|PEER_ID_INVALID|CHANNEL_INVALID|CHAT_ID_INVALID/i.test(said)
+    error.parameters?.migrate_to_chat_id !== undefined ||
+    /upgraded to a supergroup/i.test(said)
   ) {
-    return new AppError('TELEGRAM_CHANNEL_NOT_FOUND', 'Could not resolve channel ID', options)
-  }
-  if (error.errorCode === 403 || /rights|CHAT_WRITE_FORBIDDEN|ADMIN_REQUIRED/i.test(said)) {
     const sentence =
-      'The bot may not post in the channel: add the bot to the channel as an administrator'
-    return new AppError('TELEGRAM_FORBIDDEN', sentence, options)
+      'The group has become a supergroup with another ID: save the new one in settings'
+    return new AppError('TELEGRAM_CHANNEL_NOT_FOUND', sentence, options)
   }
-  if (/\bfile_id\b|file identifier/i.test(said)) {
+  // Its rights in the channel: what a bot needs is always the same.
+  if (/CHAT_WRITE_FORBIDDEN|ADMIN_REQUIRED/.test(said)) return mayNotPost(options)
+  for (const name of namesIn(said)) {
+    const known = refusalNamed(name)
+    if (known) return new AppError(known.code, known.sentence, options)
+  }
+  if (error.errorCode === 403 || /\brights?\b/i.test(said)) return mayNotPost(options)
+  if (/logged out/i.test(said)) {
+    const sentence =
+      'The bot was logged out of this Bot API server: it takes ten minutes to come back'
+    return new AppError('TELEGRAM_SESSION_INVALID', sentence, options)
+  }
+  if (asks === 'file' && /\bfile_id\b|file identifier/i.test(said)) {
     return new AppError('MESSAGE_NOT_FOUND', 'The bot has no such file', options)
   }
   if (/too (big|large)/i.test(said)) {
     const sentence = 'The file is too large for the Telegram Bot API'
     return new AppError('FILE_TOO_LARGE', sentence, options)
   }
-  return new AppError('TELEGRAM_REJECTED', `Telegram refused the file: ${said}`, options)
+  return new AppError('TELEGRAM_REJECTED', sentenceForUnknown(said), options)
+}
+
+const isUnknownChannel = (name: string): boolean =>
+  name === 'PEER_ID_INVALID' || name === 'CHANNEL_INVALID' || name === 'CHAT_ID_INVALID'
+
+function mayNotPost(options: { cause: Error }): AppError {
+  const sentence =
+    'The bot may not post in the channel: add the bot to the channel as an administrator'
+  return new AppError('TELEGRAM_FORBIDDEN', sentence, options)
 }
 
 function final(error: AppError): Failure {

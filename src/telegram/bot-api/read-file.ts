@@ -39,7 +39,7 @@ export async function findFile(
     if (!path || !/^[\w-]+$/.test(uniqueId)) throw new Error('Telegram did not say where it is')
     return { token, path, size: size ?? null, uniqueId }
   }
-  return askOrThrow(find, { circuit, trace, token, signal })
+  return askOrThrow(find, { asks: 'file', circuit, trace, token, signal })
 }
 
 /** One range of a file: over HTTP, or from the disk shared with a local server. */
@@ -67,7 +67,7 @@ export async function readFileBlock(
     if (response.status !== 206 && !whole) throw new Error(`status ${response.status}`)
     return new Uint8Array(await response.arrayBuffer())
   }
-  return askOrThrow(read, { circuit, trace, token: file.token, signal })
+  return askOrThrow(read, { asks: 'file', circuit, trace, token: file.token, signal })
 }
 
 async function readLocally(path: string, offset: number, length: number): Promise<Uint8Array> {

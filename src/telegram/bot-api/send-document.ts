@@ -67,11 +67,11 @@ export async function trySendDocument(
     const form = createDocumentForm(chatId, file, pool)
     const post = async (): Promise<PostedFile> =>
       toPostedFile(await api.sendDocument({ ...form }, signal))
-    const outcome = await ask(post, { circuit, trace, token, signal })
+    const outcome = await ask(post, { asks: 'post', circuit, trace, token, signal })
     return 'value' in outcome ? outcome.value : outcome
   } catch (error) {
     signal.throwIfAborted()
-    return classify(error, trace, token)
+    return classify(error, { asks: 'post', trace, token })
   }
 }
 

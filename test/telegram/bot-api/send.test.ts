@@ -139,6 +139,56 @@ test.each<[string, Answer, string, string]>([
     'add the bot to the channel as an administrator',
   ],
   [
+    'a channel without files',
+    { kind: 'error', code: 400, description: 'Bad Request: CHAT_SEND_DOCS_FORBIDDEN' },
+    'TELEGRAM_FORBIDDEN',
+    'The channel does not allow files',
+  ],
+  [
+    'a chat that takes Stars',
+    { kind: 'error', code: 403, description: 'Forbidden: ALLOW_PAYMENT_REQUIRED_25' },
+    'TELEGRAM_FORBIDDEN',
+    'costs 25 Telegram Stars',
+  ],
+  [
+    'a frozen bot',
+    { kind: 'error', code: 400, description: 'Bad Request: FROZEN_METHOD_INVALID' },
+    'TELEGRAM_FORBIDDEN',
+    'frozen this account',
+  ],
+  [
+    'a bot that may not write',
+    { kind: 'error', code: 400, description: 'Bad Request: CHAT_WRITE_FORBIDDEN' },
+    'TELEGRAM_FORBIDDEN',
+    'add the bot to the channel as an administrator',
+  ],
+  [
+    'a group that has moved',
+    {
+      kind: 'error',
+      code: 400,
+      description: 'Bad Request: group chat was upgraded to a supergroup chat',
+    },
+    'TELEGRAM_CHANNEL_NOT_FOUND',
+    'another ID',
+  ],
+  [
+    'a bot that was logged out',
+    { kind: 'error', code: 400, description: 'Bad Request: Logged out' },
+    'TELEGRAM_SESSION_INVALID',
+    'ten minutes',
+  ],
+  [
+    'a file that came as words',
+    {
+      kind: 'error',
+      code: 400,
+      description: 'Bad Request: wrong file identifier/HTTP URL specified',
+    },
+    'TELEGRAM_REJECTED',
+    'wrong file identifier',
+  ],
+  [
     'words nobody knows',
     { kind: 'error', code: 400, description: 'Bad Request: SOMETHING_NEW' },
     'TELEGRAM_REJECTED',
@@ -163,6 +213,14 @@ test.each<[string, Answer]>([
   ['a page instead of an answer', { kind: 'html', status: 200 }],
   ['an early 502', { kind: 'early', status: 502, html: true }],
   ['a gateway that gave up', { kind: 'error', code: 502, description: 'Bad Gateway' }],
+  [
+    'a file that is unavailable for the moment',
+    {
+      kind: 'error',
+      code: 400,
+      description: 'Bad Request: wrong file_id or the file is temporarily unavailable',
+    },
+  ],
 ])('%s is tried again', async (_, answer) => {
   const { api, road } = await start({}, [answer])
   const request = makeRequest({ size: 2 * MiB })
