@@ -65,7 +65,7 @@ async function runCommand(command: Command, surroundings: Surroundings): Promise
       const { doctor } = await import('./doctor/doctor.ts').catch((cause: unknown) => {
         throw new LocalFailure(DOCTOR_NEEDS, { cause })
       })
-      const url = command.url ?? env.TELESTORE_URL ?? null
+      const url = urlOf(command, env)
       return doctor({ ...command, url, token: await tokenOf(command, env) }, surroundings)
     }
   }
@@ -79,13 +79,24 @@ async function openSession(
   surroundings: Surroundings,
 ): Promise<Session> {
   const { env } = surroundings
-  const url = (command.url ?? (env.TELESTORE_URL || DEFAULT_URL)).replace(/\/+$/, '')
-  if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) {
-    throw new UsageError('--url: expected an address such as https://worker.example')
-  }
+  const url = urlOf(command, env) ?? DEFAULT_URL
   const token = await tokenOf(command, env)
   if (token === null && command.kind !== 'status') throw new UsageError(NO_TOKEN)
   return { ...surroundings, url, client: createClient({ url, token: token ?? '' }) }
+}
+
+/** The worker's address without a slash at its end; null when none is named. */
+function urlOf(command: CommonOptions, env: Env): string | null {
+  const url = command.url ?? (env.TELESTORE_URL || null)
+  if (url === null) return null
+  if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) {
+    throw new UsageError('--url: expected an address such as https://worker.example')
+  }
+  // fetch sends none.
+  if (new URL(url).username !== '' || new URL(url).password !== '') {
+    throw new UsageError('--url: an address with a name and a password cannot be asked')
+  }
+  return url.replace(/\/+$/, '')
 }
 
 const NO_TOKEN =

@@ -19,7 +19,7 @@ async function standalone(account: Account = telegram.account): Promise<Record<s
   return {
     ...telegramEnv(telegram),
     // No worker is there.
-    TELESTORE_URL: 'http://127.0.0.1:9',
+    PORT: '9',
     DATA_DIR: await makeTempDir(),
     AUTH_TOKENS: 'a-long-and-random-token',
     TELEGRAM_API_ID: String(account.apiId),
@@ -230,7 +230,7 @@ test('a clock that is wrong is told, with how far', async () => {
 async function backendEnv(url: string): Promise<Record<string, string>> {
   return {
     ...telegramEnv(telegram),
-    TELESTORE_URL: 'http://127.0.0.1:9',
+    PORT: '9',
     DATA_DIR: await makeTempDir(),
     BACKEND_URL: url,
     SPOOL_MAX_BYTES: '10MB',

@@ -2,35 +2,67 @@
 export interface Asked {
   status: number
   date: Date | null
+  /** Where it sends its callers instead. */
+  location: string | null
   body: Record<string, unknown> | null
 }
 
+export interface AskOptions {
+  /** A form to post. */
+  fields?: Record<string, string> | undefined
+  token?: string | undefined
+  timeoutMs?: number | undefined
+}
+
 const TIMEOUT_MS = 15_000
+/** No answer that is looked for is longer. */
+const MAX_BYTES = 1024 * 1024
 
 /** One GET or POST of a form; null when nobody answers. No address gets into an error. */
 export async function ask(
   address: string,
   signal: AbortSignal,
-  fields?: Record<string, string>,
+  options: AskOptions = {},
 ): Promise<Asked | null> {
-  const timeout = AbortSignal.timeout(TIMEOUT_MS)
   try {
-    const response = await fetch(address, {
-      signal: AbortSignal.any([signal, timeout]),
-      redirect: 'manual',
-      ...(fields && { method: 'POST', body: new URLSearchParams(fields) }),
-    })
-    const date = new Date(response.headers.get('date') ?? Number.NaN)
-    const text = await response.text()
-    return {
-      status: response.status,
-      date: Number.isNaN(date.getTime()) ? null : date,
-      body: parse(text),
-    }
+    return await askOrThrow(address, signal, options)
   } catch {
     signal.throwIfAborted()
     return null
   }
+}
+
+/** The same; rejects with what `fetch` says when there is no answer, a TimeoutError for one. */
+export async function askOrThrow(
+  address: string,
+  signal: AbortSignal,
+  { fields, token, timeoutMs = TIMEOUT_MS }: AskOptions = {},
+): Promise<Asked> {
+  const timeout = AbortSignal.timeout(timeoutMs)
+  const response = await fetch(address, {
+    signal: AbortSignal.any([signal, timeout]),
+    redirect: 'manual',
+    headers: { accept: 'application/json', ...(token && { authorization: `Bearer ${token}` }) },
+    ...(fields && { method: 'POST', body: new URLSearchParams(fields) }),
+  })
+  const date = new Date(response.headers.get('date') ?? Number.NaN)
+  return {
+    status: response.status,
+    date: Number.isNaN(date.getTime()) ? null : date,
+    location: response.headers.get('location'),
+    body: parse(await textOf(response)),
+  }
+}
+
+async function textOf({ body }: Response): Promise<string> {
+  const decoder = new TextDecoder()
+  let text = ''
+  // What is cut off is no JSON.
+  for await (const bytes of body ?? []) {
+    text += decoder.decode(bytes, { stream: true })
+    if (text.length > MAX_BYTES) break
+  }
+  return text
 }
 
 function parse(text: string): Record<string, unknown> | null {

@@ -73,7 +73,7 @@ async function call(
 ): Promise<BotAnswer | null> {
   const { botToken } = credentials
   const token = encodeURI(botToken ?? '')
-  const answer = await ask(`${config.botApi.root}/bot${token}/${method}`, signal, fields)
+  const answer = await ask(`${config.botApi.root}/bot${token}/${method}`, signal, { fields })
   if (!answer?.body || typeof answer.body.ok !== 'boolean') return null
   const { result, description } = answer.body
   return {

@@ -13,7 +13,7 @@ export interface Finding {
 }
 
 export interface DoctorOptions {
-  /** Where the worker would be; null: where the configuration puts it. */
+  /** Where a worker runs, as the caller says; null: where the configuration would put one. */
   url: string | null
   /** A user's login token; null when there is none. */
   token: string | null

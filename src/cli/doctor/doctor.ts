@@ -8,6 +8,7 @@ import type { DoctorOptions, Finding, Visit } from './check.ts'
 import { checkClock } from './clock.ts'
 import { checkDataDir } from './data-dir.ts'
 import { checkSession } from './session.ts'
+import { checkWorker } from './worker.ts'
 
 const SIGNS = { ok: '✔', failed: '✖', note: '•' } as const
 
@@ -27,6 +28,9 @@ export async function doctor(options: DoctorOptions, surroundings: Surroundings)
   }
 
   const config = readConfig(surroundings, report)
+  if (options.url !== null) {
+    await checkWorker({ report, signal, options }, { url: options.url })
+  }
   if (config) {
     const visit = { ...surroundings, options, config, report }
     const disk = await checkDataDir(visit)
