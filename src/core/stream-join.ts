@@ -11,7 +11,7 @@ import { emptyFile, openUpload } from './upload.ts'
 import type { UploadService } from './upload-service.ts'
 
 export interface StreamJoinOptions extends IntakeOptions {
-  uploads: Pick<UploadService, 'authenticate'>
+  uploads: Pick<UploadService, 'authenticate' | 'authorize'>
   spool: Pick<Spool, 'share' | 'remove'>
   locks: KeyedLock
   takeover: TakeoverLock
@@ -111,6 +111,9 @@ export function createStreamJoin(options: StreamJoinOptions) {
       throw new AppError('INVALID_REQUEST', 'Upload-Concat: name each part, and each part once')
     }
     const id = joinedId(partIds)
+    // Before the locks: whoever waits for one makes the sender end that has it.
+    const named = ledger.findUpload(id) ? [id] : partIds
+    for (const uploadId of named) await uploads.authorize(uploadId, token)
     return alone([id, ...partIds], async () => {
       // A client whose answer was lost asks again, and its parts are used up by then.
       if (ledger.findUpload(id)) return (await find(id, token)).upload

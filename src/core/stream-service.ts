@@ -18,7 +18,10 @@ import { emptyFile } from './upload.ts'
 import type { UploadService } from './upload-service.ts'
 
 export interface StreamServiceOptions extends IntakeOptions {
-  uploads: Pick<UploadService, 'open' | 'status' | 'complete' | 'cancel' | 'authenticate'>
+  uploads: Pick<
+    UploadService,
+    'open' | 'status' | 'complete' | 'cancel' | 'authenticate' | 'authorize'
+  >
   spool: Pick<Spool, 'receive' | 'grow' | 'grownBytes' | 'share' | 'remove'>
   progress: Pick<ProgressBoard, 'subscribe'>
   locks: KeyedLock

@@ -58,6 +58,8 @@ export interface UploadService {
     token: string,
     received: ReceivedChunk,
   ) => Promise<ChunkAnswer>
+  /** Rejects unless the token's owner has such an upload. */
+  authorize: (uploadId: string, token: string) => Promise<void>
   /** Whether there is such an upload of this user. */
   isOf: (uploadId: string, userId: string) => boolean
   /** Lets the upload be posted. Again: the same job. Rejects with CHUNKS_MISSING. */
@@ -160,6 +162,7 @@ export function createUploadService(options: UploadServiceOptions): UploadServic
         await received.discard()
       }
     },
+    authorize: async (uploadId, token) => void (await find(uploadId, token)),
     isOf: (uploadId, userId) => ledger.findUpload(uploadId)?.owner === userId,
     complete: async (uploadId, token) => {
       admission.assertMore()

@@ -171,7 +171,7 @@ async function registerFileRoutes(
   const receiving = { uploads, spool, unclaimed, throttle, maxChunkBytes, callerToken }
   await app.register(uploadRoutes, receiving)
   await app.register(smallUploadRoutes, receiving)
-  const tus = { streams, uploads, takeover, callerToken, maxFileBytes, sessionTtlMs, now }
+  const tus = { streams, uploads, takeover, maxFileBytes, sessionTtlMs, now }
   await app.register(tusRoutes, tus)
   await app.register(progressRoutes, { uploads, watch, callerToken })
   await app.register(socketRoutes, { watch })

@@ -77,7 +77,7 @@ export function patchTus(
 ): Promise<Response> {
   return fetch(`${url}/files/${uploadId}`, {
     method: 'PATCH',
-    headers: tusHeaders(more.token ?? null, {
+    headers: tusHeaders(more.token === undefined ? 'token-ann' : more.token, {
       'upload-offset': String(offset),
       'content-type': 'application/offset+octet-stream',
       ...more.headers,
@@ -89,12 +89,13 @@ export function patchTus(
 export interface PatchOptions {
   offset: number
   bytes: Uint8Array
+  /** Of the user ann by default; null for none. */
   token?: string | null
   headers?: Record<string, string>
 }
 
-/** The offset a HEAD tells; throws when it is refused. */
-export async function offsetOf(url: string, uploadId: string, token: string | null = null) {
+/** The offset a HEAD tells; throws when it is refused. The token is of the user ann by default. */
+export async function offsetOf(url: string, uploadId: string, token: string | null = 'token-ann') {
   const response = await fetch(`${url}/files/${uploadId}`, {
     method: 'HEAD',
     headers: tusHeaders(token),

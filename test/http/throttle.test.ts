@@ -151,7 +151,7 @@ const CALLS: Record<string, (url: string, uploadId: string, more: string) => Pro
   issueTicket: (url, uploadId, more) => postJson(`${url}/tickets${more}`, { uploadId }),
   tusHead: (url, uploadId, more) => tusCall('HEAD', url, uploadId + more),
   tusPatch: (url, uploadId, more) =>
-    patchTus(url, uploadId + more, { offset: 0, bytes: Buffer.alloc(0) }),
+    patchTus(url, uploadId + more, { offset: 0, bytes: Buffer.alloc(0), token: null }),
   tusDelete: (url, uploadId, more) => tusCall('DELETE', url, uploadId + more),
   tusOverride: (url, uploadId, more) =>
     tusCall('POST', url, uploadId + more, { 'x-http-method-override': 'HEAD' }),

@@ -370,6 +370,23 @@ test.each(['uploadId', 'chunkIndex', 'totalChunks', 'fileName', 'fileSize', 'aut
   },
 )
 
+test.each(['first', 'last'] as const)(
+  'a later chunk without a token is refused, though the id is known: file part %s',
+  async (filePart) => {
+    const { url, adapters } = await start()
+    const uploadId = newUploadId()
+    const chunk = Buffer.alloc(5)
+    const form = { uploadId, totalChunks: 2, fileName: 'a.bin', fileSize: 10, chunk }
+    await postChunk(url, { ...form, chunkIndex: 0, authToken: token })
+
+    const answer = await postChunk(url, { ...form, chunkIndex: 1 }, filePart)
+
+    expect(answer.status).toBe(401)
+    expect(await answer.json()).toMatchObject({ code: 'TOKEN_MISSING', field: 'authToken' })
+    expect(adapters.ledger.chunks(uploadId)).toHaveLength(1)
+  },
+)
+
 test('a refused token is refused before any byte is kept', async () => {
   const { url, dataDir } = await start()
 

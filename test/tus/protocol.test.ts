@@ -150,7 +150,7 @@ describe('creation', () => {
     await pollToEnd(url, uploadId)
     const head = await fetch(`${url}/files/${uploadId}`, {
       method: 'HEAD',
-      headers: tusHeaders(null),
+      headers: tusHeaders(ANN),
     })
 
     expect(gateway.posted[0]).toMatchObject({
@@ -538,15 +538,58 @@ describe('whose upload it is', () => {
     expect(await offsetOf(url, uploadId, ANN)).toBe(0)
   })
 
-  test('the bare id opens it, unless every caller must be known', async () => {
-    const open = await startTus()
-    const strict = await startTus({ REQUIRE_AUTH: 'always' })
-    const openId = await createTus(open.url, ANN, { 'upload-length': '10' })
-    const strictId = await createTus(strict.url, ANN, { 'upload-length': '10' })
+  test.each<[string, Record<string, string>]>([
+    ['HEAD', {}],
+    ['PATCH', { 'upload-offset': '0', 'content-type': STREAM }],
+    ['DELETE', {}],
+    ['POST', { 'x-http-method-override': 'PATCH', 'upload-offset': '0', 'content-type': STREAM }],
+  ])('%s with the id alone is refused, also where others pass with it', async (method, headers) => {
+    const { url, dataDir } = await startTus()
+    const uploadId = await createTus(url, ANN, { 'upload-length': '10' })
 
-    expect(await offsetOf(open.url, openId, null)).toBe(0)
-    await expect(offsetOf(strict.url, strictId, null)).rejects.toThrow('401')
-    expect(await offsetOf(strict.url, strictId, ANN)).toBe(0)
+    const response = await fetch(`${url}/files/${uploadId}?token=${ANN}`, {
+      method,
+      headers: tusHeaders(null, headers),
+      ...(headers['content-type'] && { body: 'abc' }),
+    })
+
+    expect(response.status).toBe(401)
+    if (method !== 'HEAD') {
+      expect(await response.json()).toEqual({
+        code: 'TOKEN_MISSING',
+        error: 'Authorization: a token is needed in each request of a tus upload',
+        field: 'Authorization',
+      })
+    }
+    expect(await offsetOf(url, uploadId)).toBe(0)
+    expect(await readdir(join(dataDir, 'spool', 'uploads'))).toEqual([])
+  })
+
+  test.each([
+    ['of another user', BEN, 404],
+    ['that is refused', 'guess', 401],
+  ])('a token %s does not end the request that brings the bytes', async (_name, token, status) => {
+    const { url, dataDir } = await startTus()
+    const headers = { 'upload-length': '3000', 'upload-concat': 'partial' }
+    const uploadId = await createTus(url, ANN, headers)
+    const standing = openPatch(url, uploadId, { length: 3000, bytes: Buffer.alloc(1000) })
+    await growsFile(dataDir, uploadId)
+
+    const answers = await Promise.all([
+      fetch(`${url}/files/${uploadId}`, { method: 'HEAD', headers: tusHeaders(token) }),
+      patchTus(url, uploadId, { offset: 0, bytes: Buffer.alloc(1), token }),
+      fetch(`${url}/files/${uploadId}`, { method: 'DELETE', headers: tusHeaders(token) }),
+      fetch(`${url}/files`, {
+        method: 'POST',
+        headers: tusHeaders(token, { 'upload-concat': `final;/files/${uploadId}` }),
+      }),
+    ])
+    standing.outgoing.end(Buffer.alloc(2000))
+
+    expect(answers.map((answer) => answer.status)).toEqual(Array(4).fill(status))
+    const answer = await standing.answer
+    expect(answer.statusCode).toBe(204)
+    expect(answer.headers['upload-offset']).toBe('3000')
   })
 
   test('an id that nobody made is 404', async () => {

@@ -20,7 +20,7 @@ export interface TusCall {
   readonly method: 'POST' | 'HEAD' | 'PATCH' | 'DELETE'
   /** Of a POST: the id of the upload that it makes. */
   readonly uploadId: string
-  readonly token: string | null
+  readonly token: string
   readonly partial: boolean
   /** The protocol's own headers by their lower-case names, and the length of the body. */
   readonly headers: Readonly<Record<string, string>>
@@ -90,7 +90,7 @@ function createStore(
   }
 
   async function create(file: Upload): Promise<Upload> {
-    if (call.token === null || file.size === undefined) throw malformed('Upload-Length is missing')
+    if (file.size === undefined) throw malformed('Upload-Length is missing')
     const metadata = call.headers['upload-metadata'] ?? null
     const concat = call.partial ? 'partial' : null
     const described = { id: file.id, size: file.size, ...describeFile(file.metadata) }

@@ -9,7 +9,7 @@ import { bringsBytes } from '../brings-bytes.ts'
 import { clientSignal } from '../client-signal.ts'
 import { drain } from '../drain.ts'
 import { newUploadId } from '../new-upload.ts'
-import { type CallerToken, requireToken } from '../token.ts'
+import { tokenOf } from '../token.ts'
 import { parseWire } from '../validation.ts'
 import { LISTED } from '../wire/operation.ts'
 import { UploadIdParams } from '../wire/progress.ts'
@@ -45,9 +45,8 @@ import {
 
 export interface TusRoutesOptions extends Lifetime {
   streams: StreamService
-  uploads: Pick<UploadService, 'cancel'>
+  uploads: Pick<UploadService, 'cancel' | 'authorize'>
   takeover: TakeoverLock
-  callerToken: CallerToken
   maxFileBytes: number
 }
 
@@ -66,12 +65,11 @@ const DISCOVERABLE = { config: { cors: { preflightContinue: true } } }
 
 /**
  * The tus protocol 1.0.0: creation (also with bytes), termination, expiration, checksum,
- * concatenation. A creation needs a token; after that the upload's id, which nobody can guess,
- * opens it as it opens `/upload-status` and `/cancel-upload`. A token that comes with it must be
- * its owner's.
+ * concatenation. Every call needs the owner's token, also where others pass with an uploadId alone:
+ * all clients send their headers with each request.
  */
 export const tusRoutes: FastifyPluginAsync<TusRoutesOptions> = async (app, options) => {
-  const { takeover, callerToken } = options
+  const { takeover } = options
   const answerTus = createTusAnswers(options)
 
   // Bodies are read by the upload they belong to, and by nobody before.
@@ -93,7 +91,7 @@ export const tusRoutes: FastifyPluginAsync<TusRoutesOptions> = async (app, optio
   }
 
   async function create(request: FastifyRequest, reply: FastifyReply): Promise<void> {
-    const token = requireToken(request)
+    const token = requireBearer(request)
     const concat = parseConcat(headerOf(request, 'upload-concat'))
     const metadata = metadataHeader(request.headers)
     const described = describeFile(await parseMetadata(metadata))
@@ -136,8 +134,11 @@ export const tusRoutes: FastifyPluginAsync<TusRoutesOptions> = async (app, optio
   async function work(request: FastifyRequest, reply: FastifyReply): Promise<void> {
     const { uploadId } = parseWire(UploadIdParams, request.params)
     const method = methodOf(request, reply)
+    const token = requireBearer(request)
     if (method === 'PATCH' && !isStream(request)) throw noStream()
-    const call = callOf(request, reply, { method, uploadId, token: callerToken(request) })
+    // Before the lock: whoever waits for it makes the sender end that has it.
+    await options.uploads.authorize(uploadId, token)
+    const call = callOf(request, reply, { method, uploadId, token })
     await send(method, await answerTus(call), request, reply)
   }
 
@@ -168,6 +169,13 @@ export const tusRoutes: FastifyPluginAsync<TusRoutesOptions> = async (app, optio
   for (const [method, schema] of Object.entries(methods)) {
     app.route({ method, schema, url: one, config, handler: work })
   }
+}
+
+function requireBearer(request: FastifyRequest): string {
+  const token = tokenOf(request)
+  if (token !== null) return token
+  const sentence = 'Authorization: a token is needed in each request of a tus upload'
+  throw new AppError('TOKEN_MISSING', sentence, { details: { field: 'Authorization' } })
 }
 
 function callOf(

@@ -82,7 +82,7 @@ const patching = {
   description:
     'From `Upload-Offset` on. What a broken request has brought is kept. With its last byte the ' +
     'upload completes by itself. Another request that works on the upload is made to end.',
-  auth: 'optional',
+  auth: 'bearer',
   params: UploadIdParams,
   headers: Checksum.extend({
     'Upload-Offset': header('Where the bytes begin: what HEAD has said.', '5242880', BYTES),
@@ -119,7 +119,8 @@ export const createFile = operation({
   summary: 'Opens an upload, or joins others',
   description:
     'The length must be known: Telegram asks for it. The body may bring the first bytes. The last ' +
-    "segment of the upload's URL is its `uploadId`: progress, status, cancel and tickets work on it.",
+    "segment of the upload's URL is its `uploadId`: progress, status, cancel and tickets work on it. " +
+    'Every request of an upload brings the token.',
   auth: 'bearer',
   headers: Creation,
   body: bytes.optional(),
@@ -142,7 +143,7 @@ export const headFile = operation({
   tag: 'tus',
   summary: 'How many bytes of an upload are here',
   description: 'Refusals have no body.',
-  auth: 'optional',
+  auth: 'bearer',
   params: UploadIdParams,
   headers: Version,
   answers: {
@@ -159,7 +160,7 @@ export const deleteFile = operation({
   tag: 'tus',
   summary: 'Gives an upload up',
   description: 'As `POST /cancel-upload`: its bytes here are removed, its job is stopped.',
-  auth: 'optional',
+  auth: 'bearer',
   params: UploadIdParams,
   headers: Version,
   answers: { 204: { says: 'It is gone.', headers: SPOKEN } },
