@@ -79,6 +79,7 @@ async function spoolFile(id: string, size: number): Promise<Upload> {
     finishedAt: null,
     result: null,
     reason: null,
+    lastPercent: null,
   }
 }
 

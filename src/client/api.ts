@@ -90,7 +90,10 @@ export interface Client {
    * stream where the worker has one, else it asks every second.
    */
   readonly follow: (uploadId: string, options?: FollowOptions) => Promise<TransferProgress>
-  /** Makes the worker stop and forget the upload. */
+  /**
+   * Makes the worker stop the upload and refuse what still comes for it. Whoever is sending it fails
+   * with UPLOAD_CANCELLED. A file that is in Telegram by then stays there.
+   */
   readonly cancel: (uploadId: string, options?: CallOptions) => Promise<void>
   /** Resolves with the answer's head. Rejects with MESSAGE_NOT_FOUND, RANGE_NOT_SATISFIABLE, … */
   readonly download: (messageId: number, options?: DownloadOptions) => Promise<Download>

@@ -59,6 +59,17 @@ export function isUnknownUpload(error: unknown): boolean {
   return error instanceof TeleStoreError && error.code === 'UPLOAD_NOT_FOUND'
 }
 
+/** Whether somebody has given the upload up, here or elsewhere: it must not begin again by itself. */
+export function isCancelledUpload(error: unknown): boolean {
+  return error instanceof TeleStoreError && error.code === 'UPLOAD_CANCELLED'
+}
+
+/** What the progress of such an upload stands for. */
+export function cancelledUpload(cause?: unknown): TeleStoreError {
+  const sentence = 'The upload was cancelled. Add the file again to send it'
+  return new TeleStoreError('UPLOAD_CANCELLED', sentence, { status: 410, cause })
+}
+
 /** What an upload that went on from an earlier try may meet, and a new one cannot. */
 const OF_AN_OLD_UPLOAD = new Set([
   'UPLOAD_DIFFERS',

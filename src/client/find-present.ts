@@ -1,6 +1,6 @@
 import type { Carriage } from './carry.ts'
 import { digestOf } from './digest.ts'
-import { isUnknownUpload } from './error.ts'
+import { isCancelledUpload, isUnknownUpload } from './error.ts'
 import { withPatience } from './patience.ts'
 import { readChunk } from './send-chunks.ts'
 import type { UploadStatus } from './upload-api.ts'
@@ -8,7 +8,7 @@ import { toStatus } from './wire.ts'
 
 /**
  * The chunks the worker has of this upload; null when nothing of this file goes on under that id:
- * it is unknown, it has failed, or it is another file's. Name, size and time say little about a
+ * it is unknown, it has failed, it was cancelled, or it is another file's. Name, size and time say little about a
  * file, so every chunk the worker has is compared by its digest, where both sides have one.
  */
 export async function findPresent(
@@ -28,7 +28,7 @@ export async function findPresent(
     if (progress.status === 'failed') return null
     return (await isSame(carriage, status, signal)) ? new Set(status.receivedChunks) : null
   } catch (error) {
-    if (isUnknownUpload(error)) return null
+    if (isUnknownUpload(error) || isCancelledUpload(error)) return null
     throw error
   }
 }

@@ -65,13 +65,16 @@ function ageOf(storage: TextStorage, name: string): number {
 export interface Memory {
   recall: () => Promise<string | null>
   keep: (uploadId: string) => Promise<void>
-  forget: () => Promise<void>
+  /** Another job may remember the same file under another id by now: that one stays. */
+  forget: (uploadId: string) => Promise<void>
 }
 
 export function createMemory(store: ResumeStore | null, key: string): Memory {
   return {
     recall: async () => (await store?.get(key)) ?? null,
     keep: async (uploadId) => store?.set(key, uploadId),
-    forget: async () => store?.delete(key),
+    forget: async (uploadId) => {
+      if ((await store?.get(key)) === uploadId) await store?.delete(key)
+    },
   }
 }

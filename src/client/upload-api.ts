@@ -101,7 +101,7 @@ export interface UploadJob {
   /** Stops sending; chunks on their way are sent again later. What the worker has goes on. */
   readonly pause: () => void
   readonly resume: () => void
-  /** Stops, and makes the worker forget the upload. An abort by `signal` leaves it to go on later. */
+  /** Stops, and makes the worker give the upload up. An abort by `signal` leaves it to go on later. */
   readonly cancel: () => Promise<void>
 }
 

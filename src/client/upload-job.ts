@@ -1,6 +1,12 @@
 import type { Caller } from './call.ts'
 import { type Carriage, carry } from './carry.ts'
-import { isUnknownUpload, startsOver, TeleStoreError } from './error.ts'
+import {
+  cancelledUpload,
+  isCancelledUpload,
+  isUnknownUpload,
+  startsOver,
+  TeleStoreError,
+} from './error.ts'
 import { findPresent } from './find-present.ts'
 import type { Follower } from './follow.ts'
 import { createGate } from './gate.ts'
@@ -88,8 +94,9 @@ export function createUploadJob(
       // A chunk that is still on its way would open the upload again.
       const end = await done.catch((error: unknown) => error)
       if (end !== cancelled) return
-      await memory.forget()
-      await cancelUpload(rooms.caller, state.progress.uploadId)
+      const { uploadId } = state.progress
+      await memory.forget(uploadId)
+      await cancelUpload(rooms.caller, uploadId)
     },
   }
 }
@@ -114,17 +121,23 @@ async function run(carriage: Carriage, { memory, wanted, signal }: Run): Promise
     await memory.keep(uploadId)
     try {
       const end = await carry(carriage, { uploadId, present, signal })
-      await memory.forget()
+      if (end.phase === 'cancelled') throw cancelledUpload()
+      await memory.forget(uploadId)
       return toResult(end, file)
     } catch (error) {
       signal.throwIfAborted()
+      // Never by itself: added again, the file goes under a new id.
+      if (isCancelledUpload(error)) {
+        await memory.forget(uploadId)
+        throw cancelledUpload(error)
+      }
       if (restarts >= MAX_RESTARTS || !startsOver(error, present !== null)) throw error
       present = null
     }
   }
 }
 
-/** Tells the worker to stop and forget; one that it does not know is forgotten already. */
+/** Tells the worker to give the upload up; one that it does not know is forgotten already. */
 export async function cancelUpload(
   caller: Caller,
   uploadId: string,

@@ -1,5 +1,6 @@
 import { AppError } from '../errors.ts'
 import type { Admission } from './admission.ts'
+import { assertNotCancelled, START_OVER } from './cancellation.ts'
 import type { Log } from './log.ts'
 import type { Credentials } from './ports/credentials.ts'
 import type { Ledger } from './ports/ledger.ts'
@@ -45,7 +46,7 @@ export interface Intake {
   assertReachable: (granted: Credentials, size: number) => void
   /**
    * The upload with this id, opened now if there is none. Throws UPLOAD_NOT_FOUND (another user's),
-   * UPLOAD_DIFFERS, EMPTY_FILE, FILE_TOO_LARGE, TOO_MANY_UPLOADS, QUOTA_EXCEEDED, SPOOL_FULL,
+   * UPLOAD_CANCELLED, UPLOAD_DIFFERS, EMPTY_FILE, FILE_TOO_LARGE, TOO_MANY_UPLOADS, QUOTA_EXCEEDED, SPOOL_FULL,
    * SPOOL_FAILED. A session reserves its
    * whole size, so that one that was opened is not refused room later; `presentBytes` of it are
    * on the disk already.
@@ -93,6 +94,7 @@ export function createIntake(options: IntakeOptions): Intake {
       const known = ledger.findUpload(file.id)
       if (known) {
         if (known.owner !== owner) throw uploadNotFound()
+        assertNotCancelled(known)
         assertComesInChunks(ledger, known)
         assertSameFile(known, { size: file.size, totalChunks: file.totalChunks })
         ledger.saveUploadToken(known.id, token)
@@ -182,9 +184,6 @@ function assertShare(
     )
   }
 }
-
-/** What nothing but a new upload can repair; deployed clients show it to their users. */
-export const START_OVER = 'Cancel it and add the file again'
 
 export function uploadNotFound(): AppError {
   return new AppError('UPLOAD_NOT_FOUND', 'Upload session not found', {

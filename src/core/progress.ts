@@ -11,9 +11,9 @@ const SENDING_TO = 90
 const POSTING = 92
 
 export type ProgressEvent = TransferEvent | { phase: 'receiving' } | { phase: 'queued' }
-export type Phase = ProgressEvent['phase'] | 'completed' | 'failed'
+export type Phase = ProgressEvent['phase'] | 'completed' | 'failed' | 'cancelled'
 
-/** How far an upload is, as callers see it. */
+/** How far an upload is, as callers see it. A cancelled upload is a failed one in its own phase. */
 export interface Progress {
   uploadId: string
   status: 'uploading' | 'completed' | 'failed'
@@ -62,7 +62,7 @@ export function createProgressBoard(now: () => number = () => performance.now())
   const listeners = new Map<string, Set<ProgressListener>>()
 
   function of(upload: Upload): Progress {
-    if (upload.state === 'completed' || upload.state === 'failed') return finished(upload)
+    if (upload.state !== 'receiving' && upload.state !== 'sealed') return finished(upload)
     const running = live.get(upload.id)
     const phase = upload.state === 'sealed' ? 'queued' : 'receiving'
     const waitMs = (running?.waitUntil ?? 0) - now()
@@ -170,14 +170,14 @@ function percentAt(event: ProgressEvent, size: number): number {
 }
 
 function finished(upload: Upload): Progress {
-  const failed = upload.state === 'failed'
+  const completed = upload.state === 'completed'
   return {
     uploadId: upload.id,
-    status: failed ? 'failed' : 'completed',
-    progress: failed ? 0 : 100,
-    phase: failed ? 'failed' : 'completed',
-    error: failed ? `Upload failed: ${upload.reason ?? 'unknown reason'}` : null,
-    reason: failed ? upload.reason : null,
+    status: completed ? 'completed' : 'failed',
+    progress: completed ? 100 : (upload.lastPercent ?? 0),
+    phase: completed ? 'completed' : upload.state === 'cancelled' ? 'cancelled' : 'failed',
+    error: completed ? null : `Upload failed: ${upload.reason ?? 'unknown reason'}`,
+    reason: completed ? null : upload.reason,
     messageId: upload.result?.messageId ?? null,
     fileId: upload.result?.fileId ?? null,
     retryAfter: null,

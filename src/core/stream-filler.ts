@@ -1,5 +1,6 @@
 import type { KeyedLock } from '../lib/keyed-lock.ts'
 import { type ByteCutter, createByteCutter } from './byte-cutter.ts'
+import { uploadCancelled } from './cancellation.ts'
 import { chunkSizeAt } from './chunk-layout.ts'
 import { type Intake, type IntakeOptions, uploadNotFound } from './intake.ts'
 import type { Upload } from './ports/records.ts'
@@ -50,9 +51,9 @@ export function createStreamFiller(options: StreamFillerOptions): StreamFiller {
   function acknowledge(uploadId: string, index: number, whole: ReceivedChunk): Promise<void> {
     return locks.run(uploadId, async () => {
       const upload = ledger.findUpload(uploadId)
-      if (!upload) {
+      if (!upload || upload.state === 'cancelled') {
         await whole.discard()
-        throw uploadNotFound()
+        throw upload ? uploadCancelled() : uploadNotFound()
       }
       await intake.take(upload, index, whole)
       // After a loss in the middle, chunks behind it are sent once more and are there already.
@@ -96,7 +97,7 @@ export function createStreamFiller(options: StreamFillerOptions): StreamFiller {
     fill: async (upload, { bytes, letGo, from }, confirm) => {
       const cutter = createByteCutter(noted(upload.id, bytes), upload.size - from)
       const forget = progress.subscribe({ uploadId: upload.id }, (state) => {
-        if (state === null) letGo()
+        if (state === null || state.status === 'failed') letGo()
       })
       const { ending } = admission
       ending.addEventListener('abort', letGo, { once: true })

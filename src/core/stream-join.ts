@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { AppError } from '../errors.ts'
 import type { KeyedLock } from '../lib/keyed-lock.ts'
 import type { TakeoverLock } from '../lib/takeover-lock.ts'
+import { assertNotCancelled } from './cancellation.ts'
 import { assertTakes, type IntakeOptions, uploadNotFound } from './intake.ts'
 import type { ChunkRecord, JoinedUpload, Upload } from './ports/records.ts'
 import type { Spool } from './ports/spool.ts'
@@ -33,7 +34,7 @@ export interface JoinDescription {
  * transaction that makes it. A crash before that leaves files that nobody owns, which are swept;
  * a crash after it leaves the parts' own names, which are swept as well.
  *
- * Rejects with UPLOAD_NOT_FOUND (also another user's part), CHUNKS_MISSING while a part is not
+ * Rejects with UPLOAD_NOT_FOUND (also another user's part), UPLOAD_CANCELLED, CHUNKS_MISSING while a part is not
  * whole, EMPTY_FILE when all of them are empty, UPLOAD_LOCKED, INVALID_REQUEST, FILE_TOO_LARGE,
  * SPOOL_FULL, SPOOL_FAILED.
  */
@@ -72,8 +73,10 @@ export function createStreamJoin(options: StreamJoinOptions) {
     const { partIds, fileName, mimeType, metadata, concat } = described
     const granted = await uploads.authenticate(token)
     // Before the locks were held a part may have been cancelled.
-    if (partIds.some((part) => ledger.findUpload(part)?.state !== 'receiving'))
-      throw uploadNotFound()
+    for (const part of partIds.map(ledger.findUpload)) {
+      if (part) assertNotCancelled(part)
+      if (part?.state !== 'receiving') throw uploadNotFound()
+    }
     const pieces = partIds.flatMap((uploadId) => ledger.chunks(uploadId).map(inUpload(uploadId)))
     const chunks = pieces.map(({ size, digest }, index): ChunkRecord => ({ index, size, digest }))
     const size = chunks.reduce((sum, chunk) => sum + chunk.size, 0)

@@ -1,6 +1,7 @@
 import { AppError } from '../errors.ts'
 import type { KeyedLock } from '../lib/keyed-lock.ts'
 import type { TakeoverLock } from '../lib/takeover-lock.ts'
+import { assertNotCancelled } from './cancellation.ts'
 import { createIntake, type FileDescription, type IntakeOptions, uploadNotFound } from './intake.ts'
 import type { StreamRecord, Upload } from './ports/records.ts'
 import type { Spool } from './ports/spool.ts'
@@ -20,7 +21,7 @@ import type { UploadService } from './upload-service.ts'
 export interface StreamServiceOptions extends IntakeOptions {
   uploads: Pick<
     UploadService,
-    'open' | 'status' | 'complete' | 'cancel' | 'authenticate' | 'authorize'
+    'open' | 'status' | 'complete' | 'discard' | 'authenticate' | 'authorize'
   >
   spool: Pick<Spool, 'receive' | 'grow' | 'grownBytes' | 'share' | 'remove'>
   progress: Pick<ProgressBoard, 'subscribe'>
@@ -51,8 +52,8 @@ export interface StreamService {
   /** Before the answer to `open` leaves: from now on the stream outlives a death of the worker. */
   told: (uploadId: string) => void
   /**
-   * Rejects with UPLOAD_NOT_FOUND, also for an upload that comes in chunks, or with UPLOAD_GONE
-   * once it has failed.
+   * Rejects with UPLOAD_NOT_FOUND, also for an upload that comes in chunks, with UPLOAD_CANCELLED,
+   * or with UPLOAD_GONE once it has failed.
    */
   find: (uploadId: string, token: string | null) => Promise<StreamState>
   /**
@@ -82,6 +83,7 @@ export function createStreamService(options: StreamServiceOptions): StreamServic
 
   async function find(uploadId: string, token: string | null): Promise<StreamState> {
     const { upload } = await uploads.status(uploadId, token)
+    assertNotCancelled(upload)
     const stream = ledger.stream(uploadId)
     if (stream === null) throw uploadNotFound()
     assertNotFailed(upload)
@@ -114,7 +116,7 @@ export function createStreamService(options: StreamServiceOptions): StreamServic
 
   /** Its client was cut off before it learned the id: it opens another one, and sends all again. */
   async function removeUntold(uploadId: string): Promise<void> {
-    await uploads.cancel(uploadId, null)
+    await uploads.discard(uploadId)
     log.info({ uploadId }, 'a stream that nobody was told of was removed')
   }
 

@@ -1,11 +1,16 @@
 import { AppError } from '../errors.ts'
 import type { KeyedLock } from '../lib/keyed-lock.ts'
 import {
+  assertNotCancelled,
+  CANCELLED,
+  REMEMBERED_CANCELLATIONS,
+  START_OVER,
+} from './cancellation.ts'
+import {
   type ChunkAnswer,
   createIntake,
   type FileDescription,
   type IntakeOptions,
-  START_OVER,
   uploadNotFound,
 } from './intake.ts'
 import type { Credentials, CredentialsProvider } from './ports/credentials.ts'
@@ -30,6 +35,7 @@ export interface UploadStatus {
   receivedIndices: number[]
   /** SHA-256, hex, of each of them; empty once the upload is in Telegram. */
   receivedDigests: string[]
+  progress: Progress
 }
 
 /**
@@ -41,9 +47,10 @@ export interface UploadService {
   authenticate: (token: string) => Promise<Credentials>
   /**
    * Rejects with SPOOL_FULL when an upload of `size` bytes could not be opened now; one that is
-   * open already has its room. Before any byte is taken, where so much is known by then.
+   * open already has its room, and its owner's that was cancelled rejects with UPLOAD_CANCELLED.
+   * Before any byte is taken, where so much is known by then.
    */
-  assertRoom: (uploadId: string | null, size: number) => Promise<void>
+  assertRoom: (described: { uploadId: string; owner: string } | null, size: number) => Promise<void>
   /** Rejects with TELEGRAM_UNAVAILABLE when a file of `size` bytes could not go to Telegram now. */
   assertReachable: (token: string, size: number) => Promise<void>
   /** Opens the upload, or finds it open with the same values. */
@@ -62,7 +69,7 @@ export interface UploadService {
   authorize: (uploadId: string, token: string) => Promise<void>
   /** Whether there is such an upload of this user. */
   isOf: (uploadId: string, userId: string) => boolean
-  /** Lets the upload be posted. Again: the same job. Rejects with CHUNKS_MISSING. */
+  /** Lets the upload be posted. Again: the same job. Rejects with CHUNKS_MISSING, UPLOAD_CANCELLED. */
   complete: (uploadId: string, token: string | null) => Promise<Progress>
   status: (uploadId: string, token: string | null) => Promise<UploadStatus>
   /** The token may be a ticket for this upload; one for anything else is FORBIDDEN. */
@@ -72,8 +79,13 @@ export interface UploadService {
    * SHUTTING_DOWN when this instance will not bring it there.
    */
   finished: (uploadId: string, signal: AbortSignal) => Promise<Progress>
-  /** Stops whatever runs and frees the disk. */
-  cancel: (uploadId: string, token: string | null) => Promise<void>
+  /**
+   * Stops whatever runs, frees the disk, and remembers that this id was given up. Again: the same.
+   * Resolves with how the upload has ended: a file that is in Telegram by then stays `completed`.
+   */
+  cancel: (uploadId: string, token: string | null) => Promise<Progress>
+  /** Forgets an upload whose id no client has, so that none comes back to it. */
+  discard: (uploadId: string) => Promise<void>
   /** Ends an upload that made no progress; only for whoever holds its lock. */
   expire: (uploadId: string) => Promise<void>
 }
@@ -118,22 +130,45 @@ export function createUploadService(options: UploadServiceOptions): UploadServic
   async function remove(uploadId: string): Promise<void> {
     await transfers.stop(uploadId)
     const upload = ledger.findUpload(uploadId)
+    await clear(uploadId, () => ledger.deleteUpload(uploadId))
+    if (upload) progress.forget(upload)
+  }
+
+  /** The row first: bytes without a row are swept, and a row without bytes is a lie. */
+  async function clear(uploadId: string, writeRow: () => void): Promise<void> {
     try {
-      ledger.deleteUpload(uploadId)
+      writeRow()
       await spool.remove(uploadId)
     } catch (error) {
       if (!(error instanceof AppError && error.code === 'SPOOL_FULL')) throw error
       // To forget something takes room as well: its own.
       await spool.remove(uploadId)
-      ledger.deleteUpload(uploadId)
+      writeRow()
     }
-    if (upload) progress.forget(upload)
+  }
+
+  async function cancelLocked(uploadId: string): Promise<Progress> {
+    await transfers.stop(uploadId)
+    // The job may have come to its end before it could be stopped, and the row is gone once expired.
+    const upload = await find(uploadId, null)
+    if (upload.state === 'completed' || upload.state === 'cancelled') return progress.of(upload)
+    const { progress: percent } = progress.of(upload)
+    const cancelled = { reason: CANCELLED, percent, now: now() }
+    const ended: Upload = { ...upload, state: 'cancelled', reason: CANCELLED, lastPercent: percent }
+    await clear(uploadId, () => {
+      ledger.cancelUpload(uploadId, cancelled, REMEMBERED_CANCELLATIONS)
+      progress.finish(ended)
+    })
+    log.info({ uploadId }, 'Upload cancelled')
+    return progress.of(ended)
   }
 
   return {
     authenticate: (token) => credentials.forUpload(token),
-    assertRoom: async (uploadId, size) => {
-      if (uploadId !== null && ledger.findUpload(uploadId)) return
+    assertRoom: async (described, size) => {
+      const known = described && ledger.findUpload(described.uploadId)
+      if (known?.owner === described?.owner && known) assertNotCancelled(known)
+      if (known) return
       const assertFits = await options.room.look()
       assertFits(size, 0)
     },
@@ -170,12 +205,14 @@ export function createUploadService(options: UploadServiceOptions): UploadServic
       assertWholeFile(ledger.stream(uploadId))
       return locks.run(uploadId, async () => {
         const upload = await find(uploadId, null)
+        assertNotCancelled(upload)
         return progress.of(sealLocked(upload))
       })
     },
     status: async (uploadId, token) => {
       const upload = await find(uploadId, token)
-      return { upload, ...receivedOf(upload, ledger.chunks(uploadId)) }
+      const received = receivedOf(upload, ledger.chunks(uploadId))
+      return { upload, ...received, progress: progress.of(upload) }
     },
     progress: async (uploadId, token) =>
       progress.of(await find(uploadId, token, options.progressReader)),
@@ -185,15 +222,22 @@ export function createUploadService(options: UploadServiceOptions): UploadServic
     },
     cancel: async (uploadId, token) => {
       await find(uploadId, token)
-      await locks.run(uploadId, () => remove(uploadId))
-      log.info({ uploadId }, 'Upload cancelled')
+      return locks.run(uploadId, () => cancelLocked(uploadId))
     },
+    discard: (uploadId) =>
+      locks.run(uploadId, async () => {
+        // Its owner may have found it among the jobs, and given it up.
+        if (ledger.findUpload(uploadId)?.state !== 'cancelled') await remove(uploadId)
+      }),
     expire: remove,
   }
 }
 
 /** All indices once the upload is in Telegram, even when its chunk rows are gone. */
-function receivedOf(upload: Upload, chunks: ChunkRecord[]): Omit<UploadStatus, 'upload'> {
+function receivedOf(
+  upload: Upload,
+  chunks: ChunkRecord[],
+): Pick<UploadStatus, 'receivedIndices' | 'receivedDigests'> {
   if (upload.state === 'completed') {
     return { receivedIndices: missingChunks(upload.totalChunks, new Set()), receivedDigests: [] }
   }

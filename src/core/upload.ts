@@ -35,6 +35,7 @@ export function openUpload(description: UploadDescription, now: number): Upload 
     finishedAt: null,
     result: null,
     reason: null,
+    lastPercent: null,
   }
 }
 

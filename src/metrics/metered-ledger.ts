@@ -18,9 +18,14 @@ export function meterLedger<L extends Ledger>(
 ): MeteredLedger<L> {
   const roads = new Map<string, Road>()
 
-  function ended(id: string, outcome: 'completed' | 'failed' | 'cancelled'): void {
+  function ended(id: string, outcome: 'completed' | 'failed' | 'cancelled' | 'abandoned'): void {
     uploads.inc({ outcome, road: roads.get(id) ?? 'none' })
     roads.delete(id)
+  }
+
+  function isUnfinished(id: string): boolean {
+    const state = ledger.findUpload(id)?.state
+    return state === 'receiving' || state === 'sealed'
   }
 
   return {
@@ -41,10 +46,16 @@ export function meterLedger<L extends Ledger>(
         ledger.failUpload(id, reason, now)
         ended(id, 'failed')
       },
+      cancelUpload: (id, cancelled, keep) => {
+        const unfinished = isUnfinished(id)
+        ledger.cancelUpload(id, cancelled, keep)
+        if (unfinished) ended(id, 'cancelled')
+      },
       deleteUpload: (id) => {
-        const state = ledger.findUpload(id)?.state
+        const unfinished = isUnfinished(id)
         ledger.deleteUpload(id)
-        if (state === 'receiving' || state === 'sealed') ended(id, 'cancelled')
+        // Expired, or its client broke off before it could learn the id.
+        if (unfinished) ended(id, 'abandoned')
       },
     },
   }

@@ -137,7 +137,7 @@ function finished({ ledger, now = Date.now, keepFinishedMs = KEEP_FINISHED_MS }:
 
 async function forget({ ledger, isActive }: SweeperOptions, id: string): Promise<boolean> {
   const state = ledger.findUpload(id)?.state
-  if ((state !== 'completed' && state !== 'failed') || isActive(id)) return false
+  if (!state || state === 'receiving' || state === 'sealed' || isActive(id)) return false
   ledger.deleteUpload(id)
   return true
 }

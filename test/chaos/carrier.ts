@@ -160,7 +160,7 @@ function inChunks(world: World, carried: Carried, options: CarrierOptions): () =
         await sendChunk(index)
       }
     }
-    // All of them end before the next step: a chunk that comes after a cancel opens a new upload.
+    // All of them end before the next step: a chunk that comes after a cancel is refused.
     const ends = await Promise.allSettled(Array.from({ length: plan.parallel }, lane))
     const failures = ends.filter((end) => end.status === 'rejected').map(({ reason }) => reason)
     throwWorst(failures)
@@ -170,8 +170,10 @@ function inChunks(world: World, carried: Carried, options: CarrierOptions): () =
     const { status, body } = await ask(world, '/cancel-upload', post({ uploadId }))
     if (status !== 200 && status !== 404) throw new Violation(`cancel: ${JSON.stringify(body)}`)
     carried.cancelled = true
-    const after = await ask(world, `/upload-status/${uploadId}`)
-    if (after.status !== 404) throw new Violation('a cancelled upload is still there')
+    const after = await ask(world, `/upload-progress/${uploadId}`)
+    const isCancelled = after.status === 200 && after.body.phase === 'cancelled'
+    if (!isCancelled && (status === 200 || after.status !== 404))
+      throw new Violation(`a cancelled upload is still there: ${JSON.stringify(after.body)}`)
   }
 
   async function poll(): Promise<void> {

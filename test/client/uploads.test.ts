@@ -263,7 +263,7 @@ test('a paused upload sends nothing until it is resumed', async () => {
   expect(gateway.posted.map((document) => sha256(document.bytes))).toEqual([sha256(bytes)])
 })
 
-test('a cancelled upload is forgotten by the worker and by the store', async () => {
+test('an upload that is cancelled stops at the worker, and the store forgets it', async () => {
   const { worker, proxy, client } = await start()
   const resumeStore = new Map<string, string>()
   let sent = 0
@@ -278,10 +278,54 @@ test('a cancelled upload is forgotten by the worker and by the store', async () 
   await job.cancel()
 
   await expect(job.done).rejects.toMatchObject({ code: 'CANCELLED' })
-  await expect(client.status(job.uploadId)).rejects.toMatchObject({ code: 'UPLOAD_NOT_FOUND' })
+  expect(await client.progress(job.uploadId)).toMatchObject({ phase: 'cancelled' })
   expect(job.progress.phase).toBe('cancelled')
   expect(resumeStore.size).toBe(0)
   expect(worker.adapters.ledger.reservedBytes()).toBe(0)
+})
+
+test('an upload that is cancelled elsewhere stops, and goes under a new id when it is added again', async () => {
+  const { worker, proxy, gateway, client } = await start()
+  const bytes = randomBytes(50 * KiB)
+  const resumeStore = new Map<string, string>()
+  const options = { chunkSize: 10 * KiB, parallel: 1, resumeStore: asStore(resumeStore) }
+  let chunks = 0
+  const job = client.upload(makeFile(bytes), options)
+  proxy.before('/upload-chunk', async () => {
+    if (++chunks !== 3) return
+    await client.cancel(job.uploadId)
+  })
+
+  await expect(job.done).rejects.toMatchObject({
+    code: 'UPLOAD_CANCELLED',
+    message: 'The upload was cancelled. Add the file again to send it',
+  })
+
+  expect(job.progress).toMatchObject({ phase: 'failed', text: expect.stringContaining('again') })
+  expect(chunks).toBe(3)
+  expect(resumeStore.size).toBe(0)
+  expect(worker.adapters.ledger.reservedBytes()).toBe(0)
+  const again = client.upload(makeFile(bytes), options)
+  await again.done
+  expect(again.uploadId).not.toBe(job.uploadId)
+  expect(gateway.posted.map((document) => sha256(document.bytes))).toEqual([sha256(bytes)])
+})
+
+test('a store that still names a cancelled upload does not keep the file from being sent', async () => {
+  const { worker, gateway, client } = await start()
+  const bytes = randomBytes(50 * KiB)
+  const file = makeFile(bytes)
+  const uploadId = '1762700000000_k3j9x0a2b'
+  const described = { uploadId, fileName: file.name, fileSize: file.size, totalChunks: 5 }
+  await postJson(`${worker.url}/init-upload`, { ...described, authToken: token })
+  await client.cancel(uploadId)
+  const resumeStore = { get: () => uploadId, set: () => {}, delete: () => {} }
+
+  const job = client.upload(file, { chunkSize: 10 * KiB, resumeStore })
+  await job.done
+
+  expect(job.uploadId).not.toBe(uploadId)
+  expect(gateway.posted.map((document) => sha256(document.bytes))).toEqual([sha256(bytes)])
 })
 
 test('a worker that has lost its disk on the way gets the missing chunks once more', async () => {
@@ -291,7 +335,8 @@ test('a worker that has lost its disk on the way gets the missing chunks once mo
   const job = client.upload(makeFile(bytes), { chunkSize: 10 * KiB, parallel: 1 })
   proxy.before('/upload-chunk', async () => {
     if (++chunks !== 4) return
-    await postJson(`${worker.url}/cancel-upload`, { uploadId: job.uploadId })
+    worker.adapters.ledger.deleteUpload(job.uploadId)
+    await worker.adapters.spool.remove(job.uploadId)
   })
 
   await job.done

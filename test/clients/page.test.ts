@@ -3,6 +3,7 @@ import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
 import { MiB } from '../../src/lib/units.ts'
+import { postJson } from '../helpers/client.ts'
 import { makeFile, visitPage } from './page-visit.ts'
 
 const IN_TELEGRAM = /in Telegram/
@@ -95,11 +96,32 @@ test('a cancelled upload is gone here and at the worker', async () => {
 
   await upload('unwanted.bin').waitFor({ state: 'detached' })
   await vi.waitFor(async () => {
-    expect((await fetch(`${worker.url}/upload-status/${uploadId}`)).status).toBe(404)
+    const status = await fetch(`${worker.url}/upload-status/${uploadId}`)
+    expect(await status.json()).toMatchObject({ error: 'Upload failed: it was cancelled' })
   })
   await page.reload()
   await page.getByRole('heading', { name: 'In Telegram' }).waitFor()
   expect(await upload('unwanted.bin').count()).toBe(0)
+})
+
+test('an upload that another tab cancels stops, says so, and can be added again', async () => {
+  const visit = await visitPage()
+  const { page, worker, folder, signIn, choose, upload, entry } = visit
+  await signIn()
+  const release = await visit.holdChunksAfter(1)
+  const opened = page.waitForRequest('**/init-upload')
+  await choose(await makeFile(folder, 'shared.bin', randomBytes(20 * MiB)))
+  const { uploadId } = (await opened).postDataJSON()
+  await vi.waitFor(() => expect(visit.chunksTaken).toBe(1))
+
+  await postJson(`${worker.url}/cancel-upload`, { uploadId })
+
+  await upload('shared.bin').getByText('The upload was cancelled. Add the file again').waitFor()
+  await release()
+  const reopened = page.waitForRequest('**/init-upload')
+  await upload('shared.bin').getByRole('button', { name: 'Add again' }).click()
+  expect((await reopened).postDataJSON().uploadId).not.toBe(uploadId)
+  await entry('shared.bin').waitFor()
 })
 
 test('an upload that Telegram refused says why, and goes through when it is tried again', async () => {

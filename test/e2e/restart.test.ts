@@ -52,6 +52,24 @@ test.each(['SIGKILL', 'SIGTERM'] as const)(
   },
 )
 
+test('an upload that was cancelled in the moment before a death stays cancelled', async () => {
+  const telegram = await startTelegram()
+  const dataDir = await dataFolder()
+  const bytes = randomBytes(11 * MiB)
+  const before = await startWorkerProcess(telegram, dataDir)
+  const { uploadId } = await sendChunks(before.url, 'a.bin', bytes, { token: 'main', order: [0] })
+  const cancelled = await postJson(`${before.url}/cancel-upload`, { uploadId })
+
+  await before.stop('SIGKILL')
+  const after = await startWorkerProcess(telegram, dataDir)
+  const late = sendChunks(after.url, 'a.bin', bytes, { token: 'main', uploadId, order: [1] })
+
+  expect(cancelled.status).toBe(200)
+  await expect(late).rejects.toThrow('UPLOAD_CANCELLED')
+  const [end] = await pollToEnd(after.url, uploadId)
+  expect(end).toMatchObject({ status: 'failed', error: 'Upload failed: it was cancelled' })
+})
+
 test('a large file is in Telegram but for its message before complete is called', async () => {
   const { url, telegram, addUser } = await startTeleStore()
   addUser('ann', telegram.createAccount({ label: 'ann', withBot: false }))
@@ -78,6 +96,6 @@ test('a cancelled upload stops asking Telegram', async () => {
   telegram.settings.change({ bandwidthPerConnection: null })
   const { partsReceived } = telegram.counters.read()
   expect(partsReceived).toBeLessThan(40)
-  expect((await fetch(`${url}/upload-progress/${uploadId}`)).status).toBe(404)
+  expect((await pollToEnd(url, uploadId)).at(-1)).toMatchObject({ phase: 'cancelled' })
   expect(await telegram.messages(telegram.account.channelId)).toEqual([])
 })

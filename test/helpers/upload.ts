@@ -17,6 +17,7 @@ export function makeUpload(fields: Partial<Upload> = {}): Upload {
     finishedAt: null,
     result: null,
     reason: null,
+    lastPercent: null,
     ...fields,
   }
 }

@@ -135,14 +135,19 @@ test('a stream of an unknown or foreign upload is refused in JSON', async () => 
   }
 })
 
-test('a stream ends when its upload is cancelled', async () => {
+test('a stream ends with the news that its upload was cancelled', async () => {
   const { url } = await start()
   const { uploadId } = await sendFile(url)
   const response = await fetch(`${url}/upload-progress/${uploadId}`, { headers: EVENTS })
 
   await postJson(`${url}/cancel-upload`, { uploadId })
 
-  expect((await readEvents(response)).map((event) => event.data.phase)).toEqual(['receiving'])
+  const events = await readEvents(response)
+  expect(events.map((event) => event.data.phase)).toEqual(['receiving', 'cancelled'])
+  expect(events.at(-1)?.data).toMatchObject({
+    status: 'failed',
+    error: 'Upload failed: it was cancelled',
+  })
 })
 
 test('listeners do not hold up a worker that closes', async () => {

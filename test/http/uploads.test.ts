@@ -251,7 +251,7 @@ test('cancel stops the job and frees the disk', async () => {
   expect(await cancelled.json()).toEqual({ success: true, message: 'Upload cancelled' })
   expect(aborted).toBe(true)
   expect(await uploadFolders(dataDir)).toEqual([])
-  expect((await progressOf(url, uploadId)).status).toBe(404)
+  expect(await (await progressOf(url, uploadId)).json()).toMatchObject({ phase: 'cancelled' })
   expect(gateway.posted).toEqual([])
 })
 

@@ -117,7 +117,7 @@ describe('tus-js-client', () => {
 
     await upload.abort(true)
 
-    await expect(offsetOf(url, uploadIdOf(upload))).rejects.toThrow('404')
+    await expect(offsetOf(url, uploadIdOf(upload))).rejects.toThrow('410')
     expect(adapters.ledger.reservedBytes()).toBe(0)
   })
 })

@@ -612,7 +612,7 @@ describe('beside the other endpoints', () => {
 
     const cancelled = await postJson(`${url}/cancel-upload`, { uploadId })
     expect(cancelled.status).toBe(200)
-    await expect(offsetOf(url, uploadId)).rejects.toThrow('404')
+    await expect(offsetOf(url, uploadId)).rejects.toThrow('410')
     expect(adapters.ledger.reservedBytes()).toBe(0)
   })
 
@@ -625,7 +625,7 @@ describe('beside the other endpoints', () => {
     await postJson(`${url}/cancel-upload`, { uploadId })
     standing.outgoing.end(Buffer.alloc(2000))
 
-    expect((await standing.answer).statusCode).toBe(404)
+    expect((await standing.answer).statusCode).toBe(410)
     expect(await readdir(join(dataDir, 'spool', 'uploads'))).toEqual([])
   })
 
@@ -676,7 +676,7 @@ describe('the end', () => {
     })
 
     expect(response.status).toBe(204)
-    await expect(offsetOf(url, uploadId)).rejects.toThrow('404')
+    await expect(offsetOf(url, uploadId)).rejects.toThrow('410')
     expect(adapters.ledger.reservedBytes()).toBe(0)
     expect(await readdir(join(dataDir, 'spool', 'uploads'))).toEqual([])
     expect(gateway.posted).toEqual([])

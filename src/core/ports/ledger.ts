@@ -5,7 +5,6 @@ import type {
   StreamRecord,
   TransferState,
   Upload,
-  UploadState,
   WebhookEvent,
   WebhookPayload,
 } from './records.ts'
@@ -20,7 +19,7 @@ export interface Ledger extends TicketRecords, StreamRecords {
   findUpload: (id: string) => Upload | null
   /** Newest first, without the parts of others. */
   uploadsOf: (owner: string, limit: number) => Upload[]
-  uploadsInState: (state: UploadState) => Upload[]
+  uploadsInState: (state: 'receiving' | 'sealed') => Upload[]
   /** The token of an unfinished upload, or null when it was erased or cannot be decrypted. */
   uploadToken: (id: string) => string | null
   /** Keeps the newest token of the same owner, so that a restarted job uses one that still lives. */
@@ -39,6 +38,12 @@ export interface Ledger extends TicketRecords, StreamRecords {
   ) => void
   /** Records the failure; token and transfer state are erased, chunk rows too. */
   failUpload: (id: string, reason: string, now: number) => void
+  /**
+   * Marks an upload that is unfinished or has failed as cancelled; what `failUpload` erases is
+   * erased, and a stream's words as well. Then forgets the oldest cancelled ones beyond `keep`: of
+   * this owner, and in all of the owner who has most.
+   */
+  cancelUpload: (id: string, cancelled: Cancelled, keep: KeptCancellations) => void
   /** Removes the upload and all that belongs to it, outbox rows excepted. */
   deleteUpload: (id: string) => void
   /** Bytes that unfinished uploads have reserved in the spool: the sum of their sizes. */
@@ -69,6 +74,20 @@ export interface Ledger extends TicketRecords, StreamRecords {
   deleteSecret: (name: string) => void
 
   close: () => void
+}
+
+/** How an upload ended that was given up. */
+export interface Cancelled {
+  reason: string
+  /** Where its progress stands. */
+  percent: number
+  now: number
+}
+
+/** How many cancelled uploads are remembered. */
+export interface KeptCancellations {
+  perOwner: number
+  inAll: number
 }
 
 /** What the ledger knows of uploads whose bytes come as a stream. */

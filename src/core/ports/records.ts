@@ -16,7 +16,7 @@
  * Times are epoch milliseconds, sizes are bytes, `retryAfter` is seconds. Failures are AppErrors.
  */
 
-export type UploadState = 'receiving' | 'sealed' | 'completed' | 'failed'
+export type UploadState = 'receiving' | 'sealed' | 'completed' | 'failed' | 'cancelled'
 
 /** One file on its way in. `sealed` means: all bytes are here, `/complete-upload` was called. */
 export interface Upload {
@@ -35,8 +35,10 @@ export interface Upload {
   readonly sealedAt: number | null
   readonly finishedAt: number | null
   readonly result: PostedFile | null
-  /** For a failed upload: the sentence for a person. */
+  /** For a failed or cancelled upload: the sentence for a person. */
   readonly reason: string | null
+  /** For a cancelled upload: the percent at which its progress stands. */
+  readonly lastPercent: number | null
 }
 
 export interface ChunkRecord {

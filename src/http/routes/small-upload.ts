@@ -1,4 +1,5 @@
 import type { FastifyPluginAsync } from 'fastify'
+import { uploadCancelled } from '../../core/cancellation.ts'
 import type { FileDescription } from '../../core/intake.ts'
 import { mimeTypeOf } from '../../core/mime-type.ts'
 import type { ReceivedChunk } from '../../core/ports/spool.ts'
@@ -32,7 +33,7 @@ export const smallUploadRoutes: FastifyPluginAsync<UploadRoutesOptions> = async 
       await uploads.takeChunk({ ...file, totalChunks: 1 }, 0, token, received)
       await uploads.complete(file.id, null)
     } catch (error) {
-      await uploads.cancel(file.id, null).catch(() => {})
+      await uploads.discard(file.id).catch(() => {})
       throw error
     }
   }
@@ -62,6 +63,7 @@ export const smallUploadRoutes: FastifyPluginAsync<UploadRoutesOptions> = async 
         await takeWhole({ id: uploadId, fileName: name, mimeType, size }, token, received)
         options.unclaimed.trust(addressOf(request))
         const end = await uploads.finished(uploadId, clientSignal(reply))
+        if (end.phase === 'cancelled') throw uploadCancelled()
         if (end.status === 'failed') throw failed(end)
         const { messageId, fileId } = end
         return { success: true, messageId, fileId, fileName: name, uploadId, size }

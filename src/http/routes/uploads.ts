@@ -36,6 +36,9 @@ export interface UploadRoutesOptions {
 const CHUNK_FORM = { token: 'form', uploadId: 'form', opensUpload: true } as const
 const IN_JSON = { token: 'json', uploadId: 'json' } as const
 
+/** What a call hears that came too late to stop anything. */
+const IN_TELEGRAM = 'The file is in Telegram already'
+
 /** Files in chunks: init, chunk, complete, status, cancel. */
 export const uploadRoutes: FastifyPluginAsync<UploadRoutesOptions> = async (app, options) => {
   const { uploads, callerToken } = options
@@ -97,7 +100,11 @@ export const uploadRoutes: FastifyPluginAsync<UploadRoutesOptions> = async (app,
   app.get('/upload-status/:uploadId', asking, async (request, reply) => {
     const { uploadId } = parseWire(UploadIdParams, request.params)
     const token = callerToken(request)
-    const { upload, receivedIndices, receivedDigests } = await uploads.status(uploadId, token)
+    const { upload, receivedIndices, receivedDigests, progress } = await uploads.status(
+      uploadId,
+      token,
+    )
+    const { status, error } = progress
     reply.header('cache-control', 'no-store')
     return {
       upload_id: upload.id,
@@ -109,13 +116,17 @@ export const uploadRoutes: FastifyPluginAsync<UploadRoutesOptions> = async (app,
       // What a file is made of is for its owner; the id alone may be in others' hands.
       ...(token !== null && { received_chunk_digests: receivedDigests }),
       complete: receivedIndices.length === upload.totalChunks,
+      ...(status !== 'uploading' && { status }),
+      ...(error !== null && { error }),
     }
   })
 
   app.post('/cancel-upload', { schema: cancelUpload, config: ending }, async (request) => {
     const { uploadId } = parseWire(UploadIdFields, request.body)
-    await uploads.cancel(uploadId, callerToken(request))
-    return { success: true, message: 'Upload cancelled' }
+    const end = await uploads.cancel(uploadId, callerToken(request))
+    if (end.status !== 'completed') return { success: true, message: 'Upload cancelled' }
+    const { status, messageId, fileId } = end
+    return { success: false, message: IN_TELEGRAM, status, messageId, fileId }
   })
 }
 
@@ -140,9 +151,10 @@ export function receiver(
     const token = tokenOf(request)
     if (token !== null) {
       await throttle.admit(request)
-      await uploads.authenticate(token)
+      const { userId: owner } = await uploads.authenticate(token)
+      const { uploadId } = fields
       const size = Number(fields.fileSize)
-      if (fields.uploadId && size > 0) await uploads.assertRoom(fields.uploadId, size)
+      if (uploadId && size > 0) await uploads.assertRoom({ uploadId, owner }, size)
       return receive(bytes)
     }
     const credit = announced === undefined ? maxChunkBytes : expectedBytes

@@ -12,7 +12,7 @@ import { describeFile, TUS_PATH } from './protocol.ts'
 
 export interface TusAnswersOptions {
   streams: StreamService
-  uploads: Pick<UploadService, 'cancel'>
+  uploads: Pick<UploadService, 'cancel' | 'discard'>
   takeover: TakeoverLock
 }
 
@@ -108,7 +108,9 @@ function createStore(
 
   async function remove(id: string): Promise<void> {
     await find(id)
-    await uploads.cancel(id, call.token)
+    const { status } = await uploads.cancel(id, call.token)
+    // In the protocol what was deleted is there no more, whatever became of its bytes.
+    if (status === 'completed') await uploads.discard(id)
     state = null
   }
 

@@ -45,7 +45,7 @@ import {
 
 export interface TusRoutesOptions extends Lifetime {
   streams: StreamService
-  uploads: Pick<UploadService, 'cancel' | 'authorize'>
+  uploads: Pick<UploadService, 'cancel' | 'discard' | 'authorize'>
   takeover: TakeoverLock
   maxFileBytes: number
 }
@@ -118,7 +118,7 @@ export const tusRoutes: FastifyPluginAsync<TusRoutesOptions> = async (app, optio
 
   /** Where nobody learns the upload's id, nobody will come back to it: it must not keep its room. */
   async function createAndFill(call: TusCall): Promise<TusAnswer> {
-    const undo = () => options.uploads.cancel(call.uploadId, null).catch(() => {})
+    const undo = () => options.uploads.discard(call.uploadId).catch(() => {})
     try {
       const answer = await answerTus(call)
       call.signal.throwIfAborted()

@@ -14,6 +14,7 @@ const PHASES = [
   'posting',
   'completed',
   'failed',
+  'cancelled',
 ] as const
 
 export const postedMessageId = z
@@ -54,7 +55,8 @@ export const Progress = z
         examples: [47],
       }),
     phase: z.enum(PHASES).meta({
-      description: 'What happens now; `waiting` when Telegram has asked for it.',
+      description:
+        'What happens now; `waiting` when Telegram has asked for it, `cancelled` when it was given up.',
       examples: ['sending'],
     }),
     error: z

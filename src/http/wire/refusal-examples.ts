@@ -46,6 +46,10 @@ export const REFUSAL_EXAMPLES: Readonly<Record<ErrorCode, Words>> = {
   UPLOAD_CLOSED: { error: `The upload is complete. ${START_OVER}`, hint: START_OVER },
   OFFSET_CONFLICT: { error: 'Upload-Offset is not where the upload is', offset: 5_242_880 },
   UPLOAD_GONE: { error: 'The upload has failed', reason: 'Could not resolve channel ID' },
+  UPLOAD_CANCELLED: {
+    error: 'This upload was cancelled. Take it off the list and add the file again',
+    hint: START_OVER,
+  },
   PROTOCOL_VERSION: 'Tus-Resumable: this is version 1.0.0',
   PRECONDITION_FAILED: 'The file is not the one that was asked for',
   CHUNK_TOO_LARGE: 'The chunk is too large',

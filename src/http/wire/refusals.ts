@@ -31,6 +31,7 @@ export const OF_OPENING: readonly ErrorCode[] = [
   'UPLOAD_NOT_FOUND',
   'UPLOAD_DIFFERS',
   'UPLOAD_CLOSED',
+  'UPLOAD_CANCELLED',
   'TOO_MANY_UPLOADS',
   'QUOTA_EXCEEDED',
   'SPOOL_FULL',

@@ -117,6 +117,7 @@ export const completeUpload = operation({
     'CHUNKS_MISSING',
     'UPLOAD_NOT_FOUND',
     'UPLOAD_CLOSED',
+    'UPLOAD_CANCELLED',
     'SPOOL_FULL',
     'SPOOL_FAILED',
   ],
@@ -154,6 +155,20 @@ export const uploadStatus = operation({
           })
           .optional(),
         complete,
+        status: z
+          .enum(['completed', 'failed'])
+          .meta({
+            description: 'How it ended, when it has; a cancelled one has failed.',
+            examples: ['failed'],
+          })
+          .optional(),
+        error: z
+          .string()
+          .meta({
+            description: 'Why it failed, when it has: no chunk is taken any more.',
+            examples: ['Upload failed: it was cancelled'],
+          })
+          .optional(),
       }),
     },
   },
@@ -164,11 +179,32 @@ export const cancelUpload = operation({
   id: 'cancelUpload',
   tag: 'Uploads',
   summary: 'Gives an upload up',
-  description: 'Stops a running job too, and frees the disk.',
+  description:
+    'Stops a running job too, and frees the disk. The id stays cancelled for an hour: whatever ' +
+    'comes for it is refused with `UPLOAD_CANCELLED`, and its progress is `failed`. A file that is ' +
+    'in Telegram by then stays there, and the answer says so.',
   auth: 'optional',
   body: UploadIdFields,
   answers: {
-    200: { says: 'It is gone.', body: z.object({ success, message: message('Upload cancelled') }) },
+    200: {
+      says: 'It is cancelled, or was completed before.',
+      body: z.object({
+        success: success.meta({ description: 'False when the file is in Telegram already.' }),
+        message: z.enum(['Upload cancelled', 'The file is in Telegram already']).meta({
+          description: 'What became of it.',
+          examples: ['Upload cancelled'],
+        }),
+        status: z
+          .literal('completed')
+          .meta({
+            description: 'How it has ended, when it was completed.',
+            examples: ['completed'],
+          })
+          .optional(),
+        messageId: postedMessageId.optional(),
+        fileId: postedFileId.optional(),
+      }),
+    },
   },
-  refusals: [...OF_TOKENS, 'TOKEN_MISSING', 'UPLOAD_NOT_FOUND', 'UPLOAD_CLOSED', 'SPOOL_FAILED'],
+  refusals: [...OF_TOKENS, 'TOKEN_MISSING', 'UPLOAD_NOT_FOUND', 'SPOOL_FULL', 'SPOOL_FAILED'],
 })

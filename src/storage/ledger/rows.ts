@@ -20,14 +20,20 @@ export function toUpload(row: Row): Upload {
     size: integer(row, 'size'),
     totalChunks: integer(row, 'total_chunks'),
     chunkSize: integerOrNull(row, 'chunk_size'),
-    state: oneOf<UploadState>(['receiving', 'sealed', 'completed', 'failed'], text(row, 'state')),
+    state: toState(row),
     createdAt: integer(row, 'created_at'),
     touchedAt: integer(row, 'touched_at'),
     sealedAt: integerOrNull(row, 'sealed_at'),
     finishedAt: integerOrNull(row, 'finished_at'),
     result: toPostedFile(row),
     reason: textOrNull(row, 'reason'),
+    lastPercent: integerOrNull(row, 'last_percent'),
   }
+}
+
+function toState(row: Row): UploadState {
+  if (integer(row, 'cancelled') === 1) return 'cancelled'
+  return oneOf<UploadState>(['receiving', 'sealed', 'completed', 'failed'], text(row, 'state'))
 }
 
 function toPostedFile(row: Row): PostedFile | null {

@@ -103,6 +103,12 @@ const MIGRATIONS = [
   `
   ALTER TABLE streams ADD COLUMN told INTEGER NOT NULL DEFAULT 1;
   `,
+  // A cancelled upload is a failed one with a mark: the check of state cannot be widened.
+  `
+  ALTER TABLE uploads ADD COLUMN cancelled INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE uploads ADD COLUMN last_percent INTEGER;
+  CREATE INDEX uploads_cancelled ON uploads (owner, finished_at) WHERE cancelled = 1;
+  `,
 ]
 
 /** Brings the schema to this version. Throws when the file was written by a later one. */

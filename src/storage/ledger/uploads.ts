@@ -6,6 +6,7 @@ import { blob, integer, text, toChunk, toUpload } from './rows.ts'
 
 const COLUMNS = `id, owner, file_name, mime_type, size, total_chunks, chunk_size, state, created_at,
   touched_at, sealed_at, finished_at, message_id, file_id, reason`
+const ALL = `${COLUMNS}, cancelled, last_percent`
 // A piece of another upload is no file of its own.
 const PARTIAL = `SELECT upload_id FROM streams WHERE concat = 'partial'`
 const UNFINISHED = `state IN ('receiving', 'sealed')`
@@ -46,13 +47,13 @@ function uploadCalls(database: LedgerDatabase, cipher: LedgerCipher) {
     `INSERT INTO uploads (${COLUMNS}, token)
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
   )
-  const find = database.prepare(`SELECT ${COLUMNS} FROM uploads WHERE id = ?`)
+  const find = database.prepare(`SELECT ${ALL} FROM uploads WHERE id = ?`)
   const byOwner = database.prepare(
-    `SELECT ${COLUMNS} FROM uploads WHERE owner = ? AND id NOT IN (${PARTIAL})
+    `SELECT ${ALL} FROM uploads WHERE owner = ? AND id NOT IN (${PARTIAL})
      ORDER BY created_at DESC, rowid DESC LIMIT ?`,
   )
   const byState = database.prepare(
-    `SELECT ${COLUMNS} FROM uploads WHERE state = ? ORDER BY created_at, rowid`,
+    `SELECT ${ALL} FROM uploads WHERE state = ? ORDER BY created_at, rowid`,
   )
   const touch = database.prepare('UPDATE uploads SET touched_at = ? WHERE id = ?')
   const seal = database.prepare(

@@ -38,7 +38,7 @@ function MainAction({ file, uploads, onChoose }: Omit<UploadActionsProps, 'onRem
   if (error && !isGhost) {
     return (
       <Button icon="retry" of={name} onClick={() => uploads.retry(id)}>
-        Retry
+        {meta.failure?.code === 'UPLOAD_CANCELLED' ? 'Add again' : 'Retry'}
       </Button>
     )
   }

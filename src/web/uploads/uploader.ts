@@ -1,5 +1,10 @@
 import type { Client } from '../../client/api.ts'
-import { isUnknownUpload, TeleStoreError } from '../../client/error.ts'
+import {
+  cancelledUpload,
+  isCancelledUpload,
+  isUnknownUpload,
+  TeleStoreError,
+} from '../../client/error.ts'
 import { createSpeedMeter, type SpeedMeter } from '../../client/speed.ts'
 import type {
   TransferProgress,
@@ -66,7 +71,8 @@ export function installUploader(uppy: UploadEngine, options: UploaderOptions): v
       onProgress: (transfer) => show(uppy, file.id, progressOf(file, transfer), meter),
     })
     followed.delete(file.id)
-    const { messageId, fileId, status, reason } = end
+    const { messageId, fileId, status, reason, phase } = end
+    if (phase === 'cancelled') throw cancelledUpload()
     if (status === 'completed' && messageId !== null) {
       return { uploadId, messageId, fileId, fileName: file.name, size: file.size ?? 0 }
     }
@@ -162,7 +168,11 @@ function fail(uppy: UploadEngine, id: string, cause: unknown): void {
   const code = cause instanceof TeleStoreError ? cause.code : 'UNKNOWN'
   const message = error.message.replace(/^Upload failed: /, '')
   // The worker will not go on with it: the next try sends the file again.
-  const isOver = code === 'UPLOAD_FAILED' || code === 'UPLOAD_FORGOTTEN' || isUnknownUpload(cause)
+  const isOver =
+    code === 'UPLOAD_FAILED' ||
+    code === 'UPLOAD_FORGOTTEN' ||
+    isUnknownUpload(cause) ||
+    isCancelledUpload(cause)
   patchMeta(uppy, id, {
     failure: { code, message },
     telegramSpeed: null,

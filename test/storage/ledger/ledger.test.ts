@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { expect, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import type { TransferState, WebhookPayload } from '../../../src/core/ports/records.ts'
 import { openLedger } from '../../../src/storage/ledger/ledger.ts'
 import { createRecordingLog } from '../../helpers/recording-log.ts'
@@ -82,7 +82,7 @@ test("an owner's uploads come newest first, as many as asked for", () => {
   expect(ledger.uploadsOf('nobody', 3)).toEqual([])
 })
 
-test('uploads are listed by state', () => {
+test('unfinished uploads are listed by state', () => {
   const ledger = makeLedger()
   for (const id of ['receiving', 'sealed', 'completed', 'failed']) {
     ledger.insertUpload(makeUpload({ id }), 'token')
@@ -91,9 +91,77 @@ test('uploads are listed by state', () => {
   ledger.completeUpload('completed', RESULT, null, NOW)
   ledger.failUpload('failed', 'No', NOW)
 
-  for (const state of ['receiving', 'sealed', 'completed', 'failed'] as const) {
+  for (const state of ['receiving', 'sealed'] as const) {
     expect(ledger.uploadsInState(state).map(({ id }) => id)).toEqual([state])
   }
+})
+
+describe('a cancelled upload', () => {
+  const CANCELLED = { reason: 'it was cancelled', percent: 42, now: NOW }
+  const KEEP = { perOwner: 10, inAll: 10 }
+
+  test('keeps its row and nothing else', () => {
+    const ledger = makeLedger()
+    const { id } = makeUpload()
+    ledger.insertUpload(makeUpload(), 'token')
+    ledger.insertStream({ uploadId: id, metadata: 'words', concat: 'partial' })
+    ledger.insertChunk(id, { index: 0, size: 1000, digest: 'ab'.repeat(32) }, 1000, NOW)
+    ledger.saveAcknowledgedParts(id, new Uint8Array([1]))
+
+    ledger.cancelUpload(id, CANCELLED, KEEP)
+
+    expect(ledger.findUpload(id)).toMatchObject({
+      state: 'cancelled',
+      reason: 'it was cancelled',
+      lastPercent: 42,
+      finishedAt: NOW,
+    })
+    expect(ledger.uploadToken(id)).toBeNull()
+    expect(ledger.chunks(id)).toEqual([])
+    expect(ledger.acknowledgedParts(id)).toEqual(new Uint8Array())
+    expect(ledger.stream(id)).toMatchObject({ metadata: null, concat: 'partial' })
+    expect(ledger.reservedBytes()).toBe(0)
+    expect(ledger.finishedBefore(NOW)).toEqual([id])
+  })
+
+  test('cannot be completed, sealed or failed, and a completed one cannot be cancelled', () => {
+    const ledger = makeLedger()
+    for (const id of ['cancelled', 'completed']) ledger.insertUpload(makeUpload({ id }), 'token')
+    ledger.cancelUpload('cancelled', CANCELLED, KEEP)
+    ledger.completeUpload('completed', RESULT, null, NOW)
+
+    ledger.sealUpload('cancelled', NOW)
+    ledger.completeUpload('cancelled', RESULT, null, NOW)
+    ledger.failUpload('cancelled', 'No', NOW)
+    ledger.cancelUpload('completed', CANCELLED, KEEP)
+
+    expect(ledger.findUpload('cancelled')?.state).toBe('cancelled')
+    expect(ledger.findUpload('completed')?.state).toBe('completed')
+  })
+
+  test('is forgotten when its owner has cancelled too many since, the oldest first', () => {
+    const ledger = makeLedger()
+    for (const [at, id] of ['a', 'b', 'c', 'd'].entries()) {
+      ledger.insertUpload(makeUpload({ id }), 'token')
+      ledger.cancelUpload(id, { ...CANCELLED, now: NOW + at }, { perOwner: 2, inAll: 10 })
+    }
+
+    expect(ledger.uploadsOf('user-1', 10).map(({ id }) => id)).toEqual(['d', 'c'])
+  })
+
+  test('makes room in all among those of the owner who has most', () => {
+    const ledger = makeLedger()
+    const cancel = (id: string, owner: string): void => {
+      ledger.insertUpload(makeUpload({ id, owner }), 'token')
+      ledger.cancelUpload(id, CANCELLED, { perOwner: 10, inAll: 3 })
+    }
+
+    cancel('first', 'ann')
+    for (const id of ['a', 'b', 'c', 'd', 'e']) cancel(id, 'bob')
+
+    expect(ledger.uploadsOf('ann', 10).map(({ id }) => id)).toEqual(['first'])
+    expect(ledger.uploadsOf('bob', 10).map(({ id }) => id)).toEqual(['e', 'd'])
+  })
 })
 
 test('the newest token of an unfinished upload is kept, none of a finished one', () => {
