@@ -133,7 +133,11 @@ export async function openAdapters({
     now: clock.now,
     probes: {
       spool: createSpoolProbe({ spool }),
-      ...createPeerProbes({ backend: client, telegram: telegram.gateway }),
+      ...createPeerProbes({
+        backend: client,
+        telegram: telegram.gateway,
+        maxWaitMs: config.transferMaxMs,
+      }),
     },
     circuits: () => circuitsOf({ backend: client, telegram: telegram.gateway }),
     page: { ...readPage(), tokensBeginWith: embedded ? DEMO_TOKENS_BEGIN_WITH : null },

@@ -1,6 +1,11 @@
 import type { BackendClient } from './backend/backend-client.ts'
 import type { TelegramGateway } from './core/ports/telegram.ts'
-import { type CircuitStatus, type Probe, statusOfCircuits } from './core/readiness.ts'
+import {
+  type CircuitStatus,
+  type Probe,
+  statusOfAccounts,
+  statusOfCircuits,
+} from './core/readiness.ts'
 import type { CircuitLimits } from './lib/circuit-breaker.ts'
 import type { Patience } from './telegram/mtproto/lane.ts'
 
@@ -17,24 +22,31 @@ export interface PeerLimits {
 export interface Peers {
   /** Null where there is no backend. */
   backend: Pick<BackendClient, 'circuits'> | null
-  telegram: Pick<TelegramGateway, 'circuits'>
+  telegram: Pick<TelegramGateway, 'circuits' | 'waits'>
+  /** Milliseconds: an account that has to wait for longer begins no upload. */
+  maxWaitMs: number
 }
 
 /** What `/readyz` asks about the systems that the worker depends on. */
-export function createPeerProbes({ backend, telegram }: Peers): Record<string, Probe> {
+export function createPeerProbes({ backend, telegram, maxWaitMs }: Peers): Record<string, Probe> {
   const telegramProbe: Probe = () => {
     const { all, vital } = telegram.circuits()
     return statusOfCircuits(all, vital)
   }
-  if (backend === null) return { telegram: telegramProbe }
+  const accounts: Probe = () => statusOfAccounts(telegram.waits(), maxWaitMs)
+  if (backend === null) return { telegram: telegramProbe, accounts }
   // Webhooks wait in the outbox for as long as need be: users do not notice.
   return {
     backend: () => statusOfCircuits(backend.circuits(), ['backend']),
     telegram: telegramProbe,
+    accounts,
   }
 }
 
 /** All circuits, by name. */
-export function circuitsOf({ backend, telegram }: Peers): Record<string, CircuitStatus> {
+export function circuitsOf({
+  backend,
+  telegram,
+}: Omit<Peers, 'maxWaitMs'>): Record<string, CircuitStatus> {
   return { ...backend?.circuits(), ...telegram.circuits().all }
 }

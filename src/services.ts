@@ -5,6 +5,7 @@ import { createDocumentReader } from './core/document-reader.ts'
 import { createDownloadService } from './core/download-service.ts'
 import { createJobList } from './core/job-list.ts'
 import { createJobQueue } from './core/job-queue.ts'
+import { keepProgress } from './core/kept-progress.ts'
 import { createKnownTokens } from './core/known-tokens.ts'
 import { logProgress } from './core/logged-progress.ts'
 import { createProgressBoard } from './core/progress.ts'
@@ -42,7 +43,7 @@ export function createServices(config: Config, adapters: Adapters) {
   })
   const { credentials } = tickets
   const admission = createAdmission()
-  const progress = logProgress(createProgressBoard(), log)
+  const progress = logProgress(keepProgress(createProgressBoard(now), { ledger, now, log }), log)
   const shared = { ledger, spool, gateway, credentials, progress, admission, now, log }
   const { queue, transfers } = createJobs(config, adapters, shared)
   const intake = createFileServices(config, shared, { transfers, tickets })
@@ -120,6 +121,7 @@ function createFileServices(
     locks,
     room,
     maxFileBytes: config.maxFileBytes,
+    maxWaitMs: config.transferMaxMs,
     perUser: { maxUploads: config.maxUploadsPerUser, maxBytes: config.maxBytesPerUser },
   }
   const uploads = createUploadService({ ...intake, progressReader })

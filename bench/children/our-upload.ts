@@ -80,6 +80,7 @@ async function spoolFile(id: string, size: number): Promise<Upload> {
     result: null,
     reason: null,
     lastPercent: null,
+    retryAt: null,
   }
 }
 

@@ -16,8 +16,6 @@ export type Command =
       fileName: string | null
       parallel: number
       resume: boolean
-      /** Also what systems keep for themselves. */
-      all: boolean
     })
   | (CommonOptions & {
       kind: 'download'
@@ -48,7 +46,6 @@ const OPTIONS = {
   'file-id': { type: 'string' },
   parallel: { type: 'string' },
   'no-resume': { type: 'boolean' },
-  all: { type: 'boolean' },
   output: { type: 'string', short: 'o' },
   range: { type: 'string' },
   force: { type: 'boolean', short: 'f' },
@@ -56,7 +53,7 @@ const OPTIONS = {
 
 const COMMON = ['url', 'token', 'token-file', 'json', 'quiet', 'help', 'version']
 const ALLOWED: Record<string, string[]> = {
-  upload: ['file-name', 'parallel', 'no-resume', 'all'],
+  upload: ['file-name', 'parallel', 'no-resume'],
   download: ['output', 'file-name', 'file-id', 'range', 'force'],
   status: [],
   doctor: ['force'],
@@ -125,8 +122,7 @@ function uploadOf(values: Values, files: string[]) {
   if (!Number.isInteger(parallel) || parallel < 1 || parallel > 16) {
     throw new UsageError('--parallel: expected a whole number from 1 to 16')
   }
-  const resume = values['no-resume'] !== true
-  return { files, fileName, parallel, resume, all: values.all === true }
+  return { files, fileName, parallel, resume: values['no-resume'] !== true }
 }
 
 function downloadOf(values: Values, operands: string[]) {

@@ -1,6 +1,7 @@
 import { AppError } from '../errors.ts'
 import type { Admission } from './admission.ts'
 import { assertNotCancelled, START_OVER } from './cancellation.ts'
+import { accountWaits } from './flood-wait.ts'
 import type { Log } from './log.ts'
 import type { Credentials } from './ports/credentials.ts'
 import type { Ledger } from './ports/ledger.ts'
@@ -19,12 +20,14 @@ import {
 
 export interface IntakeOptions {
   ledger: Ledger
-  gateway: Pick<TelegramGateway, 'roadFor' | 'assertReachable'>
+  gateway: Pick<TelegramGateway, 'roadFor' | 'assertReachable' | 'waitFor'>
   admission: Pick<Admission, 'assertNew' | 'assertMore' | 'ending'>
   transfers: Transfers
   room: Room
   /** Largest file, in bytes, that the operator allows; Telegram may take less. */
   maxFileBytes: number
+  /** Milliseconds: an account that has to wait for longer begins no upload. */
+  maxWaitMs: number
   /** What one user may have unfinished at one time. */
   perUser: { maxUploads: number; maxBytes: number }
   now: () => number
@@ -32,7 +35,10 @@ export interface IntakeOptions {
 }
 
 /** What a caller says about the file of an upload; its owner is found out by the token. */
-export type FileDescription = Omit<UploadDescription, 'owner'>
+export interface FileDescription extends Omit<UploadDescription, 'owner'> {
+  /** A piece of another upload, whose size nobody knows yet. */
+  isPart?: boolean
+}
 
 export interface ChunkAnswer {
   upload: Upload
@@ -42,12 +48,17 @@ export interface ChunkAnswer {
 
 /** How files come in. Every call is for whoever holds the upload's lock. */
 export interface Intake {
+  /**
+   * Throws TELEGRAM_FLOOD_WAIT when the account that would carry a file of `size` bytes has to wait
+   * for longer than a job lives.
+   */
+  assertNoLongWait: (granted: Credentials, size: number) => void
   /** For a caller who waits for the file's end. What can never go is said by the upload itself. */
   assertReachable: (granted: Credentials, size: number) => void
   /**
    * The upload with this id, opened now if there is none. Throws UPLOAD_NOT_FOUND (another user's),
    * UPLOAD_CANCELLED, UPLOAD_DIFFERS, EMPTY_FILE, FILE_TOO_LARGE, TOO_MANY_UPLOADS, QUOTA_EXCEEDED, SPOOL_FULL,
-   * SPOOL_FAILED. A session reserves its
+   * SPOOL_FAILED, TELEGRAM_FLOOD_WAIT. A session reserves its
    * whole size, so that one that was opened is not refused room later; `presentBytes` of it are
    * on the disk already.
    */
@@ -82,6 +93,7 @@ export function createIntake(options: IntakeOptions): Intake {
   }
 
   return {
+    assertNoLongWait: (granted, size) => assertNoLongWait(options, granted, size),
     assertReachable: (granted, size) => {
       try {
         options.gateway.assertReachable(granted, size)
@@ -92,22 +104,23 @@ export function createIntake(options: IntakeOptions): Intake {
     open: async (file, granted, token, presentBytes = 0) => {
       const owner = granted.userId
       const known = ledger.findUpload(file.id)
-      if (known?.owner === owner) {
+      if (known) {
+        if (known.owner !== owner) throw uploadNotFound()
         assertNotCancelled(known)
         assertComesInChunks(ledger, known)
         assertSameFile(known, { size: file.size, totalChunks: file.totalChunks })
         ledger.saveUploadToken(known.id, token)
         return known
       }
-      // With another user's id, too: what is refused anyway must not tell that the id is taken.
       options.admission.assertNew()
-      const upload = openUpload({ ...file, owner }, now())
+      const { isPart = false, ...described } = file
+      const upload = openUpload({ ...described, owner }, now())
       assertTakes(options, granted, upload.size)
+      assertNoLongWait(options, granted, isPart ? null : upload.size)
       const assertRoom = await room.look()
       // No wait from here to the row: two uploads that open at once cannot both have the last place.
       assertShare(ledger.reservedBy(owner), upload.size, options.perUser)
       assertRoom(upload.size, presentBytes)
-      if (known) throw uploadNotFound()
       ledger.insertUpload(upload, token)
       log.info({ uploadId: upload.id, size: upload.size }, 'Upload session initialized')
       return upload
@@ -150,6 +163,19 @@ export function assertTakes(
     // Having no road at all is said by the job, as the contract has it.
     if (error instanceof AppError && error.code === 'FILE_TOO_LARGE') throw error
   }
+}
+
+/**
+ * A file whose job would only fail is not taken in. The size is null where it is not known yet.
+ * Throws TELEGRAM_FLOOD_WAIT.
+ */
+export function assertNoLongWait(
+  { gateway, maxWaitMs }: Pick<IntakeOptions, 'gateway' | 'maxWaitMs'>,
+  granted: Credentials,
+  size: number | null,
+): void {
+  const seconds = gateway.waitFor(granted, size)
+  if (seconds * 1000 > maxWaitMs) throw accountWaits(seconds)
 }
 
 /** A stream is cut into chunks here: one that came from elsewhere would meet those. */

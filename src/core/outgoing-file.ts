@@ -1,4 +1,5 @@
 import { AppError } from '../errors.ts'
+import { sleep } from '../lib/sleep.ts'
 import { chunkAt, layoutOf } from './chunk-layout.ts'
 import type { ChunkRecord, Upload } from './ports/records.ts'
 import type { Spool } from './ports/spool.ts'
@@ -79,6 +80,21 @@ export function createArrivingFile(
         waiters.add(wake)
         signal.addEventListener('abort', onAbort, { once: true })
       }),
+  }
+}
+
+/** Sleeps for `ms`, or until the file is whole; rejects with the signal's reason. */
+export async function sleepUntilSealed(
+  file: ArrivingFile,
+  ms: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const over = new AbortController()
+  const either = AbortSignal.any([signal, over.signal])
+  try {
+    await Promise.race([sleep(ms, either), whenSealed(file, either)])
+  } finally {
+    over.abort()
   }
 }
 

@@ -17,7 +17,7 @@ export type Phase = ProgressEvent['phase'] | 'completed' | 'failed' | 'cancelled
 export interface Progress {
   uploadId: string
   status: 'uploading' | 'completed' | 'failed'
-  /** Percent, whole, never falling. */
+  /** Percent, whole, never falling: a failure leaves it where it was. */
   progress: number
   phase: Phase
   /** `Upload failed: <sentence>`: deployed clients look for these words. */
@@ -26,7 +26,10 @@ export interface Progress {
   reason: string | null
   messageId: number | null
   fileId: string | null
-  /** Seconds Telegram asks to wait, while `phase` is `waiting`. */
+  /**
+   * Seconds Telegram asks to wait, while `phase` is `waiting`; of an upload that failed for it, until
+   * the file may be added again.
+   */
   retryAfter: number | null
 }
 
@@ -42,6 +45,8 @@ export interface ProgressBoard {
   of: (upload: Upload) => Progress
   /** Notes what a running transfer reports. */
   report: (upload: Upload, event: ProgressEvent) => void
+  /** Tells listeners how the upload stands now that its row has changed. */
+  refresh: (upload: Upload) => void
   /** Tells listeners that the row has reached its end, and forgets the live part. */
   finish: (upload: Upload) => void
   /** Forgets an upload that no longer exists; listeners hear of it with null. */
@@ -52,24 +57,29 @@ export interface ProgressBoard {
 
 interface Live {
   percent: number
-  phase: Phase
+  /** What is done when nothing waits; null before the first report of it. */
+  phase: Phase | null
   /** By `now`, until when Telegram has asked to wait. */
   waitUntil: number
 }
 
-export function createProgressBoard(now: () => number = () => performance.now()): ProgressBoard {
+/** `now`: epoch milliseconds. */
+export function createProgressBoard(now: () => number = Date.now): ProgressBoard {
   const live = new Map<string, Live>()
   const listeners = new Map<string, Set<ProgressListener>>()
 
   function of(upload: Upload): Progress {
-    if (upload.state !== 'receiving' && upload.state !== 'sealed') return finished(upload)
+    if (upload.state !== 'receiving' && upload.state !== 'sealed') return finished(upload, now())
     const running = live.get(upload.id)
     const phase = upload.state === 'sealed' ? 'queued' : 'receiving'
-    const waitMs = (running?.waitUntil ?? 0) - now()
+    // Until the file is whole its sender is what it waits for.
+    const waitMs = upload.state === 'sealed' ? (running?.waitUntil ?? 0) - now() : 0
     return {
       uploadId: upload.id,
       status: 'uploading',
-      progress: Math.floor(running?.percent ?? (phase === 'queued' ? QUEUED : 0)),
+      progress: Math.floor(
+        running?.percent ?? Math.max(upload.lastPercent ?? 0, phase === 'queued' ? QUEUED : 0),
+      ),
       // Answers to what was on its way before still come in while new requests wait.
       phase: waitMs > 0 ? 'waiting' : (running?.phase ?? phase),
       error: null,
@@ -91,14 +101,19 @@ export function createProgressBoard(now: () => number = () => performance.now())
     report: (upload, event) => {
       const before = live.get(upload.id)
       live.set(upload.id, {
-        // Starting over after Telegram lost the parts must not turn the bar back.
-        percent: Math.max(before?.percent ?? 0, percentAt(event, upload.size)),
-        phase: event.phase,
+        // Neither starting over after Telegram lost the parts nor a restart turns the bar back.
+        percent: Math.max(
+          before?.percent ?? upload.lastPercent ?? 0,
+          percentAt(event, upload.size),
+        ),
+        // What went on before the wait goes on after it.
+        phase: event.phase === 'waiting' ? (before?.phase ?? null) : event.phase,
         waitUntil:
           event.phase === 'waiting' ? now() + event.retryAfter * 1000 : (before?.waitUntil ?? 0),
       })
       tell(upload, of(upload))
     },
+    refresh: (upload) => tell(upload, of(upload)),
     finish: (upload) => {
       live.delete(upload.id)
       tell(upload, of(upload))
@@ -169,7 +184,7 @@ function percentAt(event: ProgressEvent, size: number): number {
   }
 }
 
-function finished(upload: Upload): Progress {
+function finished(upload: Upload, now: number): Progress {
   const completed = upload.state === 'completed'
   return {
     uploadId: upload.id,
@@ -180,6 +195,11 @@ function finished(upload: Upload): Progress {
     reason: completed ? null : upload.reason,
     messageId: upload.result?.messageId ?? null,
     fileId: upload.result?.fileId ?? null,
-    retryAfter: null,
+    retryAfter: upload.retryAt === null ? null : secondsUntil(upload.retryAt, now),
   }
+}
+
+/** Null once the time has come. */
+function secondsUntil(at: number, now: number): number | null {
+  return at > now ? Math.ceil((at - now) / 1000) : null
 }

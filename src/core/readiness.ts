@@ -3,7 +3,7 @@ import type { CircuitState } from '../lib/circuit-breaker.ts'
 /** How one thing that the worker needs is doing. Holds no secret and no path. */
 export interface DependencyStatus {
   ready: boolean
-  /** A sentence for an operator, when it is not ready. */
+  /** A sentence for an operator, when it is not ready, or only in part. */
   reason?: string
   /** Seconds after which it may be ready again. */
   retryAfter?: number
@@ -55,6 +55,20 @@ export function statusOfCircuits(
   if (ready) return { ready, circuits: states }
   const retryAfter = Math.min(...deciding.map((circuit) => circuit.retryAfter))
   return { ready, reason: 'does not answer', retryAfter, circuits: states }
+}
+
+/**
+ * The status of the accounts that post, by the seconds that each has to wait. One that waits for
+ * longer than `longestMs` is no use until then; while any other can post, the instance is ready.
+ */
+export function statusOfAccounts(waits: readonly number[], longestMs: number): DependencyStatus {
+  const waiting = waits.filter((seconds) => seconds * 1000 > longestMs)
+  if (waiting.length === 0) return { ready: true }
+  return {
+    ready: waiting.length < waits.length,
+    reason: `Telegram asks ${waiting.length} of ${waits.length} accounts to wait`,
+    retryAfter: Math.min(...waiting),
+  }
 }
 
 async function answerOf(probe: Probe, timeoutMs: number): Promise<DependencyStatus> {

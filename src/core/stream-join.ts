@@ -3,7 +3,7 @@ import { AppError } from '../errors.ts'
 import type { KeyedLock } from '../lib/keyed-lock.ts'
 import type { TakeoverLock } from '../lib/takeover-lock.ts'
 import { assertNotCancelled } from './cancellation.ts'
-import { assertTakes, type IntakeOptions, uploadNotFound } from './intake.ts'
+import { assertNoLongWait, assertTakes, type IntakeOptions, uploadNotFound } from './intake.ts'
 import type { ChunkRecord, JoinedUpload, Upload } from './ports/records.ts'
 import type { Spool } from './ports/spool.ts'
 import { isPartial } from './stream.ts'
@@ -82,6 +82,7 @@ export function createStreamJoin(options: StreamJoinOptions) {
     const size = chunks.reduce((sum, chunk) => sum + chunk.size, 0)
     if (size === 0) throw emptyFile('Upload-Concat')
     assertTakes(options, granted, size)
+    assertNoLongWait(options, granted, size)
     const file = { id, owner: granted.userId, fileName, mimeType, size, totalChunks: chunks.length }
     const upload: Upload = { ...openUpload(file, now()), state: 'sealed', sealedAt: now() }
     for (const [index, piece] of pieces.entries()) {

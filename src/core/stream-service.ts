@@ -128,7 +128,8 @@ export function createStreamService(options: StreamServiceOptions): StreamServic
       // A client that sends a file in parallel cuts a tiny one into parts of which some are empty.
       if (file.size === 0 && concat !== 'partial') throw emptyFile('Upload-Length')
       const totalChunks = Math.ceil(file.size / STREAM_CHUNK_BYTES)
-      const upload = await uploads.open({ ...file, totalChunks }, token)
+      const isPart = concat === 'partial'
+      const upload = await uploads.open({ ...file, totalChunks, isPart }, token)
       ledger.insertStream({ uploadId: upload.id, metadata, concat })
       return upload
     },

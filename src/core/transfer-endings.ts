@@ -1,5 +1,6 @@
 import { AppError } from '../errors.ts'
 import { onceDiskTakes } from './disk-trouble.ts'
+import { floodWaitSentence } from './flood-wait.ts'
 import type { Log } from './log.ts'
 import type { Ledger } from './ports/ledger.ts'
 import type { PostedFile, Upload } from './ports/records.ts'
@@ -57,16 +58,29 @@ export function createTransferEndings(options: TransferEndingsOptions): Transfer
       log.info({ uploadId: id, messageId: result.messageId }, 'Upload completed successfully')
       await clear(id)
     },
-    failed: async ({ id }, error, signal) => {
+    failed: async (upload, error, signal) => {
+      const { id } = upload
       const reason = reasonOf(error)
       log.error({ uploadId: id, err: error }, `Upload failed: ${reason}`)
-      await settle(id, () => ledger.failUpload(id, reason, now()), signal)
+      const { progress: percent } = progress.of(upload)
+      const failedAt = now()
+      const seconds = isFloodWait(error) ? error.retryAfter : undefined
+      const retryAt = seconds === undefined ? null : failedAt + seconds * 1000
+      const failure = { reason, percent, retryAt, now: failedAt }
+      await settle(id, () => ledger.failUpload(id, failure), signal)
       await clear(id)
     },
   }
 }
 
+function isFloodWait(error: unknown): error is AppError {
+  return error instanceof AppError && error.code === 'TELEGRAM_FLOOD_WAIT'
+}
+
 function reasonOf(error: unknown): string {
   if (!(error instanceof AppError)) return 'Something went wrong inside the worker'
+  if (isFloodWait(error) && error.retryAfter !== undefined) {
+    return floodWaitSentence(error.retryAfter, 'Add the file again')
+  }
   return error.code === 'TOKEN_REFUSED' ? 'Sign in again' : error.message
 }

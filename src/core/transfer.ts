@@ -1,12 +1,18 @@
 import { AppError } from '../errors.ts'
 import { retry } from '../lib/retry.ts'
-import { sleep } from '../lib/sleep.ts'
 import { onceDiskTakes } from './disk-trouble.ts'
+import { accountWaits } from './flood-wait.ts'
 import type { JobContext, JobQueue } from './job-queue.ts'
-import { type ArrivingFile, createArrivingFile, whenSealed } from './outgoing-file.ts'
+import {
+  type ArrivingFile,
+  createArrivingFile,
+  sleepUntilSealed,
+  whenSealed,
+} from './outgoing-file.ts'
 import type { Credentials, CredentialsProvider } from './ports/credentials.ts'
 import type { PostedFile, Upload } from './ports/records.ts'
 import type { TelegramGateway, TransferRequest } from './ports/telegram.ts'
+import type { ProgressEvent } from './progress.ts'
 import { isPartial } from './stream.ts'
 import { createTransferEndings, type TransferEndingsOptions } from './transfer-endings.ts'
 import { createTransferJournal, type FlushingJournal } from './transfer-journal.ts'
@@ -80,7 +86,9 @@ export function createTransfers(options: TransfersOptions): Transfers {
       journal,
       signal: job.signal,
       onEvent: (event) => {
-        if (file.sealed || event.phase === 'sending') progress.report(upload, event)
+        // Until the file is whole only what lasts is noted: bytes that have gone, and a wait.
+        if (!file.sealed && event.phase !== 'sending' && event.phase !== 'waiting') return
+        report(upload, event)
       },
     })
     try {
@@ -108,6 +116,7 @@ export function createTransfers(options: TransfersOptions): Transfers {
         const granted = await grant(upload, job.signal)
         const road = gateway.roadFor(granted, upload.size)
         if (!gateway.sendsEarly(road, upload.size)) return await whenSealed(file, job.signal)
+        assertNoWait(granted, upload.size)
         await job.slot(() => gateway.sendAvailable(requestWith(granted)))
         failures = 0
       } catch (error) {
@@ -116,7 +125,10 @@ export function createTransfers(options: TransfersOptions): Transfers {
         // What can never succeed is said once the client has completed, as the contract has it.
         if (!isRetryable(error)) return await whenSealed(file, job.signal)
         if (usesAttempt(error)) failures++
-        await sleep(delayFor(error, failures), job.signal)
+        const delay = delayFor(error, failures)
+        reportWait(upload, error, delay)
+        // Once the file is whole the transfer decides anew whether the wait is worth it.
+        await sleepUntilSealed(file, delay, job.signal)
         seen = -1
       }
     }
@@ -127,12 +139,13 @@ export function createTransfers(options: TransfersOptions): Transfers {
     job: JobContext,
     requestWith: (granted: Credentials) => TransferRequest,
   ): Promise<PostedFile> {
-    progress.report(upload, { phase: 'queued' })
+    report(upload, { phase: 'queued' })
     log.info({ uploadId: upload.id, size: upload.size }, 'Background upload started')
     const startedAt = now()
     return retry(
       async () => {
         const granted = await grant(upload, job.signal)
+        assertNoWait(granted, upload.size)
         return job.slot(() => gateway.finish(requestWith(granted)))
       },
       {
@@ -149,6 +162,12 @@ export function createTransfers(options: TransfersOptions): Transfers {
         },
       },
     )
+  }
+
+  /** A job that has to wait for Telegram anyway does so without a slot that others could use. */
+  function assertNoWait(granted: Credentials, size: number): void {
+    const seconds = gateway.waitFor(granted, size)
+    if (seconds > 0) throw accountWaits(seconds)
   }
 
   /** Credentials for the job. While the backend is down the job waits for it, holding no slot. */
@@ -170,8 +189,14 @@ export function createTransfers(options: TransfersOptions): Transfers {
   }
 
   function reportWait(upload: Upload, error: unknown, delayMs: number): void {
-    if (!isWait(error) || files.get(upload.id)?.sealed !== true) return
-    progress.report(upload, { phase: 'waiting', retryAfter: Math.ceil(delayMs / 1000) })
+    if (!isWait(error)) return
+    report(upload, { phase: 'waiting', retryAfter: Math.ceil(delayMs / 1000) })
+  }
+
+  /** A job keeps the upload as it was when it began; what has become of it since is in its file. */
+  function report(upload: Upload, event: ProgressEvent): void {
+    const sealed = files.get(upload.id)?.sealed === true
+    progress.report(sealed ? { ...upload, state: 'sealed' } : upload, event)
   }
 
   const isActive = (uploadId: string): boolean => files.get(uploadId)?.sealed === true
@@ -184,7 +209,10 @@ export function createTransfers(options: TransfersOptions): Transfers {
     },
     sealed: (upload) => {
       if (!files.has(upload.id)) start(upload)
-      else files.get(upload.id)?.seal()
+      else {
+        files.get(upload.id)?.seal()
+        progress.refresh(upload)
+      }
     },
     stop: (uploadId) =>
       queue.abort(uploadId, new AppError('UPLOAD_NOT_FOUND', 'The upload was cancelled')),

@@ -51,6 +51,11 @@ export interface UploadService {
    * Before any byte is taken, where so much is known by then.
    */
   assertRoom: (described: { uploadId: string; owner: string } | null, size: number) => Promise<void>
+  /**
+   * Rejects with TELEGRAM_FLOOD_WAIT when a new upload of `size` bytes would be refused because its
+   * account has to wait; one that is open already goes on.
+   */
+  assertNoLongWait: (uploadId: string | null, size: number, token: string) => Promise<void>
   /** Rejects with TELEGRAM_UNAVAILABLE when a file of `size` bytes could not go to Telegram now. */
   assertReachable: (token: string, size: number) => Promise<void>
   /** Opens the upload, or finds it open with the same values. */
@@ -111,14 +116,6 @@ export function createUploadService(options: UploadServiceOptions): UploadServic
     return (await credentials.forRunningUpload(token)).userId
   }
 
-  /** A backend that is down does not stop an upload that runs; what another user has does not run. */
-  async function grantChunk(uploadId: string, token: string): Promise<Credentials> {
-    const upload = ledger.findUpload(uploadId)
-    if (!upload) return credentials.forUpload(token)
-    const granted = await credentials.forRunningUpload(token)
-    return upload.owner === granted.userId ? granted : credentials.forUpload(token)
-  }
-
   function sealLocked(upload: Upload): Upload {
     if (upload.state !== 'receiving') return upload
     const present = new Set(ledger.chunks(upload.id).map((chunk) => chunk.index))
@@ -175,9 +172,14 @@ export function createUploadService(options: UploadServiceOptions): UploadServic
     authenticate: (token) => credentials.forUpload(token),
     assertRoom: async (described, size) => {
       const known = described && ledger.findUpload(described.uploadId)
-      if (known && known.owner === described.owner) return assertNotCancelled(known)
+      if (known?.owner === described?.owner && known) assertNotCancelled(known)
+      if (known) return
       const assertFits = await options.room.look()
       assertFits(size, 0)
+    },
+    assertNoLongWait: async (uploadId, size, token) => {
+      if (uploadId !== null && ledger.findUpload(uploadId)) return
+      intake.assertNoLongWait(await credentials.forUpload(token), size)
     },
     assertReachable: async (token, size) =>
       intake.assertReachable(await credentials.forUpload(token), size),
@@ -192,7 +194,10 @@ export function createUploadService(options: UploadServiceOptions): UploadServic
     takeChunk: async (file, index, token, received) => {
       try {
         admission.assertMore()
-        const granted = await grantChunk(file.id, token)
+        const running = ledger.findUpload(file.id) !== null
+        const granted = await (running ? credentials.forRunningUpload : credentials.forUpload)(
+          token,
+        )
         return await locks.run(file.id, async () => {
           const upload = await intake.open(file, granted, token, received.size)
           return intake.take(upload, index, received)

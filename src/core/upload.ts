@@ -36,6 +36,7 @@ export function openUpload(description: UploadDescription, now: number): Upload 
     result: null,
     reason: null,
     lastPercent: null,
+    retryAt: null,
   }
 }
 

@@ -42,8 +42,8 @@ export function meterLedger<L extends Ledger>(
         if (before) uploadSeconds.observe(Math.max(0, now - before.touchedAt) / 1000)
         ended(id, 'completed')
       },
-      failUpload: (id, reason, now) => {
-        ledger.failUpload(id, reason, now)
+      failUpload: (id, failure) => {
+        ledger.failUpload(id, failure)
         ended(id, 'failed')
       },
       cancelUpload: (id, cancelled, keep) => {

@@ -44,7 +44,8 @@ export async function reconcile(
     const lost = await forgetLostChunks(ledger, spool, upload)
     report.lostChunks += lost
     if (upload.state === 'sealed' && ledger.chunks(upload.id).length < upload.totalChunks) {
-      ledger.failUpload(upload.id, BYTES_LOST, now())
+      const failure = { reason: BYTES_LOST, percent: null, retryAt: null, now: now() }
+      ledger.failUpload(upload.id, failure)
       await spool.remove(upload.id)
       report.failedUploads++
       continue

@@ -6,14 +6,15 @@ import { AppError } from '../errors.ts'
 import type { CircuitLimits } from '../lib/circuit-breaker.ts'
 import { createSemaphore } from '../lib/semaphore.ts'
 import { MiB } from '../lib/units.ts'
+import { createAccountWaits } from './account-waits.ts'
 import { createBotApiRoad } from './bot-api/bot-api-road.ts'
 import { createTelegramCircuits, type TelegramCircuits } from './circuits.ts'
 import { createDocuments } from './documents.ts'
-import { toAppError } from './errors.ts'
+import { faultOf, toAppError } from './errors.ts'
 import { PART_BYTES } from './limits.ts'
 import type { Account } from './mtproto/account.ts'
 import { type Accounts, createAccounts } from './mtproto/accounts.ts'
-import type { Secrets } from './mtproto/bots.ts'
+import { type Secrets, secretName } from './mtproto/bots.ts'
 import { createChannels } from './mtproto/channels.ts'
 import { createEntrance } from './mtproto/entrance.ts'
 import { DEFAULT_GOVERNOR, type GovernorLimits } from './mtproto/governor.ts'
@@ -68,6 +69,7 @@ export function createTelegramGateway(options: TelegramGatewayOptions): Telegram
     patience: { ...DEFAULT_PATIENCE, ...options.patience },
   })
   const channels = createChannels()
+  const waits = createAccountWaits()
   const memory = createSemaphore(options.partBufferBytes ?? 16 * MiB)
   const closing = new AbortController()
   const botRoad = createBotApiRoad({ ...botApi, log, circuit: circuits.botApi })
@@ -100,15 +102,62 @@ export function createTelegramGateway(options: TelegramGatewayOptions): Telegram
     }
   }
 
+  /** A name for what would post on this road, or null where the credentials are no good for it. */
+  function accountOn(road: Road, credentials: Credentials): string | null {
+    if (road === 'bot-api') {
+      return credentials.botToken === null ? null : `bot-api ${secretName(credentials.botToken)}`
+    }
+    try {
+      return accounts.nameOf(credentials, actorFor(road))
+    } catch {
+      return null
+    }
+  }
+
+  function accountsOf(credentials: Credentials): string[] {
+    const roads = ['bot-api', mtprotoRoad(credentials)] as const
+    return roads.flatMap((road) => (road && accountOn(road, credentials)) ?? [])
+  }
+
+  /** Posts on a road, and notes what Telegram asks its account to wait. */
+  async function noting<T>(
+    road: Road,
+    request: TransferRequest,
+    post: (request: TransferRequest) => Promise<T>,
+  ): Promise<T> {
+    waits.used(accountsOf(request.credentials))
+    const account = accountOn(road, request.credentials)
+    const asked = (seconds: number): void => {
+      if (account !== null) waits.asked(account, seconds)
+    }
+    const onEvent: TransferRequest['onEvent'] = (event) => {
+      if (event.phase === 'waiting') asked(event.retryAfter)
+      request.onEvent(event)
+    }
+    try {
+      return await post({ ...request, onEvent })
+    } catch (error) {
+      if (isFloodWait(error)) asked(error.retryAfter ?? 0)
+      throw error
+    }
+  }
+
   function byMtproto<T>(
     road: Road,
     request: TransferRequest,
     work: (job: UploadJob) => Promise<T>,
   ): Promise<T> {
     request.onEvent({ phase: 'connecting' })
-    const carry = (account: Account): Promise<T> =>
-      work({ account, road, request, channels, memory, partTtlMs })
-    return accounts.use(request.credentials, actorFor(road), request.signal, carry)
+    return noting(road, request, (noted) => {
+      const carry = (account: Account): Promise<T> =>
+        work({ account, road, request: noted, channels, memory, partTtlMs })
+      return accounts
+        .use(request.credentials, actorFor(road), request.signal, carry)
+        .catch((error: unknown) => {
+          request.signal.throwIfAborted()
+          throw faultOf(error).kind === 'wait' ? toAppError(error) : error
+        })
+    })
   }
 
   const lookForLost = (request: TransferRequest): Promise<PostedFile | null> =>
@@ -119,7 +168,18 @@ export function createTelegramGateway(options: TelegramGatewayOptions): Telegram
   async function byBotApi(request: TransferRequest): Promise<PostedFile> {
     const { credentials } = request
     const canLook = credentials.session !== null && credentials.apiId !== null
-    return botRoad.send(request, canLook ? lookForLost : undefined)
+    return noting('bot-api', request, (noted) =>
+      botRoad.send(noted, canLook ? lookForLost : undefined),
+    )
+  }
+
+  function accountFor(credentials: Credentials, size: number): string[] {
+    try {
+      const name = accountOn(roadFor(credentials, size), credentials)
+      return name === null ? [] : [name]
+    } catch {
+      return []
+    }
   }
 
   async function finish(request: TransferRequest): Promise<PostedFile> {
@@ -144,6 +204,11 @@ export function createTelegramGateway(options: TelegramGatewayOptions): Telegram
       const refusal = refusalOf(circuits, credentials, roadFor(credentials, size))
       if (refusal) throw refusal
     },
+    waitFor: (credentials, size) => {
+      const names = size === null ? accountsOf(credentials) : accountFor(credentials, size)
+      return names.length === 0 ? 0 : Math.min(...names.map(waits.secondsLeft))
+    },
+    waits: waits.all,
     sendAvailable: (request) =>
       guarded(request.signal, async (signal) => {
         const road = roadFor(request.credentials, request.file.size)
@@ -184,6 +249,10 @@ function refusalOf(
 function hasBegunByMtproto({ journal }: TransferRequest): boolean {
   const state = journal.load()
   return state !== null && state.road !== 'bot-api'
+}
+
+function isFloodWait(error: unknown): error is AppError {
+  return error instanceof AppError && error.code === 'TELEGRAM_FLOOD_WAIT'
 }
 
 function isTooLarge(error: unknown): boolean {

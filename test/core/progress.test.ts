@@ -54,6 +54,41 @@ test('a wait is shown to its end, whatever still comes in', () => {
   expect(board.of(sealed)).toMatchObject({ phase: 'sending', retryAfter: null })
 })
 
+test('a wait that began while the file still came is shown once the file is whole', () => {
+  let now = 0
+  const board = createProgressBoard(() => now)
+  const heard: unknown[] = []
+  board.subscribe({ uploadId: 'a' }, (progress) =>
+    heard.push([progress?.phase, progress?.retryAfter]),
+  )
+  board.report(receiving, { phase: 'sending', acceptedBytes: 500 })
+  board.report(receiving, { phase: 'waiting', retryAfter: 8 })
+  expect(board.of(receiving)).toMatchObject({ phase: 'sending', retryAfter: null })
+
+  now = 2_000
+  board.refresh(sealed)
+
+  expect(board.of(sealed)).toMatchObject({ phase: 'waiting', retryAfter: 6, progress: 60 })
+  now = 8_000
+  board.report(sealed, { phase: 'sending', acceptedBytes: 500 })
+  expect(heard).toEqual([
+    ['sending', null],
+    ['sending', null],
+    ['waiting', 6],
+    ['sending', null],
+  ])
+})
+
+test('a file that has only waited so far is queued again afterwards', () => {
+  let now = 0
+  const board = createProgressBoard(() => now)
+  board.report(sealed, { phase: 'waiting', retryAfter: 3 })
+  expect(board.of(sealed)).toMatchObject({ phase: 'waiting', retryAfter: 3 })
+
+  now = 3_000
+  expect(board.of(sealed)).toMatchObject({ phase: 'queued', retryAfter: null })
+})
+
 test('listeners hear every change, the end, and that it is gone', () => {
   const board = createProgressBoard()
   const heard: unknown[] = []

@@ -122,6 +122,8 @@ export function createFakeGateway(): FakeGateway {
       }
     },
     assertReachable: () => {},
+    waitFor: () => 0,
+    waits: () => [],
     circuits: () => ({ all: {}, vital: [] }),
     windows: () => ({}),
     close: async () => {},

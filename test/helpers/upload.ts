@@ -1,3 +1,4 @@
+import type { Failure } from '../../src/core/ports/ledger.ts'
 import type { Upload } from '../../src/core/ports/records.ts'
 
 /** An upload of two chunks that has just begun, for tests to vary. */
@@ -18,6 +19,12 @@ export function makeUpload(fields: Partial<Upload> = {}): Upload {
     result: null,
     reason: null,
     lastPercent: null,
+    retryAt: null,
     ...fields,
   }
+}
+
+/** How the ledger is told that an upload has failed. */
+export function failure(reason: string, now: number): Failure {
+  return { reason, percent: null, retryAt: null, now }
 }

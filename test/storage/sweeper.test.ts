@@ -5,7 +5,7 @@ import { createSweeper, type SweeperOptions } from '../../src/storage/sweeper.ts
 import { createMemorySpool } from '../helpers/memory-spool.ts'
 import { createRecordingLog } from '../helpers/recording-log.ts'
 import { claim, pieces } from '../helpers/spool-contract.ts'
-import { makeUpload } from '../helpers/upload.ts'
+import { failure, makeUpload } from '../helpers/upload.ts'
 
 const NOW = 1_762_700_000_000
 const HOUR = 3_600_000
@@ -72,7 +72,7 @@ test('a finished upload is readable for an hour, then forgotten', async () => {
   const result = { messageId: 1, fileId: 'f' }
   for (const id of ['old-done', 'old-failed', 'young']) await add(id)
   ledger.completeUpload('old-done', result, null, NOW - HOUR)
-  ledger.failUpload('old-failed', 'No', NOW - HOUR - 1)
+  ledger.failUpload('old-failed', failure('No', NOW - HOUR - 1))
   ledger.completeUpload('young', result, null, NOW - HOUR + 1)
 
   expect(await sweeper.run()).toMatchObject({ forgotten: 2 })
@@ -87,7 +87,7 @@ test('folders go unless an unfinished upload owns them', async () => {
   for (const id of ['receiving', 'sealed', 'completed', 'failed']) await add(id)
   ledger.sealUpload('sealed', NOW)
   ledger.completeUpload('completed', { messageId: 1, fileId: 'f' }, null, NOW)
-  ledger.failUpload('failed', 'No', NOW)
+  ledger.failUpload('failed', failure('No', NOW))
   await claim(spool, 'orphan', 0, pieces(randomBytes(10), 10))
 
   expect(await sweeper.run()).toMatchObject({ folders: 3, failures: 0 })
@@ -118,7 +118,7 @@ test('an upload that took the id of a finished one while the sweeper waited for 
     },
   })
   await harness.add('again')
-  harness.ledger.failUpload('again', 'No', NOW - HOUR)
+  harness.ledger.failUpload('again', failure('No', NOW - HOUR))
 
   expect(await harness.sweeper.run()).toMatchObject({ forgotten: 0 })
 

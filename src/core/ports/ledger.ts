@@ -37,7 +37,9 @@ export interface Ledger extends TicketRecords, StreamRecords {
     now: number,
   ) => void
   /** Records the failure; token and transfer state are erased, chunk rows too. */
-  failUpload: (id: string, reason: string, now: number) => void
+  failUpload: (id: string, failure: Failure) => void
+  /** Keeps how far an unfinished upload is, so that a restart does not turn its progress back. */
+  savePercent: (id: string, percent: number) => void
   /**
    * Marks an upload that is unfinished or has failed as cancelled; what `failUpload` erases is
    * erased, and a stream's words as well. Then forgets the oldest cancelled ones beyond `keep`: of
@@ -74,6 +76,16 @@ export interface Ledger extends TicketRecords, StreamRecords {
   deleteSecret: (name: string) => void
 
   close: () => void
+}
+
+/** How an upload ended that went wrong. */
+export interface Failure {
+  reason: string
+  /** Where its progress stands; null: where it was kept last. */
+  percent: number | null
+  /** When the same file may be added again, where Telegram has said so. */
+  retryAt: number | null
+  now: number
 }
 
 /** How an upload ended that was given up. */

@@ -37,8 +37,10 @@ export interface Upload {
   readonly result: PostedFile | null
   /** For a failed or cancelled upload: the sentence for a person. */
   readonly reason: string | null
-  /** For a cancelled upload: the percent at which its progress stands. */
+  /** The percent at which its progress stands, or was kept last; null before that. */
   readonly lastPercent: number | null
+  /** For an upload that failed because Telegram asks to wait: when it may be added again. */
+  readonly retryAt: number | null
 }
 
 export interface ChunkRecord {

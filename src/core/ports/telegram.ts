@@ -80,6 +80,14 @@ export interface TelegramGateway {
    */
   assertReachable: (credentials: Credentials, size: number) => void
   /**
+   * Seconds for which Telegram has asked the account that would carry such a file to wait; 0 when it
+   * may go now, or no road takes it. `size` is null where it is not known yet: the shortest wait of
+   * all roads.
+   */
+  waitFor: (credentials: Credentials, size: number | null) => number
+  /** The same of every account that was used within the last hour: see `waitFor`. */
+  waits: () => number[]
+  /**
    * Sends every part whose bytes are here and that Telegram has not acknowledged; resolves when
    * none is left to send at this moment. Posts nothing. Only where `sendsEarly`.
    */

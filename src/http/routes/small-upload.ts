@@ -1,17 +1,15 @@
 import type { FastifyPluginAsync } from 'fastify'
-import { z } from 'zod'
 import { uploadCancelled } from '../../core/cancellation.ts'
 import type { FileDescription } from '../../core/intake.ts'
 import { mimeTypeOf } from '../../core/mime-type.ts'
 import type { ReceivedChunk } from '../../core/ports/spool.ts'
 import type { Progress } from '../../core/progress.ts'
-import { emptyFile } from '../../core/upload.ts'
 import { wholeUploadId } from '../../core/whole-upload.ts'
 import { AppError } from '../../errors.ts'
 import { MiB } from '../../lib/units.ts'
 import { addressOf } from '../address.ts'
 import { clientSignal } from '../client-signal.ts'
-import { readForm } from '../form/form.ts'
+import { readForm } from '../form.ts'
 import { newUploadId } from '../new-upload.ts'
 import { requireToken } from '../token.ts'
 import { fileName, parseWire } from '../validation.ts'
@@ -20,9 +18,6 @@ import { receiver, type UploadRoutesOptions } from './uploads.ts'
 
 /** What one request may carry: the Bot API's own limit. */
 const MAX_BYTES = 50 * MiB
-
-const FileNameField = z.object({ fileName })
-const FIELD_NAMES = Object.keys({ ...SmallUploadFields.shape, ...FileNameField.shape })
 
 /** A whole small file in one request, answered once it is in Telegram. */
 export const smallUploadRoutes: FastifyPluginAsync<UploadRoutesOptions> = async (app, options) => {
@@ -49,23 +44,24 @@ export const smallUploadRoutes: FastifyPluginAsync<UploadRoutesOptions> = async 
     async (request, reply) => {
       const announced = Number(request.headers['content-length'] ?? 0)
       await uploads.assertRoom(null, Math.min(announced, MAX_BYTES))
-      const receive = receiver({ ...options, maxChunkBytes: MAX_BYTES }, request, reply)
+      const receive = receiver(
+        { ...options, maxChunkBytes: MAX_BYTES, wholeFiles: true },
+        request,
+        reply,
+      )
       const { fields, file } = await readForm(request, {
         fileField: 'file',
-        fieldNames: FIELD_NAMES,
         maxFileBytes: MAX_BYTES,
         receive: (bytes, fields) => receive(bytes, fields).catch(sayFile),
       })
       const { received } = file
       try {
-        const named = { fileName: fields.fileName || file.fileName || 'file' }
-        const { fileName: name } = parseWire(FileNameField, named)
+        const name = parseWire(fileName, fields.fileName || file.fileName || 'file')
         parseWire(SmallUploadFields, fields)
         const token = requireToken(request)
         await options.throttle.admit(request)
         const uploadId = wholeUploadId(newUploadId())
         const { size } = received
-        if (size === 0) throw emptyFile('file')
         const mimeType = mimeTypeOf(file.mimeType, name)
         await uploads.assertReachable(token, size)
         await takeWhole({ id: uploadId, fileName: name, mimeType, size }, token, received)
@@ -91,7 +87,13 @@ function sayFile(error: unknown): never {
   })
 }
 
-function failed({ error, reason, uploadId }: Progress): AppError {
+function failed({ error, reason, uploadId, retryAfter }: Progress): AppError {
+  if (retryAfter !== null) {
+    return new AppError('TELEGRAM_FLOOD_WAIT', error ?? 'Upload failed', {
+      retryAfter,
+      details: { reason, uploadId },
+    })
+  }
   return new AppError('TELEGRAM_REJECTED', error ?? 'Upload failed', {
     details: { reason, uploadId },
   })

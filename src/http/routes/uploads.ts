@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream'
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import type { z } from 'zod'
 import type { FileDescription } from '../../core/intake.ts'
@@ -7,7 +8,7 @@ import { assertUndamaged } from '../../core/upload.ts'
 import type { UploadService } from '../../core/upload-service.ts'
 import { addressOf } from '../address.ts'
 import { clientSignal } from '../client-signal.ts'
-import { type ReadFormOptions, readForm } from '../form/form.ts'
+import { readForm } from '../form.ts'
 import type { Throttle } from '../throttle.ts'
 import { type CallerToken, requireToken, tokenOf } from '../token.ts'
 import type { UnclaimedBudget } from '../unclaimed-budget.ts'
@@ -56,7 +57,6 @@ export const uploadRoutes: FastifyPluginAsync<UploadRoutesOptions> = async (app,
       const receive = receiver(options, request, reply)
       const form = await readForm(request, {
         fileField: 'chunk',
-        fieldNames: Object.keys(ChunkFields.shape),
         maxFileBytes: options.maxChunkBytes,
         receive,
       })
@@ -130,21 +130,26 @@ export const uploadRoutes: FastifyPluginAsync<UploadRoutesOptions> = async (app,
   })
 }
 
+export interface ReceiverOptions extends UploadRoutesOptions {
+  /** Each form brings a whole file of an upload of its own. */
+  wholeFiles?: boolean
+}
+
 /**
  * Takes a form's file to the spool. Where the token came first it is checked before any byte is
  * written; otherwise the bytes are taken on the strangers' budget. What the disk cannot hold is
  * refused before the first byte as well.
  */
 export function receiver(
-  { uploads, spool, unclaimed, throttle, maxChunkBytes }: UploadRoutesOptions,
+  { uploads, spool, unclaimed, throttle, maxChunkBytes, wholeFiles = false }: ReceiverOptions,
   request: FastifyRequest,
   reply: FastifyReply,
-): ReadFormOptions['receive'] {
+): (bytes: Readable, fields: Record<string, string>) => Promise<ReceivedChunk> {
   const signal = clientSignal(reply)
   const announced = request.headers['content-length']
   // The whole body's length: a little more than the file's.
   const expectedBytes = Math.min(Number(announced ?? 0), maxChunkBytes)
-  const receive = (bytes: AsyncIterable<Uint8Array>): Promise<ReceivedChunk> =>
+  const receive = (bytes: Readable): Promise<ReceivedChunk> =>
     spool.receive(bytes, { maxBytes: maxChunkBytes, expectedBytes, signal })
 
   return async (bytes, fields) => {
@@ -152,9 +157,12 @@ export function receiver(
     if (token !== null) {
       await throttle.admit(request)
       const { userId: owner } = await uploads.authenticate(token)
+      const size = wholeFiles ? expectedBytes : Number(fields.fileSize)
       const { uploadId } = fields
-      const size = Number(fields.fileSize)
       if (uploadId && size > 0) await uploads.assertRoom({ uploadId, owner }, size)
+      if ((uploadId || wholeFiles) && size > 0) {
+        await uploads.assertNoLongWait(uploadId ?? null, size, token)
+      }
       return receive(bytes)
     }
     const credit = announced === undefined ? maxChunkBytes : expectedBytes

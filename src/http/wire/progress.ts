@@ -80,7 +80,8 @@ export const Progress = z
       .int()
       .nullable()
       .meta({
-        description: 'Seconds Telegram asks to wait, while `phase` is `waiting`.',
+        description:
+          'Seconds Telegram asks to wait, while `phase` is `waiting`; of an upload that failed for that, until the file may be added again.',
         examples: [17],
       }),
   })

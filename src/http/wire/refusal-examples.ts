@@ -66,7 +66,8 @@ export const REFUSAL_EXAMPLES: Readonly<Record<ErrorCode, Words>> = {
   CLIENT_CLOSED_REQUEST: 'The client left',
   BACKEND_UNAVAILABLE: 'The backend cannot be reached',
   TELEGRAM_UNAVAILABLE: 'Telegram cannot be reached',
-  TELEGRAM_FLOOD_WAIT: 'Telegram asks to wait',
+  TELEGRAM_FLOOD_WAIT:
+    'Telegram asks this account to wait for 6 hours 57 minutes. Try again after that',
   BUSY: 'The worker has too much to do; try again in a moment',
   SHUTTING_DOWN: 'The worker is restarting',
   SPOOL_FULL: 'There is no room for the file',

@@ -36,6 +36,8 @@ export const OF_OPENING: readonly ErrorCode[] = [
   'QUOTA_EXCEEDED',
   'SPOOL_FULL',
   'SPOOL_FAILED',
+  // The account has to wait for longer than a job lives.
+  'TELEGRAM_FLOOD_WAIT',
   'BUSY',
 ]
 

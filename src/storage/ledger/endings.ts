@@ -13,7 +13,8 @@ export function createEndingRecords(database: LedgerDatabase): EndingRecords {
      WHERE id = ? AND state IN ('receiving', 'sealed')`,
   )
   const fail = database.prepare(
-    `UPDATE uploads SET state = 'failed', reason = ?, finished_at = ?, touched_at = ?, token = NULL
+    `UPDATE uploads SET state = 'failed', reason = ?, last_percent = coalesce(?, last_percent),
+       retry_at = ?, finished_at = ?, touched_at = ?, token = NULL
      WHERE id = ? AND state IN ('receiving', 'sealed')`,
   )
   const cancel = database.prepare(
@@ -39,9 +40,9 @@ export function createEndingRecords(database: LedgerDatabase): EndingRecords {
         forgetParts.run(id)
         if (webhook) addWebhook.run(randomUUID(), id, JSON.stringify(webhook), now, now)
       }),
-    failUpload: (id, reason, now) =>
+    failUpload: (id, { reason, percent, retryAt, now }) =>
       database.transaction(() => {
-        if (fail.run(reason, now, now, id) === 0) return
+        if (fail.run(reason, percent, retryAt, now, now, id) === 0) return
         forgetTransfer.run(id)
         forgetParts.run(id)
         forgetChunks.run(id)

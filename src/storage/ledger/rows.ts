@@ -28,6 +28,7 @@ export function toUpload(row: Row): Upload {
     result: toPostedFile(row),
     reason: textOrNull(row, 'reason'),
     lastPercent: integerOrNull(row, 'last_percent'),
+    retryAt: integerOrNull(row, 'retry_at'),
   }
 }
 

@@ -109,6 +109,9 @@ const MIGRATIONS = [
   ALTER TABLE uploads ADD COLUMN last_percent INTEGER;
   CREATE INDEX uploads_cancelled ON uploads (owner, finished_at) WHERE cancelled = 1;
   `,
+  `
+  ALTER TABLE uploads ADD COLUMN retry_at INTEGER;
+  `,
 ]
 
 /** Brings the schema to this version. Throws when the file was written by a later one. */

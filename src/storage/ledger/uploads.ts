@@ -6,7 +6,7 @@ import { blob, integer, text, toChunk, toUpload } from './rows.ts'
 
 const COLUMNS = `id, owner, file_name, mime_type, size, total_chunks, chunk_size, state, created_at,
   touched_at, sealed_at, finished_at, message_id, file_id, reason`
-const ALL = `${COLUMNS}, cancelled, last_percent`
+const ALL = `${COLUMNS}, cancelled, last_percent, retry_at`
 // A piece of another upload is no file of its own.
 const PARTIAL = `SELECT upload_id FROM streams WHERE concat = 'partial'`
 const UNFINISHED = `state IN ('receiving', 'sealed')`
@@ -23,6 +23,7 @@ export type UploadRecords = Pick<
   | 'chunks'
   | 'touchUpload'
   | 'sealUpload'
+  | 'savePercent'
   | 'deleteUpload'
   | 'reservedBytes'
   | 'reservedBy'
@@ -59,6 +60,9 @@ function uploadCalls(database: LedgerDatabase, cipher: LedgerCipher) {
   const seal = database.prepare(
     `UPDATE uploads SET state = 'sealed', sealed_at = ?, touched_at = ?
      WHERE id = ? AND state = 'receiving'`,
+  )
+  const keepPercent = database.prepare(
+    `UPDATE uploads SET last_percent = ? WHERE id = ? AND ${UNFINISHED}`,
   )
   const remove = database.prepare('DELETE FROM uploads WHERE id = ?')
   const reserved = database.prepare(
@@ -102,6 +106,7 @@ function uploadCalls(database: LedgerDatabase, cipher: LedgerCipher) {
     uploadsInState: (state) => byState.all(state).map(toUpload),
     touchUpload: (id, now) => void touch.run(now, id),
     sealUpload: (id, now) => void seal.run(now, now, id),
+    savePercent: (id, percent) => void keepPercent.run(percent, id),
     deleteUpload: (id) => void remove.run(id),
     reservedBytes: () => {
       const row = reserved.get()

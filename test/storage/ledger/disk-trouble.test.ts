@@ -8,7 +8,7 @@ import { openLedger } from '../../../src/storage/ledger/ledger.ts'
 import { createPatientSecrets } from '../../../src/storage/ledger/patient-secrets.ts'
 import { createRecordingLog } from '../../helpers/recording-log.ts'
 import { makeTempDir } from '../../helpers/temp-dir.ts'
-import { makeUpload } from '../../helpers/upload.ts'
+import { failure, makeUpload } from '../../helpers/upload.ts'
 
 test.each([
   ['SQLITE_FULL', 'PRAGMA max_page_count = 2', 'SPOOL_FULL', 60],
@@ -56,7 +56,7 @@ test('what has not come yet is counted over unfinished uploads only', () => {
   }
   ledger.sealUpload('sealed', 2)
   ledger.completeUpload('done', { messageId: 1, fileId: 'f' }, null, 3)
-  ledger.failUpload('failed', 'a reason', 4)
+  ledger.failUpload('failed', failure('a reason', 4))
 
   expect(ledger.unwrittenBytes()).toBe(2 * (2000 - 600))
   expect(ledger.reservedBytes()).toBe(2 * 2000)

@@ -229,7 +229,8 @@ test('a ledger of the first version is brought up to date with all that it holds
     database.exec(
       `DROP TABLE ticket_epochs; DROP TABLE ticket_tokens; DROP TABLE streams; DROP TABLE clock;
        DROP INDEX uploads_cancelled; ALTER TABLE uploads DROP COLUMN cancelled;
-       ALTER TABLE uploads DROP COLUMN last_percent; PRAGMA user_version = 1`,
+       ALTER TABLE uploads DROP COLUMN last_percent; ALTER TABLE uploads DROP COLUMN retry_at;
+       PRAGMA user_version = 1`,
     ),
   )
 

@@ -3,7 +3,7 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import type { TransferState, WebhookPayload } from '../../../src/core/ports/records.ts'
 import { openLedger } from '../../../src/storage/ledger/ledger.ts'
 import { createRecordingLog } from '../../helpers/recording-log.ts'
-import { makeUpload } from '../../helpers/upload.ts'
+import { failure, makeUpload } from '../../helpers/upload.ts'
 
 const NOW = 1_762_700_001_000
 const RESULT = { messageId: 42, fileId: 'BQACAgQAAx' }
@@ -89,7 +89,7 @@ test('unfinished uploads are listed by state', () => {
   }
   ledger.sealUpload('sealed', NOW)
   ledger.completeUpload('completed', RESULT, null, NOW)
-  ledger.failUpload('failed', 'No', NOW)
+  ledger.failUpload('failed', failure('No', NOW))
 
   for (const state of ['receiving', 'sealed'] as const) {
     expect(ledger.uploadsInState(state).map(({ id }) => id)).toEqual([state])
@@ -132,7 +132,7 @@ describe('a cancelled upload', () => {
 
     ledger.sealUpload('cancelled', NOW)
     ledger.completeUpload('cancelled', RESULT, null, NOW)
-    ledger.failUpload('cancelled', 'No', NOW)
+    ledger.failUpload('cancelled', failure('No', NOW))
     ledger.cancelUpload('completed', CANCELLED, KEEP)
 
     expect(ledger.findUpload('cancelled')?.state).toBe('cancelled')
@@ -173,7 +173,7 @@ test('the newest token of an unfinished upload is kept, none of a finished one',
   ledger.saveUploadToken(id, 'newer')
   expect(ledger.uploadToken(id)).toBe('newer')
 
-  ledger.failUpload(id, 'No', NOW)
+  ledger.failUpload(id, failure('No', NOW))
   ledger.saveUploadToken(id, 'too late')
   expect(ledger.uploadToken(id)).toBeNull()
   expect(ledger.uploadToken('unknown')).toBeNull()
@@ -228,7 +228,7 @@ test('touching and sealing note the time; what has ended cannot be sealed', () =
   ledger.sealUpload(id, NOW + 2)
   expect(ledger.findUpload(id)).toMatchObject({ state: 'sealed', sealedAt: NOW + 1 })
 
-  ledger.failUpload(id, 'No', NOW + 3)
+  ledger.failUpload(id, failure('No', NOW + 3))
   ledger.sealUpload(id, NOW + 4)
   expect(ledger.findUpload(id)?.state).toBe('failed')
 })
@@ -263,7 +263,7 @@ test('an upload ends once: a second end changes nothing and owes no second webho
   ledger.completeUpload(id, RESULT, PAYLOAD, NOW)
 
   ledger.completeUpload(id, { messageId: 43, fileId: 'other' }, PAYLOAD, NOW + 1)
-  ledger.failUpload(id, 'No', NOW + 2)
+  ledger.failUpload(id, failure('No', NOW + 2))
 
   expect(ledger.findUpload(id)).toMatchObject({ state: 'completed', result: RESULT })
   expect(ledger.dueWebhooks(NOW + 9, 10)).toHaveLength(1)
@@ -277,7 +277,7 @@ test('failing keeps the reason and erases token, transfer and chunks', () => {
   ledger.saveTransfer(id, TRANSFER)
   ledger.saveAcknowledgedParts(id, Uint8Array.of(0xff))
 
-  ledger.failUpload(id, 'Connect Telegram in settings', NOW)
+  ledger.failUpload(id, failure('Connect Telegram in settings', NOW))
 
   expect(ledger.findUpload(id)).toMatchObject({
     state: 'failed',
@@ -319,7 +319,7 @@ test('unfinished uploads reserve their size, finished ones give it back', () => 
 
   ledger.sealUpload('sealed', NOW)
   ledger.completeUpload('completed', RESULT, null, NOW)
-  ledger.failUpload('failed', 'No', NOW)
+  ledger.failUpload('failed', failure('No', NOW))
 
   expect(ledger.reservedBytes()).toBe(2_097_152_300)
 })

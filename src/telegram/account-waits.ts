@@ -1,0 +1,55 @@
+/** How long accounts are remembered after their last use. */
+const KEEP_MS = 3_600_000
+/** Accounts beyond this number push out the one that was used longest ago. */
+const MAX_ACCOUNTS = 5_000
+
+/**
+ * How long Telegram has asked each account to wait before it posts again. An account is one way of
+ * posting: a user session, a bot by MTProto, a bot by the Bot API.
+ */
+export interface AccountWaits {
+  /** Notes that these accounts are in use: `secondsLeft` of all of them is part of `all`. */
+  used: (accounts: readonly string[]) => void
+  /** Notes that Telegram asks the account to wait; a shorter wait does not end a longer one. */
+  asked: (account: string, seconds: number) => void
+  /** Whole seconds until the account may post again; 0 when it may now. */
+  secondsLeft: (account: string) => number
+  /** The same of each account that was used within the last hour, or still waits. */
+  all: () => number[]
+}
+
+export function createAccountWaits(now: () => number = () => performance.now()): AccountWaits {
+  // In the order of their last use, the oldest first.
+  const accounts = new Map<string, { until: number; usedAt: number }>()
+
+  function touch(account: string): { until: number; usedAt: number } {
+    const entry = accounts.get(account) ?? { until: 0, usedAt: 0 }
+    accounts.delete(account)
+    accounts.set(account, entry)
+    entry.usedAt = now()
+    if (accounts.size > MAX_ACCOUNTS) {
+      const [oldest] = accounts.keys()
+      if (oldest !== undefined) accounts.delete(oldest)
+    }
+    return entry
+  }
+
+  const secondsUntil = (until: number): number => Math.max(0, Math.ceil((until - now()) / 1000))
+
+  return {
+    used: (names) => {
+      for (const name of names) touch(name)
+    },
+    asked: (account, seconds) => {
+      const entry = touch(account)
+      entry.until = Math.max(entry.until, now() + seconds * 1000)
+    },
+    secondsLeft: (account) => secondsUntil(accounts.get(account)?.until ?? 0),
+    all: () => {
+      for (const [name, { until, usedAt }] of accounts) {
+        if (until <= now() && usedAt + KEEP_MS <= now()) accounts.delete(name)
+      }
+      return [...accounts.values()].map(({ until }) => secondsUntil(until))
+    },
+  }
+}
