@@ -56,8 +56,6 @@ export function createLogger(options: LoggerOptions): Logger {
       error: (error: unknown) => (error instanceof Error ? describeError(error) : error),
       // The socket's plugin says which address it refuses, query and all.
       path: (path: unknown) => (typeof path === 'string' ? path.split('?', 1)[0] : path),
-      // The form's plugin traces its options, and a request's headers with them.
-      busboyOptions: () => undefined,
     },
   }
   return destination ? pino(pinoOptions, destination) : pino(pinoOptions)

@@ -16,6 +16,8 @@ export type Command =
       fileName: string | null
       parallel: number
       resume: boolean
+      /** Also what systems keep for themselves. */
+      all: boolean
     })
   | (CommonOptions & {
       kind: 'download'
@@ -46,6 +48,7 @@ const OPTIONS = {
   'file-id': { type: 'string' },
   parallel: { type: 'string' },
   'no-resume': { type: 'boolean' },
+  all: { type: 'boolean' },
   output: { type: 'string', short: 'o' },
   range: { type: 'string' },
   force: { type: 'boolean', short: 'f' },
@@ -53,7 +56,7 @@ const OPTIONS = {
 
 const COMMON = ['url', 'token', 'token-file', 'json', 'quiet', 'help', 'version']
 const ALLOWED: Record<string, string[]> = {
-  upload: ['file-name', 'parallel', 'no-resume'],
+  upload: ['file-name', 'parallel', 'no-resume', 'all'],
   download: ['output', 'file-name', 'file-id', 'range', 'force'],
   status: [],
   doctor: ['force'],
@@ -122,7 +125,8 @@ function uploadOf(values: Values, files: string[]) {
   if (!Number.isInteger(parallel) || parallel < 1 || parallel > 16) {
     throw new UsageError('--parallel: expected a whole number from 1 to 16')
   }
-  return { files, fileName, parallel, resume: values['no-resume'] !== true }
+  const resume = values['no-resume'] !== true
+  return { files, fileName, parallel, resume, all: values.all === true }
 }
 
 function downloadOf(values: Values, operands: string[]) {

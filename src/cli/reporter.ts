@@ -23,7 +23,9 @@ interface Row {
 function createReporter<Progress>(
   screen: Screen,
   describe: (progress: Progress) => Row,
+  { fromMs = 0 }: { fromMs?: number | undefined } = {},
 ): Reporter<Progress> {
+  const since = Date.now()
   let saidAt = 0
   let said = ''
 
@@ -35,6 +37,7 @@ function createReporter<Progress>(
     )
     const line = `${title}: ${parts.join(', ')}`
     const now = Date.now()
+    if (now - since < fromMs) return
     const due = now - saidAt >= LINE_EVERY_MS && line !== said
     if (tenths === lastTenths && !due) return
     lastTenths = tenths
@@ -58,13 +61,23 @@ function createReporter<Progress>(
   }
 }
 
+export interface UploadReporterOptions {
+  /** What the file is called here, if not by its name. */
+  title?: string | undefined
+  /** One of many: lines are only said of it when it takes longer. */
+  isOneOfMany?: boolean | undefined
+}
+
 /** Two bars: to the worker, and into Telegram. */
-export function createUploadReporter(screen: Screen): Reporter<UploadProgress> {
-  return createReporter(screen, (progress) => {
-    const { sentBytes, totalBytes, telegramPercent, phase, waiting, text } = progress
+export function createUploadReporter(
+  screen: Screen,
+  { title, isOneOfMany = false }: UploadReporterOptions = {},
+): Reporter<UploadProgress> {
+  const describe = (progress: UploadProgress): Row => {
+    const { fileName, sentBytes, totalBytes, telegramPercent, phase, waiting, text } = progress
     const held = phase === 'waiting' && waiting?.on !== 'telegram'
     return {
-      title: `${printable(progress.fileName)} (${formatBytes(totalBytes)})`,
+      title: `${printable(title ?? fileName)} (${formatBytes(totalBytes)})`,
       percents: [
         {
           label: 'to the worker',
@@ -78,7 +91,8 @@ export function createUploadReporter(screen: Screen): Reporter<UploadProgress> {
         },
       ],
     }
-  })
+  }
+  return createReporter(screen, describe, { fromMs: isOneOfMany ? LINE_EVERY_MS : 0 })
 }
 
 export interface DownloadProgress {

@@ -48,10 +48,11 @@ export function createResumeFiles(folder: string): ResumeStore {
   }
 }
 
-async function removeOld(folder: string): Promise<void> {
+/** Removes what nobody has come back to for a week. */
+export async function removeOld(folder: string): Promise<void> {
   for (const name of await readdir(folder)) {
     const path = join(folder, name)
     const { mtimeMs } = await stat(path)
-    if (name.endsWith('.json') && Date.now() - mtimeMs > KEEP_MS) await rm(path, { force: true })
+    if (/\.jsonl?$/.test(name) && Date.now() - mtimeMs > KEEP_MS) await rm(path, { force: true })
   }
 }

@@ -22,6 +22,8 @@ export interface Session extends Surroundings {
   client: Client
   /** Where the worker is. */
   url: string
+  /** Empty when there is none. */
+  token: string
 }
 
 const DEFAULT_URL = 'http://127.0.0.1:10000'
@@ -80,9 +82,9 @@ async function openSession(
 ): Promise<Session> {
   const { env } = surroundings
   const url = urlOf(command, env) ?? DEFAULT_URL
-  const token = await tokenOf(command, env)
-  if (token === null && command.kind !== 'status') throw new UsageError(NO_TOKEN)
-  return { ...surroundings, url, client: createClient({ url, token: token ?? '' }) }
+  const token = (await tokenOf(command, env)) ?? ''
+  if (token === '' && command.kind !== 'status') throw new UsageError(NO_TOKEN)
+  return { ...surroundings, url, token, client: createClient({ url, token }) }
 }
 
 /** The worker's address without a slash at its end; null when none is named. */

@@ -1,48 +1,102 @@
-import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { TeleStoreError, type UploadResult } from '../client/client.ts'
 import { openFile } from '../client/node.ts'
 import { printable } from '../lib/printable.ts'
-import type { CommandOf } from './arguments.ts'
+import { type CommandOf, UsageError } from './arguments.ts'
 import { formatBytes, formatSeconds } from './bars.ts'
-import { LocalFailure, sentenceOf } from './failure.ts'
+import { reasonOf } from './failure.ts'
+import { type Found, lookAt, walk } from './find-files.ts'
 import { createUploadReporter } from './reporter.ts'
 import { cacheFolder, createResumeFiles } from './resume-files.ts'
 import type { Session } from './run.ts'
+import { openSentFiles, type SentFiles } from './sent-files.ts'
+import { createUploadTally, type UploadTally } from './upload-tally.ts'
 
 /** What fails for one file for these reasons fails for all. */
 const FOR_ALL = new Set(['NETWORK', 'TOKEN_REFUSED', 'TOKEN_MISSING', 'TELEGRAM_NOT_CONFIGURED'])
 
-/** Sends the files one after another; 1 when any of them has failed. */
+interface Upload extends Session {
+  command: CommandOf<'upload'>
+  sent: SentFiles
+  tally: UploadTally
+  /** There may be thousands of files. */
+  hasFolder: boolean
+  /** Nothing more is tried: the rest would fail as well. */
+  isOver: boolean
+}
+
+/** Sends files and all that is in folders, one after another; 1 when any of them has failed. */
 export async function upload(command: CommandOf<'upload'>, session: Session): Promise<number> {
-  const { screen, signal } = session
-  // Nothing is sent before it is clear that all are there.
-  for (const path of command.files) await assertFile(path)
-  let failed = 0
-  for (const [index, path] of command.files.entries()) {
-    try {
-      await uploadOne(command, session, path)
-    } catch (error) {
-      signal.throwIfAborted()
-      failed++
-      tellFailure(command, session, path, error)
-      const left = command.files.length - index - 1
-      if (left > 0 && error instanceof TeleStoreError && FOR_ALL.has(error.code)) {
-        screen.say(`${left} more not tried`)
-        break
-      }
-    }
+  const { signal, screen } = session
+  const named = await lookAt(command.files, command)
+  const hasFolder = named.some(({ kind }) => kind === 'folder')
+  if (hasFolder && command.fileName !== null) {
+    throw new UsageError('--file-name: the files of a folder cannot have one name')
   }
+  const tally = createUploadTally()
+  const sent = await openNotes(command, session)
+  const upload: Upload = { ...session, command, tally, sent, hasFolder, isOver: false }
+  for (const found of named) {
+    if (found.kind !== 'folder') await take(upload, found)
+    else for await (const inside of walk(found.path, command)) await take(upload, inside)
+    signal.throwIfAborted()
+  }
+  const { failed } = tally.counts
+  if (failed === 0) await sent.forget()
+  const isMany = hasFolder || named.length > 1
+  if (isMany && !command.json) for (const line of tally.summary()) screen.say(line)
+  if (hasFolder && command.json) screen.print(JSON.stringify({ summary: tally.counts }))
   return failed > 0 ? 1 : 0
 }
 
-async function uploadOne(
-  command: CommandOf<'upload'>,
-  { client, screen, env, signal }: Session,
+async function openNotes(
+  { files, fileName, resume }: CommandOf<'upload'>,
+  { env, url, token }: Session,
+): Promise<SentFiles> {
+  const folder = join(cacheFolder(env), 'commands')
+  const notes = await openSentFiles(folder, [url, token, process.cwd(), files, fileName])
+  if (resume) return notes
+  await notes.forget()
+  return { find: () => null, add: async () => {}, forget: async () => {} }
+}
+
+/** Sends what was found if it is a file, and notes what became of it. */
+async function take(upload: Upload, found: Found): Promise<void> {
+  const { command, signal, tally } = upload
+  signal.throwIfAborted()
+  if (found.kind === 'left-out') return tally.leaveOut(found.why)
+  if (upload.isOver) return tally.leaveUntried()
+  const { path } = found
+  try {
+    if (found.kind === 'failed') throw found.error
+    const { result, ms } = await send(upload, path)
+    if (ms === null) tally.sentBefore()
+    else tally.sent()
+    if (command.json) print(upload, { file: path, ok: true, ...result })
+    else if (ms !== null) upload.screen.print(lineOf(upload, path, result, ms))
+  } catch (error) {
+    signal.throwIfAborted()
+    const reason = reasonOf(error)
+    const code = error instanceof TeleStoreError ? error.code : 'LOCAL'
+    tally.failed(path, reason)
+    if (command.json) print(upload, { file: path, ok: false, error: reason, code })
+    else upload.screen.say(`${printable(path)}: ${reason}`)
+    upload.isOver = FOR_ALL.has(code)
+  }
+}
+
+/** Resolves with how long it took; null when an earlier try of this command has sent the file. */
+async function send(
+  { command, client, screen, env, signal, sent, hasFolder }: Upload,
   path: string,
-): Promise<void> {
+): Promise<{ result: UploadResult; ms: number | null }> {
   const source = await openFile(path)
-  const reporter = createUploadReporter(screen)
+  const before = sent.find(path, source)
+  if (before) return { result: before, ms: null }
+  const reporter = createUploadReporter(screen, {
+    title: command.fileName ?? path,
+    isOneOfMany: hasFolder,
+  })
   const startedAt = Date.now()
   const job = client.upload(source, {
     signal,
@@ -56,33 +110,20 @@ async function uploadOne(
   })
   // The chunks on their way are let go of before the process ends.
   const result = await job.done.finally(reporter.end)
-  screen.print(command.json ? jsonOf(path, result) : lineOf(result, Date.now() - startedAt))
+  await sent.add(path, source, result)
+  return { result, ms: Date.now() - startedAt }
 }
 
-function tellFailure(
-  { json }: CommandOf<'upload'>,
-  { screen }: Session,
+function print({ screen }: Upload, result: object): void {
+  screen.print(JSON.stringify(result))
+}
+
+function lineOf(
+  { command }: Upload,
   path: string,
-  error: unknown,
-): void {
-  const code = error instanceof TeleStoreError ? error.code : 'LOCAL'
-  if (json) screen.print(JSON.stringify({ file: path, ok: false, error: sentenceOf(error), code }))
-  else screen.say(`${printable(path)}: ${sentenceOf(error)}`)
-}
-
-function jsonOf(path: string, result: UploadResult): string {
-  return JSON.stringify({ file: path, ok: true, ...result })
-}
-
-function lineOf({ fileName, size, messageId }: UploadResult, ms: number): string {
-  const took = formatSeconds(ms / 1000)
-  return `${printable(fileName)}: message ${messageId} (${formatBytes(size)} in ${took})`
-}
-
-async function assertFile(path: string): Promise<void> {
-  const found = await stat(path)
-  if (found.isDirectory()) {
-    throw new LocalFailure(`${path} is a folder: name its files, such as ${join(path, '*')}`)
-  }
-  if (!found.isFile()) throw new LocalFailure(`${path} is not a file on a disk`)
+  { size, messageId }: UploadResult,
+  ms: number,
+): string {
+  const name = printable(command.fileName ?? path)
+  return `${name}: message ${messageId} (${formatBytes(size)} in ${formatSeconds(ms / 1000)})`
 }

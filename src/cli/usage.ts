@@ -1,5 +1,5 @@
 export const USAGE = `Usage:
-  telestore-worker upload FILE…          sends files into the channel
+  telestore-worker upload PATH…          sends files into the channel, and all that are in folders
   telestore-worker download MESSAGE      brings the file of a message back
   telestore-worker status [UPLOAD_ID]    how the worker is, or how far one upload is
   telestore-worker doctor                looks for what is wrong with a set-up, and says what to do
@@ -17,6 +17,7 @@ upload:
   --file-name NAME   another name, for one file
   --parallel N       chunks on their way at once (3)
   --no-resume        begin anew even if an earlier try was broken off
+  --all              also what systems keep for themselves (.DS_Store, Thumbs.db, ._…)
 
 download:
   --output PATH      a file or a folder; - is standard output
@@ -26,9 +27,11 @@ download:
   --force            overwrite a file that is there
 
 doctor:
+  --url URL          looks at the worker there, too
   --force            use the Telegram session although a worker runs, or may run elsewhere.
                      Two processes on one session make Telegram revoke it
 
-An upload or download that was broken off goes on when the same command runs again.
+An upload or download that was broken off goes on when the same command runs again; of several
+files those that were sent before are left alone.
 Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
 `

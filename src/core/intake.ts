@@ -104,14 +104,14 @@ export function createIntake(options: IntakeOptions): Intake {
     open: async (file, granted, token, presentBytes = 0) => {
       const owner = granted.userId
       const known = ledger.findUpload(file.id)
-      if (known) {
-        if (known.owner !== owner) throw uploadNotFound()
+      if (known?.owner === owner) {
         assertNotCancelled(known)
         assertComesInChunks(ledger, known)
         assertSameFile(known, { size: file.size, totalChunks: file.totalChunks })
         ledger.saveUploadToken(known.id, token)
         return known
       }
+      // With another user's id, too: what is refused anyway must not tell that the id is taken.
       options.admission.assertNew()
       const { isPart = false, ...described } = file
       const upload = openUpload({ ...described, owner }, now())
@@ -121,6 +121,7 @@ export function createIntake(options: IntakeOptions): Intake {
       // No wait from here to the row: two uploads that open at once cannot both have the last place.
       assertShare(ledger.reservedBy(owner), upload.size, options.perUser)
       assertRoom(upload.size, presentBytes)
+      if (known) throw uploadNotFound()
       ledger.insertUpload(upload, token)
       log.info({ uploadId: upload.id, size: upload.size }, 'Upload session initialized')
       return upload

@@ -14,11 +14,11 @@ import type { UploadService } from '../core/upload-service.ts'
 import type { TakeoverLock } from '../lib/takeover-lock.ts'
 import { createTurnBudget, inTurns } from '../lib/turn-budget.ts'
 import { KiB, MiB } from '../lib/units.ts'
+import { installBodyTypes } from './body-types.ts'
 import { installClosing } from './closing.ts'
 import { allowOriginEarly, installCors, installSocketOrigins } from './cors.ts'
 import { installDocumentation } from './documentation.ts'
 import { installErrorHandler, refuseEarly } from './error-handler.ts'
-import { installForms } from './form.ts'
 import {
   CONNECTION_LIMITS,
   installLimits,
@@ -143,7 +143,7 @@ async function installGuards(app: FastifyInstance, options: HttpServerOptions): 
   installErrorHandler(app, { maxChunkBytes, judge: throttle.judge })
   installObservation(app, options.metrics)
   await installPressure(app, options.pressure)
-  await installForms(app)
+  installBodyTypes(app)
   return throttle
 }
 

@@ -8,11 +8,21 @@ export function parseWire<Schema extends z.ZodType>(
 ): z.infer<Schema> {
   const parsed = schema.safeParse(data)
   if (parsed.success) return parsed.data
+  if (data === undefined || data === null) throw bodyMissing()
   const [issue] = parsed.error.issues
   const field = issue?.path.join('.') || 'body'
   const missing = typeof data === 'object' && data !== null && !(field in data)
   const problem = missing || !issue ? 'is missing' : sayIssue(issue)
-  throw new AppError('INVALID_REQUEST', `${field}: ${problem}`, { details: { field } })
+  throw invalid(field, problem)
+}
+
+/** `problem` completes a sentence about the field. */
+export function invalid(field: string, problem: string): AppError {
+  return new AppError('INVALID_REQUEST', `${field}: ${problem}`, { details: { field } })
+}
+
+export function bodyMissing(): AppError {
+  return invalid('body', 'is missing')
 }
 
 /** Schemas without a sentence of their own have zod's, which are for programmers. */
@@ -24,7 +34,8 @@ function sayIssue(issue: z.core.$ZodIssue): string {
     return unit && issue.minimum === 1 ? 'is empty' : `expected ${issue.minimum}${unit} at least`
   }
   if (issue.code === 'invalid_type') {
-    return `expected a ${issue.expected === 'int' ? 'whole number' : issue.expected}`
+    const expected = issue.expected === 'int' ? 'whole number' : issue.expected
+    return `expected ${/^[aeiou]/.test(expected) ? 'an' : 'a'} ${expected}`
   }
   return 'is not what this field takes'
 }

@@ -76,9 +76,9 @@ test('after Ctrl-C the same command sends only what is missing', async () => {
 
 test('a refused token ends the command before the other files', async () => {
   const { proxy, url, cwd } = await start()
-  await writeFile(join(cwd, 'a'), 'a')
+  for (const name of ['a', 'b', 'c']) await writeFile(join(cwd, name), name)
 
-  const { code, stderr } = await runCommand(['upload', 'a', 'a', 'a'], { url, cwd, token: 'no' })
+  const { code, stderr } = await runCommand(['upload', 'a', 'b', 'c'], { url, cwd, token: 'no' })
 
   expect(code).toBe(1)
   expect(stderr).toContain('a: The token is not valid (see TELESTORE_TOKEN)')
@@ -101,7 +101,8 @@ test('a token may come from a file', async () => {
 })
 
 test.each([
-  [['upload', 'folder'], 1, '/folder is a folder: name its files, such as /'],
+  [['upload', 'folder'], 0, 'There is nothing to send'],
+  [['upload', 'folder', '--file-name', 'a'], 2, 'the files of a folder cannot have one name'],
   [['upload', 'missing'], 1, 'missing: there is no such file'],
   [['upload'], 2, 'upload: no file is named'],
   [['frobnicate'], 2, 'there is no command frobnicate'],

@@ -3,6 +3,7 @@ import { readdir, rename, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
+import type { CredentialsProvider } from '../../src/core/ports/credentials.ts'
 import { AppError } from '../../src/errors.ts'
 import { KiB, MiB } from '../../src/lib/units.ts'
 import { startWorker, type TestWorker, testCredentials } from '../helpers/app.ts'
@@ -292,6 +293,59 @@ test("another user's upload does not exist", async () => {
 
   expect(foreign.status).toBe(404)
   expect(status.status).toBe(404)
+})
+
+test.each<[string, Record<string, string>, number, number]>([
+  ['the file is too large', { MAX_FILE_SIZE: '1MB' }, 2 * MiB, 413],
+  ['the file is empty', {}, 0, 400],
+  ['the user has too many uploads', { MAX_UPLOADS_PER_USER: '1' }, 10, 429],
+  ['the user has too many bytes', { MAX_BYTES_PER_USER: '1MB' }, 2 * MiB, 507],
+  ['there is no room', { SPOOL_MAX_BYTES: '1MB', MAX_BYTES_PER_USER: '1GB' }, 2 * MiB, 507],
+])('where %s, an id that another user has looks free', async (_name, env, fileSize, status) => {
+  const { url } = await start(env)
+  const bob = { authorization: 'Bearer token-bob' }
+  const file = { fileName: 'a.bin', totalChunks: 1, fileSize: 1 }
+  const taken = newUploadId()
+  await postJson(`${url}/init-upload`, { ...file, uploadId: taken, authToken: token })
+  await postJson(`${url}/init-upload`, { ...file, uploadId: newUploadId() }, bob)
+
+  const tell = async (response: Response) => [response.status, await response.json()]
+  const open = async (uploadId: string) => [
+    await tell(await postJson(`${url}/init-upload`, { ...file, uploadId, fileSize }, bob)),
+    await tell(await postChunk(url, chunkWithToken(uploadId, fileSize), 'last')),
+  ]
+
+  const answers = await open(taken)
+  expect(answers).toEqual(await open(newUploadId()))
+  expect(answers.map(([answered]) => answered)).toEqual([status, status])
+})
+
+/** The token stands before the bytes, as in programs that know it early. */
+function chunkWithToken(uploadId: string, fileSize: number) {
+  const authToken = 'token-bob'
+  const chunk = Buffer.alloc(1)
+  return { authToken, uploadId, chunkIndex: 0, totalChunks: 1, fileName: 'a.bin', fileSize, chunk }
+}
+
+test('while the backend is down, an id that another user has looks free', async () => {
+  let down = false
+  const forUpload: CredentialsProvider['forUpload'] = async (given) => {
+    if (down) throw new AppError('BACKEND_UNAVAILABLE', 'The backend does not answer')
+    return testCredentials.forUpload(given)
+  }
+  const { url } = await startWorker({
+    gateway: createFakeGateway(),
+    credentials: { ...testCredentials, forUpload },
+  })
+  const taken = newUploadId()
+  await postChunk(url, { ...chunkWithToken(taken, 2), authToken: token, totalChunks: 2 })
+  down = true
+
+  const answers = await Promise.all(
+    [taken, newUploadId()].map((uploadId) => postChunk(url, chunkWithToken(uploadId, 1))),
+  )
+
+  expect(answers.map(({ status }) => status)).toEqual([503, 503])
 })
 
 test.each([

@@ -192,6 +192,11 @@ describe('creation', () => {
     const length = { 'upload-length': '5' }
     const cases: [string, Record<string, string>][] = [
       ['Upload-Length', {}],
+      ['Upload-Length', { 'upload-length': '' }],
+      ['Upload-Length', { 'upload-length': '-1' }],
+      ['Upload-Length', { 'upload-length': '1.5' }],
+      ['Upload-Length', { 'upload-length': '1, 1' }],
+      ['Upload-Length', { 'upload-length': '9007199254740993' }],
       ['Upload-Metadata', { ...length, 'upload-metadata': 'filename a,filename b' }],
       ['Upload-Metadata', { ...length, 'upload-metadata': metadataOf({ name: 'x'.repeat(1025) }) }],
       ['Upload-Concat', { ...length, 'upload-concat': 'half' }],
@@ -317,7 +322,15 @@ describe('bytes', () => {
     })
 
     expect(type.status).toBe(415)
+    expect(await type.json()).toMatchObject({ field: 'Content-Type' })
     expect(offset.status).toBe(400)
+    expect(await offset.json()).toMatchObject({ field: 'Upload-Offset' })
+    for (const wrong of ['', '-1', 'x', '0, 0']) {
+      const headers = { 'upload-offset': wrong }
+      const refused = await patchTus(url, uploadId, { offset: 0, bytes: Buffer.alloc(1), headers })
+      expect(refused.status).toBe(400)
+      expect(await refused.json()).toMatchObject({ field: 'Upload-Offset' })
+    }
     expect(await offsetOf(url, uploadId)).toBe(0)
   })
 

@@ -1,15 +1,17 @@
 import type { FastifyPluginAsync } from 'fastify'
+import { z } from 'zod'
 import { uploadCancelled } from '../../core/cancellation.ts'
 import type { FileDescription } from '../../core/intake.ts'
 import { mimeTypeOf } from '../../core/mime-type.ts'
 import type { ReceivedChunk } from '../../core/ports/spool.ts'
 import type { Progress } from '../../core/progress.ts'
+import { emptyFile } from '../../core/upload.ts'
 import { wholeUploadId } from '../../core/whole-upload.ts'
 import { AppError } from '../../errors.ts'
 import { MiB } from '../../lib/units.ts'
 import { addressOf } from '../address.ts'
 import { clientSignal } from '../client-signal.ts'
-import { readForm } from '../form.ts'
+import { readForm } from '../form/form.ts'
 import { newUploadId } from '../new-upload.ts'
 import { requireToken } from '../token.ts'
 import { fileName, parseWire } from '../validation.ts'
@@ -18,6 +20,9 @@ import { receiver, type UploadRoutesOptions } from './uploads.ts'
 
 /** What one request may carry: the Bot API's own limit. */
 const MAX_BYTES = 50 * MiB
+
+const FileNameField = z.object({ fileName })
+const FIELD_NAMES = Object.keys({ ...SmallUploadFields.shape, ...FileNameField.shape })
 
 /** A whole small file in one request, answered once it is in Telegram. */
 export const smallUploadRoutes: FastifyPluginAsync<UploadRoutesOptions> = async (app, options) => {
@@ -51,17 +56,20 @@ export const smallUploadRoutes: FastifyPluginAsync<UploadRoutesOptions> = async 
       )
       const { fields, file } = await readForm(request, {
         fileField: 'file',
+        fieldNames: FIELD_NAMES,
         maxFileBytes: MAX_BYTES,
         receive: (bytes, fields) => receive(bytes, fields).catch(sayFile),
       })
       const { received } = file
       try {
-        const name = parseWire(fileName, fields.fileName || file.fileName || 'file')
+        const named = { fileName: fields.fileName || file.fileName || 'file' }
+        const { fileName: name } = parseWire(FileNameField, named)
         parseWire(SmallUploadFields, fields)
         const token = requireToken(request)
         await options.throttle.admit(request)
         const uploadId = wholeUploadId(newUploadId())
         const { size } = received
+        if (size === 0) throw emptyFile('file')
         const mimeType = mimeTypeOf(file.mimeType, name)
         await uploads.assertReachable(token, size)
         await takeWhole({ id: uploadId, fileName: name, mimeType, size }, token, received)

@@ -1,4 +1,3 @@
-import type { Readable } from 'node:stream'
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import type { z } from 'zod'
 import type { FileDescription } from '../../core/intake.ts'
@@ -8,7 +7,7 @@ import { assertUndamaged } from '../../core/upload.ts'
 import type { UploadService } from '../../core/upload-service.ts'
 import { addressOf } from '../address.ts'
 import { clientSignal } from '../client-signal.ts'
-import { readForm } from '../form.ts'
+import { type ReadFormOptions, readForm } from '../form/form.ts'
 import type { Throttle } from '../throttle.ts'
 import { type CallerToken, requireToken, tokenOf } from '../token.ts'
 import type { UnclaimedBudget } from '../unclaimed-budget.ts'
@@ -57,6 +56,7 @@ export const uploadRoutes: FastifyPluginAsync<UploadRoutesOptions> = async (app,
       const receive = receiver(options, request, reply)
       const form = await readForm(request, {
         fileField: 'chunk',
+        fieldNames: Object.keys(ChunkFields.shape),
         maxFileBytes: options.maxChunkBytes,
         receive,
       })
@@ -144,12 +144,12 @@ export function receiver(
   { uploads, spool, unclaimed, throttle, maxChunkBytes, wholeFiles = false }: ReceiverOptions,
   request: FastifyRequest,
   reply: FastifyReply,
-): (bytes: Readable, fields: Record<string, string>) => Promise<ReceivedChunk> {
+): ReadFormOptions['receive'] {
   const signal = clientSignal(reply)
   const announced = request.headers['content-length']
   // The whole body's length: a little more than the file's.
   const expectedBytes = Math.min(Number(announced ?? 0), maxChunkBytes)
-  const receive = (bytes: Readable): Promise<ReceivedChunk> =>
+  const receive = (bytes: AsyncIterable<Uint8Array>): Promise<ReceivedChunk> =>
     spool.receive(bytes, { maxBytes: maxChunkBytes, expectedBytes, signal })
 
   return async (bytes, fields) => {

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { mimeTypeOf } from '../../core/mime-type.ts'
 import { AppError } from '../../errors.ts'
 import { MiB } from '../../lib/units.ts'
-import { fileName, parseWire } from '../validation.ts'
+import { fileName, invalid, parseWire } from '../validation.ts'
 import { CHECKSUM_ALGORITHMS } from './checksum.ts'
 import { loadLibrary } from './library.ts'
 
@@ -36,17 +36,25 @@ export function discovery(maxFileBytes: number): Record<string, string> {
 /** Throws PROTOCOL_VERSION unless the request speaks this version. */
 export function assertVersion(version: unknown): void {
   if (version === TUS_VERSION) return
-  throw new AppError('PROTOCOL_VERSION', `Tus-Resumable: this is version ${TUS_VERSION}`)
+  throw new AppError('PROTOCOL_VERSION', `Tus-Resumable: this is version ${TUS_VERSION}`, {
+    details: { field: 'Tus-Resumable' },
+  })
 }
 
 /** Throws INVALID_REQUEST unless the length is told, which other servers can do without. */
 export function assertLength(length: string | undefined): void {
-  if (length !== undefined) return
-  throw new AppError(
-    'INVALID_REQUEST',
-    'Upload-Length is needed from the start: Telegram has to know it',
-    { details: { field: 'Upload-Length' } },
-  )
+  if (length === undefined) {
+    const sentence = 'Upload-Length is needed from the start: Telegram has to know it'
+    throw new AppError('INVALID_REQUEST', sentence, { details: { field: 'Upload-Length' } })
+  }
+  assertBytes('Upload-Length', length)
+}
+
+/** Throws INVALID_REQUEST unless a header counts bytes. */
+export function assertBytes(header: string, value: string | undefined): void {
+  if (value === undefined) throw invalid(header, 'is missing')
+  if (/^\d+$/.test(value) && Number.isSafeInteger(Number(value))) return
+  throw invalid(header, 'expected a whole number of bytes')
 }
 
 /** `Upload-Metadata` as its keys and values. Throws INVALID_REQUEST when it is not what it must be. */

@@ -32,6 +32,7 @@ import {
   tusHeaders,
 } from './headers.ts'
 import {
+  assertBytes,
   assertLength,
   assertVersion,
   describeFile,
@@ -135,7 +136,10 @@ export const tusRoutes: FastifyPluginAsync<TusRoutesOptions> = async (app, optio
     const { uploadId } = parseWire(UploadIdParams, request.params)
     const method = methodOf(request, reply)
     const token = requireBearer(request)
-    if (method === 'PATCH' && !isStream(request)) throw noStream()
+    if (method === 'PATCH') {
+      if (!isStream(request)) throw noStream()
+      assertBytes('Upload-Offset', headerOf(request, 'upload-offset'))
+    }
     // Before the lock: whoever waits for it makes the sender end that has it.
     await options.uploads.authorize(uploadId, token)
     const call = callOf(request, reply, { method, uploadId, token })
