@@ -34,16 +34,37 @@ test('several files go up at once, and come back as they were', async () => {
 })
 
 test('a folder goes up with all that is below it', async () => {
-  const { page, folder, signIn, upload } = await visitPage()
+  const { page, telegram, folder, signIn, upload } = await visitPage()
   await mkdir(join(folder, 'holiday', 'beach'), { recursive: true })
   await makeFile(join(folder, 'holiday'), 'plan.txt', randomBytes(50))
   await makeFile(join(folder, 'holiday', 'beach'), 'sea.bin', randomBytes(500))
+  for (const name of ['.DS_Store', '._plan.txt', 'Thumbs.db', 'desktop.ini']) {
+    await makeFile(join(folder, 'holiday', 'beach'), name, randomBytes(5))
+  }
   await signIn()
 
   await page.setInputFiles('#folder', join(folder, 'holiday'))
 
   await upload('plan.txt').getByText('in holiday · in Telegram').waitFor()
   await upload('sea.bin').getByText('in holiday/beach · in Telegram').waitFor()
+  await page.getByText('4 files left out that systems keep for themselves').first().waitFor()
+  expect(await telegram.messages(telegram.account.channelId)).toHaveLength(2)
+})
+
+test('a file that systems keep for themselves is left out where it is dropped alone', async () => {
+  const visit = await visitPage()
+  const { page, folder, signIn, choose, upload } = visit
+  await signIn()
+
+  await choose(await makeFile(folder, 'Thumbs.db', randomBytes(5)))
+
+  const words = page.getByRole('region', { name: 'Uploads' }).getByText('1 file left out')
+  await words.waitFor()
+  expect(await page.getByRole('heading', { name: 'Thumbs.db' }).count()).toBe(0)
+  await page.getByRole('button', { name: 'Dismiss' }).click()
+  await words.waitFor({ state: 'detached' })
+  await choose(await makeFile(folder, 'meant.txt', randomBytes(5)))
+  await upload('meant.txt').getByText(IN_TELEGRAM).waitFor()
 })
 
 test('files that are dropped on the page go up', async () => {

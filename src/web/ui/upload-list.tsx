@@ -21,10 +21,11 @@ const PAGE = 50
 export function UploadList({ uploads }: { uploads: Uploads }) {
   const files = useStore(uploads.files)
   const refusals = useStore(uploads.refusals)
+  const leftOut = useStore(uploads.leftOut)
   const [question, setQuestion] = useState<Question | null>(null)
   const [shown, setShown] = useState(PAGE)
   const again = useRef<HTMLInputElement>(null)
-  if (files.length === 0 && refusals.length === 0) return null
+  if (files.length + refusals.length + leftOut === 0) return null
   const totals = totalsOf(files)
   const unfinished = files.filter((file) => !isFinished(file))
   const choose = (): void => again.current?.click()
@@ -58,7 +59,7 @@ export function UploadList({ uploads }: { uploads: Uploads }) {
         <ListActions uploads={uploads} totals={totals} onChoose={choose} onCancel={cancelAll} />
       </div>
       {unfinished.length > 0 && <TotalWords totals={totals} />}
-      <Refusals refusals={refusals} onDismiss={uploads.dismissRefusals} />
+      <Refusals refusals={refusals} leftOut={leftOut} onDismiss={uploads.dismissRefusals} />
       {unfinished.length > 0 && (
         <ul class="rows">
           {unfinished.slice(0, shown).map((file) => (

@@ -3,7 +3,7 @@ import { countOf } from '../format.ts'
 import { totalsOf } from './totals.ts'
 import { isFinished, isLeaving, type UploadFile } from './upload-file.ts'
 import type { Uploads } from './uploads.ts'
-import { sentenceOf } from './wording.ts'
+import { sentenceOf, sentenceOnLeftOut } from './wording.ts'
 
 /** Of more files at once not each is spoken of. */
 const FEW = 4
@@ -13,7 +13,7 @@ const MANY_APART_MS = 15_000
  * Says what has changed, never each percent, and keeps the window's title and the browser's
  * question before leaving up to date. Ends with the returned function.
  */
-export function announceChanges({ files, refusals }: Uploads): () => void {
+export function announceChanges({ files, refusals, leftOut }: Uploads): () => void {
   const stop = new AbortController()
   const { signal } = stop
   const { title } = document
@@ -43,9 +43,12 @@ export function announceChanges({ files, refusals }: Uploads): () => void {
     saidAt = Date.now()
     announce(text)
   })
-  const unrefuse = refusals.subscribe(() => {
-    announce(refusals.value.map(({ name, reason }) => `${name} ${reason}`).join(' '))
-  })
+  const sayRefused = (): void => {
+    const sentences = refusals.value.map(({ name, reason }) => `${name} ${reason}`)
+    if (leftOut.value > 0) sentences.push(sentenceOnLeftOut(leftOut.value))
+    announce(sentences.join(' '))
+  }
+  const unfollows = [refusals.subscribe(sayRefused), leftOut.subscribe(sayRefused)]
 
   addEventListener('offline', () => announce('No network. Nothing is lost'), { signal })
   addEventListener('online', () => announce('The network is back'), { signal })
@@ -59,7 +62,7 @@ export function announceChanges({ files, refusals }: Uploads): () => void {
   return () => {
     stop.abort()
     unfollow()
-    unrefuse()
+    for (const unfollow of unfollows) unfollow()
     document.title = title
   }
 }

@@ -1,5 +1,6 @@
 import Uppy from '@uppy/core'
 import type { Client } from '../../client/api.ts'
+import { isSystemFile } from '../../client/system-files.ts'
 import type { UploadResult } from '../../client/upload-api.ts'
 import { createStore, type Store } from '../store.ts'
 import { forgetHandle, keepHandle, reopenFile } from './file-handles.ts'
@@ -42,6 +43,8 @@ export interface Uploads {
   readonly files: Store<readonly UploadFile[]>
   /** Files that were not taken. */
   readonly refusals: Store<readonly Refusal[]>
+  /** How many were left out of what was added last, because systems keep them for themselves. */
+  readonly leftOut: Store<number>
   add: (picked: readonly PickedFile[]) => Promise<void>
   pauseOrResume: (id: string) => void
   pauseAll: (paused: boolean) => void
@@ -71,6 +74,7 @@ export function createUploads(options: UploadsOptions): Uploads {
   const records = createUploadRecords(options.userKey)
   const files = createStore<readonly UploadFile[]>([])
   const refusals = createStore<readonly Refusal[]>([])
+  const leftOut = createStore(0)
   const uppy: UploadEngine = new Uppy<UploadMeta, UploadBody>({
     restrictions: { minFileSize: 1, maxFileSize: maxFileBytes },
     locale: createLocale(maxFileBytes),
@@ -114,12 +118,14 @@ export function createUploads(options: UploadsOptions): Uploads {
 
   async function add(picked: readonly PickedFile[]): Promise<void> {
     refusals.set([])
+    const meant = picked.filter((each) => !isSystemFile(each.relativePath || each.file.name))
+    leftOut.set(picked.length - meant.length)
     const known = uppy.getFiles()
-    const wanted = picked.map((each) => describe(each, known))
+    const wanted = meant.map((each) => describe(each, known))
     makeRoom(uppy, wanted)
     uppy.addFiles(wanted.map(({ descriptor }) => descriptor))
     const ids = new Map(uppy.getFiles().map(({ id, data }) => [data, id]))
-    for (const { file, handle } of picked) {
+    for (const { file, handle } of meant) {
       const id = ids.get(file)
       if (!id || !handle) continue
       const reopens = await keepHandle(id, handle)
@@ -135,6 +141,7 @@ export function createUploads(options: UploadsOptions): Uploads {
   return {
     files,
     refusals,
+    leftOut,
     add,
     pauseOrResume: (id) => void uppy.pauseResume(id),
     pauseAll: (paused) => {
@@ -151,7 +158,10 @@ export function createUploads(options: UploadsOptions): Uploads {
     remove: (id) => uppy.removeFile(id),
     clearFinished: () => removeAll(uppy.getFiles().filter(isFinished)),
     cancelAll: () => removeAll(uppy.getFiles().filter((file) => !isFinished(file))),
-    dismissRefusals: () => refusals.set([]),
+    dismissRefusals: () => {
+      refusals.set([])
+      leftOut.set(0)
+    },
     reopen: async (id) => {
       const file = await reopenFile(id)
       const known = uppy.getFile(id)

@@ -1,5 +1,5 @@
 import type { UploadProgress, UploadWait } from '../../client/upload-api.ts'
-import { formatBytes, formatSeconds, formatSpeed } from '../format.ts'
+import { countOf, formatBytes, formatSeconds, formatSpeed } from '../format.ts'
 import { isFinished, isLeftOver, type UploadFile } from './upload-file.ts'
 
 /** Uppy's own sentences, as far as the page shows them. */
@@ -12,6 +12,10 @@ export function createLocale(maxFileBytes: number) {
     },
     pluralize: (count: number) => (count === 1 ? 0 : 1),
   }
+}
+
+export function sentenceOnLeftOut(count: number): string {
+  return `${countOf(count, 'file')} left out that systems keep for themselves, such as .DS_Store.`
 }
 
 const TELEGRAM_PHASES: Readonly<Record<string, string>> = {
