@@ -29,8 +29,3 @@ export function mimeTypeOf(declared: string | null | undefined, fileName: string
   const usable = isTokenValid(charset) && charset.length <= MAX_CHARSET_LENGTH
   return usable ? `${type}; charset=${charset}` : type
 }
-
-/** The type without its parameters. */
-export function bareTypeOf(mimeType: string): string {
-  return parse(mimeType, { parameters: false }).type
-}

@@ -1,6 +1,7 @@
 import { create as contentDisposition } from 'content-disposition'
-import { bareTypeOf, mimeTypeOf } from '../core/mime-type.ts'
+import { mimeTypeOf } from '../core/mime-type.ts'
 import type { RemoteDocument } from '../core/ports/telegram.ts'
+import { bareTypeOf } from '../lib/media-type.ts'
 import { type BodyPiece, contentRange, layOutByteranges, rangeLength } from './byteranges.ts'
 import type { DownloadPlan } from './download-plan.ts'
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { bareTypeOf, mimeTypeOf } from '../../src/core/mime-type.ts'
+import { mimeTypeOf } from '../../src/core/mime-type.ts'
 
 test.each([
   ['video/webm', 'video/webm'],
@@ -43,8 +43,4 @@ test.each([
 ])('a type that says nothing, %j, is looked up by the name', (declared) => {
   expect(mimeTypeOf(declared, 'film.mkv')).toBe('video/x-matroska')
   expect(mimeTypeOf(declared, 'file')).toBe('application/octet-stream')
-})
-
-test('the bare type is without parameters', () => {
-  expect(bareTypeOf('Text/HTML ;charset=utf-8')).toBe('text/html')
 })
