@@ -50,7 +50,12 @@ export async function buildApp(
     ...services,
     spool: adapters.spool,
     page: adapters.page,
-    probes: { ...adapters.probes, custody: custody.readiness },
+    probes: {
+      ...adapters.probes,
+      // Ready also when all is promised: what is open goes on, and that is most of what it does.
+      capacity: () => ({ ready: true, ...services.room.promised() }),
+      custody: custody.readiness,
+    },
     now: adapters.now,
     maxFailures: config.maxFailuresPerMinute,
     pressure: config,

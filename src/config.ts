@@ -95,7 +95,7 @@ export function loadConfig(environment: Record<string, string | undefined>): Con
     maxChunkBytes: env.MAX_CHUNK_SIZE,
     spoolMaxBytes: env.SPOOL_MAX_BYTES,
     maxUploadsPerUser: env.MAX_UPLOADS_PER_USER,
-    maxBytesPerUser: env.MAX_BYTES_PER_USER,
+    maxBytesPerUser: env.MAX_BYTES_PER_USER ?? shareOf(env, mode),
     spoolFsync: env.SPOOL_FSYNC,
     sessionTtlMs: env.SESSION_TTL * 1000,
     maxConcurrentUploads: env.MAX_CONCURRENT_UPLOADS,
@@ -159,6 +159,15 @@ function modeOf(env: Env): Mode {
       apiHash: env.TELEGRAM_API_HASH ?? null,
     },
   }
+}
+
+/**
+ * What one user may reserve where nothing is said: half, so that nobody keeps all others out, and
+ * one file at least. Where one token is all there is, there is nobody else.
+ */
+function shareOf({ SPOOL_MAX_BYTES, MAX_FILE_SIZE }: Env, mode: Mode): number {
+  if (mode.kind === 'standalone' && new Set(mode.tokens).size === 1) return SPOOL_MAX_BYTES
+  return Math.max(Math.floor(SPOOL_MAX_BYTES / 2), MAX_FILE_SIZE)
 }
 
 function trustProxyOf(text: string): Config['trustProxy'] {

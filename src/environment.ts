@@ -5,17 +5,15 @@ import { MiB } from './lib/units.ts'
 const UNITS: Record<string, number> = { '': 1, KB: 1024, MB: MiB, GB: 1024 * MiB }
 
 /** Bytes, or a number with KB, MB or GB (1024 each); at least `min`. */
-const bytes = (fallback: string, min = 1) =>
-  z
-    .string()
-    .default(fallback)
-    .transform((text, context) => {
-      const [, digits, unit = ''] = /^(\d+)\s*(KB|MB|GB)?$/i.exec(text.trim()) ?? []
-      const size = Number(digits) * (UNITS[unit.toUpperCase()] ?? Number.NaN)
-      if (Number.isSafeInteger(size) && size >= min) return size
-      context.addIssue({ code: 'custom', message: 'expected bytes, or a number with KB, MB or GB' })
-      return z.NEVER
-    })
+const bytesIn = (min: number) => (text: string, context: z.RefinementCtx) => {
+  const [, digits, unit = ''] = /^(\d+)\s*(KB|MB|GB)?$/i.exec(text.trim()) ?? []
+  const size = Number(digits) * (UNITS[unit.toUpperCase()] ?? Number.NaN)
+  if (Number.isSafeInteger(size) && size >= min) return size
+  context.addIssue({ code: 'custom', message: 'expected bytes, or a number with KB, MB or GB' })
+  return z.NEVER
+}
+
+const bytes = (fallback: string, min = 1) => z.string().default(fallback).transform(bytesIn(min))
 
 /** Names of address ranges that stand for many. */
 const PROXY_NAMES = new Set(['loopback', 'linklocal', 'uniquelocal'])
@@ -128,7 +126,7 @@ export const Environment = z.object({
   MAX_CHUNK_SIZE: bytes('50MB'),
   SPOOL_MAX_BYTES: bytes('4GB'),
   MAX_UPLOADS_PER_USER: integer(1_000, 1),
-  MAX_BYTES_PER_USER: bytes('4GB'),
+  MAX_BYTES_PER_USER: z.string().transform(bytesIn(1)).optional(),
   SPOOL_FSYNC: flag(),
   SESSION_TTL: integer(86_400, 60, TEN_YEARS_S),
   MAX_CONCURRENT_UPLOADS: integer(4, 1, 64),

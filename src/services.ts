@@ -1,6 +1,7 @@
 import type { Config } from './config.ts'
 import { createAdmission } from './core/admission.ts'
 import { createBlockCache } from './core/block-cache.ts'
+import { createDisplacement } from './core/displacement.ts'
 import { createDocumentReader } from './core/document-reader.ts'
 import { createDownloadService } from './core/download-service.ts'
 import { createJobList } from './core/job-list.ts'
@@ -14,6 +15,7 @@ import { createRoom } from './core/room.ts'
 import { createStreamService } from './core/stream-service.ts'
 import { createTicketService } from './core/ticket-service.ts'
 import { createTransfers } from './core/transfer.ts'
+import { createUploadRemoval } from './core/upload-removal.ts'
 import { createUploadService } from './core/upload-service.ts'
 import { createKeyedLock } from './lib/keyed-lock.ts'
 import { createTakeoverLock } from './lib/takeover-lock.ts'
@@ -114,17 +116,19 @@ function createFileServices(
   const locks = createKeyedLock()
   const room = createRoom({ ledger, spool, spoolMaxBytes: config.spoolMaxBytes })
   const takeover = createTakeoverLock(TAKEOVER_PATIENCE_MS)
+  const removal = createUploadRemoval({ ...shared, transfers })
   const { progressReader } = tickets
   const intake = {
     ...shared,
     transfers,
     locks,
     room,
+    displacement: createDisplacement({ ...shared, room, removal, locks }),
     maxFileBytes: config.maxFileBytes,
     maxWaitMs: config.transferMaxMs,
     perUser: { maxUploads: config.maxUploadsPerUser, maxBytes: config.maxBytesPerUser },
   }
-  const uploads = createUploadService({ ...intake, progressReader })
+  const uploads = createUploadService({ ...intake, removal, progressReader })
   const streams = createStreamService({ ...intake, uploads, takeover })
   return { locks, room, takeover, uploads, streams }
 }

@@ -87,6 +87,18 @@ describe('modes', () => {
   })
 })
 
+test.each([
+  ['half of the spool', {}, 2048],
+  ['half of a larger spool', { SPOOL_MAX_BYTES: '10GB' }, 5120],
+  ['one file at least', { SPOOL_MAX_BYTES: '3GB' }, 2000],
+  ['everything where one token is all there is', { ...BOT, AUTH_TOKENS: 'one' }, 4096],
+  ['everything where one token is named twice', { ...BOT, AUTH_TOKENS: 'one, one' }, 4096],
+  ['half where there are two tokens', { ...BOT, AUTH_TOKENS: 'one,two' }, 2048],
+  ['what the operator says', { MAX_BYTES_PER_USER: '7MB' }, 7],
+])('a user may reserve %s', (_name, environment, megabytes) => {
+  expect(loadConfig(environment).maxBytesPerUser).toBe(megabytes * MiB)
+})
+
 test('what is missing is named together with what is wrong', () => {
   const message = refusal({ PORT: 'abc', TELEGRAM_BOT_TOKEN: '42:bot-secret', AUTH_TOKENS: ' , ' })
   expect(message.split('\n').slice(1)).toEqual([

@@ -1,6 +1,7 @@
 import { AppError } from '../errors.ts'
 import type { Admission } from './admission.ts'
 import { assertNotCancelled, START_OVER } from './cancellation.ts'
+import type { Displacement } from './displacement.ts'
 import { accountWaits } from './flood-wait.ts'
 import type { Log } from './log.ts'
 import type { Credentials } from './ports/credentials.ts'
@@ -8,7 +9,7 @@ import type { Ledger } from './ports/ledger.ts'
 import type { Upload } from './ports/records.ts'
 import type { ReceivedChunk } from './ports/spool.ts'
 import type { TelegramGateway } from './ports/telegram.ts'
-import type { Room } from './room.ts'
+import { noRoom, type Room } from './room.ts'
 import type { Transfers } from './transfer.ts'
 import {
   assertSameChunk,
@@ -23,7 +24,8 @@ export interface IntakeOptions {
   gateway: Pick<TelegramGateway, 'roadFor' | 'assertReachable' | 'waitFor'>
   admission: Pick<Admission, 'assertNew' | 'assertMore' | 'ending'>
   transfers: Transfers
-  room: Room
+  room: Pick<Room, 'look'>
+  displacement: Displacement
   /** Largest file, in bytes, that the operator allows; Telegram may take less. */
   maxFileBytes: number
   /** Milliseconds: an account that has to wait for longer begins no upload. */
@@ -73,7 +75,7 @@ export interface Intake {
 }
 
 export function createIntake(options: IntakeOptions): Intake {
-  const { ledger, transfers, room, now, log } = options
+  const { ledger, transfers, room, displacement, now, log } = options
 
   /** The file first, then its row: a row always has its file, and a file without a row goes. */
   async function acknowledge(
@@ -117,14 +119,26 @@ export function createIntake(options: IntakeOptions): Intake {
       const upload = openUpload({ ...described, owner }, now())
       assertTakes(options, granted, upload.size)
       assertNoLongWait(options, granted, isPart ? null : upload.size)
-      const assertRoom = await room.look()
-      // No wait from here to the row: two uploads that open at once cannot both have the last place.
-      assertShare(ledger.reservedBy(owner), upload.size, options.perUser)
-      assertRoom(upload.size, presentBytes)
-      if (known) throw uploadNotFound()
-      ledger.insertUpload(upload, token)
-      log.info({ uploadId: upload.id, size: upload.size }, 'Upload session initialized')
-      return upload
+      const insert = async (): Promise<Upload> => {
+        const lacking = await room.look()
+        // No wait from here to the row: two uploads that open at once cannot both have the last place.
+        assertShare(ledger.reservedBy(owner), upload.size, options.perUser)
+        const lackingBytes = lacking(upload.size, presentBytes)
+        // Nobody gives way to what is refused.
+        if (lackingBytes > (known ? ledger.bytelessBytes() : 0)) throw noRoom()
+        if (known) throw uploadNotFound()
+        ledger.insertUpload(upload, token)
+        log.info({ uploadId: upload.id, size: upload.size }, 'Upload session initialized')
+        return upload
+      }
+      try {
+        await displacement.settled()
+        return await insert()
+      } catch (error) {
+        if (known || !(error instanceof AppError && error.code === 'SPOOL_FULL')) throw error
+        const newcomer = { owner, size: upload.size, presentBytes }
+        return displacement.before(newcomer, insert)
+      }
     },
     take: async (upload, index, received) => {
       const chunkSize = chunkSizeWith(upload, index, received.size)

@@ -7,6 +7,12 @@ export interface DependencyStatus {
   reason?: string
   /** Seconds after which it may be ready again. */
   retryAfter?: number
+  /** What unfinished uploads were promised, in bytes. */
+  reservedBytes?: number
+  /** How much of it to uploads that have brought no byte, and so give way. */
+  bytelessBytes?: number
+  /** What may be promised in all. */
+  limitBytes?: number
   /** Circuit breakers before it, by the name of the peer. */
   circuits?: Record<string, CircuitState>
 }

@@ -12,7 +12,7 @@ const CREDIT_BYTES = 128 * MiB
 const FRESH_MS = 1_000
 
 export interface RoomOptions {
-  ledger: Pick<Ledger, 'reservedBytes' | 'unwrittenBytes'>
+  ledger: Pick<Ledger, 'reservedBytes' | 'bytelessBytes' | 'unwrittenBytes'>
   spool: Pick<Spool, 'space'>
   /** What the operator allows for all unfinished uploads. */
   spoolMaxBytes: number
@@ -21,13 +21,15 @@ export interface RoomOptions {
 /** Who was promised which room. An upload that was opened finds its room until it ends. */
 export interface Room {
   /**
-   * Looks at the disk; the function it resolves with throws SPOOL_FULL when `size` bytes more,
-   * of which `present` are on the disk already, cannot be promised. Synchronous, so that between
-   * its answer and the row that makes the promise nobody else gets one.
+   * Looks at the disk; the function it resolves with says how many bytes are lacking to promise
+   * `size` more, of which `present` are on the disk already: 0 where they can be promised.
+   * Synchronous, so that between its answer and the row that makes the promise nobody else gets one.
    */
-  look: () => Promise<(size: number, present: number) => void>
+  look: () => Promise<(size: number, present: number) => number>
   /** How many bytes may be taken on credit. */
   creditBytes: () => Promise<number>
+  /** What unfinished uploads were promised, and how much of it to those that have brought nothing. */
+  promised: () => { reservedBytes: number; bytelessBytes: number; limitBytes: number }
 }
 
 export function createRoom({ ledger, spool, spoolMaxBytes }: RoomOptions): Room {
@@ -47,14 +49,19 @@ export function createRoom({ ledger, spool, spoolMaxBytes }: RoomOptions): Room 
       const space = await spool.space()
       return (size, present) => {
         const free = space.freeBytes - ledger.unwrittenBytes() - shareOf(space)
-        const fits = ledger.reservedBytes() + size <= spoolMaxBytes && size - present <= free
-        if (!fits) throw noRoom()
+        const overLimit = ledger.reservedBytes() + size - spoolMaxBytes
+        return Math.max(0, overLimit, size - present - free)
       }
     },
     creditBytes: async () => {
       const space = await spool.space()
       return Math.max(shareOf(space), space.freeBytes - recentlyPromised())
     },
+    promised: () => ({
+      reservedBytes: ledger.reservedBytes(),
+      bytelessBytes: ledger.bytelessBytes(),
+      limitBytes: spoolMaxBytes,
+    }),
   }
 }
 
@@ -62,7 +69,7 @@ function shareOf({ totalBytes }: DiskSpace): number {
   return Math.min(CREDIT_BYTES, totalBytes / 8)
 }
 
-function noRoom(): AppError {
+export function noRoom(): AppError {
   const sentence = 'The worker has no room for this file now; try again later'
   return new AppError('SPOOL_FULL', sentence, { retryAfter: 60 })
 }

@@ -82,9 +82,10 @@ export function createStreamFiller(options: StreamFillerOptions): StreamFiller {
     }
   }
 
-  async function* noted(uploadId: string, bytes: AsyncIterable<Uint8Array>) {
+  async function* noted(uploadId: string, bytes: AsyncIterable<Uint8Array>, onBytes: () => void) {
     let touchedAt = now()
     for await (const piece of bytes) {
+      if (piece.byteLength > 0) onBytes()
       if (now() - touchedAt > TOUCH_EVERY_MS) {
         touchedAt = now()
         ledger.touchUpload(uploadId, touchedAt)
@@ -95,7 +96,12 @@ export function createStreamFiller(options: StreamFillerOptions): StreamFiller {
 
   return {
     fill: async (upload, { bytes, letGo, from }, confirm) => {
-      const cutter = createByteCutter(noted(upload.id, bytes), upload.size - from)
+      let keeps = confirm === null
+      let brings = false
+      const onBytes = (): void => {
+        brings = true
+      }
+      const cutter = createByteCutter(noted(upload.id, bytes, onBytes), upload.size - from)
       const forget = progress.subscribe({ uploadId: upload.id }, (state) => {
         if (state === null || state.status === 'failed') letGo()
       })
@@ -103,11 +109,17 @@ export function createStreamFiller(options: StreamFillerOptions): StreamFiller {
       ending.addEventListener('abort', letGo, { once: true })
       try {
         if (confirm === null) await pour(upload, cutter)
-        else await pourConfirmed(upload, cutter, confirm)
+        else {
+          await pourConfirmed(upload, cutter, () => {
+            confirm()
+            keeps = true
+          })
+        }
       } finally {
         forget()
         ending.removeEventListener('abort', letGo)
-        ledger.touchUpload(upload.id, now())
+        // A request that brings nothing must not keep the room of an upload for longer.
+        if (keeps && brings) ledger.touchUpload(upload.id, now())
       }
     },
     close: async ({ id, size, totalChunks }) => {

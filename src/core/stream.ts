@@ -5,12 +5,6 @@ import type { ChunkRecord, StreamRecord, Upload } from './ports/records.ts'
 /** How a stream is cut: as browsers cut their files, ten of Telegram's parts. */
 export const STREAM_CHUNK_BYTES = 5 * MiB
 
-/**
- * How long a stream without its first byte is kept, in milliseconds. Its name is made here: whoever
- * never got the answer that tells it opens another one, and this one would hold its room for nobody.
- */
-const UNBEGUN_TTL_MS = 3_600_000
-
 /** Bytes that come in order and may break off anywhere. */
 export interface ByteSource {
   /** Ends early, without an error, after `letGo`. */
@@ -33,16 +27,6 @@ export function isJoined(stream: StreamRecord | null): boolean {
 export function assertWholeFile(stream: StreamRecord | null): void {
   if (!isPartial(stream)) return
   throw new AppError('INVALID_REQUEST', 'This upload is a part of another, not a file of its own')
-}
-
-/** How long a stream with `offset` bytes may be without progress, in milliseconds. */
-export function streamTtlMs(
-  { createdAt, touchedAt }: Pick<Upload, 'createdAt' | 'touchedAt'>,
-  offset: number,
-  sessionTtlMs: number,
-): number {
-  const begun = offset > 0 || touchedAt > createdAt
-  return begun ? sessionTtlMs : Math.min(sessionTtlMs, UNBEGUN_TTL_MS)
 }
 
 /** The chunks from the first up to the first that is missing, and how many bytes they are. */

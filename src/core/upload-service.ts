@@ -15,13 +15,15 @@ import {
 } from './intake.ts'
 import type { Credentials, CredentialsProvider } from './ports/credentials.ts'
 import type { ChunkRecord, Upload } from './ports/records.ts'
-import type { ReceivedChunk, Spool } from './ports/spool.ts'
+import type { ReceivedChunk } from './ports/spool.ts'
 import { type Progress, type ProgressBoard, whenEnded } from './progress.ts'
+import { noRoom } from './room.ts'
 import { assertWholeFile } from './stream.ts'
 import { assertSameFile, missingChunks } from './upload.ts'
+import type { UploadRemoval } from './upload-removal.ts'
 
 export interface UploadServiceOptions extends IntakeOptions {
-  spool: Pick<Spool, 'remove'>
+  removal: UploadRemoval
   credentials: Pick<CredentialsProvider, 'forUpload' | 'forRunningUpload'>
   /** Whose progress of this upload a token shows: its user id. Rejects as `forUpload` does. */
   progressReader: (token: string, uploadId: string) => Promise<string>
@@ -96,7 +98,7 @@ export interface UploadService {
 }
 
 export function createUploadService(options: UploadServiceOptions): UploadService {
-  const { ledger, spool, credentials, transfers, progress, locks, admission, now, log } = options
+  const { ledger, removal, credentials, transfers, progress, locks, admission, now, log } = options
   const intake = createIntake(options)
 
   /** The upload, if it exists and is not another user's. */
@@ -140,26 +142,6 @@ export function createUploadService(options: UploadServiceOptions): UploadServic
     return sealed
   }
 
-  async function remove(uploadId: string): Promise<void> {
-    await transfers.stop(uploadId)
-    const upload = ledger.findUpload(uploadId)
-    await clear(uploadId, () => ledger.deleteUpload(uploadId))
-    if (upload) progress.forget(upload)
-  }
-
-  /** The row first: bytes without a row are swept, and a row without bytes is a lie. */
-  async function clear(uploadId: string, writeRow: () => void): Promise<void> {
-    try {
-      writeRow()
-      await spool.remove(uploadId)
-    } catch (error) {
-      if (!(error instanceof AppError && error.code === 'SPOOL_FULL')) throw error
-      // To forget something takes room as well: its own.
-      await spool.remove(uploadId)
-      writeRow()
-    }
-  }
-
   async function cancelLocked(uploadId: string): Promise<Progress> {
     await transfers.stop(uploadId)
     // The job may have come to its end before it could be stopped, and the row is gone once expired.
@@ -168,7 +150,7 @@ export function createUploadService(options: UploadServiceOptions): UploadServic
     const { progress: percent } = progress.of(upload)
     const cancelled = { reason: CANCELLED, percent, now: now() }
     const ended: Upload = { ...upload, state: 'cancelled', reason: CANCELLED, lastPercent: percent }
-    await clear(uploadId, () => {
+    await removal.clear(uploadId, () => {
       ledger.cancelUpload(uploadId, cancelled, REMEMBERED_CANCELLATIONS)
       progress.finish(ended)
     })
@@ -181,8 +163,9 @@ export function createUploadService(options: UploadServiceOptions): UploadServic
     assertRoom: async (described, size) => {
       const known = described && ledger.findUpload(described.uploadId)
       if (known && known.owner === described.owner) return assertNotCancelled(known)
-      const assertFits = await options.room.look()
-      assertFits(size, 0)
+      const lacking = await options.room.look()
+      // Its bytes follow, and what has brought none gives way to them.
+      if (lacking(size, 0) > ledger.bytelessBytes()) throw noRoom()
     },
     assertNoLongWait: async (uploadId, size, token) => {
       if (uploadId !== null && ledger.findUpload(uploadId)) return
@@ -240,9 +223,9 @@ export function createUploadService(options: UploadServiceOptions): UploadServic
     discard: (uploadId) =>
       locks.run(uploadId, async () => {
         // Its owner may have found it among the jobs, and given it up.
-        if (ledger.findUpload(uploadId)?.state !== 'cancelled') await remove(uploadId)
+        if (ledger.findUpload(uploadId)?.state !== 'cancelled') await removal.remove(uploadId)
       }),
-    expire: remove,
+    expire: removal.remove,
   }
 }
 

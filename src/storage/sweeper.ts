@@ -1,7 +1,6 @@
+import { expiryOf } from '../core/lifetime.ts'
 import type { Log } from '../core/log.ts'
-import type { Upload } from '../core/ports/records.ts'
 import type { Spool } from '../core/ports/spool.ts'
-import { streamTtlMs } from '../core/stream.ts'
 import type { SweepableLedger } from './ledger/ledger.ts'
 
 /** How long a finished upload's result stays readable. */
@@ -120,15 +119,14 @@ async function expire(options: SweeperOptions, id: string): Promise<boolean> {
   if (upload?.state !== 'receiving' || isActive(id)) return false
   // The clock was set back. From the future an upload would never expire.
   if (upload.touchedAt > now) ledger.touchUpload(id, now)
-  if (upload.touchedAt > now - (await ttlMs(options, upload))) return false
+  if (expiryOf(upload, await hasBytes(options, id), options.sessionTtlMs) > now) return false
   await onExpired(id)
   return true
 }
 
-async function ttlMs({ ledger, spool, sessionTtlMs }: SweeperOptions, upload: Upload) {
-  if (ledger.stream(upload.id) === null || ledger.chunks(upload.id).length > 0) return sessionTtlMs
-  const bytes = await spool.grownBytes({ uploadId: upload.id, index: 0 })
-  return streamTtlMs(upload, bytes, sessionTtlMs)
+async function hasBytes({ ledger, spool }: SweeperOptions, uploadId: string): Promise<boolean> {
+  if (ledger.chunks(uploadId).length > 0) return true
+  return ledger.stream(uploadId) !== null && (await spool.grownBytes({ uploadId, index: 0 })) > 0
 }
 
 function finished({ ledger, now = Date.now, keepFinishedMs = KEEP_FINISHED_MS }: SweeperOptions) {

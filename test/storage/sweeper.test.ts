@@ -11,9 +11,11 @@ const NOW = 1_762_700_000_000
 const HOUR = 3_600_000
 
 test('an upload without progress for its time is ended, one with progress is not', async () => {
-  const { sweeper, add, onExpired } = makeSweeper()
-  await add('stalled', { touchedAt: NOW - HOUR })
-  await add('moving', { touchedAt: NOW - HOUR + 1 })
+  const { sweeper, add, begin, onExpired } = makeSweeper()
+  for (const [id, at] of [['stalled', NOW - HOUR] as const, ['moving', NOW - HOUR + 1] as const]) {
+    await add(id)
+    begin(id, at)
+  }
 
   expect(await sweeper.run()).toMatchObject({ expired: 1, failures: 0 })
 
@@ -34,15 +36,18 @@ test('an upload that somebody works on, or that is sealed, never expires', async
   expect(await spool.uploadIds()).toEqual(['busy', 'sealed'])
 })
 
-test('a stream without its first byte is kept for an hour, with one for its whole time', async () => {
-  const { sweeper, add, ledger, spool, onExpired } = makeSweeper({ sessionTtlMs: 24 * HOUR })
-  const begun = { createdAt: NOW - 2 * HOUR, touchedAt: NOW - HOUR }
+test('an upload without a byte is kept for ten minutes, with one for its whole time', async () => {
+  const { sweeper, add, begin, ledger, spool, onExpired } = makeSweeper({ sessionTtlMs: 24 * HOUR })
   const unbegun = { createdAt: NOW - HOUR, touchedAt: NOW - HOUR }
-  await add('asked for again', begun)
+  const young = { createdAt: NOW - HOUR, touchedAt: NOW - HOUR / 6 + 1 }
+  await add('without its only chunk for a while', young)
+  await add('an empty part', { ...unbegun, size: 0, totalChunks: 0 })
+  await add('with one chunk', unbegun)
+  begin('with one chunk', NOW - HOUR)
   await add('never begun', unbegun)
   await add('killed in its first chunk', unbegun)
   await add('in chunks', unbegun)
-  for (const uploadId of ['asked for again', 'never begun', 'killed in its first chunk']) {
+  for (const uploadId of ['an empty part', 'never begun', 'killed in its first chunk']) {
     ledger.insertStream({ uploadId, metadata: null, concat: null })
   }
   const first = { uploadId: 'killed in its first chunk', index: 0 }
@@ -51,7 +56,18 @@ test('a stream without its first byte is kept for an hour, with one for its whol
 
   await sweeper.run()
 
-  expect(onExpired.mock.calls).toEqual([['never begun']])
+  expect(onExpired.mock.calls).toEqual([['never begun'], ['in chunks']])
+})
+
+test('an upload that lives on by a byte now and then ends after seven lives', async () => {
+  const { sweeper, add, begin, onExpired } = makeSweeper()
+  await add('trickle', { createdAt: NOW - 7 * HOUR })
+  await add('long', { createdAt: NOW - 7 * HOUR + 1 })
+  for (const id of ['trickle', 'long']) begin(id, NOW)
+
+  await sweeper.run()
+
+  expect(onExpired.mock.calls).toEqual([['trickle']])
 })
 
 test('a clock that was set back does not keep an upload for ever', async () => {
@@ -197,5 +213,8 @@ function makeSweeper(options: Partial<SweeperOptions> = {}) {
     ledger.insertUpload(makeUpload({ id, touchedAt: NOW, ...fields }), 'token')
     await claim(spool, id, 0, pieces(randomBytes(10), 10))
   }
-  return { sweeper, ledger, spool, onExpired, log, add }
+  function begin(id: string, at: number): void {
+    ledger.insertChunk(id, { index: 0, size: 10, digest: 'ab'.repeat(32) }, null, at)
+  }
+  return { sweeper, ledger, spool, onExpired, log, add, begin }
 }

@@ -25,6 +25,7 @@ export async function checkDataDir(visit: Visit): Promise<DataDirVisit> {
     const release = await tryLock(dataDir)
     await checkWritable(dataDir)
     await checkRoom(visit)
+    checkShare(visit)
     if (release) return { inUse: false, release }
     visit.report({ verdict: 'note', check: CHECK, text: 'a worker uses it at this moment' })
     return { ...nobody, inUse: true }
@@ -61,6 +62,19 @@ async function checkWritable(directory: string): Promise<void> {
   } finally {
     await rm(path, { force: true })
   }
+}
+
+/** Of a spool that one user may fill, the others have nothing. */
+function checkShare({ config, report }: Visit): void {
+  const { mode, maxBytesPerUser, spoolMaxBytes } = config
+  const alone = mode.kind === 'standalone' && new Set(mode.tokens).size === 1
+  if (alone || maxBytesPerUser < spoolMaxBytes) return
+  report({
+    verdict: 'note',
+    check: 'MAX_BYTES_PER_USER',
+    text: `one user may reserve all of SPOOL_MAX_BYTES (${formatBytes(spoolMaxBytes)})`,
+    advice: 'Leave it unset, which is half, or set SPOOL_MAX_BYTES to twice MAX_FILE_SIZE or more.',
+  })
 }
 
 async function checkRoom({ config, report }: Visit): Promise<void> {

@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import { streamTtlMs } from '../../core/stream.ts'
+import { expiryOf } from '../../core/lifetime.ts'
 import type { StreamState } from '../../core/stream-service.ts'
 import { isMediaType } from '../../lib/media-type.ts'
 import type { TusAnswer } from './answer.ts'
@@ -71,13 +71,13 @@ export function descriptionHeaders({ stream }: StreamState): Record<string, stri
   }
 }
 
-/** Only while bytes are missing; every byte puts the end off. */
+/** Only while bytes are missing; every byte puts the end off, the first one most of all. */
 function expiry(
   { upload, offset }: StreamState,
   { sessionTtlMs, now }: Lifetime,
 ): Record<string, string> {
   if (upload.state !== 'receiving') return {}
   // The caller reads a clock on the wall; the worker's own time may have come apart from it.
-  const leftMs = upload.touchedAt + streamTtlMs(upload, offset, sessionTtlMs) - now()
+  const leftMs = expiryOf(upload, offset > 0, sessionTtlMs) - now()
   return { 'upload-expires': new Date(Date.now() + leftMs).toUTCString() }
 }

@@ -35,6 +35,7 @@ const Figures = z
     spool: z
       .object({
         reserved_bytes: figure('Promised to unfinished uploads.', 104_857_600),
+        byteless_bytes: figure('Of it, to uploads that have brought no byte.', 0),
         limit_bytes: figure('What may be promised.', 4_294_967_296),
         free_bytes: z
           .number()
@@ -46,7 +47,14 @@ const Figures = z
       })
       .meta({
         description: 'The disk for unfinished uploads.',
-        examples: [{ reserved_bytes: 0, limit_bytes: 4_294_967_296, free_bytes: 8_589_934_592 }],
+        examples: [
+          {
+            reserved_bytes: 0,
+            byteless_bytes: 0,
+            limit_bytes: 4_294_967_296,
+            free_bytes: 8_589_934_592,
+          },
+        ],
       }),
     cache: z
       .object({

@@ -77,6 +77,14 @@ export const healthz = operation({
   answers: { 200: { says: 'It does.', body: { 'text/plain': plain('Always `ok`.', 'ok') } } },
 })
 
+const bytes = (description: string, example: number) =>
+  z
+    .number()
+    .int()
+    .min(0)
+    .meta({ description, examples: [example] })
+    .optional()
+
 const Dependency = z
   .object({
     ready: z.boolean().meta({ description: 'Whether it can be worked with.', examples: [true] }),
@@ -88,6 +96,9 @@ const Dependency = z
       .number()
       .meta({ description: 'Seconds after which it may be ready again.', examples: [17] })
       .optional(),
+    reservedBytes: bytes('What unfinished uploads were promised.', 104_857_600),
+    bytelessBytes: bytes('Of it, to uploads that have brought no byte and so give way.', 0),
+    limitBytes: bytes('What may be promised in all.', 4_294_967_296),
     circuits: z
       .record(z.string(), z.enum(['closed', 'half-open', 'open']))
       .meta({

@@ -10,6 +10,8 @@ const ALL = `${COLUMNS}, cancelled, last_percent, retry_at`
 // A piece of another upload is no file of its own.
 const PARTIAL = `SELECT upload_id FROM streams WHERE concat = 'partial'`
 const UNFINISHED = `state IN ('receiving', 'sealed')`
+const BYTELESS = `state = 'receiving' AND size > 0
+  AND NOT EXISTS (SELECT 1 FROM chunks WHERE upload_id = id)`
 
 export type UploadRecords = Pick<
   Ledger,
@@ -27,6 +29,8 @@ export type UploadRecords = Pick<
   | 'deleteUpload'
   | 'reservedBytes'
   | 'reservedBy'
+  | 'bytelessUploads'
+  | 'bytelessBytes'
   | 'unwrittenBytes'
 > & {
   /** Forgets one chunk, whose bytes were lost. */
@@ -71,6 +75,10 @@ function uploadCalls(database: LedgerDatabase, cipher: LedgerCipher) {
   const reservedByOwner = database.prepare(
     `SELECT count(*) AS uploads, coalesce(sum(size), 0) AS bytes FROM uploads
      WHERE owner = ? AND ${UNFINISHED}`,
+  )
+  const byteless = database.prepare(`SELECT ${ALL} FROM uploads WHERE ${BYTELESS}`)
+  const bytelessSum = database.prepare(
+    `SELECT coalesce(sum(size), 0) AS bytes FROM uploads WHERE ${BYTELESS}`,
   )
   const finished = database.prepare(
     `SELECT id FROM uploads WHERE state IN ('completed', 'failed') AND finished_at <= ?`,
@@ -117,6 +125,11 @@ function uploadCalls(database: LedgerDatabase, cipher: LedgerCipher) {
       return row
         ? { uploads: integer(row, 'uploads'), bytes: integer(row, 'bytes') }
         : { uploads: 0, bytes: 0 }
+    },
+    bytelessUploads: () => byteless.all().map(toUpload),
+    bytelessBytes: () => {
+      const row = bytelessSum.get()
+      return row ? integer(row, 'bytes') : 0
     },
     finishedBefore: (before) => finished.all(before).map((row) => text(row, 'id')),
   } satisfies Partial<UploadRecords>
