@@ -2,9 +2,9 @@ import { badRequest } from '../rpc-error.ts'
 import type { Channel } from '../store/channels.ts'
 import type { Message } from '../store/messages.ts'
 import { child, children, int, isTlObject, long } from '../tl-fields.ts'
-import type { TlObject } from '../types.ts'
+import type { TlObject, TlValue } from '../types.ts'
 import { toChannel, toMessage, toPeer, toUser, type View } from './entities.ts'
-import type { Call, Methods } from './method.ts'
+import { type Call, type Methods, refuseBot } from './method.ts'
 import { resolveChannel } from './peers.ts'
 
 /** One chat in an account's list. */
@@ -18,11 +18,16 @@ const MAX_PAGE = 100
 
 export const dialogMethods: Methods = {
   'messages.getDialogs': (call) => {
-    if (call.account.kind === 'bot') throw badRequest('BOT_METHOD_INVALID')
+    refuseBot(call)
     return getDialogs(call)
   },
-  'messages.getPinnedDialogs': (call) => toPeerDialogs(call, []),
+  'messages.getPinnedDialogs': (call) => {
+    refuseBot(call)
+    checkFolder(int(call.method, 'folder_id'))
+    return toPeerDialogs(call, [])
+  },
   'messages.getPeerDialogs': (call) => {
+    refuseBot(call)
     const all = listDialogs(call, null)
     const wanted = children(call.method, 'peers').map(
       (peer) => resolveChannel(call, child(peer, 'peer')).id,
@@ -38,6 +43,7 @@ function getDialogs(call: Call): TlObject {
   const { method } = call
   // Without the flag: the chats of every folder (https://core.telegram.org/method/messages.getDialogs).
   const folderId = typeof method.folder_id === 'number' ? method.folder_id : null
+  if (folderId !== null) checkFolder(folderId)
   const all = listDialogs(call, folderId)
   const limit = Math.min(Math.max(int(method, 'limit'), 1), MAX_PAGE)
   const start = all.findIndex((dialog) => isAfter(dialog, readOffset(call)))
@@ -46,6 +52,11 @@ function getDialogs(call: Call): TlObject {
   // A slice says that there is more than this answer holds.
   if (page.length === all.length) return { _: 'messages.dialogs', ...found }
   return { _: 'messages.dialogsSlice', count: all.length, ...found }
+}
+
+/** 0: the list, 1: the archive (https://core.telegram.org/api/folders#peer-folders). */
+function checkFolder(folderId: number): void {
+  if (folderId !== 0 && folderId !== 1) throw badRequest('FOLDER_ID_INVALID')
 }
 
 interface Offset {
@@ -57,11 +68,17 @@ interface Offset {
 function readOffset(call: Call): Offset {
   const peer = call.method.offset_peer
   const isNamed = isTlObject(peer) && peer._ === 'inputPeerChannel'
+  if (isNamed && !isOwnHash(call, peer)) throw badRequest('OFFSET_PEER_ID_INVALID')
   return {
     date: int(call.method, 'offset_date'),
     id: int(call.method, 'offset_id'),
     channelId: isNamed ? Number(long(peer, 'channel_id')) : 0,
   }
+}
+
+function isOwnHash({ telegram, account }: Call, peer: TlObject): boolean {
+  const hash = telegram.store.hashes.access('channel', account.id, Number(long(peer, 'channel_id')))
+  return long(peer, 'access_hash') === hash
 }
 
 /**
@@ -114,6 +131,23 @@ function toDialog({ channel, top, folderId }: Dialog): TlObject {
     notify_settings: { _: 'peerNotifySettings' },
     pts: channel.pts,
     folder_id: folderId === 0 ? undefined : folderId,
+  }
+}
+
+/** One channel's dialog with what it names, as after a break that was too long. */
+export function toChannelDialog(view: View, channel: Channel): Record<string, TlValue> {
+  const top = view.telegram.store.messages.newest(channel.id)
+  return {
+    dialog: {
+      _: 'dialog',
+      peer: toPeer(channel.id),
+      notify_settings: { _: 'peerNotifySettings' },
+      top_message: top?.id ?? 0,
+      pts: channel.pts,
+    },
+    messages: top ? [toMessage(view, top)] : [],
+    chats: [toChannel(view, channel)],
+    users: [],
   }
 }
 

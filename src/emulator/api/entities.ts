@@ -27,7 +27,8 @@ export function toUser({ telegram, account }: View, user: Account): TlObject {
   }
 }
 
-const ADMIN_RIGHTS: TlObject = {
+/** What an administrator may do in a channel of this Telegram. */
+export const ADMIN_RIGHTS: TlObject = {
   _: 'chatAdminRights',
   change_info: true,
   post_messages: true,

@@ -1,4 +1,5 @@
 import type { Telegram } from '../context.ts'
+import { badRequest } from '../rpc-error.ts'
 import type { Account } from '../store/accounts.ts'
 import type { Connection, TlObject, TlValue } from '../types.ts'
 
@@ -18,3 +19,8 @@ export interface Call extends OpenCall {
 
 export type OpenMethods = Record<string, (call: OpenCall) => TlValue | Promise<TlValue>>
 export type Methods = Record<string, (call: Call) => TlValue | Promise<TlValue>>
+
+/** Throws for a bot: each method's page says whether bots may use it. */
+export function refuseBot({ account }: Call): void {
+  if (account.kind === 'bot') throw badRequest('BOT_METHOD_INVALID')
+}

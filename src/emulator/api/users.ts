@@ -5,11 +5,15 @@ import type { TlObject } from '../types.ts'
 import { toChannel, toPeer, toUser, type View } from './entities.ts'
 import type { Methods } from './method.ts'
 
+/** https://core.telegram.org/method/contacts.resolveUsername */
+const USERNAME = /^[a-z]\w{3,31}$/i
+
 export const userMethods: Methods = {
   'users.getUsers': (call) =>
-    children(call.method, 'id').map((input) => toUser(call, resolveUser(call, input))),
+    children(call.method, 'id').map((input) => toUserOrEmpty(call, input)),
   'users.getFullUser': (call) => {
     const user = resolveUser(call, child(call.method, 'id'))
+    if (!user) throw badRequest('USER_ID_INVALID')
     return {
       _: 'users.userFull',
       full_user: toFullUser(user),
@@ -19,6 +23,9 @@ export const userMethods: Methods = {
   },
   'contacts.resolveUsername': (call) => {
     const username = text(call.method, 'username').replace(/^@/, '')
+    if (!USERNAME.test(username)) throw badRequest('USERNAME_INVALID')
+    // Nobody has made a link by which others are referred to a bot.
+    if (typeof call.method.referer === 'string') throw badRequest('STARREF_EXPIRED')
     const { channels, accounts } = call.telegram.store
     const channel = channels.findByUsername(username)
     if (channel)
@@ -34,17 +41,24 @@ function resolved(peer: TlObject, found: { chats: TlObject[]; users: TlObject[] 
   return { _: 'contacts.resolvedPeer', peer, ...found }
 }
 
-function resolveUser(view: View, input: TlObject): Account {
+/** What cannot be found takes its place in the list (https://core.telegram.org/method/users.getUsers). */
+function toUserOrEmpty(view: View, input: TlObject): TlObject {
+  if (input._ === 'inputUserFromMessage') throw badRequest('MSG_ID_INVALID')
+  const user = resolveUser(view, input)
+  if (user) return toUser(view, user)
+  return { _: 'userEmpty', id: input._ === 'inputUser' ? long(input, 'user_id') : 0n }
+}
+
+/** The account that an InputUser or InputPeer names, if its hash is this account's own. */
+export function resolveUser(view: View, input: TlObject): Account | null {
   const { store } = view.telegram
-  if (input._ === 'inputUserSelf') return view.account
-  if (input._ !== 'inputUser') throw badRequest('USER_ID_INVALID')
+  if (input._ === 'inputUserSelf' || input._ === 'inputPeerSelf') return view.account
+  if (input._ !== 'inputUser' && input._ !== 'inputPeerUser') return null
   const id = Number(long(input, 'user_id'))
   const user = store.accounts.find(id)
   const hash = long(input, 'access_hash')
   const isOwnHash = hash === store.hashes.access('user', view.account.id, id)
-  if (!user || !(isOwnHash || (view.account.kind === 'bot' && hash === 0n)))
-    throw badRequest('USER_ID_INVALID')
-  return user
+  return isOwnHash || (view.account.kind === 'bot' && hash === 0n) ? user : null
 }
 
 function toFullUser(user: Account): TlObject {
