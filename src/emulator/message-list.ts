@@ -27,8 +27,7 @@ export async function listMessages(
   const { messages } = store.messages.history({
     channelId: id,
     ...{ offsetId: 0, offsetDate: 0, addOffset: 0, limit: MAX_LISTED, minId: 0, maxId: 0 },
-    documentsOnly: true,
-    text: '',
+    ...{ documentsOnly: true, kinds: null, minDate: 0, maxDate: 0, text: '' },
   })
   const listed: ListedMessage[] = []
   for (const message of messages.toReversed()) {

@@ -12,6 +12,12 @@ export interface EmulatorSettings {
   fileReferenceTtlMs: number
   /** How long parts wait for a message (Telegram: "several minutes" to "several hours"). */
   partsTtlMs: number
+  /**
+   * Characters that are kept of a document's name. Telegram says nowhere how many it keeps; users
+   * have counted 60 to 64, and more from some clients
+   * (https://github.com/tginfo/Telegram-Limits/issues/154, https://github.com/tdlib/td/issues/1944).
+   */
+  documentNameLength: number
   /** What a second message under one random_id gets. */
   repeatedRandomId: 'error' | 'old-updates'
   /** Whether `upload.getFile` with cdn_supported is sent to the CDN. */
@@ -46,6 +52,7 @@ export const DEFAULT_SETTINGS: EmulatorSettings = {
   cutConnectionsEveryMs: null,
   fileReferenceTtlMs: 3_600_000,
   partsTtlMs: 3_600_000,
+  documentNameLength: 1024,
   repeatedRandomId: 'error',
   serveByCdn: false,
   documentsDcId: 2,

@@ -92,3 +92,13 @@ export function object(value: TlValue): TlObject {
 
 export const list = (value: TlValue): TlObject[] =>
   Array.isArray(value) ? value.filter(isTlObject) : []
+
+/** The head of a JPEG of that size, and noise up to so many bytes. */
+export function makeJpeg(width: number, height: number, length = 600): Buffer {
+  const head = Buffer.from('ffd8ffe000104a46494600010100000100010000ffc0001108', 'hex')
+  const size = Buffer.alloc(4)
+  size.writeUInt16BE(height, 0)
+  size.writeUInt16BE(width, 2)
+  const frame = Buffer.concat([head, size, Buffer.from('03011100021100031100', 'hex')])
+  return Buffer.concat([frame, Buffer.alloc(length - frame.length, 7)])
+}

@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { Api, InputFile } from 'node-telegram-bot-api'
 import { expect, test } from 'vitest'
 import { type Emulator, startEmulator } from '../../src/emulator/emulator.ts'
@@ -44,6 +46,24 @@ test('a port that was taken meanwhile is replaced, in the session too', async ()
   expect(second.account.authKeyId).toBe(first.account.authKeyId)
   await second.close()
   squatter.close()
+})
+
+test('files of a folder that knew no details of them are there still', async () => {
+  const dataDir = await makeTempDir()
+  const first = await start(dataDir)
+  const fileId = await post(first, randomBytes(1000))
+  const listed = await first.messages(first.account.channelId)
+  await first.close()
+  const sqlite = new DatabaseSync(join(dataDir, 'telegram.sqlite'))
+  sqlite.exec('DROP TABLE document_details; DROP TABLE message_details')
+  sqlite.close()
+
+  const second = await start(dataDir)
+
+  expect(await second.messages(second.account.channelId)).toEqual(listed)
+  const api = new Api(second.account.botToken ?? '', { apiRoot: second.botApi.root })
+  expect((await api.getFile({ file_id: fileId })).file_size).toBe(1000)
+  await second.close()
 })
 
 test('what a client has said of itself is known after a restart', async () => {

@@ -1,9 +1,8 @@
 import { badRequest } from '../rpc-error.ts'
 import type { Document } from '../store/documents.ts'
-import { bytes, child, children, int, long, text } from '../tl-fields.ts'
+import { bytes, long } from '../tl-fields.ts'
 import type { TlObject } from '../types.ts'
 import type { View } from './entities.ts'
-import type { Call } from './method.ts'
 
 /**
  * The document that an inputDocument or a file location names, by the account's own hash and a
@@ -21,32 +20,4 @@ export function resolveDocument(view: View, input: TlObject, invalid: string): D
   if (state === 'invalid') throw badRequest('FILE_REFERENCE_INVALID')
   if (state === 'expired') throw badRequest('FILE_REFERENCE_EXPIRED')
   return document
-}
-
-/** The document of an InputMedia, made of uploaded parts if need be. */
-export async function resolveMedia(call: Call, media: TlObject): Promise<Document> {
-  if (media._ === 'inputMediaDocument') {
-    const input = child(media, 'id')
-    if (input._ !== 'inputDocument') throw badRequest('MEDIA_EMPTY')
-    return resolveDocument(call, input, 'MEDIA_EMPTY')
-  }
-  if (media._ !== 'inputMediaUploadedDocument') throw badRequest('MEDIA_INVALID')
-  return uploadedDocument(call, media)
-}
-
-function uploadedDocument(call: Call, media: TlObject): Promise<Document> {
-  const file = child(media, 'file')
-  const big = file._ === 'inputFileBig'
-  if (!big && file._ !== 'inputFile') throw badRequest('MEDIA_INVALID')
-  const named = children(media, 'attributes').find(({ _ }) => _ === 'documentAttributeFilename')
-  const claim = {
-    fileId: long(file, 'id').toString(),
-    parts: int(file, 'parts'),
-    big,
-    md5: big ? '' : text(file, 'md5_checksum'),
-  }
-  return call.telegram.parts.toDocument(call.account.id, claim, {
-    fileName: named ? text(named, 'file_name') : text(file, 'name'),
-    mimeType: text(media, 'mime_type') || 'application/octet-stream',
-  })
 }

@@ -1,8 +1,9 @@
 import type { Telegram } from '../context.ts'
+import { thumbType } from '../files/thumbs.ts'
 import type { Account } from '../store/accounts.ts'
 import type { Channel } from '../store/channels.ts'
-import type { Document } from '../store/documents.ts'
-import type { Message } from '../store/messages.ts'
+import type { Document, Thumb } from '../store/documents.ts'
+import type { Message, MessageDetails } from '../store/messages.ts'
 import type { TlObject } from '../types.ts'
 
 /** How things look to one account: the hashes and references are its own. */
@@ -69,13 +70,36 @@ export function toDocument({ telegram, account }: View, document: Document): TlO
     mime_type: document.mimeType,
     size: BigInt(document.size),
     dc_id: document.dcId,
-    attributes: [{ _: 'documentAttributeFilename', file_name: document.fileName }],
+    thumbs: document.thumb ? [toPhotoSize(document.thumb)] : undefined,
+    attributes: toAttributes(document),
   }
 }
 
-export const toMediaDocument = (view: View, document: Document): TlObject => ({
+const toPhotoSize = (thumb: Thumb): TlObject => ({
+  _: 'photoSize',
+  type: thumbType(thumb),
+  w: thumb.width,
+  h: thumb.height,
+  size: thumb.bytes.length,
+})
+
+function toAttributes({ attributes, fileName }: Document): TlObject[] {
+  if (fileName === '') return [...attributes]
+  return [...attributes, { _: 'documentAttributeFilename', file_name: fileName }]
+}
+
+export const toMediaDocument = (
+  view: View,
+  document: Document,
+  { spoiler, videoTimestamp }: MessageDetails,
+): TlObject => ({
   _: 'messageMediaDocument',
+  spoiler: spoiler === true,
+  video: document.kind === 'video' || document.kind === 'round',
+  round: document.kind === 'round',
+  voice: document.kind === 'voice',
   document: toDocument(view, document),
+  video_timestamp: videoTimestamp,
 })
 
 export const toPeer = (channelId: number): TlObject => ({
@@ -97,12 +121,17 @@ export function toMessage(view: View, message: Message): TlObject {
     const title = store.channels.find(message.channelId)?.title ?? ''
     return { _: 'messageService', ...common, action: { _: 'messageActionChannelCreate', title } }
   }
+  const { details } = message
   return {
     _: 'message',
     ...common,
+    silent: details.silent === true,
+    noforwards: details.noforwards === true,
+    invert_media: details.invertMedia === true,
+    reply_to: details.replyTo,
     message: message.text,
-    media: document ? toMediaDocument(view, document) : undefined,
-    entities: undefined,
+    media: document ? toMediaDocument(view, document, details) : undefined,
+    entities: details.entities,
     views: 1,
     forwards: 0,
   }

@@ -4,10 +4,11 @@ import type { Channel } from '../store/channels.ts'
 import type { Message } from '../store/messages.ts'
 import { child, long, text } from '../tl-fields.ts'
 import type { TlObject } from '../types.ts'
-import { resolveMedia } from './document-input.ts'
 import { toChannel, toMediaDocument, toMessage, type View } from './entities.ts'
+import { resolveMedia } from './media-input.ts'
 import type { Call, Methods } from './method.ts'
 import { isSelfPeer, resolveWritable } from './peers.ts'
+import { readSendOptions, refuseBusiness } from './send-options.ts'
 
 const CAPTION_LENGTH_MAX = 1024
 
@@ -18,9 +19,11 @@ export function createSendMethods(): Methods {
 
   return {
     'messages.uploadMedia': async (call) => {
+      refuseBusiness(call)
       const peer = child(call.method, 'peer')
       if (!isSelfPeer(peer)) resolveWritable(call, peer)
-      return toMediaDocument(call, await resolveMedia(call, child(call.method, 'media')))
+      const { document, details } = await resolveMedia(call, child(call.method, 'media'))
+      return toMediaDocument(call, document, details)
     },
     'messages.sendMedia': async (call) => {
       const channel = resolveWritable(call, child(call.method, 'peer'))
@@ -44,7 +47,8 @@ async function post(call: Call, channel: Channel, randomId: string): Promise<TlO
   const { telegram, account, method } = call
   const caption = text(method, 'message')
   if (caption.length > CAPTION_LENGTH_MAX) throw badRequest('MEDIA_CAPTION_TOO_LONG')
-  const document = await resolveMedia(call, child(method, 'media'))
+  const options = readSendOptions(call, channel)
+  const { document, details } = await resolveMedia(call, child(method, 'media'))
   const message = telegram.store.messages.append(
     {
       channelId: channel.id,
@@ -52,6 +56,7 @@ async function post(call: Call, channel: Channel, randomId: string): Promise<TlO
       fromId: account.id,
       text: caption,
       documentId: document.id,
+      details: { ...options, ...details },
     },
     randomId,
   )

@@ -16,11 +16,15 @@ export interface DownloadCall {
 /** Serves `/file/bot<token>/<file_path>`, whole or one range of it. */
 export async function downloadFile(call: DownloadCall): Promise<void> {
   const { telegram, path, request, response } = call
-  const id = fromFilePath(path)
-  const document = id === null ? null : telegram.store.documents.find(id)
+  const named = fromFilePath(path)
+  const document = named && telegram.store.documents.find(named.id)
+  if (named?.isThumb && document?.thumb) {
+    response.writeHead(200, { 'Content-Type': 'image/jpeg' }).end(document.thumb.bytes)
+    return
+  }
   const { botApiLocal, botApiDownloadLimit } = telegram.settings
   // With --local files are read from the disk; above 20 MB there is no path to be had.
-  if (!document || botApiLocal || document.size > botApiDownloadLimit)
+  if (!document || named.isThumb || botApiLocal || document.size > botApiDownloadLimit)
     throw new BotApiError(404, 'Not Found')
   const range = parseRange(request.headers.range, document.size)
   const headers = { 'Content-Type': 'application/octet-stream', 'Accept-Ranges': 'bytes' }

@@ -3,8 +3,10 @@ import type { Account } from '../store/accounts.ts'
 import type { Channel } from '../store/channels.ts'
 import type { Document } from '../store/documents.ts'
 import type { Message } from '../store/messages.ts'
+import type { TlObject } from '../types.ts'
+import { toBotEntities } from './bot-entities.ts'
 import { toChat } from './chats.ts'
-import { toBotFileIds } from './file-ids.ts'
+import { toBotFileIds, toThumbFileIds } from './file-ids.ts'
 
 export interface BotMessageOptions {
   telegram: Telegram
@@ -12,48 +14,93 @@ export interface BotMessageOptions {
   channel: Channel
   message: Message
   document: Document
-  /** `disable_content_type_detection` was not set. */
-  detectContent: boolean
 }
 
 /** https://core.telegram.org/bots/api#message */
 export function toBotMessage(options: BotMessageOptions): Record<string, unknown> {
-  const { telegram, bot, channel, message, document, detectContent } = options
+  const { telegram, bot, channel, message, document } = options
+  const { details } = message
   const chat = toChat(channel)
+  const entities = toBotEntities(details.entities ?? [])
+  const replied = findReplied(options)
   return {
     message_id: message.id,
     sender_chat: chat,
     chat,
     date: message.date,
-    ...toMedia(toBotDocument(telegram, bot, document), document.mimeType, detectContent),
+    ...(details.noforwards ? { has_protected_content: true } : {}),
+    ...(replied ? { reply_to_message: toBotMessage({ ...options, ...replied }) } : {}),
+    ...toMedia(toBotDocument(telegram, bot, document), document),
     ...(message.text === '' ? {} : { caption: message.text }),
+    ...(entities.length === 0 ? {} : { caption_entities: entities }),
   }
 }
 
+/** "The Message object in this field will not contain further reply_to_message fields." */
+function findReplied({ telegram, channel, message }: BotMessageOptions): {
+  message: Message
+  document: Document
+} | null {
+  const { messages, documents } = telegram.store
+  const id = Number(message.details.replyTo?.reply_to_msg_id ?? 0)
+  const replied = messages.find(channel.id, id)
+  const document = replied?.documentId ? documents.find(replied.documentId) : null
+  if (!replied || !document) return null
+  return { document, message: { ...replied, details: { ...replied.details, replyTo: undefined } } }
+}
+
 /** https://core.telegram.org/bots/api#document */
-export function toBotDocument(
+function toBotDocument(
   telegram: Telegram,
   bot: Account,
   document: Document,
 ): Record<string, unknown> {
   const { fileId, fileUniqueId } = toBotFileIds(telegram, bot, document)
   return {
-    file_name: document.fileName,
+    ...(document.fileName === '' ? {} : { file_name: document.fileName }),
     mime_type: document.mimeType,
+    ...(document.thumb ? { thumbnail: toPhotoSize(telegram, bot, document) } : {}),
     file_id: fileId,
     file_unique_id: fileUniqueId,
     file_size: document.size,
   }
 }
 
-/** Unless told not to, the Bot API turns files into what they look like, and answers so. */
+/** https://core.telegram.org/bots/api#photosize */
+function toPhotoSize(
+  telegram: Telegram,
+  bot: Account,
+  document: Document,
+): Record<string, unknown> {
+  const { fileId, fileUniqueId } = toThumbFileIds(telegram, bot, document)
+  return {
+    file_id: fileId,
+    file_unique_id: fileUniqueId,
+    width: document.thumb?.width ?? 0,
+    height: document.thumb?.height ?? 0,
+    file_size: document.thumb?.bytes.length ?? 0,
+  }
+}
+
+/** A film, a sound or an animation is told as such, with its measures; an animation as a document, too. */
 function toMedia(
   document: Record<string, unknown>,
-  mimeType: string,
-  detectContent: boolean,
+  { kind, attributes }: Document,
 ): Record<string, unknown> {
-  if (detectContent && mimeType === 'image/gif') return { animation: document, document }
-  if (detectContent && mimeType === 'video/mp4') return { video: document }
-  if (detectContent && mimeType === 'audio/mpeg') return { audio: document }
+  const measures = measuresOf(attributes)
+  if (kind === 'animation') return { animation: { ...document, ...measures }, document }
+  if (kind === 'video') return { video: { ...document, ...measures } }
+  if (kind === 'audio') return { audio: { ...document, duration: measures.duration } }
   return { document }
+}
+
+/** Zero where nobody has said it. */
+function measuresOf(attributes: readonly TlObject[]): Record<string, number> {
+  const sized = attributes.find(({ w }) => typeof w === 'number')
+  const lasting = attributes.find(({ duration }) => typeof duration === 'number')
+  return {
+    width: Number(sized?.w ?? 0),
+    height: Number(sized?.h ?? 0),
+    duration: Math.ceil(Number(lasting?.duration ?? 0)),
+  }
 }

@@ -1,102 +1,95 @@
 import { extname } from 'node:path'
+import { sleep } from '../../lib/sleep.ts'
 import type { Telegram } from '../context.ts'
 import type { Account } from '../store/accounts.ts'
-import type { Document } from '../store/documents.ts'
 import { badBotRequest } from './bot-api-error.ts'
-import { resolveChat, toChat } from './chats.ts'
-import { fromBotFileId, toBotFileIds } from './file-ids.ts'
+import { resolveChat } from './chats.ts'
+import { type BotFile, fromBotFileId, toBotFileIds, toThumbFileIds } from './file-ids.ts'
+import { getChat, getChatMember } from './members.ts'
+import { numberOf, textOf } from './parameters.ts'
 import type { BotParameters } from './request.ts'
 import { sendDocument } from './send-document.ts'
+import { toBotItself } from './users.ts'
 
 export interface BotCall {
   telegram: Telegram
   bot: Account
   parameters: BotParameters
+  /** Aborts when the client has left. */
+  signal: AbortSignal
 }
 
 type BotMethod = (call: BotCall) => unknown
 
-/** Names are matched without regard to case, as the Bot API does. */
+/** Names are matched without regard to case, as the Bot API does; parameters that it does not know are ignored. */
 export const botMethods: Record<string, BotMethod> = {
-  getme: ({ bot }) => ({
-    ...toBotUser(bot),
-    can_join_groups: true,
-    can_read_all_group_messages: false,
-    supports_inline_queries: false,
-  }),
-  getchat: ({ telegram, bot, parameters }) => ({
-    ...toChat(resolveChat(telegram, bot, parameters.fields.chat_id)),
-    accent_color_id: 0,
-    max_reaction_count: 11,
-  }),
+  getme: ({ bot }) => toBotItself(bot),
+  getchat: getChat,
   getchatmember: getChatMember,
   senddocument: sendDocument,
   getfile: getFile,
   deletemessage: deleteMessage,
   deletewebhook: () => true,
-  getupdates: () => [],
+  getwebhookinfo: () => ({ url: '', has_custom_certificate: false, pending_update_count: 0 }),
+  getupdates: getUpdates,
 }
 
-/** The path at which `/file/bot<token>/` serves a document. */
-export function toFilePath(document: Document): string {
+/** The path at which `/file/bot<token>/` serves a file. */
+export function toFilePath({ document, isThumb }: BotFile): string {
+  if (isThumb) return `thumbnails/file_${document.id}.jpg`
   const ending = extname(document.fileName)
   // Paths are plain ASCII: an ending in another script is left out.
   return `documents/file_${document.id}${/^\.\w+$/.test(ending) ? ending : ''}`
 }
 
-export const fromFilePath = (path: string): string | null =>
-  /^documents\/file_(\d+)(\.\w+)?$/.exec(path)?.[1] ?? null
-
-function toBotUser(account: Account): Record<string, unknown> {
-  return {
-    id: account.id,
-    is_bot: account.kind === 'bot',
-    first_name: account.name,
-    ...(account.username === null ? {} : { username: account.username }),
-  }
-}
-
-function getChatMember({ telegram, bot, parameters }: BotCall): unknown {
-  const channel = resolveChat(telegram, bot, parameters.fields.chat_id)
-  const user = telegram.store.accounts.find(Number(parameters.fields.user_id))
-  if (!user) throw badBotRequest('user not found')
-  const role = telegram.store.channels.member(channel.id, user.id)?.role
-  if (role !== 'admin') return { user: toBotUser(user), status: role ?? 'left' }
-  return {
-    user: toBotUser(user),
-    status: 'administrator',
-    can_be_edited: false,
-    can_post_messages: true,
-    can_edit_messages: true,
-    can_delete_messages: true,
-  }
+/** What a path names: a document's id, and whether its thumbnail is meant. */
+export function fromFilePath(path: string): { id: string; isThumb: boolean } | null {
+  const found = /^(documents|thumbnails)\/file_(\d+)(?:\.\w+)?$/.exec(path)
+  return found ? { id: found[2] ?? '', isThumb: found[1] === 'thumbnails' } : null
 }
 
 /** https://core.telegram.org/bots/api#getfile */
 function getFile({ telegram, bot, parameters }: BotCall): unknown {
   const { settings, store } = telegram
-  const document = fromBotFileId(telegram, bot, parameters.fields.file_id ?? '')
-  if (!document) throw badBotRequest('invalid file_id')
-  if (!settings.botApiLocal && document.size > settings.botApiDownloadLimit)
+  const given = textOf(parameters, 'file_id')
+  if (given === '') throw badBotRequest('file_id not specified')
+  const file = fromBotFileId(telegram, bot, given)
+  if (!file) throw badBotRequest('invalid file_id')
+  const { document, isThumb } = file
+  const size = isThumb ? (document.thumb?.bytes.length ?? 0) : document.size
+  if (!settings.botApiLocal && size > settings.botApiDownloadLimit)
     throw badBotRequest('file is too big')
-  const { fileId, fileUniqueId } = toBotFileIds(telegram, bot, document)
+  const ids = isThumb ? toThumbFileIds : toBotFileIds
+  const { fileId, fileUniqueId } = ids(telegram, bot, document)
   return {
     file_id: fileId,
     file_unique_id: fileUniqueId,
-    file_size: document.size,
+    file_size: size,
     // With --local the path is one on the server's disk.
-    file_path: settings.botApiLocal ? store.documents.pathOf(document.id) : toFilePath(document),
+    file_path:
+      settings.botApiLocal && !isThumb ? store.documents.pathOf(document.id) : toFilePath(file),
   }
 }
 
 function deleteMessage({ telegram, bot, parameters }: BotCall): true {
-  const { fields } = parameters
-  const channel = resolveChat(telegram, bot, fields.chat_id)
+  const channel = resolveChat(telegram, bot, textOf(parameters, 'chat_id'))
+  const id = numberOf(parameters, 'message_id')
+  if (id === 0) throw badBotRequest('message identifier is not specified')
   const { channels, messages } = telegram.store
   if (channels.member(channel.id, bot.id)?.role !== 'admin')
     throw badBotRequest("message can't be deleted")
-  if (messages.delete(channel.id, [Number(fields.message_id)]) === 0)
-    throw badBotRequest('message to delete not found')
+  if (messages.delete(channel.id, [id]) === 0) throw badBotRequest('message to delete not found')
   channels.bumpPts(channel.id, 1)
   return true
+}
+
+/** At most this long is an answer held back (TDLib's server bounds it so). */
+const MAX_POLL_SECONDS = 50
+
+/** Nothing is ever to be told; a poll that is long stays open as long as it says. */
+async function getUpdates({ parameters, signal }: BotCall): Promise<unknown[]> {
+  const seconds = Math.min(Math.max(numberOf(parameters, 'timeout'), 0), MAX_POLL_SECONDS)
+  // A client that has left is told nothing, either.
+  await sleep(seconds * 1000, signal).catch(() => {})
+  return []
 }

@@ -67,7 +67,9 @@ async function serveFile({ telegram, request, response }: Exchange, path: string
 }
 
 async function replyTo(exchange: Exchange, bot: Account | null, name: string): Promise<Reply> {
-  const { telegram, request, url } = exchange
+  const { telegram, request, response, url } = exchange
+  const left = new AbortController()
+  response.once('close', () => left.abort())
   try {
     if (!bot) throw new BotApiError(401, 'Unauthorized')
     const method = botMethods[name.toLowerCase()]
@@ -81,7 +83,10 @@ async function replyTo(exchange: Exchange, bot: Account | null, name: string): P
     try {
       return {
         status: 200,
-        body: { ok: true, result: await method({ telegram, bot, parameters }) },
+        body: {
+          ok: true,
+          result: await method({ telegram, bot, parameters, signal: left.signal }),
+        },
       }
     } finally {
       await discardFiles(parameters)

@@ -46,6 +46,7 @@ export const settingsChange = z.strictObject({
   cutConnectionsEveryMs: z.number().positive().nullable().exactOptional(),
   fileReferenceTtlMs: milliseconds.exactOptional(),
   partsTtlMs: milliseconds.exactOptional(),
+  documentNameLength: z.int().positive().exactOptional(),
   repeatedRandomId: z.enum(['error', 'old-updates']).exactOptional(),
   serveByCdn: z.boolean().exactOptional(),
   documentsDcId: z.union([z.literal(2), z.literal(4)]).exactOptional(),

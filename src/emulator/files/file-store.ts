@@ -1,16 +1,14 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { open, rename } from 'node:fs/promises'
+import { extname } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { nowSeconds } from '../context.ts'
 import type { EmulatorSettings } from '../settings.ts'
 import type { Document } from '../store/documents.ts'
 import type { Store } from '../store/store.ts'
 
-export interface FileMetadata {
-  fileName: string
-  mimeType: string
-}
+export type FileMetadata = Pick<Document, 'fileName' | 'mimeType' | 'kind' | 'attributes' | 'thumb'>
 
 /** The bytes of documents. */
 export interface FileStore {
@@ -23,11 +21,12 @@ export interface FileStore {
 
 export function createFileStore(store: Store, settings: EmulatorSettings): FileStore {
   return {
-    adopt: async (path, { size, fileName, mimeType }) => {
+    adopt: async (path, { size, ...metadata }) => {
       const id = store.documents.newId()
       await rename(path, store.documents.pathOf(id))
       const dcId = settings.documentsDcId
-      return store.documents.add({ id, size, fileName, mimeType, date: nowSeconds(), dcId })
+      const fileName = shortenName(metadata.fileName, settings.documentNameLength)
+      return store.documents.add({ ...metadata, id, size, fileName, date: nowSeconds(), dcId })
     },
     read: async (documentId, offset, limit) => {
       const file = await open(store.documents.pathOf(documentId), 'r')
@@ -45,4 +44,15 @@ export function createFileStore(store: Store, settings: EmulatorSettings): FileS
       return hash.digest('hex')
     },
   }
+}
+
+/**
+ * A name that is too long keeps its ending. Telegram's servers shorten names without a word about
+ * it (https://github.com/telegramdesktop/tdesktop/issues/3797).
+ */
+function shortenName(name: string, max: number): string {
+  const characters = [...name]
+  if (characters.length <= max) return name
+  const ending = [...extname(name)].slice(0, max)
+  return [...characters.slice(0, max - ending.length), ...ending].join('')
 }

@@ -1,4 +1,4 @@
-import { type FileHandle, mkdir, open, rm, writeFile } from 'node:fs/promises'
+import { type FileHandle, mkdir, open, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createKeyedLock } from '../../lib/keyed-lock.ts'
 import type { EmulatorSettings } from '../settings.ts'
@@ -17,6 +17,8 @@ export interface PartStore {
   save: (accountId: number, fileId: string, part: IncomingPart) => Promise<boolean>
   /** Makes a document of the parts, which can be used again as long as they are kept. */
   toDocument: (accountId: number, claim: FileClaim, metadata: FileMetadata) => Promise<Document>
+  /** The bytes of a small file that is still parts. */
+  read: (accountId: number, claim: FileClaim) => Promise<Uint8Array>
   /** Forgets parts (all of them without `parts`) of a file_id, whoever sent them; returns how many. */
   lose: (fileId: string, parts?: readonly number[]) => Promise<number>
   /** Removes what has outlived its time. */
@@ -145,6 +147,15 @@ export function createPartStore({ store, files, settings }: PartStoreOptions): P
       }),
     toDocument: (accountId, claim, metadata) =>
       lock.run(keyOf(accountId, claim.fileId), () => toDocument(accountId, claim, metadata)),
+    read: (accountId, claim) =>
+      lock.run(keyOf(accountId, claim.fileId), async () => {
+        const folder = folderOf(accountId, claim.fileId)
+        const ttlMs = settings.partsTtlMs
+        const { path } = await assemble({ store, accountId, claim, folder, ttlMs })
+        const bytes = await readFile(path)
+        await rm(path)
+        return bytes
+      }),
     lose: async (fileId, parts) => {
       let lost = 0
       for (const upload of uploads.withFileId(fileId))

@@ -38,6 +38,12 @@ const SCHEMA = `
   CREATE TABLE IF NOT EXISTS documents (
     id TEXT PRIMARY KEY, size INTEGER NOT NULL, mime_type TEXT NOT NULL, file_name TEXT NOT NULL,
     date INTEGER NOT NULL, dc_id INTEGER NOT NULL) STRICT;
+  CREATE TABLE IF NOT EXISTS document_details (
+    document_id TEXT PRIMARY KEY, kind TEXT NOT NULL, attributes TEXT NOT NULL,
+    thumb BLOB, thumb_width INTEGER NOT NULL, thumb_height INTEGER NOT NULL) STRICT;
+  CREATE TABLE IF NOT EXISTS message_details (
+    channel_id INTEGER NOT NULL, id INTEGER NOT NULL, details TEXT NOT NULL,
+    PRIMARY KEY (channel_id, id)) STRICT;
   CREATE TABLE IF NOT EXISTS messages (
     channel_id INTEGER NOT NULL, id INTEGER NOT NULL, date INTEGER NOT NULL,
     from_id INTEGER NOT NULL, text TEXT NOT NULL, document_id TEXT,

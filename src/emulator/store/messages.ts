@@ -1,4 +1,19 @@
+import type { TlObject } from '../types.ts'
 import type { Database } from './database.ts'
+import type { DocumentKind } from './documents.ts'
+import { fromTlJson, toTlJson } from './tl-json.ts'
+
+/** How a message was sent, besides what it says. */
+export interface MessageDetails {
+  silent?: boolean | undefined
+  noforwards?: boolean | undefined
+  invertMedia?: boolean | undefined
+  spoiler?: boolean | undefined
+  videoTimestamp?: number | undefined
+  /** A messageReplyHeader. */
+  replyTo?: TlObject | undefined
+  entities?: TlObject[] | undefined
+}
 
 export interface Message {
   channelId: number
@@ -9,6 +24,7 @@ export interface Message {
   text: string
   /** Null for the message that says the channel was made. */
   documentId: string | null
+  details: MessageDetails
 }
 
 export interface HistoryQuery {
@@ -21,6 +37,11 @@ export interface HistoryQuery {
   minId: number
   maxId: number
   documentsOnly: boolean
+  /** Documents of these kinds alone; null: of any. */
+  kinds: readonly DocumentKind[] | null
+  /** Only messages after and before these dates; 0: no limit. */
+  minDate: number
+  maxDate: number
   text: string
 }
 
@@ -45,7 +66,11 @@ interface MessageRow {
   from_id: number
   text: string
   document_id: string | null
+  details: string | null
 }
+
+/** Messages with how they were sent. */
+const MESSAGES = 'messages LEFT JOIN message_details USING (channel_id, id)'
 
 export function createMessageStore(database: Database): MessageStore {
   const one = (sql: string, ...values: (string | number)[]): Message | null => {
@@ -54,7 +79,7 @@ export function createMessageStore(database: Database): MessageStore {
   }
 
   return {
-    append: ({ channelId, date, fromId, text, documentId }, randomId) =>
+    append: ({ channelId, date, fromId, text, documentId, details }, randomId) =>
       database.transaction(() => {
         const next = database.get<{ id: number }>(
           'UPDATE channels SET last_message_id = last_message_id + 1, pts = pts + 1 WHERE id = ? RETURNING last_message_id AS id',
@@ -73,27 +98,30 @@ export function createMessageStore(database: Database): MessageStore {
             channelId,
             id,
           )
-        return { channelId, id, date, fromId, text, documentId }
+        database.run(
+          'INSERT INTO message_details VALUES (?, ?, ?)',
+          ...[channelId, id, toTlJson(details)],
+        )
+        return { channelId, id, date, fromId, text, documentId, details }
       }),
     find: (channelId, id) =>
-      one('SELECT * FROM messages WHERE channel_id = ? AND id = ?', channelId, id),
+      one(`SELECT * FROM ${MESSAGES} WHERE channel_id = ? AND id = ?`, channelId, id),
     newest: (channelId) =>
-      one('SELECT * FROM messages WHERE channel_id = ? ORDER BY id DESC LIMIT 1', channelId),
+      one(`SELECT * FROM ${MESSAGES} WHERE channel_id = ? ORDER BY id DESC LIMIT 1`, channelId),
     history: (query) => selectHistory(database, query),
     delete: (channelId, ids) =>
       database.transaction(() => {
         let deleted = 0
-        for (const id of ids)
-          deleted += database.run(
-            'DELETE FROM messages WHERE channel_id = ? AND id = ?',
-            channelId,
-            id,
-          )
+        for (const id of ids) {
+          const one = [channelId, id]
+          deleted += database.run('DELETE FROM messages WHERE channel_id = ? AND id = ?', ...one)
+          database.run('DELETE FROM message_details WHERE channel_id = ? AND id = ?', ...one)
+        }
         return deleted
       }),
     findByRandomId: (accountId, randomId) =>
       one(
-        'SELECT messages.* FROM messages JOIN random_ids ON random_ids.channel_id = messages.channel_id AND random_ids.message_id = messages.id WHERE account_id = ? AND random_id = ?',
+        `SELECT messages.*, details FROM ${MESSAGES} JOIN random_ids ON random_ids.channel_id = messages.channel_id AND random_ids.message_id = messages.id WHERE account_id = ? AND random_id = ?`,
         ...[accountId, randomId],
       ),
     isRandomIdUsed: (accountId, randomId) =>
@@ -117,9 +145,16 @@ function selectHistory(
   query: HistoryQuery,
 ): { messages: Message[]; count: number } {
   const { channelId, offsetId, offsetDate, addOffset, limit, minId, maxId } = query
-  const matching = `channel_id = ? AND (? = 0 OR document_id IS NOT NULL) AND (? = '' OR text LIKE ? OR document_id IN (SELECT id FROM documents WHERE file_name LIKE ?))`
+  const { minDate, maxDate, kinds } = query
+  const kindOf =
+    "coalesce((SELECT kind FROM document_details WHERE document_details.document_id = messages.document_id), 'document')"
+  const matching = `channel_id = ? AND (? = 0 OR document_id IS NOT NULL) AND (? = '' OR instr(?, ${kindOf}) > 0) AND (? = 0 OR date > ?) AND (? = 0 OR date < ?) AND (? = '' OR text LIKE ? OR document_id IN (SELECT id FROM documents WHERE file_name LIKE ?))`
   const like = `%${query.text.replaceAll(/[%_]/g, '')}%`
-  const values = [channelId, query.documentsOnly ? 1 : 0, query.text, like, like]
+  const wantedKinds = kinds?.join(' ') ?? ''
+  const values = [
+    ...[channelId, query.documentsOnly ? 1 : 0, wantedKinds, wantedKinds],
+    ...[minDate, minDate, maxDate, maxDate, query.text, like, like],
+  ]
   const count = database.get<{ n: number }>(
     `SELECT count(*) AS n FROM messages WHERE ${matching}`,
     ...values,
@@ -130,7 +165,7 @@ function selectHistory(
     ...[...values, before, offsetDate, offsetDate],
   )
   const rows = database.all<MessageRow>(
-    `SELECT * FROM (SELECT * FROM messages WHERE ${matching} ORDER BY id DESC LIMIT ? OFFSET ?) WHERE id > ? AND (? = 0 OR id < ?)`,
+    `SELECT * FROM (SELECT * FROM ${MESSAGES} WHERE ${matching} ORDER BY id DESC LIMIT ? OFFSET ?) WHERE id > ? AND (? = 0 OR id < ?)`,
     ...[...values, limit, Math.max(0, (newer?.n ?? 0) + addOffset), minId, maxId, maxId],
   )
   return { messages: rows.map(toMessage), count: count?.n ?? 0 }
@@ -144,5 +179,7 @@ function toMessage(row: MessageRow): Message {
     fromId: row.from_id,
     text: row.text,
     documentId: row.document_id,
+    // The edge: what the column holds was written by `append`.
+    details: (row.details === null ? {} : fromTlJson(row.details)) as MessageDetails,
   }
 }
