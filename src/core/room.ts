@@ -30,6 +30,8 @@ export interface Room {
   creditBytes: () => Promise<number>
   /** What unfinished uploads were promised, and how much of it to those that have brought nothing. */
   promised: () => { reservedBytes: number; bytelessBytes: number; limitBytes: number }
+  /** What the disk has, promised or not, beside what is on its way to it. */
+  freeBytes: () => Promise<number>
 }
 
 export function createRoom({ ledger, spool, spoolMaxBytes }: RoomOptions): Room {
@@ -62,6 +64,7 @@ export function createRoom({ ledger, spool, spoolMaxBytes }: RoomOptions): Room 
       bytelessBytes: ledger.bytelessBytes(),
       limitBytes: spoolMaxBytes,
     }),
+    freeBytes: async () => (await spool.space()).freeBytes,
   }
 }
 

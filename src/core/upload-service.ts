@@ -114,6 +114,10 @@ export function createUploadService(options: UploadServiceOptions): UploadServic
     return upload
   }
 
+  function isOf(uploadId: string, userId: string): boolean {
+    return ledger.findUpload(uploadId)?.owner === userId
+  }
+
   async function userOfLogin(token: string, _uploadId: string): Promise<string> {
     return (await credentials.forRunningUpload(token)).userId
   }
@@ -168,8 +172,9 @@ export function createUploadService(options: UploadServiceOptions): UploadServic
       if (lacking(size, 0) > ledger.bytelessBytes()) throw noRoom()
     },
     assertNoLongWait: async (uploadId, size, token) => {
-      if (uploadId !== null && ledger.findUpload(uploadId)) return
-      intake.assertNoLongWait(await credentials.forUpload(token), size)
+      const granted = await credentials.forUpload(token)
+      if (uploadId !== null && isOf(uploadId, granted.userId)) return
+      intake.assertNoLongWait(granted, size)
     },
     assertReachable: async (token, size) =>
       intake.assertReachable(await credentials.forUpload(token), size),
@@ -194,7 +199,7 @@ export function createUploadService(options: UploadServiceOptions): UploadServic
       }
     },
     authorize: async (uploadId, token) => void (await find(uploadId, token)),
-    isOf: (uploadId, userId) => ledger.findUpload(uploadId)?.owner === userId,
+    isOf,
     complete: async (uploadId, token) => {
       admission.assertMore()
       await find(uploadId, token)

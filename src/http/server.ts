@@ -61,7 +61,7 @@ export interface HttpServerOptions extends ThrottleOptions {
   tickets: TicketService
   knownTokens: Pick<KnownTokens, 'find' | 'addLink'>
   spool: Pick<Spool, 'receive'>
-  room: Pick<Room, 'creditBytes'>
+  room: Pick<Room, 'creditBytes' | 'freeBytes'>
   page: Page
   /** What `/readyz` asks. */
   probes: Readonly<Record<string, Probe>>
@@ -166,7 +166,7 @@ async function registerFileRoutes(
 ): Promise<void> {
   const { uploads, watch, takeover, maxChunkBytes, maxFileBytes, sessionTtlMs, now } = options
   const { spool, streams, downloads } = inEqualTurns(options)
-  const unclaimed = createUnclaimedBudget(options.room.creditBytes)
+  const unclaimed = createUnclaimedBudget(options.room)
   const callerToken = createCallerToken(options.requireAuth)
   const receiving = { uploads, spool, unclaimed, throttle, maxChunkBytes, callerToken }
   await app.register(uploadRoutes, receiving)

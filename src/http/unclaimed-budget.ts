@@ -1,7 +1,9 @@
+import type { Room } from '../core/room.ts'
 import { AppError } from '../errors.ts'
-import { createSemaphore, type Semaphore } from '../lib/semaphore.ts'
+import { createSharesByKey } from '../lib/shares-by-key.ts'
 import { createTtlCache } from '../lib/ttl-cache.ts'
 import { MiB } from '../lib/units.ts'
+import { type Bringer, createCreditPool, type PoolPatience } from './credit-pool.ts'
 
 /** Bytes on disk that no checked token has claimed yet, over all strangers. */
 const STRANGERS_BYTES = 64 * MiB
@@ -10,65 +12,90 @@ const REQUESTS_PER_STRANGER = 4
 const KNOWN_BYTES = 1024 * MiB
 const KNOWN_FOR_MS = 3_600_000
 const MAX_KNOWN = 10_000
-const WAIT_MS = 10_000
+/** Of a user whose token came first: a hundred chunks of the usual size. */
+const USER_BYTES = 512 * MiB
+
+const PATIENCE: Patience = { waitMs: 10_000, yieldMs: 2_000, keepMs: 30_000 }
+
+export interface Patience extends PoolPatience {
+  /** How long a request waits until it is refused. */
+  waitMs: number
+}
 
 /**
  * In a chunk's form the bytes come before the token, so they are taken on credit. This bounds the
- * credit: what does not fit waits unread in its socket, and is refused with BUSY after 10 s.
+ * credit: what does not fit waits unread in its socket, and is refused with BUSY after 10 s. Before
+ * that the address that holds most gives way: what it brings may take hours.
  */
 export interface UnclaimedBudget {
-  /** Waits for room for `bytes` from this address; the returned function gives it back. */
-  take: (address: string, bytes: number, signal: AbortSignal) => Promise<() => void>
+  /** Waits for room for these bytes; the returned function gives it back. */
+  take: (bringer: Bringer) => Promise<() => void>
+  /** The same where the token came first: bytes of a user that are on their way to an upload. */
+  takeOfUser: (userId: string, bringer: Bringer) => Promise<() => void>
   /** A token from this address was checked and found good. */
   trust: (address: string) => void
 }
 
-/** `creditBytes` says how much the disk has for all of them, strangers or not. */
-export function createUnclaimedBudget(creditBytes: () => Promise<number>): UnclaimedBudget {
-  const strangers = createSemaphore(STRANGERS_BYTES)
-  const known = createSemaphore(KNOWN_BYTES)
+/** `room` says how much the disk has for all of them, strangers or not. */
+export function createUnclaimedBudget(
+  room: Pick<Room, 'creditBytes' | 'freeBytes'>,
+  patience: Patience = PATIENCE,
+): UnclaimedBudget {
+  const strangers = createCreditPool(STRANGERS_BYTES, patience)
+  const known = createCreditPool(KNOWN_BYTES, patience)
   const trusted = createTtlCache<true>({ maxEntries: MAX_KNOWN })
-  const perAddress = new Map<string, Semaphore>()
+  const requestsOf = createSharesByKey()
+  const bytesOf = createSharesByKey()
 
-  async function takeAsStranger(address: string, bytes: number, signal: AbortSignal) {
-    const own = perAddress.get(address) ?? createSemaphore(REQUESTS_PER_STRANGER)
-    perAddress.set(address, own)
-    const leave = await own.acquire(1, signal)
-    const forget = (): void => {
-      leave()
-      if (own.held === 0 && own.waiting === 0) perAddress.delete(address)
-    }
+  async function takeAsStranger(bringer: Bringer): Promise<() => void> {
+    const { address, signal } = bringer
+    const leave = await requestsOf.take(address, {
+      weight: 1,
+      limit: REQUESTS_PER_STRANGER,
+      signal,
+    })
     try {
-      const release = await strangers.acquire(bytes, signal)
+      const release = await strangers.take(bringer)
       return () => {
         release()
-        forget()
+        leave()
       }
     } catch (error) {
-      forget()
+      leave()
       throw error
     }
   }
 
+  /** Runs `take` for so long as a request may wait. */
+  async function patiently<T>(bringer: Bringer, take: (bringer: Bringer) => Promise<T>) {
+    const waited = new AbortController()
+    const timer = setTimeout(() => waited.abort(busy()), patience.waitMs).unref()
+    try {
+      return await take({ ...bringer, signal: AbortSignal.any([bringer.signal, waited.signal]) })
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
   return {
-    take: async (address, bytes, signal) => {
-      const half = (await creditBytes()) / 2
+    take: async (bringer) => {
+      const half = (await room.creditBytes()) / 2
       strangers.setLimit(Math.min(STRANGERS_BYTES, half))
       known.setLimit(Math.min(KNOWN_BYTES, half))
-      const patience = AbortSignal.timeout(WAIT_MS)
-      const either = AbortSignal.any([signal, patience])
-      try {
-        return trusted.get(address)
-          ? await known.acquire(bytes, either)
-          : await takeAsStranger(address, bytes, either)
-      } catch (error) {
-        if (!patience.aborted || signal.aborted) throw error
-        throw new AppError('BUSY', 'Too many uploads at once; try again in a moment', {
-          retryAfter: 5,
-          cause: error,
-        })
-      }
+      return patiently(bringer, trusted.get(bringer.address) ? known.take : takeAsStranger)
+    },
+    takeOfUser: async (userId, bringer) => {
+      // Most of these bytes have their promise already, and so may take what is promised.
+      const limit = Math.min(USER_BYTES, (await room.freeBytes()) / 2)
+      return patiently(bringer, ({ bytes, signal }) =>
+        bytesOf.take(userId, { weight: bytes, limit, signal }),
+      )
     },
     trust: (address) => trusted.set(address, true, KNOWN_FOR_MS),
   }
+}
+
+/** The request had to make room, or found none. */
+export function busy(): AppError {
+  return new AppError('BUSY', 'Too many uploads at once; try again in a moment', { retryAfter: 5 })
 }

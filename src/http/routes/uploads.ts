@@ -8,9 +8,10 @@ import type { UploadService } from '../../core/upload-service.ts'
 import { addressOf } from '../address.ts'
 import { clientSignal } from '../client-signal.ts'
 import { type ReadFormOptions, readForm } from '../form/form.ts'
+import { failBody } from '../slow-senders.ts'
 import type { Throttle } from '../throttle.ts'
 import { type CallerToken, requireToken, tokenOf } from '../token.ts'
-import type { UnclaimedBudget } from '../unclaimed-budget.ts'
+import { busy, type UnclaimedBudget } from '../unclaimed-budget.ts'
 import { ChunkFields, FileFields, parseWire, UploadIdFields } from '../validation.ts'
 import { UploadIdParams } from '../wire/progress.ts'
 import {
@@ -137,8 +138,8 @@ export interface ReceiverOptions extends UploadRoutesOptions {
 
 /**
  * Takes a form's file to the spool. Where the token came first it is checked before any byte is
- * written; otherwise the bytes are taken on the strangers' budget. What the disk cannot hold is
- * refused before the first byte as well.
+ * written, and the bytes count as the user's; otherwise they are taken on the strangers' budget.
+ * What the disk cannot hold is refused before the first byte as well.
  */
 export function receiver(
   { uploads, spool, unclaimed, throttle, maxChunkBytes, wholeFiles = false }: ReceiverOptions,
@@ -151,6 +152,18 @@ export function receiver(
   const expectedBytes = Math.min(Number(announced ?? 0), maxChunkBytes)
   const receive = (bytes: AsyncIterable<Uint8Array>): Promise<ReceivedChunk> =>
     spool.receive(bytes, { maxBytes: maxChunkBytes, expectedBytes, signal })
+  const bringer = {
+    address: addressOf(request),
+    bytes: announced === undefined ? maxChunkBytes : expectedBytes,
+    signal,
+    giveWay: () => !request.raw.complete && failBody(request.raw, busy()),
+  }
+
+  function holding(release: () => void, bytes: AsyncIterable<Uint8Array>): Promise<ReceivedChunk> {
+    // Until the answer is out: by then the bytes are claimed or gone.
+    reply.raw.once('close', release)
+    return receive(bytes)
+  }
 
   return async (bytes, fields) => {
     const token = tokenOf(request)
@@ -163,13 +176,9 @@ export function receiver(
       if ((uploadId || wholeFiles) && size > 0) {
         await uploads.assertNoLongWait(uploadId ?? null, size, token)
       }
-      return receive(bytes)
+      return holding(await unclaimed.takeOfUser(owner, bringer), bytes)
     }
-    const credit = announced === undefined ? maxChunkBytes : expectedBytes
-    const release = await unclaimed.take(addressOf(request), credit, signal)
-    // Held until the answer is out: by then the bytes are claimed or gone.
-    reply.raw.once('close', release)
-    return receive(bytes)
+    return holding(await unclaimed.take(bringer), bytes)
   }
 }
 
