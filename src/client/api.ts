@@ -91,6 +91,11 @@ export interface Client {
    */
   readonly follow: (uploadId: string, options?: FollowOptions) => Promise<TransferProgress>
   /**
+   * Says that all chunks are sent, for an upload whose file is not at hand any more. Rejects with
+   * CHUNKS_MISSING while they are not all there; again it is harmless.
+   */
+  readonly complete: (uploadId: string, options?: CallOptions) => Promise<void>
+  /**
    * Makes the worker stop the upload and refuse what still comes for it. Whoever is sending it fails
    * with UPLOAD_CANCELLED. A file that is in Telegram by then stays there.
    */

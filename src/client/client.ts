@@ -57,6 +57,9 @@ export function createClient(options: ClientOptions): Client {
         attempts: FOLLOW_ATTEMPTS,
         onProgress: onProgress ?? (() => {}),
       }),
+    complete: async (uploadId, { signal } = {}) => {
+      await caller.json('/complete-upload', { method: 'POST', body: { uploadId }, signal })
+    },
     cancel: (uploadId, { signal } = {}) => cancelUpload(caller, uploadId, signal),
     download: (messageId, downloadOptions = {}) =>
       startDownload(caller, messageId, downloadOptions),

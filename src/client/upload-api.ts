@@ -62,6 +62,8 @@ export interface UploadProgress {
   readonly phase: UploadPhase
   /** At the worker or on the way to it. Falls when a chunk must be sent again. */
   readonly sentBytes: number
+  /** What the worker has acknowledged: a reload loses none of it. */
+  readonly storedBytes: number
   readonly totalBytes: number
   /** Bytes each second on the way to the worker; null until it is known. */
   readonly speed: number | null

@@ -52,6 +52,7 @@ export function createUploadState(options: UploadStateOptions): UploadState {
       fileName,
       phase: shown,
       sentBytes,
+      storedBytes: presentBytes,
       totalBytes,
       speed,
       secondsLeft: speed ? Math.ceil((totalBytes - sentBytes) / speed) : null,

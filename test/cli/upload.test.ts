@@ -135,6 +135,7 @@ test('on a terminal two bars are drawn over each other, and wiped away before th
     fileName: 'evil\u001b[31m.bin',
     phase: 'sending',
     sentBytes: 50 * MiB,
+    storedBytes: 45 * MiB,
     totalBytes: 100 * MiB,
     speed: 2 * MiB,
     secondsLeft: 25,

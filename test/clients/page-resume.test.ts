@@ -79,6 +79,59 @@ test('what was all at the worker before a reload goes on into Telegram without i
   await expectPosted(visit, 1)
 })
 
+test('after a reload a row shows what the worker has, as stored and then as the worker says', async () => {
+  const visit = await visitPage()
+  const { page, folder, signIn, choose, upload } = visit
+  await signIn()
+  const lost = await loseAnswerAfter(visit, 3)
+  await choose(await makeFile(folder, 'known.bin', randomBytes(BYTES)))
+  await vi.waitFor(() => expect([visit.chunksTaken, lost.count]).toEqual([3, 1]))
+  await page.waitForFunction(
+    `Object.values(localStorage).some((text) => text.includes('"storedBytes":${15 * MiB}'))`,
+  )
+  const jobs = Promise.withResolvers<void>()
+  await page.route('**/jobs?limit=200', (route) => jobs.promise.then(() => route.continue()))
+
+  await page.reload()
+  const bar = upload('known.bin').getByRole('progressbar', { name: /To the worker/ })
+  // Three chunks of 5 MB out of 28.
+  await expect.poll(() => bar.getAttribute('value')).toBe('53')
+  jobs.resolve()
+
+  await expect.poll(() => bar.getAttribute('value')).toBe('71')
+  await upload('known.bin').getByText('and only what is missing is sent').waitFor()
+})
+
+test('a file that is all at the worker goes on after a reload, though the page had not heard', async () => {
+  const visit = await visitPage()
+  const { page, folder, signIn, choose, entry } = visit
+  await signIn()
+  const lost = await loseAnswerAfter(visit, 0)
+  await choose(await makeFile(folder, 'whole.bin', randomBytes(3 * MiB)))
+  await vi.waitFor(() => expect(lost.count).toBe(1))
+
+  await page.reload()
+
+  await entry('whole.bin').waitFor()
+  await expectPosted(visit, 1)
+})
+
+test('a row of which the worker has nothing any more asks for the file, and promises nothing', async () => {
+  const visit = await visitPage()
+  const { page, folder, signIn, choose, upload } = visit
+  const path = await makeFile(folder, 'gone.bin', randomBytes(BYTES))
+  await signIn()
+  await visit.holdChunksAfter(2)
+  await choose(path)
+  await vi.waitFor(() => expect(visit.chunksTaken).toBe(2))
+  await page.context().route('**/jobs?limit=200', (route) => route.fulfill({ json: { jobs: [] } }))
+
+  await page.reload()
+
+  await upload('gone.bin').getByText('Stopped by a reload. Choose this file again').waitFor()
+  await expect.poll(() => upload('gone.bin').getByRole('progressbar').count()).toBe(0)
+})
+
 test('whoever signs out finds the upload again, and nobody else does', async () => {
   const visit = await visitPage({ env: { AUTH_TOKENS: 'main,another' } })
   const { page, folder, signIn, choose, upload } = visit
@@ -188,6 +241,21 @@ test('a second tab leaves the uploads of the first alone', async () => {
   await second.getByRole('heading', { name: 'mine.bin' }).waitFor()
   expect(await second.getByRole('region', { name: 'Uploads' }).count()).toBe(0)
 })
+
+/** Lets so many chunks pass; of the next one the worker gets the bytes, and the page no answer. */
+async function loseAnswerAfter({ page }: PageVisit, count: number): Promise<{ count: number }> {
+  const lost = { count: 0 }
+  let passed = 0
+  await page.route('**/upload-chunk', async (route) => {
+    passed++
+    if (passed <= count) return route.continue()
+    if (passed > count + 1) return
+    const answer = await route.fetch()
+    expect(answer.status()).toBe(200)
+    lost.count++
+  })
+  return lost
+}
 
 async function expectPosted({ telegram }: PageVisit, count: number): Promise<void> {
   expect(await telegram.messages(telegram.account.channelId)).toHaveLength(count)

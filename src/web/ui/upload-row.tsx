@@ -2,7 +2,7 @@ import { formatBytes } from '../format.ts'
 import { kindOf } from '../library/file-kind.ts'
 import { isFinished, isLeftOver, type UploadFile } from '../uploads/upload-file.ts'
 import type { Uploads } from '../uploads/uploads.ts'
-import { percentSent, sentenceOf } from '../uploads/wording.ts'
+import { percentOf, sentenceOf } from '../uploads/wording.ts'
 import { FileName } from './file-name.tsx'
 import { Icon, type IconName } from './icon.tsx'
 import { UploadActions } from './upload-actions.tsx'
@@ -41,6 +41,7 @@ export function UploadRow({ file, uploads, onChoose, onRemove }: UploadRowProps)
       </div>
       <UploadActions file={file} uploads={uploads} onChoose={onChoose} onRemove={onRemove} />
       {state === 'busy' && <Bars file={file} />}
+      {state === 'left-over' && meta.storedBytes > 0 && <StoredBar file={file} />}
       {!isAlone && <UploadSentence file={file} />}
     </li>
   )
@@ -63,12 +64,22 @@ function stateOf(file: UploadFile): RowState {
 
 function Bars({ file }: { file: UploadFile }) {
   const { progress, sealed } = file.meta
-  const sent = sealed ? 100 : progress ? percentSent(progress) : 0
+  const sent = sealed ? 100 : progress ? percentOf(progress.sentBytes, progress.totalBytes) : 0
   const posted = Math.floor(progress?.telegramPercent ?? 0)
   return (
     <div class="bars">
       <Bar words="To the worker" of={file.name} percent={sent} />
       <Bar words="Into Telegram" of={file.name} percent={posted} />
+    </div>
+  )
+}
+
+/** What the worker has of a file that must be chosen again. */
+function StoredBar({ file }: { file: UploadFile }) {
+  const percent = percentOf(file.meta.storedBytes, file.size ?? 0)
+  return (
+    <div class="bars">
+      <Bar words="To the worker" of={file.name} percent={percent} />
     </div>
   )
 }

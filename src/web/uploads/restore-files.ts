@@ -18,15 +18,16 @@ export function restoreFiles(
 }
 
 function toGhost(record: UploadRecord): UploadFile {
-  const { id, name, size, type, lastModified, relativePath, uploadId, sealed, reopens } = record
-  const known = { lastModified, relativePath, uploadId, sealed: sealed && uploadId !== null }
+  const { id, name, size, type, uploadId, sealed, storedBytes = 0 } = record
+  const { lastModified, relativePath, reopens } = record
+  const kept = { lastModified, relativePath, reopens, uploadId, storedBytes }
   return {
     id,
     name,
     size,
     type,
     extension: /\.([^.]+)$/.exec(name)?.[1] ?? '',
-    meta: { ...NEW_META, ...known, reopens, name, type },
+    meta: { ...NEW_META, ...kept, sealed: sealed && uploadId !== null, name, type },
     progress: { bytesTotal: size, bytesUploaded: false, uploadStarted: null },
     isGhost: true,
     isRestored: true,

@@ -15,6 +15,8 @@ export type UploadMeta = {
   uploadId: string | null
   /** All bytes are at the worker: the rest needs no file. */
   sealed: boolean
+  /** Bytes that the worker has acknowledged. */
+  storedBytes: number
   /** It can be opened again after a reload, by a handle. */
   reopens: boolean
   progress: UploadProgress | null
@@ -32,6 +34,7 @@ export const NEW_META: UploadMeta = {
   relativePath: '',
   uploadId: null,
   sealed: false,
+  storedBytes: 0,
   reopens: false,
   progress: null,
   telegramSpeed: null,

@@ -11,6 +11,8 @@ export interface UploadRecord {
   relativePath: string
   uploadId: string | null
   sealed: boolean
+  /** Missing in the records of an older page. */
+  storedBytes?: number
   reopens: boolean
   /** The tab that works on it. */
   tab: string
@@ -36,7 +38,7 @@ export function createUploadRecords(userKey: string): UploadRecords {
   return {
     keep: (file) => {
       const { id, name, type, meta } = file
-      const { lastModified, relativePath, uploadId, sealed, reopens } = meta
+      const { lastModified, relativePath, uploadId, sealed, storedBytes, reopens } = meta
       const base = { id, name, type, size: file.size ?? 0, tab }
       const record: UploadRecord = {
         ...base,
@@ -44,6 +46,7 @@ export function createUploadRecords(userKey: string): UploadRecords {
         relativePath,
         uploadId,
         sealed,
+        storedBytes,
         reopens,
       }
       const text = JSON.stringify(record)

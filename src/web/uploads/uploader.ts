@@ -127,10 +127,10 @@ export function installUploader(uppy: UploadEngine, options: UploaderOptions): v
     if (!engine.getFile(id)) return
     const sealed = isSealed(progress)
     if (sealed) lanes.leave(id)
-    const { telegramPercent, telegramPhase, uploadId } = progress
+    const { telegramPercent, telegramPhase, uploadId, storedBytes } = progress
     if (telegramPhase === 'sending') meter.note((telegramPercent / 100) * progress.totalBytes)
     const telegramSpeed = telegramPhase === 'sending' ? meter.read() : null
-    patchMeta(engine, id, { progress, uploadId, sealed, telegramSpeed })
+    patchMeta(engine, id, { progress, uploadId, sealed, storedBytes, telegramSpeed })
   }
 }
 
@@ -152,6 +152,7 @@ function progressOf(file: UploadFile, transfer: TransferProgress): UploadProgres
     fileName: file.name,
     phase: waits ? 'waiting' : 'telegram',
     sentBytes: size,
+    storedBytes: size,
     totalBytes: size,
     speed: null,
     secondsLeft: null,
@@ -176,7 +177,7 @@ function fail(uppy: UploadEngine, id: string, cause: unknown): void {
   patchMeta(uppy, id, {
     failure: { code, message },
     telegramSpeed: null,
-    ...(isOver && { sealed: false, uploadId: null }),
+    ...(isOver && { sealed: false, uploadId: null, storedBytes: 0 }),
   })
   uppy.emit('upload-error', uppy.getFile(id), error)
 }

@@ -4,6 +4,7 @@ import { isSystemFile } from '../../client/system-files.ts'
 import type { UploadResult } from '../../client/upload-api.ts'
 import { createStore, type Store } from '../store.ts'
 import { forgetHandle, keepHandle, reopenFile } from './file-handles.ts'
+import { lookAfterLeftOvers } from './left-overs.ts'
 import { createPace } from './pace.ts'
 import { isSame, type PickedFile } from './picked-files.ts'
 import { restoreFiles } from './restore-files.ts'
@@ -82,6 +83,8 @@ export function createUploads(options: UploadsOptions): Uploads {
   })
   installUploader(uppy, { client, signal: stop.signal, onFailure })
 
+  let lookAgain = (): void => {}
+
   // Not Uppy's upload(): it first waits until whatever has failed before has been tried again.
   const start = (id: string): void => void uppy.retryUpload(id).catch(onFailure)
 
@@ -136,6 +139,7 @@ export function createUploads(options: UploadsOptions): Uploads {
   void records.unfinished().then((unfinished) => {
     if (stop.signal.aborted) return
     for (const file of restoreFiles(uppy, unfinished)) if (file.meta.sealed) start(file.id)
+    lookAgain = lookAfterLeftOvers(uppy, { client, signal: stop.signal, start, onFailure })
   })
 
   return {
@@ -154,6 +158,7 @@ export function createUploads(options: UploadsOptions): Uploads {
       for (const { id, meta } of uppy.getFiles()) {
         if (meta.failure?.code.startsWith('TOKEN_')) start(id)
       }
+      lookAgain()
     },
     remove: (id) => uppy.removeFile(id),
     clearFinished: () => removeAll(uppy.getFiles().filter(isFinished)),

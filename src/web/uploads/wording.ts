@@ -28,15 +28,16 @@ const TELEGRAM_PHASES: Readonly<Record<string, string>> = {
 
 /** What is going on with a file, as one sentence; `secondsLeft` of what somebody asks to wait. */
 export function sentenceOf(file: UploadFile, secondsLeft: number | null = null): string {
-  const { progress, failure, reopens } = file.meta
+  const { progress, failure, reopens, storedBytes } = file.meta
   if (isFinished(file)) return 'in Telegram'
   if (failure) return adviseOn(failure)
   if (isLeftOver(file)) {
-    return reopens
-      ? 'Stopped by a reload. Go on, and only what is missing is sent'
-      : 'Stopped by a reload. Choose this file again, and only what is missing is sent'
+    const todo = reopens ? 'Go on' : 'Choose this file again'
+    const rest = storedBytes > 0 ? ', and only what is missing is sent' : ''
+    return `Stopped by a reload. ${todo}${rest}`
   }
-  if (file.isPaused) return progress ? `Paused at ${percentSent(progress)} %` : 'paused'
+  if (file.isPaused)
+    return progress ? `Paused at ${percentOf(progress.sentBytes, progress.totalBytes)} %` : 'paused'
   if (!progress) return file.meta.sealed ? 'At the worker' : 'waiting'
   const { waiting } = progress
   const wait = waiting && { ...waiting, seconds: secondsLeft ?? waiting.seconds }
@@ -68,8 +69,8 @@ function sentenceOfWait({ on, seconds }: UploadWait): string {
   return `The worker cannot be reached: trying again in ${seconds} s`
 }
 
-export function percentSent({ sentBytes, totalBytes }: UploadProgress): number {
-  return totalBytes === 0 ? 0 : Math.floor((100 * sentBytes) / totalBytes)
+export function percentOf(part: number, whole: number): number {
+  return whole === 0 ? 0 : Math.floor((100 * part) / whole)
 }
 
 const ADVICE: Readonly<Record<string, string>> = {
