@@ -4,6 +4,7 @@ import { createBlockCache } from './core/block-cache.ts'
 import { createDisplacement } from './core/displacement.ts'
 import { createDocumentReader } from './core/document-reader.ts'
 import { createDownloadService } from './core/download-service.ts'
+import { countJobs } from './core/job-counts.ts'
 import { createJobList } from './core/job-list.ts'
 import { createJobQueue } from './core/job-queue.ts'
 import { keepProgress } from './core/kept-progress.ts'
@@ -72,7 +73,7 @@ export function createServices(config: Config, adapters: Adapters) {
       spoolMaxBytes: config.spoolMaxBytes,
       circuits: adapters.circuits,
       windows: gateway.windows,
-      jobs: queue,
+      jobs: () => countJobs(queue, progress),
       cache,
     }),
   }

@@ -39,22 +39,31 @@ export interface JobQueue {
   close: (reason: unknown) => Promise<void>
   /** Takes jobs again. */
   reopen: () => void
-  readonly running: number
-  /** Work that waits for a slot. */
-  readonly waiting: number
+  /** The stage of every job, by its key. */
+  stages: () => ReadonlyMap<string, JobStage>
 }
+
+/** `idle`: waits for something that takes no slot; `queued`: for a slot; `working`: has one. */
+export type JobStage = 'idle' | 'queued' | 'working'
 
 export function createJobQueue({ concurrency, onError }: JobQueueOptions): JobQueue {
   const slots = createFairSlots(concurrency)
   const jobs = new Map<string, { abort: AbortController; ended: Promise<void> }>()
+  const stages = new Map<string, JobStage>()
   let closed = false
 
-  async function inSlot<T>(group: string, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
-    const release = await slots.acquire(group, signal)
+  async function inSlot<T>(
+    { key, group }: JobName,
+    signal: AbortSignal,
+    work: () => Promise<T>,
+  ): Promise<T> {
+    stages.set(key, 'queued')
     try {
-      return await work()
+      const release = await slots.acquire(group, signal)
+      stages.set(key, 'working')
+      return await work().finally(release)
     } finally {
-      release()
+      stages.set(key, 'idle')
     }
   }
 
@@ -65,6 +74,7 @@ export function createJobQueue({ concurrency, onError }: JobQueueOptions): JobQu
       onError(key, error)
     } finally {
       jobs.delete(key)
+      stages.delete(key)
     }
   }
 
@@ -75,15 +85,17 @@ export function createJobQueue({ concurrency, onError }: JobQueueOptions): JobQu
   }
 
   return {
-    start: ({ key, group }, run) => {
+    start: (name, run) => {
+      const { key } = name
       if (closed || jobs.has(key)) return false
       const controller = new AbortController()
       const { signal } = controller
       // A microtask later, so that the job is in the map before its first line runs.
       const running = Promise.resolve().then(async () => {
-        if (!signal.aborted) await run({ signal, slot: (work) => inSlot(group, signal, work) })
+        if (!signal.aborted) await run({ signal, slot: (work) => inSlot(name, signal, work) })
       })
       jobs.set(key, { abort: controller, ended: settle(key, running) })
+      stages.set(key, 'idle')
       return true
     },
     has: (key) => jobs.has(key),
@@ -96,11 +108,6 @@ export function createJobQueue({ concurrency, onError }: JobQueueOptions): JobQu
     reopen: () => {
       closed = false
     },
-    get running() {
-      return jobs.size
-    },
-    get waiting() {
-      return slots.waiting
-    },
+    stages: () => stages,
   }
 }

@@ -43,6 +43,8 @@ export type ProgressSubject = { uploadId: string } | { owner: string }
 export interface ProgressBoard {
   /** The upload's progress, live if a transfer runs, else what its ledger row says. */
   of: (upload: Upload) => Progress
+  /** Whether Telegram has asked a transfer to wait, and the time is not over. */
+  isWaiting: (uploadId: string) => boolean
   /** Notes what a running transfer reports. */
   report: (upload: Upload, event: ProgressEvent) => void
   /** Tells listeners how the upload stands now that its row has changed. */
@@ -98,6 +100,7 @@ export function createProgressBoard(now: () => number = Date.now): ProgressBoard
 
   return {
     of,
+    isWaiting: (uploadId) => (live.get(uploadId)?.waitUntil ?? 0) > now(),
     report: (upload, event) => {
       const before = live.get(upload.id)
       live.set(upload.id, {

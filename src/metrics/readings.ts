@@ -1,4 +1,5 @@
 import type { Registry } from 'prom-client'
+import type { JobCounts } from '../core/job-counts.ts'
 import type { Ledger } from '../core/ports/ledger.ts'
 import type { Spool } from '../core/ports/spool.ts'
 import type { CircuitStatus } from '../core/readiness.ts'
@@ -12,7 +13,7 @@ export interface Readings {
   circuits: () => Record<string, CircuitStatus>
   /** Requests in flight that a data centre is trusted with, by its name. */
   windows: () => Record<string, number>
-  jobs: { readonly running: number; readonly waiting: number }
+  jobs: () => JobCounts
   cache: { readonly stats: { bytes: number; hits: number; misses: number } }
 }
 
@@ -30,8 +31,13 @@ export function addReadings(registry: Registry, readings: Readings): void {
     'Uploads that are whole and on their way to Telegram',
     () => ledger.uploadsInState('sealed').length,
   )
-  add('jobs', 'Jobs that run or wait for chunks', () => jobs.running)
-  add('jobs_waiting', 'Work that waits for a free slot', () => jobs.waiting)
+  add('jobs', 'Jobs that run, wait, or have no bytes to send yet', () => jobs().all)
+  add('jobs_running', 'Jobs that work at this moment', () => jobs().running)
+  add(
+    'jobs_waiting',
+    'Jobs that wait for a free slot, or because Telegram has asked for it',
+    () => jobs().waiting,
+  )
   add('spool_reserved_bytes', 'What unfinished uploads were promised', ledger.reservedBytes)
   add(
     'spool_byteless_bytes',

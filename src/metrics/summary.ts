@@ -8,6 +8,7 @@ export async function summarize(
   instruments: Instruments,
   { ledger, spool, spoolMaxBytes, circuits, windows, jobs, cache }: Readings,
 ): Promise<Record<string, unknown>> {
+  const { running, waiting } = jobs()
   const { bytes: cacheBytes, hits, misses } = cache.stats
   return {
     ok: true,
@@ -15,7 +16,7 @@ export async function summarize(
     uptime_seconds: Math.round(process.uptime()),
     active_sessions: receivingOf(ledger),
     sealed_uploads: ledger.uploadsInState('sealed').length,
-    jobs: { running: jobs.running, waiting: jobs.waiting },
+    jobs: { running, waiting },
     uploads: await byLabel(instruments.uploads, 'outcome'),
     uploads_by_road: await byLabel(instruments.uploads, 'road'),
     downloads: await byLabel(instruments.downloads, 'outcome'),

@@ -1,8 +1,13 @@
 import { expect, test, vi } from 'vitest'
-import { createJobQueue } from '../../src/core/job-queue.ts'
+import { countJobs } from '../../src/core/job-counts.ts'
+import { createJobQueue, type JobQueue } from '../../src/core/job-queue.ts'
 
 function named(key: string, group = 'ann') {
   return { key, group }
+}
+
+function stagesOf(queue: JobQueue) {
+  return [...queue.stages().values()]
 }
 
 function never(signal: AbortSignal): Promise<void> {
@@ -71,12 +76,12 @@ test('close aborts what runs, waits for it, and takes no more', async () => {
     )
   }
   const bye = new Error('bye')
-  await vi.waitFor(() => expect(queue.waiting).toBe(1))
+  await vi.waitFor(() => expect(stagesOf(queue)).toContain('queued'))
 
   await queue.close(bye)
 
   expect(reasons).toEqual([bye, bye])
-  expect(queue.running).toBe(0)
+  expect(stagesOf(queue)).toEqual([])
   expect(queue.start(named('c'), async () => {})).toBe(false)
 })
 
@@ -96,6 +101,23 @@ test('groups take turns, also with jobs that come back for another slot', async 
   }
   queue.start(named('b1', 'bob'), ({ slot }) => slot(turn('b1')))
 
-  await vi.waitFor(() => expect(queue.running).toBe(0))
+  await vi.waitFor(() => expect(stagesOf(queue)).toEqual([]))
   expect(order).toEqual(['a1', 'b1', 'a2', 'a3', 'a1 again', 'a2 again', 'a3 again'])
+})
+
+test('only a job that works counts as running', async () => {
+  const queue = createJobQueue({ concurrency: 2, onError: () => {} })
+  const asked = new Set(['asked to wait', 'between tries'])
+  const stopped = (signal: AbortSignal) => never(signal).catch(() => {})
+  queue.start(named('waits for chunks'), ({ signal }) => stopped(signal))
+  queue.start(named('between tries'), ({ signal }) => stopped(signal))
+  for (const key of ['works', 'asked to wait', 'has no slot']) {
+    queue.start(named(key), ({ slot, signal }) => slot(() => stopped(signal)).catch(() => {}))
+  }
+  await vi.waitFor(() => expect(stagesOf(queue)).toContain('queued'))
+
+  const counts = countJobs(queue, { isWaiting: (key) => asked.has(key) })
+
+  expect(counts).toEqual({ all: 5, running: 1, waiting: 3 })
+  await queue.close(new Error('stop'))
 })

@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { expect, test, vi } from 'vitest'
 import { AppError } from '../../src/errors.ts'
 import { MiB } from '../../src/lib/units.ts'
@@ -62,6 +63,27 @@ test('uploads are counted by outcome and road, bytes in each direction', async (
     expect(samples.get('process_resident_memory_bytes')).toBeGreaterThan(MiB)
     expect(samples.has('nodejs_eventloop_lag_seconds')).toBe(true)
   })
+})
+
+test('a transfer that Telegram has asked to wait does not count as running', async () => {
+  const { url, gateway } = await start()
+  const reported = Promise.withResolvers<void>()
+  gateway.beforeFinish = async ({ signal, onEvent }) => {
+    onEvent({ phase: 'waiting', retryAfter: 600 })
+    reported.resolve()
+    await once(signal, 'abort')
+  }
+  const { uploadId } = await sendChunks(url, 'a.bin', Buffer.alloc(9), { token: 'token-ann' })
+  await postJson(`${url}/complete-upload`, { uploadId })
+  await reported.promise
+
+  const { jobs } = await (await fetch(`${url}/metrics`)).json()
+  const samples = await scrape(url)
+
+  expect(jobs).toEqual({ running: 0, waiting: 1 })
+  expect(samples.get('telestore_jobs')).toBe(1)
+  expect(samples.get('telestore_jobs_running')).toBe(0)
+  expect(samples.get('telestore_jobs_waiting')).toBe(1)
 })
 
 test('a failure, its cause and a cancelled upload are counted', async () => {

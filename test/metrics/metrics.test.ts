@@ -10,7 +10,7 @@ test('a disk that does not say how full it is hides no other figure', async () =
     spoolMaxBytes: 1000,
     circuits: () => ({}),
     windows: () => ({}),
-    jobs: { running: 0, waiting: 0 },
+    jobs: () => ({ all: 0, running: 0, waiting: 0 }),
     cache: { stats: { bytes: 0, hits: 0, misses: 0 } },
   }
   const metrics = createMetricsRoom().open(readings)

@@ -16,8 +16,8 @@ const Figures = z
     sealed_uploads: figure('Uploads that are whole and not in Telegram yet.', 1),
     jobs: z
       .object({
-        running: figure('On their way into Telegram.', 1),
-        waiting: figure('Waiting for their turn.', 0),
+        running: figure('On their way into Telegram at this moment.', 1),
+        waiting: figure('Waiting for their turn, or because Telegram asks for it.', 0),
       })
       .meta({ description: 'Transfers to Telegram.', examples: [{ running: 1, waiting: 0 }] }),
     uploads: figures('Ended uploads by outcome.', { completed: 12 }),
