@@ -46,8 +46,7 @@ async function refuse(
   maxChunkBytes: number,
 ): Promise<void> {
   if (!request.raw.complete) {
-    // Who stopped sending does not need to be waited for.
-    const maxMs = error.code === 'REQUEST_TIMEOUT' ? 0 : DRAIN_MS
+    const maxMs = drainMs(error, reply)
     if (maxMs > 0) await drain(request.raw, { maxBytes: maxChunkBytes, maxMs })
     reply.header('connection', 'close')
   }
@@ -61,6 +60,13 @@ async function refuse(
   reply.headers(REFUSAL_HEADERS)
   const { message, code, details, status } = error
   await reply.code(status).send({ error: message, code, ...details })
+}
+
+function drainMs({ code }: AppError, { elapsedTime }: FastifyReply): number {
+  // Who stopped sending does not need to be waited for.
+  if (code === 'REQUEST_TIMEOUT') return 0
+  // A body that has waited unread for a place has had its share of this time.
+  return code === 'BUSY' ? Math.max(DRAIN_MS / 2, DRAIN_MS - elapsedTime) : DRAIN_MS
 }
 
 function toAppError(error: FastifyError, request: FastifyRequest): AppError {

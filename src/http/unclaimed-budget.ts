@@ -15,7 +15,8 @@ const MAX_KNOWN = 10_000
 /** Of a user whose token came first: a hundred chunks of the usual size. */
 const USER_BYTES = 512 * MiB
 
-const PATIENCE: Patience = { waitMs: 10_000, yieldMs: 2_000, keepMs: 30_000 }
+/** The wait is half of the time in which a refusal is out; the other half is for what is still sent. */
+const PATIENCE: Patience = { waitMs: 5_000, yieldMs: 2_000, keepMs: 30_000 }
 
 export interface Patience extends PoolPatience {
   /** How long a request waits until it is refused. */
@@ -24,8 +25,8 @@ export interface Patience extends PoolPatience {
 
 /**
  * In a chunk's form the bytes come before the token, so they are taken on credit. This bounds the
- * credit: what does not fit waits unread in its socket, and is refused with BUSY after 10 s. Before
- * that the address that holds most gives way: what it brings may take hours.
+ * credit: what does not fit waits unread in its socket, and is refused with BUSY within 10 s.
+ * Before that the address that holds most gives way: what it brings may take hours.
  */
 export interface UnclaimedBudget {
   /** Waits for room for these bytes; the returned function gives it back. */
