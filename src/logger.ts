@@ -5,6 +5,12 @@ import { createScrubber, type Literal } from './lib/scrub.ts'
 /** A path that is none of ours may hold anything, a token for one. */
 const UNKNOWN_PATH = '(unknown)'
 
+/**
+ * What stands in a path of ours in place of an id may be a token, too, by mistake. Only what looks
+ * like an id of an upload is logged: its time and something random, or that of joined parts.
+ */
+const UPLOAD_ID = /^(?:\d{10,16}_[\w-]{1,64}|joined_[\w-]{43})$/
+
 export interface LoggerOptions {
   level: string
   /** What must not stand in any line, although nothing should write it. */
@@ -55,7 +61,7 @@ export function createLogger(options: LoggerOptions): Logger {
       err: (error: unknown) => describeError(error),
       error: (error: unknown) => (error instanceof Error ? describeError(error) : error),
       // The socket's plugin says which address it refuses, query and all.
-      path: (path: unknown) => (typeof path === 'string' ? path.split('?', 1)[0] : path),
+      path: sayPath,
     },
   }
   return destination ? pino(pinoOptions, destination) : pino(pinoOptions)
@@ -64,7 +70,19 @@ export function createLogger(options: LoggerOptions): Logger {
 /** A pattern with a star lets anything through. */
 function pathOf(url: string | undefined, pattern: string | undefined): string | undefined {
   if (pattern === undefined) return UNKNOWN_PATH
-  return pattern.includes('*') ? pattern : url?.split(/[?#]/, 1)[0]
+  if (pattern.includes('*') || url === undefined) return pattern
+  const given = url.split(/[?#]/, 1)[0]?.split('/') ?? []
+  const segments = pattern.split('/').map((segment, at) => {
+    const value = given[at] ?? ''
+    return segment.startsWith(':') && UPLOAD_ID.test(value) ? value : segment
+  })
+  return segments.join('/')
+}
+
+/** The backend's own paths are words; any other may hold anything. */
+function sayPath(path: unknown): unknown {
+  if (typeof path !== 'string') return path
+  return /^\/api(?:\/[a-z-]{1,32})+$/.test(path) ? path : UNKNOWN_PATH
 }
 
 /** Without a message of ours the logger would take the error's own, as it is. */

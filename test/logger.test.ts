@@ -66,7 +66,7 @@ test.each([
   expect(lines.join('')).not.toContain('/nowhere')
 })
 
-test('of a request only method, path and address are logged, and no path that is not ours', () => {
+test('of a request only method, path and address are logged, and of a path no more than an id', () => {
   const { log, last } = createMemoryLog()
   const request = {
     method: 'GET',
@@ -74,17 +74,30 @@ test('of a request only method, path and address are logged, and no path that is
     ip: '::1',
     headers: { a: 'b' },
   }
-  const paths = ['/upload-status/:uploadId', undefined, '/files/*'].map((url) => {
-    log.info({ req: { ...request, routeOptions: { url } } }, 'incoming request')
+  const pathOf = (segment: string, pattern?: string) => {
+    const url = `/upload-status/${segment}?token=x`
+    log.info({ req: { ...request, url, routeOptions: { url: pattern } } }, 'incoming request')
     return last().req
-  })
+  }
+  const ours = '/upload-status/:uploadId'
+  const joined = `joined_${'aB3-'.repeat(10)}x_z`
 
   const rest = { method: 'GET', ip: '::1' }
-  expect(paths).toEqual([
-    { ...rest, path: '/upload-status/abc' },
-    { ...rest, path: '(unknown)' },
-    { ...rest, path: '/files/*' },
-  ])
+  expect(pathOf('1762700000000_k3j9x0a2b', ours)).toEqual({
+    ...rest,
+    path: '/upload-status/1762700000000_k3j9x0a2b',
+  })
+  expect(pathOf(joined, ours)).toEqual({ ...rest, path: `/upload-status/${joined}` })
+  for (const mistake of [
+    'opaque-words',
+    '0f8fad5b-d9cb-469f-a165-70867728950e',
+    '1234567890_',
+    '',
+  ]) {
+    expect(pathOf(mistake, ours)).toEqual({ ...rest, path: ours })
+  }
+  expect(pathOf('abc')).toEqual({ ...rest, path: '(unknown)' })
+  expect(pathOf('abc', '/files/*')).toEqual({ ...rest, path: '/files/*' })
 })
 
 test.each([
