@@ -108,7 +108,7 @@ export function loadConfig(environment: Record<string, string | undefined>): Con
     maxEventLoopDelayMs: env.MAX_EVENT_LOOP_DELAY_MS,
     shutdownGraceMs: env.SHUTDOWN_GRACE_MS,
     startupTelegramDelayMs: env.STARTUP_TELEGRAM_DELAY_MS,
-    publicUrl: env.RENDER_EXTERNAL_URL?.replace(/\/+$/, '') ?? null,
+    publicUrl: publicUrlOf(env),
     keepAwake: env.KEEP_AWAKE,
     logLevel: env.LOG_LEVEL,
   })
@@ -168,6 +168,11 @@ function modeOf(env: Env): Mode {
 function shareOf({ SPOOL_MAX_BYTES, MAX_FILE_SIZE }: Env, mode: Mode): number {
   if (mode.kind === 'standalone' && new Set(mode.tokens).size === 1) return SPOOL_MAX_BYTES
   return Math.max(Math.floor(SPOOL_MAX_BYTES / 2), MAX_FILE_SIZE)
+}
+
+function publicUrlOf({ PUBLIC_URL, RENDER_EXTERNAL_URL }: Env): string | null {
+  const text = PUBLIC_URL ?? RENDER_EXTERNAL_URL
+  return text === undefined ? null : new URL(text).href.replace(/\/+$/, '')
 }
 
 function trustProxyOf(text: string): Config['trustProxy'] {

@@ -37,6 +37,15 @@ const webAddress = z.url({
   error: 'expected an address with http:// or https://',
 })
 
+/** Paths are put behind it, and it is shown to callers. */
+const rootAddress = webAddress.refine(
+  (text) => {
+    const url = URL.parse(text)
+    return url === null || `${url.username}${url.password}${url.search}${url.hash}` === ''
+  },
+  { error: 'expected an address without a user, a query and a fragment' },
+)
+
 const flag = (fallback: 'true' | 'false' = 'false') =>
   z
     .enum(['true', 'false'], { error: 'expected true or false' })
@@ -139,7 +148,8 @@ export const Environment = z.object({
   MAX_EVENT_LOOP_DELAY_MS: milliseconds(5_000, 1),
   SHUTDOWN_GRACE_MS: milliseconds(20_000, 0),
   STARTUP_TELEGRAM_DELAY_MS: milliseconds(0, 0),
-  RENDER_EXTERNAL_URL: webAddress.optional(),
+  PUBLIC_URL: rootAddress.optional(),
+  RENDER_EXTERNAL_URL: rootAddress.optional(),
   KEEP_AWAKE: flag('true'),
   LOG_LEVEL: z
     .enum(LOG_LEVELS, { error: `expected one of ${LOG_LEVELS.join(', ')}` })

@@ -220,3 +220,25 @@ describe('values', () => {
     expect(Object.isFrozen(loadConfig({}))).toBe(true)
   })
 })
+
+test.each([
+  [{}, null],
+  [{ RENDER_EXTERNAL_URL: 'https://tele.onrender.com' }, 'https://tele.onrender.com'],
+  [{ PUBLIC_URL: 'HTTPS://Files.Example/tele//' }, 'https://files.example/tele'],
+  [
+    { PUBLIC_URL: 'https://files.example', RENDER_EXTERNAL_URL: 'https://tele.onrender.com' },
+    'https://files.example',
+  ],
+])('of %j the public address is %j', (env, publicUrl) => {
+  expect(loadConfig(env).publicUrl).toBe(publicUrl)
+})
+
+test.each([
+  'files.example',
+  'ftp://files.example',
+  'https://a:b@files.example',
+  'https://x/?a',
+  'https://x/#a',
+])('the public address cannot be %s', (PUBLIC_URL) => {
+  expect(() => loadConfig({ PUBLIC_URL })).toThrow(/PUBLIC_URL: expected an address/)
+})

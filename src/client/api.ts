@@ -59,8 +59,10 @@ export interface TicketOptions extends CallOptions {
 }
 
 export interface Ticket {
-  /** A whole address that opens this one file, without a login. */
+  /** An address that opens this one file from here, without a login; whole as ClientOptions' `url` is. */
   readonly url: string
+  /** For others: the worker's public address, where it knows it, in place of this client's `url`. */
+  readonly link: string
   readonly ticket: string
   readonly expiresAt: Date
 }

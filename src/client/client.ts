@@ -82,5 +82,6 @@ async function issueTicket(
   const path = textOf(answer.url)
   const expiresAt = new Date(textOf(answer.expiresAt) ?? Number.NaN)
   if (ticket === null || path === null || Number.isNaN(expiresAt.getTime())) throw badAnswer()
-  return { url: caller.address(path), ticket, expiresAt }
+  const url = caller.address(path)
+  return { url, link: textOf(answer.link) ?? url, ticket, expiresAt }
 }

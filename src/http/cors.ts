@@ -1,6 +1,7 @@
 import cors from '@fastify/cors'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { AppError } from '../errors.ts'
+import type { PublicAddress } from './public-address.ts'
 import { opensSocket } from './upgrade.ts'
 import { addVary } from './vary.ts'
 
@@ -117,13 +118,19 @@ export function headersAskedFor(asked: string | string[] | undefined): string[] 
  * Keeps out sockets from pages of other origins: browsers ask nobody before they open one, so its
  * `Origin` is the server's to judge (RFC 6455, section 10.2).
  */
-export function installSocketOrigins(app: FastifyInstance, origins: readonly string[]): void {
+export function installSocketOrigins(
+  app: FastifyInstance,
+  origins: readonly string[],
+  address: PublicAddress,
+): void {
   if (origins.length === 0) return
-  app.addHook('onRequest', async ({ raw }) => {
-    const { origin, host } = raw.headers
-    if (!opensSocket(raw) || origin === undefined || origins.includes(origin)) return
-    // Our own page. A proxy may have changed the scheme, so only the host tells.
-    if (URL.parse(origin)?.host === host) return
+  app.addHook('onRequest', async (request) => {
+    const { origin, host } = request.headers
+    if (!opensSocket(request.raw) || origin === undefined || origins.includes(origin)) return
+    // Our own page. A proxy may have changed the scheme, so only the host tells; or the host too.
+    const hosts = [host, URL.parse(address.rootOf(request) ?? '')?.host]
+    const asking = URL.parse(origin)?.host
+    if (asking !== undefined && hosts.includes(asking)) return
     throw new AppError('FORBIDDEN', 'Pages of this origin may not listen here')
   })
 }

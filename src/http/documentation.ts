@@ -32,7 +32,6 @@ MB means 1024 * 1024 bytes everywhere. Fields, headers and calls may be added, n
 
 const OPENAPI = {
   openapi: '3.1.0',
-  servers: [{ url: '/', description: 'This worker' }],
   tags: Object.entries(TAGS).map(([name, description]) => ({ name, description })),
   components: {
     securitySchemes: {
@@ -68,7 +67,6 @@ export async function installDocumentation(app: FastifyInstance): Promise<void> 
     openapi: {
       ...OPENAPI,
       tags: [...OPENAPI.tags],
-      servers: [...OPENAPI.servers],
       info: {
         title: 'TeleStore Worker',
         version: await ownVersion(),

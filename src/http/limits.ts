@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders, ServerOptions } from 'node:http'
 import { BlockList, isIP } from 'node:net'
+import proxyAddr from '@fastify/proxy-addr'
 import type { FastifyInstance } from 'fastify'
 import { AppError } from '../errors.ts'
 import { KiB } from '../lib/units.ts'
@@ -60,16 +61,20 @@ export function hasBody(headers: IncomingHttpHeaders): boolean {
 /** Where proxies of one's own stand: loopback, private networks, link-local. */
 const OWN_NETWORKS = ownNetworks()
 
+/** Whether an address is a proxy's that is trusted, `hop` steps from the socket; false: none is. */
+export type TrustedProxies = false | ((address: string, hop: number) => boolean)
+
 /**
  * Fastify's option for whose `X-Forwarded-For` counts. Hops are counted from the socket outwards, so
  * what a caller wrote into the header itself stands behind them and is never read. A count says
  * nothing about who is at the other end of the socket (GHSA-3m5p-2c4r-xxw2), so the first hop must
  * come from a network of one's own: whoever reaches the worker directly is taken at their address.
  */
-export function trustedProxies(
-  proxies: false | number | string,
-): false | string | ((address: string, hop: number) => boolean) {
-  if (typeof proxies !== 'number') return proxies
+export function trustedProxies(proxies: false | number | string): TrustedProxies {
+  if (proxies === false) return false
+  if (typeof proxies === 'string') {
+    return proxyAddr.compile(proxies.split(',').map((each) => each.trim()))
+  }
   return (address, hop) => hop < proxies && (hop > 0 || isOwn(address))
 }
 

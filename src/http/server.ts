@@ -29,6 +29,7 @@ import {
 import { installMethods } from './methods.ts'
 import { installObservation } from './observe.ts'
 import { installPressure, type PressureLimits } from './pressure.ts'
+import { createPublicAddress, type PublicAddress } from './public-address.ts'
 import { docsRoutes } from './routes/docs.ts'
 import { downloadRoutes } from './routes/download.ts'
 import { type HandOverRoutesOptions, handOverRoutes } from './routes/hand-over.ts'
@@ -76,8 +77,10 @@ export interface HttpServerOptions extends ThrottleOptions {
   requireAuth: boolean
   /** Empty: every origin may call. */
   corsOrigins: readonly string[]
-  /** Whose `X-Forwarded-For` and `X-Forwarded-Proto` count; see Config. */
+  /** Whose `X-Forwarded-…` headers count; see Config. */
   trustProxy: false | number | string
+  /** Where callers reach the worker from outside, without a slash at its end; null: not known. */
+  publicUrl: string | null
   pressure: PressureLimits
   /** A sender that stands still for so long is cut. */
   stallMs: number
@@ -99,13 +102,15 @@ const BYTES_PER_TURN = 256 * KiB
 
 /** The HTTP face of the worker, ready to listen. */
 export async function createHttpServer(options: HttpServerOptions): Promise<FastifyInstance> {
-  const { corsOrigins } = options
+  const { corsOrigins, publicUrl } = options
+  const trusts = trustedProxies(options.trustProxy)
+  const address = createPublicAddress({ publicUrl, trusts })
   const unreadable = createUnreadableAnswers({ corsOrigins })
   const app = fastify({
     loggerInstance: options.log,
     ...CONNECTION_LIMITS,
     bodyLimit: MAX_JSON_BYTES,
-    trustProxy: trustedProxies(options.trustProxy),
+    trustProxy: trusts,
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 200 },
     return503OnClosing: false,
@@ -121,13 +126,13 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
   await installSecurityHeaders(app)
   // Before all that refuses, or a browser would not see the refusal.
   await installCors(app, corsOrigins)
-  installSocketOrigins(app, corsOrigins)
+  installSocketOrigins(app, corsOrigins, address)
   unreadable.watch(app)
   const throttle = await installGuards(app, options)
   // Before the routes, which it listens to.
   await installDocumentation(app)
-  await registerOpenRoutes(app, options)
-  await registerFileRoutes(app, options, throttle)
+  await registerOpenRoutes(app, options, address)
+  await registerFileRoutes(app, options, { throttle, address })
   return app
 }
 
@@ -148,11 +153,15 @@ async function installGuards(app: FastifyInstance, options: HttpServerOptions): 
 }
 
 /** What asks for no token. */
-async function registerOpenRoutes(app: FastifyInstance, options: HttpServerOptions): Promise<void> {
+async function registerOpenRoutes(
+  app: FastifyInstance,
+  options: HttpServerOptions,
+  address: PublicAddress,
+): Promise<void> {
   const { page, probes, awaitsOlder, handOver } = options
   await app.register(metricsRoutes, { metrics: options.metrics })
   await app.register(pageRoutes, { page })
-  await app.register(docsRoutes)
+  await app.register(docsRoutes, { address })
   const { maxFileBytes } = options
   await app.register(serviceRoutes, { page, maxFileBytes, probes, awaitsOlder })
   if (handOver) await app.register(handOverRoutes, { answer: handOver })
@@ -162,7 +171,7 @@ async function registerOpenRoutes(app: FastifyInstance, options: HttpServerOptio
 async function registerFileRoutes(
   app: FastifyInstance,
   options: HttpServerOptions,
-  throttle: Throttle,
+  { throttle, address }: { throttle: Throttle; address: PublicAddress },
 ): Promise<void> {
   const { uploads, watch, takeover, maxChunkBytes, maxFileBytes, sessionTtlMs, now } = options
   const { spool, streams, downloads } = inEqualTurns(options)
@@ -171,12 +180,12 @@ async function registerFileRoutes(
   const receiving = { uploads, spool, unclaimed, throttle, maxChunkBytes, callerToken }
   await app.register(uploadRoutes, receiving)
   await app.register(smallUploadRoutes, receiving)
-  const tus = { streams, uploads, takeover, maxFileBytes, sessionTtlMs, now }
-  await app.register(tusRoutes, tus)
+  const limits = { maxFileBytes, sessionTtlMs, now }
+  await app.register(tusRoutes, { streams, uploads, takeover, address, ...limits })
   await app.register(progressRoutes, { uploads, watch, callerToken })
   await app.register(socketRoutes, { watch })
   await app.register(jobsRoutes, { jobs: options.jobs })
-  await app.register(ticketRoutes, { tickets: options.tickets })
+  await app.register(ticketRoutes, { tickets: options.tickets, address })
   const { metrics, knownTokens, maxConcurrentDownloads: maxConcurrent } = options
   await app.register(downloadRoutes, { downloads, metrics, knownTokens, maxConcurrent })
 }

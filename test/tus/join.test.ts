@@ -43,6 +43,14 @@ function createEmpty(url: string): Promise<string> {
 
 function joinAll(url: string, parts: string[], token = ANN): Promise<Response> {
   const urls = parts.map((part, index) => (index === 0 ? `${url}/files/${part}` : `/files/${part}`))
+  return joinUrls(url, urls, token)
+}
+
+function percentEncoded(text: string): string {
+  return [...Buffer.from(text)].map((byte) => `%${byte.toString(16).padStart(2, '0')}`).join('')
+}
+
+function joinUrls(url: string, urls: readonly string[], token = ANN): Promise<Response> {
   return fetch(`${url}/files`, {
     method: 'POST',
     headers: tusHeaders(token, {
@@ -89,6 +97,44 @@ test('a client that lost the answer asks again and gets the same upload', async 
   expect(gateway.posted).toHaveLength(1)
   const folders = join(dataDir, 'spool', 'uploads')
   await vi.waitFor(async () => expect(await readdir(folders)).toEqual([]))
+})
+
+test.each<[string, (id: string) => string]>([
+  ['whole', (id) => `http://worker.example/files/${id}`],
+  ['of another host and below a prefix', (id) => `https://other.example:8443/a/b/files/${id}`],
+  ['below a prefix', (id) => `/tele/files/${id}/`],
+  ['relative', (id) => `files/${id}`],
+  ['relative to the folder', (id) => id],
+  ['relative with dots', (id) => `../files/./${id}`],
+  ['with a query and a fragment', (id) => `/files/${id}?a=/b#/c`],
+  ['percent-encoded', (id) => `/files/${percentEncoded(id)}`],
+  ['percent-encoded as a whole', (id) => encodeURIComponent(`https://worker.example/files/${id}`)],
+])('parts are joined by URLs that are %s', async (_form, urlOf) => {
+  const { url, gateway } = await startTus()
+  const parts = [await createPart(url, randomBytes(10)), await createPart(url, randomBytes(10))]
+
+  const joined = await joinUrls(url, parts.map(urlOf))
+
+  expect(joined.status).toBe(201)
+  await pollToEnd(url, idIn(joined.headers.get('location')))
+  expect(gateway.posted.map(({ bytes }) => bytes.length)).toEqual([20])
+})
+
+test.each<[string, number, (id: string) => string]>([
+  ['of another user, on whatever host', 404, (id) => `https://other.example/files/${id}`],
+  ['without an id', 400, () => 'https://other.example/'],
+  ['with an id that is none', 400, (id) => `/files/${id}.txt`],
+  ['with an id in the query alone', 404, (id) => `/files/?id=${id}`],
+  ['with a percent sign that is none', 400, (id) => `/files/%zz${id}`],
+  ['with an id behind an encoded query', 400, (id) => `/files/%3F${id}`],
+])('parts by URLs %s are refused with %i', async (_form, status, urlOf) => {
+  const { url } = await startTus()
+  const foreign = await createPart(url, randomBytes(10), 'token-ben')
+
+  const joined = await joinUrls(url, [urlOf(foreign)])
+
+  expect(joined.status).toBe(status)
+  expect(await offsetOf(url, foreign, 'token-ben')).toBe(10)
 })
 
 test('what cannot be joined is refused, and its parts stay', async () => {

@@ -3,19 +3,22 @@ import type { FastifyPluginAsync } from 'fastify'
 import type { z } from 'zod'
 import type { TicketService, TicketWish } from '../../core/ticket-service.ts'
 import { AppError } from '../../errors.ts'
+import type { PublicAddress } from '../public-address.ts'
 import { requireToken, tokenOf } from '../token.ts'
 import { parseWire } from '../validation.ts'
 import { IssueFields, issueTicket, RevokeFields, revokeTickets } from '../wire/tickets.ts'
 
 export interface TicketRoutesOptions {
   tickets: TicketService
+  address: PublicAddress
 }
 
 /** Of one token. A page that shows a folder asks for one ticket a file. */
 const MAX_PER_MINUTE = 600
 
 /** Links that may be shared: for one message or one upload, until they expire or are revoked. */
-export const ticketRoutes: FastifyPluginAsync<TicketRoutesOptions> = async (app, { tickets }) => {
+export const ticketRoutes: FastifyPluginAsync<TicketRoutesOptions> = async (app, options) => {
+  const { tickets, address } = options
   // By the token; whoever brings many refused ones is stopped by the throttle.
   const rate = app.createRateLimit({
     max: MAX_PER_MINUTE,
@@ -38,10 +41,13 @@ export const ticketRoutes: FastifyPluginAsync<TicketRoutesOptions> = async (app,
       if (!state.isAllowed && state.isExceeded) throw tooMany(state.ttlInSeconds)
       const { ticket, expiresAt } = await tickets.issue(wish, fields.expiresIn * 1000, login)
       reply.header('cache-control', 'no-store')
+      const url = linkOf(wish, ticket, fields)
+      const root = address.rootOf(request)
       return {
         success: true,
         ticket,
-        url: linkOf(wish, ticket, fields),
+        url,
+        link: root === null ? null : root + url,
         expiresAt: new Date(expiresAt).toISOString(),
       }
     },
@@ -71,7 +77,7 @@ function wishOf({ messageId, fileId, uploadId }: z.infer<typeof IssueFields>): T
   })
 }
 
-/** A path at this worker, whose outer address only its callers know. */
+/** A path at this worker. */
 function linkOf(
   wish: TicketWish,
   ticket: string,

@@ -50,7 +50,6 @@ export function createTusAnswers(
     const server = new library.Server({
       path: TUS_PATH,
       datastore: store.datastore,
-      relativeLocation: true,
       namingFunction: () => call.uploadId,
       locker: { newLock: (id) => createLock(id, call, options.takeover) },
       onResponseError: (_request, error) => {

@@ -51,8 +51,11 @@ export interface Lifetime {
   now: () => number
 }
 
-/** What the library says and the protocol asks for; CORS is answered for all routes alike. */
-const ANSWERED = ['location', 'upload-length', 'upload-offset']
+/**
+ * What the library says and the protocol asks for; CORS is answered for all routes alike, and
+ * `Location` by who knows where the worker is.
+ */
+const ANSWERED = ['upload-length', 'upload-offset']
 
 export function answerHeaders(answer: TusAnswer, lifetime: Lifetime): Record<string, string> {
   const headers: Record<string, string> = {}

@@ -89,17 +89,33 @@ export type Concatenation =
   | { kind: 'partial' }
   | { kind: 'final'; partIds: readonly string[] }
 
-const PART_URL = /^(?:https?:\/\/[^/\s]+)?(?:\/[^\s?#]*)?\/files\/([A-Za-z0-9_-]{1,128})\/?$/i
+const PART_ID = /^[A-Za-z0-9_-]{1,128}$/
 
-/** Parses `Upload-Concat`. The parts' URLs may be absolute or not; their last segment counts. */
+/**
+ * The id in an upload's URL, in whatever form `Location` or the client has it: relative, whole, with
+ * a proxy's prefix, percent-encoded. Only the last segment counts: the part must be the caller's,
+ * whatever host the URL names. Undefined where that segment is no id.
+ */
+function partIdIn(url: string): string | undefined {
+  const [path = ''] = url.split(/[?#]/, 1)
+  const id = decoded(path).replace(/\/$/, '').split('/').at(-1) ?? ''
+  return PART_ID.test(id) ? id : undefined
+}
+
+function decoded(path: string): string {
+  try {
+    return decodeURIComponent(path)
+  } catch {
+    return ''
+  }
+}
+
+/** Parses `Upload-Concat`. */
 export function parseConcat(header: string | undefined): Concatenation {
   if (header === undefined) return { kind: 'none' }
   if (header === 'partial') return { kind: 'partial' }
   const [, list] = /^final; *(\S.*)$/.exec(header) ?? []
-  const partIds = list
-    ?.trim()
-    .split(/ +/)
-    .map((url) => PART_URL.exec(url)?.[1])
+  const partIds = list?.trim().split(/ +/).map(partIdIn)
   if (!partIds || partIds.includes(undefined)) {
     throw new AppError('INVALID_REQUEST', 'Upload-Concat: expected partial, or final; and URLs', {
       details: { field: 'Upload-Concat' },

@@ -9,6 +9,7 @@ import { bringsBytes } from '../brings-bytes.ts'
 import { clientSignal } from '../client-signal.ts'
 import { drain } from '../drain.ts'
 import { newUploadId } from '../new-upload.ts'
+import type { PublicAddress } from '../public-address.ts'
 import { tokenOf } from '../token.ts'
 import { parseWire } from '../validation.ts'
 import { LISTED } from '../wire/operation.ts'
@@ -31,6 +32,7 @@ import {
   metadataHeader,
   tusHeaders,
 } from './headers.ts'
+import { locationOf } from './location.ts'
 import {
   assertBytes,
   assertLength,
@@ -48,6 +50,7 @@ export interface TusRoutesOptions extends Lifetime {
   streams: StreamService
   uploads: Pick<UploadService, 'cancel' | 'discard' | 'authorize'>
   takeover: TakeoverLock
+  address: PublicAddress
   maxFileBytes: number
 }
 
@@ -106,7 +109,8 @@ export const tusRoutes: FastifyPluginAsync<TusRoutesOptions> = async (app, optio
         },
         token,
       )
-      await reply.code(201).header('location', `${TUS_PATH}/${id}`).send()
+      locate(id, request, reply)
+      await reply.code(201).send()
       return
     }
     assertLength(headerOf(request, 'upload-length'))
@@ -114,7 +118,13 @@ export const tusRoutes: FastifyPluginAsync<TusRoutesOptions> = async (app, optio
     if (!isStream(request) && (await bringsBytes(request.raw))) throw noStream()
     const call = callOf(request, reply, { method: 'POST', uploadId: newUploadId(), token })
     const partial = concat.kind === 'partial'
-    await send('POST', await createAndFill({ ...call, partial }), request, reply)
+    const answer = await createAndFill({ ...call, partial })
+    locate(call.uploadId, request, reply)
+    await send('POST', answer, request, reply)
+  }
+
+  function locate(uploadId: string, request: FastifyRequest, reply: FastifyReply): void {
+    reply.header('location', locationOf(uploadId, options.address.rootOf(request), request.url))
   }
 
   /** Where nobody learns the upload's id, nobody will come back to it: it must not keep its room. */

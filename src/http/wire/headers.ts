@@ -31,8 +31,8 @@ export const HEADERS = {
   ),
   Vary: text('The answer depends on this header.', 'Accept'),
   Location: text(
-    "The upload's address; its last segment is the `uploadId`.",
-    '/files/1762700000000_Jm3xY0d1bq7RkA9sWc2T5g',
+    "The upload's address, whole or relative to the request's; its last segment is the `uploadId`.",
+    'files/1762700000000_Jm3xY0d1bq7RkA9sWc2T5g',
   ),
   'Tus-Resumable': text('The version of the protocol.', '1.0.0'),
   'Tus-Version': text('The versions that are spoken here.', '1.0.0'),

@@ -49,6 +49,15 @@ export const issueTicket = operation({
           description: 'The link: a path at this worker.',
           examples: ['/download?messageId=42&token=tkt_AbCdEf0123'],
         }),
+        link: z
+          .string()
+          .nullable()
+          .meta({
+            description:
+              'The same as a whole address, where the worker knows the address under which it is ' +
+              'reached (`PUBLIC_URL`, or what a trusted proxy says); else null.',
+            examples: ['https://worker.example/download?messageId=42&token=tkt_AbCdEf0123'],
+          }),
         expiresAt: z.string().meta({
           format: 'date-time',
           description: 'When it ends.',

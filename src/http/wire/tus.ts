@@ -13,7 +13,7 @@ const header = (description: string, example: string, pattern: RegExp) =>
 const BYTES = /^(0|[1-9]\d{0,14})$/
 const BASE64 = '(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?'
 const PAIR = `[\\w.-]+(?: ${BASE64})?`
-const PART_URL = '(?:https?://[\\w.:-]+)?/files/[\\w-]{1,128}'
+const PART_URL = '(?:[^\\s?#%]*/)?[\\w-]{1,128}'
 
 const Version = z.object({
   'Tus-Resumable': z

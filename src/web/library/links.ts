@@ -1,4 +1,4 @@
-import type { Client } from '../../client/api.ts'
+import type { Client, Ticket } from '../../client/api.ts'
 import type { LibraryEntry } from './library.ts'
 
 /** A film may be paused for a long while. */
@@ -13,14 +13,15 @@ export const LIFETIMES = [
 ] as const
 
 /** Where the browser shows the file: the address holds a ticket, never the login token. */
-export function linkToShow(client: Client, entry: LibraryEntry): Promise<string> {
-  return linkTo(client, entry, { expiresIn: SHOW_SECONDS, disposition: 'inline' })
+export async function linkToShow(client: Client, entry: LibraryEntry): Promise<string> {
+  const wish = { expiresIn: SHOW_SECONDS, disposition: 'inline' } as const
+  return (await ticketFor(client, entry, wish)).url
 }
 
 export async function saveFile(client: Client, entry: LibraryEntry): Promise<void> {
   const wish = { expiresIn: SAVE_SECONDS, disposition: 'attachment' } as const
   const anchor = document.createElement('a')
-  anchor.href = await linkTo(client, entry, wish)
+  anchor.href = (await ticketFor(client, entry, wish)).url
   anchor.download = entry.name
   anchor.click()
 }
@@ -31,8 +32,8 @@ export async function linkToShare(
   entry: LibraryEntry,
   expiresIn: number,
 ): Promise<string> {
-  const address = await linkTo(client, entry, { expiresIn })
-  return new URL(address, location.href).href
+  const { link } = await ticketFor(client, entry, { expiresIn })
+  return new URL(link, location.href).href
 }
 
 /** Whether the browser let the page write to the clipboard; without HTTPS only the old way works. */
@@ -46,15 +47,14 @@ export async function copyText(text: string, field: HTMLInputElement): Promise<b
   }
 }
 
-async function linkTo(
+function ticketFor(
   client: Client,
   { messageId, fileId, name }: LibraryEntry,
   wish: { expiresIn: number; disposition?: 'inline' | 'attachment' },
-): Promise<string> {
-  const ticket = await client.ticket(messageId, {
+): Promise<Ticket> {
+  return client.ticket(messageId, {
     ...wish,
     fileName: name,
     ...(fileId !== null && { fileId }),
   })
-  return ticket.url
 }
