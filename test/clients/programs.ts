@@ -12,6 +12,10 @@ const PROGRAMS = {
   ffmpeg: { path: '/usr/bin/ffmpeg', debianPackage: 'ffmpeg' },
   ffprobe: { path: '/usr/bin/ffprobe', debianPackage: 'ffmpeg' },
   chromium: { path: '/usr/bin/chromium', debianPackage: 'chromium' },
+  openssl: { path: '/usr/bin/openssl', debianPackage: 'openssl' },
+  nginx: { path: '/usr/sbin/nginx', debianPackage: 'nginx' },
+  caddy: { path: '/usr/bin/caddy', debianPackage: 'caddy' },
+  haproxy: { path: '/usr/sbin/haproxy', debianPackage: 'haproxy' },
 } as const
 
 export type Program = keyof typeof PROGRAMS
