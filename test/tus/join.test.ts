@@ -33,7 +33,7 @@ async function startTus(env: Record<string, string> = {}, dataDir?: string) {
 async function createPart(url: string, bytes: Buffer, token = ANN): Promise<string> {
   const headers = { 'upload-length': String(bytes.length), 'upload-concat': 'partial' }
   const uploadId = await createTus(url, token, headers)
-  await patchTus(url, uploadId, { offset: 0, bytes })
+  await patchTus(url, uploadId, { offset: 0, bytes, token })
   return uploadId
 }
 
