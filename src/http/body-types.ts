@@ -1,3 +1,4 @@
+import multipart from '@fastify/multipart'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { AppError } from '../errors.ts'
 import { namesMediaType } from '../lib/media-type.ts'
@@ -20,8 +21,11 @@ export const FORM_TYPE = 'multipart/form-data'
  * What bodies the server takes: JSON everywhere, forms where a route says so, and nothing at all.
  * Without a byte the type that a request announces makes no difference: many libraries announce one
  * with every call. A route that needs a body says that it is missing.
+ *
+ * @fastify/multipart hands a form to its route unread, and `form/` reads the parts: the plugin's own
+ * parser keeps neither `filename*` nor the charset of a part, and copies what it passes on.
  */
-export function installBodyTypes(app: FastifyInstance): void {
+export async function installBodyTypes(app: FastifyInstance): Promise<void> {
   const parseJson = app.getDefaultJsonParser('error', 'error')
 
   async function takeNone(request: FastifyRequest): Promise<void> {
@@ -41,8 +45,9 @@ export function installBodyTypes(app: FastifyInstance): void {
     if (body.length === 0) done(null)
     else void parseJson(request, String(body), done)
   })
-  app.addContentTypeParser(FORM_TYPE, async (request: FastifyRequest) => {
-    if (!request.routeOptions.config.takesForm) await takeNone(request)
+  await app.register(multipart)
+  app.addHook('preValidation', async (request) => {
+    if (request.isMultipart() && !request.routeOptions.config.takesForm) await takeNone(request)
   })
   app.addContentTypeParser('*', takeNone)
 }

@@ -148,7 +148,7 @@ async function installGuards(app: FastifyInstance, options: HttpServerOptions): 
   installErrorHandler(app, { maxChunkBytes, judge: throttle.judge })
   installObservation(app, options.metrics)
   await installPressure(app, options.pressure)
-  installBodyTypes(app)
+  await installBodyTypes(app)
   return throttle
 }
 

@@ -2,7 +2,6 @@ import { parse } from 'content-type'
 import type { FastifyRequest } from 'fastify'
 import type { ReceivedChunk } from '../../core/ports/spool.ts'
 import { AppError } from '../../errors.ts'
-import { isMediaType } from '../../lib/media-type.ts'
 import { KiB } from '../../lib/units.ts'
 import { FORM_TYPE } from '../body-types.ts'
 import { bringsBytes } from '../brings-bytes.ts'
@@ -87,9 +86,10 @@ export async function readForm(request: FastifyRequest, options: ReadFormOptions
 }
 
 /** Rejects unless the request is a form whose parts can be told apart. */
-async function boundaryOf({ headers, body, raw }: FastifyRequest): Promise<string> {
+async function boundaryOf(request: FastifyRequest): Promise<string> {
+  const { headers, body, raw } = request
   const type = headers['content-type']
-  const isForm = isMediaType(type, FORM_TYPE)
+  const isForm = request.isMultipart()
   // JSON has been read by now, and bytes of all other types were refused.
   if (isForm ? !(await bringsBytes(raw)) : (body ?? null) === null) throw bodyMissing()
   if (!isForm) throw new AppError('UNSUPPORTED_MEDIA_TYPE', `This call takes ${FORM_TYPE}`)
