@@ -2,14 +2,15 @@ import { expect, test, vi } from 'vitest'
 import { createGovernor, DEFAULT_GOVERNOR } from '../../src/telegram/mtproto/governor.ts'
 
 const signal = new AbortController().signal
+const METHOD = 'upload.SaveFilePart'
 const limits = { start: 4, max: 16, perConnection: 4, maxConnections: 4 }
 
 test('no more are let in than the window holds, first come first served', async () => {
   const governor = createGovernor(limits)
-  const admitted = await Promise.all([1, 2, 3, 4].map(() => governor.enter(signal)))
+  const admitted = await Promise.all([1, 2, 3, 4].map(() => governor.enter(METHOD, signal)))
   const order: string[] = []
   const waiting = ['a', 'b', 'c'].map((name) =>
-    governor.enter(signal).then((admission) => {
+    governor.enter(METHOD, signal).then((admission) => {
       order.push(name)
       return admission
     }),
@@ -34,7 +35,7 @@ test('the window and the connections grow while answers come, up to the limit', 
 test('a silence halves the window, once for all that went out together', async () => {
   let now = 1000
   const governor = createGovernor({ ...limits, start: 16 }, () => now)
-  const together = await Promise.all([1, 2, 3].map(() => governor.enter(signal)))
+  const together = await Promise.all([1, 2, 3].map(() => governor.enter(METHOD, signal)))
   now += 10
 
   for (const admission of together) {
@@ -44,7 +45,7 @@ test('a silence halves the window, once for all that went out together', async (
   expect(governor.window).toBe(8)
 
   now += 10
-  const later = await governor.enter(signal)
+  const later = await governor.enter(METHOD, signal)
   governor.failed(later, 'timeout')
   expect(governor.window).toBe(4)
 })
@@ -52,7 +53,7 @@ test('a silence halves the window, once for all that went out together', async (
 test('after a setback the window grows by one in each round', async () => {
   let now = 1000
   const governor = createGovernor({ ...limits, start: 16 }, () => now)
-  const lost = await governor.enter(signal)
+  const lost = await governor.enter(METHOD, signal)
   now += 10
   governor.failed(lost, 'timeout')
   lost.leave()
@@ -67,11 +68,11 @@ test('after a setback the window grows by one in each round', async () => {
 
 test('a wait that is longer than somebody sits out is told, and holds nobody', async () => {
   const governor = createGovernor(limits)
-  governor.flooded(await governor.enter(signal), 90)
+  governor.flooded(await governor.enter(METHOD, signal), 90)
   const waits: number[] = []
   const onWait = (seconds: number) => void waits.push(seconds)
 
-  const entered = governor.enter(signal, { onWait, longestMs: 60_000 })
+  const entered = governor.enter(METHOD, signal, { onWait, longestMs: 60_000 })
 
   await expect(entered).rejects.toMatchObject({ code: 'TELEGRAM_FLOOD_WAIT', retryAfter: 90 })
   expect(waits).toEqual([90])
@@ -81,13 +82,13 @@ test('a wait shuts the gate for everybody, to the second, and is told', async ()
   vi.useFakeTimers()
   try {
     const governor = createGovernor(limits)
-    const flooded = await governor.enter(signal)
+    const flooded = await governor.enter(METHOD, signal)
     governor.flooded(flooded, 3)
     flooded.leave()
     const waits: number[] = []
     let admitted = 0
     for (const _ of [1, 2]) {
-      void governor.enter(signal, { onWait: (seconds) => waits.push(seconds) }).then(() => {
+      void governor.enter(METHOD, signal, { onWait: (seconds) => waits.push(seconds) }).then(() => {
         admitted++
       })
     }
@@ -107,11 +108,11 @@ test('an ordinary call takes no place, but waits when Telegram asks to', async (
   vi.useFakeTimers()
   try {
     const governor = createGovernor({ ...limits, start: 1 })
-    const bulk = await governor.enter(signal)
-    await governor.pass(signal)
+    const bulk = await governor.enter(METHOD, signal)
+    await governor.pass(METHOD, signal)
     governor.flooded(bulk, 2)
     let passed = false
-    void governor.pass(signal).then(() => {
+    void governor.pass(METHOD, signal).then(() => {
       passed = true
     })
 
@@ -125,11 +126,33 @@ test('an ordinary call takes no place, but waits when Telegram asks to', async (
   }
 })
 
+test('a wait is for its method: what asks for something else goes on', async () => {
+  const governor = createGovernor(limits)
+  governor.flooded(await governor.pass('messages.SendMedia', signal), 25_000)
+
+  const post = governor.pass('messages.SendMedia', signal, { longestMs: 60_000 })
+
+  await expect(post).rejects.toMatchObject({ code: 'TELEGRAM_FLOOD_WAIT', retryAfter: 25_000 })
+  expect(await governor.enter('upload.GetFile', signal)).toMatchObject({ method: 'upload.GetFile' })
+})
+
+test('a wait at the entrance is for every method, and a shorter one does not end it', async () => {
+  const governor = createGovernor(limits)
+  const flooded = await governor.enter('upload.GetFile', signal)
+  governor.flooded(flooded, 90, 'every')
+  governor.flooded(flooded, 3, 'every')
+
+  for (const method of ['upload.GetFile', 'messages.SendMedia']) {
+    const entered = governor.pass(method, signal, { longestMs: 60_000 })
+    await expect(entered, method).rejects.toMatchObject({ retryAfter: 90 })
+  }
+})
+
 test('a wait can be left', async () => {
   const governor = createGovernor(limits)
-  governor.flooded(await governor.enter(signal), 1000)
+  governor.flooded(await governor.enter(METHOD, signal), 1000)
   const leaver = new AbortController()
-  const waiting = governor.enter(leaver.signal)
+  const waiting = governor.enter(METHOD, leaver.signal)
 
   leaver.abort(new Error('left'))
 
@@ -146,7 +169,7 @@ test('with one connection the window stays small', async () => {
 })
 
 async function succeed(governor: ReturnType<typeof createGovernor>): Promise<void> {
-  const admission = await governor.enter(signal)
+  const admission = await governor.enter(METHOD, signal)
   governor.succeeded(admission)
   admission.leave()
 }

@@ -84,7 +84,8 @@ export function createAccount(options: AccountOptions): Account {
 
   function call<Answer>(request: TlRequest<Answer>, callOptions: CallOptions): Promise<Answer> {
     askLimits()
-    return ordinary.call(() => withoutUpdates(gramjs, request), callOptions)
+    const build = (): TlRequest<Answer> => withoutUpdates(gramjs, request)
+    return ordinary.call(request.className, build, callOptions)
   }
 
   /** Learns once what a file of this account may have; until then the default stands. */
@@ -110,14 +111,14 @@ export function createAccount(options: AccountOptions): Account {
   /** Ends the account when Telegram says that its key is dead. */
   function watched(lane: Lane): Lane {
     return {
-      enter: (enterOptions) => {
+      enter: (method, enterOptions) => {
         closing.signal.throwIfAborted()
-        return lane.enter(enterOptions)
+        return lane.enter(method, enterOptions)
       },
-      call: async (build, callOptions) => {
+      call: async (method, build, callOptions) => {
         closing.signal.throwIfAborted()
         try {
-          return await lane.call(build, callOptions)
+          return await lane.call(method, build, callOptions)
         } catch (error) {
           callOptions.signal.throwIfAborted()
           closing.signal.throwIfAborted()

@@ -66,10 +66,8 @@ async function readPiece(
   const request = { fileToken, offset: toLong(String(offset)), limit: length }
   try {
     for (let uploads = 0; uploads <= MAX_UPLOADS; uploads++) {
-      const answer = await lane.call(() => new Api.upload.GetCdnFile(request), {
-        signal,
-        rides: true,
-      })
+      const build = (): Api.upload.GetCdnFile => new Api.upload.GetCdnFile(request)
+      const answer = await lane.call('upload.GetCdnFile', build, { signal, rides: true })
       if (answer instanceof Api.upload.CdnFile) return decrypt(place, offset, answer.bytes)
       const { requestToken } = answer
       noteHashes(

@@ -6,6 +6,7 @@ import type { Account } from './account.ts'
 import { type Channel, type ChannelSearch, toChannel } from './channel.ts'
 import { findInDialogs } from './dialogs.ts'
 import type { CallOptions } from './lane.ts'
+import { createWaitNews, type WaitNews } from './wait-news.ts'
 
 /** Finds access hashes, which belong to an account and a channel. */
 export interface Channels {
@@ -29,7 +30,7 @@ const MISSING_TTL_MS = 30_000
 export function createChannels(): Channels {
   const hashes = createTtlCache<string>({ maxEntries: MAX_HASHES })
   const missing = createTtlCache<true>({ maxEntries: MAX_HASHES })
-  const searching = new Map<string, Promise<string | null>>()
+  const searching = new Map<string, Search>()
 
   const key = (account: Account, id: string): string => `${account.id}/${id}`
 
@@ -42,7 +43,7 @@ export function createChannels(): Channels {
     const known = hashes.get(name)
     if (known !== undefined) return { id, accessHash: known }
     if (missing.get(name)) throw channelNotFound()
-    const found = await untilAborted(search(account, id, options), options.signal)
+    const found = await joined(search(account, id), options)
     if (found === null) {
       missing.set(name, true, MISSING_TTL_MS)
       throw channelNotFound()
@@ -51,18 +52,19 @@ export function createChannels(): Channels {
   }
 
   /** One search per account and channel, whoever waits for it and whoever leaves. */
-  function search(account: Account, id: string, { onWait }: CallOptions): Promise<string | null> {
+  function search(account: Account, id: string): Search {
     const name = key(account, id)
     const running = searching.get(name)
-    if (running !== undefined) return running
+    if (running) return running
     const find = account.kind === 'bot' ? askForChannel : findInDialogs
-    const signal = new AbortController().signal
-    const started = find({
+    const waits = createWaitNews()
+    const found = find({
       account,
       id,
-      options: { signal, onWait },
+      options: { signal: new AbortController().signal, onWait: waits.tell },
       meet: (channel) => remember(account, channel),
     }).finally(() => searching.delete(name))
+    const started = { found, waits }
     searching.set(name, started)
     return started
   }
@@ -79,6 +81,24 @@ export function createChannels(): Channels {
         return work(await resolve(account, id, options))
       }
     },
+  }
+}
+
+interface Search {
+  found: Promise<string | null>
+  waits: WaitNews
+}
+
+/** The search's result for one caller, who hears of Telegram's waits as if it were its own. */
+async function joined(
+  { found, waits }: Search,
+  { signal, onWait }: CallOptions,
+): Promise<string | null> {
+  const leave = waits.hear(onWait)
+  try {
+    return await untilAborted(found, signal)
+  } finally {
+    leave()
   }
 }
 

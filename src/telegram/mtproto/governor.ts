@@ -26,6 +26,8 @@ export const DEFAULT_GOVERNOR: GovernorLimits = {
 export interface Admission {
   /** When it was let in, by the governor's clock. */
   readonly at: number
+  /** What it was let in for. */
+  readonly method: string
   /** Gives the place back, once; safe to call again. */
   leave: () => void
 }
@@ -42,13 +44,17 @@ export interface Waits {
  * How many requests one account may have in flight at one data centre, and when none at all.
  *
  * Places are given first come, first served: a job that asks for one place at a time shares
- * them fairly with all others.
+ * them fairly with all others. Telegram's waits are for one method: readers do not stand still
+ * because posts must.
  */
 export interface Governor {
-  /** Waits for Telegram's waits to end and for a place. Rejects with TELEGRAM_FLOOD_WAIT. */
-  enter: (signal: AbortSignal, waits?: Waits) => Promise<Admission>
-  /** The same for an ordinary call, which waits with all others but takes no place. */
-  pass: (signal: AbortSignal, waits?: Waits) => Promise<Admission>
+  /**
+   * Waits for Telegram's waits on the method to end and for a place. Rejects with
+   * TELEGRAM_FLOOD_WAIT.
+   */
+  enter: (method: string, signal: AbortSignal, waits?: Waits) => Promise<Admission>
+  /** The same for an ordinary call, which takes no place. */
+  pass: (method: string, signal: AbortSignal, waits?: Waits) => Promise<Admission>
   /** An answer came: a little more may be tried. */
   succeeded: (admission: Admission) => void
   /**
@@ -56,8 +62,11 @@ export interface Governor {
    * were in flight together.
    */
   failed: (admission: Admission, how: 'timeout' | 'cut') => void
-  /** Telegram asked to wait: nothing is let in for so long, and then half as much. */
-  flooded: (admission: Admission, seconds: number) => void
+  /**
+   * Telegram asked to wait: the admission's method, or with `every` none at all, is let in for so
+   * long, and then half as much.
+   */
+  flooded: (admission: Admission, seconds: number, scope?: 'method' | 'every') => void
   /** How many connections the present window is worth. */
   readonly connections: number
   /** Requests that may be in flight now. */
@@ -68,6 +77,9 @@ export interface Governor {
   setAddresses: (found: 'several' | 'one') => void
 }
 
+/** No method has this name. */
+const EVERY_METHOD = '*'
+
 export function createGovernor(
   limits: GovernorLimits,
   now: () => number = () => performance.now(),
@@ -76,7 +88,7 @@ export function createGovernor(
   let connectionLimit = limits.maxConnections
   let careful = false
   let lastSetbackAt = 0
-  let closedUntil = 0
+  const closedUntil = new Map<string, number>()
   let roundTripMs = 0
   const places = createSemaphore(window)
 
@@ -94,9 +106,16 @@ export function createGovernor(
     resize(window * factor)
   }
 
+  const leftMs = (method: string): number =>
+    Math.max(closedUntil.get(method) ?? 0, closedUntil.get(EVERY_METHOD) ?? 0) - now()
+
   /** Resolves when Telegram asks for no wait. */
-  async function opened(signal: AbortSignal, { onWait, longestMs }: Waits): Promise<void> {
-    for (let left = closedUntil - now(); left > 0; left = closedUntil - now()) {
+  async function opened(
+    method: string,
+    signal: AbortSignal,
+    { onWait, longestMs }: Waits,
+  ): Promise<void> {
+    for (let left = leftMs(method); left > 0; left = leftMs(method)) {
       const seconds = Math.ceil(left / 1000)
       onWait?.(seconds)
       if (left > (longestMs ?? left)) throw floodWait(seconds)
@@ -105,17 +124,17 @@ export function createGovernor(
   }
 
   return {
-    enter: async (signal, waits = {}) => {
+    enter: async (method, signal, waits = {}) => {
       for (;;) {
-        await opened(signal, waits)
+        await opened(method, signal, waits)
         const leave = await places.acquire(1, signal)
-        if (closedUntil <= now()) return { at: now(), leave }
+        if (leftMs(method) <= 0) return { at: now(), method, leave }
         leave()
       }
     },
-    pass: async (signal, waits = {}) => {
-      await opened(signal, waits)
-      return { at: now(), leave: () => {} }
+    pass: async (method, signal, waits = {}) => {
+      await opened(method, signal, waits)
+      return { at: now(), method, leave: () => {} }
     },
     succeeded: ({ at }) => {
       const took = now() - at
@@ -124,8 +143,9 @@ export function createGovernor(
       if (at >= lastSetbackAt) resize(window + (careful ? 1 / window : 0.5))
     },
     failed: ({ at }, how) => setback(at, how === 'timeout' ? 0.5 : 0.75),
-    flooded: ({ at }, seconds) => {
-      closedUntil = Math.max(closedUntil, now() + seconds * 1000)
+    flooded: ({ at, method }, seconds, scope = 'method') => {
+      const key = scope === 'every' ? EVERY_METHOD : method
+      closedUntil.set(key, Math.max(closedUntil.get(key) ?? 0, now() + seconds * 1000))
       setback(at, 0.5)
     },
     get connections() {

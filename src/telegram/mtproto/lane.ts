@@ -49,13 +49,17 @@ export interface CallOptions {
 
 /** Calls of one account at one data centre: governed, retried, waits obeyed. */
 export interface Lane {
-  /** Rejects with TELEGRAM_FLOOD_WAIT for a long wait, or with the signal's reason. */
-  enter: (options: Pick<CallOptions, 'signal' | 'onWait' | 'rides'>) => Promise<Admission>
+  /** Rejects with TELEGRAM_FLOOD_WAIT for a long wait on the method, or with the signal's reason. */
+  enter: (
+    method: string,
+    options: Pick<CallOptions, 'signal' | 'onWait' | 'rides'>,
+  ) => Promise<Admission>
   /**
-   * Sends what `build` makes, which is called for each try. Rejects with RpcError, LinkError,
-   * an AppError, or the signal's reason.
+   * Sends what `build` makes, which is called for each try. `method` names what shares Telegram's
+   * waits. Rejects with RpcError, LinkError, an AppError, or the signal's reason.
    */
   call: <Answer>(
+    method: string,
     build: () => TlRequest<Answer> | Promise<TlRequest<Answer>>,
     options: CallOptions,
   ) => Promise<Answer>
@@ -73,9 +77,9 @@ export interface LaneOptions {
 
 export function createLane(options: LaneOptions): Lane {
   const { governor, pick, patience, ordinary = false, now = () => performance.now() } = options
-  const enter: Lane['enter'] = ({ signal, onWait, rides = false }) => {
+  const enter: Lane['enter'] = (method, { signal, onWait, rides = false }) => {
     const waits = { onWait, ...(!rides && { longestMs: patience.floodMs }) }
-    return ordinary ? governor.pass(signal, waits) : governor.enter(signal, waits)
+    return ordinary ? governor.pass(method, signal, waits) : governor.enter(method, signal, waits)
   }
 
   const timeoutFor = (attempt: number): number =>
@@ -95,7 +99,8 @@ export function createLane(options: LaneOptions): Lane {
     const fault = faultOf(error)
     const left = state.startedAt + patience.totalMs - now()
     if (fault.kind === 'wait') {
-      governor.flooded(admission, fault.seconds)
+      // Asked at the entrance, it is for whatever would enter.
+      governor.flooded(admission, fault.seconds, state.entered ? 'method' : 'every')
       if (fault.seconds * 1000 > left) throw floodWait(fault.seconds, error)
       return 0
     }
@@ -110,16 +115,25 @@ export function createLane(options: LaneOptions): Lane {
 
   return {
     enter,
-    call: async (build, callOptions) => {
+    call: async (method, build, callOptions) => {
       const { signal, once = false, rides = false } = callOptions
       const rideMs = rides ? patience.rideMs : 0
-      const state: Tries = { attempt: 1, startedAt: now(), sent: false, once, rideMs }
+      const state: Tries = {
+        attempt: 1,
+        startedAt: now(),
+        entered: false,
+        sent: false,
+        once,
+        rideMs,
+      }
       let { admission } = callOptions
       for (;;) {
-        admission ??= await enter(callOptions)
+        admission ??= await enter(method, callOptions)
+        state.entered = false
         let delay: number
         try {
           const link = await pick(signal)
+          state.entered = true
           const request = await build()
           state.sent = true
           const timeoutMs = timeoutFor(state.attempt)
@@ -142,6 +156,8 @@ export function createLane(options: LaneOptions): Lane {
 interface Tries {
   attempt: number
   readonly startedAt: number
+  /** Whether this try has a connection. */
+  entered: boolean
   /** Whether any try may have reached Telegram. */
   sent: boolean
   readonly once: boolean

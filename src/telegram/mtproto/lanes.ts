@@ -151,10 +151,10 @@ export function createLanes(options: LanesOptions): Lanes {
   function renewing(place: Place, lane: Lane, forget: () => void): Lane {
     return {
       enter: lane.enter,
-      call: async (build, { admission, ...rest }) => {
+      call: async (method, build, { admission, ...rest }) => {
         const used = place.authKey()
         try {
-          return await lane.call(build, admission ? { ...rest, admission } : rest)
+          return await lane.call(method, build, admission ? { ...rest, admission } : rest)
         } catch (error) {
           if (!isKeyDead(error)) throw error
           const present = place.authKey()
@@ -163,7 +163,7 @@ export function createLanes(options: LanesOptions): Lanes {
             forget()
             drop(place.name)
           }
-          return lane.call(build, rest)
+          return lane.call(method, build, rest)
         }
       },
     }

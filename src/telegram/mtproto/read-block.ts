@@ -71,7 +71,7 @@ async function askForFile(
   const request = (): Api.upload.GetFile =>
     fileRequest(account.gramjs, document, { offset, length })
   // Its reader has had bytes already, most likely: it is kept waiting for a while.
-  return lane.call(request, { signal, rides: true })
+  return lane.call('upload.GetFile', request, { signal, rides: true })
 }
 
 function fileRequest(

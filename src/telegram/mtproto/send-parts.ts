@@ -6,7 +6,7 @@ import { SMALL_FILE_BYTES } from '../limits.ts'
 import type { Admission } from './governor.ts'
 import type { Lane } from './lane.ts'
 import { countParts, createPartPlan, type Part } from './part-plan.ts'
-import { createPartRequest, type PartRequest } from './part-request.ts'
+import { createPartRequest, type PartRequest, SAVING_PARTS } from './part-request.ts'
 
 export interface PartsJob {
   request: Pick<TransferRequest, 'file' | 'journal' | 'signal' | 'onEvent'>
@@ -62,7 +62,7 @@ export async function sendParts(job: PartsJob): Promise<boolean> {
         continue
       }
       // One place is asked for at a time, so that jobs of one account take turns.
-      const admission = await lane.enter({ signal, onWait })
+      const admission = await lane.enter(SAVING_PARTS, { signal, onWait })
       const sending = run(part, admission).finally(() => running.delete(sending))
       running.add(sending)
     }
@@ -87,12 +87,16 @@ async function sendPart(
   try {
     const totalParts = file.size > SMALL_FILE_BYTES ? countParts(file.size) : null
     let latest: PartRequest | undefined
-    await lane.call(async () => {
-      const { index, size } = part
-      latest = createPartRequest({ fileId, part: index, totalParts, size })
-      await file.read(part.offset, latest.body)
-      return latest
-    }, options)
+    await lane.call(
+      SAVING_PARTS,
+      async () => {
+        const { index, size } = part
+        latest = createPartRequest({ fileId, part: index, totalParts, size })
+        await file.read(part.offset, latest.body)
+        return latest
+      },
+      options,
+    )
     // Memory of earlier tries is left to the garbage collector: gramjs may still hold it.
     latest?.release()
   } finally {
