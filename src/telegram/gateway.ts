@@ -119,12 +119,8 @@ export function createTelegramGateway(options: TelegramGatewayOptions): Telegram
     return roads.flatMap((road) => (road && accountOn(road, credentials)) ?? [])
   }
 
-  /** Posts on a road, and notes what Telegram asks its account to wait. */
-  async function noting<T>(
-    road: Road,
-    request: TransferRequest,
-    post: (request: TransferRequest) => Promise<T>,
-  ): Promise<T> {
+  /** Notes in whose name a request is made, and what Telegram asks that account to wait. */
+  function noting(road: Road, request: TransferRequest) {
     waits.used(accountsOf(request.credentials))
     const account = accountOn(road, request.credentials)
     const asked = (seconds: number): void => {
@@ -134,11 +130,27 @@ export function createTelegramGateway(options: TelegramGatewayOptions): Telegram
       if (event.phase === 'waiting') asked(event.retryAfter)
       request.onEvent(event)
     }
+    return { asked, noted: { ...request, onEvent } }
+  }
+
+  async function asAccount<T>(
+    road: Road,
+    request: TransferRequest,
+    work: (account: Account, noted: TransferRequest) => Promise<T>,
+  ): Promise<T> {
+    const { credentials, signal } = request
+    const { asked, noted } = noting(road, request)
     try {
-      return await post({ ...request, onEvent })
+      return await accounts.use(credentials, actorFor(road), signal, (account) =>
+        work(account, noted),
+      )
     } catch (error) {
-      if (isFloodWait(error)) asked(error.retryAfter ?? 0)
-      throw error
+      signal.throwIfAborted()
+      if (faultOf(error).kind !== 'wait' && !isFloodWait(error)) throw error
+      const wait = toAppError(error)
+      // One that is too long to be sat out was not told as an event.
+      asked(wait.retryAfter ?? 0)
+      throw wait
     }
   }
 
@@ -148,29 +160,22 @@ export function createTelegramGateway(options: TelegramGatewayOptions): Telegram
     work: (job: UploadJob) => Promise<T>,
   ): Promise<T> {
     request.onEvent({ phase: 'connecting' })
-    return noting(road, request, (noted) => {
-      const carry = (account: Account): Promise<T> =>
-        work({ account, road, request: noted, channels, memory, partTtlMs })
-      return accounts
-        .use(request.credentials, actorFor(road), request.signal, carry)
-        .catch((error: unknown) => {
-          request.signal.throwIfAborted()
-          throw faultOf(error).kind === 'wait' ? toAppError(error) : error
-        })
-    })
+    return asAccount(road, request, (account, noted) =>
+      work({ account, road, request: noted, channels, memory, partTtlMs }),
+    )
   }
 
   const lookForLost = (request: TransferRequest): Promise<PostedFile | null> =>
-    accounts.use(request.credentials, 'user', request.signal, (account) =>
-      lookForPostedFile({ account, channels, request }),
+    asAccount('mtproto-user', request, (account, noted) =>
+      lookForPostedFile({ account, channels, request: noted }),
     )
 
   async function byBotApi(request: TransferRequest): Promise<PostedFile> {
-    const { credentials } = request
-    const canLook = credentials.session !== null && credentials.apiId !== null
-    return noting('bot-api', request, (noted) =>
-      botRoad.send(noted, canLook ? lookForLost : undefined),
-    )
+    const { session, apiId } = request.credentials
+    const { noted } = noting('bot-api', request)
+    // What the user who looks has to wait is no wait of the bot's.
+    const look = session === null || apiId === null ? undefined : () => lookForLost(request)
+    return botRoad.send(noted, look)
   }
 
   function accountFor(credentials: Credentials, size: number): string[] {

@@ -56,3 +56,28 @@ test('all who share the search for a channel are told that Telegram makes it wai
     expect(events).toContainEqual({ phase: 'waiting', retryAfter: 1 })
   expect(telegram.counters.read().methods['messages.getDialogs']?.calls).toBe(2)
 })
+
+test.each([
+  ['short, is told and sat out', 1],
+  ['longer than a job lives, is the wait of the user and not of the bot', LONG],
+])('a wait of the user who looks for a lost post: %s', async (_name, seconds) => {
+  const telegram = await startTelegram()
+  const { gateway } = startGateway(telegram)
+  const { account } = telegram
+  const credentials = { ...userOf(account), botToken: account.botToken }
+  telegram.faults.add({ method: 'bot:sendDocument', effect: { kind: 'drop-after' }, times: 1 })
+  telegram.faults.add({ method: 'messages.getHistory', effect: flood(seconds), times: 1 })
+  const transfer = createRequest(credentials, createFile(100 * KiB))
+
+  const finished = gateway.finish(transfer)
+
+  if (seconds === LONG) {
+    await expect(finished).rejects.toMatchObject({ code: 'TELEGRAM_FLOOD_WAIT', retryAfter: LONG })
+    expect(gateway.waitFor(credentials, MiB)).toBe(0)
+    expect(gateway.waitFor(credentials, 51 * MiB)).toBeGreaterThan(LONG - 60)
+  } else {
+    const messages = async () => (await telegram.messages(account.channelId)).map(({ id }) => id)
+    expect([(await finished).messageId]).toEqual(await messages())
+    expect(transfer.events).toContainEqual({ phase: 'waiting', retryAfter: 1 })
+  }
+})

@@ -64,12 +64,13 @@ export async function postOnce(
 
     const down = isFlood(outcome) ? null : options.refusal(outcome.error)
     if (down) throw down
-    const delayMs = delayAfter(outcome, attempt)
-    if (attempt >= options.attempts || performance.now() + delayMs > deadline) throw outcome.error
+    // Also where the wait is too long to be sat out here.
     if (outcome.kind === 'again' && outcome.waitSeconds !== null) {
       request.onEvent({ phase: 'waiting', retryAfter: outcome.waitSeconds })
       if (outcome.waitSeconds > LONGEST_WAIT_SECONDS) throw outcome.error
     }
+    const delayMs = delayAfter(outcome, attempt)
+    if (attempt >= options.attempts || performance.now() + delayMs > deadline) throw outcome.error
     await sleep(delayMs, signal)
   }
 }

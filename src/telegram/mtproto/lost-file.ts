@@ -21,12 +21,14 @@ export interface LostFileSearch {
  */
 export async function lookForPostedFile(search: LostFileSearch): Promise<PostedFile | null> {
   const { account, channels, request } = search
-  const { file, credentials, journal, signal } = request
+  const { file, credentials, journal, signal, onEvent } = request
   const { Api } = account.gramjs
   const state = journal.load()
   const since = Math.floor((state?.startedAt ?? Date.now()) / 1000) - CLOCK_SKEW_S
-  return channels.use(account, credentials.channelId, { signal }, async (channel) => {
-    const reading = { account, channel, options: { signal } }
+  const onWait = (retryAfter: number): void => onEvent({ phase: 'waiting', retryAfter })
+  const options = { signal, onWait }
+  return channels.use(account, credentials.channelId, options, async (channel) => {
+    const reading = { account, channel, options }
     const newer = { after: state?.newestMessageId ?? 0, since }
     const found = await findPosted(reading, newer, (document) => {
       const name = document.attributes.find(
