@@ -1,6 +1,12 @@
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { type IncomingMessage, request } from 'node:http'
+import { text } from 'node:stream/consumers'
 import { expect, test } from 'vitest'
 import { KiB, MiB } from '../../src/lib/units.ts'
+import { newUploadId, uploadFile } from '../helpers/client.ts'
 import { startTelegram } from '../helpers/telegram.ts'
+import { startTeleStore } from '../helpers/telestore.ts'
 import { createFile, createRequest, startGateway, userOf } from '../telegram/mtproto/setup.ts'
 
 const LONG = 25_000
@@ -81,3 +87,49 @@ test.each([
     expect(transfer.events).toContainEqual({ phase: 'waiting', retryAfter: 1 })
   }
 })
+
+test('a body of no announced length is refused before its bytes, and no answer tells a taken id', async () => {
+  const { url, telegram, addUser } = await startTeleStore()
+  addUser('ann', telegram.createAccount({ label: 'ann', withBot: false }))
+  addUser('bob', telegram.createAccount({ label: 'bob' }))
+  const bobs = newUploadId()
+  await fetch(`${url}/init-upload`, json({ uploadId: bobs, authToken: 'bob' }))
+  telegram.faults.add({ method: 'messages.sendMedia', effect: flood(LONG), times: 1 })
+  await expect(uploadFile(url, 'a.bin', randomBytes(1000), { token: 'ann' })).rejects.toThrow(
+    'to wait for',
+  )
+
+  const ways = {
+    unmeasured: postHead(`${url}/upload`, 'file', {}),
+    taken: postHead(`${url}/upload-chunk`, 'chunk', { ...FILE, uploadId: bobs }),
+    free: postHead(`${url}/upload-chunk`, 'chunk', { ...FILE, uploadId: newUploadId() }),
+  }
+
+  for (const [way, answer] of Object.entries(ways)) {
+    expect(await answer, way).toMatchObject({ status: 503, body: { code: 'TELEGRAM_FLOOD_WAIT' } })
+  }
+})
+
+const FILE = { chunkIndex: '0', totalChunks: '1', fileName: 'a.bin', fileSize: '1000' }
+
+function json(fields: object): RequestInit {
+  const body = JSON.stringify({ fileName: 'a.bin', totalChunks: 1, fileSize: 1000, ...fields })
+  return { method: 'POST', headers: { 'content-type': 'application/json' }, body }
+}
+
+/** Sends a form up to the first byte of its file, and no more until the answer is there. */
+async function postHead(url: string, fileField: string, fields: Record<string, string>) {
+  const head = (name: string): string => `--x\r\nContent-Disposition: form-data; name="${name}"`
+  const texts = Object.entries(fields).map(([name, value]) => `${head(name)}\r\n\r\n${value}\r\n`)
+  const headers = {
+    authorization: 'Bearer ann',
+    'content-type': 'multipart/form-data; boundary=x',
+    'transfer-encoding': 'chunked',
+  }
+  const call = request(url, { method: 'POST', headers })
+  call.write(`${texts.join('')}${head(fileField)}; filename="a"\r\n\r\nx`)
+  const [answer] = (await once(call, 'response')) as [IncomingMessage]
+  const body = JSON.parse(await text(answer)) as unknown
+  call.destroy()
+  return { status: answer.statusCode, body }
+}

@@ -170,11 +170,14 @@ export function receiver(
     if (token !== null) {
       await throttle.admit(request)
       const { userId: owner } = await uploads.authenticate(token)
-      const size = wholeFiles ? expectedBytes : Number(fields.fileSize)
       const { uploadId } = fields
-      if (uploadId && size > 0) await uploads.assertRoom({ uploadId, owner }, size)
-      if ((uploadId || wholeFiles) && size > 0) {
-        await uploads.assertNoLongWait(uploadId ?? null, size, token)
+      const size = Number(fields.fileSize)
+      if (wholeFiles) {
+        // One whose length is not announced may be as long as any.
+        await uploads.assertNoLongWait(null, bringer.bytes, token)
+      } else if (uploadId && size > 0) {
+        await uploads.assertRoom({ uploadId, owner }, size)
+        await uploads.assertNoLongWait(uploadId, size, token)
       }
       return holding(await unclaimed.takeOfUser(owner, bringer), bytes)
     }
