@@ -21,6 +21,7 @@ import { createDiskGate } from './storage/disk-gate.ts'
 import { loadLedgerKey } from './storage/ledger/key.ts'
 import { openLedger } from './storage/ledger/ledger.ts'
 import { createPatientSecrets } from './storage/ledger/patient-secrets.ts'
+import { makePrivateFolder } from './storage/private-files.ts'
 import { reconcile } from './storage/reconcile.ts'
 import { createSpool } from './storage/spool.ts'
 import { createSpoolProbe } from './storage/spool-probe.ts'
@@ -64,8 +65,9 @@ export async function openAdapters({
   peers = {},
 }: AdapterOptions): Promise<OpenedAdapters> {
   const { dataDir, mode } = config
+  makePrivateFolder(dataDir, log)
   const unlock = await lockDataDir(dataDir, { signal, log })
-  const key = loadLedgerKey({ fromEnv: config.ledgerKey ?? undefined, directory: dataDir })
+  const key = loadLedgerKey({ fromEnv: config.ledgerKey ?? undefined, directory: dataDir, log })
   const gate = createDiskGate()
   const ledger = openLedger({
     path: join(dataDir, 'ledger.sqlite'),

@@ -6,6 +6,7 @@ import { type Config, ConfigError, loadConfig } from './config.ts'
 import { secretsOf } from './config-secrets.ts'
 import { createLogger } from './logger.ts'
 import { sentenceOf } from './start-up.ts'
+import { makePrivateFolder } from './storage/private-files.ts'
 import { createTerminalLog } from './terminal-log.ts'
 
 /** The process: environment, adapters, listen, signals. Nothing else touches `process`. */
@@ -61,6 +62,8 @@ async function startEmbedded(): Promise<
 > {
   if (config.mode.kind !== 'embedded') return null
   const { startEmulator } = await import('./emulator/emulator.ts')
+  // The emulator makes its folder in it, and knows nothing of what else will be there.
+  makePrivateFolder(config.dataDir, log)
   const emulator = await startEmulator({ dataDir: join(config.dataDir, 'emulator') })
   const { dcId, host, port, publicKeyPem } = emulator.mtproto
   return {

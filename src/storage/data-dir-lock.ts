@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import type { Log } from '../core/log.ts'
 import { sleep } from '../lib/sleep.ts'
+import { makePrivateFile } from './private-files.ts'
 
 const POLL_MS = 200
 const SQLITE_BUSY = 5
@@ -53,6 +54,7 @@ function tryLock(path: string): (() => void) | null {
     truncateSync(path)
     return tryLock(path)
   }
+  makePrivateFile(path)
   held.add(database)
   return () => {
     if (held.delete(database)) database.close()

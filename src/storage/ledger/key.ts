@@ -1,6 +1,5 @@
 import { randomBytes, randomUUID, scryptSync } from 'node:crypto'
 import {
-  chmodSync,
   closeSync,
   fsyncSync,
   linkSync,
@@ -11,8 +10,10 @@ import {
   writeSync,
 } from 'node:fs'
 import { join } from 'node:path'
+import type { Log } from '../../core/log.ts'
 import { StartUpError } from '../../errors.ts'
 import { systemCode } from '../disk-error.ts'
+import { makePrivateFile } from '../private-files.ts'
 
 const KEY_BYTES = 32
 const HEX_KEY = /^[0-9a-f]{64}$/i
@@ -23,6 +24,7 @@ export interface LedgerKeyOptions {
   fromEnv: string | undefined
   /** Where a key file is kept when the environment names none. */
   directory: string
+  log: Log
 }
 
 /**
@@ -30,12 +32,20 @@ export interface LedgerKeyOptions {
  * only its owner can read, made at the first start. Throws when that file is damaged or the disk
  * refuses; a passphrase costs about 0.1 s of CPU.
  */
-export function loadLedgerKey({ fromEnv, directory }: LedgerKeyOptions): Buffer {
+export function loadLedgerKey({ fromEnv, directory, log }: LedgerKeyOptions): Buffer {
   if (fromEnv !== undefined && fromEnv !== '') return parseKey(fromEnv)
   mkdirSync(directory, { recursive: true, mode: 0o700 })
   const path = join(directory, 'ledger.key')
   const existing = readKeyFile(path)
-  if (existing !== null) return existing
+  if (existing !== null) {
+    if (makePrivateFile(path)) {
+      log.warn(
+        {},
+        'ledger.key was open to other users: who has read it can read the secrets of the ledger. Remove it for a new one; unfinished uploads must then be added again',
+      )
+    }
+    return existing
+  }
   createKeyFile(path)
   // Another process may have been faster: what the file says is the key.
   const created = readKeyFile(path)
@@ -63,7 +73,6 @@ function readKeyFile(path: string): Buffer | null {
       'ledger.key is damaged. Remove it: unfinished uploads must then be added again',
     )
   }
-  chmodSync(path, 0o600)
   return Buffer.from(text, 'hex')
 }
 

@@ -3,7 +3,12 @@ import { chmod, readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { loadLedgerKey } from '../../../src/storage/ledger/key.ts'
+import { createRecordingLog } from '../../helpers/recording-log.ts'
 import { makeTempDir } from '../../helpers/temp-dir.ts'
+
+function load(fromEnv: string | undefined, directory: string, log = createRecordingLog()) {
+  return loadLedgerKey({ fromEnv, directory, log })
+}
 
 test('a key in hexadecimal or base64 is taken as it is', async () => {
   const directory = await makeTempDir()
@@ -15,7 +20,7 @@ test('a key in hexadecimal or base64 is taken as it is', async () => {
     key.toString('base64url'),
   ]
 
-  for (const fromEnv of forms) expect(loadLedgerKey({ fromEnv, directory })).toEqual(key)
+  for (const fromEnv of forms) expect(load(fromEnv, directory)).toEqual(key)
 
   expect(await readdir(directory)).toEqual([])
 })
@@ -23,11 +28,11 @@ test('a key in hexadecimal or base64 is taken as it is', async () => {
 test('a passphrase gives the same 32 bytes each time, another gives others', async () => {
   const directory = await makeTempDir()
 
-  const key = loadLedgerKey({ fromEnv: 'correct horse', directory })
+  const key = load('correct horse', directory)
 
   expect(key).toHaveLength(32)
-  expect(loadLedgerKey({ fromEnv: 'correct horse', directory })).toEqual(key)
-  expect(loadLedgerKey({ fromEnv: 'correct horsf', directory })).not.toEqual(key)
+  expect(load('correct horse', directory)).toEqual(key)
+  expect(load('correct horsf', directory)).not.toEqual(key)
 })
 
 test.each([undefined, ''])(
@@ -35,33 +40,36 @@ test.each([undefined, ''])(
   async (fromEnv) => {
     const directory = join(await makeTempDir(), 'not-there-yet')
 
-    const key = loadLedgerKey({ fromEnv, directory })
+    const key = load(fromEnv, directory)
 
     expect(key).toHaveLength(32)
-    expect(loadLedgerKey({ fromEnv, directory })).toEqual(key)
+    expect(load(fromEnv, directory)).toEqual(key)
     expect(await readdir(directory)).toEqual(['ledger.key'])
     expect((await stat(join(directory, 'ledger.key'))).mode & 0o777).toBe(0o600)
   },
 )
 
-test('a key file that others can read is taken back from them', async () => {
+test('a key file that others can read is taken back from them, with a warning', async () => {
   const directory = await makeTempDir()
-  loadLedgerKey({ fromEnv: undefined, directory })
+  load(undefined, directory)
   const path = join(directory, 'ledger.key')
   await chmod(path, 0o644)
+  const log = createRecordingLog()
 
-  loadLedgerKey({ fromEnv: undefined, directory })
+  load(undefined, directory, log)
+  load(undefined, directory, log)
 
   expect((await stat(path)).mode & 0o777).toBe(0o600)
+  expect(log.entries).toMatchObject([
+    { level: 'warn', message: expect.stringContaining('ledger.key was open to other users') },
+  ])
 })
 
 test('a damaged key file is refused with a sentence that does not show it', async () => {
   const directory = await makeTempDir()
   await writeFile(join(directory, 'ledger.key'), 'half-a-key')
 
-  const load = () => loadLedgerKey({ fromEnv: undefined, directory })
-
-  expect(load).toThrow(/^ledger\.key is damaged/)
+  expect(() => load(undefined, directory)).toThrow(/^ledger\.key is damaged/)
   expect(load).not.toThrow(/half-a-key/)
   expect(await readFile(join(directory, 'ledger.key'), 'utf8')).toBe('half-a-key')
 })
