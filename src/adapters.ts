@@ -83,10 +83,17 @@ export async function openAdapters({
     gate,
   })
   const lifetimes = { receiving: config.sessionTtlMs, finished: KEEP_FINISHED_MS }
+  const isNew = ledger.lastReading() === null
   const clock = openWorkerClock({ ledger, lifetimes, log })
   const repaired = await reconcile(ledger, spool, clock.now)
   const harmed = repaired.lostChunks + repaired.failedUploads > 0
   log[harmed ? 'warn' : 'info'](repaired, 'ledger and spool are in agreement')
+  if (isNew && repaired.orphans > 0) {
+    log.warn(
+      { uploads: repaired.orphans },
+      'the ledger is new, but chunks were here: what it knew of these uploads is lost, and they must be added again',
+    )
+  }
 
   const client =
     mode.kind === 'backend'

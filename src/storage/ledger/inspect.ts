@@ -1,6 +1,7 @@
-import { existsSync, statSync } from 'node:fs'
+import { existsSync, readFileSync, statSync } from 'node:fs'
 import type { DatabaseSync } from 'node:sqlite'
 import type { Row } from './database.ts'
+import { checkLog } from './log-check.ts'
 import { toChunk, toTransfer, toUpload, toWebhook } from './rows.ts'
 import { APPLICATION_ID } from './schema.ts'
 
@@ -9,20 +10,35 @@ const DIGEST_BYTES = 32
 /** The file may be a database, but it is not a whole ledger. */
 export class UnfitFileError extends Error {}
 
+/** How the ledger's files were found. */
+export interface FoundFiles {
+  /** Whether there was a ledger before. */
+  exists: boolean
+  /** The path of a log whose end SQLite will pass over, else null. */
+  tornLog: string | null
+}
+
 /**
- * SQLite begins anew in an empty file and throws the log beside it away. A ledger of ours has
- * bytes before it has a log, so this one was emptied. Throws UnfitFileError.
+ * SQLite begins anew in an empty file, and passes over a log that it cannot read, without a word.
+ * Throws UnfitFileError where a ledger would so be lost as a whole.
  */
-export function inspectSizes(path: string): void {
-  const size = (name: string): number => (existsSync(name) ? statSync(name).size : 0)
-  if (size(path) === 0 && size(`${path}-wal`) > 0) throw new UnfitFileError('it was emptied')
+export function inspectFiles(path: string): FoundFiles {
+  const log = `${path}-wal`
+  const exists = existsSync(path)
+  const hasLog = existsSync(log) && statSync(log).size > 0
+  if (exists ? statSync(path).size === 0 : hasLog) throw new UnfitFileError('it was emptied')
+  const state = hasLog ? checkLog(readFileSync(log)) : 'whole'
+  if (state === 'unreadable') throw new UnfitFileError('its log cannot be read')
+  return { exists, tornLog: state === 'torn' ? log : null }
 }
 
 /** Whether it is a ledger whose pages and indexes are whole. Throws UnfitFileError. */
-export function inspectPages(database: DatabaseSync): void {
+export function inspectPages(database: DatabaseSync, { exists }: FoundFiles): void {
   const owner = Number(database.prepare('PRAGMA application_id').get()?.application_id)
   const tables = Number(database.prepare('SELECT count(*) AS n FROM sqlite_schema').get()?.n)
   if (owner !== APPLICATION_ID && tables > 0) throw new UnfitFileError('it is no ledger')
+  // A ledger has its tables before it is used for anything.
+  if (exists && tables === 0) throw new UnfitFileError('it has lost its tables')
   const [first] = database.prepare('PRAGMA integrity_check(1)').all()
   if (first?.integrity_check !== 'ok') throw new UnfitFileError('it is not whole')
 }

@@ -1,13 +1,21 @@
-import { existsSync, mkdirSync, renameSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, renameSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import type { Log } from '../../core/log.ts'
 import { systemCode } from '../disk-error.ts'
+import { makePrivateFile } from '../private-files.ts'
 import { isDamage } from './database.ts'
-import { inspectPages, inspectRows, inspectSizes, UnfitFileError } from './inspect.ts'
+import {
+  type FoundFiles,
+  inspectFiles,
+  inspectPages,
+  inspectRows,
+  UnfitFileError,
+} from './inspect.ts'
 import { migrate } from './schema.ts'
 
 const BUSY_TIMEOUT_MS = 5_000
+const NOTHING_FOUND: FoundFiles = { exists: false, tornLog: null }
 
 export interface OpenOptions {
   path: string
@@ -20,10 +28,12 @@ export interface OpenOptions {
  * aside, never repaired and never deleted: half a truth about acknowledged bytes is a lie.
  */
 export function openDatabase({ path, fsync, log }: OpenOptions): DatabaseSync {
-  if (path === ':memory:') return prepareDatabase(path, fsync)
+  if (path === ':memory:') return prepareDatabase(path, fsync, NOTHING_FOUND)
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
   try {
-    return prepareDatabase(path, fsync)
+    const found = inspectFiles(path)
+    if (found.tornLog) keepTornLog(found.tornLog, log)
+    return prepareDatabase(path, fsync, found)
   } catch (error) {
     if (!isDamage(error) && !(error instanceof UnfitFileError)) throw error
     moveAside(path)
@@ -31,15 +41,16 @@ export function openDatabase({ path, fsync, log }: OpenOptions): DatabaseSync {
       { err: error },
       'the ledger was damaged: it was moved aside and a new one begun. Unfinished uploads must be added again',
     )
-    return prepareDatabase(path, fsync)
+    return prepareDatabase(path, fsync, NOTHING_FOUND)
   }
 }
 
-function prepareDatabase(path: string, fsync: boolean): DatabaseSync {
-  inspectSizes(path)
+function prepareDatabase(path: string, fsync: boolean, found: FoundFiles): DatabaseSync {
   const database = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS })
   try {
-    inspectPages(database)
+    // The files beside it get the mode of this one.
+    if (path !== ':memory:') makePrivateFile(path)
+    inspectPages(database, found)
     database.exec('PRAGMA journal_mode = WAL')
     database.exec(`PRAGMA synchronous = ${fsync ? 'FULL' : 'NORMAL'}`)
     // Erased tokens are overwritten, not only unlinked.
@@ -56,9 +67,25 @@ function prepareDatabase(path: string, fsync: boolean): DatabaseSync {
   }
 }
 
-function moveAside(path: string): void {
+/** What SQLite reads of it up to there is a moment that was true, as after a loss of power. */
+function keepTornLog(path: string, log: Log): void {
+  const aside = `${asideOf(path)}-wal`
+  copyFileSync(path, aside)
+  makePrivateFile(aside)
+  log.warn(
+    {},
+    "the end of the ledger's log could not be read: what was written last is lost. A copy of it was kept aside",
+  )
+}
+
+function asideOf(path: string): string {
   let aside = join(dirname(path), `ledger.damaged-${Date.now()}`)
-  while (existsSync(aside)) aside += '0'
+  while (existsSync(aside) || existsSync(`${aside}-wal`)) aside += '0'
+  return aside
+}
+
+function moveAside(path: string): void {
+  const aside = asideOf(path)
   for (const suffix of ['', '-wal', '-shm']) {
     try {
       renameSync(path + suffix, aside + suffix)

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { copyFile, readdir, readFile, truncate, writeFile } from 'node:fs/promises'
+import { copyFile, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { expect, onTestFinished, test } from 'vitest'
@@ -210,13 +210,104 @@ test.each([
   expect(log.entries).toMatchObject([{ level: 'warn' }])
 })
 
-test('an empty file is a ledger that has not begun', async () => {
+test.each([
+  ['emptied', (path: string) => writeFile(path, '')],
+  ['left without its tables', replaceByNothing],
+])('a ledger that was %s is no new one: it is moved aside with a warning', async (_name, empty) => {
   const { path, open, log } = await makePlace()
-  await writeFile(path, '')
+  const before = open()
+  before.insertUpload(makeUpload(), 'token')
+  before.close()
+  await empty(path)
 
   open().insertUpload(makeUpload(), 'token')
 
+  expect(log.entries).toMatchObject([
+    { level: 'warn', message: expect.stringContaining('moved aside') },
+  ])
+  expect(await readdir(join(path, '..'))).toContainEqual(
+    expect.stringMatching(/^ledger\.damaged-\d+$/),
+  )
+})
+
+/** A killed worker's files, of which only the log holds the upload. */
+async function makeCrashed() {
+  const { path, open } = await makePlace()
+  const before = open()
+  before.insertUpload(makeUpload({ id: 'old' }), 'token')
+  await before.checkpoint()
+  before.insertUpload(makeUpload({ id: 'first in the log' }), 'token')
+  before.insertUpload(makeUpload({ id: 'last in the log' }), 'token')
+  const crashed = await makePlace()
+  for (const end of ['', '-wal']) await copyFile(path + end, crashed.path + end)
+  return { ...crashed, walPath: `${crashed.path}-wal` }
+}
+
+test('the log of a worker that was killed is read to its end, without a word', async () => {
+  const { open, log } = await makeCrashed()
+
+  const ledger = open()
+
+  expect(ledger.uploadsInState('receiving')).toHaveLength(3)
   expect(log.entries).toEqual([])
+})
+
+test.each([
+  ['noise', (path: string) => writeFile(path, randomBytes(20_000))],
+  ['zeros', (path: string) => writeFile(path, Buffer.alloc(20_000))],
+  ['a few bytes', (path: string) => truncate(path, 20)],
+  ['another header', (path: string) => overwrite(path, 8, 12)],
+])('a log that is only %s is no empty one: all is moved aside', async (_name, damage) => {
+  const { path, walPath, open, log } = await makeCrashed()
+  await damage(walPath)
+  const damaged = await readFile(walPath)
+
+  open()
+
+  expect(log.entries).toMatchObject([
+    { level: 'warn', message: expect.stringContaining('moved aside') },
+  ])
+  const names = await readdir(join(path, '..'))
+  const aside = names.find((name) => /^ledger\.damaged-\d+-wal$/.test(name))
+  expect(await readFile(join(path, '..', aside ?? ''))).toEqual(damaged)
+})
+
+test('a log that went bad at its end is read up to there; a copy is kept, with a warning', async () => {
+  const { path, walPath, open, log } = await makeCrashed()
+  const whole = await readFile(walPath)
+  // In a page of the last write; what stands before it is good.
+  await overwrite(walPath, whole.length - 2000, whole.length - 1900)
+  const damaged = await readFile(walPath)
+
+  const ledger = open()
+
+  expect(ledger.findUpload('first in the log')).not.toBeNull()
+  expect(ledger.findUpload('last in the log')).toBeNull()
+  expect(log.entries).toMatchObject([
+    { level: 'warn', message: expect.stringContaining('written last is lost') },
+  ])
+  const names = await readdir(join(path, '..'))
+  const aside = names.find((name) => /^ledger\.damaged-\d+-wal$/.test(name))
+  expect(await readFile(join(path, '..', aside ?? ''))).toEqual(damaged)
+})
+
+test('a log that was cut in the middle of a write lost nothing that was acknowledged', async () => {
+  const { walPath, open, log } = await makeCrashed()
+  await truncate(walPath, (await readFile(walPath)).length - 100)
+
+  const ledger = open()
+
+  expect(ledger.findUpload('first in the log')).not.toBeNull()
+  expect(log.entries).toEqual([])
+})
+
+test('the files of a ledger are their owner’s alone', async () => {
+  const { path, open } = await makePlace()
+  open().insertUpload(makeUpload(), 'token')
+
+  for (const end of ['', '-wal', '-shm']) {
+    expect([end, (await stat(path + end)).mode & 0o777]).toEqual([end, 0o600])
+  }
 })
 
 test('a ledger of the first version is brought up to date with all that it holds', async () => {
@@ -290,6 +381,12 @@ async function makePlace() {
     return { ...ledger, close }
   }
   return { path, open, log }
+}
+
+async function replaceByNothing(path: string): Promise<void> {
+  await rm(path)
+  // One page, and no table on it.
+  tamper(path, (database) => database.exec('PRAGMA user_version = 1'))
 }
 
 function tamper(path: string, work: (database: DatabaseSync) => void): void {
