@@ -45,6 +45,19 @@ function closenessOf(range: string, type: string): number {
   return range === `${type.split('/')[0]}/*` ? 1 : -1
 }
 
+/**
+ * Whether an `Accept-Encoding` header names this coding and wants it (RFC 9110, section 12.5.3). A
+ * `*` does not count: as it is, anything will do.
+ */
+export function acceptsCoding(accept: string | undefined, coding: string): boolean {
+  for (const element of (accept ?? '').split(',')) {
+    const [name, ...parameters] = element.split(';').map((part) => part.trim().toLowerCase())
+    if (name !== coding) continue
+    return weightOf(parameters.find((parameter) => parameter.startsWith('q='))?.slice(2)) > 0
+  }
+  return false
+}
+
 /** A weight that cannot be read wants nothing. */
 function weightOf(q = '1'): number {
   return Math.min(1, Math.max(0, Number(q) || 0))

@@ -1,5 +1,9 @@
+import { fileURLToPath } from 'node:url'
 import swaggerUi from '@fastify/swagger-ui'
-import type { FastifyPluginAsync } from 'fastify'
+import type { FastifyPluginAsync, FastifyRequest } from 'fastify'
+import { createTtlCache } from '../../lib/ttl-cache.ts'
+import { type KeptAnswer, sendKept, withTag } from '../kept-answer.ts'
+import { readKeptFiles } from '../kept-files.ts'
 import type { PublicAddress } from '../public-address.ts'
 import { DOCS_POLICY } from '../security-headers.ts'
 
@@ -15,14 +19,43 @@ export interface DocsRoutesOptions {
 /** From `/docs/json` and `/docs/yaml` to the worker's root, whatever a proxy has before both. */
 const ROOT_FROM_HERE = '..'
 
+/** Swagger UI's files, beside its main module. */
+const FILES = fileURLToPath(new URL('static/', import.meta.resolve('@fastify/swagger-ui')))
+
+/** The document in its forms, which differ by the address that a proxy says the worker has. */
+const DOCUMENTS = new Set(['/docs/json', '/docs/yaml'])
+const MAX_DOCUMENTS = 16
+const DOCUMENT_KEPT_MS = 3_600_000
+
 /** The document as a page that can call the worker, and as JSON and YAML beside it. */
 export const docsRoutes: FastifyPluginAsync<DocsRoutesOptions> = async (app, { address }) => {
-  app.addHook('onSend', async (_request, reply) => {
-    reply.header('cache-control', 'no-cache')
-  })
-  app.addHook('onRequest', async ({ url }, reply) => {
-    const target = redirectFrom(url)
+  const files = await readKeptFiles(FILES)
+  const documents = createTtlCache<KeptAnswer>({ maxEntries: MAX_DOCUMENTS })
+  const keyOf = (request: FastifyRequest): string =>
+    `${request.routeOptions.url} ${address.rootOf(request)}`
+
+  /** What the plugin would read, or make, anew for each request. */
+  async function find(request: FastifyRequest): Promise<KeptAnswer | null> {
+    const { routeOptions, params } = request
+    if (routeOptions.url === '/docs/static/*') return files.find(Object(params)['*'])
+    return documents.get(keyOf(request)) ?? null
+  }
+
+  app.addHook('onRequest', async (request, reply) => {
+    const target = redirectFrom(request.url)
     if (target !== null) return reply.redirect(target)
+    const found = await find(request)
+    if (found !== null) return sendKept(request, reply, found)
+  })
+  app.addHook('onSend', async (request, reply, payload) => {
+    reply.header('cache-control', 'no-cache')
+    const isNew = DOCUMENTS.has(`${request.routeOptions.url}`) && typeof payload === 'string'
+    if (!isNew || reply.statusCode !== 200) return payload
+    const headers = { 'content-type': String(reply.getHeader('content-type')) }
+    const answer = withTag({ headers, body: Buffer.from(payload) })
+    documents.set(keyOf(request), answer, DOCUMENT_KEPT_MS)
+    reply.headers(answer.headers)
+    return answer.body
   })
   await app.register(swaggerUi, {
     routePrefix: '/docs',

@@ -1,5 +1,7 @@
-import fastifyStatic from '@fastify/static'
 import type { FastifyPluginAsync } from 'fastify'
+import { AppError } from '../../errors.ts'
+import { sendKept } from '../kept-answer.ts'
+import { readKeptFiles } from '../kept-files.ts'
 
 /** The page a browser gets at `/`. */
 export interface Page {
@@ -17,14 +19,15 @@ export interface PageRoutesOptions {
 /** What the page loads. Its names hold digests of the content, so they may be kept for ever. */
 export const pageRoutes: FastifyPluginAsync<PageRoutesOptions> = async (app, { page }) => {
   if (page.assets === null) return
-  await app.register(fastifyStatic, {
-    root: page.assets,
-    prefix: '/assets/',
-    decorateReply: false,
-    index: false,
-    maxAge: '1y',
-    immutable: true,
-    // The build lays smaller forms beside them.
-    preCompressed: true,
-  })
+  const files = await readKeptFiles(page.assets)
+  app.get<{ Params: { '*': string } }>(
+    '/assets/*',
+    { schema: { hide: true } },
+    async (request, reply) => {
+      const answer = await files.find(request.params['*'], request.headers['accept-encoding'])
+      if (!answer) throw new AppError('NOT_FOUND', 'There is nothing here')
+      reply.header('cache-control', 'public, max-age=31536000, immutable')
+      return sendKept(request, reply, answer)
+    },
+  )
 }
