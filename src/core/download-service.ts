@@ -24,13 +24,19 @@ export interface WantedFile {
   fileId?: string | undefined
 }
 
+export interface FoundFile {
+  document: RemoteDocument
+  /** Core's user id of the token's or ticket's owner. */
+  owner: string
+}
+
 export interface DownloadService {
   /**
    * Finds the document of a message for the holder of a token. Rejects with TOKEN_REFUSED,
    * FORBIDDEN (a download token or ticket for another message), MESSAGE_NOT_FOUND, SHUTTING_DOWN
    * and Telegram's failures. `fileId` is for bots that cannot see messages (see TelegramGateway.locate).
    */
-  find: (token: string, wanted: WantedFile, signal: AbortSignal) => Promise<RemoteDocument>
+  find: (token: string, wanted: WantedFile, signal: AbortSignal) => Promise<FoundFile>
   read: (
     document: RemoteDocument,
     range: ByteRange,
@@ -68,7 +74,7 @@ export function createDownloadService(options: DownloadServiceOptions): Download
       // Bound only to a file that is there, and checked again: another request may have been first.
       const key = assertMayRead(grant, token, messageId)
       if (key !== null) boundTo.set(key, messageId, BINDING_TTL_MS)
-      return document
+      return { document, owner: grant.credentials.userId }
     },
     read: async function* (document, range, signal) {
       const leave = reading.enter()

@@ -1,73 +1,169 @@
-import type { FastifyReply } from 'fastify'
+import type { ServerResponse } from 'node:http'
+import type { Log } from '../core/log.ts'
 import { AppError } from '../errors.ts'
+import { createKeyCounts } from '../lib/key-counts.ts'
+import { nextWaiter, readerToLeave, type ShareLimits } from './download-shares.ts'
+import { type ReaderWatch, watchReader } from './reader-watch.ts'
 
 export interface DownloadSlotsOptions {
   max: number
   /** A reader that takes nothing for so long stands still. */
   idleMs?: number
-  /** One that stands still for so long is cut, even where nobody waits. */
+  /** One that stands still for so long is cut, even where no other waits. */
   cutMs?: number
+  /** How long a download waits for a place. */
+  waitMs?: number
+  maxWaiting?: number
+  maxWaitingPerUser?: number
+  shares?: ShareLimits
 }
 
 /**
- * Places for downloads. A paused video is a legitimate reader that takes nothing, so it keeps its
- * place for a quarter of an hour; but when all places are taken, the one that has stood still for
- * longest, half a minute at least, makes room for the newcomer. Players that were cut ask for the
- * rest by a range when they go on.
+ * Places for downloads, shared by users while there are more downloads than places. A paused video
+ * is a legitimate reader that takes nothing, so it keeps its place for a quarter of an hour; when
+ * all places are taken and another download waits, `download-shares.ts` says which one makes room.
+ * Players that were cut ask for the rest by a range when they go on.
  */
 export interface DownloadSlots {
-  /** Takes a place until the answer is over. Throws BUSY when none can be had. */
-  take: (reply: FastifyReply) => void
+  /**
+   * Resolves with a place, which comes back when the answer is over. Rejects with BUSY where none
+   * can be had in time, and with the signal's reason.
+   */
+  take: (download: WantedDownload) => Promise<void>
 }
+
+export interface WantedDownload {
+  reply: { raw: ServerResponse; log: Pick<Log, 'info'> }
+  /** Core's user id: a ticket and a download token stand for their owner. */
+  user: string
+  /** Aborts when the client leaves. */
+  signal: AbortSignal
+}
+
+const IDLE_MS = 5_000
+const CUT_MS = 900_000
+const WAIT_MS = 10_000
+const MAX_WAITING = 256
+const MAX_WAITING_PER_USER = 32
+const SHARES: ShareLimits = { pausedMs: 30_000, patienceMs: 5_000 }
+const LOOK_EVERY_MS = 500
+const RETRY_AFTER_S = 5
 
 interface Place {
-  reply: FastifyReply
-  /** Since when its reader has taken nothing; null while it reads, or while Telegram is waited for. */
-  standingSince: number | null
-  lastLook: number
+  readonly user: string
+  readonly watch: ReaderWatch
+  /** Ends the download, and gives the place back. */
+  readonly cut: () => void
 }
 
-const IDLE_MS = 30_000
-const CUT_MS = 900_000
+interface Waiting {
+  readonly user: string
+  readonly since: number
+  /** Takes a place, and leaves the queue. */
+  readonly enter: () => void
+}
 
 export function createDownloadSlots(options: DownloadSlotsOptions): DownloadSlots {
-  const { max, idleMs = IDLE_MS, cutMs = CUT_MS } = options
+  const { max, idleMs = IDLE_MS, cutMs = CUT_MS, waitMs = WAIT_MS } = options
+  const { maxWaiting = MAX_WAITING, maxWaitingPerUser = MAX_WAITING_PER_USER } = options
+  const { shares = SHARES } = options
   const places = new Set<Place>()
+  const queue = new Set<Waiting>()
+  const placesOf = createKeyCounts()
+  const waitingOf = createKeyCounts()
+  let looking: NodeJS.Timeout | undefined
 
-  /** Node calls it when nothing was written and the kernel took nothing for `idleMs`. */
-  function onIdle(place: Place): void {
-    const { reply } = place
-    const now = performance.now()
-    const stillIdle = place.standingSince !== null && now - place.lastLook < 1.5 * idleMs
-    place.lastLook = now
-    if (reply.raw.writableLength === 0) place.standingSince = null
-    else if (!stillIdle) place.standingSince = now - idleMs
-    if (place.standingSince !== null && now - place.standingSince >= cutMs) cut(place)
-    else reply.raw.socket?.setTimeout(idleMs)
+  function enter({ reply, user }: WantedDownload): void {
+    const giveBack = placesOf.add(user)
+    const leave = (): void => {
+      places.delete(place)
+      giveBack()
+    }
+    const onClose = (): void => {
+      leave()
+      admit()
+    }
+    const cut = (): void => {
+      const fields = { standingMs: watch.standingMs(), bytesPerSecond: watch.bytesPerSecond() }
+      reply.log.info(fields, 'a download was cut: it stood still, or another user had no place')
+      reply.raw.off('close', onClose).destroy()
+      leave()
+    }
+    const onStanding = (): void => {
+      if (watch.standingMs() < cutMs) return
+      cut()
+      admit()
+    }
+    const watch = watchReader(reply.raw, { idleMs, onStanding })
+    const place: Place = { user, watch, cut }
+    places.add(place)
+    reply.raw.once('close', onClose)
   }
 
-  function cut(place: Place): void {
-    places.delete(place)
-    place.reply.log.info('a reader that stood still was cut')
-    place.reply.raw.destroy()
+  /** Fills the places, and takes some back where those who wait have a right to them. */
+  function admit(): void {
+    for (let next = nextWaiter(queue, placesOf.of); next; next = nextWaiter(queue, placesOf.of)) {
+      if (places.size >= max) {
+        const waiter = { user: next.user, waitedMs: performance.now() - next.since }
+        const leaving = readerToLeave(readers(), waiter, { ...shares, placesOf: placesOf.of })
+        if (leaving === null) return
+        leaving.cut()
+      }
+      next.enter()
+    }
   }
 
-  function longestStanding(): Place | undefined {
-    return [...places]
-      .filter(({ standingSince }) => standingSince !== null)
-      .sort((a, b) => Number(a.standingSince) - Number(b.standingSince))[0]
+  function readers() {
+    return [...places].map(({ user, watch, cut }) => {
+      return { user, cut, standingMs: watch.standingMs(), bytesPerSecond: watch.bytesPerSecond() }
+    })
+  }
+
+  function wait(download: WantedDownload): Promise<void> {
+    const { user, signal } = download
+    signal.throwIfAborted()
+    if (queue.size >= maxWaiting || waitingOf.of(user) >= maxWaitingPerUser) throw busy()
+    return new Promise((resolve, reject) => {
+      const leaveCount = waitingOf.add(user)
+      const leave = (): void => {
+        queue.delete(waiting)
+        leaveCount()
+        clearTimeout(timer)
+        signal.removeEventListener('abort', onAbort)
+        if (queue.size === 0) clearInterval(looking)
+      }
+      const onAbort = (): void => {
+        leave()
+        reject(signal.reason)
+      }
+      const timer = setTimeout(() => {
+        leave()
+        reject(busy())
+      }, waitMs)
+      const waiting: Waiting = {
+        user,
+        since: performance.now(),
+        enter: () => {
+          leave()
+          enter(download)
+          resolve()
+        },
+      }
+      signal.addEventListener('abort', onAbort, { once: true })
+      if (queue.size === 0) looking = setInterval(admit, LOOK_EVERY_MS)
+      queue.add(waiting)
+      admit()
+    })
   }
 
   return {
-    take: (reply) => {
-      const leaving = places.size < max ? undefined : longestStanding()
-      if (leaving) cut(leaving)
-      if (places.size >= max)
-        throw new AppError('BUSY', 'Too many downloads at once', { retryAfter: 5 })
-      const place: Place = { reply, standingSince: null, lastLook: Number.NEGATIVE_INFINITY }
-      places.add(place)
-      reply.raw.once('close', () => places.delete(place))
-      reply.raw.setTimeout(idleMs, () => onIdle(place))
+    take: async (download) => {
+      if (places.size < max && queue.size === 0) enter(download)
+      else await wait(download)
     },
   }
+}
+
+function busy(): AppError {
+  return new AppError('BUSY', 'Too many downloads at once', { retryAfter: RETRY_AFTER_S })
 }

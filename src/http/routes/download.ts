@@ -39,7 +39,7 @@ export const downloadRoutes: FastifyPluginAsync<DownloadRoutesOptions> = async (
     if (credential === null) throw tokenMissing()
 
     const signal = clientSignal(reply)
-    const document = await downloads.find(credential, query, signal)
+    const { document, owner } = await downloads.find(credential, query, signal)
     // By now the link is tied to this message, so nothing more can be tried out with it.
     options.knownTokens.addLink(credential)
     const plan = planDownload({
@@ -53,8 +53,7 @@ export const downloadRoutes: FastifyPluginAsync<DownloadRoutesOptions> = async (
 
     if (answer.pieces.length > 0) {
       // Only here: a stranger's guess must not take a reader's place while it is checked.
-      signal.throwIfAborted()
-      slots.take(reply)
+      await slots.take({ reply, user: owner, signal })
       const read = (range: ByteRange) => downloads.read(document, range, signal)
       const { outcome, sent } = await sendPieces(reply, answer, read)
       metrics.downloaded({ outcome, road: document.road, bytes: sent })
