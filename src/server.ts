@@ -4,6 +4,7 @@ import { buildApp } from './app.ts'
 import { showBanner } from './banner.ts'
 import { type Config, ConfigError, loadConfig } from './config.ts'
 import { secretsOf } from './config-secrets.ts'
+import { LISTEN_BACKLOG } from './http/limits.ts'
 import { createLogger } from './logger.ts'
 import { sentenceOf } from './start-up.ts'
 import { makePrivateFolder } from './storage/private-files.ts'
@@ -84,7 +85,11 @@ try {
     await adapters.close()
     await embedded?.close()
   }
-  const address = await app.server.listen({ port: config.port, host: config.host })
+  const address = await app.server.listen({
+    port: config.port,
+    host: config.host,
+    backlog: LISTEN_BACKLOG,
+  })
   app.resume()
   if (terminal) {
     if (config.logLevel !== 'silent') showBanner(terminal, { address, config })

@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { AppError } from '../errors.ts'
 import { ClientLeft } from './client-signal.ts'
@@ -14,19 +15,22 @@ export interface ErrorHandlerOptions {
   maxChunkBytes: number
   /** What goes out in place of a refusal. */
   judge: Throttle['judge']
+  /** Called when the rest of a refused request is going to be thrown away. */
+  onDrain: (response: ServerResponse) => void
 }
 
 /** Turns every failure into the contract's JSON. */
 export function installErrorHandler(
   app: FastifyInstance,
-  { maxChunkBytes, judge }: ErrorHandlerOptions,
+  { maxChunkBytes, judge, onDrain }: ErrorHandlerOptions,
 ): void {
+  const draining = { maxBytes: maxChunkBytes, onDrain }
   app.setErrorHandler(async (error: FastifyError, request, reply) => {
     const refusal = await judge(request, toAppError(error, request))
-    await refuse(refusal, request, reply, maxChunkBytes)
+    await refuse(refusal, request, reply, draining)
   })
   app.setNotFoundHandler(async (request, reply) => {
-    await refuse(new AppError('NOT_FOUND', 'There is nothing here'), request, reply, maxChunkBytes)
+    await refuse(new AppError('NOT_FOUND', 'There is nothing here'), request, reply, draining)
   })
 }
 
@@ -36,18 +40,19 @@ export function refuseEarly(
   request: FastifyRequest,
   reply: FastifyReply,
 ): void {
-  void refuse(toAppError(error, request), request, reply, 0)
+  void refuse(toAppError(error, request), request, reply, { maxBytes: 0, onDrain: () => {} })
 }
 
 async function refuse(
   error: AppError,
   request: FastifyRequest,
   reply: FastifyReply,
-  maxChunkBytes: number,
+  { maxBytes, onDrain }: { maxBytes: number; onDrain: ErrorHandlerOptions['onDrain'] },
 ): Promise<void> {
   if (!request.raw.complete) {
     const maxMs = drainMs(error, reply)
-    if (maxMs > 0) await drain(request.raw, { maxBytes: maxChunkBytes, maxMs })
+    onDrain(reply.raw)
+    if (maxMs > 0) await drain(request.raw, { maxBytes, maxMs })
     reply.header('connection', 'close')
   }
   if (opensSocket(request.raw)) {

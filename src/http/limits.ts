@@ -13,34 +13,35 @@ const HEADERS_TIMEOUT_MS = 20_000
 const CHECK_CONNECTIONS_MS = 5_000
 /**
  * A connection that does nothing costs about 10 KB, so these are 20 MB of 512. Behind a proxy all
- * callers share them; those beyond are cut at once.
+ * callers share them; `connections.ts` says who gives way when all are taken.
  */
-const MAX_CONNECTIONS = 2_000
+export const MAX_CONNECTIONS = 2_000
+/**
+ * Connections that the system holds until they are accepted, one in a turn; those beyond try again
+ * after a second. Linux takes no more than its `net.core.somaxconn`.
+ */
+export const LISTEN_BACKLOG = 4_096
 /** A client that sends a whole file and polls to its end stays below; the next one gets its turn. */
-const MAX_REQUESTS_PER_SOCKET = 2_000
+export const MAX_REQUESTS_PER_SOCKET = 2_000
 
 /** JSON bodies are a handful of short fields. */
 export const MAX_JSON_BYTES = 64 * KiB
 
-/** Fastify's options that bound connections. */
-export const CONNECTION_LIMITS = {
-  // Render's proxy keeps its connections for longer than Node's 5 s.
-  keepAliveTimeout: 75_000,
-  maxRequestsPerSocket: MAX_REQUESTS_PER_SOCKET,
-  // A slow phone needs longer for a chunk than any fixed time: slow-senders.ts watches it instead.
-  requestTimeout: 0,
-}
-
-/** Node's own. */
+/** Options of Node's server. */
 export const NODE_LIMITS = {
   maxHeaderSize: MAX_HEADER_BYTES,
   headersTimeout: HEADERS_TIMEOUT_MS,
   connectionsCheckingInterval: CHECK_CONNECTIONS_MS,
+  // Render's proxy keeps its connections for longer than Node's 5 s.
+  keepAliveTimeout: 75_000,
+  // A slow phone needs longer for a chunk than any fixed time: slow-senders.ts watches it instead.
+  requestTimeout: 0,
+  // Asked for by a hook instead, whose refusal is JSON.
+  requireHostHeader: false,
 } satisfies ServerOptions
 
-/** What neither takes as an option. */
+/** What Node does not take as an option. */
 export function installLimits(app: FastifyInstance): void {
-  app.server.maxConnections = MAX_CONNECTIONS
   // Node drops what is beyond without a word; one more than allowed shows that there was more.
   app.server.maxHeadersCount = MAX_HEADERS + 1
   app.addHook('onRequest', async (request, reply) => {

@@ -16,20 +16,17 @@ import { createTurnBudget, inTurns } from '../lib/turn-budget.ts'
 import { KiB, MiB } from '../lib/units.ts'
 import { installBodyTypes } from './body-types.ts'
 import { installClosing } from './closing.ts'
+import type { Connections } from './connections.ts'
 import { allowOriginEarly, installCors, installSocketOrigins } from './cors.ts'
 import { installDocumentation } from './documentation.ts'
 import { installErrorHandler, refuseEarly } from './error-handler.ts'
-import {
-  CONNECTION_LIMITS,
-  installLimits,
-  MAX_JSON_BYTES,
-  NODE_LIMITS,
-  trustedProxies,
-} from './limits.ts'
+import { installLimits, MAX_JSON_BYTES, trustedProxies } from './limits.ts'
 import { installMethods } from './methods.ts'
+import { createNodeServer } from './node-server.ts'
 import { installObservation } from './observe.ts'
 import { installPressure, type PressureLimits } from './pressure.ts'
 import { createPublicAddress, type PublicAddress } from './public-address.ts'
+import { installRequestShare } from './request-share.ts'
 import { docsRoutes } from './routes/docs.ts'
 import { downloadRoutes } from './routes/download.ts'
 import { type HandOverRoutesOptions, handOverRoutes } from './routes/hand-over.ts'
@@ -49,7 +46,6 @@ import { createCallerToken } from './token.ts'
 import { tusRoutes } from './tus/routes.ts'
 import { createUnclaimedBudget } from './unclaimed-budget.ts'
 import { createUnreadableAnswers } from './unreadable.ts'
-import { opensSocket } from './upgrade.ts'
 
 export interface HttpServerOptions extends ThrottleOptions {
   uploads: UploadService
@@ -105,17 +101,16 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
   const { corsOrigins, publicUrl } = options
   const trusts = trustedProxies(options.trustProxy)
   const address = createPublicAddress({ publicUrl, trusts })
-  const unreadable = createUnreadableAnswers({ corsOrigins })
+  const { serverFactory, connections, unanswered } = createNodeServer(options.log)
+  const unreadable = createUnreadableAnswers({ corsOrigins, unanswered })
   const app = fastify({
     loggerInstance: options.log,
-    ...CONNECTION_LIMITS,
+    serverFactory,
     bodyLimit: MAX_JSON_BYTES,
     trustProxy: trusts,
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 200 },
     return503OnClosing: false,
-    // Asked for by a hook instead, whose refusal is JSON.
-    http: { ...NODE_LIMITS, requireHostHeader: false, shouldUpgradeCallback: opensSocket },
     clientErrorHandler: unreadable.onClientError,
     frameworkErrors: (error, request, reply) => {
       allowOriginEarly(corsOrigins, request, reply)
@@ -128,24 +123,29 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
   await installCors(app, corsOrigins)
   installSocketOrigins(app, corsOrigins, address)
   unreadable.watch(app)
-  const throttle = await installGuards(app, options)
+  const throttle = await installGuards(app, options, connections)
   // Before the routes, which it listens to.
   await installDocumentation(app)
   await registerOpenRoutes(app, options, address)
-  await registerFileRoutes(app, options, { throttle, address })
+  await registerFileRoutes(app, options, { throttle, connections, address })
   return app
 }
 
 /** What every request passes before its route, and what every refusal passes on its way out. */
-async function installGuards(app: FastifyInstance, options: HttpServerOptions): Promise<Throttle> {
+async function installGuards(
+  app: FastifyInstance,
+  options: HttpServerOptions,
+  { refuse: onDrain }: Connections,
+): Promise<Throttle> {
   const { admission, graceMs, stallMs } = options
   installLimits(app)
+  installRequestShare(app)
   installSlowSenders(app, { stallMs })
   installClosing(app, { admission, graceMs })
   installMethods(app)
   const throttle = await installThrottle(app, options)
   const maxChunkBytes = Math.max(options.maxChunkBytes, 50 * MiB)
-  installErrorHandler(app, { maxChunkBytes, judge: throttle.judge })
+  installErrorHandler(app, { maxChunkBytes, judge: throttle.judge, onDrain })
   installObservation(app, options.metrics)
   await installPressure(app, options.pressure)
   await installBodyTypes(app)
@@ -167,11 +167,17 @@ async function registerOpenRoutes(
   if (handOver) await app.register(handOverRoutes, { answer: handOver })
 }
 
+interface FileRouteParts {
+  throttle: Throttle
+  connections: Connections
+  address: PublicAddress
+}
+
 /** What carries files, or tells of them. */
 async function registerFileRoutes(
   app: FastifyInstance,
   options: HttpServerOptions,
-  { throttle, address }: { throttle: Throttle; address: PublicAddress },
+  { throttle, connections, address }: FileRouteParts,
 ): Promise<void> {
   const { uploads, watch, takeover, maxChunkBytes, maxFileBytes, sessionTtlMs, now } = options
   const { spool, streams, downloads } = inEqualTurns(options)
@@ -187,7 +193,8 @@ async function registerFileRoutes(
   await app.register(jobsRoutes, { jobs: options.jobs })
   await app.register(ticketRoutes, { tickets: options.tickets, address })
   const { metrics, knownTokens, maxConcurrentDownloads: maxConcurrent } = options
-  await app.register(downloadRoutes, { downloads, metrics, knownTokens, maxConcurrent })
+  const download = { downloads, metrics, knownTokens, maxConcurrent, connections }
+  await app.register(downloadRoutes, download)
 }
 
 /** The same services; the bytes of all files together take no more than their share of each turn. */

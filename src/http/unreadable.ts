@@ -1,8 +1,9 @@
-import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
+import { type IncomingMessage, STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { FastifyInstance } from 'fastify'
 import { AppError } from '../errors.ts'
 import { originFor } from './cors.ts'
+import type { Pipelining } from './pipelining.ts'
 import { REFUSAL_HEADERS } from './security-headers.ts'
 
 /** Answers for what never becomes a request that Fastify could refuse. */
@@ -22,25 +23,24 @@ const LINGER_MS = 1_000
 export interface UnreadableOptions {
   /** Pages of these origins may read the answer; empty: all. */
   corsOrigins: readonly string[]
+  /** What a connection has asked and not been answered yet. */
+  unanswered: Pipelining['unanswered']
 }
 
-export function createUnreadableAnswers({ corsOrigins }: UnreadableOptions): UnreadableAnswers {
-  const unanswered = new WeakMap<Duplex, Set<ServerResponse<IncomingMessage>>>()
-
-  function note(request: IncomingMessage, response: ServerResponse<IncomingMessage>): void {
-    const { socket } = request
-    const responses = unanswered.get(socket) ?? new Set()
-    unanswered.set(socket, responses.add(response))
-    response.once('close', () => responses.delete(response))
-  }
+export function createUnreadableAnswers(options: UnreadableOptions): UnreadableAnswers {
+  const { corsOrigins, unanswered } = options
 
   /**
    * Whether an answer sent now would be read as the one to the broken request. While an earlier
    * request of the connection is being answered it would not: it could stand in a file's middle.
    */
   function mayAnswer(socket: Duplex): boolean {
-    const responses = [...(unanswered.get(socket) ?? [])]
-    return socket.writable && responses.every((each) => !each.headersSent && !each.req.complete)
+    return (
+      socket.writable &&
+      unanswered(socket).every(
+        ({ request, response }) => !response.headersSent && !request.complete,
+      )
+    )
   }
 
   return {
@@ -54,7 +54,6 @@ export function createUnreadableAnswers({ corsOrigins }: UnreadableOptions): Unr
       setTimeout(() => socket.destroy(), LINGER_MS).unref()
     },
     watch: (app) => {
-      app.server.prependListener('request', note)
       // Nothing is expected of us but 100-continue, and Node would refuse the rest without a body.
       app.server.on('checkExpectation', (request, response) =>
         app.server.emit('request', request, response),

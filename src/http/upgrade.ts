@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 
 /** How long a client has to take its refusal before the connection is cut. */
 const LINGER_MS = 1_000
+const UNREAD_MS = 60_000
 
 /**
  * Whether a request opens a WebSocket of ours, whole and by the rules (RFC 6455, section 4.2.1).
@@ -18,10 +19,18 @@ export function opensSocket({ method, url, headers }: IncomingMessage): boolean 
   )
 }
 
-/** Ends the connection of a refused WebSocket with its answer, which Node's server no longer does. */
+/**
+ * Ends the connection of a refused WebSocket with its answer, which Node's server no longer does:
+ * from the upgrade on it does not look after the connection.
+ */
 export function endWithAnswer({ socket }: IncomingMessage, response: ServerResponse): void {
+  const cutAfter = (ms: number): void => {
+    setTimeout(() => socket.destroy(), ms).unref()
+  }
+  // For one that reads nothing: its answer never leaves.
+  cutAfter(UNREAD_MS)
   response.once('finish', () => {
     socket.end()
-    setTimeout(() => socket.destroy(), LINGER_MS).unref()
+    cutAfter(LINGER_MS)
   })
 }

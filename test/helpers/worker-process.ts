@@ -29,17 +29,19 @@ export async function startWorkerProcess(
   telegram: Emulator,
   dataDir: string,
   env: Record<string, string> = {},
+  flags: readonly string[] = [],
 ): Promise<WorkerProcess> {
-  const worker = await spawnWorkerProcess(telegram, dataDir, env)
+  const worker = await spawnWorkerProcess(telegram, dataDir, env, flags)
   await worker.healthy()
   return worker
 }
 
-/** The same, not waited for. */
+/** The same, not waited for. `flags` are Node's. */
 export async function spawnWorkerProcess(
   telegram: Emulator,
   dataDir: string,
   env: Record<string, string> = {},
+  flags: readonly string[] = [],
 ): Promise<WorkerProcess> {
   const port = await freePort()
   const { account } = telegram
@@ -59,7 +61,7 @@ export async function spawnWorkerProcess(
   }
   registerEnvironment(childEnv)
   traceTest()
-  const child = spawn(process.execPath, [SERVER], {
+  const child = spawn(process.execPath, [...flags, SERVER], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: childEnv,
   })

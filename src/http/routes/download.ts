@@ -5,6 +5,7 @@ import type { KnownTokens } from '../../core/known-tokens.ts'
 import type { Metrics } from '../../core/ports/metrics.ts'
 import { AppError } from '../../errors.ts'
 import { clientSignal } from '../client-signal.ts'
+import type { Connections } from '../connections.ts'
 import { answerDownload, etagOf } from '../download-answer.ts'
 import { planDownload } from '../download-plan.ts'
 import { createDownloadSlots } from '../download-slots.ts'
@@ -20,6 +21,8 @@ export interface DownloadRoutesOptions {
   knownTokens: Pick<KnownTokens, 'addLink'>
   metrics: Pick<Metrics, 'downloaded'>
   maxConcurrent: number
+  /** Bounds readers of other answers; those of downloads have places instead. */
+  connections: Pick<Connections, 'exempt'>
 }
 
 const REFUSALS: Record<number, { error: string; code: string }> = {
@@ -54,6 +57,7 @@ export const downloadRoutes: FastifyPluginAsync<DownloadRoutesOptions> = async (
     if (answer.pieces.length > 0) {
       // Only here: a stranger's guess must not take a reader's place while it is checked.
       await slots.take({ reply, user: owner, signal })
+      options.connections.exempt(reply.raw)
       const read = (range: ByteRange) => downloads.read(document, range, signal)
       const { outcome, sent } = await sendPieces(reply, answer, read)
       metrics.downloaded({ outcome, road: document.road, bytes: sent })

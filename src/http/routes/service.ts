@@ -32,6 +32,8 @@ const ENDPOINTS = [
   'DELETE /tickets',
 ]
 
+const HEALTH_CHECK = { isHealthCheck: true }
+
 export interface ServiceRoutesOptions {
   /** The page a browser gets at `/`. */
   page: Pick<Page, 'html' | 'tokensBeginWith'>
@@ -68,7 +70,7 @@ export const serviceRoutes: FastifyPluginAsync<ServiceRoutesOptions> = async (ap
     }
   })
 
-  app.get('/health', { schema: health }, async () => {
+  app.get('/health', { schema: health, config: HEALTH_CHECK }, async () => {
     if (options.awaitsOlder()) {
       const sentence = 'The worker is starting: an older instance lets go of Telegram'
       throw new AppError('BUSY', sentence, { retryAfter: 1 })
@@ -76,11 +78,11 @@ export const serviceRoutes: FastifyPluginAsync<ServiceRoutesOptions> = async (ap
     return { status: 'ok', timestamp: new Date().toISOString() }
   })
 
-  app.get('/healthz', { schema: healthz }, async (_request, reply) =>
+  app.get('/healthz', { schema: healthz, config: HEALTH_CHECK }, async (_request, reply) =>
     reply.type('text/plain; charset=utf-8').send('ok'),
   )
 
-  app.get('/readyz', { schema: readyz }, async (_request, reply) => {
+  app.get('/readyz', { schema: readyz, config: HEALTH_CHECK }, async (_request, reply) => {
     const { ready, dependencies } = await checkReadiness(probes)
     reply.header('cache-control', 'no-store').code(ready ? 200 : 503)
     if (!ready) reply.header('retry-after', retryAfterOf(dependencies))
