@@ -25,7 +25,8 @@ the query. Calls that deployed clients make without one are open to whoever know
 unless the worker runs with \`REQUIRE_AUTH=always\`. Another user's upload does not exist: \`404\`.
 
 **Refusals** are JSON with \`error\`, a sentence for a person, and \`code\`, a name for a program.
-\`Retry-After\` says when the same call may succeed.
+\`Retry-After\` says when the same call may succeed. A browser that opens a link which does not work
+gets the sentence as a page.
 
 MB means 1024 * 1024 bytes everywhere. Fields, headers and calls may be added, never changed.
 `.trim()

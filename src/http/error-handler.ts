@@ -3,9 +3,11 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from
 import { AppError } from '../errors.ts'
 import { ClientLeft } from './client-signal.ts'
 import { drain } from './drain.ts'
+import { opensLink, REFUSAL_PAGE_POLICY, refusalPage, wantsPage } from './refusal-page.ts'
 import { REFUSAL_HEADERS } from './security-headers.ts'
 import type { Throttle } from './throttle.ts'
 import { endWithAnswer, opensSocket } from './upgrade.ts'
+import { addVary } from './vary.ts'
 
 /** How long a refused browser may go on sending before the answer goes out. */
 const DRAIN_MS = 10_000
@@ -19,7 +21,7 @@ export interface ErrorHandlerOptions {
   onDrain: (response: ServerResponse) => void
 }
 
-/** Turns every failure into the contract's JSON. */
+/** Turns every failure into the contract's JSON; for a person who opens a link, into a page. */
 export function installErrorHandler(
   app: FastifyInstance,
   { maxChunkBytes, judge, onDrain }: ErrorHandlerOptions,
@@ -64,7 +66,18 @@ async function refuse(
   // Also where the route has none of them, or no hook has run.
   reply.headers(REFUSAL_HEADERS)
   const { message, code, details, status } = error
-  await reply.code(status).send({ error: message, code, ...details })
+  reply.code(status)
+  if (opensLink(request) && !opensSocket(request.raw)) {
+    // What is refused today may be given tomorrow.
+    reply.header('cache-control', 'no-store')
+    addVary(reply, 'Accept')
+    if (wantsPage(request)) {
+      reply.header('content-security-policy', REFUSAL_PAGE_POLICY)
+      await reply.type('text/html; charset=utf-8').send(refusalPage(error))
+      return
+    }
+  }
+  await reply.send({ error: message, code, ...details })
 }
 
 function drainMs({ code }: AppError, { elapsedTime }: FastifyReply): number {

@@ -13,6 +13,7 @@ export interface ApiDocument {
 interface ApiOperation extends Partial<Unfinished> {
   operationId?: string
   requestBody?: { required?: boolean }
+  security?: readonly Record<string, unknown>[]
   responses: Record<string, ApiResponse>
 }
 
@@ -53,10 +54,8 @@ function complete(found: ApiOperation, method: string): ApiOperation {
   ])
   const responses: Record<string, ApiResponse> = Object.fromEntries(answers)
   for (const [status, codes] of byStatus(refusals)) {
-    responses[status] = merge(
-      responses[status],
-      toResponse(Number(status), codes, method === 'head'),
-    )
+    const how = { hasNoBody: method === 'head', isLink: method === 'get' && isLink(found) }
+    responses[status] = merge(responses[status], toResponse(Number(status), codes, how))
   }
   return {
     // @fastify/swagger thinks of HEAD as of a second face of GET.
@@ -71,7 +70,19 @@ function byStatus(codes: readonly ErrorCode[]): Map<string, ErrorCode[]> {
   return Map.groupBy(codes, (code) => String(lineOf(code).status))
 }
 
-function toResponse(status: number, codes: readonly ErrorCode[], hasNoBody: boolean): ApiResponse {
+/** Whether its address may hold a token, so that people open it in a browser. */
+function isLink({ security = [] }: ApiOperation): boolean {
+  return security.some((each) => Object.hasOwn(each, 'link'))
+}
+
+/** What a browser gets in place of JSON. */
+const PAGE = { schema: { type: 'string', description: 'The same as a page, for people.' } }
+
+function toResponse(
+  status: number,
+  codes: readonly ErrorCode[],
+  { hasNoBody, isLink }: { hasNoBody: boolean; isLink: boolean },
+): ApiResponse {
   const headers: HeaderName[] = ['Server-Timing', ...(REFUSAL_HEADERS[status] ?? [])]
   if (codes.some((code) => lineOf(code).retryable)) headers.push('Retry-After')
   const description = `Refused: ${codes.map((code) => `\`${code}\``).join(', ')}.`
@@ -80,7 +91,9 @@ function toResponse(status: number, codes: readonly ErrorCode[], hasNoBody: bool
   const code = { enum: codes, description: 'Which of them.', examples: [first] }
   const schema = { allOf: [{ $ref: '#/components/schemas/Error' }, { properties: { code } }] }
   const examples = Object.fromEntries(codes.map((each) => [each, { value: exampleOf(each) }]))
-  const content = { 'application/json': { schema, examples } }
+  if (isLink) headers.push('Vary')
+  const json = { 'application/json': { schema, examples } }
+  const content = isLink ? { ...json, 'text/html': PAGE } : json
   return { description, headers: headerRefs(headers), content }
 }
 
@@ -92,7 +105,10 @@ function merge(answer: ApiResponse | undefined, refusal: ApiResponse): ApiRespon
   return {
     description: `${answer.description} ${refusal.description}`,
     headers: { ...answer.headers, ...refusal.headers },
-    content: { 'application/json': { ...refused, schema: { anyOf: [own, refused?.schema] } } },
+    content: {
+      ...refusal.content,
+      'application/json': { ...refused, schema: { anyOf: [own, refused?.schema] } },
+    },
   }
 }
 
