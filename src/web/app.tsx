@@ -86,14 +86,15 @@ function AddFiles({ work, maxFileBytes }: { work: Workspace; maxFileBytes: numbe
 
 function SignOut({ session, uploads }: { session: Session; uploads: Uploads }) {
   const [question, setQuestion] = useState<Question | null>(null)
-  function signOut(): void {
-    const leaving = uploads.files.value.filter(isLeaving).length
-    if (leaving > 0) setQuestion(questionOnLeaving(leaving, session.signOut))
-    else session.signOut()
+  async function signOut(): Promise<void> {
+    const here = uploads.files.value.filter(isLeaving).length
+    const elsewhere = await uploads.leavingElsewhere().catch(() => 0)
+    if (here + elsewhere === 0) session.signOut()
+    else setQuestion(questionOnLeaving({ here, elsewhere }, session.signOut))
   }
   return (
     <>
-      <Button icon="sign-out" onClick={signOut}>
+      <Button icon="sign-out" onClick={() => void signOut()}>
         Sign out
       </Button>
       {question && <ConfirmDialog question={question} onClose={() => setQuestion(null)} />}

@@ -17,8 +17,8 @@ for (const type of ['dragover', 'drop']) {
 const root = document.querySelector('#page')
 if (root) {
   // Offline the page still shows what it remembers.
-  const terms = await readTerms().catch(() => DEFAULT_TERMS)
   const session = createSession()
+  const [terms] = await Promise.all([readTerms().catch(() => DEFAULT_TERMS), session.join()])
   const workspace = keepWorkspace(session, terms)
   root.replaceChildren()
   render(<App session={session} terms={terms} workspace={workspace} />, root)

@@ -41,13 +41,16 @@ export function keepWorkspace(session: Session, terms: WorkerTerms): Store<Works
         workspace.set(open(session, userKey, terms))
       }
       workspace.value?.library.refresh(workspace.value.client).catch(session.notice)
-    } else if (session.refusal.value === null) {
-      workspace.value?.close()
-      workspace.set(null)
     }
   }
 
+  function end(): void {
+    workspace.value?.close()
+    workspace.set(null)
+  }
+
   session.token.subscribe(follow)
+  session.endings.subscribe(end)
   follow()
   return workspace
 }

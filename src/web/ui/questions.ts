@@ -27,10 +27,14 @@ export function questionOnAll(count: number, onYes: () => void): Question {
 }
 
 /** Before somebody leaves whose files are on their way to the worker. */
-export function questionOnLeaving(count: number, onYes: () => void): Question {
+export function questionOnLeaving(
+  { here, elsewhere }: { here: number; elsewhere: number },
+  onYes: () => void,
+): Question {
+  const others = elsewhere > 0 ? `, ${elsewhere} of them in other tabs` : ''
   return {
     title: 'Sign out?',
-    words: `${countOf(count, 'upload')} stop. After signing in again, choose the files once more: only what is missing is sent.`,
+    words: `${countOf(here + elsewhere, 'upload')} stop${others}. After signing in again, choose the files once more: only what is missing is sent.`,
     yes: 'Sign out',
     no: 'Stay',
     icon: 'sign-out',

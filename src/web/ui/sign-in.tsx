@@ -97,7 +97,7 @@ export function SignIn({ session, terms }: SignInProps) {
           />
           <span>
             Keep on this device
-            <span class="dim"> — otherwise until this tab is closed</span>
+            <span class="dim"> — otherwise until the last tab of this page is closed</span>
           </span>
         </label>
         <button type="submit" class="button main" disabled={busy}>

@@ -1,5 +1,5 @@
 import { namesBelow, readJson, readText, removeText, writeText } from '../storage.ts'
-import type { UploadFile } from './upload-file.ts'
+import { isLeaving, type UploadFile } from './upload-file.ts'
 
 /** What a reload must not lose of an upload. */
 export interface UploadRecord {
@@ -14,8 +14,9 @@ export interface UploadRecord {
   /** Missing in the records of an older page. */
   storedBytes?: number
   reopens: boolean
-  /** The tab that works on it. */
+  /** The tab that works on it, and whether bytes still have to leave it. */
   tab: string
+  leaving?: boolean
 }
 
 /** One entry for each unfinished upload, so that two tabs never overwrite each other's. */
@@ -24,6 +25,8 @@ export interface UploadRecords {
   forget: (id: string) => void
   /** Those no other open tab works on. */
   unfinished: () => Promise<UploadRecord[]>
+  /** How many have bytes that still have to leave another open tab. */
+  leavingElsewhere: () => Promise<number>
 }
 
 const MAX_RECORDS = 1000
@@ -31,15 +34,20 @@ const LOCK = 'telestore-page-tab:'
 
 export function createUploadRecords(userKey: string): UploadRecords {
   const beginning = `${userKey}:upload:`
-  const tab = takeTabName()
+  ownTab ??= takeTab()
+  const tab = ownTab
   const written = new Map<string, string>()
   const known = namesBelow(localStorage, beginning).length
+  const all = (): UploadRecord[] =>
+    namesBelow(localStorage, beginning)
+      .map((name) => readJson(localStorage, name))
+      .filter(isRecord)
 
   return {
     keep: (file) => {
       const { id, name, type, meta } = file
       const { lastModified, relativePath, uploadId, sealed, storedBytes, reopens } = meta
-      const base = { id, name, type, size: file.size ?? 0, tab }
+      const base = { id, name, type, size: file.size ?? 0, tab: tab.name }
       const record: UploadRecord = {
         ...base,
         lastModified,
@@ -48,6 +56,7 @@ export function createUploadRecords(userKey: string): UploadRecords {
         sealed,
         storedBytes,
         reopens,
+        leaving: isLeaving(file),
       }
       const text = JSON.stringify(record)
       if (written.get(id) === text) return
@@ -59,22 +68,70 @@ export function createUploadRecords(userKey: string): UploadRecords {
       removeText(localStorage, beginning + id)
     },
     unfinished: async () => {
-      const records = namesBelow(localStorage, beginning)
-        .map((name) => readJson(localStorage, name))
-        .filter(isRecord)
+      await tab.claimed
       const open = await openTabs()
-      return records.filter((record) => record.tab === tab || !open.has(record.tab))
+      return all().filter((record) => record.tab === tab.name || !open.has(record.tab))
+    },
+    leavingElsewhere: async () => {
+      const open = await openTabs()
+      const others = all().filter((record) => record.tab !== tab.name && open.has(record.tab))
+      return others.filter(({ leaving }) => leaving === true).length
     },
   }
 }
 
-/** The same after a reload; the lock shows other tabs that this one is open. */
-function takeTabName(): string {
-  const name = readText(sessionStorage, 'tab') ?? Math.random().toString(36).slice(2)
+interface Tab {
+  /** The same after a reload. */
+  readonly name: string
+  /** Resolves once it is clear that no other open tab has this name. */
+  claimed: Promise<void>
+}
+
+/** Whoever signs in after another stays in the same tab. */
+let ownTab: Tab | null = null
+
+/** The tab before a reload lets go of its name in much less. */
+const CLAIM_MS = 2000
+
+/**
+ * The name shows other tabs by a lock that this one is open. A tab that was duplicated, or opened by
+ * another one, begins with a copy of that one's name, and takes another.
+ */
+function takeTab(): Tab {
+  let name = readText(sessionStorage, 'tab') ?? newTabName()
   writeText(sessionStorage, 'tab', name)
-  // Without locks (no HTTPS) every tab takes the others for closed.
-  navigator.locks?.request(LOCK + name, () => new Promise(() => {})).catch(() => {})
-  return name
+
+  /** Resolves with false when another tab keeps the name. */
+  const hold = (): Promise<boolean> =>
+    new Promise((resolve) => {
+      const keep = (): Promise<never> => {
+        resolve(true)
+        return new Promise(() => {})
+      }
+      const { locks } = navigator
+      // Without locks (no HTTPS) every tab takes the others for closed.
+      if (!locks) return resolve(true)
+      const signal = AbortSignal.timeout(CLAIM_MS)
+      locks.request(LOCK + name, { signal }, keep).catch(() => resolve(false))
+    })
+
+  async function claim(): Promise<void> {
+    if (await hold()) return
+    name = newTabName()
+    writeText(sessionStorage, 'tab', name)
+    await hold()
+  }
+
+  return {
+    get name() {
+      return name
+    },
+    claimed: claim(),
+  }
+}
+
+function newTabName(): string {
+  return Math.random().toString(36).slice(2)
 }
 
 async function openTabs(): Promise<Set<string>> {

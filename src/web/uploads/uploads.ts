@@ -60,6 +60,8 @@ export interface Uploads {
   dismissRefusals: () => void
   /** Opens a left-over file by its handle; resolves with false when it must be chosen again. */
   reopen: (id: string) => Promise<boolean>
+  /** How many uploads still have to leave another open tab. */
+  leavingElsewhere: () => Promise<number>
   /** Stops everything here; the worker keeps what it has. */
   close: () => void
 }
@@ -174,6 +176,7 @@ export function createUploads(options: UploadsOptions): Uploads {
       await add([{ file, relativePath: known.meta.relativePath, handle: null }])
       return true
     },
+    leavingElsewhere: records.leavingElsewhere,
     close: () => {
       publishing.flush()
       stop.abort(new Error('signed out'))
