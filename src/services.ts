@@ -46,7 +46,7 @@ export function createServices(config: Config, adapters: Adapters) {
   })
   const { credentials } = tickets
   const admission = createAdmission()
-  const progress = logProgress(keepProgress(createProgressBoard(now), { ledger, now, log }), log)
+  const progress = logProgress(keepProgress(createProgressBoard(now), { ledger, log }), log)
   const shared = { ledger, spool, gateway, credentials, progress, admission, now, log }
   const { queue, transfers } = createJobs(config, adapters, shared)
   const intake = createFileServices(config, shared, { transfers, tickets })

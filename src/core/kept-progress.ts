@@ -2,27 +2,24 @@ import type { Log } from './log.ts'
 import type { Ledger } from './ports/ledger.ts'
 import type { ProgressBoard } from './progress.ts'
 
-const KEEP_EVERY_MS = 1_000
-
 /**
- * A board that also keeps how far each upload is, at most once a second, so that a restart turns no
- * progress back by more than that. What cannot be written is kept with the next step.
+ * A board that also keeps how far each upload is, so that a restart turns no progress back. It
+ * writes each whole percent once: a hundred small rows for a file, however large. What cannot be
+ * written is kept with the next step.
  */
 export function keepProgress(
   board: ProgressBoard,
-  { ledger, now, log }: { ledger: Pick<Ledger, 'savePercent'>; now: () => number; log: Log },
+  { ledger, log }: { ledger: Pick<Ledger, 'savePercent'>; log: Log },
 ): ProgressBoard {
-  const kept = new Map<string, { percent: number; at: number }>()
+  const kept = new Map<string, number>()
 
   return {
     ...board,
     report: (upload, event) => {
       board.report(upload, event)
       const { progress: percent } = board.of(upload)
-      const last = kept.get(upload.id) ?? { percent: upload.lastPercent ?? 0, at: 0 }
-      const at = now()
-      if (percent <= last.percent || at - last.at < KEEP_EVERY_MS) return
-      kept.set(upload.id, { percent, at })
+      if (percent <= (kept.get(upload.id) ?? upload.lastPercent ?? 0)) return
+      kept.set(upload.id, percent)
       try {
         ledger.savePercent(upload.id, percent)
       } catch (err) {

@@ -4,10 +4,22 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { MiB } from '../../src/lib/units.ts'
-import { newUploadId, pollToEnd, postJson, sendChunks, sha256 } from '../helpers/client.ts'
+import {
+  newUploadId,
+  type ProgressBody,
+  pollToEnd,
+  postJson,
+  sendChunks,
+  sha256,
+} from '../helpers/client.ts'
 import { startTelegram } from '../helpers/telegram.ts'
 import { startTeleStore } from '../helpers/telestore.ts'
 import { startWorkerProcess } from '../helpers/worker-process.ts'
+
+async function progressOf(url: string, uploadId: string): Promise<number> {
+  const response = await fetch(`${url}/upload-progress/${uploadId}`)
+  return ((await response.json()) as ProgressBody).progress
+}
 
 async function dataFolder(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'telestore-process-'))
@@ -36,13 +48,16 @@ test.each(['SIGKILL', 'SIGTERM'] as const)(
     await postJson(`${before.url}/complete-upload`, { uploadId })
     await vi.waitFor(() => expect(telegram.counters.read().partsReceived).toBeGreaterThan(20))
 
+    const shown = await progressOf(before.url, uploadId)
     const exitCode = await before.stop(signal)
     telegram.faults.remove(held)
     const after = await startWorkerProcess(telegram, dataDir)
-    const end = (await pollToEnd(after.url, uploadId)).at(-1)
+    const polls = await pollToEnd(after.url, uploadId)
+    const end = polls.at(-1)
 
     expect(exitCode).toBe(signal === 'SIGTERM' ? 0 : null)
     expect(end).toMatchObject({ status: 'completed', progress: 100 })
+    expect(Math.min(...polls.map(({ progress }) => progress))).toBeGreaterThanOrEqual(shown)
     const messages = await telegram.messages(telegram.account.channelId)
     expect(messages.map((message) => message.sha256)).toEqual([sha256(bytes)])
     const { partsReceived, keysKilled } = telegram.counters.read()
