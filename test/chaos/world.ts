@@ -122,6 +122,8 @@ export async function createWorld(witness?: Witness): Promise<World> {
   const atTelegram = (path: string, body?: unknown): Promise<unknown> =>
     ask(`${telegram.control.root}${path}`, body)
   const counters = async () => Counters.parse(await atTelegram('/counters'))
+  // The worker keeps to the letter of what Telegram demands of clients.
+  await atTelegram('/settings', { strictSessions: true })
 
   return {
     url,

@@ -10,7 +10,7 @@ import { onTestFinished } from 'vitest'
 import type { Emulator } from '../../../src/emulator/emulator.ts'
 
 /** What the emulator prints when it runs alone. */
-export type TelegramProcess = Pick<Emulator, 'mtproto' | 'botApi' | 'account'>
+export type TelegramProcess = Pick<Emulator, 'mtproto' | 'botApi' | 'control' | 'account'>
 
 /** The emulated Telegram in a process of its own, so that its memory is not ours. */
 export async function startTelegramProcess(): Promise<TelegramProcess> {
@@ -26,7 +26,12 @@ export async function startTelegramProcess(): Promise<TelegramProcess> {
     await closed
     await rm(dataDir, { recursive: true, force: true })
   })
-  return JSON.parse(await firstLine(child, closed)) as TelegramProcess
+  const telegram = JSON.parse(await firstLine(child, closed)) as TelegramProcess
+  await fetch(`${telegram.control.root}/settings`, {
+    method: 'POST',
+    body: JSON.stringify({ strictSessions: true }),
+  })
+  return telegram
 }
 
 /** Of its stdout; throws with its last words when the child ends without one. */
