@@ -10,7 +10,10 @@ export interface Ready {
 }
 
 /** An mtcute client as it comes, told only of another server's address and key; gone with the test. */
-export async function connectMtcute({ mtproto, account }: Ready): Promise<TelegramClient> {
+export async function connectMtcute(
+  { mtproto, account }: Ready,
+  network: { usePfs?: boolean } = {},
+): Promise<TelegramClient> {
   const crypto = new NodeCryptoProvider()
   await crypto.initialize()
   addPublicKey(crypto, mtproto.publicKeyPem)
@@ -21,6 +24,7 @@ export async function connectMtcute({ mtproto, account }: Ready): Promise<Telegr
     crypto,
     storage: new MemoryStorage(),
     disableUpdates: true,
+    network,
     // mtcute uploads over several connections, which are for media-only addresses.
     defaultDcs: { main, media: { ...main, port: mtproto.mediaPort, mediaOnly: true } },
     logLevel: Number(process.env.MTCUTE_LOG ?? 0),

@@ -52,6 +52,15 @@ test('a client comes back after its connection was cut, and the key lives', asyn
   expect(Object.values(mainConnectionsPeak)).toEqual([1])
 })
 
+test('a client with temporary keys introduces itself anew once it has bound one', async () => {
+  const telegram = await startTelegram()
+  const client = await connectMtcute(telegram, { usePfs: true })
+
+  await client.start({ botToken: telegram.account.botToken ?? '' })
+
+  expect(await client.getMe()).toMatchObject({ id: telegram.account.botId })
+})
+
 test('bandwidth per connection bounds how fast bytes come', async () => {
   const telegram = await startTelegram()
   const content = randomBytes(2 * MiB)
