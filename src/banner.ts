@@ -19,17 +19,17 @@ export function showBanner(terminal: Terminal, words: BannerWords): void {
 }
 
 /** No secret is among them: of tokens only the demo's is named, which everybody may know. */
-function rowsOf({ address, config }: BannerWords): [label: string, text: string][] {
+function rowsOf({ address, config }: BannerWords): Row[] {
   const { publicUrl, host } = config
   const others = /^(0\.0\.0\.0|::)$/.test(host) ? ", and by this machine's other addresses" : ''
-  return [
-    // No browser opens the address that stands for all of them.
-    ['Open', `${address.replace('[::]', 'localhost')}${others}`],
-    ...(publicUrl === null ? [] : [['Public', withoutPassword(publicUrl)] as [string, string]]),
-    ['Token', TOKENS[config.mode.kind]],
-    ['Mode', modeWords(config)],
-  ]
+  // No browser opens the address that stands for all of them.
+  const rows: Row[] = [['Open', `${address.replace('[::]', 'localhost')}${others}`]]
+  if (publicUrl !== null) rows.push(['Public', publicUrl])
+  rows.push(['Token', TOKENS[config.mode.kind]], ['Mode', modeWords(config)])
+  return rows
 }
+
+type Row = [label: string, text: string]
 
 const TOKENS = {
   embedded: 'demo, or any other that begins so',
@@ -41,9 +41,4 @@ function modeWords({ mode, dataDir }: BannerWords['config']): string {
   if (mode.kind === 'backend') return "backend: each user's own Telegram"
   if (mode.kind === 'standalone') return 'standalone: one Telegram account for all tokens'
   return `embedded: nothing is configured, so it brings a Telegram of its own. Files are in ${dataDir}`
-}
-
-function withoutPassword(address: string): string {
-  const { origin, pathname } = new URL(address)
-  return `${origin}${pathname.replace(/\/$/, '')}`
 }

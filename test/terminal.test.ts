@@ -100,7 +100,7 @@ test.each([
     ...env,
     ...(mode === 'standalone' && { TELEGRAM_BOT_TOKEN: BOT_TOKEN }),
     HOST: '::',
-    RENDER_EXTERNAL_URL: 'https://ann:hidden-words@worker.example/',
+    RENDER_EXTERNAL_URL: 'https://worker.example/',
     LEDGER_KEY: 'hidden-words-of-the-ledger',
     WEBHOOK_SECRET: 'hidden-words',
   })

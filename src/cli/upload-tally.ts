@@ -49,9 +49,8 @@ export function createUploadTally(): UploadTally {
           `${countOf(sentBefore, 'file')} sent before (--no-resume sends all of them again)`,
         )
       }
-      for (const [why, words] of Object.entries(LEFT_OUT)) {
-        const count = leftOut[why as LeftOut]
-        if (count > 0) lines.push(`${count} left out: ${words}`)
+      for (const [why, words] of LEFT_OUT) {
+        if (leftOut[why] > 0) lines.push(`${leftOut[why]} left out: ${words}`)
       }
       if (notTried > 0) lines.push(`${notTried} more not tried`)
       if (failed === 0) return lines
@@ -62,12 +61,12 @@ export function createUploadTally(): UploadTally {
   }
 }
 
-const LEFT_OUT: Readonly<Record<LeftOut, string>> = {
-  system: 'systems keep them for themselves, such as .DS_Store (--all sends them)',
-  link: 'symbolic links in folders (name them to send what they lead to)',
-  special: 'sockets, pipes and devices',
-  twice: 'named twice, or in a folder that is named',
-}
+const LEFT_OUT: readonly [LeftOut, string][] = [
+  ['system', 'systems keep them for themselves, such as .DS_Store (--all sends them)'],
+  ['link', 'symbolic links in folders (name them to send what they lead to)'],
+  ['special', 'sockets, pipes and devices'],
+  ['twice', 'named twice, or in a folder that is named'],
+]
 
 function countOf(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`

@@ -74,8 +74,8 @@ function judge({ status, location, body }: Asked, name: string): Found {
 
 function reasonsIn(dependencies: Record<string, unknown>): string {
   const reasons = Object.entries(dependencies).flatMap(([name, state]) => {
-    const { ready, reason } = { ready: true, reason: 'no reason', ...Object(state) }
-    return ready === false ? [`${name} ${reason}`] : []
+    const { ready, reason }: Record<string, unknown> = { ...Object(state) }
+    return ready === false ? [`${name} ${reason ?? 'is not ready'}`] : []
   })
   return reasons.join(', ')
 }

@@ -79,7 +79,7 @@ function readJobs(answer: unknown): Map<string, Known> {
   const jobs: unknown = Reflect.get(Object(answer), 'jobs')
   const known = new Map<string, Known>()
   for (const job of Array.isArray(jobs) ? jobs : []) {
-    const { uploadId, status, receivedBytes } = { ...Object(job) }
+    const { uploadId, status, receivedBytes }: Record<string, unknown> = { ...Object(job) }
     if (typeof uploadId !== 'string' || typeof receivedBytes !== 'number') continue
     known.set(uploadId, { hasEnded: status !== 'uploading', storedBytes: receivedBytes })
   }
