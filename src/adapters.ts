@@ -112,6 +112,7 @@ export async function openAdapters({
     createTelegramGateway({
       log,
       ledger: secrets,
+      now: clock.now,
       botApi: embedded ? { root: embedded.botApiRoot, local: false } : config.botApi,
       serverKeyPem: embedded?.serverKeyPem ?? config.serverKeyPem,
       server: embedded?.server ?? config.server,

@@ -1,7 +1,11 @@
+import { type KeptWaits, WORTH_KEEPING_MS } from './kept-waits.ts'
+
 /** How long accounts are remembered after their last use. */
 const KEEP_MS = 3_600_000
 /** Accounts beyond this number push out the one that was used longest ago. */
 const MAX_ACCOUNTS = 5_000
+/** Milliseconds: what is left of a wait is told in whole seconds, rounded up. */
+const ROUNDING_MS = 1_000
 
 /**
  * How long Telegram has asked each account to wait before it posts again. An account is one way of
@@ -18,7 +22,14 @@ export interface AccountWaits {
   all: () => number[]
 }
 
-export function createAccountWaits(now: () => number = () => performance.now()): AccountWaits {
+export interface AccountWaitsOptions {
+  kept: KeptWaits
+  /** Epoch milliseconds. */
+  now: () => number
+}
+
+/** Begins with the waits that an earlier process has kept. */
+export function createAccountWaits({ kept, now }: AccountWaitsOptions): AccountWaits {
   // In the order of their last use, the oldest first.
   const accounts = new Map<string, { until: number; usedAt: number }>()
 
@@ -34,6 +45,8 @@ export function createAccountWaits(now: () => number = () => performance.now()):
     return entry
   }
 
+  for (const [name, until] of kept.load()) if (until > now()) touch(name).until = until
+
   const secondsUntil = (until: number): number => Math.max(0, Math.ceil((until - now()) / 1000))
 
   return {
@@ -42,7 +55,15 @@ export function createAccountWaits(now: () => number = () => performance.now()):
     },
     asked: (account, seconds) => {
       const entry = touch(account)
-      entry.until = Math.max(entry.until, now() + seconds * 1000)
+      const until = now() + seconds * 1000
+      // Told again, the rest of a wait must not make it longer.
+      if (entry.until > now() && until < entry.until + ROUNDING_MS) return
+      entry.until = until
+      if (until - now() <= WORTH_KEEPING_MS) return
+      kept.save(
+        [...accounts].map(([name, known]) => [name, known.until]),
+        now(),
+      )
     },
     secondsLeft: (account) => secondsUntil(accounts.get(account)?.until ?? 0),
     all: () => {

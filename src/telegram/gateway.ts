@@ -11,6 +11,7 @@ import { createBotApiRoad } from './bot-api/bot-api-road.ts'
 import { createTelegramCircuits, type TelegramCircuits } from './circuits.ts'
 import { createDocuments } from './documents.ts'
 import { faultOf, toAppError } from './errors.ts'
+import { createKeptWaits } from './kept-waits.ts'
 import { PART_BYTES } from './limits.ts'
 import type { Account } from './mtproto/account.ts'
 import { type Accounts, createAccounts } from './mtproto/accounts.ts'
@@ -27,8 +28,10 @@ import { actorFor, chooseRoad, mtprotoRoad, sendsEarly } from './roads.ts'
 
 export interface TelegramGatewayOptions {
   log: Log
-  /** Keeps bots' keys, encrypted. */
+  /** Keeps bots' keys and accounts' waits, encrypted. */
   ledger: Secrets
+  /** Epoch milliseconds. */
+  now?: () => number
   /** `local`: that Bot API server runs with `--local` and takes 2000 MB. */
   botApi: { root: string; local: boolean }
   /** PEM of the RSA key of an MTProto server that is not Telegram's. */
@@ -69,7 +72,8 @@ export function createTelegramGateway(options: TelegramGatewayOptions): Telegram
     patience: { ...DEFAULT_PATIENCE, ...options.patience },
   })
   const channels = createChannels()
-  const waits = createAccountWaits()
+  const kept = createKeptWaits(options.ledger)
+  const waits = createAccountWaits({ kept, now: options.now ?? Date.now })
   const memory = createSemaphore(options.partBufferBytes ?? 16 * MiB)
   const closing = new AbortController()
   const botRoad = createBotApiRoad({ ...botApi, log, circuit: circuits.botApi })

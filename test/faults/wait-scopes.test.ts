@@ -88,6 +88,21 @@ test.each([
   }
 })
 
+test('a long wait is known after a restart, before Telegram is asked for anything', async () => {
+  const telegram = await startTelegram()
+  const ann = userOf(telegram.account)
+  const secrets = new Map<string, Buffer>()
+  const before = startGateway(telegram, { secrets }).gateway
+  telegram.faults.add({ method: 'messages.sendMedia', effect: flood(LONG), times: 1 })
+  await expect(before.finish(createRequest(ann, createFile(MiB)))).rejects.toThrow()
+  await before.close()
+
+  const after = startGateway(telegram, { secrets }).gateway
+
+  expect(after.waitFor(ann, MiB)).toBeGreaterThan(LONG - 60)
+  expect(after.waits()).toEqual([after.waitFor(ann, MiB)])
+})
+
 test('a body of no announced length is refused before its bytes, and no answer tells a taken id', async () => {
   const { url, telegram, addUser } = await startTeleStore()
   addUser('ann', telegram.createAccount({ label: 'ann', withBot: false }))

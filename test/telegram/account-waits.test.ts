@@ -1,9 +1,10 @@
 import { expect, test } from 'vitest'
 import { createAccountWaits } from '../../src/telegram/account-waits.ts'
+import { createKeptWaits } from '../../src/telegram/kept-waits.ts'
 
 test('a wait ends by itself, and a shorter one does not end a longer one', () => {
   let now = 0
-  const waits = createAccountWaits(() => now)
+  const waits = createAccountWaits({ kept: keptIn(new Map()), now: () => now })
   waits.asked('ann', 100)
   waits.asked('ann', 5)
 
@@ -16,7 +17,7 @@ test('a wait ends by itself, and a shorter one does not end a longer one', () =>
 
 test('an account counts for an hour after its use, and as long as it waits', () => {
   let now = 0
-  const waits = createAccountWaits(() => now)
+  const waits = createAccountWaits({ kept: keptIn(new Map()), now: () => now })
   waits.used(['ann', 'bob'])
   waits.asked('ann', 7_200)
   expect(waits.all()).toEqual([0, 7_200])
@@ -28,7 +29,7 @@ test('an account counts for an hour after its use, and as long as it waits', () 
 })
 
 test('their number is bounded: the ones longest unused are forgotten', () => {
-  const waits = createAccountWaits(() => 0)
+  const waits = createAccountWaits({ kept: keptIn(new Map()), now: () => 0 })
   waits.asked('ann', 60)
   waits.used(Array.from({ length: 4_999 }, (_, n) => `account ${n}`))
   waits.used(['ann'])
@@ -37,3 +38,48 @@ test('their number is bounded: the ones longest unused are forgotten', () => {
   expect(waits.all()).toHaveLength(5_000)
   expect(waits.secondsLeft('ann')).toBe(60)
 })
+
+test('the rest of a wait, told again in whole seconds, does not make it longer', () => {
+  let now = 0
+  const waits = createAccountWaits({ kept: keptIn(new Map()), now: () => now })
+  waits.asked('ann', 5)
+
+  now = 4_990
+  waits.asked('ann', 1)
+  now = 5_000
+  expect(waits.secondsLeft('ann')).toBe(0)
+
+  waits.asked('ann', 1)
+  expect(waits.secondsLeft('ann')).toBe(1)
+})
+
+test('a long wait outlives a restart, a short one and one that has ended do not', () => {
+  const ledger = new Map<string, Buffer>()
+  const before = createAccountWaits({ kept: keptIn(ledger), now: () => 0 })
+  before.asked('ann', 25_000)
+  before.asked('bob', 50)
+  before.asked('eve', 70)
+
+  const after = createAccountWaits({ kept: keptIn(ledger), now: () => 71_000 })
+
+  expect(after.secondsLeft('ann')).toBe(24_929)
+  expect(after.all()).toEqual([24_929])
+})
+
+test('what is kept is bounded: the waits of the accounts that were used last', () => {
+  const ledger = new Map<string, Buffer>()
+  const before = createAccountWaits({ kept: keptIn(ledger), now: () => 0 })
+  for (let n = 0; n < 150; n++) before.asked(`account ${n}`, 25_000)
+
+  const after = createAccountWaits({ kept: keptIn(ledger), now: () => 0 })
+
+  expect(after.all()).toHaveLength(100)
+  expect(after.secondsLeft('account 149')).toBe(25_000)
+})
+
+function keptIn(ledger: Map<string, Buffer>) {
+  return createKeptWaits({
+    secret: (name) => ledger.get(name) ?? null,
+    saveSecret: (name, value) => void ledger.set(name, value),
+  })
+}
