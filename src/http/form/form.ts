@@ -126,7 +126,7 @@ async function readField({ head, bytes }: FormPart): Promise<string> {
 }
 
 /** A charset that nobody knows is taken for UTF-8. */
-function decoderFor(charset = 'utf-8'): TextDecoder {
+function decoderFor(charset = 'utf-8'): InstanceType<typeof TextDecoder> {
   try {
     return new TextDecoder(charset)
   } catch {
