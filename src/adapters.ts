@@ -56,17 +56,26 @@ export interface AdapterOptions {
   peers?: PeerLimits
 }
 
-/** Opens the rooms around core as the configuration says. */
-export async function openAdapters({
-  config,
-  embedded,
-  log,
-  signal,
-  peers = {},
-}: AdapterOptions): Promise<OpenedAdapters> {
+/** Opens the rooms around core as the configuration says; all of them, or none is left open. */
+export async function openAdapters(options: AdapterOptions): Promise<OpenedAdapters> {
+  const opened: (() => unknown)[] = []
+  try {
+    return await openRooms(options, opened)
+  } catch (error) {
+    for (const close of opened.reverse()) await close()
+    throw error
+  }
+}
+
+/** Leaves in `opened` how each is closed. */
+async function openRooms(
+  { config, embedded, log, signal, peers = {} }: AdapterOptions,
+  opened: (() => unknown)[],
+): Promise<OpenedAdapters> {
   const { dataDir, mode } = config
   makePrivateFolder(dataDir, log)
   const unlock = await lockDataDir(dataDir, { signal, log })
+  opened.push(unlock)
   const key = loadLedgerKey({ fromEnv: config.ledgerKey ?? undefined, directory: dataDir, log })
   const gate = createDiskGate()
   const ledger = openLedger({
@@ -76,12 +85,14 @@ export async function openAdapters({
     fsync: config.spoolFsync,
     stalled: gate.stalled,
   })
+  opened.push(ledger.close)
   const spool = await createSpool({
     directory: join(dataDir, 'spool'),
     fsync: config.spoolFsync,
     log,
     gate,
   })
+  opened.push(spool.close)
   const lifetimes = { receiving: config.sessionTtlMs, finished: KEEP_FINISHED_MS }
   const isNew = ledger.lastReading() === null
   const clock = openWorkerClock({ ledger, lifetimes, log })

@@ -1,14 +1,10 @@
-import { join } from 'node:path'
-import { type EmbeddedTelegram, openAdapters } from './adapters.ts'
-import { buildApp } from './app.ts'
 import { showBanner } from './banner.ts'
 import { type Config, ConfigError, loadConfig } from './config.ts'
 import { secretsOf } from './config-secrets.ts'
-import { LISTEN_BACKLOG } from './http/limits.ts'
 import { createLogger } from './logger.ts'
 import { sentenceOf } from './start-up.ts'
-import { makePrivateFolder } from './storage/private-files.ts'
 import { createTerminalLog } from './terminal-log.ts'
+import { openWorker } from './worker.ts'
 
 /** The process: environment, adapters, listen, signals. Nothing else touches `process`. */
 
@@ -57,43 +53,13 @@ process.on('unhandledRejection', (err) => {
   void leave('unhandledRejection', 1)
 })
 
-/** Nothing configured: a Telegram of its own on loopback, so that everything can be tried. */
-async function startEmbedded(): Promise<
-  (EmbeddedTelegram & { close: () => Promise<void> }) | null
-> {
-  if (config.mode.kind !== 'embedded') return null
-  const { startEmulator } = await import('./emulator/emulator.ts')
-  // The emulator makes its folder in it, and knows nothing of what else will be there.
-  makePrivateFolder(config.dataDir, log)
-  const emulator = await startEmulator({ dataDir: join(config.dataDir, 'emulator') })
-  const { dcId, host, port, publicKeyPem } = emulator.mtproto
-  return {
-    controlRoot: emulator.control.root,
-    botApiRoot: emulator.botApi.root,
-    serverKeyPem: publicKeyPem,
-    server: { dcId, host, port },
-    close: emulator.close,
-  }
-}
-
 try {
-  const embedded = await startEmbedded()
-  const adapters = await openAdapters({ config, embedded, log, signal: leaving.signal })
-  const app = await buildApp(config, adapters)
-  close = async (options) => {
-    await app.close(options)
-    await adapters.close()
-    await embedded?.close()
-  }
-  const address = await app.server.listen({
-    port: config.port,
-    host: config.host,
-    backlog: LISTEN_BACKLOG,
-  })
-  app.resume()
+  const worker = await openWorker({ config, log, signal: leaving.signal })
+  close = worker.close
+  const address = await worker.listen()
   if (terminal) {
     if (config.logLevel !== 'silent') showBanner(terminal, { address, config })
-  } else if (embedded) {
+  } else if (config.mode.kind === 'embedded') {
     log.info(
       `Nothing is configured: Telegram is emulated on loopback. Open ${address} with any token that begins "demo"`,
     )

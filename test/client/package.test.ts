@@ -5,12 +5,15 @@ import { createClient } from '../../src/client/client.ts'
 const root = new URL('../../', import.meta.url)
 const manifest = JSON.parse(readFileSync(new URL('package.json', root), 'utf8'))
 
-test.each(['./client', './client/node'])('%s of the package is built from a source', (name) => {
-  const { types, default: code } = manifest.exports[name]
+test.each(['.', './client', './client/node'])(
+  '%s of the package is built from a source',
+  (name) => {
+    const { types, default: code } = manifest.exports[name]
 
-  expect(types).toBe(code.replace(/\.js$/, '.d.ts'))
-  expect(existsSync(new URL(sourceOf(code), root))).toBe(true)
-})
+    expect(types).toBe(code.replace(/\.js$/, '.d.ts'))
+    expect(existsSync(new URL(sourceOf(code), root))).toBe(true)
+  },
+)
 
 test('the command of the package is built from a source that a shell can start', () => {
   const source = readFileSync(new URL(sourceOf(manifest.bin['telestore-worker']), root), 'utf8')

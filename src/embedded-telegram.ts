@@ -1,0 +1,32 @@
+import { join } from 'node:path'
+import type { EmbeddedTelegram } from './adapters.ts'
+import type { Config } from './config.ts'
+import type { Log } from './core/log.ts'
+import { makePrivateFolder } from './storage/private-files.ts'
+
+export interface StartedTelegram extends EmbeddedTelegram {
+  close: () => Promise<void>
+}
+
+/**
+ * Nothing configured: starts a Telegram of its own on loopback, so that everything can be tried.
+ * Null in every other mode.
+ */
+export async function startEmbeddedTelegram(
+  { mode, dataDir }: Config,
+  log: Log,
+): Promise<StartedTelegram | null> {
+  if (mode.kind !== 'embedded') return null
+  const { startEmulator } = await import('./emulator/emulator.ts')
+  // The emulator makes its folder in it, and knows nothing of what else will be there.
+  makePrivateFolder(dataDir, log)
+  const emulator = await startEmulator({ dataDir: join(dataDir, 'emulator') })
+  const { dcId, host, port, publicKeyPem } = emulator.mtproto
+  return {
+    controlRoot: emulator.control.root,
+    botApiRoot: emulator.botApi.root,
+    serverKeyPem: publicKeyPem,
+    server: { dcId, host, port },
+    close: emulator.close,
+  }
+}
