@@ -144,6 +144,20 @@ describe.each(PROXY_CONFIGS)('$name', (config) => {
     socket.close()
   })
 
+  test('ends a download at the worker when its reader hangs up', async () => {
+    const { url, gateway } = await start(config)
+    const bytes = Buffer.alloc(96 * MiB)
+    gateway.posted.push({ messageId: 1, name: 'film.bin', mimeType: 'video/mp4', bytes })
+    const leaving = new AbortController()
+
+    const answer = await fetch(downloadUrl(url, 1, ANN), { signal: leaving.signal })
+    await answer.body?.getReader().read()
+    leaving.abort()
+
+    await vi.waitFor(() => expect(gateway.openReads).toBe(0))
+    expect(gateway.readBytes).toBeLessThan(bytes.length)
+  })
+
   test('brings a refusal that comes before the body’s end as JSON', async () => {
     const { url } = await start(config)
 
