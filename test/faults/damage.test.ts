@@ -150,7 +150,10 @@ test.each([
 
 test('what stops a start is one sentence, and exit code 1', async () => {
   const later = await makeTempDir()
-  tamper(later, 'PRAGMA user_version = 999; PRAGMA application_id = 1414745159')
+  tamper(
+    later,
+    'CREATE TABLE later (x); PRAGMA user_version = 999; PRAGMA application_id = 1414745159',
+  )
   const keyless = await makeTempDir()
   await writeFile(join(keyless, 'ledger.key'), 'half a k')
   const blocked = join(await makeTempDir(), 'file')
