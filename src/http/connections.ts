@@ -6,6 +6,8 @@ import type { Exchange } from './pipelining.ts'
 
 export interface ConnectionsOptions {
   max: number
+  /** How many requests of a connection are not answered yet. */
+  unanswered: (socket: Duplex) => number
   /** Called when one was closed. */
   onClosed: (why: ClosedBecause) => void
   /** Milliseconds in which an answer has to be read of which so many bytes are left. */
@@ -22,9 +24,11 @@ export type ClosedBecause = 'unread' | 'waited' | 'no place'
 /**
  * The server's connections. There are only so many, and behind a proxy they all come from one
  * address: so when all places are taken, a newcomer gets the one of a connection that only waits
- * for its peer. A connection that the worker works for, or whose peer moves, keeps its place.
+ * for its peer. A connection that the worker works for, or whose peer moves, keeps its place, unless
+ * all do and it has asked for more than one thing at once.
  */
 export interface Connections {
+  readonly max: number
   /** Takes in this server's connections. */
   watch: (server: Server) => void
   /** A request has begun. */
@@ -45,6 +49,9 @@ const LOOK_EVERY_MS = 500
 /** More than a look and the pauses of a good line: only such a body or answer gives way. */
 const MIN_STANDING_MS = 750
 
+/** A connection's first request takes a round trip to come. */
+const NEW_MS = 1_000
+
 /** What a connection is waited for: its first request, its next one, or that its peer moves. */
 type WaitedFor = 'first request' | 'next request' | 'peer'
 
@@ -52,6 +59,10 @@ interface Connection {
   readonly socket: Socket
   exchange: Exchange | null
   hasAsked: boolean
+  /** Whether it is a WebSocket by now. */
+  upgraded: boolean
+  /** What the caller said of the exchange. */
+  verdict: 'exempt' | 'refused' | null
   /** Since when its peer is waited for, as the last look found it. */
   since: number
   lookedAt: number
@@ -61,12 +72,9 @@ interface Connection {
 }
 
 export function createConnections(options: ConnectionsOptions): Connections {
-  const { max, onClosed, lookEveryMs = LOOK_EVERY_MS } = options
+  const { max, unanswered, onClosed, lookEveryMs = LOOK_EVERY_MS } = options
   const { readWithinMs = READ_WITHIN_MS, minStandingMs = MIN_STANDING_MS } = options
   const connections = new Map<Duplex, Connection>()
-  const upgraded = new WeakSet<Duplex>()
-  const exempted = new WeakSet<ServerResponse>()
-  const refused = new WeakSet<ServerResponse>()
 
   function enter(socket: Socket): void {
     if (connections.size >= max) {
@@ -75,8 +83,8 @@ export function createConnections(options: ConnectionsOptions): Connections {
       if (!leaving) return
     }
     const now = performance.now()
-    const start = { since: now, lookedAt: now, bytesRead: 0, readWithinMs: null }
-    connections.set(socket, { socket, exchange: null, hasAsked: false, ...start })
+    const start = { since: now, lookedAt: now, bytesRead: 0, readWithinMs: null, verdict: null }
+    connections.set(socket, { socket, exchange: null, hasAsked: false, upgraded: false, ...start })
     socket.once('close', () => connections.delete(socket))
   }
 
@@ -89,23 +97,33 @@ export function createConnections(options: ConnectionsOptions): Connections {
   /** Of those that are waited for for the same reason, the largest group gives way. */
   function longestWaiting(): Socket | undefined {
     const now = performance.now()
-    const groups = new Map<WaitedFor, { count: number; longest: Connection }>()
+    const groups: Partial<Record<WaitedFor, { count: number; longest: Connection }>> = {}
     for (const connection of connections.values()) {
       const reason = waitedFor(connection, now)
       if (reason === null) continue
-      const group = groups.get(reason) ?? { count: 0, longest: connection }
-      const longest = connection.since < group.longest.since ? connection : group.longest
-      groups.set(reason, { count: group.count + 1, longest })
+      groups[reason] ??= { count: 0, longest: connection }
+      const group = groups[reason]
+      group.count += 1
+      if (connection.since < group.longest.since) group.longest = connection
     }
-    const largest = [...groups.values()].sort((a, b) => b.count - a.count)[0]
-    return largest?.longest.socket
+    const longest = Object.values(groups).sort((a, b) => b.count - a.count)[0]?.longest
+    // One that has hardly come is about to ask: it must not go for the next that comes.
+    const isNew = longest && !longest.hasAsked && now - longest.since < NEW_MS
+    if (longest && !isNew) return longest.socket
+    return oldestPipelining() ?? longest?.socket
+  }
+
+  /** Its client has to be ready for that, and asks again (RFC 9112, section 9.3.2). */
+  function oldestPipelining(): Socket | undefined {
+    for (const { socket } of connections.values()) if (unanswered(socket) > 1) return socket
+    return undefined
   }
 
   /** Null: the worker's turn, or its peer moves. */
   function waitedFor(connection: Connection, now: number): WaitedFor | null {
-    if (upgraded.has(connection.socket)) return null
+    if (connection.upgraded) return null
     if (connection.exchange === null) return connection.hasAsked ? 'next request' : 'first request'
-    if (refused.has(connection.exchange.response)) return 'peer'
+    if (connection.verdict === 'refused') return 'peer'
     const stands = !moves(connection, connection.exchange, now)
     return stands && now - connection.since >= minStandingMs ? 'peer' : null
   }
@@ -118,12 +136,17 @@ export function createConnections(options: ConnectionsOptions): Connections {
       const bytes = connection.socket.bytesRead - connection.bytesRead
       return bytes > 0 && bytes >= SENT_BYTES_PER_MS * (now - connection.lookedAt)
     }
-    return !isUnread(response)
+    return !isUnread(connection, response)
   }
 
   /** Whether the answer is made, and the peer has not taken it. */
-  function isUnread(response: ServerResponse): boolean {
-    return response.writableEnded && !response.writableFinished && !exempted.has(response)
+  function isUnread({ verdict }: Connection, response: ServerResponse): boolean {
+    return response.writableEnded && !response.writableFinished && verdict !== 'exempt'
+  }
+
+  function judge(response: ServerResponse, verdict: Connection['verdict']): void {
+    const connection = connections.get(response.req.socket)
+    if (connection?.exchange?.response === response) connection.verdict = verdict
   }
 
   function look(connection: Connection, exchange: Exchange, now: number): void {
@@ -131,7 +154,7 @@ export function createConnections(options: ConnectionsOptions): Connections {
     if (moves(connection, exchange, now)) connection.since = now
     connection.lookedAt = now
     connection.bytesRead = socket.bytesRead
-    if (!isUnread(exchange.response)) {
+    if (!isUnread(connection, exchange.response)) {
       connection.readWithinMs = null
       return
     }
@@ -147,9 +170,13 @@ export function createConnections(options: ConnectionsOptions): Connections {
   }
 
   return {
+    max,
     watch: (server) => {
       server.on('connection', enter)
-      server.on('upgrade', (_request, socket) => upgraded.add(socket))
+      server.on('upgrade', (_request, socket) => {
+        const connection = connections.get(socket)
+        if (connection) connection.upgraded = true
+      })
       const timer = setInterval(lookAtAll, lookEveryMs).unref()
       server.once('close', () => clearInterval(timer))
     },
@@ -163,6 +190,7 @@ export function createConnections(options: ConnectionsOptions): Connections {
       connection.lookedAt = now
       connection.bytesRead = connection.socket.bytesRead
       connection.readWithinMs = null
+      connection.verdict = null
     },
     idle: (socket) => {
       const connection = connections.get(socket)
@@ -170,7 +198,7 @@ export function createConnections(options: ConnectionsOptions): Connections {
       connection.exchange = null
       connection.since = performance.now()
     },
-    exempt: (response) => exempted.add(response),
-    refuse: (response) => refused.add(response),
+    exempt: (response) => judge(response, 'exempt'),
+    refuse: (response) => judge(response, 'refused'),
   }
 }

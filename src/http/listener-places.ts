@@ -9,20 +9,18 @@ export interface ListenerPlaces {
   take: (request: FastifyRequest) => () => void
 }
 
-/** Sockets and event streams together leave a quarter of all connections to requests. */
-const MAX = 750
 /** A house full of people behind one address, and yet nobody who takes them all. */
 const MAX_PER_ADDRESS = 250
 const RETRY_AFTER_S = 5
 
 /** `what` is for the refusal, such as `sockets`. */
-export function createListenerPlaces(what: string): ListenerPlaces {
+export function createListenerPlaces(what: string, max: number): ListenerPlaces {
   const places = createKeyCounts()
 
   return {
     take: (request) => {
       const address = addressOf(request)
-      if (places.total >= MAX || places.of(address) >= MAX_PER_ADDRESS) {
+      if (places.total >= max || places.of(address) >= MAX_PER_ADDRESS) {
         throw new AppError('BUSY', `Too many ${what} at once`, { retryAfter: RETRY_AFTER_S })
       }
       return places.add(address)

@@ -14,8 +14,8 @@ export interface NodeServer {
   unanswered: Pipelining['unanswered']
 }
 
-/** Files that the spool, the ledger and Telegram's connections have left, of four that may be open. */
-const FILES_PER_CONNECTION = 4 / 3
+/** Each connection may bring a chunk, which has a file of its own. */
+const FILES_PER_CONNECTION = 2
 const WARN_EVERY_MS = 60_000
 
 /** Node's server, with bounds on what one connection, and all of them, can have of the worker. */
@@ -32,7 +32,11 @@ export function createNodeServer(log: Pick<FastifyBaseLogger, 'warn' | 'info'>):
     }
   }
 
-  const connections = createConnections({ max, onClosed })
+  const connections = createConnections({
+    max,
+    onClosed,
+    unanswered: (socket) => unanswered(socket).length,
+  })
   const pipelining = createPipelining({
     onBegin: connections.begin,
     onIdle: connections.idle,

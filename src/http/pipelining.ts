@@ -33,8 +33,8 @@ const MAX_UNANSWERED = 16
 const MAX_WAITING_BYTES = 64 * KiB
 /** An answer's end is listened for by all that bound it; of a download by ten. */
 const MAX_LISTENERS = 20
-/** Requests that have waited give way to those of others: so many of them begin in one turn. */
-const WAITING_PER_TURN = 16
+/** Requests that have waited give way to new connections, of which Node takes one in a turn. */
+const WAITING_PER_TURN = 1
 
 interface Queue {
   current: Exchange | null

@@ -11,19 +11,14 @@ declare module 'fastify' {
   }
 }
 
-/**
- * Requests of one address that are worked on at one time: a quarter of all connections, and more
- * uploads than 512 MB can carry. Behind a proxy that TRUST_PROXY does not name all callers are one
- * address.
- */
-const MAX_REQUESTS_PER_ADDRESS = 500
 const RETRY_AFTER_S = 5
 
 /**
- * Refuses requests of an address that has its share of them already. Connections have no such share,
+ * Refuses requests of an address that has `max` of them already. Behind a proxy that TRUST_PROXY does
+ * not name all callers are one address. Connections have no such share,
  * because a proxy has them all; sockets have places of their own (listener-places.ts).
  */
-export function installRequestShare(app: FastifyInstance, max = MAX_REQUESTS_PER_ADDRESS): void {
+export function installRequestShare(app: FastifyInstance, max: number): void {
   const open = createKeyCounts()
 
   app.addHook('onRequest', async (request, { raw: response }) => {

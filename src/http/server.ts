@@ -96,6 +96,11 @@ export interface HttpServerOptions extends ThrottleOptions {
  */
 const BYTES_PER_TURN = 256 * KiB
 
+/** Shares of all connections; 500 requests are more uploads than 512 MB can carry. */
+const REQUESTS_OF_ONE_ADDRESS = 1 / 4
+/** Sockets and event streams together leave a quarter to requests. */
+const LISTENERS_OF_A_KIND = 3 / 8
+
 /** The HTTP face of the worker, ready to listen. */
 export async function createHttpServer(options: HttpServerOptions): Promise<FastifyInstance> {
   const { corsOrigins, publicUrl } = options
@@ -135,11 +140,11 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
 async function installGuards(
   app: FastifyInstance,
   options: HttpServerOptions,
-  { refuse: onDrain }: Connections,
+  { max, refuse: onDrain }: Connections,
 ): Promise<Throttle> {
   const { admission, graceMs, stallMs } = options
   installLimits(app)
-  installRequestShare(app)
+  installRequestShare(app, max * REQUESTS_OF_ONE_ADDRESS)
   installSlowSenders(app, { stallMs })
   installClosing(app, { admission, graceMs })
   installMethods(app)
@@ -188,8 +193,9 @@ async function registerFileRoutes(
   await app.register(smallUploadRoutes, receiving)
   const limits = { maxFileBytes, sessionTtlMs, now }
   await app.register(tusRoutes, { streams, uploads, takeover, address, ...limits })
-  await app.register(progressRoutes, { uploads, watch, callerToken })
-  await app.register(socketRoutes, { watch })
+  const maxListeners = connections.max * LISTENERS_OF_A_KIND
+  await app.register(progressRoutes, { uploads, watch, callerToken, maxListeners })
+  await app.register(socketRoutes, { watch, maxListeners })
   await app.register(jobsRoutes, { jobs: options.jobs })
   await app.register(ticketRoutes, { tickets: options.tickets, address })
   const { metrics, knownTokens, maxConcurrentDownloads: maxConcurrent } = options

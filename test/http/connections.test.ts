@@ -23,12 +23,13 @@ async function serve({ readWithinMs = 60_000, minStandingMs = 750 } = {}) {
   const reasons: ClosedBecause[] = []
   const connections = createConnections({
     max: 3,
+    unanswered: (socket) => unanswered(socket).length,
     onClosed: (why) => reasons.push(why),
     readWithinMs: () => readWithinMs,
     lookEveryMs: 50,
     minStandingMs,
   })
-  const { inTurn } = createPipelining({
+  const { inTurn, unanswered } = createPipelining({
     onBegin: connections.begin,
     onIdle: connections.idle,
     onTooMany: () => {},
@@ -171,6 +172,30 @@ test('a connection that the worker works for keeps its place, and the newcomer g
   await expectClosed(newcomer)
   expect(working.map(({ closed }) => closed)).toEqual([false, false, false])
   expect(reasons).toEqual(['no place'])
+})
+
+test('where the worker works for all, one that has asked for several things makes room', async () => {
+  const { ask } = await serve()
+  const working = await ask('/slow')
+  const pipelining = await ask('/slow', get('/slow').repeat(2))
+  await ask('/slow')
+
+  await ask('/quick')
+
+  await expectClosed(pipelining)
+  expect(working.closed).toBe(false)
+})
+
+test('one that has hardly come does not go for the next, where one has asked for several things', async () => {
+  const { open, ask } = await serve()
+  const pipelining = await ask('/slow', get('/slow').repeat(2))
+  await ask('/slow')
+  const newcomer = await open()
+
+  await open()
+
+  await expectClosed(pipelining)
+  expect(newcomer.closed).toBe(false)
 })
 
 test('a connection that has left makes its place free', async () => {

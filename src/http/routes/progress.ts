@@ -13,13 +13,15 @@ import { UploadIdParams, uploadProgress } from '../wire/progress.ts'
 export interface ProgressRoutesOptions {
   uploads: Pick<UploadService, 'progress'>
   watch: ProgressWatch
+  /** That listen at one time. */
+  maxListeners: number
   callerToken: CallerToken
 }
 
 /** How far an upload is: asked for, or pushed. */
 export const progressRoutes: FastifyPluginAsync<ProgressRoutesOptions> = async (app, options) => {
-  const { uploads, watch, callerToken } = options
-  const places = createListenerPlaces('event streams')
+  const { uploads, watch, callerToken, maxListeners } = options
+  const places = createListenerPlaces('event streams', maxListeners)
   const closing = new AbortController()
   app.addHook('preClose', async () => closing.abort(new Error('the worker is closing')))
 

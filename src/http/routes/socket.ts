@@ -11,6 +11,8 @@ import { Ping, SocketParams, watchUploads } from '../wire/socket.ts'
 
 export interface SocketRoutesOptions {
   watch: ProgressWatch
+  /** That listen at one time. */
+  maxListeners: number
 }
 
 /** A ping is two dozen bytes; nothing else is understood. */
@@ -20,7 +22,8 @@ const MAX_FRAGMENTS = 16
 const GOING_AWAY = 1001
 
 /** `WS /ws/{userId}`: the progress of all uploads of one user. */
-export const socketRoutes: FastifyPluginAsync<SocketRoutesOptions> = async (app, { watch }) => {
+export const socketRoutes: FastifyPluginAsync<SocketRoutesOptions> = async (app, options) => {
+  const { watch, maxListeners } = options
   await app.register(websocket, {
     options: {
       maxPayload: MAX_MESSAGE_BYTES,
@@ -33,7 +36,7 @@ export const socketRoutes: FastifyPluginAsync<SocketRoutesOptions> = async (app,
       for (const socket of app.websocketServer.clients) socket.close(GOING_AWAY, 'restarting')
     },
   })
-  const places = createListenerPlaces('sockets')
+  const places = createListenerPlaces('sockets', maxListeners)
   const watched = new WeakMap<FastifyRequest, Watched<Progress[]>>()
 
   /** Takes a place until the connection ends, also while its token is still looked at. */
