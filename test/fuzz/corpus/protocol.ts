@@ -133,10 +133,11 @@ export const protocolCorpus: HostileRequest[] = [
     }),
   ),
   hostile('a body on HEAD', toBytes({ ...postJson('/health', json), method: 'HEAD' })),
+  hostile('16 requests in one packet', toBytes(get('/healthz')).toString('latin1').repeat(16), 200),
   hostile(
     '200 requests in one packet',
     toBytes(get('/healthz')).toString('latin1').repeat(200),
-    200,
+    'closed',
   ),
   hostile(
     'garbage after a request',
