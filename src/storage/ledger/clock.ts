@@ -27,7 +27,8 @@ export function createClockRecords(database: LedgerDatabase): ClockRecords {
     'INSERT OR REPLACE INTO clock (id, worker_time, wall_time) VALUES (1, ?, ?)',
   )
   const touch = database.prepare(
-    `UPDATE uploads SET touched_at = touched_at + ? WHERE state = 'receiving'`,
+    `UPDATE uploads SET touched_at = touched_at + ?1, created_at = created_at + ?1
+     WHERE state = 'receiving'`,
   )
   const finish = database.prepare(
     `UPDATE uploads SET finished_at = finished_at + ? WHERE state IN ('completed', 'failed')`,

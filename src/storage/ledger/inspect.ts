@@ -3,7 +3,7 @@ import type { DatabaseSync } from 'node:sqlite'
 import type { Row } from './database.ts'
 import { checkLog } from './log-check.ts'
 import { toChunk, toTransfer, toUpload, toWebhook } from './rows.ts'
-import { APPLICATION_ID } from './schema.ts'
+import { APPLICATION_ID, SCHEMA_VERSION } from './schema.ts'
 
 const DIGEST_BYTES = 32
 
@@ -37,8 +37,10 @@ export function inspectPages(database: DatabaseSync, { exists }: FoundFiles): vo
   const owner = Number(database.prepare('PRAGMA application_id').get()?.application_id)
   const tables = Number(database.prepare('SELECT count(*) AS n FROM sqlite_schema').get()?.n)
   if (owner !== APPLICATION_ID && tables > 0) throw new UnfitFileError('it is no ledger')
-  // A ledger has its tables before it is used for anything.
-  if (exists && tables === 0) throw new UnfitFileError('it has lost its tables')
+  const version = Number(database.prepare('PRAGMA user_version').get()?.user_version)
+  // A ledger has its tables before it is used for anything; of later versions nothing is known.
+  if (exists && tables === 0 && version <= SCHEMA_VERSION)
+    throw new UnfitFileError('it has lost its tables')
   const [first] = database.prepare('PRAGMA integrity_check(1)').all()
   if (first?.integrity_check !== 'ok') throw new UnfitFileError('it is not whole')
 }

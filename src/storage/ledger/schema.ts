@@ -114,16 +114,19 @@ const MIGRATIONS = [
   `,
 ]
 
+/** What `user_version` says of a ledger of this version. */
+export const SCHEMA_VERSION = MIGRATIONS.length
+
 /** Brings the schema to this version. Throws when the file was written by a later one. */
 export function migrate(database: DatabaseSync): void {
   const version = Number(database.prepare('PRAGMA user_version').get()?.user_version)
-  if (version > MIGRATIONS.length) {
+  if (version > SCHEMA_VERSION) {
     throw new StartUpError('The ledger was written by a later version of the worker. Use that one')
   }
   database.exec('BEGIN IMMEDIATE')
   try {
     for (const migration of MIGRATIONS.slice(version)) database.exec(migration)
-    database.exec(`PRAGMA user_version = ${MIGRATIONS.length}`)
+    database.exec(`PRAGMA user_version = ${SCHEMA_VERSION}`)
     database.exec(`PRAGMA application_id = ${APPLICATION_ID}`)
     database.exec('COMMIT')
   } catch (error) {
