@@ -6,8 +6,10 @@ import { AppError } from '../errors.ts'
 import { KiB } from '../lib/units.ts'
 
 /** The request line with its URL, and all headers together; beyond it 431. */
-const MAX_HEADER_BYTES = 16 * KiB
+export const MAX_HEADER_BYTES = 16 * KiB
 const MAX_HEADERS = 100
+/** Characters of one part of a path. */
+export const MAX_PARAMETER = 200
 /** A connection that has not sent its headers by then is cut, also one that has sent nothing. */
 const HEADERS_TIMEOUT_MS = 20_000
 const CHECK_CONNECTIONS_MS = 5_000

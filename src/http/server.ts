@@ -20,7 +20,7 @@ import type { Connections } from './connections.ts'
 import { allowOriginEarly, installCors, installSocketOrigins } from './cors.ts'
 import { installDocumentation } from './documentation.ts'
 import { installErrorHandler, refuseEarly } from './error-handler.ts'
-import { installLimits, MAX_JSON_BYTES, trustedProxies } from './limits.ts'
+import { installLimits, MAX_JSON_BYTES, MAX_PARAMETER, trustedProxies } from './limits.ts'
 import { installMethods } from './methods.ts'
 import { createNodeServer } from './node-server.ts'
 import { installObservation } from './observe.ts'
@@ -114,7 +114,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
     bodyLimit: MAX_JSON_BYTES,
     trustProxy: trusts,
     forceCloseConnections: 'idle',
-    routerOptions: { maxParamLength: 200 },
+    routerOptions: { maxParamLength: MAX_PARAMETER },
     return503OnClosing: false,
     clientErrorHandler: unreadable.onClientError,
     frameworkErrors: (error, request, reply) => {

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { AppError } from '../errors.ts'
+import { MiB } from '../lib/units.ts'
 
 /** Parses what came over the wire; throws INVALID_REQUEST that names the first bad field. */
 export function parseWire<Schema extends z.ZodType>(
@@ -40,18 +41,21 @@ function sayIssue(issue: z.core.$ZodIssue): string {
   return 'is not what this field takes'
 }
 
-/** A whole number, as JSON or as the text of a form field. */
-export const wholeNumber = (min: number, max: number) =>
+/**
+ * A whole number, as JSON or as the text of a form field. `told` are the bounds for the
+ * documentation, where core refuses more, in its own words.
+ */
+export const wholeNumber = (min: number, max: number, told = { min, max }) =>
   z
     .union(
       [
         // What the pipe below demands, for the documentation.
-        z.number().meta({ type: 'integer', minimum: min, maximum: max }),
+        z.number().meta({ type: 'integer', minimum: told.min, maximum: told.max }),
         z
           .string()
           .regex(/^\d{1,16}$/)
           .transform(Number)
-          .meta({ pattern: decimalPattern(min, max) }),
+          .meta({ pattern: decimalPattern(told.min, told.max) }),
       ],
       {
         error: 'expected a whole number',
@@ -74,14 +78,21 @@ function decimalPattern(min: number, max: number): string {
   return `^(${[...(min === 0 ? ['0'] : []), ...shorter, ...asLong].join('|')})$`
 }
 
+export const UPLOAD_ID = /^[A-Za-z0-9_-]{1,128}$/
+/** Characters of a file's name. */
+export const MAX_NAME = 1024
+
 /** An upload's id: it names a folder, so its alphabet is small. */
 export const uploadId = z
   .string()
-  .regex(/^[A-Za-z0-9_-]{1,128}$/, 'expected up to 128 letters, digits, - and _')
+  .regex(UPLOAD_ID, 'expected up to 128 letters, digits, - and _')
   .meta({
     description: "The upload's id, made by its sender: nobody else should be able to guess it.",
     examples: ['1762700000000_k3j9x0a2b'],
   })
+
+/** 8000 parts of 512 KB, for Premium: no account takes more, whatever the operator allows. */
+export const TELEGRAM_MAX_BYTES = 4000 * MiB
 
 /** More chunks than this make the ledger the bottleneck; at 2000 MB they would be 200 KB each. */
 const MAX_CHUNKS = 10_000
@@ -90,7 +101,7 @@ const MAX_CHUNKS = 10_000
 export const fileName = z
   .string()
   .min(1)
-  .max(1024)
+  .max(MAX_NAME)
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what must go
   .transform((name) => name.toWellFormed().replace(/[\u0000-\u001f\u007f/\\]/g, '_'))
   .meta({
@@ -108,7 +119,9 @@ export const token = z
   })
 
 /** Telegram's message ids are positive 32-bit integers. */
-export const messageId = wholeNumber(1, 2 ** 31 - 1).meta({
+export const MAX_MESSAGE_ID = 2 ** 31 - 1
+
+export const messageId = wholeNumber(1, MAX_MESSAGE_ID).meta({
   description: "The message that carries the file in the user's channel.",
   examples: [42],
 })
@@ -129,8 +142,9 @@ export const FileFields = z.object({
     description: 'How many chunks the file has.',
     examples: [20],
   }),
-  fileSize: wholeNumber(0, Number.MAX_SAFE_INTEGER).meta({
-    description: "The whole file's size in bytes.",
+  fileSize: wholeNumber(0, Number.MAX_SAFE_INTEGER, { min: 1, max: TELEGRAM_MAX_BYTES }).meta({
+    description:
+      "The whole file's size in bytes. The worker may take less: `max_file_bytes` of `GET /`.",
     examples: [104_857_600],
   }),
   authToken: token.optional(),
@@ -142,15 +156,18 @@ export const FileFields = z.object({
     .optional(),
 })
 
+/** In hex. */
+export const SHA256 = /^[0-9a-fA-F]{64}$/
+
 export const ChunkFields = FileFields.extend({
-  chunkIndex: wholeNumber(0, Number.MAX_SAFE_INTEGER).meta({
+  chunkIndex: wholeNumber(0, Number.MAX_SAFE_INTEGER, { min: 0, max: MAX_CHUNKS - 1 }).meta({
     description: 'Which chunk this is, counted from 0.',
     examples: [5],
   }),
   /** What the sender's SHA-256 of the chunk is. */
   chunkDigest: z
     .string()
-    .regex(/^[0-9a-fA-F]{64}$/, 'expected a SHA-256 in hex')
+    .regex(SHA256, 'expected a SHA-256 in hex')
     .meta({
       description: 'SHA-256 of the chunk, hex: bytes that were damaged on the way are refused.',
       examples: ['e950580819f8ce5fd1f523611f32c3c55e8f684fe6ae1a3593415a035f684a1f'],

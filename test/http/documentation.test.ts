@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { expect, test, vi } from 'vitest'
 import { startWorker, testCredentials } from '../helpers/app.ts'
-import { newUploadId, postChunk } from '../helpers/client.ts'
+import { newUploadId, postChunk, postJson } from '../helpers/client.ts'
 import { createFakeGateway } from '../helpers/fake-gateway.ts'
 import { type ApiSchema, operationsOf, pointer } from '../openapi/document.ts'
 import { createValidators } from '../openapi/judge.ts'
@@ -104,6 +104,85 @@ test('every field of requests and answers has a description and an example', asy
   }
   expect(bare).toEqual([])
 })
+
+test('every number and text that a caller sends has the bounds that it is held against', async () => {
+  const unbounded: string[] = []
+  let count = 0
+  for (const { path, method, operation } of operationsOf(await servedDocument())) {
+    const { parameters = [], requestBody } = operation
+    for (const { place, part } of walk({ parameters, requestBody })) {
+      count++
+      if (!isBounded(part)) unbounded.push([method, path, ...place].join('/'))
+    }
+  }
+  expect(count).toBeGreaterThan(150)
+  expect(unbounded).toEqual([])
+})
+
+test('every number of an answer has a least value', async () => {
+  const bare: string[] = []
+  for (const { place, part } of walk(await servedDocument())) {
+    const isNumber = typesOf(part).some((type) => type === 'integer' || type === 'number')
+    if (isNumber && part.enum === undefined && part.minimum === undefined) {
+      bare.push(place.join('/'))
+    }
+  }
+  expect(bare).toEqual([])
+})
+
+test.each([
+  [0, 400],
+  [1, 200],
+  [4_194_304_000, 200],
+  [4_194_304_001, 413],
+])('a fileSize of %s is %s, as the document has it', async (fileSize, status) => {
+  const { url } = await startWorker({
+    gateway: createFakeGateway(),
+    credentials: testCredentials,
+    // What the operator allows beyond Telegram's most is Telegram's to refuse.
+    env: { MAX_FILE_SIZE: '4000MB', SPOOL_MAX_BYTES: '1000GB' },
+  })
+  const validate = createValidators(await servedDocument())
+  const field = pointer(
+    'paths',
+    '/init-upload',
+    'post',
+    'requestBody',
+    'content',
+    'application/json',
+    'schema',
+    'properties',
+    'fileSize',
+  )
+
+  const answer = await postJson(`${url}/init-upload`, {
+    uploadId: newUploadId(),
+    fileName: 'a.bin',
+    totalChunks: 1,
+    fileSize,
+    authToken: 'token-ann',
+  })
+
+  expect(answer.status).toBe(status)
+  expect([validate(field)(fileSize), validate(field)(String(fileSize))]).toEqual([
+    status === 200,
+    status === 200,
+  ])
+})
+
+function typesOf({ type }: ApiSchema): unknown[] {
+  return [type].flat()
+}
+
+function isBounded(part: ApiSchema): boolean {
+  if (part.enum !== undefined || part.const !== undefined) return true
+  const types = typesOf(part)
+  const isNumber = types.includes('integer') || types.includes('number')
+  if (isNumber) return part.minimum !== undefined && part.maximum !== undefined
+  // A file has the length of its request; `format` and `pattern` say more than a length.
+  const bounds = [part.maxLength, part.pattern, part.format, part.contentEncoding]
+  return !types.includes('string') || bounds.some((bound) => bound !== undefined)
+}
 
 test('every example is as its schema has it', async () => {
   const document = await servedDocument()

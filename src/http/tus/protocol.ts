@@ -1,8 +1,7 @@
 import { z } from 'zod'
 import { mimeTypeOf } from '../../core/mime-type.ts'
 import { AppError } from '../../errors.ts'
-import { MiB } from '../../lib/units.ts'
-import { fileName, invalid, parseWire } from '../validation.ts'
+import { fileName, invalid, parseWire, TELEGRAM_MAX_BYTES } from '../validation.ts'
 import { CHECKSUM_ALGORITHMS } from './checksum.ts'
 import { loadLibrary } from './library.ts'
 
@@ -19,9 +18,6 @@ const EXTENSIONS = [
   'checksum',
   'concatenation',
 ]
-
-/** 8000 parts of 512 KB, for Premium: no account takes more, whatever the operator allows. */
-const TELEGRAM_MAX_BYTES = 4000 * MiB
 
 /** What an OPTIONS request is told. */
 export function discovery(maxFileBytes: number): Record<string, string> {

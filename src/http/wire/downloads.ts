@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { MAX_HEADER_BYTES } from '../limits.ts'
 import { fileId, fileName, linkToken, messageId } from '../validation.ts'
 import type { HeaderName } from './headers.ts'
 import { type Operation, operation } from './operation.ts'
@@ -20,6 +21,7 @@ export const DownloadQuery = z.object({
 const condition = (description: string, example: string) =>
   z
     .string()
+    .max(MAX_HEADER_BYTES)
     .meta({ description, examples: [example] })
     .optional()
 

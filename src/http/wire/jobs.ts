@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { linkToken, wholeNumber } from '../validation.ts'
+import { count, fileNameOut } from './answer-fields.ts'
 import { operation } from './operation.ts'
 import { Progress } from './progress.ts'
 import { OF_TOKENS } from './refusals.ts'
@@ -17,19 +18,10 @@ export const JobsQuery = z.object({
 const DATE = { format: 'date-time', examples: ['2025-11-04T10:00:00.000Z'] }
 
 const Job = Progress.extend({
-  fileName: z.string().meta({ description: "The file's name.", examples: ['holiday.mp4'] }),
-  fileSize: z
-    .number()
-    .int()
-    .meta({ description: 'Its size in bytes.', examples: [104_857_600] }),
+  fileName: fileNameOut("The file's name."),
+  fileSize: count('Its size in bytes.', 104_857_600),
   mimeType: z.string().meta({ description: 'Its type.', examples: ['video/mp4'] }),
-  receivedBytes: z
-    .number()
-    .int()
-    .meta({
-      description: 'Bytes of it that the worker has had.',
-      examples: [52_428_800],
-    }),
+  receivedBytes: count('Bytes of it that the worker has had.', 52_428_800),
   createdAt: z.string().meta({ ...DATE, description: 'When it was opened.' }),
   finishedAt: z
     .string()

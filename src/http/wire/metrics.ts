@@ -3,9 +3,12 @@ import { plain } from './answer-fields.ts'
 import { operation } from './operation.ts'
 
 const figure = (description: string, example: number) =>
-  z.number().meta({ description, examples: [example] })
+  z
+    .number()
+    .min(0)
+    .meta({ description, examples: [example] })
 const figures = (description: string, example: Record<string, number>) =>
-  z.record(z.string(), z.number()).meta({ description, examples: [example] })
+  z.record(z.string(), z.number().min(0)).meta({ description, examples: [example] })
 
 const Figures = z
   .object({
@@ -39,6 +42,7 @@ const Figures = z
         limit_bytes: figure('What may be promised.', 4_294_967_296),
         free_bytes: z
           .number()
+          .min(0)
           .nullable()
           .meta({
             description: 'What the disk has left; null where it does not say.',

@@ -1,6 +1,8 @@
 import { z } from 'zod'
 import type { Progress as CoreProgress } from '../../core/progress.ts'
-import { TokenQuery, uploadId } from '../validation.ts'
+import { MAX_HEADER_BYTES } from '../limits.ts'
+import { MAX_MESSAGE_ID, TokenQuery, uploadId } from '../validation.ts'
+import { uploadIdOut } from './answer-fields.ts'
 import { operation } from './operation.ts'
 import { OF_TOKENS } from './refusals.ts'
 
@@ -20,6 +22,8 @@ const PHASES = [
 export const postedMessageId = z
   .number()
   .int()
+  .min(1)
+  .max(MAX_MESSAGE_ID)
   .nullable()
   .meta({
     description: "The file's message in the user's channel, once it is there.",
@@ -37,9 +41,7 @@ export const postedFileId = z
 /** How far an upload is; `Progress` of core, as it goes out. */
 export const Progress = z
   .object({
-    uploadId: z
-      .string()
-      .meta({ description: 'Whose progress.', examples: ['1762700000000_k3j9x0a2b'] }),
+    uploadId: uploadIdOut.meta({ description: 'Whose progress.' }),
     status: z.enum(['uploading', 'completed', 'failed']).meta({
       description: '`completed` and `failed` are the end.',
       examples: ['uploading'],
@@ -78,6 +80,7 @@ export const Progress = z
     retryAfter: z
       .number()
       .int()
+      .min(0)
       .nullable()
       .meta({
         description:
@@ -104,6 +107,7 @@ export const uploadProgress = operation({
   headers: z.object({
     'Last-Event-ID': z
       .string()
+      .max(MAX_HEADER_BYTES)
       .meta({ description: 'The last event that was seen.', examples: ['sending-47'] })
       .optional(),
   }),

@@ -95,6 +95,7 @@ export const Refusal = z
     expected: z
       .number()
       .int()
+      .min(0)
       .nullable()
       .meta({
         description: 'Bytes the chunk should have; null where that is not known yet.',
@@ -103,7 +104,7 @@ export const Refusal = z
       .optional(),
     total: count('How many chunks, or bytes, there must be.', 20),
     missing: z
-      .array(z.number().int())
+      .array(z.number().int().min(0))
       .meta({
         description: 'The chunks that are not there.',
         examples: [[3, 7]],

@@ -31,6 +31,7 @@ export const describeService = operation({
           max_file_bytes: z
             .number()
             .int()
+            .min(1)
             .meta({
               description: 'The largest file, in bytes.',
               examples: [2_097_152_000],
@@ -94,6 +95,7 @@ const Dependency = z
       .optional(),
     retryAfter: z
       .number()
+      .min(0)
       .meta({ description: 'Seconds after which it may be ready again.', examples: [17] })
       .optional(),
     reservedBytes: bytes('What unfinished uploads were promised.', 104_857_600),

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { fileName, token } from '../validation.ts'
-import { fileBytes, success, uploadIdOut, userId } from './answer-fields.ts'
+import { count, fileBytes, fileNameOut, success, uploadIdOut, userId } from './answer-fields.ts'
 import { operation } from './operation.ts'
 import { postedFileId, postedMessageId } from './progress.ts'
 import { OF_OPENING, OF_TELEGRAM } from './refusals.ts'
@@ -34,12 +34,9 @@ export const smallUpload = operation({
         success,
         messageId: postedMessageId,
         fileId: postedFileId,
-        fileName: z.string().meta({ description: 'Its name there.', examples: ['holiday.mp4'] }),
+        fileName: fileNameOut('Its name there.'),
         uploadId: uploadIdOut,
-        size: z
-          .number()
-          .int()
-          .meta({ description: 'Bytes.', examples: [1_048_576] }),
+        size: count('Bytes.', 1_048_576),
       }),
     },
   },

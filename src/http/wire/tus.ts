@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { MAX_PARAMETER } from '../limits.ts'
 import type { HeaderName } from './headers.ts'
 import { type Operation, operation } from './operation.ts'
 import { UploadIdParams } from './progress.ts'
@@ -193,6 +194,7 @@ export const discoverTusOfFile = operation({
   params: z.object({
     uploadId: z
       .string()
+      .max(MAX_PARAMETER)
       .meta({ description: 'Not looked at.', examples: ['1762700000000_k3j9x0a2b'] }),
   }),
 })

@@ -1,21 +1,20 @@
 import { z } from 'zod'
-import { ChunkFields, FileFields, UploadIdFields } from '../validation.ts'
-import { fileBytes, message, success, uploadIdOut, userId } from './answer-fields.ts'
+import { ChunkFields, FileFields, SHA256, UploadIdFields } from '../validation.ts'
+import {
+  count,
+  fileBytes,
+  fileNameOut,
+  message,
+  success,
+  uploadIdOut,
+  userId,
+} from './answer-fields.ts'
 import { operation } from './operation.ts'
 import { postedFileId, postedMessageId, UploadIdParams } from './progress.ts'
 import { OF_OPENING, OF_TOKENS } from './refusals.ts'
 
-const totalChunks = z
-  .number()
-  .int()
-  .meta({ description: 'How many the file has.', examples: [20] })
-const receivedChunks = z
-  .number()
-  .int()
-  .meta({
-    description: 'How many the worker has.',
-    examples: [6],
-  })
+const totalChunks = count('How many the file has.', 20)
+const receivedChunks = count('How many the worker has.', 6)
 const complete = z.boolean().meta({ description: 'Whether all are there.', examples: [false] })
 export const initUpload = operation({
   id: 'initUpload',
@@ -54,10 +53,7 @@ export const uploadChunk = operation({
       says: 'The chunk is on the disk, and survives the death of the process.',
       body: z.object({
         success,
-        chunk_index: z
-          .number()
-          .int()
-          .meta({ description: 'Which one it is.', examples: [5] }),
+        chunk_index: count('Which one it is.', 5),
         received_chunks: receivedChunks,
         total_chunks: totalChunks,
         complete,
@@ -136,19 +132,16 @@ export const uploadStatus = operation({
       headers: ['Cache-Control'],
       body: z.object({
         upload_id: uploadIdOut,
-        file_name: z.string().meta({ description: "The file's name.", examples: ['holiday.mp4'] }),
-        file_size: z
-          .number()
-          .int()
-          .meta({ description: 'Bytes.', examples: [104_857_600] }),
+        file_name: fileNameOut("The file's name."),
+        file_size: count('Bytes.', 104_857_600),
         total_chunks: totalChunks,
         received_chunks: receivedChunks,
-        received_chunk_indices: z.array(z.number().int()).meta({
+        received_chunk_indices: z.array(z.number().int().min(0)).meta({
           description: 'Which ones the worker has, in order.',
           examples: [[0, 1, 2, 3, 4, 5]],
         }),
         received_chunk_digests: z
-          .array(z.string())
+          .array(z.string().regex(SHA256))
           .meta({
             description: 'SHA-256 of each, hex, in the same order; only for whoever shows a token.',
             examples: [['9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08']],
