@@ -14,7 +14,7 @@ export interface JobListOptions {
 export interface Job {
   upload: Upload
   progress: Progress
-  /** Bytes the worker has of a file that still comes, else all of them. */
+  /** Bytes the worker has of a file that still comes, all of one that was whole, else none. */
   receivedBytes: number
 }
 
@@ -34,12 +34,16 @@ export function createJobList({ ledger, board, credentials }: JobListOptions): J
         .map((upload) => ({
           upload,
           progress: board.of(upload),
-          receivedBytes: upload.state === 'receiving' ? presentBytes(ledger, upload) : upload.size,
+          receivedBytes: receivedOf(ledger, upload),
         }))
     },
   }
 }
 
-function presentBytes(ledger: Pick<Ledger, 'chunks'>, { id }: Upload): number {
+function receivedOf(ledger: Pick<Ledger, 'chunks'>, upload: Upload): number {
+  const { id, size, state, sealedAt } = upload
+  // What was cancelled on its way has nothing here any more.
+  if (state === 'cancelled') return sealedAt === null ? 0 : size
+  if (state !== 'receiving') return size
   return ledger.chunks(id).reduce((sum, chunk) => sum + chunk.size, 0)
 }

@@ -142,7 +142,7 @@ test('who looks after a cancelled upload is told, and a cancel may be repeated',
       error: ended.error,
     }),
   ])
-  expect(jobs).toEqual([expect.objectContaining({ ...ended, fileName: 'a.bin' })])
+  expect(jobs).toEqual([expect.objectContaining({ ...ended, fileName: 'a.bin', receivedBytes: 0 })])
   expect([again.status, await again.json()]).toEqual([200, CANCELLED])
 })
 
