@@ -162,7 +162,9 @@ describe.skipIf(!canFreeze)('a worker on a disk that hangs (needs loop devices)'
     expect(answers.map(({ status }) => status)).toContain(200)
     for (const [index, answer] of answers.entries()) {
       if (answer.status === 200) continue
-      expect(await answer.json()).toMatchObject({ code: 'SPOOL_FAILED' })
+      // Either the disk did not take it, or those before it had all places for so long.
+      const { code } = (await answer.json()) as { code: string }
+      expect(['SPOOL_FAILED', 'BUSY']).toContain(code)
       expect((await postChunk(url, chunkOf(uploadId, index, 4))).status).toBe(200)
     }
     await vi.waitFor(async () => expect((await fetch(`${url}/readyz`)).status).toBe(200))
