@@ -102,6 +102,7 @@ test('everything can be done by the keyboard alone', async () => {
   await page.getByRole('dialog').waitFor({ state: 'detached' })
   await expect.poll(focused).toBe('Show: keys.txt')
   await press('Tab', 2)
+  await expect.poll(focused).toBe('Link: keys.txt')
   await press('Space')
   await page.getByRole('dialog').getByRole('radio', { name: '1 day' }).focus()
   await press('ArrowRight')
