@@ -127,7 +127,7 @@ export const uploadRoutes: FastifyPluginAsync<UploadRoutesOptions> = async (app,
     const end = await uploads.cancel(uploadId, callerToken(request))
     if (end.status !== 'completed') return { success: true, message: 'Upload cancelled' }
     const { status, messageId, fileId } = end
-    return { success: false, message: IN_TELEGRAM, status, messageId, fileId }
+    return { success: true, message: IN_TELEGRAM, status, messageId, fileId }
   })
 }
 

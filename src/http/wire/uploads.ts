@@ -182,7 +182,7 @@ export const cancelUpload = operation({
     200: {
       says: 'It is cancelled, or was completed before.',
       body: z.object({
-        success: success.meta({ description: 'False when the file is in Telegram already.' }),
+        success,
         message: z.enum(['Upload cancelled', 'The file is in Telegram already']).meta({
           description: 'What became of it.',
           examples: ['Upload cancelled'],
