@@ -1,6 +1,6 @@
 import type { Dirent } from 'node:fs'
 import { readdir, realpath, stat } from 'node:fs/promises'
-import { basename, dirname, join, resolve } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { isSystemFile } from '../client/system-files.ts'
 import { LocalFailure } from './failure.ts'
 
@@ -26,13 +26,15 @@ export interface FindOptions {
   all: boolean
 }
 
-/** Looks at the names of a command line. Links among them are followed: somebody has named them. */
+/**
+ * Looks at the names of a command line. Links among them are followed, and what systems keep for
+ * themselves is taken: somebody has named them.
+ */
 export async function lookAt(paths: readonly string[], { all }: FindOptions): Promise<Found[]> {
   const places = await Promise.all(paths.map((path) => realpath(path).catch(() => null)))
-  const isCovered = findCovered(places)
+  const isCovered = findCovered(places, all)
   return Promise.all(
     paths.map(async (path, at): Promise<Found> => {
-      if (!all && isSystemFile(basename(resolve(path)))) return leftOut(path, 'system')
       if (isCovered(at)) return leftOut(path, 'twice')
       try {
         const found = await stat(path)
@@ -46,8 +48,11 @@ export async function lookAt(paths: readonly string[], { all }: FindOptions): Pr
   )
 }
 
-/** Tells whether a name means the same place as one before it, or a place in a folder of another. */
-function findCovered(places: readonly (string | null)[]): (at: number) => boolean {
+/**
+ * Tells whether a name means the same place as one before it, or a place that is sent with a folder
+ * of another.
+ */
+function findCovered(places: readonly (string | null)[], all: boolean): (at: number) => boolean {
   const first = new Map<string, number>()
   for (const [at, place] of places.entries()) {
     if (place !== null && !first.has(place)) first.set(place, at)
@@ -57,6 +62,8 @@ function findCovered(places: readonly (string | null)[]): (at: number) => boolea
     if (!place) return false
     if (first.get(place) !== at) return true
     for (let inner = place, outer = dirname(inner); outer !== inner; ) {
+      // The folders around it leave it out.
+      if (!all && isSystemFile(basename(inner))) return false
       if (first.has(outer)) return true
       inner = outer
       outer = dirname(inner)

@@ -41,11 +41,13 @@ export async function upload(command: CommandOf<'upload'>, session: Session): Pr
     else for await (const inside of walk(found.path, command)) await take(upload, inside)
     signal.throwIfAborted()
   }
-  const { failed } = tally.counts
+  const { failed, leftOut } = tally.counts
   if (failed === 0) await sent.forget()
   const isMany = hasFolder || named.length > 1
   if (isMany && !command.json) for (const line of tally.summary()) screen.say(line)
-  if (hasFolder && command.json) screen.print(JSON.stringify({ summary: tally.counts }))
+  const isPartly = Object.values(leftOut).some((count) => count > 0)
+  if ((hasFolder || isPartly) && command.json)
+    screen.print(JSON.stringify({ summary: tally.counts }))
   return failed > 0 ? 1 : 0
 }
 

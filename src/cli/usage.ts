@@ -17,7 +17,7 @@ upload:
   --file-name NAME   another name, for one file
   --parallel N       chunks on their way at once (3)
   --no-resume        begin anew even if an earlier try was broken off
-  --all              also what systems keep for themselves (.DS_Store, Thumbs.db, ._…)
+  --all              of folders also what systems keep for themselves (.DS_Store, Thumbs.db, ._…)
 
 download:
   --output PATH      a file or a folder; - is standard output

@@ -70,15 +70,47 @@ test('a folder is sent with all that is in it, without what systems keep there',
 })
 
 test('--all sends what systems keep for themselves, too', async () => {
-  const { posted, url, cwd } = await start({ 'a/.DS_Store': 'junk', 'Thumbs.db': 'junk' })
+  const { posted, url, cwd } = await start({ 'a/.DS_Store': 'junk', 'a/._b': 'junk' })
 
-  const without = await runCommand(['upload', 'a', 'Thumbs.db'], { url, cwd })
-  const all = await runCommand(['upload', 'a', 'Thumbs.db', '--all'], { url, cwd })
+  const without = await runCommand(['upload', 'a'], { url, cwd })
+  const all = await runCommand(['upload', 'a', '--all'], { url, cwd })
 
   expect(without).toMatchObject({ code: 0, lines: [] })
   expect(without.stderr).toContain('There is nothing to send\n2 left out: ')
   expect(all.code).toBe(0)
-  expect(posted()).toEqual(['.DS_Store=junk', 'Thumbs.db=junk'])
+  expect(posted()).toEqual(['._b=junk', '.DS_Store=junk'])
+})
+
+test('what systems keep for themselves is sent where it is named', async () => {
+  const { posted, url, cwd } = await start({
+    '._notes.pdf': 'notes',
+    'd/desktop.ini': 'named',
+    'd/Thumbs.db': 'junk',
+    '__MACOSX/a': 'a',
+  })
+
+  const alone = await runCommand(['upload', '._notes.pdf', '--json'], { url, cwd })
+  const names = ['d', 'd/desktop.ini', '__MACOSX']
+  const beside = await runCommand(['upload', ...names], { url, cwd })
+
+  expect(alone.code).toBe(0)
+  expect(alone.lines.map((line) => JSON.parse(line))).toEqual([
+    expect.objectContaining({ file: '._notes.pdf', ok: true }),
+  ])
+  expect(beside.code).toBe(0)
+  expect(posted()).toEqual(['._notes.pdf=notes', 'desktop.ini=named', 'a=a'])
+  expect(beside.stderr).toContain('2 left out: systems keep them for themselves')
+})
+
+test('--json counts also without a folder where something was left out', async () => {
+  const { url, cwd } = await start({ a: 'a' })
+
+  const { lines } = await runCommand(['upload', 'a', './a', '--json'], { url, cwd })
+
+  expect(lines.map((line) => JSON.parse(line))).toEqual([
+    expect.objectContaining({ file: 'a', ok: true }),
+    { summary: expect.objectContaining({ leftOut: { system: 0, link: 0, special: 0, twice: 1 } }) },
+  ])
 })
 
 test('what cannot be sent is listed at the end, and the others go on', async () => {
