@@ -55,7 +55,7 @@ async function readiness(client: Client, signal: AbortSignal): Promise<Readiness
   }
 }
 
-/** The caller's uploads, newest first; null when they cannot be listed, with a word why. */
+/** The caller's uploads, unfinished ones first; null when they cannot be listed, with a word why. */
 async function jobsOf({ client, screen, signal }: Session): Promise<Fields[] | null> {
   try {
     const body = await client.get('/jobs?limit=20', { signal })

@@ -20,7 +20,7 @@ export interface Job {
 
 /** What became of a user's uploads: unfinished ones, and for an hour those that ended. */
 export interface JobList {
-  /** Newest first. Rejects as `forUpload` does. */
+  /** Unfinished ones first, of each kind the newest first. Rejects as `forUpload` does. */
   of: (token: string, limit: number) => Promise<Job[]>
 }
 

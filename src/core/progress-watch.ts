@@ -5,7 +5,7 @@ import type { Progress, ProgressBoard } from './progress.ts'
 import { createProgressFeed, type ProgressChange } from './progress-feed.ts'
 import type { UploadService } from './upload-service.ts'
 
-/** A user's uploads that are told when somebody begins to watch: the newest. */
+/** A user's uploads that are told when somebody begins to watch: unfinished ones before others. */
 const MAX_TOLD = 200
 
 /** Who has a token need not know what the backend calls its user. */

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { MiB } from '../../src/lib/units.ts'
 import { startWorker, testCredentials } from '../helpers/app.ts'
-import { completeAndPoll, sendChunks } from '../helpers/client.ts'
+import { completeAndPoll, postJson, sendChunks } from '../helpers/client.ts'
 import { createFakeGateway } from '../helpers/fake-gateway.ts'
 
 async function start() {
@@ -10,7 +10,7 @@ async function start() {
 
 const ann = { authorization: 'Bearer token-ann' }
 
-test("a user's uploads are listed, newest first, with what became of them", async () => {
+test("a user's uploads are listed, unfinished ones first, with what became of them", async () => {
   const { url } = await start()
   const bytes = Buffer.alloc(2 * MiB, 5)
   const done = await sendChunks(url, 'fertig ✓.bin', bytes, { token: 'token-ann' })
@@ -42,6 +42,24 @@ test("a user's uploads are listed, newest first, with what became of them", asyn
       receivedBytes: 2 * MiB,
       finishedAt: expect.stringMatching(/^\d{4}-\d\d-\d\dT.*Z$/),
     }),
+  ])
+})
+
+test('uploads that were cancelled hide none that goes on', async () => {
+  const { url } = await start()
+  const half = { token: 'token-ann', chunkSize: MiB, order: [0] }
+  const open = await sendChunks(url, 'open.bin', Buffer.alloc(2 * MiB), half)
+  for (const name of ['a', 'b']) {
+    const { uploadId } = await sendChunks(url, name, Buffer.alloc(3), { token: 'token-ann' })
+    await postJson(`${url}/cancel-upload`, { uploadId })
+  }
+
+  const answer = await fetch(`${url}/jobs?limit=2`, { headers: ann })
+
+  const { jobs } = (await answer.json()) as { jobs: unknown[] }
+  expect(jobs).toEqual([
+    expect.objectContaining({ uploadId: open.uploadId, status: 'uploading' }),
+    expect.objectContaining({ fileName: 'b', phase: 'cancelled' }),
   ])
 })
 

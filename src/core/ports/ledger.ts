@@ -17,7 +17,7 @@ export interface Ledger extends TicketRecords, StreamRecords {
   /** Adds the row; the token is kept encrypted until the upload ends. Throws if the id exists. */
   insertUpload: (upload: Upload, token: string) => void
   findUpload: (id: string) => Upload | null
-  /** Newest first, without the parts of others. */
+  /** Unfinished ones first, of each kind the newest first; without the parts of others. */
   uploadsOf: (owner: string, limit: number) => Upload[]
   uploadsInState: (state: 'receiving' | 'sealed') => Upload[]
   /** The token of an unfinished upload, or null when it was erased or cannot be decrypted. */

@@ -8,7 +8,7 @@ export interface JobsRoutesOptions {
   jobs: JobList
 }
 
-/** `GET /jobs`: what became of the uploads of a token's owner, newest first. */
+/** `GET /jobs`: what became of the uploads of a token's owner, unfinished ones first. */
 export const jobsRoutes: FastifyPluginAsync<JobsRoutesOptions> = async (app, { jobs }) => {
   const listing = { schema: listJobs, config: { presents: { token: 'query' } } } as const
   app.get('/jobs', listing, async (request, reply) => {

@@ -33,14 +33,17 @@ export const listJobs = operation({
   id: 'jobs',
   tag: 'Progress',
   summary: "What became of the caller's uploads",
-  description: 'Unfinished ones, and for an hour those that ended; newest first.',
+  description:
+    'Unfinished ones, newest first; then those that ended within the hour, newest first.',
   auth: 'link',
   query: JobsQuery,
   answers: {
     200: {
       says: 'The uploads.',
       headers: ['Cache-Control'],
-      body: z.object({ jobs: z.array(Job).meta({ description: 'Newest first.', examples: [[]] }) }),
+      body: z.object({
+        jobs: z.array(Job).meta({ description: 'Unfinished ones first.', examples: [[]] }),
+      }),
     },
   },
   refusals: [...OF_TOKENS, 'TOKEN_MISSING', 'SPOOL_FAILED'],

@@ -55,7 +55,7 @@ function uploadCalls(database: LedgerDatabase, cipher: LedgerCipher) {
   const find = database.prepare(`SELECT ${ALL} FROM uploads WHERE id = ?`)
   const byOwner = database.prepare(
     `SELECT ${ALL} FROM uploads WHERE owner = ? AND id NOT IN (${PARTIAL})
-     ORDER BY created_at DESC, rowid DESC LIMIT ?`,
+     ORDER BY ${UNFINISHED} DESC, created_at DESC, rowid DESC LIMIT ?`,
   )
   const byState = database.prepare(
     `SELECT ${ALL} FROM uploads WHERE state = ? ORDER BY created_at, rowid`,

@@ -82,6 +82,22 @@ test("an owner's uploads come newest first, as many as asked for", () => {
   expect(ledger.uploadsOf('nobody', 3)).toEqual([])
 })
 
+test("an owner's unfinished uploads come before newer ones that ended", () => {
+  const ledger = makeLedger()
+  for (const [createdAt, id] of ['open', 'sealed', 'done', 'failed', 'cancelled'].entries()) {
+    ledger.insertUpload(makeUpload({ id, createdAt }), 'token')
+  }
+  ledger.sealUpload('sealed', NOW)
+  ledger.completeUpload('done', RESULT, null, NOW)
+  ledger.failUpload('failed', failure('No', NOW))
+  const cancelled = { reason: 'it was cancelled', percent: 0, now: NOW }
+  ledger.cancelUpload('cancelled', cancelled, { perOwner: 10, inAll: 10 })
+
+  const ids = ledger.uploadsOf('user-1', 4).map(({ id }) => id)
+
+  expect(ids).toEqual(['sealed', 'open', 'cancelled', 'failed'])
+})
+
 test('unfinished uploads are listed by state', () => {
   const ledger = makeLedger()
   for (const id of ['receiving', 'sealed', 'completed', 'failed']) {
