@@ -45,6 +45,8 @@ export interface Config {
   readonly startupTelegramDelayMs: number
   /** Where this deployment is reached from outside, without a slash at its end; null: not known. */
   readonly publicUrl: string | null
+  /** Only the host has said it: a trusted proxy in front of that knows better. */
+  readonly isPublicUrlDefault: boolean
   readonly keepAwake: boolean
   readonly logLevel: Env['LOG_LEVEL']
 }
@@ -109,6 +111,7 @@ export function loadConfig(environment: Record<string, string | undefined>): Con
     shutdownGraceMs: env.SHUTDOWN_GRACE_MS,
     startupTelegramDelayMs: env.STARTUP_TELEGRAM_DELAY_MS,
     publicUrl: publicUrlOf(env),
+    isPublicUrlDefault: env.PUBLIC_URL === undefined,
     keepAwake: env.KEEP_AWAKE,
     logLevel: env.LOG_LEVEL,
   })

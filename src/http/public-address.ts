@@ -12,27 +12,32 @@ export interface PublicAddress {
 }
 
 export interface PublicAddressOptions {
-  /** What the operator says, without a slash at its end; null: proxies say it. */
+  /** What the operator or the host says, without a slash at its end; null: proxies say it. */
   publicUrl: string | null
+  /** Only the host says it. */
+  isPublicUrlDefault: boolean
   trusts: TrustedProxies
 }
 
 /**
  * What the operator says comes first: many proxies pass on an `X-Forwarded-Host` that the caller
- * has written. Otherwise the nearest proxy says it, where it is one that is trusted. The request's
- * own `Host` never does: anybody can write it, and what it is written into may be kept for others.
+ * has written. Otherwise the nearest proxy says it, where it is one that is trusted, and then the
+ * host, which does not know what stands in front of it. The request's own `Host` never does: anybody
+ * can write it, and what it is written into may be kept for others.
  */
-export function createPublicAddress({ publicUrl, trusts }: PublicAddressOptions): PublicAddress {
+export function createPublicAddress(options: PublicAddressOptions): PublicAddress {
+  const { publicUrl, isPublicUrlDefault, trusts } = options
   return {
     rootOf: ({ headers, socket }) => {
-      if (publicUrl !== null) return publicUrl
+      if (publicUrl !== null && !isPublicUrlDefault) return publicUrl
       const isTrusted = trusts !== false && trusts(socket.remoteAddress ?? '', 0)
-      if (!isTrusted) return null
-      return rootFrom({
+      if (!isTrusted) return publicUrl
+      const said = rootFrom({
         host: nearest(headers['x-forwarded-host']),
         proto: nearest(headers['x-forwarded-proto']),
         prefix: nearest(headers['x-forwarded-prefix']),
       })
+      return said ?? publicUrl
     },
   }
 }

@@ -77,6 +77,8 @@ export interface HttpServerOptions extends ThrottleOptions {
   trustProxy: false | number | string
   /** Where callers reach the worker from outside, without a slash at its end; null: not known. */
   publicUrl: string | null
+  /** Only the host has said it, and a trusted proxy may say another one. */
+  isPublicUrlDefault: boolean
   pressure: PressureLimits
   /** A sender that stands still for so long is cut. */
   stallMs: number
@@ -103,9 +105,9 @@ const LISTENERS_OF_A_KIND = 3 / 8
 
 /** The HTTP face of the worker, ready to listen. */
 export async function createHttpServer(options: HttpServerOptions): Promise<FastifyInstance> {
-  const { corsOrigins, publicUrl } = options
+  const { corsOrigins } = options
   const trusts = trustedProxies(options.trustProxy)
-  const address = createPublicAddress({ publicUrl, trusts })
+  const address = createPublicAddress({ ...options, trusts })
   const { serverFactory, connections, unanswered } = createNodeServer(options.log)
   const unreadable = createUnreadableAnswers({ corsOrigins, unanswered })
   const app = fastify({

@@ -83,6 +83,27 @@ test.each([
     '/files',
     /^https:\/\/tele\.onrender\.com\/files\/[\w-]{20,128}$/,
   ],
+  [
+    'Render says where it is, and a trusted proxy in front of it knows better',
+    { TRUST_PROXY: 'loopback', RENDER_EXTERNAL_URL: 'https://tele.onrender.com' },
+    PUBLIC,
+    '/files',
+    /^https:\/\/worker\.example\/tele\/files\/[\w-]{20,128}$/,
+  ],
+  [
+    'Render says where it is, and a trusted proxy does not say it whole',
+    { TRUST_PROXY: 'loopback', RENDER_EXTERNAL_URL: 'https://tele.onrender.com' },
+    { 'x-forwarded-host': 'worker.example' },
+    '/files',
+    /^https:\/\/tele\.onrender\.com\/files\/[\w-]{20,128}$/,
+  ],
+  [
+    'Render says where it is, and so does a stranger',
+    { RENDER_EXTERNAL_URL: 'https://tele.onrender.com' },
+    FORGED,
+    '/files',
+    /^https:\/\/tele\.onrender\.com\/files\/[\w-]{20,128}$/,
+  ],
 ])('when %s, Location leads there', async (_when, env, headers, path, location) => {
   const { url } = await start(env)
 
