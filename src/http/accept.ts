@@ -26,15 +26,12 @@ export function prefers(
   return difference > 0 || (difference === 0 && wish.closeness === 2 && evenIfEqual)
 }
 
-function wishFor(accept = '', type: string): Wish {
+function wishFor(accept: string | undefined, type: string): Wish {
   let best: Wish = { weight: 0, closeness: -1 }
-  for (let start = 0; start < accept.length; ) {
-    const range = parse(accept, { comma: true, start })
-    const closeness = closenessOf(range.type, type)
-    const wish = { weight: weightOf(range.parameters.q), closeness }
-    const closer = closeness - best.closeness || wish.weight - best.weight
-    if (closeness >= 0 && closer > 0) best = wish
-    start = range.index + 1
+  for (const { name, weight } of elementsOf(accept)) {
+    const wish = { weight, closeness: closenessOf(name, type) }
+    const closer = wish.closeness - best.closeness || weight - best.weight
+    if (wish.closeness >= 0 && closer > 0) best = wish
   }
   return best
 }
@@ -50,12 +47,19 @@ function closenessOf(range: string, type: string): number {
  * `*` does not count: as it is, anything will do.
  */
 export function acceptsCoding(accept: string | undefined, coding: string): boolean {
-  for (const element of (accept ?? '').split(',')) {
-    const [name, ...parameters] = element.split(';').map((part) => part.trim().toLowerCase())
-    if (name !== coding) continue
-    return weightOf(parameters.find((parameter) => parameter.startsWith('q='))?.slice(2)) > 0
+  for (const { name, weight } of elementsOf(accept)) {
+    if (name === coding) return weight > 0
   }
   return false
+}
+
+/** What a list of wishes names, in its order and in lower case. */
+function* elementsOf(accept = ''): Generator<{ name: string; weight: number }> {
+  for (let start = 0; start < accept.length; ) {
+    const { type, parameters, index } = parse(accept, { comma: true, start })
+    yield { name: type, weight: weightOf(parameters.q) }
+    start = index + 1
+  }
 }
 
 /** A weight that cannot be read wants nothing. */

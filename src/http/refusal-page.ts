@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { FastifyRequest } from 'fastify'
+import { durationOf } from '../core/flood-wait.ts'
 import type { AppError, ErrorCode } from '../errors.ts'
 import { prefers } from './accept.ts'
 import { presentsOf } from './presented.ts'
@@ -71,7 +72,7 @@ export function refusalPage({ code, message, status, retryable, retryAfter }: Ap
   const heading = mayPass ? 'This cannot be opened right now' : 'This link does not work'
   const sentence = SENTENCES[code] ?? message
   const advice = mayPass
-    ? `<a href="">Try again</a>${retryable ? ` ${sayWhen(retryAfter ?? 5)}` : ''}.`
+    ? `<a href="">Try again</a>${retryable ? ` in ${durationOf(Math.max(1, retryAfter ?? 5))}` : ''}.`
     : 'Ask the person who sent it for a new one.'
   return `<!doctype html>
 <html lang="en">
@@ -91,17 +92,6 @@ export function refusalPage({ code, message, status, retryable, retryAfter }: Ap
 </body>
 </html>
 `
-}
-
-function sayWhen(seconds: number): string {
-  const units = [
-    [3600, 'hour'],
-    [60, 'minute'],
-    [1, 'second'],
-  ] as const
-  const [size, name] = units.find(([each]) => seconds >= 2 * each) ?? [1, 'second']
-  const count = Math.max(1, Math.ceil(seconds / size))
-  return `in ${count} ${name}${count === 1 ? '' : 's'}`
 }
 
 function escaped(text: string): string {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { prefers } from '../../src/http/accept.ts'
+import { acceptsCoding, prefers } from '../../src/http/accept.ts'
 
 test.each([
   [undefined, false],
@@ -41,4 +41,20 @@ test.each([
   const to = 'application/json'
   expect(prefers(accept, 'text/html', { to, evenIfEqual: true })).toBe(true)
   expect(prefers(accept, 'text/html', { to, evenIfEqual: false })).toBe(false)
+})
+
+test.each([
+  [undefined, false],
+  ['', false],
+  ['br', true],
+  ['gzip, BR', true],
+  ['gzip;q=1.0 , br ; Q=0.5', true],
+  ['br;q=0, gzip', false],
+  ['br;q=no', false],
+  ['*', false],
+  ['brotli', false],
+  [',,br', true],
+  ['gzip;x="a, br"', false],
+])('of %j, br is wanted: %s', (accept, expected) => {
+  expect(acceptsCoding(accept, 'br')).toBe(expected)
 })

@@ -94,7 +94,7 @@ test.each<[string, number, string, (worker: Worker) => Promise<string> | string]
   ],
   ['to a file that was deleted', 404, 'was deleted', deletedMessage],
   ['of an address that has guessed', 429, 'Too many refused requests', guessed],
-  ['while the backend is down', 503, 'in 90 seconds', backendDown],
+  ['while the backend is down', 503, 'in 2 minutes', backendDown],
   [
     'to an upload’s progress',
     401,
@@ -211,7 +211,7 @@ test('a file that can be had is sent to a browser as to a program', async () => 
 test.each([
   [1, 'in 1 second.'],
   [5, 'in 5 seconds.'],
-  [119, 'in 119 seconds.'],
+  [119, 'in 2 minutes.'],
   [120, 'in 2 minutes.'],
   [121, 'in 3 minutes.'],
   [7_200, 'in 2 hours.'],
