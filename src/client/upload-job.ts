@@ -91,7 +91,7 @@ export function createUploadJob(
     cancel: async () => {
       const cancelled = new TeleStoreError('CANCELLED', 'The upload was cancelled')
       stop.abort(cancelled)
-      // A chunk that is still on its way would open the upload again.
+      // It may have come to another end, and then there is nothing to cancel.
       const end = await done.catch((error: unknown) => error)
       if (end !== cancelled) return
       const { uploadId } = state.progress

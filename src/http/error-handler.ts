@@ -81,7 +81,7 @@ async function refuse(
 }
 
 function drainMs({ code }: AppError, { elapsedTime }: FastifyReply): number {
-  // Who stopped sending does not need to be waited for.
+  // A sender that has stopped does not need to be waited for.
   if (code === 'REQUEST_TIMEOUT') return 0
   // A body that has waited unread for a place has had its share of this time.
   return code === 'BUSY' ? Math.max(DRAIN_MS / 2, DRAIN_MS - elapsedTime) : DRAIN_MS

@@ -17,7 +17,7 @@ export interface ThrottleOptions {
 }
 
 /**
- * Shuts the oracle for those who guess tokens, upload ids or messages. Who is over the limit gets
+ * Shuts the oracle for those who guess tokens, upload ids or messages. A caller over the limit gets
  * TOO_MANY_REQUESTS before anything they present is judged, right or wrong. Calls that present
  * nothing are never refused. Guesses are counted by
  *

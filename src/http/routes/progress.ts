@@ -41,7 +41,7 @@ export const progressRoutes: FastifyPluginAsync<ProgressRoutesOptions> = async (
     if (hasSeenEnd(lastEventId, await uploads.progress(uploadId, token))) {
       return reply.code(204).send()
     }
-    // Who left while the token was checked closes nothing any more that would give a place back.
+    // A caller that left while the token was checked closes nothing that would give a place back.
     signal.throwIfAborted()
     reply.raw.once('close', places.take(request))
     await sendEvents(reply, await watch.upload(uploadId, token, signal), lastEventId)

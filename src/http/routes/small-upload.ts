@@ -86,7 +86,7 @@ export const smallUploadRoutes: FastifyPluginAsync<UploadRoutesOptions> = async 
   )
 }
 
-/** Whoever sent a whole file knows of no chunk. */
+/** The sender of a whole file knows of no chunk. */
 function sayFile(error: unknown): never {
   if (!(error instanceof AppError) || error.code !== 'CHUNK_TOO_LARGE') throw error
   throw new AppError('FILE_TOO_LARGE', 'One request takes 50 MB; send a larger file in chunks', {
