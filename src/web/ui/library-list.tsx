@@ -44,7 +44,8 @@ export function LibraryList({ library, work }: LibraryListProps) {
       },
     })
   }
-  const close = (): void => setOpened({ kind: 'none' })
+  // The browser tells of a dialog's end a little later: the next one may be open by then.
+  const close = (): void => setOpened((now) => (now === opened ? { kind: 'none' } : now))
   return (
     <section class="card" aria-labelledby="library-title">
       <div class="section-head">
