@@ -1,7 +1,6 @@
 import type { Config } from './config.ts'
 import { createAdmission } from './core/admission.ts'
 import { createBlockCache } from './core/block-cache.ts'
-import { createDisplacement } from './core/displacement.ts'
 import { createDocumentReader } from './core/document-reader.ts'
 import { createDownloadService } from './core/download-service.ts'
 import { countJobs } from './core/job-counts.ts'
@@ -10,6 +9,7 @@ import { createJobQueue } from './core/job-queue.ts'
 import { keepProgress } from './core/kept-progress.ts'
 import { createKnownTokens } from './core/known-tokens.ts'
 import { logProgress } from './core/logged-progress.ts'
+import { createOverdue } from './core/overdue.ts'
 import { createProgressBoard } from './core/progress.ts'
 import { createProgressWatch } from './core/progress-watch.ts'
 import { createRoom } from './core/room.ts'
@@ -114,6 +114,7 @@ function createFileServices(
   },
 ) {
   const { ledger, spool } = shared
+  const { sessionTtlMs } = config
   const locks = createKeyedLock()
   const room = createRoom({ ledger, spool, spoolMaxBytes: config.spoolMaxBytes })
   const takeover = createTakeoverLock(TAKEOVER_PATIENCE_MS)
@@ -124,7 +125,7 @@ function createFileServices(
     transfers,
     locks,
     room,
-    displacement: createDisplacement({ ...shared, room, removal, locks }),
+    forgetOverdue: createOverdue({ ...shared, removal, locks, sessionTtlMs }),
     maxFileBytes: config.maxFileBytes,
     maxWaitMs: config.transferMaxMs,
     perUser: { maxUploads: config.maxUploadsPerUser, maxBytes: config.maxBytesPerUser },

@@ -1,7 +1,6 @@
 import { AppError } from '../errors.ts'
 import type { Admission } from './admission.ts'
 import { assertNotCancelled, START_OVER } from './cancellation.ts'
-import type { Displacement } from './displacement.ts'
 import { accountWaits } from './flood-wait.ts'
 import type { Log } from './log.ts'
 import type { Credentials } from './ports/credentials.ts'
@@ -25,7 +24,8 @@ export interface IntakeOptions {
   admission: Pick<Admission, 'assertNew' | 'assertMore' | 'ending'>
   transfers: Transfers
   room: Pick<Room, 'look'>
-  displacement: Displacement
+  /** Forgets the uploads without a byte that are past their time. */
+  forgetOverdue: () => Promise<void>
   /** Largest file, in bytes, that the operator allows; Telegram may take less. */
   maxFileBytes: number
   /** Milliseconds: an account that has to wait for longer begins no upload. */
@@ -61,21 +61,22 @@ export interface Intake {
    * The upload with this id, opened now if there is none. Throws UPLOAD_NOT_FOUND (another user's),
    * UPLOAD_CANCELLED, UPLOAD_DIFFERS, EMPTY_FILE, FILE_TOO_LARGE, TOO_MANY_UPLOADS, QUOTA_EXCEEDED, SPOOL_FULL,
    * SPOOL_FAILED, TELEGRAM_FLOOD_WAIT. A session reserves its
-   * whole size, so that one that was opened is not refused room later; `presentBytes` of it are
-   * on the disk already.
+   * whole size, so that one that was opened is not refused room later. With `first`, the chunk
+   * that opens it and is on the disk already, also CHUNK_OUT_OF_RANGE and CHUNK_SIZE_WRONG: a chunk
+   * that is refused opens nothing.
    */
   open: (
     file: FileDescription,
     granted: Credentials,
     token: string,
-    presentBytes?: number,
+    first?: { index: number; size: number },
   ) => Promise<Upload>
   /** Files a chunk under its upload; `received` is claimed only when it is new. */
   take: (upload: Upload, index: number, received: ReceivedChunk) => Promise<ChunkAnswer>
 }
 
 export function createIntake(options: IntakeOptions): Intake {
-  const { ledger, transfers, room, displacement, now, log } = options
+  const { ledger, transfers, now, log } = options
 
   /** The file first, then its row: a row always has its file, and a file without a row goes. */
   async function acknowledge(
@@ -103,7 +104,7 @@ export function createIntake(options: IntakeOptions): Intake {
         if (error instanceof AppError && error.retryable) throw error
       }
     },
-    open: async (file, granted, token, presentBytes = 0) => {
+    open: async (file, granted, token, first) => {
       const owner = granted.userId
       const known = ledger.findUpload(file.id)
       if (known?.owner === owner) {
@@ -119,26 +120,16 @@ export function createIntake(options: IntakeOptions): Intake {
       const upload = openUpload({ ...described, owner }, now())
       assertTakes(options, granted, upload.size)
       assertNoLongWait(options, granted, isPart ? null : upload.size)
-      const insert = async (): Promise<Upload> => {
-        const lacking = await room.look()
-        // No wait from here to the row: two uploads that open at once cannot both have the last place.
-        assertShare(ledger.reservedBy(owner), upload.size, options.perUser)
-        const lackingBytes = lacking(upload.size, presentBytes)
-        // Nobody gives way to what is refused.
-        if (lackingBytes > (known ? ledger.bytelessBytes() : 0)) throw noRoom()
-        if (known) throw uploadNotFound()
-        ledger.insertUpload(upload, token)
-        log.info({ uploadId: upload.id, size: upload.size }, 'Upload session initialized')
-        return upload
-      }
-      try {
-        await displacement.settled()
-        return await insert()
-      } catch (error) {
-        if (known || !(error instanceof AppError && error.code === 'SPOOL_FULL')) throw error
-        const newcomer = { owner, size: upload.size, presentBytes }
-        return displacement.before(newcomer, insert)
-      }
+      const lacking = await lookForRoom(options, upload.size, first?.size)
+      // No wait from here to the row: two uploads that open at once cannot both have the last place.
+      assertShare(ledger.reservedBy(owner), upload.size, options.perUser)
+      if (lacking() > 0) throw noRoom()
+      // Before the row: a chunk that is refused must not have taken room. And with a taken id, too.
+      if (first) chunkSizeWith(upload, first.index, first.size)
+      if (known) throw uploadNotFound()
+      ledger.insertUpload(upload, token)
+      log.info({ uploadId: upload.id, size: upload.size }, 'Upload session initialized')
+      return upload
     },
     take: async (upload, index, received) => {
       const chunkSize = chunkSizeWith(upload, index, received.size)
@@ -191,6 +182,24 @@ export function assertNoLongWait(
 ): void {
   const seconds = gateway.waitFor(granted, size)
   if (seconds * 1000 > maxWaitMs) throw accountWaits(seconds)
+}
+
+/**
+ * Looks for room for `size` bytes, of which `present` are on the disk already, and forgets what is
+ * past its time where too little is left. The function it resolves with says how many bytes are
+ * lacking at that moment, 0 where there is room; synchronous, as `Room.look` has it.
+ */
+export async function lookForRoom(
+  { room, forgetOverdue }: Pick<IntakeOptions, 'room' | 'forgetOverdue'>,
+  size: number,
+  present = 0,
+): Promise<() => number> {
+  let lacking = await room.look()
+  if (lacking(size, present) > 0) {
+    await forgetOverdue()
+    lacking = await room.look()
+  }
+  return () => lacking(size, present)
 }
 
 /** A stream is cut into chunks here: one that came from elsewhere would meet those. */

@@ -9,8 +9,6 @@ export interface DependencyStatus {
   retryAfter?: number
   /** What unfinished uploads were promised, in bytes. */
   reservedBytes?: number
-  /** How much of it to uploads that have brought no byte, and so give way. */
-  bytelessBytes?: number
   /** What may be promised in all. */
   limitBytes?: number
   /** Circuit breakers before it, by the name of the peer. */

@@ -12,13 +12,13 @@ const CREDIT_BYTES = 128 * MiB
 const FRESH_MS = 1_000
 
 export interface RoomOptions {
-  ledger: Pick<Ledger, 'reservedBytes' | 'bytelessBytes' | 'unwrittenBytes'>
+  ledger: Pick<Ledger, 'reservedBytes' | 'unwrittenBytes'>
   spool: Pick<Spool, 'space'>
   /** What the operator allows for all unfinished uploads. */
   spoolMaxBytes: number
 }
 
-/** Who was promised which room. An upload that was opened finds its room until it ends. */
+/** Who was promised which room. An upload that was opened finds its room until its time is over. */
 export interface Room {
   /**
    * Looks at the disk; the function it resolves with says how many bytes are lacking to promise
@@ -28,8 +28,8 @@ export interface Room {
   look: () => Promise<(size: number, present: number) => number>
   /** How many bytes may be taken on credit. */
   creditBytes: () => Promise<number>
-  /** What unfinished uploads were promised, and how much of it to those that have brought nothing. */
-  promised: () => { reservedBytes: number; bytelessBytes: number; limitBytes: number }
+  /** What unfinished uploads were promised, and what may be promised in all. */
+  promised: () => { reservedBytes: number; limitBytes: number }
   /** What the disk has, promised or not, beside what is on its way to it. */
   freeBytes: () => Promise<number>
 }
@@ -61,7 +61,6 @@ export function createRoom({ ledger, spool, spoolMaxBytes }: RoomOptions): Room 
     },
     promised: () => ({
       reservedBytes: ledger.reservedBytes(),
-      bytelessBytes: ledger.bytelessBytes(),
       limitBytes: spoolMaxBytes,
     }),
     freeBytes: async () => (await spool.space()).freeBytes,

@@ -11,6 +11,7 @@ import {
   createIntake,
   type FileDescription,
   type IntakeOptions,
+  lookForRoom,
   uploadNotFound,
 } from './intake.ts'
 import type { Credentials, CredentialsProvider } from './ports/credentials.ts'
@@ -167,9 +168,8 @@ export function createUploadService(options: UploadServiceOptions): UploadServic
     assertRoom: async (described, size) => {
       const known = described && ledger.findUpload(described.uploadId)
       if (known && known.owner === described.owner) return assertNotCancelled(known)
-      const lacking = await options.room.look()
-      // Its bytes follow, and what has brought none gives way to them.
-      if (lacking(size, 0) > ledger.bytelessBytes()) throw noRoom()
+      const lacking = await lookForRoom(options, size)
+      if (lacking() > 0) throw noRoom()
     },
     assertNoLongWait: async (uploadId, size, token) => {
       const granted = await credentials.forUpload(token)
@@ -191,7 +191,7 @@ export function createUploadService(options: UploadServiceOptions): UploadServic
         admission.assertMore()
         const granted = await grantChunk(file.id, token)
         return await locks.run(file.id, async () => {
-          const upload = await intake.open(file, granted, token, received.size)
+          const upload = await intake.open(file, granted, token, { index, size: received.size })
           return intake.take(upload, index, received)
         })
       } finally {

@@ -7,7 +7,7 @@ import { counter, gauge, gauges } from './instruments.ts'
 
 /** What is read when somebody asks. */
 export interface Readings {
-  ledger: Pick<Ledger, 'reservedBytes' | 'bytelessBytes' | 'uploadsInState'>
+  ledger: Pick<Ledger, 'reservedBytes' | 'uploadsInState'>
   spool: Pick<Spool, 'space'>
   spoolMaxBytes: number
   circuits: () => Record<string, CircuitStatus>
@@ -39,11 +39,6 @@ export function addReadings(registry: Registry, readings: Readings): void {
     () => jobs().waiting,
   )
   add('spool_reserved_bytes', 'What unfinished uploads were promised', ledger.reservedBytes)
-  add(
-    'spool_byteless_bytes',
-    'What of it was promised to uploads that have brought no byte',
-    ledger.bytelessBytes,
-  )
   add('spool_limit_bytes', 'What may be promised in all', () => readings.spoolMaxBytes)
   add('spool_free_bytes', 'What the disk has left', () => freeBytesOf(spool))
   add('cache_bytes', 'Memory for blocks that several readers share', () => cache.stats.bytes)

@@ -26,7 +26,6 @@ export async function summarize(
     flood_wait_seconds: await total(instruments.floodSeconds),
     spool: {
       reserved_bytes: ledger.reservedBytes(),
-      byteless_bytes: ledger.bytelessBytes(),
       limit_bytes: spoolMaxBytes,
       free_bytes: await freeBytesOf(spool),
     },

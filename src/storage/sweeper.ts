@@ -1,4 +1,4 @@
-import { expiryOf } from '../core/lifetime.ts'
+import { expiryOf, hasBytes } from '../core/lifetime.ts'
 import type { Log } from '../core/log.ts'
 import type { Spool } from '../core/ports/spool.ts'
 import type { SweepableLedger } from './ledger/ledger.ts'
@@ -122,11 +122,6 @@ async function expire(options: SweeperOptions, id: string): Promise<boolean> {
   if (expiryOf(upload, await hasBytes(options, id), options.sessionTtlMs) > now) return false
   await onExpired(id)
   return true
-}
-
-async function hasBytes({ ledger, spool }: SweeperOptions, uploadId: string): Promise<boolean> {
-  if (ledger.chunks(uploadId).length > 0) return true
-  return ledger.stream(uploadId) !== null && (await spool.grownBytes({ uploadId, index: 0 })) > 0
 }
 
 function finished({ ledger, now = Date.now, keepFinishedMs = KEEP_FINISHED_MS }: SweeperOptions) {

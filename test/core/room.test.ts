@@ -59,7 +59,6 @@ function createTestRoom(space: DiskSpace) {
   const ledger = {
     reservedBytes: () => promised,
     unwrittenBytes: () => promised,
-    bytelessBytes: () => 0,
   }
   const room = createRoom({ ledger, spool: { space: async () => space }, spoolMaxBytes: 4 * GB })
   function promise(bytes: number): void {

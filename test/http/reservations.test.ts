@@ -53,19 +53,72 @@ test('a user who opens uploads and sends nothing leaves room for others', async 
   expect(other.status).toBe(200)
 })
 
-test('users who fill the spool together without a byte keep nobody out who brings some', async () => {
+test('an opened upload keeps its room for ten minutes, against bytes too', async () => {
   const { url, adapters } = await start()
   const eve = newUploadId()
   expect((await init(url, 'eve', 4, eve)).status).toBe(200)
-  expect((await init(url, 'mallory', 4)).status).toBe(200)
+  const stream = await createTus(url, 'token-mallory', { 'upload-length': String(4 * MiB) })
+  const { ledger, now } = adapters
+  for (const id of [eve, stream]) ledger.touchUpload(id, now() - 10 * MINUTE + 30_000)
 
-  const late = await init(url, 'ann', 4)
-  const brought = await bring(url, 'ann', 4)
-  const reopened = await bring(url, 'eve', 4, eve)
+  const refused = [await init(url, 'ann', 4), await bring(url, 'ann', 4)]
+  const patch = { offset: 0, bytes: randomBytes(1), token: 'token-mallory' }
 
-  expect([late.status, brought.status, reopened.status]).toEqual([507, 200, 200])
-  expect(adapters.ledger.reservedBytes()).toBe(8 * MiB)
-  expect(adapters.ledger.bytelessBytes()).toBe(0)
+  expect(refused.map(({ status }) => status)).toEqual([507, 507])
+  expect((await bring(url, 'eve', 4, eve)).status).toBe(200)
+  expect((await patchTus(url, stream, patch)).status).toBe(204)
+})
+
+test.each([
+  ['an init', init],
+  ['a chunk', bring],
+  [
+    'a creation by tus',
+    (url: string, user: string, megabytes: number) => {
+      const headers = tusHeaders(`token-${user}`, { 'upload-length': String(megabytes * MiB) })
+      return fetch(`${url}/files`, { method: 'POST', headers })
+    },
+  ],
+  [
+    'a small file',
+    (url: string, user: string, megabytes: number) => {
+      const body = new FormData()
+      body.append('file', new Blob([Buffer.alloc(megabytes * MiB)]), 'a.bin')
+      const headers = { authorization: `Bearer token-${user}` }
+      return fetch(`${url}/upload`, { method: 'POST', headers, body })
+    },
+  ],
+])(
+  '%s takes the room of what is past its time without waiting for a sweep',
+  async (_name, send) => {
+    const { url, adapters } = await start()
+    const begun = await createTus(url, 'token-eve', { 'upload-length': String(4 * MiB) })
+    await patchTus(url, begun, { offset: 0, bytes: randomBytes(1), token: 'token-eve' })
+    const [young, old] = [newUploadId(), newUploadId()]
+    await init(url, 'mallory', 2, young)
+    await init(url, 'mallory', 2, old)
+    const { ledger, now } = adapters
+    for (const id of [begun, old]) ledger.touchUpload(id, now() - 10 * MINUTE)
+
+    const answer = await send(url, 'ann', 1)
+
+    expect([200, 201]).toContain(answer.status)
+    expect(await offsetOf(url, begun, 'token-eve')).toBe(1)
+    expect([await statusOf(url, young), await statusOf(url, old)]).toEqual([200, 404])
+  },
+)
+
+test.each([
+  ['whose size fits nothing', { chunkIndex: 0, chunk: Buffer.alloc(1) }, 'CHUNK_SIZE_WRONG'],
+  ['beyond the last one', { chunkIndex: 4, chunk: Buffer.alloc(MiB) }, 'CHUNK_OUT_OF_RANGE'],
+])('a chunk %s opens nothing', async (_name, sent, code) => {
+  const { url, adapters } = await start()
+  const uploadId = newUploadId()
+
+  const refused = await postChunk(url, { ...formOf('ann', 4, uploadId), ...sent }, 'last')
+
+  expect([refused.status, (await refused.json()).code]).toEqual([400, code])
+  expect(adapters.ledger.findUpload(uploadId)).toBeNull()
 })
 
 test('an upload with bytes gives way to nobody', async () => {
@@ -80,28 +133,21 @@ test('an upload with bytes gives way to nobody', async () => {
   for (const { status } of await Promise.all(statuses)) expect(status).toBe(200)
 })
 
-test('a stream whose first bytes are there gives way to nobody', async () => {
-  const { url } = await start()
-  const begun = await createTus(url, 'token-eve', { 'upload-length': String(4 * MiB) })
-  await patchTus(url, begun, { offset: 0, bytes: randomBytes(1), token: 'token-eve' })
-  const waiting = await createTus(url, 'token-mallory', { 'upload-length': String(4 * MiB) })
-
-  const brought = await bring(url, 'ann', 4)
-
-  expect(brought.status).toBe(200)
-  expect(await offsetOf(url, begun, 'token-eve')).toBe(1)
-  await expect(offsetOf(url, waiting, 'token-mallory')).rejects.toThrow('404')
-})
-
-test('newcomers that come at once each find the room that was freed for them', async () => {
-  const { url } = await start()
+test('newcomers that come at once share the room of what is past its time', async () => {
+  const { url, adapters } = await start()
   for (const user of ['eve', 'mallory']) {
-    for (let count = 0; count < 4; count++) await init(url, user, 1)
+    for (let count = 0; count < 4; count++) {
+      const uploadId = newUploadId()
+      await init(url, user, 1, uploadId)
+      adapters.ledger.touchUpload(uploadId, adapters.now() - 10 * MINUTE)
+    }
   }
 
-  const answers = await Promise.all(['ann', 'bob', 'cid', 'dan'].map((user) => bring(url, user, 2)))
+  const users = ['ann', 'bob', 'cid', 'dan']
+  const answers = await Promise.all(users.map((user) => bring(url, user, 2)))
 
   expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200])
+  expect(adapters.ledger.reservedBytes()).toBe(8 * MiB)
 })
 
 test('an upload without a byte is forgotten after ten minutes, on every way in', async () => {
@@ -147,16 +193,17 @@ test('times survive a restart: what is younger stays', async () => {
 })
 
 test.each([
-  ['an empty PATCH', Buffer.alloc(0), {}],
-  ['bytes that are thrown away', randomBytes(100), { 'upload-checksum': wrongChecksum() }],
-])('%s does not keep an upload for longer', async (_name, bytes, headers) => {
+  ['an empty PATCH', Buffer.alloc(0), {}, 204],
+  ['bytes that are thrown away', randomBytes(100), { 'upload-checksum': wrongChecksum() }, 460],
+])('%s does not keep an upload for longer', async (_name, bytes, headers, status) => {
   const { url, adapters } = await start()
   const uploadId = await createTus(url, 'token-ann', { 'upload-length': '3000' })
   const long = adapters.now() - 9 * MINUTE
   adapters.ledger.touchUpload(uploadId, long)
 
-  await patchTus(url, uploadId, { offset: 0, bytes, token: 'token-ann', headers })
+  const answer = await patchTus(url, uploadId, { offset: 0, bytes, token: 'token-ann', headers })
 
+  expect(answer.status).toBe(status)
   expect(adapters.ledger.findUpload(uploadId)?.touchedAt).toBe(long)
 })
 
@@ -168,27 +215,13 @@ test('what is promised is told', async () => {
   const { url } = await start()
   await init(url, 'ann', 1)
   await bring(url, 'eve', 2)
-  const promised = { reservedBytes: 3 * MiB, bytelessBytes: MiB, limitBytes: 8 * MiB }
+  const promised = { reservedBytes: 3 * MiB, limitBytes: 8 * MiB }
 
   const ready = await (await fetch(`${url}/readyz`)).json()
   const metrics = await (await fetch(`${url}/metrics`)).json()
   const text = await fetch(`${url}/metrics`, { headers: { accept: 'text/plain' } })
 
   expect(ready.dependencies.capacity).toEqual({ ready: true, ...promised })
-  expect(metrics.spool).toMatchObject({ reserved_bytes: 3 * MiB, byteless_bytes: MiB })
-  expect(await text.text()).toContain(`telestore_spool_byteless_bytes ${MiB}\n`)
-})
-
-test('a creation by tus shares the room as an init does', async () => {
-  const { url } = await start()
-  await createTus(url, 'token-eve', { 'upload-length': String(4 * MiB) })
-  for (let count = 0; count < 4; count++) {
-    const headers = { 'upload-length': String(MiB), 'upload-concat': 'partial' }
-    await createTus(url, 'token-mallory', headers)
-  }
-
-  const headers = tusHeaders('token-ann', { 'upload-length': String(MiB) })
-  const created = await fetch(`${url}/files`, { method: 'POST', headers })
-
-  expect(created.status).toBe(201)
+  expect(metrics.spool).toMatchObject({ reserved_bytes: 3 * MiB, limit_bytes: 8 * MiB })
+  expect(await text.text()).toContain(`telestore_spool_reserved_bytes ${3 * MiB}\n`)
 })

@@ -5,7 +5,7 @@ import { spoolFailed } from '../../src/storage/disk-error.ts'
 
 test('a disk that does not say how full it is hides no other figure', async () => {
   const readings: Readings = {
-    ledger: { reservedBytes: () => 7, bytelessBytes: () => 0, uploadsInState: () => [] },
+    ledger: { reservedBytes: () => 7, uploadsInState: () => [] },
     spool: { space: async () => Promise.reject(spoolFailed()) },
     spoolMaxBytes: 1000,
     circuits: () => ({}),

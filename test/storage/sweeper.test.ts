@@ -59,10 +59,10 @@ test('an upload without a byte is kept for ten minutes, with one for its whole t
   expect(onExpired.mock.calls).toEqual([['never begun'], ['in chunks']])
 })
 
-test('an upload that lives on by a byte now and then ends after seven lives', async () => {
+test('an upload that lives on by a byte now and then ends after seven days', async () => {
   const { sweeper, add, begin, onExpired } = makeSweeper()
-  await add('trickle', { createdAt: NOW - 7 * HOUR })
-  await add('long', { createdAt: NOW - 7 * HOUR + 1 })
+  await add('trickle', { createdAt: NOW - 7 * 24 * HOUR })
+  await add('long', { createdAt: NOW - 7 * 24 * HOUR + 1 })
   for (const id of ['trickle', 'long']) begin(id, NOW)
 
   await sweeper.run()

@@ -38,7 +38,6 @@ const Figures = z
     spool: z
       .object({
         reserved_bytes: figure('Promised to unfinished uploads.', 104_857_600),
-        byteless_bytes: figure('Of it, to uploads that have brought no byte.', 0),
         limit_bytes: figure('What may be promised.', 4_294_967_296),
         free_bytes: z
           .number()
@@ -54,7 +53,6 @@ const Figures = z
         examples: [
           {
             reserved_bytes: 0,
-            byteless_bytes: 0,
             limit_bytes: 4_294_967_296,
             free_bytes: 8_589_934_592,
           },

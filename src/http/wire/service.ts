@@ -99,7 +99,6 @@ const Dependency = z
       .meta({ description: 'Seconds after which it may be ready again.', examples: [17] })
       .optional(),
     reservedBytes: bytes('What unfinished uploads were promised.', 104_857_600),
-    bytelessBytes: bytes('Of it, to uploads that have brought no byte and so give way.', 0),
     limitBytes: bytes('What may be promised in all.', 4_294_967_296),
     circuits: z
       .record(z.string(), z.enum(['closed', 'half-open', 'open']))

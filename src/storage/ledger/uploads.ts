@@ -10,8 +10,6 @@ const ALL = `${COLUMNS}, cancelled, last_percent, retry_at`
 // A piece of another upload is no file of its own.
 const PARTIAL = `SELECT upload_id FROM streams WHERE concat = 'partial'`
 const UNFINISHED = `state IN ('receiving', 'sealed')`
-const BYTELESS = `state = 'receiving' AND size > 0
-  AND NOT EXISTS (SELECT 1 FROM chunks WHERE upload_id = id)`
 
 export type UploadRecords = Pick<
   Ledger,
@@ -29,8 +27,7 @@ export type UploadRecords = Pick<
   | 'deleteUpload'
   | 'reservedBytes'
   | 'reservedBy'
-  | 'bytelessUploads'
-  | 'bytelessBytes'
+  | 'chunklessUploads'
   | 'unwrittenBytes'
 > & {
   /** Forgets one chunk, whose bytes were lost. */
@@ -76,9 +73,9 @@ function uploadCalls(database: LedgerDatabase, cipher: LedgerCipher) {
     `SELECT count(*) AS uploads, coalesce(sum(size), 0) AS bytes FROM uploads
      WHERE owner = ? AND ${UNFINISHED}`,
   )
-  const byteless = database.prepare(`SELECT ${ALL} FROM uploads WHERE ${BYTELESS}`)
-  const bytelessSum = database.prepare(
-    `SELECT coalesce(sum(size), 0) AS bytes FROM uploads WHERE ${BYTELESS}`,
+  const chunkless = database.prepare(
+    `SELECT ${ALL} FROM uploads WHERE state = 'receiving' AND size > 0
+       AND NOT EXISTS (SELECT 1 FROM chunks WHERE upload_id = id)`,
   )
   const finished = database.prepare(
     `SELECT id FROM uploads WHERE state IN ('completed', 'failed') AND finished_at <= ?`,
@@ -126,11 +123,7 @@ function uploadCalls(database: LedgerDatabase, cipher: LedgerCipher) {
         ? { uploads: integer(row, 'uploads'), bytes: integer(row, 'bytes') }
         : { uploads: 0, bytes: 0 }
     },
-    bytelessUploads: () => byteless.all().map(toUpload),
-    bytelessBytes: () => {
-      const row = bytelessSum.get()
-      return row ? integer(row, 'bytes') : 0
-    },
+    chunklessUploads: () => chunkless.all().map(toUpload),
     finishedBefore: (before) => finished.all(before).map((row) => text(row, 'id')),
   } satisfies Partial<UploadRecords>
 }
