@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import type { DatabaseSync } from 'node:sqlite'
 import type { Row } from './database.ts'
-import { checkLog } from './log-check.ts'
+import { checkLog, type LogState } from './log-check.ts'
 import { toChunk, toTransfer, toUpload, toWebhook } from './rows.ts'
 import { APPLICATION_ID, SCHEMA_VERSION } from './schema.ts'
 
@@ -14,8 +14,8 @@ export class UnfitFileError extends Error {}
 export interface FoundFiles {
   /** Whether there was a ledger before. */
   exists: boolean
-  /** The path of a log whose end SQLite will pass over, else null. */
-  tornLog: string | null
+  /** The log, when SQLite will pass over all of it or over its end, else null. */
+  badLog: { path: string; state: Exclude<LogState, 'whole'> } | null
 }
 
 /**
@@ -28,8 +28,7 @@ export function inspectFiles(path: string): FoundFiles {
   const hasLog = existsSync(log) && statSync(log).size > 0
   if (exists ? statSync(path).size === 0 : hasLog) throw new UnfitFileError('it was emptied')
   const state = hasLog ? checkLog(readFileSync(log)) : 'whole'
-  if (state === 'unreadable') throw new UnfitFileError('its log cannot be read')
-  return { exists, tornLog: state === 'torn' ? log : null }
+  return { exists, badLog: state === 'whole' ? null : { path: log, state } }
 }
 
 /** Whether it is a ledger whose pages and indexes are whole. Throws UnfitFileError. */

@@ -15,7 +15,16 @@ import {
 import { migrate } from './schema.ts'
 
 const BUSY_TIMEOUT_MS = 5_000
-const NOTHING_FOUND: FoundFiles = { exists: false, tornLog: null }
+/**
+ * What SQLite reads of a log up to its bad place, like the database without its log, is a moment
+ * that was true, as after a loss of power.
+ */
+const LOST_WRITES = {
+  torn: "the end of the ledger's log could not be read: what was written last is lost. A copy of it was kept aside",
+  unreadable:
+    "the ledger's log could not be read: what was written since it was begun is lost. A copy of it was kept aside",
+} as const
+const NOTHING_FOUND: FoundFiles = { exists: false, badLog: null }
 
 export interface OpenOptions {
   path: string
@@ -32,8 +41,10 @@ export function openDatabase({ path, fsync, log }: OpenOptions): DatabaseSync {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
   try {
     const found = inspectFiles(path)
-    if (found.tornLog) keepTornLog(found.tornLog, log)
-    return prepareDatabase(path, fsync, found)
+    if (found.badLog) keepCopy(found.badLog.path)
+    const database = prepareDatabase(path, fsync, found)
+    if (found.badLog) log.warn({}, LOST_WRITES[found.badLog.state])
+    return database
   } catch (error) {
     if (!isDamage(error) && !(error instanceof UnfitFileError)) throw error
     moveAside(path)
@@ -67,15 +78,10 @@ function prepareDatabase(path: string, fsync: boolean, found: FoundFiles): Datab
   }
 }
 
-/** What SQLite reads of it up to there is a moment that was true, as after a loss of power. */
-function keepTornLog(path: string, log: Log): void {
-  const aside = `${asideOf(path)}-wal`
-  copyFileSync(path, aside)
+function keepCopy(logPath: string): void {
+  const aside = `${asideOf(logPath)}-wal`
+  copyFileSync(logPath, aside)
   makePrivateFile(aside)
-  log.warn(
-    {},
-    "the end of the ledger's log could not be read: what was written last is lost. A copy of it was kept aside",
-  )
 }
 
 function asideOf(path: string): string {

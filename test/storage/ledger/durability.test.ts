@@ -257,19 +257,40 @@ test.each([
   ['zeros', (path: string) => writeFile(path, Buffer.alloc(20_000))],
   ['a few bytes', (path: string) => truncate(path, 20)],
   ['another header', (path: string) => overwrite(path, 8, 12)],
-])('a log that is only %s is no empty one: all is moved aside', async (_name, damage) => {
+])(
+  'a log that is only %s is kept aside, and the database is used without it',
+  async (_name, damage) => {
+    const { path, walPath, open, log } = await makeCrashed()
+    await damage(walPath)
+    const damaged = await readFile(walPath)
+
+    const ledger = open()
+
+    expect(ledger.uploadsInState('receiving')).toMatchObject([{ id: 'old' }])
+    expect(log.entries).toMatchObject([
+      { level: 'warn', message: expect.stringContaining('since it was begun is lost') },
+    ])
+    expect(await keptLog(path)).toEqual(damaged)
+    ledger.insertUpload(makeUpload({ id: 'new' }), 'token')
+    ledger.close()
+    const again = open()
+    expect(again.uploadsInState('receiving').map((upload) => upload.id)).toEqual(['old', 'new'])
+    expect(log.entries).toHaveLength(1)
+  },
+)
+
+test('beside a log that cannot be read a database without tables is no ledger: both are moved aside', async () => {
   const { path, walPath, open, log } = await makeCrashed()
-  await damage(walPath)
-  const damaged = await readFile(walPath)
+  await replaceByNothing(path)
+  await writeFile(walPath, randomBytes(20_000))
 
-  open()
+  const ledger = open()
 
+  expect(ledger.uploadsInState('receiving')).toEqual([])
   expect(log.entries).toMatchObject([
     { level: 'warn', message: expect.stringContaining('moved aside') },
   ])
-  const names = await readdir(join(path, '..'))
-  const aside = names.find((name) => /^ledger\.damaged-\d+-wal$/.test(name))
-  expect(await readFile(join(path, '..', aside ?? ''))).toEqual(damaged)
+  ledger.insertUpload(makeUpload(), 'token')
 })
 
 test('a log that went bad at its end is read up to there; a copy is kept, with a warning', async () => {
@@ -286,9 +307,7 @@ test('a log that went bad at its end is read up to there; a copy is kept, with a
   expect(log.entries).toMatchObject([
     { level: 'warn', message: expect.stringContaining('written last is lost') },
   ])
-  const names = await readdir(join(path, '..'))
-  const aside = names.find((name) => /^ledger\.damaged-\d+-wal$/.test(name))
-  expect(await readFile(join(path, '..', aside ?? ''))).toEqual(damaged)
+  expect(await keptLog(path)).toEqual(damaged)
 })
 
 test('a log that was cut in the middle of a write lost nothing that was acknowledged', async () => {
@@ -381,6 +400,13 @@ async function makePlace() {
     return { ...ledger, close }
   }
   return { path, open, log }
+}
+
+/** The copy of a log that was kept beside the ledger. */
+async function keptLog(path: string): Promise<Buffer> {
+  const names = await readdir(join(path, '..'))
+  const aside = names.find((name) => /^ledger\.damaged-\d+-wal$/.test(name))
+  return readFile(join(path, '..', aside ?? ''))
 }
 
 async function replaceByNothing(path: string): Promise<void> {
