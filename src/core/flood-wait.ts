@@ -15,6 +15,11 @@ export function accountWaits(seconds: number): AppError {
   })
 }
 
+/** Whether Telegram's wait is why it failed. */
+export function isFloodWait(error: unknown): error is AppError {
+  return error instanceof AppError && error.code === 'TELEGRAM_FLOOD_WAIT'
+}
+
 /** A duration in words, rounded up: `40 seconds`, `12 minutes`, `6 hours 57 minutes`. */
 export function durationOf(seconds: number): string {
   if (seconds < 60) return count(Math.ceil(seconds), 'second')

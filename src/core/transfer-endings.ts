@@ -1,6 +1,6 @@
 import { AppError } from '../errors.ts'
 import { onceDiskTakes } from './disk-trouble.ts'
-import { floodWaitSentence } from './flood-wait.ts'
+import { floodWaitSentence, isFloodWait } from './flood-wait.ts'
 import type { Log } from './log.ts'
 import type { Ledger } from './ports/ledger.ts'
 import type { PostedFile, Upload } from './ports/records.ts'
@@ -71,10 +71,6 @@ export function createTransferEndings(options: TransferEndingsOptions): Transfer
       await clear(id)
     },
   }
-}
-
-function isFloodWait(error: unknown): error is AppError {
-  return error instanceof AppError && error.code === 'TELEGRAM_FLOOD_WAIT'
 }
 
 function reasonOf(error: unknown): string {

@@ -1,6 +1,7 @@
 import { AppError } from '../errors.ts'
 import { backoff } from '../lib/retry.ts'
 import { diskDelay, isDiskTrouble } from './disk-trouble.ts'
+import { isFloodWait } from './flood-wait.ts'
 
 export function isRetryable(error: unknown): boolean {
   return error instanceof AppError && error.retryable
@@ -12,11 +13,7 @@ function isPeerDown(error: unknown): boolean {
 
 /** Whether there is nothing to do but to wait: for a peer that is down, or as Telegram asks. */
 export function isWait(error: unknown): boolean {
-  return isPeerDown(error) || isFlood(error)
-}
-
-function isFlood(error: unknown): boolean {
-  return error instanceof AppError && error.code === 'TELEGRAM_FLOOD_WAIT'
+  return isPeerDown(error) || isFloodWait(error)
 }
 
 /** Whether a failure uses up one of a transfer's attempts: the file may be at fault. */

@@ -1,4 +1,5 @@
 import { basename } from 'node:path'
+import { isFloodWait } from '../../core/flood-wait.ts'
 import type { RemoteDocument } from '../../core/ports/telegram.ts'
 import { AppError } from '../../errors.ts'
 import { backoff, retry } from '../../lib/retry.ts'
@@ -98,7 +99,7 @@ async function readBlock(
       return rideMs < 0 ? null : delay
     }
     // A path that has ended looks like any failure, so the first one is never the last.
-    return delayFor(error, attempt) ?? (attempt === 1 && !isFlood(error) ? 0 : null)
+    return delayFor(error, attempt) ?? (attempt === 1 && !isFloodWait(error) ? 0 : null)
   }
   const counts = (error: unknown): boolean => !isPeerDown(error)
   return retry(read, { attempts: ATTEMPTS, delayFor: again, counts, signal })
@@ -141,11 +142,7 @@ function delayFor(error: unknown, attempt: number): number | null {
   if (!(error instanceof AppError) || !error.retryable) return null
   // Whoever can wait does so by itself; all others are told at once.
   if (isPeerDown(error)) return null
-  if (!isFlood(error)) return backoff(attempt)
+  if (!isFloodWait(error)) return backoff(attempt)
   const { retryAfter = 1 } = error
   return retryAfter <= MAX_WAIT_SECONDS ? retryAfter * 1000 : null
-}
-
-function isFlood(error: unknown): error is AppError {
-  return error instanceof AppError && error.code === 'TELEGRAM_FLOOD_WAIT'
 }
