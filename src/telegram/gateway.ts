@@ -1,3 +1,4 @@
+import { isFloodWait } from '../core/flood-wait.ts'
 import type { Log } from '../core/log.ts'
 import type { Credentials } from '../core/ports/credentials.ts'
 import type { PostedFile, Road } from '../core/ports/records.ts'
@@ -10,7 +11,7 @@ import { createAccountWaits } from './account-waits.ts'
 import { createBotApiRoad } from './bot-api/bot-api-road.ts'
 import { createTelegramCircuits, type TelegramCircuits } from './circuits.ts'
 import { createDocuments } from './documents.ts'
-import { faultOf, toAppError } from './errors.ts'
+import { toAppError } from './errors.ts'
 import { createKeptWaits } from './kept-waits.ts'
 import { PART_BYTES } from './limits.ts'
 import type { Account } from './mtproto/account.ts'
@@ -60,6 +61,8 @@ export interface TelegramGatewayOptions {
 export function createTelegramGateway(options: TelegramGatewayOptions): TelegramGateway {
   const { log, botApi } = options
   const circuits = createTelegramCircuits({ log, server: options.server, limits: options.circuit })
+  const kept = createKeptWaits(options.ledger)
+  const waits = createAccountWaits({ kept, now: options.now ?? Date.now })
   const accounts = createAccounts({
     log,
     enter: createEntrance(circuits, options.openMs),
@@ -70,10 +73,9 @@ export function createTelegramGateway(options: TelegramGatewayOptions): Telegram
     maxAccounts: options.maxAccounts ?? 256,
     limits: { ...DEFAULT_GOVERNOR, ...options.governor },
     patience: { ...DEFAULT_PATIENCE, ...options.patience },
+    onWait: waits.asked,
   })
   const channels = createChannels()
-  const kept = createKeptWaits(options.ledger)
-  const waits = createAccountWaits({ kept, now: options.now ?? Date.now })
   const memory = createSemaphore(options.partBufferBytes ?? 16 * MiB)
   const closing = new AbortController()
   const botRoad = createBotApiRoad({ ...botApi, log, circuit: circuits.botApi })
@@ -123,38 +125,26 @@ export function createTelegramGateway(options: TelegramGatewayOptions): Telegram
     return roads.flatMap((road) => (road && accountOn(road, credentials)) ?? [])
   }
 
-  /** Notes in whose name a request is made, and what Telegram asks that account to wait. */
-  function noting(road: Road, request: TransferRequest) {
-    waits.used(accountsOf(request.credentials))
-    const account = accountOn(road, request.credentials)
-    const asked = (seconds: number): void => {
-      if (account !== null) waits.asked(account, seconds)
-    }
-    const onEvent: TransferRequest['onEvent'] = (event) => {
-      if (event.phase === 'waiting') asked(event.retryAfter)
-      request.onEvent(event)
-    }
-    return { asked, noted: { ...request, onEvent } }
-  }
-
   async function asAccount<T>(
     road: Road,
-    request: TransferRequest,
-    work: (account: Account, noted: TransferRequest) => Promise<T>,
+    { credentials, signal }: TransferRequest,
+    work: (account: Account) => Promise<T>,
   ): Promise<T> {
-    const { credentials, signal } = request
-    const { asked, noted } = noting(road, request)
+    waits.used(accountsOf(credentials))
+    let entered = false
     try {
-      return await accounts.use(credentials, actorFor(road), signal, (account) =>
-        work(account, noted),
-      )
+      return await accounts.use(credentials, actorFor(road), signal, (account) => {
+        entered = true
+        return work(account)
+      })
     } catch (error) {
       signal.throwIfAborted()
-      if (faultOf(error).kind !== 'wait' && !isFloodWait(error)) throw error
-      const wait = toAppError(error)
-      // One that is too long to be sat out was not told as an event.
-      asked(wait.retryAfter ?? 0)
-      throw wait
+      const failure = toAppError(error)
+      // What an account has to wait it tells itself; before there is one, its login has to.
+      if (!entered && isFloodWait(failure)) {
+        waits.asked(accounts.nameOf(credentials, actorFor(road)), failure.retryAfter ?? 0)
+      }
+      throw error
     }
   }
 
@@ -164,22 +154,27 @@ export function createTelegramGateway(options: TelegramGatewayOptions): Telegram
     work: (job: UploadJob) => Promise<T>,
   ): Promise<T> {
     request.onEvent({ phase: 'connecting' })
-    return asAccount(road, request, (account, noted) =>
-      work({ account, road, request: noted, channels, memory, partTtlMs }),
+    return asAccount(road, request, (account) =>
+      work({ account, road, request, channels, memory, partTtlMs }),
     )
   }
 
   const lookForLost = (request: TransferRequest): Promise<PostedFile | null> =>
-    asAccount('mtproto-user', request, (account, noted) =>
-      lookForPostedFile({ account, channels, request: noted }),
+    asAccount('mtproto-user', request, (account) =>
+      lookForPostedFile({ account, channels, request }),
     )
 
   async function byBotApi(request: TransferRequest): Promise<PostedFile> {
     const { session, apiId } = request.credentials
-    const { noted } = noting('bot-api', request)
+    const name = accountOn('bot-api', request.credentials)
+    waits.used(accountsOf(request.credentials))
+    const onEvent: TransferRequest['onEvent'] = (event) => {
+      if (event.phase === 'waiting' && name !== null) waits.asked(name, event.retryAfter)
+      request.onEvent(event)
+    }
     // What the user who looks has to wait is no wait of the bot's.
     const look = session === null || apiId === null ? undefined : () => lookForLost(request)
-    return botRoad.send(noted, look)
+    return botRoad.send({ ...request, onEvent }, look)
   }
 
   function accountFor(credentials: Credentials, size: number): string[] {
@@ -258,10 +253,6 @@ function refusalOf(
 function hasBegunByMtproto({ journal }: TransferRequest): boolean {
   const state = journal.load()
   return state !== null && state.road !== 'bot-api'
-}
-
-function isFloodWait(error: unknown): error is AppError {
-  return error instanceof AppError && error.code === 'TELEGRAM_FLOOD_WAIT'
 }
 
 function isTooLarge(error: unknown): boolean {

@@ -213,3 +213,31 @@ test("a bot's wait holds up what goes by the bot, and /readyz says when nobody c
     dependencies: { accounts: { ready: false, reason: 'Telegram asks 2 of 2 accounts to wait' } },
   })
 })
+
+test('a wait that only one channel meets fails its own file, and no other of the account', async () => {
+  const store = await startTeleStore()
+  const { url, telegram } = store
+  const ann = telegram.createAccount({ label: 'ann', withBot: false })
+  store.addUser('ann', ann)
+  // The same account, whose other channel is to be searched for.
+  store.addUser('elsewhere', { ...ann, channelId: '-1009999999999' })
+  await uploadFile(url, 'first.bin', randomBytes(1000), { token: 'ann' })
+  telegram.faults.add({ method: 'messages.getDialogs', effect: flood(`FLOOD_WAIT_${LONG}`) })
+
+  const { uploadId } = await sendChunks(url, 'a.bin', randomBytes(1000), { token: 'elsewhere' })
+  await postJson(`${url}/complete-upload`, { uploadId })
+  const end = (await pollToEnd(url, uploadId)).at(-1)
+
+  expect(end).toMatchObject({
+    status: 'failed',
+    error: expect.stringMatching(
+      /^Upload failed: Telegram asks this account to wait for 6 hours 5\d minutes\. Add the file/,
+    ),
+  })
+  expect(end?.retryAfter).toBeGreaterThan(LONG - 60)
+  expect(await uploadFile(url, 'b.bin', randomBytes(1000), { token: 'ann' })).toMatchObject({
+    status: 'completed',
+  })
+  const ready = await fetch(`${url}/readyz`)
+  expect(await ready.json()).toMatchObject({ dependencies: { accounts: { ready: true } } })
+})

@@ -11,6 +11,7 @@ import { type CallOptions, createLane, type Lane, type Patience } from './lane.t
 import { createLanes } from './lanes.ts'
 import type { Link } from './link.ts'
 import { createMainLink } from './main-link.ts'
+import { isNeededToPost } from './needed-to-post.ts'
 import { withoutUpdates } from './protocol.ts'
 import { authKeyName, type Session } from './session.ts'
 
@@ -27,6 +28,8 @@ export interface AccountOptions {
   log: Log
   /** An open connection under the session's key, taken over as the main one. */
   link?: Link | undefined
+  /** Called when Telegram asks for a wait that every post of the account has to obey. */
+  onWait: (seconds: number) => void
   /** Called when Telegram has ended the session. */
   onDead: (error: AppError) => void
 }
@@ -66,12 +69,17 @@ export function createAccount(options: AccountOptions): Account {
   let maxParts = DEFAULT_MAX_PARTS
   let asked = false
 
+  const onFlood = (method: string | null, seconds: number): void => {
+    if (method === null || isNeededToPost(method, kind)) options.onWait(seconds)
+  }
+
   const main = createMainLink({ ...options, closing: closing.signal })
   const lanes = createLanes({
     ...options,
     main,
     closing: closing.signal,
     callHome: (request, signal) => call(request, { signal }),
+    onFlood,
   })
   const ordinary = watched(
     createLane({
@@ -79,6 +87,7 @@ export function createAccount(options: AccountOptions): Account {
       pick: main.open,
       patience: options.patience,
       ordinary: true,
+      onFlood,
     }),
   )
 

@@ -25,6 +25,8 @@ export interface AccountsOptions {
   enter: Enter
   limits: GovernorLimits
   patience: Patience
+  /** Hears of waits that every post of an account, named as by `nameOf`, has to obey. */
+  onWait?: (name: string, seconds: number) => void
 }
 
 /** Who acts at Telegram. */
@@ -75,6 +77,7 @@ export function createAccounts(options: AccountsOptions): Accounts {
       ...options,
       ...person,
       gramjs: library(),
+      onWait: (seconds) => options.onWait?.(person.name, seconds),
       onDead: (error) => {
         log.warn({ account: account.id, code: error.code }, 'Telegram has ended a session')
         pool.ended(account.id, error)
@@ -91,9 +94,10 @@ export function createAccounts(options: AccountsOptions): Accounts {
     const { session: text, apiId } = credentials
     if (text === null || apiId === null) throw notConnected()
     const session = parseSession(text)
+    const name = authKeyName(session.authKey)
     const create = (): Account =>
-      make({ session, kind: 'user', apiId, keys: createMemoryKeyStore(), onDead: () => {} })
-    return pool.use(authKeyName(session.authKey), create, work)
+      make({ session, kind: 'user', apiId, keys: createMemoryKeyStore(), name, onDead: () => {} })
+    return pool.use(name, create, work)
   }
 
   async function asBot<T>(

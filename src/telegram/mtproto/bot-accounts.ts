@@ -14,6 +14,8 @@ export interface Person {
   apiId: number
   /** Keys for other data centres. */
   keys: KeyStore
+  /** The account's name (Accounts.nameOf). */
+  name: string
   /** An open connection under the session's key. */
   link?: Link | undefined
   /** Called when Telegram has ended the session. */
@@ -52,7 +54,8 @@ export function createBotAccounts({ pool, bots, make, closing }: BotAccountsOpti
   ): Promise<T> {
     const keys = bots().keys(token)
     const onDead = (): void => bots().forget(token)
-    const create = (): Account => make({ session, kind: 'bot', apiId, keys, link, onDead })
+    const create = (): Account =>
+      make({ session, kind: 'bot', apiId, keys, name: secretName(token), link, onDead })
     return pool.use(authKeyName(session.authKey), create, work)
   }
 

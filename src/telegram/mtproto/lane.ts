@@ -72,6 +72,8 @@ export interface LaneOptions {
   patience: Patience
   /** Small calls: they obey waits, but do not stand in line with parts of files. */
   ordinary?: boolean
+  /** Hears of each wait when Telegram asks for it; `method` is null at the entrance: it is for all. */
+  onFlood?: ((method: string | null, seconds: number) => void) | undefined
   now?: () => number
 }
 
@@ -89,7 +91,12 @@ export function createLane(options: LaneOptions): Lane {
     )
 
   /** Milliseconds to wait before the next try; throws when there must be none. */
-  function afterFailure(error: unknown, admission: Admission, state: Tries): number {
+  function afterFailure(
+    method: string,
+    error: unknown,
+    admission: Admission,
+    state: Tries,
+  ): number {
     if (isPeerDown(error)) {
       const delay = (error.retryAfter ?? 1) * 1000 + backoff(1, { baseMs: 500 })
       state.rideMs -= delay
@@ -101,6 +108,7 @@ export function createLane(options: LaneOptions): Lane {
     if (fault.kind === 'wait') {
       // Asked at the entrance, it is for whatever would enter.
       governor.flooded(admission, fault.seconds, state.entered ? 'method' : 'every')
+      options.onFlood?.(state.entered ? method : null, fault.seconds)
       if (fault.seconds * 1000 > left) throw floodWait(fault.seconds, error)
       return 0
     }
@@ -142,7 +150,7 @@ export function createLane(options: LaneOptions): Lane {
           return answer
         } catch (error) {
           signal.throwIfAborted()
-          delay = afterFailure(error, admission, state)
+          delay = afterFailure(method, error, admission, state)
         } finally {
           admission.leave()
         }

@@ -3,7 +3,7 @@ import type { Enter, Errand } from './entrance.ts'
 import { createForeignKeys, isKeyDead, type KeyStore } from './foreign-keys.ts'
 import { createGovernor, type Governor, type GovernorLimits } from './governor.ts'
 import type { Gramjs, TlRequest } from './gramjs.ts'
-import { createLane, type Lane, type Patience } from './lane.ts'
+import { createLane, type Lane, type LaneOptions, type Patience } from './lane.ts'
 import type { Link } from './link.ts'
 import type { MainLink } from './main-link.ts'
 import { withoutUpdates } from './protocol.ts'
@@ -24,6 +24,8 @@ export interface LanesOptions {
   closing: AbortSignal
   /** An ordinary call at home. */
   callHome: <Answer>(request: TlRequest<Answer>, signal: AbortSignal) => Promise<Answer>
+  /** Hears of waits on the lane at home, as a lane tells them. */
+  onFlood: LaneOptions['onFlood']
 }
 
 /** The lanes of one account, one per data centre. */
@@ -107,13 +109,17 @@ export function createLanes(options: LanesOptions): Lanes {
     return pool
   }
 
-  function laneTo(place: Place, ready: (signal: AbortSignal) => Promise<unknown>): Lane {
+  function laneTo(
+    place: Place,
+    ready: (signal: AbortSignal) => Promise<unknown>,
+    onFlood?: LaneOptions['onFlood'],
+  ): Lane {
     // The pool is looked up for each try: it may have been closed, or have got another key.
     const pick = async (signal: AbortSignal): Promise<Link> => {
       await ready(signal)
       return poolAt(place).pick(signal)
     }
-    return createLane({ governor: governor(place.dcId), pick, patience })
+    return createLane({ governor: governor(place.dcId), pick, patience, onFlood })
   }
 
   function drop(name: string): void {
@@ -129,7 +135,7 @@ export function createLanes(options: LanesOptions): Lanes {
       shared: () => main.known?.media(session.dcId) ?? [],
       single: null,
     }
-    return laneTo(place, main.centres)
+    return laneTo(place, main.centres, options.onFlood)
   }
 
   function abroad(dcId: number): Lane {

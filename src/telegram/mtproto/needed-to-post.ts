@@ -1,0 +1,21 @@
+import { SAVING_PARTS } from './part-request.ts'
+
+/** As `className` has them. Each post notes the newest message first, and a bot cannot read history. */
+const NEEDED = {
+  user: [SAVING_PARTS, 'messages.UploadMedia', 'messages.SendMedia', 'messages.GetHistory'],
+  bot: [
+    SAVING_PARTS,
+    'messages.UploadMedia',
+    'messages.SendMedia',
+    'channels.GetFullChannel',
+    'channels.GetMessages',
+  ],
+} as const
+
+/**
+ * Whether no file can be posted without this method. A wait on any other, such as the search for one
+ * channel, is the matter of those who call it.
+ */
+export function isNeededToPost(method: string, kind: 'user' | 'bot'): boolean {
+  return NEEDED[kind].some((needed) => needed === method)
+}
