@@ -1,6 +1,6 @@
-import { AppError } from '../errors.ts'
 import type { Upload } from './ports/records.ts'
 import type { TransferEvent } from './ports/telegram.ts'
+import { uploadGone } from './upload-gone.ts'
 
 /** The furthest a phase may bring the bar before the next begins, in percent. */
 const QUEUED = 5
@@ -142,7 +142,10 @@ function keyOf(subject: ProgressSubject): string {
   return 'owner' in subject ? `owner ${subject.owner}` : `upload ${subject.uploadId}`
 }
 
-/** Resolves with the progress at the upload's end; rejects with the signal's reason. */
+/**
+ * Resolves with the progress at the upload's end. Rejects with the signal's reason, and with
+ * UPLOAD_NOT_FOUND when the upload is forgotten.
+ */
 export function whenEnded(
   board: ProgressBoard,
   upload: Upload,
@@ -161,7 +164,7 @@ export function whenEnded(
       if (progress?.status === 'uploading') return
       stop()
       if (progress) resolve(progress)
-      else reject(new AppError('UPLOAD_NOT_FOUND', 'The upload was cancelled'))
+      else reject(uploadGone())
     }
     const unsubscribe = board.subscribe({ uploadId: upload.id }, onChange)
     signal.addEventListener('abort', onAbort, { once: true })

@@ -34,8 +34,11 @@ export interface Transfers {
   chunkArrived: (upload: Upload, index: number) => void
   /** The upload is whole and may be posted. */
   sealed: (upload: Upload) => void
-  /** Stops the upload's job, if any; resolves when it has let go of its files. */
-  stop: (uploadId: string) => Promise<void>
+  /**
+   * Stops the upload's job, if any, which ends with the reason; resolves when it has let go of its
+   * files.
+   */
+  stop: (uploadId: string, reason: AppError) => Promise<void>
   /** After a restart: goes on with everything unfinished. */
   resume: () => void
   isActive: (uploadId: string) => boolean
@@ -214,8 +217,7 @@ export function createTransfers(options: TransfersOptions): Transfers {
         progress.refresh(upload)
       }
     },
-    stop: (uploadId) =>
-      queue.abort(uploadId, new AppError('UPLOAD_NOT_FOUND', 'The upload was cancelled')),
+    stop: queue.abort,
     resume: () => {
       for (const upload of ledger.uploadsInState('sealed')) start(upload)
       for (const upload of ledger.uploadsInState('receiving')) start(upload)

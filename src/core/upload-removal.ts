@@ -3,6 +3,7 @@ import type { Ledger } from './ports/ledger.ts'
 import type { Spool } from './ports/spool.ts'
 import type { ProgressBoard } from './progress.ts'
 import type { Transfers } from './transfer.ts'
+import { uploadGone } from './upload-gone.ts'
 
 export interface UploadRemovalOptions {
   ledger: Pick<Ledger, 'findUpload' | 'deleteUpload'>
@@ -38,7 +39,7 @@ export function createUploadRemoval(options: UploadRemovalOptions): UploadRemova
   return {
     clear,
     remove: async (uploadId) => {
-      await transfers.stop(uploadId)
+      await transfers.stop(uploadId, uploadGone())
       const upload = ledger.findUpload(uploadId)
       await clear(uploadId, () => ledger.deleteUpload(uploadId))
       if (upload) progress.forget(upload)

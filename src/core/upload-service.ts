@@ -5,6 +5,7 @@ import {
   CANCELLED,
   REMEMBERED_CANCELLATIONS,
   START_OVER,
+  uploadCancelled,
 } from './cancellation.ts'
 import {
   type ChunkAnswer,
@@ -148,7 +149,7 @@ export function createUploadService(options: UploadServiceOptions): UploadServic
   }
 
   async function cancelLocked(uploadId: string): Promise<Progress> {
-    await transfers.stop(uploadId)
+    await transfers.stop(uploadId, uploadCancelled())
     // The job may have come to its end before it could be stopped, and the row is gone once expired.
     const upload = await find(uploadId, null)
     if (upload.state === 'completed' || upload.state === 'cancelled') return progress.of(upload)

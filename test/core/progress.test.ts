@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { Upload } from '../../src/core/ports/records.ts'
-import { createProgressBoard } from '../../src/core/progress.ts'
+import { createProgressBoard, whenEnded } from '../../src/core/progress.ts'
 import { openUpload } from '../../src/core/upload.ts'
 
 const described = { id: 'a', owner: 'ann', fileName: 'a', mimeType: 'text/plain' }
@@ -101,4 +101,16 @@ test('listeners hear every change, the end, and that it is gone', () => {
   board.report(sealed, { phase: 'queued' })
 
   expect(heard).toEqual(['posting', 'completed', null])
+})
+
+test('an upload that is forgotten while its end is waited for does not exist, and was not cancelled', async () => {
+  const board = createProgressBoard()
+  const ended = whenEnded(board, receiving, new AbortController().signal)
+
+  board.forget(receiving)
+
+  await expect(ended).rejects.toMatchObject({
+    code: 'UPLOAD_NOT_FOUND',
+    message: 'The upload does not exist any more',
+  })
 })
