@@ -16,9 +16,12 @@ const TEXT = { accept: 'text/plain;version=0.0.4;q=0.5,*/*;q=0.1' }
 /** What Prometheus 3 sends. */
 const SCRAPER = { accept: 'application/openmetrics-text;version=1.0.0;q=0.6,text/plain;q=0.4' }
 
-/** One sample a line (prometheus.io/docs/instrumenting/exposition_formats). */
+/**
+ * One sample a line (prometheus.io/docs/instrumenting/exposition_formats). Values are what Go's
+ * ParseFloat takes: it reads prom-client's `Nan`, which stands for a mean of nothing, as NaN.
+ */
 const SAMPLE =
-  /^([a-zA-Z_:][\w:]*)(\{(?:[a-zA-Z_]\w*="(?:[^"\\\n]|\\["\\n])*",?)*\})? (-?[\d.]+(?:e[+-]?\d+)?|[+-]Inf|NaN)$/
+  /^([a-zA-Z_:][\w:]*)(\{(?:[a-zA-Z_]\w*="(?:[^"\\\n]|\\["\\n])*",?)*\})? (-?[\d.]+(?:e[+-]?\d+)?|[+-]Inf|N[aA]N)$/
 
 /** All samples by name and labels; throws on a line that no scraper could read. */
 async function scrape(url: string, headers = TEXT): Promise<Map<string, number>> {
