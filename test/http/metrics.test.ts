@@ -21,7 +21,7 @@ const SCRAPER = { accept: 'application/openmetrics-text;version=1.0.0;q=0.6,text
  * ParseFloat takes: it reads prom-client's `Nan`, which stands for a mean of nothing, as NaN.
  */
 const SAMPLE =
-  /^([a-zA-Z_:][\w:]*)(\{(?:[a-zA-Z_]\w*="(?:[^"\\\n]|\\["\\n])*",?)*\})? (-?[\d.]+(?:e[+-]?\d+)?|[+-]Inf|N[aA]N)$/
+  /^([a-zA-Z_:][\w:]*)(\{(?:[a-zA-Z_]\w*="(?:[^"\\\n]|\\["\\n])*",?)*\})? (-?[\d.]+(?:e[+-]?\d+)?|[+-]Inf|Na[Nn])$/
 
 /** All samples by name and labels; throws on a line that no scraper could read. */
 async function scrape(url: string, headers = TEXT): Promise<Map<string, number>> {
