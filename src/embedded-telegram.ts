@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import type { EmbeddedTelegram } from './adapters.ts'
 import type { Config } from './config.ts'
-import type { Log } from './core/log.ts'
+import type { Log } from './core/ports/log.ts'
 import { makePrivateFolder } from './storage/private-files.ts'
 
 export interface StartedTelegram extends EmbeddedTelegram {

@@ -5,7 +5,7 @@ import {
   type Probe,
   statusOfAccounts,
   statusOfCircuits,
-} from './core/readiness.ts'
+} from './core/runtime/readiness.ts'
 import type { CircuitLimits } from './lib/circuit-breaker.ts'
 import type { Patience } from './telegram/mtproto/lane.ts'
 

@@ -3,7 +3,7 @@ import type { CredentialsProvider } from './core/ports/credentials.ts'
 import type { Ledger } from './core/ports/ledger.ts'
 import type { Spool } from './core/ports/spool.ts'
 import type { TelegramGate, TelegramGateway } from './core/ports/telegram.ts'
-import type { CircuitStatus, Probe } from './core/readiness.ts'
+import type { CircuitStatus, Probe } from './core/runtime/readiness.ts'
 import type { Deployment } from './deployment/deployment.ts'
 import type { Page } from './http/routes/page.ts'
 

@@ -3,9 +3,9 @@
  * Telegram by the gateway. Reads one JSON argument, prints one JSON line.
  */
 import { createHash, randomBytes } from 'node:crypto'
-import { createArrivingFile } from '../../src/core/outgoing-file.ts'
 import type { TransferState, Upload } from '../../src/core/ports/records.ts'
 import type { TransferJournal } from '../../src/core/ports/telegram.ts'
+import { createArrivingFile } from '../../src/core/transfers/outgoing-file.ts'
 import { MiB } from '../../src/lib/units.ts'
 import { createLogger } from '../../src/logger.ts'
 import { createSpool } from '../../src/storage/spool.ts'

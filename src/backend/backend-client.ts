@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto'
-import type { Log } from '../core/log.ts'
 import type { Credentials, DownloadGrant } from '../core/ports/credentials.ts'
+import type { Log } from '../core/ports/log.ts'
 import type { WebhookEvent } from '../core/ports/records.ts'
 import { AppError } from '../errors.ts'
 import type { CircuitLimits } from '../lib/circuit-breaker.ts'

@@ -1,5 +1,5 @@
-import type { Log } from '../core/log.ts'
 import type { Ledger } from '../core/ports/ledger.ts'
+import type { Log } from '../core/ports/log.ts'
 import type { WebhookEvent } from '../core/ports/records.ts'
 import { AppError } from '../errors.ts'
 import { backoff } from '../lib/retry.ts'

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { Custody } from '../core/custody.ts'
+import type { Custody } from '../core/handover/custody.ts'
 import type { Instance, PublicAddress } from '../core/ports/deployment.ts'
 import { createPublicAddress } from './public-address.ts'
 import { createSeal, type Sealed } from './seal.ts'

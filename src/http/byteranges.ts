@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import type { ByteRange } from '../core/byte-range.ts'
+import type { ByteRange } from '../core/model/byte-range.ts'
 
 /** A piece of a `multipart/byteranges` body: literal text, or a range of the file. */
 export type BodyPiece = { text: Buffer } | { range: ByteRange }

@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify'
-import { type Admission, restarting } from '../core/admission.ts'
+import { type Admission, restarting } from '../core/runtime/admission.ts'
 import { HAND_OVER_PATH } from './routes/hand-over.ts'
 
 export interface ClosingOptions {

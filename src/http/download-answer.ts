@@ -1,5 +1,5 @@
 import { create as contentDisposition } from 'content-disposition'
-import { mimeTypeOf } from '../core/mime-type.ts'
+import { mimeTypeOf } from '../core/model/mime-type.ts'
 import type { RemoteDocument } from '../core/ports/telegram.ts'
 import { bareTypeOf } from '../lib/media-type.ts'
 import { type BodyPiece, contentRange, layOutByteranges, rangeLength } from './byteranges.ts'

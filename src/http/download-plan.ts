@@ -1,4 +1,4 @@
-import { type ByteRange, parseRange } from '../core/byte-range.ts'
+import { type ByteRange, parseRange } from '../core/model/byte-range.ts'
 
 /** What decides about the answer to a download, beside the bytes. */
 export interface DownloadQuestion {

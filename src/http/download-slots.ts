@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http'
-import type { Log } from '../core/log.ts'
+import type { Log } from '../core/ports/log.ts'
 import { AppError } from '../errors.ts'
 import { createKeyCounts } from '../lib/key-counts.ts'
 import { nextWaiter, readerToLeave, type ShareLimits } from './download-shares.ts'

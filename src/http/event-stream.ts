@@ -1,6 +1,6 @@
 import type { FastifyReply } from 'fastify'
-import type { Progress } from '../core/progress.ts'
-import type { Watched } from '../core/progress-watch.ts'
+import type { Progress } from '../core/progress/progress-board.ts'
+import type { Watched } from '../core/progress/progress-watch.ts'
 
 /** A comment this often keeps proxies from closing a stream on which nothing happens. */
 const COMMENT_EVERY_MS = 15_000

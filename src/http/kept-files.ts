@@ -1,6 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { lookupMimeType } from '../core/mime-type.ts'
+import { lookupMimeType } from '../core/model/mime-type.ts'
 import { AppError } from '../errors.ts'
 import { acceptsCoding } from './accept.ts'
 import { type KeptAnswer, keepAnswer } from './kept-answer.ts'

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { FastifyRequest } from 'fastify'
-import { durationOf } from '../core/flood-wait.ts'
+import { durationOf } from '../core/transfers/flood-wait.ts'
 import type { AppError, ErrorCode } from '../errors.ts'
 import { prefers } from './accept.ts'
 import { presentsOf } from './presented.ts'

@@ -1,6 +1,6 @@
 import { pipeline } from 'node:stream/promises'
 import type { FastifyReply } from 'fastify'
-import type { ByteRange } from '../core/byte-range.ts'
+import type { ByteRange } from '../core/model/byte-range.ts'
 import type { DownloadOutcome } from '../core/ports/metrics.ts'
 import type { BodyPiece } from './byteranges.ts'
 import { ClientLeft } from './client-signal.ts'

@@ -1,4 +1,4 @@
-import type { Room } from '../core/room.ts'
+import type { Room } from '../core/uploads/room.ts'
 import { AppError } from '../errors.ts'
 import { createSharesByKey } from '../lib/shares-by-key.ts'
 import { createTtlCache } from '../lib/ttl-cache.ts'

@@ -1,5 +1,5 @@
 import type { FileHandle } from 'node:fs/promises'
-import { chunkAt } from '../core/chunk-layout.ts'
+import { chunkAt } from '../core/model/chunk-layout.ts'
 import type { ChunkLayout } from '../core/ports/spool.ts'
 import { AppError } from '../errors.ts'
 import { isMissing, toSpoolError } from './disk-error.ts'

@@ -1,7 +1,7 @@
 import { mkdirSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import type { Log } from '../core/log.ts'
+import type { Log } from '../core/ports/log.ts'
 import { sleep } from '../lib/sleep.ts'
 import { makePrivateFile } from './private-files.ts'
 

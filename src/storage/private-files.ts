@@ -1,5 +1,5 @@
 import { chmodSync, mkdirSync, readdirSync, statSync } from 'node:fs'
-import type { Log } from '../core/log.ts'
+import type { Log } from '../core/ports/log.ts'
 
 /** Rights of the owner's group, and of everybody. */
 const OF_OTHERS = 0o077

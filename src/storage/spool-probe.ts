@@ -1,5 +1,5 @@
 import type { Spool } from '../core/ports/spool.ts'
-import type { DependencyStatus, Probe } from '../core/readiness.ts'
+import type { DependencyStatus, Probe } from '../core/runtime/readiness.ts'
 import { AppError } from '../errors.ts'
 import { settleWithin } from '../lib/settle-within.ts'
 import { MiB } from '../lib/units.ts'

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { mkdir, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Log } from '../core/log.ts'
+import type { Log } from '../core/ports/log.ts'
 import type {
   ChunkName,
   GrownChunk,

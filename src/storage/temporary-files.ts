@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { readdir, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Log } from '../core/log.ts'
+import type { Log } from '../core/ports/log.ts'
 import { onDisk, onDiskIfThere } from './disk-error.ts'
 import type { DiskGate } from './disk-gate.ts'
 

@@ -1,5 +1,5 @@
-import type { Log } from '../core/log.ts'
-import type { CircuitStatus } from '../core/readiness.ts'
+import type { Log } from '../core/ports/log.ts'
+import type { CircuitStatus } from '../core/runtime/readiness.ts'
 import { AppError } from '../errors.ts'
 import {
   type CircuitBreaker,

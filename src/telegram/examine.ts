@@ -1,5 +1,5 @@
-import type { Log } from '../core/log.ts'
 import type { Credentials } from '../core/ports/credentials.ts'
+import type { Log } from '../core/ports/log.ts'
 import { createTelegramCircuits } from './circuits.ts'
 import { toAppError } from './errors.ts'
 import type { Account } from './mtproto/account.ts'

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { chunkAt } from '../../src/core/chunk-layout.ts'
+import { chunkAt } from '../../src/core/model/chunk-layout.ts'
 import type { ChunkName, Spool } from '../../src/core/ports/spool.ts'
 import { AppError } from '../../src/errors.ts'
 import { abortableSource } from '../../src/storage/abortable-source.ts'

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { statusOfCircuits } from '../../src/core/readiness.ts'
+import { statusOfCircuits } from '../../src/core/runtime/readiness.ts'
 import { AppError } from '../../src/errors.ts'
 import type { Judge } from '../../src/lib/circuit-breaker.ts'
 import { createTelegramCircuits, type TelegramCircuits } from '../../src/telegram/circuits.ts'

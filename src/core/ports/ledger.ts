@@ -121,7 +121,7 @@ export interface StreamRecords {
   joinUploads: (joined: JoinedUpload, now: number) => void
 }
 
-/** What the ledger knows of tickets. `holder` and `tokenId` are names made by core/ticket.ts. */
+/** What the ledger knows of tickets. `holder` and `tokenId` are names made by core/model/ticket-format.ts. */
 export interface TicketRecords {
   /** 32 bytes for one purpose, made of the ledger's key: the same after a restart. */
   deriveKey: (purpose: string) => Buffer

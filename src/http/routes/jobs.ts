@@ -1,5 +1,5 @@
 import type { FastifyPluginAsync } from 'fastify'
-import type { Job, JobList } from '../../core/job-list.ts'
+import type { Job, JobList } from '../../core/progress/job-list.ts'
 import { requireToken } from '../token.ts'
 import { parseWire } from '../validation.ts'
 import { JobsQuery, listJobs } from '../wire/jobs.ts'

@@ -1,6 +1,6 @@
 import type { FastifyPluginAsync, FastifyRequest } from 'fastify'
-import type { ProgressWatch } from '../../core/progress-watch.ts'
-import type { UploadService } from '../../core/upload-service.ts'
+import type { ProgressWatch } from '../../core/progress/progress-watch.ts'
+import type { UploadService } from '../../core/uploads/upload-service.ts'
 import { prefers } from '../accept.ts'
 import { clientSignal } from '../client-signal.ts'
 import { hasSeenEnd, sendEvents } from '../event-stream.ts'

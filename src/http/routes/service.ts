@@ -1,5 +1,5 @@
 import type { FastifyPluginAsync } from 'fastify'
-import { checkReadiness, type DependencyStatus, type Probe } from '../../core/readiness.ts'
+import { checkReadiness, type DependencyStatus, type Probe } from '../../core/runtime/readiness.ts'
 import { AppError } from '../../errors.ts'
 import { prefers } from '../accept.ts'
 import { pagePolicy } from '../security-headers.ts'

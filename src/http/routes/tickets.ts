@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { FastifyPluginAsync } from 'fastify'
 import type { z } from 'zod'
-import type { TicketService, TicketWish } from '../../core/ticket-service.ts'
+import type { TicketService, TicketWish } from '../../core/access/ticket-service.ts'
 import { AppError } from '../../errors.ts'
 import type { PublicAddress } from '../public-address.ts'
 import { requireToken, tokenOf } from '../token.ts'

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { PassThrough } from 'node:stream'
-import type { ByteSource } from '../../core/stream.ts'
+import type { ByteSource } from '../../core/model/stream.ts'
 import { AppError } from '../../errors.ts'
 import { KiB } from '../../lib/units.ts'
 import { ClientLeft } from '../client-signal.ts'

@@ -1,5 +1,5 @@
 import { createHash, type Hash } from 'node:crypto'
-import type { ByteSource } from '../../core/stream.ts'
+import type { ByteSource } from '../../core/model/stream.ts'
 import { AppError } from '../../errors.ts'
 
 /** SHA-1 is what the protocol demands; the first is the one to prefer. */

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { mimeTypeOf } from '../../core/mime-type.ts'
+import { mimeTypeOf } from '../../core/model/mime-type.ts'
 import { AppError } from '../../errors.ts'
 import { fileName, invalid, parseWire, TELEGRAM_MAX_BYTES } from '../validation.ts'
 import { CHECKSUM_ALGORITHMS } from './checksum.ts'

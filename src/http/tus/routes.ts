@@ -1,6 +1,6 @@
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
-import type { StreamService } from '../../core/stream-service.ts'
-import type { UploadService } from '../../core/upload-service.ts'
+import type { StreamService } from '../../core/uploads/stream-service.ts'
+import type { UploadService } from '../../core/uploads/upload-service.ts'
 import { AppError } from '../../errors.ts'
 import { isMediaType } from '../../lib/media-type.ts'
 import type { TakeoverLock } from '../../lib/takeover-lock.ts'

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { Progress as CoreProgress } from '../../core/progress.ts'
+import type { Progress as CoreProgress } from '../../core/progress/progress-board.ts'
 import { MAX_HEADER_BYTES } from '../limits.ts'
 import { MAX_MESSAGE_ID, TokenQuery, uploadId } from '../validation.ts'
 import { uploadIdOut } from './answer-fields.ts'

@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads'
-import type { Log } from '../../core/log.ts'
+import type { Log } from '../../core/ports/log.ts'
 
 /** About as many pages as SQLite lets gather in its log by itself: 4 MB. */
 const WRITES_BETWEEN = 250

@@ -10,7 +10,7 @@ import {
   writeSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import type { Log } from '../../core/log.ts'
+import type { Log } from '../../core/ports/log.ts'
 import { StartUpError } from '../../errors.ts'
 import { systemCode } from '../disk-error.ts'
 import { makePrivateFile } from '../private-files.ts'

@@ -1,5 +1,5 @@
-import type { Log } from '../../core/log.ts'
 import type { Ledger } from '../../core/ports/ledger.ts'
+import type { Log } from '../../core/ports/log.ts'
 import { createCheckpointer, NO_CHECKPOINTER } from './checkpointer.ts'
 import { createLedgerCipher } from './cipher.ts'
 import { type ClockRecords, createClockRecords } from './clock.ts'

@@ -1,5 +1,5 @@
-import type { Log } from '../../core/log.ts'
 import type { Ledger } from '../../core/ports/ledger.ts'
+import type { Log } from '../../core/ports/log.ts'
 import { AppError } from '../../errors.ts'
 
 const AGAIN_MS = 5_000

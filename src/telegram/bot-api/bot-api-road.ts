@@ -1,4 +1,4 @@
-import type { Log } from '../../core/log.ts'
+import type { Log } from '../../core/ports/log.ts'
 import type { PostedFile } from '../../core/ports/records.ts'
 import type { TransferRequest } from '../../core/ports/telegram.ts'
 import { AppError } from '../../errors.ts'

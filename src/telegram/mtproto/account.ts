@@ -1,4 +1,4 @@
-import type { Log } from '../../core/log.ts'
+import type { Log } from '../../core/ports/log.ts'
 import type { AppError } from '../../errors.ts'
 import { faultOf, toAppError } from '../errors.ts'
 import { DEFAULT_MAX_PARTS } from '../limits.ts'

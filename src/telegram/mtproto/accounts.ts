@@ -1,5 +1,5 @@
-import type { Log } from '../../core/log.ts'
 import type { Credentials } from '../../core/ports/credentials.ts'
+import type { Log } from '../../core/ports/log.ts'
 import { AppError } from '../../errors.ts'
 import { type Account, createAccount } from './account.ts'
 import { createAccountPool } from './account-pool.ts'

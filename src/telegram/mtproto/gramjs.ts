@@ -1,5 +1,5 @@
 import { createPublicKey } from 'node:crypto'
-import type { Log } from '../../core/log.ts'
+import type { Log } from '../../core/ports/log.ts'
 import { agree, crc32, crc32Agrees, createFastIge } from './cipher.ts'
 import { createConnectionClass } from './gramjs/connection.ts'
 import { type ApiClasses, type Long, loadModules, type Modules } from './gramjs/modules.ts'

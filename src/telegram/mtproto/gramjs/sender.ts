@@ -1,4 +1,4 @@
-import type { Log } from '../../../core/log.ts'
+import type { Log } from '../../../core/ports/log.ts'
 import { LinkError, RpcError } from '../../errors.ts'
 import type { MessageOpener } from '../opener.ts'
 import type { Address } from '../session.ts'

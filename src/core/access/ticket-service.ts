@@ -1,0 +1,146 @@
+import { AppError } from '../../errors.ts'
+import {
+  decodeTicket,
+  encodeTicket,
+  holderOf,
+  isTicket,
+  type Ticket,
+  type TicketKeys,
+  tokenIdOf,
+} from '../model/ticket-format.ts'
+import type { CredentialsProvider, DownloadGrant } from '../ports/credentials.ts'
+import type { Ledger, TicketRecords } from '../ports/ledger.ts'
+
+export interface TicketServiceOptions {
+  ledger: TicketRecords & Pick<Ledger, 'findUpload'>
+  /** The provider that knows login and download tokens. */
+  credentials: CredentialsProvider
+  now: () => number
+}
+
+/** What a ticket is wanted for. */
+export type TicketWish =
+  | { kind: 'message'; messageId: number; fileId?: string }
+  /** An upload of the caller. */
+  | { kind: 'upload'; uploadId: string }
+
+export interface IssuedTicket {
+  ticket: string
+  expiresAt: number
+}
+
+/** Links that may be shared: each opens one thing for a while, and is checked without the backend. */
+export interface TicketService {
+  /**
+   * A ticket that ends after `lifetimeMs`. Rejects with TOKEN_REFUSED unless `token` is a login
+   * token, and with UPLOAD_NOT_FOUND for an upload that is not the caller's.
+   */
+  issue: (wish: TicketWish, lifetimeMs: number, token: string) => Promise<IssuedTicket>
+  /** Ends all tickets of the token's owner, and forgets the login tokens kept for them. */
+  revoke: (token: string) => Promise<void>
+  /**
+   * The provider for all other services. A ticket for a message passes as a download token of that
+   * message; where a login token is wanted a ticket is refused with TOKEN_REFUSED.
+   */
+  credentials: CredentialsProvider
+  /**
+   * The user id whose progress of this upload the token shows: a ticket for it, or a login token.
+   * Rejects with TOKEN_REFUSED, FORBIDDEN (a ticket for something else), UPLOAD_NOT_FOUND.
+   */
+  progressReader: (token: string, uploadId: string) => Promise<string>
+}
+
+export function createTicketService(options: TicketServiceOptions): TicketService {
+  const { ledger, credentials, now } = options
+  const keys: TicketKeys = {
+    sign: ledger.deriveKey('tickets: sign'),
+    name: ledger.deriveKey('tickets: name'),
+  }
+  const forUpload = withoutTickets(credentials.forUpload)
+  const readers = createReaders(options, keys)
+
+  return {
+    issue: async (wish, lifetimeMs, token) => {
+      const { userId } = await forUpload(token)
+      if (wish.kind === 'upload' && ledger.findUpload(wish.uploadId)?.owner !== userId) {
+        throw uploadNotFound()
+      }
+      const holder = holderOf(userId, keys)
+      const expiresAt = Math.ceil((now() + lifetimeMs) / 1000) * 1000
+      const tokenId = tokenIdOf(token, keys)
+      if (wish.kind === 'message') ledger.keepTicketToken({ tokenId, holder, token, expiresAt })
+      const subject = wish.kind === 'message' ? { ...wish, tokenId } : wish
+      const epoch = ledger.beginTicketEpoch(holder, now())
+      return { ticket: encodeTicket({ holder, expiresAt, epoch, subject }, keys), expiresAt }
+    },
+    revoke: async (token) => {
+      const { userId } = await forUpload(token)
+      ledger.endTicketEpoch(holderOf(userId, keys), now())
+    },
+    credentials: {
+      forUpload,
+      forRunningUpload: withoutTickets(credentials.forRunningUpload),
+      forDownload: (token) =>
+        isTicket(token) ? readers.grantOf(token) : credentials.forDownload(token),
+    },
+    progressReader: async (token, uploadId) =>
+      isTicket(token)
+        ? readers.ownerOf(token, uploadId)
+        : (await credentials.forRunningUpload(token)).userId,
+  }
+}
+
+/** What tickets open. */
+function createReaders({ ledger, credentials, now }: TicketServiceOptions, keys: TicketKeys) {
+  /** The ticket, if it is one of ours that still holds. */
+  function open(text: string): Ticket {
+    const ticket = decodeTicket(text, keys)
+    if (!ticket) throw new AppError('TOKEN_REFUSED', 'This link is not valid')
+    if (ticket.expiresAt <= now()) throw new AppError('TOKEN_REFUSED', 'This link has expired')
+    if (ledger.ticketEpoch(ticket.holder) !== ticket.epoch) throw revoked()
+    return ticket
+  }
+
+  return {
+    grantOf: async (text: string): Promise<DownloadGrant> => {
+      const { holder, subject } = open(text)
+      if (subject.kind !== 'message') throw forSomethingElse()
+      const token = ledger.ticketToken(subject.tokenId, now())
+      if (token === null) throw revoked()
+      const granted = await credentials.forUpload(token)
+      // The backend may name another user by now: their files are not what was shared.
+      if (holderOf(granted.userId, keys) !== holder) throw revoked()
+      const { messageId, fileId } = subject
+      const named = fileId === undefined ? {} : { fileId }
+      return { credentials: granted, kind: 'download', messageId, ...named }
+    },
+    ownerOf: (text: string, uploadId: string): string => {
+      const { holder, subject } = open(text)
+      if (subject.kind !== 'upload' || subject.uploadId !== uploadId) throw forSomethingElse()
+      const owner = ledger.findUpload(uploadId)?.owner
+      // An upload's id can be used again, by anybody, once the upload is gone.
+      if (owner === undefined || holderOf(owner, keys) !== holder) throw uploadNotFound()
+      return owner
+    },
+  }
+}
+
+/** A question that only login tokens may ask. */
+function withoutTickets<T>(ask: (token: string) => Promise<T>): (token: string) => Promise<T> {
+  return async (token) => {
+    if (isTicket(token)) throw new AppError('TOKEN_REFUSED', 'A ticket is only for reading')
+    return ask(token)
+  }
+}
+
+function revoked(): AppError {
+  return new AppError('TOKEN_REFUSED', 'This link was revoked')
+}
+
+function forSomethingElse(): AppError {
+  return new AppError('FORBIDDEN', 'This link is for something else')
+}
+
+function uploadNotFound(): AppError {
+  return new AppError('UPLOAD_NOT_FOUND', 'Upload session not found')
+}

@@ -1,0 +1,88 @@
+import { MiB } from '../../lib/units.ts'
+import { untilAborted } from '../../lib/until-aborted.ts'
+import type { ByteRange } from '../model/byte-range.ts'
+import type { RemoteDocument } from '../ports/telegram.ts'
+import { type BlockCache, type Stretch, UNIT_BYTES } from './block-cache.ts'
+
+const UNITS_PER_BLOCK = MiB / UNIT_BYTES
+
+export interface DocumentReaderOptions {
+  cache: BlockCache
+  /** Bytes that one reader may have asked for and not yet passed on. */
+  maxWindowBytes: number
+  /** Bytes that all readers may have ahead together; each may always have one block. */
+  maxTotalBytes: number
+}
+
+/** Reads ranges of documents, a window of blocks ahead of the consumer. */
+export interface DocumentReader {
+  /**
+   * The bytes of `range`, in order. Stands still when the consumer does; stops asking Telegram
+   * when the consumer leaves or `signal` aborts. What it yields is exactly the range, or it throws.
+   * A yielded array belongs to the cache: it is only to be read.
+   */
+  read: (
+    document: RemoteDocument,
+    range: ByteRange,
+    signal: AbortSignal,
+  ) => AsyncGenerator<Uint8Array, void, undefined>
+}
+
+export function createDocumentReader(options: DocumentReaderOptions): DocumentReader {
+  const { cache, maxWindowBytes, maxTotalBytes } = options
+  let totalAhead = 0
+
+  return {
+    read: async function* (document, range, signal) {
+      const units = unitsOf(range)
+      const ahead: Stretch[] = []
+      let next = units.first
+      let bytesAhead = 0
+      let window = MiB
+
+      const ask = (count: number): void => {
+        for (const stretch of cache.request(document, next, Math.min(count, units.end - next))) {
+          ahead.push(stretch)
+          bytesAhead += stretch.length
+          totalAhead += stretch.length
+          next += stretch.length / UNIT_BYTES
+        }
+      }
+      const drop = (stretch: Stretch): void => {
+        stretch.release()
+        bytesAhead -= stretch.length
+        totalAhead -= stretch.length
+      }
+      const fill = (): void => {
+        while (next < units.end && bytesAhead < window) {
+          if (bytesAhead > 0 && totalAhead >= maxTotalBytes) return
+          ask(UNITS_PER_BLOCK)
+        }
+      }
+
+      try {
+        // One unit first: its bytes are here after one short round trip.
+        ask(1)
+        for (let head = ahead[0]; head; head = ahead[0]) {
+          // A consumer that has to wait wants more ahead of it; one that does not wants less.
+          window = head.ready ? Math.max(MiB, window - MiB) : Math.min(maxWindowBytes, window * 2)
+          const bytes = await untilAborted(head.bytes, signal)
+          ahead.shift()
+          drop(head)
+          fill()
+          yield cut(bytes, head.offset, range)
+        }
+      } finally {
+        for (const stretch of ahead) drop(stretch)
+      }
+    },
+  }
+}
+
+function unitsOf({ start, end }: ByteRange): { first: number; end: number } {
+  return { first: Math.floor(start / UNIT_BYTES), end: Math.floor(end / UNIT_BYTES) + 1 }
+}
+
+function cut(bytes: Uint8Array, offset: number, { start, end }: ByteRange): Uint8Array {
+  return bytes.subarray(Math.max(0, start - offset), Math.min(bytes.length, end + 1 - offset))
+}

@@ -1,0 +1,89 @@
+import { createHash } from 'node:crypto'
+import { AppError } from '../../errors.ts'
+import { createTally } from '../../lib/tally.ts'
+import { createTtlCache } from '../../lib/ttl-cache.ts'
+import type { ByteRange } from '../model/byte-range.ts'
+import type { CredentialsProvider, DownloadGrant } from '../ports/credentials.ts'
+import type { RemoteDocument, TelegramGateway } from '../ports/telegram.ts'
+import type { Admission } from '../runtime/admission.ts'
+import type { DocumentReader } from './document-reader.ts'
+
+/** Download tokens live for an hour; a token is tied to its message for as long as it can be used. */
+const BINDING_TTL_MS = 2 * 3_600_000
+const MAX_BINDINGS = 50_000
+
+export interface DownloadServiceOptions {
+  credentials: Pick<CredentialsProvider, 'forDownload'>
+  gateway: Pick<TelegramGateway, 'locate'>
+  reader: DocumentReader
+  admission: Pick<Admission, 'assertNew'>
+}
+
+export interface WantedFile {
+  messageId: number
+  fileId?: string | undefined
+}
+
+export interface FoundFile {
+  document: RemoteDocument
+  /** Core's user id of the token's or ticket's owner. */
+  owner: string
+}
+
+export interface DownloadService {
+  /**
+   * Finds the document of a message for the holder of a token. Rejects with TOKEN_REFUSED,
+   * FORBIDDEN (a download token or ticket for another message), MESSAGE_NOT_FOUND, SHUTTING_DOWN
+   * and Telegram's failures. `fileId` is for bots that cannot see messages (see TelegramGateway.locate).
+   */
+  find: (token: string, wanted: WantedFile, signal: AbortSignal) => Promise<FoundFile>
+  read: (
+    document: RemoteDocument,
+    range: ByteRange,
+    signal: AbortSignal,
+  ) => AsyncGenerator<Uint8Array>
+  /** Resolves when nothing is being read. */
+  idle: () => Promise<void>
+}
+
+export function createDownloadService(options: DownloadServiceOptions): DownloadService {
+  const { credentials, gateway, reader, admission } = options
+  const reading = createTally()
+  const boundTo = createTtlCache<number>({ maxEntries: MAX_BINDINGS })
+
+  /**
+   * A download link is for one file, whatever its holder types into it.
+   * Returns what to bind, or null when there is nothing to remember.
+   */
+  function assertMayRead(grant: DownloadGrant, token: string, messageId: number): string | null {
+    if (grant.kind === 'login') return null
+    const key = createHash('sha256').update(token).digest('base64')
+    const allowed = grant.messageId ?? boundTo.get(key) ?? messageId
+    if (allowed !== messageId) throw new AppError('FORBIDDEN', 'This link is for another file')
+    return grant.messageId === null ? key : null
+  }
+
+  return {
+    find: async (token, { messageId, fileId: asked }, signal) => {
+      admission.assertNew()
+      const grant = await credentials.forDownload(token)
+      assertMayRead(grant, token, messageId)
+      // A link's holder must not read another file by naming it instead of its message.
+      const fileId = grant.kind === 'login' ? asked : grant.fileId
+      const document = await gateway.locate(grant.credentials, messageId, signal, fileId)
+      // Bound only to a file that is there, and checked again: another request may have been first.
+      const key = assertMayRead(grant, token, messageId)
+      if (key !== null) boundTo.set(key, messageId, BINDING_TTL_MS)
+      return { document, owner: grant.credentials.userId }
+    },
+    read: async function* (document, range, signal) {
+      const leave = reading.enter()
+      try {
+        yield* reader.read(document, range, signal)
+      } finally {
+        leave()
+      }
+    },
+    idle: reading.none,
+  }
+}

@@ -1,0 +1,127 @@
+import { BYTES_LOST } from '../../storage/chunk-reader.ts'
+import type { SweepableLedger } from '../../storage/ledger/ledger.ts'
+import type { ReconcilableSpool } from '../../storage/spool.ts'
+import { chunkSizeAt } from '../model/chunk-layout.ts'
+import { STREAM_CHUNK_BYTES, unbroken } from '../model/stream.ts'
+import { isAbandonedWhole } from '../model/whole-upload.ts'
+import type { Upload } from '../ports/records.ts'
+
+export interface ReconcileReport {
+  /** Chunks the ledger had acknowledged whose bytes are not there, or not those that came. */
+  lostChunks: number
+  /** Chunk files that were never acknowledged. */
+  strayFiles: number
+  /** Sealed uploads that could not go on. */
+  failedUploads: number
+  /** Folders of uploads that have ended, or that nobody knows. */
+  orphans: number
+}
+
+/**
+ * Puts ledger and spool in agreement, before anything else uses them: afterwards a chunk is
+ * acknowledged exactly when its file holds the bytes that came, and no folder is nobody's. Every
+ * digest is compared, because a disk that lost its power may have files of the right length with
+ * nothing in them. A receiving upload asks its sender for what was lost; a sealed one has nobody
+ * to ask, and fails.
+ *
+ * Rejects with SPOOL_FAILED or SPOOL_FULL when the disk does not let itself be read or cleared.
+ */
+export async function reconcile(
+  ledger: SweepableLedger,
+  spool: ReconcilableSpool,
+  now: () => number = Date.now,
+): Promise<ReconcileReport> {
+  const report = { lostChunks: 0, strayFiles: 0, failedUploads: 0, orphans: 0 }
+  await spool.removeTemporary()
+  // Their folders go with the orphans.
+  for (const upload of ledger.uploadsInState('receiving')) {
+    if (isAbandonedWhole(upload)) ledger.deleteUpload(upload.id)
+  }
+  const unfinished = [...ledger.uploadsInState('receiving'), ...ledger.uploadsInState('sealed')]
+  for (const upload of unfinished) {
+    // Once Telegram has made a document of the bytes, only its message is missing.
+    if (ledger.transfer(upload.id)?.document) continue
+    const lost = await forgetLostChunks(ledger, spool, upload)
+    report.lostChunks += lost
+    if (upload.state === 'sealed' && ledger.chunks(upload.id).length < upload.totalChunks) {
+      const failure = { reason: BYTES_LOST, percent: null, retryAt: null, now: now() }
+      ledger.failUpload(upload.id, failure)
+      await spool.remove(upload.id)
+      report.failedUploads++
+      continue
+    }
+    // The sender may send other bytes in their place: parts already in Telegram are not theirs.
+    if (lost > 0) ledger.deleteTransfer(upload.id)
+    report.strayFiles += await removeStrayFiles(ledger, spool, upload)
+  }
+  report.orphans = await removeOrphans(ledger, spool)
+  return report
+}
+
+async function removeOrphans(ledger: SweepableLedger, spool: ReconcilableSpool): Promise<number> {
+  const owned = (id: string): boolean => {
+    const state = ledger.findUpload(id)?.state
+    return state === 'receiving' || state === 'sealed'
+  }
+  const orphans = (await spool.uploadIds()).filter((id) => !owned(id))
+  for (const id of orphans) await spool.remove(id)
+  return orphans.length
+}
+
+async function forgetLostChunks(
+  ledger: SweepableLedger,
+  spool: ReconcilableSpool,
+  { id }: Upload,
+): Promise<number> {
+  let lost = 0
+  for (const { index, size, digest } of ledger.chunks(id)) {
+    const sameSize = (await spool.chunkFileSize(id, index)) === size
+    if (sameSize && (await spool.chunkDigest(id, index)) === digest) continue
+    ledger.deleteChunk(id, index)
+    lost++
+  }
+  return lost
+}
+
+async function removeStrayFiles(
+  ledger: SweepableLedger,
+  spool: ReconcilableSpool,
+  upload: Upload,
+): Promise<number> {
+  const { id, size } = upload
+  const chunks = ledger.chunks(id)
+  const known = new Set(chunks.map(({ index }) => index))
+  const next = ledger.stream(id) ? unbroken(chunks).count : null
+  let removed = 0
+  for (const index of await spool.chunkIndexes(id)) {
+    if (known.has(index)) continue
+    const whole = chunkSizeAt({ size, chunkSize: STREAM_CHUNK_BYTES }, index)
+    // Of a stream the sender was told of every byte, before they were a chunk: they grow again.
+    if (index === next && (await spool.chunkFileSize(id, index)) === whole) {
+      await spool.regrow({ uploadId: id, index })
+    } else {
+      await spool.removeChunk(id, index)
+      removed++
+    }
+  }
+  return removed + (await removeStrayGrowth(spool, upload, next))
+}
+
+/**
+ * A stream grows at one place only, behind its unbroken chunks. After a loss in the middle its
+ * sender comes back to there, and what has grown further on must not be gone on with.
+ */
+async function removeStrayGrowth(
+  spool: ReconcilableSpool,
+  { id: uploadId, size }: Upload,
+  next: number | null,
+): Promise<number> {
+  let removed = 0
+  for (const index of await spool.growingIndexes(uploadId)) {
+    const whole = chunkSizeAt({ size, chunkSize: STREAM_CHUNK_BYTES }, index)
+    if (index === next && (await spool.grownBytes({ uploadId, index })) <= whole) continue
+    await spool.removeGrowing({ uploadId, index })
+    removed++
+  }
+  return removed
+}

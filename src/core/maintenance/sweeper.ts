@@ -1,0 +1,143 @@
+import type { SweepableLedger } from '../../storage/ledger/ledger.ts'
+import type { Log } from '../ports/log.ts'
+import type { Spool } from '../ports/spool.ts'
+import { expiryOf, hasBytes } from '../uploads/lifetime.ts'
+
+/** How long a finished upload's result stays readable. */
+export const KEEP_FINISHED_MS = 3_600_000
+
+export interface SweeperOptions {
+  ledger: SweepableLedger
+  spool: Spool
+  /** An upload that still receives is given up after this long without progress. */
+  sessionTtlMs: number
+  /** How long a finished upload's result stays readable. */
+  keepFinishedMs?: number
+  now?: () => number
+  /** Whether a request or a job works on the upload at this moment: it is left alone. */
+  isActive: (uploadId: string) => boolean
+  /** Ends an upload that made no progress: its row and its bytes. Called inside `exclusively`. */
+  onExpired: (uploadId: string) => Promise<void>
+  /** Runs `work` while nobody else opens or changes that upload. */
+  exclusively?: <T>(uploadId: string, work: () => Promise<T>) => Promise<T>
+  /** Keeps what time it is, for the next start. */
+  keepTime?: () => void
+  log: Log
+}
+
+/** How many of each were cleared away. */
+export interface SweepReport {
+  expired: number
+  /** Rows of finished uploads. */
+  forgotten: number
+  /** Folders that no unfinished upload owns. */
+  folders: number
+  /** Steps that failed; each was logged, and the next sweep tries again. */
+  failures: number
+}
+
+export interface Sweeper {
+  /** Sweeps once; a call during a sweep shares it. Never rejects. */
+  run: () => Promise<SweepReport>
+  /** Sweeps now and every `intervalMs`, without keeping the process alive. */
+  start: (intervalMs: number) => void
+  /** Ends `start`; resolves when no sweep runs any more. */
+  stop: () => Promise<void>
+}
+
+/**
+ * Clears away what nobody needs any more: uploads without progress, results past their hour,
+ * folders and temporary files without an owner. An upload's row is written before its folder, so
+ * a folder without a row is an orphan.
+ */
+export function createSweeper(options: SweeperOptions): Sweeper {
+  let running: Promise<SweepReport> | null = null
+  let timer: NodeJS.Timeout | null = null
+
+  function run(): Promise<SweepReport> {
+    running ??= sweep(options).finally(() => {
+      running = null
+    })
+    return running
+  }
+
+  return {
+    run,
+    start: (intervalMs) => {
+      if (timer !== null) return
+      timer = setInterval(() => void run(), intervalMs).unref()
+      void run()
+    },
+    stop: async () => {
+      if (timer !== null) clearInterval(timer)
+      timer = null
+      await running
+    },
+  }
+}
+
+type Work = (options: SweeperOptions, uploadId: string) => Promise<boolean>
+
+async function sweep(options: SweeperOptions): Promise<SweepReport> {
+  const { ledger, spool, log, exclusively = (_id, work) => work() } = options
+  let failures = 0
+
+  /** Counts the ids for which `work` did something; one that fails does not stop the others. */
+  async function each(ids: () => Promise<string[]> | string[], work: Work): Promise<number> {
+    let done = 0
+    const found = await attempt(async () => ids())
+    for (const id of found ?? []) {
+      // `work` looks again: between the list and the lock the upload may have changed.
+      if (await attempt(() => exclusively(id, () => work(options, id)))) done++
+    }
+    return done
+  }
+  async function attempt<T>(work: () => Promise<T>): Promise<T | null> {
+    try {
+      return await work()
+    } catch (error) {
+      failures++
+      log.warn({ err: error }, 'a step of the sweep failed')
+      return null
+    }
+  }
+
+  const expired = await each(() => ledger.uploadsInState('receiving').map(({ id }) => id), expire)
+  const forgotten = await each(() => finished(options), forget)
+  const folders = await each(spool.uploadIds, removeOrphan)
+  await attempt(spool.removeTemporary)
+  await attempt(async () => ledger.deleteExpiredTicketTokens((options.now ?? Date.now)()))
+  await attempt(async () => options.keepTime?.())
+  await attempt(async () => ledger.checkpoint())
+  return { expired, forgotten, folders, failures }
+}
+
+async function expire(options: SweeperOptions, id: string): Promise<boolean> {
+  const { ledger, isActive, onExpired } = options
+  const now = (options.now ?? Date.now)()
+  const upload = ledger.findUpload(id)
+  if (upload?.state !== 'receiving' || isActive(id)) return false
+  // The clock was set back. From the future an upload would never expire.
+  if (upload.touchedAt > now) ledger.touchUpload(id, now)
+  if (expiryOf(upload, await hasBytes(options, id), options.sessionTtlMs) > now) return false
+  await onExpired(id)
+  return true
+}
+
+function finished({ ledger, now = Date.now, keepFinishedMs = KEEP_FINISHED_MS }: SweeperOptions) {
+  return ledger.finishedBefore(now() - keepFinishedMs)
+}
+
+async function forget({ ledger, isActive }: SweeperOptions, id: string): Promise<boolean> {
+  const state = ledger.findUpload(id)?.state
+  if (!state || state === 'receiving' || state === 'sealed' || isActive(id)) return false
+  ledger.deleteUpload(id)
+  return true
+}
+
+async function removeOrphan({ ledger, spool, isActive }: SweeperOptions, id: string) {
+  const state = ledger.findUpload(id)?.state
+  if (state === 'receiving' || state === 'sealed' || isActive(id)) return false
+  await spool.remove(id)
+  return true
+}

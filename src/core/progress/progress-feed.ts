@@ -1,0 +1,101 @@
+import type { Progress, ProgressBoard, ProgressSubject } from './progress-board.ts'
+
+/** What became of one upload; null when it is gone. */
+export interface ProgressChange {
+  uploadId: string
+  progress: Progress | null
+}
+
+export interface ProgressFeedOptions {
+  signal: AbortSignal
+  /** Milliseconds between two updates of one upload; a change of phase is passed on at once. */
+  everyMs?: number
+  /** Milliseconds that only ever go forward. */
+  now?: () => number
+}
+
+interface Passed {
+  at: number
+  phase: string | null
+}
+
+/**
+ * The changes of a subject, as fast as the consumer takes them and no faster than `everyMs`: of
+ * what came meanwhile each upload's newest is kept, so that a slow consumer costs no memory. It
+ * listens from the call on until it is returned or the signal aborts, whether it was read or not;
+ * it ends by itself never, and rejects with the signal's reason.
+ */
+export function createProgressFeed(
+  board: Pick<ProgressBoard, 'subscribe'>,
+  subject: ProgressSubject,
+  { signal, everyMs = 250, now = () => performance.now() }: ProgressFeedOptions,
+): AsyncGenerator<ProgressChange, never, undefined> {
+  const pending = new Map<string, Progress | null>()
+  const passed = new Map<string, Passed>()
+  let wake = (): void => {}
+  const unsubscribe = board.subscribe(subject, (progress, uploadId) => {
+    pending.set(uploadId, progress)
+    wake()
+  })
+  const stop = (): void => {
+    unsubscribe()
+    signal.removeEventListener('abort', stop)
+  }
+  signal.addEventListener('abort', stop, { once: true })
+  if (signal.aborted) stop()
+
+  /** Milliseconds until a change may be passed on. */
+  function dueIn(uploadId: string, progress: Progress | null): number {
+    const last = passed.get(uploadId)
+    if (!last || last.phase !== (progress?.phase ?? null)) return 0
+    return Math.max(0, last.at + everyMs - now())
+  }
+
+  function take(): ProgressChange | number | null {
+    let soonest: number | null = null
+    for (const [uploadId, progress] of pending) {
+      const ms = dueIn(uploadId, progress)
+      if (ms === 0) {
+        pending.delete(uploadId)
+        if (progress?.status === 'uploading')
+          passed.set(uploadId, { at: now(), phase: progress.phase })
+        else passed.delete(uploadId)
+        return { uploadId, progress }
+      }
+      soonest = Math.min(soonest ?? ms, ms)
+    }
+    return soonest
+  }
+
+  function changed(ms: number | null): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = ms === null ? undefined : setTimeout(() => wake(), ms)
+      wake = () => {
+        clearTimeout(timer)
+        signal.removeEventListener('abort', wake)
+        resolve()
+      }
+      signal.addEventListener('abort', wake, { once: true })
+    })
+  }
+
+  const feed = (async function* () {
+    try {
+      for (;;) {
+        signal.throwIfAborted()
+        const next = take()
+        if (typeof next === 'object' && next !== null) yield next
+        else await changed(next)
+      }
+    } finally {
+      stop()
+    }
+  })()
+  // The body of a generator that nobody has read yet does not run, and so ends nothing.
+  const end = feed.return.bind(feed)
+  feed.return = (value) => {
+    stop()
+    return end(value)
+  }
+  return feed
+}

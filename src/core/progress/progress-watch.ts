@@ -1,0 +1,59 @@
+import { AppError } from '../../errors.ts'
+import type { CredentialsProvider } from '../ports/credentials.ts'
+import type { Ledger } from '../ports/ledger.ts'
+import type { UploadService } from '../uploads/upload-service.ts'
+import type { Progress, ProgressBoard } from './progress-board.ts'
+import { createProgressFeed, type ProgressChange } from './progress-feed.ts'
+
+/** A user's uploads that are told when somebody begins to watch: unfinished ones before others. */
+const MAX_TOLD = 200
+
+/** Who has a token need not know what the backend calls its user. */
+const OWN = 'me'
+
+export interface ProgressWatchOptions {
+  ledger: Pick<Ledger, 'findUpload' | 'uploadsOf'>
+  board: ProgressBoard
+  uploads: Pick<UploadService, 'progress'>
+  credentials: Pick<CredentialsProvider, 'forUpload'>
+}
+
+/** How things stand, and what changes from then on, with nothing missing between the two. */
+export interface Watched<Now> {
+  now: Now
+  /** Rejects with the signal's reason. */
+  changes: AsyncGenerator<ProgressChange, never, undefined>
+}
+
+/** Progress that is pushed: the event stream and the socket. */
+export interface ProgressWatch {
+  /** Rejects as UploadService.progress does. */
+  upload: (
+    uploadId: string,
+    token: string | null,
+    signal: AbortSignal,
+  ) => Promise<Watched<Progress>>
+  /** All uploads of the token's user, also by the name `me`; FORBIDDEN when that is somebody else. */
+  user: (userId: string, token: string, signal: AbortSignal) => Promise<Watched<Progress[]>>
+}
+
+export function createProgressWatch(options: ProgressWatchOptions): ProgressWatch {
+  const { ledger, board, uploads, credentials } = options
+
+  return {
+    upload: async (uploadId, token, signal) => {
+      const told = await uploads.progress(uploadId, token)
+      const changes = createProgressFeed(board, { uploadId }, { signal })
+      // It may have gone on while the token was checked.
+      const upload = ledger.findUpload(uploadId)
+      return { now: upload ? board.of(upload) : told, changes }
+    },
+    user: async (userId, token, signal) => {
+      const { userId: owner } = await credentials.forUpload(token)
+      if (userId !== OWN && owner !== userId)
+        throw new AppError('FORBIDDEN', 'This is the socket of another user')
+      const changes = createProgressFeed(board, { owner }, { signal })
+      return { now: ledger.uploadsOf(owner, MAX_TOLD).map(board.of), changes }
+    },
+  }
+}

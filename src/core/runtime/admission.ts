@@ -1,0 +1,60 @@
+import { AppError } from '../../errors.ts'
+
+/** What this instance takes on. */
+export interface Admission {
+  /** Throws SHUTTING_DOWN where nothing new begins: an upload, a download. */
+  assertNew: () => void
+  /** Throws SHUTTING_DOWN where nothing goes on that needs Telegram in the end. */
+  assertMore: () => void
+  /** Whether requests are answered at all. */
+  readonly takesRequests: boolean
+  /** Aborts with SHUTTING_DOWN when what goes on ends here unfinished. */
+  readonly ending: AbortSignal
+  /** From now on: nothing new. */
+  narrow: () => void
+  /** From now on: nothing. */
+  end: (reason: AppError) => void
+  /** From now on: no request. For good. */
+  refuseRequests: () => void
+  /** From now on: everything again. */
+  widen: () => void
+}
+
+export function createAdmission(): Admission {
+  let takes: 'all' | 'more' | 'nothing' = 'all'
+  let takesRequests = true
+  let ending = new AbortController()
+
+  return {
+    assertNew: () => {
+      if (takes !== 'all') throw restarting()
+    },
+    assertMore: () => {
+      if (takes === 'nothing') throw restarting()
+    },
+    get takesRequests() {
+      return takesRequests
+    },
+    get ending() {
+      return ending.signal
+    },
+    narrow: () => {
+      if (takes === 'all') takes = 'more'
+    },
+    end: (reason) => {
+      takes = 'nothing'
+      ending.abort(reason)
+    },
+    refuseRequests: () => {
+      takesRequests = false
+    },
+    widen: () => {
+      takes = 'all'
+      if (ending.signal.aborted) ending = new AbortController()
+    },
+  }
+}
+
+export function restarting(): AppError {
+  return new AppError('SHUTTING_DOWN', 'The worker is restarting; try again', { retryAfter: 5 })
+}

@@ -1,0 +1,78 @@
+import type { Ledger } from '../ports/ledger.ts'
+import type { Log } from '../ports/log.ts'
+import type { TransferJournal } from '../ports/telegram.ts'
+
+/** Losing the last moments of acknowledged parts only sends those parts again. */
+const FLUSH_AFTER_MS = 250
+/** The same, after the disk has refused. */
+const AGAIN_MS = 2_000
+
+export interface FlushingJournal extends TransferJournal {
+  /** Writes what is not written yet; called when the transfer pauses or ends. */
+  flush: () => void
+}
+
+type JournalLedger = Pick<
+  Ledger,
+  'transfer' | 'saveTransfer' | 'deleteTransfer' | 'acknowledgedParts' | 'saveAcknowledgedParts'
+>
+
+/** A transfer's memory in the ledger: one row, and one bitmap of acknowledged parts. */
+export function createTransferJournal(
+  uploadId: string,
+  ledger: JournalLedger,
+  log: Log,
+): FlushingJournal {
+  let parts = ledger.acknowledgedParts(uploadId)
+  let timer: NodeJS.Timeout | undefined
+
+  function write(): void {
+    if (timer === undefined) return
+    clearTimeout(timer)
+    timer = undefined
+    try {
+      ledger.saveAcknowledgedParts(uploadId, parts)
+    } catch (error) {
+      log.warn({ uploadId, err: error }, 'acknowledged parts cannot be noted yet')
+      timer = setTimeout(write, AGAIN_MS)
+    }
+  }
+
+  function mark(part: number, present: boolean): void {
+    const at = part >> 3
+    if (at >= parts.length) parts = grown(parts, at)
+    const bit = 1 << (part & 7)
+    const byte = parts[at] ?? 0
+    parts[at] = present ? byte | bit : byte & ~bit
+    timer ??= setTimeout(write, FLUSH_AFTER_MS)
+  }
+
+  return {
+    load: () => ledger.transfer(uploadId),
+    save: (state) => {
+      write()
+      ledger.saveTransfer(uploadId, state)
+    },
+    hasPart: (part) => ((parts[part >> 3] ?? 0) & (1 << (part & 7))) !== 0,
+    addPart: (part) => mark(part, true),
+    removePart: (part) => mark(part, false),
+    reset: () => {
+      clearTimeout(timer)
+      timer = undefined
+      parts = new Uint8Array()
+      ledger.deleteTransfer(uploadId)
+    },
+    flush: () => {
+      write()
+      clearTimeout(timer)
+      timer = undefined
+    },
+  }
+}
+
+/** The bitmap with room for the byte at `at`, and as much again so that it grows seldom. */
+function grown(bitmap: Uint8Array, at: number): Uint8Array {
+  const larger = new Uint8Array((at + 1) * 2)
+  larger.set(bitmap)
+  return larger
+}

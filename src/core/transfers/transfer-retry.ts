@@ -1,0 +1,32 @@
+import { AppError } from '../../errors.ts'
+import { backoff } from '../../lib/retry.ts'
+import { diskDelay, isDiskTrouble } from './disk-trouble.ts'
+import { isFloodWait } from './flood-wait.ts'
+
+export function isRetryable(error: unknown): boolean {
+  return error instanceof AppError && error.retryable
+}
+
+function isPeerDown(error: unknown): boolean {
+  return error instanceof AppError && error.peerDown
+}
+
+/** Whether there is nothing to do but to wait: for a peer that is down, or as Telegram asks. */
+export function isWait(error: unknown): boolean {
+  return isPeerDown(error) || isFloodWait(error)
+}
+
+/** Whether a failure uses up one of a transfer's attempts: the file may be at fault. */
+export function usesAttempt(error: unknown): boolean {
+  return !isWait(error) && !isDiskTrouble(error)
+}
+
+/** Milliseconds: what the error asks for, else exponential back-off. */
+export function delayFor(error: unknown, attempt: number): number {
+  // What the error asks for is for clients; there are far fewer jobs.
+  if (isDiskTrouble(error)) return diskDelay()
+  const asked = ((error instanceof AppError && error.retryAfter) || 0) * 1000
+  // All jobs wait for the same moment: they must not come back in it together.
+  if (isPeerDown(error)) return asked + backoff(1, { baseMs: 2000 })
+  return Math.max(asked, backoff(attempt, { baseMs: 1000, capMs: 60_000 }))
+}

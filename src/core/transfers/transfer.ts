@@ -1,0 +1,232 @@
+import { AppError } from '../../errors.ts'
+import { retry } from '../../lib/retry.ts'
+import { isPartial } from '../model/stream.ts'
+import type { Credentials, CredentialsProvider } from '../ports/credentials.ts'
+import type { PostedFile, Upload } from '../ports/records.ts'
+import type { TelegramGateway, TransferRequest } from '../ports/telegram.ts'
+import type { ProgressEvent } from '../progress/progress-board.ts'
+import type { JobContext, JobQueue } from '../runtime/job-queue.ts'
+import { onceDiskTakes } from './disk-trouble.ts'
+import { accountWaits } from './flood-wait.ts'
+import {
+  type ArrivingFile,
+  createArrivingFile,
+  sleepUntilSealed,
+  whenSealed,
+} from './outgoing-file.ts'
+import { createTransferEndings, type TransferEndingsOptions } from './transfer-endings.ts'
+import { createTransferJournal, type FlushingJournal } from './transfer-journal.ts'
+import { delayFor, isRetryable, isWait, usesAttempt } from './transfer-retry.ts'
+
+export interface TransfersOptions extends TransferEndingsOptions {
+  gateway: TelegramGateway
+  credentials: Pick<CredentialsProvider, 'forRunningUpload'>
+  queue: JobQueue
+  /** How often a whole transfer is tried when it fails in a way that may pass. */
+  attempts: number
+  /** Milliseconds from complete to giving up. */
+  maxDurationMs: number
+}
+
+/** The jobs that carry uploads to Telegram, at most one per upload. */
+export interface Transfers {
+  /** A chunk was acknowledged; a large file starts its way here. */
+  chunkArrived: (upload: Upload, index: number) => void
+  /** The upload is whole and may be posted. */
+  sealed: (upload: Upload) => void
+  /**
+   * Stops the upload's job, if any, which ends with the reason; resolves when it has let go of its
+   * files.
+   */
+  stop: (uploadId: string, reason: AppError) => Promise<void>
+  /** After a restart: goes on with everything unfinished. */
+  resume: () => void
+  isActive: (uploadId: string) => boolean
+  /** Resolves when no upload that is whole is on its way. */
+  idle: () => Promise<void>
+}
+
+export function createTransfers(options: TransfersOptions): Transfers {
+  const { ledger, spool, gateway, credentials, progress, queue, now, log } = options
+  const endings = createTransferEndings(options)
+  const files = new Map<string, ArrivingFile>()
+
+  function start(upload: Upload): void {
+    // A piece of another upload goes to Telegram with that one.
+    if (isPartial(ledger.stream(upload.id))) return
+    const file = createArrivingFile(upload, ledger.chunks(upload.id), spool)
+    // However many files a user brings, another user's first one is not behind all of them.
+    const name = { key: upload.id, group: upload.owner }
+    if (!queue.start(name, (job) => run(upload, file, job))) return
+    files.set(upload.id, file)
+  }
+
+  async function run(upload: Upload, file: ArrivingFile, job: JobContext): Promise<void> {
+    let journal: FlushingJournal | null = null
+    try {
+      journal = await onceDiskTakes(() => createTransferJournal(upload.id, ledger, log), job.signal)
+      const result = await carry(upload, file, job, journal)
+      if ('error' in result) await endings.failed(upload, result.error, job.signal)
+      else await endings.completed(upload, result, job.signal)
+    } catch (error) {
+      if (!job.signal.aborted) throw error
+    } finally {
+      journal?.flush()
+      files.delete(upload.id)
+    }
+  }
+
+  /** Where the file is, or why it is nowhere. Rejects only with the signal's reason. */
+  async function carry(
+    upload: Upload,
+    file: ArrivingFile,
+    job: JobContext,
+    journal: FlushingJournal,
+  ): Promise<PostedFile | { error: unknown }> {
+    const requestWith = (granted: Credentials): TransferRequest => ({
+      credentials: granted,
+      file,
+      journal,
+      signal: job.signal,
+      onEvent: (event) => {
+        // Until the file is whole only what lasts is noted: bytes that have gone, and a wait.
+        if (!file.sealed && event.phase !== 'sending' && event.phase !== 'waiting') return
+        report(upload, event)
+      },
+    })
+    try {
+      await sendWhileArriving(upload, file, job, requestWith)
+      return await finish(upload, job, requestWith)
+    } catch (error) {
+      job.signal.throwIfAborted()
+      return { error }
+    }
+  }
+
+  /** Sends parts as their bytes come; holds a slot only while there is something to send. */
+  async function sendWhileArriving(
+    upload: Upload,
+    file: ArrivingFile,
+    job: JobContext,
+    requestWith: (granted: Credentials) => TransferRequest,
+  ): Promise<void> {
+    let seen = -1
+    for (let failures = 0; !file.sealed; ) {
+      await file.changedSince(seen, job.signal)
+      seen = file.version
+      if (file.sealed) return
+      try {
+        const granted = await grant(upload, job.signal)
+        const road = gateway.roadFor(granted, upload.size)
+        if (!gateway.sendsEarly(road, upload.size)) return await whenSealed(file, job.signal)
+        assertNoWait(granted, upload.size)
+        await job.slot(() => gateway.sendAvailable(requestWith(granted)))
+        failures = 0
+      } catch (error) {
+        job.signal.throwIfAborted()
+        log.warn({ uploadId: upload.id, err: error }, 'sending ahead of complete failed')
+        // What can never succeed is said once the client has completed, as the contract has it.
+        if (!isRetryable(error)) return await whenSealed(file, job.signal)
+        if (usesAttempt(error)) failures++
+        const delay = delayFor(error, failures)
+        reportWait(upload, error, delay)
+        // Once the file is whole the transfer decides anew whether the wait is worth it.
+        await sleepUntilSealed(file, delay, job.signal)
+        seen = -1
+      }
+    }
+  }
+
+  async function finish(
+    upload: Upload,
+    job: JobContext,
+    requestWith: (granted: Credentials) => TransferRequest,
+  ): Promise<PostedFile> {
+    report(upload, { phase: 'queued' })
+    log.info({ uploadId: upload.id, size: upload.size }, 'Background upload started')
+    const startedAt = now()
+    return retry(
+      async () => {
+        const granted = await grant(upload, job.signal)
+        assertNoWait(granted, upload.size)
+        return job.slot(() => gateway.finish(requestWith(granted)))
+      },
+      {
+        attempts: options.attempts,
+        signal: job.signal,
+        counts: usesAttempt,
+        delayFor: (error, attempt) => {
+          const delay = delayFor(error, attempt)
+          const late = now() + delay - startedAt > options.maxDurationMs
+          if (!isRetryable(error) || late) return null
+          reportWait(upload, error, delay)
+          log.warn({ uploadId: upload.id, attempt, delay, err: error }, 'transfer will be retried')
+          return delay
+        },
+      },
+    )
+  }
+
+  /** A job that has to wait for Telegram anyway does so without a slot that others could use. */
+  function assertNoWait(granted: Credentials, size: number): void {
+    const seconds = gateway.waitFor(granted, size)
+    if (seconds > 0) throw accountWaits(seconds)
+  }
+
+  /** Credentials for the job. While the backend is down the job waits for it, holding no slot. */
+  function grant(upload: Upload, signal: AbortSignal): Promise<Credentials> {
+    const token = ledger.uploadToken(upload.id)
+    if (token === null) throw new AppError('TOKEN_REFUSED', 'Sign in again')
+    const deadline = now() + options.maxDurationMs
+    return retry(() => credentials.forRunningUpload(token), {
+      attempts: Number.POSITIVE_INFINITY,
+      signal,
+      counts: usesAttempt,
+      delayFor: (error, attempt) => {
+        if (!isRetryable(error) || now() >= deadline) return null
+        const delay = delayFor(error, attempt)
+        reportWait(upload, error, delay)
+        return delay
+      },
+    })
+  }
+
+  function reportWait(upload: Upload, error: unknown, delayMs: number): void {
+    if (!isWait(error)) return
+    report(upload, { phase: 'waiting', retryAfter: Math.ceil(delayMs / 1000) })
+  }
+
+  /** A job keeps the upload as it was when it began; what has become of it since is in its file. */
+  function report(upload: Upload, event: ProgressEvent): void {
+    const sealed = files.get(upload.id)?.sealed === true
+    progress.report(sealed ? { ...upload, state: 'sealed' } : upload, event)
+  }
+
+  const isActive = (uploadId: string): boolean => files.get(uploadId)?.sealed === true
+  const wholeIds = (): string[] => [...files.keys()].filter(isActive)
+
+  return {
+    chunkArrived: (upload, index) => {
+      if (!files.has(upload.id)) start(upload)
+      files.get(upload.id)?.add(index, upload.chunkSize)
+    },
+    sealed: (upload) => {
+      if (!files.has(upload.id)) start(upload)
+      else {
+        files.get(upload.id)?.seal()
+        progress.refresh(upload)
+      }
+    },
+    stop: queue.abort,
+    resume: () => {
+      for (const upload of ledger.uploadsInState('sealed')) start(upload)
+      for (const upload of ledger.uploadsInState('receiving')) start(upload)
+    },
+    isActive,
+    idle: async () => {
+      for (let whole = wholeIds(); whole.length > 0; whole = wholeIds()) {
+        await Promise.all(whole.map(queue.ended))
+      }
+    },
+  }
+}

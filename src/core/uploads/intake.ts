@@ -1,0 +1,248 @@
+import { AppError } from '../../errors.ts'
+import {
+  assertSameChunk,
+  assertSameFile,
+  chunkSizeWith,
+  openUpload,
+  type UploadDescription,
+} from '../model/upload.ts'
+import type { Credentials } from '../ports/credentials.ts'
+import type { Ledger } from '../ports/ledger.ts'
+import type { Log } from '../ports/log.ts'
+import type { Upload } from '../ports/records.ts'
+import type { ReceivedChunk } from '../ports/spool.ts'
+import type { TelegramGateway } from '../ports/telegram.ts'
+import type { Admission } from '../runtime/admission.ts'
+import { accountWaits } from '../transfers/flood-wait.ts'
+import type { Transfers } from '../transfers/transfer.ts'
+import { assertNotCancelled, START_OVER } from './cancellation.ts'
+import { noRoom, type Room } from './room.ts'
+
+export interface IntakeOptions {
+  ledger: Ledger
+  gateway: Pick<TelegramGateway, 'roadFor' | 'assertReachable' | 'waitFor'>
+  admission: Pick<Admission, 'assertNew' | 'assertMore' | 'ending'>
+  transfers: Transfers
+  room: Pick<Room, 'look'>
+  /** Forgets the uploads without a byte that are past their time. */
+  forgetOverdue: () => Promise<void>
+  /** Largest file, in bytes, that the operator allows; Telegram may take less. */
+  maxFileBytes: number
+  /** Milliseconds: an account that has to wait for longer begins no upload. */
+  maxWaitMs: number
+  /** What one user may have unfinished at one time. */
+  perUser: { maxUploads: number; maxBytes: number }
+  now: () => number
+  log: Log
+}
+
+/** What a caller says about the file of an upload; its owner is found out by the token. */
+export interface FileDescription extends Omit<UploadDescription, 'owner'> {
+  /** A piece of another upload, whose size nobody knows yet. */
+  isPart?: boolean
+}
+
+export interface ChunkAnswer {
+  upload: Upload
+  index: number
+  receivedChunks: number
+}
+
+/** How files come in. Every call is for whoever holds the upload's lock. */
+export interface Intake {
+  /**
+   * Throws TELEGRAM_FLOOD_WAIT when the account that would carry a file of `size` bytes has to wait
+   * for longer than a job lives.
+   */
+  assertNoLongWait: (granted: Credentials, size: number) => void
+  /** For a caller who waits for the file's end. What can never go is said by the upload itself. */
+  assertReachable: (granted: Credentials, size: number) => void
+  /**
+   * The upload with this id, opened now if there is none. Throws UPLOAD_NOT_FOUND (another user's),
+   * UPLOAD_CANCELLED, UPLOAD_DIFFERS, EMPTY_FILE, FILE_TOO_LARGE, TOO_MANY_UPLOADS, QUOTA_EXCEEDED, SPOOL_FULL,
+   * SPOOL_FAILED, TELEGRAM_FLOOD_WAIT. A session reserves its
+   * whole size, so that one that was opened is not refused room later. With `first`, the chunk
+   * that opens it and is on the disk already, also CHUNK_OUT_OF_RANGE and CHUNK_SIZE_WRONG: a chunk
+   * that is refused opens nothing.
+   */
+  open: (
+    file: FileDescription,
+    granted: Credentials,
+    token: string,
+    first?: { index: number; size: number },
+  ) => Promise<Upload>
+  /** Files a chunk under its upload; `received` is claimed only when it is new. */
+  take: (upload: Upload, index: number, received: ReceivedChunk) => Promise<ChunkAnswer>
+}
+
+export function createIntake(options: IntakeOptions): Intake {
+  const { ledger, transfers, now, log } = options
+
+  /** The file first, then its row: a row always has its file, and a file without a row goes. */
+  async function acknowledge(
+    { id, index }: { id: string; index: number },
+    received: ReceivedChunk,
+    writeRow: () => void,
+  ): Promise<void> {
+    try {
+      await received.claim(id, index)
+      writeRow()
+    } catch (error) {
+      await received.unclaim(id, index).catch((err: unknown) => {
+        log.warn({ uploadId: id, err }, 'a chunk without a row is left until it is sent again')
+      })
+      throw error
+    }
+  }
+
+  return {
+    assertNoLongWait: (granted, size) => assertNoLongWait(options, granted, size),
+    assertReachable: (granted, size) => {
+      try {
+        options.gateway.assertReachable(granted, size)
+      } catch (error) {
+        if (error instanceof AppError && error.retryable) throw error
+      }
+    },
+    open: async (file, granted, token, first) => {
+      const owner = granted.userId
+      const known = ledger.findUpload(file.id)
+      if (known?.owner === owner) {
+        assertNotCancelled(known)
+        assertComesInChunks(ledger, known)
+        assertSameFile(known, { size: file.size, totalChunks: file.totalChunks })
+        ledger.saveUploadToken(known.id, token)
+        return known
+      }
+      // With another user's id, too: what is refused anyway must not tell that the id is taken.
+      options.admission.assertNew()
+      const { isPart = false, ...described } = file
+      const upload = openUpload({ ...described, owner }, now())
+      assertTakes(options, granted, upload.size)
+      assertNoLongWait(options, granted, isPart ? null : upload.size)
+      const lacking = await lookForRoom(options, upload.size, first?.size)
+      // No wait from here to the row: two uploads that open at once cannot both have the last place.
+      assertShare(ledger.reservedBy(owner), upload.size, options.perUser)
+      if (lacking() > 0) throw noRoom()
+      // Before the row: a chunk that is refused must not have taken room. And with a taken id, too.
+      if (first) chunkSizeWith(upload, first.index, first.size)
+      if (known) throw uploadNotFound()
+      ledger.insertUpload(upload, token)
+      log.info({ uploadId: upload.id, size: upload.size }, 'Upload session initialized')
+      return upload
+    },
+    take: async (upload, index, received) => {
+      const chunkSize = chunkSizeWith(upload, index, received.size)
+      const chunks = ledger.chunks(upload.id)
+      const known = chunks.find((chunk) => chunk.index === index)
+      if (known) {
+        assertSameChunk(known, received.size, received.digest)
+        ledger.touchUpload(upload.id, now())
+        return { upload, index, receivedChunks: chunks.length }
+      }
+      if (upload.state !== 'receiving') throw closed(upload)
+      const record = { index, size: received.size, digest: received.digest }
+      await acknowledge({ id: upload.id, index }, received, () =>
+        ledger.insertChunk(upload.id, record, chunkSize, now()),
+      )
+      const touched = { ...upload, chunkSize }
+      transfers.chunkArrived(touched, index)
+      return { upload: touched, index, receivedChunks: chunks.length + 1 }
+    },
+  }
+}
+
+/** Throws FILE_TOO_LARGE when the operator allows no such file, or Telegram takes none. */
+export function assertTakes(
+  { gateway, maxFileBytes }: Pick<IntakeOptions, 'gateway' | 'maxFileBytes'>,
+  granted: Credentials,
+  size: number,
+): void {
+  if (size > maxFileBytes) {
+    throw new AppError('FILE_TOO_LARGE', `The file is larger than ${maxFileBytes} bytes`, {
+      details: { maxFileSize: maxFileBytes },
+    })
+  }
+  try {
+    gateway.roadFor(granted, size)
+  } catch (error) {
+    // Having no road at all is said by the job, as the contract has it.
+    if (error instanceof AppError && error.code === 'FILE_TOO_LARGE') throw error
+  }
+}
+
+/**
+ * A file whose job would only fail is not taken in. The size is null where it is not known yet.
+ * Throws TELEGRAM_FLOOD_WAIT.
+ */
+export function assertNoLongWait(
+  { gateway, maxWaitMs }: Pick<IntakeOptions, 'gateway' | 'maxWaitMs'>,
+  granted: Credentials,
+  size: number | null,
+): void {
+  const seconds = gateway.waitFor(granted, size)
+  if (seconds * 1000 > maxWaitMs) throw accountWaits(seconds)
+}
+
+/**
+ * Looks for room for `size` bytes, of which `present` are on the disk already, and forgets what is
+ * past its time where too little is left. The function it resolves with says how many bytes are
+ * lacking at that moment, 0 where there is room; synchronous, as `Room.look` has it.
+ */
+export async function lookForRoom(
+  { room, forgetOverdue }: Pick<IntakeOptions, 'room' | 'forgetOverdue'>,
+  size: number,
+  present = 0,
+): Promise<() => number> {
+  let lacking = await room.look()
+  if (lacking(size, present) > 0) {
+    await forgetOverdue()
+    lacking = await room.look()
+  }
+  return () => lacking(size, present)
+}
+
+/** A stream is cut into chunks here: one that came from elsewhere would meet those. */
+function assertComesInChunks(ledger: Pick<Ledger, 'stream'>, { id }: Upload): void {
+  if (ledger.stream(id) === null) return
+  throw new AppError('UPLOAD_DIFFERS', 'This upload comes by the tus protocol, not in chunks')
+}
+
+/** Seconds: what a user has unfinished ends by itself, or by being cancelled. */
+const SHARE_RETRY_AFTER = 60
+
+/**
+ * One user's share of the worker. Too many uploads are too many requests; too many bytes are no
+ * room, as a quota is in WebDAV (RFC 4331, section 6): both pass when another upload ends.
+ */
+function assertShare(
+  held: { uploads: number; bytes: number },
+  size: number,
+  { maxUploads, maxBytes }: IntakeOptions['perUser'],
+): void {
+  if (held.uploads >= maxUploads) {
+    throw new AppError(
+      'TOO_MANY_UPLOADS',
+      `You have ${held.uploads} unfinished uploads; finish or cancel one first`,
+      { retryAfter: SHARE_RETRY_AFTER, details: { maxUploads } },
+    )
+  }
+  if (held.bytes + size > maxBytes) {
+    throw new AppError(
+      'QUOTA_EXCEEDED',
+      'Your unfinished uploads leave no room for this file; finish or cancel one first',
+      { retryAfter: SHARE_RETRY_AFTER, details: { maxBytes, heldBytes: held.bytes } },
+    )
+  }
+}
+
+export function uploadNotFound(): AppError {
+  return new AppError('UPLOAD_NOT_FOUND', 'Upload session not found', {
+    details: { hint: START_OVER },
+  })
+}
+
+function closed(upload: Upload): AppError {
+  const error = upload.state === 'failed' ? `Upload failed: ${upload.reason}` : 'Upload is complete'
+  return new AppError('UPLOAD_CLOSED', `${error}. ${START_OVER}`, { details: { hint: START_OVER } })
+}

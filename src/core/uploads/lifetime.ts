@@ -1,0 +1,41 @@
+import type { Ledger } from '../ports/ledger.ts'
+import type { Upload } from '../ports/records.ts'
+import type { Spool } from '../ports/spool.ts'
+
+/**
+ * How long an upload is kept that has brought no byte, in milliseconds. Its room is only a promise:
+ * a sender that was there would have sent something by then, and its first chunk opens it anew.
+ */
+const BYTELESS_TTL_MS = 600_000
+
+/**
+ * An upload that lives on because a byte comes now and then ends after so many `SESSION_TTL`s all
+ * the same: else a trickle would keep its room for ever.
+ */
+const MOST_LIVES = 7
+/** But never before this, in milliseconds: a slow line may need long for a large file. */
+const LEAST_CAP_MS = 7 * 86_400_000
+
+/** When an upload that still receives is given up, by the worker's time. */
+export function expiryOf(
+  { size, createdAt, touchedAt }: Pick<Upload, 'size' | 'createdAt' | 'touchedAt'>,
+  hasBytes: boolean,
+  sessionTtlMs: number,
+): number {
+  // An empty part of a tus upload has brought all that it will.
+  const waits = hasBytes || size === 0
+  const ttlMs = waits ? sessionTtlMs : Math.min(sessionTtlMs, BYTELESS_TTL_MS)
+  const capMs = Math.max(MOST_LIVES * sessionTtlMs, LEAST_CAP_MS)
+  return Math.min(touchedAt + ttlMs, createdAt + capMs)
+}
+
+export interface ByteRecords {
+  ledger: Pick<Ledger, 'chunks' | 'stream'>
+  spool: Pick<Spool, 'grownBytes'>
+}
+
+/** Whether an upload that receives has brought a byte. Of a stream's first chunk only the disk knows. */
+export async function hasBytes({ ledger, spool }: ByteRecords, uploadId: string): Promise<boolean> {
+  if (ledger.chunks(uploadId).length > 0) return true
+  return ledger.stream(uploadId) !== null && (await spool.grownBytes({ uploadId, index: 0 })) > 0
+}

@@ -1,0 +1,146 @@
+import type { KeyedLock } from '../../lib/keyed-lock.ts'
+import { chunkSizeAt } from '../model/chunk-layout.ts'
+import { type ByteSource, STREAM_CHUNK_BYTES, unbroken } from '../model/stream.ts'
+import type { Upload } from '../ports/records.ts'
+import type { ReceivedChunk, Spool } from '../ports/spool.ts'
+import type { ProgressBoard } from '../progress/progress-board.ts'
+import { type ByteCutter, createByteCutter } from './byte-cutter.ts'
+import { uploadCancelled } from './cancellation.ts'
+import { type Intake, type IntakeOptions, uploadNotFound } from './intake.ts'
+
+/** How often a sender that is slower than a chunk per `SESSION_TTL` is noted to be alive. */
+const TOUCH_EVERY_MS = 5_000
+
+export interface StreamFillerOptions extends Pick<IntakeOptions, 'ledger' | 'admission' | 'now'> {
+  spool: Pick<Spool, 'receive' | 'grow' | 'grownBytes'>
+  intake: Pick<Intake, 'take'>
+  progress: Pick<ProgressBoard, 'subscribe'>
+  locks: KeyedLock
+}
+
+/** A source, and where in the file its first byte belongs. */
+export interface PlacedSource extends ByteSource {
+  readonly from: number
+}
+
+/** Cuts a stream into the chunks of its upload. One call at a time per upload. */
+export interface StreamFiller {
+  fill: (upload: Upload, source: PlacedSource, confirm: (() => void) | null) => Promise<void>
+  /** Makes a chunk of the last bytes, where a crash or a full disk has kept them from it. */
+  close: (upload: Upload) => Promise<void>
+}
+
+export function createStreamFiller(options: StreamFillerOptions): StreamFiller {
+  const { ledger, spool, intake, progress, locks, admission, now } = options
+  const { signal } = new AbortController()
+
+  /** Puts bytes behind those that are there, chunk by chunk. */
+  async function pour({ id, size }: Upload, cutter: ByteCutter): Promise<void> {
+    let index = unbroken(ledger.chunks(id)).count
+    while (await cutter.more()) {
+      const name = { uploadId: id, index }
+      const targetBytes = chunkSizeAt({ size, chunkSize: STREAM_CHUNK_BYTES }, index)
+      const missing = targetBytes - (await spool.grownBytes(name))
+      const { whole } = await spool.grow(name, cutter.take(missing), { targetBytes, signal })
+      if (whole === null) return
+      await acknowledge(id, index, whole)
+      index++
+    }
+  }
+
+  function acknowledge(uploadId: string, index: number, whole: ReceivedChunk): Promise<void> {
+    return locks.run(uploadId, async () => {
+      const upload = ledger.findUpload(uploadId)
+      if (!upload || upload.state === 'cancelled') {
+        await whole.discard()
+        throw upload ? uploadCancelled() : uploadNotFound()
+      }
+      await intake.take(upload, index, whole)
+      // After a loss in the middle, chunks behind it are sent once more and are there already.
+      await whole.discard()
+    })
+  }
+
+  /** First everything to the side, then, once it is confirmed, from there. */
+  async function pourConfirmed(
+    upload: Upload,
+    cutter: ByteCutter,
+    confirm: () => void,
+  ): Promise<void> {
+    const limits = { maxBytes: STREAM_CHUNK_BYTES, signal }
+    const portions: ReceivedChunk[] = []
+    try {
+      while (await cutter.more()) {
+        portions.push(await spool.receive(cutter.take(STREAM_CHUNK_BYTES), limits))
+      }
+      confirm()
+      const bytes = reread(portions)
+      const size = portions.reduce((sum, portion) => sum + portion.size, 0)
+      await pour(upload, createByteCutter(bytes, size)).finally(() => bytes.return())
+    } finally {
+      await Promise.all(portions.map((portion) => portion.discard()))
+    }
+  }
+
+  async function* noted(uploadId: string, bytes: AsyncIterable<Uint8Array>, onBytes: () => void) {
+    let touchedAt = now()
+    for await (const piece of bytes) {
+      if (piece.byteLength > 0) onBytes()
+      if (now() - touchedAt > TOUCH_EVERY_MS) {
+        touchedAt = now()
+        ledger.touchUpload(uploadId, touchedAt)
+      }
+      yield piece
+    }
+  }
+
+  return {
+    fill: async (upload, { bytes, letGo, from }, confirm) => {
+      let keeps = confirm === null
+      let brings = false
+      const onBytes = (): void => {
+        brings = true
+      }
+      const cutter = createByteCutter(noted(upload.id, bytes, onBytes), upload.size - from)
+      const forget = progress.subscribe({ uploadId: upload.id }, (state) => {
+        if (state === null || state.status === 'failed') letGo()
+      })
+      const { ending } = admission
+      ending.addEventListener('abort', letGo, { once: true })
+      try {
+        if (confirm === null) await pour(upload, cutter)
+        else {
+          await pourConfirmed(upload, cutter, () => {
+            confirm()
+            keeps = true
+          })
+        }
+      } finally {
+        forget()
+        ending.removeEventListener('abort', letGo)
+        // A request that brings nothing must not keep the room of an upload for longer.
+        if (keeps && brings) ledger.touchUpload(upload.id, now())
+      }
+    },
+    close: async ({ id, size, totalChunks }) => {
+      const index = unbroken(ledger.chunks(id)).count
+      if (index === totalChunks) return
+      const targetBytes = chunkSizeAt({ size, chunkSize: STREAM_CHUNK_BYTES }, index)
+      const { whole } = await spool.grow({ uploadId: id, index }, nothing(), {
+        targetBytes,
+        signal,
+      })
+      if (whole) await acknowledge(id, index, whole)
+    },
+  }
+}
+
+/** What was put to the side, which goes as soon as it has been read. */
+async function* reread(portions: readonly ReceivedChunk[]): AsyncGenerator<Uint8Array, void> {
+  for (const portion of portions) {
+    yield* portion.read()
+    await portion.discard()
+  }
+}
+
+async function* nothing(): AsyncGenerator<Uint8Array> {}

@@ -1,0 +1,143 @@
+import { createHash } from 'node:crypto'
+import { AppError } from '../../errors.ts'
+import type { KeyedLock } from '../../lib/keyed-lock.ts'
+import type { TakeoverLock } from '../../lib/takeover-lock.ts'
+import { isPartial } from '../model/stream.ts'
+import { emptyFile, openUpload } from '../model/upload.ts'
+import type { ChunkRecord, JoinedUpload, Upload } from '../ports/records.ts'
+import type { Spool } from '../ports/spool.ts'
+import { assertNotCancelled } from './cancellation.ts'
+import { assertNoLongWait, assertTakes, type IntakeOptions, uploadNotFound } from './intake.ts'
+import type { StreamState } from './stream-service.ts'
+import type { UploadService } from './upload-service.ts'
+
+export interface StreamJoinOptions extends IntakeOptions {
+  uploads: Pick<UploadService, 'authenticate' | 'authorize'>
+  spool: Pick<Spool, 'share' | 'remove'>
+  locks: KeyedLock
+  takeover: TakeoverLock
+  find: (uploadId: string, token: string | null) => Promise<StreamState>
+}
+
+/** What a caller says about the file that partial uploads make. */
+export interface JoinDescription {
+  fileName: string
+  mimeType: string
+  /** In the order of their bytes. */
+  partIds: readonly string[]
+  metadata: string | null
+  concat: string
+}
+
+/**
+ * Makes one upload of several. Its chunks are theirs, under a second name; the parts end with the
+ * transaction that makes it. A crash before that leaves files that nobody owns, which are swept;
+ * a crash after it leaves the parts' own names, which are swept as well.
+ *
+ * Rejects with UPLOAD_NOT_FOUND (also another user's part), UPLOAD_CANCELLED, CHUNKS_MISSING while a part is not
+ * whole, EMPTY_FILE when all of them are empty, UPLOAD_LOCKED, INVALID_REQUEST, FILE_TOO_LARGE,
+ * SPOOL_FULL, SPOOL_FAILED.
+ */
+export function createStreamJoin(options: StreamJoinOptions) {
+  const { ledger, spool, uploads, locks, takeover, find, transfers, now, log } = options
+
+  /** Runs `work` while nobody else has any of these uploads. Sorted: two joins never wait in a ring. */
+  async function alone<T>(ids: readonly string[], work: () => Promise<T>): Promise<T> {
+    const [id, ...rest] = [...ids].sort()
+    if (id === undefined) return work()
+    const release = await takeover.acquire(id, () => {})
+    if (release === null) throw locked()
+    try {
+      return await alone(rest, work)
+    } finally {
+      release()
+    }
+  }
+
+  function exclusively<T>(ids: readonly string[], work: () => Promise<T>): Promise<T> {
+    const [id, ...rest] = [...ids].sort()
+    return id === undefined ? work() : locks.run(id, () => exclusively(rest, work))
+  }
+
+  /** Looked at before any lock of the ledger's is held: a look may make the last chunk of one. */
+  async function assertWhole(id: string, token: string): Promise<void> {
+    const { upload, stream, offset } = await find(id, token)
+    if (!isPartial(stream) || upload.state === 'completed') throw uploadNotFound()
+    if (offset === upload.size) return
+    throw new AppError('CHUNKS_MISSING', 'A part of this upload is not whole yet', {
+      details: { uploadId: id, received: offset, total: upload.size },
+    })
+  }
+
+  async function make(id: string, described: JoinDescription, token: string): Promise<Upload> {
+    const { partIds, fileName, mimeType, metadata, concat } = described
+    const granted = await uploads.authenticate(token)
+    // Before the locks were held a part may have been cancelled.
+    for (const part of partIds.map(ledger.findUpload)) {
+      if (part) assertNotCancelled(part)
+      if (part?.state !== 'receiving') throw uploadNotFound()
+    }
+    const pieces = partIds.flatMap((uploadId) => ledger.chunks(uploadId).map(inUpload(uploadId)))
+    const chunks = pieces.map(({ size, digest }, index): ChunkRecord => ({ index, size, digest }))
+    const size = chunks.reduce((sum, chunk) => sum + chunk.size, 0)
+    if (size === 0) throw emptyFile('Upload-Concat')
+    assertTakes(options, granted, size)
+    assertNoLongWait(options, granted, size)
+    const file = { id, owner: granted.userId, fileName, mimeType, size, totalChunks: chunks.length }
+    const upload: Upload = { ...openUpload(file, now()), state: 'sealed', sealedAt: now() }
+    for (const [index, piece] of pieces.entries()) {
+      await spool.share({ uploadId: piece.uploadId, index: piece.index }, { uploadId: id, index })
+    }
+    const stream = { uploadId: id, metadata, concat }
+    commit({ upload, stream, chunks, partIds, token })
+    return upload
+  }
+
+  function commit(joined: JoinedUpload): void {
+    const { upload, partIds } = joined
+    ledger.joinUploads(joined, now())
+    log.info({ uploadId: upload.id, parts: partIds.length }, 'Upload session joined')
+    transfers.sealed(upload)
+  }
+
+  async function clear(partIds: readonly string[]): Promise<void> {
+    for (const id of partIds) {
+      await spool.remove(id).catch((err: unknown) => {
+        log.warn({ uploadId: id, err }, 'chunks left to the sweep')
+      })
+    }
+  }
+
+  return async (described: JoinDescription, token: string): Promise<Upload> => {
+    options.admission.assertNew()
+    const { partIds } = described
+    if (new Set(partIds).size < partIds.length || partIds.length === 0) {
+      throw new AppError('INVALID_REQUEST', 'Upload-Concat: name each part, and each part once')
+    }
+    const id = joinedId(partIds)
+    // Before the locks: whoever waits for one makes the sender end that has it.
+    const named = ledger.findUpload(id) ? [id] : partIds
+    for (const uploadId of named) await uploads.authorize(uploadId, token)
+    return alone([id, ...partIds], async () => {
+      // A client whose answer was lost asks again, and its parts are used up by then.
+      if (ledger.findUpload(id)) return (await find(id, token)).upload
+      for (const partId of partIds) await assertWhole(partId, token)
+      const upload = await exclusively([id, ...partIds], () => make(id, described, token))
+      await clear(partIds)
+      return upload
+    })
+  }
+}
+
+/** As hard to guess as the ids it is made of, and the same for the same parts. */
+function joinedId(partIds: readonly string[]): string {
+  return `joined_${createHash('sha256').update(partIds.join('\n')).digest('base64url')}`
+}
+
+function inUpload(uploadId: string) {
+  return (chunk: ChunkRecord) => ({ ...chunk, uploadId })
+}
+
+function locked(): AppError {
+  return new AppError('UPLOAD_LOCKED', 'Another request works on this upload', { retryAfter: 1 })
+}

@@ -1,0 +1,159 @@
+import { AppError } from '../../errors.ts'
+import type { KeyedLock } from '../../lib/keyed-lock.ts'
+import type { TakeoverLock } from '../../lib/takeover-lock.ts'
+import {
+  assertNotFailed,
+  type ByteSource,
+  isPartial,
+  STREAM_CHUNK_BYTES,
+  unbroken,
+} from '../model/stream.ts'
+import { emptyFile } from '../model/upload.ts'
+import type { StreamRecord, Upload } from '../ports/records.ts'
+import type { Spool } from '../ports/spool.ts'
+import type { ProgressBoard } from '../progress/progress-board.ts'
+import { assertNotCancelled } from './cancellation.ts'
+import { createIntake, type FileDescription, type IntakeOptions, uploadNotFound } from './intake.ts'
+import { createStreamFiller } from './stream-filler.ts'
+import { createStreamJoin, type JoinDescription } from './stream-join.ts'
+import type { UploadService } from './upload-service.ts'
+
+export interface StreamServiceOptions extends IntakeOptions {
+  uploads: Pick<
+    UploadService,
+    'open' | 'status' | 'complete' | 'discard' | 'authenticate' | 'authorize'
+  >
+  spool: Pick<Spool, 'receive' | 'grow' | 'grownBytes' | 'share' | 'remove'>
+  progress: Pick<ProgressBoard, 'subscribe'>
+  locks: KeyedLock
+  /** Who speaks for a stream at the moment: whoever comes next is let in soon. */
+  takeover: TakeoverLock
+}
+
+export interface StreamState {
+  readonly upload: Upload
+  readonly stream: StreamRecord
+  /** How many bytes are safely here, from the first on without a gap. */
+  readonly offset: number
+}
+
+/** What a caller says about a stream when it opens. */
+export type StreamDescription = Omit<FileDescription, 'totalChunks'> &
+  Omit<StreamRecord, 'uploadId'>
+
+/**
+ * Uploads whose bytes come in order and are cut into chunks here, such as those of tus clients.
+ * Apart from that they are uploads like all others. They complete by themselves with their last
+ * byte. Except for `open` and `join`, callers hold the stream's takeover lock.
+ */
+export interface StreamService {
+  /** Rejects as `UploadService.open` does. */
+  open: (described: StreamDescription, token: string) => Promise<Upload>
+  /** Before the answer to `open` leaves: from now on the stream outlives a death of the worker. */
+  told: (uploadId: string) => void
+  /**
+   * Rejects with UPLOAD_NOT_FOUND, also for an upload that comes in chunks, with UPLOAD_CANCELLED,
+   * or with UPLOAD_GONE once it has failed.
+   */
+  find: (uploadId: string, token: string | null) => Promise<StreamState>
+  /**
+   * Takes bytes from `offset` on, until the source ends. Whatever ends it early, what came before
+   * stays: the next `find` says how much. With `confirm` nothing is kept before it has been called
+   * at the source's end, and nothing at all when it throws. Rejects with OFFSET_CONFLICT.
+   */
+  append: (
+    uploadId: string,
+    offset: number,
+    source: ByteSource,
+    confirm: (() => void) | null,
+  ) => Promise<StreamState>
+  /** Makes one upload of several partial ones; again with the same parts: the same upload. */
+  join: (described: JoinDescription, token: string) => Promise<Upload>
+  /** After a restart: removes what no client was told of, and completes what has all its bytes. */
+  resume: () => Promise<void>
+}
+
+export function createStreamService(options: StreamServiceOptions): StreamService {
+  const { ledger, spool, uploads, takeover, log } = options
+  const intake = createIntake(options)
+  const filler = createStreamFiller({ ...options, intake })
+  const join = createStreamJoin({ ...options, find })
+  /** What an earlier process has left. Looked for now: later there are those that open just then. */
+  const untold = ledger.untoldStreams()
+
+  async function find(uploadId: string, token: string | null): Promise<StreamState> {
+    const { upload } = await uploads.status(uploadId, token)
+    assertNotCancelled(upload)
+    const stream = ledger.stream(uploadId)
+    if (stream === null) throw uploadNotFound()
+    assertNotFailed(upload)
+    if (upload.state !== 'receiving') return { upload, stream, offset: upload.size }
+    const { count, bytes } = unbroken(ledger.chunks(uploadId))
+    const growing = count === upload.totalChunks ? 0 : await grownBytes(uploadId, count)
+    const offset = bytes + growing
+    if (offset === upload.size) await settle(upload, stream)
+    return { upload: ledger.findUpload(uploadId) ?? upload, stream, offset }
+  }
+
+  function grownBytes(uploadId: string, index: number): Promise<number> {
+    return spool.grownBytes({ uploadId, index })
+  }
+
+  /** All bytes are here: makes its last chunk one, if it is not yet, and lets the job begin. */
+  async function settle(upload: Upload, stream: StreamRecord): Promise<void> {
+    await filler.close(upload)
+    if (!isPartial(stream)) await uploads.complete(upload.id, null)
+  }
+
+  async function resumeOne(uploadId: string): Promise<void> {
+    const release = await takeover.acquire(uploadId, () => {})
+    try {
+      await find(uploadId, null)
+    } finally {
+      release?.()
+    }
+  }
+
+  /** Its client was cut off before it learned the id: it opens another one, and sends all again. */
+  async function removeUntold(uploadId: string): Promise<void> {
+    await uploads.discard(uploadId)
+    log.info({ uploadId }, 'a stream that nobody was told of was removed')
+  }
+
+  return {
+    find,
+    join,
+    told: ledger.markStreamTold,
+    open: async ({ metadata, concat, ...file }, token) => {
+      // A client that sends a file in parallel cuts a tiny one into parts of which some are empty.
+      if (file.size === 0 && concat !== 'partial') throw emptyFile('Upload-Length')
+      const totalChunks = Math.ceil(file.size / STREAM_CHUNK_BYTES)
+      const isPart = concat === 'partial'
+      const upload = await uploads.open({ ...file, totalChunks, isPart }, token)
+      ledger.insertStream({ uploadId: upload.id, metadata, concat })
+      return upload
+    },
+    append: async (uploadId, offset, source, confirm) => {
+      options.admission.assertMore()
+      const { upload, offset: present } = await find(uploadId, null)
+      if (present !== offset) {
+        throw new AppError('OFFSET_CONFLICT', `The upload is at byte ${present}, not ${offset}`, {
+          details: { offset: present },
+        })
+      }
+      await filler.fill(upload, { ...source, from: offset }, confirm)
+      return find(uploadId, null)
+    },
+    resume: async () => {
+      const resume = async (id: string, how: (id: string) => Promise<void>): Promise<void> => {
+        await how(id).catch((err: unknown) => {
+          log.warn({ uploadId: id, err }, 'a stream could not be looked at')
+        })
+      }
+      for (const id of untold.splice(0)) await resume(id, removeUntold)
+      for (const { id } of ledger.uploadsInState('receiving')) {
+        if (ledger.stream(id) !== null) await resume(id, resumeOne)
+      }
+    },
+  }
+}

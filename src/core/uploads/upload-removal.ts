@@ -1,0 +1,48 @@
+import { AppError } from '../../errors.ts'
+import type { Ledger } from '../ports/ledger.ts'
+import type { Spool } from '../ports/spool.ts'
+import type { ProgressBoard } from '../progress/progress-board.ts'
+import type { Transfers } from '../transfers/transfer.ts'
+import { uploadGone } from './upload-gone.ts'
+
+export interface UploadRemovalOptions {
+  ledger: Pick<Ledger, 'findUpload' | 'deleteUpload'>
+  spool: Pick<Spool, 'remove'>
+  transfers: Pick<Transfers, 'stop'>
+  progress: Pick<ProgressBoard, 'forget'>
+}
+
+/** How uploads go. Every call is for whoever holds the upload's lock. */
+export interface UploadRemoval {
+  /** Stops what runs, and forgets the upload with all that it has on the disk. */
+  remove: (uploadId: string) => Promise<void>
+  /** Writes how the upload has ended, and frees the disk. Rejects with SPOOL_FULL, SPOOL_FAILED. */
+  clear: (uploadId: string, writeRow: () => void) => Promise<void>
+}
+
+export function createUploadRemoval(options: UploadRemovalOptions): UploadRemoval {
+  const { ledger, spool, transfers, progress } = options
+
+  /** The row first: bytes without a row are swept, and a row without bytes is a lie. */
+  async function clear(uploadId: string, writeRow: () => void): Promise<void> {
+    try {
+      writeRow()
+      await spool.remove(uploadId)
+    } catch (error) {
+      if (!(error instanceof AppError && error.code === 'SPOOL_FULL')) throw error
+      // To forget something takes room as well: its own.
+      await spool.remove(uploadId)
+      writeRow()
+    }
+  }
+
+  return {
+    clear,
+    remove: async (uploadId) => {
+      await transfers.stop(uploadId, uploadGone())
+      const upload = ledger.findUpload(uploadId)
+      await clear(uploadId, () => ledger.deleteUpload(uploadId))
+      if (upload) progress.forget(upload)
+    },
+  }
+}

@@ -1,0 +1,251 @@
+import { AppError } from '../../errors.ts'
+import type { KeyedLock } from '../../lib/keyed-lock.ts'
+import { assertWholeFile } from '../model/stream.ts'
+import { assertSameFile, missingChunks } from '../model/upload.ts'
+import type { Credentials, CredentialsProvider } from '../ports/credentials.ts'
+import type { ChunkRecord, Upload } from '../ports/records.ts'
+import type { ReceivedChunk } from '../ports/spool.ts'
+import { type Progress, type ProgressBoard, whenEnded } from '../progress/progress-board.ts'
+import {
+  assertNotCancelled,
+  CANCELLED,
+  REMEMBERED_CANCELLATIONS,
+  START_OVER,
+  uploadCancelled,
+} from './cancellation.ts'
+import {
+  type ChunkAnswer,
+  createIntake,
+  type FileDescription,
+  type IntakeOptions,
+  lookForRoom,
+  uploadNotFound,
+} from './intake.ts'
+import { noRoom } from './room.ts'
+import type { UploadRemoval } from './upload-removal.ts'
+
+export interface UploadServiceOptions extends IntakeOptions {
+  removal: UploadRemoval
+  credentials: Pick<CredentialsProvider, 'forUpload' | 'forRunningUpload'>
+  /** Whose progress of this upload a token shows: its user id. Rejects as `forUpload` does. */
+  progressReader: (token: string, uploadId: string) => Promise<string>
+  progress: ProgressBoard
+  locks: KeyedLock
+}
+
+export interface UploadStatus {
+  upload: Upload
+  /** Ascending. */
+  receivedIndices: number[]
+  /** SHA-256, hex, of each of them; empty once the upload is in Telegram. */
+  receivedDigests: string[]
+  progress: Progress
+}
+
+/**
+ * Takes files in. Calls that carry a token are refused with UPLOAD_NOT_FOUND on an upload of
+ * another user; for calls without one the upload's id is the capability.
+ */
+export interface UploadService {
+  /** Checks a token; rejects with TOKEN_REFUSED and its kin. */
+  authenticate: (token: string) => Promise<Credentials>
+  /**
+   * Rejects with SPOOL_FULL when an upload of `size` bytes could not be opened now; one that is
+   * open already has its room, and its owner's that was cancelled rejects with UPLOAD_CANCELLED.
+   * Before any byte is taken, where so much is known by then.
+   */
+  assertRoom: (described: { uploadId: string; owner: string } | null, size: number) => Promise<void>
+  /**
+   * Rejects with TELEGRAM_FLOOD_WAIT when a new upload of `size` bytes would be refused because its
+   * account has to wait; one that is open already goes on.
+   */
+  assertNoLongWait: (uploadId: string | null, size: number, token: string) => Promise<void>
+  /** Rejects with TELEGRAM_UNAVAILABLE when a file of `size` bytes could not go to Telegram now. */
+  assertReachable: (token: string, size: number) => Promise<void>
+  /** Opens the upload, or finds it open with the same values. */
+  open: (file: FileDescription, token: string) => Promise<Upload>
+  /**
+   * Takes one received chunk, opening the upload if it is the first. The chunk is either claimed
+   * or discarded when this settles.
+   */
+  takeChunk: (
+    file: FileDescription,
+    index: number,
+    token: string,
+    received: ReceivedChunk,
+  ) => Promise<ChunkAnswer>
+  /** Rejects unless the token's owner has such an upload. */
+  authorize: (uploadId: string, token: string) => Promise<void>
+  /** Whether there is such an upload of this user. */
+  isOf: (uploadId: string, userId: string) => boolean
+  /** Lets the upload be posted. Again: the same job. Rejects with CHUNKS_MISSING, UPLOAD_CANCELLED. */
+  complete: (uploadId: string, token: string | null) => Promise<Progress>
+  status: (uploadId: string, token: string | null) => Promise<UploadStatus>
+  /** The token may be a ticket for this upload; one for anything else is FORBIDDEN. */
+  progress: (uploadId: string, token: string | null) => Promise<Progress>
+  /**
+   * Resolves with the progress at the upload's end; rejects with the signal's reason, or with
+   * SHUTTING_DOWN when this instance will not bring it there.
+   */
+  finished: (uploadId: string, signal: AbortSignal) => Promise<Progress>
+  /**
+   * Stops whatever runs, frees the disk, and remembers that this id was given up. Again: the same.
+   * Resolves with how the upload has ended: a file that is in Telegram by then stays `completed`.
+   */
+  cancel: (uploadId: string, token: string | null) => Promise<Progress>
+  /** Forgets an upload whose id no client has, so that none comes back to it. */
+  discard: (uploadId: string) => Promise<void>
+  /** Ends an upload that made no progress; only for whoever holds its lock. */
+  expire: (uploadId: string) => Promise<void>
+}
+
+export function createUploadService(options: UploadServiceOptions): UploadService {
+  const { ledger, removal, credentials, transfers, progress, locks, admission, now, log } = options
+  const intake = createIntake(options)
+
+  /** The upload, if it exists and is not another user's. */
+  async function find(
+    uploadId: string,
+    token: string | null,
+    userOf = userOfLogin,
+  ): Promise<Upload> {
+    // The token first: one that is refused must not tell which uploads exist.
+    const user = token === null ? null : await userOf(token, uploadId)
+    const upload = ledger.findUpload(uploadId)
+    if (!upload || (user !== null && user !== upload.owner)) throw uploadNotFound()
+    return upload
+  }
+
+  function isOf(uploadId: string, userId: string): boolean {
+    return ledger.findUpload(uploadId)?.owner === userId
+  }
+
+  async function userOfLogin(token: string, _uploadId: string): Promise<string> {
+    return (await credentials.forRunningUpload(token)).userId
+  }
+
+  /** A backend that is down does not stop an upload that runs; what another user has does not run. */
+  async function grantChunk(uploadId: string, token: string): Promise<Credentials> {
+    const upload = ledger.findUpload(uploadId)
+    if (!upload) return credentials.forUpload(token)
+    const granted = await credentials.forRunningUpload(token)
+    return upload.owner === granted.userId ? granted : credentials.forUpload(token)
+  }
+
+  function sealLocked(upload: Upload): Upload {
+    if (upload.state !== 'receiving') return upload
+    const present = new Set(ledger.chunks(upload.id).map((chunk) => chunk.index))
+    const missing = missingChunks(upload.totalChunks, present)
+    if (missing.length > 0) {
+      const { totalChunks: total } = upload
+      throw new AppError('CHUNKS_MISSING', 'Not all chunks received', {
+        details: { received: present.size, total, missing, hint: START_OVER },
+      })
+    }
+    ledger.sealUpload(upload.id, now())
+    const sealed: Upload = { ...upload, state: 'sealed', sealedAt: now() }
+    transfers.sealed(sealed)
+    return sealed
+  }
+
+  async function cancelLocked(uploadId: string): Promise<Progress> {
+    await transfers.stop(uploadId, uploadCancelled())
+    // The job may have come to its end before it could be stopped, and the row is gone once expired.
+    const upload = await find(uploadId, null)
+    if (upload.state === 'completed' || upload.state === 'cancelled') return progress.of(upload)
+    const { progress: percent } = progress.of(upload)
+    const cancelled = { reason: CANCELLED, percent, now: now() }
+    const ended: Upload = { ...upload, state: 'cancelled', reason: CANCELLED, lastPercent: percent }
+    await removal.clear(uploadId, () => {
+      ledger.cancelUpload(uploadId, cancelled, REMEMBERED_CANCELLATIONS)
+      progress.finish(ended)
+    })
+    log.info({ uploadId }, 'Upload cancelled')
+    return progress.of(ended)
+  }
+
+  return {
+    authenticate: (token) => credentials.forUpload(token),
+    assertRoom: async (described, size) => {
+      const known = described && ledger.findUpload(described.uploadId)
+      if (known && known.owner === described.owner) return assertNotCancelled(known)
+      const lacking = await lookForRoom(options, size)
+      if (lacking() > 0) throw noRoom()
+    },
+    assertNoLongWait: async (uploadId, size, token) => {
+      const granted = await credentials.forUpload(token)
+      if (uploadId !== null && isOf(uploadId, granted.userId)) return
+      intake.assertNoLongWait(granted, size)
+    },
+    assertReachable: async (token, size) =>
+      intake.assertReachable(await credentials.forUpload(token), size),
+    open: async (file, token) => {
+      const granted = await credentials.forUpload(token)
+      return locks.run(file.id, async () => {
+        const upload = await intake.open(file, granted, token)
+        assertSameFile(upload, file)
+        return upload
+      })
+    },
+    takeChunk: async (file, index, token, received) => {
+      try {
+        admission.assertMore()
+        const granted = await grantChunk(file.id, token)
+        return await locks.run(file.id, async () => {
+          const upload = await intake.open(file, granted, token, { index, size: received.size })
+          return intake.take(upload, index, received)
+        })
+      } finally {
+        await received.discard()
+      }
+    },
+    authorize: async (uploadId, token) => void (await find(uploadId, token)),
+    isOf,
+    complete: async (uploadId, token) => {
+      admission.assertMore()
+      await find(uploadId, token)
+      assertWholeFile(ledger.stream(uploadId))
+      return locks.run(uploadId, async () => {
+        const upload = await find(uploadId, null)
+        assertNotCancelled(upload)
+        return progress.of(sealLocked(upload))
+      })
+    },
+    status: async (uploadId, token) => {
+      const upload = await find(uploadId, token)
+      const received = receivedOf(upload, ledger.chunks(uploadId))
+      return { upload, ...received, progress: progress.of(upload) }
+    },
+    progress: async (uploadId, token) =>
+      progress.of(await find(uploadId, token, options.progressReader)),
+    finished: async (uploadId, signal) => {
+      const upload = await find(uploadId, null)
+      return whenEnded(progress, upload, AbortSignal.any([signal, admission.ending]))
+    },
+    cancel: async (uploadId, token) => {
+      await find(uploadId, token)
+      return locks.run(uploadId, () => cancelLocked(uploadId))
+    },
+    discard: (uploadId) =>
+      locks.run(uploadId, async () => {
+        // Its owner may have found it among the jobs, and given it up.
+        if (ledger.findUpload(uploadId)?.state !== 'cancelled') await removal.remove(uploadId)
+      }),
+    expire: removal.remove,
+  }
+}
+
+/** All indices once the upload is in Telegram, even when its chunk rows are gone. */
+function receivedOf(
+  upload: Upload,
+  chunks: ChunkRecord[],
+): Pick<UploadStatus, 'receivedIndices' | 'receivedDigests'> {
+  if (upload.state === 'completed') {
+    return { receivedIndices: missingChunks(upload.totalChunks, new Set()), receivedDigests: [] }
+  }
+  const ascending = chunks.toSorted((a, b) => a.index - b.index)
+  return {
+    receivedIndices: ascending.map(({ index }) => index),
+    receivedDigests: ascending.map(({ digest }) => digest),
+  }
+}

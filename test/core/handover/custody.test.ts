@@ -1,0 +1,413 @@
+import * as fc from 'fast-check'
+import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest'
+import { type Custody, createCustody } from '../../../src/core/handover/custody.ts'
+import {
+  type Instance,
+  isNewer,
+  type PublicAddress,
+  type Question,
+  type Reply,
+} from '../../../src/core/ports/deployment.ts'
+import { createAdmission, restarting } from '../../../src/core/runtime/admission.ts'
+import { sleep } from '../../../src/lib/sleep.ts'
+import { createRecordingLog } from '../../helpers/recording-log.ts'
+
+const GRACE_MS = 20_000
+const RETURN_MS = 180_000
+
+beforeEach(() => void vi.useFakeTimers())
+afterEach(() => void vi.useRealTimers())
+
+test('an instance that nobody can be asked for has Telegram at once', () => {
+  const { start } = createHost()
+
+  const alone = start('a', { knowsAddress: false })
+
+  expect(alone.connected).toBe(true)
+})
+
+test('where nobody can be asked, the delay comes first', async () => {
+  const { start } = createHost()
+
+  const alone = start('a', { knowsAddress: false, startupDelayMs: 60_000 })
+
+  await vi.advanceTimersByTimeAsync(59_000)
+  expect(alone.connected).toBe(false)
+  await vi.advanceTimersByTimeAsync(2_000)
+  expect(alone.connected).toBe(true)
+})
+
+test('an instance that is woken up answers itself and does not wait for the delay', async () => {
+  const host = createHost()
+  host.publish(null)
+  const woken = host.start('a', { startupDelayMs: 60_000 })
+
+  await vi.advanceTimersByTimeAsync(1_000)
+  expect(woken.connected).toBe(false)
+  host.publish(woken)
+  await vi.advanceTimersByTimeAsync(10)
+
+  expect(woken.connected).toBe(true)
+})
+
+test('an address that holds the question for ever keeps the health check back for seconds only', async () => {
+  const host = createHost()
+  host.publish(null)
+
+  const woken = host.start('a')
+
+  expect(woken.custody.awaitsOlder).toBe(true)
+  await vi.advanceTimersByTimeAsync(5_000)
+  expect(woken.custody.awaitsOlder).toBe(false)
+})
+
+test('a start that is slow to ask takes none of these seconds', async () => {
+  const host = createHost()
+  host.publish(null)
+  const slow = host.start('a', { asks: false })
+
+  await vi.advanceTimersByTimeAsync(60_000)
+  expect(slow.custody.awaitsOlder).toBe(true)
+  slow.custody.start()
+
+  await vi.advanceTimersByTimeAsync(4_900)
+  expect(slow.custody.awaitsOlder).toBe(true)
+  await vi.advanceTimersByTimeAsync(100)
+  expect(slow.custody.awaitsOlder).toBe(false)
+})
+
+test('a stranger at the address is nobody: the delay comes first', async () => {
+  const host = createHost()
+  host.publish({ kind: 'nobody', reason: 'status 404' })
+
+  const one = host.start('a', { startupDelayMs: 60_000 })
+
+  await vi.advanceTimersByTimeAsync(59_000)
+  expect(one.connected).toBe(false)
+  expect(one.custody.awaitsOlder).toBe(false)
+  await vi.advanceTimersByTimeAsync(2_000)
+  expect(one.connected).toBe(true)
+})
+
+test('an address that never says a word is nobody: an instance that is stuck gets the delay', async () => {
+  const host = createHost()
+  host.publish(null)
+
+  const young = host.start('young', { startupDelayMs: 60_000 })
+
+  await vi.advanceTimersByTimeAsync(GRACE_MS + 60_000)
+  expect(young.connected).toBe(false)
+  await vi.advanceTimersByTimeAsync(11_000)
+  expect(young.connected).toBe(true)
+})
+
+test('the old instance drains and disconnects before the new one connects', async () => {
+  const host = createHost()
+  const old = await host.running('old', { drainMs: 3_000 })
+
+  const young = host.start('young')
+
+  await vi.advanceTimersByTimeAsync(2_900)
+  expect([old.connected, young.connected]).toEqual([true, false])
+  expect(young.custody.awaitsOlder).toBe(true)
+  expect(() => old.admission.assertNew()).toThrow('restarting')
+  expect(() => old.admission.assertMore()).not.toThrow()
+  await vi.advanceTimersByTimeAsync(200)
+  expect([old.connected, young.connected]).toEqual([false, true])
+  expect(() => old.admission.assertMore()).toThrow('restarting')
+  expect(young.custody.awaitsOlder).toBe(false)
+})
+
+test('an old instance that was told lets go even when traffic has moved before it could answer', async () => {
+  const host = createHost()
+  const old = await host.running('old', { drainMs: 3_000 })
+  const young = host.start('young')
+  await vi.advanceTimersByTimeAsync(10)
+
+  host.publish(young)
+  await vi.advanceTimersByTimeAsync(GRACE_MS)
+
+  expect(old.connected).toBe(false)
+  await vi.advanceTimersByTimeAsync(2_000)
+  expect(young.connected).toBe(true)
+})
+
+test('an old instance that never lets go is waited for no longer than it has promised', async () => {
+  const host = createHost()
+  await host.running('old', { drainMs: 10 * GRACE_MS })
+
+  const young = host.start('young')
+
+  await vi.advanceTimersByTimeAsync(GRACE_MS)
+  expect(young.connected).toBe(false)
+  await vi.advanceTimersByTimeAsync(15_000)
+  expect(young.connected).toBe(true)
+  expect(young.log).toContain('the older instance has not let go of Telegram in time')
+})
+
+test('an old instance that is not stopped takes Telegram back when the new one never came up', async () => {
+  const host = createHost()
+  const old = await host.running('old')
+  const young = host.start('young')
+  await vi.advanceTimersByTimeAsync(100)
+  expect([old.connected, young.connected]).toEqual([false, true])
+
+  host.kill(young)
+  await vi.advanceTimersByTimeAsync(RETURN_MS + 100)
+
+  expect(old.connected).toBe(true)
+  expect(() => old.admission.assertNew()).not.toThrow()
+  expect(old.resumed).toBe(2)
+})
+
+test('an old instance that is not stopped leaves Telegram to the new one that answers', async () => {
+  const host = createHost()
+  const old = await host.running('old')
+  const young = host.start('young')
+  await vi.advanceTimersByTimeAsync(100)
+  host.publish(young)
+
+  await vi.advanceTimersByTimeAsync(5 * RETURN_MS)
+
+  expect([old.connected, young.connected]).toEqual([false, true])
+})
+
+test('an address that is silent for a moment does not bring the old instance back', async () => {
+  const host = createHost()
+  const old = await host.running('old')
+  const young = host.start('young')
+  await vi.advanceTimersByTimeAsync(100)
+
+  host.publish({ kind: 'unclear', reason: 'status 502' })
+  await vi.advanceTimersByTimeAsync(RETURN_MS + 1_000)
+  host.publish(young)
+  await vi.advanceTimersByTimeAsync(2 * RETURN_MS)
+
+  expect([old.connected, young.connected]).toEqual([false, true])
+})
+
+test.each([
+  ['the older', 0],
+  ['the newer', 1],
+])(
+  'of two that start at once, with %s at the address, the newer has Telegram',
+  async (_who, at) => {
+    const host = createHost()
+    host.publish(null)
+    const older = host.start('older')
+    await vi.advanceTimersByTimeAsync(5)
+    const newer = host.start('newer')
+
+    host.publish([older, newer][at] ?? null)
+    await vi.advanceTimersByTimeAsync(5_000)
+    host.publish(newer)
+    await vi.advanceTimersByTimeAsync(RETURN_MS)
+
+    expect([older.connected, newer.connected]).toEqual([false, true])
+    expect(host.mostConnected()).toBe(1)
+  },
+)
+
+test('two that were started in the same millisecond never both connect', async () => {
+  const host = createHost()
+  host.publish(null)
+  const [one, other] = [host.start('1'), host.start('2')]
+
+  host.publish(one)
+  await vi.advanceTimersByTimeAsync(2 * GRACE_MS)
+
+  expect([one.connected, other.connected].filter(Boolean)).toHaveLength(1)
+  expect(host.mostConnected()).toBe(1)
+})
+
+test('two that ask the same old instance do not both connect', async () => {
+  const host = createHost()
+  await host.running('old', { drainMs: 3_000 })
+  const second = host.start('second')
+  await vi.advanceTimersByTimeAsync(1_000)
+  const third = host.start('third')
+
+  await vi.advanceTimersByTimeAsync(10_000)
+
+  expect([second.connected, third.connected]).toEqual([false, true])
+  expect(host.mostConnected()).toBe(1)
+})
+
+test('the one that replaces a new instance that died is let in after a while', async () => {
+  const host = createHost()
+  const old = await host.running('old')
+  const crashing = host.start('crashing')
+  await vi.advanceTimersByTimeAsync(100)
+  host.kill(crashing)
+
+  const next = host.start('next')
+  await vi.advanceTimersByTimeAsync(GRACE_MS + 11_000)
+
+  expect([old.connected, next.connected]).toEqual([false, true])
+})
+
+test('closing while it asks ends the asking, and nothing is ever connected', async () => {
+  const host = createHost()
+  host.publish(null)
+  const one = host.start('a')
+
+  await one.custody.close({ hurry: false })
+  host.publish(one)
+  await vi.advanceTimersByTimeAsync(RETURN_MS * 2)
+
+  expect(one.connected).toBe(false)
+  expect(host.mostConnected()).toBe(0)
+})
+
+test('whatever the order of deploys, no two instances are connected at one moment', async () => {
+  const deploys = fc.array(
+    fc.record({
+      gapMs: fc.integer({ min: 0, max: 40_000 }),
+      drainMs: fc.integer({ min: 0, max: GRACE_MS - 1 }),
+      /** From a passing health check to the traffic. */
+      switchMs: fc.integer({ min: 0, max: 8_000 }),
+    }),
+    { minLength: 2, maxLength: 4 },
+  )
+
+  await fc.assert(
+    fc.asyncProperty(deploys, async (wanted) => {
+      const host = createHost()
+      await host.running('0')
+      for (const [at, { gapMs, drainMs, switchMs }] of wanted.entries()) {
+        await vi.advanceTimersByTimeAsync(gapMs)
+        host.deploy(String(at + 1), { drainMs, switchMs })
+      }
+      await vi.advanceTimersByTimeAsync(2 * RETURN_MS)
+      expect(host.mostConnected()).toBe(1)
+      expect(host.connected()).toEqual([String(wanted.length)])
+      host.closeAll()
+    }),
+    { numRuns: 60, seed: 20_261_122 },
+  )
+})
+
+interface RunOptions {
+  knowsAddress?: boolean
+  startupDelayMs?: number
+  drainMs?: number
+  asks?: boolean
+}
+
+interface Running {
+  instance: Instance
+  custody: Custody
+  admission: ReturnType<typeof createAdmission>
+  readonly connected: boolean
+  readonly resumed: number
+  readonly log: string[]
+}
+
+/** The public address of a deployment, and its instances: what the host's proxy does, in memory. */
+function createHost() {
+  let published: Running | Reply | null = null
+  const instances: Running[] = []
+  const dead = new Set<Running>()
+  let most = 0
+
+  const countConnected = (): void => {
+    most = Math.max(most, instances.filter((one) => one.connected).length)
+  }
+
+  async function ask(instance: Instance, question: Question, signal: AbortSignal): Promise<Reply> {
+    // A null address holds the question, as the proxy of a service that sleeps.
+    while (published === null) await sleep(1, signal)
+    await sleep(1, signal)
+    const target = published
+    if ('kind' in target) return target
+    if (dead.has(target)) return { kind: 'unclear', reason: 'status 502' }
+    const answer = await target.custody.answer({ instance, ...question }, signal)
+    return { kind: 'answered', answer }
+  }
+
+  function publish(target: Running | Reply | null): void {
+    published = target
+  }
+
+  function start(id: string, options: RunOptions = {}): Running {
+    const { knowsAddress = true, startupDelayMs = 0, drainMs = 0, asks = true } = options
+    const instance = { id, startedAt: Date.now() }
+    const admission = createAdmission()
+    const log = createRecordingLog()
+    let connected = false
+    let resumed = 0
+    const address: PublicAddress = { ask: (question, signal) => ask(instance, question, signal) }
+    const custody = createCustody({
+      instance,
+      address: knowsAddress ? address : null,
+      admission,
+      gate: {
+        open: () => {
+          connected = true
+          countConnected()
+        },
+      },
+      letGo: async ({ hurry }) => {
+        admission.narrow()
+        if (!hurry) await sleep(drainMs)
+        connected = false
+        admission.end(restarting())
+      },
+      onHeld: () => {
+        resumed++
+      },
+      graceMs: GRACE_MS,
+      startupDelayMs,
+      returnAfterMs: RETURN_MS,
+      log,
+    })
+    const one: Running = {
+      instance,
+      custody,
+      admission,
+      get connected() {
+        return connected && !dead.has(one)
+      },
+      get resumed() {
+        return resumed
+      },
+      get log() {
+        return log.entries.map(({ message }) => message)
+      },
+    }
+    instances.push(one)
+    onTestFinished(() => void custody.close({ hurry: true }))
+    if (asks) custody.start()
+    return one
+  }
+
+  return {
+    start,
+    /** One that has Telegram and is at the address. */
+    running: async (id: string, options: RunOptions = {}): Promise<Running> => {
+      const one = start(id, options)
+      publish(one)
+      await vi.advanceTimersByTimeAsync(10)
+      return one
+    },
+    publish,
+    /** Traffic moves to the newest whose health check passes, a little later. */
+    deploy: (id: string, { switchMs, ...options }: RunOptions & { switchMs: number }): void => {
+      const one = start(id, options)
+      const look = setInterval(() => {
+        if (one.custody.awaitsOlder) return
+        clearInterval(look)
+        setTimeout(() => {
+          const at = published !== null && 'instance' in published ? published.instance : null
+          if (at === null || isNewer(one.instance, at)) publish(one)
+        }, switchMs)
+      }, 500)
+    },
+    connected: () => instances.filter((one) => one.connected).map((one) => one.instance.id),
+    closeAll: (): void => {
+      for (const { custody } of instances) void custody.close({ hurry: true })
+    },
+    kill: (one: Running): void => void dead.add(one),
+    mostConnected: () => most,
+  }
+}

@@ -1,0 +1,189 @@
+import { randomBytes } from 'node:crypto'
+import { readdir, truncate, unlink, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import { reconcile } from '../../../src/core/maintenance/reconcile.ts'
+import { wholeUploadId } from '../../../src/core/model/whole-upload.ts'
+import type { StoredDocument, TransferState } from '../../../src/core/ports/records.ts'
+import { newUploadId } from '../../../src/http/new-upload.ts'
+import { openLedger } from '../../../src/storage/ledger/ledger.ts'
+import { createSpool } from '../../../src/storage/spool.ts'
+import { createRecordingLog } from '../../helpers/recording-log.ts'
+import { claim, pieces } from '../../helpers/spool-contract.ts'
+import { makeTempDir } from '../../helpers/temp-dir.ts'
+import { makeUpload } from '../../helpers/upload.ts'
+
+const NOW = 1_762_700_001_000
+const CHUNKS = 4
+const DOCUMENT = { id: '1', accessHash: '2', fileReference: 'AA==', dcId: 2 }
+
+test('where ledger and files agree nothing changes', async () => {
+  const { ledger, spool, addUpload } = await makePlace()
+  await addUpload('receiving')
+  await addUpload('sealed', { sealed: true })
+  const before = ['receiving', 'sealed'].map((id) => [ledger.findUpload(id), ledger.chunks(id)])
+
+  expect(await reconcile(ledger, spool)).toEqual({
+    lostChunks: 0,
+    strayFiles: 0,
+    failedUploads: 0,
+    orphans: 0,
+  })
+
+  expect(['receiving', 'sealed'].map((id) => [ledger.findUpload(id), ledger.chunks(id)])).toEqual(
+    before,
+  )
+})
+
+test('an upload that died in its one request is gone, as nobody knows its id', async () => {
+  const { ledger, spool } = await makePlace()
+  const cut = { ...makeUpload(), id: wholeUploadId(newUploadId()), totalChunks: 1 }
+  ledger.insertUpload(cut, 'token')
+  const other = { ...makeUpload(), id: 'other-whole', totalChunks: 1 }
+  ledger.insertUpload(other, 'token')
+
+  await reconcile(ledger, spool)
+
+  expect(ledger.uploadsInState('receiving').map(({ id }) => id)).toEqual(['other-whole'])
+})
+
+test('chunks whose files are missing or of another size are asked for again', async () => {
+  const { ledger, spool, addUpload, chunkPath } = await makePlace()
+  await addUpload('up')
+  await unlink(chunkPath('up', 0))
+  await truncate(chunkPath('up', 1), 999)
+  await writeFile(chunkPath('up', 2), Buffer.alloc(1001))
+
+  // The files of the two that have another size are then strays.
+  expect(await reconcile(ledger, spool)).toMatchObject({ lostChunks: 3, strayFiles: 2 })
+
+  expect(ledger.chunks('up').map(({ index }) => index)).toEqual([3])
+  expect(await spool.chunkIndexes('up')).toEqual([3])
+  expect(ledger.findUpload('up')?.state).toBe('receiving')
+})
+
+test('a chunk of the right length with other bytes in it is asked for again', async () => {
+  const { ledger, spool, addUpload, chunkPath } = await makePlace()
+  await addUpload('up')
+  await writeFile(chunkPath('up', 2), Buffer.alloc(1000))
+
+  expect(await reconcile(ledger, spool)).toMatchObject({ lostChunks: 1, strayFiles: 1 })
+
+  expect(ledger.chunks('up').map(({ index }) => index)).toEqual([0, 1, 3])
+  expect(await spool.chunkFileSize('up', 2)).toBeNull()
+})
+
+test('with a lost chunk, the parts that Telegram has of the old bytes are forgotten', async () => {
+  const { ledger, spool, addUpload, chunkPath } = await makePlace()
+  await addUpload('hurt')
+  await addUpload('whole')
+  for (const id of ['hurt', 'whole']) {
+    ledger.saveTransfer(id, makeTransfer())
+    ledger.saveAcknowledgedParts(id, Uint8Array.of(1))
+  }
+  await unlink(chunkPath('hurt', 3))
+
+  await reconcile(ledger, spool)
+
+  expect(ledger.transfer('hurt')).toBeNull()
+  expect(ledger.acknowledgedParts('hurt')).toHaveLength(0)
+  expect(ledger.transfer('whole')).toEqual(makeTransfer())
+})
+
+test('a sealed upload that lost bytes fails with a sentence, and its files go', async () => {
+  const { ledger, spool, addUpload, chunkPath } = await makePlace()
+  await addUpload('up', { sealed: true })
+  await unlink(chunkPath('up', 1))
+
+  expect(await reconcile(ledger, spool, () => NOW)).toMatchObject({ failedUploads: 1 })
+
+  expect(ledger.findUpload('up')).toMatchObject({
+    state: 'failed',
+    reason: 'Some of its bytes were lost. Add the file again',
+    finishedAt: NOW,
+  })
+  expect(await spool.uploadIds()).toEqual([])
+})
+
+test('a sealed upload whose folder is gone altogether fails as well', async () => {
+  const { ledger, spool, addUpload } = await makePlace()
+  await addUpload('up', { sealed: true })
+  await spool.remove('up')
+
+  expect(await reconcile(ledger, spool)).toMatchObject({ lostChunks: CHUNKS, failedUploads: 1 })
+})
+
+test('once Telegram has made a document of the bytes, lost files are no loss', async () => {
+  const { ledger, spool, addUpload } = await makePlace()
+  await addUpload('up', { sealed: true })
+  ledger.saveTransfer('up', makeTransfer(DOCUMENT))
+  await spool.remove('up')
+
+  expect(await reconcile(ledger, spool)).toMatchObject({ lostChunks: 0, failedUploads: 0 })
+
+  expect(ledger.findUpload('up')?.state).toBe('sealed')
+  expect(ledger.transfer('up')?.document).toEqual(DOCUMENT)
+})
+
+test('files that were never acknowledged are removed', async () => {
+  const { ledger, spool, addUpload, directory } = await makePlace()
+  await addUpload('up')
+  await claim(spool, 'up', CHUNKS, pieces(randomBytes(5), 5))
+  await writeFile(join(directory, 'tmp', 'half-a-chunk'), 'x')
+
+  expect(await reconcile(ledger, spool)).toMatchObject({ lostChunks: 0, strayFiles: 1 })
+
+  expect((await spool.chunkIndexes('up')).toSorted()).toEqual([0, 1, 2, 3])
+  expect(await readdir(join(directory, 'tmp'))).toEqual([])
+})
+
+test('done twice it finds nothing the second time', async () => {
+  const { ledger, spool, addUpload, chunkPath } = await makePlace()
+  await addUpload('up')
+  await addUpload('sealed', { sealed: true })
+  await unlink(chunkPath('up', 0))
+  await truncate(chunkPath('sealed', 0), 0)
+  await reconcile(ledger, spool)
+
+  expect(await reconcile(ledger, spool)).toEqual({
+    lostChunks: 0,
+    strayFiles: 0,
+    failedUploads: 0,
+    orphans: 0,
+  })
+})
+
+function makeTransfer(document: StoredDocument | null = null): TransferState {
+  return {
+    road: 'mtproto-user',
+    partsHolder: 'f00d',
+    fileId: '1',
+    startedAt: NOW,
+    document,
+    randomId: null,
+    newestMessageId: null,
+    postAttempts: 0,
+  }
+}
+
+async function makePlace() {
+  const directory = await makeTempDir()
+  const log = createRecordingLog()
+  const ledger = openLedger({ path: ':memory:', key: randomBytes(32), log })
+  const spool = await createSpool({ directory, fsync: false, log })
+  onTestFinished(() => spool.close())
+  onTestFinished(ledger.close)
+
+  async function addUpload(id: string, { sealed = false } = {}): Promise<void> {
+    const size = CHUNKS * 1000
+    ledger.insertUpload(makeUpload({ id, size, totalChunks: CHUNKS }), 'token')
+    for (let index = 0; index < CHUNKS; index++) {
+      const chunk = await claim(spool, id, index, pieces(randomBytes(1000), 100))
+      ledger.insertChunk(id, { index, size: chunk.size, digest: chunk.digest }, 1000, NOW)
+    }
+    if (sealed) ledger.sealUpload(id, NOW)
+  }
+  const chunkPath = (id: string, index: number): string =>
+    join(directory, 'uploads', id, `${index}.chunk`)
+  return { ledger, spool, directory, addUpload, chunkPath }
+}

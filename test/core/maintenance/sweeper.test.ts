@@ -1,0 +1,220 @@
+import { randomBytes } from 'node:crypto'
+import { expect, onTestFinished, test, vi } from 'vitest'
+import { createSweeper, type SweeperOptions } from '../../../src/core/maintenance/sweeper.ts'
+import { openLedger } from '../../../src/storage/ledger/ledger.ts'
+import { createMemorySpool } from '../../helpers/memory-spool.ts'
+import { createRecordingLog } from '../../helpers/recording-log.ts'
+import { claim, pieces } from '../../helpers/spool-contract.ts'
+import { failure, makeUpload } from '../../helpers/upload.ts'
+
+const NOW = 1_762_700_000_000
+const HOUR = 3_600_000
+
+test('an upload without progress for its time is ended, one with progress is not', async () => {
+  const { sweeper, add, begin, onExpired } = makeSweeper()
+  for (const [id, at] of [['stalled', NOW - HOUR] as const, ['moving', NOW - HOUR + 1] as const]) {
+    await add(id)
+    begin(id, at)
+  }
+
+  expect(await sweeper.run()).toMatchObject({ expired: 1, failures: 0 })
+
+  expect(onExpired.mock.calls).toEqual([['stalled']])
+})
+
+test('an upload that somebody works on, or that is sealed, never expires', async () => {
+  const { sweeper, add, ledger, onExpired, spool } = makeSweeper({
+    isActive: (id) => id === 'busy',
+  })
+  await add('busy', { touchedAt: NOW - 9 * HOUR })
+  await add('sealed', { touchedAt: NOW - 9 * HOUR })
+  ledger.sealUpload('sealed', NOW - 9 * HOUR)
+
+  expect(await sweeper.run()).toMatchObject({ expired: 0, folders: 0 })
+
+  expect(onExpired).not.toHaveBeenCalled()
+  expect(await spool.uploadIds()).toEqual(['busy', 'sealed'])
+})
+
+test('an upload without a byte is kept for ten minutes, with one for its whole time', async () => {
+  const { sweeper, add, begin, ledger, spool, onExpired } = makeSweeper({ sessionTtlMs: 24 * HOUR })
+  const unbegun = { createdAt: NOW - HOUR, touchedAt: NOW - HOUR }
+  const young = { createdAt: NOW - HOUR, touchedAt: NOW - HOUR / 6 + 1 }
+  await add('without its only chunk for a while', young)
+  await add('an empty part', { ...unbegun, size: 0, totalChunks: 0 })
+  await add('with one chunk', unbegun)
+  begin('with one chunk', NOW - HOUR)
+  await add('never begun', unbegun)
+  await add('killed in its first chunk', unbegun)
+  await add('in chunks', unbegun)
+  for (const uploadId of ['an empty part', 'never begun', 'killed in its first chunk']) {
+    ledger.insertStream({ uploadId, metadata: null, concat: null })
+  }
+  const first = { uploadId: 'killed in its first chunk', index: 0 }
+  const { signal } = new AbortController()
+  await spool.grow(first, pieces(randomBytes(10), 10), { targetBytes: 1_000, signal })
+
+  await sweeper.run()
+
+  expect(onExpired.mock.calls).toEqual([['never begun'], ['in chunks']])
+})
+
+test('an upload that lives on by a byte now and then ends after seven days', async () => {
+  const { sweeper, add, begin, onExpired } = makeSweeper()
+  await add('trickle', { createdAt: NOW - 7 * 24 * HOUR })
+  await add('long', { createdAt: NOW - 7 * 24 * HOUR + 1 })
+  for (const id of ['trickle', 'long']) begin(id, NOW)
+
+  await sweeper.run()
+
+  expect(onExpired.mock.calls).toEqual([['trickle']])
+})
+
+test('a clock that was set back does not keep an upload for ever', async () => {
+  const clock = { now: NOW }
+  const { sweeper, add, onExpired } = makeSweeper({ now: () => clock.now })
+  await add('from the future', { touchedAt: NOW + 1000 * HOUR })
+
+  await sweeper.run()
+  expect(onExpired).not.toHaveBeenCalled()
+  clock.now += HOUR
+  await sweeper.run()
+
+  expect(onExpired).toHaveBeenCalledWith('from the future')
+})
+
+test('a finished upload is readable for an hour, then forgotten', async () => {
+  const { sweeper, add, ledger } = makeSweeper()
+  const result = { messageId: 1, fileId: 'f' }
+  for (const id of ['old-done', 'old-failed', 'young']) await add(id)
+  ledger.completeUpload('old-done', result, null, NOW - HOUR)
+  ledger.failUpload('old-failed', failure('No', NOW - HOUR - 1))
+  ledger.completeUpload('young', result, null, NOW - HOUR + 1)
+
+  expect(await sweeper.run()).toMatchObject({ forgotten: 2 })
+
+  expect(ledger.findUpload('old-done')).toBeNull()
+  expect(ledger.findUpload('old-failed')).toBeNull()
+  expect(ledger.findUpload('young')?.state).toBe('completed')
+})
+
+test('folders go unless an unfinished upload owns them', async () => {
+  const { sweeper, add, ledger, spool } = makeSweeper()
+  for (const id of ['receiving', 'sealed', 'completed', 'failed']) await add(id)
+  ledger.sealUpload('sealed', NOW)
+  ledger.completeUpload('completed', { messageId: 1, fileId: 'f' }, null, NOW)
+  ledger.failUpload('failed', failure('No', NOW))
+  await claim(spool, 'orphan', 0, pieces(randomBytes(10), 10))
+
+  expect(await sweeper.run()).toMatchObject({ folders: 3, failures: 0 })
+
+  expect(await spool.uploadIds()).toEqual(['receiving', 'sealed'])
+})
+
+test('an upload that made progress while the sweeper waited for its lock lives on', async () => {
+  const harness = makeSweeper({
+    exclusively: async (id, work) => {
+      harness.ledger.touchUpload(id, NOW)
+      return work()
+    },
+  })
+  await harness.add('moving again', { touchedAt: 0 })
+
+  expect(await harness.sweeper.run()).toMatchObject({ expired: 0, failures: 0 })
+
+  expect(harness.onExpired).not.toHaveBeenCalled()
+})
+
+test('an upload that took the id of a finished one while the sweeper waited for the lock lives on', async () => {
+  const harness = makeSweeper({
+    exclusively: async (id, work) => {
+      harness.ledger.deleteUpload(id)
+      harness.ledger.insertUpload(makeUpload({ id, touchedAt: NOW }), 'token')
+      return work()
+    },
+  })
+  await harness.add('again')
+  harness.ledger.failUpload('again', failure('No', NOW - HOUR))
+
+  expect(await harness.sweeper.run()).toMatchObject({ forgotten: 0 })
+
+  expect(harness.ledger.findUpload('again')?.state).toBe('receiving')
+})
+
+test('a folder is removed under the lock of its upload, after a last look', async () => {
+  const harness = makeSweeper({
+    exclusively: async (id, work) => {
+      // Somebody opened an upload under that id while the sweeper waited for the lock.
+      harness.ledger.insertUpload(makeUpload({ id, touchedAt: NOW }), 'token')
+      return work()
+    },
+  })
+  await claim(harness.spool, 'again', 0, pieces(randomBytes(10), 10))
+
+  expect(await harness.sweeper.run()).toMatchObject({ folders: 0 })
+
+  expect(await harness.spool.uploadIds()).toEqual(['again'])
+})
+
+test('a step that fails is logged, counted, and keeps no other step from its work', async () => {
+  const onExpired = vi.fn(async (id: string) => {
+    if (id === 'a') throw new Error('stuck')
+  })
+  const { sweeper, add, spool, log } = makeSweeper({ onExpired })
+  await add('a', { touchedAt: 0 })
+  await add('b', { touchedAt: 0 })
+  await claim(spool, 'orphan', 0, pieces(randomBytes(10), 10))
+
+  expect(await sweeper.run()).toEqual({ expired: 1, forgotten: 0, folders: 1, failures: 1 })
+
+  expect(onExpired).toHaveBeenCalledTimes(2)
+  expect(log.entries).toMatchObject([{ level: 'warn', message: 'a step of the sweep failed' }])
+})
+
+test('it sweeps at its interval, one sweep at a time, until it is stopped', async () => {
+  vi.useFakeTimers()
+  onTestFinished(() => void vi.useRealTimers())
+  const gate = Promise.withResolvers<void>()
+  const onExpired = vi.fn(() => gate.promise)
+  const { sweeper, add } = makeSweeper({ onExpired })
+  await add('stalled', { touchedAt: 0 })
+
+  sweeper.start(1000)
+  await vi.advanceTimersByTimeAsync(5000)
+  expect(onExpired).toHaveBeenCalledOnce()
+
+  const stopped = vi.fn()
+  const stopping = sweeper.stop().then(stopped)
+  await vi.advanceTimersByTimeAsync(5000)
+  expect(stopped).not.toHaveBeenCalled()
+  gate.resolve()
+  await stopping
+  await vi.advanceTimersByTimeAsync(5000)
+  expect(onExpired).toHaveBeenCalledOnce()
+})
+
+function makeSweeper(options: Partial<SweeperOptions> = {}) {
+  const log = createRecordingLog()
+  const ledger = openLedger({ path: ':memory:', key: randomBytes(32), log })
+  onTestFinished(ledger.close)
+  const spool = createMemorySpool()
+  const onExpired = vi.fn(async (_id: string) => {})
+  const sweeper = createSweeper({
+    ledger,
+    spool,
+    sessionTtlMs: HOUR,
+    now: () => NOW,
+    isActive: () => false,
+    onExpired,
+    log,
+    ...options,
+  })
+  async function add(id: string, fields = {}): Promise<void> {
+    ledger.insertUpload(makeUpload({ id, touchedAt: NOW, ...fields }), 'token')
+    await claim(spool, id, 0, pieces(randomBytes(10), 10))
+  }
+  function begin(id: string, at: number): void {
+    ledger.insertChunk(id, { index: 0, size: 10, digest: 'ab'.repeat(32) }, null, at)
+  }
+  return { sweeper, ledger, spool, onExpired, log, add, begin }
+}
