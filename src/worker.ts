@@ -6,7 +6,7 @@ import type { Config } from './config.ts'
 import { secretsOf } from './config-secrets.ts'
 import type { CredentialsProvider } from './core/ports/credentials.ts'
 import { startEmbeddedTelegram } from './embedded-telegram.ts'
-import { LISTEN_BACKLOG } from './http/limits.ts'
+import { LISTEN_BACKLOG } from './http/guards/limits.ts'
 import { createLogger } from './logger.ts'
 
 /** What `import … from 'telestore-worker'` has: a worker inside another program. */

@@ -1,5 +1,5 @@
 import type { FastifyRequest } from 'fastify'
-import type { TrustedProxies } from './limits.ts'
+import type { TrustedProxies } from './guards/limits.ts'
 
 /** Says where callers reach the worker from outside. */
 export interface PublicAddress {

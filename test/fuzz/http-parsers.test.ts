@@ -3,9 +3,9 @@ import { describe, expect, test } from 'vitest'
 import { parseRange } from '../../src/core/model/byte-range.ts'
 import { decodeTicket, encodeTicket, type Ticket } from '../../src/core/model/ticket-format.ts'
 import type { RemoteDocument } from '../../src/core/ports/telegram.ts'
-import { answerDownload } from '../../src/http/download-answer.ts'
-import { planDownload } from '../../src/http/download-plan.ts'
-import { fileName, parseWire } from '../../src/http/validation.ts'
+import { fileName, parseWire } from '../../src/http/bodies/validation.ts'
+import { answerDownload } from '../../src/http/downloads/download-answer.ts'
+import { planDownload } from '../../src/http/downloads/download-plan.ts'
 import { rangeHeader, text } from './arbitraries/values.ts'
 
 /** What takes hostile input, alone: it fails with its own errors only, and what goes in comes out. */

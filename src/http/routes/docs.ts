@@ -2,10 +2,10 @@ import { fileURLToPath } from 'node:url'
 import swaggerUi from '@fastify/swagger-ui'
 import type { FastifyPluginAsync, FastifyRequest } from 'fastify'
 import { createTtlCache } from '../../lib/ttl-cache.ts'
-import { type KeptAnswer, sendKept, withTag } from '../kept-answer.ts'
-import { readKeptFiles } from '../kept-files.ts'
+import { type KeptAnswer, sendKept, withTag } from '../answers/kept-answer.ts'
+import { readKeptFiles } from '../answers/kept-files.ts'
+import { DOCS_POLICY } from '../guards/security-headers.ts'
 import type { PublicAddress } from '../public-address.ts'
-import { DOCS_POLICY } from '../security-headers.ts'
 
 /** In place of Swagger's own. */
 const LOGO = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 190 40" width="190" height="40">

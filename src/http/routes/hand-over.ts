@@ -1,6 +1,6 @@
 import type { FastifyPluginAsync } from 'fastify'
 import { AppError } from '../../errors.ts'
-import { clientSignal } from '../client-signal.ts'
+import { clientSignal } from '../connections/client-signal.ts'
 
 /** A signed message and its signature. */
 export interface SignedText {

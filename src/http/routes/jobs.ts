@@ -1,8 +1,8 @@
 import type { FastifyPluginAsync } from 'fastify'
 import type { Job, JobList } from '../../core/progress/job-list.ts'
-import { requireToken } from '../token.ts'
-import { parseWire } from '../validation.ts'
-import { JobsQuery, listJobs } from '../wire/jobs.ts'
+import { parseWire } from '../bodies/validation.ts'
+import { requireToken } from '../guards/token.ts'
+import { JobsQuery, listJobs } from '../schemas/jobs.ts'
 
 export interface JobsRoutesOptions {
   jobs: JobList

@@ -1,8 +1,8 @@
 import type { FastifyPluginAsync } from 'fastify'
 import type { Metrics } from '../../core/ports/metrics.ts'
-import { prefers } from '../accept.ts'
-import { addVary } from '../vary.ts'
-import { showMetrics } from '../wire/metrics.ts'
+import { prefers } from '../answers/accept.ts'
+import { addVary } from '../answers/vary.ts'
+import { showMetrics } from '../schemas/metrics.ts'
 
 export interface MetricsRoutesOptions {
   metrics: Metrics

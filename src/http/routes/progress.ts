@@ -1,14 +1,14 @@
 import type { FastifyPluginAsync, FastifyRequest } from 'fastify'
 import type { ProgressWatch } from '../../core/progress/progress-watch.ts'
 import type { UploadService } from '../../core/uploads/upload-service.ts'
-import { prefers } from '../accept.ts'
-import { clientSignal } from '../client-signal.ts'
-import { hasSeenEnd, sendEvents } from '../event-stream.ts'
-import { createListenerPlaces } from '../listener-places.ts'
-import type { CallerToken } from '../token.ts'
-import { parseWire, TokenQuery } from '../validation.ts'
-import { addVary } from '../vary.ts'
-import { UploadIdParams, uploadProgress } from '../wire/progress.ts'
+import { prefers } from '../answers/accept.ts'
+import { addVary } from '../answers/vary.ts'
+import { parseWire, TokenQuery } from '../bodies/validation.ts'
+import { clientSignal } from '../connections/client-signal.ts'
+import { createListenerPlaces } from '../guards/listener-places.ts'
+import type { CallerToken } from '../guards/token.ts'
+import { hasSeenEnd, sendEvents } from '../push/event-stream.ts'
+import { UploadIdParams, uploadProgress } from '../schemas/progress.ts'
 
 export interface ProgressRoutesOptions {
   uploads: Pick<UploadService, 'progress'>

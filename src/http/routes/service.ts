@@ -1,10 +1,10 @@
 import type { FastifyPluginAsync } from 'fastify'
 import { checkReadiness, type DependencyStatus, type Probe } from '../../core/runtime/readiness.ts'
 import { AppError } from '../../errors.ts'
-import { prefers } from '../accept.ts'
-import { pagePolicy } from '../security-headers.ts'
-import { addVary } from '../vary.ts'
-import { describeService, health, healthz, readyz } from '../wire/service.ts'
+import { prefers } from '../answers/accept.ts'
+import { addVary } from '../answers/vary.ts'
+import { pagePolicy } from '../guards/security-headers.ts'
+import { describeService, health, healthz, readyz } from '../schemas/service.ts'
 import type { Page } from './page.ts'
 
 const ENDPOINTS = [

@@ -3,11 +3,11 @@ import type { FastifyPluginAsync, FastifyRequest } from 'fastify'
 import type { Progress } from '../../core/progress/progress-board.ts'
 import type { ProgressWatch, Watched } from '../../core/progress/progress-watch.ts'
 import { AppError } from '../../errors.ts'
-import { createListener, type Listener } from '../listener.ts'
-import { createListenerPlaces } from '../listener-places.ts'
-import { tokenOf } from '../token.ts'
-import { parseWire, TokenQuery } from '../validation.ts'
-import { Ping, SocketParams, watchUploads } from '../wire/socket.ts'
+import { parseWire, TokenQuery } from '../bodies/validation.ts'
+import { createListenerPlaces } from '../guards/listener-places.ts'
+import { tokenOf } from '../guards/token.ts'
+import { createListener, type Listener } from '../push/listener.ts'
+import { Ping, SocketParams, watchUploads } from '../schemas/socket.ts'
 
 export interface SocketRoutesOptions {
   watch: ProgressWatch

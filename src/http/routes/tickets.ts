@@ -3,10 +3,10 @@ import type { FastifyPluginAsync } from 'fastify'
 import type { z } from 'zod'
 import type { TicketService, TicketWish } from '../../core/access/ticket-service.ts'
 import { AppError } from '../../errors.ts'
+import { parseWire } from '../bodies/validation.ts'
+import { requireToken, tokenOf } from '../guards/token.ts'
 import type { PublicAddress } from '../public-address.ts'
-import { requireToken, tokenOf } from '../token.ts'
-import { parseWire } from '../validation.ts'
-import { IssueFields, issueTicket, RevokeFields, revokeTickets } from '../wire/tickets.ts'
+import { IssueFields, issueTicket, RevokeFields, revokeTickets } from '../schemas/tickets.ts'
 
 export interface TicketRoutesOptions {
   tickets: TicketService

@@ -5,22 +5,22 @@ import { assertUndamaged } from '../../core/model/upload.ts'
 import type { ReceivedChunk, Spool } from '../../core/ports/spool.ts'
 import type { FileDescription } from '../../core/uploads/intake.ts'
 import type { UploadService } from '../../core/uploads/upload-service.ts'
-import { addressOf } from '../address.ts'
-import { clientSignal } from '../client-signal.ts'
-import { type ReadFormOptions, readForm } from '../form/form.ts'
-import { failBody } from '../slow-senders.ts'
-import type { Throttle } from '../throttle.ts'
-import { type CallerToken, requireToken, tokenOf } from '../token.ts'
-import { busy, type UnclaimedBudget } from '../unclaimed-budget.ts'
-import { ChunkFields, FileFields, parseWire, UploadIdFields } from '../validation.ts'
-import { UploadIdParams } from '../wire/progress.ts'
+import { type ReadFormOptions, readForm } from '../bodies/form/form.ts'
+import { ChunkFields, FileFields, parseWire, UploadIdFields } from '../bodies/validation.ts'
+import { clientSignal } from '../connections/client-signal.ts'
+import { failBody } from '../connections/slow-senders.ts'
+import { addressOf } from '../guards/address.ts'
+import type { Throttle } from '../guards/throttle.ts'
+import { type CallerToken, requireToken, tokenOf } from '../guards/token.ts'
+import { busy, type UnclaimedBudget } from '../guards/unclaimed-budget.ts'
+import { UploadIdParams } from '../schemas/progress.ts'
 import {
   cancelUpload,
   completeUpload,
   initUpload,
   uploadChunk,
   uploadStatus,
-} from '../wire/uploads.ts'
+} from '../schemas/uploads.ts'
 
 export interface UploadRoutesOptions {
   uploads: UploadService

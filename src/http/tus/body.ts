@@ -3,7 +3,7 @@ import { PassThrough } from 'node:stream'
 import type { ByteSource } from '../../core/model/stream.ts'
 import { AppError } from '../../errors.ts'
 import { KiB } from '../../lib/units.ts'
-import { ClientLeft } from '../client-signal.ts'
+import { ClientLeft } from '../connections/client-signal.ts'
 
 /** Read ahead of the disk at most. */
 const AHEAD_BYTES = 128 * KiB

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { mimeTypeOf } from '../../core/model/mime-type.ts'
 import { AppError } from '../../errors.ts'
-import { fileName, invalid, parseWire, TELEGRAM_MAX_BYTES } from '../validation.ts'
+import { fileName, invalid, parseWire, TELEGRAM_MAX_BYTES } from '../bodies/validation.ts'
 import { CHECKSUM_ALGORITHMS } from './checksum.ts'
 import { loadLibrary } from './library.ts'
 

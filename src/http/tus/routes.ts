@@ -5,15 +5,15 @@ import { AppError } from '../../errors.ts'
 import { isMediaType } from '../../lib/media-type.ts'
 import type { TakeoverLock } from '../../lib/takeover-lock.ts'
 import { MiB } from '../../lib/units.ts'
-import { bringsBytes } from '../brings-bytes.ts'
-import { clientSignal } from '../client-signal.ts'
-import { drain } from '../drain.ts'
-import { newUploadId } from '../new-upload.ts'
+import { bringsBytes } from '../bodies/brings-bytes.ts'
+import { drain } from '../bodies/drain.ts'
+import { newUploadId } from '../bodies/new-upload.ts'
+import { parseWire } from '../bodies/validation.ts'
+import { clientSignal } from '../connections/client-signal.ts'
+import { tokenOf } from '../guards/token.ts'
 import type { PublicAddress } from '../public-address.ts'
-import { tokenOf } from '../token.ts'
-import { parseWire } from '../validation.ts'
-import { LISTED } from '../wire/operation.ts'
-import { UploadIdParams } from '../wire/progress.ts'
+import { LISTED } from '../schemas/openapi/operation.ts'
+import { UploadIdParams } from '../schemas/progress.ts'
 import {
   createFile,
   deleteFile,
@@ -22,7 +22,7 @@ import {
   headFile,
   overrideFile,
   patchFile,
-} from '../wire/tus.ts'
+} from '../schemas/tus.ts'
 import { createTusAnswers, type TusAnswer, type TusCall } from './answer.ts'
 import { openBody } from './body.ts'
 import {

@@ -1,0 +1,116 @@
+import type { ServerResponse } from 'node:http'
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { AppError } from '../../errors.ts'
+import { drain } from '../bodies/drain.ts'
+import { ClientLeft } from '../connections/client-signal.ts'
+import { REFUSAL_HEADERS } from '../guards/security-headers.ts'
+import type { Throttle } from '../guards/throttle.ts'
+import { endWithAnswer, opensSocket } from '../push/upgrade.ts'
+import { opensLink, REFUSAL_PAGE_POLICY, refusalPage, wantsPage } from './refusal-page.ts'
+import { addVary } from './vary.ts'
+
+/** How long a refused browser may go on sending before the answer goes out. */
+const DRAIN_MS = 10_000
+
+export interface ErrorHandlerOptions {
+  /** Bounds what is read and thrown away. */
+  maxChunkBytes: number
+  /** What goes out in place of a refusal. */
+  judge: Throttle['judge']
+  /** Called when the rest of a refused request is going to be thrown away. */
+  onDrain: (response: ServerResponse) => void
+}
+
+/** Turns every failure into the contract's JSON; for a person who opens a link, into a page. */
+export function installErrorHandler(
+  app: FastifyInstance,
+  { maxChunkBytes, judge, onDrain }: ErrorHandlerOptions,
+): void {
+  const draining = { maxBytes: maxChunkBytes, onDrain }
+  app.setErrorHandler(async (error: FastifyError, request, reply) => {
+    const refusal = await judge(request, toAppError(error, request))
+    await refuse(refusal, request, reply, draining)
+  })
+  app.setNotFoundHandler(async (request, reply) => {
+    await refuse(new AppError('NOT_FOUND', 'There is nothing here'), request, reply, draining)
+  })
+}
+
+/** Answers what Fastify refuses before any route or hook: a path that cannot be decoded, or is too long. */
+export function refuseEarly(
+  error: FastifyError,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): void {
+  void refuse(toAppError(error, request), request, reply, { maxBytes: 0, onDrain: () => {} })
+}
+
+async function refuse(
+  error: AppError,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { maxBytes, onDrain }: { maxBytes: number; onDrain: ErrorHandlerOptions['onDrain'] },
+): Promise<void> {
+  if (!request.raw.complete) {
+    const maxMs = drainMs(error, reply)
+    onDrain(reply.raw)
+    if (maxMs > 0) await drain(request.raw, { maxBytes, maxMs })
+    reply.header('connection', 'close')
+  }
+  if (opensSocket(request.raw)) {
+    reply.header('connection', 'close')
+    endWithAnswer(request.raw, reply.raw)
+  }
+  if (error.code === 'SHUTTING_DOWN') reply.header('connection', 'close')
+  if (error.retryable) reply.header('retry-after', Math.max(1, Math.ceil(error.retryAfter ?? 5)))
+  // Also where the route has none of them, or no hook has run.
+  reply.headers(REFUSAL_HEADERS)
+  const { message, code, details, status } = error
+  reply.code(status)
+  if (opensLink(request) && !opensSocket(request.raw)) {
+    // What is refused today may be given tomorrow.
+    reply.header('cache-control', 'no-store')
+    addVary(reply, 'Accept')
+    if (wantsPage(request)) {
+      reply.header('content-security-policy', REFUSAL_PAGE_POLICY)
+      await reply.type('text/html; charset=utf-8').send(refusalPage(error))
+      return
+    }
+  }
+  await reply.send({ error: message, code, ...details })
+}
+
+function drainMs({ code }: AppError, { elapsedTime }: FastifyReply): number {
+  // A sender that has stopped does not need to be waited for.
+  if (code === 'REQUEST_TIMEOUT') return 0
+  // A body that has waited unread for a place has had its share of this time.
+  return code === 'BUSY' ? Math.max(DRAIN_MS / 2, DRAIN_MS - elapsedTime) : DRAIN_MS
+}
+
+function toAppError(error: FastifyError, request: FastifyRequest): AppError {
+  if (error instanceof AppError) {
+    if (error.status >= 500) request.log.warn(fieldsOf(error), 'request refused')
+    return error
+  }
+  if (error instanceof ClientLeft || request.raw.socket.destroyed) {
+    request.log.info('client left')
+    return new AppError('CLIENT_CLOSED_REQUEST', 'The client left', { cause: error })
+  }
+  // Fastify's and its plugins' own refusals: their status is right, their words are for developers.
+  const status = error.statusCode ?? 500
+  if (status === 413) return new AppError('PAYLOAD_TOO_LARGE', 'The request is too large')
+  if (status === 415 || status === 406) {
+    return new AppError('UNSUPPORTED_MEDIA_TYPE', 'The content type is not what this call takes')
+  }
+  if (status === 404) return new AppError('NOT_FOUND', 'There is nothing here')
+  if (status >= 400 && status < 500) {
+    return new AppError('INVALID_REQUEST', 'The request is malformed', { cause: error })
+  }
+  request.log.error({ err: error }, 'unexpected failure')
+  return new AppError('INTERNAL', 'Something went wrong inside the worker', { cause: error })
+}
+
+/** Without a cause the code says it all, and a busy worker says it often. */
+function fieldsOf(error: AppError): object {
+  return error.cause === undefined ? { code: error.code } : { err: error, code: error.code }
+}

@@ -1,0 +1,59 @@
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { lookupMimeType } from '../../core/model/mime-type.ts'
+import { AppError } from '../../errors.ts'
+import { acceptsCoding } from './accept.ts'
+import { type KeptAnswer, keepAnswer } from './kept-answer.ts'
+
+/** Files of a folder that never change, each read when it is first asked for and then kept. */
+export interface KeptFiles {
+  /** Null where the folder has no such file. Rejects with NOT_FOUND where it is gone since. */
+  find: (name: string, acceptEncoding?: string) => Promise<KeptAnswer | null>
+}
+
+/** Smaller forms that may lie beside a file, best first: their endings and names in HTTP. */
+const ENCODINGS = [
+  { ending: '.br', name: 'br' },
+  { ending: '.gz', name: 'gzip' },
+] as const
+
+/**
+ * Not by @fastify/static: it opens a file and holds some of it for each reader, so readers that
+ * stand still cost a file descriptor and 100 KB each.
+ */
+export async function readKeptFiles(folder: string): Promise<KeptFiles> {
+  const entries = await readdir(folder, { withFileTypes: true })
+  const names = entries.filter((entry) => entry.isFile()).map(({ name }) => name)
+  const files = new Map(names.map((name) => [name, keepAnswer(() => read(folder, name))]))
+
+  async function find(name: string, acceptEncoding?: string): Promise<KeptAnswer | null> {
+    const plain = files.get(name)
+    if (!plain) return null
+    const encoding = ENCODINGS.find(
+      (each) => files.has(name + each.ending) && acceptsCoding(acceptEncoding, each.name),
+    )
+    const made = encoding && files.get(name + encoding.ending)
+    return made ? asEncoded(await made(), name, encoding.name) : plain()
+  }
+
+  return { find }
+}
+
+async function read(folder: string, name: string): Promise<KeptAnswer> {
+  try {
+    const body = await readFile(join(folder, name))
+    return { headers: { 'content-type': contentTypeOf(name), vary: 'Accept-Encoding' }, body }
+  } catch (cause) {
+    throw new AppError('NOT_FOUND', 'There is nothing here', { cause })
+  }
+}
+
+function asEncoded(answer: KeptAnswer, name: string, encoding: string): KeptAnswer {
+  const described = { 'content-type': contentTypeOf(name), 'content-encoding': encoding }
+  return { ...answer, headers: { ...answer.headers, ...described } }
+}
+
+function contentTypeOf(name: string): string {
+  const type = lookupMimeType(name)
+  return type.startsWith('text/') ? `${type}; charset=utf-8` : type
+}

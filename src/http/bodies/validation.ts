@@ -1,0 +1,182 @@
+import { z } from 'zod'
+import { AppError } from '../../errors.ts'
+import { MiB } from '../../lib/units.ts'
+
+/** Parses what came over the wire; throws INVALID_REQUEST that names the first bad field. */
+export function parseWire<Schema extends z.ZodType>(
+  schema: Schema,
+  data: unknown,
+): z.infer<Schema> {
+  const parsed = schema.safeParse(data)
+  if (parsed.success) return parsed.data
+  if (data === undefined || data === null) throw bodyMissing()
+  const [issue] = parsed.error.issues
+  const field = issue?.path.join('.') || 'body'
+  const missing = typeof data === 'object' && data !== null && !(field in data)
+  const problem = missing || !issue ? 'is missing' : sayIssue(issue)
+  throw invalid(field, problem)
+}
+
+/** `problem` completes a sentence about the field. */
+export function invalid(field: string, problem: string): AppError {
+  return new AppError('INVALID_REQUEST', `${field}: ${problem}`, { details: { field } })
+}
+
+export function bodyMissing(): AppError {
+  return invalid('body', 'is missing')
+}
+
+/** Schemas without a sentence of their own have zod's, which are for programmers. */
+function sayIssue(issue: z.core.$ZodIssue): string {
+  if (!/^(Too|Invalid)/.test(issue.message)) return issue.message
+  const unit = 'origin' in issue && issue.origin === 'string' ? ' characters' : ''
+  if (issue.code === 'too_big') return `expected ${issue.maximum}${unit} at most`
+  if (issue.code === 'too_small') {
+    return unit && issue.minimum === 1 ? 'is empty' : `expected ${issue.minimum}${unit} at least`
+  }
+  if (issue.code === 'invalid_type') {
+    const expected = issue.expected === 'int' ? 'whole number' : issue.expected
+    return `expected ${/^[aeiou]/.test(expected) ? 'an' : 'a'} ${expected}`
+  }
+  return 'is not what this field takes'
+}
+
+/**
+ * A whole number, as JSON or as the text of a form field. `told` are the bounds for the
+ * documentation, where core refuses more, in its own words.
+ */
+export const wholeNumber = (min: number, max: number, told = { min, max }) =>
+  z
+    .union(
+      [
+        // What the pipe below demands, for the documentation.
+        z.number().meta({ type: 'integer', minimum: told.min, maximum: told.max }),
+        z
+          .string()
+          .regex(/^\d{1,16}$/)
+          .transform(Number)
+          .meta({ pattern: decimalPattern(told.min, told.max) }),
+      ],
+      {
+        error: 'expected a whole number',
+      },
+    )
+    .pipe(z.number().int().min(min).max(max))
+
+/** Matches the numbers from 0 or 1 up to `max`, as they are mostly written: without leading zeros. */
+function decimalPattern(min: number, max: number): string {
+  const digits = [...String(max)].map(Number)
+  const shorter = digits.length > 1 ? [`[1-9]\\d{0,${digits.length - 2}}`] : []
+  const below = digits.flatMap((digit, at) => {
+    const least = at === 0 ? 1 : 0
+    const rest = digits.length - 1 - at
+    const start = digits.slice(0, at).join('')
+    return digit > least ? [`${start}[${least}-${digit - 1}]\\d{${rest}}`] : []
+  })
+  // Nobody has so many bytes that the last digit of JavaScript's own bound matters.
+  const asLong = max === Number.MAX_SAFE_INTEGER ? [] : [...below, max]
+  return `^(${[...(min === 0 ? ['0'] : []), ...shorter, ...asLong].join('|')})$`
+}
+
+export const UPLOAD_ID = /^[A-Za-z0-9_-]{1,128}$/
+/** Characters of a file's name. */
+export const MAX_NAME = 1024
+
+/** An upload's id: it names a folder, so its alphabet is small. */
+export const uploadId = z
+  .string()
+  .regex(UPLOAD_ID, 'expected up to 128 letters, digits, - and _')
+  .meta({
+    description: "The upload's id, made by its sender: nobody else should be able to guess it.",
+    examples: ['1762700000000_k3j9x0a2b'],
+  })
+
+/** 8000 parts of 512 KB, for Premium: no account takes more, whatever the operator allows. */
+export const TELEGRAM_MAX_BYTES = 4000 * MiB
+
+/** More chunks than this make the ledger the bottleneck; at 2000 MB they would be 200 KB each. */
+const MAX_CHUNKS = 10_000
+
+/** A file's name in any alphabet, without what could pass for a path or break a header. */
+export const fileName = z
+  .string()
+  .min(1)
+  .max(MAX_NAME)
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what must go
+  .transform((name) => name.toWellFormed().replace(/[\u0000-\u001f\u007f/\\]/g, '_'))
+  .meta({
+    description: "The file's name, in any alphabet. Slashes and control characters become `_`.",
+    examples: ['holiday.mp4'],
+  })
+
+export const token = z
+  .string()
+  .min(1)
+  .max(16_384)
+  .meta({
+    description: 'A token, where there is no `Authorization` header. The header wins.',
+    examples: ['demo'],
+  })
+
+/** Telegram's message ids are positive 32-bit integers. */
+export const MAX_MESSAGE_ID = 2 ** 31 - 1
+
+export const messageId = wholeNumber(1, MAX_MESSAGE_ID).meta({
+  description: "The message that carries the file in the user's channel.",
+  examples: [42],
+})
+
+/** A `file_id` of the Bot API. */
+export const fileId = z
+  .string()
+  .regex(/^[\w-]{1,512}$/, 'expected letters, digits, - and _')
+  .meta({
+    description: 'The `fileId` of the upload: a bot that cannot see messages finds the file by it.',
+    examples: ['BQACAgIAAyEFAASRk7fJAAMqaRBu'],
+  })
+
+export const FileFields = z.object({
+  uploadId,
+  fileName,
+  totalChunks: wholeNumber(1, MAX_CHUNKS).meta({
+    description: 'How many chunks the file has.',
+    examples: [20],
+  }),
+  fileSize: wholeNumber(0, Number.MAX_SAFE_INTEGER, { min: 1, max: TELEGRAM_MAX_BYTES }).meta({
+    description:
+      "The whole file's size in bytes. The worker may take less: `max_file_bytes` of `GET /`.",
+    examples: [104_857_600],
+  }),
+  authToken: token.optional(),
+  mimeType: z
+    .string()
+    .max(255)
+    .regex(/^([\w!#$&^.+-]+\/[\w!#$&^.+-]+([ \t]*;.*)?)?$/, 'expected type/subtype')
+    .meta({ description: "The file's type; else its name tells.", examples: ['video/mp4'] })
+    .optional(),
+})
+
+/** In hex. */
+export const SHA256 = /^[0-9a-fA-F]{64}$/
+
+export const ChunkFields = FileFields.extend({
+  chunkIndex: wholeNumber(0, Number.MAX_SAFE_INTEGER, { min: 0, max: MAX_CHUNKS - 1 }).meta({
+    description: 'Which chunk this is, counted from 0.',
+    examples: [5],
+  }),
+  /** What the sender's SHA-256 of the chunk is. */
+  chunkDigest: z
+    .string()
+    .regex(SHA256, 'expected a SHA-256 in hex')
+    .meta({
+      description: 'SHA-256 of the chunk, hex: bytes that were damaged on the way are refused.',
+      examples: ['e950580819f8ce5fd1f523611f32c3c55e8f684fe6ae1a3593415a035f684a1f'],
+    })
+    .optional(),
+})
+
+export const UploadIdFields = z.object({ uploadId, authToken: token.optional() })
+
+/** For links: nobody can give a `<video>` or an event stream a header. An empty one is none. */
+export const linkToken = z.preprocess((text) => text || undefined, token.optional())
+export const TokenQuery = z.object({ token: linkToken.optional() })

@@ -1,0 +1,27 @@
+import type { FastifyInstance } from 'fastify'
+import { type Admission, restarting } from '../../core/runtime/admission.ts'
+import { HAND_OVER_PATH } from '../routes/hand-over.ts'
+
+export interface ClosingOptions {
+  admission: Pick<Admission, 'takesRequests'>
+  /** Milliseconds that running requests get once the server closes. */
+  graceMs: number
+}
+
+/**
+ * Once it takes no more requests, the server refuses them with the contract's 503 and closes their
+ * connections; another instance may still ask if Telegram has been let go of. Connections that are
+ * busy `graceMs` after `close()`, or that never sent a request, are cut, because it would wait for
+ * them forever.
+ */
+export function installClosing(app: FastifyInstance, { admission, graceMs }: ClosingOptions): void {
+  let closing = false
+  app.addHook('onRequest', async ({ routeOptions }) => {
+    if (closing) throw restarting()
+    if (!admission.takesRequests && routeOptions.url !== HAND_OVER_PATH) throw restarting()
+  })
+  app.addHook('preClose', async () => {
+    closing = true
+    setTimeout(() => app.server.closeAllConnections(), graceMs).unref()
+  })
+}

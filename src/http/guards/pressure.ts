@@ -1,0 +1,75 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import type { FastifyInstance } from 'fastify'
+import { AppError } from '../../errors.ts'
+import { containerMemoryBytes } from '../../lib/container-memory.ts'
+import { residentBytes } from '../../lib/resident-bytes.ts'
+
+export interface PressureLimits {
+  /** Resident set, bytes; 0: nine tenths of what the container may use. */
+  maxRssBytes: number
+  /** Mean delay of the event loop over a second, milliseconds. */
+  maxEventLoopDelayMs: number
+}
+
+/**
+ * What costs memory or keeps Telegram busy. The rest is answered under any load: it is cheap, and
+ * a client that polls its progress, cancels or completes makes the load smaller.
+ */
+const HEAVY = new Set([
+  'POST /init-upload',
+  'POST /upload-chunk',
+  'POST /upload',
+  'GET /download',
+  'POST /files',
+  'POST /files/',
+  'PATCH /files/:uploadId',
+])
+
+const SAMPLE_EVERY_MS = 1_000
+/** How often the event loop's delay is looked at; what it is late beyond that is its delay. */
+const RESOLUTION_MS = 10
+
+/**
+ * Refuses heavy calls with BUSY while the process is short of memory or late with its work.
+ * Not by @fastify/under-pressure: its sample of the memory ends the process where no file can be
+ * opened, that is, under load.
+ */
+export function installPressure(app: FastifyInstance, limits: PressureLimits): void {
+  const pressure = watchPressure(limits)
+  app.addHook('onClose', async () => pressure.stop())
+  app.addHook('onRequest', async (request) => {
+    const cause = pressure.cause()
+    if (cause === null || !HEAVY.has(`${request.method} ${request.routeOptions.url}`)) return
+    request.log.warn({ pressure: cause }, 'refused under load')
+    throw new AppError('BUSY', 'The worker has too much to do; try again in a moment', {
+      retryAfter: 5,
+    })
+  })
+}
+
+/** Looks at the process once a second. */
+function watchPressure({ maxRssBytes, maxEventLoopDelayMs }: PressureLimits) {
+  const mostBytes = maxRssBytes || Math.floor(containerMemoryBytes() * 0.9)
+  const delays = monitorEventLoopDelay({ resolution: RESOLUTION_MS })
+  let rssBytes = 0
+  let delayMs = 0
+  const timer = setInterval(() => {
+    rssBytes = residentBytes()
+    const meanMs = delays.mean / 1e6 - RESOLUTION_MS
+    // No sample at all in a second says only that one turn was long: the next one tells how long.
+    delayMs = Number.isNaN(meanMs) ? 0 : meanMs
+    delays.reset()
+  }, SAMPLE_EVERY_MS).unref()
+  delays.enable()
+
+  return {
+    cause: (): 'memory' | 'event loop' | null => {
+      if (rssBytes > mostBytes) return 'memory'
+      return delayMs > maxEventLoopDelayMs ? 'event loop' : null
+    },
+    stop: () => {
+      clearInterval(timer)
+      delays.disable()
+    },
+  }
+}

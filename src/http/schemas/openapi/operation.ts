@@ -1,0 +1,105 @@
+import type { FastifySchema } from 'fastify'
+import { z } from 'zod'
+import { type ErrorCode, lineOf } from '../../../errors.ts'
+import type { HeaderName } from '../headers.ts'
+import { EVERYWHERE, WITH_BODY } from './refusals.ts'
+
+/** The chapters of the document, in their order. */
+export const TAGS = {
+  Uploads: 'Files in chunks, or small ones whole.',
+  Progress: 'How far an upload is: asked for, or pushed.',
+  tus: 'Uploads by tus 1.0.0 (https://tus.io/protocols/resumable-upload).',
+  Downloads: 'Files back from Telegram, and links to them.',
+  Service: 'What the worker is, and how it does.',
+} as const
+
+/** An answer that is no refusal. Without a body it has none. */
+export interface Answer {
+  says: string
+  /** JSON, or other bodies by their types. */
+  body?: z.ZodType | Readonly<Record<string, z.ZodType>>
+  headers?: readonly HeaderName[]
+}
+
+export interface Operation {
+  id: string
+  tag: keyof typeof TAGS
+  summary: string
+  /** What the summary leaves out; Markdown. */
+  description?: string
+  /**
+   * How the caller is known. `field`: `Authorization`, or a field of the body. `link`: or the
+   * query. `optional`: as `field`, and deployed clients leave it out.
+   */
+  auth?: 'bearer' | 'field' | 'link' | 'optional' | 'optional-link'
+  params?: z.ZodType
+  query?: z.ZodType
+  headers?: z.ZodType
+  body?: z.ZodType
+  /** The type of the body; JSON by default. */
+  bodyType?: string
+  answers: Readonly<Record<number, Answer>>
+  /** What it refuses, beside what every call may be refused with. */
+  refusals?: readonly ErrorCode[]
+  /** Schemas of messages on a socket, by who sends them: names of components. */
+  messages?: { worker: readonly string[]; client: readonly string[] }
+}
+
+const SECURITY: Record<NonNullable<Operation['auth']>, Record<string, []>[]> = {
+  bearer: [{ bearer: [] }],
+  field: [{ bearer: [] }, {}],
+  optional: [{ bearer: [] }, {}],
+  link: [{ bearer: [] }, { link: [] }],
+  'optional-link': [{ bearer: [] }, { link: [] }, {}],
+}
+
+/** `config` of a HEAD route of our own: those that Fastify adds to every GET are left out. */
+export const LISTED = { swagger: { exposeHeadRoute: true } }
+
+/** What `completeDocument` makes the rest of; it is gone from what callers see. */
+export interface Unfinished {
+  'x-refusals': readonly ErrorCode[]
+  'x-headers': Readonly<Record<string, readonly HeaderName[]>>
+  'x-optional-body': boolean
+}
+
+/** A route's `schema`: it describes the call, and `parseWire` alone decides what is taken. */
+export function operation(what: Operation): FastifySchema {
+  const { id, answers, body, messages } = what
+  const refusals = new Set([...EVERYWHERE, ...(body ? WITH_BODY : []), ...(what.refusals ?? [])])
+  const headers = Object.entries(answers).map(([status, answer]) => [status, answer.headers ?? []])
+  const unfinished: Unfinished = {
+    'x-refusals': [...refusals].sort((a, b) => lineOf(a).status - lineOf(b).status),
+    'x-headers': Object.fromEntries(headers),
+    'x-optional-body': body?._zod.optin === 'optional',
+  }
+  const described = {
+    operationId: id,
+    tags: [what.tag],
+    summary: what.summary,
+    ...(what.description !== undefined && { description: what.description }),
+    security: what.auth ? SECURITY[what.auth] : [],
+    ...(what.params && { params: what.params }),
+    ...(what.query && { querystring: what.query }),
+    ...(what.headers && { headers: what.headers }),
+    ...(body && { body, consumes: [what.bodyType ?? 'application/json'] }),
+    response: Object.fromEntries(
+      Object.entries(answers).map(([status, answer]) => [status, toResponse(answer)]),
+    ),
+    ...(messages && {
+      'x-messages': { worker: refs(messages.worker), client: refs(messages.client) },
+    }),
+  }
+  return { ...described, ...unfinished }
+}
+
+function toResponse({ says, body }: Answer): unknown {
+  if (body === undefined) return z.null().meta({ description: says })
+  const types = body instanceof z.ZodType ? { 'application/json': body } : body
+  const content = Object.entries(types).map(([type, schema]) => [type, { schema }])
+  return { description: says, content: Object.fromEntries(content) }
+}
+
+function refs(names: readonly string[]): { $ref: string }[] {
+  return names.map((name) => ({ $ref: `#/components/schemas/${name}` }))
+}

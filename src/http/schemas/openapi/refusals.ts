@@ -1,0 +1,122 @@
+import { z } from 'zod'
+import { ERROR_CODES, type ErrorCode } from '../../../errors.ts'
+
+/** What any call may be refused with, whatever it asks for. */
+export const EVERYWHERE: readonly ErrorCode[] = [
+  'INVALID_REQUEST',
+  'REQUEST_TIMEOUT',
+  'TOO_MANY_REQUESTS',
+  'HEADERS_TOO_LARGE',
+  'INTERNAL',
+  'SHUTTING_DOWN',
+]
+
+export const WITH_BODY: readonly ErrorCode[] = ['PAYLOAD_TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE']
+
+/** Where a token is asked for; `TOKEN_MISSING` is where it must be there. */
+export const OF_TOKENS: readonly ErrorCode[] = [
+  'TOKEN_REFUSED',
+  'TELEGRAM_NOT_CONFIGURED',
+  'BACKEND_UNAVAILABLE',
+]
+
+/** Where an upload may begin. */
+export const OF_OPENING: readonly ErrorCode[] = [
+  ...OF_TOKENS,
+  'TOKEN_MISSING',
+  'EMPTY_FILE',
+  'TELEGRAM_NOT_CONNECTED',
+  'FILE_TOO_LARGE',
+  // It is another user's.
+  'UPLOAD_NOT_FOUND',
+  'UPLOAD_DIFFERS',
+  'UPLOAD_CLOSED',
+  'UPLOAD_CANCELLED',
+  'TOO_MANY_UPLOADS',
+  'QUOTA_EXCEEDED',
+  'SPOOL_FULL',
+  'SPOOL_FAILED',
+  // The account has to wait for longer than a job lives.
+  'TELEGRAM_FLOOD_WAIT',
+  'BUSY',
+]
+
+/** Where Telegram has to answer first. */
+export const OF_TELEGRAM: readonly ErrorCode[] = [
+  'TELEGRAM_NOT_CONNECTED',
+  'TELEGRAM_UNAVAILABLE',
+  'TELEGRAM_FLOOD_WAIT',
+  'TELEGRAM_SESSION_INVALID',
+  'TELEGRAM_SESSION_DUPLICATED',
+  'TELEGRAM_CHANNEL_NOT_FOUND',
+  'TELEGRAM_FORBIDDEN',
+  'TELEGRAM_REJECTED',
+]
+
+const count = (description: string, example: number) =>
+  z
+    .number()
+    .int()
+    .min(0)
+    .meta({ description, examples: [example] })
+    .optional()
+const text = (description: string, example: string) =>
+  z
+    .string()
+    .meta({ description, examples: [example] })
+    .optional()
+
+/** The body of every refusal. The fields from `field` on come only where they have something to say. */
+export const Refusal = z
+  .object({
+    error: z.string().meta({
+      description: 'A sentence for a person; it may change.',
+      examples: ['fileName: is missing'],
+    }),
+    code: z.enum(ERROR_CODES).meta({
+      description: 'A name for a program; it never changes.',
+      examples: ['INVALID_REQUEST'],
+    }),
+    field: text('The field that is missing or wrong.', 'fileName'),
+    hint: text('What to do about it.', 'Cancel it and add the file again'),
+    detail: text("The backend's own words.", 'Telegram is not connected'),
+    reason: z
+      .string()
+      .nullable()
+      .meta({
+        description: 'Why the upload has failed.',
+        examples: ['Could not resolve channel ID'],
+      })
+      .optional(),
+    uploadId: text('The upload that is meant.', '1762700000000_k3j9x0a2b'),
+    chunkIndex: count('The chunk that is meant.', 5),
+    totalChunks: count('How many chunks the file has.', 20),
+    received: count('How many chunks, or bytes, the worker has.', 15),
+    expected: z
+      .number()
+      .int()
+      .min(0)
+      .nullable()
+      .meta({
+        description: 'Bytes the chunk should have; null where that is not known yet.',
+        examples: [5_242_880],
+      })
+      .optional(),
+    total: count('How many chunks, or bytes, there must be.', 20),
+    missing: z
+      .array(z.number().int().min(0))
+      .meta({
+        description: 'The chunks that are not there.',
+        examples: [[3, 7]],
+      })
+      .optional(),
+    offset: count('Bytes the worker has: go on from here.', 5_242_880),
+    maxFileSize: count('The largest file, in bytes.', 2_097_152_000),
+    maxUploads: count('How many unfinished uploads a user may have.', 1000),
+    maxBytes: count('How many bytes of unfinished uploads a user may have.', 4_294_967_296),
+    heldBytes: count('How many bytes of unfinished uploads the user has.', 4_200_000_000),
+  })
+  .meta({
+    id: 'Error',
+    description: 'A refusal: a sentence for a person, a name for a program.',
+  })

@@ -1,0 +1,200 @@
+import { z } from 'zod'
+import { MAX_PARAMETER } from '../guards/limits.ts'
+import type { HeaderName } from './headers.ts'
+import { type Operation, operation } from './openapi/operation.ts'
+import { OF_OPENING, OF_TOKENS } from './openapi/refusals.ts'
+import { UploadIdParams } from './progress.ts'
+
+const header = (description: string, example: string, pattern: RegExp) =>
+  z
+    .string()
+    .regex(pattern)
+    .meta({ description, examples: [example] })
+
+const BYTES = /^(0|[1-9]\d{0,14})$/
+const BASE64 = '(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?'
+const PAIR = `[\\w.-]+(?: ${BASE64})?`
+const PART_URL = '(?:[^\\s?#%]*/)?[\\w-]{1,128}'
+
+const Version = z.object({
+  'Tus-Resumable': z
+    .literal('1.0.0')
+    .meta({ description: 'The version of the protocol.', examples: ['1.0.0'] }),
+})
+
+const Checksum = Version.extend({
+  'Upload-Checksum': header(
+    'Algorithm and digest in base64 of the body: SHA-256, SHA-1 or MD5.',
+    'sha256 6VBYCBn4zl/R9SNhHzLDxV6PaE/mrho1k0FaA19oSh8=',
+    /^(sha256|sha1|md5) [A-Za-z0-9+/]{22,43}={1,2}$/,
+  ).optional(),
+})
+
+const Creation = Checksum.extend({
+  'Upload-Length': header(
+    'Bytes of the whole file; not for one that is joined. Only a part of another may have none.',
+    '104857600',
+    BYTES,
+  ).optional(),
+  'Upload-Metadata': header(
+    'Keys, and values in base64: `filename` and `filetype`, or `name` and `type`.',
+    'filename aG9saWRheS5tcDQ=,filetype dmlkZW8vbXA0',
+    new RegExp(`^${PAIR}(?:,${PAIR})*$`),
+  ).optional(),
+  'Upload-Concat': header(
+    '`partial` for a part of another upload, `final;` and the URLs of the parts to join them.',
+    'partial',
+    new RegExp(`^(?:partial|final;${PART_URL}(?: ${PART_URL})*)$`),
+  ).optional(),
+})
+
+const SPOKEN: readonly HeaderName[] = ['Tus-Resumable', 'Cache-Control']
+const KNOWN: readonly HeaderName[] = [...SPOKEN, 'Tus-Version', 'Upload-Offset', 'Upload-Expires']
+
+const bytes = z
+  .file()
+  .meta({ description: "The file's bytes from the offset on.", examples: ['(the bytes)'] })
+
+/** What a call for an upload that is there may be refused with. */
+const OF_ONE = [
+  ...OF_TOKENS,
+  'TOKEN_MISSING',
+  'UPLOAD_NOT_FOUND',
+  'UPLOAD_GONE',
+  'UPLOAD_CANCELLED',
+  'PROTOCOL_VERSION',
+  'UPLOAD_LOCKED',
+  'UPLOAD_CLOSED',
+  'SPOOL_FAILED',
+] as const
+
+const WITH_BYTES = [
+  'UNSUPPORTED_MEDIA_TYPE',
+  'PAYLOAD_TOO_LARGE',
+  'OFFSET_CONFLICT',
+  'CHECKSUM_MISMATCH',
+  'CHUNK_TOO_LARGE',
+  'SPOOL_FULL',
+  'BUSY',
+] as const
+
+const patching = {
+  tag: 'tus',
+  summary: 'Brings bytes of an upload',
+  description:
+    'From `Upload-Offset` on. What a broken request has brought is kept. With its last byte the ' +
+    'upload completes by itself. Another request that works on the upload is made to end.',
+  auth: 'bearer',
+  params: UploadIdParams,
+  headers: Checksum.extend({
+    'Upload-Offset': header('Where the bytes begin: what HEAD has said.', '5242880', BYTES),
+  }),
+  body: bytes,
+  bodyType: 'application/offset+octet-stream',
+  answers: { 204: { says: 'The bytes are on the disk.', headers: KNOWN } },
+  refusals: [...OF_ONE, ...WITH_BYTES, 'FORBIDDEN'],
+} satisfies Partial<Operation>
+
+export const patchFile = operation({ ...patching, id: 'tusPatch' })
+
+export const overrideFile = operation({
+  ...patching,
+  id: 'tusOverride',
+  summary: 'HEAD, PATCH or DELETE where a network lets only POST through',
+  description: '`X-HTTP-Method-Override` names what is meant; all else is as there.',
+  headers: Version.extend({
+    'X-HTTP-Method-Override': header('What is meant.', 'PATCH', /^(?:HEAD|PATCH|DELETE)$/i),
+    'Upload-Offset': header('As for PATCH.', '5242880', BYTES).optional(),
+    'Upload-Checksum': Checksum.shape['Upload-Checksum'],
+  }),
+  body: bytes.optional(),
+  answers: {
+    200: { says: 'As for HEAD.', headers: [...KNOWN, 'Upload-Length'] },
+    204: { says: 'As for PATCH and DELETE.', headers: KNOWN },
+  },
+  refusals: [...patching.refusals, 'METHOD_NOT_ALLOWED'],
+})
+
+export const createFile = operation({
+  id: 'tusCreate',
+  tag: 'tus',
+  summary: 'Opens an upload, or joins others',
+  description:
+    'The length must be known: Telegram asks for it. The body may bring the first bytes. The last ' +
+    "segment of the upload's URL is its `uploadId`: progress, status, cancel and tickets work on it. " +
+    'Every request of an upload brings the token.',
+  auth: 'bearer',
+  headers: Creation,
+  body: bytes.optional(),
+  bodyType: 'application/offset+octet-stream',
+  answers: {
+    201: { says: 'The upload is open.', headers: [...KNOWN, 'Location'] },
+  },
+  refusals: [
+    ...OF_OPENING,
+    ...WITH_BYTES,
+    'UPLOAD_GONE',
+    'UPLOAD_LOCKED',
+    'CHUNKS_MISSING',
+    'PROTOCOL_VERSION',
+  ],
+})
+
+export const headFile = operation({
+  id: 'tusHead',
+  tag: 'tus',
+  summary: 'How many bytes of an upload are here',
+  description: 'Refusals have no body.',
+  auth: 'bearer',
+  params: UploadIdParams,
+  headers: Version,
+  answers: {
+    200: {
+      says: 'Where to go on.',
+      headers: [...KNOWN, 'Upload-Length', 'Upload-Metadata', 'Upload-Concat'],
+    },
+  },
+  refusals: OF_ONE,
+})
+
+export const deleteFile = operation({
+  id: 'tusDelete',
+  tag: 'tus',
+  summary: 'Gives an upload up',
+  description: 'As `POST /cancel-upload`: its bytes here are removed, its job is stopped.',
+  auth: 'bearer',
+  params: UploadIdParams,
+  headers: Version,
+  answers: { 204: { says: 'It is gone.', headers: SPOKEN } },
+  refusals: OF_ONE,
+})
+
+const discovering = {
+  tag: 'tus',
+  summary: 'What of the protocol is spoken here',
+  description: 'The same for every address, and for whoever asks.',
+  answers: {
+    204: {
+      says: 'Version, extensions, the largest file.',
+      headers: [
+        'Tus-Resumable',
+        'Tus-Version',
+        'Tus-Extension',
+        'Tus-Max-Size',
+        'Tus-Checksum-Algorithm',
+      ],
+    },
+  },
+} satisfies Partial<Operation>
+
+export const discoverTus = operation({ ...discovering, id: 'tusOptions' })
+export const discoverTusOfFile = operation({
+  ...discovering,
+  id: 'tusOptionsOfFile',
+  params: z.object({
+    uploadId: z
+      .string()
+      .max(MAX_PARAMETER)
+      .meta({ description: 'Not looked at.', examples: ['1762700000000_k3j9x0a2b'] }),
+  }),
+})

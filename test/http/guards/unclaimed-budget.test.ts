@@ -1,0 +1,157 @@
+import { readdir } from 'node:fs/promises'
+import { request } from 'node:http'
+import { join } from 'node:path'
+import { expect, onTestFinished, test, vi } from 'vitest'
+import { type Bringer, inOrderOfGivingWay } from '../../../src/http/guards/credit-pool.ts'
+import { createUnclaimedBudget, type Patience } from '../../../src/http/guards/unclaimed-budget.ts'
+import { MiB } from '../../../src/lib/units.ts'
+import { startWorker, testCredentials } from '../../helpers/app.ts'
+import { newUploadId, postChunk } from '../../helpers/client.ts'
+import { createFakeGateway } from '../../helpers/fake-gateway.ts'
+import { mountSmallDisk } from '../../helpers/small-disk.ts'
+
+const IMPATIENT: Patience = { waitMs: 200, yieldMs: 10, keepMs: 0 }
+const LONG: Patience = { waitMs: 60_000, yieldMs: 10, keepMs: 0 }
+
+function createBudget(patience: Patience, freeBytes = 1024 * MiB) {
+  const free = async () => freeBytes
+  return createUnclaimedBudget({ creditBytes: free, freeBytes: free }, patience)
+}
+
+function bringer(address: string, megabytes: number, more: Partial<Bringer> = {}): Bringer {
+  const { signal } = new AbortController()
+  return { address, bytes: megabytes * MiB, signal, giveWay: () => false, ...more }
+}
+
+test.each<[string, [string, string, number, number][], string, string[]]>([
+  ['nobody holds anything', [], 'new', []],
+  [
+    'the address that holds most is first, its oldest request before the others',
+    [
+      ['a1', 'a', 10, 5],
+      ['b1', 'b', 10, 9],
+      ['b2', 'b', 10, 7],
+      ['c1', 'c', 5, 1],
+    ],
+    'new',
+    ['b2', 'b1', 'a1', 'c1'],
+  ],
+  [
+    'nobody gives way to an address that holds as much or more',
+    [
+      ['a1', 'a', 20, 1],
+      ['b1', 'b', 10, 2],
+      ['b2', 'b', 10, 3],
+      ['c1', 'c', 30, 4],
+    ],
+    'b',
+    ['c1'],
+  ],
+  ['nobody gives way to their own address', [['a1', 'a', 50, 1]], 'a', []],
+])('%s', (_name, held, forAddress, expected) => {
+  const holders = held.map(([name, address, bytes, since]) => ({ name, address, bytes, since }))
+
+  expect(inOrderOfGivingWay(holders, forAddress).map(({ name }) => name)).toEqual(expected)
+})
+
+test('the address that holds most gives way to a stranger who waits', async () => {
+  const budget = createBudget(LONG)
+  const giveWay = vi.fn(() => true)
+  await budget.take(bringer('slow', 50, { giveWay }))
+  const other = vi.fn(() => true)
+  await budget.take(bringer('other', 10, { giveWay: other }))
+
+  await budget.take(bringer('new', 5))
+
+  expect(giveWay).toHaveBeenCalledOnce()
+  expect(other).not.toHaveBeenCalled()
+})
+
+test('so does one whose tokens were good', async () => {
+  const budget = createBudget(LONG, 100 * MiB)
+  for (const address of ['greedy', 'modest']) budget.trust(address)
+  const giveWay = vi.fn(() => true)
+  await budget.take(bringer('greedy', 50, { giveWay }))
+
+  await budget.take(bringer('modest', 5))
+
+  expect(giveWay).toHaveBeenCalledOnce()
+})
+
+test('what has not had its time, or cannot end any more, does not give way', async () => {
+  const young = createBudget({ ...IMPATIENT, keepMs: 60_000 })
+  const giveWay = vi.fn(() => true)
+  await young.take(bringer('young', 64, { giveWay }))
+  const stuck = createBudget(IMPATIENT)
+  await stuck.take(bringer('stuck', 64, { giveWay: () => false }))
+
+  for (const budget of [young, stuck]) {
+    await expect(budget.take(bringer('new', 1))).rejects.toMatchObject({ code: 'BUSY' })
+  }
+
+  expect(giveWay).not.toHaveBeenCalled()
+})
+
+test('one user has a share of their own, which others do not wait for', async () => {
+  const budget = createBudget(IMPATIENT, 100 * MiB)
+  const release = await budget.takeOfUser('ann', bringer('a', 40))
+
+  await expect(budget.takeOfUser('ann', bringer('b', 20))).rejects.toMatchObject({ code: 'BUSY' })
+  await budget.takeOfUser('bob', bringer('a', 40))
+  const waiting = budget.takeOfUser('ann', bringer('a', 20))
+  release()
+
+  await waiting
+})
+
+test('who leaves while waiting is told so, and takes nothing', async () => {
+  const budget = createBudget(LONG, 100 * MiB)
+  const release = await budget.takeOfUser('ann', bringer('a', 50))
+  const leaver = new AbortController()
+  const left = budget.takeOfUser('ann', bringer('a', 10, { signal: leaver.signal }))
+  leaver.abort(new Error('left'))
+
+  await expect(left).rejects.toThrow('left')
+  release()
+  await budget.takeOfUser('ann', bringer('a', 50))
+})
+
+test('one user who announces much and sends little leaves the disk to others', async () => {
+  const disk = await mountSmallDisk(64 * MiB)
+  const { url } = await startWorker({
+    env: { MAX_CHUNK_SIZE: '20MB' },
+    gateway: createFakeGateway(),
+    credentials: testCredentials,
+    dataDir: disk.directory,
+  })
+  for (let count = 0; count < 6; count++) openSlowChunk(url, 'token-ann', 18 * MiB)
+  const temporary = join(disk.directory, 'spool', 'tmp')
+  await vi.waitFor(async () => expect(await readdir(temporary)).not.toEqual([]))
+
+  const form = { uploadId: newUploadId(), chunkIndex: 0, totalChunks: 1, fileName: 'a.bin' }
+  const chunk = Buffer.alloc(10 * MiB)
+  const answer = await postChunk(
+    url,
+    { ...form, fileSize: chunk.length, authToken: 'token-bob', chunk },
+    'last',
+  )
+
+  expect(answer.status).toBe(200)
+})
+
+/** A form whose token comes first, and whose file stands still after its first bytes. */
+function openSlowChunk(url: string, token: string, bytes: number): void {
+  const outgoing = request(`${url}/upload-chunk`, {
+    method: 'POST',
+    agent: false,
+    headers: {
+      authorization: `Bearer ${token}`,
+      'content-type': 'multipart/form-data; boundary=x',
+      'content-length': String(bytes),
+    },
+  })
+  outgoing.on('error', () => {})
+  onTestFinished(() => void outgoing.destroy())
+  const head = '--x\r\nContent-Disposition: form-data; name="chunk"; filename="blob"\r\n\r\n'
+  outgoing.write(head + 'a'.repeat(1000))
+}
