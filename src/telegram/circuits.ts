@@ -7,7 +7,7 @@ import {
   createCircuitBreaker,
   type Judge,
 } from '../lib/circuit-breaker.ts'
-import type { Address } from './mtproto/session.ts'
+import type { Address } from './mtproto/connection/session.ts'
 
 export interface TelegramCircuitsOptions {
   log: Log

@@ -8,7 +8,7 @@ import { fromChunkName, fromFolderName, toFolderName } from '../../src/storage/u
 import { toChatId } from '../../src/telegram/bot-api/chat-id.ts'
 import { bareChannelId } from '../../src/telegram/channel-id.ts'
 import { documentFileId } from '../../src/telegram/file-id.ts'
-import { parseSession } from '../../src/telegram/mtproto/session.ts'
+import { parseSession } from '../../src/telegram/mtproto/connection/session.ts'
 import { text } from './arbitraries/values.ts'
 
 /** What takes hostile input, alone: it fails with its own errors only, and what goes in comes out. */

@@ -3,7 +3,7 @@ import type { Credentials } from '../../../src/core/ports/credentials.ts'
 import type { RemoteDocument, TelegramGateway } from '../../../src/core/ports/telegram.ts'
 import type { Emulator } from '../../../src/emulator/emulator.ts'
 import { KiB, MiB } from '../../../src/lib/units.ts'
-import type { Patience } from '../../../src/telegram/mtproto/lane.ts'
+import type { Patience } from '../../../src/telegram/mtproto/connection/lane.ts'
 import { startSharedTelegram, startTelegram } from '../../helpers/telegram.ts'
 import {
   createFile,

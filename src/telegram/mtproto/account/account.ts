@@ -1,0 +1,163 @@
+import type { Log } from '../../../core/ports/log.ts'
+import type { AppError } from '../../../errors.ts'
+import { faultOf, toAppError } from '../../errors.ts'
+import { DEFAULT_MAX_PARTS } from '../../limits.ts'
+import type { Enter } from '../connection/entrance.ts'
+import type { KeyStore } from '../connection/foreign-keys.ts'
+import type { GovernorLimits } from '../connection/governor.ts'
+import type { Gramjs, TlRequest } from '../connection/gramjs.ts'
+import { type CallOptions, createLane, type Lane, type Patience } from '../connection/lane.ts'
+import { createLanes } from '../connection/lanes.ts'
+import type { Link } from '../connection/link.ts'
+import { createMainLink } from '../connection/main-link.ts'
+import { withoutUpdates } from '../connection/protocol.ts'
+import { authKeyName, type Session } from '../connection/session.ts'
+import { isNeededToPost } from '../files/needed-to-post.ts'
+import { readMaxParts } from './app-config.ts'
+
+export interface AccountOptions {
+  gramjs: Gramjs
+  session: Session
+  kind: 'user' | 'bot'
+  apiId: number
+  /** Keys for other data centres. */
+  keys: KeyStore
+  enter: Enter
+  limits: GovernorLimits
+  patience: Patience
+  log: Log
+  /** An open connection under the session's key, taken over as the main one. */
+  link?: Link | undefined
+  /** Called when Telegram asks for a wait that every post of the account has to obey. */
+  onWait: (seconds: number) => void
+  /** Called when Telegram has ended the session. */
+  onDead: (error: AppError) => void
+}
+
+/**
+ * One account at Telegram: all that this process does under one auth key.
+ *
+ * Ordinary calls go over one main connection, because Telegram kills a key that is used on two
+ * of them at once. Parts of files go over connections to media-only addresses.
+ */
+export interface Account {
+  /** A name for the key, which does not tell it. */
+  readonly id: string
+  readonly kind: 'user' | 'bot'
+  readonly dcId: number
+  readonly gramjs: Gramjs
+  /** Parts Telegram takes in one file of this account, as far as known. */
+  readonly maxParts: number
+  /** An ordinary call. Rejects as Lane.call does. */
+  call: <Answer>(request: TlRequest<Answer>, options: CallOptions) => Promise<Answer>
+  /** For parts of files in a data centre; authorizes there if need be. */
+  lane: (dcId: number) => Lane
+  /** The same for a CDN, which knows no accounts. */
+  cdnLane: (dcId: number) => Lane
+  /** Requests in flight that each data centre is trusted with. */
+  windows: () => { dcId: number; window: number }[]
+  /** Closes all connections; the next call opens them again. What was learnt is kept. */
+  rest: () => void
+  /** Closes for good: everything that runs or comes fails with the error. */
+  close: (error: AppError) => void
+}
+
+export function createAccount(options: AccountOptions): Account {
+  const { gramjs, session, kind, log } = options
+  const closing = new AbortController()
+  const id = authKeyName(session.authKey)
+  let maxParts = DEFAULT_MAX_PARTS
+  let asked = false
+
+  const onFlood = (method: string | null, seconds: number): void => {
+    if (method === null || isNeededToPost(method, kind)) options.onWait(seconds)
+  }
+
+  const main = createMainLink({ ...options, closing: closing.signal })
+  const lanes = createLanes({
+    ...options,
+    main,
+    closing: closing.signal,
+    callHome: (request, signal) => call(request, { signal }),
+    onFlood,
+  })
+  const ordinary = watched(
+    createLane({
+      governor: lanes.governor(session.dcId),
+      pick: main.open,
+      patience: options.patience,
+      ordinary: true,
+      onFlood,
+    }),
+  )
+
+  function call<Answer>(request: TlRequest<Answer>, callOptions: CallOptions): Promise<Answer> {
+    askLimits()
+    const build = (): TlRequest<Answer> => withoutUpdates(gramjs, request)
+    return ordinary.call(request.className, build, callOptions)
+  }
+
+  /** Learns once what a file of this account may have; until then the default stands. */
+  function askLimits(): void {
+    if (asked || kind === 'bot') return
+    asked = true
+    const get = <A>(request: TlRequest<A>): Promise<A> => call(request, { signal: closing.signal })
+    readMaxParts(gramjs, get).then(
+      (parts) => {
+        maxParts = parts
+      },
+      (error: unknown) => log.debug({ err: error }, "the account's file limit is not known"),
+    )
+  }
+
+  function close(error: AppError): void {
+    if (closing.signal.aborted) return
+    closing.abort(error)
+    main.close(error)
+    lanes.rest()
+  }
+
+  /** Ends the account when Telegram says that its key is dead. */
+  function watched(lane: Lane): Lane {
+    return {
+      enter: (method, enterOptions) => {
+        closing.signal.throwIfAborted()
+        return lane.enter(method, enterOptions)
+      },
+      call: async (method, build, callOptions) => {
+        closing.signal.throwIfAborted()
+        try {
+          return await lane.call(method, build, callOptions)
+        } catch (error) {
+          callOptions.signal.throwIfAborted()
+          closing.signal.throwIfAborted()
+          if (faultOf(error).kind === 'key-dead') {
+            close(toAppError(error))
+            options.onDead(toAppError(error))
+          }
+          throw error
+        }
+      },
+    }
+  }
+
+  return {
+    id,
+    kind,
+    dcId: session.dcId,
+    gramjs,
+    get maxParts() {
+      return maxParts
+    },
+    call,
+    // A key that died elsewhere says nothing about the one at home.
+    lane: (dcId) => (dcId === session.dcId ? watched(lanes.at(dcId)) : lanes.at(dcId)),
+    cdnLane: lanes.atCdn,
+    windows: lanes.windows,
+    rest: () => {
+      main.close()
+      lanes.rest()
+    },
+    close,
+  }
+}

@@ -1,0 +1,149 @@
+import type { Credentials } from '../../../core/ports/credentials.ts'
+import type { Log } from '../../../core/ports/log.ts'
+import { AppError } from '../../../errors.ts'
+import { TELEGRAM_ENTRY } from '../connection/data-centres.ts'
+import type { Enter } from '../connection/entrance.ts'
+import { createMemoryKeyStore } from '../connection/foreign-keys.ts'
+import type { GovernorLimits } from '../connection/governor.ts'
+import { type Gramjs, loadGramjs } from '../connection/gramjs.ts'
+import type { Patience } from '../connection/lane.ts'
+import { authKeyName, parseSession } from '../connection/session.ts'
+import { type Account, createAccount } from './account.ts'
+import { createAccountPool } from './account-pool.ts'
+import { createBotAccounts, type Person } from './bot-accounts.ts'
+import { type Bots, createBots, type Secrets, secretName } from './bots.ts'
+
+export interface AccountsOptions {
+  log: Log
+  secrets: Secrets
+  /** PEM of the RSA key of a server that is not Telegram's. */
+  serverKeyPem: string | null
+  /** Where bots without a key begin, if not at Telegram. */
+  server: { dcId: number; host: string; port: number } | null
+  idleMs: number
+  maxAccounts: number
+  enter: Enter
+  limits: GovernorLimits
+  patience: Patience
+  /** Hears of waits that every post of an account, named as by `nameOf`, has to obey. */
+  onWait?: (name: string, seconds: number) => void
+}
+
+/** Who acts at Telegram. */
+export type Actor = 'user' | 'bot'
+
+/** Accounts by credentials. */
+export interface Accounts {
+  /**
+   * Runs `work` as the user or the bot of the credentials, connected at need.
+   * Rejects with TELEGRAM_SESSION_INVALID, TELEGRAM_NOT_CONNECTED and what `work` rejects with.
+   */
+  use: <T>(
+    credentials: Credentials,
+    actor: Actor,
+    signal: AbortSignal,
+    work: (account: Account) => Promise<T>,
+  ) => Promise<T>
+  /** A name for the account, without connecting. */
+  nameOf: (credentials: Credentials, actor: Actor) => string
+  /** Parts Telegram takes in a file of this user, if it is known already. */
+  maxParts: (credentials: Credentials) => number | null
+  /** What data centres are trusted with (TelegramGateway.windows). */
+  windows: () => Record<string, number>
+  close: () => void
+}
+
+export function createAccounts(options: AccountsOptions): Accounts {
+  const { log, secrets, server } = options
+  const pool = createAccountPool({ idleMs: options.idleMs, maxAccounts: options.maxAccounts })
+  const closing = new AbortController()
+  const botAccounts = createBotAccounts({ pool, bots, make, closing: closing.signal })
+
+  function library(): Gramjs {
+    const gramjs = loadGramjs(log)
+    if (options.serverKeyPem !== null) gramjs.trustKey(options.serverKeyPem)
+    return gramjs
+  }
+
+  let made: Bots | undefined
+  function bots(): Bots {
+    const entry = server ?? TELEGRAM_ENTRY
+    made ??= createBots({ gramjs: library(), enter: options.enter, secrets, entry })
+    return made
+  }
+
+  function make(person: Person): Account {
+    const account = createAccount({
+      ...options,
+      ...person,
+      gramjs: library(),
+      onWait: (seconds) => options.onWait?.(person.name, seconds),
+      onDead: (error) => {
+        log.warn({ account: account.id, code: error.code }, 'Telegram has ended a session')
+        pool.ended(account.id, error)
+        person.onDead()
+      },
+    })
+    return account
+  }
+
+  async function asUser<T>(
+    credentials: Credentials,
+    work: (account: Account) => Promise<T>,
+  ): Promise<T> {
+    const { session: text, apiId } = credentials
+    if (text === null || apiId === null) throw notConnected()
+    const session = parseSession(text)
+    const name = authKeyName(session.authKey)
+    const create = (): Account =>
+      make({ session, kind: 'user', apiId, keys: createMemoryKeyStore(), name, onDead: () => {} })
+    return pool.use(name, create, work)
+  }
+
+  async function asBot<T>(
+    credentials: Credentials,
+    signal: AbortSignal,
+    work: (account: Account) => Promise<T>,
+  ): Promise<T> {
+    const { botToken: token, apiId, apiHash } = credentials
+    if (token === null || apiId === null || apiHash === null) throw notConnected()
+    return botAccounts.use({ token, apiId, apiHash }, signal, work)
+  }
+
+  return {
+    use: (credentials, actor, signal, work) =>
+      actor === 'user' ? asUser(credentials, work) : asBot(credentials, signal, work),
+    nameOf: ({ session, botToken }, actor) =>
+      actor === 'user'
+        ? authKeyName(parseSession(session ?? '').authKey)
+        : secretName(botToken ?? ''),
+    maxParts: ({ session }) => {
+      const name = session === null ? null : nameOfSession(session)
+      return name === null ? null : (pool.find(name)?.maxParts ?? null)
+    },
+    windows: () => {
+      const sums: Record<string, number> = {}
+      for (const { dcId, window } of pool.all().flatMap((account) => account.windows())) {
+        sums[`dc${dcId}`] = (sums[`dc${dcId}`] ?? 0) + window
+      }
+      return sums
+    },
+    close: () => {
+      closing.abort(new AppError('SHUTTING_DOWN', 'The worker is shutting down', { retryAfter: 5 }))
+      pool.close()
+    },
+  }
+}
+
+/** Null for a malformed session, which says nothing about roads that do not need it. */
+function nameOfSession(text: string): string | null {
+  try {
+    return authKeyName(parseSession(text).authKey)
+  } catch {
+    return null
+  }
+}
+
+function notConnected(): AppError {
+  return new AppError('TELEGRAM_NOT_CONNECTED', 'Connect Telegram in settings')
+}

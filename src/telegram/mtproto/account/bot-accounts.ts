@@ -1,0 +1,99 @@
+import { untilAborted } from '../../../lib/until-aborted.ts'
+import { toAppError } from '../../errors.ts'
+import type { KeyStore } from '../connection/foreign-keys.ts'
+import type { Link } from '../connection/link.ts'
+import { authKeyName, type Session } from '../connection/session.ts'
+import type { Account } from './account.ts'
+import type { AccountPool } from './account-pool.ts'
+import { type BotLogin, type Bots, secretName } from './bots.ts'
+
+/** Who an account is made for. */
+export interface Person {
+  session: Session
+  kind: 'user' | 'bot'
+  apiId: number
+  /** Keys for other data centres. */
+  keys: KeyStore
+  /** The account's name (Accounts.nameOf). */
+  name: string
+  /** An open connection under the session's key. */
+  link?: Link | undefined
+  /** Called when Telegram has ended the session. */
+  onDead: () => void
+}
+
+export interface BotAccountsOptions {
+  pool: Pick<AccountPool, 'use'>
+  /** Where sessions of bots come from; made when the first one is wanted. */
+  bots: () => Bots
+  make: (person: Person) => Account
+  /** Ends logins, which are shared by several callers. */
+  closing: AbortSignal
+}
+
+/** Accounts of bots by their tokens. */
+export interface BotAccounts {
+  /**
+   * Runs `work` as the bot, logged in at need; once more, with a new key, when it fails because
+   * Telegram has revoked the kept one.
+   */
+  use: <T>(
+    login: BotLogin,
+    signal: AbortSignal,
+    work: (account: Account) => Promise<T>,
+  ) => Promise<T>
+}
+
+export function createBotAccounts({ pool, bots, make, closing }: BotAccountsOptions): BotAccounts {
+  const loggingIn = new Map<string, Promise<Session>>()
+
+  function useWith<T>(
+    { token, apiId }: BotLogin,
+    { session, link }: { session: Session; link?: Link | undefined },
+    work: (account: Account) => Promise<T>,
+  ): Promise<T> {
+    const keys = bots().keys(token)
+    const onDead = (): void => bots().forget(token)
+    const create = (): Account =>
+      make({ session, kind: 'bot', apiId, keys, name: secretName(token), link, onDead })
+    return pool.use(authKeyName(session.authKey), create, work)
+  }
+
+  /** One login per bot, whoever waits for it. */
+  function logIn(login: BotLogin): Promise<Session> {
+    const name = secretName(login.token)
+    const running = loggingIn.get(name)
+    if (running !== undefined) return running
+    const started = open(login).finally(() => loggingIn.delete(name))
+    loggingIn.set(name, started)
+    return started
+  }
+
+  async function open(login: BotLogin): Promise<Session> {
+    const opened = await bots().open(login, closing)
+    // From here on its connection has an owner who closes it, also when nobody waits any more.
+    if (opened.link) await useWith(login, opened, async () => {})
+    return opened.session
+  }
+
+  return {
+    use: async (login, signal, work) => {
+      let worked = false
+      const attempt = async () => {
+        const session = await untilAborted(logIn(login), signal)
+        return useWith(login, { session }, (account) => {
+          worked = true
+          return work(account)
+        })
+      }
+      try {
+        return await attempt()
+      } catch (error) {
+        // The kept key has been revoked; the token may still be good for a new one.
+        if (!worked || signal.aborted) throw error
+        if (toAppError(error).code !== 'TELEGRAM_SESSION_INVALID') throw error
+        return attempt()
+      }
+    },
+  }
+}

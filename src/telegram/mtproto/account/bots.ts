@@ -1,0 +1,173 @@
+import { createHash } from 'node:crypto'
+import type { Ledger } from '../../../core/ports/ledger.ts'
+import { createTtlCache } from '../../../lib/ttl-cache.ts'
+import { faultOf, floodWait, LinkError, RpcError, toAppError } from '../../errors.ts'
+import { readDataCentres } from '../connection/data-centres.ts'
+import type { Enter } from '../connection/entrance.ts'
+import type { KeyStore } from '../connection/foreign-keys.ts'
+import type { Gramjs } from '../connection/gramjs.ts'
+import type { Link } from '../connection/link.ts'
+import { withoutUpdates } from '../connection/protocol.ts'
+import type { Address, Session } from '../connection/session.ts'
+
+export type Secrets = Pick<Ledger, 'secret' | 'saveSecret' | 'deleteSecret'>
+
+export interface BotLogin {
+  token: string
+  apiId: number
+  apiHash: string
+}
+
+export interface BotsOptions {
+  gramjs: Gramjs
+  enter: Enter
+  /** Keeps the bots' keys, encrypted, across restarts. */
+  secrets: Secrets
+  /** Where a bot without a key begins. */
+  entry: { dcId: number; host: string; port: number }
+}
+
+/** A bot's session, and the connection on which it was made, if that is still open. */
+export interface BotSession {
+  session: Session
+  link: Link | undefined
+}
+
+/** Sessions of bots, made by their tokens. */
+export interface Bots {
+  /** The kept session, or a new one. Rejects with RpcError, LinkError or TELEGRAM_FLOOD_WAIT. */
+  open: (login: BotLogin, signal: AbortSignal) => Promise<BotSession>
+  /** Telegram does not know the kept key any more. */
+  forget: (token: string) => void
+  /** Keys of this bot in other data centres. */
+  keys: (token: string) => KeyStore
+}
+
+/** Moves from one data centre to another while logging in. */
+const MAX_MOVES = 4
+/** Milliseconds for which a key read from the ledger is kept in memory. */
+const SESSION_TTL_MS = 600_000
+
+export function createBots({ gramjs, enter, secrets, entry }: BotsOptions): Bots {
+  const sessions = createTtlCache<Session>({ maxEntries: 1000 })
+  /** Logins are flood-limited: until then Telegram is not even asked. */
+  const closedUntil = new Map<string, number>()
+
+  function read(name: string): Session | null {
+    const known = sessions.get(name)
+    if (known) return known
+    const bytes = secrets.secret(name)
+    if (!bytes) return null
+    const { dcId, host, port, key } = JSON.parse(bytes.toString()) as StoredKey
+    const session = { dcId, address: { host, port }, authKey: Buffer.from(key, 'base64') }
+    sessions.set(name, session, SESSION_TTL_MS)
+    return session
+  }
+
+  function write(name: string, { dcId, address, authKey }: Session): void {
+    const stored: StoredKey = { dcId, ...address, key: authKey.toString('base64') }
+    secrets.saveSecret(name, Buffer.from(JSON.stringify(stored)))
+  }
+
+  async function logIn(login: BotLogin, signal: AbortSignal): Promise<BotSession> {
+    const { dcId, host, port } = entry
+    let place = { dcId, address: { host, port } }
+    for (let moves = 0; ; moves++) {
+      try {
+        return await logInAt(login, place, signal)
+      } catch (error) {
+        if (!(error instanceof MoveError) || moves >= MAX_MOVES) throw error
+        place = error.place
+      }
+    }
+  }
+
+  async function logInAt(login: BotLogin, place: Place, signal: AbortSignal): Promise<BotSession> {
+    const { Api } = gramjs
+    const { dcId, address } = place
+    const target = { gramjs, apiId: login.apiId, address, dcId, authKey: null }
+    const { link, answer } = await enter(
+      { ...target, errand: 'home' },
+      new Api.help.GetConfig(),
+      signal,
+    )
+    try {
+      const request = new Api.auth.ImportBotAuthorization({
+        flags: 0,
+        apiId: login.apiId,
+        apiHash: login.apiHash,
+        botAuthToken: login.token,
+      })
+      await link.request(withoutUpdates(gramjs, request), { signal, timeoutMs: 30_000 })
+      return { session: { dcId, address, authKey: link.authKey }, link }
+    } catch (error) {
+      link.close()
+      const fault = faultOf(error)
+      if (fault.kind !== 'move') throw error
+      const next = readDataCentres(answer.dcOptions).main(fault.dcId)
+      if (!next) throw new LinkError('unreachable', { cause: error })
+      throw new MoveError({ dcId: fault.dcId, address: next })
+    }
+  }
+
+  return {
+    open: async (login, signal) => {
+      const name = secretName(login.token)
+      const kept = read(name)
+      if (kept) return { session: kept, link: undefined }
+      const waitMs = (closedUntil.get(name) ?? 0) - performance.now()
+      if (waitMs > 0) throw floodWait(Math.ceil(waitMs / 1000))
+      try {
+        const opened = await logIn(login, signal)
+        closedUntil.delete(name)
+        write(name, opened.session)
+        return opened
+      } catch (error) {
+        const fault = faultOf(error)
+        if (fault.kind === 'wait') closedUntil.set(name, performance.now() + fault.seconds * 1000)
+        // gramjs puts the method's name into its errors, never the token.
+        throw error instanceof RpcError ? toAppError(error) : error
+      }
+    },
+    forget: (token) => {
+      sessions.delete(secretName(token))
+      secrets.deleteSecret(secretName(token))
+    },
+    keys: (token) => ({
+      get: (dcId) => secrets.secret(`${secretName(token)}/${dcId}`),
+      set: (dcId, key) => {
+        const name = `${secretName(token)}/${dcId}`
+        if (key) secrets.saveSecret(name, key)
+        else secrets.deleteSecret(name)
+      },
+    }),
+  }
+}
+
+/** A name for the token that does not tell it. */
+export function secretName(token: string): string {
+  return `bot/${createHash('sha256').update(token).digest('hex').slice(0, 32)}`
+}
+
+interface StoredKey {
+  dcId: number
+  host: string
+  port: number
+  /** Base64. */
+  key: string
+}
+
+interface Place {
+  dcId: number
+  address: Address
+}
+
+/** The bot lives in another data centre. */
+class MoveError extends Error {
+  readonly place: Place
+
+  constructor(place: Place) {
+    super('the bot lives in another data centre')
+    this.place = place
+  }
+}

@@ -1,0 +1,101 @@
+import { availableParallelism } from 'node:os'
+import { Worker } from 'node:worker_threads'
+import { LinkError } from '../../../errors.ts'
+import { buffers } from './buffer-pool.ts'
+
+/** What a thread is asked. The packet's memory goes with it. */
+export interface OpenRequest {
+  id: number
+  authKey: Uint8Array
+  packet: Uint8Array<ArrayBuffer>
+}
+
+/** Its answer. The memory comes back; `plain` is null for a message that is not for this key. */
+export interface OpenAnswer {
+  id: number
+  plain: Uint8Array<ArrayBuffer> | null
+  memory: ArrayBuffer
+}
+
+/**
+ * Decrypts messages in other threads. AES-IGE of 1 MB keeps a core busy for 6 to 20 ms; in the main
+ * thread some dozens of downloads would make every other request wait for seconds.
+ */
+export interface MessageOpener {
+  /**
+   * As `openMessage`. The packet must not be used afterwards: its memory goes back to the pool.
+   * Rejects with LinkError when the thread has died.
+   */
+  open: (authKey: Buffer, packet: Buffer) => Promise<Buffer | null>
+}
+
+interface Thread {
+  worker: Worker
+  waiting: Map<number, PromiseWithResolvers<Buffer | null>>
+}
+
+/** More threads than this are more memory than free plans have to spare. */
+const MAX_THREADS = 2
+/** A thread holds a module of 60 KB and nothing else for longer than a message. */
+const THREAD_LIMITS = { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 2 }
+
+/** Threads start at the first message, and do not keep the process alive. */
+export function createMessageOpener(
+  threads = Math.max(1, Math.min(MAX_THREADS, availableParallelism() - 1)),
+): MessageOpener {
+  const running: Thread[] = []
+  let lastId = 0
+
+  function start(): Thread {
+    // In `dist` the file beside this one is JavaScript.
+    const path = import.meta.url.replace(/opener\.(\w+)$/, 'opener-thread.$1')
+    const worker = new Worker(new URL(path), { resourceLimits: THREAD_LIMITS })
+    const thread: Thread = { worker, waiting: new Map() }
+    const lose = (cause?: unknown): void => {
+      const at = running.indexOf(thread)
+      if (at >= 0) running.splice(at, 1)
+      for (const { reject } of thread.waiting.values()) reject(new LinkError('closed', { cause }))
+      thread.waiting.clear()
+    }
+    worker.on('message', ({ id, plain, memory }: OpenAnswer) => {
+      buffers.adopt(memory)
+      thread.waiting.get(id)?.resolve(plain && toBuffer(plain))
+      thread.waiting.delete(id)
+    })
+    worker.once('error', lose)
+    worker.once('exit', () => lose())
+    worker.unref()
+    running.push(thread)
+    return thread
+  }
+
+  function leastBusy(): Thread {
+    const [first] = running.toSorted((a, b) => a.waiting.size - b.waiting.size)
+    return first && (first.waiting.size === 0 || running.length >= threads) ? first : start()
+  }
+
+  return {
+    open: (authKey, packet) => {
+      const thread = leastBusy()
+      const id = ++lastId
+      const answer = Promise.withResolvers<Buffer | null>()
+      thread.waiting.set(id, answer)
+      const bytes = ownMemory(packet)
+      const request: OpenRequest = { id, authKey: Uint8Array.from(authKey), packet: bytes }
+      thread.worker.postMessage(request, [bytes.buffer])
+      return answer.promise
+    },
+  }
+}
+
+/** Memory that may be given away: not a piece of what others use as well. */
+function ownMemory(packet: Buffer): Uint8Array<ArrayBuffer> {
+  const { buffer, byteOffset, byteLength } = packet
+  // A packet that the socket read has memory of its own, but for its checksum.
+  const alone = buffer instanceof ArrayBuffer && byteLength > buffer.byteLength / 2
+  return alone ? new Uint8Array(buffer, byteOffset, byteLength) : Uint8Array.from(packet)
+}
+
+function toBuffer(bytes: Uint8Array<ArrayBuffer>): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+}

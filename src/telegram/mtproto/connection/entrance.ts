@@ -1,0 +1,45 @@
+import type { Judge } from '../../../lib/circuit-breaker.ts'
+import type { TelegramCircuits } from '../../circuits.ts'
+import { LinkError, RpcError } from '../../errors.ts'
+import type { TlRequest } from './gramjs.ts'
+import { type Opened, type OpenOptions, openSession } from './protocol.ts'
+
+/** `bulk`: one more connection to a data centre that has been entered already. */
+export type Errand = 'home' | 'abroad' | 'bulk'
+
+/** `openSession` through the circuit of the address; rejects with `peerDown` while that is open. */
+export type Enter = <Answer>(
+  options: Omit<OpenOptions, 'openMs'> & { errand: Errand },
+  query: TlRequest<Answer>,
+  signal: AbortSignal,
+) => Promise<Opened<Answer>>
+
+/**
+ * Only entering counts for a circuit: a request that gets no answer on a connection that lives is
+ * that request's trouble, and a connection that is cut is opened again, which shows how things are.
+ * `openMs`: milliseconds to connect, and again for the first answer.
+ */
+export function createEntrance(circuits: TelegramCircuits, openMs?: number): Enter {
+  return ({ errand, ...options }, query, signal) => {
+    const open = () => openSession({ ...options, openMs }, query, signal)
+    if (errand === 'bulk') return open()
+    const { dcId, address } = options
+    return circuits.enter({ dcId, address, home: errand === 'home' }, open, judgeFor(signal))
+  }
+}
+
+/**
+ * Whatever Telegram says shows that it is there: a key it does not know, a flood, a refusal. Its
+ * own inner errors (500, -503) may be about one account or file, and are no proof either way.
+ */
+function judgeFor(signal: AbortSignal): Judge<unknown> {
+  return {
+    error: (error) => {
+      if (signal.aborted) return 'unknown'
+      if (error instanceof RpcError) return Math.abs(error.code) >= 500 ? 'unknown' : 'well'
+      if (!(error instanceof LinkError)) return 'unknown'
+      if (error.trouble === 'key-unknown') return 'well'
+      return error.trouble === 'timeout' ? 'silent' : 'sick'
+    },
+  }
+}

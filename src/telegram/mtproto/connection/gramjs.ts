@@ -1,0 +1,66 @@
+import { createPublicKey } from 'node:crypto'
+import type { Log } from '../../../core/ports/log.ts'
+import { agree, crc32, crc32Agrees, createFastIge } from './encryption/cipher.ts'
+import { createMessageOpener } from './encryption/opener.ts'
+import { rsaFingerprint } from './encryption/rsa-fingerprint.ts'
+import { createConnectionClass } from './gramjs/connection.ts'
+import { type ApiClasses, type Long, loadModules, type Modules } from './gramjs/modules.ts'
+import { createSender, type Sender, type SenderOptions } from './gramjs/sender.ts'
+
+export type { Api } from 'telegram'
+export type { Sender, SenderOptions, TlRequest } from './gramjs/sender.ts'
+
+export interface Gramjs {
+  readonly Api: ApiClasses
+  readonly layer: number
+  /** A TL long from decimal text. */
+  toLong: (decimal: string) => Long
+  createSender: (options: SenderOptions) => Sender
+  /** Trusts one more RSA key of a server; needed for CDNs and for servers that are not Telegram's. */
+  trustKey: (pem: string) => void
+}
+
+let loaded: Gramjs | undefined
+
+/**
+ * Loads gramjs at first use (a second, and 35 MB) and puts the fast cipher into it.
+ * `log` hears of a cipher that does not fit.
+ */
+export function loadGramjs(log: Log): Gramjs {
+  if (loaded) return loaded
+  const modules = loadModules()
+  const opener = installCipher(modules, log) ? createMessageOpener() : null
+  // A part does not get smaller by compression; gramjs would only copy it twice to find out.
+  modules.gzip.GZIPPacked.gzipIfSmaller = async (_related, data) => data
+  const connectionClass = createConnectionClass(modules.connectionClass)
+  loaded = {
+    Api: modules.Api,
+    layer: modules.layer,
+    toLong: (decimal) => modules.helpers.returnBigInt(decimal),
+    createSender: (options) => createSender({ ...modules, connectionClass, opener }, options, log),
+    trustKey: (pem) => {
+      const { n, e } = createPublicKey(pem).export({ format: 'jwk' })
+      const modulus = Buffer.from(n ?? '', 'base64url')
+      const exponent = Buffer.from(e ?? '', 'base64url')
+      modules.rsa._serverKeys.set(rsaFingerprint(modulus, exponent), {
+        n: modules.helpers.returnBigInt(BigInt(`0x${modulus.toString('hex')}`).toString()),
+        e: exponent.readUIntBE(0, exponent.length),
+      })
+    },
+  }
+  return loaded
+}
+
+/** gramjs looks its cipher up in the module at each call, which is the only way in. Says if it fits. */
+function installCipher({ ige, helpers }: Modules, log: Log): boolean {
+  if (crc32Agrees()) helpers.crc32 = crc32
+  try {
+    const fast = createFastIge()
+    if (!agree(fast, ige.IGE)) throw new Error('a known answer came out wrong')
+    ige.IGE = fast
+    return true
+  } catch (error) {
+    log.warn({ err: error }, "gramjs' own slow cipher stays in use")
+    return false
+  }
+}

@@ -1,0 +1,174 @@
+import { backoff } from '../../../lib/retry.ts'
+import { sleep } from '../../../lib/sleep.ts'
+import { isPeerDown } from '../../circuits.ts'
+import { faultOf, floodWait, LinkError } from '../../errors.ts'
+import type { Admission, Governor } from './governor.ts'
+import type { TlRequest } from './gramjs.ts'
+import type { Link } from './link.ts'
+
+/** How long and how often one request is tried. */
+export interface Patience {
+  /** Tries of one request, those that ended in a wait not counted. */
+  attempts: number
+  /** Milliseconds for one answer; doubles with each try, and grows with a slow line. */
+  answerMs: number
+  /** Milliseconds for one request in all, waits included. */
+  totalMs: number
+  /** Milliseconds for which a request that can wait does so while its data centre is down. */
+  rideMs: number
+  /**
+   * Milliseconds for which Telegram's wait is sat out by those who do not ride: they keep a place
+   * that others want, and come back after a longer one.
+   */
+  floodMs: number
+}
+
+export const DEFAULT_PATIENCE: Patience = {
+  attempts: 8,
+  answerMs: 20_000,
+  totalMs: 1_800_000,
+  rideMs: 45_000,
+  floodMs: 60_000,
+}
+
+const MAX_ANSWER_MS = 300_000
+/** A request that takes so many times the usual is lost. */
+const SLOWEST_ANSWER = 6
+
+export interface CallOptions {
+  signal: AbortSignal
+  /** Hears of seconds that Telegram asks to wait. */
+  onWait?: ((seconds: number) => void) | undefined
+  /** A place already taken for the first try. */
+  admission?: Admission
+  /** Never sent again once it may have reached Telegram: a lost answer is the caller's matter. */
+  once?: boolean
+  /** Waits for a data centre that is down, and as long as Telegram asks, instead of failing. */
+  rides?: boolean
+}
+
+/** Calls of one account at one data centre: governed, retried, waits obeyed. */
+export interface Lane {
+  /** Rejects with TELEGRAM_FLOOD_WAIT for a long wait on the method, or with the signal's reason. */
+  enter: (
+    method: string,
+    options: Pick<CallOptions, 'signal' | 'onWait' | 'rides'>,
+  ) => Promise<Admission>
+  /**
+   * Sends what `build` makes, which is called for each try. `method` names what shares Telegram's
+   * waits. Rejects with RpcError, LinkError, an AppError, or the signal's reason.
+   */
+  call: <Answer>(
+    method: string,
+    build: () => TlRequest<Answer> | Promise<TlRequest<Answer>>,
+    options: CallOptions,
+  ) => Promise<Answer>
+}
+
+export interface LaneOptions {
+  governor: Governor
+  /** Finds or opens the connection to use. */
+  pick: (signal: AbortSignal) => Promise<Link>
+  patience: Patience
+  /** Small calls: they obey waits, but do not stand in line with parts of files. */
+  ordinary?: boolean
+  /** Hears of each wait when Telegram asks for it; `method` is null at the entrance: it is for all. */
+  onFlood?: ((method: string | null, seconds: number) => void) | undefined
+  now?: () => number
+}
+
+export function createLane(options: LaneOptions): Lane {
+  const { governor, pick, patience, ordinary = false, now = () => performance.now() } = options
+  const enter: Lane['enter'] = (method, { signal, onWait, rides = false }) => {
+    const waits = { onWait, ...(!rides && { longestMs: patience.floodMs }) }
+    return ordinary ? governor.pass(method, signal, waits) : governor.enter(method, signal, waits)
+  }
+
+  const timeoutFor = (attempt: number): number =>
+    Math.min(
+      MAX_ANSWER_MS,
+      Math.max(patience.answerMs * 2 ** (attempt - 1), governor.roundTripMs * SLOWEST_ANSWER),
+    )
+
+  /** Milliseconds to wait before the next try; throws when there must be none. */
+  function afterFailure(
+    method: string,
+    error: unknown,
+    admission: Admission,
+    state: Tries,
+  ): number {
+    if (isPeerDown(error)) {
+      const delay = (error.retryAfter ?? 1) * 1000 + backoff(1, { baseMs: 500 })
+      state.rideMs -= delay
+      if (state.rideMs < 0) throw error
+      return delay
+    }
+    const fault = faultOf(error)
+    const left = state.startedAt + patience.totalMs - now()
+    if (fault.kind === 'wait') {
+      // Asked at the entrance, it is for whatever would enter.
+      governor.flooded(admission, fault.seconds, state.entered ? 'method' : 'every')
+      options.onFlood?.(state.entered ? method : null, fault.seconds)
+      if (fault.seconds * 1000 > left) throw floodWait(fault.seconds, error)
+      return 0
+    }
+    if (fault.kind !== 'passing') throw error
+    if (error instanceof LinkError) {
+      governor.failed(admission, error.trouble === 'timeout' ? 'timeout' : 'cut')
+    }
+    const delay = backoff(state.attempt++)
+    if (state.attempt > patience.attempts || delay > left || (state.sent && state.once)) throw error
+    return delay
+  }
+
+  return {
+    enter,
+    call: async (method, build, callOptions) => {
+      const { signal, once = false, rides = false } = callOptions
+      const rideMs = rides ? patience.rideMs : 0
+      const state: Tries = {
+        attempt: 1,
+        startedAt: now(),
+        entered: false,
+        sent: false,
+        once,
+        rideMs,
+      }
+      let { admission } = callOptions
+      for (;;) {
+        admission ??= await enter(method, callOptions)
+        state.entered = false
+        let delay: number
+        try {
+          const link = await pick(signal)
+          state.entered = true
+          const request = await build()
+          state.sent = true
+          const timeoutMs = timeoutFor(state.attempt)
+          const answer = await link.request(request, { signal, timeoutMs })
+          if (!ordinary) governor.succeeded(admission)
+          return answer
+        } catch (error) {
+          signal.throwIfAborted()
+          delay = afterFailure(method, error, admission, state)
+        } finally {
+          admission.leave()
+        }
+        admission = undefined
+        await sleep(delay, signal)
+      }
+    },
+  }
+}
+
+interface Tries {
+  attempt: number
+  readonly startedAt: number
+  /** Whether this try has a connection. */
+  entered: boolean
+  /** Whether any try may have reached Telegram. */
+  sent: boolean
+  readonly once: boolean
+  /** How much longer it may wait for a data centre that is down. */
+  rideMs: number
+}

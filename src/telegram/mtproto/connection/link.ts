@@ -1,0 +1,110 @@
+import { sleep } from '../../../lib/sleep.ts'
+import { untilAborted } from '../../../lib/until-aborted.ts'
+import { LinkError } from '../../errors.ts'
+import type { Gramjs, SenderOptions, TlRequest } from './gramjs.ts'
+
+export interface RequestOptions {
+  signal?: AbortSignal | undefined
+  /** Milliseconds after which the answer is given up. */
+  timeoutMs: number
+}
+
+/** One open connection. It never reconnects: when it ends, all its requests fail, at once. */
+export interface Link {
+  /** Rejects with RpcError, LinkError, or the signal's reason. */
+  request: <Answer>(request: TlRequest<Answer>, options: RequestOptions) => Promise<Answer>
+  readonly authKey: Buffer
+  /** Requests that wait for their answers. */
+  readonly pending: number
+  readonly closed: boolean
+  /** Fails what is pending with the error, or with `closed`. */
+  close: (error?: Error) => void
+}
+
+export type LinkOptions = Omit<SenderOptions, 'onLost'> & { gramjs: Gramjs; timeoutMs: number }
+
+/** Connects, within `timeoutMs`. Rejects with LinkError or the signal's reason. */
+export async function openLink(options: LinkOptions, signal: AbortSignal): Promise<Link> {
+  const { gramjs, timeoutMs } = options
+  const waiting = new Set<(error: Error) => void>()
+  let ended: Error | null = null
+
+  function end(error: Error): void {
+    if (ended) return
+    ended = error
+    sender.close()
+    for (const reject of waiting) reject(error)
+    waiting.clear()
+  }
+
+  const sender = gramjs.createSender({ ...options, onLost: end })
+  try {
+    await within(sender.connect(), timeoutMs, signal)
+  } catch (error) {
+    sender.close()
+    throw ended ?? error
+  }
+
+  return {
+    request: (request, { signal: cancelled, timeoutMs: limit }) =>
+      new Promise((resolve, reject) => {
+        if (ended) return reject(ended)
+        if (cancelled?.aborted) return reject(cancelled.reason)
+        const sent = sender.send(request)
+        const sentAt = performance.now()
+        const settle = (): void => {
+          clearTimeout(timer)
+          waiting.delete(fail)
+          cancelled?.removeEventListener('abort', onAbort)
+        }
+        const fail = (error: unknown): void => {
+          settle()
+          sent.abandon()
+          reject(error)
+        }
+        const onAbort = (): void => fail(cancelled?.reason)
+        const timer = setTimeout(() => {
+          fail(new LinkError('timeout'))
+          // Not a sound in all that time: nobody is there, and others should not wait to find out.
+          if (sender.heardAt < sentAt) end(new LinkError('timeout'))
+        }, limit)
+        waiting.add(fail)
+        cancelled?.addEventListener('abort', onAbort, { once: true })
+        sent.answer.then(
+          (answer) => {
+            settle()
+            resolve(answer)
+          },
+          (error: unknown) => {
+            settle()
+            reject(error)
+          },
+        )
+      }),
+    get authKey() {
+      return sender.authKey()
+    },
+    get pending() {
+      return waiting.size
+    },
+    get closed() {
+      return ended !== null
+    },
+    close: (error = new LinkError('closed')) => end(error),
+  }
+}
+
+async function within(work: Promise<void>, ms: number, signal: AbortSignal): Promise<void> {
+  const timer = new AbortController()
+  const timeout = sleep(ms, timer.signal).then(
+    () => {
+      throw new LinkError('timeout')
+    },
+    () => {},
+  )
+  try {
+    await untilAborted(Promise.race([work, timeout]), signal)
+  } finally {
+    timer.abort()
+  }
+}

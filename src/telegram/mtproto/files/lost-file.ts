@@ -1,0 +1,43 @@
+import type { PostedFile } from '../../../core/ports/records.ts'
+import type { TransferRequest } from '../../../core/ports/telegram.ts'
+import { documentFileId } from '../../file-id.ts'
+import type { Account } from '../account/account.ts'
+import type { Channels } from '../account/channels.ts'
+import { findPosted } from './history.ts'
+import { toStoredDocument } from './messages.ts'
+
+/** Seconds by which Telegram's clock and ours may differ. */
+const CLOCK_SKEW_S = 120
+
+export interface LostFileSearch {
+  account: Account
+  channels: Channels
+  request: TransferRequest
+}
+
+/**
+ * Looks for a file that the Bot API may have posted: the newest message since the transfer began
+ * with its name and size. The Bot API cannot look itself, a user can.
+ */
+export async function lookForPostedFile(search: LostFileSearch): Promise<PostedFile | null> {
+  const { account, channels, request } = search
+  const { file, credentials, journal, signal, onEvent } = request
+  const { Api } = account.gramjs
+  const state = journal.load()
+  const since = Math.floor((state?.startedAt ?? Date.now()) / 1000) - CLOCK_SKEW_S
+  const onWait = (retryAfter: number): void => onEvent({ phase: 'waiting', retryAfter })
+  const options = { signal, onWait }
+  return channels.use(account, credentials.channelId, options, async (channel) => {
+    const reading = { account, channel, options }
+    const newer = { after: state?.newestMessageId ?? 0, since }
+    const found = await findPosted(reading, newer, (document) => {
+      const name = document.attributes.find(
+        (entry) => entry instanceof Api.DocumentAttributeFilename,
+      )
+      return Number(document.size) === file.size && name?.fileName === file.name
+    })
+    if (!found) return null
+    const { message, document } = found
+    return { messageId: message.id, fileId: documentFileId(toStoredDocument(document)) }
+  })
+}

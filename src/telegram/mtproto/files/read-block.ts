@@ -1,0 +1,114 @@
+import type { StoredDocument } from '../../../core/ports/records.ts'
+import { untilAborted } from '../../../lib/until-aborted.ts'
+import { faultOf, unavailable } from '../../errors.ts'
+import { BLOCK_BYTES } from '../../limits.ts'
+import type { Account } from '../account/account.ts'
+import type { Api, Gramjs } from '../connection/gramjs.ts'
+import { CdnTokenError, readCdnPlace, readFromCdn } from './cdn.ts'
+import type { Locator } from './locate.ts'
+
+export interface BlockRequest {
+  locator: Locator
+  /** Bytes in the whole file. */
+  size: number
+  offset: number
+  /** May pass the end of the file. */
+  length: number
+  signal: AbortSignal
+}
+
+/** Turns one block may take: references renewed, other data centres, CDNs. */
+const MAX_TURNS = 6
+/** Answers with too few bytes, in a row. */
+const MAX_SHORT = 3
+
+/**
+ * The bytes from `offset`, by one `upload.getFile`, retried and led around as Telegram wants it.
+ * Never fewer than the file has there.
+ */
+export async function readBlock(request: BlockRequest): Promise<Uint8Array> {
+  const { locator, size, offset, length } = request
+  const expected = Math.min(length, size - offset)
+  if (expected <= 0) return new Uint8Array()
+  return locator.use(async (account) => {
+    for (let short = 0; short < MAX_SHORT; short++) {
+      const bytes = await fetchBlock(account, request)
+      if (bytes.length >= expected) return bytes.subarray(0, expected)
+    }
+    throw unavailable(new Error('Telegram sent fewer bytes than the file has'))
+  })
+}
+
+async function fetchBlock(account: Account, request: BlockRequest): Promise<Uint8Array> {
+  const { locator, signal } = request
+  for (let turn = 1; ; turn++) {
+    const { document, cdn } = locator
+    try {
+      if (cdn) return await readFromCdn(account, cdn, request)
+      const answer = await askForFile(account, document, request)
+      if (!(answer instanceof account.gramjs.Api.upload.FileCdnRedirect)) return answer.bytes
+      await untilAborted(trustCdns(account), signal)
+      locator.cdn = readCdnPlace(answer)
+    } catch (error) {
+      signal.throwIfAborted()
+      const fault = faultOf(error)
+      if (turn >= MAX_TURNS) throw error
+      if (error instanceof CdnTokenError) locator.cdn = null
+      else if (fault.kind === 'reference-expired') await locator.refresh(document, signal)
+      else if (fault.kind === 'move' && fault.subject === 'file') {
+        locator.document = { ...locator.document, dcId: fault.dcId }
+      } else throw error
+    }
+  }
+}
+
+async function askForFile(
+  account: Account,
+  document: StoredDocument,
+  { offset, length, signal }: BlockRequest,
+): Promise<Api.upload.TypeFile> {
+  const lane = account.lane(document.dcId)
+  const request = (): Api.upload.GetFile =>
+    fileRequest(account.gramjs, document, { offset, length })
+  // Its reader has had bytes already, most likely: it is kept waiting for a while.
+  return lane.call('upload.GetFile', request, { signal, rides: true })
+}
+
+function fileRequest(
+  { Api, toLong }: Gramjs,
+  document: StoredDocument,
+  { offset, length }: { offset: number; length: number },
+): Api.upload.GetFile {
+  return new Api.upload.GetFile({
+    // Only lengths that divide a block may be asked for plainly (core.telegram.org/api/files).
+    precise: BLOCK_BYTES % length !== 0,
+    cdnSupported: true,
+    location: new Api.InputDocumentFileLocation({
+      id: toLong(document.id),
+      accessHash: toLong(document.accessHash),
+      fileReference: Buffer.from(document.fileReference, 'base64'),
+      thumbSize: '',
+    }),
+    offset: toLong(String(offset)),
+    limit: length,
+  })
+}
+
+const trusting = new WeakMap<Gramjs, Promise<void>>()
+
+/** CDNs have RSA keys of their own, which Telegram tells (core.telegram.org/cdn). */
+function trustCdns(account: Account): Promise<void> {
+  const { gramjs } = account
+  // Shared by all who ask meanwhile, so that nobody's leaving ends it.
+  const { signal } = new AbortController()
+  const known = trusting.get(gramjs)
+  if (known !== undefined) return known
+  const asked = account
+    .call(new gramjs.Api.help.GetCdnConfig(), { signal })
+    .then(({ publicKeys }) => {
+      for (const { publicKey } of publicKeys) gramjs.trustKey(publicKey)
+    })
+  trusting.set(gramjs, asked)
+  asked.catch(() => trusting.delete(gramjs))
+  return asked
+}

@@ -1,0 +1,105 @@
+import { setMaxListeners } from 'node:events'
+import type { TransferRequest } from '../../../core/ports/telegram.ts'
+import type { Semaphore } from '../../../lib/semaphore.ts'
+import { sleep } from '../../../lib/sleep.ts'
+import { SMALL_FILE_BYTES } from '../../limits.ts'
+import type { Admission } from '../connection/governor.ts'
+import type { Lane } from '../connection/lane.ts'
+import { countParts, createPartPlan, type Part } from './part-plan.ts'
+import { createPartRequest, type PartRequest, SAVING_PARTS } from './part-request.ts'
+
+export interface PartsJob {
+  request: Pick<TransferRequest, 'file' | 'journal' | 'signal' | 'onEvent'>
+  lane: Lane
+  /** Telegram's `file_id` for the parts, decimal text. */
+  fileId: string
+  /** Bytes of parts that all uploads together may hold in memory. */
+  memory: Semaphore
+}
+
+/** How often a file that is still arriving is looked through for parts whose bytes have come. */
+const LOOK_AGAIN_MS = 50
+
+/**
+ * Sends every part whose bytes are here and that Telegram has not acknowledged, as many at once
+ * as the lane lets in. Resolves when none is left to send and all are acknowledged; the first
+ * failure that is final stops the rest. Says whether Telegram has the whole file.
+ */
+export async function sendParts(job: PartsJob): Promise<boolean> {
+  const { request, lane } = job
+  const { file, journal, onEvent } = request
+  const plan = createPartPlan(file, journal)
+  const stopped = new AbortController()
+  const signal = AbortSignal.any([request.signal, stopped.signal])
+  setMaxListeners(0, signal)
+  const onWait = (retryAfter: number): void => onEvent({ phase: 'waiting', retryAfter })
+  const running = new Set<Promise<void>>()
+  let failure: { error: unknown } | null = null
+
+  function fail(error: unknown): void {
+    failure ??= { error }
+    stopped.abort(error)
+  }
+
+  async function run(part: Part, admission: Admission): Promise<void> {
+    try {
+      await sendPart(job, part, { signal, onWait, admission })
+      plan.acknowledged(part)
+      onEvent({ phase: 'sending', acceptedBytes: plan.acceptedBytes })
+    } catch (error) {
+      plan.returned(part)
+      fail(error)
+    }
+  }
+
+  onEvent({ phase: 'sending', acceptedBytes: plan.acceptedBytes })
+  try {
+    while (!failure) {
+      const part = plan.next()
+      if (!part) {
+        if (running.size === 0) break
+        await Promise.race([...running, sleep(LOOK_AGAIN_MS)])
+        continue
+      }
+      // One place is asked for at a time, so that jobs of one account take turns.
+      const admission = await lane.enter(SAVING_PARTS, { signal, onWait })
+      const sending = run(part, admission).finally(() => running.delete(sending))
+      running.add(sending)
+    }
+  } catch (error) {
+    fail(error)
+  }
+  await Promise.all(running)
+  request.signal.throwIfAborted()
+  if (failure) throw (failure as { error: unknown }).error
+  return plan.complete
+}
+
+async function sendPart(
+  { request: { file }, lane, fileId, memory }: PartsJob,
+  part: Part,
+  options: { signal: AbortSignal; onWait: (seconds: number) => void; admission: Admission },
+): Promise<void> {
+  const release = await memory.acquire(part.size, options.signal).catch((error: unknown) => {
+    options.admission.leave()
+    throw error
+  })
+  try {
+    const totalParts = file.size > SMALL_FILE_BYTES ? countParts(file.size) : null
+    let latest: PartRequest | undefined
+    await lane.call(
+      SAVING_PARTS,
+      async () => {
+        const { index, size } = part
+        latest = createPartRequest({ fileId, part: index, totalParts, size })
+        await file.read(part.offset, latest.body)
+        return latest
+      },
+      options,
+    )
+    // Memory of earlier tries is left to the garbage collector: gramjs may still hold it.
+    latest?.release()
+  } finally {
+    release()
+  }
+}

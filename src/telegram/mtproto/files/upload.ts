@@ -1,0 +1,107 @@
+import type { PostedFile, Road, TransferState } from '../../../core/ports/records.ts'
+import type { TransferRequest } from '../../../core/ports/telegram.ts'
+import type { Semaphore } from '../../../lib/semaphore.ts'
+import { faultOf, unavailable } from '../../errors.ts'
+import type { Account } from '../account/account.ts'
+import type { Channels } from '../account/channels.ts'
+import type { CallOptions } from '../connection/lane.ts'
+import { lookFor, makeDocument, type PostJob, postDocument } from './post.ts'
+import { sendParts } from './send-parts.ts'
+import { partsHolderOf, resumeOrStart, startOver } from './transfer-state.ts'
+
+export interface UploadJob {
+  account: Account
+  road: Road
+  request: TransferRequest
+  channels: Channels
+  /** Bytes of parts that all uploads together may hold in memory. */
+  memory: Semaphore
+  /** Milliseconds for which Telegram is trusted to keep parts. */
+  partTtlMs: number
+}
+
+/** Parts that may be missing in one post before the transfer starts over. */
+const MAX_MISSING = 3
+/** New file ids in one call at most. */
+const MAX_STARTS = 3
+
+/** Sends what is here of a file that may still be arriving. Posts nothing. */
+export async function sendAhead(job: UploadJob): Promise<void> {
+  const { account, request } = job
+  const lane = account.lane(account.dcId)
+  const state = resumeOrStart(stateOptions(job))
+  if (state.document !== null) return
+  await sendParts({ request, lane, fileId: state.fileId, memory: job.memory })
+}
+
+/** Sends what is missing of a whole file, posts it exactly once, and says where it is. */
+export async function sendAndPost(job: UploadJob): Promise<PostedFile> {
+  const { account, request, channels } = job
+  const { onEvent, signal } = request
+  const onWait = (retryAfter: number): void => onEvent({ phase: 'waiting', retryAfter })
+  const options: CallOptions = { signal, onWait }
+  onEvent({ phase: 'resolving' })
+  return channels.use(account, request.credentials.channelId, options, async (channel) => {
+    const reading = { account, channel, options }
+    const save = (state: TransferState): void => request.journal.save(state)
+    const lost = await findLost({ request, reading, save })
+    if (lost) return lost
+    const state = resumeOrStart(stateOptions(job))
+    return deliver(job, { request, reading, state, save })
+  })
+}
+
+/** What an earlier try has posted, whichever account it was: a document has one id for all. */
+async function findLost(look: Omit<PostJob, 'state'>): Promise<PostedFile | null> {
+  const state = look.request.journal.load()
+  if (!state?.document || state.postAttempts === 0) return null
+  return lookFor({ ...look, state }, state.document)
+}
+
+/** Parts, document, message; back to an earlier step when Telegram has lost what it gave. */
+async function deliver(job: UploadJob, post: PostJob): Promise<PostedFile> {
+  const { account, request } = job
+  const lane = account.lane(account.dcId)
+  let missing = 0
+  for (let starts = 1; ; ) {
+    try {
+      if (!post.state.document) {
+        const { fileId } = post.state
+        await sendParts({ request, lane, fileId, memory: job.memory })
+        request.onEvent({ phase: 'posting' })
+        post.state = { ...post.state, document: await makeDocument(post) }
+        post.save(post.state)
+      }
+      request.onEvent({ phase: 'posting' })
+      return await postDocument(post, post.state.document as NonNullable<TransferState['document']>)
+    } catch (error) {
+      request.signal.throwIfAborted()
+      const fault = faultOf(error)
+      if (fault.kind === 'reference-expired' && post.state.document && starts < MAX_STARTS) {
+        starts++
+        post.state = { ...post.state, document: null }
+        post.save(post.state)
+      } else if (fault.kind === 'part-missing' && ++missing <= MAX_MISSING) {
+        request.journal.removePart(fault.part)
+      } else if (fault.kind === 'part-missing' || fault.kind === 'parts-lost') {
+        if (starts++ >= MAX_STARTS) throw unavailable(error)
+        missing = 0
+        // The same random_id: should a try have arrived after all, Telegram says so.
+        const { randomId, newestMessageId, postAttempts } = post.state
+        post.state = { ...startOver(stateOptions(job)), randomId, newestMessageId, postAttempts }
+        post.save(post.state)
+      } else {
+        throw error
+      }
+    }
+  }
+}
+
+function stateOptions({ account, road, request, partTtlMs }: UploadJob): {
+  journal: TransferRequest['journal']
+  road: Road
+  partsHolder: string
+  partTtlMs: number
+} {
+  return { journal: request.journal, road, partsHolder: partsHolderOf(account), partTtlMs }
+}

@@ -1,0 +1,69 @@
+import { randomBytes } from 'node:crypto'
+import { createRequire } from 'node:module'
+import { expect, test } from 'vitest'
+import {
+  agree,
+  crc32,
+  crc32Agrees,
+  createFastIge,
+  type IgeCipherClass,
+} from '../../../../../src/telegram/mtproto/connection/encryption/cipher.ts'
+
+const require = createRequire(import.meta.url)
+const Stock: IgeCipherClass = require('telegram/crypto/IGE').IGE
+const stockCrc32: (bytes: Buffer) => number = require('telegram/Helpers').crc32
+
+test("what it encrypts and decrypts is what gramjs' own cipher does, at random lengths", () => {
+  const Fast = createFastIge()
+  const lengths = Array.from({ length: 60 }, () => 16 * (1 + Math.floor(Math.random() * 600)))
+
+  for (const length of [16, 32, 48, 64, 524_320, ...lengths]) {
+    const [key, iv, plain] = [randomBytes(32), randomBytes(32), randomBytes(length)]
+    const encrypted = new Stock(key, iv).encryptIge(plain)
+    expect(new Fast(key, iv).encryptIge(plain).equals(encrypted)).toBe(true)
+    expect(new Fast(key, iv).decryptIge(encrypted).equals(plain)).toBe(true)
+  }
+})
+
+test('bytes that start anywhere in memory are encrypted alike, and the input is left alone', () => {
+  const Fast = createFastIge()
+  const [key, iv, plain] = [randomBytes(32), randomBytes(32), randomBytes(4096)]
+  const expected = new Fast(key, iv).encryptIge(plain)
+
+  for (let shift = 1; shift < 8; shift++) {
+    const shifted = Buffer.concat([Buffer.alloc(shift), plain]).subarray(shift)
+    expect(new Fast(key, iv).encryptIge(shifted).equals(expected)).toBe(true)
+    expect(shifted.equals(plain)).toBe(true)
+  }
+})
+
+test('an odd length is padded to whole blocks', () => {
+  const Fast = createFastIge()
+  const [key, iv, plain] = [randomBytes(32), randomBytes(32), randomBytes(33)]
+
+  const encrypted = new Fast(key, iv).encryptIge(plain)
+
+  expect(encrypted.length).toBe(48)
+  expect(new Stock(key, iv).decryptIge(encrypted).subarray(0, 33).equals(plain)).toBe(true)
+})
+
+test('a cipher that disagrees is noticed', () => {
+  const Fast = createFastIge()
+  class Wrong extends Fast {
+    override encryptIge(plain: Buffer): Buffer {
+      const encrypted = super.encryptIge(plain)
+      encrypted[0] = (encrypted[0] ?? 0) ^ 1
+      return encrypted
+    }
+  }
+
+  expect(agree(Fast, Stock)).toBe(true)
+  expect(agree(Wrong, Stock)).toBe(false)
+})
+
+test("zlib's CRC-32 is gramjs' CRC-32", () => {
+  const bytes = randomBytes(10_001)
+
+  expect(crc32Agrees()).toBe(true)
+  expect(crc32(bytes)).toBe(stockCrc32(bytes))
+})

@@ -1,0 +1,67 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { createRequire } from 'node:module'
+import { expect, test } from 'vitest'
+import { createFastIge } from '../../../../../src/telegram/mtproto/connection/encryption/cipher.ts'
+import {
+  openMessage,
+  sealMessage,
+} from '../../../../../src/telegram/mtproto/connection/encryption/seal.ts'
+
+const require = createRequire(import.meta.url)
+
+test("a sealed message is what gramjs' own code opens on the server's side", async () => {
+  const { AuthKey } = require('telegram/crypto/AuthKey')
+  const { MTProtoState } = require('telegram/network/MTProtoState')
+  const { IGE } = require('telegram/crypto/IGE')
+  const { sha256 } = require('telegram/Helpers')
+  const key = randomBytes(256)
+  const authKey = new AuthKey()
+  await authKey.setKey(key)
+  const state = new MTProtoState(authKey, {})
+
+  for (const length of [0, 4, 16, 100, 524_320]) {
+    const message = randomBytes(length)
+    const pieces = [message.subarray(0, length >> 1), message.subarray(length >> 1)]
+    const packet = sealMessage({ authKey: key, salt: -5n, sessionId: 77n }, pieces)
+    const stock = await state.encryptMessageData(message)
+    expect(packet.subarray(0, 8).equals(stock.subarray(0, 8))).toBe(true)
+    expect(packet.length).toBe(stock.length)
+
+    const messageKey = packet.subarray(8, 24)
+    const { key: aes, iv } = await state._calcKey(key, messageKey, true)
+    const plain: Buffer = new IGE(aes, iv).decryptIge(packet.subarray(24))
+    expect(plain.readBigInt64LE(0)).toBe(-5n)
+    expect(plain.readBigInt64LE(8)).toBe(77n)
+    expect(plain.subarray(16, 16 + length).equals(message)).toBe(true)
+    expect(plain.length - 16 - length).toBeGreaterThanOrEqual(12)
+    const digest: Buffer = await sha256(Buffer.concat([key.subarray(88, 120), plain]))
+    expect(digest.subarray(8, 24).equals(messageKey)).toBe(true)
+  }
+})
+
+test("a server's message is opened, and one that was tampered with is not", async () => {
+  const { AuthKey } = require('telegram/crypto/AuthKey')
+  const { MTProtoState } = require('telegram/network/MTProtoState')
+  const { IGE } = require('telegram/crypto/IGE')
+  const key = randomBytes(256)
+  // Loads the cipher.
+  createFastIge()
+  const authKey = new AuthKey()
+  await authKey.setKey(key)
+  const state = new MTProtoState(authKey, {})
+  const plain = randomBytes(4096)
+  const keyId = createHash('sha1').update(key).digest().subarray(12, 20)
+  const digest = createHash('sha256').update(key.subarray(96, 128)).update(plain).digest()
+  const messageKey = digest.subarray(8, 24)
+  const { key: aes, iv } = await state._calcKey(key, messageKey, false)
+  const packet = Buffer.concat([keyId, messageKey, new IGE(aes, iv).encryptIge(plain)])
+
+  expect(openMessage(key, packet)?.equals(plain)).toBe(true)
+  for (const at of [0, 10, 24, packet.length - 1]) {
+    const tampered = Buffer.from(packet)
+    tampered[at] = (tampered[at] ?? 0) ^ 1
+    expect(openMessage(key, tampered)).toBeNull()
+  }
+  expect(openMessage(key, packet.subarray(0, 100))).toBeNull()
+  expect(openMessage(randomBytes(256), packet)).toBeNull()
+})
