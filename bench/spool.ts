@@ -10,7 +10,7 @@ import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { KiB, MiB } from '../src/lib/units.ts'
-import { createSpool } from '../src/storage/spool.ts'
+import { createSpool } from '../src/storage/spool/spool.ts'
 
 const totalBytes = Number(process.argv[2] ?? 512) * MiB
 const rounds = Number(process.argv[3] ?? 5)

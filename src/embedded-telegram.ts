@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import type { EmbeddedTelegram } from './adapters.ts'
 import type { Config } from './config.ts'
 import type { Log } from './core/ports/log.ts'
-import { makePrivateFolder } from './storage/private-files.ts'
+import { makePrivateFolder } from './storage/disk/private-files.ts'
 
 export interface StartedTelegram extends EmbeddedTelegram {
   close: () => Promise<void>

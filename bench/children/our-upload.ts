@@ -8,7 +8,7 @@ import type { TransferJournal } from '../../src/core/ports/telegram.ts'
 import { createArrivingFile } from '../../src/core/transfers/outgoing-file.ts'
 import { MiB } from '../../src/lib/units.ts'
 import { createLogger } from '../../src/logger.ts'
-import { createSpool } from '../../src/storage/spool.ts'
+import { createSpool } from '../../src/storage/spool/spool.ts'
 import { createTelegramGateway } from '../../src/telegram/gateway.ts'
 
 interface Task {

@@ -4,7 +4,11 @@ import { parseCredentials, parseGrant } from '../../src/backend/answers.ts'
 import { readTokenHints } from '../../src/backend/token.ts'
 import { toGramjsSession, toTelethonSession } from '../../src/emulator/session-strings.ts'
 import { AppError } from '../../src/errors.ts'
-import { fromChunkName, fromFolderName, toFolderName } from '../../src/storage/upload-folder.ts'
+import {
+  fromChunkName,
+  fromFolderName,
+  toFolderName,
+} from '../../src/storage/spool/upload-folder.ts'
 import { toChatId } from '../../src/telegram/bot-api/chat-id.ts'
 import { bareChannelId } from '../../src/telegram/channel-id.ts'
 import { documentFileId } from '../../src/telegram/file-id.ts'

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { chunkAt } from '../../src/core/model/chunk-layout.ts'
 import type { ChunkName, Spool } from '../../src/core/ports/spool.ts'
 import { AppError } from '../../src/errors.ts'
-import { abortableSource } from '../../src/storage/abortable-source.ts'
+import { abortableSource } from '../../src/storage/spool/abortable-source.ts'
 
 /** A spool without a disk, for tests of what stands on it. */
 export interface MemorySpool extends Spool {

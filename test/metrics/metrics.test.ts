@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { createMetricsRoom } from '../../src/metrics/metrics.ts'
 import type { Readings } from '../../src/metrics/readings.ts'
-import { spoolFailed } from '../../src/storage/disk-error.ts'
+import { spoolFailed } from '../../src/storage/disk/disk-error.ts'
 
 test('a disk that does not say how full it is hides no other figure', async () => {
   const readings: Readings = {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { rm, statfs, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { lockDataDir } from '../../storage/data-dir-lock.ts'
+import { lockDataDir } from '../../storage/disk/data-dir-lock.ts'
 import { formatBytes } from '../bars.ts'
 import { sentenceOf } from '../failure.ts'
 import type { Visit } from './check.ts'

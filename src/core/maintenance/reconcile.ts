@@ -1,6 +1,6 @@
-import { BYTES_LOST } from '../../storage/chunk-reader.ts'
 import type { SweepableLedger } from '../../storage/ledger/ledger.ts'
-import type { ReconcilableSpool } from '../../storage/spool.ts'
+import { BYTES_LOST } from '../../storage/spool/chunk-reader.ts'
+import type { ReconcilableSpool } from '../../storage/spool/spool.ts'
 import { chunkSizeAt } from '../model/chunk-layout.ts'
 import { STREAM_CHUNK_BYTES, unbroken } from '../model/stream.ts'
 import { isAbandonedWhole } from '../model/whole-upload.ts'

@@ -1,5 +1,5 @@
 import type { LedgerDatabase } from './database.ts'
-import { integer } from './rows.ts'
+import { integer } from './tables/rows.ts'
 
 /** One moment, by the worker's time and by the machine's clock, both epoch milliseconds. */
 export interface ClockReading {

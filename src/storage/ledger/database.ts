@@ -1,5 +1,5 @@
 import type { DatabaseSync, SQLInputValue, SQLOutputValue } from 'node:sqlite'
-import { spoolFailed, spoolFull } from '../disk-error.ts'
+import { spoolFailed, spoolFull } from '../disk/disk-error.ts'
 
 export type Row = Record<string, SQLOutputValue>
 

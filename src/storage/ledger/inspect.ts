@@ -2,8 +2,8 @@ import { existsSync, readFileSync, statSync } from 'node:fs'
 import type { DatabaseSync } from 'node:sqlite'
 import type { Row } from './database.ts'
 import { checkLog, type LogState } from './log-check.ts'
-import { toChunk, toTransfer, toUpload, toWebhook } from './rows.ts'
-import { APPLICATION_ID, SCHEMA_VERSION } from './schema.ts'
+import { toChunk, toTransfer, toUpload, toWebhook } from './tables/rows.ts'
+import { APPLICATION_ID, SCHEMA_VERSION } from './tables/schema.ts'
 
 const DIGEST_BYTES = 32
 

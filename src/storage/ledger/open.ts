@@ -2,8 +2,8 @@ import { copyFileSync, existsSync, mkdirSync, renameSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import type { Log } from '../../core/ports/log.ts'
-import { systemCode } from '../disk-error.ts'
-import { makePrivateFile } from '../private-files.ts'
+import { systemCode } from '../disk/disk-error.ts'
+import { makePrivateFile } from '../disk/private-files.ts'
 import { isDamage } from './database.ts'
 import {
   type FoundFiles,
@@ -12,7 +12,7 @@ import {
   inspectRows,
   UnfitFileError,
 } from './inspect.ts'
-import { migrate } from './schema.ts'
+import { migrate } from './tables/schema.ts'
 
 const BUSY_TIMEOUT_MS = 5_000
 /**

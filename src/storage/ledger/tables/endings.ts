@@ -1,0 +1,93 @@
+import { randomUUID } from 'node:crypto'
+import type { KeptCancellations, Ledger } from '../../../core/ports/ledger.ts'
+import type { LedgerDatabase, Row } from '../database.ts'
+import { integer, text } from './rows.ts'
+
+export type EndingRecords = Pick<Ledger, 'completeUpload' | 'failUpload' | 'cancelUpload'>
+
+/** How uploads end: once. Ending one that has ended changes nothing. */
+export function createEndingRecords(database: LedgerDatabase): EndingRecords {
+  const complete = database.prepare(
+    `UPDATE uploads SET state = 'completed', message_id = ?, file_id = ?, finished_at = ?,
+       touched_at = ?, token = NULL
+     WHERE id = ? AND state IN ('receiving', 'sealed')`,
+  )
+  const fail = database.prepare(
+    `UPDATE uploads SET state = 'failed', reason = ?, last_percent = coalesce(?, last_percent),
+       retry_at = ?, finished_at = ?, touched_at = ?, token = NULL
+     WHERE id = ? AND state IN ('receiving', 'sealed')`,
+  )
+  const cancel = database.prepare(
+    `UPDATE uploads SET state = 'failed', cancelled = 1, reason = ?, last_percent = ?,
+       finished_at = ?, touched_at = ?, token = NULL
+     WHERE id = ? AND cancelled = 0 AND state IN ('receiving', 'sealed', 'failed')`,
+  )
+  const addWebhook = database.prepare(
+    `INSERT INTO outbox (id, upload_id, payload, attempts, due_at, created_at)
+     VALUES (?, ?, ?, 0, ?, ?)`,
+  )
+  const forgetTransfer = database.prepare('DELETE FROM transfers WHERE upload_id = ?')
+  const forgetParts = database.prepare('DELETE FROM acknowledged_parts WHERE upload_id = ?')
+  const forgetChunks = database.prepare('DELETE FROM chunks WHERE upload_id = ?')
+  const forgetWords = database.prepare('UPDATE streams SET metadata = NULL WHERE upload_id = ?')
+  const forgetCancelled = createForgetting(database)
+
+  return {
+    completeUpload: (id, result, webhook, now) =>
+      database.transaction(() => {
+        if (complete.run(result.messageId, result.fileId, now, now, id) === 0) return
+        forgetTransfer.run(id)
+        forgetParts.run(id)
+        if (webhook) addWebhook.run(randomUUID(), id, JSON.stringify(webhook), now, now)
+      }),
+    failUpload: (id, { reason, percent, retryAt, now }) =>
+      database.transaction(() => {
+        if (fail.run(reason, percent, retryAt, now, now, id) === 0) return
+        forgetTransfer.run(id)
+        forgetParts.run(id)
+        forgetChunks.run(id)
+      }),
+    cancelUpload: (id, { reason, percent, now }, keep) =>
+      database.transaction(() => {
+        if (cancel.run(reason, percent, now, now, id) === 0) return
+        forgetTransfer.run(id)
+        forgetParts.run(id)
+        forgetChunks.run(id)
+        forgetWords.run(id)
+        forgetCancelled(id, keep)
+      }),
+  }
+}
+
+/** Forgets what is cancelled beyond the bounds; called inside a transaction that has added one. */
+function createForgetting(database: LedgerDatabase) {
+  const ownerOf = database.prepare('SELECT owner FROM uploads WHERE id = ?')
+  const countOf = database.prepare(
+    'SELECT count(*) AS n FROM uploads WHERE cancelled = 1 AND owner = ?',
+  )
+  const countAll = database.prepare('SELECT count(*) AS n FROM uploads WHERE cancelled = 1')
+  const largest = database.prepare(
+    `SELECT owner FROM uploads WHERE cancelled = 1
+     GROUP BY owner ORDER BY count(*) DESC, min(finished_at) LIMIT 1`,
+  )
+  const removeOldest = database.prepare(
+    `DELETE FROM uploads WHERE rowid IN (
+       SELECT rowid FROM uploads WHERE cancelled = 1 AND owner = ?
+       ORDER BY finished_at, rowid LIMIT ?)`,
+  )
+
+  return (id: string, { perOwner, inAll }: KeptCancellations): void => {
+    const row = ownerOf.get(id)
+    if (!row) return
+    const owner = text(row, 'owner')
+    const excess = countIn(countOf.get(owner)) - perOwner
+    if (excess > 0) removeOldest.run(owner, excess)
+    if (countIn(countAll.get()) <= inAll) return
+    const most = largest.get()
+    if (most) removeOldest.run(text(most, 'owner'), 1)
+  }
+}
+
+function countIn(row: Row | undefined): number {
+  return row ? integer(row, 'n') : 0
+}

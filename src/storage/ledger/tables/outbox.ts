@@ -1,0 +1,29 @@
+import type { Ledger } from '../../../core/ports/ledger.ts'
+import type { LedgerDatabase } from '../database.ts'
+import { integerOrNull, toWebhook } from './rows.ts'
+
+export type OutboxRecords = Pick<
+  Ledger,
+  'dueWebhooks' | 'nextWebhookAt' | 'postponeWebhook' | 'deleteWebhook'
+>
+
+export function createOutboxRecords(database: LedgerDatabase): OutboxRecords {
+  const due = database.prepare(
+    'SELECT * FROM outbox WHERE due_at <= ? ORDER BY created_at, rowid LIMIT ?',
+  )
+  const next = database.prepare('SELECT min(due_at) AS due_at FROM outbox')
+  const postpone = database.prepare(
+    'UPDATE outbox SET due_at = ?, attempts = attempts + 1 WHERE id = ?',
+  )
+  const remove = database.prepare('DELETE FROM outbox WHERE id = ?')
+
+  return {
+    dueWebhooks: (now, limit) => due.all(now, limit).map(toWebhook),
+    nextWebhookAt: () => {
+      const row = next.get()
+      return row ? integerOrNull(row, 'due_at') : null
+    },
+    postponeWebhook: (id, dueAt) => void postpone.run(dueAt, id),
+    deleteWebhook: (id) => void remove.run(id),
+  }
+}

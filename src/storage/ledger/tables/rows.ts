@@ -1,0 +1,143 @@
+import type {
+  ChunkRecord,
+  PostedFile,
+  Road,
+  StoredDocument,
+  TransferState,
+  Upload,
+  UploadState,
+  WebhookEvent,
+  WebhookPayload,
+} from '../../../core/ports/records.ts'
+import type { Row } from '../database.ts'
+
+export function toUpload(row: Row): Upload {
+  return {
+    id: text(row, 'id'),
+    owner: text(row, 'owner'),
+    fileName: text(row, 'file_name'),
+    mimeType: text(row, 'mime_type'),
+    size: integer(row, 'size'),
+    totalChunks: integer(row, 'total_chunks'),
+    chunkSize: integerOrNull(row, 'chunk_size'),
+    state: toState(row),
+    createdAt: integer(row, 'created_at'),
+    touchedAt: integer(row, 'touched_at'),
+    sealedAt: integerOrNull(row, 'sealed_at'),
+    finishedAt: integerOrNull(row, 'finished_at'),
+    result: toPostedFile(row),
+    reason: textOrNull(row, 'reason'),
+    lastPercent: integerOrNull(row, 'last_percent'),
+    retryAt: integerOrNull(row, 'retry_at'),
+  }
+}
+
+function toState(row: Row): UploadState {
+  if (integer(row, 'cancelled') === 1) return 'cancelled'
+  return oneOf<UploadState>(['receiving', 'sealed', 'completed', 'failed'], text(row, 'state'))
+}
+
+function toPostedFile(row: Row): PostedFile | null {
+  const messageId = integerOrNull(row, 'message_id')
+  return messageId === null ? null : { messageId, fileId: text(row, 'file_id') }
+}
+
+export function toChunk(row: Row): ChunkRecord {
+  return {
+    index: integer(row, 'chunk_index'),
+    size: integer(row, 'size'),
+    digest: blob(row, 'digest').toString('hex'),
+  }
+}
+
+export function toTransfer(row: Row): TransferState {
+  const document = textOrNull(row, 'document')
+  return {
+    road: oneOf<Road>(['bot-api', 'mtproto-user', 'mtproto-bot'], text(row, 'road')),
+    partsHolder: text(row, 'parts_holder'),
+    fileId: text(row, 'file_id'),
+    startedAt: integer(row, 'started_at'),
+    document: document === null ? null : toDocument(document),
+    randomId: textOrNull(row, 'random_id'),
+    newestMessageId: integerOrNull(row, 'newest_message_id'),
+    postAttempts: integer(row, 'post_attempts'),
+  }
+}
+
+function toDocument(json: string): StoredDocument {
+  const value = parseObject(json)
+  return {
+    id: text(value, 'id'),
+    accessHash: text(value, 'accessHash'),
+    fileReference: text(value, 'fileReference'),
+    dcId: integer(value, 'dcId'),
+  }
+}
+
+export function toWebhook(row: Row): WebhookEvent {
+  return {
+    id: text(row, 'id'),
+    uploadId: text(row, 'upload_id'),
+    payload: toPayload(text(row, 'payload')),
+    attempts: integer(row, 'attempts'),
+    dueAt: integer(row, 'due_at'),
+    createdAt: integer(row, 'created_at'),
+  }
+}
+
+function toPayload(json: string): WebhookPayload {
+  const value = parseObject(json)
+  return {
+    userId: text(value, 'userId'),
+    fileName: text(value, 'fileName'),
+    messageId: integer(value, 'messageId'),
+    fileId: text(value, 'fileId'),
+    size: integer(value, 'size'),
+    mimeType: text(value, 'mimeType'),
+  }
+}
+
+type Fields = Readonly<Record<string, unknown>>
+
+function parseObject(json: string): Fields {
+  const value: unknown = JSON.parse(json)
+  if (typeof value !== 'object' || value === null) throw unreadable('json')
+  return Object.fromEntries(Object.entries(value))
+}
+
+export function text(row: Fields, column: string): string {
+  const value = row[column]
+  if (typeof value !== 'string') throw unreadable(column)
+  return value
+}
+
+export function integer(row: Fields, column: string): number {
+  const value = row[column]
+  if (typeof value !== 'number' || !Number.isSafeInteger(value)) throw unreadable(column)
+  return value
+}
+
+/** A view of the row's bytes, not a copy. */
+export function blob(row: Fields, column: string): Buffer {
+  const value = row[column]
+  if (!(value instanceof Uint8Array)) throw unreadable(column)
+  return Buffer.from(value.buffer, value.byteOffset, value.byteLength)
+}
+
+export function textOrNull(row: Fields, column: string): string | null {
+  return row[column] === null ? null : text(row, column)
+}
+
+export function integerOrNull(row: Fields, column: string): number | null {
+  return row[column] === null ? null : integer(row, column)
+}
+
+function oneOf<T extends string>(values: readonly T[], value: string): T {
+  const found = values.find((candidate) => candidate === value)
+  if (found === undefined) throw unreadable('a name')
+  return found
+}
+
+function unreadable(column: string): Error {
+  return new Error(`the ledger holds something unreadable in ${column}`)
+}

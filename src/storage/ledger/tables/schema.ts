@@ -1,0 +1,136 @@
+import type { DatabaseSync } from 'node:sqlite'
+import { StartUpError } from '../../../errors.ts'
+
+/** "TSLG": tells the ledger from any other SQLite file. */
+export const APPLICATION_ID = 0x54534c47
+
+/**
+ * One entry per version, never changed once released: `user_version` counts those that were run.
+ * What hangs on an upload goes with it; the outbox does not, its webhook is still owed.
+ */
+const MIGRATIONS = [
+  `
+  CREATE TABLE uploads (
+    id TEXT PRIMARY KEY,
+    owner TEXT NOT NULL,
+    file_name TEXT NOT NULL,
+    mime_type TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    total_chunks INTEGER NOT NULL,
+    chunk_size INTEGER,
+    state TEXT NOT NULL CHECK (state IN ('receiving', 'sealed', 'completed', 'failed')),
+    created_at INTEGER NOT NULL,
+    touched_at INTEGER NOT NULL,
+    sealed_at INTEGER,
+    finished_at INTEGER,
+    message_id INTEGER,
+    file_id TEXT,
+    reason TEXT,
+    token BLOB
+  ) STRICT;
+  CREATE INDEX uploads_by_owner ON uploads (owner, created_at);
+  CREATE INDEX uploads_by_state ON uploads (state, touched_at);
+
+  CREATE TABLE chunks (
+    upload_id TEXT NOT NULL REFERENCES uploads ON DELETE CASCADE,
+    chunk_index INTEGER NOT NULL,
+    size INTEGER NOT NULL,
+    digest BLOB NOT NULL,
+    PRIMARY KEY (upload_id, chunk_index)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE transfers (
+    upload_id TEXT PRIMARY KEY REFERENCES uploads ON DELETE CASCADE,
+    road TEXT NOT NULL,
+    parts_holder TEXT NOT NULL,
+    file_id TEXT NOT NULL,
+    started_at INTEGER NOT NULL,
+    document TEXT,
+    random_id TEXT,
+    newest_message_id INTEGER,
+    post_attempts INTEGER NOT NULL
+  ) STRICT;
+
+  CREATE TABLE acknowledged_parts (
+    upload_id TEXT PRIMARY KEY REFERENCES uploads ON DELETE CASCADE,
+    bitmap BLOB NOT NULL
+  ) STRICT;
+
+  CREATE TABLE outbox (
+    id TEXT PRIMARY KEY,
+    upload_id TEXT NOT NULL,
+    payload TEXT NOT NULL,
+    attempts INTEGER NOT NULL,
+    due_at INTEGER NOT NULL,
+    created_at INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX outbox_by_due ON outbox (due_at);
+
+  CREATE TABLE secrets (
+    name TEXT PRIMARY KEY,
+    value BLOB NOT NULL
+  ) STRICT;
+  `,
+  `
+  CREATE TABLE ticket_epochs (
+    holder TEXT PRIMARY KEY,
+    epoch INTEGER NOT NULL
+  ) STRICT;
+
+  CREATE TABLE ticket_tokens (
+    token_id TEXT PRIMARY KEY,
+    holder TEXT NOT NULL,
+    token BLOB NOT NULL,
+    expires_at INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX ticket_tokens_by_end ON ticket_tokens (expires_at);
+  `,
+  `
+  CREATE TABLE streams (
+    upload_id TEXT PRIMARY KEY REFERENCES uploads ON DELETE CASCADE,
+    metadata TEXT,
+    concat TEXT
+  ) STRICT;
+  `,
+  `
+  CREATE TABLE clock (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    worker_time INTEGER NOT NULL,
+    wall_time INTEGER NOT NULL
+  ) STRICT;
+  `,
+  // Those of an earlier version count as told: nobody knows, and a client may have them.
+  `
+  ALTER TABLE streams ADD COLUMN told INTEGER NOT NULL DEFAULT 1;
+  `,
+  // A cancelled upload is a failed one with a mark: the check of state cannot be widened.
+  `
+  ALTER TABLE uploads ADD COLUMN cancelled INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE uploads ADD COLUMN last_percent INTEGER;
+  CREATE INDEX uploads_cancelled ON uploads (owner, finished_at) WHERE cancelled = 1;
+  `,
+  `
+  ALTER TABLE uploads ADD COLUMN retry_at INTEGER;
+  `,
+]
+
+/** What `user_version` says of a ledger of this version. */
+export const SCHEMA_VERSION = MIGRATIONS.length
+
+/** Brings the schema to this version. Throws when the file was written by a later one. */
+export function migrate(database: DatabaseSync): void {
+  const version = Number(database.prepare('PRAGMA user_version').get()?.user_version)
+  if (version > SCHEMA_VERSION) {
+    throw new StartUpError('The ledger was written by a later version of the worker. Use that one')
+  }
+  database.exec('BEGIN IMMEDIATE')
+  try {
+    for (const migration of MIGRATIONS.slice(version)) database.exec(migration)
+    database.exec(`PRAGMA user_version = ${SCHEMA_VERSION}`)
+    database.exec(`PRAGMA application_id = ${APPLICATION_ID}`)
+    database.exec('COMMIT')
+  } catch (error) {
+    if (database.isTransaction) database.exec('ROLLBACK')
+    throw error
+  }
+}

@@ -1,0 +1,64 @@
+import type { StreamRecords } from '../../../core/ports/ledger.ts'
+import type { StreamRecord } from '../../../core/ports/records.ts'
+import type { LedgerDatabase, Row } from '../database.ts'
+import { text, textOrNull } from './rows.ts'
+import type { UploadRecords } from './uploads.ts'
+
+/** What the ledger knows of uploads whose bytes come as a stream, beside their rows as uploads. */
+export function createStreamRecords(
+  database: LedgerDatabase,
+  uploads: Pick<UploadRecords, 'insertUpload'>,
+): StreamRecords {
+  const insert = database.prepare(
+    'INSERT OR REPLACE INTO streams (upload_id, metadata, concat, told) VALUES (?, ?, ?, ?)',
+  )
+  const markTold = database.prepare('UPDATE streams SET told = 1 WHERE upload_id = ?')
+  const untold = database.prepare(
+    `SELECT id FROM uploads JOIN streams ON upload_id = id
+     WHERE told = 0 AND state IN ('receiving', 'sealed') ORDER BY created_at`,
+  )
+  const find = database.prepare('SELECT * FROM streams WHERE upload_id = ?')
+  const addChunk = database.prepare(
+    'INSERT INTO chunks (upload_id, chunk_index, size, digest) VALUES (?, ?, ?, ?)',
+  )
+  const removeChunks = database.prepare('DELETE FROM chunks WHERE upload_id = ?')
+  const useUp = database.prepare(
+    `UPDATE uploads SET state = 'completed', finished_at = ?, touched_at = ?, token = NULL
+     WHERE id = ? AND state = 'receiving'`,
+  )
+
+  return {
+    insertStream: ({ uploadId, metadata, concat }) => {
+      insert.run(uploadId, metadata, concat, 0)
+    },
+    markStreamTold: (uploadId) => {
+      markTold.run(uploadId)
+    },
+    untoldStreams: () => untold.all().map((row) => text(row, 'id')),
+    stream: (uploadId) => {
+      const row = find.get(uploadId)
+      return row ? toStream(row) : null
+    },
+    joinUploads: ({ upload, stream, chunks, partIds, token }, now) =>
+      database.transaction(() => {
+        uploads.insertUpload(upload, token)
+        // Whoever joins the same parts again is told of this one.
+        insert.run(upload.id, stream.metadata, stream.concat, 1)
+        for (const { index, size, digest } of chunks) {
+          addChunk.run(upload.id, index, size, Buffer.from(digest, 'hex'))
+        }
+        for (const id of partIds) {
+          removeChunks.run(id)
+          useUp.run(now, now, id)
+        }
+      }),
+  }
+}
+
+function toStream(row: Row): StreamRecord {
+  return {
+    uploadId: text(row, 'upload_id'),
+    metadata: textOrNull(row, 'metadata'),
+    concat: textOrNull(row, 'concat'),
+  }
+}

@@ -1,0 +1,182 @@
+import type { Ledger } from '../../../core/ports/ledger.ts'
+import { AppError } from '../../../errors.ts'
+import type { LedgerDatabase } from '../database.ts'
+import type { LedgerCipher } from '../secrets/cipher.ts'
+import { blob, integer, text, toChunk, toUpload } from './rows.ts'
+
+const COLUMNS = `id, owner, file_name, mime_type, size, total_chunks, chunk_size, state, created_at,
+  touched_at, sealed_at, finished_at, message_id, file_id, reason`
+const ALL = `${COLUMNS}, cancelled, last_percent, retry_at`
+// A piece of another upload is no file of its own.
+const PARTIAL = `SELECT upload_id FROM streams WHERE concat = 'partial'`
+const UNFINISHED = `state IN ('receiving', 'sealed')`
+
+export type UploadRecords = Pick<
+  Ledger,
+  | 'insertUpload'
+  | 'findUpload'
+  | 'uploadsOf'
+  | 'uploadsInState'
+  | 'uploadToken'
+  | 'saveUploadToken'
+  | 'insertChunk'
+  | 'chunks'
+  | 'touchUpload'
+  | 'sealUpload'
+  | 'savePercent'
+  | 'deleteUpload'
+  | 'reservedBytes'
+  | 'reservedBy'
+  | 'chunklessUploads'
+  | 'unwrittenBytes'
+> & {
+  /** Forgets one chunk, whose bytes were lost. */
+  deleteChunk: (uploadId: string, index: number) => void
+  /** Ids of the uploads that ended at `before` or earlier. */
+  finishedBefore: (before: number) => string[]
+}
+
+export function createUploadRecords(database: LedgerDatabase, cipher: LedgerCipher): UploadRecords {
+  return {
+    ...uploadCalls(database, cipher),
+    ...tokenCalls(database, cipher),
+    ...chunkCalls(database),
+  }
+}
+
+function uploadCalls(database: LedgerDatabase, cipher: LedgerCipher) {
+  const insert = database.prepare(
+    `INSERT INTO uploads (${COLUMNS}, token)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
+  )
+  const find = database.prepare(`SELECT ${ALL} FROM uploads WHERE id = ?`)
+  const byOwner = database.prepare(
+    `SELECT ${ALL} FROM uploads WHERE owner = ? AND id NOT IN (${PARTIAL})
+     ORDER BY ${UNFINISHED} DESC, created_at DESC, rowid DESC LIMIT ?`,
+  )
+  const byState = database.prepare(
+    `SELECT ${ALL} FROM uploads WHERE state = ? ORDER BY created_at, rowid`,
+  )
+  const touch = database.prepare('UPDATE uploads SET touched_at = ? WHERE id = ?')
+  const seal = database.prepare(
+    `UPDATE uploads SET state = 'sealed', sealed_at = ?, touched_at = ?
+     WHERE id = ? AND state = 'receiving'`,
+  )
+  const keepPercent = database.prepare(
+    `UPDATE uploads SET last_percent = ? WHERE id = ? AND ${UNFINISHED}`,
+  )
+  const remove = database.prepare('DELETE FROM uploads WHERE id = ?')
+  const reserved = database.prepare(
+    `SELECT coalesce(sum(size), 0) AS bytes FROM uploads WHERE ${UNFINISHED}`,
+  )
+  const reservedByOwner = database.prepare(
+    `SELECT count(*) AS uploads, coalesce(sum(size), 0) AS bytes FROM uploads
+     WHERE owner = ? AND ${UNFINISHED}`,
+  )
+  const chunkless = database.prepare(
+    `SELECT ${ALL} FROM uploads WHERE state = 'receiving' AND size > 0
+       AND NOT EXISTS (SELECT 1 FROM chunks WHERE upload_id = id)`,
+  )
+  const finished = database.prepare(
+    `SELECT id FROM uploads WHERE state IN ('completed', 'failed') AND finished_at <= ?`,
+  )
+
+  return {
+    insertUpload: (upload, token) => {
+      const added = insert.run(
+        upload.id,
+        upload.owner,
+        upload.fileName,
+        upload.mimeType,
+        upload.size,
+        upload.totalChunks,
+        upload.chunkSize,
+        upload.state,
+        upload.createdAt,
+        upload.touchedAt,
+        upload.sealedAt,
+        upload.finishedAt,
+        upload.result?.messageId ?? null,
+        upload.result?.fileId ?? null,
+        upload.reason,
+        cipher.encrypt(tokenPurpose(upload.id), Buffer.from(token)),
+      )
+      if (added === 0) throw new AppError('UPLOAD_DIFFERS', 'This uploadId is already in use')
+    },
+    findUpload: (id) => {
+      const row = find.get(id)
+      return row ? toUpload(row) : null
+    },
+    uploadsOf: (owner, limit) => byOwner.all(owner, limit).map(toUpload),
+    uploadsInState: (state) => byState.all(state).map(toUpload),
+    touchUpload: (id, now) => void touch.run(now, id),
+    sealUpload: (id, now) => void seal.run(now, now, id),
+    savePercent: (id, percent) => void keepPercent.run(percent, id),
+    deleteUpload: (id) => void remove.run(id),
+    reservedBytes: () => {
+      const row = reserved.get()
+      return row ? integer(row, 'bytes') : 0
+    },
+    reservedBy: (owner) => {
+      const row = reservedByOwner.get(owner)
+      return row
+        ? { uploads: integer(row, 'uploads'), bytes: integer(row, 'bytes') }
+        : { uploads: 0, bytes: 0 }
+    },
+    chunklessUploads: () => chunkless.all().map(toUpload),
+    finishedBefore: (before) => finished.all(before).map((row) => text(row, 'id')),
+  } satisfies Partial<UploadRecords>
+}
+
+function tokenCalls(database: LedgerDatabase, cipher: LedgerCipher) {
+  const find = database.prepare('SELECT token FROM uploads WHERE id = ? AND token IS NOT NULL')
+  // Not for an upload that has ended in the meantime: its token was erased for good.
+  const save = database.prepare(`UPDATE uploads SET token = ? WHERE id = ? AND ${UNFINISHED}`)
+
+  return {
+    uploadToken: (id) => {
+      const row = find.get(id)
+      const plain = row ? cipher.decrypt(tokenPurpose(id), blob(row, 'token')) : null
+      return plain?.toString('utf8') ?? null
+    },
+    saveUploadToken: (id, token) =>
+      void save.run(cipher.encrypt(tokenPurpose(id), Buffer.from(token)), id),
+  } satisfies Partial<UploadRecords>
+}
+
+function chunkCalls(database: LedgerDatabase) {
+  const insert = database.prepare(
+    `INSERT INTO chunks (upload_id, chunk_index, size, digest) VALUES (?, ?, ?, ?)
+     ON CONFLICT DO UPDATE SET size = excluded.size, digest = excluded.digest`,
+  )
+  const progress = database.prepare(
+    'UPDATE uploads SET touched_at = ?, chunk_size = coalesce(?, chunk_size) WHERE id = ?',
+  )
+  const list = database.prepare(
+    'SELECT chunk_index, size, digest FROM chunks WHERE upload_id = ? ORDER BY chunk_index',
+  )
+  const remove = database.prepare('DELETE FROM chunks WHERE upload_id = ? AND chunk_index = ?')
+  const unwritten = database.prepare(
+    `SELECT (SELECT coalesce(sum(size), 0) FROM uploads WHERE ${UNFINISHED})
+       - (SELECT coalesce(sum(chunks.size), 0) FROM uploads JOIN chunks ON upload_id = id
+          WHERE ${UNFINISHED}) AS bytes`,
+  )
+
+  return {
+    insertChunk: (uploadId, chunk, chunkSize, now) =>
+      database.transaction(() => {
+        insert.run(uploadId, chunk.index, chunk.size, Buffer.from(chunk.digest, 'hex'))
+        progress.run(now, chunkSize, uploadId)
+      }),
+    unwrittenBytes: () => {
+      const row = unwritten.get()
+      return row ? integer(row, 'bytes') : 0
+    },
+    chunks: (uploadId) => list.all(uploadId).map(toChunk),
+    deleteChunk: (uploadId, index) => void remove.run(uploadId, index),
+  } satisfies Partial<UploadRecords>
+}
+
+function tokenPurpose(uploadId: string): string {
+  return `token:${uploadId}`
+}

@@ -1,0 +1,175 @@
+import { createHash } from 'node:crypto'
+import { mkdir, unlink, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Log } from '../../core/ports/log.ts'
+import type {
+  ChunkName,
+  GrownChunk,
+  GrowOptions,
+  ReceivedChunk,
+  ReceiveOptions,
+  Spool,
+} from '../../core/ports/spool.ts'
+import { KiB } from '../../lib/units.ts'
+import { onDisk, onDiskIfThere, spoolFailed } from '../disk/disk-error.ts'
+import { createDiskGate, type DiskGate } from '../disk/disk-gate.ts'
+import { createDiskRoom } from '../disk/disk-space.ts'
+import { createChunkFiles, syncFolder } from './chunk-files.ts'
+import { writeChunkFile } from './chunk-writer.ts'
+import { growChunkFile } from './growing-chunk.ts'
+import { createHandleCache } from './handle-cache.ts'
+import { readWhole } from './read-whole.ts'
+import { createTemporaryFiles } from './temporary-files.ts'
+import { createWriteGovernor } from './write-governor.ts'
+
+const PROBE = Buffer.alloc(64 * KiB)
+
+export interface SpoolOptions {
+  /** Chunk files go to `uploads/<id>/<index>.chunk` in it, unclaimed bytes to `tmp/`. */
+  directory: string
+  /** Whether a claimed chunk must survive a loss of power, not only the death of the process. */
+  fsync: boolean
+  log: Log
+  /** Shared with whoever else must know that the disk hangs. */
+  gate?: DiskGate
+  /** Chunk files kept open for reading, over all uploads. */
+  maxOpenFiles?: number
+  /** Milliseconds until a chunk file that nobody reads is closed. */
+  idleFileMs?: number
+}
+
+/** What start-up needs beyond core's port, to put files and ledger in agreement. */
+export interface ReconcilableSpool extends Spool {
+  /** Indexes of an upload's chunk files, in no order; empty when there is none. */
+  chunkIndexes: (uploadId: string) => Promise<number[]>
+  /** SHA-256 of a chunk file as it is now, hex. Rejects with SPOOL_FAILED. */
+  chunkDigest: (uploadId: string, index: number) => Promise<string>
+  /** Removes one chunk file; harmless when it is not there. */
+  removeChunk: (uploadId: string, index: number) => Promise<void>
+  /** Indexes of an upload's chunks that grow, in no order. */
+  growingIndexes: (uploadId: string) => Promise<number[]>
+  /** Removes what has come of a chunk that grows; harmless when nothing has. */
+  removeGrowing: (name: ChunkName) => Promise<void>
+  /** Makes a chunk that nobody acknowledged one that grows again. */
+  regrow: (name: ChunkName) => Promise<void>
+}
+
+/**
+ * Opens the spool in `directory`, which must belong to this process alone (`lockDataDir`).
+ *
+ * Bytes go to a file of their own before anybody knows whose they are, and become a chunk by a
+ * rename. So a chunk file is always whole, and what a crash leaves half done lies in `tmp`.
+ *
+ * Rejects with SPOOL_FULL or SPOOL_FAILED when its folders cannot be made.
+ */
+export async function createSpool(options: SpoolOptions): Promise<ReconcilableSpool> {
+  const { directory, fsync, log, maxOpenFiles = 64, idleFileMs = 10_000 } = options
+  const { gate = createDiskGate() } = options
+  const folders = { uploads: join(directory, 'uploads'), temporary: join(directory, 'tmp') }
+  for (const path of Object.values(folders)) {
+    await onDisk(mkdir(path, { recursive: true, mode: 0o700 }))
+  }
+  if (fsync) await syncFolder(directory)
+
+  const handles = createHandleCache({ maxOpen: maxOpenFiles, idleMs: idleFileMs })
+  const { adopt, chunkFile, growingFile, ...chunks } = createChunkFiles({
+    directory: folders.uploads,
+    fsync,
+    handles,
+  })
+  const temporary = createTemporaryFiles(folders.temporary, { gate, log })
+  const governor = createWriteGovernor()
+  const room = createDiskRoom(directory, gate)
+
+  async function removing<T>(work: () => Promise<T>): Promise<T> {
+    return gate.run(work).finally(room.freed)
+  }
+
+  async function receive(
+    source: AsyncIterable<Uint8Array>,
+    { maxBytes, expectedBytes = 0, signal }: ReceiveOptions,
+  ): Promise<ReceivedChunk> {
+    signal.throwIfAborted()
+    // On a disk that hangs every request more would only be one more that waits.
+    if (gate.stalled()) throw spoolFailed()
+    const arrival = await room.enter(expectedBytes)
+    const { path, release, ...reserved } = temporary.reserve()
+    const discard = () => reserved.discard().finally(room.freed)
+    try {
+      const limits = { maxBytes, signal, fsync, governor, gate, arrival }
+      const written = await writeChunkFile(path, source, limits)
+      return {
+        ...written,
+        read: () => readWhole(path, gate),
+        claim: async (uploadId, index) => {
+          await gate.run(() => adopt(path, uploadId, index))
+          release()
+        },
+        unclaim: (uploadId, index) => removing(() => chunks.removeChunk(uploadId, index)),
+        discard,
+      }
+    } catch (error) {
+      await discard()
+      throw error
+    } finally {
+      arrival.end()
+    }
+  }
+
+  async function grow(
+    { uploadId, index }: ChunkName,
+    source: AsyncIterable<Uint8Array>,
+    { targetBytes, signal }: GrowOptions,
+  ): Promise<GrownChunk> {
+    signal.throwIfAborted()
+    if (gate.stalled()) throw spoolFailed()
+    const arrival = await room.enter(0)
+    try {
+      const path = await gate.run(() => growingFile({ uploadId, index }), signal)
+      const limits = { targetBytes, signal, fsync, governor, gate, arrival }
+      const { size, digest } = await growChunkFile(path, source, limits)
+      if (digest === null) return { size, whole: null }
+      const whole = {
+        size,
+        digest,
+        read: () => readWhole(path, gate),
+        claim: () => gate.run(() => adopt(path, uploadId, index)),
+        // Its bytes were promised to the sender piece by piece: they go on growing.
+        unclaim: () => gate.run(() => chunks.regrow({ uploadId, index })),
+        discard: async () => void (await removing(() => onDiskIfThere(unlink(path)))),
+      }
+      return { size, whole }
+    } finally {
+      arrival.end()
+    }
+  }
+
+  async function chunkDigest(uploadId: string, index: number): Promise<string> {
+    const hash = createHash('sha256')
+    for await (const piece of readWhole(chunkFile(uploadId, index), gate)) hash.update(piece)
+    return hash.digest('hex')
+  }
+
+  async function check(): Promise<void> {
+    const probe = temporary.reserve()
+    try {
+      await gate.run(() => onDisk(writeFile(probe.path, PROBE, { flag: 'wx', mode: 0o600 })))
+    } finally {
+      await probe.discard()
+    }
+  }
+
+  return {
+    ...chunks,
+    read: (...range) => gate.run(() => chunks.read(...range)),
+    remove: (uploadId) => removing(() => chunks.remove(uploadId)),
+    share: (...names) => gate.run(() => chunks.share(...names)),
+    receive,
+    grow,
+    chunkDigest,
+    space: room.space,
+    check,
+    removeTemporary: temporary.removeForgotten,
+    close: handles.close,
+  }
+}

@@ -1,0 +1,140 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { expect, test, vi } from 'vitest'
+import { KiB, MiB } from '../../../src/lib/units.ts'
+import { createDiskGate } from '../../../src/storage/disk/disk-gate.ts'
+import { writeChunkFile } from '../../../src/storage/spool/chunk-writer.ts'
+import { createWriteGovernor } from '../../../src/storage/spool/write-governor.ts'
+import { makeTempDir } from '../../helpers/temp-dir.ts'
+
+const { signal } = new AbortController()
+
+test('a source is not asked for more than 512 KB while the disk admits nothing', async () => {
+  const path = join(await makeTempDir(), 'chunk')
+  const source = countingSource(8 * MiB)
+  const admitted = Promise.withResolvers<void>()
+  const governor = createWriteGovernor()
+  const admit = vi.fn(async (bytes: number) => {
+    await admitted.promise
+    return governor.admit(bytes, signal)
+  })
+  const options = {
+    maxBytes: 8 * MiB,
+    signal,
+    fsync: false,
+    ...disk(),
+    governor: { ...governor, admit },
+  }
+
+  const writing = writeChunkFile(path, source.bytes(), options)
+  await vi.waitFor(() => expect(admit).toHaveBeenCalled())
+  await turns(10)
+  expect(source.given).toBe(512 * KiB)
+
+  admitted.resolve()
+  expect((await writing).size).toBe(8 * MiB)
+  expect(await readFile(path)).toHaveLength(8 * MiB)
+})
+
+test('of one chunk one batch at a time is on its way to the disk', async () => {
+  const path = join(await makeTempDir(), 'chunk')
+  const governor = createWriteGovernor()
+  const held = { now: 0, highest: 0 }
+  const admit = async (): Promise<() => void> => {
+    held.highest = Math.max(held.highest, ++held.now)
+    return () => void held.now--
+  }
+  const options = {
+    maxBytes: 8 * MiB,
+    signal,
+    fsync: false,
+    ...disk(),
+    governor: { ...governor, admit },
+  }
+
+  await writeChunkFile(path, countingSource(8 * MiB).bytes(), options)
+
+  expect(held).toEqual({ now: 0, highest: 1 })
+})
+
+test('an abort reaches a chunk that waits for the disk', async () => {
+  const path = join(await makeTempDir(), 'chunk')
+  const governor = createWriteGovernor()
+  const occupied = await governor.admit(16 * MiB, signal)
+  const controller = new AbortController()
+  const options = { maxBytes: MiB, signal: controller.signal, fsync: false, ...disk(), governor }
+
+  const writing = writeChunkFile(path, countingSource(MiB).bytes(), options)
+  const reason = new Error('the client left')
+  setImmediate(() => controller.abort(reason))
+
+  await expect(writing).rejects.toBe(reason)
+  occupied()
+})
+
+test('a file that is there already is never written into', async () => {
+  const path = join(await makeTempDir(), 'chunk')
+  const options = {
+    maxBytes: MiB,
+    signal,
+    fsync: false,
+    ...disk(),
+    governor: createWriteGovernor(),
+  }
+  await writeChunkFile(path, countingSource(64 * KiB).bytes(), options)
+
+  const again = writeChunkFile(path, countingSource(MiB).bytes(), options)
+
+  await expect(again).rejects.toMatchObject({ code: 'SPOOL_FAILED' })
+  expect(await readFile(path)).toHaveLength(64 * KiB)
+})
+
+test('many receivers gather less each, so that all together stay within 16 MB', () => {
+  const governor = createWriteGovernor()
+  const leave = Array.from({ length: 32 }, governor.join)
+  expect(governor.batchBytes()).toBe(512 * KiB)
+
+  leave.push(...Array.from({ length: 32 }, governor.join))
+  expect(governor.batchBytes()).toBe(256 * KiB)
+
+  leave.push(...Array.from({ length: 1000 }, governor.join))
+  expect(governor.batchBytes()).toBe(64 * KiB)
+
+  for (const done of leave) done()
+  governor.join()
+  expect(governor.batchBytes()).toBe(512 * KiB)
+})
+
+test('one turn of the event loop takes 2 MB, the next one as much again', async () => {
+  const governor = createWriteGovernor()
+
+  expect(governor.takeTurn(2 * MiB)).toBe(false)
+  expect(governor.takeTurn(1)).toBe(true)
+  await governor.nextTurn()
+
+  expect(governor.takeTurn(1)).toBe(false)
+})
+
+function countingSource(size: number) {
+  const source = {
+    given: 0,
+    async *bytes() {
+      while (source.given < size) {
+        source.given += 64 * KiB
+        yield Buffer.alloc(64 * KiB)
+      }
+    },
+  }
+  return source
+}
+
+async function turns(count: number): Promise<void> {
+  for (let turn = 0; turn < count; turn++) {
+    await new Promise<void>((resolve) => setImmediate(resolve))
+  }
+}
+
+/** A disk with room for everything. */
+function disk() {
+  return { gate: createDiskGate(), arrival: { admit: async () => {}, written: () => {} } }
+}
