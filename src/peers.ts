@@ -6,7 +6,7 @@ import {
   statusOfAccounts,
   statusOfCircuits,
 } from './core/runtime/readiness.ts'
-import type { CircuitLimits } from './lib/circuit-breaker.ts'
+import type { CircuitLimits } from './lib/waiting/circuit-breaker.ts'
 import type { Patience } from './telegram/mtproto/connection/lane.ts'
 
 /** How long peers are waited for, and when circuits open; what is not given is as in production. */

@@ -6,7 +6,7 @@ import {
   type CircuitLimits,
   createCircuitBreaker,
   type Judge,
-} from '../lib/circuit-breaker.ts'
+} from '../lib/waiting/circuit-breaker.ts'
 import { unavailable, verdictIn } from './http-exchange.ts'
 
 /**

@@ -1,5 +1,5 @@
 import { AppError } from '../errors.ts'
-import type { Verdict } from '../lib/circuit-breaker.ts'
+import type { Verdict } from '../lib/waiting/circuit-breaker.ts'
 
 /** Seconds after which asking a silent backend again makes sense. */
 const DEFAULT_RETRY_AFTER = 5

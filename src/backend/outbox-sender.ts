@@ -2,7 +2,7 @@ import type { Ledger } from '../core/ports/ledger.ts'
 import type { Log } from '../core/ports/log.ts'
 import type { WebhookEvent } from '../core/ports/records.ts'
 import { AppError } from '../errors.ts'
-import { backoff } from '../lib/retry.ts'
+import { backoff } from '../lib/waiting/retry.ts'
 
 const FIRST_DELAY_MS = 1_000
 const LONGEST_DELAY_MS = 15 * 60_000

@@ -1,4 +1,4 @@
-import { sleep } from '../lib/sleep.ts'
+import { sleep } from '../lib/waiting/sleep.ts'
 import { type Caller, noAnswer, parseObject, rawAnswer, readAnswer } from './call.ts'
 import { isUnknownUpload, TeleStoreError } from './error.ts'
 import { readEvents } from './event-stream.ts'

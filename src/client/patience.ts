@@ -1,4 +1,4 @@
-import { sleep } from '../lib/sleep.ts'
+import { sleep } from '../lib/waiting/sleep.ts'
 import { isPassing, type TeleStoreError } from './error.ts'
 import type { UploadWait } from './upload-api.ts'
 

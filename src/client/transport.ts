@@ -1,4 +1,4 @@
-import { createSemaphore } from '../lib/semaphore.ts'
+import { createSemaphore } from '../lib/concurrency/semaphore.ts'
 import { noAnswer, type RawAnswer, rawAnswer } from './call.ts'
 
 export interface SendRequest {

@@ -6,7 +6,7 @@ import {
   type CircuitLimits,
   createCircuitBreaker,
   type Judge,
-} from '../lib/circuit-breaker.ts'
+} from '../lib/waiting/circuit-breaker.ts'
 import type { Address } from './mtproto/connection/session.ts'
 
 export interface TelegramCircuitsOptions {

@@ -1,8 +1,8 @@
 import type { TelegramGate, TelegramGateway } from '../core/ports/telegram.ts'
 import { AppError } from '../errors.ts'
-import { createGate } from '../lib/gate.ts'
-import { sleep } from '../lib/sleep.ts'
-import { createTally } from '../lib/tally.ts'
+import { createGate } from '../lib/concurrency/gate.ts'
+import { createTally } from '../lib/concurrency/tally.ts'
+import { sleep } from '../lib/waiting/sleep.ts'
 
 export interface GatedGateway {
   gateway: TelegramGateway

@@ -2,7 +2,7 @@ import { expect, test, vi } from 'vitest'
 import { type BackendClient, createBackendClient } from '../../src/backend/backend-client.ts'
 import { createOutboxSender } from '../../src/backend/outbox-sender.ts'
 import type { WebhookEvent } from '../../src/core/ports/records.ts'
-import type { CircuitLimits } from '../../src/lib/circuit-breaker.ts'
+import type { CircuitLimits } from '../../src/lib/waiting/circuit-breaker.ts'
 import {
   type BackendFault,
   downloadAnswer,

@@ -1,4 +1,4 @@
-import { sleep } from '../../src/lib/sleep.ts'
+import { sleep } from '../../src/lib/waiting/sleep.ts'
 import { chunkForm, newUploadId, type ProgressBody } from '../helpers/client.ts'
 import type { UploadPlan } from './plan.ts'
 import { bytesOf, type Random } from './random.ts'

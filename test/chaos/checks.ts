@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
-import { sleep } from '../../src/lib/sleep.ts'
+import { sleep } from '../../src/lib/waiting/sleep.ts'
 import { downloadUrl, sha256 } from '../helpers/client.ts'
 import type { Carried } from './carrier.ts'
 import { Violation, type Who, type World } from './world.ts'

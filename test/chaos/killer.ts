@@ -1,4 +1,4 @@
-import { sleep } from '../../src/lib/sleep.ts'
+import { sleep } from '../../src/lib/waiting/sleep.ts'
 import type { Events } from './carrier.ts'
 import type { KillPlan } from './plan.ts'
 import type { World } from './world.ts'

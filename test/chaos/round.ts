@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises'
-import { sleep } from '../../src/lib/sleep.ts'
+import { sleep } from '../../src/lib/waiting/sleep.ts'
 import { type Carried, createCarrier, type Events } from './carrier.ts'
 import { checkNothingLeft, checkUpload, settle } from './checks.ts'
 import { whenToKill } from './killer.ts'

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { z } from 'zod'
-import { sleep } from '../../src/lib/sleep.ts'
+import { sleep } from '../../src/lib/waiting/sleep.ts'
 import { freePort } from '../helpers/free-port.ts'
 import { type Child, startChild } from './child.ts'
 

@@ -5,8 +5,8 @@ import type {
   TransferRequest,
 } from '../../src/core/ports/telegram.ts'
 import { AppError } from '../../src/errors.ts'
-import { sleep } from '../../src/lib/sleep.ts'
 import { KiB, MiB } from '../../src/lib/units.ts'
+import { sleep } from '../../src/lib/waiting/sleep.ts'
 
 const PART = 512 * KiB
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { statusOfCircuits } from '../../src/core/runtime/readiness.ts'
 import { AppError } from '../../src/errors.ts'
-import type { Judge } from '../../src/lib/circuit-breaker.ts'
+import type { Judge } from '../../src/lib/waiting/circuit-breaker.ts'
 import { createTelegramCircuits, type TelegramCircuits } from '../../src/telegram/circuits.ts'
 import { createRecordingLog } from '../helpers/recording-log.ts'
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { AppError } from '../../errors.ts'
-import { createTally } from '../../lib/tally.ts'
+import { createTally } from '../../lib/concurrency/tally.ts'
 import { createTtlCache } from '../../lib/ttl-cache.ts'
 import type { ByteRange } from '../model/byte-range.ts'
 import type { CredentialsProvider, DownloadGrant } from '../ports/credentials.ts'

@@ -1,4 +1,4 @@
-import { sleep } from '../../lib/sleep.ts'
+import { sleep } from '../../lib/waiting/sleep.ts'
 import type { HandOverState, Instance, PublicAddress, Reply } from '../ports/deployment.ts'
 
 export interface SuccessionOptions {

@@ -1,4 +1,4 @@
-import { createFairSlots } from '../../lib/fair-slots.ts'
+import { createFairSlots } from '../../lib/concurrency/fair-slots.ts'
 
 /** What names a job. */
 export interface JobName {

@@ -1,4 +1,4 @@
-import type { CircuitState } from '../../lib/circuit-breaker.ts'
+import type { CircuitState } from '../../lib/waiting/circuit-breaker.ts'
 
 /** How one thing that the worker needs is doing. Holds no secret and no path. */
 export interface DependencyStatus {

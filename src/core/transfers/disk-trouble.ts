@@ -1,5 +1,5 @@
 import { AppError } from '../../errors.ts'
-import { backoff, retry } from '../../lib/retry.ts'
+import { backoff, retry } from '../../lib/waiting/retry.ts'
 
 /** Whether it was the worker's own disk that failed: full, hanging, or read-only for now. */
 export function isDiskTrouble(error: unknown): boolean {

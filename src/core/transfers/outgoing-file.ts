@@ -1,5 +1,5 @@
 import { AppError } from '../../errors.ts'
-import { sleep } from '../../lib/sleep.ts'
+import { sleep } from '../../lib/waiting/sleep.ts'
 import { chunkAt, layoutOf } from '../model/chunk-layout.ts'
 import type { ChunkRecord, Upload } from '../ports/records.ts'
 import type { Spool } from '../ports/spool.ts'

@@ -1,5 +1,5 @@
 import { AppError } from '../../errors.ts'
-import { backoff } from '../../lib/retry.ts'
+import { backoff } from '../../lib/waiting/retry.ts'
 import { diskDelay, isDiskTrouble } from './disk-trouble.ts'
 import { isFloodWait } from './flood-wait.ts'
 

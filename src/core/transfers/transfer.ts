@@ -1,5 +1,5 @@
 import { AppError } from '../../errors.ts'
-import { retry } from '../../lib/retry.ts'
+import { retry } from '../../lib/waiting/retry.ts'
 import { isPartial } from '../model/stream.ts'
 import type { Credentials, CredentialsProvider } from '../ports/credentials.ts'
 import type { PostedFile, Upload } from '../ports/records.ts'

@@ -1,4 +1,4 @@
-import type { KeyedLock } from '../../lib/keyed-lock.ts'
+import type { KeyedLock } from '../../lib/concurrency/keyed-lock.ts'
 import type { Ledger } from '../ports/ledger.ts'
 import type { Log } from '../ports/log.ts'
 import type { Upload } from '../ports/records.ts'

@@ -1,4 +1,4 @@
-import type { KeyedLock } from '../../lib/keyed-lock.ts'
+import type { KeyedLock } from '../../lib/concurrency/keyed-lock.ts'
 import { chunkSizeAt } from '../model/chunk-layout.ts'
 import { type ByteSource, STREAM_CHUNK_BYTES, unbroken } from '../model/stream.ts'
 import type { Upload } from '../ports/records.ts'

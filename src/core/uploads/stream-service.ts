@@ -1,6 +1,6 @@
 import { AppError } from '../../errors.ts'
-import type { KeyedLock } from '../../lib/keyed-lock.ts'
-import type { TakeoverLock } from '../../lib/takeover-lock.ts'
+import type { KeyedLock } from '../../lib/concurrency/keyed-lock.ts'
+import type { TakeoverLock } from '../../lib/concurrency/takeover-lock.ts'
 import {
   assertNotFailed,
   type ByteSource,

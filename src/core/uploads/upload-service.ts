@@ -1,5 +1,5 @@
 import { AppError } from '../../errors.ts'
-import type { KeyedLock } from '../../lib/keyed-lock.ts'
+import type { KeyedLock } from '../../lib/concurrency/keyed-lock.ts'
 import { assertWholeFile } from '../model/stream.ts'
 import { assertSameFile, missingChunks } from '../model/upload.ts'
 import type { Credentials, CredentialsProvider } from '../ports/credentials.ts'

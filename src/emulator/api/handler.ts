@@ -1,4 +1,4 @@
-import { sleep } from '../../lib/sleep.ts'
+import { sleep } from '../../lib/waiting/sleep.ts'
 import { HOME_DC, type Telegram } from '../context.ts'
 import type { FaultEffect } from '../faults/rules.ts'
 import { badRequest, RpcError } from '../rpc-error.ts'

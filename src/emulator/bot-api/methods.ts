@@ -1,5 +1,5 @@
 import { extname } from 'node:path'
-import { sleep } from '../../lib/sleep.ts'
+import { sleep } from '../../lib/waiting/sleep.ts'
 import type { Telegram } from '../context.ts'
 import type { Account } from '../store/accounts.ts'
 import { badBotRequest } from './bot-api-error.ts'

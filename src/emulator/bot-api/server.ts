@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import { sleep } from '../../lib/sleep.ts'
+import { sleep } from '../../lib/waiting/sleep.ts'
 import type { Telegram } from '../context.ts'
 import type { FaultEffect } from '../faults/rules.ts'
 import { type HttpListener, listenHttp } from '../http-listener.ts'

@@ -1,7 +1,7 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { createTurnBudget } from '../../lib/turn-budget.ts'
 import { KiB } from '../../lib/units.ts'
+import { createTurnBudget } from '../../lib/waiting/turn-budget.ts'
 
 /** A request and its answer. */
 export interface Exchange {

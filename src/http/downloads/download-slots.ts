@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import type { Log } from '../../core/ports/log.ts'
 import { AppError } from '../../errors.ts'
-import { createKeyCounts } from '../../lib/key-counts.ts'
+import { createKeyCounts } from '../../lib/concurrency/key-counts.ts'
 import { type ReaderWatch, watchReader } from '../connections/reader-watch.ts'
 import { nextWaiter, readerToLeave, type ShareLimits } from './download-shares.ts'
 

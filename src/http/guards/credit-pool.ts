@@ -1,4 +1,4 @@
-import { createSemaphore } from '../../lib/semaphore.ts'
+import { createSemaphore } from '../../lib/concurrency/semaphore.ts'
 
 export interface PoolPatience {
   /** How long a request waits until another one is made to give way. */

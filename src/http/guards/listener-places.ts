@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import { AppError } from '../../errors.ts'
-import { createKeyCounts } from '../../lib/key-counts.ts'
+import { createKeyCounts } from '../../lib/concurrency/key-counts.ts'
 import { addressOf } from './address.ts'
 
 /** Places for those who listen. Each holds a connection and little else, so there are many. */

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import { AppError } from '../../errors.ts'
-import { createKeyCounts } from '../../lib/key-counts.ts'
+import { createKeyCounts } from '../../lib/concurrency/key-counts.ts'
 import { opensSocket } from '../push/upgrade.ts'
 import { addressOf } from './address.ts'
 

@@ -1,6 +1,6 @@
 import type { Room } from '../../core/uploads/room.ts'
 import { AppError } from '../../errors.ts'
-import { createSharesByKey } from '../../lib/shares-by-key.ts'
+import { createSharesByKey } from '../../lib/concurrency/shares-by-key.ts'
 import { createTtlCache } from '../../lib/ttl-cache.ts'
 import { MiB } from '../../lib/units.ts'
 import { type Bringer, createCreditPool, type PoolPatience } from './credit-pool.ts'

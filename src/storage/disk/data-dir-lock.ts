@@ -2,7 +2,7 @@ import { mkdirSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import type { Log } from '../../core/ports/log.ts'
-import { sleep } from '../../lib/sleep.ts'
+import { sleep } from '../../lib/waiting/sleep.ts'
 import { makePrivateFile } from './private-files.ts'
 
 const POLL_MS = 200

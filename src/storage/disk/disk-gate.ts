@@ -1,4 +1,4 @@
-import { createSemaphore } from '../../lib/semaphore.ts'
+import { createSemaphore } from '../../lib/concurrency/semaphore.ts'
 
 /**
  * Node does the disk's calls, name look-ups among them, on four threads. A disk that hangs must

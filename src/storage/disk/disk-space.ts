@@ -1,7 +1,7 @@
 import { statfs } from 'node:fs/promises'
 import type { DiskSpace } from '../../core/ports/spool.ts'
-import { settleWithin } from '../../lib/settle-within.ts'
 import { KiB, MiB } from '../../lib/units.ts'
+import { settleWithin } from '../../lib/waiting/settle-within.ts'
 import { onDisk, spoolFailed, spoolFull } from './disk-error.ts'
 import type { DiskGate } from './disk-gate.ts'
 

@@ -1,8 +1,8 @@
 import type { Spool } from '../../core/ports/spool.ts'
 import type { DependencyStatus, Probe } from '../../core/runtime/readiness.ts'
 import { AppError } from '../../errors.ts'
-import { settleWithin } from '../../lib/settle-within.ts'
 import { MiB } from '../../lib/units.ts'
+import { settleWithin } from '../../lib/waiting/settle-within.ts'
 
 /** With less room than this the worker is not ready; of a small disk a 16th. */
 const LEAST_FREE_BYTES = 64 * MiB

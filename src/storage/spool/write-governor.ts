@@ -1,4 +1,4 @@
-import { createSemaphore } from '../../lib/semaphore.ts'
+import { createSemaphore } from '../../lib/concurrency/semaphore.ts'
 import { KiB, MiB } from '../../lib/units.ts'
 
 const MAX_WAITING_BYTES = 16 * MiB

@@ -1,4 +1,4 @@
-import type { CircuitBreaker } from '../../lib/circuit-breaker.ts'
+import type { CircuitBreaker } from '../../lib/waiting/circuit-breaker.ts'
 import { classify, type FailedCall, type Failure, verdictOf } from './failure.ts'
 
 /** The Bot API's circuit. */

@@ -1,6 +1,6 @@
 import { TelegramApiError } from 'node-telegram-bot-api'
 import { AppError } from '../../errors.ts'
-import type { Verdict } from '../../lib/circuit-breaker.ts'
+import type { Verdict } from '../../lib/waiting/circuit-breaker.ts'
 import { CHANNEL_NOT_FOUND, unavailable } from '../errors.ts'
 import { namesIn, refusalNamed, sentenceForUnknown } from '../refusals.ts'
 import type { ExchangeTrace } from './node-fetch.ts'

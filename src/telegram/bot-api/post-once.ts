@@ -3,8 +3,8 @@ import type { PostedFile, TransferState } from '../../core/ports/records.ts'
 import type { TransferRequest } from '../../core/ports/telegram.ts'
 import { onceDiskTakes } from '../../core/transfers/disk-trouble.ts'
 import { AppError } from '../../errors.ts'
-import { backoff } from '../../lib/retry.ts'
-import { sleep } from '../../lib/sleep.ts'
+import { backoff } from '../../lib/waiting/retry.ts'
+import { sleep } from '../../lib/waiting/sleep.ts'
 import type { Failure } from './failure.ts'
 
 const MAX_DOUBTFUL_TRIES = 2

@@ -9,7 +9,7 @@ import {
   type Reply,
 } from '../../../src/core/ports/deployment.ts'
 import { createAdmission, restarting } from '../../../src/core/runtime/admission.ts'
-import { sleep } from '../../../src/lib/sleep.ts'
+import { sleep } from '../../../src/lib/waiting/sleep.ts'
 import { createRecordingLog } from '../../helpers/recording-log.ts'
 
 const GRACE_MS = 20_000

@@ -9,8 +9,8 @@ import {
   createDownloadSlots,
   type DownloadSlotsOptions,
 } from '../../../src/http/downloads/download-slots.ts'
-import { sleep } from '../../../src/lib/sleep.ts'
 import { MiB } from '../../../src/lib/units.ts'
+import { sleep } from '../../../src/lib/waiting/sleep.ts'
 import { createRecordingLog } from '../../helpers/recording-log.ts'
 
 /** A server whose one path streams without end; `/slow` waits long before its first byte. */

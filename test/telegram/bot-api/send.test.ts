@@ -2,8 +2,8 @@ import { expect, test, vi } from 'vitest'
 import type { PostedFile, TransferState } from '../../../src/core/ports/records.ts'
 import type { TransferRequest } from '../../../src/core/ports/telegram.ts'
 import { AppError } from '../../../src/errors.ts'
-import { createCircuitBreaker } from '../../../src/lib/circuit-breaker.ts'
 import { MiB } from '../../../src/lib/units.ts'
+import { createCircuitBreaker } from '../../../src/lib/waiting/circuit-breaker.ts'
 import {
   type BotApiRoad,
   type BotApiTimeouts,

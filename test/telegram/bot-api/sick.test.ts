@@ -1,6 +1,9 @@
 import { expect, test } from 'vitest'
 import { AppError } from '../../../src/errors.ts'
-import { type CircuitLimits, createCircuitBreaker } from '../../../src/lib/circuit-breaker.ts'
+import {
+  type CircuitLimits,
+  createCircuitBreaker,
+} from '../../../src/lib/waiting/circuit-breaker.ts'
 import { type BotApiRoad, createBotApiRoad } from '../../../src/telegram/bot-api/bot-api-road.ts'
 import { peerDown } from '../../../src/telegram/circuits.ts'
 import { createRecordingLog } from '../../helpers/recording-log.ts'

@@ -1,4 +1,4 @@
-import { untilAborted } from '../../../lib/until-aborted.ts'
+import { untilAborted } from '../../../lib/waiting/until-aborted.ts'
 import { toAppError } from '../../errors.ts'
 import type { KeyStore } from '../connection/foreign-keys.ts'
 import type { Link } from '../connection/link.ts'

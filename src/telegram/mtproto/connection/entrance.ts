@@ -1,4 +1,4 @@
-import type { Judge } from '../../../lib/circuit-breaker.ts'
+import type { Judge } from '../../../lib/waiting/circuit-breaker.ts'
 import type { TelegramCircuits } from '../../circuits.ts'
 import { LinkError, RpcError } from '../../errors.ts'
 import type { TlRequest } from './gramjs.ts'

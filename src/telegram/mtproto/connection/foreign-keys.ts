@@ -1,4 +1,4 @@
-import { untilAborted } from '../../../lib/until-aborted.ts'
+import { untilAborted } from '../../../lib/waiting/until-aborted.ts'
 import { faultOf, LinkError } from '../../errors.ts'
 import type { DataCentres } from './data-centres.ts'
 import type { Enter } from './entrance.ts'

@@ -1,5 +1,5 @@
-import { createSemaphore } from '../../../lib/semaphore.ts'
-import { sleep } from '../../../lib/sleep.ts'
+import { createSemaphore } from '../../../lib/concurrency/semaphore.ts'
+import { sleep } from '../../../lib/waiting/sleep.ts'
 import { floodWait } from '../../errors.ts'
 
 export interface GovernorLimits {

@@ -1,5 +1,5 @@
-import { backoff } from '../../../lib/retry.ts'
-import { sleep } from '../../../lib/sleep.ts'
+import { backoff } from '../../../lib/waiting/retry.ts'
+import { sleep } from '../../../lib/waiting/sleep.ts'
 import { isPeerDown } from '../../circuits.ts'
 import { faultOf, floodWait, LinkError } from '../../errors.ts'
 import type { Admission, Governor } from './governor.ts'

@@ -1,5 +1,5 @@
-import { sleep } from '../../../lib/sleep.ts'
-import { untilAborted } from '../../../lib/until-aborted.ts'
+import { sleep } from '../../../lib/waiting/sleep.ts'
+import { untilAborted } from '../../../lib/waiting/until-aborted.ts'
 import { LinkError } from '../../errors.ts'
 import type { Gramjs, SenderOptions, TlRequest } from './gramjs.ts'
 

@@ -1,4 +1,4 @@
-import { untilAborted } from '../../../lib/until-aborted.ts'
+import { untilAborted } from '../../../lib/waiting/until-aborted.ts'
 import { isPeerDown } from '../../circuits.ts'
 import { LinkError } from '../../errors.ts'
 import { type DataCentres, reachableInstead, readDataCentres } from './data-centres.ts'

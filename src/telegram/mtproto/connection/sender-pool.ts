@@ -1,4 +1,4 @@
-import { untilAborted } from '../../../lib/until-aborted.ts'
+import { untilAborted } from '../../../lib/waiting/until-aborted.ts'
 import { LinkError } from '../../errors.ts'
 import type { Link } from './link.ts'
 import type { Address } from './session.ts'

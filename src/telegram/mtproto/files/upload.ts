@@ -1,6 +1,6 @@
 import type { PostedFile, Road, TransferState } from '../../../core/ports/records.ts'
 import type { TransferRequest } from '../../../core/ports/telegram.ts'
-import type { Semaphore } from '../../../lib/semaphore.ts'
+import type { Semaphore } from '../../../lib/concurrency/semaphore.ts'
 import { faultOf, unavailable } from '../../errors.ts'
 import type { Account } from '../account/account.ts'
 import type { Channels } from '../account/channels.ts'

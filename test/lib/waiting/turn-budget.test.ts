@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { expect, test } from 'vitest'
-import { createTurnBudget, inTurns } from '../../src/lib/turn-budget.ts'
+import { createTurnBudget, inTurns } from '../../../src/lib/waiting/turn-budget.ts'
 
 test('a turn serves what fits into it, the next turns the rest, in order', async () => {
   const turns = createTurnBudget(100)

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { createFairSlots } from '../../src/lib/fair-slots.ts'
+import { createFairSlots } from '../../../src/lib/concurrency/fair-slots.ts'
 
 const never = new AbortController().signal
 

@@ -1,5 +1,5 @@
 import { expect, test, vi } from 'vitest'
-import { createSemaphore } from '../../src/lib/semaphore.ts'
+import { createSemaphore } from '../../../src/lib/concurrency/semaphore.ts'
 
 test('what fits is let in at once, what does not waits for room', async () => {
   const semaphore = createSemaphore(10)

@@ -1,5 +1,5 @@
 import { expect, test, vi } from 'vitest'
-import { createKeyedLock } from '../../src/lib/keyed-lock.ts'
+import { createKeyedLock } from '../../../src/lib/concurrency/keyed-lock.ts'
 
 test('works under one key run one after another, in the order they came', async () => {
   const lock = createKeyedLock()

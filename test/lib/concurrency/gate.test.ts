@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { createGate } from '../../src/lib/gate.ts'
+import { createGate } from '../../../src/lib/concurrency/gate.ts'
 
 const never = new AbortController().signal
 

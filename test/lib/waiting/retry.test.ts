@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { backoff, retry } from '../../src/lib/retry.ts'
+import { backoff, retry } from '../../../src/lib/waiting/retry.ts'
 
 beforeEach(() => void vi.useFakeTimers())
 afterEach(() => void vi.useRealTimers())

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { createTally } from '../../src/lib/tally.ts'
+import { createTally } from '../../../src/lib/concurrency/tally.ts'
 
 test('nothing runs: nobody waits', async () => {
   await expect(createTally().none()).resolves.toBeUndefined()

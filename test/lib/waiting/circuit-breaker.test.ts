@@ -6,7 +6,7 @@ import {
   createCircuitBreaker,
   type Judge,
   type Verdict,
-} from '../../src/lib/circuit-breaker.ts'
+} from '../../../src/lib/waiting/circuit-breaker.ts'
 
 test('three failures in a row over a second open it, and calls are refused unasked', async () => {
   const { circuit, clock } = start()
