@@ -3,7 +3,7 @@ import { LongFirst } from './test/long-first.ts'
 
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
+    include: ['{test,packages/*/test}/**/*.test.ts'],
     globalSetup: [
       'test/page-setup.ts',
       'test/secrets/global-setup.ts',

@@ -96,7 +96,7 @@ export interface EmulatorProcess extends Process, EmulatorLine {
 /** Starts the emulator beside the bench; its folder goes with it. */
 export async function startEmulatorProcess(): Promise<EmulatorProcess> {
   const folder = await mkdtemp(join(tmpdir(), 'bench-telegram-'))
-  const child = startNode(['src/emulator/main.ts'], { DATA_DIR: folder })
+  const child = startNode(['packages/telegram-emulator/src/main.ts'], { DATA_DIR: folder })
   const line = await firstLine(child)
   const about: EmulatorLine = JSON.parse(line)
   const started = asProcess(child)

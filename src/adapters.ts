@@ -10,7 +10,7 @@ import {
 } from './backend/embedded-credentials.ts'
 import { createOutboxSender } from './backend/outbox-sender.ts'
 import { createStandaloneCredentials } from './backend/standalone-credentials.ts'
-import type { Config } from './config.ts'
+import type { Config } from './config/config.ts'
 import { reconcile } from './core/maintenance/reconcile.ts'
 import { createSweeper, KEEP_FINISHED_MS } from './core/maintenance/sweeper.ts'
 import { openWorkerClock } from './core/maintenance/worker-clock.ts'

@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify'
-import type { Config } from './config.ts'
+import type { Config } from './config/config.ts'
 import { createCustody } from './core/handover/custody.ts'
 import { createLetGo } from './core/handover/let-go.ts'
 import { createKeepAwake } from './core/runtime/keep-awake.ts'

@@ -1,5 +1,5 @@
 import { styleText } from 'node:util'
-import type { Config } from './config.ts'
+import type { Config } from './config/config.ts'
 import type { Terminal } from './terminal-log.ts'
 
 export interface BannerWords {

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import type { EmbeddedTelegram } from './adapters.ts'
-import type { Config } from './config.ts'
+import type { Config } from './config/config.ts'
 import type { Log } from './core/ports/log.ts'
 import { makePrivateFolder } from './storage/disk/private-files.ts'
 
@@ -17,7 +17,7 @@ export async function startEmbeddedTelegram(
   log: Log,
 ): Promise<StartedTelegram | null> {
   if (mode.kind !== 'embedded') return null
-  const { startEmulator } = await import('./emulator/emulator.ts')
+  const { startEmulator } = await import('../packages/telegram-emulator/src/emulator.ts')
   // The emulator makes its folder in it, and knows nothing of what else will be there.
   makePrivateFolder(dataDir, log)
   const emulator = await startEmulator({ dataDir: join(dataDir, 'emulator') })

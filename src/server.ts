@@ -1,8 +1,8 @@
 import { showBanner } from './banner.ts'
-import { type Config, ConfigError, loadConfig } from './config.ts'
-import { secretsOf } from './config-secrets.ts'
+import { type Config, ConfigError, loadConfig } from './config/config.ts'
+import { secretsOf } from './config/config-secrets.ts'
+import { sentenceOf } from './config/start-up-error.ts'
 import { createLogger } from './logger.ts'
-import { sentenceOf } from './start-up.ts'
 import { createTerminalLog } from './terminal-log.ts'
 import { openWorker } from './worker.ts'
 

@@ -1,4 +1,4 @@
-import type { Config } from './config.ts'
+import type { Config } from './config/config.ts'
 import { createKnownTokens } from './core/access/known-tokens.ts'
 import { createTicketService } from './core/access/ticket-service.ts'
 import { createBlockCache } from './core/downloads/block-cache.ts'

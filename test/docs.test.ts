@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { Environment } from '../src/environment.ts'
+import { Environment } from '../src/config/environment.ts'
 
 /** What people read about the configuration, held against what the worker reads. */
 

@@ -3,9 +3,8 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node'
 /** Files that take longer than their length tells. */
 const LONG = [
   'test/fuzz/fuzz.test.ts',
-  'test/emulator/mtcute.test.ts',
-  'test/emulator/wire.test.ts',
-  'test/emulator/gramjs.test.ts',
+  'telegram-emulator/test/clients/',
+  'telegram-emulator/test/wire.test.ts',
   'test/telegram/mtproto/',
   'test/faults/crash.test.ts',
 ]

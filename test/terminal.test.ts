@@ -1,7 +1,7 @@
 import { Writable } from 'node:stream'
 import { expect, test } from 'vitest'
 import { showBanner } from '../src/banner.ts'
-import { loadConfig } from '../src/config.ts'
+import { loadConfig } from '../src/config/config.ts'
 import { createLogger } from '../src/logger.ts'
 import { createTerminalLog } from '../src/terminal-log.ts'
 

@@ -1,6 +1,6 @@
 import { Interrupted } from './failure.ts'
 import { run } from './run.ts'
-import { createScreen } from './screen.ts'
+import { createScreen } from './terminal/screen.ts'
 
 const SIGNALS = { SIGINT: 130, SIGTERM: 143 } as const
 

@@ -1,11 +1,11 @@
 import { readFile } from 'node:fs/promises'
-import { type Client, createClient } from '../client/client.ts'
+import { type Client, createClient } from '../../packages/client/src/client.ts'
 import { type Command, type CommonOptions, parseCommand, UsageError } from './arguments.ts'
-import { download } from './download-command.ts'
+import { download } from './commands/download-command.ts'
+import { status } from './commands/status-command.ts'
+import { upload } from './commands/upload-command.ts'
 import { Interrupted, LocalFailure, sentenceOf } from './failure.ts'
-import type { Screen } from './screen.ts'
-import { status } from './status-command.ts'
-import { upload } from './upload-command.ts'
+import type { Screen } from './terminal/screen.ts'
 import { USAGE } from './usage.ts'
 
 export type Env = Record<string, string | undefined>

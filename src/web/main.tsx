@@ -1,8 +1,8 @@
 import { render } from 'preact'
 import { App } from './app.tsx'
-import { createSession } from './session.ts'
+import { createSession } from './state/session.ts'
+import { keepWorkspace } from './state/workspace.ts'
 import { DEFAULT_TERMS, readTerms } from './worker.ts'
-import { keepWorkspace } from './workspace.ts'
 
 // A file let go where nothing takes it would be opened in place of the page.
 for (const type of ['dragover', 'drop']) {

@@ -1,6 +1,6 @@
 import { useEffect, useRef } from 'preact/hooks'
 import { announce } from './announcer.tsx'
-import { createStore, useStore } from './store.ts'
+import { createStore, useStore } from './state/store.ts'
 import { Button } from './ui/button.tsx'
 import { Icon } from './ui/icon.tsx'
 

@@ -1,6 +1,6 @@
-import { type Client, createClient } from '../client/client.ts'
-import { TeleStoreError } from '../client/error.ts'
-import type { Session } from './session.ts'
+import { type Client, createClient } from '../../packages/client/src/client.ts'
+import { TeleStoreError } from '../../packages/client/src/error.ts'
+import type { Session } from './state/session.ts'
 
 /** The path the page lies at: the worker may be mounted below one. */
 export const WORKER_PATH = new URL('.', location.href).pathname.replace(/\/$/, '')

@@ -9,7 +9,7 @@ import {
   type FakeBackend,
   loginAnswer,
   startBackend,
-} from '../helpers/fake-backend.ts'
+} from '../helpers/peers/fake-backend.ts'
 import { createRecordingLog } from '../helpers/recording-log.ts'
 
 test('a login token is answered with credentials', async () => {

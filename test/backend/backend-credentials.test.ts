@@ -8,7 +8,7 @@ import {
   loginAnswer,
   makeJwt,
   startBackend,
-} from '../helpers/fake-backend.ts'
+} from '../helpers/peers/fake-backend.ts'
 import { createRecordingLog } from '../helpers/recording-log.ts'
 
 const HOUR = 3_600_000

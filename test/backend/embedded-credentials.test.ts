@@ -4,7 +4,7 @@ import { json } from 'node:stream/consumers'
 import { expect, onTestFinished, test } from 'vitest'
 import { createEmbeddedCredentials } from '../../src/backend/embedded-credentials.ts'
 import { hashToken } from '../../src/backend/token.ts'
-import { startTelegram } from '../helpers/telegram.ts'
+import { startTelegram } from '../helpers/peers/telegram.ts'
 
 test('each demo token is a user with an account of its own, opened once', async () => {
   const control = await startControl()

@@ -4,7 +4,7 @@ import { createOutboxSender, type OutboxSender } from '../../src/backend/outbox-
 import type { Ledger } from '../../src/core/ports/ledger.ts'
 import type { WebhookEvent } from '../../src/core/ports/records.ts'
 import { AppError } from '../../src/errors.ts'
-import { startBackend } from '../helpers/fake-backend.ts'
+import { startBackend } from '../helpers/peers/fake-backend.ts'
 import { createRecordingLog } from '../helpers/recording-log.ts'
 
 const MINUTE = 60_000

@@ -9,9 +9,9 @@ import {
   type FakeBackend,
   loginAnswer,
   startBackend,
-} from '../helpers/fake-backend.ts'
+} from '../helpers/peers/fake-backend.ts'
+import { HTTP_SYMPTOMS, type SickPeer, startSickPeer } from '../helpers/peers/sick-peer.ts'
 import { createRecordingLog } from '../helpers/recording-log.ts'
-import { HTTP_SYMPTOMS, type SickPeer, startSickPeer } from '../helpers/sick-peer.ts'
 import { stopClock } from '../helpers/stopped-clock.ts'
 
 const QUICK: CircuitLimits = { failures: 3, lastingMs: 0, firstBreakMs: 50, longestBreakMs: 100 }

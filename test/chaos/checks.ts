@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
 import { sleep } from '../../src/lib/waiting/sleep.ts'
 import { downloadUrl, sha256 } from '../helpers/client.ts'
-import type { Carried } from './carrier.ts'
+import type { Carried } from './uploader.ts'
 import { Violation, type Who, type World } from './world.ts'
 
 const SETTLE_MS = 40_000

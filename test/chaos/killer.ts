@@ -1,6 +1,6 @@
 import { sleep } from '../../src/lib/waiting/sleep.ts'
-import type { Events } from './carrier.ts'
 import type { KillPlan } from './plan.ts'
+import type { Events } from './uploader.ts'
 import type { World } from './world.ts'
 
 /** What is waited for may never come: then the kill comes after all. */

@@ -1,10 +1,10 @@
 import { setImmediate } from 'node:timers/promises'
 import { sleep } from '../../src/lib/waiting/sleep.ts'
-import { type Carried, createCarrier, type Events } from './carrier.ts'
 import { checkNothingLeft, checkUpload, settle } from './checks.ts'
 import { whenToKill } from './killer.ts'
 import { planRound, type RoundPlan, type Sizes } from './plan.ts'
 import { createRandom } from './random.ts'
+import { type Carried, createCarrier, type Events } from './uploader.ts'
 import { Violation, type World } from './world.ts'
 
 /** For one round: far beyond what the slowest machine needs. */

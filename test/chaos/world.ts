@@ -80,7 +80,9 @@ export async function createWorld(witness?: Witness): Promise<World> {
   const folder = await mkdtemp(join(tmpdir(), 'telestore-chaos-'))
   const dataDir = join(folder, 'worker')
   await mkdir(join(folder, 'telegram'))
-  const emulator = startChild('src/emulator/main.ts', { DATA_DIR: join(folder, 'telegram') })
+  const emulator = startChild('packages/telegram-emulator/src/main.ts', {
+    DATA_DIR: join(folder, 'telegram'),
+  })
   const backend = startChild('test/chaos/backend-child.ts', {})
   const telegram = EmulatorLine.parse(JSON.parse(await emulator.firstLine))
   const backendAt = BackendLine.parse(JSON.parse(await backend.firstLine))

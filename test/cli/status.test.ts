@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
 import { startWorker, testCredentials } from '../helpers/app.ts'
 import { newUploadId, postChunk, uploadFile } from '../helpers/client.ts'
-import { createFakeGateway } from '../helpers/fake-gateway.ts'
+import { createFakeGateway } from '../helpers/peers/fake-gateway.ts'
 import { runCommand, runHere } from './command.ts'
 
 const token = 'token-ann'

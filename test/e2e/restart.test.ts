@@ -12,7 +12,7 @@ import {
   sendChunks,
   sha256,
 } from '../helpers/client.ts'
-import { startTelegram } from '../helpers/telegram.ts'
+import { startTelegram } from '../helpers/peers/telegram.ts'
 import { startTeleStore } from '../helpers/telestore.ts'
 import { startWorkerProcess } from '../helpers/worker-process.ts'
 

@@ -1,7 +1,7 @@
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { startWorker, testCredentials } from '../helpers/app.ts'
 import { postJson, sendChunks } from '../helpers/client.ts'
-import { createFakeGateway } from '../helpers/fake-gateway.ts'
+import { createFakeGateway } from '../helpers/peers/fake-gateway.ts'
 import { makeTempDir } from '../helpers/temp-dir.ts'
 
 /** A gateway that posts nothing until it is opened. */

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test, vi } from 'vitest'
-import type { Emulator } from '../../src/emulator/emulator.ts'
+import type { Emulator } from '../../packages/telegram-emulator/src/emulator.ts'
 import { MiB } from '../../src/lib/units.ts'
 import {
   downloadUrl,
@@ -14,8 +14,8 @@ import {
   sha256,
   uploadFile,
 } from '../helpers/client.ts'
+import { startTelegram } from '../helpers/peers/telegram.ts'
 import { canFreeze, canMount, mountFreezingDisk, mountSmallDisk } from '../helpers/small-disk.ts'
-import { startTelegram } from '../helpers/telegram.ts'
 import { makeTempDir } from '../helpers/temp-dir.ts'
 import { startWorkerProcess } from '../helpers/worker-process.ts'
 

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { request } from 'node:http'
 import { setTimeout as wait } from 'node:timers/promises'
 import { expect, test, vi } from 'vitest'
-import type { Emulator } from '../../src/emulator/emulator.ts'
+import type { Emulator } from '../../packages/telegram-emulator/src/emulator.ts'
 import { KiB, MiB } from '../../src/lib/units.ts'
 import {
   downloadUrl,
@@ -14,7 +14,7 @@ import {
   sha256,
   uploadFile,
 } from '../helpers/client.ts'
-import { startTelegram } from '../helpers/telegram.ts'
+import { startTelegram } from '../helpers/peers/telegram.ts'
 import { makeTempDir } from '../helpers/temp-dir.ts'
 import { spawnWorkerProcess, startWorkerProcess } from '../helpers/worker-process.ts'
 

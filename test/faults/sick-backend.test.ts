@@ -5,10 +5,15 @@ import { join } from 'node:path'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import type { PeerLimits } from '../../src/peers.ts'
 import { completeAndPoll, pollToEnd, postChunk, postJson, sendChunks } from '../helpers/client.ts'
-import { type FakeBackend, makeJwt, startBackend } from '../helpers/fake-backend.ts'
-import { HTTP_SYMPTOMS, type SickPeer, type Symptom, startSickPeer } from '../helpers/sick-peer.ts'
+import { type FakeBackend, makeJwt, startBackend } from '../helpers/peers/fake-backend.ts'
+import {
+  HTTP_SYMPTOMS,
+  type SickPeer,
+  type Symptom,
+  startSickPeer,
+} from '../helpers/peers/sick-peer.ts'
+import { startSharedTelegram } from '../helpers/peers/telegram.ts'
 import { jumpAhead } from '../helpers/stopped-clock.ts'
-import { startSharedTelegram } from '../helpers/telegram.ts'
 import { startTeleStore, type TeleStore } from '../helpers/telestore.ts'
 
 const QUICK: PeerLimits = {

@@ -1,13 +1,13 @@
 import { expect, test, vi } from 'vitest'
+import type { Emulator } from '../../packages/telegram-emulator/src/emulator.ts'
+import { toTelethonSession } from '../../packages/telegram-emulator/src/session-strings.ts'
 import type { Credentials } from '../../src/core/ports/credentials.ts'
-import type { Emulator } from '../../src/emulator/emulator.ts'
-import { toTelethonSession } from '../../src/emulator/session-strings.ts'
 import { MiB } from '../../src/lib/units.ts'
 import type { TelegramGatewayOptions } from '../../src/telegram/gateway.ts'
 import { parseSession } from '../../src/telegram/mtproto/connection/session.ts'
-import { startSickPeer } from '../helpers/sick-peer.ts'
+import { startSickPeer } from '../helpers/peers/sick-peer.ts'
+import { startSharedTelegram, startTelegram } from '../helpers/peers/telegram.ts'
 import { jumpAhead } from '../helpers/stopped-clock.ts'
-import { startSharedTelegram, startTelegram } from '../helpers/telegram.ts'
 import { createFile, createRequest, startGateway, userOf } from '../telegram/mtproto/setup.ts'
 
 const { signal } = new AbortController()

@@ -9,8 +9,8 @@ import {
   sha256,
   uploadFile,
 } from '../helpers/client.ts'
-import { type SickPeer, startSickPeer } from '../helpers/sick-peer.ts'
-import { startTelegram } from '../helpers/telegram.ts'
+import { type SickPeer, startSickPeer } from '../helpers/peers/sick-peer.ts'
+import { startTelegram } from '../helpers/peers/telegram.ts'
 import { startTeleStore, type TeleStore } from '../helpers/telestore.ts'
 
 const QUICK: PeerLimits = {

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { expect, test, vi } from 'vitest'
 import { KiB, MiB } from '../../src/lib/units.ts'
-import { startTelegram } from '../helpers/telegram.ts'
+import { startTelegram } from '../helpers/peers/telegram.ts'
 import {
   createFile,
   createJournal,

@@ -5,7 +5,7 @@ import { text } from 'node:stream/consumers'
 import { expect, test } from 'vitest'
 import { KiB, MiB } from '../../src/lib/units.ts'
 import { newUploadId, uploadFile } from '../helpers/client.ts'
-import { startTelegram } from '../helpers/telegram.ts'
+import { startTelegram } from '../helpers/peers/telegram.ts'
 import { startTeleStore } from '../helpers/telestore.ts'
 import { createFile, createRequest, startGateway, userOf } from '../telegram/mtproto/setup.ts'
 

@@ -2,8 +2,8 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { hostileRequest } from './arbitraries.ts'
 import { CORPUS } from './corpus.ts'
+import { type Rig, startRig } from './harness.ts'
 import type { HostileRequest } from './requests.ts'
-import { type Rig, startRig } from './rig.ts'
 
 const AT_ONCE = 16
 const SEED = Number(process.env.FUZZ_SEED ?? 20_261_122)

@@ -1,8 +1,11 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import {
+  toGramjsSession,
+  toTelethonSession,
+} from '../../packages/telegram-emulator/src/session-strings.ts'
 import { parseCredentials, parseGrant } from '../../src/backend/answers.ts'
 import { readTokenHints } from '../../src/backend/token.ts'
-import { toGramjsSession, toTelethonSession } from '../../src/emulator/session-strings.ts'
 import { AppError } from '../../src/errors.ts'
 import {
   fromChunkName,

@@ -1,9 +1,14 @@
-import type { Emulator } from '../../src/emulator/emulator.ts'
+import type { Emulator } from '../../packages/telegram-emulator/src/emulator.ts'
 import type { PeerLimits } from '../../src/peers.ts'
 import { registerSecret } from '../secrets/trace.ts'
 import { startWorker, type TestWorker } from './app.ts'
-import { downloadAnswer, type FakeBackend, loginAnswer, startBackend } from './fake-backend.ts'
-import { startTelegram } from './telegram.ts'
+import {
+  downloadAnswer,
+  type FakeBackend,
+  loginAnswer,
+  startBackend,
+} from './peers/fake-backend.ts'
+import { startTelegram } from './peers/telegram.ts'
 
 type Account = Emulator['account']
 

@@ -16,7 +16,7 @@ import {
   postJson,
   sendChunks,
 } from '../helpers/client.ts'
-import { createFakeGateway } from '../helpers/fake-gateway.ts'
+import { createFakeGateway } from '../helpers/peers/fake-gateway.ts'
 import { makeTempDir } from '../helpers/temp-dir.ts'
 import { createTus, patchTus, tusHeaders } from '../helpers/tus.ts'
 

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { MiB } from '../../src/lib/units.ts'
 import { startWorker, testCredentials } from '../helpers/app.ts'
 import { completeAndPoll, postJson, sendChunks } from '../helpers/client.ts'
-import { createFakeGateway } from '../helpers/fake-gateway.ts'
+import { createFakeGateway } from '../helpers/peers/fake-gateway.ts'
 
 async function start() {
   return startWorker({ gateway: createFakeGateway(), credentials: testCredentials })

@@ -4,7 +4,7 @@ import { AppError } from '../../src/errors.ts'
 import { MiB } from '../../src/lib/units.ts'
 import { startWorker, testCredentials } from '../helpers/app.ts'
 import { completeAndPoll, postJson, sendChunks } from '../helpers/client.ts'
-import { createFakeGateway } from '../helpers/fake-gateway.ts'
+import { createFakeGateway } from '../helpers/peers/fake-gateway.ts'
 
 async function start() {
   const gateway = createFakeGateway()

@@ -5,7 +5,7 @@ import { text } from 'node:stream/consumers'
 import { expect, test } from 'vitest'
 import { rootFrom } from '../../src/http/public-address.ts'
 import { startWorker, testCredentials } from '../helpers/app.ts'
-import { createFakeGateway } from '../helpers/fake-gateway.ts'
+import { createFakeGateway } from '../helpers/peers/fake-gateway.ts'
 import { tusHeaders } from '../helpers/tus.ts'
 
 const ANN = 'token-ann'

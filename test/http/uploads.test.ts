@@ -19,7 +19,7 @@ import {
   sha256,
   uploadFile,
 } from '../helpers/client.ts'
-import { createFakeGateway } from '../helpers/fake-gateway.ts'
+import { createFakeGateway } from '../helpers/peers/fake-gateway.ts'
 
 const token = 'token-ann'
 

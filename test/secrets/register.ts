@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import type { Config } from '../../src/config.ts'
-import type { Emulator } from '../../src/emulator/emulator.ts'
+import type { Emulator } from '../../packages/telegram-emulator/src/emulator.ts'
+import type { Config } from '../../src/config/config.ts'
 import { registerBotToken, registerSecret, registerSession } from './trace.ts'
 
 type Account = Emulator['account']

@@ -3,7 +3,7 @@ import type { Credentials } from '../../src/core/ports/credentials.ts'
 import type { TelegramGateway } from '../../src/core/ports/telegram.ts'
 import { AppError } from '../../src/errors.ts'
 import { createGatedGateway } from '../../src/telegram/gated-gateway.ts'
-import { createFakeGateway, type FakeGateway } from '../helpers/fake-gateway.ts'
+import { createFakeGateway, type FakeGateway } from '../helpers/peers/fake-gateway.ts'
 
 const nobody: Credentials = {
   userId: 'ann',

@@ -1,4 +1,4 @@
-import type { Config } from '../../config.ts'
+import type { Config } from '../../config/config.ts'
 import type { Credentials } from '../../core/ports/credentials.ts'
 import type { Env, Surroundings } from '../run.ts'
 

@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto'
 import { rm, statfs, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { lockDataDir } from '../../storage/disk/data-dir-lock.ts'
-import { formatBytes } from '../bars.ts'
 import { sentenceOf } from '../failure.ts'
+import { formatBytes } from '../terminal/bars.ts'
 import type { Visit } from './check.ts'
 
 export interface DataDirVisit {

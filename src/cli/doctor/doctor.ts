@@ -1,4 +1,4 @@
-import { type Config, ConfigError, loadConfig } from '../../config.ts'
+import { type Config, ConfigError, loadConfig } from '../../config/config.ts'
 import type { Credentials } from '../../core/ports/credentials.ts'
 import { printable } from '../../lib/printable.ts'
 import type { Surroundings } from '../run.ts'

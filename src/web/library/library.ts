@@ -1,7 +1,7 @@
-import type { Client } from '../../client/api.ts'
-import { TeleStoreError } from '../../client/error.ts'
-import { concernsName, readJson, writeText } from '../storage.ts'
-import { createStore, type Store } from '../store.ts'
+import type { Client } from '../../../packages/client/src/api.ts'
+import { TeleStoreError } from '../../../packages/client/src/error.ts'
+import { concernsName, readJson, writeText } from '../state/storage.ts'
+import { createStore, type Store } from '../state/store.ts'
 import { parseJobs } from './jobs.ts'
 
 /** A file in the user's channel. */

@@ -1,6 +1,6 @@
 import { countOf, isolate } from '../format.ts'
 import type { UploadFile } from '../uploads/upload-file.ts'
-import type { Question } from './confirm-dialog.tsx'
+import type { Question } from './dialogs/confirm-dialog.tsx'
 
 /** Before one upload is cancelled of which the worker has something. */
 export function questionOnOne({ name }: UploadFile, onYes: () => void): Question {

@@ -1,7 +1,7 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { announce } from '../announcer.tsx'
-import type { Session } from '../session.ts'
-import { useStore } from '../store.ts'
+import type { Session } from '../state/session.ts'
+import { useStore } from '../state/store.ts'
 import { checkToken, type WorkerTerms } from '../worker.ts'
 import { Icon } from './icon.tsx'
 

@@ -1,5 +1,5 @@
-import type { Client } from '../../client/api.ts'
-import { withPatience } from '../../client/patience.ts'
+import type { Client } from '../../../packages/client/src/api.ts'
+import { withPatience } from '../../../packages/client/src/patience.ts'
 import { isLeftOver, patchMeta, type UploadEngine } from './upload-file.ts'
 
 export interface LeftOverOptions {

@@ -1,6 +1,9 @@
 import type Uppy from '@uppy/core'
 import type { UppyFile } from '@uppy/core'
-import type { UploadProgress, UploadResult } from '../../client/upload-api.ts'
+import type {
+  UploadProgress,
+  UploadResult,
+} from '../../../packages/client/src/uploads/upload-api.ts'
 
 /** Why an upload stopped. */
 export type Failure = { code: string; message: string }

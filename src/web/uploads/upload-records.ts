@@ -1,4 +1,4 @@
-import { namesBelow, readJson, readText, removeText, writeText } from '../storage.ts'
+import { namesBelow, readJson, readText, removeText, writeText } from '../state/storage.ts'
 import { isLeaving, type UploadFile } from './upload-file.ts'
 
 /** What a reload must not lose of an upload. */

@@ -1,17 +1,17 @@
-import type { Client } from '../../client/api.ts'
+import type { Client } from '../../../packages/client/src/api.ts'
 import {
   cancelledUpload,
   isCancelledUpload,
   isUnknownUpload,
   TeleStoreError,
-} from '../../client/error.ts'
-import { createSpeedMeter, type SpeedMeter } from '../../client/speed.ts'
+} from '../../../packages/client/src/error.ts'
+import { createSpeedMeter, type SpeedMeter } from '../../../packages/client/src/speed.ts'
 import type {
   TransferProgress,
   UploadJob,
   UploadProgress,
   UploadResult,
-} from '../../client/upload-api.ts'
+} from '../../../packages/client/src/uploads/upload-api.ts'
 import { createLanes } from './lanes.ts'
 import { isFinished, patchMeta, type UploadEngine, type UploadFile } from './upload-file.ts'
 

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { readKeptFiles } from '../../../src/http/answers/kept-files.ts'
 import { startWorker, testCredentials } from '../../helpers/app.ts'
-import { createFakeGateway } from '../../helpers/fake-gateway.ts'
+import { createFakeGateway } from '../../helpers/peers/fake-gateway.ts'
 import { makeTempDir } from '../../helpers/temp-dir.ts'
 
 async function folder(names: string[]): Promise<string> {

@@ -5,7 +5,7 @@ import { AppError } from '../../../src/errors.ts'
 import { refusalPage } from '../../../src/http/answers/refusal-page.ts'
 import { startWorker, testCredentials } from '../../helpers/app.ts'
 import { downloadUrl, postJson } from '../../helpers/client.ts'
-import { createFakeGateway } from '../../helpers/fake-gateway.ts'
+import { createFakeGateway } from '../../helpers/peers/fake-gateway.ts'
 import { stopClock } from '../../helpers/stopped-clock.ts'
 
 const ANN = 'token-ann'

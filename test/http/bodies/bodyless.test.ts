@@ -3,7 +3,7 @@ import { json, text } from 'node:stream/consumers'
 import { describe, expect, test } from 'vitest'
 import { startWorker, testCredentials } from '../../helpers/app.ts'
 import { downloadUrl, postJson, uploadFile } from '../../helpers/client.ts'
-import { createFakeGateway } from '../../helpers/fake-gateway.ts'
+import { createFakeGateway } from '../../helpers/peers/fake-gateway.ts'
 import { createTus, tusHeaders } from '../../helpers/tus.ts'
 
 const token = 'token-ann'

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { startWorker, testCredentials } from '../../helpers/app.ts'
 import { newUploadId, postChunk, sha256 } from '../../helpers/client.ts'
-import { createFakeGateway } from '../../helpers/fake-gateway.ts'
+import { createFakeGateway } from '../../helpers/peers/fake-gateway.ts'
 
 const token = 'token-ann'
 

@@ -9,7 +9,7 @@ import {
   postChunk,
   postJson,
 } from '../../helpers/client.ts'
-import { createFakeGateway } from '../../helpers/fake-gateway.ts'
+import { createFakeGateway } from '../../helpers/peers/fake-gateway.ts'
 import { startTeleStore } from '../../helpers/telestore.ts'
 import { createTus, metadataOf, patchTus } from '../../helpers/tus.ts'
 

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { KiB } from '../../../src/lib/units.ts'
 import { startWorker, testCredentials } from '../../helpers/app.ts'
 import { newUploadId } from '../../helpers/client.ts'
-import { createFakeGateway } from '../../helpers/fake-gateway.ts'
+import { createFakeGateway } from '../../helpers/peers/fake-gateway.ts'
 
 const token = 'token-ann'
 

@@ -7,7 +7,7 @@ import { createPipelining } from '../../../src/http/connections/pipelining.ts'
 import { KiB } from '../../../src/lib/units.ts'
 import { startWorker, testCredentials } from '../../helpers/app.ts'
 import { newUploadId } from '../../helpers/client.ts'
-import { createFakeGateway } from '../../helpers/fake-gateway.ts'
+import { createFakeGateway } from '../../helpers/peers/fake-gateway.ts'
 
 interface Served {
   server: Server

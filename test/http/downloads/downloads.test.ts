@@ -6,7 +6,7 @@ import { AppError } from '../../../src/errors.ts'
 import { KiB, MiB } from '../../../src/lib/units.ts'
 import { startWorker, testCredentials } from '../../helpers/app.ts'
 import { downloadUrl, uploadFile } from '../../helpers/client.ts'
-import { createFakeGateway } from '../../helpers/fake-gateway.ts'
+import { createFakeGateway } from '../../helpers/peers/fake-gateway.ts'
 
 const token = 'token-ann'
 

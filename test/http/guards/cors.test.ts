@@ -7,7 +7,7 @@ import { expect, test } from 'vitest'
 import { headersAskedFor } from '../../../src/http/guards/cors.ts'
 import { startWorker, testCredentials } from '../../helpers/app.ts'
 import { postJson } from '../../helpers/client.ts'
-import { createFakeGateway } from '../../helpers/fake-gateway.ts'
+import { createFakeGateway } from '../../helpers/peers/fake-gateway.ts'
 
 const origin = 'https://drive.example'
 

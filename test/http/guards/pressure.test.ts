@@ -1,7 +1,7 @@
 import { expect, test, vi } from 'vitest'
 import { startWorker, testCredentials } from '../../helpers/app.ts'
 import { chunkForm, newUploadId } from '../../helpers/client.ts'
-import { createFakeGateway } from '../../helpers/fake-gateway.ts'
+import { createFakeGateway } from '../../helpers/peers/fake-gateway.ts'
 
 function start(env: Record<string, string>) {
   return startWorker({ env, gateway: createFakeGateway(), credentials: testCredentials })

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { MiB } from '../../../src/lib/units.ts'
 import { startWorker, testCredentials } from '../../helpers/app.ts'
 import { newUploadId, postChunk, postJson } from '../../helpers/client.ts'
-import { createFakeGateway } from '../../helpers/fake-gateway.ts'
+import { createFakeGateway } from '../../helpers/peers/fake-gateway.ts'
 import { makeTempDir } from '../../helpers/temp-dir.ts'
 import { createTus, offsetOf, patchTus, tusHeaders } from '../../helpers/tus.ts'
 

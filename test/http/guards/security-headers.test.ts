@@ -4,7 +4,7 @@ import { connect } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
 import { startWorker, testCredentials } from '../../helpers/app.ts'
 import { downloadUrl } from '../../helpers/client.ts'
-import { createFakeGateway, type FakeGateway } from '../../helpers/fake-gateway.ts'
+import { createFakeGateway, type FakeGateway } from '../../helpers/peers/fake-gateway.ts'
 
 async function start(env: Record<string, string> = {}) {
   const gateway = createFakeGateway()

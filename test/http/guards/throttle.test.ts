@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import type { CredentialsProvider } from '../../../src/core/ports/credentials.ts'
 import { startWorker, testCredentials } from '../../helpers/app.ts'
 import { chunkForm, newUploadId, postChunk, postJson, uploadFile } from '../../helpers/client.ts'
-import { createFakeGateway } from '../../helpers/fake-gateway.ts'
+import { createFakeGateway } from '../../helpers/peers/fake-gateway.ts'
 import { createTus, patchTus, tusHeaders } from '../../helpers/tus.ts'
 
 const LIMIT = 5

@@ -7,7 +7,7 @@ import { createUnclaimedBudget, type Patience } from '../../../src/http/guards/u
 import { MiB } from '../../../src/lib/units.ts'
 import { startWorker, testCredentials } from '../../helpers/app.ts'
 import { newUploadId, postChunk } from '../../helpers/client.ts'
-import { createFakeGateway } from '../../helpers/fake-gateway.ts'
+import { createFakeGateway } from '../../helpers/peers/fake-gateway.ts'
 import { mountSmallDisk } from '../../helpers/small-disk.ts'
 
 const IMPATIENT: Patience = { waitMs: 200, yieldMs: 10, keepMs: 0 }

@@ -4,7 +4,7 @@ import { describe, expect, test, vi } from 'vitest'
 import { KiB, MiB } from '../../../src/lib/units.ts'
 import { startWorker, type TestWorker, testCredentials } from '../../helpers/app.ts'
 import { pollToEnd, sha256 } from '../../helpers/client.ts'
-import { createFakeGateway, type FakeGateway } from '../../helpers/fake-gateway.ts'
+import { createFakeGateway, type FakeGateway } from '../../helpers/peers/fake-gateway.ts'
 import { makeTempDir } from '../../helpers/temp-dir.ts'
 import { idIn, makeTusUpload, offsetOf, uploadIdOf } from '../../helpers/tus.ts'
 

@@ -8,7 +8,7 @@ import { describe, expect, test, vi } from 'vitest'
 import { KiB, MiB } from '../../../src/lib/units.ts'
 import { startWorker, type TestWorker, testCredentials } from '../../helpers/app.ts'
 import { chunkForm, pollToEnd, postChunk, postJson, sha256 } from '../../helpers/client.ts'
-import { createFakeGateway, type FakeGateway } from '../../helpers/fake-gateway.ts'
+import { createFakeGateway, type FakeGateway } from '../../helpers/peers/fake-gateway.ts'
 import { createTus, idIn, metadataOf, offsetOf, patchTus, tusHeaders } from '../../helpers/tus.ts'
 
 const ANN = 'token-ann'

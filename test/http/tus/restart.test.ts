@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
 import { MiB } from '../../../src/lib/units.ts'
 import { startWorker, testCredentials } from '../../helpers/app.ts'
-import { createFakeGateway } from '../../helpers/fake-gateway.ts'
+import { createFakeGateway } from '../../helpers/peers/fake-gateway.ts'
 import { makeTempDir } from '../../helpers/temp-dir.ts'
 import { createTus, offsetOf, patchTus, tusHeaders } from '../../helpers/tus.ts'
 

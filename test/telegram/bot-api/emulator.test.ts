@@ -1,15 +1,15 @@
 import { randomBytes } from 'node:crypto'
 import { expect, test, vi } from 'vitest'
+import type { FaultEffect } from '../../../packages/telegram-emulator/src/faults/rules.ts'
 import type { Credentials } from '../../../src/core/ports/credentials.ts'
 import type { TransferRequest } from '../../../src/core/ports/telegram.ts'
-import type { FaultEffect } from '../../../src/emulator/faults/rules.ts'
 import { MiB } from '../../../src/lib/units.ts'
 import {
   type BotApiTimeouts,
   createBotApiRoad,
 } from '../../../src/telegram/bot-api/bot-api-road.ts'
+import { startSharedTelegram } from '../../helpers/peers/telegram.ts'
 import { createRecordingLog } from '../../helpers/recording-log.ts'
-import { startSharedTelegram } from '../../helpers/telegram.ts'
 import { makeRequest, type ObservedRequest } from './transfer-request.ts'
 
 const telegram = await startSharedTelegram()

@@ -1,10 +1,10 @@
 import { expect, test, vi } from 'vitest'
+import type { Emulator } from '../../../packages/telegram-emulator/src/emulator.ts'
 import type { Credentials } from '../../../src/core/ports/credentials.ts'
 import type { RemoteDocument, TelegramGateway } from '../../../src/core/ports/telegram.ts'
-import type { Emulator } from '../../../src/emulator/emulator.ts'
 import { KiB, MiB } from '../../../src/lib/units.ts'
 import type { Patience } from '../../../src/telegram/mtproto/connection/lane.ts'
-import { startSharedTelegram, startTelegram } from '../../helpers/telegram.ts'
+import { startSharedTelegram, startTelegram } from '../../helpers/peers/telegram.ts'
 import {
   createFile,
   createRequest,

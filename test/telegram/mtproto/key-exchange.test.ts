@@ -1,9 +1,9 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
-import type { Emulator } from '../../../src/emulator/emulator.ts'
+import type { Emulator } from '../../../packages/telegram-emulator/src/emulator.ts'
 import { MiB } from '../../../src/lib/units.ts'
-import { startTelegram } from '../../helpers/telegram.ts'
+import { startTelegram } from '../../helpers/peers/telegram.ts'
 import { botOf, createFile, createRequest, startGatewayAt } from './setup.ts'
 
 test('a key exchange that fails is done again, with another key', async () => {

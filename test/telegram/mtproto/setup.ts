@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto'
 import { onTestFinished } from 'vitest'
+import type { EmulatedAccount } from '../../../packages/telegram-emulator/src/accounts.ts'
+import type { Emulator } from '../../../packages/telegram-emulator/src/emulator.ts'
 import type { Credentials } from '../../../src/core/ports/credentials.ts'
 import type { TransferState } from '../../../src/core/ports/records.ts'
 import type {
@@ -10,8 +12,6 @@ import type {
   TransferJournal,
   TransferRequest,
 } from '../../../src/core/ports/telegram.ts'
-import type { EmulatedAccount } from '../../../src/emulator/accounts.ts'
-import type { Emulator } from '../../../src/emulator/emulator.ts'
 import {
   createTelegramGateway,
   type TelegramGatewayOptions,

@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { onTestFinished } from 'vitest'
-import type { Emulator } from '../../../src/emulator/emulator.ts'
+import type { Emulator } from '../../../packages/telegram-emulator/src/emulator.ts'
 
 /** What the emulator prints when it runs alone. */
 export type TelegramProcess = Pick<Emulator, 'mtproto' | 'botApi' | 'control' | 'account'>
@@ -15,7 +15,9 @@ export type TelegramProcess = Pick<Emulator, 'mtproto' | 'botApi' | 'control' | 
 /** The emulated Telegram in a process of its own, so that its memory is not ours. */
 export async function startTelegramProcess(): Promise<TelegramProcess> {
   const dataDir = await mkdtemp(join(tmpdir(), 'telegram-'))
-  const main = fileURLToPath(new URL('../../../src/emulator/main.ts', import.meta.url))
+  const main = fileURLToPath(
+    new URL('../../../packages/telegram-emulator/src/main.ts', import.meta.url),
+  )
   const child = spawn(process.execPath, [main], {
     env: { ...process.env, DATA_DIR: dataDir },
     stdio: ['ignore', 'pipe', 'pipe'],

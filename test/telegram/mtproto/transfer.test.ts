@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { KiB, MiB } from '../../../src/lib/units.ts'
-import { startTelegram } from '../../helpers/telegram.ts'
+import { startTelegram } from '../../helpers/peers/telegram.ts'
 import { createFile, createRequest, expectedHash, hashOf, startGateway, userOf } from './setup.ts'
 
 const signal = new AbortController().signal

@@ -1,0 +1,87 @@
+import type { Client, ClientOptions, Ticket, TicketOptions } from './api.ts'
+import { type Caller, createCaller } from './call.ts'
+import { startDownload } from './download.ts'
+import { createFollower } from './follow.ts'
+import { chooseTransport } from './transport.ts'
+import { findBrowserStore } from './uploads/resume-store.ts'
+import { cancelUpload, createUploadJob } from './uploads/upload-job.ts'
+import { badAnswer, textOf, toStatus } from './wire.ts'
+
+export type {
+  CallOptions,
+  Client,
+  ClientOptions,
+  Download,
+  DownloadOptions,
+  DownloadRange,
+  FollowOptions,
+  Ticket,
+  TicketOptions,
+} from './api.ts'
+export { TeleStoreError } from './error.ts'
+export { createStorageResumeStore, type TextStorage } from './uploads/resume-store.ts'
+export type {
+  ResumeStore,
+  TransferProgress,
+  UploadJob,
+  UploadOptions,
+  UploadPhase,
+  UploadProgress,
+  UploadResult,
+  UploadSource,
+  UploadStatus,
+  UploadWait,
+} from './uploads/upload-api.ts'
+
+const FOLLOW_ATTEMPTS = 20
+
+/**
+ * A client of one worker for one user. Works in browsers and in Node 20 and newer. Throws TypeError
+ * where `url` is no address.
+ */
+export function createClient(options: ClientOptions): Client {
+  const caller = createCaller(options)
+  const follower = createFollower(caller)
+  const transport = chooseTransport(caller.fetch)
+  const rooms = { caller, follower, transport, defaultStore: findBrowserStore() }
+
+  return {
+    upload: (source, uploadOptions = {}) => createUploadJob(rooms, source, uploadOptions),
+    status: async (uploadId, { signal } = {}) =>
+      toStatus(await caller.json(`/upload-status/${encodeURIComponent(uploadId)}`, { signal })),
+    progress: (uploadId, { signal } = {}) => follower.once(uploadId, signal),
+    follow: (uploadId, { signal, onProgress } = {}) =>
+      follower.follow({
+        uploadId,
+        signal: signal ?? new AbortController().signal,
+        attempts: FOLLOW_ATTEMPTS,
+        onProgress: onProgress ?? (() => {}),
+      }),
+    complete: async (uploadId, { signal } = {}) => {
+      await caller.json('/complete-upload', { method: 'POST', body: { uploadId }, signal })
+    },
+    cancel: (uploadId, { signal } = {}) => cancelUpload(caller, uploadId, signal),
+    download: (messageId, downloadOptions = {}) =>
+      startDownload(caller, messageId, downloadOptions),
+    ticket: (messageId, ticketOptions = {}) => issueTicket(caller, messageId, ticketOptions),
+    revokeTickets: async ({ signal } = {}) => {
+      await caller.json('/tickets', { method: 'DELETE', signal })
+    },
+    get: (path, { signal } = {}) => caller.json(path, { signal }),
+  }
+}
+
+async function issueTicket(
+  caller: Caller,
+  messageId: number,
+  { signal, ...wish }: TicketOptions,
+): Promise<Ticket> {
+  const body = { messageId, ...wish }
+  const answer = await caller.json('/tickets', { method: 'POST', body, signal })
+  const ticket = textOf(answer.ticket)
+  const path = textOf(answer.url)
+  const expiresAt = new Date(textOf(answer.expiresAt) ?? Number.NaN)
+  if (ticket === null || path === null || Number.isNaN(expiresAt.getTime())) throw badAnswer()
+  const url = caller.address(path)
+  return { url, link: textOf(answer.link) ?? url, ticket, expiresAt }
+}

@@ -1,0 +1,121 @@
+import { sleep } from '../../../src/lib/waiting/sleep.ts'
+import { type Caller, noAnswer, parseObject, rawAnswer, readAnswer } from './call.ts'
+import { isUnknownUpload, TeleStoreError } from './error.ts'
+import { readEvents } from './event-stream.ts'
+import { withPatience } from './patience.ts'
+import type { TransferProgress, UploadWait } from './uploads/upload-api.ts'
+import { toProgress } from './wire.ts'
+
+export interface FollowRequest {
+  uploadId: string
+  signal: AbortSignal
+  onProgress: (progress: TransferProgress) => void
+  /** Tries in a row. */
+  attempts: number
+  /** Whether an unknown upload is one that has not begun yet. */
+  mayBegin?: () => boolean
+  /** Hears why the next look has to wait, and null when it begins. */
+  onWait?: (wait: UploadWait | null) => void
+}
+
+export interface Follower {
+  once: (uploadId: string, signal?: AbortSignal) => Promise<TransferProgress>
+  /** Resolves with the upload's end. */
+  follow: (request: FollowRequest) => Promise<TransferProgress>
+}
+
+const POLL_MS = 1000
+/** The worker sends a comment every 15 s. */
+const SILENCE_MS = 45_000
+/**
+ * A browser opens six connections to one address over HTTP/1.1, and an open stream keeps one. The
+ * other uploads' ends are asked for again and again instead, so that chunks still get through.
+ */
+const MAX_STREAMS = 1
+
+export function createFollower(caller: Caller): Follower {
+  let streams = 0
+  const path = (uploadId: string): string => `/upload-progress/${encodeURIComponent(uploadId)}`
+
+  const once: Follower['once'] = async (uploadId, signal) =>
+    toProgress(await caller.json(path(uploadId), { signal }))
+
+  /** The end if this look or stream came to it, else null: look again. */
+  async function look(request: FollowRequest): Promise<TransferProgress | null> {
+    if (streams >= MAX_STREAMS) return heard(request, await once(request.uploadId, request.signal))
+    streams++
+    try {
+      return await listen(request)
+    } finally {
+      streams--
+    }
+  }
+
+  async function listen(request: FollowRequest): Promise<TransferProgress | null> {
+    const { signal, uploadId } = request
+    const headers = { accept: 'text/event-stream, application/json;q=0.5' }
+    const unanswered = new AbortController()
+    const timer = setTimeout(() => unanswered.abort(), SILENCE_MS)
+    try {
+      const either = AbortSignal.any([signal, unanswered.signal])
+      const response = await caller.open(path(uploadId), { headers, signal: either })
+      const isStream = response.headers.get('content-type')?.startsWith('text/event-stream')
+      if (!isStream || !response.ok || !response.body) {
+        return heard(request, toProgress(readAnswer(await rawAnswer(response))))
+      }
+      clearTimeout(timer)
+      return await hearAll(request, response.body)
+    } catch (error) {
+      signal.throwIfAborted()
+      throw error instanceof TeleStoreError ? error : noAnswer(error)
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  async function follow(request: FollowRequest): Promise<TransferProgress> {
+    const { signal, attempts, onWait } = request
+    for (;;) {
+      const end = await withPatience(() => look(request), { attempts, signal, onWait }).catch(
+        (error: unknown) => {
+          if (isUnknownUpload(error) && request.mayBegin?.()) return null
+          throw error
+        },
+      )
+      if (end) return end
+      await sleep(POLL_MS, signal)
+    }
+  }
+
+  return { once, follow }
+}
+
+/**
+ * Null when the stream ends before the upload does, and when it breaks after it has told something:
+ * proxies cut long answers, and a new one says what has changed. What is no progress is left out.
+ */
+async function hearAll(
+  request: FollowRequest,
+  body: ReadableStream<Uint8Array>,
+): Promise<TransferProgress | null> {
+  const { signal } = request
+  let events = 0
+  try {
+    for await (const { data } of readEvents(body, { signal, silenceMs: SILENCE_MS })) {
+      const fields = parseObject(data)
+      if (typeof fields?.status !== 'string' || typeof fields.progress !== 'number') continue
+      events++
+      const end = heard(request, toProgress(fields))
+      if (end) return end
+    }
+  } catch (error) {
+    if (events === 0) throw error
+    signal.throwIfAborted()
+  }
+  return null
+}
+
+function heard({ onProgress }: FollowRequest, progress: TransferProgress): TransferProgress | null {
+  onProgress(progress)
+  return progress.status === 'uploading' ? null : progress
+}

@@ -1,0 +1,86 @@
+import { sleep } from '../../../src/lib/waiting/sleep.ts'
+import { isPassing, type TeleStoreError } from './error.ts'
+import type { UploadWait } from './uploads/upload-api.ts'
+
+export interface PatienceOptions {
+  /** Tries in a row. */
+  attempts: number
+  signal: AbortSignal
+  /** Hears why the next try has to wait, and null when it begins. */
+  onWait?: ((wait: UploadWait | null) => void) | undefined
+}
+
+const BASE_MS = 500
+const CAP_MS = 30_000
+
+/**
+ * Calls `run` until it succeeds, fails for a reason that no retry cures, or the attempts are used
+ * up. Waits as long as the answer asked for, else longer from try to try, with jitter; while the
+ * browser knows that there is no network it waits for that, and counts no try.
+ */
+export async function withPatience<T>(
+  run: (attempt: number) => Promise<T>,
+  { attempts, signal, onWait }: PatienceOptions,
+): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    await whileOffline(signal, onWait)
+    try {
+      return await run(attempt)
+    } catch (error) {
+      signal.throwIfAborted()
+      if (!isPassing(error)) throw error
+      if (isOffline()) {
+        attempt--
+        continue
+      }
+      if (attempt >= attempts) throw error
+      const waitMs = delayMs(error, attempt)
+      const on = error.status === 0 ? 'network' : 'worker'
+      onWait?.({ on, seconds: Math.ceil(waitMs / 1000) })
+      await sleep(waitMs, signal)
+      onWait?.(null)
+    }
+  }
+}
+
+function delayMs({ retryAfter }: TeleStoreError, attempt: number): number {
+  const jitter = Math.random()
+  // What was asked for, and a little more: not all who were asked come back in the same moment.
+  if (retryAfter !== null) return retryAfter * 1000 + jitter * BASE_MS
+  return (0.5 + jitter / 2) * Math.min(CAP_MS, BASE_MS * 2 ** (attempt - 1))
+}
+
+interface Browser {
+  navigator?: { onLine?: boolean }
+  addEventListener?: (name: 'online', listener: () => void) => void
+  removeEventListener?: (name: 'online', listener: () => void) => void
+}
+
+const browser = globalThis as Browser
+/** `online` is not told everywhere, so the flag is looked at as well. */
+const LOOK_EVERY_MS = 2000
+
+function isOffline(): boolean {
+  return browser.navigator?.onLine === false
+}
+
+async function whileOffline(signal: AbortSignal, onWait: PatienceOptions['onWait']): Promise<void> {
+  signal.throwIfAborted()
+  if (!isOffline()) return
+  onWait?.({ on: 'network', seconds: null })
+  while (isOffline()) await eventOrSleep(signal)
+  onWait?.(null)
+}
+
+async function eventOrSleep(signal: AbortSignal): Promise<void> {
+  const over = new AbortController()
+  const stop = (): void => over.abort()
+  browser.addEventListener?.('online', stop)
+  try {
+    await sleep(LOOK_EVERY_MS, AbortSignal.any([signal, over.signal]))
+  } catch {
+    signal.throwIfAborted()
+  } finally {
+    browser.removeEventListener?.('online', stop)
+  }
+}

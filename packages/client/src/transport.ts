@@ -1,0 +1,111 @@
+import { createSemaphore } from '../../../src/lib/concurrency/semaphore.ts'
+import { noAnswer, type RawAnswer, rawAnswer } from './call.ts'
+
+export interface SendRequest {
+  address: string
+  form: FormData
+  signal: AbortSignal
+  /** Hears the bytes of the request that have left, as far as the transport can tell. */
+  onSent: (bytes: number) => void
+  /** Milliseconds: without any sign of life for so long, or in all where none is seen, it is given up. */
+  patienceMs: number
+}
+
+/** Carries one form. Rejects with NETWORK or the signal's reason. */
+export type Transport = (request: SendRequest) => Promise<RawAnswer>
+
+/**
+ * A browser opens six connections to one address over HTTP/1.1, and what waits for one looks
+ * stalled; two are left for event streams and small calls.
+ */
+const MAX_IN_BROWSERS = 4
+
+/** In browsers by XMLHttpRequest, because their fetch cannot tell how much has left. */
+export function chooseTransport(fetch: typeof globalThis.fetch): Transport {
+  const { XMLHttpRequest } = globalThis as { XMLHttpRequest?: XhrClass }
+  if (!XMLHttpRequest) return createFetchTransport(fetch)
+  return limited(createXhrTransport(XMLHttpRequest), MAX_IN_BROWSERS)
+}
+
+/** No more than so many forms at once, whichever uploads they are of; the others wait in line. */
+export function limited(transport: Transport, limit: number): Transport {
+  const slots = createSemaphore(limit)
+  return async (request) => {
+    const release = await slots.acquire(1, request.signal)
+    try {
+      return await transport(request)
+    } finally {
+      release()
+    }
+  }
+}
+
+export function createFetchTransport(fetch: typeof globalThis.fetch): Transport {
+  return async ({ address, form, signal, patienceMs }) => {
+    const timeout = AbortSignal.timeout(patienceMs)
+    try {
+      const response = await fetch(address, {
+        method: 'POST',
+        body: form,
+        signal: AbortSignal.any([signal, timeout]),
+      })
+      return await rawAnswer(response)
+    } catch (error) {
+      signal.throwIfAborted()
+      throw noAnswer(error)
+    }
+  }
+}
+
+/** As much of XMLHttpRequest as is used: this room is compiled without the browser's types. */
+export interface Xhr {
+  readonly status: number
+  readonly responseText: string
+  readonly upload: { onprogress: ((event: { loaded: number }) => void) | null }
+  onprogress: (() => void) | null
+  onload: (() => void) | null
+  onerror: (() => void) | null
+  open: (method: string, address: string) => void
+  send: (form: FormData) => void
+  abort: () => void
+  getResponseHeader: (name: string) => string | null
+}
+export type XhrClass = new () => Xhr
+
+export function createXhrTransport(XhrClass: XhrClass): Transport {
+  return ({ address, form, signal, onSent, patienceMs }) =>
+    new Promise((resolve, reject) => {
+      if (signal.aborted) return reject(signal.reason)
+      const xhr = new XhrClass()
+      let timer: ReturnType<typeof setTimeout>
+      const settle = (): void => {
+        clearTimeout(timer)
+        signal.removeEventListener('abort', onAbort)
+      }
+      const fail = (error: unknown): void => {
+        settle()
+        xhr.abort()
+        reject(error)
+      }
+      const onAbort = (): void => fail(signal.reason)
+      const watch = (): void => {
+        clearTimeout(timer)
+        timer = setTimeout(() => fail(noAnswer(new Error('stalled'))), patienceMs)
+      }
+      signal.addEventListener('abort', onAbort, { once: true })
+      xhr.upload.onprogress = ({ loaded }) => {
+        watch()
+        onSent(loaded)
+      }
+      xhr.onprogress = watch
+      xhr.onerror = () => fail(noAnswer(new Error('XMLHttpRequest failed')))
+      xhr.onload = () => {
+        settle()
+        const retryAfter = xhr.getResponseHeader('retry-after')
+        resolve({ status: xhr.status, retryAfter, text: xhr.responseText })
+      }
+      watch()
+      xhr.open('POST', address)
+      xhr.send(form)
+    })
+}

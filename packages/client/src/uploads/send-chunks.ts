@@ -1,0 +1,137 @@
+import { type Caller, readAnswer } from '../call.ts'
+import { TeleStoreError } from '../error.ts'
+import type { Gate } from '../gate.ts'
+import { withPatience } from '../patience.ts'
+import type { Transport } from '../transport.ts'
+import { digestOf } from './digest.ts'
+import type { UploadSource } from './upload-api.ts'
+import type { UploadState } from './upload-state.ts'
+
+/** The file as the worker is told of it with every chunk. */
+export interface FileDescription {
+  fileName: string
+  mimeType: string | null
+  size: number
+  chunkSize: number
+  totalChunks: number
+}
+
+export interface SendOptions {
+  caller: Caller
+  transport: Transport
+  source: UploadSource
+  file: FileDescription
+  gate: Gate
+  state: UploadState
+  attempts: number
+  parallel: number
+}
+
+/** For one try: a connection that is merely slow gets more time at the next. */
+const FIRST_PATIENCE_MS = 120_000
+const LONGEST_PATIENCE_MS = 30 * 60_000
+
+/** Sends these chunks of the file, several at once; the first that cannot be sent stops the others. */
+export async function sendChunks(
+  options: SendOptions,
+  { uploadId, indices, signal }: { uploadId: string; indices: number[]; signal: AbortSignal },
+): Promise<void> {
+  const queue = [...indices]
+  const stop = new AbortController()
+  const either = AbortSignal.any([signal, stop.signal])
+
+  async function sendNext(): Promise<void> {
+    for (let index = queue.shift(); index !== undefined; index = queue.shift()) {
+      await sendChunk(options, { uploadId, index, signal: either })
+    }
+  }
+
+  const senders = Array.from({ length: Math.min(options.parallel, queue.length) }, sendNext)
+  try {
+    await Promise.all(senders)
+  } catch (error) {
+    stop.abort(error)
+    throw error
+  } finally {
+    await Promise.allSettled(senders)
+  }
+}
+
+interface ChunkRequest {
+  uploadId: string
+  index: number
+  signal: AbortSignal
+}
+
+async function sendChunk(options: SendOptions, request: ChunkRequest): Promise<void> {
+  const { gate, state, attempts } = options
+  const { index, signal } = request
+  const onWait = state.wait.bind(null, `chunk ${index}`)
+  try {
+    await withPatience(
+      (attempt) =>
+        gate.pass((open) => postChunk(options, { ...request, signal: open }, attempt), signal),
+      { attempts, signal, onWait },
+    )
+    state.arrived(index)
+  } finally {
+    state.wait(`chunk ${index}`, null)
+  }
+}
+
+async function postChunk(
+  { caller, transport, source, file, state }: SendOptions,
+  { uploadId, index, signal }: ChunkRequest,
+  attempt: number,
+): Promise<void> {
+  const blob = await readChunk(source, file, index)
+  const digest = await digestOf(blob)
+  const fields = {
+    // First, so that the worker knows whose bytes these are before it takes them.
+    authToken: await caller.token(),
+    uploadId,
+    chunkIndex: index,
+    totalChunks: file.totalChunks,
+    fileName: file.fileName,
+    fileSize: file.size,
+    ...(file.mimeType !== null && { mimeType: file.mimeType }),
+    ...(digest !== null && { chunkDigest: digest }),
+  }
+  const form = new FormData()
+  for (const [name, value] of Object.entries(fields)) form.append(name, String(value))
+  form.append('chunk', blob, 'blob')
+  signal.throwIfAborted()
+  state.moved(index, 0)
+  try {
+    const answer = await transport({
+      address: caller.address('/upload-chunk'),
+      form,
+      signal,
+      onSent: (bytes) => state.moved(index, bytes),
+      patienceMs: Math.min(LONGEST_PATIENCE_MS, FIRST_PATIENCE_MS * 2 ** (attempt - 1)),
+    })
+    readAnswer(answer)
+  } catch (error) {
+    state.moved(index, null)
+    throw error
+  }
+}
+
+/** Read once, so that the digest is that of the bytes that leave. */
+export async function readChunk(
+  source: UploadSource,
+  { size, chunkSize }: FileDescription,
+  index: number,
+): Promise<Blob> {
+  const start = index * chunkSize
+  const end = Math.min(size, start + chunkSize)
+  try {
+    const bytes = await (await source.slice(start, end)).arrayBuffer()
+    if (bytes.byteLength !== end - start) throw new Error('the file is shorter than it was')
+    return new Blob([bytes], { type: 'application/octet-stream' })
+  } catch (cause) {
+    if (cause instanceof TeleStoreError) throw cause
+    const sentence = 'The file has changed or can no longer be read. Choose it again'
+    throw new TeleStoreError('FILE_CHANGED', sentence, { cause })
+  }
+}

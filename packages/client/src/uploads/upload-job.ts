@@ -1,0 +1,201 @@
+import type { Caller } from '../call.ts'
+import {
+  cancelledUpload,
+  isCancelledUpload,
+  isUnknownUpload,
+  startsOver,
+  TeleStoreError,
+} from '../error.ts'
+import type { Follower } from '../follow.ts'
+import { createGate } from '../gate.ts'
+import type { Transport } from '../transport.ts'
+import { badAnswer } from '../wire.ts'
+import { type Carriage, carry } from './carry.ts'
+import { findPresent } from './find-present.ts'
+import { createMemory, type Memory, resumeKey } from './resume-store.ts'
+import type { FileDescription } from './send-chunks.ts'
+import type {
+  ResumeStore,
+  TransferProgress,
+  UploadJob,
+  UploadOptions,
+  UploadResult,
+  UploadSource,
+} from './upload-api.ts'
+import { createUploadState } from './upload-state.ts'
+
+export interface UploadRooms {
+  caller: Caller
+  follower: Follower
+  transport: Transport
+  /** Where uploads are remembered when the options do not say. */
+  defaultStore: ResumeStore | null
+}
+
+const CHUNK_BYTES = 5 * 1024 * 1024
+const MAX_RESTARTS = 2
+
+/** Begins to upload at once. */
+export function createUploadJob(
+  rooms: UploadRooms,
+  source: UploadSource,
+  options: UploadOptions,
+): UploadJob {
+  const { attempts = 10, parallel = 3 } = options
+  const stop = new AbortController()
+  const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal
+  const gate = createGate()
+  const file = describeFile(source, options)
+  const state = createUploadState({
+    uploadId: options.uploadId ?? newUploadId(),
+    fileName: file.fileName,
+    totalBytes: file.size,
+    chunkBytes: (index) => Math.min(file.chunkSize, file.size - index * file.chunkSize),
+    onProgress: guarded(options.onProgress),
+  })
+  const memory = createMemory(
+    options.resumeStore === undefined ? rooms.defaultStore : options.resumeStore,
+    resumeKey(rooms.caller.address('/'), source, file),
+  )
+  const carriage = { ...rooms, source, file, gate, state, attempts, parallel }
+  const done = run(carriage, { memory, wanted: options.uploadId ?? null, signal }).then(
+    (result) => {
+      state.enter('completed')
+      return result
+    },
+    (error: unknown) => {
+      const failure = error instanceof Error ? error : new Error(String(error))
+      state.enter(signal.aborted ? 'cancelled' : 'failed', failure)
+      throw error
+    },
+  )
+  // The progress tells of it as well: a job whose end nobody awaits must not end the process.
+  done.catch(() => {})
+
+  return {
+    get uploadId() {
+      return state.progress.uploadId
+    },
+    get progress() {
+      return state.progress
+    },
+    done,
+    pause: () => {
+      gate.close()
+      state.pause(true)
+    },
+    resume: () => {
+      state.pause(false)
+      gate.open()
+    },
+    cancel: async () => {
+      const cancelled = new TeleStoreError('CANCELLED', 'The upload was cancelled')
+      stop.abort(cancelled)
+      // It may have come to another end, and then there is nothing to cancel.
+      const end = await done.catch((error: unknown) => error)
+      if (end !== cancelled) return
+      const { uploadId } = state.progress
+      await memory.forget(uploadId)
+      await cancelUpload(rooms.caller, uploadId)
+    },
+  }
+}
+
+interface Run {
+  memory: Memory
+  /** The upload to go on with, if the caller names one. */
+  wanted: string | null
+  signal: AbortSignal
+}
+
+async function run(carriage: Carriage, { memory, wanted, signal }: Run): Promise<UploadResult> {
+  const { state, file } = carriage
+  signal.throwIfAborted()
+  assertUsable(file)
+  const known = wanted ?? (await memory.recall())
+  let present = known === null ? null : await findPresent(carriage, known, signal)
+  if (present && known !== null) state.begin(known, present)
+  for (let restarts = 0; ; restarts++) {
+    if (!present) state.begin(newUploadId(), [])
+    const { uploadId } = state.progress
+    await memory.keep(uploadId)
+    try {
+      const end = await carry(carriage, { uploadId, present, signal })
+      if (end.phase === 'cancelled') throw cancelledUpload()
+      await memory.forget(uploadId)
+      return toResult(end, file)
+    } catch (error) {
+      signal.throwIfAborted()
+      // Never by itself: added again, the file goes under a new id.
+      if (isCancelledUpload(error)) {
+        await memory.forget(uploadId)
+        throw cancelledUpload(error)
+      }
+      if (restarts >= MAX_RESTARTS || !startsOver(error, present !== null)) throw error
+      present = null
+    }
+  }
+}
+
+/** Tells the worker to give the upload up; one that it does not know is forgotten already. */
+export async function cancelUpload(
+  caller: Caller,
+  uploadId: string,
+  signal?: AbortSignal,
+): Promise<void> {
+  try {
+    await caller.json('/cancel-upload', { method: 'POST', body: { uploadId }, signal })
+  } catch (error) {
+    if (!isUnknownUpload(error)) throw error
+  }
+}
+
+function describeFile(source: UploadSource, options: UploadOptions): FileDescription {
+  const { chunkSize = CHUNK_BYTES } = options
+  const { size } = source
+  return {
+    fileName: options.fileName ?? source.name ?? '',
+    mimeType: options.mimeType || source.type || null,
+    size,
+    chunkSize,
+    totalChunks: Math.max(1, Math.ceil(size / chunkSize)),
+  }
+}
+
+function assertUsable({ fileName, size, chunkSize }: FileDescription): void {
+  if (fileName === '') throw new TypeError('fileName: is missing, and the source has no name')
+  if (!Number.isSafeInteger(chunkSize) || chunkSize < 1) {
+    throw new TypeError('chunkSize: expected a whole number above 0')
+  }
+  if (size === 0) throw new TeleStoreError('EMPTY_FILE', 'The file is empty: Telegram takes none')
+}
+
+function toResult(end: TransferProgress, file: FileDescription): UploadResult {
+  const { uploadId, messageId, fileId } = end
+  if (end.status === 'failed') {
+    const sentence = end.error ?? end.reason ?? 'Upload failed'
+    throw new TeleStoreError('UPLOAD_FAILED', sentence, { details: { reason: end.reason } })
+  }
+  if (messageId === null) throw badAnswer()
+  return { uploadId, fileName: file.fileName, size: file.size, messageId, fileId }
+}
+
+/** What a listener throws is its own affair, and must not look like a chunk that failed. */
+function guarded<T>(listener: ((value: T) => void) | undefined): ((value: T) => void) | undefined {
+  if (!listener) return undefined
+  return (value) => {
+    try {
+      listener(value)
+    } catch (error) {
+      queueMicrotask(() => {
+        throw error
+      })
+    }
+  }
+}
+
+/** Milliseconds first, as the deployed web client has it; the rest is not to be guessed. */
+function newUploadId(): string {
+  const random = crypto.getRandomValues(new Uint8Array(12))
+  return `${Date.now()}_${Array.from(random, (byte) => byte.toString(36).padStart(2, '0')).join('')}`
+}

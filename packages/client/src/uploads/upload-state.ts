@@ -1,0 +1,167 @@
+import { createSpeedMeter } from '../speed.ts'
+import type { TransferProgress, UploadPhase, UploadProgress, UploadWait } from './upload-api.ts'
+
+export interface UploadStateOptions {
+  uploadId: string
+  fileName: string
+  totalBytes: number
+  chunkBytes: (index: number) => number
+  onProgress: ((progress: UploadProgress) => void) | undefined
+}
+
+type BasePhase = Exclude<UploadPhase, 'waiting' | 'paused'>
+
+/** Where an upload stands: told to by those who carry it, and read as one progress. */
+export interface UploadState {
+  readonly progress: UploadProgress
+  /** Which upload it is, and which of its chunks the worker has. */
+  begin: (uploadId: string, present: Iterable<number>) => void
+  enter: (phase: BasePhase, error?: Error) => void
+  pause: (paused: boolean) => void
+  /** Bytes of one chunk that have left; null: they must leave again. */
+  moved: (index: number, bytes: number | null) => void
+  arrived: (index: number) => void
+  /** Why one of those who carry it waits; null: it goes on. */
+  wait: (who: string, wait: UploadWait | null) => void
+  telegram: (progress: TransferProgress) => void
+}
+
+const QUIET_MS = 100
+
+export function createUploadState(options: UploadStateOptions): UploadState {
+  const { chunkBytes, totalBytes, fileName } = options
+  const meter = createSpeedMeter()
+  const moving = new Map<number, number>()
+  const waits = new Map<string, UploadWait>()
+  let present = new Set<number>()
+  let presentBytes = 0
+  let { uploadId } = options
+  let phase: BasePhase = 'opening'
+  let paused = false
+  let error: Error | null = null
+  let transfer: TransferProgress | null = null
+  let percent = 0
+  let toldAt = 0
+
+  function view(): UploadProgress {
+    const sentBytes = presentBytes + sum(moving.values())
+    const shown = shownPhase()
+    const speed = phase === 'sending' && shown === 'sending' ? meter.read() : null
+    const progress = {
+      uploadId,
+      fileName,
+      phase: shown,
+      sentBytes,
+      storedBytes: presentBytes,
+      totalBytes,
+      speed,
+      secondsLeft: speed ? Math.ceil((totalBytes - sentBytes) / speed) : null,
+      telegramPercent: percent,
+      telegramPhase: transfer?.phase ?? null,
+      waiting: waitNow(),
+      error,
+    }
+    return { ...progress, text: describe(progress) }
+  }
+
+  function shownPhase(): UploadPhase {
+    if (phase === 'completed' || phase === 'failed' || phase === 'cancelled') return phase
+    if (paused && phase !== 'telegram') return 'paused'
+    const wait = waitNow()
+    const held = wait !== null && (wait.on !== 'telegram' || phase === 'telegram')
+    return held ? 'waiting' : phase
+  }
+
+  /** A chunk that waits holds nothing up while another is on its way. */
+  function waitNow(): UploadWait | null {
+    const [wait] = waits.values()
+    if (wait && moving.size === 0) return wait
+    const seconds = transfer?.phase === 'waiting' ? transfer.retryAfter : null
+    return seconds === null ? null : { on: 'telegram', seconds }
+  }
+
+  function tell(quietly = false): void {
+    const now = Date.now()
+    if (quietly && now - toldAt < QUIET_MS) return
+    toldAt = now
+    options.onProgress?.(view())
+  }
+
+  return {
+    get progress() {
+      return view()
+    },
+    begin: (id, indices) => {
+      uploadId = id
+      present = new Set(indices)
+      presentBytes = sum([...present].map(chunkBytes))
+      moving.clear()
+      waits.clear()
+      meter.reset()
+      transfer = null
+      tell()
+    },
+    enter: (next, cause) => {
+      phase = next
+      error = cause ?? null
+      if (next === 'completed') percent = 100
+      tell()
+    },
+    pause: (value) => {
+      paused = value
+      meter.reset()
+      tell()
+    },
+    moved: (index, bytes) => {
+      if (bytes === null) moving.delete(index)
+      else moving.set(index, Math.min(bytes, chunkBytes(index)))
+      meter.note(presentBytes + sum(moving.values()))
+      tell(bytes !== null)
+    },
+    arrived: (index) => {
+      moving.delete(index)
+      if (!present.has(index)) presentBytes += chunkBytes(index)
+      present.add(index)
+      meter.note(presentBytes + sum(moving.values()))
+      tell()
+    },
+    wait: (who, wait) => {
+      if (wait) waits.set(who, wait)
+      else waits.delete(who)
+      tell()
+    },
+    telegram: (progress) => {
+      transfer = progress
+      percent = Math.max(percent, progress.telegramPercent)
+      tell()
+    },
+  }
+}
+
+function sum(numbers: Iterable<number>): number {
+  let total = 0
+  for (const number of numbers) total += number
+  return total
+}
+
+const SENTENCES: Record<UploadPhase, string> = {
+  opening: 'Asking the worker',
+  sending: 'Sending',
+  waiting: 'Waiting',
+  paused: 'Paused',
+  telegram: 'On its way into Telegram',
+  completed: 'In Telegram',
+  failed: 'Failed',
+  cancelled: 'Cancelled',
+}
+
+function describe({ phase, waiting, error }: Omit<UploadProgress, 'text'>): string {
+  if (phase === 'failed' && error) return error.message
+  if (waiting === null || phase === 'paused') return SENTENCES[phase]
+  if (waiting.on === 'network' && waiting.seconds === null) return 'No network: waiting for it'
+  const sentence =
+    waiting.on === 'network'
+      ? `The worker cannot be reached: trying again in ${waiting.seconds} s`
+      : `${waiting.on === 'telegram' ? 'Telegram' : 'The worker'} asks to wait ${waiting.seconds} s`
+  return phase === 'waiting' ? sentence : `${SENTENCES[phase]}. ${sentence}`
+}

@@ -1,0 +1,72 @@
+import { TeleStoreError } from './error.ts'
+import type { TransferProgress, UploadStatus } from './uploads/upload-api.ts'
+
+/** The worker's answers, taken apart. Unknown fields are left alone, missing ones are null. */
+
+type Fields = Readonly<Record<string, unknown>>
+
+const STATUSES = ['uploading', 'completed', 'failed'] as const
+
+/** Throws BAD_ANSWER for what is no progress. */
+export function toProgress(fields: Fields): TransferProgress {
+  const status = STATUSES.find((known) => known === fields.status)
+  const { progress } = fields
+  if (!status || typeof progress !== 'number') throw badAnswer()
+  return {
+    uploadId: String(fields.uploadId),
+    status,
+    progress,
+    telegramPercent: telegramPercentOf(status, progress),
+    phase: textOf(fields.phase),
+    error: textOf(fields.error),
+    reason: textOf(fields.reason),
+    messageId: numberOf(fields.messageId),
+    fileId: textOf(fields.fileId),
+    retryAfter: numberOf(fields.retryAfter),
+  }
+}
+
+/** The worker's percents within which bytes go to Telegram, in proportion. */
+const SENDING_FROM = 30
+const SENDING_TO = 90
+
+/**
+ * The one way from the worker's percent of the whole job to the part of the file that Telegram has
+ * accepted. Not 100 before the message is posted: until then the file is not in the channel.
+ */
+export function telegramPercentOf(status: TransferProgress['status'], progress: number): number {
+  if (status === 'completed') return 100
+  const percent = (100 * (progress - SENDING_FROM)) / (SENDING_TO - SENDING_FROM)
+  return Math.floor(10 * Math.min(99, Math.max(0, percent))) / 10
+}
+
+/** Throws BAD_ANSWER for what is no status. */
+export function toStatus(fields: Fields): UploadStatus {
+  const { upload_id, file_name, total_chunks, received_chunk_digests: digests } = fields
+  if (typeof total_chunks !== 'number') throw badAnswer()
+  return {
+    uploadId: String(upload_id),
+    fileName: String(file_name),
+    size: numberOf(fields.file_size),
+    totalChunks: total_chunks,
+    receivedChunks: numbersOf(fields.received_chunk_indices),
+    receivedDigests: Array.isArray(digests) ? digests.map(String) : [],
+    complete: fields.complete === true,
+  }
+}
+
+export function numbersOf(value: unknown): number[] {
+  return Array.isArray(value) ? value.filter((each) => typeof each === 'number') : []
+}
+
+export function textOf(value: unknown): string | null {
+  return typeof value === 'string' ? value : null
+}
+
+export function badAnswer(): TeleStoreError {
+  return new TeleStoreError('BAD_ANSWER', 'The answer is not one that a worker gives')
+}
+
+function numberOf(value: unknown): number | null {
+  return typeof value === 'number' ? value : null
+}

@@ -1,0 +1,33 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import { createClient } from '../src/client.ts'
+
+const root = new URL('../../../', import.meta.url)
+const manifest = JSON.parse(readFileSync(new URL('package.json', root), 'utf8'))
+
+test.each(['.', './client', './client/node'])(
+  '%s of the package is built from a source',
+  (name) => {
+    const { types, default: code } = manifest.exports[name]
+
+    expect(types).toBe(code.replace(/\.js$/, '.d.ts'))
+    expect(existsSync(new URL(sourceOf(code), root))).toBe(true)
+  },
+)
+
+test('the command of the package is built from a source that a shell can start', () => {
+  const source = readFileSync(new URL(sourceOf(manifest.bin['telestore-worker']), root), 'utf8')
+
+  expect(source).toMatch(/^#!\/usr\/bin\/env node\n/)
+})
+
+test.each(['nonsense', '', 'ftp://worker.example', 'worker.example:443'])(
+  'a client is not made for the address "%s"',
+  (url) => {
+    expect(() => createClient({ url, token: 'token' })).toThrow(/expected an address such as/)
+  },
+)
+
+function sourceOf(built: string): string {
+  return built.replace('dist/', 'src/').replace(/\.js$/, '.ts')
+}

@@ -1,0 +1,401 @@
+import { randomBytes } from 'node:crypto'
+import { appendFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { buffer } from 'node:stream/consumers'
+import { expect, test, vi } from 'vitest'
+import { AppError } from '../../../src/errors.ts'
+import { KiB, MiB } from '../../../src/lib/units.ts'
+import { startWorker, testCredentials } from '../../../test/helpers/app.ts'
+import { postJson, sha256 } from '../../../test/helpers/client.ts'
+import { createFakeGateway } from '../../../test/helpers/peers/fake-gateway.ts'
+import { startTeleStore } from '../../../test/helpers/telestore.ts'
+import { makeTempDir } from '../../../test/helpers/temp-dir.ts'
+import { createClient, type UploadProgress } from '../src/client.ts'
+import { openFile } from '../src/node.ts'
+import { startProxy } from './proxy.ts'
+
+const token = 'token-ann'
+const CHUNK = 'POST /upload-chunk'
+
+async function start() {
+  const gateway = createFakeGateway()
+  const worker = await startWorker({ gateway, credentials: testCredentials })
+  const proxy = await startProxy(worker.url)
+  return { worker, gateway, proxy, client: createClient({ url: `${proxy.url}/`, token }) }
+}
+
+const makeFile = (bytes: Buffer, name = 'video.bin'): File =>
+  new File([new Uint8Array(bytes)], name, { lastModified: 1_762_700_000_000 })
+
+test('a file comes to Telegram as it is, and both bars go to their end', async () => {
+  const { gateway, client } = await start()
+  const bytes = randomBytes(1000 * KiB)
+  const heard: UploadProgress[] = []
+
+  const job = client.upload(makeFile(bytes, 'Grüße 🎉.bin'), {
+    chunkSize: 100 * KiB,
+    onProgress: (progress) => heard.push(progress),
+  })
+  const result = await job.done
+
+  const posted = gateway.posted.map(({ name, bytes }) => ({ name, digest: sha256(bytes) }))
+  expect(posted).toEqual([{ name: 'Grüße 🎉.bin', digest: sha256(bytes) }])
+  expect(result).toMatchObject({ messageId: 1, size: bytes.length, uploadId: job.uploadId })
+  expect(heard.at(-1)).toMatchObject({
+    phase: 'completed',
+    sentBytes: bytes.length,
+    totalBytes: bytes.length,
+    telegramPercent: 100,
+  })
+  const phases = [...new Set(heard.map(({ phase }) => phase))]
+  expect(phases).toEqual(['opening', 'sending', 'telegram', 'completed'])
+})
+
+test('what Telegram has accepted counts from 0, and never goes back', async () => {
+  const { proxy, client } = await start()
+  const answers = [
+    { status: 'uploading', progress: 30, phase: 'sending' },
+    { status: 'uploading', progress: 66, phase: 'sending' },
+    { status: 'uploading', progress: 60, phase: 'waiting', retryAfter: 0 },
+    { status: 'uploading', progress: 92, phase: 'posting' },
+  ].map((fields) => ({
+    kind: 'answer' as const,
+    status: 200,
+    body: JSON.stringify({ uploadId: 'a', ...fields }),
+  }))
+  proxy.spoil('/upload-progress', ...answers)
+  const heard: number[] = []
+
+  const job = client.upload(makeFile(randomBytes(10)), {
+    onProgress: ({ telegramPercent }) => heard.push(telegramPercent),
+  })
+  await job.done
+
+  expect([...new Set(heard)]).toEqual([0, 60, 99, 100])
+  expect(heard).toEqual([...heard].sort((a, b) => a - b))
+})
+
+test('chunks leave several at once, and no more than was asked for', async () => {
+  const { proxy, client } = await start()
+  let running = 0
+  let most = 0
+  proxy.before('/upload-chunk', async () => {
+    most = Math.max(most, ++running)
+    await vi.waitFor(() => expect(most).toBe(4))
+    running--
+  })
+
+  await client.upload(makeFile(randomBytes(40 * KiB)), { chunkSize: 4 * KiB, parallel: 4 }).done
+
+  expect(most).toBe(4)
+  expect(proxy.count(CHUNK)).toBe(10)
+})
+
+test('an upload goes on where it was: only what is missing is sent', async () => {
+  const { proxy, gateway, client } = await start()
+  const bytes = randomBytes(50 * KiB)
+  const resumeStore = new Map<string, string>()
+  const options = { chunkSize: 10 * KiB, parallel: 1, resumeStore: asStore(resumeStore) }
+  const leaving = new AbortController()
+  const first = client.upload(makeFile(bytes), {
+    ...options,
+    signal: leaving.signal,
+    onProgress: ({ sentBytes }) => sentBytes >= 30 * KiB && leaving.abort(new Error('reload')),
+  })
+  await expect(first.done).rejects.toThrow('reload')
+  const sentBefore = proxy.count(CHUNK)
+
+  const second = client.upload(makeFile(bytes), options)
+  await second.done
+
+  expect(second.uploadId).toBe(first.uploadId)
+  expect(sentBefore).toBe(3)
+  expect(proxy.count(CHUNK)).toBe(5)
+  expect(gateway.posted.map((document) => sha256(document.bytes))).toEqual([sha256(bytes)])
+  expect(resumeStore.size).toBe(0)
+})
+
+test('an upload the worker does not know begins anew under another id', async () => {
+  const { gateway, client } = await start()
+
+  const job = client.upload(makeFile(randomBytes(10)), { uploadId: '1_unknown' })
+  await job.done
+
+  expect(job.uploadId).not.toBe('1_unknown')
+  expect(gateway.posted).toHaveLength(1)
+})
+
+test('another file under the id of an unfinished upload begins anew', async () => {
+  const { gateway, client } = await start()
+  const uploadId = '1762700000000_taken'
+  const leaving = new AbortController()
+  const half = client.upload(makeFile(randomBytes(20)), {
+    uploadId,
+    chunkSize: 10,
+    parallel: 1,
+    signal: leaving.signal,
+    onProgress: ({ sentBytes }) => sentBytes >= 10 && leaving.abort(new Error('left')),
+  })
+  await half.done.catch(() => {})
+  const other = randomBytes(20)
+
+  await client.upload(makeFile(other), { uploadId: half.uploadId, chunkSize: 10 }).done
+
+  expect(gateway.posted.map((document) => sha256(document.bytes))).toEqual([sha256(other)])
+})
+
+test('a chunk that is damaged on the way is sent again', async () => {
+  const { proxy, gateway, client } = await start()
+  const bytes = Buffer.alloc(20 * KiB, 'a')
+  proxy.spoil('/upload-chunk', {
+    kind: 'change-body',
+    change: (body) => Buffer.from(body.toString('latin1').replace('aaaa', 'aaab'), 'latin1'),
+  })
+
+  await client.upload(makeFile(bytes)).done
+
+  expect(proxy.count(CHUNK)).toBe(2)
+  expect(gateway.posted.map((document) => sha256(document.bytes))).toEqual([sha256(bytes)])
+})
+
+test('cut connections, and pages of a proxy in place of a worker, are outlived', async () => {
+  const { proxy, gateway, client } = await start()
+  const html = { status: 502, body: '<html>waking up</html>' }
+  for (const path of ['/init-upload', '/upload-chunk', '/complete-upload', '/upload-progress']) {
+    proxy.spoil(path, { kind: 'cut' }, { kind: 'answer', ...html })
+  }
+
+  await client.upload(makeFile(randomBytes(20 * KiB)), { chunkSize: 10 * KiB }).done
+
+  expect(gateway.posted).toHaveLength(1)
+})
+
+test('a wait the worker asks for is kept, and told', async () => {
+  const { proxy, client } = await start()
+  const body = JSON.stringify({ error: 'Too many at once', code: 'BUSY' })
+  proxy.spoil('/upload-chunk', {
+    kind: 'answer',
+    status: 503,
+    body,
+    headers: { 'retry-after': '1' },
+  })
+  const heard: UploadProgress[] = []
+  const startedAt = Date.now()
+
+  await client.upload(makeFile(randomBytes(10)), { onProgress: (p) => heard.push(p) }).done
+
+  const waiting = heard.find(({ phase }) => phase === 'waiting')
+  expect(waiting?.waiting).toMatchObject({ on: 'worker' })
+  expect(waiting?.text).toMatch(/^The worker asks to wait \d+ s$/)
+  expect(Date.now() - startedAt).toBeGreaterThanOrEqual(990)
+})
+
+test('the words of Telegram when it asks to wait reach the progress', async () => {
+  const { gateway, client } = await start()
+  const heard: UploadProgress[] = []
+  gateway.beforeFinish = async (request) => {
+    request.onEvent({ phase: 'waiting', retryAfter: 7 })
+    await vi.waitFor(() => expect(heard.some(({ phase }) => phase === 'waiting')).toBe(true))
+  }
+
+  await client.upload(makeFile(randomBytes(10)), { onProgress: (p) => heard.push(p) }).done
+
+  const waiting = heard.find(({ phase }) => phase === 'waiting')
+  expect(waiting?.waiting?.on).toBe('telegram')
+  expect(waiting?.text).toMatch(/^Telegram asks to wait \d+ s$/)
+})
+
+test('a refused token is told at once, before any byte, and is not tried again', async () => {
+  const { worker, proxy } = await start()
+  const client = createClient({ url: proxy.url, token: 'nobody' })
+
+  const job = client.upload(makeFile(randomBytes(10)))
+
+  await expect(job.done).rejects.toMatchObject({
+    name: 'TeleStoreError',
+    code: 'TOKEN_REFUSED',
+    status: 401,
+  })
+  expect(proxy.requests).toEqual(['POST /init-upload'])
+  expect(job.progress).toMatchObject({ phase: 'failed', text: 'The token is not valid' })
+  expect(worker.adapters.ledger.reservedBytes()).toBe(0)
+})
+
+test('what Telegram says when it does not take a file is what the job rejects with', async () => {
+  const { gateway, client } = await start()
+  gateway.beforeFinish = async () => {
+    throw new AppError('TELEGRAM_FORBIDDEN', 'This Telegram account may not post')
+  }
+
+  const job = client.upload(makeFile(randomBytes(10)))
+
+  await expect(job.done).rejects.toMatchObject({
+    code: 'UPLOAD_FAILED',
+    message: 'Upload failed: This Telegram account may not post',
+    details: { reason: 'This Telegram account may not post' },
+  })
+})
+
+test('a paused upload sends nothing until it is resumed', async () => {
+  const { proxy, gateway, client } = await start()
+  const bytes = randomBytes(50 * KiB)
+  const job = client.upload(makeFile(bytes), {
+    chunkSize: 10 * KiB,
+    parallel: 1,
+    onProgress: ({ sentBytes, phase }) =>
+      phase === 'sending' && sentBytes >= 20 * KiB && pauseOnce(),
+  })
+  let paused = false
+  function pauseOnce(): void {
+    if (!paused) job.pause()
+    paused = true
+  }
+  await vi.waitFor(() => expect(job.progress.phase).toBe('paused'))
+  const status = await client.status(job.uploadId)
+  const sent = proxy.count(CHUNK)
+
+  expect(status.complete).toBe(false)
+  expect(await client.progress(job.uploadId)).toMatchObject({ status: 'uploading' })
+  expect(proxy.count(CHUNK)).toBe(sent)
+  job.resume()
+  await job.done
+
+  expect(gateway.posted.map((document) => sha256(document.bytes))).toEqual([sha256(bytes)])
+})
+
+test('an upload that is cancelled stops at the worker, and the store forgets it', async () => {
+  const { worker, proxy, client } = await start()
+  const resumeStore = new Map<string, string>()
+  let sent = 0
+  proxy.before('/upload-chunk', () => (++sent > 2 ? new Promise(() => {}) : Promise.resolve()))
+  const job = client.upload(makeFile(randomBytes(50 * KiB)), {
+    chunkSize: 10 * KiB,
+    parallel: 1,
+    resumeStore: asStore(resumeStore),
+  })
+  await vi.waitFor(() => expect(sent).toBe(3))
+
+  await job.cancel()
+
+  await expect(job.done).rejects.toMatchObject({ code: 'CANCELLED' })
+  expect(await client.progress(job.uploadId)).toMatchObject({ phase: 'cancelled' })
+  expect(job.progress.phase).toBe('cancelled')
+  expect(resumeStore.size).toBe(0)
+  expect(worker.adapters.ledger.reservedBytes()).toBe(0)
+})
+
+test('an upload that is cancelled elsewhere stops, and goes under a new id when it is added again', async () => {
+  const { worker, proxy, gateway, client } = await start()
+  const bytes = randomBytes(50 * KiB)
+  const resumeStore = new Map<string, string>()
+  const options = { chunkSize: 10 * KiB, parallel: 1, resumeStore: asStore(resumeStore) }
+  let chunks = 0
+  const job = client.upload(makeFile(bytes), options)
+  proxy.before('/upload-chunk', async () => {
+    if (++chunks !== 3) return
+    await client.cancel(job.uploadId)
+  })
+
+  await expect(job.done).rejects.toMatchObject({
+    code: 'UPLOAD_CANCELLED',
+    message: 'The upload was cancelled. Add the file again to send it',
+  })
+
+  expect(job.progress).toMatchObject({ phase: 'failed', text: expect.stringContaining('again') })
+  expect(chunks).toBe(3)
+  expect(resumeStore.size).toBe(0)
+  expect(worker.adapters.ledger.reservedBytes()).toBe(0)
+  const again = client.upload(makeFile(bytes), options)
+  await again.done
+  expect(again.uploadId).not.toBe(job.uploadId)
+  expect(gateway.posted.map((document) => sha256(document.bytes))).toEqual([sha256(bytes)])
+})
+
+test('a store that still names a cancelled upload does not keep the file from being sent', async () => {
+  const { worker, gateway, client } = await start()
+  const bytes = randomBytes(50 * KiB)
+  const file = makeFile(bytes)
+  const uploadId = '1762700000000_k3j9x0a2b'
+  const described = { uploadId, fileName: file.name, fileSize: file.size, totalChunks: 5 }
+  await postJson(`${worker.url}/init-upload`, { ...described, authToken: token })
+  await client.cancel(uploadId)
+  const resumeStore = { get: () => uploadId, set: () => {}, delete: () => {} }
+
+  const job = client.upload(file, { chunkSize: 10 * KiB, resumeStore })
+  await job.done
+
+  expect(job.uploadId).not.toBe(uploadId)
+  expect(gateway.posted.map((document) => sha256(document.bytes))).toEqual([sha256(bytes)])
+})
+
+test('a worker that has lost its disk on the way gets the missing chunks once more', async () => {
+  const { worker, proxy, gateway, client } = await start()
+  const bytes = randomBytes(50 * KiB)
+  let chunks = 0
+  const job = client.upload(makeFile(bytes), { chunkSize: 10 * KiB, parallel: 1 })
+  proxy.before('/upload-chunk', async () => {
+    if (++chunks !== 4) return
+    worker.adapters.ledger.deleteUpload(job.uploadId)
+    await worker.adapters.spool.remove(job.uploadId)
+  })
+
+  await job.done
+
+  expect(proxy.count(CHUNK)).toBe(8)
+  expect(gateway.posted.map((document) => sha256(document.bytes))).toEqual([sha256(bytes)])
+})
+
+test('a file on disk that changes while it is sent is not sent to its end', async () => {
+  const { gateway, proxy, client } = await start()
+  const path = join(await makeTempDir(), 'log.txt')
+  await writeFile(path, randomBytes(30))
+  let sent = 0
+  proxy.before('/upload-chunk', async () => {
+    if (++sent === 2) await appendFile(path, 'more')
+  })
+
+  const source = await openFile(path)
+  const job = client.upload(source, { chunkSize: 10, parallel: 1 })
+
+  await expect(job.done).rejects.toMatchObject({ code: 'FILE_CHANGED' })
+  expect(gateway.posted).toEqual([])
+})
+
+test('the bar into Telegram moves while chunks are still on their way', async () => {
+  const { url, telegram, addUser } = await startTeleStore()
+  addUser('user-only', telegram.account, { bot_token: null })
+  const proxy = await startProxy(url)
+  const client = createClient({ url: proxy.url, token: 'user-only' })
+  const bytes = randomBytes(12 * MiB)
+  let chunks = 0
+  proxy.before('/upload-chunk', async () => {
+    if (++chunks < 3) return
+    await vi.waitFor(() => expect(job.progress.telegramPercent).toBeGreaterThan(30))
+  })
+
+  const job = client.upload(makeFile(bytes), { parallel: 1 })
+  const { messageId } = await job.done
+
+  const { body } = await client.download(messageId)
+  expect(sha256(await buffer(body))).toBe(sha256(bytes))
+  expect(chunks).toBe(3)
+  expect(proxy.requests.filter((each) => each.startsWith('GET /upload-progress'))).toHaveLength(1)
+})
+
+test('an empty file is refused before anything is asked', async () => {
+  const { proxy, client } = await start()
+
+  await expect(client.upload(makeFile(Buffer.alloc(0))).done).rejects.toMatchObject({
+    code: 'EMPTY_FILE',
+  })
+
+  expect(proxy.requests).toEqual([])
+})
+
+function asStore(map: Map<string, string>) {
+  return {
+    get: (key: string) => map.get(key) ?? null,
+    set: (key: string, value: string) => void map.set(key, value),
+    delete: (key: string) => void map.delete(key),
+  }
+}

@@ -1,0 +1,159 @@
+import { sleep } from '../../../../src/lib/waiting/sleep.ts'
+import { HOME_DC, type Telegram } from '../context.ts'
+import type { FaultEffect } from '../faults/rules.ts'
+import { badRequest, RpcError } from '../rpc-error.ts'
+import type { RpcCall, RpcHandler, RpcOutcome, TlValue } from '../types.ts'
+import { createAuthMethods } from './auth.ts'
+import { createCallRules } from './call-rules.ts'
+import { channelMethods } from './channels.ts'
+import { configMethods } from './config.ts'
+import { dialogMethods } from './dialogs.ts'
+import { createCdnFiles } from './files/cdn.ts'
+import { createFileMethods } from './files/get-file.ts'
+import { uploadPartMethods } from './files/upload-parts.ts'
+import { historyMethods } from './messages/history.ts'
+import { createSendMethods } from './messages/send-media.ts'
+import type { Methods, OpenMethods } from './method.ts'
+import { addressName, type SessionRules } from './session-rules.ts'
+import { updateMethods } from './updates.ts'
+import { userMethods } from './users.ts'
+
+interface MethodTables {
+  open: OpenMethods
+  methods: Methods
+}
+
+/** Methods that a data centre serves for guests from another one. */
+const GUEST_METHODS = /^(upload|help|auth|users)\./
+
+/** The API half, as the protocol half calls it. */
+export function createRpcHandler(telegram: Telegram, rules: SessionRules): RpcHandler {
+  const tables = createTables()
+  const callRules = createCallRules(telegram)
+  return {
+    call: async (call) => {
+      const counter = telegram.counters.method(call.method._)
+      const address = addressName(call.connection)
+      counter.calls++
+      counter.byAddress[address] = (counter.byAddress[address] ?? 0) + 1
+      const effects = matchFaults(telegram, call)
+      const outcome = await answer(telegram, call, () => {
+        rules.admit(call)
+        callRules.admit(call)
+        return applyBefore(effects) ?? run(telegram, tables, call)
+      })
+      if (outcome.kind === 'error')
+        counter.errors[outcome.message] = (counter.errors[outcome.message] ?? 0) + 1
+      const lateMs = lateness(telegram, effects)
+      if (lateMs > 0) await sleep(lateMs)
+      return applyAfter(effects, outcome)
+    },
+    connectionKeyed: rules.keyed,
+    connectionClosed: rules.closed,
+    keyBound: callRules.keyBound,
+    keyAlive: (authKeyId) => {
+      const death = telegram.store.keys.deathOf(authKeyId)
+      return (
+        death === null ||
+        (death === 'duplicated' && telegram.settings.duplicatedKey === 'unregistered')
+      )
+    },
+  }
+}
+
+function createTables(): MethodTables {
+  const auth = createAuthMethods()
+  const cdn = createCdnFiles()
+  return {
+    open: { ...configMethods, ...auth.open, ...cdn.open },
+    methods: {
+      ...auth.methods,
+      ...cdn.methods,
+      ...userMethods,
+      ...channelMethods,
+      ...dialogMethods,
+      ...historyMethods,
+      ...updateMethods,
+      ...uploadPartMethods,
+      ...createFileMethods(cdn),
+      ...createSendMethods(),
+    },
+  }
+}
+
+function matchFaults(
+  telegram: Telegram,
+  { method, connection, authKeyId }: RpcCall,
+): FaultEffect[] {
+  const { keys, bundles } = telegram.store
+  const accountId = keys.accountOf(authKeyId)
+  return telegram.faults.match({
+    method: method._,
+    accountId,
+    label: () => (accountId === null ? null : bundles.labelOf(accountId)),
+    dcId: connection.role.dcId,
+    mediaOnly: connection.role.mediaOnly,
+  })
+}
+
+async function answer(
+  telegram: Telegram,
+  call: RpcCall,
+  run: () => RpcOutcome | Promise<RpcOutcome>,
+): Promise<RpcOutcome> {
+  try {
+    return await run()
+  } catch (error) {
+    if (error instanceof RpcError)
+      return { kind: 'error', code: error.code, message: error.message }
+    telegram.log(`${call.method._} failed: ${error instanceof Error ? error.stack : error}`)
+    return { kind: 'error', code: 500, message: 'INTERNAL' }
+  }
+}
+
+async function run(telegram: Telegram, tables: MethodTables, call: RpcCall): Promise<RpcOutcome> {
+  const { method, authKeyId, connection } = call
+  const accountId = telegram.store.keys.accountOf(authKeyId)
+  const account = accountId === null ? null : telegram.store.accounts.find(accountId)
+  const given = { telegram, method, authKeyId, connection }
+  const open = tables.open[method._]
+  let value: TlValue
+  if (open) value = await open({ ...given, account })
+  else {
+    if (!account) throw new RpcError(401, 'AUTH_KEY_UNREGISTERED')
+    const wanted = tables.methods[method._]
+    if (!wanted) throw badRequest('METHOD_INVALID')
+    checkHome(call)
+    value = await wanted({ ...given, account })
+  }
+  return { kind: 'result', value }
+}
+
+/** Guests from another data centre are sent home with what concerns their account. */
+function checkHome({ method, connection }: RpcCall): void {
+  if (connection.role.dcId !== HOME_DC && !GUEST_METHODS.test(method._))
+    throw new RpcError(303, `USER_MIGRATE_${HOME_DC}`)
+}
+
+function applyBefore(effects: readonly FaultEffect[]): RpcOutcome | null {
+  for (const effect of effects) {
+    if (effect.kind === 'error')
+      return { kind: 'error', code: effect.code, message: effect.message }
+    if (effect.kind === 'drop') return { kind: 'drop' }
+    if (effect.kind === 'silence') return { kind: 'silence' }
+  }
+  return null
+}
+
+function applyAfter(effects: readonly FaultEffect[], outcome: RpcOutcome): RpcOutcome {
+  if (effects.some(({ kind }) => kind === 'drop-after')) return { kind: 'drop' }
+  if (effects.some(({ kind }) => kind === 'lose-answer')) return { kind: 'silence' }
+  return outcome
+}
+
+function lateness(telegram: Telegram, effects: readonly FaultEffect[]): number {
+  return effects.reduce(
+    (sum, effect) => sum + (effect.kind === 'latency' ? effect.ms : 0),
+    telegram.settings.latencyMs,
+  )
+}

@@ -1,0 +1,117 @@
+import { nowSeconds } from '../../context.ts'
+import { badRequest, RpcError } from '../../rpc-error.ts'
+import type { Channel } from '../../store/channels.ts'
+import type { MessageDetails } from '../../store/messages.ts'
+import { children, flag, int, isTlObject, text } from '../../tl-fields.ts'
+import type { TlObject } from '../../types.ts'
+import type { Call } from '../method.ts'
+import { resolveChannel } from '../peers.ts'
+import { resolveUser } from '../users.ts'
+
+const DAY_SECONDS = 86_400
+/** A date so close is now (https://core.telegram.org/api/scheduled-messages). */
+const SOON_SECONDS = 10
+
+/**
+ * What the optional fields of `messages.sendMedia` come to in a broadcast channel, or Telegram's
+ * refusal (https://core.telegram.org/method/messages.sendMedia#possible-errors). `background`,
+ * `clear_draft`, `update_stickersets_order` and the two `allow_paid_*` change nothing that could
+ * be seen here: there are no drafts, no sticker sets, and nothing is paid for.
+ */
+export function readSendOptions(call: Call, channel: Channel): MessageDetails {
+  const { method, account } = call
+  const isBot = account.kind === 'bot'
+  refuseSchedule(call)
+  refuseOthers(call, channel)
+  return {
+    silent: flag(method, 'silent'),
+    // "Only for bots" (https://core.telegram.org/method/messages.sendMedia).
+    noforwards: isBot && flag(method, 'noforwards'),
+    invertMedia: flag(method, 'invert_media'),
+    replyTo: isTlObject(method.reply_to) ? readReply(call, channel, method.reply_to) : undefined,
+    entities: readEntities(call),
+  }
+}
+
+function refuseSchedule({ method, account }: Call): void {
+  const { schedule_date: date, schedule_repeat_period: period } = method
+  if (typeof period === 'number' && period > 0 && !account.premium)
+    throw new RpcError(403, 'PREMIUM_ACCOUNT_REQUIRED')
+  if (typeof date !== 'number') return
+  if (account.kind === 'bot') throw badRequest('SCHEDULE_BOT_NOT_ALLOWED')
+  if (date < 0) throw badRequest('SCHEDULE_DATE_INVALID')
+  if (date < nowSeconds() + SOON_SECONDS) return
+  // The greatest number stands for the moment in which a person comes online.
+  if (date >= 0x7fff_fffe) throw badRequest('SCHEDULE_STATUS_PRIVATE')
+  if (date > nowSeconds() + 366 * DAY_SECONDS) throw badRequest('SCHEDULE_DATE_TOO_LATE')
+  // This Telegram has no queue for later messages: it is full from the start.
+  throw badRequest('SCHEDULE_TOO_MUCH')
+}
+
+/** Fields for what this Telegram has none of. */
+function refuseOthers(call: Call, channel: Channel): void {
+  const { method, account } = call
+  if (isTlObject(method.send_as) && !isChannelItself(call, channel, method.send_as))
+    throw badRequest('SEND_AS_PEER_INVALID')
+  // Buttons of a person's client are not looked at: "Reply markup for bot keyboards".
+  if (isTlObject(method.reply_markup) && account.kind === 'bot')
+    throw badRequest('REPLY_MARKUP_INVALID')
+  if (isTlObject(method.quick_reply_shortcut))
+    throw badRequest(account.kind === 'bot' ? 'QUICK_REPLIES_BOT_NOT_ALLOWED' : 'SHORTCUT_INVALID')
+  // Effects are for private chats (https://core.telegram.org/api/effects).
+  if (typeof method.effect === 'bigint') throw badRequest('EFFECT_ID_INVALID')
+  if (isTlObject(method.suggested_post)) throw badRequest('SUGGESTED_POST_PEER_INVALID')
+}
+
+function isChannelItself(call: Call, channel: Channel, peer: TlObject): boolean {
+  return peer._ === 'inputPeerChannel' && resolveChannel(call, peer).id === channel.id
+}
+
+/** https://core.telegram.org/constructor/inputReplyToMessage */
+function readReply(call: Call, channel: Channel, reply: TlObject): TlObject {
+  if (reply._ === 'inputReplyToStory') throw badRequest('STORY_ID_INVALID')
+  if (reply._ === 'inputReplyToMonoForum') throw badRequest('REPLY_TO_MONOFORUM_PEER_INVALID')
+  if (reply._ !== 'inputReplyToMessage') throw badRequest('REPLY_MESSAGE_ID_INVALID')
+  // A broadcast channel has no topics.
+  if (typeof reply.top_msg_id === 'number') throw badRequest('TOPIC_DELETED')
+  const isElsewhere = isTlObject(reply.reply_to_peer_id)
+  const home = isElsewhere ? resolveChannel(call, reply.reply_to_peer_id) : channel
+  const message = call.telegram.store.messages.find(home.id, int(reply, 'reply_to_msg_id'))
+  if (!message) throw badRequest('REPLY_MESSAGE_ID_INVALID')
+  const quote = typeof reply.quote_text === 'string' ? reply.quote_text : ''
+  if (!message.text.includes(quote)) throw badRequest('QUOTE_TEXT_INVALID')
+  return {
+    _: 'messageReplyHeader',
+    reply_to_msg_id: message.id,
+    ...(home.id === channel.id
+      ? {}
+      : { reply_to_peer_id: { _: 'peerChannel', channel_id: BigInt(home.id) } }),
+    ...(quote === '' ? {} : { quote: true, quote_text: quote }),
+  }
+}
+
+/** Styles of a caption; each must lie inside it (https://core.telegram.org/api/entities). */
+function readEntities(call: Call): TlObject[] | undefined {
+  const { method } = call
+  if (!Array.isArray(method.entities)) return undefined
+  const { length } = text(method, 'message')
+  return children(method, 'entities').map((entity) => {
+    const [start, size] = [int(entity, 'offset'), int(entity, 'length')]
+    if (start < 0 || size < 1 || start + size > length) throw badRequest('ENTITY_BOUNDS_INVALID')
+    return entity._ === 'inputMessageEntityMentionName' ? toMention(call, entity) : entity
+  })
+}
+
+function toMention(call: Call, entity: TlObject): TlObject {
+  const { user_id: input, ...rest } = entity
+  if (!isTlObject(input)) throw badRequest('ENTITY_MENTION_USER_INVALID')
+  const user = resolveUser(call, input)
+  if (!user) throw badRequest('ENTITY_MENTION_USER_INVALID')
+  return { ...rest, _: 'messageEntityMentionName', user_id: BigInt(user.id) }
+}
+
+/** Refuses the connection of a business account, which nobody has made here. */
+export function refuseBusiness({ method }: Call): void {
+  if (typeof method.business_connection_id === 'string')
+    throw badRequest('BUSINESS_CONNECTION_INVALID')
+}

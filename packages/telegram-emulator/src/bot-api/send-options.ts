@@ -1,0 +1,66 @@
+import type { Channel } from '../store/channels.ts'
+import type { MessageDetails } from '../store/messages.ts'
+import type { TlObject } from '../types.ts'
+import { badBotRequest } from './bot-api-error.ts'
+import { fromBotEntities } from './bot-entities.ts'
+import type { BotCall } from './methods.ts'
+import {
+  isSet,
+  jsonOf,
+  messageEntities,
+  numberOf,
+  replyParameters,
+  textOf,
+} from './request/parameters.ts'
+
+/** Parameters that name what this Telegram has none of, and how the Bot API refuses each. */
+const REFUSED = [
+  ['business_connection_id', 'business connection not found'],
+  ['message_thread_id', 'message thread not found'],
+  ['direct_messages_topic_id', 'topic not found'],
+  ['message_effect_id', 'EFFECT_ID_INVALID'],
+  ['suggested_post_parameters', 'SUGGESTED_POST_PEER_INVALID'],
+  // No buttons are drawn here, and no styles are parsed: `caption_entities` says them plainly.
+  ['reply_markup', 'REPLY_MARKUP_INVALID'],
+] as const
+
+/**
+ * What the optional parameters of a send method come to in a channel, or the Bot API's refusal
+ * (https://core.telegram.org/bots/api#senddocument). `allow_paid_broadcast` changes nothing: no
+ * broadcast is so large here.
+ */
+export function readBotSendOptions(call: BotCall, channel: Channel): MessageDetails {
+  const { parameters } = call
+  for (const [name, reason] of REFUSED)
+    if (textOf(parameters, name) !== '') throw badBotRequest(reason)
+  if (textOf(parameters, 'parse_mode') !== '') throw badBotRequest('unsupported parse_mode')
+  const entities = jsonOf(parameters, {
+    name: 'caption_entities',
+    shape: messageEntities,
+    what: 'entities',
+  })
+  return {
+    silent: isSet(parameters, 'disable_notification'),
+    noforwards: isSet(parameters, 'protect_content'),
+    replyTo: readReply(call, channel),
+    entities: entities ? fromBotEntities(entities, textOf(parameters, 'caption')) : undefined,
+  }
+}
+
+/** `reply_parameters`, and what stood in its place before Bot API 7.0. */
+function readReply({ telegram, parameters }: BotCall, channel: Channel): TlObject | undefined {
+  const given = jsonOf(parameters, {
+    name: 'reply_parameters',
+    shape: replyParameters,
+    what: 'reply parameters',
+  })
+  const id = given?.message_id ?? numberOf(parameters, 'reply_to_message_id')
+  if (id === 0) return undefined
+  if (telegram.store.messages.find(channel.id, id))
+    return { _: 'messageReplyHeader', reply_to_msg_id: id }
+  const mayGoWithout = given
+    ? given.allow_sending_without_reply === true
+    : isSet(parameters, 'allow_sending_without_reply')
+  if (mayGoWithout) return undefined
+  throw badBotRequest('message to be replied not found')
+}

@@ -1,0 +1,59 @@
+import type { AuthKey } from '../types.ts'
+import type { Link } from './link.ts'
+import { createMessageIds } from './messages/message-id.ts'
+import type { Salts } from './salts.ts'
+import { createSession, type Session } from './session.ts'
+
+export interface Sessions {
+  /** The session of that number under a key, as a connection now carries it. */
+  open: (authKey: AuthKey, id: bigint, link: Link) => Session
+  /** Forgets a session; false when there was none. */
+  destroy: (authKeyId: string, id: bigint) => boolean
+  close: () => void
+}
+
+const IDLE_MS = 10 * 60_000
+const SWEEP_EVERY = 64
+
+/** All sessions of one server. Those that no connection has carried for a while are forgotten. */
+export function createSessions(salts: Salts): Sessions {
+  const sessions = new Map<string, Session>()
+  const messageIds = createMessageIds()
+  let opened = 0
+
+  function forget(name: string, session: Session): void {
+    session.close()
+    sessions.delete(name)
+  }
+
+  function sweep(): void {
+    for (const [name, session] of sessions) {
+      const { idleSince } = session
+      if (idleSince !== null && idleSince < Date.now() - IDLE_MS) forget(name, session)
+    }
+  }
+
+  return {
+    open: (authKey, id, link) => {
+      const name = `${authKey.id}:${id}`
+      const known = sessions.get(name)
+      if (known) {
+        known.attach(link)
+        return known
+      }
+      if (++opened % SWEEP_EVERY === 0) sweep()
+      const session = createSession({ id, authKey, link, salts, messageIds })
+      sessions.set(name, session)
+      return session
+    },
+    destroy: (authKeyId, id) => {
+      const name = `${authKeyId}:${id}`
+      const session = sessions.get(name)
+      if (session) forget(name, session)
+      return session !== undefined
+    },
+    close: () => {
+      for (const [name, session] of sessions) forget(name, session)
+    },
+  }
+}

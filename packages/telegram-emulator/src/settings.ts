@@ -1,0 +1,69 @@
+import { MiB } from '../../../src/lib/units.ts'
+
+/** What a test may change while the emulator runs; everything else is Telegram's own rule. */
+export interface EmulatorSettings {
+  /** Milliseconds by which every answer is late; calls overlap, so it is a round trip, not a rate. */
+  latencyMs: number
+  /** Bytes per second both ways on each connection; null: no limit. */
+  bandwidthPerConnection: number | null
+  /** Cuts every connection this often; null: never. */
+  cutConnectionsEveryMs: number | null
+  /** How long a file reference opens a document. */
+  fileReferenceTtlMs: number
+  /** How long parts wait for a message (Telegram: "several minutes" to "several hours"). */
+  partsTtlMs: number
+  /**
+   * Characters that are kept of a document's name. Telegram says nowhere how many it keeps; users
+   * have counted 60 to 64, and more from some clients
+   * (https://github.com/tginfo/Telegram-Limits/issues/154, https://github.com/tdlib/td/issues/1944).
+   */
+  documentNameLength: number
+  /** What a second message under one random_id gets. */
+  repeatedRandomId: 'error' | 'old-updates'
+  /** Whether `upload.getFile` with cdn_supported is sent to the CDN. */
+  serveByCdn: boolean
+  /** Where new documents are kept. */
+  documentsDcId: number
+  /**
+   * Holds clients to the letter: on a main address one connection per key, whatever it carries,
+   * and initConnection at the head of each session. Stock clients live from less.
+   */
+  strictSessions: boolean
+  /** How close together two connections' calls must be to count as parallel. */
+  duplicateWindowMs: number
+  /** What later connections hear of a key that died of AUTH_KEY_DUPLICATED: 401, or transport error -404. */
+  duplicatedKey: 'unregistered' | 'forgotten'
+  /** Where the media-only address on which nobody listens stands among the DC's options. */
+  deadMediaAddress: 'none' | 'first' | 'last'
+  /** Whether `help.getConfig` names media-only addresses at all. */
+  mediaAddresses: boolean
+  /** The Bot API server runs as with --local: 2000 MB both ways, absolute paths. */
+  botApiLocal: boolean
+  botApiUploadLimit: number
+  botApiDownloadLimit: number
+  /** `upload_max_fileparts_default` and `_premium` of help.getAppConfig. */
+  maxParts: number
+  maxPartsPremium: number
+}
+
+export const DEFAULT_SETTINGS: EmulatorSettings = {
+  latencyMs: 0,
+  bandwidthPerConnection: null,
+  cutConnectionsEveryMs: null,
+  fileReferenceTtlMs: 3_600_000,
+  partsTtlMs: 3_600_000,
+  documentNameLength: 1024,
+  repeatedRandomId: 'error',
+  serveByCdn: false,
+  documentsDcId: 2,
+  strictSessions: false,
+  duplicateWindowMs: 5000,
+  duplicatedKey: 'unregistered',
+  deadMediaAddress: 'last',
+  mediaAddresses: true,
+  botApiLocal: false,
+  botApiUploadLimit: 50 * MiB,
+  botApiDownloadLimit: 20 * MiB,
+  maxParts: 4000,
+  maxPartsPremium: 8000,
+}

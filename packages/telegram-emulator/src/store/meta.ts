@@ -1,0 +1,71 @@
+import { generateKeyPairSync, randomBytes } from 'node:crypto'
+import { createServerKey } from '../mtproto/handshake/rsa.ts'
+import type { Database } from './database.ts'
+
+/** Single values that outlive a restart. */
+export interface MetaStore {
+  get: (name: string) => string | null
+  set: (name: string, value: string) => void
+  /** The kept value, or what `make` gives the first time. */
+  ensure: (name: string, make: () => string) => string
+}
+
+export function createMetaStore(database: Database): MetaStore {
+  const get = (name: string): string | null =>
+    database.get<{ value: string }>('SELECT value FROM meta WHERE name = ?', name)?.value ?? null
+  const set = (name: string, value: string): void => {
+    database.run('INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)', name, value)
+  }
+  return {
+    get,
+    set,
+    ensure: (name, make) => {
+      const kept = get(name)
+      if (kept !== null) return kept
+      const made = make()
+      set(name, made)
+      return made
+    },
+  }
+}
+
+/** The secrets of one emulated Telegram. */
+export interface ServerSecrets {
+  privateKeyPem: string
+  cdnPrivateKeyPem: string
+  /** Seeds access hashes and file references. */
+  hashSecret: Buffer
+  apiId: number
+  apiHash: string
+}
+
+const SIXTEEN_DIGITS = 1n << 60n
+
+/** Reads the server's secrets, making them the first time. */
+export function loadSecrets(meta: MetaStore, makeKey = makeRsaKey): ServerSecrets {
+  return {
+    privateKeyPem: meta.ensure('private_key', makeKey),
+    cdnPrivateKeyPem: meta.ensure('cdn_private_key', makeKey),
+    hashSecret: Buffer.from(
+      meta.ensure('hash_secret', () => randomBytes(32).toString('hex')),
+      'hex',
+    ),
+    apiId: Number(meta.ensure('api_id', () => String(1_000_000 + randomBytes(2).readUInt16BE()))),
+    apiHash: meta.ensure('api_hash', () => randomBytes(16).toString('hex')),
+  }
+}
+
+/**
+ * A private key as PEM; a quarter of a second's work, mostly luck.
+ *
+ * Its fingerprint has all sixteen hex digits. mtcute keeps the keys it knows by their padded
+ * fingerprint and looks for what the server tells without padding, so one key in sixteen it would
+ * never find, and it would begin the key exchange again for ever.
+ */
+export function makeRsaKey(modulusLength = 2048): string {
+  while (true) {
+    const { privateKey } = generateKeyPairSync('rsa', { modulusLength, publicExponent: 65_537 })
+    const pem = privateKey.export({ type: 'pkcs1', format: 'pem' }).toString()
+    if (BigInt.asUintN(64, createServerKey(pem).fingerprint) >= SIXTEEN_DIGITS) return pem
+  }
+}

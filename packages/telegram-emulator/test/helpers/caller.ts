@@ -1,0 +1,152 @@
+import { onTestFinished } from 'vitest'
+import { makeSharedKey } from '../../../../test/helpers/peers/telegram.ts'
+import { makeTempDir } from '../../../../test/helpers/temp-dir.ts'
+import { createAccount, type EmulatedAccount } from '../../src/accounts.ts'
+import { createRpcHandler } from '../../src/api/handler.ts'
+import { createSessionRules } from '../../src/api/session-rules.ts'
+import type { Telegram } from '../../src/context.ts'
+import { type Actions, createActions } from '../../src/faults/actions.ts'
+import type { EmulatorSettings } from '../../src/settings.ts'
+import { createTelegram } from '../../src/telegram.ts'
+import type {
+  Connection,
+  ListenerRole,
+  RpcHandler,
+  RpcOutcome,
+  TlObject,
+  TlValue,
+} from '../../src/types.ts'
+
+export type Fields = Record<string, TlValue>
+
+/** One connection of a client that needs no sockets. */
+export interface Line {
+  connection: Connection
+  /** Introduced as clients do it, or wrapped in what a test says. */
+  call: (method: string, fields?: Fields, wrappers?: readonly TlObject[]) => Promise<RpcOutcome>
+  /** The result, or an exception that says what Telegram said. */
+  invoke: (method: string, fields?: Fields) => Promise<TlObject>
+  close: () => void
+}
+
+export interface Caller {
+  telegram: Telegram
+  actions: Actions
+  handler: RpcHandler
+  account: EmulatedAccount
+  /** Opens a connection under a key; the main account's by default. */
+  open: (authKeyId?: string, role?: Partial<ListenerRole>) => Line
+  user: Line
+  /** A connection that is logged in as the main account's bot. */
+  bot: () => Promise<Line>
+}
+
+/** The API half of the emulator alone, called as the protocol half would call it. */
+export async function createCaller(settings: Partial<EmulatorSettings> = {}): Promise<Caller> {
+  const telegram = createTelegram({
+    dataDir: await makeTempDir(),
+    settings,
+    makeKey: makeSharedKey,
+  })
+  for (const [dcId, mediaOnly] of ADDRESSES)
+    telegram.addresses.push({ dcId, mediaOnly, host: '127.0.0.1', port: 20_001, cdn: dcId === 203 })
+  const rules = createSessionRules(telegram)
+  const handler = createRpcHandler(telegram, rules)
+  const actions = createActions(telegram, rules)
+  const account = createAccount(telegram, { label: 'main' })
+  onTestFinished(async () => {
+    actions.close()
+    await telegram.parts.close()
+    telegram.store.close()
+  })
+  const open = (authKeyId = account.authKeyId ?? '', role: Partial<ListenerRole> = {}): Line =>
+    openLine(handler, {
+      authKeyId,
+      role: { dcId: 2, mediaOnly: false, ...role },
+      wrappers: introductionOf(account.apiId),
+    })
+  return {
+    telegram,
+    actions,
+    handler,
+    account,
+    open,
+    user: open(),
+    bot: async () => {
+      const line = open(telegram.store.keys.create(2).id)
+      await line.invoke('auth.importBotAuthorization', {
+        api_id: account.apiId,
+        api_hash: account.apiHash,
+        bot_auth_token: account.botToken ?? '',
+      })
+      return line
+    },
+  }
+}
+
+const ADDRESSES: [number, boolean][] = [
+  [2, false],
+  [2, true],
+  [4, false],
+  [4, true],
+  [203, false],
+]
+
+/** What a client's first call is wrapped in. */
+export const introductionOf = (apiId: number, changes: Fields = {}): TlObject[] => [
+  { _: 'invokeWithLayer', layer: 198 },
+  {
+    _: 'initConnection',
+    api_id: apiId,
+    device_model: 'Test',
+    system_version: '1',
+    app_version: '1',
+    system_lang_code: 'en',
+    lang_pack: '',
+    lang_code: 'en',
+    ...changes,
+  },
+]
+
+let connections = 0
+
+interface LineOptions {
+  authKeyId: string
+  role: ListenerRole
+  wrappers: readonly TlObject[]
+}
+
+function openLine(handler: RpcHandler, options: LineOptions): Line {
+  const { authKeyId, role, wrappers: introduction } = options
+  const connection: Connection = {
+    id: ++connections,
+    role,
+    destroy: () => handler.connectionClosed?.(connection),
+    setBandwidth: () => {},
+  }
+  handler.connectionKeyed?.(connection, authKeyId)
+  const call: Line['call'] = (method, fields = {}, wrappers = introduction) =>
+    handler.call({
+      method: { _: method, ...fields },
+      wrappers,
+      authKeyId,
+      usedKeyId: authKeyId,
+      layer: 198,
+      sessionId: '1',
+      connection,
+    })
+  return {
+    connection,
+    call,
+    invoke: async (method, fields) => {
+      const outcome = await call(method, fields)
+      if (outcome.kind !== 'result')
+        throw new Error(
+          outcome.kind === 'error' ? `${outcome.code} ${outcome.message}` : outcome.kind,
+        )
+      // A test reads on from here by the schema it knows.
+      return outcome.value as TlObject
+    },
+    close: connection.destroy,
+  }
+}

@@ -1,0 +1,95 @@
+import { randomBytes } from 'node:crypto'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { Api, InputFile } from 'node-telegram-bot-api'
+import { expect, test } from 'vitest'
+import { makeSharedKey } from '../../../test/helpers/peers/telegram.ts'
+import { makeTempDir } from '../../../test/helpers/temp-dir.ts'
+import { type Emulator, startEmulator } from '../src/emulator.ts'
+import { openStore } from '../src/store/store.ts'
+
+test('the same folder brings back keys, accounts, sessions, ports, files and messages', async () => {
+  const dataDir = await makeTempDir()
+  const first = await start(dataDir)
+  const { mtproto, botApi, control, account, addresses } = first
+  const before = await post(first, randomBytes(1000))
+  const listed = await first.messages(account.channelId)
+  await first.close()
+
+  const second = await start(dataDir)
+  const after = await new Api(account.botToken ?? '', { apiRoot: second.botApi.root }).getFile({
+    file_id: before,
+  })
+  const posted = await post(second, randomBytes(10))
+
+  expect(second).toMatchObject({ mtproto, botApi, control, account, addresses })
+  expect(after.file_size).toBe(1000)
+  expect(posted).not.toBe(before)
+  const now = await second.messages(account.channelId)
+  expect(now.slice(0, 1)).toEqual(listed)
+  expect(now.map(({ id }) => id)).toEqual([2, 3])
+  await second.close()
+})
+
+test('a port that was taken meanwhile is replaced, in the session too', async () => {
+  const dataDir = await makeTempDir()
+  const first = await start(dataDir)
+  await first.close()
+  const squatter = createServer().listen(first.mtproto.port, '127.0.0.1')
+
+  const second = await start(dataDir)
+
+  expect(second.mtproto.port).not.toBe(first.mtproto.port)
+  expect(second.mtproto.port).toBeLessThan(32_768)
+  expect(second.account.session).not.toBe(first.account.session)
+  expect(second.account.authKeyId).toBe(first.account.authKeyId)
+  await second.close()
+  squatter.close()
+})
+
+test('files of a folder that knew no details of them are there still', async () => {
+  const dataDir = await makeTempDir()
+  const first = await start(dataDir)
+  const fileId = await post(first, randomBytes(1000))
+  const listed = await first.messages(first.account.channelId)
+  await first.close()
+  const sqlite = new DatabaseSync(join(dataDir, 'telegram.sqlite'))
+  sqlite.exec('DROP TABLE document_details; DROP TABLE message_details')
+  sqlite.close()
+
+  const second = await start(dataDir)
+
+  expect(await second.messages(second.account.channelId)).toEqual(listed)
+  const api = new Api(second.account.botToken ?? '', { apiRoot: second.botApi.root })
+  expect((await api.getFile({ file_id: fileId })).file_size).toBe(1000)
+  await second.close()
+})
+
+test('what a client has said of itself is known after a restart', async () => {
+  const options = { folder: await makeTempDir(), referenceTtlMs: () => 0, makeKey: makeSharedKey }
+  const first = openStore(options)
+  const key = first.keys.create(2)
+  first.keys.save({ ...key, layer: 181 })
+  first.keys.setIntroduced(key.id, true)
+  first.close()
+
+  const second = openStore(options)
+
+  expect(second.keys.find(key.id)?.layer).toBe(181)
+  expect(second.keys.isIntroduced(key.id)).toBe(true)
+  second.close()
+})
+
+function start(dataDir: string): Promise<Emulator> {
+  return startEmulator({ dataDir, makeKey: makeSharedKey })
+}
+
+async function post(telegram: Emulator, content: Uint8Array): Promise<string> {
+  const { account, botApi } = telegram
+  const message = await new Api(account.botToken ?? '', { apiRoot: botApi.root }).sendDocument({
+    chat_id: account.channelId,
+    document: new InputFile(content, { filename: 'a.bin' }),
+  })
+  return message.document?.file_id ?? ''
+}

@@ -1,0 +1,87 @@
+import { createHash } from 'node:crypto'
+import { constants } from 'node:fs'
+import { link, open, rename, stat, unlink } from 'node:fs/promises'
+import type { Download } from '../../../packages/client/src/client.ts'
+import { LocalFailure } from '../failure.ts'
+
+/** A download on its way, beside its target. */
+export interface PartFile {
+  /** Bytes it has from earlier tries; all are the file's own. */
+  readonly size: number
+  append: (bytes: Uint8Array) => Promise<void>
+  /** Gives it its name. Without `force` nothing that is there is overwritten. */
+  finish: (force: boolean) => Promise<void>
+  /** Leaves it for the next try. */
+  close: () => Promise<void>
+}
+
+/**
+ * Opens the part of a download. Its name holds the file's ETag and the range, so that only the
+ * same bytes of the same file are ever joined to it.
+ */
+export async function openPart(target: string, answer: Download): Promise<PartFile> {
+  const { start, end } = answer.range
+  const length = end - start + 1
+  const path = `${target}.${tagOf(answer)}.part`
+  const file = await open(path, constants.O_RDWR | constants.O_CREAT, 0o644)
+  let { size } = await file.stat()
+  // Without an ETag nothing says whose bytes these are.
+  if (size > length || answer.etag === null) {
+    await file.truncate(0)
+    size = 0
+  }
+
+  return {
+    get size() {
+      return size
+    },
+    append: async (bytes) => {
+      let at = 0
+      while (at < bytes.length) {
+        const { bytesWritten } = await file.write(bytes, at, bytes.length - at, size)
+        at += bytesWritten
+        size += bytesWritten
+      }
+    },
+    finish: async (force) => {
+      await file.close()
+      if (size !== length) throw new LocalFailure(`${path}: ${size} bytes in place of ${length}`)
+      if (force) await rename(path, target)
+      else await nameNew(path, target)
+    },
+    close: () => file.close().catch(() => {}),
+  }
+}
+
+/** A link is made only where nothing is; some file systems know none. */
+async function nameNew(path: string, target: string): Promise<void> {
+  try {
+    await link(path, target)
+    await unlink(path)
+  } catch (error) {
+    if (isCode(error, 'EEXIST')) throw alreadyThere(target)
+    if (await exists(target)) throw alreadyThere(target)
+    await rename(path, target)
+  }
+}
+
+export async function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  )
+}
+
+export function alreadyThere(path: string): LocalFailure {
+  return new LocalFailure(`${path} exists already: --force overwrites it`)
+}
+
+function tagOf({ etag, range, size }: Download): string {
+  const whole = range.start === 0 && range.end === size - 1
+  const content = JSON.stringify([etag, whole ? null : range])
+  return createHash('sha256').update(content).digest('hex').slice(0, 12)
+}
+
+function isCode(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code
+}

@@ -1,0 +1,131 @@
+import { join } from 'node:path'
+import { TeleStoreError, type UploadResult } from '../../../packages/client/src/client.ts'
+import { openFile } from '../../../packages/client/src/node.ts'
+import { printable } from '../../lib/printable.ts'
+import { type CommandOf, UsageError } from '../arguments.ts'
+import { reasonOf } from '../failure.ts'
+import type { Session } from '../run.ts'
+import { formatBytes, formatSeconds } from '../terminal/bars.ts'
+import { createUploadReporter } from '../terminal/reporter.ts'
+import { type Found, lookAt, walk } from './find-files.ts'
+import { cacheFolder, createResumeFiles } from './resume-files.ts'
+import { openSentFiles, type SentFiles } from './sent-files.ts'
+import { createUploadTally, type UploadTally } from './upload-tally.ts'
+
+/** What fails for one file for these reasons fails for all. */
+const FOR_ALL = new Set(['NETWORK', 'TOKEN_REFUSED', 'TOKEN_MISSING', 'TELEGRAM_NOT_CONFIGURED'])
+
+interface Upload extends Session {
+  command: CommandOf<'upload'>
+  sent: SentFiles
+  tally: UploadTally
+  /** There may be thousands of files. */
+  hasFolder: boolean
+  /** Nothing more is tried: the rest would fail as well. */
+  isOver: boolean
+}
+
+/** Sends files and all that is in folders, one after another; 1 when any of them has failed. */
+export async function upload(command: CommandOf<'upload'>, session: Session): Promise<number> {
+  const { signal, screen } = session
+  const named = await lookAt(command.files, command)
+  const hasFolder = named.some(({ kind }) => kind === 'folder')
+  if (hasFolder && command.fileName !== null) {
+    throw new UsageError('--file-name: the files of a folder cannot have one name')
+  }
+  const tally = createUploadTally()
+  const sent = await openNotes(command, session)
+  const upload: Upload = { ...session, command, tally, sent, hasFolder, isOver: false }
+  for (const found of named) {
+    if (found.kind !== 'folder') await take(upload, found)
+    else for await (const inside of walk(found.path, command)) await take(upload, inside)
+    signal.throwIfAborted()
+  }
+  const { failed, leftOut } = tally.counts
+  if (failed === 0) await sent.forget()
+  const isMany = hasFolder || named.length > 1
+  if (isMany && !command.json) for (const line of tally.summary()) screen.say(line)
+  const isPartly = Object.values(leftOut).some((count) => count > 0)
+  if ((hasFolder || isPartly) && command.json)
+    screen.print(JSON.stringify({ summary: tally.counts }))
+  return failed > 0 ? 1 : 0
+}
+
+async function openNotes(
+  { files, fileName, resume }: CommandOf<'upload'>,
+  { env, url, token }: Session,
+): Promise<SentFiles> {
+  const folder = join(cacheFolder(env), 'commands')
+  const notes = await openSentFiles(folder, [url, token, process.cwd(), files, fileName])
+  if (resume) return notes
+  await notes.forget()
+  return { find: () => null, add: async () => {}, forget: async () => {} }
+}
+
+/** Sends what was found if it is a file, and notes what became of it. */
+async function take(upload: Upload, found: Found): Promise<void> {
+  const { command, signal, tally } = upload
+  signal.throwIfAborted()
+  if (found.kind === 'left-out') return tally.leaveOut(found.why)
+  if (upload.isOver) return tally.leaveUntried()
+  const { path } = found
+  try {
+    if (found.kind === 'failed') throw found.error
+    const { result, ms } = await send(upload, path)
+    if (ms === null) tally.sentBefore()
+    else tally.sent()
+    if (command.json) print(upload, { file: path, ok: true, ...result })
+    else if (ms !== null) upload.screen.print(lineOf(upload, path, result, ms))
+  } catch (error) {
+    signal.throwIfAborted()
+    const reason = reasonOf(error)
+    const code = error instanceof TeleStoreError ? error.code : 'LOCAL'
+    tally.failed(path, reason)
+    if (command.json) print(upload, { file: path, ok: false, error: reason, code })
+    else upload.screen.say(`${printable(path)}: ${reason}`)
+    upload.isOver = FOR_ALL.has(code)
+  }
+}
+
+/** Resolves with how long it took; null when an earlier try of this command has sent the file. */
+async function send(
+  { command, client, screen, env, signal, sent, hasFolder }: Upload,
+  path: string,
+): Promise<{ result: UploadResult; ms: number | null }> {
+  const source = await openFile(path)
+  const before = sent.find(path, source)
+  if (before) return { result: before, ms: null }
+  const reporter = createUploadReporter(screen, {
+    title: command.fileName ?? path,
+    isOneOfMany: hasFolder,
+  })
+  const startedAt = Date.now()
+  const job = client.upload(source, {
+    signal,
+    parallel: command.parallel,
+    resumeStore: command.resume ? createResumeFiles(join(cacheFolder(env), 'uploads')) : null,
+    ...(command.fileName !== null && { fileName: command.fileName }),
+    onProgress: (progress) => {
+      const over = ['completed', 'failed', 'cancelled'].includes(progress.phase)
+      if (!command.quiet && !over) reporter.tell(progress)
+    },
+  })
+  // The chunks on their way are let go of before the process ends.
+  const result = await job.done.finally(reporter.end)
+  await sent.add(path, source, result)
+  return { result, ms: Date.now() - startedAt }
+}
+
+function print({ screen }: Upload, result: object): void {
+  screen.print(JSON.stringify(result))
+}
+
+function lineOf(
+  { command }: Upload,
+  path: string,
+  { size, messageId }: UploadResult,
+  ms: number,
+): string {
+  const name = printable(command.fileName ?? path)
+  return `${name}: message ${messageId} (${formatBytes(size)} in ${formatSeconds(ms / 1000)})`
+}

@@ -1,0 +1,122 @@
+import type { UploadProgress } from '../../../packages/client/src/client.ts'
+import { printable } from '../../lib/printable.ts'
+import { bar, formatBytes, formatSeconds, percentOf, shorten } from './bars.ts'
+import type { Screen } from './screen.ts'
+
+/** Tells how something goes on: bars on a terminal, lines elsewhere. */
+export interface Reporter<Progress> {
+  tell: (progress: Progress) => void
+  /** Wipes the bars away. */
+  end: () => void
+}
+
+const LINE_EVERY_MS = 5000
+const BAR_COLUMNS = 30
+
+/** What a line is made of. */
+interface Row {
+  title: string
+  /** One for each bar. */
+  percents: { label: string; percent: number; note: string }[]
+}
+
+function createReporter<Progress>(
+  screen: Screen,
+  describe: (progress: Progress) => Row,
+  { fromMs = 0 }: { fromMs?: number | undefined } = {},
+): Reporter<Progress> {
+  const since = Date.now()
+  let saidAt = 0
+  let said = ''
+
+  /** A line when a bar has come to its next tenth, and every five seconds if anything has moved. */
+  function sayLine({ title, percents }: Row): void {
+    const tenths = percents.map(({ percent }) => Math.floor(percent / 10)).join()
+    const parts = percents.map(({ label, percent, note }) =>
+      [label, `${Math.floor(percent)} %`, note && `(${note})`].filter((word) => word).join(' '),
+    )
+    const line = `${title}: ${parts.join(', ')}`
+    const now = Date.now()
+    if (now - since < fromMs) return
+    const due = now - saidAt >= LINE_EVERY_MS && line !== said
+    if (tenths === lastTenths && !due) return
+    lastTenths = tenths
+    saidAt = now
+    said = line
+    screen.say(line)
+  }
+  let lastTenths = ''
+
+  return {
+    tell: (progress) => {
+      const row = describe(progress)
+      if (!screen.isTerminal) return sayLine(row)
+      const width = Math.max(10, Math.min(BAR_COLUMNS, screen.columns - 50))
+      const lines = row.percents.map(
+        ({ label, percent, note }) => `  ${label.padEnd(14)} ${bar(percent, width)}  ${note}`,
+      )
+      screen.draw([row.title, ...lines].map((line) => shorten(line, screen.columns)))
+    },
+    end: () => screen.draw([]),
+  }
+}
+
+export interface UploadReporterOptions {
+  /** What the file is called here, if not by its name. */
+  title?: string | undefined
+  /** One of many: lines are only said of it when it takes longer. */
+  isOneOfMany?: boolean | undefined
+}
+
+/** Two bars: to the worker, and into Telegram. */
+export function createUploadReporter(
+  screen: Screen,
+  { title, isOneOfMany = false }: UploadReporterOptions = {},
+): Reporter<UploadProgress> {
+  const describe = (progress: UploadProgress): Row => {
+    const { fileName, sentBytes, totalBytes, telegramPercent, phase, waiting, text } = progress
+    const held = phase === 'waiting' && waiting?.on !== 'telegram'
+    return {
+      title: `${printable(title ?? fileName)} (${formatBytes(totalBytes)})`,
+      percents: [
+        {
+          label: 'to the worker',
+          percent: percentOf(sentBytes, totalBytes),
+          note: held || phase === 'paused' ? text : pace(progress.speed, progress.secondsLeft),
+        },
+        {
+          label: 'into Telegram',
+          percent: telegramPercent,
+          note: waiting?.on === 'telegram' ? `Telegram asks to wait ${waiting.seconds} s` : '',
+        },
+      ],
+    }
+  }
+  return createReporter(screen, describe, { fromMs: isOneOfMany ? LINE_EVERY_MS : 0 })
+}
+
+export interface DownloadProgress {
+  fileName: string
+  receivedBytes: number
+  totalBytes: number
+  speed: number | null
+}
+
+export function createDownloadReporter(screen: Screen): Reporter<DownloadProgress> {
+  return createReporter(screen, ({ fileName, receivedBytes, totalBytes, speed }) => ({
+    title: `${printable(fileName)} (${formatBytes(totalBytes)})`,
+    percents: [
+      {
+        label: 'from Telegram',
+        percent: percentOf(receivedBytes, totalBytes),
+        note: pace(speed, speed ? (totalBytes - receivedBytes) / speed : null),
+      },
+    ],
+  }))
+}
+
+function pace(speed: number | null, secondsLeft: number | null): string {
+  if (speed === null) return ''
+  const rate = `${formatBytes(speed)}/s`
+  return secondsLeft === null ? rate : `${rate}, ${formatSeconds(secondsLeft)} left`
+}

@@ -1,0 +1,190 @@
+import type { Credentials } from '../core/ports/credentials.ts'
+import { type Env, Environment } from './environment.ts'
+
+/** Where credentials come from, and with them which Telegram is spoken to. */
+export type Mode =
+  | { kind: 'embedded' }
+  | { kind: 'backend'; url: string }
+  | { kind: 'standalone'; tokens: readonly string[]; credentials: Omit<Credentials, 'userId'> }
+
+export interface Config {
+  readonly port: number
+  readonly host: string
+  readonly dataDir: string
+  readonly mode: Mode
+  readonly botApi: { readonly root: string; readonly local: boolean }
+  /** An MTProto server that is not Telegram's own, or null. */
+  readonly serverKeyPem: string | null
+  readonly server: { readonly dcId: number; readonly host: string; readonly port: number } | null
+  readonly ledgerKey: string | null
+  readonly webhookSecret: string | null
+  readonly corsOrigins: readonly string[]
+  /** Whether calls without a token are refused, too. */
+  readonly requireAuth: boolean
+  /** Whose `X-Forwarded-For` counts: nobody's, that of so many proxies, or of these addresses. */
+  readonly trustProxy: false | number | string
+  readonly maxFailuresPerMinute: number
+  readonly maxFileBytes: number
+  readonly maxChunkBytes: number
+  readonly spoolMaxBytes: number
+  readonly maxUploadsPerUser: number
+  readonly maxBytesPerUser: number
+  readonly spoolFsync: boolean
+  readonly sessionTtlMs: number
+  readonly maxConcurrentUploads: number
+  readonly maxConcurrentDownloads: number
+  readonly blockCacheBytes: number
+  readonly transferAttempts: number
+  readonly transferMaxMs: number
+  /** A sender that stands still for so long is cut. */
+  readonly stallMs: number
+  /** Beyond this much memory new work is refused; 0: nine tenths of what the container has. */
+  readonly maxRssBytes: number
+  readonly maxEventLoopDelayMs: number
+  readonly shutdownGraceMs: number
+  readonly startupTelegramDelayMs: number
+  /** Where this deployment is reached from outside, without a slash at its end; null: not known. */
+  readonly publicUrl: string | null
+  /** Only the host has said it: a trusted proxy in front of that knows better. */
+  readonly isPublicUrlDefault: boolean
+  readonly keepAwake: boolean
+  readonly logLevel: Env['LOG_LEVEL']
+}
+
+/** The environment is not one the worker can run with; the message lists every bad variable. */
+export class ConfigError extends Error {
+  constructor(problems: string) {
+    super(`The configuration cannot be used:\n${problems}`)
+    this.name = 'ConfigError'
+  }
+}
+
+const NOTHING_IN_PRODUCTION =
+  '✖ In production set BACKEND_URL, or for a worker of its own TELEGRAM_CHANNEL_ID, AUTH_TOKENS and\n' +
+  '  TELEGRAM_BOT_TOKEN or TELEGRAM_SESSION (with TELEGRAM_API_ID and TELEGRAM_API_HASH)'
+
+/**
+ * Reads the environment once. Throws ConfigError with every variable that is wrong or missing;
+ * no value is ever repeated in it.
+ */
+export function loadConfig(environment: Record<string, string | undefined>): Config {
+  const given = givenIn(environment)
+  const parsed = Environment.safeParse(given)
+  const wrong = parsed.success ? [] : parsed.error.issues.map(sayWrong)
+  const problems = [...wrong, ...missingFrom(given)]
+  if (!parsed.success || problems.length > 0) throw new ConfigError(problems.join('\n'))
+  const env = parsed.data
+  const mode = modeOf(env)
+  return Object.freeze({
+    port: env.PORT,
+    host: env.HOST ?? (mode.kind === 'embedded' ? '127.0.0.1' : '0.0.0.0'),
+    dataDir: env.DATA_DIR,
+    mode,
+    botApi: {
+      root: env.TELEGRAM_BOT_API_ROOT.replace(/\/+$/, ''),
+      local: env.TELEGRAM_BOT_API_LOCAL,
+    },
+    // Dashboards keep a PEM on one line, with \n for its line ends.
+    serverKeyPem: env.TELEGRAM_SERVER_KEY?.replaceAll('\\n', '\n') ?? null,
+    server: serverOf(env.TELEGRAM_SERVER),
+    ledgerKey: env.LEDGER_KEY ?? null,
+    webhookSecret: env.WEBHOOK_SECRET ?? null,
+    corsOrigins: env.CORS_ORIGINS,
+    requireAuth: env.REQUIRE_AUTH === 'always',
+    trustProxy: trustProxyOf(env.TRUST_PROXY),
+    maxFailuresPerMinute: env.MAX_FAILURES_PER_MINUTE,
+    maxFileBytes: env.MAX_FILE_SIZE,
+    maxChunkBytes: env.MAX_CHUNK_SIZE,
+    spoolMaxBytes: env.SPOOL_MAX_BYTES,
+    maxUploadsPerUser: env.MAX_UPLOADS_PER_USER,
+    maxBytesPerUser: env.MAX_BYTES_PER_USER ?? shareOf(env, mode),
+    spoolFsync: env.SPOOL_FSYNC,
+    sessionTtlMs: env.SESSION_TTL * 1000,
+    maxConcurrentUploads: env.MAX_CONCURRENT_UPLOADS,
+    maxConcurrentDownloads: env.MAX_CONCURRENT_DOWNLOADS,
+    blockCacheBytes: env.BLOCK_CACHE_BYTES,
+    transferAttempts: env.TRANSFER_ATTEMPTS,
+    transferMaxMs: env.TRANSFER_MAX_SECONDS * 1000,
+    stallMs: env.STALL_SECONDS * 1000,
+    maxRssBytes: env.MAX_RSS_BYTES,
+    maxEventLoopDelayMs: env.MAX_EVENT_LOOP_DELAY_MS,
+    shutdownGraceMs: env.SHUTDOWN_GRACE_MS,
+    startupTelegramDelayMs: env.STARTUP_TELEGRAM_DELAY_MS,
+    publicUrl: publicUrlOf(env),
+    isPublicUrlDefault: env.PUBLIC_URL === undefined,
+    keepAwake: env.KEEP_AWAKE,
+    logLevel: env.LOG_LEVEL,
+  })
+}
+
+/** An empty variable is an unset one: .env files and dashboards leave such lines behind. */
+function givenIn(environment: Record<string, string | undefined>): Record<string, string> {
+  const given: Record<string, string> = {}
+  for (const [name, value] of Object.entries(environment)) {
+    if (value !== undefined && value !== '') given[name] = value
+  }
+  return given
+}
+
+function sayWrong({ path, message }: { path: PropertyKey[]; message: string }): string {
+  return `✖ ${path.join('.')}: ${message}`
+}
+
+/** What the mode that these variables choose wants beside them. */
+function missingFrom(given: Record<string, string>): string[] {
+  if (given.BACKEND_URL !== undefined) return []
+  if (given.TELEGRAM_BOT_TOKEN === undefined && given.TELEGRAM_SESSION === undefined) {
+    return given.NODE_ENV === 'production' ? [NOTHING_IN_PRODUCTION] : []
+  }
+  const wanted = ['TELEGRAM_CHANNEL_ID', 'AUTH_TOKENS']
+  if (given.TELEGRAM_SESSION !== undefined) wanted.push('TELEGRAM_API_ID', 'TELEGRAM_API_HASH')
+  // Commas alone are no token.
+  return wanted
+    .filter((name) => !/[^\s,]/.test(given[name] ?? ''))
+    .map((name) => `✖ ${name} is missing`)
+}
+
+function modeOf(env: Env): Mode {
+  if (env.BACKEND_URL !== undefined) {
+    return { kind: 'backend', url: env.BACKEND_URL.replace(/\/+$/, '') }
+  }
+  if (env.TELEGRAM_BOT_TOKEN === undefined && env.TELEGRAM_SESSION === undefined) {
+    return { kind: 'embedded' }
+  }
+  return {
+    kind: 'standalone',
+    tokens: env.AUTH_TOKENS,
+    credentials: {
+      botToken: env.TELEGRAM_BOT_TOKEN ?? null,
+      channelId: env.TELEGRAM_CHANNEL_ID ?? '',
+      session: env.TELEGRAM_SESSION ?? null,
+      apiId: env.TELEGRAM_API_ID ?? null,
+      apiHash: env.TELEGRAM_API_HASH ?? null,
+    },
+  }
+}
+
+/**
+ * What one user may reserve where nothing is said: half, so that nobody keeps all others out, and
+ * one file at least. Where one token is all there is, there is nobody else.
+ */
+function shareOf({ SPOOL_MAX_BYTES, MAX_FILE_SIZE }: Env, mode: Mode): number {
+  if (mode.kind === 'standalone' && new Set(mode.tokens).size === 1) return SPOOL_MAX_BYTES
+  return Math.max(Math.floor(SPOOL_MAX_BYTES / 2), MAX_FILE_SIZE)
+}
+
+function publicUrlOf({ PUBLIC_URL, RENDER_EXTERNAL_URL }: Env): string | null {
+  const text = PUBLIC_URL ?? RENDER_EXTERNAL_URL
+  return text === undefined ? null : new URL(text).href.replace(/\/+$/, '')
+}
+
+function trustProxyOf(text: string): Config['trustProxy'] {
+  if (text === 'false') return false
+  return /^\d$/.test(text) ? Number(text) : text
+}
+
+function serverOf(text: string | undefined): Config['server'] {
+  const [, dcId, host, port] = /^(\d+)@(.+):(\d+)$/.exec(text ?? '') ?? []
+  if (dcId === undefined || host === undefined || port === undefined) return null
+  return { dcId: Number(dcId), host, port: Number(port) }
+}

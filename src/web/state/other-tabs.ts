@@ -1,0 +1,59 @@
+import { WORKER_PATH } from '../worker.ts'
+
+/** A token, and when the user has signed in with it (epoch ms). */
+export interface SignedIn {
+  token: string
+  at: number
+}
+
+/** The open tabs of this page, for one worker. They tell each other who is signed in. */
+export interface OtherTabs {
+  /** Asks them, and waits a moment for the first answer, which `onTold` hears as well. */
+  ask: () => Promise<void>
+  tell: (signedIn: SignedIn) => void
+}
+
+/** A tab in the background answers within some milliseconds; one that sleeps answers late. */
+const WAIT_MS = 250
+const QUESTION = 'who is signed in?'
+
+/**
+ * By a channel that only scripts of this origin hear, and nothing is stored in it. Files that the
+ * worker shows run no scripts, or have an origin of their own (`sandbox`).
+ */
+export function joinOtherTabs(options: {
+  /** Null while nobody is signed in here. */
+  whoIs: () => SignedIn | null
+  onTold: (signedIn: SignedIn) => void
+}): OtherTabs {
+  // Another worker may lie on the same origin, below another path.
+  const channel = new BroadcastChannel(`telestore-page:${location.origin}${WORKER_PATH}`)
+  let onAnswer = (): void => {}
+
+  function tell({ token, at }: SignedIn): void {
+    channel.postMessage({ token, at })
+  }
+
+  channel.onmessage = ({ data }: MessageEvent<unknown>) => {
+    if (data === QUESTION) {
+      const signedIn = options.whoIs()
+      if (signedIn) tell(signedIn)
+      return
+    }
+    const token: unknown = Reflect.get(Object(data), 'token')
+    const at: unknown = Reflect.get(Object(data), 'at')
+    if (typeof token !== 'string' || typeof at !== 'number') return
+    options.onTold({ token, at })
+    onAnswer()
+  }
+
+  return {
+    tell,
+    ask: () =>
+      new Promise((resolve) => {
+        onAnswer = resolve
+        setTimeout(resolve, WAIT_MS)
+        channel.postMessage(QUESTION)
+      }),
+  }
+}

@@ -1,0 +1,44 @@
+import { useState } from 'preact/hooks'
+import type { Client } from '../../../../packages/client/src/api.ts'
+import { Button } from '../button.tsx'
+import { Dialog } from './dialog.tsx'
+
+export interface RevokeDialogProps {
+  client: Client
+  onClose: () => void
+  onFailure: (error: unknown) => void
+}
+
+/** Asks before every link the user has given away stops working. */
+export function RevokeDialog({ client, onClose, onFailure }: RevokeDialogProps) {
+  const [words, setWords] = useState('')
+  const [done, setDone] = useState(false)
+
+  async function revoke(): Promise<void> {
+    try {
+      await client.revokeTickets()
+      setDone(true)
+      setWords('Done: none of the links opens anything any more.')
+    } catch (error) {
+      onFailure(error)
+      setWords(error instanceof Error ? error.message : String(error))
+    }
+  }
+
+  return (
+    <Dialog title="Revoke all links" onClose={onClose}>
+      <p>
+        Every link that you have copied stops working, for every file. The files stay, and new links
+        can be made.
+      </p>
+      <p role="status" class="sentence">
+        {words}
+      </p>
+      <div class="buttons">
+        <Button icon="link" look="danger" disabled={done} onClick={() => void revoke()}>
+          Revoke them
+        </Button>
+      </div>
+    </Dialog>
+  )
+}

@@ -1,0 +1,97 @@
+import { formatBytes } from '../../format.ts'
+import { kindOf } from '../../library/file-kind.ts'
+import { isFinished, isLeftOver, type UploadFile } from '../../uploads/upload-file.ts'
+import type { Uploads } from '../../uploads/uploads.ts'
+import { percentOf, sentenceOf } from '../../uploads/wording.ts'
+import { FileName } from '../file-name.tsx'
+import { Icon, type IconName } from '../icon.tsx'
+import { UploadActions } from './upload-actions.tsx'
+import { UploadSentence } from './upload-sentence.tsx'
+
+export interface UploadRowProps {
+  file: UploadFile
+  uploads: Uploads
+  onChoose: () => void
+  onRemove: () => void
+}
+
+/** One file on its way. */
+export function UploadRow({ file, uploads, onChoose, onRemove }: UploadRowProps) {
+  const { name, size, meta } = file
+  const state = stateOf(file)
+  const isAlone = state === 'finished' || state === 'queued'
+  const folder = meta.relativePath.split('/').slice(0, -1).filter(Boolean).join('/')
+  return (
+    <li class={`row upload ${state}`}>
+      <span class="row-icon">
+        <Icon name={ICONS[state] ?? kindOf(file)} />
+      </span>
+      <div class="row-text">
+        <FileName name={name} />
+        <p class="dim small">
+          {formatBytes(size ?? 0)}
+          {folder && (
+            <>
+              {' · in '}
+              <bdi>{folder}</bdi>
+            </>
+          )}
+          {isAlone && ` · ${sentenceOf(file)}`}
+        </p>
+      </div>
+      <UploadActions file={file} uploads={uploads} onChoose={onChoose} onRemove={onRemove} />
+      {state === 'busy' && <Bars file={file} />}
+      {state === 'left-over' && meta.storedBytes > 0 && <StoredBar file={file} />}
+      {!isAlone && <UploadSentence file={file} />}
+    </li>
+  )
+}
+
+type RowState = 'finished' | 'failed' | 'left-over' | 'queued' | 'busy'
+
+const ICONS: Readonly<Partial<Record<RowState, IconName>>> = {
+  finished: 'check',
+  failed: 'warning',
+}
+
+function stateOf(file: UploadFile): RowState {
+  if (isFinished(file)) return 'finished'
+  if (file.error) return 'failed'
+  if (isLeftOver(file)) return 'left-over'
+  // Empty bars say nothing, and there may be hundreds.
+  return file.meta.progress || file.meta.sealed ? 'busy' : 'queued'
+}
+
+function Bars({ file }: { file: UploadFile }) {
+  const { progress, sealed } = file.meta
+  const sent = sealed ? 100 : progress ? percentOf(progress.sentBytes, progress.totalBytes) : 0
+  const posted = Math.floor(progress?.telegramPercent ?? 0)
+  return (
+    <div class="bars">
+      <Bar words="To the worker" of={file.name} percent={sent} />
+      <Bar words="Into Telegram" of={file.name} percent={posted} />
+    </div>
+  )
+}
+
+/** What the worker has of a file that must be chosen again. */
+function StoredBar({ file }: { file: UploadFile }) {
+  const percent = percentOf(file.meta.storedBytes, file.size ?? 0)
+  return (
+    <div class="bars">
+      <Bar words="To the worker" of={file.name} percent={percent} />
+    </div>
+  )
+}
+
+function Bar({ words, of, percent }: { words: string; of: string; percent: number }) {
+  return (
+    <div class={percent === 100 ? 'bar full' : 'bar'}>
+      <span aria-hidden="true">{words}</span>
+      <span aria-hidden="true" class="percent">
+        {percent} %
+      </span>
+      <progress max={100} value={percent} aria-label={`${words}: ${of}`} />
+    </div>
+  )
+}
