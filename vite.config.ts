@@ -1,9 +1,9 @@
 import { brotliCompressSync, gzipSync } from 'node:zlib'
-import { defineConfig, type Plugin } from 'vite'
+import { defaultClientConditions, defineConfig, type Plugin } from 'vite'
 
-/** Beside each file that gains by it the same in small: the worker sends it where it is understood. */
-const small: Plugin = {
-  name: 'small',
+/** Writes a brotli and a gzip copy beside each text file; the worker sends them to browsers that accept them. */
+const precompress: Plugin = {
+  name: 'precompress',
   generateBundle(_options, bundle) {
     for (const output of Object.values(bundle)) {
       if (!/\.(js|css|svg)$/.test(output.fileName)) continue
@@ -21,7 +21,9 @@ export default defineConfig({
   root: 'src/web',
   // The worker may be mounted under a path.
   base: './',
-  plugins: [small],
+  plugins: [precompress],
+  // The client package is bundled from its sources.
+  resolve: { conditions: ['telestore-source', ...defaultClientConditions] },
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
   build: {
     outDir: '../../dist/web',

@@ -1,7 +1,12 @@
+import { defaultServerConditions } from 'vite'
 import { defineConfig } from 'vitest/config'
 import { LongFirst } from './test/long-first.ts'
 
+/** The packages beside the worker are used as sources, here and in the processes that tests start. */
+const SOURCES = 'telestore-source'
+
 export default defineConfig({
+  ssr: { resolve: { conditions: [SOURCES, ...defaultServerConditions] } },
   test: {
     include: ['{test,packages/*/test}/**/*.test.ts'],
     globalSetup: [
@@ -11,6 +16,7 @@ export default defineConfig({
     ],
     setupFiles: ['test/patience.ts'],
     expect: { poll: { timeout: 60_000 } },
+    execArgv: [`--conditions=${SOURCES}`],
     // Files run one after another in a few processes: most of a short file's time is loading.
     isolate: false,
     // Many tests wait for Telegram's clocks more than for a core.

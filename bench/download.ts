@@ -5,7 +5,7 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as wait } from 'node:timers/promises'
 import { MiB } from '../src/lib/units.ts'
-import { runNode, startEmulatorProcess, startWorkerProcess } from './processes.ts'
+import { runNode, startTelegramProcess, startWorkerProcess } from './processes.ts'
 import { type Figure, median, saveResult } from './results.ts'
 import { completed, readBack, sendFile } from './web-client.ts'
 
@@ -24,7 +24,7 @@ const ROUNDS = 3
 const GB = 1024 * MiB
 const FILE_MB = 256
 const against = 'gramjs iterDownload'
-const emulator = await startEmulatorProcess()
+const emulator = await startTelegramProcess()
 const settings = (change: object) => emulator.callControl('POST', '/settings', change)
 const counters = async () => (await emulator.callControl('GET', '/counters')) as Counters
 const worker = await startWorkerProcess(emulator, { BLOCK_CACHE_BYTES: '32MB' })

@@ -12,7 +12,7 @@ import type { PollCounts } from './load/poller.ts'
 import type { Counts } from './load/tally.ts'
 import {
   runNode,
-  startEmulatorProcess,
+  startTelegramProcess,
   startWorkerProcess,
   type WorkerProcess,
 } from './processes.ts'
@@ -56,7 +56,7 @@ function levels(
 }
 
 async function run(group: MemoryGroup | null): Promise<void> {
-  const emulator = await startEmulatorProcess()
+  const emulator = await startTelegramProcess()
   const tokens = Array.from({ length: UPLOADERS }, () => randomBytes(12).toString('hex'))
   const env = { AUTH_TOKENS: ['bench', ...tokens].join(',') }
   const worker = await startWorkerProcess(

@@ -4,7 +4,7 @@
  */
 import { createHash, randomBytes } from 'node:crypto'
 import { MiB } from '../src/lib/units.ts'
-import { type Process, startEmulatorProcess, startWorkerProcess } from './processes.ts'
+import { type Process, startTelegramProcess, startWorkerProcess } from './processes.ts'
 import { saveResult } from './results.ts'
 import { completed, readBack, sendFile } from './web-client.ts'
 
@@ -27,7 +27,7 @@ async function peakOf<T>(
   }
 }
 
-const emulator = await startEmulatorProcess()
+const emulator = await startTelegramProcess()
 const worker = await startWorkerProcess(emulator)
 try {
   // A small file first: gramjs is loaded at the first use, and that is not the file's doing.

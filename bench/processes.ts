@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { freePort } from '../test/helpers/free-port.ts'
+import { SOURCE_CONDITION } from '../test/helpers/source-condition.ts'
 
 /** Linux counts CPU time in these; USER_HZ is 100 wherever Node runs. */
 const TICKS_PER_SECOND = 100
@@ -44,8 +45,8 @@ export function startNode(
 ): ChildProcess {
   const [program, all] =
     enter === undefined
-      ? [process.execPath, args]
-      : ['/bin/sh', ['-c', `${enter}; exec "$0" "$@"`, process.execPath, ...args]]
+      ? [process.execPath, [SOURCE_CONDITION, ...args]]
+      : ['/bin/sh', ['-c', `${enter}; exec "$0" "$@"`, process.execPath, SOURCE_CONDITION, ...args]]
   return spawn(program, all, {
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -94,7 +95,7 @@ export interface EmulatorProcess extends Process, EmulatorLine {
 }
 
 /** Starts the emulator beside the bench; its folder goes with it. */
-export async function startEmulatorProcess(): Promise<EmulatorProcess> {
+export async function startTelegramProcess(): Promise<EmulatorProcess> {
   const folder = await mkdtemp(join(tmpdir(), 'bench-telegram-'))
   const child = startNode(['packages/telegram-emulator/src/main.ts'], { DATA_DIR: folder })
   const line = await firstLine(child)

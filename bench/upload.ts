@@ -10,7 +10,7 @@ import { MiB } from '../src/lib/units.ts'
 import {
   type EmulatorProcess,
   runNode,
-  startEmulatorProcess,
+  startTelegramProcess,
   startWorkerProcess,
 } from './processes.ts'
 import { type Figure, median, saveResult } from './results.ts'
@@ -25,7 +25,7 @@ interface Run {
 const ROUNDS = 3
 const GB = 1024 * MiB
 const folder = await mkdtemp(join(tmpdir(), 'bench-upload-'))
-const emulator = await startEmulatorProcess()
+const emulator = await startTelegramProcess()
 const settings = (change: object) => emulator.callControl('POST', '/settings', change)
 const NO_LIMITS = { latencyMs: 0, bandwidthPerConnection: null, cutConnectionsEveryMs: null }
 

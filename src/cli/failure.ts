@@ -1,4 +1,4 @@
-import { TeleStoreError } from '../../packages/client/src/client.ts'
+import { TeleStoreError } from 'telestore-client'
 import { printable } from '../lib/printable.ts'
 
 /** Something on this machine is not as the command needs it; the message is for its user. */

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { type Client, createClient } from '../../packages/client/src/client.ts'
+import { type Client, createClient } from 'telestore-client'
 import { type Command, type CommonOptions, parseCommand, UsageError } from './arguments.ts'
 import { download } from './commands/download-command.ts'
 import { status } from './commands/status-command.ts'

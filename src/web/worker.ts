@@ -1,5 +1,4 @@
-import { type Client, createClient } from '../../packages/client/src/client.ts'
-import { TeleStoreError } from '../../packages/client/src/error.ts'
+import { type Client, createClient, TeleStoreError } from 'telestore-client'
 import type { Session } from './state/session.ts'
 
 /** The path the page lies at: the worker may be mounted below one. */

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { SOURCE_CONDITION } from '../helpers/source-condition.ts'
 
 const KEPT_OUTPUT = 40_000
 
@@ -27,7 +28,7 @@ export function startChild(
   onOutput?: (text: string) => void,
 ): Child {
   const script = fileURLToPath(new URL(`../../${path}`, import.meta.url))
-  const child = spawn(process.execPath, [script], {
+  const child = spawn(process.execPath, [SOURCE_CONDITION, script], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: {
       PATH: process.env.PATH,

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { onTestFinished } from 'vitest'
 import { run } from '../../src/cli/run.ts'
 import { createScreen, type OutputStream } from '../../src/cli/terminal/screen.ts'
+import { SOURCE_CONDITION } from '../helpers/source-condition.ts'
 import { makeTempDir } from '../helpers/temp-dir.ts'
 import { registerEnvironment } from '../secrets/register.ts'
 import { registerSecret, trace, traceTest } from '../secrets/trace.ts'
@@ -39,7 +40,7 @@ export async function startCommand(
 ): Promise<RunningCommand> {
   registerSecret('login token', token)
   traceTest()
-  const child = spawn(process.execPath, [MAIN, ...args], {
+  const child = spawn(process.execPath, [SOURCE_CONDITION, MAIN, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
     cwd: cwd ?? (await makeTempDir()),
     env: {

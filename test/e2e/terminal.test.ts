@@ -4,6 +4,7 @@ import { createServer } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { freePort } from '../helpers/free-port.ts'
+import { SOURCE_CONDITION } from '../helpers/source-condition.ts'
 import { makeTempDir } from '../helpers/temp-dir.ts'
 import { trace, traceTest } from '../secrets/trace.ts'
 
@@ -48,7 +49,7 @@ test('on a terminal LOG_LEVEL=silent is obeyed', async () => {
 async function startOnTerminal(env: Record<string, string> = {}) {
   const port = await freePort()
   traceTest()
-  const command = `exec '${process.execPath}' '${SERVER}'`
+  const command = `exec '${process.execPath}' ${SOURCE_CONDITION} '${SERVER}'`
   const child = spawn('script', ['-qec', command, '/dev/null'], {
     stdio: ['ignore', 'pipe', 'ignore'],
     env: {

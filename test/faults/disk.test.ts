@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { Emulator } from 'telegram-emulator'
 import { describe, expect, test, vi } from 'vitest'
-import type { Emulator } from '../../packages/telegram-emulator/src/emulator.ts'
 import { MiB } from '../../src/lib/units.ts'
 import {
   downloadUrl,

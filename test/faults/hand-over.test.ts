@@ -1,6 +1,6 @@
 import { createHmac, hkdfSync, randomBytes, randomUUID } from 'node:crypto'
+import type { Emulator } from 'telegram-emulator'
 import { expect, test, vi } from 'vitest'
-import type { Emulator } from '../../packages/telegram-emulator/src/emulator.ts'
 import { MiB } from '../../src/lib/units.ts'
 import { startWorker } from '../helpers/app.ts'
 import { downloadUrl, newUploadId, postJson, sha256, uploadFile } from '../helpers/client.ts'

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { request } from 'node:http'
 import { setTimeout as wait } from 'node:timers/promises'
+import type { Emulator } from 'telegram-emulator'
 import { expect, test, vi } from 'vitest'
-import type { Emulator } from '../../packages/telegram-emulator/src/emulator.ts'
 import { KiB, MiB } from '../../src/lib/units.ts'
 import {
   downloadUrl,

@@ -1,6 +1,5 @@
+import { type Emulator, toTelethonSession } from 'telegram-emulator'
 import { expect, test, vi } from 'vitest'
-import type { Emulator } from '../../packages/telegram-emulator/src/emulator.ts'
-import { toTelethonSession } from '../../packages/telegram-emulator/src/session-strings.ts'
 import type { Credentials } from '../../src/core/ports/credentials.ts'
 import { MiB } from '../../src/lib/units.ts'
 import type { TelegramGatewayOptions } from '../../src/telegram/gateway.ts'

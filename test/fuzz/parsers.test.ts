@@ -1,9 +1,6 @@
 import fc from 'fast-check'
+import { toGramjsSession, toTelethonSession } from 'telegram-emulator'
 import { describe, expect, test } from 'vitest'
-import {
-  toGramjsSession,
-  toTelethonSession,
-} from '../../packages/telegram-emulator/src/session-strings.ts'
 import { parseCredentials, parseGrant } from '../../src/backend/answers.ts'
 import { readTokenHints } from '../../src/backend/token.ts'
 import { AppError } from '../../src/errors.ts'

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { onTestFinished } from 'vitest'
+import { SOURCE_CONDITION } from './source-condition.ts'
 
 export interface Child {
   /** Whole lines of its stdout so far. */
@@ -14,7 +15,9 @@ export interface Child {
 /** Runs a TypeScript file of test/helpers in a process of its own, which ends with the test. */
 export function startChild(name: string, args: string[]): Child {
   const path = fileURLToPath(new URL(name, import.meta.url))
-  const child = spawn(process.execPath, [path, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, [SOURCE_CONDITION, path, ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
   let output = ''
   let errors = ''
   child.stdout.setEncoding('utf8').on('data', (text: string) => {

@@ -1,4 +1,4 @@
-import type { Emulator } from '../../packages/telegram-emulator/src/emulator.ts'
+import type { Emulator } from 'telegram-emulator'
 import type { PeerLimits } from '../../src/peers.ts'
 import { registerSecret } from '../secrets/trace.ts'
 import { startWorker, type TestWorker } from './app.ts'

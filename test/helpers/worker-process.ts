@@ -1,12 +1,13 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
+import type { Emulator } from 'telegram-emulator'
 import { onTestFinished, vi } from 'vitest'
-import type { Emulator } from '../../packages/telegram-emulator/src/emulator.ts'
 import { registerEnvironment } from '../secrets/register.ts'
 import { trace, traceTest } from '../secrets/trace.ts'
 import { traceAnswersFrom } from '../secrets/wire.ts'
 import { freePort } from './free-port.ts'
+import { SOURCE_CONDITION } from './source-condition.ts'
 import { telegramEnv } from './telestore.ts'
 
 const SERVER = fileURLToPath(new URL('../../src/server.ts', import.meta.url))
@@ -61,7 +62,7 @@ export async function spawnWorkerProcess(
   }
   registerEnvironment(childEnv)
   traceTest()
-  const child = spawn(process.execPath, [...flags, SERVER], {
+  const child = spawn(process.execPath, [SOURCE_CONDITION, ...flags, SERVER], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: childEnv,
   })

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import type { Emulator } from '../../packages/telegram-emulator/src/emulator.ts'
+import type { Emulator } from 'telegram-emulator'
 import type { Config } from '../../src/config/config.ts'
 import { registerBotToken, registerSecret, registerSession } from './trace.ts'
 

@@ -18,7 +18,15 @@ export type {
   Ticket,
   TicketOptions,
 } from './api.ts'
-export { TeleStoreError } from './error.ts'
+export {
+  cancelledUpload,
+  isCancelledUpload,
+  isUnknownUpload,
+  TeleStoreError,
+} from './error.ts'
+export { withPatience } from './patience.ts'
+export { createSpeedMeter, type SpeedMeter } from './speed.ts'
+export { isSystemFile } from './system-files.ts'
 export { createStorageResumeStore, type TextStorage } from './uploads/resume-store.ts'
 export type {
   ResumeStore,
@@ -32,6 +40,8 @@ export type {
   UploadStatus,
   UploadWait,
 } from './uploads/upload-api.ts'
+
+export { toProgress } from './wire.ts'
 
 const FOLLOW_ATTEMPTS = 20
 

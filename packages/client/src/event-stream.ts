@@ -1,4 +1,4 @@
-import { sleep } from '../../../src/lib/waiting/sleep.ts'
+import { sleep } from './lib/sleep.ts'
 
 export interface ServerEvent {
   id: string | null

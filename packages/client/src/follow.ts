@@ -1,7 +1,7 @@
-import { sleep } from '../../../src/lib/waiting/sleep.ts'
 import { type Caller, noAnswer, parseObject, rawAnswer, readAnswer } from './call.ts'
 import { isUnknownUpload, TeleStoreError } from './error.ts'
 import { readEvents } from './event-stream.ts'
+import { sleep } from './lib/sleep.ts'
 import { withPatience } from './patience.ts'
 import type { TransferProgress, UploadWait } from './uploads/upload-api.ts'
 import { toProgress } from './wire.ts'

@@ -1,5 +1,5 @@
-import { sleep } from '../../../src/lib/waiting/sleep.ts'
 import { isPassing, type TeleStoreError } from './error.ts'
+import { sleep } from './lib/sleep.ts'
 import type { UploadWait } from './uploads/upload-api.ts'
 
 export interface PatienceOptions {

@@ -1,5 +1,5 @@
-import { createSemaphore } from '../../../src/lib/concurrency/semaphore.ts'
 import { noAnswer, type RawAnswer, rawAnswer } from './call.ts'
+import { createSemaphore } from './lib/semaphore.ts'
 
 export interface SendRequest {
   address: string

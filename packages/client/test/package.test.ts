@@ -2,23 +2,20 @@ import { existsSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { createClient } from '../src/client.ts'
 
-const root = new URL('../../../', import.meta.url)
+const root = new URL('../', import.meta.url)
 const manifest = JSON.parse(readFileSync(new URL('package.json', root), 'utf8'))
 
-test.each(['.', './client', './client/node'])(
-  '%s of the package is built from a source',
-  (name) => {
-    const { types, default: code } = manifest.exports[name]
+test.each(['.', './node'])('%s of the package is built from a source', (name) => {
+  const { 'telestore-source': source, types, default: code } = manifest.exports[name]
 
-    expect(types).toBe(code.replace(/\.js$/, '.d.ts'))
-    expect(existsSync(new URL(sourceOf(code), root))).toBe(true)
-  },
-)
+  expect(existsSync(new URL(source, root))).toBe(true)
+  expect(code).toBe(source.replace('src/', 'dist/').replace(/\.ts$/, '.js'))
+  expect(types).toBe(code.replace(/\.js$/, '.d.ts'))
+})
 
-test('the command of the package is built from a source that a shell can start', () => {
-  const source = readFileSync(new URL(sourceOf(manifest.bin['telestore-worker']), root), 'utf8')
-
-  expect(source).toMatch(/^#!\/usr\/bin\/env node\n/)
+test('the package depends on no other', () => {
+  expect(manifest).not.toHaveProperty('dependencies')
+  expect(manifest).not.toHaveProperty('peerDependencies')
 })
 
 test.each(['nonsense', '', 'ftp://worker.example', 'worker.example:443'])(
@@ -27,7 +24,3 @@ test.each(['nonsense', '', 'ftp://worker.example', 'worker.example:443'])(
     expect(() => createClient({ url, token: 'token' })).toThrow(/expected an address such as/)
   },
 )
-
-function sourceOf(built: string): string {
-  return built.replace('dist/', 'src/').replace(/\.js$/, '.ts')
-}

@@ -15,6 +15,11 @@ import type { EmulatorSettings } from './settings.ts'
 import { createTelegram, type TelegramOptions } from './telegram.ts'
 import type { ProtocolServer } from './types.ts'
 
+export type { EmulatedAccount } from './accounts.ts'
+export type { FaultEffect } from './faults/rules.ts'
+export { toGramjsSession, toTelethonSession } from './session-strings.ts'
+export { makeRsaKey } from './store/meta.ts'
+
 /** `dataDir` holds everything the emulated Telegram keeps; the same folder brings it back. */
 export interface EmulatorOptions extends TelegramOptions {
   host?: string | undefined
@@ -44,7 +49,7 @@ export interface Emulator {
 const SWEEP_EVERY_MS = 60_000
 
 /** Starts Telegram on loopback: MTProto for two data centres and a CDN, the Bot API, and the control endpoint. */
-export async function startEmulator(options: EmulatorOptions): Promise<Emulator> {
+export async function startTelegram(options: EmulatorOptions): Promise<Emulator> {
   const host = options.host ?? '127.0.0.1'
   const telegram = createTelegram(options)
   const rules = createSessionRules(telegram)

@@ -1,12 +1,12 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { startEmulator } from './emulator.ts'
+import { startTelegram } from './emulator.ts'
 
 // `npm run emulator`: when ready, one line of JSON on stdout and nothing else there.
 const dataDir = process.env.DATA_DIR ?? join('data', 'emulator')
 mkdirSync(dataDir, { recursive: true })
 
-const emulator = await startEmulator({
+const emulator = await startTelegram({
   dataDir,
   log: (line) => process.stderr.write(`${line}\n`),
 })

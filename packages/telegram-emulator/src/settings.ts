@@ -1,4 +1,4 @@
-import { MiB } from '../../../src/lib/units.ts'
+import { MiB } from './lib/units.ts'
 
 /** What a test may change while the emulator runs; everything else is Telegram's own rule. */
 export interface EmulatorSettings {

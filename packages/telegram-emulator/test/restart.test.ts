@@ -6,7 +6,7 @@ import { Api, InputFile } from 'node-telegram-bot-api'
 import { expect, test } from 'vitest'
 import { makeSharedKey } from '../../../test/helpers/peers/telegram.ts'
 import { makeTempDir } from '../../../test/helpers/temp-dir.ts'
-import { type Emulator, startEmulator } from '../src/emulator.ts'
+import { type Emulator, startTelegram } from '../src/emulator.ts'
 import { openStore } from '../src/store/store.ts'
 
 test('the same folder brings back keys, accounts, sessions, ports, files and messages', async () => {
@@ -82,7 +82,7 @@ test('what a client has said of itself is known after a restart', async () => {
 })
 
 function start(dataDir: string): Promise<Emulator> {
-  return startEmulator({ dataDir, makeKey: makeSharedKey })
+  return startTelegram({ dataDir, makeKey: makeSharedKey })
 }
 
 async function post(telegram: Emulator, content: Uint8Array): Promise<string> {

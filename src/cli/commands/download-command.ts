@@ -1,9 +1,9 @@
 import {
+  createSpeedMeter,
   type Download,
   type DownloadOptions,
   TeleStoreError,
-} from '../../../packages/client/src/client.ts'
-import { createSpeedMeter } from '../../../packages/client/src/speed.ts'
+} from 'telestore-client'
 import { printable } from '../../lib/printable.ts'
 import type { CommandOf } from '../arguments.ts'
 import type { Session } from '../run.ts'

@@ -1,7 +1,7 @@
 import type { Dirent } from 'node:fs'
 import { readdir, realpath, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { isSystemFile } from '../../../packages/client/src/system-files.ts'
+import { isSystemFile } from 'telestore-client'
 import { LocalFailure } from '../failure.ts'
 
 /** Why something is not sent although nothing is wrong with it. */

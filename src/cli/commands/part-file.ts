@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { constants } from 'node:fs'
 import { link, open, rename, stat, unlink } from 'node:fs/promises'
-import type { Download } from '../../../packages/client/src/client.ts'
+import type { Download } from 'telestore-client'
 import { LocalFailure } from '../failure.ts'
 
 /** A download on its way, beside its target. */

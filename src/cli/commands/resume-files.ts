@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
-import type { ResumeStore } from '../../../packages/client/src/client.ts'
+import type { ResumeStore } from 'telestore-client'
 import type { Env } from '../run.ts'
 
 const KEEP_MS = 7 * 24 * 3_600_000

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { appendFile, mkdir, readFile, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import type { UploadResult, UploadSource } from '../../../packages/client/src/client.ts'
+import type { UploadResult, UploadSource } from 'telestore-client'
 import { removeOld } from './resume-files.ts'
 
 /** What one command has sent, so that the same command goes on after it was broken off. */

@@ -1,5 +1,4 @@
-import { type Client, TeleStoreError } from '../../../packages/client/src/client.ts'
-import { toProgress } from '../../../packages/client/src/wire.ts'
+import { type Client, TeleStoreError, toProgress } from 'telestore-client'
 import { printable } from '../../lib/printable.ts'
 import type { CommandOf } from '../arguments.ts'
 import { sentenceOf } from '../failure.ts'

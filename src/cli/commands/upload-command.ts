@@ -1,6 +1,6 @@
 import { join } from 'node:path'
-import { TeleStoreError, type UploadResult } from '../../../packages/client/src/client.ts'
-import { openFile } from '../../../packages/client/src/node.ts'
+import { TeleStoreError, type UploadResult } from 'telestore-client'
+import { openFile } from 'telestore-client/node'
 import { printable } from '../../lib/printable.ts'
 import { type CommandOf, UsageError } from '../arguments.ts'
 import { reasonOf } from '../failure.ts'

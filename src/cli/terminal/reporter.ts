@@ -1,4 +1,4 @@
-import type { UploadProgress } from '../../../packages/client/src/client.ts'
+import type { UploadProgress } from 'telestore-client'
 import { printable } from '../../lib/printable.ts'
 import { bar, formatBytes, formatSeconds, percentOf, shorten } from './bars.ts'
 import type { Screen } from './screen.ts'

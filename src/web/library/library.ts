@@ -1,5 +1,4 @@
-import type { Client } from '../../../packages/client/src/api.ts'
-import { TeleStoreError } from '../../../packages/client/src/error.ts'
+import { type Client, TeleStoreError } from 'telestore-client'
 import { concernsName, readJson, writeText } from '../state/storage.ts'
 import { createStore, type Store } from '../state/store.ts'
 import { parseJobs } from './jobs.ts'

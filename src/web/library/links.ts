@@ -1,4 +1,4 @@
-import type { Client, Ticket } from '../../../packages/client/src/api.ts'
+import type { Client, Ticket } from 'telestore-client'
 import type { LibraryEntry } from './library.ts'
 
 /** A film may be paused for a long while. */

@@ -1,4 +1,4 @@
-import { TeleStoreError } from '../../../packages/client/src/error.ts'
+import { TeleStoreError } from 'telestore-client'
 import { joinOtherTabs, type SignedIn } from './other-tabs.ts'
 import { concernsName, readText, removeText, writeText } from './storage.ts'
 import { createStore, type Store } from './store.ts'

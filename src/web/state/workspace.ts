@@ -1,4 +1,4 @@
-import type { Client } from '../../../packages/client/src/api.ts'
+import type { Client } from 'telestore-client'
 import { createLibrary, type Library } from '../library/library.ts'
 import { notify } from '../notice.tsx'
 import { announceChanges } from '../uploads/announce-changes.ts'

@@ -1,5 +1,4 @@
-import type { Client } from '../../../packages/client/src/api.ts'
-import { withPatience } from '../../../packages/client/src/patience.ts'
+import { type Client, withPatience } from 'telestore-client'
 import { isLeftOver, patchMeta, type UploadEngine } from './upload-file.ts'
 
 export interface LeftOverOptions {

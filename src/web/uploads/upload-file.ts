@@ -1,9 +1,6 @@
 import type Uppy from '@uppy/core'
 import type { UppyFile } from '@uppy/core'
-import type {
-  UploadProgress,
-  UploadResult,
-} from '../../../packages/client/src/uploads/upload-api.ts'
+import type { UploadProgress, UploadResult } from 'telestore-client'
 
 /** Why an upload stopped. */
 export type Failure = { code: string; message: string }

@@ -1,17 +1,16 @@
-import type { Client } from '../../../packages/client/src/api.ts'
 import {
+  type Client,
   cancelledUpload,
+  createSpeedMeter,
   isCancelledUpload,
   isUnknownUpload,
+  type SpeedMeter,
   TeleStoreError,
-} from '../../../packages/client/src/error.ts'
-import { createSpeedMeter, type SpeedMeter } from '../../../packages/client/src/speed.ts'
-import type {
-  TransferProgress,
-  UploadJob,
-  UploadProgress,
-  UploadResult,
-} from '../../../packages/client/src/uploads/upload-api.ts'
+  type TransferProgress,
+  type UploadJob,
+  type UploadProgress,
+  type UploadResult,
+} from 'telestore-client'
 import { createLanes } from './lanes.ts'
 import { isFinished, patchMeta, type UploadEngine, type UploadFile } from './upload-file.ts'
 

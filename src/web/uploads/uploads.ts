@@ -1,7 +1,5 @@
 import Uppy from '@uppy/core'
-import type { Client } from '../../../packages/client/src/api.ts'
-import { isSystemFile } from '../../../packages/client/src/system-files.ts'
-import type { UploadResult } from '../../../packages/client/src/uploads/upload-api.ts'
+import { type Client, isSystemFile, type UploadResult } from 'telestore-client'
 import { createStore, type Store } from '../state/store.ts'
 import { forgetHandle, keepHandle, reopenFile } from './file-handles.ts'
 import { lookAfterLeftOvers } from './left-overs.ts'

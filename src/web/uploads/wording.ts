@@ -1,4 +1,4 @@
-import type { UploadProgress, UploadWait } from '../../../packages/client/src/uploads/upload-api.ts'
+import type { UploadProgress, UploadWait } from 'telestore-client'
 import { countOf, formatBytes, formatSeconds, formatSpeed } from '../format.ts'
 import { isFinished, isLeftOver, type UploadFile } from './upload-file.ts'
 

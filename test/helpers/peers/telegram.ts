@@ -1,13 +1,13 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, onTestFinished } from 'vitest'
 import {
   type Emulator,
   type EmulatorOptions,
-  startEmulator,
-} from '../../../packages/telegram-emulator/src/emulator.ts'
-import { makeRsaKey } from '../../../packages/telegram-emulator/src/store/meta.ts'
+  makeRsaKey,
+  startTelegram as startEmulator,
+} from 'telegram-emulator'
+import { afterAll, onTestFinished } from 'vitest'
 import { registerAccount } from '../../secrets/register.ts'
 
 let key: string | undefined

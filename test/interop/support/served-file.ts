@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { pipeline } from 'node:stream/promises'
-import type { Emulator } from '../../../packages/telegram-emulator/src/emulator.ts'
+import type { Emulator } from 'telegram-emulator'
 import { KiB } from '../../../src/lib/units.ts'
 import { downloadUrl, uploadFile } from '../../helpers/client.ts'
 import { startTelegram } from '../../helpers/peers/telegram.ts'

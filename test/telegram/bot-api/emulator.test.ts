@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
+import type { FaultEffect } from 'telegram-emulator'
 import { expect, test, vi } from 'vitest'
-import type { FaultEffect } from '../../../packages/telegram-emulator/src/faults/rules.ts'
 import type { Credentials } from '../../../src/core/ports/credentials.ts'
 import type { TransferRequest } from '../../../src/core/ports/telegram.ts'
 import { MiB } from '../../../src/lib/units.ts'

@@ -1,5 +1,5 @@
+import type { Emulator } from 'telegram-emulator'
 import { expect, test, vi } from 'vitest'
-import type { Emulator } from '../../../packages/telegram-emulator/src/emulator.ts'
 import type { Credentials } from '../../../src/core/ports/credentials.ts'
 import type { RemoteDocument, TelegramGateway } from '../../../src/core/ports/telegram.ts'
 import { KiB, MiB } from '../../../src/lib/units.ts'

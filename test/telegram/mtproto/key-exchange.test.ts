@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer } from 'node:net'
+import type { Emulator } from 'telegram-emulator'
 import { expect, onTestFinished, test } from 'vitest'
-import type { Emulator } from '../../../packages/telegram-emulator/src/emulator.ts'
 import { MiB } from '../../../src/lib/units.ts'
 import { startTelegram } from '../../helpers/peers/telegram.ts'
 import { botOf, createFile, createRequest, startGatewayAt } from './setup.ts'

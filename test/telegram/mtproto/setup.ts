@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto'
+import type { EmulatedAccount, Emulator } from 'telegram-emulator'
 import { onTestFinished } from 'vitest'
-import type { EmulatedAccount } from '../../../packages/telegram-emulator/src/accounts.ts'
-import type { Emulator } from '../../../packages/telegram-emulator/src/emulator.ts'
 import type { Credentials } from '../../../src/core/ports/credentials.ts'
 import type { TransferState } from '../../../src/core/ports/records.ts'
 import type {

@@ -6,8 +6,9 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
+import type { Emulator } from 'telegram-emulator'
 import { onTestFinished } from 'vitest'
-import type { Emulator } from '../../../packages/telegram-emulator/src/emulator.ts'
+import { SOURCE_CONDITION } from '../../helpers/source-condition.ts'
 
 /** What the emulator prints when it runs alone. */
 export type TelegramProcess = Pick<Emulator, 'mtproto' | 'botApi' | 'control' | 'account'>
@@ -18,7 +19,7 @@ export async function startTelegramProcess(): Promise<TelegramProcess> {
   const main = fileURLToPath(
     new URL('../../../packages/telegram-emulator/src/main.ts', import.meta.url),
   )
-  const child = spawn(process.execPath, [main], {
+  const child = spawn(process.execPath, [SOURCE_CONDITION, main], {
     env: { ...process.env, DATA_DIR: dataDir },
     stdio: ['ignore', 'pipe', 'pipe'],
   })

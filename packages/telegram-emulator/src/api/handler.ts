@@ -1,6 +1,6 @@
-import { sleep } from '../../../../src/lib/waiting/sleep.ts'
 import { HOME_DC, type Telegram } from '../context.ts'
 import type { FaultEffect } from '../faults/rules.ts'
+import { sleep } from '../lib/sleep.ts'
 import { badRequest, RpcError } from '../rpc-error.ts'
 import type { RpcCall, RpcHandler, RpcOutcome, TlValue } from '../types.ts'
 import { createAuthMethods } from './auth.ts'

@@ -1,6 +1,6 @@
 import { extname } from 'node:path'
-import { sleep } from '../../../../src/lib/waiting/sleep.ts'
 import type { Telegram } from '../context.ts'
+import { sleep } from '../lib/sleep.ts'
 import type { Account } from '../store/accounts.ts'
 import { badBotRequest } from './bot-api-error.ts'
 import { resolveChat } from './chats.ts'

@@ -1,4 +1,4 @@
-import { KiB } from '../../../../src/lib/units.ts'
+import { KiB } from '../lib/units.ts'
 
 export interface MethodCounter {
   calls: number

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { link, open, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { MiB } from '../../../../src/lib/units.ts'
+import { MiB } from '../lib/units.ts'
 import { badRequest } from '../rpc-error.ts'
 import type { Store } from '../store/store.ts'
 import type { Part, Upload } from '../store/uploads.ts'

@@ -1,4 +1,4 @@
-import { KiB } from '../../../../src/lib/units.ts'
+import { KiB } from '../lib/units.ts'
 import { badRequest } from '../rpc-error.ts'
 import type { Upload } from '../store/uploads.ts'
 

@@ -1,6 +1,6 @@
 import { type FileHandle, mkdir, open, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { createKeyedLock } from '../../../../src/lib/concurrency/keyed-lock.ts'
+import { createKeyedLock } from '../lib/keyed-lock.ts'
 import type { EmulatorSettings } from '../settings.ts'
 import type { Document } from '../store/documents.ts'
 import type { Store } from '../store/store.ts'

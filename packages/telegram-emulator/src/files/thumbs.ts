@@ -1,4 +1,4 @@
-import { KiB } from '../../../../src/lib/units.ts'
+import { KiB } from '../lib/units.ts'
 import type { Thumb } from '../store/documents.ts'
 import { jpegSize } from './jpeg.ts'
 

@@ -1,4 +1,4 @@
-import { createSemaphore, type Semaphore } from '../../../../src/lib/concurrency/semaphore.ts'
+import { createSemaphore, type Semaphore } from '../lib/semaphore.ts'
 import { DEFAULT_LAYER } from '../tl/codec.ts'
 import type { Encoded } from '../tl/writer.ts'
 import type { AuthKey, AuthKeyStore, RpcHandler, RpcOutcome } from '../types.ts'

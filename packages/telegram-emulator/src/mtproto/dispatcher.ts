@@ -1,4 +1,4 @@
-import type { Semaphore } from '../../../../src/lib/concurrency/semaphore.ts'
+import type { Semaphore } from '../lib/semaphore.ts'
 import { TlError } from '../tl/reader.ts'
 import type { AuthKey, AuthKeyStore, RpcHandler } from '../types.ts'
 import { createRoom } from './calls.ts'

@@ -1,5 +1,5 @@
 import { useState } from 'preact/hooks'
-import type { Client } from '../../../../packages/client/src/api.ts'
+import type { Client } from 'telestore-client'
 import { Button } from '../button.tsx'
 import { Dialog } from './dialog.tsx'
 

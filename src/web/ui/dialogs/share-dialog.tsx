@@ -1,5 +1,5 @@
 import { useRef, useState } from 'preact/hooks'
-import type { Client } from '../../../../packages/client/src/api.ts'
+import type { Client } from 'telestore-client'
 import type { LibraryEntry } from '../../library/library.ts'
 import { copyText, LIFETIMES, linkToShare } from '../../library/links.ts'
 import { Button } from '../button.tsx'

@@ -1,5 +1,5 @@
 import { useEffect, useState } from 'preact/hooks'
-import type { Client } from '../../../../packages/client/src/api.ts'
+import type { Client } from 'telestore-client'
 import { type FileKind, kindOf } from '../../library/file-kind.ts'
 import type { LibraryEntry } from '../../library/library.ts'
 import { linkToShow, saveFile } from '../../library/links.ts'

@@ -1,4 +1,4 @@
-import type { Client } from '../../../../packages/client/src/api.ts'
+import type { Client } from 'telestore-client'
 import { formatBytes, formatTime } from '../../format.ts'
 import { canBeShown, kindOf } from '../../library/file-kind.ts'
 import type { LibraryEntry } from '../../library/library.ts'

@@ -1,5 +1,5 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
-import type { UploadWait } from '../../../../packages/client/src/uploads/upload-api.ts'
+import type { UploadWait } from 'telestore-client'
 import type { UploadFile } from '../../uploads/upload-file.ts'
 import { sentenceOf } from '../../uploads/wording.ts'
 

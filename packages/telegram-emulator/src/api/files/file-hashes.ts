@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
-import { MiB } from '../../../../../src/lib/units.ts'
 import type { Telegram } from '../../context.ts'
 import { UNIT } from '../../faults/counters.ts'
+import { MiB } from '../../lib/units.ts'
 import type { Document } from '../../store/documents.ts'
 import type { TlObject } from '../../types.ts'
 

@@ -1,4 +1,4 @@
-import { KiB, MiB } from '../../../../../src/lib/units.ts'
+import { KiB, MiB } from '../../lib/units.ts'
 import { badRequest } from '../../rpc-error.ts'
 
 export interface FileRange {
