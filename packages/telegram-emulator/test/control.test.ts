@@ -1,7 +1,7 @@
 import { request } from 'node:http'
 import { Api, InputFile } from 'node-telegram-bot-api'
 import { expect, test } from 'vitest'
-import { startTelegram } from '../../../test/helpers/peers/telegram.ts'
+import { startTelegram } from './helpers/telegram.ts'
 
 test.each([
   ['an Origin', { origin: 'http://127.0.0.1:10000' }],

@@ -4,10 +4,10 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { Api, InputFile } from 'node-telegram-bot-api'
 import { expect, test } from 'vitest'
-import { makeSharedKey } from '../../../test/helpers/peers/telegram.ts'
-import { makeTempDir } from '../../../test/helpers/temp-dir.ts'
 import { type Emulator, startTelegram } from '../src/emulator.ts'
 import { openStore } from '../src/store/store.ts'
+import { makeSharedKey } from './helpers/telegram.ts'
+import { makeTempDir } from './helpers/temp-dir.ts'
 
 test('the same folder brings back keys, accounts, sessions, ports, files and messages', async () => {
   const dataDir = await makeTempDir()

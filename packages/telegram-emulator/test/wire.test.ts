@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import { Api as GramjsApi } from 'telegram'
 import { expect, test, vi } from 'vitest'
-import { MiB } from '../../../src/lib/units.ts'
-import { startTelegram } from '../../../test/helpers/peers/telegram.ts'
 import type { Emulator } from '../src/emulator.ts'
+import { MiB } from '../src/lib/units.ts'
 import { connectGramjs, FOR_GRAMJS } from './helpers/gramjs-client.ts'
 import { connectMtcute } from './helpers/mtcute-client.ts'
+import { startTelegram } from './helpers/telegram.ts'
 
 test('mtcute follows a document to the other data centre, with a key and a login made there', async () => {
   const telegram = await startTelegram()

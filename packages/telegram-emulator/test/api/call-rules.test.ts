@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
-import { startTelegram } from '../../../../test/helpers/peers/telegram.ts'
 import type { TlObject } from '../../src/types.ts'
 import { createCaller, introductionOf } from '../helpers/caller.ts'
 import { connectMtcute } from '../helpers/mtcute-client.ts'
+import { startTelegram } from '../helpers/telegram.ts'
 
 const refused = (message: string, code = 400) => ({ kind: 'error', code, message })
 const WELCOME = { kind: 'result' }

@@ -2,11 +2,11 @@ import { addPublicKey } from '@mtcute/core/utils.js'
 import { MemoryStorage, TelegramClient } from '@mtcute/node'
 import { NodeCryptoProvider } from '@mtcute/node/utils.js'
 import { expect, onTestFinished, test } from 'vitest'
-import { startTelegram } from '../../../../test/helpers/peers/telegram.ts'
 import { makeRsaKey } from '../../src/store/meta.ts'
 import { createCaller } from '../helpers/caller.ts'
 import { connectMtcute } from '../helpers/mtcute-client.ts'
 import { list, object } from '../helpers/posting.ts'
+import { startTelegram } from '../helpers/telegram.ts'
 
 test('the real addresses stand among decoys that their flags give away', async () => {
   const telegram = await startTelegram()

@@ -1,7 +1,7 @@
 import { createDecipheriv, createHash, randomBytes } from 'node:crypto'
 import { expect, test } from 'vitest'
-import { KiB, MiB } from '../../../../src/lib/units.ts'
 import { CDN_DC } from '../../src/context.ts'
+import { KiB, MiB } from '../../src/lib/units.ts'
 import type { TlObject } from '../../src/types.ts'
 import { createCaller, type Fields } from '../helpers/caller.ts'
 import { channelPeer, list, post, toInputChannel, toLocation } from '../helpers/posting.ts'

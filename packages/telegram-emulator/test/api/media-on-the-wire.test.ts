@@ -2,10 +2,10 @@ import { randomBytes } from 'node:crypto'
 import { Api } from 'telegram'
 import { CustomFile } from 'telegram/client/uploads.js'
 import { expect, test } from 'vitest'
-import { startTelegram } from '../../../../test/helpers/peers/telegram.ts'
 import { connectGramjs, FOR_GRAMJS } from '../helpers/gramjs-client.ts'
 import { connectMtcute } from '../helpers/mtcute-client.ts'
 import { makeJpeg } from '../helpers/posting.ts'
+import { startTelegram } from '../helpers/telegram.ts'
 
 test('a film that mtcute posts is a film with its picture, for mtcute and for gramjs', async () => {
   const telegram = await startTelegram(FOR_GRAMJS)

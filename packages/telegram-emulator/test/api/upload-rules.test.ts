@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { expect, test } from 'vitest'
-import { KiB, MiB } from '../../../../src/lib/units.ts'
 import { createAccount } from '../../src/accounts.ts'
+import { KiB, MiB } from '../../src/lib/units.ts'
 import { listMessages } from '../../src/message-list.ts'
 import { createCaller, type Fields } from '../helpers/caller.ts'
 import { channelPeer, newFileId, PART, upload, uploadedMedia } from '../helpers/posting.ts'

@@ -3,9 +3,9 @@ import { readFile } from 'node:fs/promises'
 import { parseFileId } from '@mtcute/file-id'
 import { Api, InputFile } from 'node-telegram-bot-api'
 import { expect, test } from 'vitest'
-import { MiB } from '../../../../src/lib/units.ts'
-import { startTelegram } from '../../../../test/helpers/peers/telegram.ts'
 import type { Emulator } from '../../src/emulator.ts'
+import { MiB } from '../../src/lib/units.ts'
+import { startTelegram } from '../helpers/telegram.ts'
 
 test('a document that was sent can be fetched, whole and in ranges', async () => {
   const telegram = await startTelegram()

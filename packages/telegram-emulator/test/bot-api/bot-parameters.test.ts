@@ -1,6 +1,6 @@
 import { expect, test, vi } from 'vitest'
-import { startSharedTelegram } from '../../../../test/helpers/peers/telegram.ts'
 import { makeJpeg } from '../helpers/posting.ts'
+import { startSharedTelegram } from '../helpers/telegram.ts'
 
 const telegram = await startSharedTelegram()
 const { account, botApi } = telegram

@@ -1,8 +1,8 @@
 import { request } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { expect, test } from 'vitest'
-import { startSharedTelegram } from '../../../../test/helpers/peers/telegram.ts'
 import type { Emulator } from '../../src/emulator.ts'
+import { startSharedTelegram } from '../helpers/telegram.ts'
 
 const telegram = await startSharedTelegram()
 

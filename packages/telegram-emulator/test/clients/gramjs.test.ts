@@ -2,10 +2,10 @@ import { randomBytes } from 'node:crypto'
 import { Api, type TelegramClient } from 'telegram'
 import { CustomFile } from 'telegram/client/uploads.js'
 import { expect, test } from 'vitest'
-import { MiB } from '../../../../src/lib/units.ts'
-import { startTelegram } from '../../../../test/helpers/peers/telegram.ts'
 import type { Emulator } from '../../src/emulator.ts'
+import { MiB } from '../../src/lib/units.ts'
 import { connectGramjs, FOR_GRAMJS } from '../helpers/gramjs-client.ts'
+import { startTelegram } from '../helpers/telegram.ts'
 
 test.each([
   ['its own', (telegram: Emulator) => telegram.account.session],

@@ -1,17 +1,14 @@
-import { spawn } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
-import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import type { TelegramClient } from '@mtcute/node'
-import { expect, onTestFinished, test } from 'vitest'
-import { MiB } from '../../../../src/lib/units.ts'
-import { startTelegram } from '../../../../test/helpers/peers/telegram.ts'
-import { firstLine } from '../../../../test/telegram/mtproto/telegram-process.ts'
+import { expect, test } from 'vitest'
+import { MiB } from '../../src/lib/units.ts'
+import { startChild } from '../helpers/child.ts'
 import { connectMtcute, type Ready } from '../helpers/mtcute-client.ts'
+import { startTelegram } from '../helpers/telegram.ts'
+import { makeTempDir } from '../helpers/temp-dir.ts'
 
-/** Above 10 MB, so that it goes by big parts. */
+/** Above 10 MB a file is uploaded by big parts. */
 const FILE_BYTES = 11 * MiB
 
 test('mtcute logs in as the bot, uploads 11 MB, finds the message and gets equal bytes', async () => {
@@ -29,8 +26,13 @@ test('mtcute logs in as the bot, uploads 11 MB, finds the message and gets equal
   })
 })
 
-test('the same against `npm run emulator` in a process of its own', async () => {
-  const { ready } = await runEmulator()
+test('mtcute does the same with an emulator that npm started in a process of its own', async () => {
+  const ready = await startChild({
+    command: 'npm',
+    args: ['run', '--silent', 'start'],
+    cwd: fileURLToPath(new URL('../..', import.meta.url)),
+    env: { DATA_DIR: await makeTempDir() },
+  })
   const client = await connectMtcute(ready)
 
   const { id } = await roundTrip(client, ready)
@@ -55,19 +57,4 @@ async function roundTrip(
   expect(message.media.fileName).toBe('Прогулка.bin')
   expect(Buffer.compare(downloaded, bytes)).toBe(0)
   return { id, sha256: createHash('sha256').update(bytes).digest('hex') }
-}
-
-async function runEmulator(): Promise<{ ready: Ready }> {
-  const folder = await mkdtemp(join(tmpdir(), 'telegram-'))
-  const child = spawn('npm', ['run', '--silent', 'emulator'], {
-    env: { ...process.env, DATA_DIR: folder },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-  const closed = once(child, 'close')
-  onTestFinished(async () => {
-    child.kill('SIGTERM')
-    await closed
-    await rm(folder, { recursive: true, force: true })
-  })
-  return { ready: JSON.parse(await firstLine(child, closed)) }
 }

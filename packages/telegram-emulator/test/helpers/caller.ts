@@ -1,6 +1,4 @@
 import { onTestFinished } from 'vitest'
-import { makeSharedKey } from '../../../../test/helpers/peers/telegram.ts'
-import { makeTempDir } from '../../../../test/helpers/temp-dir.ts'
 import { createAccount, type EmulatedAccount } from '../../src/accounts.ts'
 import { createRpcHandler } from '../../src/api/handler.ts'
 import { createSessionRules } from '../../src/api/session-rules.ts'
@@ -16,6 +14,8 @@ import type {
   TlObject,
   TlValue,
 } from '../../src/types.ts'
+import { makeSharedKey } from './telegram.ts'
+import { makeTempDir } from './temp-dir.ts'
 
 export type Fields = Record<string, TlValue>
 

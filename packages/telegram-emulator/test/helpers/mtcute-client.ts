@@ -3,7 +3,7 @@ import { MemoryStorage, TelegramClient } from '@mtcute/node'
 import { NodeCryptoProvider } from '@mtcute/node/utils.js'
 import { onTestFinished } from 'vitest'
 
-/** What the one line of `npm run emulator` says. */
+/** The part of the emulator's one line that a client needs. */
 export interface Ready {
   mtproto: { host: string; port: number; mediaPort: number; dcId: number; publicKeyPem: string }
   account: { apiId: number; apiHash: string; botToken: string | null; channelId: string }

@@ -1,4 +1,4 @@
-import { KiB } from '../../../../src/lib/units.ts'
+import { KiB } from '../../src/lib/units.ts'
 import { isTlObject } from '../../src/tl-fields.ts'
 import type { TlObject, TlValue } from '../../src/types.ts'
 import type { Caller, Line } from './caller.ts'
