@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { expect, test } from 'vitest'
 import type { RpcOutcome } from '../src/types.ts'
-import { createCaller, type Line } from './helpers/caller.ts'
+import { type ApiClient, createCaller } from './helpers/caller.ts'
 import { channelPeer, post, upload, uploadedMedia } from './helpers/posting.ts'
 
 test('a rule names a method, how many calls pass first and how many are met', async () => {
@@ -101,8 +101,8 @@ test('documents move to the other data centre when they are told to', async () =
   expect(caller.telegram.store.documents.find(String(document.id))?.dcId).toBe(4)
 })
 
-async function many(line: Line, count: number): Promise<RpcOutcome[]> {
+async function many(client: ApiClient, count: number): Promise<RpcOutcome[]> {
   const outcomes: RpcOutcome[] = []
-  for (let call = 0; call < count; call++) outcomes.push(await line.call('updates.getState'))
+  for (let call = 0; call < count; call++) outcomes.push(await client.call('updates.getState'))
   return outcomes
 }

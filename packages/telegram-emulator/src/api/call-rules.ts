@@ -6,7 +6,7 @@ import type { RpcCall, TlObject } from '../types.ts'
 /** What every call must observe, whatever its method. */
 export interface CallRules {
   /** Throws Telegram's refusal. */
-  admit: (call: RpcCall) => void
+  check: (call: RpcCall) => void
   keyBound: (temporaryKeyId: string) => void
 }
 
@@ -77,7 +77,7 @@ export function createCallRules(telegram: Telegram): CallRules {
   }
 
   return {
-    admit: (call) => {
+    check: (call) => {
       for (const { _ } of call.wrappers) {
         const refusal = REFUSED_WRAPPERS[_]?.()
         if (refusal) throw refusal

@@ -38,8 +38,8 @@ export function createRpcHandler(telegram: Telegram, rules: SessionRules): RpcHa
       counter.byAddress[address] = (counter.byAddress[address] ?? 0) + 1
       const effects = matchFaults(telegram, call)
       const outcome = await answer(telegram, call, () => {
-        rules.admit(call)
-        callRules.admit(call)
+        rules.check(call)
+        callRules.check(call)
         return applyBefore(effects) ?? run(telegram, tables, call)
       })
       if (outcome.kind === 'error')

@@ -2,29 +2,29 @@ import { createSemaphore, type Semaphore } from '../lib/semaphore.ts'
 import { DEFAULT_LAYER } from '../tl/codec.ts'
 import type { Encoded } from '../tl/writer.ts'
 import type { AuthKey, AuthKeyStore, RpcHandler, RpcOutcome } from '../types.ts'
+import type { MtprotoConnection } from './connection.ts'
 import { bindTemporaryKey } from './handshake/bind-key.ts'
-import type { Link } from './link.ts'
-import type { Message } from './messages/envelope.ts'
+import type { Message } from './messages/encrypted-message.ts'
 import { nameUnreadable, type ParsedCall, parseCall, weightOf } from './messages/parsed-call.ts'
 import { encodeError, encodeResult } from './messages/rpc-result.ts'
 import type { Request } from './request-log.ts'
 import type { Session } from './session.ts'
 
 export interface CallContext {
-  link: Link
+  connection: MtprotoConnection
   session: Session
   /** The key of this connection as it is known now, bound or not. */
   authKey: AuthKey
   /** Bounds what one connection may have in work. */
-  room: Semaphore
+  capacity: Semaphore
 }
 
 export interface Calls {
-  /** Begins a call. Resolves when it has begun, which may wait for room; its end is not waited for. */
+  /** Begins a call. Resolves when it has begun, which may wait for capacity; its end is not waited for. */
   start: (message: Message, request: Request, context: CallContext) => Promise<void>
 }
 
-const ROOM_BYTES = 16 * 1024 * 1024
+const CAPACITY_BYTES = 16 * 1024 * 1024
 const WAIT_MS = 10_000
 
 /** What a temporary key may call before it is bound; Telegram refuses the rest. */
@@ -38,8 +38,8 @@ const internal = (error: unknown): RpcOutcome =>
 const permanentIdOf = (key: AuthKey): string => key.permanentKeyId ?? key.id
 
 /** The bound of one connection. */
-export function createRoom(): Semaphore {
-  return createSemaphore(ROOM_BYTES)
+export function createCapacity(): Semaphore {
+  return createSemaphore(CAPACITY_BYTES)
 }
 
 async function haveSucceeded(ids: bigint[], { log }: Session): Promise<boolean | 'late'> {
@@ -81,7 +81,7 @@ export function createCalls(keys: AuthKeyStore, handler: RpcHandler): Calls {
     message: Message,
     context: CallContext,
   ): Promise<RpcOutcome> {
-    const { link, session, authKey } = context
+    const { connection, session, authKey } = context
     if (call.after.length > 0) {
       const result = await haveSucceeded(call.after, session)
       if (result === 'late') return failed(500, 'MSG_WAIT_TIMEOUT')
@@ -98,7 +98,7 @@ export function createCalls(keys: AuthKeyStore, handler: RpcHandler): Calls {
       usedKeyId: authKey.id,
       layer: layerOf(permanentIdOf(authKey)),
       sessionId: session.id.toString(),
-      connection: link,
+      connection,
     })
   }
 
@@ -123,22 +123,22 @@ export function createCalls(keys: AuthKeyStore, handler: RpcHandler): Calls {
     request: Request,
     context: CallContext,
   ): Promise<void> {
-    const { link, session, authKey } = context
+    const { connection, session, authKey } = context
     const outcome = await perform(call, message, context).catch(internal)
     request.isRunning = false
     request.settle(outcome.kind === 'result')
     if (outcome.kind === 'drop') {
       // As if the request had been lost on the way: repeated, it runs again.
       session.log.forget(request)
-      link.destroy()
+      connection.destroy()
     } else if (outcome.kind !== 'silence' && !request.isDropped) {
       session.answer(request, encode(call, message.id, outcome, layerOf(permanentIdOf(authKey))))
     }
   }
 
-  async function waitForRoom(weight: number, request: Request, context: CallContext) {
+  async function reserve(weight: number, request: Request, context: CallContext) {
     try {
-      return await context.room.acquire(weight, context.link.signal)
+      return await context.capacity.acquire(weight, context.connection.signal)
     } catch (error) {
       context.session.log.forget(request)
       throw error
@@ -155,7 +155,7 @@ export function createCalls(keys: AuthKeyStore, handler: RpcHandler): Calls {
 
   return {
     start: async (message, request, context) => {
-      const { link, session, authKey, room } = context
+      const { connection, session, authKey, capacity } = context
       session.acknowledgeLater(message.id)
       const call = tryParse(message)
       if (typeof call === 'string') {
@@ -165,10 +165,10 @@ export function createCalls(keys: AuthKeyStore, handler: RpcHandler): Calls {
       }
       if (call.layer !== null) learnLayer(permanentIdOf(authKey), call.layer)
       const weight = weightOf(call, message.body)
-      const release = room.tryAcquire(weight) ?? (await waitForRoom(weight, request, context))
+      const release = capacity.tryAcquire(weight) ?? (await reserve(weight, request, context))
       request.isRunning = true
       run(call, message, request, context)
-        .catch(() => link.destroy())
+        .catch(() => connection.destroy())
         .finally(release)
     },
   }

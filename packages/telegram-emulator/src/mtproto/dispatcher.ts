@@ -1,11 +1,11 @@
 import type { Semaphore } from '../lib/semaphore.ts'
 import { TlError } from '../tl/reader.ts'
 import type { AuthKey, AuthKeyStore, RpcHandler } from '../types.ts'
-import { createRoom } from './calls.ts'
+import { createCapacity } from './calls.ts'
+import type { MtprotoConnection } from './connection.ts'
 import { createKeyExchange, type KeyExchange } from './handshake/key-exchange.ts'
 import type { ServerKey } from './handshake/rsa.ts'
-import type { Link } from './link.ts'
-import { openEnvelope } from './messages/envelope.ts'
+import { decryptMessage } from './messages/encrypted-message.ts'
 import { createInbox } from './messages/inbox.ts'
 import { createMessageIds } from './messages/message-id.ts'
 import { ProtocolError } from './protocol-error.ts'
@@ -21,16 +21,16 @@ export interface DispatcherOptions {
 
 export interface Dispatcher {
   /** Carries one connection from its first payload to its end; never rejects. */
-  carry: (link: Link) => Promise<void>
+  serve: (connection: MtprotoConnection) => Promise<void>
   close: () => void
 }
 
 /** What one connection remembers. */
-interface Carried {
-  link: Link
+interface ConnectionState {
+  connection: MtprotoConnection
   exchange: KeyExchange
-  room: Semaphore
-  /** Permanent keys that this connection has carried messages of. */
+  capacity: Semaphore
+  /** Permanent keys under which this connection has carried messages. */
   announced: Set<string>
 }
 
@@ -50,10 +50,10 @@ export function createDispatcher({ serverKey, keys, handler }: DispatcherOptions
   const inbox = createInbox({ keys, handler, salts, sessions })
   const clearIds = createMessageIds()
 
-  function exchangeFor(link: Link): KeyExchange {
+  function exchangeFor(connection: MtprotoConnection): KeyExchange {
     return createKeyExchange({
       serverKey,
-      dcId: link.role.dcId,
+      dcId: connection.role.dcId,
       isTaken: (id) => keys.find(id) !== null,
       onKey: (key, firstSalt) => {
         keys.save(key)
@@ -63,7 +63,7 @@ export function createDispatcher({ serverKey, keys, handler }: DispatcherOptions
   }
 
   /** Eight zero bytes, id, length, body (https://core.telegram.org/mtproto/description#unencrypted-message). */
-  function receiveClear(payload: Buffer, { link, exchange }: Carried): void {
+  function receiveClear(payload: Buffer, { connection, exchange }: ConnectionState): void {
     const length = payload.length < CLEAR_HEADER ? 0 : payload.readUInt32LE(16)
     if (length < 4 || length > payload.length - CLEAR_HEADER) throw new ProtocolError('Bad length')
     const answer = exchange.receive(payload.subarray(CLEAR_HEADER, CLEAR_HEADER + length))
@@ -71,60 +71,65 @@ export function createDispatcher({ serverKey, keys, handler }: DispatcherOptions
     const header = Buffer.alloc(CLEAR_HEADER)
     header.writeBigInt64LE(clearIds('answer'), 8)
     header.writeUInt32LE(answer.length, 16)
-    link.send([header, ...answer.pieces])
+    connection.send([header, ...answer.pieces])
   }
 
-  function findKey(payload: Buffer, link: Link): AuthKey | null {
+  function findKey(payload: Buffer, connection: MtprotoConnection): AuthKey | null {
     const key = keys.find(payload.readBigInt64LE(0).toString())
-    if (!key || key.dcId !== link.role.dcId) return null
+    if (!key || key.dcId !== connection.role.dcId) return null
     if (key.expiresAt !== null && key.expiresAt < Date.now()) return null
     return handler.keyAlive?.(key.permanentKeyId ?? key.id) === false ? null : key
   }
 
-  function announceKey(authKey: AuthKey, { link, announced }: Carried): void {
+  function announceKey(authKey: AuthKey, { connection, announced }: ConnectionState): void {
     const isUnbound = authKey.expiresAt !== null && authKey.permanentKeyId === null
     const keyId = authKey.permanentKeyId ?? authKey.id
     if (isUnbound || announced.has(keyId)) return
     announced.add(keyId)
-    handler.connectionKeyed?.(link, keyId)
+    handler.connectionKeyed?.(connection, keyId)
   }
 
-  async function receiveEncrypted({ payload, wantsQuickAck }: Frame, carried: Carried) {
-    const { link, room } = carried
-    const authKey = findKey(payload, link)
+  async function receiveEncrypted({ payload, wantsQuickAck }: Frame, state: ConnectionState) {
+    const { connection, capacity } = state
+    const authKey = findKey(payload, connection)
     // The connection lives on: what to do about a dead key is the client's affair.
-    if (!authKey) return link.send([transportError(UNKNOWN_KEY)])
-    const envelope = openEnvelope(authKey.key, payload)
-    if (!envelope) throw new ProtocolError('Not a message under this key')
-    if (wantsQuickAck) link.quickAck(envelope.quickAckToken)
-    announceKey(authKey, carried)
-    const session = sessions.open(authKey, envelope.sessionId, link)
-    await inbox.receive(envelope, { link, session, authKey, room })
+    if (!authKey) return connection.send([transportError(UNKNOWN_KEY)])
+    const decrypted = decryptMessage(authKey.key, payload)
+    if (!decrypted) throw new ProtocolError('Not a message under this key')
+    if (wantsQuickAck) connection.quickAck(decrypted.quickAckToken)
+    announceKey(authKey, state)
+    const session = sessions.open(authKey, decrypted.sessionId, connection)
+    await inbox.receive(decrypted, { connection, session, authKey, capacity })
   }
 
-  async function receive(frame: Frame, carried: Carried): Promise<void> {
+  async function receive(frame: Frame, state: ConnectionState): Promise<void> {
     if (frame.payload.length < 8) throw new ProtocolError('Short payload')
-    if (frame.payload.readBigInt64LE(0) === 0n) receiveClear(frame.payload, carried)
-    else await receiveEncrypted(frame, carried)
-    await carried.link.writable()
+    if (frame.payload.readBigInt64LE(0) === 0n) receiveClear(frame.payload, state)
+    else await receiveEncrypted(frame, state)
+    await state.connection.writable()
   }
 
-  async function carry(link: Link): Promise<void> {
+  async function serve(connection: MtprotoConnection): Promise<void> {
     const announced = new Set<string>()
-    const carried = { link, exchange: exchangeFor(link), room: createRoom(), announced }
+    const state = {
+      connection,
+      exchange: exchangeFor(connection),
+      capacity: createCapacity(),
+      announced,
+    }
     try {
-      for await (const frame of link.payloads()) await receive(frame, carried)
-      link.end()
+      for await (const frame of connection.payloads()) await receive(frame, state)
+      connection.end()
     } catch (error) {
       const isPeersFault = error instanceof ProtocolError || error instanceof TlError
-      if (!isPeersFault) return link.destroy()
+      if (!isPeersFault) return connection.destroy()
       const code = error instanceof ProtocolError ? error.transportCode : UNKNOWN_KEY
-      link.send([transportError(code)])
-      link.end()
+      connection.send([transportError(code)])
+      connection.end()
     } finally {
-      handler.connectionClosed?.(link)
+      handler.connectionClosed?.(connection)
     }
   }
 
-  return { carry, close: () => sessions.close() }
+  return { serve, close: () => sessions.close() }
 }

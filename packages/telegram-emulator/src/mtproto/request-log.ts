@@ -1,5 +1,5 @@
 import type { Encoded } from '../tl/writer.ts'
-import type { Message } from './messages/envelope.ts'
+import type { Message } from './messages/encrypted-message.ts'
 import { messageTime } from './messages/message-id.ts'
 
 /** Codes of bad_msg_notification (https://core.telegram.org/mtproto/service_messages_about_messages#notice-of-ignored-error-message). */

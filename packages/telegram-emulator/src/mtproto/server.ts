@@ -1,8 +1,8 @@
 import { createServer, type Server } from 'node:net'
 import type { ListenerRole, ProtocolServer, ProtocolServerOptions } from '../types.ts'
+import { createConnection, type MtprotoConnection } from './connection.ts'
 import { createDispatcher } from './dispatcher.ts'
 import { createServerKey } from './handshake/rsa.ts'
-import { createLink, type Link } from './link.ts'
 
 /**
  * The protocol half of the emulator: it accepts connections, speaks MTProto over them, and hands
@@ -13,14 +13,14 @@ export function createProtocolServer(options: ProtocolServerOptions): ProtocolSe
   const serverKey = createServerKey(options.privateKeyPem)
   const dispatcher = createDispatcher({ serverKey, keys, handler })
   const servers = new Set<Server>()
-  const links = new Map<Link, Promise<void>>()
+  const connections = new Map<MtprotoConnection, Promise<void>>()
   let lastId = 0
 
   function createListener(role: ListenerRole): Server {
     return createServer((socket) => {
-      const link = createLink(socket, ++lastId, role)
-      const carried = dispatcher.carry(link).finally(() => links.delete(link))
-      links.set(link, carried)
+      const connection = createConnection(socket, ++lastId, role)
+      const served = dispatcher.serve(connection).finally(() => connections.delete(connection))
+      connections.set(connection, served)
     })
   }
 
@@ -38,9 +38,9 @@ export function createProtocolServer(options: ProtocolServerOptions): ProtocolSe
     },
     close: async () => {
       const closed = [...servers].map((server) => new Promise((resolve) => server.close(resolve)))
-      const carried = [...links.values()]
-      for (const link of links.keys()) link.destroy()
-      await Promise.all([...closed, ...carried])
+      const served = [...connections.values()]
+      for (const connection of connections.keys()) connection.destroy()
+      await Promise.all([...closed, ...served])
       dispatcher.close()
     },
   }

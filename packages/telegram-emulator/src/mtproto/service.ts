@@ -2,7 +2,7 @@ import { encoder } from '../tl/codec.ts'
 import { createWriter } from '../tl/writer.ts'
 import type { AuthKeyStore, TlObject } from '../types.ts'
 import type { CallContext } from './calls.ts'
-import type { Message } from './messages/envelope.ts'
+import type { Message } from './messages/encrypted-message.ts'
 import type { Salts } from './salts.ts'
 import type { Session } from './session.ts'
 import type { Sessions } from './sessions.ts'
@@ -48,7 +48,7 @@ const SERVICES: Record<string, Service> = {
   ping: pong,
   ping_delay_disconnect: (content, message, context) => {
     pong(content, message, context)
-    context.link.disconnectAfter(Number(content.disconnect_delay) * 1000)
+    context.connection.disconnectAfter(Number(content.disconnect_delay) * 1000)
   },
   get_future_salts: ({ num }, { id }, { authKey, salts, session }) => {
     const future = salts.future(authKey, Number(num)).map((salt) => ({

@@ -2,8 +2,8 @@ import { randomBytes } from 'node:crypto'
 import { encoder } from '../tl/codec.ts'
 import type { Encoded } from '../tl/writer.ts'
 import type { AuthKey, TlObject } from '../types.ts'
-import type { Link } from './link.ts'
-import { sealEnvelope } from './messages/envelope.ts'
+import type { MtprotoConnection } from './connection.ts'
+import { encryptMessage } from './messages/encrypted-message.ts'
 import type { MessageIds } from './messages/message-id.ts'
 import { createRequestLog, type Request, type RequestLog } from './request-log.ts'
 import type { Salts } from './salts.ts'
@@ -13,11 +13,11 @@ export interface Session {
   readonly id: bigint
   readonly authKey: AuthKey
   readonly log: RequestLog
-  readonly link: Link
+  readonly connection: MtprotoConnection
   /** Since when no connection carries it, in epoch ms; null while one does. */
   readonly idleSince: number | null
   /** The client speaks from this connection now; answers that found none are sent there. */
-  attach: (link: Link) => void
+  attach: (connection: MtprotoConnection) => void
   /** Says once that the server knows nothing of earlier messages. */
   announce: (firstMessageId: bigint) => void
   /** Sends a message that needs no acknowledgement: `answer` to a message of the client, or not. */
@@ -33,7 +33,7 @@ export interface Session {
 export interface SessionOptions {
   id: bigint
   authKey: AuthKey
-  link: Link
+  connection: MtprotoConnection
   salts: Salts
   messageIds: MessageIds
 }
@@ -47,7 +47,7 @@ export function createSession(options: SessionOptions): Session {
   const log = createRequestLog()
   const unacknowledged = new Set<bigint>()
   const undelivered: Request[] = []
-  let link = options.link
+  let connection = options.connection
   let idleSince: number | null = null
   let contentMessages = 0
   let isAnnounced = false
@@ -59,26 +59,26 @@ export function createSession(options: SessionOptions): Session {
 
   function send(messageId: bigint, seqno: number, body: Encoded): void {
     const salt = salts.current(authKey)
-    link.send([sealEnvelope(authKey, { salt, sessionId: id, id: messageId, seqno, body })])
+    connection.send([encryptMessage(authKey, { salt, sessionId: id, id: messageId, seqno, body })])
   }
 
   function notify(value: TlObject, kind: 'answer' | 'other', isContent = false): void {
-    if (link.signal.aborted) return
+    if (connection.signal.aborted) return
     send(messageIds(kind), nextSeqno(isContent), encoder.encode(value, 0))
   }
 
   function deliver(request: Request): void {
     const { answer } = request
     if (!answer) return
-    if (!link.signal.aborted) send(answer.id, answer.seqno, answer.body)
+    if (!connection.signal.aborted) send(answer.id, answer.seqno, answer.body)
     else if (undelivered.length < MAX_UNDELIVERED) undelivered.push(request)
   }
 
-  function follow(next: Link): void {
-    link = next
+  function follow(next: MtprotoConnection): void {
+    connection = next
     idleSince = null
     next.signal.addEventListener('abort', () => {
-      if (link === next) idleSince = Date.now()
+      if (connection === next) idleSince = Date.now()
     })
   }
 
@@ -89,20 +89,20 @@ export function createSession(options: SessionOptions): Session {
     unacknowledged.clear()
   }
 
-  follow(link)
+  follow(connection)
 
   return {
     id,
     authKey,
     log,
-    get link() {
-      return link
+    get connection() {
+      return connection
     },
     get idleSince() {
       return idleSince
     },
     attach: (next) => {
-      if (next === link) return
+      if (next === connection) return
       follow(next)
       for (const request of undelivered.splice(0)) deliver(request)
     },

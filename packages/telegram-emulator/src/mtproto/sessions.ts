@@ -1,12 +1,12 @@
 import type { AuthKey } from '../types.ts'
-import type { Link } from './link.ts'
+import type { MtprotoConnection } from './connection.ts'
 import { createMessageIds } from './messages/message-id.ts'
 import type { Salts } from './salts.ts'
 import { createSession, type Session } from './session.ts'
 
 export interface Sessions {
   /** The session of that number under a key, as a connection now carries it. */
-  open: (authKey: AuthKey, id: bigint, link: Link) => Session
+  open: (authKey: AuthKey, id: bigint, connection: MtprotoConnection) => Session
   /** Forgets a session; false when there was none. */
   destroy: (authKeyId: string, id: bigint) => boolean
   close: () => void
@@ -34,15 +34,15 @@ export function createSessions(salts: Salts): Sessions {
   }
 
   return {
-    open: (authKey, id, link) => {
+    open: (authKey, id, connection) => {
       const name = `${authKey.id}:${id}`
       const known = sessions.get(name)
       if (known) {
-        known.attach(link)
+        known.attach(connection)
         return known
       }
       if (++opened % SWEEP_EVERY === 0) sweep()
-      const session = createSession({ id, authKey, link, salts, messageIds })
+      const session = createSession({ id, authKey, connection, salts, messageIds })
       sessions.set(name, session)
       return session
     },

@@ -1,14 +1,14 @@
 import { expect, test } from 'vitest'
 import { createAccount } from '../../src/accounts.ts'
-import { type Caller, createCaller, type Line } from '../helpers/caller.ts'
+import { type ApiClient, type Caller, createCaller } from '../helpers/caller.ts'
 import { list, object } from '../helpers/posting.ts'
 
 test('a channel on the third page of the archive is found by paging, and only there', async () => {
   const caller = await createCaller()
-  const { line, channelId } = makeHidden(caller)
+  const { client, channelId } = makeHidden(caller)
 
-  const main = await readFolder(line, 0)
-  const archive = await readFolder(line, 1)
+  const main = await readFolder(client, 0)
+  const archive = await readFolder(client, 1)
 
   expect(main.ids).toHaveLength(3)
   expect(archive.pages).toEqual([100, 100, 51])
@@ -18,9 +18,9 @@ test('a channel on the third page of the archive is found by paging, and only th
 
 test('without a folder every dialog is told, and pages hold a hundred at most', async () => {
   const caller = await createCaller()
-  const { line } = makeHidden(caller)
+  const { client } = makeHidden(caller)
 
-  const { pages, ids } = await readFolder(line, undefined, 1000)
+  const { pages, ids } = await readFolder(client, undefined, 1000)
 
   expect(pages).toEqual([100, 100, 54])
   expect(new Set(ids).size).toBe(254)
@@ -50,18 +50,18 @@ const FIRST_PAGE = {
   hash: 0n,
 }
 
-function makeHidden(caller: Caller): { line: Line; channelId: bigint } {
+function makeHidden(caller: Caller): { client: ApiClient; channelId: bigint } {
   const account = createAccount(caller.telegram, {
     label: 'hidden',
     channelPosition: { dialogsBefore: 250, archived: true },
   })
   const channelId = BigInt(-1_000_000_000_000 - Number(account.channelId))
-  return { line: caller.open(account.authKeyId ?? ''), channelId }
+  return { client: caller.open(account.authKeyId ?? ''), channelId }
 }
 
 /** Pages as clients do: the next page begins after the last dialog of this one. */
 async function readFolder(
-  line: Line,
+  client: ApiClient,
   folderId: number | undefined,
   limit = 100,
 ): Promise<{ pages: number[]; ids: bigint[] }> {
@@ -69,7 +69,7 @@ async function readFolder(
   const ids: bigint[] = []
   let page = { ...FIRST_PAGE, folder_id: folderId, limit }
   for (;;) {
-    const found = await line.invoke('messages.getDialogs', page)
+    const found = await client.invoke('messages.getDialogs', page)
     const dialogs = list(found.dialogs)
     if (dialogs.length === 0) break
     pages.push(dialogs.length)

@@ -105,8 +105,8 @@ test('what does not belong to the account is refused by its name', async () => {
   const { telegram, user } = caller
   const own = await channelPeer(caller, user)
   const other = createAccount(telegram, { label: 'other' })
-  const otherLine = caller.open(other.authKeyId ?? '')
-  const foreign = await channelPeer({ ...caller, account: other }, otherLine)
+  const otherClient = caller.open(other.authKeyId ?? '')
+  const foreign = await channelPeer({ ...caller, account: other }, otherClient)
   const media = uploadedMedia(await upload(user, randomBytes(100)))
   const send = (peer: TlObject) =>
     user.call('messages.sendMedia', { peer, media, message: '', random_id: newFileId() })

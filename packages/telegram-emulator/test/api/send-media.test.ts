@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { createAccount } from '../../src/accounts.ts'
 import { nowSeconds } from '../../src/context.ts'
 import type { TlObject } from '../../src/types.ts'
-import { type Caller, createCaller, type Fields, type Line } from '../helpers/caller.ts'
+import { type ApiClient, type Caller, createCaller, type Fields } from '../helpers/caller.ts'
 import {
   channelPeer,
   list,
@@ -121,10 +121,10 @@ test.each<[string, 'user' | 'bot', (caller: Caller) => Fields, number, string]>(
   ['a long caption', 'user', () => ({ message: 'x'.repeat(1025) }), 400, 'MEDIA_CAPTION_TOO_LONG'],
 ])('%s by a %s is refused, and nothing is posted', async (_name, who, fieldsOf, code, message) => {
   const caller = await createCaller()
-  const line = who === 'bot' ? await caller.bot() : caller.user
+  const client = who === 'bot' ? await caller.bot() : caller.user
   const { channel_id } = await channelPeer(caller, caller.user)
 
-  const outcome = await send(caller, line, fieldsOf(caller))
+  const outcome = await send(caller, client, fieldsOf(caller))
 
   expect(outcome).toEqual({ kind: 'error', code, message })
   const history = await caller.user.invoke('messages.getHistory', {
@@ -393,11 +393,11 @@ test('a document of another account is no media', async () => {
   const caller = await createCaller()
   const other = createAccount(caller.telegram, { label: 'other' })
   const { document } = await post(caller, randomBytes(10))
-  const line = caller.open(other.authKeyId ?? '')
-  const peer = await channelPeer({ ...caller, account: other }, line)
+  const client = caller.open(other.authKeyId ?? '')
+  const peer = await channelPeer({ ...caller, account: other }, client)
   const { id, access_hash, file_reference } = document
 
-  const outcome = await line.call('messages.sendMedia', {
+  const outcome = await client.call('messages.sendMedia', {
     peer,
     media: { _: 'inputMediaDocument', id: { _: 'inputDocument', id, access_hash, file_reference } },
     message: '',
@@ -433,11 +433,11 @@ function styled(offset: number, length: number): Fields {
 }
 
 /** A small file to the main channel; a bot names that with hash 0. */
-async function send(caller: Caller, line: Line, fields: Fields) {
+async function send(caller: Caller, client: ApiClient, fields: Fields) {
   const peer = await channelPeer(caller, caller.user)
-  const media = uploadedMedia(await upload(line, randomBytes(10)))
-  return line.call('messages.sendMedia', {
-    peer: line === caller.user ? peer : { ...peer, access_hash: 0n },
+  const media = uploadedMedia(await upload(client, randomBytes(10)))
+  return client.call('messages.sendMedia', {
+    peer: client === caller.user ? peer : { ...peer, access_hash: 0n },
     media,
     message: '',
     random_id: newFileId(),

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { expect, test } from 'vitest'
-import { createCaller, type Line } from '../helpers/caller.ts'
+import { type ApiClient, createCaller } from '../helpers/caller.ts'
 
-const part = (line: Line, fileId: bigint) =>
-  line.call('upload.saveBigFilePart', {
+const part = (client: ApiClient, fileId: bigint) =>
+  client.call('upload.saveBigFilePart', {
     file_id: fileId,
     file_part: 0,
     file_total_parts: 21,
@@ -48,8 +48,8 @@ test('uploads over many media-only connections, beside a main one, do not', asyn
   const media = Array.from({ length: 4 }, () => caller.open(undefined, { mediaOnly: true }))
   for (let round = 0; round < 3; round++) {
     await caller.user.invoke('updates.getState')
-    for (const [index, line] of media.entries())
-      expect(await part(line, BigInt(index))).toMatchObject({ kind: 'result' })
+    for (const [index, client] of media.entries())
+      expect(await part(client, BigInt(index))).toMatchObject({ kind: 'result' })
   }
 })
 

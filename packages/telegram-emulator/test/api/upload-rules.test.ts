@@ -35,9 +35,12 @@ test.each([
 test('a premium account may send 8000 parts', async () => {
   const caller = await createCaller()
   const { authKeyId } = createAccount(caller.telegram, { label: 'rich', premium: true })
-  const line = caller.open(authKeyId ?? '')
+  const client = caller.open(authKeyId ?? '')
 
-  const outcome = await line.call('upload.saveBigFilePart', { file_id: 1n, ...big(0, 8000, PART) })
+  const outcome = await client.call('upload.saveBigFilePart', {
+    file_id: 1n,
+    ...big(0, 8000, PART),
+  })
 
   expect(outcome).toEqual({ kind: 'result', value: true })
 })

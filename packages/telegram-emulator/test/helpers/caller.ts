@@ -20,7 +20,7 @@ import { makeTempDir } from './temp-dir.ts'
 export type Fields = Record<string, TlValue>
 
 /** One connection of a client that needs no sockets. */
-export interface Line {
+export interface ApiClient {
   connection: Connection
   /** Introduced as clients do it, or wrapped in what a test says. */
   call: (method: string, fields?: Fields, wrappers?: readonly TlObject[]) => Promise<RpcOutcome>
@@ -35,10 +35,10 @@ export interface Caller {
   handler: RpcHandler
   account: EmulatedAccount
   /** Opens a connection under a key; the main account's by default. */
-  open: (authKeyId?: string, role?: Partial<ListenerRole>) => Line
-  user: Line
+  open: (authKeyId?: string, role?: Partial<ListenerRole>) => ApiClient
+  user: ApiClient
   /** A connection that is logged in as the main account's bot. */
-  bot: () => Promise<Line>
+  bot: () => Promise<ApiClient>
 }
 
 /** The API half of the emulator alone, called as the protocol half would call it. */
@@ -59,8 +59,8 @@ export async function createCaller(settings: Partial<EmulatorSettings> = {}): Pr
     await telegram.parts.close()
     telegram.store.close()
   })
-  const open = (authKeyId = account.authKeyId ?? '', role: Partial<ListenerRole> = {}): Line =>
-    openLine(handler, {
+  const open = (authKeyId = account.authKeyId ?? '', role: Partial<ListenerRole> = {}): ApiClient =>
+    openClient(handler, {
       authKeyId,
       role: { dcId: 2, mediaOnly: false, ...role },
       wrappers: introductionOf(account.apiId),
@@ -73,13 +73,13 @@ export async function createCaller(settings: Partial<EmulatorSettings> = {}): Pr
     open,
     user: open(),
     bot: async () => {
-      const line = open(telegram.store.keys.create(2).id)
-      await line.invoke('auth.importBotAuthorization', {
+      const client = open(telegram.store.keys.create(2).id)
+      await client.invoke('auth.importBotAuthorization', {
         api_id: account.apiId,
         api_hash: account.apiHash,
         bot_auth_token: account.botToken ?? '',
       })
-      return line
+      return client
     },
   }
 }
@@ -110,13 +110,13 @@ export const introductionOf = (apiId: number, changes: Fields = {}): TlObject[] 
 
 let connections = 0
 
-interface LineOptions {
+interface ClientOptions {
   authKeyId: string
   role: ListenerRole
   wrappers: readonly TlObject[]
 }
 
-function openLine(handler: RpcHandler, options: LineOptions): Line {
+function openClient(handler: RpcHandler, options: ClientOptions): ApiClient {
   const { authKeyId, role, wrappers: introduction } = options
   const connection: Connection = {
     id: ++connections,
@@ -125,7 +125,7 @@ function openLine(handler: RpcHandler, options: LineOptions): Line {
     setBandwidth: () => {},
   }
   handler.connectionKeyed?.(connection, authKeyId)
-  const call: Line['call'] = (method, fields = {}, wrappers = introduction) =>
+  const call: ApiClient['call'] = (method, fields = {}, wrappers = introduction) =>
     handler.call({
       method: { _: method, ...fields },
       wrappers,

@@ -1,7 +1,7 @@
 import { KiB } from '../../src/lib/units.ts'
 import { isTlObject } from '../../src/tl-fields.ts'
 import type { TlObject, TlValue } from '../../src/types.ts'
-import type { Caller, Line } from './caller.ts'
+import type { ApiClient, Caller } from './caller.ts'
 
 export const PART = 512 * KiB
 
@@ -17,7 +17,11 @@ export interface Parts {
 }
 
 /** Sends bytes in parts, by the method that their size demands. */
-export async function upload(line: Line, bytes: Uint8Array, partSize = PART): Promise<Parts> {
+export async function upload(
+  client: ApiClient,
+  bytes: Uint8Array,
+  partSize = PART,
+): Promise<Parts> {
   const big = bytes.length > 10 * 1024 * KiB
   const fileId = newFileId()
   const parts = Math.ceil(bytes.length / partSize)
@@ -27,8 +31,8 @@ export async function upload(line: Line, bytes: Uint8Array, partSize = PART): Pr
       file_part: part,
       bytes: bytes.subarray(part * partSize, (part + 1) * partSize),
     }
-    if (big) await line.invoke('upload.saveBigFilePart', { ...fields, file_total_parts: parts })
-    else await line.invoke('upload.saveFilePart', fields)
+    if (big) await client.invoke('upload.saveBigFilePart', { ...fields, file_total_parts: parts })
+    else await client.invoke('upload.saveFilePart', fields)
   }
   return { fileId, parts, big }
 }
@@ -44,8 +48,8 @@ export function uploadedMedia({ fileId, parts, big }: Parts, md5 = ''): TlObject
 }
 
 /** The main account's channel as one account may name it; hash 0 for a bot. */
-export async function channelPeer(caller: Caller, line: Line): Promise<TlObject> {
-  const dialogs = await line.invoke('messages.getDialogs', {
+export async function channelPeer(caller: Caller, client: ApiClient): Promise<TlObject> {
+  const dialogs = await client.invoke('messages.getDialogs', {
     offset_date: 0,
     offset_id: 0,
     offset_peer: { _: 'inputPeerEmpty' },

@@ -2,9 +2,9 @@ import { randomBytes } from 'node:crypto'
 import { ige256Encrypt } from '@mtcute/wasm'
 import { expect, test } from 'vitest'
 import { agree, createSecret, DH_PRIME } from '../../src/mtproto/handshake/diffie-hellman.ts'
-import { openInner } from '../../src/mtproto/handshake/exchange-messages.ts'
+import { decryptInner } from '../../src/mtproto/handshake/exchange-messages.ts'
 import { deriveExchangeKey } from '../../src/mtproto/handshake/key-derivation.ts'
-import { openEnvelope, sealEnvelope } from '../../src/mtproto/messages/envelope.ts'
+import { decryptMessage, encryptMessage } from '../../src/mtproto/messages/encrypted-message.ts'
 import { igeDecrypt, igeEncrypt } from '../../src/mtproto/messages/ige.ts'
 
 const hex = (text: string): Buffer => Buffer.from(text.replaceAll(/\s/g, ''), 'hex')
@@ -50,7 +50,7 @@ test("the exchange's key and answer agree with Telegram's worked example", () =>
   const aes = deriveExchangeKey(SAMPLE.newNonce, SAMPLE.serverNonce)
 
   expect(aes).toEqual({ key: SAMPLE.key, iv: SAMPLE.iv })
-  expect(openInner(SAMPLE.encryptedAnswer, aes)).toMatchObject({
+  expect(decryptInner(SAMPLE.encryptedAnswer, aes)).toMatchObject({
     _: 'server_DH_inner_data',
     server_nonce: SAMPLE.serverNonce,
     dh_prime: DH_PRIME,
@@ -92,18 +92,18 @@ test.each([
   expect(agree(randomBytes(256), value)).toBeNull()
 })
 
-test('an envelope opens for its side and key, whole and unchanged only', () => {
+test('a message decrypts for its side and key only, and only whole and unchanged', () => {
   const key = randomBytes(256)
   const body = { pieces: [Buffer.from('abcd'), Buffer.alloc(8, 1)], length: 12 }
   const message = { salt: 1n, sessionId: -2n, id: 4n, seqno: 1, body }
-  const payload = sealEnvelope({ id: '7', key }, message, 'client')
+  const payload = encryptMessage({ id: '7', key }, message, 'client')
 
-  const opened = openEnvelope(key, payload, 'client')
+  const opened = decryptMessage(key, payload, 'client')
 
   expect(opened).toMatchObject({ salt: 1n, sessionId: -2n, id: 4n, seqno: 1 })
   expect(opened?.body).toEqual(Buffer.concat(body.pieces))
-  expect(openEnvelope(key, payload, 'server')).toBeNull()
-  expect(openEnvelope(randomBytes(256), payload, 'client')).toBeNull()
-  expect(openEnvelope(key, payload.subarray(0, -16), 'client')).toBeNull()
-  expect(openEnvelope(key, Buffer.concat([payload, Buffer.alloc(15)]), 'client')).not.toBeNull()
+  expect(decryptMessage(key, payload, 'server')).toBeNull()
+  expect(decryptMessage(randomBytes(256), payload, 'client')).toBeNull()
+  expect(decryptMessage(key, payload.subarray(0, -16), 'client')).toBeNull()
+  expect(decryptMessage(key, Buffer.concat([payload, Buffer.alloc(15)]), 'client')).not.toBeNull()
 })

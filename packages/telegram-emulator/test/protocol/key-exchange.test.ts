@@ -2,7 +2,7 @@ import { constants, createPublicKey, publicEncrypt, randomBytes } from 'node:cry
 import { expect, test } from 'vitest'
 import { agree, createSecret, DH_PRIME } from '../../src/mtproto/handshake/diffie-hellman.ts'
 import { sha1 } from '../../src/mtproto/handshake/digest.ts'
-import { openInner, sealInner } from '../../src/mtproto/handshake/exchange-messages.ts'
+import { decryptInner, encryptInner } from '../../src/mtproto/handshake/exchange-messages.ts'
 import { authKeyId, deriveExchangeKey } from '../../src/mtproto/handshake/key-derivation.ts'
 import { createKeyExchange } from '../../src/mtproto/handshake/key-exchange.ts'
 import { createServerKey } from '../../src/mtproto/handshake/rsa.ts'
@@ -59,7 +59,7 @@ function startExchange({ isTaken = false } = {}) {
       _: 'set_client_DH_params',
       nonce,
       server_nonce: serverNonce,
-      encrypted_data: sealInner(
+      encrypted_data: encryptInner(
         { _: 'client_DH_inner_data', nonce, server_nonce: serverNonce, g_b: publicValue },
         aes,
       ),
@@ -72,7 +72,7 @@ test('a key is made that both sides know', () => {
   expect(resPq.server_public_key_fingerprints).toEqual([serverKey.fingerprint])
 
   const offer = ask()
-  const inner = openInner(asBytes(offer.encrypted_answer), aes)
+  const inner = decryptInner(asBytes(offer.encrypted_answer), aes)
   const { secret, publicValue } = createSecret()
   const answer = finish(publicValue)
 

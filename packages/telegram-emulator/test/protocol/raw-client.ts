@@ -1,5 +1,9 @@
 import { randomBytes } from 'node:crypto'
-import { type Envelope, openEnvelope, sealEnvelope } from '../../src/mtproto/messages/envelope.ts'
+import {
+  type DecryptedMessage,
+  decryptMessage,
+  encryptMessage,
+} from '../../src/mtproto/messages/encrypted-message.ts'
 import { createSalts } from '../../src/mtproto/salts.ts'
 import { decoder, schema } from '../../src/tl/codec.ts'
 import { createReader } from '../../src/tl/reader.ts'
@@ -10,7 +14,7 @@ import type { Wire } from './wire.ts'
 const RPC_RESULT = 0xf35c6d01
 
 /** A decrypted message of the server; an rpc_result becomes `{ _: 'rpc_result', req_msg_id, result }`. */
-export interface Received extends Envelope {
+export interface Received extends DecryptedMessage {
   content: TlObject
 }
 
@@ -64,9 +68,9 @@ export function createRawClient(wire: Wire, key: AuthKey, resumed?: bigint): Raw
     return last
   }
 
-  function decode(envelope: Envelope): TlObject {
-    const reader = createReader(envelope.body)
-    const body = Buffer.from(envelope.body)
+  function decode(decrypted: DecryptedMessage): TlObject {
+    const reader = createReader(decrypted.body)
+    const body = Buffer.from(decrypted.body)
     if (body.readUInt32LE() !== RPC_RESULT) return decoder.object(reader)
     reader.uint()
     const requestId = reader.long()
@@ -76,9 +80,9 @@ export function createRawClient(wire: Wire, key: AuthKey, resumed?: bigint): Raw
   async function receive(): Promise<Received> {
     const payload = await wire.receive()
     if (payload.length < 24) throw new Error(`Transport error ${payload.readInt32LE()}`)
-    const envelope = openEnvelope(key.key, payload, 'server')
-    if (!envelope) throw new Error('The server sent what does not open')
-    return { ...envelope, content: decode(envelope) }
+    const decrypted = decryptMessage(key.key, payload, 'server')
+    if (!decrypted) throw new Error('The server sent a message that does not decrypt')
+    return { ...decrypted, content: decode(decrypted) }
   }
 
   return {
@@ -91,7 +95,7 @@ export function createRawClient(wire: Wire, key: AuthKey, resumed?: bigint): Raw
       salt = salts.current(key),
     }) => {
       const pieces = { pieces: [body], length: body.length }
-      wire.send(sealEnvelope(key, { salt, sessionId, id, seqno, body: pieces }, 'client'))
+      wire.send(encryptMessage(key, { salt, sessionId, id, seqno, body: pieces }, 'client'))
       return { id, seqno }
     },
     receive,

@@ -18,7 +18,11 @@ const BODY_LENGTH = 40
 const refuse = (message: string): RpcOutcome => ({ kind: 'error', code: 400, message })
 
 /** What the permanent key's holder says about the binding, or null when it is not true. */
-function openInner(permanent: AuthKey, encrypted: Uint8Array, messageId: bigint): TlObject | null {
+function decryptInner(
+  permanent: AuthKey,
+  encrypted: Uint8Array,
+  messageId: bigint,
+): TlObject | null {
   const data = Buffer.from(encrypted)
   const length = data.length - HEADER
   if (length < INNER_HEADER + BODY_LENGTH || length % 16 !== 0) return null
@@ -48,7 +52,7 @@ export function bindTemporaryKey(method: TlObject, context: BindContext): RpcOut
 
   const encrypted = method.encrypted_message
   if (!(encrypted instanceof Uint8Array)) return refuse('ENCRYPTED_MESSAGE_INVALID')
-  const inner = openInner(permanent, encrypted, messageId)
+  const inner = decryptInner(permanent, encrypted, messageId)
   const isTrue =
     inner?._ === 'bind_auth_key_inner' &&
     inner.nonce === method.nonce &&

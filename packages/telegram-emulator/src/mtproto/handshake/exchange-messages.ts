@@ -23,14 +23,14 @@ export function createChallenge(): { pq: Buffer; p: Buffer; q: Buffer } {
 }
 
 /** An inner message of the exchange: its hash, itself, random padding, encrypted. */
-export function sealInner(message: TlObject, { key, iv }: AesKey): Uint8Array {
+export function encryptInner(message: TlObject, { key, iv }: AesKey): Uint8Array {
   const plain = Buffer.concat(encoder.encode(message, 0).pieces)
   const padding = randomBytes(-(HASH_LENGTH + plain.length) & 15)
   return igeEncrypt(Buffer.concat([sha1(plain), plain, padding]), key, iv)
 }
 
 /** The inverse; null when the hash in front does not match. */
-export function openInner(encrypted: Uint8Array, { key, iv }: AesKey): TlObject | null {
+export function decryptInner(encrypted: Uint8Array, { key, iv }: AesKey): TlObject | null {
   if (encrypted.length < 2 * HASH_LENGTH || encrypted.length % 16 !== 0) return null
   const opened = Buffer.from(igeDecrypt(encrypted, key, iv))
   const reader = createReader(opened.subarray(HASH_LENGTH))

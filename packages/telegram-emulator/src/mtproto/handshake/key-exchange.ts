@@ -6,7 +6,7 @@ import type { AuthKey, TlObject, TlValue } from '../../types.ts'
 import { ProtocolError } from '../protocol-error.ts'
 import { agree, createSecret, DH_GENERATOR, DH_PRIME } from './diffie-hellman.ts'
 import { sha1 } from './digest.ts'
-import { createChallenge, firstSalt, openInner, sealInner } from './exchange-messages.ts'
+import { createChallenge, decryptInner, encryptInner, firstSalt } from './exchange-messages.ts'
 import { type AesKey, authKeyId, deriveExchangeKey } from './key-derivation.ts'
 import type { ServerKey } from './rsa.ts'
 
@@ -86,7 +86,7 @@ export function createKeyExchange(options: KeyExchangeOptions): KeyExchange {
   }
 
   function readRequest(encrypted: TlValue): TlObject {
-    const opened = options.serverKey.open(keep(encrypted))
+    const opened = options.serverKey.decrypt(keep(encrypted))
     if (!opened) throw new ProtocolError('Not encrypted for this key')
     const inner = decoder.object(createReader(opened))
     if (!inner._.startsWith('p_q_inner_data')) throw new ProtocolError(`Unexpected ${inner._}`)
@@ -118,7 +118,7 @@ export function createKeyExchange(options: KeyExchangeOptions): KeyExchange {
       g_a: publicValue,
       server_time: Math.floor(Date.now() / 1000),
     }
-    const encrypted = sealInner(answer, aes)
+    const encrypted = encryptInner(answer, aes)
     return {
       _: 'server_DH_params_ok',
       nonce,
@@ -129,7 +129,7 @@ export function createKeyExchange(options: KeyExchangeOptions): KeyExchange {
 
   function finish(message: TlObject): TlObject {
     const { nonce, serverNonce, newNonce, secret, aes, expiresIn } = inOrder(offered, message)
-    const inner = openInner(keep(message.encrypted_data), aes)
+    const inner = decryptInner(keep(message.encrypted_data), aes)
     if (inner?._ !== 'client_DH_inner_data') throw new ProtocolError('Unreadable g_b')
     inOrder(offered, inner)
 

@@ -8,7 +8,7 @@ export interface ServerKey {
   fingerprint: bigint
   publicKeyPem: string
   /** The bytes of p_q_inner_data, or null when the message was not made for this key. */
-  open: (encrypted: Uint8Array) => Uint8Array | null
+  decrypt: (encrypted: Uint8Array) => Uint8Array | null
 }
 
 const RSA_LENGTH = 256
@@ -25,7 +25,7 @@ function fingerprintOf(modulus: Uint8Array, exponent: Uint8Array): bigint {
  * RSA_PAD: a one-time AES key, xored with the hash of what it encrypts
  * (https://core.telegram.org/mtproto/auth_key, step 4.1).
  */
-function openPadded(raw: Buffer): Uint8Array | null {
+function decryptPadded(raw: Buffer): Uint8Array | null {
   const encrypted = raw.subarray(32)
   const mask = sha256(encrypted)
   const key = raw.subarray(0, 32).map((byte, index) => byte ^ (mask[index] ?? 0))
@@ -38,7 +38,7 @@ function openPadded(raw: Buffer): Uint8Array | null {
  * The form before RSA_PAD, which gramjs still sends: SHA-1, the data, and random padding. Where the
  * data ends shows only once it is parsed, so the hash is tried against every possible end.
  */
-function openHashed(raw: Buffer): Uint8Array | null {
+function decryptHashed(raw: Buffer): Uint8Array | null {
   if (raw[0] !== 0) return null
   const hash = raw.subarray(1, 21)
   const padded = raw.subarray(21)
@@ -59,14 +59,14 @@ export function createServerKey(privateKeyPem: string): ServerKey {
   return {
     fingerprint: fingerprintOf(Buffer.from(n, 'base64url'), Buffer.from(e, 'base64url')),
     publicKeyPem: publicKey.export({ format: 'pem', type: 'pkcs1' }).toString(),
-    open: (encrypted) => {
+    decrypt: (encrypted) => {
       if (encrypted.length !== RSA_LENGTH) return null
       try {
         const raw = privateDecrypt(
           { key: privateKey, padding: constants.RSA_NO_PADDING },
           encrypted,
         )
-        return openPadded(raw) ?? openHashed(raw)
+        return decryptPadded(raw) ?? decryptHashed(raw)
       } catch {
         // A number above the modulus, which no client sends.
         return null

@@ -1,5 +1,5 @@
 import { createReader, TlError } from '../../tl/reader.ts'
-import type { Message } from './envelope.ts'
+import type { Message } from './encrypted-message.ts'
 
 const MAX_CONTAINED = 1024
 

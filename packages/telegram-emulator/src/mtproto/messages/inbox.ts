@@ -8,11 +8,11 @@ import type { Salts } from '../salts.ts'
 import { isService, serve } from '../service.ts'
 import type { Sessions } from '../sessions.ts'
 import { parseContainer, typeIdOf } from './container.ts'
-import type { Envelope, Message } from './envelope.ts'
+import type { DecryptedMessage, Message } from './encrypted-message.ts'
 
 /** Takes messages of a session, once each and by the rules. */
 export interface Inbox {
-  receive: (envelope: Envelope, context: CallContext) => Promise<void>
+  receive: (decrypted: DecryptedMessage, context: CallContext) => Promise<void>
 }
 
 export interface InboxOptions {
@@ -102,14 +102,14 @@ export function createInbox({ keys, handler, salts, sessions }: InboxOptions): I
   }
 
   return {
-    receive: async (envelope, context) => {
+    receive: async (decrypted, context) => {
       const { session, authKey } = context
-      if (salts.isValid(authKey, envelope.salt)) return receiveMessage(envelope, context)
+      if (salts.isValid(authKey, decrypted.salt)) return receiveMessage(decrypted, context)
       session.notify(
         {
           _: 'bad_server_salt',
-          bad_msg_id: envelope.id,
-          bad_msg_seqno: envelope.seqno,
+          bad_msg_id: decrypted.id,
+          bad_msg_seqno: decrypted.seqno,
           error_code: BAD_MESSAGE.wrongSalt,
           new_server_salt: salts.current(authKey),
         },

@@ -10,7 +10,7 @@ export interface Message {
 }
 
 /** An opened payload (https://core.telegram.org/mtproto/description#encrypted-message-encrypted-data). */
-export interface Envelope extends Message {
+export interface DecryptedMessage extends Message {
   salt: bigint
   sessionId: bigint
   /** The first bits of the hash over the message: what a quick acknowledgement repeats. */
@@ -23,11 +23,11 @@ const MIN_PADDING = 12
 const MAX_PADDING = 1024
 
 /** Decrypts a payload and checks it; null when it is not a true message under this key. */
-export function openEnvelope(
+export function decryptMessage(
   authKey: Uint8Array,
   payload: Buffer,
   side: Side = 'client',
-): Envelope | null {
+): DecryptedMessage | null {
   // The padded transport leaves up to 15 bytes behind the last block.
   const length = (payload.length - OUTER_HEADER) & ~15
   if (length < INNER_HEADER + MIN_PADDING) return null
@@ -51,7 +51,7 @@ export function openEnvelope(
   }
 }
 
-export interface Sealable {
+export interface PlainMessage {
   salt: bigint
   sessionId: bigint
   id: bigint
@@ -60,9 +60,9 @@ export interface Sealable {
 }
 
 /** Encrypts a message; the pieces of its body are copied once, into the plaintext. */
-export function sealEnvelope(
+export function encryptMessage(
   auth: { id: string; key: Uint8Array },
-  { salt, sessionId, id, seqno, body }: Sealable,
+  { salt, sessionId, id, seqno, body }: PlainMessage,
   side: Side = 'server',
 ): Buffer {
   const unpadded = INNER_HEADER + body.length

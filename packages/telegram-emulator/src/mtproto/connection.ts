@@ -6,7 +6,7 @@ import { createTokenBucket } from './transport/token-bucket.ts'
 import { createTransport } from './transport/transport.ts'
 
 /** A connection with what the protocol half needs of it. */
-export interface Link extends Connection {
+export interface MtprotoConnection extends Connection {
   /** The payloads in order. Whoever iterates decides the pace: nothing is read ahead. */
   payloads: () => AsyncGenerator<Frame>
   send: (payload: Uint8Array[]) => void
@@ -27,7 +27,11 @@ const SLICE = 16 * 1024
 const LINGER_MS = 1000
 
 /** Wraps an accepted socket. */
-export function createLink(socket: Socket, id: number, role: ListenerRole): Link {
+export function createConnection(
+  socket: Socket,
+  id: number,
+  role: ListenerRole,
+): MtprotoConnection {
   const transport = createTransport()
   const inbound = createTokenBucket()
   const outbound = createTokenBucket()
