@@ -17,7 +17,7 @@ export interface CreateAccountOptions {
   freshSession?: boolean | undefined
 }
 
-/** What a client needs to be this account. */
+/** The values that a client needs to log in as this account. */
 export interface EmulatedAccount {
   label: string
   apiId: number

@@ -13,7 +13,7 @@ export interface Address extends ListenerRole {
   cdn: boolean
 }
 
-/** What every part of the emulator works on. */
+/** The state that every part of the emulator works on. */
 export interface Telegram {
   store: Store
   files: FileStore
@@ -23,7 +23,7 @@ export interface Telegram {
   counters: Counters
   /** The open addresses, known once everything listens. */
   addresses: Address[]
-  /** An address of the loopback on which nobody listens. */
+  /** A port of the loopback on which no program listens. */
   deadPort: number
   cdnPublicKeyPem: string
   log: (line: string) => void

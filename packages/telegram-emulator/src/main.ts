@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { startTelegram } from './emulator.ts'
 
-// `npm run emulator`: when ready, one line of JSON on stdout and nothing else there.
+// When the emulator is ready, it prints one line of JSON to stdout, and nothing else there.
 const dataDir = process.env.DATA_DIR ?? join('data', 'emulator')
 mkdirSync(dataDir, { recursive: true })
 
@@ -24,7 +24,7 @@ function stop(): void {
 }
 for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, stop)
 
-// npm dies of SIGTERM without passing it on; its child must not stay behind.
+// npm ends on SIGTERM without passing it on; its child must not stay behind.
 const parent = process.ppid
 const watch = setInterval(() => {
   if (process.env.npm_lifecycle_event !== undefined && process.ppid !== parent) stop()

@@ -1,7 +1,7 @@
 import { fromMarkedId } from './bot-api/chats.ts'
 import type { Telegram } from './context.ts'
 
-/** A posted file, as tests look at it. */
+/** A posted file, as tests see it. */
 export interface ListedMessage {
   id: number
   date: number
@@ -17,7 +17,7 @@ export interface ListedMessage {
 
 const MAX_LISTED = 10_000
 
-/** The files of a channel, oldest first, with digests made on the spot. */
+/** The files of a channel, oldest first, with digests that are computed for the list. */
 export async function listMessages(
   telegram: Telegram,
   channelId: string,

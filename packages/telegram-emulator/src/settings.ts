@@ -1,6 +1,6 @@
 import { MiB } from './lib/units.ts'
 
-/** What a test may change while the emulator runs; everything else is Telegram's own rule. */
+/** Settings that may change while the emulator runs; everything else follows Telegram's rules. */
 export interface EmulatorSettings {
   /** Milliseconds by which every answer is late; calls overlap, so it is a round trip, not a rate. */
   latencyMs: number
@@ -13,27 +13,27 @@ export interface EmulatorSettings {
   /** How long parts wait for a message (Telegram: "several minutes" to "several hours"). */
   partsTtlMs: number
   /**
-   * Characters that are kept of a document's name. Telegram says nowhere how many it keeps; users
+   * Characters that are kept of a document's name. Telegram does not document the number; users
    * have counted 60 to 64, and more from some clients
    * (https://github.com/tginfo/Telegram-Limits/issues/154, https://github.com/tdlib/td/issues/1944).
    */
   documentNameLength: number
-  /** What a second message under one random_id gets. */
+  /** The answer to a second message under one random_id. */
   repeatedRandomId: 'error' | 'old-updates'
   /** Whether `upload.getFile` with cdn_supported is sent to the CDN. */
   serveByCdn: boolean
   /** Where new documents are kept. */
   documentsDcId: number
   /**
-   * Holds clients to the letter: on a main address one connection per key, whatever it carries,
-   * and initConnection at the head of each session. Stock clients live from less.
+   * Enforces Telegram's rules to the letter: on a main address one connection per key, for calls of
+   * any kind, and initConnection at the start of each session. Some stock clients do not comply.
    */
   strictSessions: boolean
   /** How close together two connections' calls must be to count as parallel. */
   duplicateWindowMs: number
-  /** What later connections hear of a key that died of AUTH_KEY_DUPLICATED: 401, or transport error -404. */
+  /** The answer to later connections under a key that AUTH_KEY_DUPLICATED killed: 401, or transport error -404. */
   duplicatedKey: 'unregistered' | 'forgotten'
-  /** Where the media-only address on which nobody listens stands among the DC's options. */
+  /** The place, among the DC's options, of a media-only address on which no program listens. */
   deadMediaAddress: 'none' | 'first' | 'last'
   /** Whether `help.getConfig` names media-only addresses at all. */
   mediaAddresses: boolean

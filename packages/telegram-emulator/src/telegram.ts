@@ -15,10 +15,10 @@ export interface TelegramOptions {
   makeKey?: (() => string) | undefined
 }
 
-/** Nobody listens on port 1 of the loopback. */
+/** No program listens on port 1 of the loopback. */
 const DEAD_PORT = 1
 
-/** The emulated Telegram without its sockets: what it keeps and how it is set. */
+/** Makes the emulated Telegram without its sockets: its store, settings, faults and counters. */
 export function createTelegram({
   dataDir,
   settings: changes,

@@ -1,5 +1,5 @@
 /**
- * What the two halves of the emulator say to each other: the protocol half (transports, key
+ * The interface between the two halves of the emulator: the protocol half (transports, key
  * exchange, encrypted messages, TL) and the API half (accounts, channels, files, faults).
  */
 
@@ -48,7 +48,7 @@ export interface AuthKey {
 export interface AuthKeyStore {
   find: (id: string) => AuthKey | null
   save: (key: AuthKey) => void
-  /** Forgets a key for ever (destroy_auth_key). Without it clients are told that it failed. */
+  /** Forgets a key for ever. Without this method destroy_auth_key answers that it failed. */
   remove?: (id: string) => void
 }
 
@@ -66,7 +66,7 @@ export interface Connection {
 export interface RpcCall {
   /** The innermost method: invokeWithLayer, initConnection, invokeWithoutUpdates and gzip are already peeled off. */
   method: TlObject
-  /** What was peeled off, the outermost first, without what it carried. */
+  /** The wrappers that were peeled off, the outermost first, each without its query. */
   wrappers: readonly TlObject[]
   /** The permanent key's id (a bound temporary key is replaced by the key it is bound to). */
   authKeyId: string
@@ -78,12 +78,12 @@ export interface RpcCall {
   connection: Connection
 }
 
-/** What the API half answers to one call. */
+/** The API half's answer to one call. */
 export type RpcOutcome =
   | { kind: 'result'; value: TlValue }
   /** `rpc_error`: a code such as 420 and a name such as FLOOD_WAIT_2. */
   | { kind: 'error'; code: number; message: string }
-  /** Nothing is answered, the connection lives on: a lost answer. */
+  /** There is no answer, and the connection stays open: a lost answer. */
   | { kind: 'silence' }
   /** The connection is cut instead of an answer. */
   | { kind: 'drop' }
@@ -91,7 +91,7 @@ export type RpcOutcome =
 /** The API half, as the protocol half calls it. It must not throw. */
 export interface RpcHandler {
   call: (call: RpcCall) => Promise<RpcOutcome>
-  /** A connection carried its first message under this key (it may die of it: AUTH_KEY_DUPLICATED). */
+  /** Called when a connection has carried its first message under this key (which AUTH_KEY_DUPLICATED may end). */
   connectionKeyed?: (connection: Connection, authKeyId: string) => void
   connectionClosed?: (connection: Connection) => void
   /** A temporary key was bound to a permanent one. */

@@ -48,7 +48,7 @@ test('a port that was taken meanwhile is replaced, in the session too', async ()
   squatter.close()
 })
 
-test('files of a folder that knew no details of them are there still', async () => {
+test('files of an older folder without details are still there', async () => {
   const dataDir = await makeTempDir()
   const first = await start(dataDir)
   const fileId = await post(first, randomBytes(1000))
@@ -66,7 +66,7 @@ test('files of a folder that knew no details of them are there still', async () 
   await second.close()
 })
 
-test('what a client has said of itself is known after a restart', async () => {
+test('the layer and initConnection of a key are known after a restart', async () => {
   const options = { folder: await makeTempDir(), referenceTtlMs: () => 0, makeKey: makeSharedKey }
   const first = openStore(options)
   const key = first.keys.create(2)

@@ -3,7 +3,7 @@ import { badRequest, RpcError } from '../rpc-error.ts'
 import { int, text } from '../tl-fields.ts'
 import type { RpcCall, TlObject } from '../types.ts'
 
-/** What every call must observe, whatever its method. */
+/** Rules that hold for calls of every method. */
 export interface CallRules {
   /** Throws Telegram's refusal. */
   check: (call: RpcCall) => void
@@ -11,16 +11,16 @@ export interface CallRules {
 }
 
 /**
- * What a media-only address serves: "this DC should only be used to download or upload files"
- * (https://core.telegram.org/constructor/dcOption), and how a client enters it.
+ * The methods of a media-only address: "this DC should only be used to download or upload files"
+ * (https://core.telegram.org/constructor/dcOption), and those by which a client enters it.
  */
 const MEDIA_METHODS =
   /^(upload\..*|help\.get(Config|NearestDc|AppConfig|CdnConfig)|auth\.(importAuthorization|bindTempAuthKey))$/
 
-/** What a CDN serves (https://core.telegram.org/cdn#schema). */
+/** The methods of a CDN (https://core.telegram.org/cdn#schema). */
 const CDN_METHODS = /^(upload\.getCdnFile|help\.getConfig)$/
 
-/** Wrappers for which this Telegram has nothing: no export runs, and no business is connected. */
+/** Wrappers that are refused: no takeout session runs, and no business account is connected. */
 const REFUSED_WRAPPERS: Record<string, () => RpcError> = {
   // https://core.telegram.org/api/takeout
   invokeWithTakeout: () => badRequest('TAKEOUT_INVALID'),
@@ -32,7 +32,7 @@ const REFUSED_WRAPPERS: Record<string, () => RpcError> = {
 /** The language packs that Telegram's own applications name; others leave it empty. */
 const LANGUAGE_PACKS = new Set(['', 'android', 'android_x', 'ios', 'macos', 'tdesktop', 'webk'])
 
-/** Fields of initConnection that must say something, and the error that names each. */
+/** Fields of initConnection that must not be empty, and the error for each. */
 const NEEDED_FIELDS = [
   ['device_model', 'CONNECTION_DEVICE_MODEL_EMPTY'],
   ['system_version', 'CONNECTION_SYSTEM_EMPTY'],
@@ -57,7 +57,7 @@ export function createCallRules(telegram: Telegram): CallRules {
 
   /**
    * "This method must be called when first calling the API after the application has been
-   * restarted", and what it says is kept with the key
+   * restarted"; the fields are kept with the key
    * (https://core.telegram.org/api/invoking#saving-client-info).
    */
   function checkIntroduction(call: RpcCall): void {
@@ -94,7 +94,7 @@ export function createCallRules(telegram: Telegram): CallRules {
   }
 }
 
-/** Whether this address serves the method at all. */
+/** Throws when this address does not serve the method. */
 function checkPlace({ method, connection }: RpcCall): void {
   const { dcId, mediaOnly } = connection.role
   if (mediaOnly && !MEDIA_METHODS.test(method._)) throw badRequest('METHOD_INVALID')

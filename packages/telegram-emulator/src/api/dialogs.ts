@@ -101,7 +101,7 @@ function listDialogs({ telegram, account }: View, folderId: number | null): Dial
     if (folderId !== null && entry.folderId !== folderId) continue
     const channel = channels.find(entry.channelId)
     const top = channel && messages.newest(channel.id)
-    // A bot has no list of chats, and a channel without messages shows in none.
+    // A channel without messages is in no list.
     if (top) dialogs.push({ channel, top, folderId: entry.folderId })
   }
   return dialogs.sort(
@@ -134,7 +134,7 @@ function toDialog({ channel, top, folderId }: Dialog): TlObject {
   }
 }
 
-/** One channel's dialog with what it names, as after a break that was too long. */
+/** One channel's dialog with the objects that it names, as channelDifferenceTooLong has them. */
 export function toChannelDialog(view: View, channel: Channel): Record<string, TlValue> {
   const top = view.telegram.store.messages.newest(channel.id)
   return {

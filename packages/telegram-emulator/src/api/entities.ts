@@ -6,7 +6,7 @@ import type { Document, Thumb } from '../store/documents.ts'
 import type { Message, MessageDetails } from '../store/messages.ts'
 import type { TlObject } from '../types.ts'
 
-/** How things look to one account: the hashes and references are its own. */
+/** The account for which objects are made: access hashes and file references are its own. */
 export interface View {
   telegram: Telegram
   account: Account
@@ -28,7 +28,7 @@ export function toUser({ telegram, account }: View, user: Account): TlObject {
   }
 }
 
-/** What an administrator may do in a channel of this Telegram. */
+/** The rights of an administrator in a channel of this Telegram. */
 export const ADMIN_RIGHTS: TlObject = {
   _: 'chatAdminRights',
   change_info: true,

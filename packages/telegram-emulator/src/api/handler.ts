@@ -23,10 +23,10 @@ interface MethodTables {
   methods: Methods
 }
 
-/** Methods that a data centre serves for guests from another one. */
+/** Methods that a data centre serves for accounts of another one. */
 const GUEST_METHODS = /^(upload|help|auth|users)\./
 
-/** The API half, as the protocol half calls it. */
+/** Makes the API half, as the protocol half calls it. */
 export function createRpcHandler(telegram: Telegram, rules: SessionRules): RpcHandler {
   const tables = createTables()
   const callRules = createCallRules(telegram)
@@ -129,7 +129,7 @@ async function run(telegram: Telegram, tables: MethodTables, call: RpcCall): Pro
   return { kind: 'result', value }
 }
 
-/** Guests from another data centre are sent home with what concerns their account. */
+/** Sends an account that is a guest at another data centre home, except for the methods served there. */
 function checkHome({ method, connection }: RpcCall): void {
   if (connection.role.dcId !== HOME_DC && !GUEST_METHODS.test(method._))
     throw new RpcError(303, `USER_MIGRATE_${HOME_DC}`)

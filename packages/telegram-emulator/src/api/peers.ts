@@ -5,10 +5,10 @@ import type { TlObject, TlValue } from '../types.ts'
 import type { View } from './entities.ts'
 
 /**
- * The channel that an InputChannel or InputPeer names, if the account may see it.
+ * Returns the channel that an InputChannel or InputPeer names; throws when the account may not see it.
  *
  * A bot may pass hash 0, a user never (https://core.telegram.org/api/peers#access-hash);
- * a hash that another account was given opens nothing.
+ * a hash that was given to another account is refused.
  */
 export function resolveChannel(view: View, input: TlValue): Channel {
   if (!isTlObject(input)) throw badRequest('CHANNEL_INVALID')
@@ -27,7 +27,7 @@ export function resolveChannel(view: View, input: TlValue): Channel {
   return channel
 }
 
-/** As `resolveChannel`, for those who may post there. */
+/** As `resolveChannel`, and throws when the account may not post in the channel. */
 export function resolveWritable(view: View, input: TlValue): Channel {
   const channel = resolveChannel(view, input)
   const member = view.telegram.store.channels.member(channel.id, view.account.id)

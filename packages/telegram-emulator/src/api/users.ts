@@ -24,7 +24,7 @@ export const userMethods: Methods = {
   'contacts.resolveUsername': (call) => {
     const username = text(call.method, 'username').replace(/^@/, '')
     if (!USERNAME.test(username)) throw badRequest('USERNAME_INVALID')
-    // Nobody has made a link by which others are referred to a bot.
+    // There are no referral links to bots here.
     if (typeof call.method.referer === 'string') throw badRequest('STARREF_EXPIRED')
     const { channels, accounts } = call.telegram.store
     const channel = channels.findByUsername(username)
@@ -41,7 +41,7 @@ function resolved(peer: TlObject, found: { chats: TlObject[]; users: TlObject[] 
   return { _: 'contacts.resolvedPeer', peer, ...found }
 }
 
-/** What cannot be found takes its place in the list (https://core.telegram.org/method/users.getUsers). */
+/** A user who is not found is a userEmpty at the same place in the list (https://core.telegram.org/method/users.getUsers). */
 function toUserOrEmpty(view: View, input: TlObject): TlObject {
   if (input._ === 'inputUserFromMessage') throw badRequest('MSG_ID_INVALID')
   const user = resolveUser(view, input)
@@ -49,7 +49,7 @@ function toUserOrEmpty(view: View, input: TlObject): TlObject {
   return { _: 'userEmpty', id: input._ === 'inputUser' ? long(input, 'user_id') : 0n }
 }
 
-/** The account that an InputUser or InputPeer names, if its hash is this account's own. */
+/** Returns the account that an InputUser or InputPeer names, or null when the access hash is not this account's own. */
 export function resolveUser(view: View, input: TlObject): Account | null {
   const { store } = view.telegram
   if (input._ === 'inputUserSelf' || input._ === 'inputPeerSelf') return view.account

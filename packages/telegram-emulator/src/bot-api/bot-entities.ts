@@ -2,7 +2,7 @@ import type { TlObject } from '../types.ts'
 import { badBotRequest } from './bot-api-error.ts'
 import type { BotEntity } from './request/parameters.ts'
 
-/** Styles that need no more than their place (https://core.telegram.org/bots/api#messageentity). */
+/** Entities that need no more than offset and length (https://core.telegram.org/bots/api#messageentity). */
 const NAMES: Record<string, string> = {
   mention: 'messageEntityMention',
   hashtag: 'messageEntityHashtag',
@@ -22,7 +22,7 @@ const NAMES: Record<string, string> = {
   text_link: 'messageEntityTextUrl',
 }
 
-/** What MTProto calls the styles of a bot's caption. */
+/** Turns the Bot API's entities into MTProto's. */
 export function fromBotEntities(entities: readonly BotEntity[], caption: string): TlObject[] {
   return entities.map(({ type, offset, length, url, language }) => {
     const name = NAMES[type]
@@ -41,7 +41,7 @@ export function fromBotEntities(entities: readonly BotEntity[], caption: string)
 
 const TYPES = new Map(Object.entries(NAMES).map(([type, name]) => [name, type]))
 
-/** The same back; what the Bot API has no word for is left out. */
+/** Turns MTProto's entities into the Bot API's; types that the Bot API does not have are left out. */
 export function toBotEntities(entities: readonly TlObject[]): BotEntity[] {
   return entities.flatMap(({ _, offset, length, url, language }) => {
     const type = TYPES.get(_)

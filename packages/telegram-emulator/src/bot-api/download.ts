@@ -52,7 +52,7 @@ async function send(
     await pipeline(createReadStream(telegram.store.documents.pathOf(document.id), range), response)
     telegram.counters.method('bot:file').bytesOut += range.end - range.start + 1
   } catch {
-    // The client left; there is nobody to tell.
+    // The client has left, so there is no answer to send.
     response.destroy()
   }
 }

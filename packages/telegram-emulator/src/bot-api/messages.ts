@@ -82,7 +82,7 @@ function toPhotoSize(
   }
 }
 
-/** A film, a sound or an animation is told as such, with its measures; an animation as a document, too. */
+/** A video, an audio file or an animation has a field of its own, with its measures; an animation is a document as well. */
 function toMedia(
   document: Record<string, unknown>,
   { kind, attributes }: Document,
@@ -94,7 +94,7 @@ function toMedia(
   return { document }
 }
 
-/** Zero where nobody has said it. */
+/** Zero for measures that were not given. */
 function measuresOf(attributes: readonly TlObject[]): Record<string, number> {
   const sized = attributes.find(({ w }) => typeof w === 'number')
   const lasting = attributes.find(({ duration }) => typeof duration === 'number')

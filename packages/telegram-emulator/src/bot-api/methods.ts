@@ -42,7 +42,7 @@ export function toFilePath({ document, isThumb }: BotFile): string {
   return `documents/file_${document.id}${/^\.\w+$/.test(ending) ? ending : ''}`
 }
 
-/** What a path names: a document's id, and whether its thumbnail is meant. */
+/** Reads a path: the document's id, and whether its thumbnail is meant. */
 export function fromFilePath(path: string): { id: string; isThumb: boolean } | null {
   const found = /^(documents|thumbnails)\/file_(\d+)(?:\.\w+)?$/.exec(path)
   return found ? { id: found[2] ?? '', isThumb: found[1] === 'thumbnails' } : null
@@ -86,10 +86,10 @@ function deleteMessage({ telegram, bot, parameters }: BotCall): true {
 /** At most this long is an answer held back (TDLib's server bounds it so). */
 const MAX_POLL_SECONDS = 50
 
-/** Nothing is ever to be told; a poll that is long stays open as long as it says. */
+/** There are never updates; a long poll stays open for its timeout. */
 async function getUpdates({ parameters, signal }: BotCall): Promise<unknown[]> {
   const seconds = Math.min(Math.max(numberOf(parameters, 'timeout'), 0), MAX_POLL_SECONDS)
-  // A client that has left is told nothing, either.
+  // The signal aborts when the client leaves; then no answer is needed.
   await sleep(seconds * 1000, signal).catch(() => {})
   return []
 }

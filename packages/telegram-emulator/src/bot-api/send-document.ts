@@ -58,7 +58,7 @@ async function findDocument(call: BotCall): Promise<Document> {
 async function adopt(call: BotCall, file: UploadedFile): Promise<Document> {
   const { telegram, parameters } = call
   if (file.size === 0) throw badBotRequest('file must be non-empty')
-  // What a folder is called is nobody's business.
+  // The names of folders are left out.
   const fileName = file.fileName.replace(/^.*[/\\]/s, '') || 'file'
   const mimeType = mimeTypeOf(fileName, file.contentType)
   const isDetected = !isSet(parameters, 'disable_content_type_detection')
@@ -71,7 +71,7 @@ async function adopt(call: BotCall, file: UploadedFile): Promise<Document> {
   })
 }
 
-/** Unless told not to, the Bot API turns files into what they look like. */
+/** Unless detection is disabled, the Bot API sends these types as media of their own kind. */
 const DETECTED: Record<string, Pick<Document, 'kind' | 'attributes'>> = {
   'image/gif': { kind: 'animation', attributes: [{ _: 'documentAttributeAnimated' }] },
   'video/mp4': { kind: 'video', attributes: [{ _: 'documentAttributeVideo' }] },
@@ -80,7 +80,7 @@ const DETECTED: Record<string, Pick<Document, 'kind' | 'attributes'>> = {
 
 const UNDETECTED: Pick<Document, 'kind' | 'attributes'> = { kind: 'document', attributes: [] }
 
-/** "The thumbnail should be in JPEG format and less than 200 kB in size"; what is not does no harm. */
+/** "The thumbnail should be in JPEG format and less than 200 kB in size"; any other file is ignored. */
 async function readThumb(parameters: BotParameters): Promise<Thumb | null> {
   const file = attachedFile(parameters, 'thumbnail') ?? attachedFile(parameters, 'thumb')
   return file && file.size > 0 && file.size < MAX_THUMB_BYTES

@@ -13,21 +13,21 @@ import {
   textOf,
 } from './request/parameters.ts'
 
-/** Parameters that name what this Telegram has none of, and how the Bot API refuses each. */
+/** Parameters for features that this Telegram does not have, and the Bot API's refusal of each. */
 const REFUSED = [
   ['business_connection_id', 'business connection not found'],
   ['message_thread_id', 'message thread not found'],
   ['direct_messages_topic_id', 'topic not found'],
   ['message_effect_id', 'EFFECT_ID_INVALID'],
   ['suggested_post_parameters', 'SUGGESTED_POST_PEER_INVALID'],
-  // No buttons are drawn here, and no styles are parsed: `caption_entities` says them plainly.
+  // There are no buttons here, and no markup is parsed: `caption_entities` works.
   ['reply_markup', 'REPLY_MARKUP_INVALID'],
 ] as const
 
 /**
- * What the optional parameters of a send method come to in a channel, or the Bot API's refusal
- * (https://core.telegram.org/bots/api#senddocument). `allow_paid_broadcast` changes nothing: no
- * broadcast is so large here.
+ * Reads the optional parameters of a send method, or throws the Bot API's refusal
+ * (https://core.telegram.org/bots/api#senddocument). `allow_paid_broadcast` has no
+ * effect: no broadcast is so large here.
  */
 export function readBotSendOptions(call: BotCall, channel: Channel): MessageDetails {
   const { parameters } = call
@@ -47,7 +47,7 @@ export function readBotSendOptions(call: BotCall, channel: Channel): MessageDeta
   }
 }
 
-/** `reply_parameters`, and what stood in its place before Bot API 7.0. */
+/** Reads `reply_parameters`, or the two parameters that preceded it before Bot API 7.0. */
 function readReply({ telegram, parameters }: BotCall, channel: Channel): TlObject | undefined {
   const given = jsonOf(parameters, {
     name: 'reply_parameters',

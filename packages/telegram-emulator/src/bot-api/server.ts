@@ -16,7 +16,7 @@ interface Exchange {
   url: URL
 }
 
-/** What is left of an exchange once the method has run. */
+/** The answer of an exchange once the method has run. */
 interface Reply {
   status: number
   body: Record<string, unknown>
@@ -115,7 +115,7 @@ function toReply(telegram: Telegram, error: unknown): Reply {
   }
 }
 
-/** Returns whether the exchange ended here. */
+/** Applies the effects that replace the method; returns whether one did. */
 async function applyBefore(exchange: Exchange, effects: readonly FaultEffect[]): Promise<boolean> {
   const { telegram, request, response } = exchange
   for (const effect of effects) {

@@ -10,7 +10,7 @@ export function toBotUser(account: Account): Record<string, unknown> {
   }
 }
 
-/** The bot itself, with what is "returned only in getMe". */
+/** The bot itself, with the fields that are "returned only in getMe". */
 export const toBotItself = (account: Account): Record<string, unknown> => ({
   ...toBotUser(account),
   can_join_groups: true,

@@ -7,7 +7,7 @@ import type { ListedMessage } from '../message-list.ts'
 import type { EmulatorSettings } from '../settings.ts'
 import { accountRequest, action, faultRule, settingsChange } from './schemas.ts'
 
-/** What the control endpoint steers. */
+/** The parts of the emulator that the control endpoint controls. */
 export interface Controlled {
   faults: Faults
   actions: Actions

@@ -5,23 +5,23 @@ import { badRequest } from '../rpc-error.ts'
 import type { EmulatorSettings } from '../settings.ts'
 import type { Role } from '../store/channels.ts'
 
-/** What a test may do to the emulated Telegram besides laying down rules. */
+/** Things that a test can make the emulated Telegram do, besides fault rules. */
 export interface Actions {
   /** Ends every file reference given out so far. */
   expireFileReferences: () => void
-  /** Loses parts of a file_id (all of them without `parts`); returns how many there were. */
+  /** Loses parts of a file_id (all of them without `parts`); returns the number of parts lost. */
   loseParts: (fileId: string, parts?: readonly number[]) => Promise<number>
   /** `unregister`: later calls get 401 AUTH_KEY_UNREGISTERED; `forget`: transport error -404. */
   revokeKey: (authKeyId: string, how: 'unregister' | 'forget') => void
   forgetRandomIds: () => void
-  /** Cuts every connection that has spoken; returns how many. */
+  /** Cuts every connection that has sent a message; returns their number. */
   cutConnections: () => number
   /** Moves one document, or all of them, to another data centre. */
   migrateDocuments: (dcId: number, documentId?: string) => void
   /** Makes an account admin, member or nothing (null) of a channel, named by its marked id. */
   setRole: (change: { channelId: string; accountId: number; role: Role | null }) => void
   changeSettings: (settings: Partial<EmulatorSettings>) => EmulatorSettings
-  /** Stops what runs by itself. */
+  /** Stops the timer that cuts connections. */
   close: () => void
 }
 

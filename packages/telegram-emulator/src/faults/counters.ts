@@ -14,11 +14,11 @@ export interface RepeatedPart {
   accountId: number
   fileId: string
   part: number
-  /** How often it came in all. */
+  /** How often the part was sent, the first time included. */
   count: number
 }
 
-/** What the emulator was asked, as plain JSON. */
+/** The calls that the emulator received, as plain JSON. */
 export interface CountersSnapshot {
   methods: Record<string, MethodCounter>
   partsReceived: number
@@ -46,7 +46,7 @@ export interface Counters {
   unitsFetched: (documentId: string, offset: number, length: number) => void
   add: (name: CountName, by?: number) => void
   snapshot: () => CountersSnapshot
-  /** Back to nothing; what is open stays counted as open. */
+  /** Sets every counter to zero; open connections stay counted as open. */
   reset: () => void
 }
 

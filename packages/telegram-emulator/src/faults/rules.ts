@@ -1,18 +1,18 @@
-/** What happens to a call that a rule meets. */
+/** The effect of a rule on a call that it matches. */
 export type FaultEffect =
   /** Answers with an error instead of doing anything. Bot API: `retryAfter` goes into `parameters`. */
   | { kind: 'error'; code: number; message: string; retryAfter?: number }
   /** Cuts the connection instead of doing anything. */
   | { kind: 'drop' }
-  /** Does nothing and answers nothing; the connection lives on. */
+  /** Does nothing and answers nothing; the connection stays open. */
   | { kind: 'silence' }
-  /** Does it and answers nothing. */
+  /** Runs the method and answers nothing. */
   | { kind: 'lose-answer' }
-  /** Does it, then cuts the connection. */
+  /** Runs the method, then cuts the connection. */
   | { kind: 'drop-after' }
-  /** Answers this many milliseconds late. */
+  /** Delays the answer by so many milliseconds. */
   | { kind: 'latency'; ms: number }
-  /** Bot API: answers like a proxy in trouble. */
+  /** Bot API: answers with an HTML page, like a failing proxy. */
   | { kind: 'html'; status: number }
 
 export interface FaultRule {
@@ -23,26 +23,26 @@ export interface FaultRule {
   account?: string
   dcId?: number
   mediaOnly?: boolean
-  /** The share of calls that are met; 1 by default. Seeded, so that a run can be repeated. */
+  /** The share of matching calls that are affected; 1 by default. Seeded, so that a run can be repeated. */
   probability?: number
   seed?: number
-  /** How many matching calls pass first. */
+  /** The number of matching calls that pass first. */
   after?: number
-  /** How many calls are met at most. */
+  /** The number of calls that are affected at most. */
   times?: number
 }
 
-/** What rules are matched against. */
+/** The call that rules are matched against. */
 export interface FaultTarget {
   method: string
   accountId: number | null
-  /** Asked for only by rules that name an account. */
+  /** Called only for rules that name an account. */
   label: () => string | null
   dcId: number
   mediaOnly: boolean
 }
 
-/** Whether the rule speaks of this call, its counting aside. */
+/** Returns whether the rule's conditions hold for this call; its counts are not looked at. */
 export function concerns(rule: FaultRule, target: FaultTarget): boolean {
   return (
     methodMatches(rule.method, target.method) &&

@@ -8,7 +8,7 @@ import type { Part, Upload } from '../store/uploads.ts'
 import { dataPath, partPath } from './part-paths.ts'
 import { checkFullPart } from './part-rules.ts'
 
-/** What inputFile and inputFileBig say of the parts. */
+/** The parts as inputFile and inputFileBig describe them. */
 export interface FileClaim {
   fileId: string
   parts: number
@@ -28,7 +28,7 @@ export interface AssembleOptions {
 /** Above this size only saveBigFilePart will do, up to it only saveFilePart. */
 const SMALL_FILE_LIMIT = 10 * MiB
 
-/** Joins the parts of a file, as late as Telegram does: when something is made of them. */
+/** Joins the parts of a file. Telegram does so as late: when a document is made of them. */
 export async function assemble(options: AssembleOptions): Promise<{ path: string; size: number }> {
   const { store, accountId, claim, folder, ttlMs } = options
   const upload = store.uploads.find(accountId, claim.fileId)
@@ -57,7 +57,7 @@ function checkParts(given: { upload: Upload | null; parts: Part[]; claim: FileCl
   const size = parts.reduce((sum, part) => sum + part.size, 0)
   if (size === 0) throw badRequest('FILE_PART_EMPTY')
   if (!claim.big && size > SMALL_FILE_LIMIT) throw badRequest('FILE_PARTS_INVALID')
-  // Whoever streams cannot know in time that the file will be small.
+  // A client that streams cannot know in time that the file will be small.
   if (claim.big && !upload.streamed && size <= SMALL_FILE_LIMIT)
     throw badRequest('FILE_PARTS_INVALID')
   return size
@@ -79,7 +79,7 @@ function checkSizes(parts: readonly Part[]): void {
   if ((parts.at(-1)?.size ?? 0) > partSize) throw badRequest('FILE_PART_SIZE_CHANGED')
 }
 
-/** Only the last part has to be put in its place; the others lie there. */
+/** Writes the last part to its place; the others are there already. */
 async function joinBig(folder: string, parts: readonly Part[], size: number): Promise<string> {
   const path = dataPath(folder)
   const file = await open(path, 'a').then(async (made) => {
@@ -96,7 +96,7 @@ async function joinBig(folder: string, parts: readonly Part[], size: number): Pr
   return path
 }
 
-/** At most 10 MB, so one part after the other is no burden. */
+/** Joins parts one after another: a small file has 10 MB at most. */
 async function joinSmall(options: {
   folder: string
   parts: readonly Part[]

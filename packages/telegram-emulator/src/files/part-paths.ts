@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 
-/** The one file in which full parts lie at their places. */
+/** The file in which full parts are written at their offsets. */
 export const dataPath = (folder: string): string => join(folder, 'data')
 
-/** A part whose place is not known yet. */
+/** The file of a part that cannot be put into the whole yet. */
 export const partPath = (folder: string, part: number): string => join(folder, `part-${part}`)

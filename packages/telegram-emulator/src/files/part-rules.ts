@@ -8,7 +8,7 @@ export const MAX_PART_SIZE = 512 * KiB
 export interface PartClaim {
   part: number
   size: number
-  /** null: saveFilePart, which does not say; -1: a stream whose end is not known. */
+  /** null: saveFilePart, which gives no total; -1: a stream of unknown length. */
   total: number | null
   maxParts: number
 }
@@ -35,7 +35,7 @@ export function checkFullPart(size: number): void {
   if (size % KiB !== 0 || MAX_PART_SIZE % size !== 0) throw badRequest('FILE_PART_SIZE_INVALID')
 }
 
-/** Refuses a part that does not fit what came under the same file_id before. */
+/** Refuses a part that contradicts earlier parts of the same file_id. */
 export function checkAgainst(upload: Upload, { part, size, total }: PartClaim): void {
   if (upload.big !== (total !== null)) throw badRequest('FILE_PARTS_INVALID')
   if (total === null) return

@@ -11,7 +11,7 @@ import { dataPath, partPath } from './part-paths.ts'
 import { checkAgainst, checkPart, type PartClaim } from './part-rules.ts'
 import { reopen } from './reopen.ts'
 
-/** Parts on their way to becoming documents, kept on disk for a while. */
+/** Uploaded parts that are not a document yet, kept on disk for a while. */
 export interface PartStore {
   /** Returns whether the same part was already here. */
   save: (accountId: number, fileId: string, part: IncomingPart) => Promise<boolean>
@@ -19,9 +19,9 @@ export interface PartStore {
   toDocument: (accountId: number, claim: FileClaim, metadata: FileMetadata) => Promise<Document>
   /** The bytes of a small file that is still parts. */
   read: (accountId: number, claim: FileClaim) => Promise<Uint8Array>
-  /** Forgets parts (all of them without `parts`) of a file_id, whoever sent them; returns how many. */
+  /** Forgets parts (all of them without `parts`) of a file_id, of any account; returns their number. */
   lose: (fileId: string, parts?: readonly number[]) => Promise<number>
-  /** Removes what has outlived its time. */
+  /** Removes parts that have outlived their time. */
   sweep: () => Promise<void>
   close: () => Promise<void>
 }
@@ -74,7 +74,7 @@ export function createPartStore({ store, files, settings }: PartStoreOptions): P
     if (total !== null && !isLast) upload.partSize = bytes.length
     if (total !== null) upload.total = total
     if (total === -1) upload.streamed = true
-    // The place of a last part is known only once another one has told the part size.
+    // The offset of a last part is known only once another part has shown the part size.
     const apart = total === null || isLast
     if (apart) await writeFile(partPath(folder, part), bytes)
     else {

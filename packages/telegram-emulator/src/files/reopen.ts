@@ -10,7 +10,7 @@ export interface ReopenOptions {
 }
 
 /**
- * Makes parts of a document again, so that one of them can be replaced or lost.
+ * Turns a document into parts again, so that one of them can be replaced or lost.
  *
  * The parts' bytes became the document's when it was made; the document itself must not change.
  */

@@ -1,11 +1,11 @@
 export interface KeyedLock {
   /** Runs `work` after every earlier work under the same key has ended, however it ended. */
   run: <T>(key: string, work: () => Promise<T>) => Promise<T>
-  /** Whether any work has the key, or waits for it. */
+  /** Whether any work holds the key or waits for it. */
   isHeld: (key: string) => boolean
 }
 
-/** Mutual exclusion by key. A key that nobody holds takes no memory. */
+/** Mutual exclusion by key. A key without a holder takes no memory. */
 export function createKeyedLock(): KeyedLock {
   const tails = new Map<string, Promise<unknown>>()
 

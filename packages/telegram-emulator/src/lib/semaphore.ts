@@ -3,7 +3,7 @@ export interface Semaphore {
   acquire: (weight: number, signal?: AbortSignal) => Promise<() => void>
   /** Like `acquire`, but null at once when it does not fit now. */
   tryAcquire: (weight: number) => (() => void) | null
-  /** Changes the limit; what is held already stays held. */
+  /** Changes the limit; weights that are held stay held. */
   setLimit: (limit: number) => void
   readonly limit: number
   readonly held: number

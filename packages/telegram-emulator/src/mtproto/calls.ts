@@ -15,19 +15,19 @@ export interface CallContext {
   session: Session
   /** The key of this connection as it is known now, bound or not. */
   authKey: AuthKey
-  /** Bounds what one connection may have in work. */
+  /** Limits the bytes of the calls that one connection has running. */
   capacity: Semaphore
 }
 
 export interface Calls {
-  /** Begins a call. Resolves when it has begun, which may wait for capacity; its end is not waited for. */
+  /** Starts a call. Resolves when it has started, which may wait for capacity; it does not wait for the call's end. */
   start: (message: Message, request: Request, context: CallContext) => Promise<void>
 }
 
 const CAPACITY_BYTES = 16 * 1024 * 1024
 const WAIT_MS = 10_000
 
-/** What a temporary key may call before it is bound; Telegram refuses the rest. */
+/** Methods that a temporary key may call before it is bound; Telegram refuses the rest. */
 const ALLOWED_UNBOUND = /^help\.get(Config|NearestDc|AppConfig|CdnConfig)$/
 
 const failed = (code: number, message: string): RpcOutcome => ({ kind: 'error', code, message })
@@ -37,7 +37,7 @@ const internal = (error: unknown): RpcOutcome =>
 
 const permanentIdOf = (key: AuthKey): string => key.permanentKeyId ?? key.id
 
-/** The bound of one connection. */
+/** Makes the limit of one connection. */
 export function createCapacity(): Semaphore {
   return createSemaphore(CAPACITY_BYTES)
 }
@@ -50,7 +50,7 @@ async function haveSucceeded(ids: bigint[], { log }: Session): Promise<boolean |
   return Promise.race([results.then((all) => all.every(Boolean)), late])
 }
 
-/** Runs methods: unwraps them, hands them to the API half, sends what it answers. */
+/** Runs methods: unwraps them, passes them to the API half, sends its answers. */
 export function createCalls(keys: AuthKeyStore, handler: RpcHandler): Calls {
   const layers = new Map<string, number>()
 

@@ -5,24 +5,24 @@ import type { Frame } from './transport/framing.ts'
 import { createTokenBucket } from './transport/token-bucket.ts'
 import { createTransport } from './transport/transport.ts'
 
-/** A connection with what the protocol half needs of it. */
+/** A connection, with the methods that the protocol half needs. */
 export interface MtprotoConnection extends Connection {
-  /** The payloads in order. Whoever iterates decides the pace: nothing is read ahead. */
+  /** The payloads in order. The reader sets the pace: nothing is read ahead. */
   payloads: () => AsyncGenerator<Frame>
   send: (payload: Uint8Array[]) => void
   quickAck: (token: number) => void
-  /** Resolves when the client has taken enough of what was written to it. */
+  /** Resolves when the client has read enough of the bytes that were written. */
   writable: () => Promise<void>
-  /** Ends the connection after what was written. */
+  /** Ends the connection after the bytes that were written. */
   end: () => void
-  /** Cuts the connection then, unless it is called again before. */
+  /** Cuts the connection after so many milliseconds, unless it is called again before. */
   disconnectAfter: (ms: number) => void
   readonly signal: AbortSignal
 }
 
-/** Above this much unsent, no further request is taken from the client. */
+/** With more unsent bytes than this, no further request is read from the client. */
 const HIGH_WATER = 4 * 1024 * 1024
-/** With a limited bandwidth, so much is written at a time. */
+/** Bytes that are written at a time while the bandwidth is limited. */
 const SLICE = 16 * 1024
 const LINGER_MS = 1000
 
@@ -43,7 +43,7 @@ export function createConnection(
   let deadline: NodeJS.Timeout | undefined
 
   socket.setNoDelay(true)
-  // Whoever reads the socket sees the error; without a listener it would end the process.
+  // The reader of the socket gets the error; without a listener it would end the process.
   socket.on('error', () => {})
   socket.once('close', () => {
     clearTimeout(deadline)
@@ -81,7 +81,7 @@ export function createConnection(
   }
 
   async function* payloads(): AsyncGenerator<Frame> {
-    // The socket outlives the iteration, so that a last word can still be sent.
+    // The socket outlives the iteration, so that a last message can still be sent.
     for await (const chunk of socket.iterator({ destroyOnReturn: false })) {
       await inbound.take(chunk.length, signal)
       transport.push(chunk)
@@ -111,7 +111,7 @@ export function createConnection(
       }
     },
     end: () => {
-      // Unread bytes would turn the end into a reset, which can overtake what was written.
+      // Unread bytes would turn the end into a reset, which can overtake the bytes that were written.
       socket.resume()
       socket.end()
       disconnectAfter(LINGER_MS)

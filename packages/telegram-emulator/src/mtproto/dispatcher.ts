@@ -20,12 +20,12 @@ export interface DispatcherOptions {
 }
 
 export interface Dispatcher {
-  /** Carries one connection from its first payload to its end; never rejects. */
+  /** Serves one connection from its first payload to its end; never rejects. */
   serve: (connection: MtprotoConnection) => Promise<void>
   close: () => void
 }
 
-/** What one connection remembers. */
+/** The state of one connection. */
 interface ConnectionState {
   connection: MtprotoConnection
   exchange: KeyExchange
@@ -43,7 +43,7 @@ function transportError(code: number): Buffer {
   return payload
 }
 
-/** What becomes of each payload: a step of a key exchange, or a message under a key. */
+/** Passes each payload on: as a step of a key exchange, or as a message under a key. */
 export function createDispatcher({ serverKey, keys, handler }: DispatcherOptions): Dispatcher {
   const salts = createSalts()
   const sessions = createSessions(salts)
@@ -92,7 +92,7 @@ export function createDispatcher({ serverKey, keys, handler }: DispatcherOptions
   async function receiveEncrypted({ payload, wantsQuickAck }: Frame, state: ConnectionState) {
     const { connection, capacity } = state
     const authKey = findKey(payload, connection)
-    // The connection lives on: what to do about a dead key is the client's affair.
+    // The connection stays open: the client decides what it does about a dead key.
     if (!authKey) return connection.send([transportError(UNKNOWN_KEY)])
     const decrypted = decryptMessage(authKey.key, payload)
     if (!decrypted) throw new ProtocolError('Not a message under this key')

@@ -1,4 +1,4 @@
-/** The client broke a rule that ends its connection; `transportCode` is what it is told before (https://core.telegram.org/mtproto/mtproto-transports#transport-errors). */
+/** The client broke a rule that ends its connection; `transportCode` is sent before (https://core.telegram.org/mtproto/mtproto-transports#transport-errors). */
 export class ProtocolError extends Error {
   override name = 'ProtocolError'
   readonly transportCode: number

@@ -24,7 +24,7 @@ export interface Answer {
   body: Encoded
 }
 
-/** What became of one message of the client. */
+/** The state of one message of the client. */
 export interface Request {
   id: bigint
   answer: Answer | null
@@ -47,10 +47,10 @@ export interface RequestLog {
   isForgotten: (id: bigint) => boolean
   keepAnswer: (request: Request, answer: Answer) => void
   findAnswer: (answerId: bigint) => Answer | undefined
-  /** The client has these answers; they need not be kept. */
+  /** Forgets these answers: the client has received them. */
   acknowledge: (answerIds: bigint[]) => void
   dropAnswer: (request: Request) => void
-  /** As if the request had never come. */
+  /** Forgets the request, as if it had never been received. */
   forget: (request: Request) => void
 }
 
@@ -61,7 +61,7 @@ const FUTURE_SECONDS = 30
 const BULK_LENGTH = 64 * 1024
 const MAX_BULK_BYTES = 16 * 1024 * 1024
 
-/** What one session has received and answered, within bounds. */
+/** The messages that one session has received and answered; bounded. */
 export function createRequestLog(): RequestLog {
   const requests = new Map<bigint, Request>()
   const answers = new Map<bigint, Request>()

@@ -28,7 +28,7 @@ const asLong = (value: unknown): bigint => (typeof value === 'bigint' ? value : 
 const pong: Service = ({ ping_id }, { id }, { session }) =>
   session.notify({ _: 'pong', msg_id: id, ping_id }, 'answer')
 
-/** One byte for each message: how far it got (https://core.telegram.org/mtproto/service_messages_about_messages#informational-message-regarding-status-of-messages). */
+/** One byte for each message, with its state (https://core.telegram.org/mtproto/service_messages_about_messages#informational-message-regarding-status-of-messages). */
 function stateOf(id: bigint, { log }: Session): number {
   const request = log.find(id)
   if (request) {
@@ -79,7 +79,7 @@ const SERVICES: Record<string, Service> = {
     const missing = ids.filter((id) => !session.resend(id))
     if (missing.length > 0) sendStates(ids, message, session)
   },
-  // Waiting is what a socket does by itself; the rest is news that needs no answer.
+  // These need no answer: waiting is for HTTP only, and the others are notices.
   http_wait: () => {},
   msgs_state_info: () => {},
   msgs_all_info: () => {},
@@ -119,7 +119,7 @@ export function isService(name: string | undefined): name is string {
   return name !== undefined && Object.hasOwn(SERVICES, name)
 }
 
-/** Does what a service message asks (https://core.telegram.org/mtproto/service_messages). */
+/** Handles a service message (https://core.telegram.org/mtproto/service_messages). */
 export function serve(content: TlObject, message: Message, context: ServiceContext): void {
   SERVICES[content._]?.(content, message, context)
 }

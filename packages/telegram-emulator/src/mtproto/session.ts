@@ -8,24 +8,24 @@ import type { MessageIds } from './messages/message-id.ts'
 import { createRequestLog, type Request, type RequestLog } from './request-log.ts'
 import type { Salts } from './salts.ts'
 
-/** A client's session: it outlives connections, and answers find it wherever it is now. */
+/** A client's session. It outlives connections: answers are sent over its current one. */
 export interface Session {
   readonly id: bigint
   readonly authKey: AuthKey
   readonly log: RequestLog
   readonly connection: MtprotoConnection
-  /** Since when no connection carries it, in epoch ms; null while one does. */
+  /** Since when the session has no connection, in epoch ms; null while it has one. */
   readonly idleSince: number | null
-  /** The client speaks from this connection now; answers that found none are sent there. */
+  /** Makes a connection the session's current one; answers that could not be sent are sent there. */
   attach: (connection: MtprotoConnection) => void
-  /** Says once that the server knows nothing of earlier messages. */
+  /** Sends new_session_created, once: the server knows no earlier messages. */
   announce: (firstMessageId: bigint) => void
   /** Sends a message that needs no acknowledgement: `answer` to a message of the client, or not. */
   notify: (value: TlObject, kind: 'answer' | 'other') => void
   /** Sends the answer to a request, and keeps it until it is acknowledged. */
   answer: (request: Request, body: Encoded) => void
   resend: (answerId: bigint) => boolean
-  /** The client must hear that its message arrived, unless an answer says so first. */
+  /** Acknowledges a message of the client after a moment, unless an answer does so first. */
   acknowledgeLater: (messageId: bigint) => void
   close: () => void
 }

@@ -5,7 +5,7 @@ import type { Salts } from './salts.ts'
 import { createSession, type Session } from './session.ts'
 
 export interface Sessions {
-  /** The session of that number under a key, as a connection now carries it. */
+  /** Returns the session with that id under a key, and makes the connection its current one. */
   open: (authKey: AuthKey, id: bigint, connection: MtprotoConnection) => Session
   /** Forgets a session; false when there was none. */
   destroy: (authKeyId: string, id: bigint) => boolean
@@ -15,7 +15,7 @@ export interface Sessions {
 const IDLE_MS = 10 * 60_000
 const SWEEP_EVERY = 64
 
-/** All sessions of one server. Those that no connection has carried for a while are forgotten. */
+/** All sessions of one server. A session without a connection is forgotten after a while. */
 export function createSessions(salts: Salts): Sessions {
   const sessions = new Map<string, Session>()
   const messageIds = createMessageIds()

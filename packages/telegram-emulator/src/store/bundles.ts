@@ -1,6 +1,6 @@
 import type { Database } from './database.ts'
 
-/** What `createAccount` makes under one label: a user, a bot and their channel. */
+/** A user, a bot and their channel, as `createAccount` makes them under one label. */
 export interface Bundle {
   label: string
   userId: number | null

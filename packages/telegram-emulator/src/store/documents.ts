@@ -4,7 +4,7 @@ import type { TlObject } from '../types.ts'
 import type { Database } from './database.ts'
 import { objectsOf, toTlJson } from './tl-json.ts'
 
-/** What a document is shown as, and found by (https://core.telegram.org/type/MessagesFilter). */
+/** The kind by which a document is shown and found (https://core.telegram.org/type/MessagesFilter). */
 export type DocumentKind =
   | 'document'
   | 'video'
@@ -53,7 +53,7 @@ interface DocumentRow {
   file_name: string
   date: number
   dc_id: number
-  /** Null, as the rest, for a document of a store that knew no details. */
+  /** Null, as the fields below, for a document of an older store without details. */
   kind: DocumentKind | null
   attributes: string | null
   thumb: Uint8Array | null

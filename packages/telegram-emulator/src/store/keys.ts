@@ -5,7 +5,7 @@ import type { Database } from './database.ts'
 /** Why a key no longer opens anything: two connections used it at once, or the server lost it. */
 export type KeyDeath = 'duplicated' | 'forgotten'
 
-/** Authorization keys and whom they are logged in as. */
+/** Authorization keys and the accounts that are logged in with them. */
 export interface KeyStore extends AuthKeyStore {
   /** Makes a permanent key, as a key exchange would have. */
   create: (dcId: number) => AuthKey
@@ -14,7 +14,7 @@ export interface KeyStore extends AuthKeyStore {
   logout: (authKeyId: string) => void
   deathOf: (authKeyId: string) => KeyDeath | null
   kill: (authKeyId: string, reason: KeyDeath) => void
-  /** Whether the key's client has said what it is, by initConnection. */
+  /** Whether the key's client has called initConnection. */
   isIntroduced: (authKeyId: string) => boolean
   setIntroduced: (authKeyId: string, introduced: boolean) => void
 }

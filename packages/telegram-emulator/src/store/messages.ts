@@ -3,7 +3,7 @@ import type { Database } from './database.ts'
 import type { DocumentKind } from './documents.ts'
 import { fromTlJson, toTlJson } from './tl-json.ts'
 
-/** How a message was sent, besides what it says. */
+/** The options of a message, besides its text and media. */
 export interface MessageDetails {
   silent?: boolean | undefined
   noforwards?: boolean | undefined
@@ -179,7 +179,7 @@ function toMessage(row: MessageRow): Message {
     fromId: row.from_id,
     text: row.text,
     documentId: row.document_id,
-    // The edge: what the column holds was written by `append`.
+    // The edge: `append` wrote the column.
     details: (row.details === null ? {} : fromTlJson(row.details)) as MessageDetails,
   }
 }

@@ -6,7 +6,7 @@ import type { Database } from './database.ts'
 export interface MetaStore {
   get: (name: string) => string | null
   set: (name: string, value: string) => void
-  /** The kept value, or what `make` gives the first time. */
+  /** Returns the kept value; the first time, keeps the result of `make` and returns it. */
   ensure: (name: string, make: () => string) => string
 }
 
@@ -56,11 +56,11 @@ export function loadSecrets(meta: MetaStore, makeKey = makeRsaKey): ServerSecret
 }
 
 /**
- * A private key as PEM; a quarter of a second's work, mostly luck.
+ * Makes a private key as PEM, which takes about a quarter of a second.
  *
  * Its fingerprint has all sixteen hex digits. mtcute keeps the keys it knows by their padded
- * fingerprint and looks for what the server tells without padding, so one key in sixteen it would
- * never find, and it would begin the key exchange again for ever.
+ * fingerprint and looks up the server's fingerprint without padding, so it would never find one
+ * key in sixteen, and would start the key exchange again for ever.
  */
 export function makeRsaKey(modulusLength = 2048): string {
   while (true) {

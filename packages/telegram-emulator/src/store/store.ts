@@ -43,7 +43,7 @@ export function openStore({ folder, referenceTtlMs, makeKey }: StoreOptions): St
   const documentsFolder = join(folder, 'documents')
   const partsFolder = join(folder, 'parts')
   const spoolFolder = join(folder, 'spool')
-  // What was still arriving when the last process ended will never be whole.
+  // Files that were still arriving when the last process ended will never be complete.
   rmSync(spoolFolder, { recursive: true, force: true })
   for (const path of [documentsFolder, partsFolder, spoolFolder])
     mkdirSync(path, { recursive: true })

@@ -4,7 +4,7 @@ import type { TlObject, TlValue } from '../types.ts'
 const LONG = '$long'
 const BYTES = '$bytes'
 
-/** Writes what a schema knows as text. */
+/** Writes TL values as text. */
 export function toTlJson(value: unknown): string {
   return JSON.stringify(value, (_name, entry: unknown) => {
     if (typeof entry === 'bigint') return { [LONG]: entry.toString() }
@@ -13,7 +13,7 @@ export function toTlJson(value: unknown): string {
   })
 }
 
-/** Reads what `toTlJson` wrote. */
+/** Reads a text of `toTlJson`. */
 export function fromTlJson(text: string): TlValue {
   return JSON.parse(text, (_name, entry: unknown) => {
     if (typeof entry !== 'object' || entry === null) return entry

@@ -1,6 +1,6 @@
 import type { Database } from './database.ts'
 
-/** What an account has sent under one file_id and not yet lost. */
+/** The parts that an account has sent under one file_id. */
 export interface Upload {
   accountId: number
   fileId: string
@@ -20,7 +20,7 @@ export interface Upload {
 export interface Part {
   part: number
   size: number
-  /** In a file of its own, because its place in the whole is not known yet. */
+  /** In a file of its own, because its offset in the whole is not known yet. */
   apart: boolean
   savedAt: number
 }

@@ -4,7 +4,7 @@ import { createEncoder, type TlEncoder } from './encode.ts'
 import { MTPROTO_SCHEMA } from './mtproto-schema.ts'
 import { parseSchema, type Schema } from './schema.ts'
 
-/** What the emulator reads and writes: both schemas, parsed once. */
+/** The schema that the emulator reads and writes by: both texts, parsed once. */
 export const schema: Schema = parseSchema(MTPROTO_SCHEMA, API_SCHEMA)
 export const decoder: TlDecoder = createDecoder(schema)
 export const encoder: TlEncoder = createEncoder(schema)

@@ -9,7 +9,7 @@ const BOOL_FALSE = 0xbc799737
 export interface TlEncoder {
   /** Writes a boxed object as clients of `layer` know it. */
   object: (writer: TlWriter, value: TlObject, layer: number) => void
-  /** Writes what a method returns. */
+  /** Writes the result of a method. */
   result: (writer: TlWriter, method: string, value: TlValue, layer: number) => void
   encode: (value: TlObject, layer: number) => Encoded
 }
@@ -52,8 +52,8 @@ function computeFlags(definition: Definition, source: TlObject, name: string): n
 }
 
 /**
- * Writes objects by a schema. What a caller leaves out is zero or empty; what a layer does not
- * know is left out.
+ * Writes objects by a schema. A field that the caller leaves out is zero or empty; a field that the
+ * layer does not know is left out.
  */
 export function createEncoder(schema: Schema): TlEncoder {
   function object(writer: TlWriter, source: TlObject, layer: number): void {
@@ -118,7 +118,7 @@ export function createEncoder(schema: Schema): TlEncoder {
     for (const entry of items) value(writer, item, entry, layer)
   }
 
-  /** What stands for a required object that was left out: the type's empty constructor. */
+  /** The type's empty constructor, in place of a required object that was left out. */
   function emptyOf(type: string, layer: number): TlObject {
     const names = schema.constructorsOf(type)
     const name =

@@ -7,7 +7,7 @@ import { startTelegram } from '../helpers/telegram.ts'
 const refused = (message: string, code = 400) => ({ kind: 'error', code, message })
 const WELCOME = { kind: 'result' }
 
-test('a call by a client that has not said what it is gets CONNECTION_NOT_INITED', async () => {
+test('a call without initConnection gets CONNECTION_NOT_INITED', async () => {
   const { user } = await createCaller()
 
   expect(await user.call('help.getConfig', {}, [])).toEqual(refused('CONNECTION_NOT_INITED'))
@@ -23,14 +23,17 @@ test.each([
   ['no version', { app_version: '' }, 'CONNECTION_APP_VERSION_EMPTY'],
   ['no system language', { system_lang_code: '' }, 'CONNECTION_SYSTEM_LANG_CODE_EMPTY'],
   ['a language pack of its own', { lang_pack: 'mine' }, 'CONNECTION_LANG_PACK_INVALID'],
-])('initConnection with %s is refused and introduces nobody', async (_name, changes, message) => {
-  const { user, account } = await createCaller()
+])(
+  'initConnection with %s is refused, and later calls still need one',
+  async (_name, changes, message) => {
+    const { user, account } = await createCaller()
 
-  const outcome = await user.call('help.getConfig', {}, introductionOf(account.apiId, changes))
+    const outcome = await user.call('help.getConfig', {}, introductionOf(account.apiId, changes))
 
-  expect(outcome).toEqual(refused(message))
-  expect(await user.call('help.getConfig', {}, [])).toEqual(refused('CONNECTION_NOT_INITED'))
-})
+    expect(outcome).toEqual(refused(message))
+    expect(await user.call('help.getConfig', {}, [])).toEqual(refused('CONNECTION_NOT_INITED'))
+  },
+)
 
 test('initConnection without a layer is refused the first time', async () => {
   const { user, account } = await createCaller()

@@ -122,7 +122,7 @@ test.each([
   expect(outcome).toMatchObject({ kind: 'error', message })
 })
 
-test('the CDN serves what was sent there, under the key that the redirect names', async () => {
+test('the CDN serves a file that was sent there, under the key that the redirect names', async () => {
   const caller = await createCaller({ serveByCdn: true })
   const content = randomBytes(MiB + 5000)
   const { document } = await post(caller, content)
@@ -162,7 +162,7 @@ test('the CDN serves what was sent there, under the key that the redirect names'
   })
 })
 
-test('who does not support the CDN is served directly', async () => {
+test('a client that does not support the CDN is served directly', async () => {
   const caller = await createCaller({ serveByCdn: true })
   const { document } = await post(caller, randomBytes(100))
 

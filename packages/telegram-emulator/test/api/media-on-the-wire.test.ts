@@ -7,7 +7,7 @@ import { connectMtcute } from '../helpers/mtcute-client.ts'
 import { makeJpeg } from '../helpers/posting.ts'
 import { startTelegram } from '../helpers/telegram.ts'
 
-test('a film that mtcute posts is a film with its picture, for mtcute and for gramjs', async () => {
+test('a video that mtcute posts is a video with its thumbnail, for mtcute and for gramjs', async () => {
   const telegram = await startTelegram(FOR_GRAMJS)
   const { account } = telegram
   const client = await connectMtcute(telegram)
@@ -30,11 +30,11 @@ test('a film that mtcute posts is a film with its picture, for mtcute and for gr
     caption: 'a caption',
   })
 
-  if (sent.media?.type !== 'video') throw new Error('the message has no film')
+  if (sent.media?.type !== 'video') throw new Error('the message has no video')
   expect(sent.media).toMatchObject({ width: 640, height: 360, duration: 7, hasSpoiler: true })
-  const [picture] = sent.media.thumbnails
-  if (!picture) throw new Error('the film has no picture')
-  expect(Buffer.from(await client.downloadAsBuffer(picture)).equals(jpeg)).toBe(true)
+  const [thumbnail] = sent.media.thumbnails
+  if (!thumbnail) throw new Error('the video has no thumbnail')
+  expect(Buffer.from(await client.downloadAsBuffer(thumbnail)).equals(jpeg)).toBe(true)
 
   const reader = await connectGramjs(telegram)
   const [dialog] = await reader.getDialogs({})
@@ -49,7 +49,7 @@ test('a film that mtcute posts is a film with its picture, for mtcute and for gr
   expect(Buffer.compare(downloaded as Buffer, jpeg)).toBe(0)
 })
 
-test('what gramjs says of a song comes back to it', async () => {
+test('the attributes that gramjs gives a song come back to it', async () => {
   const telegram = await startTelegram(FOR_GRAMJS)
   const client = await connectGramjs(telegram)
   const [dialog] = await client.getDialogs({})

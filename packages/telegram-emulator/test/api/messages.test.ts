@@ -100,7 +100,7 @@ test('a random_id that was forgotten posts again', async () => {
   expect(caller.telegram.counters.snapshot().messagesPosted).toBe(2)
 })
 
-test('what does not belong to the account is refused by its name', async () => {
+test('a channel that the account may not use is refused, each case with its own error', async () => {
   const caller = await createCaller()
   const { telegram, user } = caller
   const own = await channelPeer(caller, user)
@@ -192,7 +192,7 @@ test('methods want a login, and say so', async () => {
   })
 })
 
-test('a username that nobody has is said to be free', async () => {
+test('a username without an owner gets USERNAME_NOT_OCCUPIED', async () => {
   const caller: Caller = await createCaller()
 
   const outcome = await caller.user.call('contacts.resolveUsername', { username: 'nobody' })

@@ -7,7 +7,7 @@ import { channelPeer, post, toInputChannel } from '../helpers/posting.ts'
 
 const refused = (message: string, code = 400) => ({ kind: 'error', code, message })
 
-test('who takes part in a channel is told of the one who is asked about', async () => {
+test('channels.getParticipant describes one participant by its role', async () => {
   const caller = await createCaller()
   const bot = await caller.bot()
   const peer = await channelPeer(caller, caller.user)
@@ -32,7 +32,7 @@ test('who takes part in a channel is told of the one who is asked about', async 
   expect(await ask(other.userId)).toEqual(refused('USER_NOT_PARTICIPANT'))
 })
 
-test('a plain member is told of itself and of nobody else', async () => {
+test('a plain member may ask about itself only', async () => {
   const caller = await createCaller()
   const bot = await caller.bot()
   const { account } = caller
@@ -49,7 +49,7 @@ test('a plain member is told of itself and of nobody else', async () => {
   expect(await ask(owner)).toEqual(refused('CHAT_ADMIN_REQUIRED'))
 })
 
-test('of users who cannot be found the list says so, each in its place', async () => {
+test('a user who is not found is a userEmpty at the same place in the list', async () => {
   const { user, account } = await createCaller()
 
   const outcome = await user.call('users.getUsers', {
@@ -105,7 +105,7 @@ test.each([
   expect(await bot.call(method)).toEqual(refused('BOT_METHOD_INVALID'))
 })
 
-test('a channel that has changed is to be read again, one that has not is not', async () => {
+test('a channel that has changed must be read again, an unchanged one must not', async () => {
   const caller = await createCaller()
   const channel = toInputChannel(await channelPeer(caller, caller.user))
   const ask = (pts: number) =>

@@ -20,7 +20,7 @@ import {
 const DAY = 86_400
 const soon = () => nowSeconds() + 3600
 
-/** `who` sends; the fields are laid over a plain `messages.sendMedia`. */
+/** The fields replace those of a plain `messages.sendMedia` by a user or a bot. */
 test.each<[string, 'user' | 'bot', (caller: Caller) => Fields, number, string]>([
   ['a later date', 'user', () => ({ schedule_date: soon() }), 400, 'SCHEDULE_TOO_MUCH'],
   ['a later date', 'bot', () => ({ schedule_date: soon() }), 400, 'SCHEDULE_BOT_NOT_ALLOWED'],
@@ -102,7 +102,7 @@ test.each<[string, 'user' | 'bot', (caller: Caller) => Fields, number, string]>(
   ['an entity of nothing', 'user', () => styled(0, 0), 400, 'ENTITY_BOUNDS_INVALID'],
   ['an entity before the start', 'user', () => styled(-1, 2), 400, 'ENTITY_BOUNDS_INVALID'],
   [
-    'a mention of nobody',
+    'a mention of an unknown user',
     'user',
     () => ({
       message: 'caption',
@@ -119,20 +119,23 @@ test.each<[string, 'user' | 'bot', (caller: Caller) => Fields, number, string]>(
     'ENTITY_MENTION_USER_INVALID',
   ],
   ['a long caption', 'user', () => ({ message: 'x'.repeat(1025) }), 400, 'MEDIA_CAPTION_TOO_LONG'],
-])('%s by a %s is refused, and nothing is posted', async (_name, who, fieldsOf, code, message) => {
-  const caller = await createCaller()
-  const client = who === 'bot' ? await caller.bot() : caller.user
-  const { channel_id } = await channelPeer(caller, caller.user)
+])(
+  '%s by a %s is refused, and nothing is posted',
+  async (_name, sender, fieldsOf, code, message) => {
+    const caller = await createCaller()
+    const client = sender === 'bot' ? await caller.bot() : caller.user
+    const { channel_id } = await channelPeer(caller, caller.user)
 
-  const outcome = await send(caller, client, fieldsOf(caller))
+    const outcome = await send(caller, client, fieldsOf(caller))
 
-  expect(outcome).toEqual({ kind: 'error', code, message })
-  const history = await caller.user.invoke('messages.getHistory', {
-    ...HISTORY,
-    peer: await channelPeer(caller, caller.user),
-  })
-  expect({ channel_id, count: history.count }).toEqual({ channel_id, count: 1 })
-})
+    expect(outcome).toEqual({ kind: 'error', code, message })
+    const history = await caller.user.invoke('messages.getHistory', {
+      ...HISTORY,
+      peer: await channelPeer(caller, caller.user),
+    })
+    expect({ channel_id, count: history.count }).toEqual({ channel_id, count: 1 })
+  },
+)
 
 test.each<[string, Fields, Fields]>([
   ['silent', { silent: true }, { silent: true }],
@@ -163,7 +166,7 @@ test('only a bot keeps its posts from being forwarded', async () => {
   expect(await newest(caller)).toMatchObject({ id: 3, noforwards: false })
 })
 
-test('sent as the channel itself, as it is anyway', async () => {
+test('send_as may name the channel itself', async () => {
   const caller = await createCaller()
   const send_as = await channelPeer(caller, caller.user)
 
@@ -204,7 +207,7 @@ test.each<[string, Fields, string]>([
   ])
 })
 
-test("a business connection is nobody's", async () => {
+test('a business connection is refused', async () => {
   const caller = await createCaller()
   const peer = await channelPeer(caller, caller.user)
 
@@ -249,9 +252,9 @@ test('attributes, spoiler and timestamp come back with the document', async () =
 })
 
 test.each<[string, TlObject[], Fields, string]>([
-  ['a film', [{ _: 'documentAttributeVideo' }], {}, 'inputMessagesFilterVideo'],
+  ['a video', [{ _: 'documentAttributeVideo' }], {}, 'inputMessagesFilterVideo'],
   [
-    'a round film',
+    'a round video',
     [{ _: 'documentAttributeVideo', round_message: true }],
     {},
     'inputMessagesFilterRoundVideo',
@@ -266,37 +269,40 @@ test.each<[string, TlObject[], Fields, string]>([
   ['a voice', [{ _: 'documentAttributeAudio', voice: true }], {}, 'inputMessagesFilterVoice'],
   ['a plain file', [], {}, 'inputMessagesFilterDocument'],
   [
-    'a film sent as a file',
+    'a video sent as a file',
     [{ _: 'documentAttributeVideo' }],
     { force_file: true },
     'inputMessagesFilterDocument',
   ],
-])('%s is found as what it is, and as nothing else', async (_name, attributes, changes, filter) => {
-  const caller = await createCaller()
-  const parts = await upload(caller.user, randomBytes(10))
-  const media = { ...uploadedMedia(parts), mime_type: 'video/mp4', attributes, ...changes }
-  await send(caller, caller.user, { media })
+])(
+  '%s is found by the filter for its kind, and by no other',
+  async (_name, attributes, changes, filter) => {
+    const caller = await createCaller()
+    const parts = await upload(caller.user, randomBytes(10))
+    const media = { ...uploadedMedia(parts), mime_type: 'video/mp4', attributes, ...changes }
+    await send(caller, caller.user, { media })
 
-  const found: string[] = []
-  for (const name of FILTERS) {
-    const { messages } = await caller.user.invoke('messages.search', {
-      ...HISTORY,
-      peer: await channelPeer(caller, caller.user),
-      q: '',
-      filter: { _: name },
-      min_date: 0,
-      max_date: 0,
-    })
-    if (list(messages).length > 0) found.push(name)
-  }
+    const found: string[] = []
+    for (const name of FILTERS) {
+      const { messages } = await caller.user.invoke('messages.search', {
+        ...HISTORY,
+        peer: await channelPeer(caller, caller.user),
+        q: '',
+        filter: { _: name },
+        min_date: 0,
+        max_date: 0,
+      })
+      if (list(messages).length > 0) found.push(name)
+    }
 
-  expect(found).toEqual([filter])
-})
+    expect(found).toEqual([filter])
+  },
+)
 
 test.each([
   ['inputFile', 'a.bin', [{ _: 'documentAttributeFilename', file_name: 'a.bin' }]],
-  ['nobody', '', []],
-])('without an attribute the name is that of %s', async (_who, name, attributes) => {
+  ['no field', '', []],
+])('without an attribute the name is that of %s', async (_source, name, attributes) => {
   const caller = await createCaller()
   const parts = await upload(caller.user, randomBytes(10))
   const media = uploadedMedia(parts)

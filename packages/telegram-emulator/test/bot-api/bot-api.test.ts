@@ -73,7 +73,7 @@ test('above 20 MB there is no download', async () => {
   ).rejects.toMatchObject({ errorCode: 400, description: 'Bad Request: file is too big' })
 })
 
-test('a local server knows no such limits and names its files by their path', async () => {
+test('a local server has no such limits and names its files by their path', async () => {
   const telegram = await startTelegram({ settings: { botApiLocal: true } })
   const content = Buffer.alloc(51 * MiB, 7)
   const { document } = await sendDocument(telegram, content)
@@ -84,7 +84,7 @@ test('a local server knows no such limits and names its files by their path', as
   expect(Buffer.compare(await readFile(file.file_path ?? ''), content)).toBe(0)
 })
 
-test('refusals are worded as the Bot API words them', async () => {
+test('refusals have the words of the Bot API', async () => {
   const telegram = await startTelegram()
   const api = connect(telegram)
   const other = telegram.createAccount({ label: 'other' })
@@ -130,7 +130,7 @@ test('the bot knows itself, its chat and its rights, and deletes messages', asyn
   expect(await telegram.messages(account.channelId)).toEqual([])
 })
 
-test('without disable_content_type_detection a film is not answered as a document', async () => {
+test('without disable_content_type_detection a video is not answered as a document', async () => {
   const telegram = await startTelegram()
   const send = (disable: boolean) =>
     connect(telegram).sendDocument({

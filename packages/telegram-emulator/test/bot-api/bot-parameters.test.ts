@@ -75,7 +75,7 @@ test.each<[string, Parameters, object]>([
     { reply_parameters: '{"message_id":99,"allow_sending_without_reply":true}' },
     {},
   ],
-  ['what the Bot API does not know', { unknown: 'x', allow_paid_broadcast: 'true' }, {}],
+  ['parameters that the Bot API does not know', { unknown: 'x', allow_paid_broadcast: 'true' }, {}],
 ])('sendDocument with %s is taken', async (_name, parameters, expected) => {
   const answer = await call('sendDocument', { ...CHAT, document: FILE, ...parameters })
 
@@ -83,7 +83,7 @@ test.each<[string, Parameters, object]>([
   expect(answer.result).not.toHaveProperty('reply_to_message')
 })
 
-test('a reply shows what it answers', async () => {
+test('a reply shows the message that it answers', async () => {
   const first = await call('sendDocument', { ...CHAT, document: FILE, caption: 'first' })
   const id = first.result?.message_id
   const second = { reply_parameters: JSON.stringify({ message_id: id }) }
@@ -146,7 +146,7 @@ test.each([
   expect(again.description).toContain("can't use file of type Thumbnail")
 })
 
-test('a thumbnail that is none is left out', async () => {
+test('a thumbnail that is no picture is left out', async () => {
   const thumbnail = new Blob(['not a picture'])
 
   const { result } = await call('sendDocument', { ...CHAT, document: FILE, thumbnail })
@@ -158,7 +158,7 @@ test.each([
   ['film.mp4', 'video', { width: 0, height: 0, duration: 0 }],
   ['tune.mp3', 'audio', { duration: 0 }],
   ['dance.gif', 'animation', { width: 0, height: 0, duration: 0 }],
-])('%s is told as %s, with the fields that it always has', async (name, field, measures) => {
+])('%s is sent as %s, with the fields that are always there', async (name, field, measures) => {
   const document = new File(['x'], name)
 
   const { result } = await call('sendDocument', { ...CHAT, document })
@@ -173,7 +173,7 @@ test.each([
   expect(plain.result?.document).toMatchObject({ file_name: name })
 })
 
-/** https://core.telegram.org/bots/api#available-types: what stands there without "Optional". */
+/** https://core.telegram.org/bots/api#available-types: the fields without "Optional". */
 test.each<[string, Parameters, string[]]>([
   [
     'getMe',
@@ -205,7 +205,7 @@ test.each<[string, Parameters, string[]]>([
     ['status', 'user', 'is_anonymous'],
   ],
   ['getWebhookInfo', {}, ['url', 'has_custom_certificate', 'pending_update_count']],
-])('%s tells all that it always tells', async (method, parameters, fields) => {
+])('%s answers with every field that is always there', async (method, parameters, fields) => {
   const { result } = await call(method, parameters)
 
   expect(Object.keys(result ?? {})).toEqual(expect.arrayContaining(fields))
@@ -227,7 +227,7 @@ test.each<[string, Parameters, string]>([
   })
 })
 
-test('a bot that is no administrator is told of itself alone', async () => {
+test('a bot that is no administrator may ask about itself only', async () => {
   const other = telegram.createAccount({ label: 'plain bot' })
   const accountId = other.botId ?? 0
   telegram.faults.setRole({ channelId: other.channelId, accountId, role: 'member' })

@@ -22,9 +22,9 @@ export type Fields = Record<string, TlValue>
 /** One connection of a client that needs no sockets. */
 export interface ApiClient {
   connection: Connection
-  /** Introduced as clients do it, or wrapped in what a test says. */
+  /** Calls with the wrappers of a client's first call, or with the given ones. */
   call: (method: string, fields?: Fields, wrappers?: readonly TlObject[]) => Promise<RpcOutcome>
-  /** The result, or an exception that says what Telegram said. */
+  /** Returns the result; rejects with Telegram's error. */
   invoke: (method: string, fields?: Fields) => Promise<TlObject>
   close: () => void
 }
@@ -92,7 +92,7 @@ const ADDRESSES: [number, boolean][] = [
   [203, false],
 ]
 
-/** What a client's first call is wrapped in. */
+/** The wrappers of a client's first call. */
 export const introductionOf = (apiId: number, changes: Fields = {}): TlObject[] => [
   { _: 'invokeWithLayer', layer: 198 },
   {

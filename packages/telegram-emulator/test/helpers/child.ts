@@ -4,7 +4,7 @@ import { createInterface } from 'node:readline'
 import { onTestFinished } from 'vitest'
 import type { Emulator } from '../../src/emulator.ts'
 
-/** What the emulator prints when it runs in a process of its own. */
+/** The line that the emulator prints when it runs in a process of its own. */
 export type TelegramProcess = Pick<Emulator, 'mtproto' | 'botApi' | 'control' | 'account'>
 
 export interface ChildOptions {
@@ -15,7 +15,7 @@ export interface ChildOptions {
 }
 
 /**
- * Runs the emulator and returns what its first line says; the process ends with the test.
+ * Runs the emulator and returns its first line, parsed; the process ends with the test.
  * Rejects with the last words of its stderr when it ends without a line.
  */
 export async function startChild(options: ChildOptions): Promise<TelegramProcess> {

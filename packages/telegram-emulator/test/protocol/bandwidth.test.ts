@@ -63,7 +63,7 @@ test('a client that does not read is not served on', async () => {
 
   for (let i = 0; i < 200; i++) client.send({ body: getFile(KiB * KiB) })
 
-  // What fits into the sockets' buffers and the bounds is answered; the rest waits.
+  // Calls whose answers fit into the sockets' buffers and the bounds are answered; the rest waits.
   await vi.waitFor(() => expect(calls.length).toBeGreaterThan(before + 3))
   await new Promise((resolve) => setTimeout(resolve, 300))
   expect(calls.length).toBeLessThan(before + 60)

@@ -80,7 +80,7 @@ test('fields that a layer does not know are left out', () => {
   expect(decoded).not.toHaveProperty('unheardOf')
 })
 
-test('what is required and missing is zero or empty', () => {
+test('a required field that is missing is zero or empty', () => {
   const decoded = decode(encode({ _: 'users.userFull' }, 198))
 
   expect(decoded).toMatchObject({

@@ -13,7 +13,7 @@ import { DC_ID, privateKeyPem } from './server.ts'
 
 const serverKey = createServerKey(privateKeyPem)
 
-/** A client's half of the exchange; what it says in each step may be overridden. */
+/** A client's half of the exchange; the fields of each step may be overridden. */
 function startExchange({ isTaken = false } = {}) {
   const made: AuthKey[] = []
   const exchange = createKeyExchange({

@@ -26,7 +26,7 @@ export interface RawClient {
     seqno: number
   }
   receive: () => Promise<Received>
-  /** Skips what comes before a message of that name. */
+  /** Skips the messages before the next one of that name. */
   receiveOnly: (name: string) => Promise<Received>
 }
 
@@ -55,7 +55,7 @@ export function contain(messages: { id: bigint; seqno: number; body: Uint8Array 
   return Buffer.concat(writer.finish().pieces)
 }
 
-/** A client that may break every rule: it says message ids, numbers and salts as it is told. */
+/** A client that may break every rule: the test chooses message ids, numbers and salts. */
 export function createRawClient(wire: Wire, key: AuthKey, resumed?: bigint): RawClient {
   const sessionId = resumed ?? randomBytes(8).readBigInt64LE()
   const salts = createSalts()

@@ -81,7 +81,7 @@ async function listenSomewhere(server: ProtocolServer): Promise<number> {
   }
 }
 
-/** What help.getConfig says: one data centre, here. */
+/** The answer of help.getConfig: one data centre, here. */
 export function configFor(port: number): TlObject {
   const now = Math.floor(Date.now() / 1000)
   return {

@@ -3,12 +3,12 @@ import type { DocumentKind } from '../../store/documents.ts'
 import { flag, text } from '../../tl-fields.ts'
 import type { TlObject } from '../../types.ts'
 
-/** What the attributes of an uploaded document come to. */
+/** The attributes of an uploaded document, read. */
 export interface ReadAttributes {
-  /** Null when none of them gives a name. */
+  /** Null when no attribute gives a name. */
   fileName: string | null
   kind: DocumentKind
-  /** The others, in their order. */
+  /** The other attributes, in their order. */
   attributes: TlObject[]
 }
 
@@ -17,13 +17,13 @@ export function readAttributes(given: readonly TlObject[], mimeType: string): Re
   const named = given.find(({ _ }) => _ === 'documentAttributeFilename')
   const attributes = given.filter(({ _ }) => _ !== 'documentAttributeFilename')
   const video = attributes.find(({ _ }) => _ === 'documentAttributeVideo')
-  // https://core.telegram.org/method/messages.sendMedia: only a film can be streamed.
+  // https://core.telegram.org/method/messages.sendMedia: only a video can be streamed.
   if (video && flag(video, 'supports_streaming') && !mimeType.startsWith('video/'))
     throw badRequest('VIDEO_CONTENT_TYPE_INVALID')
   return { fileName: named ? text(named, 'file_name') : null, kind: kindOf(attributes), attributes }
 }
 
-/** The most telling attribute decides: a sticker may be a film as well, a film may be animated. */
+/** The most specific attribute decides: a sticker may be a video as well, a video may be animated. */
 function kindOf(attributes: readonly TlObject[]): DocumentKind {
   const find = (name: string): TlObject | undefined =>
     attributes.find(({ _ }) => _ === `documentAttribute${name}`)

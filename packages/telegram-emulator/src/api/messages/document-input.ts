@@ -5,8 +5,8 @@ import type { TlObject } from '../../types.ts'
 import type { View } from '../entities.ts'
 
 /**
- * The document that an inputDocument or a file location names, by the account's own hash and a
- * reference that still lives (https://core.telegram.org/api/file-references).
+ * Returns the document that an inputDocument or a file location names, by the account's own access
+ * hash and a file reference that has not expired (https://core.telegram.org/api/file-references).
  */
 export function resolveDocument(view: View, input: TlObject, invalid: string): Document {
   const { documents, hashes } = view.telegram.store

@@ -11,7 +11,7 @@ const MAX_PAGE = 100
 
 type Wanted = Pick<HistoryQuery, 'documentsOnly' | 'kinds' | 'text' | 'minDate' | 'maxDate'>
 
-/** What each filter lets pass (https://core.telegram.org/type/MessagesFilter); others find nothing here. */
+/** The kinds that each filter finds (https://core.telegram.org/type/MessagesFilter); other filters find nothing. */
 const KINDS: Record<string, DocumentKind[]> = {
   inputMessagesFilterDocument: ['document'],
   inputMessagesFilterVideo: ['video'],
@@ -37,15 +37,15 @@ export const historyMethods: Methods = {
   },
 }
 
-/** What a search is for; the fields that concern other kinds of chats are refused or find nothing. */
+/** Reads a search; fields for other kinds of chats are refused or find nothing. */
 function readSearch(call: Call): Wanted | typeof NOTHING {
   const { method } = call
   const filter = child(method, 'filter')._
   const kinds = KINDS[filter] ?? null
-  // A broadcast channel has no threads, and no chats inside it.
+  // A broadcast channel has neither threads nor chats inside it.
   if (typeof method.top_msg_id === 'number') throw badRequest('MSG_ID_INVALID')
   if (isTlObject(method.saved_peer_id)) throw badRequest('PEER_ID_INVALID')
-  // Its posts are of the channel and of nobody else, and have no reactions.
+  // Its posts have the channel as their sender, and no reactions.
   const isFromAnother = isTlObject(method.from_id) && !isPeerItself(call, method.from_id)
   if (isFromAnother || Array.isArray(method.saved_reaction)) return NOTHING
   if (!kinds && filter !== 'inputMessagesFilterEmpty') return NOTHING

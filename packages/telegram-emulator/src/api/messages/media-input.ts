@@ -9,7 +9,7 @@ import type { Call } from '../method.ts'
 import { readAttributes } from './attributes.ts'
 import { resolveDocument } from './document-input.ts'
 
-/** What an InputMedia comes to: a document, and how the message shows it. */
+/** An InputMedia, resolved: the document, and how the message shows it. */
 export interface ResolvedMedia {
   document: Document
   details: Pick<MessageDetails, 'spoiler' | 'videoTimestamp'>
@@ -18,14 +18,14 @@ export interface ResolvedMedia {
 /** A type such as `video/mp4; codecs=avc1`, in plain ASCII; Telegram gives no grammar for it. */
 const MIME_TYPE = /^[\x20-\x7e]{0,255}$/
 
-/** The document of an InputMedia, made of uploaded parts if need be. */
+/** Returns the document of an InputMedia; makes it of uploaded parts where the media is new. */
 export async function resolveMedia(call: Call, media: TlObject): Promise<ResolvedMedia> {
   if (media._ === 'inputMediaEmpty') throw badRequest('MEDIA_EMPTY')
   const isUploaded = media._ === 'inputMediaUploadedDocument'
   if (!isUploaded && media._ !== 'inputMediaDocument') throw badRequest('MEDIA_INVALID')
   // Self-destructing media is for private chats (https://core.telegram.org/method/messages.sendMedia).
   if (typeof media.ttl_seconds === 'number') throw badRequest('TTL_MEDIA_INVALID')
-  // A cover is a photo, of which this Telegram has none.
+  // A cover is a photo, and this Telegram has no photos.
   if (isTlObject(media.video_cover) && media.video_cover._ !== 'inputPhotoEmpty')
     throw badRequest('PHOTO_INVALID')
   const { video_timestamp: videoTimestamp } = media
@@ -50,7 +50,7 @@ async function uploadedDocument(call: Call, media: TlObject): Promise<Document> 
   const mimeType = text(media, 'mime_type') || 'application/octet-stream'
   // https://core.telegram.org/method/messages.setInlineBotResults names this error.
   if (!MIME_TYPE.test(mimeType)) throw badRequest('FILE_CONTENT_TYPE_INVALID')
-  // Neither are there stickers that a photo or film could carry.
+  // There are no stickers either that a photo or video could have.
   if (Array.isArray(media.stickers) && media.stickers.length > 0)
     throw badRequest('STICKER_INVALID')
   const read = readAttributes(children(media, 'attributes'), mimeType)

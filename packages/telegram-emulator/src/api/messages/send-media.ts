@@ -14,7 +14,7 @@ const CAPTION_LENGTH_MAX = 1024
 
 /** Posting, exactly once per random_id. */
 export function createSendMethods(): Methods {
-  /** Random ids whose message is being made. */
+  /** Random ids of messages that are being made. */
   const inWork = new Set<string>()
 
   return {
@@ -65,8 +65,8 @@ async function post(call: Call, channel: Channel, randomId: string): Promise<TlO
 }
 
 /**
- * Telegram has two answers to a random_id it knows: an error, or the updates of the first time.
- * Which one comes is for the test to say.
+ * Telegram has two answers to a random_id that it knows: an error, or the updates of the first
+ * time. The setting `repeatedRandomId` chooses.
  */
 function repeated(call: Call, randomId: string): TlObject {
   const { counters, settings, store } = call.telegram

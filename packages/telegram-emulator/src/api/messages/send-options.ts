@@ -13,10 +13,10 @@ const DAY_SECONDS = 86_400
 const SOON_SECONDS = 10
 
 /**
- * What the optional fields of `messages.sendMedia` come to in a broadcast channel, or Telegram's
+ * Reads the optional fields of `messages.sendMedia` for a broadcast channel, or throws Telegram's
  * refusal (https://core.telegram.org/method/messages.sendMedia#possible-errors). `background`,
- * `clear_draft`, `update_stickersets_order` and the two `allow_paid_*` change nothing that could
- * be seen here: there are no drafts, no sticker sets, and nothing is paid for.
+ * `clear_draft`, `update_stickersets_order` and the two `allow_paid_*` have no effect that could
+ * be seen here: there are no drafts, sticker sets or payments.
  */
 export function readSendOptions(call: Call, channel: Channel): MessageDetails {
   const { method, account } = call
@@ -41,14 +41,14 @@ function refuseSchedule({ method, account }: Call): void {
   if (account.kind === 'bot') throw badRequest('SCHEDULE_BOT_NOT_ALLOWED')
   if (date < 0) throw badRequest('SCHEDULE_DATE_INVALID')
   if (date < nowSeconds() + SOON_SECONDS) return
-  // The greatest number stands for the moment in which a person comes online.
+  // The greatest number means: when the other person comes online.
   if (date >= 0x7fff_fffe) throw badRequest('SCHEDULE_STATUS_PRIVATE')
   if (date > nowSeconds() + 366 * DAY_SECONDS) throw badRequest('SCHEDULE_DATE_TOO_LATE')
-  // This Telegram has no queue for later messages: it is full from the start.
+  // This Telegram has no queue for later messages, so it answers as if the queue were full.
   throw badRequest('SCHEDULE_TOO_MUCH')
 }
 
-/** Fields for what this Telegram has none of. */
+/** Refuses fields for features that this Telegram does not have. */
 function refuseOthers(call: Call, channel: Channel): void {
   const { method, account } = call
   if (isTlObject(method.send_as) && !isChannelItself(call, channel, method.send_as))
@@ -110,7 +110,7 @@ function toMention(call: Call, entity: TlObject): TlObject {
   return { ...rest, _: 'messageEntityMentionName', user_id: BigInt(user.id) }
 }
 
-/** Refuses the connection of a business account, which nobody has made here. */
+/** Refuses a business connection: there are none here. */
 export function refuseBusiness({ method }: Call): void {
   if (typeof method.business_connection_id === 'string')
     throw badRequest('BUSINESS_CONNECTION_INVALID')

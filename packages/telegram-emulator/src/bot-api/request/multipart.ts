@@ -32,7 +32,7 @@ export async function* readForm(
         pending = pending.subarray(at + end.length)
         return
       }
-      // The delimiter may have begun at the very end of what is here.
+      // The delimiter may have begun in the last bytes that are here.
       const safe = pending.length - end.length + 1
       if (safe > 0) {
         yield pending.subarray(0, safe)

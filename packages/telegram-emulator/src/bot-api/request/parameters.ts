@@ -16,7 +16,7 @@ export function attachedFile({ fields, files }: BotParameters, name: string): Up
 export const isSet = (parameters: BotParameters, name: string): boolean =>
   ['true', 'yes', '1'].includes(textOf(parameters, name).trim().toLowerCase())
 
-/** A whole number; what is none is 0, as in the Bot API. */
+/** A whole number; any other text is 0, as in the Bot API. */
 export const numberOf = (parameters: BotParameters, name: string): number =>
   Number.parseInt(textOf(parameters, name), 10) || 0
 

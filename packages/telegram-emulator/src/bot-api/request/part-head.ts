@@ -1,6 +1,6 @@
 import { badBotRequest } from '../bot-api-error.ts'
 
-/** What the head of a form's part says. */
+/** The fields of the head of a form's part. */
 export interface PartHead {
   name: string
   /** Null for a plain field. */
@@ -8,7 +8,7 @@ export interface PartHead {
   contentType: string | null
 }
 
-/** One parameter of a header, and what comes after it. */
+/** One parameter of a header, and the text after it. */
 interface Parameter {
   key: string
   value: string
@@ -91,7 +91,7 @@ function afterSemicolon(text: string): string {
   return rest.slice(1)
 }
 
-/** What is no escape stays as it is. */
+/** A percent sign that begins no escape stays as it is. */
 const percentDecoded = (bytes: string): string =>
   bytes.replaceAll(/%([0-9a-f]{2})/gi, (_escape, hex: string) =>
     String.fromCharCode(Number.parseInt(hex, 16)),

@@ -17,7 +17,7 @@ const INNER_HEADER = 32
 const BODY_LENGTH = 40
 const refuse = (message: string): RpcOutcome => ({ kind: 'error', code: 400, message })
 
-/** What the permanent key's holder says about the binding, or null when it is not true. */
+/** Decrypts the binding message; null when the permanent key did not encrypt it. */
 function decryptInner(
   permanent: AuthKey,
   encrypted: Uint8Array,
@@ -39,7 +39,7 @@ function decryptInner(
 
 /**
  * auth.bindTempAuthKey: the temporary key of this connection begins to stand for a permanent one,
- * whose holder proves the wish in a message of MTProto 1.0
+ * whose holder proves it by a message of MTProto 1.0
  * (https://core.telegram.org/method/auth.bindTempAuthKey).
  */
 export function bindTemporaryKey(method: TlObject, context: BindContext): RpcOutcome {

@@ -23,7 +23,7 @@ export interface KeyExchangeOptions {
   onKey: (key: AuthKey, firstSalt: bigint) => void
 }
 
-/** How far the client has come; each step needs what the one before left. */
+/** The state after req_pq; each step needs the state that the step before left. */
 interface Started {
   nonce: Uint8Array
   serverNonce: Uint8Array
@@ -50,7 +50,7 @@ const MAX_TEMPORARY_SECONDS = 7 * 24 * 3600
 const equal = (a: TlValue, b: Uint8Array): boolean =>
   a instanceof Uint8Array && Buffer.compare(a, b) === 0
 
-// What is kept is copied: a view would hold on to the whole payload.
+// Kept values are copied: a view would keep the whole payload in memory.
 const keep = (value: TlValue): Uint8Array =>
   value instanceof Uint8Array ? Uint8Array.from(value) : new Uint8Array(0)
 

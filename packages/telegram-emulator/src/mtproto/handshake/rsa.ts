@@ -22,7 +22,7 @@ function fingerprintOf(modulus: Uint8Array, exponent: Uint8Array): bigint {
 }
 
 /**
- * RSA_PAD: a one-time AES key, xored with the hash of what it encrypts
+ * RSA_PAD: a one-time AES key, xored with the hash of the bytes that it encrypts
  * (https://core.telegram.org/mtproto/auth_key, step 4.1).
  */
 function decryptPadded(raw: Buffer): Uint8Array | null {

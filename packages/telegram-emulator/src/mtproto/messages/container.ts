@@ -3,7 +3,7 @@ import type { Message } from './encrypted-message.ts'
 
 const MAX_CONTAINED = 1024
 
-/** The number that says what a body is; 0 when it is too short to say. */
+/** The constructor's id at the start of a body; 0 when the body is too short. */
 export function typeIdOf(body: Uint8Array): number {
   return body.length < 4 ? 0 : createReader(body).uint()
 }

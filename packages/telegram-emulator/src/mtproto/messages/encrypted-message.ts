@@ -9,11 +9,11 @@ export interface Message {
   body: Uint8Array
 }
 
-/** An opened payload (https://core.telegram.org/mtproto/description#encrypted-message-encrypted-data). */
+/** A decrypted payload (https://core.telegram.org/mtproto/description#encrypted-message-encrypted-data). */
 export interface DecryptedMessage extends Message {
   salt: bigint
   sessionId: bigint
-  /** The first bits of the hash over the message: what a quick acknowledgement repeats. */
+  /** The first bits of the hash over the message, which a quick acknowledgement repeats. */
   quickAckToken: number
 }
 
@@ -22,7 +22,7 @@ const INNER_HEADER = 32
 const MIN_PADDING = 12
 const MAX_PADDING = 1024
 
-/** Decrypts a payload and checks it; null when it is not a true message under this key. */
+/** Decrypts a payload and checks it; null when it is no valid message under this key. */
 export function decryptMessage(
   authKey: Uint8Array,
   payload: Buffer,

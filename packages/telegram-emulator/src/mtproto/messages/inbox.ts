@@ -10,7 +10,7 @@ import type { Sessions } from '../sessions.ts'
 import { parseContainer, typeIdOf } from './container.ts'
 import type { DecryptedMessage, Message } from './encrypted-message.ts'
 
-/** Takes messages of a session, once each and by the rules. */
+/** Receives the messages of a session: checks each, and runs it once. */
 export interface Inbox {
   receive: (decrypted: DecryptedMessage, context: CallContext) => Promise<void>
 }
@@ -38,8 +38,7 @@ function repeat(request: Request, { session }: CallContext): void {
   else session.acknowledgeLater(request.id)
 }
 
-// Methods may be packed at any depth, which their decoder knows; here it matters what kind of
-// message this is.
+// The decoder unpacks methods at any depth; here only the kind of the message matters.
 function unpacked(body: Uint8Array): Uint8Array {
   if (typeIdOf(body) !== GZIP_PACKED) return body
   try {
@@ -50,7 +49,7 @@ function unpacked(body: Uint8Array): Uint8Array {
   }
 }
 
-/** Sorts out what is new, allowed and in order, and passes it on. */
+/** Passes on messages that are new, allowed and in order. */
 export function createInbox({ keys, handler, salts, sessions }: InboxOptions): Inbox {
   const calls = createCalls(keys, handler)
 

@@ -6,7 +6,7 @@ export function messageTime(id: bigint): number {
   return Number(id >> 32n)
 }
 
-/** Makes ids that are unique among everybody who shares the result. */
+/** Makes a source of ids; every id that it gives is unique. */
 export function createMessageIds(): MessageIds {
   let last = 0n
   return (kind) => {

@@ -2,14 +2,14 @@ import { decoder } from '../../tl/codec.ts'
 import { createReader, TlError, UnknownIdError } from '../../tl/reader.ts'
 import type { TlObject } from '../../types.ts'
 
-/** A method without what it was wrapped in, and what the wrappers said. */
+/** A method without its wrappers, and the fields of the wrappers. */
 export interface ParsedCall {
   method: TlObject
   /** Messages that must have succeeded before. */
   after: bigint[]
-  /** The layer of the types that the client knows, if it said so. */
+  /** The layer that invokeWithLayer names, if there was one. */
   layer: number | null
-  /** What it was wrapped in, the outermost first. */
+  /** The wrappers, the outermost first. */
   wrappers: TlObject[]
 }
 
@@ -28,7 +28,7 @@ export function parseCall(body: Uint8Array): ParsedCall {
   return { method, after, layer, wrappers }
 }
 
-/** What a client is told whose call could not be read; other errors are thrown on. */
+/** Returns the error's name for a call that could not be read; throws other errors again. */
 export function nameUnreadable(error: unknown): string {
   if (!(error instanceof TlError)) throw error
   if (!(error instanceof UnknownIdError)) return 'INPUT_FETCH_ERROR'
@@ -40,7 +40,7 @@ export function nameUnreadable(error: unknown): string {
 const SMALLEST_WEIGHT = 64 * 1024
 const LARGEST_ANSWER = 1024 * 1024
 
-/** The bytes that a call holds in memory while it runs: what it brought and what it asks for. */
+/** The bytes that a call holds in memory while it runs: its own and those of its answer. */
 export function weightOf({ method }: ParsedCall, body: Uint8Array): number {
   const asked = method._.startsWith('upload.get') ? Number(method.limit) || 0 : 0
   const answer = Math.max(0, Math.min(asked, LARGEST_ANSWER))

@@ -16,7 +16,7 @@ function wrap(requestId: bigint, content: Encoded): Encoded {
   return writer.finish()
 }
 
-// Only what is small enough to be worth the time; files are large, and compressed already.
+// Large results are files, which are compressed already.
 function packed(content: Encoded): Encoded {
   if (content.length < GZIP_FROM || content.length > GZIP_UP_TO) return content
   const gzipped = gzipSync(Buffer.concat(content.pieces), { level: 3 })
@@ -27,7 +27,7 @@ function packed(content: Encoded): Encoded {
   return writer.finish()
 }
 
-/** rpc_result with what a method returned; throws TypeError when the value does not fit its schema. */
+/** rpc_result with the value that a method returned; throws TypeError when the value does not fit its schema. */
 export function encodeResult(
   requestId: bigint,
   { method, value, layer }: { method: string; value: TlValue; layer: number },

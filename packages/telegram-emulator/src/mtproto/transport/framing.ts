@@ -17,7 +17,7 @@ export interface Frame {
 export interface Framing {
   /** The next whole payload, or null until more bytes come. */
   read: (queue: ByteQueue) => Frame | null
-  /** What goes around a payload. */
+  /** Returns the pieces of a frame with that payload. */
   write: (payload: Uint8Array[], length: number) => Uint8Array[]
   /** The short answer to a frame that wanted one. */
   quickAck: (token: number) => Uint8Array
@@ -64,8 +64,8 @@ export function createAbridged(): Framing {
 }
 
 /**
- * Length in bytes, as an int. `padded` puts random bytes behind what the server sends: up to 15 are
- * allowed, but some clients cut off only what exceeds a multiple of four.
+ * Length in bytes, as an int. `padded` puts random bytes behind the server's payloads: up to 15 are
+ * allowed, but some clients remove only the bytes that exceed a multiple of four.
  */
 export function createIntermediate(padded: boolean): Framing {
   return {

@@ -9,12 +9,12 @@ import {
   FramingError,
 } from './framing.ts'
 
-/** One client's transport, found out from its first bytes. */
+/** One client's transport, recognised by its first bytes. */
 export interface Transport {
   push: (chunk: Buffer) => void
   /** The next payload, or null until more bytes come; throws FramingError. */
   next: () => Frame | null
-  /** The bytes that carry a payload; null while the client has not said how it wants them. */
+  /** The bytes that carry a payload; null while the transport is not known yet. */
   wrap: (payload: Uint8Array[], length: number) => Uint8Array[] | null
   quickAck: (token: number) => Uint8Array[]
 }
@@ -31,7 +31,7 @@ const ABRIDGED = 0xef
 const INTERMEDIATE = 0xeeeeeeee
 const PADDED = 0xdddddddd
 const OBFUSCATION_LENGTH = 64
-/** What other protocols begin with: HEAD, POST, GET, OPTI, and a TLS greeting. An obfuscated stream never does. */
+/** The first bytes of other protocols: HEAD, POST, GET, OPTI, and a TLS greeting. An obfuscated stream never begins with them. */
 const FOREIGN = new Set([0x44414548, 0x54534f50, 0x20544547, 0x4954504f, 0x02010316])
 
 function framingByTag(tag: number): Framing {
