@@ -7,7 +7,7 @@ import {
   statusOfCircuits,
 } from './core/runtime/readiness.ts'
 import type { CircuitLimits } from './lib/waiting/circuit-breaker.ts'
-import type { Patience } from './telegram/mtproto/connection/lane.ts'
+import type { Patience } from './telegram/mtproto/connection/request-channel.ts'
 
 /** How long peers are waited for, and when circuits open; what is not given is as in production. */
 export interface PeerLimits {

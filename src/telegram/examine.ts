@@ -6,9 +6,9 @@ import type { Account } from './mtproto/account/account.ts'
 import { createAccounts } from './mtproto/account/accounts.ts'
 import { toInputChannel } from './mtproto/account/channel.ts'
 import { createChannels } from './mtproto/account/channels.ts'
-import { createEntrance } from './mtproto/connection/entrance.ts'
-import { DEFAULT_GOVERNOR } from './mtproto/connection/governor.ts'
-import { DEFAULT_PATIENCE } from './mtproto/connection/lane.ts'
+import { createEntrance } from './mtproto/connection/connect.ts'
+import { DEFAULT_GOVERNOR } from './mtproto/connection/congestion-window.ts'
+import { DEFAULT_PATIENCE } from './mtproto/connection/request-channel.ts'
 import { parseSession } from './mtproto/connection/session.ts'
 
 export interface ExamineOptions {

@@ -3,7 +3,7 @@ import { expect, test, vi } from 'vitest'
 import type { Credentials } from '../../../src/core/ports/credentials.ts'
 import type { RemoteDocument, TelegramGateway } from '../../../src/core/ports/telegram.ts'
 import { KiB, MiB } from '../../../src/lib/units.ts'
-import type { Patience } from '../../../src/telegram/mtproto/connection/lane.ts'
+import type { Patience } from '../../../src/telegram/mtproto/connection/request-channel.ts'
 import { startSharedTelegram, startTelegram } from '../../helpers/peers/telegram.ts'
 import {
   createFile,

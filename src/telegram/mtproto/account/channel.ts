@@ -1,5 +1,5 @@
 import type { Api, Gramjs } from '../connection/gramjs.ts'
-import type { CallOptions } from '../connection/lane.ts'
+import type { CallOptions } from '../connection/request-channel.ts'
 import type { Account } from './account.ts'
 
 /** A channel as one account may name it. Longs are decimal text. */

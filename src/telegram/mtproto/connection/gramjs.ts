@@ -1,7 +1,7 @@
 import { createPublicKey } from 'node:crypto'
 import type { Log } from '../../../core/ports/log.ts'
 import { agree, crc32, crc32Agrees, createFastIge } from './encryption/cipher.ts'
-import { createMessageOpener } from './encryption/opener.ts'
+import { createMessageOpener } from './encryption/decrypt-pool.ts'
 import { rsaFingerprint } from './encryption/rsa-fingerprint.ts'
 import { createConnectionClass } from './gramjs/connection.ts'
 import { type ApiClasses, type Long, loadModules, type Modules } from './gramjs/modules.ts'

@@ -1,7 +1,7 @@
 import type { Account } from '../account/account.ts'
 import { type Channel, toInputChannel, toInputPeer } from '../account/channel.ts'
 import type { Api } from '../connection/gramjs.ts'
-import type { CallOptions } from '../connection/lane.ts'
+import type { CallOptions } from '../connection/request-channel.ts'
 import { documentOf, messagesIn } from './messages.ts'
 
 /** What one `messages.getHistory` or `channels.getMessages` brings at most. */

@@ -1,5 +1,5 @@
-import type { MessageOpener } from '../encryption/opener.ts'
-import { sealMessage } from '../encryption/seal.ts'
+import type { MessageOpener } from '../encryption/decrypt-pool.ts'
+import { sealMessage } from '../encryption/encrypted-message.ts'
 
 /*
  * Shortcuts through gramjs' message layer for large messages. They are laid over one sender at

@@ -1,6 +1,6 @@
 import type { Log } from '../../../../core/ports/log.ts'
 import { LinkError, RpcError } from '../../../errors.ts'
-import type { MessageOpener } from '../encryption/opener.ts'
+import type { MessageOpener } from '../encryption/decrypt-pool.ts'
 import type { Address } from '../session.ts'
 import { StreamSocket } from '../socket.ts'
 import { layFastPath } from './fast-path.ts'

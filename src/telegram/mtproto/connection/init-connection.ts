@@ -1,6 +1,6 @@
 import { LinkError } from '../../errors.ts'
 import type { Api, Gramjs, TlRequest } from './gramjs.ts'
-import { type Link, type LinkOptions, openLink } from './link.ts'
+import { type Link, type LinkOptions, openLink } from './connection.ts'
 
 /** Milliseconds to connect, with or without the key exchange, and again for the first answer. */
 const OPEN_MS = 15_000
@@ -59,7 +59,7 @@ function introduce<Answer>(
   apiId: number,
   query: TlRequest<Answer>,
 ): TlRequest<Answer> {
-  const connection = new Api.InitConnection({
+  const announced = new Api.InitConnection({
     apiId,
     deviceModel: 'TeleStore Worker',
     systemVersion: 'Node.js',
@@ -69,7 +69,7 @@ function introduce<Answer>(
     langCode: 'en',
     query: asQuery(query),
   })
-  return asAnswering(new Api.InvokeWithLayer({ layer, query: asQuery(connection) }))
+  return asAnswering(new Api.InvokeWithLayer({ layer, query: asQuery(announced) }))
 }
 
 /** The same call, after which Telegram does not begin to push updates to this session. */

@@ -2,10 +2,10 @@ import { untilAborted } from '../../../lib/waiting/until-aborted.ts'
 import { isPeerDown } from '../../circuits.ts'
 import { LinkError } from '../../errors.ts'
 import { type DataCentres, reachableInstead, readDataCentres } from './data-centres.ts'
-import type { Enter } from './entrance.ts'
+import type { Enter } from './connect.ts'
 import type { Gramjs } from './gramjs.ts'
-import type { Link } from './link.ts'
-import { withoutUpdates } from './protocol.ts'
+import type { Link } from './connection.ts'
+import { withoutUpdates } from './init-connection.ts'
 import type { Address, Session } from './session.ts'
 
 export interface MainLinkOptions {

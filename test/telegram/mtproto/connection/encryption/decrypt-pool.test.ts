@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { createRequire } from 'node:module'
 import { expect, test } from 'vitest'
-import { createMessageOpener } from '../../../../../src/telegram/mtproto/connection/encryption/opener.ts'
+import { createMessageOpener } from '../../../../../src/telegram/mtproto/connection/encryption/decrypt-pool.ts'
 
 const require = createRequire(import.meta.url)
 

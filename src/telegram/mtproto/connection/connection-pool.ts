@@ -1,6 +1,6 @@
 import { untilAborted } from '../../../lib/waiting/until-aborted.ts'
 import { LinkError } from '../../errors.ts'
-import type { Link } from './link.ts'
+import type { Link } from './connection.ts'
 import type { Address } from './session.ts'
 
 export interface SenderPoolOptions {
@@ -36,7 +36,7 @@ export function createSenderPool(options: SenderPoolOptions): SenderPool {
   const { now = () => performance.now() } = options
   const badUntil = new Map<string, number>()
   const closing = new AbortController()
-  let links: Link[] = []
+  let pool: Link[] = []
   let opening: Promise<Link> | null = null
 
   const addresses = (): Address[] =>
@@ -71,20 +71,20 @@ export function createSenderPool(options: SenderPoolOptions): SenderPool {
       link.close()
       throw closing.signal.reason
     }
-    links.push(link)
+    pool.push(link)
     return link
   }
 
   return {
     pick: async (signal) => {
-      links = links.filter((link) => !link.closed)
-      const idlest = links.reduce<Link | null>(
+      pool = pool.filter((link) => !link.closed)
+      const idlest = pool.reduce<Link | null>(
         (best, link) => (best && best.pending <= link.pending ? best : link),
         null,
       )
       if (!idlest) return untilAborted(grow(), signal)
       const busy = idlest.pending >= options.perConnection
-      if (busy && links.length < options.connections() && addresses().length > 0) {
+      if (busy && pool.length < options.connections() && addresses().length > 0) {
         // The request at hand does not wait for it.
         grow().catch(() => {})
       }
@@ -92,8 +92,8 @@ export function createSenderPool(options: SenderPoolOptions): SenderPool {
     },
     close: () => {
       closing.abort(new LinkError('closed'))
-      for (const link of links) link.close()
-      links = []
+      for (const link of pool) link.close()
+      pool = []
     },
   }
 }

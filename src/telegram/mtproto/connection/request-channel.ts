@@ -2,9 +2,9 @@ import { backoff } from '../../../lib/waiting/retry.ts'
 import { sleep } from '../../../lib/waiting/sleep.ts'
 import { isPeerDown } from '../../circuits.ts'
 import { faultOf, floodWait, LinkError } from '../../errors.ts'
-import type { Admission, Governor } from './governor.ts'
+import type { Admission, Governor } from './congestion-window.ts'
 import type { TlRequest } from './gramjs.ts'
-import type { Link } from './link.ts'
+import type { Link } from './connection.ts'
 
 /** How long and how often one request is tried. */
 export interface Patience {

@@ -2,7 +2,7 @@ import { expect, test, vi } from 'vitest'
 import {
   createGovernor,
   DEFAULT_GOVERNOR,
-} from '../../../../src/telegram/mtproto/connection/governor.ts'
+} from '../../../../src/telegram/mtproto/connection/congestion-window.ts'
 
 const signal = new AbortController().signal
 const METHOD = 'upload.SaveFilePart'

@@ -1,7 +1,7 @@
 import { parentPort } from 'node:worker_threads'
 import { loadCipher } from './cipher.ts'
-import type { OpenAnswer, OpenRequest } from './opener.ts'
-import { openMessage } from './seal.ts'
+import type { OpenAnswer, OpenRequest } from './decrypt-pool.ts'
+import { openMessage } from './encrypted-message.ts'
 
 /** The thread of `opener.ts`: opens one message after the other. */
 

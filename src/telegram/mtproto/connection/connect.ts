@@ -2,7 +2,7 @@ import type { Judge } from '../../../lib/waiting/circuit-breaker.ts'
 import type { TelegramCircuits } from '../../circuits.ts'
 import { LinkError, RpcError } from '../../errors.ts'
 import type { TlRequest } from './gramjs.ts'
-import { type Opened, type OpenOptions, openSession } from './protocol.ts'
+import { type Opened, type OpenOptions, openSession } from './init-connection.ts'
 
 /** `bulk`: one more connection to a data centre that has been entered already. */
 export type Errand = 'home' | 'abroad' | 'bulk'

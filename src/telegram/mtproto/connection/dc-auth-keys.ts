@@ -1,9 +1,9 @@
 import { untilAborted } from '../../../lib/waiting/until-aborted.ts'
 import { faultOf, LinkError } from '../../errors.ts'
 import type { DataCentres } from './data-centres.ts'
-import type { Enter } from './entrance.ts'
+import type { Enter } from './connect.ts'
 import type { Gramjs, TlRequest } from './gramjs.ts'
-import type { Link } from './link.ts'
+import type { Link } from './connection.ts'
 
 /** Where auth keys for other data centres are kept. Keys are secrets of 256 bytes. */
 export interface KeyStore {

@@ -5,7 +5,7 @@ import { createFastIge } from '../../../../../src/telegram/mtproto/connection/en
 import {
   openMessage,
   sealMessage,
-} from '../../../../../src/telegram/mtproto/connection/encryption/seal.ts'
+} from '../../../../../src/telegram/mtproto/connection/encryption/encrypted-message.ts'
 
 const require = createRequire(import.meta.url)
 

@@ -48,7 +48,7 @@ export function createMessageOpener(
 
   function start(): Thread {
     // In `dist` the file beside this one is JavaScript.
-    const path = import.meta.url.replace(/opener\.(\w+)$/, 'opener-thread.$1')
+    const path = import.meta.url.replace(/decrypt-pool\.(\w+)$/, 'decrypt-thread.$1')
     const worker = new Worker(new URL(path), { resourceLimits: THREAD_LIMITS })
     const thread: Thread = { worker, waiting: new Map() }
     const lose = (cause?: unknown): void => {
