@@ -7,7 +7,7 @@ import {
   statusOfCircuits,
 } from './core/runtime/readiness.ts'
 import type { CircuitLimits } from './lib/waiting/circuit-breaker.ts'
-import type { Patience } from './telegram/mtproto/connection/request-channel.ts'
+import type { RetryPolicy } from './telegram/mtproto/connection/request-channel.ts'
 
 /** How long peers are waited for, and when circuits open; what is not given is as in production. */
 export interface PeerLimits {
@@ -16,7 +16,7 @@ export interface PeerLimits {
   backendTimeoutMs?: number
   /** Milliseconds to connect to a data centre, and again for its first answer. */
   openMs?: number
-  patience?: Partial<Patience>
+  patience?: Partial<RetryPolicy>
 }
 
 export interface Peers {

@@ -25,7 +25,7 @@ export interface Place {
   home: boolean
 }
 
-/** The circuits before Telegram: one for the Bot API, one for each data centre's entrance. */
+/** The circuits before Telegram: one for the Bot API, one for each data centre's endpoint. */
 export interface TelegramCircuits {
   readonly botApi: Pick<CircuitBreaker, 'run' | 'refusal'>
   /**
@@ -38,14 +38,14 @@ export interface TelegramCircuits {
   refusal: (dcId: number, address: Address) => Error | null
   /**
    * What has been used of late: `bot-api`, `dc1` to `dc5`, `cdn`. A data centre is as well as the
-   * best of its entrances; addresses that are not Telegram's and never worked are left out.
+   * best of its endpoints; addresses that are not Telegram's and never worked are left out.
    */
   status: () => Record<string, CircuitStatus>
   /** The names in `status` without which an account can do nothing: not those only abroad. */
   vital: () => string[]
 }
 
-interface Entrance {
+interface Endpoint {
   readonly name: string
   readonly circuit: CircuitBreaker
   home: boolean
@@ -54,13 +54,13 @@ interface Entrance {
 }
 
 const MAX_ENTRANCES = 256
-/** For how long after its last use an entrance says something about its data centre. */
+/** For how long after its last use an endpoint says something about its data centre. */
 const RECENT_MS = 600_000
 const BEST_FIRST = ['closed', 'half-open', 'open'] as const
 
 export function createTelegramCircuits(options: TelegramCircuitsOptions): TelegramCircuits {
   const { log, server, limits, now = () => performance.now() } = options
-  const entrances = new Map<string, Entrance>()
+  const endpoints = new Map<string, Endpoint>()
   let botApiUsedAt = Number.NEGATIVE_INFINITY
 
   const open = (circuit: string): CircuitBreaker =>
@@ -70,25 +70,25 @@ export function createTelegramCircuits(options: TelegramCircuitsOptions): Telegr
       onStateChange: (state) => log.warn({ circuit, state }, 'a circuit has changed'),
     })
 
-  function find(dcId: number, address: Address): Entrance {
+  function find(dcId: number, address: Address): Endpoint {
     const key = keyOf(dcId, address)
-    const entrance = entrances.get(key) ?? make(dcId, address)
+    const endpoint = endpoints.get(key) ?? make(dcId, address)
     // Last in the map means used last.
-    entrances.delete(key)
-    entrances.set(key, entrance)
-    const [oldest] = entrances.keys()
-    if (entrances.size > MAX_ENTRANCES && oldest !== undefined) entrances.delete(oldest)
-    return entrance
+    endpoints.delete(key)
+    endpoints.set(key, endpoint)
+    const [oldest] = endpoints.keys()
+    if (endpoints.size > MAX_ENTRANCES && oldest !== undefined) endpoints.delete(oldest)
+    return endpoint
   }
 
-  function make(dcId: number, { host }: Address): Entrance {
+  function make(dcId: number, { host }: Address): Endpoint {
     const name = dcId >= 1 && dcId <= 5 ? `dc${dcId}` : 'cdn'
     const known = isTelegrams(host) || host === server?.host
     return { name, circuit: open(name), home: false, known, usedAt: now() }
   }
 
-  const recent = (): Entrance[] =>
-    [...entrances.values()].filter(({ known, usedAt }) => known && usedAt > now() - RECENT_MS)
+  const recent = (): Endpoint[] =>
+    [...endpoints.values()].filter(({ known, usedAt }) => known && usedAt > now() - RECENT_MS)
 
   const botApi = open('bot-api')
   const botApiRecent = (): boolean => botApiUsedAt > now() - RECENT_MS
@@ -101,14 +101,14 @@ export function createTelegramCircuits(options: TelegramCircuitsOptions): Telegr
       refusal: botApi.refusal,
     },
     enter: async ({ dcId, address, home }, work, judge) => {
-      const entrance = find(dcId, address)
-      entrance.home ||= home
-      entrance.usedAt = now()
-      const entered = await entrance.circuit.run(work, judge)
-      entrance.known = true
+      const endpoint = find(dcId, address)
+      endpoint.home ||= home
+      endpoint.usedAt = now()
+      const entered = await endpoint.circuit.run(work, judge)
+      endpoint.known = true
       return entered
     },
-    refusal: (dcId, address) => entrances.get(keyOf(dcId, address))?.circuit.refusal() ?? null,
+    refusal: (dcId, address) => endpoints.get(keyOf(dcId, address))?.circuit.refusal() ?? null,
     status: () => {
       const all: Record<string, CircuitStatus> = {}
       if (botApiRecent()) all['bot-api'] = statusOf(botApi)

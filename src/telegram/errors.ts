@@ -17,12 +17,12 @@ export class RpcError extends Error {
 export type LinkTrouble = 'unreachable' | 'closed' | 'timeout' | 'key-unknown'
 
 /** A connection to Telegram failed before it brought an answer. */
-export class LinkError extends Error {
+export class ConnectionError extends Error {
   readonly trouble: LinkTrouble
 
   constructor(trouble: LinkTrouble, options?: { cause?: unknown }) {
     super(`connection to Telegram: ${trouble}`, options)
-    this.name = 'LinkError'
+    this.name = 'ConnectionError'
     this.trouble = trouble
   }
 }
@@ -86,7 +86,7 @@ const NAMED: Record<string, Fault['kind']> = {
 
 /** Reads a failure of one call. AppErrors and everything unknown are final. */
 export function faultOf(error: unknown): Fault {
-  if (error instanceof LinkError) {
+  if (error instanceof ConnectionError) {
     return { kind: error.trouble === 'key-unknown' ? 'key-dead' : 'passing' }
   }
   if (!(error instanceof RpcError)) return { kind: 'final' }

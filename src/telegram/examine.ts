@@ -6,9 +6,9 @@ import type { Account } from './mtproto/account/account.ts'
 import { createAccounts } from './mtproto/account/accounts.ts'
 import { toInputChannel } from './mtproto/account/channel.ts'
 import { createChannels } from './mtproto/account/channels.ts'
-import { createEntrance } from './mtproto/connection/connect.ts'
-import { DEFAULT_GOVERNOR } from './mtproto/connection/congestion-window.ts'
-import { DEFAULT_PATIENCE } from './mtproto/connection/request-channel.ts'
+import { DEFAULT_CONGESTION_LIMITS } from './mtproto/connection/congestion-window.ts'
+import { createConnector } from './mtproto/connection/connect.ts'
+import { DEFAULT_RETRY_POLICY } from './mtproto/connection/request-channel.ts'
 import { parseSession } from './mtproto/connection/session.ts'
 
 export interface ExamineOptions {
@@ -45,15 +45,15 @@ export async function examineSession(
   const circuits = createTelegramCircuits({ log, server, limits: undefined })
   const accounts = createAccounts({
     log,
-    enter: createEntrance(circuits, OPEN_MS),
+    connect: createConnector(circuits, OPEN_MS),
     // A user's session needs no bot's key.
     secrets: { secret: () => null, saveSecret: () => {}, deleteSecret: () => {} },
     serverKeyPem: options.serverKeyPem,
     server,
     idleMs: 1000,
     maxAccounts: 1,
-    limits: DEFAULT_GOVERNOR,
-    patience: { ...DEFAULT_PATIENCE, attempts: 2, totalMs: 60_000, rideMs: 0 },
+    limits: DEFAULT_CONGESTION_LIMITS,
+    retryPolicy: { ...DEFAULT_RETRY_POLICY, attempts: 2, totalMs: 60_000, rideMs: 0 },
   })
   const credentials = { ...options.credentials, userId: 'examined' }
   try {

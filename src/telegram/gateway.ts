@@ -18,9 +18,12 @@ import type { Account } from './mtproto/account/account.ts'
 import { type Accounts, createAccounts } from './mtproto/account/accounts.ts'
 import { type Secrets, secretName } from './mtproto/account/bots.ts'
 import { createChannels } from './mtproto/account/channels.ts'
-import { createEntrance } from './mtproto/connection/connect.ts'
-import { DEFAULT_GOVERNOR, type GovernorLimits } from './mtproto/connection/congestion-window.ts'
-import { DEFAULT_PATIENCE, type Patience } from './mtproto/connection/request-channel.ts'
+import {
+  type CongestionLimits,
+  DEFAULT_CONGESTION_LIMITS,
+} from './mtproto/connection/congestion-window.ts'
+import { createConnector } from './mtproto/connection/connect.ts'
+import { DEFAULT_RETRY_POLICY, type RetryPolicy } from './mtproto/connection/request-channel.ts'
 import { parseSession } from './mtproto/connection/session.ts'
 import { lookForPostedFile } from './mtproto/files/lost-file.ts'
 import { PART_TTL_MS } from './mtproto/files/transfer-state.ts'
@@ -48,9 +51,9 @@ export interface TelegramGatewayOptions {
   /** Milliseconds for which Telegram is trusted to keep parts. */
   partTtlMs?: number
   /** Requests and connections of one account at one data centre. */
-  governor?: Partial<GovernorLimits>
+  congestion?: Partial<CongestionLimits>
   /** Tries, deadlines and time of one request. */
-  patience?: Partial<Patience>
+  retryPolicy?: Partial<RetryPolicy>
   /** When the circuits before Telegram open, and for how long. */
   circuit?: Partial<CircuitLimits> | undefined
   /** Milliseconds to connect to a data centre, and again for its first answer. */
@@ -65,14 +68,14 @@ export function createTelegramGateway(options: TelegramGatewayOptions): Telegram
   const waits = createAccountWaits({ kept, now: options.now ?? Date.now })
   const accounts = createAccounts({
     log,
-    enter: createEntrance(circuits, options.openMs),
+    connect: createConnector(circuits, options.openMs),
     secrets: options.ledger,
     serverKeyPem: options.serverKeyPem,
     server: options.server,
     idleMs: options.idleMs ?? 60_000,
     maxAccounts: options.maxAccounts ?? 256,
-    limits: { ...DEFAULT_GOVERNOR, ...options.governor },
-    patience: { ...DEFAULT_PATIENCE, ...options.patience },
+    limits: { ...DEFAULT_CONGESTION_LIMITS, ...options.congestion },
+    retryPolicy: { ...DEFAULT_RETRY_POLICY, ...options.retryPolicy },
     onWait: waits.asked,
   })
   const channels = createChannels()

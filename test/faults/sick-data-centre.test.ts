@@ -12,7 +12,7 @@ import { createFile, createRequest, startGateway, userOf } from '../telegram/mtp
 const { signal } = new AbortController()
 const QUICK: Partial<TelegramGatewayOptions> = {
   openMs: 5_000,
-  patience: { answerMs: 1000, rideMs: 400 },
+  retryPolicy: { answerMs: 1000, rideMs: 400 },
   circuit: { failures: 3, lastingMs: 0, firstBreakMs: 500, longestBreakMs: 500 },
 }
 /** No break ends while a test looks at what happens in it. */
@@ -94,8 +94,8 @@ test.each([
   ['a call that is never answered', { kind: 'silence' }],
 ] as const)('%s never opens the circuit', async (_name, effect) => {
   const telegram = await startTelegram()
-  const patience = { answerMs: 100, attempts: 2 }
-  const { gateway } = startGateway(telegram, { ...QUICK, patience })
+  const retryPolicy = { answerMs: 100, attempts: 2 }
+  const { gateway } = startGateway(telegram, { ...QUICK, retryPolicy })
   telegram.faults.add({ method: 'messages.*', effect })
 
   for (let call = 0; call < 3; call++) {
@@ -110,7 +110,7 @@ test.each([
 test('a reader waits for a data centre that is down, and goes on when it is back', async () => {
   const telegram = await startTelegram()
   const { gateway, credentials, document } = await withDocument(telegram, {
-    patience: { ...QUICK.patience, rideMs: 120_000 },
+    retryPolicy: { ...QUICK.retryPolicy, rideMs: 120_000 },
   })
   const down = goDown(telegram)
 
@@ -125,7 +125,7 @@ test('a reader waits for a data centre that is down, and goes on when it is back
 test('a reader does not wait for ever', async () => {
   const telegram = await startTelegram()
   const { gateway, document } = await withDocument(telegram, {
-    patience: { ...QUICK.patience, rideMs: 100 },
+    retryPolicy: { ...QUICK.retryPolicy, rideMs: 100 },
   })
   goDown(telegram)
 
@@ -137,7 +137,7 @@ test('a reader does not wait for ever', async () => {
 test('another data centre that is down stops its own files only', async () => {
   const telegram = await startTelegram()
   const { gateway, credentials, document } = await withDocument(telegram, {
-    patience: { ...QUICK.patience, rideMs: 100 },
+    retryPolicy: { ...QUICK.retryPolicy, rideMs: 100 },
     circuit: LASTING,
   })
   goDown(telegram, 4)

@@ -80,7 +80,7 @@ test.each([
   ['cut off', 'drop-after'],
 ] as const)('a post whose answer is %s is made once', async (_name, kind) => {
   const telegram = await startTelegram()
-  const { gateway } = startGateway(telegram, { patience: { answerMs: 2000 } })
+  const { gateway } = startGateway(telegram, { retryPolicy: { answerMs: 2000 } })
   const request = createRequest(userOf(telegram.account), createFile(2 * MiB))
   telegram.faults.add({ method: 'messages.sendMedia', effect: { kind }, times: 1 })
 
@@ -94,7 +94,7 @@ test.each([
 
 test('a post that Telegram never made is sent again', async () => {
   const telegram = await startTelegram()
-  const { gateway } = startGateway(telegram, { patience: { answerMs: 2000 } })
+  const { gateway } = startGateway(telegram, { retryPolicy: { answerMs: 2000 } })
   const request = createRequest(userOf(telegram.account), createFile(2 * MiB))
   telegram.faults.add({ method: 'messages.sendMedia', effect: { kind: 'silence' }, times: 1 })
   telegram.faults.add({
@@ -113,7 +113,7 @@ test.each(['error', 'old-updates'] as const)(
   'a random_id that Telegram knows is answered by %s, and the first message is found',
   async (repeatedRandomId) => {
     const telegram = await startTelegram({ settings: { repeatedRandomId } })
-    const { gateway } = startGateway(telegram, { patience: { answerMs: 2000 } })
+    const { gateway } = startGateway(telegram, { retryPolicy: { answerMs: 2000 } })
     const request = createRequest(userOf(telegram.account), createFile(2 * MiB))
     telegram.faults.add({ method: 'messages.sendMedia', effect: { kind: 'lose-answer' }, times: 1 })
     // The look after the lost answer fails, so the post is repeated blindly.
@@ -191,7 +191,7 @@ test.each([
   ['silence', { kind: 'silence' }],
 ] as const)('%s on some parts repeats those parts only', async (_name, effect) => {
   const telegram = await startTelegram()
-  const { gateway } = startGateway(telegram, { patience: { answerMs: 1000 } })
+  const { gateway } = startGateway(telegram, { retryPolicy: { answerMs: 1000 } })
   const file = createFile(16 * MiB)
   const request = createRequest(userOf(telegram.account), file)
   telegram.faults.add({ method: 'upload.saveBigFilePart', effect, after: 6, times: 3 })
@@ -205,7 +205,7 @@ test.each([
 
 test('connections that are cut all the time delay an upload and do not spoil it', async () => {
   const telegram = await startTelegram({ settings: { cutConnectionsEveryMs: 1000 } })
-  const { gateway } = startGateway(telegram, { patience: { attempts: 30 } })
+  const { gateway } = startGateway(telegram, { retryPolicy: { attempts: 30 } })
   const file = createFile(32 * MiB)
   const request = createRequest(userOf(telegram.account), file)
 
@@ -220,7 +220,7 @@ test('connections that are cut all the time delay an upload and do not spoil it'
 
 test('connections on which nobody answers any more are given up for new ones', async () => {
   const telegram = await startTelegram()
-  const { gateway } = startGateway(telegram, { patience: { answerMs: 500 } })
+  const { gateway } = startGateway(telegram, { retryPolicy: { answerMs: 500 } })
   const request = createRequest(userOf(telegram.account), createFile(14 * MiB))
   const effect = { kind: 'silence' } as const
   telegram.faults.add({ method: 'upload.saveBigFilePart', effect, after: 4, times: 12 })

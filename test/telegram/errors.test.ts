@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { AppError } from '../../src/errors.ts'
-import { faultOf, LinkError, RpcError, toAppError } from '../../src/telegram/errors.ts'
+import { ConnectionError, faultOf, RpcError, toAppError } from '../../src/telegram/errors.ts'
 
 test.each([
   [420, 'FLOOD_WAIT_30', { kind: 'wait', seconds: 30 }],
@@ -44,11 +44,11 @@ test.each([
 })
 
 test('a lost connection may be tried again, a forgotten key may not', () => {
-  expect(toAppError(new LinkError('closed'))).toMatchObject({
+  expect(toAppError(new ConnectionError('closed'))).toMatchObject({
     code: 'TELEGRAM_UNAVAILABLE',
     retryable: true,
   })
-  expect(toAppError(new LinkError('key-unknown'))).toMatchObject({
+  expect(toAppError(new ConnectionError('key-unknown'))).toMatchObject({
     code: 'TELEGRAM_SESSION_INVALID',
     retryable: false,
   })

@@ -3,7 +3,7 @@ import { expect, test, vi } from 'vitest'
 import type { Credentials } from '../../../src/core/ports/credentials.ts'
 import type { RemoteDocument, TelegramGateway } from '../../../src/core/ports/telegram.ts'
 import { KiB, MiB } from '../../../src/lib/units.ts'
-import type { Patience } from '../../../src/telegram/mtproto/connection/request-channel.ts'
+import type { RetryPolicy } from '../../../src/telegram/mtproto/connection/request-channel.ts'
 import { startSharedTelegram, startTelegram } from '../../helpers/peers/telegram.ts'
 import {
   createFile,
@@ -184,12 +184,12 @@ interface Started {
 /** A file that another gateway has posted, located by a fresh one. */
 async function startWithFile(
   settings: Record<string, unknown> = {},
-  patience: Partial<Patience> = {},
+  retryPolicy: Partial<RetryPolicy> = {},
 ): Promise<Started> {
   const telegram = await startTelegram()
   const messageId = await postTo(telegram)
   telegram.settings.change(settings)
-  return open(telegram, messageId, patience)
+  return open(telegram, messageId, retryPolicy)
 }
 
 /** The same at a Telegram that others have read from: for what leaves nothing behind there. */
@@ -209,11 +209,11 @@ async function postTo(telegram: Emulator): Promise<number> {
 async function open(
   telegram: Emulator,
   messageId: number,
-  patience: Partial<Patience> = {},
+  retryPolicy: Partial<RetryPolicy> = {},
 ): Promise<Started> {
   const credentials = userOf(telegram.account)
   telegram.counters.reset()
-  const { gateway } = startGateway(telegram, { patience })
+  const { gateway } = startGateway(telegram, { retryPolicy })
   const document = await gateway.locate(credentials, messageId, signal)
   return { telegram, gateway, credentials, messageId, document }
 }

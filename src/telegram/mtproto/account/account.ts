@@ -2,15 +2,20 @@ import type { Log } from '../../../core/ports/log.ts'
 import type { AppError } from '../../../errors.ts'
 import { faultOf, toAppError } from '../../errors.ts'
 import { DEFAULT_MAX_PARTS } from '../../limits.ts'
-import type { Enter } from '../connection/connect.ts'
+import type { CongestionLimits } from '../connection/congestion-window.ts'
+import type { Connect } from '../connection/connect.ts'
+import type { Connection } from '../connection/connection.ts'
 import type { KeyStore } from '../connection/dc-auth-keys.ts'
-import type { GovernorLimits } from '../connection/congestion-window.ts'
 import type { Gramjs, TlRequest } from '../connection/gramjs.ts'
-import { type CallOptions, createLane, type Lane, type Patience } from '../connection/request-channel.ts'
-import { createLanes } from '../connection/request-channels.ts'
-import type { Link } from '../connection/connection.ts'
-import { createMainLink } from '../connection/main-connection.ts'
 import { withoutUpdates } from '../connection/init-connection.ts'
+import { createMainConnection } from '../connection/main-connection.ts'
+import {
+  type CallOptions,
+  createRequestChannel,
+  type RequestChannel,
+  type RetryPolicy,
+} from '../connection/request-channel.ts'
+import { createRequestChannels } from '../connection/request-channels.ts'
 import { authKeyName, type Session } from '../connection/session.ts'
 import { isNeededToPost } from '../files/needed-to-post.ts'
 import { readMaxParts } from './app-config.ts'
@@ -22,12 +27,12 @@ export interface AccountOptions {
   apiId: number
   /** Keys for other data centres. */
   keys: KeyStore
-  enter: Enter
-  limits: GovernorLimits
-  patience: Patience
+  connect: Connect
+  limits: CongestionLimits
+  retryPolicy: RetryPolicy
   log: Log
   /** An open connection under the session's key, taken over as the main one. */
-  link?: Link | undefined
+  connection?: Connection | undefined
   /** Called when Telegram asks for a wait that every post of the account has to obey. */
   onWait: (seconds: number) => void
   /** Called when Telegram has ended the session. */
@@ -48,12 +53,12 @@ export interface Account {
   readonly gramjs: Gramjs
   /** Parts Telegram takes in one file of this account, as far as known. */
   readonly maxParts: number
-  /** An ordinary call. Rejects as Lane.call does. */
+  /** An ordinary call. Rejects as RequestChannel.call does. */
   call: <Answer>(request: TlRequest<Answer>, options: CallOptions) => Promise<Answer>
   /** For parts of files in a data centre; authorizes there if need be. */
-  lane: (dcId: number) => Lane
+  requestChannel: (dcId: number) => RequestChannel
   /** The same for a CDN, which knows no accounts. */
-  cdnLane: (dcId: number) => Lane
+  cdnLane: (dcId: number) => RequestChannel
   /** Requests in flight that each data centre is trusted with. */
   windows: () => { dcId: number; window: number }[]
   /** Closes all connections; the next call opens them again. What was learnt is kept. */
@@ -73,8 +78,8 @@ export function createAccount(options: AccountOptions): Account {
     if (method === null || isNeededToPost(method, kind)) options.onWait(seconds)
   }
 
-  const main = createMainLink({ ...options, closing: closing.signal })
-  const lanes = createLanes({
+  const main = createMainConnection({ ...options, closing: closing.signal })
+  const requestChannels = createRequestChannels({
     ...options,
     main,
     closing: closing.signal,
@@ -82,10 +87,10 @@ export function createAccount(options: AccountOptions): Account {
     onFlood,
   })
   const ordinary = watched(
-    createLane({
-      governor: lanes.governor(session.dcId),
+    createRequestChannel({
+      congestion: requestChannels.congestion(session.dcId),
       pick: main.open,
-      patience: options.patience,
+      retryPolicy: options.retryPolicy,
       ordinary: true,
       onFlood,
     }),
@@ -114,20 +119,20 @@ export function createAccount(options: AccountOptions): Account {
     if (closing.signal.aborted) return
     closing.abort(error)
     main.close(error)
-    lanes.rest()
+    requestChannels.rest()
   }
 
   /** Ends the account when Telegram says that its key is dead. */
-  function watched(lane: Lane): Lane {
+  function watched(requestChannel: RequestChannel): RequestChannel {
     return {
       enter: (method, enterOptions) => {
         closing.signal.throwIfAborted()
-        return lane.enter(method, enterOptions)
+        return requestChannel.enter(method, enterOptions)
       },
       call: async (method, build, callOptions) => {
         closing.signal.throwIfAborted()
         try {
-          return await lane.call(method, build, callOptions)
+          return await requestChannel.call(method, build, callOptions)
         } catch (error) {
           callOptions.signal.throwIfAborted()
           closing.signal.throwIfAborted()
@@ -151,12 +156,13 @@ export function createAccount(options: AccountOptions): Account {
     },
     call,
     // A key that died elsewhere says nothing about the one at home.
-    lane: (dcId) => (dcId === session.dcId ? watched(lanes.at(dcId)) : lanes.at(dcId)),
-    cdnLane: lanes.atCdn,
-    windows: lanes.windows,
+    requestChannel: (dcId) =>
+      dcId === session.dcId ? watched(requestChannels.at(dcId)) : requestChannels.at(dcId),
+    cdnLane: requestChannels.atCdn,
+    windows: requestChannels.windows,
     rest: () => {
       main.close()
-      lanes.rest()
+      requestChannels.rest()
     },
     close,
   }

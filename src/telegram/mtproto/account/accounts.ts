@@ -1,12 +1,12 @@
 import type { Credentials } from '../../../core/ports/credentials.ts'
 import type { Log } from '../../../core/ports/log.ts'
 import { AppError } from '../../../errors.ts'
+import type { CongestionLimits } from '../connection/congestion-window.ts'
+import type { Connect } from '../connection/connect.ts'
 import { TELEGRAM_ENTRY } from '../connection/data-centres.ts'
-import type { Enter } from '../connection/connect.ts'
 import { createMemoryKeyStore } from '../connection/dc-auth-keys.ts'
-import type { GovernorLimits } from '../connection/congestion-window.ts'
 import { type Gramjs, loadGramjs } from '../connection/gramjs.ts'
-import type { Patience } from '../connection/request-channel.ts'
+import type { RetryPolicy } from '../connection/request-channel.ts'
 import { authKeyName, parseSession } from '../connection/session.ts'
 import { type Account, createAccount } from './account.ts'
 import { createAccountPool } from './account-pool.ts'
@@ -22,9 +22,9 @@ export interface AccountsOptions {
   server: { dcId: number; host: string; port: number } | null
   idleMs: number
   maxAccounts: number
-  enter: Enter
-  limits: GovernorLimits
-  patience: Patience
+  connect: Connect
+  limits: CongestionLimits
+  retryPolicy: RetryPolicy
   /** Hears of waits that every post of an account, named as by `nameOf`, has to obey. */
   onWait?: (name: string, seconds: number) => void
 }
@@ -68,7 +68,7 @@ export function createAccounts(options: AccountsOptions): Accounts {
   let made: Bots | undefined
   function bots(): Bots {
     const entry = server ?? TELEGRAM_ENTRY
-    made ??= createBots({ gramjs: library(), enter: options.enter, secrets, entry })
+    made ??= createBots({ gramjs: library(), connect: options.connect, secrets, entry })
     return made
   }
 

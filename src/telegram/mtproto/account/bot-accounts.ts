@@ -1,7 +1,7 @@
 import { untilAborted } from '../../../lib/waiting/until-aborted.ts'
 import { toAppError } from '../../errors.ts'
+import type { Connection } from '../connection/connection.ts'
 import type { KeyStore } from '../connection/dc-auth-keys.ts'
-import type { Link } from '../connection/connection.ts'
 import { authKeyName, type Session } from '../connection/session.ts'
 import type { Account } from './account.ts'
 import type { AccountPool } from './account-pool.ts'
@@ -17,7 +17,7 @@ export interface Person {
   /** The account's name (Accounts.nameOf). */
   name: string
   /** An open connection under the session's key. */
-  link?: Link | undefined
+  connection?: Connection | undefined
   /** Called when Telegram has ended the session. */
   onDead: () => void
 }
@@ -49,13 +49,13 @@ export function createBotAccounts({ pool, bots, make, closing }: BotAccountsOpti
 
   function useWith<T>(
     { token, apiId }: BotLogin,
-    { session, link }: { session: Session; link?: Link | undefined },
+    { session, connection }: { session: Session; connection?: Connection | undefined },
     work: (account: Account) => Promise<T>,
   ): Promise<T> {
     const keys = bots().keys(token)
     const onDead = (): void => bots().forget(token)
     const create = (): Account =>
-      make({ session, kind: 'bot', apiId, keys, name: secretName(token), link, onDead })
+      make({ session, kind: 'bot', apiId, keys, name: secretName(token), connection, onDead })
     return pool.use(authKeyName(session.authKey), create, work)
   }
 
@@ -72,7 +72,7 @@ export function createBotAccounts({ pool, bots, make, closing }: BotAccountsOpti
   async function open(login: BotLogin): Promise<Session> {
     const opened = await bots().open(login, closing)
     // From here on its connection has an owner who closes it, also when nobody waits any more.
-    if (opened.link) await useWith(login, opened, async () => {})
+    if (opened.connection) await useWith(login, opened, async () => {})
     return opened.session
   }
 

@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto'
 import type { Ledger } from '../../../core/ports/ledger.ts'
 import { createTtlCache } from '../../../lib/ttl-cache.ts'
-import { faultOf, floodWait, LinkError, RpcError, toAppError } from '../../errors.ts'
+import { ConnectionError, faultOf, floodWait, RpcError, toAppError } from '../../errors.ts'
+import type { Connect } from '../connection/connect.ts'
+import type { Connection } from '../connection/connection.ts'
 import { readDataCentres } from '../connection/data-centres.ts'
-import type { Enter } from '../connection/connect.ts'
 import type { KeyStore } from '../connection/dc-auth-keys.ts'
 import type { Gramjs } from '../connection/gramjs.ts'
-import type { Link } from '../connection/connection.ts'
 import { withoutUpdates } from '../connection/init-connection.ts'
 import type { Address, Session } from '../connection/session.ts'
 
@@ -20,7 +20,7 @@ export interface BotLogin {
 
 export interface BotsOptions {
   gramjs: Gramjs
-  enter: Enter
+  connect: Connect
   /** Keeps the bots' keys, encrypted, across restarts. */
   secrets: Secrets
   /** Where a bot without a key begins. */
@@ -30,12 +30,12 @@ export interface BotsOptions {
 /** A bot's session, and the connection on which it was made, if that is still open. */
 export interface BotSession {
   session: Session
-  link: Link | undefined
+  connection: Connection | undefined
 }
 
 /** Sessions of bots, made by their tokens. */
 export interface Bots {
-  /** The kept session, or a new one. Rejects with RpcError, LinkError or TELEGRAM_FLOOD_WAIT. */
+  /** The kept session, or a new one. Rejects with RpcError, ConnectionError or TELEGRAM_FLOOD_WAIT. */
   open: (login: BotLogin, signal: AbortSignal) => Promise<BotSession>
   /** Telegram does not know the kept key any more. */
   forget: (token: string) => void
@@ -48,7 +48,7 @@ const MAX_MOVES = 4
 /** Milliseconds for which a key read from the ledger is kept in memory. */
 const SESSION_TTL_MS = 600_000
 
-export function createBots({ gramjs, enter, secrets, entry }: BotsOptions): Bots {
+export function createBots({ gramjs, connect, secrets, entry }: BotsOptions): Bots {
   const sessions = createTtlCache<Session>({ maxEntries: 1000 })
   /** Logins are flood-limited: until then Telegram is not even asked. */
   const closedUntil = new Map<string, number>()
@@ -86,8 +86,8 @@ export function createBots({ gramjs, enter, secrets, entry }: BotsOptions): Bots
     const { Api } = gramjs
     const { dcId, address } = place
     const target = { gramjs, apiId: login.apiId, address, dcId, authKey: null }
-    const { link, answer } = await enter(
-      { ...target, errand: 'home' },
+    const { connection, answer } = await connect(
+      { ...target, purpose: 'home' },
       new Api.help.GetConfig(),
       signal,
     )
@@ -98,14 +98,14 @@ export function createBots({ gramjs, enter, secrets, entry }: BotsOptions): Bots
         apiHash: login.apiHash,
         botAuthToken: login.token,
       })
-      await link.request(withoutUpdates(gramjs, request), { signal, timeoutMs: 30_000 })
-      return { session: { dcId, address, authKey: link.authKey }, link }
+      await connection.request(withoutUpdates(gramjs, request), { signal, timeoutMs: 30_000 })
+      return { session: { dcId, address, authKey: connection.authKey }, connection }
     } catch (error) {
-      link.close()
+      connection.close()
       const fault = faultOf(error)
       if (fault.kind !== 'move') throw error
       const next = readDataCentres(answer.dcOptions).main(fault.dcId)
-      if (!next) throw new LinkError('unreachable', { cause: error })
+      if (!next) throw new ConnectionError('unreachable', { cause: error })
       throw new MoveError({ dcId: fault.dcId, address: next })
     }
   }
@@ -114,7 +114,7 @@ export function createBots({ gramjs, enter, secrets, entry }: BotsOptions): Bots
     open: async (login, signal) => {
       const name = secretName(login.token)
       const kept = read(name)
-      if (kept) return { session: kept, link: undefined }
+      if (kept) return { session: kept, connection: undefined }
       const waitMs = (closedUntil.get(name) ?? 0) - performance.now()
       if (waitMs > 0) throw floodWait(Math.ceil(waitMs / 1000))
       try {

@@ -2,7 +2,7 @@ import { createSemaphore } from '../../../lib/concurrency/semaphore.ts'
 import { sleep } from '../../../lib/waiting/sleep.ts'
 import { floodWait } from '../../errors.ts'
 
-export interface GovernorLimits {
+export interface CongestionLimits {
   /** Requests in flight at the start, and at most. */
   start: number
   max: number
@@ -15,7 +15,7 @@ export interface GovernorLimits {
  * A line of 8 MB/s and 100 ms holds two parts; four keep it full when answers come unevenly.
  * Official clients have 4 to 8 connections for parts.
  */
-export const DEFAULT_GOVERNOR: GovernorLimits = {
+export const DEFAULT_CONGESTION_LIMITS: CongestionLimits = {
   start: 8,
   max: 24,
   perConnection: 4,
@@ -23,8 +23,8 @@ export const DEFAULT_GOVERNOR: GovernorLimits = {
 }
 
 /** One request that was let in. */
-export interface Admission {
-  /** When it was let in, by the governor's clock. */
+export interface Permit {
+  /** When it was let in, by the window's clock. */
   readonly at: number
   /** What it was let in for. */
   readonly method: string
@@ -47,26 +47,26 @@ export interface Waits {
  * them fairly with all others. Telegram's waits are for one method: readers do not stand still
  * because posts must.
  */
-export interface Governor {
+export interface CongestionWindow {
   /**
    * Waits for Telegram's waits on the method to end and for a place. Rejects with
    * TELEGRAM_FLOOD_WAIT.
    */
-  enter: (method: string, signal: AbortSignal, waits?: Waits) => Promise<Admission>
+  enter: (method: string, signal: AbortSignal, waits?: Waits) => Promise<Permit>
   /** The same for an ordinary call, which takes no place. */
-  pass: (method: string, signal: AbortSignal, waits?: Waits) => Promise<Admission>
+  pass: (method: string, signal: AbortSignal, waits?: Waits) => Promise<Permit>
   /** An answer came: a little more may be tried. */
-  succeeded: (admission: Admission) => void
+  succeeded: (permit: Permit) => void
   /**
    * No answer came: half as much after a silence, three quarters after a cut; once for all that
    * were in flight together.
    */
-  failed: (admission: Admission, how: 'timeout' | 'cut') => void
+  failed: (permit: Permit, how: 'timeout' | 'cut') => void
   /**
-   * Telegram asked to wait: the admission's method, or with `every` none at all, is let in for so
+   * Telegram asked to wait: the permit's method, or with `every` none at all, is let in for so
    * long, and then half as much.
    */
-  flooded: (admission: Admission, seconds: number, scope?: 'method' | 'every') => void
+  flooded: (permit: Permit, seconds: number, scope?: 'method' | 'every') => void
   /** How many connections the present window is worth. */
   readonly connections: number
   /** Requests that may be in flight now. */
@@ -80,10 +80,10 @@ export interface Governor {
 /** No method has this name. */
 const EVERY_METHOD = '*'
 
-export function createGovernor(
-  limits: GovernorLimits,
+export function createCongestionWindow(
+  limits: CongestionLimits,
   now: () => number = () => performance.now(),
-): Governor {
+): CongestionWindow {
   let window = limits.start
   let connectionLimit = limits.maxConnections
   let careful = false

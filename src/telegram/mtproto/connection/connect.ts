@@ -1,15 +1,15 @@
 import type { Judge } from '../../../lib/waiting/circuit-breaker.ts'
 import type { TelegramCircuits } from '../../circuits.ts'
-import { LinkError, RpcError } from '../../errors.ts'
+import { ConnectionError, RpcError } from '../../errors.ts'
 import type { TlRequest } from './gramjs.ts'
 import { type Opened, type OpenOptions, openSession } from './init-connection.ts'
 
 /** `bulk`: one more connection to a data centre that has been entered already. */
-export type Errand = 'home' | 'abroad' | 'bulk'
+export type Purpose = 'home' | 'foreign' | 'bulk'
 
 /** `openSession` through the circuit of the address; rejects with `peerDown` while that is open. */
-export type Enter = <Answer>(
-  options: Omit<OpenOptions, 'openMs'> & { errand: Errand },
+export type Connect = <Answer>(
+  options: Omit<OpenOptions, 'openMs'> & { purpose: Purpose },
   query: TlRequest<Answer>,
   signal: AbortSignal,
 ) => Promise<Opened<Answer>>
@@ -19,12 +19,12 @@ export type Enter = <Answer>(
  * that request's trouble, and a connection that is cut is opened again, which shows how things are.
  * `openMs`: milliseconds to connect, and again for the first answer.
  */
-export function createEntrance(circuits: TelegramCircuits, openMs?: number): Enter {
-  return ({ errand, ...options }, query, signal) => {
+export function createConnector(circuits: TelegramCircuits, openMs?: number): Connect {
+  return ({ purpose, ...options }, query, signal) => {
     const open = () => openSession({ ...options, openMs }, query, signal)
-    if (errand === 'bulk') return open()
+    if (purpose === 'bulk') return open()
     const { dcId, address } = options
-    return circuits.enter({ dcId, address, home: errand === 'home' }, open, judgeFor(signal))
+    return circuits.enter({ dcId, address, home: purpose === 'home' }, open, judgeFor(signal))
   }
 }
 
@@ -37,7 +37,7 @@ function judgeFor(signal: AbortSignal): Judge<unknown> {
     error: (error) => {
       if (signal.aborted) return 'unknown'
       if (error instanceof RpcError) return Math.abs(error.code) >= 500 ? 'unknown' : 'well'
-      if (!(error instanceof LinkError)) return 'unknown'
+      if (!(error instanceof ConnectionError)) return 'unknown'
       if (error.trouble === 'key-unknown') return 'well'
       return error.trouble === 'timeout' ? 'silent' : 'sick'
     },

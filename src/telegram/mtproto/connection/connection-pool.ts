@@ -1,18 +1,18 @@
 import { untilAborted } from '../../../lib/waiting/until-aborted.ts'
-import { LinkError } from '../../errors.ts'
-import type { Link } from './connection.ts'
+import { ConnectionError } from '../../errors.ts'
+import type { Connection } from './connection.ts'
 import type { Address } from './session.ts'
 
-export interface SenderPoolOptions {
+export interface ConnectionPoolOptions {
   /** Addresses on which connections may share the key; best first. May be empty. */
   addresses: () => Address[]
   /** Opens one connection and warms it up. */
-  open: (address: Address, signal: AbortSignal) => Promise<Link>
+  open: (address: Address, signal: AbortSignal) => Promise<Connection>
   /**
    * The one connection that carries bulk where there is no such address, or none that answers.
    * When it is the pool's own, the pool keeps and closes it.
    */
-  fallback: (signal: AbortSignal) => Promise<{ link: Link; own: boolean }>
+  fallback: (signal: AbortSignal) => Promise<{ connection: Connection; own: boolean }>
   /** How many connections may be open now. */
   connections: () => number
   /** Told whether several connections may be had, or only the one of the fallback. */
@@ -23,63 +23,63 @@ export interface SenderPoolOptions {
 }
 
 /** Connections that carry parts of files to or from one data centre, all with one key. */
-export interface SenderPool {
-  /** The connection with the least to do. Rejects with LinkError or the signal's reason. */
-  pick: (signal: AbortSignal) => Promise<Link>
+export interface ConnectionPool {
+  /** The connection with the least to do. Rejects with ConnectionError or the signal's reason. */
+  pick: (signal: AbortSignal) => Promise<Connection>
   close: () => void
 }
 
 /** How long an address that did not answer is left alone. */
 const BAD_ADDRESS_MS = 300_000
 
-export function createSenderPool(options: SenderPoolOptions): SenderPool {
+export function createConnectionPool(options: ConnectionPoolOptions): ConnectionPool {
   const { now = () => performance.now() } = options
   const badUntil = new Map<string, number>()
   const closing = new AbortController()
-  let pool: Link[] = []
-  let opening: Promise<Link> | null = null
+  let pool: Connection[] = []
+  let opening: Promise<Connection> | null = null
 
   const addresses = (): Address[] =>
     options.addresses().filter((address) => (badUntil.get(nameOf(address)) ?? 0) <= now())
 
   /** Opens one more; only one at a time, so that a flood stops the growth early. */
-  function grow(): Promise<Link> {
+  function grow(): Promise<Connection> {
     opening ??= openOne().finally(() => {
       opening = null
     })
     return opening
   }
 
-  async function openOne(): Promise<Link> {
+  async function openOne(): Promise<Connection> {
     for (const address of addresses()) {
       try {
-        const link = keep(await options.open(address, closing.signal))
+        const connection = keep(await options.open(address, closing.signal))
         options.onAddresses('several')
-        return link
+        return connection
       } catch (error) {
-        if (!(error instanceof LinkError) || error.trouble === 'key-unknown') throw error
+        if (!(error instanceof ConnectionError) || error.trouble === 'key-unknown') throw error
         badUntil.set(nameOf(address), now() + BAD_ADDRESS_MS)
       }
     }
     options.onAddresses('one')
-    const { link, own } = await options.fallback(closing.signal)
-    return own ? keep(link) : link
+    const { connection, own } = await options.fallback(closing.signal)
+    return own ? keep(connection) : connection
   }
 
-  function keep(link: Link): Link {
+  function keep(connection: Connection): Connection {
     if (closing.signal.aborted) {
-      link.close()
+      connection.close()
       throw closing.signal.reason
     }
-    pool.push(link)
-    return link
+    pool.push(connection)
+    return connection
   }
 
   return {
     pick: async (signal) => {
-      pool = pool.filter((link) => !link.closed)
-      const idlest = pool.reduce<Link | null>(
-        (best, link) => (best && best.pending <= link.pending ? best : link),
+      pool = pool.filter((connection) => !connection.closed)
+      const idlest = pool.reduce<Connection | null>(
+        (best, connection) => (best && best.pending <= connection.pending ? best : connection),
         null,
       )
       if (!idlest) return untilAborted(grow(), signal)
@@ -91,8 +91,8 @@ export function createSenderPool(options: SenderPoolOptions): SenderPool {
       return idlest
     },
     close: () => {
-      closing.abort(new LinkError('closed'))
-      for (const link of pool) link.close()
+      closing.abort(new ConnectionError('closed'))
+      for (const connection of pool) connection.close()
       pool = []
     },
   }

@@ -1,6 +1,6 @@
 import { sleep } from '../../../lib/waiting/sleep.ts'
 import { untilAborted } from '../../../lib/waiting/until-aborted.ts'
-import { LinkError } from '../../errors.ts'
+import { ConnectionError } from '../../errors.ts'
 import type { Gramjs, SenderOptions, TlRequest } from './gramjs.ts'
 
 export interface RequestOptions {
@@ -10,8 +10,8 @@ export interface RequestOptions {
 }
 
 /** One open connection. It never reconnects: when it ends, all its requests fail, at once. */
-export interface Link {
-  /** Rejects with RpcError, LinkError, or the signal's reason. */
+export interface Connection {
+  /** Rejects with RpcError, ConnectionError, or the signal's reason. */
   request: <Answer>(request: TlRequest<Answer>, options: RequestOptions) => Promise<Answer>
   readonly authKey: Buffer
   /** Requests that wait for their answers. */
@@ -21,10 +21,16 @@ export interface Link {
   close: (error?: Error) => void
 }
 
-export type LinkOptions = Omit<SenderOptions, 'onLost'> & { gramjs: Gramjs; timeoutMs: number }
+export type ConnectionOptions = Omit<SenderOptions, 'onLost'> & {
+  gramjs: Gramjs
+  timeoutMs: number
+}
 
-/** Connects, within `timeoutMs`. Rejects with LinkError or the signal's reason. */
-export async function openLink(options: LinkOptions, signal: AbortSignal): Promise<Link> {
+/** Connects, within `timeoutMs`. Rejects with ConnectionError or the signal's reason. */
+export async function openConnection(
+  options: ConnectionOptions,
+  signal: AbortSignal,
+): Promise<Connection> {
   const { gramjs, timeoutMs } = options
   const waiting = new Set<(error: Error) => void>()
   let ended: Error | null = null
@@ -64,9 +70,9 @@ export async function openLink(options: LinkOptions, signal: AbortSignal): Promi
         }
         const onAbort = (): void => fail(cancelled?.reason)
         const timer = setTimeout(() => {
-          fail(new LinkError('timeout'))
+          fail(new ConnectionError('timeout'))
           // Not a sound in all that time: nobody is there, and others should not wait to find out.
-          if (sender.heardAt < sentAt) end(new LinkError('timeout'))
+          if (sender.heardAt < sentAt) end(new ConnectionError('timeout'))
         }, limit)
         waiting.add(fail)
         cancelled?.addEventListener('abort', onAbort, { once: true })
@@ -90,7 +96,7 @@ export async function openLink(options: LinkOptions, signal: AbortSignal): Promi
     get closed() {
       return ended !== null
     },
-    close: (error = new LinkError('closed')) => end(error),
+    close: (error = new ConnectionError('closed')) => end(error),
   }
 }
 
@@ -98,7 +104,7 @@ async function within(work: Promise<void>, ms: number, signal: AbortSignal): Pro
   const timer = new AbortController()
   const timeout = sleep(ms, timer.signal).then(
     () => {
-      throw new LinkError('timeout')
+      throw new ConnectionError('timeout')
     },
     () => {},
   )

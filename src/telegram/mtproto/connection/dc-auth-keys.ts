@@ -1,9 +1,9 @@
 import { untilAborted } from '../../../lib/waiting/until-aborted.ts'
-import { faultOf, LinkError } from '../../errors.ts'
+import { ConnectionError, faultOf } from '../../errors.ts'
+import type { Connect } from './connect.ts'
+import type { Connection } from './connection.ts'
 import type { DataCentres } from './data-centres.ts'
-import type { Enter } from './connect.ts'
 import type { Gramjs, TlRequest } from './gramjs.ts'
-import type { Link } from './connection.ts'
 
 /** Where auth keys for other data centres are kept. Keys are secrets of 256 bytes. */
 export interface KeyStore {
@@ -19,10 +19,10 @@ export function createMemoryKeyStore(): KeyStore {
   }
 }
 
-export interface ForeignKeysOptions {
+export interface DcAuthKeysOptions {
   gramjs: Gramjs
   apiId: number
-  enter: Enter
+  connect: Connect
   store: KeyStore
   centres: () => Promise<DataCentres>
   /** An ordinary call at home. */
@@ -32,7 +32,7 @@ export interface ForeignKeysOptions {
 }
 
 /** This account's keys in data centres that are not its own. */
-export interface ForeignKeys {
+export interface DcAuthKeys {
   /** The key, made and authorized if need be; callers that come meanwhile share the work. */
   get: (dcId: number, signal: AbortSignal) => Promise<Buffer>
   /** Telegram does not know the key any more. */
@@ -43,28 +43,28 @@ export interface ForeignKeys {
  * A key exchange costs half a second of CPU and exporting an authorization is flood-limited, so
  * both happen once per data centre (core.telegram.org/api/datacenter).
  */
-export function createForeignKeys(options: ForeignKeysOptions): ForeignKeys {
-  const { gramjs, apiId, enter, store, centres, callHome, closing } = options
+export function createDcAuthKeys(options: DcAuthKeysOptions): DcAuthKeys {
+  const { gramjs, apiId, connect, store, centres, callHome, closing } = options
   const making = new Map<number, Promise<Buffer>>()
 
   async function make(dcId: number): Promise<Buffer> {
     const { Api } = gramjs
     const address = (await centres()).main(dcId)
-    if (!address) throw new LinkError('unreachable')
+    if (!address) throw new ConnectionError('unreachable')
     const exported = await callHome(new Api.auth.ExportAuthorization({ dcId }))
     const query = new Api.auth.ImportAuthorization({ id: exported.id, bytes: exported.bytes })
-    let link: Link | undefined
+    let connection: Connection | undefined
     try {
-      const opened = await enter(
-        { gramjs, apiId, address, dcId, authKey: null, errand: 'abroad' },
+      const opened = await connect(
+        { gramjs, apiId, address, dcId, authKey: null, purpose: 'foreign' },
         query,
         closing,
       )
-      link = opened.link
-      store.set(dcId, link.authKey)
-      return link.authKey
+      connection = opened.connection
+      store.set(dcId, connection.authKey)
+      return connection.authKey
     } finally {
-      link?.close()
+      connection?.close()
     }
   }
 

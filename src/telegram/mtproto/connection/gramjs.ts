@@ -1,7 +1,7 @@
 import { createPublicKey } from 'node:crypto'
 import type { Log } from '../../../core/ports/log.ts'
 import { agree, crc32, crc32Agrees, createFastIge } from './encryption/cipher.ts'
-import { createMessageOpener } from './encryption/decrypt-pool.ts'
+import { createDecryptPool } from './encryption/decrypt-pool.ts'
 import { rsaFingerprint } from './encryption/rsa-fingerprint.ts'
 import { createConnectionClass } from './gramjs/connection.ts'
 import { type ApiClasses, type Long, loadModules, type Modules } from './gramjs/modules.ts'
@@ -29,7 +29,7 @@ let loaded: Gramjs | undefined
 export function loadGramjs(log: Log): Gramjs {
   if (loaded) return loaded
   const modules = loadModules()
-  const opener = installCipher(modules, log) ? createMessageOpener() : null
+  const decryptPool = installCipher(modules, log) ? createDecryptPool() : null
   // A part does not get smaller by compression; gramjs would only copy it twice to find out.
   modules.gzip.GZIPPacked.gzipIfSmaller = async (_related, data) => data
   const connectionClass = createConnectionClass(modules.connectionClass)
@@ -37,7 +37,8 @@ export function loadGramjs(log: Log): Gramjs {
     Api: modules.Api,
     layer: modules.layer,
     toLong: (decimal) => modules.helpers.returnBigInt(decimal),
-    createSender: (options) => createSender({ ...modules, connectionClass, opener }, options, log),
+    createSender: (options) =>
+      createSender({ ...modules, connectionClass, decryptPool }, options, log),
     trustKey: (pem) => {
       const { n, e } = createPublicKey(pem).export({ format: 'jwk' })
       const modulus = Buffer.from(n ?? '', 'base64url')

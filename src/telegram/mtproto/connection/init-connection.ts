@@ -1,6 +1,6 @@
-import { LinkError } from '../../errors.ts'
+import { ConnectionError } from '../../errors.ts'
+import { type Connection, type ConnectionOptions, openConnection } from './connection.ts'
 import type { Api, Gramjs, TlRequest } from './gramjs.ts'
-import { type Link, type LinkOptions, openLink } from './connection.ts'
 
 /** Milliseconds to connect, with or without the key exchange, and again for the first answer. */
 const OPEN_MS = 15_000
@@ -10,13 +10,13 @@ const OPEN_MS = 15_000
  */
 const KEY_EXCHANGES = 3
 
-export interface OpenOptions extends Omit<LinkOptions, 'timeoutMs'> {
+export interface OpenOptions extends Omit<ConnectionOptions, 'timeoutMs'> {
   /** In place of `OPEN_MS`. */
   openMs?: number | undefined
 }
 
 export interface Opened<Answer> {
-  link: Link
+  connection: Connection
   answer: Answer
 }
 
@@ -32,23 +32,26 @@ export async function openSession<Answer>(
   query: TlRequest<Answer>,
   signal: AbortSignal,
 ): Promise<Opened<Answer>> {
-  const link = await connect(options, signal)
+  const connection = await connect(options, signal)
   try {
     const request = introduce(options.gramjs, options.apiId, query)
-    const answer = await link.request(request, { signal, timeoutMs: options.openMs ?? OPEN_MS })
-    return { link, answer }
+    const answer = await connection.request(request, {
+      signal,
+      timeoutMs: options.openMs ?? OPEN_MS,
+    })
+    return { connection, answer }
   } catch (error) {
-    link.close(error instanceof LinkError ? error : undefined)
+    connection.close(error instanceof ConnectionError ? error : undefined)
     throw error
   }
 }
 
-async function connect(options: OpenOptions, signal: AbortSignal): Promise<Link> {
+async function connect(options: OpenOptions, signal: AbortSignal): Promise<Connection> {
   for (let attempt = 1; ; attempt++) {
     try {
-      return await openLink({ ...options, timeoutMs: options.openMs ?? OPEN_MS }, signal)
+      return await openConnection({ ...options, timeoutMs: options.openMs ?? OPEN_MS }, signal)
     } catch (error) {
-      const failed = error instanceof LinkError && error.trouble === 'unreachable'
+      const failed = error instanceof ConnectionError && error.trouble === 'unreachable'
       if (!failed || options.authKey !== null || attempt === KEY_EXCHANGES) throw error
     }
   }

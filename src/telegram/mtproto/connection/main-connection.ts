@@ -1,27 +1,27 @@
 import { untilAborted } from '../../../lib/waiting/until-aborted.ts'
 import { isPeerDown } from '../../circuits.ts'
-import { LinkError } from '../../errors.ts'
+import { ConnectionError } from '../../errors.ts'
+import type { Connect } from './connect.ts'
+import type { Connection } from './connection.ts'
 import { type DataCentres, reachableInstead, readDataCentres } from './data-centres.ts'
-import type { Enter } from './connect.ts'
 import type { Gramjs } from './gramjs.ts'
-import type { Link } from './connection.ts'
 import { withoutUpdates } from './init-connection.ts'
 import type { Address, Session } from './session.ts'
 
-export interface MainLinkOptions {
+export interface MainConnectionOptions {
   gramjs: Gramjs
   session: Session
   apiId: number
-  enter: Enter
+  connect: Connect
   /** Ends every attempt to connect. */
   closing: AbortSignal
   /** An open connection to begin with. */
-  link?: Link | undefined
+  connection?: Connection | undefined
 }
 
 /** The one connection for ordinary calls; opened at need, once for all who wait. */
-export interface MainLink {
-  open: (signal: AbortSignal) => Promise<Link>
+export interface MainConnection {
+  open: (signal: AbortSignal) => Promise<Connection>
   /** The addresses Telegram names; asks for them if it has not been asked. */
   centres: (signal: AbortSignal) => Promise<DataCentres>
   /** The addresses it named last. */
@@ -29,23 +29,23 @@ export interface MainLink {
   close: (error?: Error) => void
 }
 
-export function createMainLink(options: MainLinkOptions): MainLink {
-  const { gramjs, session, apiId, enter, closing } = options
+export function createMainConnection(options: MainConnectionOptions): MainConnection {
+  const { gramjs, session, apiId, connect, closing } = options
   const { authKey, dcId } = session
-  let current = options.link ?? null
-  let opening: Promise<Link> | null = null
+  let current = options.connection ?? null
+  let opening: Promise<Connection> | null = null
   let known: DataCentres | null = null
 
-  async function connect(): Promise<Link> {
+  async function reconnect(): Promise<Connection> {
     // The session's own address may have gone stale; Telegram's newer word is tried after it.
     const others = [known?.main(dcId), reachableInstead(dcId, session.address)]
     const addresses = [session.address, ...others].filter((address) => address != null)
-    let failure: unknown = new LinkError('unreachable')
+    let failure: unknown = new ConnectionError('unreachable')
     for (const address of addresses) {
       try {
         return await connectTo(address)
       } catch (error) {
-        const elsewhere = error instanceof LinkError && error.trouble !== 'key-unknown'
+        const elsewhere = error instanceof ConnectionError && error.trouble !== 'key-unknown'
         if (!elsewhere && !isPeerDown(error)) throw error
         failure = error
       }
@@ -53,19 +53,19 @@ export function createMainLink(options: MainLinkOptions): MainLink {
     throw failure
   }
 
-  async function connectTo(address: Address): Promise<Link> {
+  async function connectTo(address: Address): Promise<Connection> {
     const query = withoutUpdates(gramjs, new gramjs.Api.help.GetConfig())
-    const target = { gramjs, apiId, address, dcId, authKey, errand: 'home' } as const
-    const { link, answer } = await enter(target, query, closing)
+    const target = { gramjs, apiId, address, dcId, authKey, purpose: 'home' } as const
+    const { connection, answer } = await connect(target, query, closing)
     known = readDataCentres(answer.dcOptions)
-    current = link
-    return link
+    current = connection
+    return connection
   }
 
-  function open(signal: AbortSignal): Promise<Link> {
+  function open(signal: AbortSignal): Promise<Connection> {
     if (closing.aborted) return Promise.reject(closing.reason)
     if (current && !current.closed) return Promise.resolve(current)
-    opening ??= connect().finally(() => {
+    opening ??= reconnect().finally(() => {
       opening = null
     })
     return untilAborted(opening, signal)
@@ -74,10 +74,10 @@ export function createMainLink(options: MainLinkOptions): MainLink {
   return {
     open,
     centres: async (signal) => {
-      const link = await open(signal)
+      const connection = await open(signal)
       if (!known) {
         const request = withoutUpdates(gramjs, new gramjs.Api.help.GetConfig())
-        const config = await link.request(request, { signal, timeoutMs: 20_000 })
+        const config = await connection.request(request, { signal, timeoutMs: 20_000 })
         known = readDataCentres(config.dcOptions)
       }
       return known

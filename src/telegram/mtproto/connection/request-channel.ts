@@ -1,13 +1,13 @@
 import { backoff } from '../../../lib/waiting/retry.ts'
 import { sleep } from '../../../lib/waiting/sleep.ts'
 import { isPeerDown } from '../../circuits.ts'
-import { faultOf, floodWait, LinkError } from '../../errors.ts'
-import type { Admission, Governor } from './congestion-window.ts'
+import { ConnectionError, faultOf, floodWait } from '../../errors.ts'
+import type { CongestionWindow, Permit } from './congestion-window.ts'
+import type { Connection } from './connection.ts'
 import type { TlRequest } from './gramjs.ts'
-import type { Link } from './connection.ts'
 
 /** How long and how often one request is tried. */
-export interface Patience {
+export interface RetryPolicy {
   /** Tries of one request, those that ended in a wait not counted. */
   attempts: number
   /** Milliseconds for one answer; doubles with each try, and grows with a slow line. */
@@ -23,7 +23,7 @@ export interface Patience {
   floodMs: number
 }
 
-export const DEFAULT_PATIENCE: Patience = {
+export const DEFAULT_RETRY_POLICY: RetryPolicy = {
   attempts: 8,
   answerMs: 20_000,
   totalMs: 1_800_000,
@@ -40,7 +40,7 @@ export interface CallOptions {
   /** Hears of seconds that Telegram asks to wait. */
   onWait?: ((seconds: number) => void) | undefined
   /** A place already taken for the first try. */
-  admission?: Admission
+  permit?: Permit
   /** Never sent again once it may have reached Telegram: a lost answer is the caller's matter. */
   once?: boolean
   /** Waits for a data centre that is down, and as long as Telegram asks, instead of failing. */
@@ -48,15 +48,15 @@ export interface CallOptions {
 }
 
 /** Calls of one account at one data centre: governed, retried, waits obeyed. */
-export interface Lane {
+export interface RequestChannel {
   /** Rejects with TELEGRAM_FLOOD_WAIT for a long wait on the method, or with the signal's reason. */
   enter: (
     method: string,
     options: Pick<CallOptions, 'signal' | 'onWait' | 'rides'>,
-  ) => Promise<Admission>
+  ) => Promise<Permit>
   /**
    * Sends what `build` makes, which is called for each try. `method` names what shares Telegram's
-   * waits. Rejects with RpcError, LinkError, an AppError, or the signal's reason.
+   * waits. Rejects with RpcError, ConnectionError, an AppError, or the signal's reason.
    */
   call: <Answer>(
     method: string,
@@ -65,38 +65,35 @@ export interface Lane {
   ) => Promise<Answer>
 }
 
-export interface LaneOptions {
-  governor: Governor
+export interface RequestChannelOptions {
+  congestion: CongestionWindow
   /** Finds or opens the connection to use. */
-  pick: (signal: AbortSignal) => Promise<Link>
-  patience: Patience
+  pick: (signal: AbortSignal) => Promise<Connection>
+  retryPolicy: RetryPolicy
   /** Small calls: they obey waits, but do not stand in line with parts of files. */
   ordinary?: boolean
-  /** Hears of each wait when Telegram asks for it; `method` is null at the entrance: it is for all. */
+  /** Hears of each wait when Telegram asks for it; `method` is null when it came before any call: it is for all. */
   onFlood?: ((method: string | null, seconds: number) => void) | undefined
   now?: () => number
 }
 
-export function createLane(options: LaneOptions): Lane {
-  const { governor, pick, patience, ordinary = false, now = () => performance.now() } = options
-  const enter: Lane['enter'] = (method, { signal, onWait, rides = false }) => {
-    const waits = { onWait, ...(!rides && { longestMs: patience.floodMs }) }
-    return ordinary ? governor.pass(method, signal, waits) : governor.enter(method, signal, waits)
+export function createRequestChannel(options: RequestChannelOptions): RequestChannel {
+  const { congestion, pick, retryPolicy, ordinary = false, now = () => performance.now() } = options
+  const enter: RequestChannel['enter'] = (method, { signal, onWait, rides = false }) => {
+    const waits = { onWait, ...(!rides && { longestMs: retryPolicy.floodMs }) }
+    return ordinary
+      ? congestion.pass(method, signal, waits)
+      : congestion.enter(method, signal, waits)
   }
 
   const timeoutFor = (attempt: number): number =>
     Math.min(
       MAX_ANSWER_MS,
-      Math.max(patience.answerMs * 2 ** (attempt - 1), governor.roundTripMs * SLOWEST_ANSWER),
+      Math.max(retryPolicy.answerMs * 2 ** (attempt - 1), congestion.roundTripMs * SLOWEST_ANSWER),
     )
 
   /** Milliseconds to wait before the next try; throws when there must be none. */
-  function afterFailure(
-    method: string,
-    error: unknown,
-    admission: Admission,
-    state: Tries,
-  ): number {
+  function afterFailure(method: string, error: unknown, permit: Permit, state: Tries): number {
     if (isPeerDown(error)) {
       const delay = (error.retryAfter ?? 1) * 1000 + backoff(1, { baseMs: 500 })
       state.rideMs -= delay
@@ -104,20 +101,21 @@ export function createLane(options: LaneOptions): Lane {
       return delay
     }
     const fault = faultOf(error)
-    const left = state.startedAt + patience.totalMs - now()
+    const left = state.startedAt + retryPolicy.totalMs - now()
     if (fault.kind === 'wait') {
-      // Asked at the entrance, it is for whatever would enter.
-      governor.flooded(admission, fault.seconds, state.entered ? 'method' : 'every')
+      // Asked before any call, it holds for every call.
+      congestion.flooded(permit, fault.seconds, state.entered ? 'method' : 'every')
       options.onFlood?.(state.entered ? method : null, fault.seconds)
       if (fault.seconds * 1000 > left) throw floodWait(fault.seconds, error)
       return 0
     }
     if (fault.kind !== 'passing') throw error
-    if (error instanceof LinkError) {
-      governor.failed(admission, error.trouble === 'timeout' ? 'timeout' : 'cut')
+    if (error instanceof ConnectionError) {
+      congestion.failed(permit, error.trouble === 'timeout' ? 'timeout' : 'cut')
     }
     const delay = backoff(state.attempt++)
-    if (state.attempt > patience.attempts || delay > left || (state.sent && state.once)) throw error
+    if (state.attempt > retryPolicy.attempts || delay > left || (state.sent && state.once))
+      throw error
     return delay
   }
 
@@ -125,7 +123,7 @@ export function createLane(options: LaneOptions): Lane {
     enter,
     call: async (method, build, callOptions) => {
       const { signal, once = false, rides = false } = callOptions
-      const rideMs = rides ? patience.rideMs : 0
+      const rideMs = rides ? retryPolicy.rideMs : 0
       const state: Tries = {
         attempt: 1,
         startedAt: now(),
@@ -134,27 +132,27 @@ export function createLane(options: LaneOptions): Lane {
         once,
         rideMs,
       }
-      let { admission } = callOptions
+      let { permit } = callOptions
       for (;;) {
-        admission ??= await enter(method, callOptions)
+        permit ??= await enter(method, callOptions)
         state.entered = false
         let delay: number
         try {
-          const link = await pick(signal)
+          const connection = await pick(signal)
           state.entered = true
           const request = await build()
           state.sent = true
           const timeoutMs = timeoutFor(state.attempt)
-          const answer = await link.request(request, { signal, timeoutMs })
-          if (!ordinary) governor.succeeded(admission)
+          const answer = await connection.request(request, { signal, timeoutMs })
+          if (!ordinary) congestion.succeeded(permit)
           return answer
         } catch (error) {
           signal.throwIfAborted()
-          delay = afterFailure(method, error, admission, state)
+          delay = afterFailure(method, error, permit, state)
         } finally {
-          admission.leave()
+          permit.leave()
         }
-        admission = undefined
+        permit = undefined
         await sleep(delay, signal)
       }
     },

@@ -1,46 +1,55 @@
-import { LinkError } from '../../errors.ts'
-import type { Enter, Errand } from './connect.ts'
-import { createForeignKeys, isKeyDead, type KeyStore } from './dc-auth-keys.ts'
-import { createGovernor, type Governor, type GovernorLimits } from './congestion-window.ts'
+import { ConnectionError } from '../../errors.ts'
+import {
+  type CongestionLimits,
+  type CongestionWindow,
+  createCongestionWindow,
+} from './congestion-window.ts'
+import type { Connect, Purpose } from './connect.ts'
+import type { Connection } from './connection.ts'
+import { type ConnectionPool, createConnectionPool } from './connection-pool.ts'
+import { createDcAuthKeys, isKeyDead, type KeyStore } from './dc-auth-keys.ts'
 import type { Gramjs, TlRequest } from './gramjs.ts'
-import { createLane, type Lane, type LaneOptions, type Patience } from './request-channel.ts'
-import type { Link } from './connection.ts'
-import type { MainLink } from './main-connection.ts'
 import { withoutUpdates } from './init-connection.ts'
-import { createSenderPool, type SenderPool } from './connection-pool.ts'
+import type { MainConnection } from './main-connection.ts'
+import {
+  createRequestChannel,
+  type RequestChannel,
+  type RequestChannelOptions,
+  type RetryPolicy,
+} from './request-channel.ts'
 import type { Address, Session } from './session.ts'
 
-export interface LanesOptions {
+export interface RequestChannelsOptions {
   gramjs: Gramjs
   session: Session
   apiId: number
   /** Keys for other data centres. */
   keys: KeyStore
-  main: MainLink
-  enter: Enter
-  limits: GovernorLimits
-  patience: Patience
+  main: MainConnection
+  connect: Connect
+  limits: CongestionLimits
+  retryPolicy: RetryPolicy
   /** Ends what is shared by several callers. */
   closing: AbortSignal
   /** An ordinary call at home. */
   callHome: <Answer>(request: TlRequest<Answer>, signal: AbortSignal) => Promise<Answer>
-  /** Hears of waits on the lane at home, as a lane tells them. */
-  onFlood: LaneOptions['onFlood']
+  /** Hears of waits on the channel at home, as a channel tells them. */
+  onFlood: RequestChannelOptions['onFlood']
 }
 
-/** The lanes of one account, one per data centre. */
-export interface Lanes {
+/** The requestChannels of one account, one per data centre. */
+export interface RequestChannels {
   /** For parts of files; authorizes in that data centre at need. */
-  at: (dcId: number) => Lane
+  at: (dcId: number) => RequestChannel
   /** The same for a CDN, which knows no accounts. */
-  atCdn: (dcId: number) => Lane
-  governor: (dcId: number) => Governor
+  atCdn: (dcId: number) => RequestChannel
+  congestion: (dcId: number) => CongestionWindow
   windows: () => { dcId: number; window: number }[]
   /** Closes all connections; the next call opens new ones. Windows and waits are kept. */
   rest: () => void
 }
 
-/** Where a lane's connections go, and under which key. */
+/** Where a channel's connections go, and under which key. */
 interface Place {
   name: string
   dcId: number
@@ -49,58 +58,58 @@ interface Place {
   shared: () => Address[]
   /** The address for a single connection; null: the account's main connection is to be used. */
   single: (() => Address | null | undefined) | null
-  onLink?: (link: Link) => void
+  onLink?: (connection: Connection) => void
 }
 
-export function createLanes(options: LanesOptions): Lanes {
-  const { gramjs, session, apiId, keys, main, enter, limits, patience, closing } = options
-  const governors = new Map<number, Governor>()
-  const pools = new Map<string, SenderPool>()
-  const lanes = new Map<string, Lane>()
+export function createRequestChannels(options: RequestChannelsOptions): RequestChannels {
+  const { gramjs, session, apiId, keys, main, connect, limits, retryPolicy, closing } = options
+  const congestions = new Map<number, CongestionWindow>()
+  const pools = new Map<string, ConnectionPool>()
+  const requestChannels = new Map<string, RequestChannel>()
   const cdnKeys = new Map<number, Buffer>()
-  const foreign = createForeignKeys({
+  const foreign = createDcAuthKeys({
     gramjs,
     apiId,
-    enter,
+    connect,
     store: keys,
     centres: () => main.centres(closing),
     callHome: (request) => options.callHome(request, closing),
     closing,
   })
 
-  function governor(dcId: number): Governor {
-    const known = governors.get(dcId) ?? createGovernor(limits)
-    governors.set(dcId, known)
+  function congestion(dcId: number): CongestionWindow {
+    const known = congestions.get(dcId) ?? createCongestionWindow(limits)
+    congestions.set(dcId, known)
     return known
   }
 
-  async function connect(
+  async function connectTo(
     place: Place,
     address: Address | null | undefined,
-    errand: Errand,
+    purpose: Purpose,
     signal: AbortSignal,
-  ): Promise<Link> {
-    if (!address) throw new LinkError('unreachable')
+  ): Promise<Connection> {
+    if (!address) throw new ConnectionError('unreachable')
     const { dcId } = place
-    const target = { gramjs, apiId, address, dcId, authKey: place.authKey(), errand }
+    const target = { gramjs, apiId, address, dcId, authKey: place.authKey(), purpose }
     const query = withoutUpdates(gramjs, new gramjs.Api.help.GetConfig())
-    const { link } = await enter(target, query, signal)
-    place.onLink?.(link)
-    return link
+    const { connection } = await connect(target, query, signal)
+    place.onLink?.(connection)
+    return connection
   }
 
-  function poolAt(place: Place): SenderPool {
+  function poolAt(place: Place): ConnectionPool {
     const known = pools.get(place.name)
     if (known) return known
     const { single, dcId } = place
-    const governed = governor(dcId)
-    const pool = createSenderPool({
+    const governed = congestion(dcId)
+    const pool = createConnectionPool({
       addresses: place.shared,
-      open: (address, signal) => connect(place, address, 'bulk', signal),
+      open: (address, signal) => connectTo(place, address, 'bulk', signal),
       fallback: async (signal) =>
         single
-          ? { link: await connect(place, single(), 'abroad', signal), own: true }
-          : { link: await main.open(signal), own: false },
+          ? { connection: await connectTo(place, single(), 'foreign', signal), own: true }
+          : { connection: await main.open(signal), own: false },
       connections: () => governed.connections,
       onAddresses: governed.setAddresses,
       perConnection: limits.perConnection,
@@ -112,14 +121,14 @@ export function createLanes(options: LanesOptions): Lanes {
   function laneTo(
     place: Place,
     ready: (signal: AbortSignal) => Promise<unknown>,
-    onFlood?: LaneOptions['onFlood'],
-  ): Lane {
+    onFlood?: RequestChannelOptions['onFlood'],
+  ): RequestChannel {
     // The pool is looked up for each try: it may have been closed, or have got another key.
-    const pick = async (signal: AbortSignal): Promise<Link> => {
+    const pick = async (signal: AbortSignal): Promise<Connection> => {
       await ready(signal)
       return poolAt(place).pick(signal)
     }
-    return createLane({ governor: governor(place.dcId), pick, patience, onFlood })
+    return createRequestChannel({ congestion: congestion(place.dcId), pick, retryPolicy, onFlood })
   }
 
   function drop(name: string): void {
@@ -127,7 +136,7 @@ export function createLanes(options: LanesOptions): Lanes {
     pools.delete(name)
   }
 
-  function home(): Lane {
+  function home(): RequestChannel {
     const place: Place = {
       name: 'home',
       dcId: session.dcId,
@@ -138,7 +147,7 @@ export function createLanes(options: LanesOptions): Lanes {
     return laneTo(place, main.centres, options.onFlood)
   }
 
-  function abroad(dcId: number): Lane {
+  function abroad(dcId: number): RequestChannel {
     const place: Place = {
       name: `dc${dcId}`,
       dcId,
@@ -153,14 +162,14 @@ export function createLanes(options: LanesOptions): Lanes {
     return renewing(place, laneTo(place, ready), () => foreign.forget(dcId))
   }
 
-  /** A lane that gets a new key, once per call, when Telegram has lost the present one. */
-  function renewing(place: Place, lane: Lane, forget: () => void): Lane {
+  /** A channel that gets a new key, once per call, when Telegram has lost the present one. */
+  function renewing(place: Place, channel: RequestChannel, forget: () => void): RequestChannel {
     return {
-      enter: lane.enter,
-      call: async (method, build, { admission, ...rest }) => {
+      enter: channel.enter,
+      call: async (method, build, { permit, ...rest }) => {
         const used = place.authKey()
         try {
-          return await lane.call(method, build, admission ? { ...rest, admission } : rest)
+          return await channel.call(method, build, permit ? { ...rest, permit } : rest)
         } catch (error) {
           if (!isKeyDead(error)) throw error
           const present = place.authKey()
@@ -169,35 +178,35 @@ export function createLanes(options: LanesOptions): Lanes {
             forget()
             drop(place.name)
           }
-          return lane.call(method, build, rest)
+          return channel.call(method, build, rest)
         }
       },
     }
   }
 
-  function cdn(dcId: number): Lane {
+  function cdn(dcId: number): RequestChannel {
     const place: Place = {
       name: `cdn${dcId}`,
       dcId,
       authKey: () => cdnKeys.get(dcId) ?? null,
       shared: () => [],
       single: () => main.known?.cdn(dcId)[0],
-      onLink: (link) => void cdnKeys.set(dcId, link.authKey),
+      onLink: (connection) => void cdnKeys.set(dcId, connection.authKey),
     }
     return renewing(place, laneTo(place, main.centres), () => cdnKeys.delete(dcId))
   }
 
-  function once(name: string, make: () => Lane): Lane {
-    const lane = lanes.get(name) ?? make()
-    lanes.set(name, lane)
-    return lane
+  function once(name: string, make: () => RequestChannel): RequestChannel {
+    const channel = requestChannels.get(name) ?? make()
+    requestChannels.set(name, channel)
+    return channel
   }
 
   return {
     at: (dcId) => once(`dc${dcId}`, () => (dcId === session.dcId ? home() : abroad(dcId))),
     atCdn: (dcId) => once(`cdn${dcId}`, () => cdn(dcId)),
-    governor,
-    windows: () => [...governors].map(([dcId, { window }]) => ({ dcId, window })),
+    congestion,
+    windows: () => [...congestions].map(([dcId, { window }]) => ({ dcId, window })),
     rest: () => {
       for (const name of [...pools.keys()]) drop(name)
     },

@@ -67,11 +67,11 @@ async function askForFile(
   document: StoredDocument,
   { offset, length, signal }: BlockRequest,
 ): Promise<Api.upload.TypeFile> {
-  const lane = account.lane(document.dcId)
+  const requestChannel = account.requestChannel(document.dcId)
   const request = (): Api.upload.GetFile =>
     fileRequest(account.gramjs, document, { offset, length })
   // Its reader has had bytes already, most likely: it is kept waiting for a while.
-  return lane.call('upload.GetFile', request, { signal, rides: true })
+  return requestChannel.call('upload.GetFile', request, { signal, rides: true })
 }
 
 function fileRequest(

@@ -3,14 +3,14 @@ import type { TransferRequest } from '../../../core/ports/telegram.ts'
 import type { Semaphore } from '../../../lib/concurrency/semaphore.ts'
 import { sleep } from '../../../lib/waiting/sleep.ts'
 import { SMALL_FILE_BYTES } from '../../limits.ts'
-import type { Admission } from '../connection/congestion-window.ts'
-import type { Lane } from '../connection/request-channel.ts'
+import type { Permit } from '../connection/congestion-window.ts'
+import type { RequestChannel } from '../connection/request-channel.ts'
 import { countParts, createPartPlan, type Part } from './part-plan.ts'
 import { createPartRequest, type PartRequest, SAVING_PARTS } from './part-request.ts'
 
 export interface PartsJob {
   request: Pick<TransferRequest, 'file' | 'journal' | 'signal' | 'onEvent'>
-  lane: Lane
+  requestChannel: RequestChannel
   /** Telegram's `file_id` for the parts, decimal text. */
   fileId: string
   /** Bytes of parts that all uploads together may hold in memory. */
@@ -22,11 +22,11 @@ const LOOK_AGAIN_MS = 50
 
 /**
  * Sends every part whose bytes are here and that Telegram has not acknowledged, as many at once
- * as the lane lets in. Resolves when none is left to send and all are acknowledged; the first
+ * as the requestChannel lets in. Resolves when none is left to send and all are acknowledged; the first
  * failure that is final stops the rest. Says whether Telegram has the whole file.
  */
 export async function sendParts(job: PartsJob): Promise<boolean> {
-  const { request, lane } = job
+  const { request, requestChannel } = job
   const { file, journal, onEvent } = request
   const plan = createPartPlan(file, journal)
   const stopped = new AbortController()
@@ -41,9 +41,9 @@ export async function sendParts(job: PartsJob): Promise<boolean> {
     stopped.abort(error)
   }
 
-  async function run(part: Part, admission: Admission): Promise<void> {
+  async function run(part: Part, permit: Permit): Promise<void> {
     try {
-      await sendPart(job, part, { signal, onWait, admission })
+      await sendPart(job, part, { signal, onWait, permit })
       plan.acknowledged(part)
       onEvent({ phase: 'sending', acceptedBytes: plan.acceptedBytes })
     } catch (error) {
@@ -62,8 +62,8 @@ export async function sendParts(job: PartsJob): Promise<boolean> {
         continue
       }
       // One place is asked for at a time, so that jobs of one account take turns.
-      const admission = await lane.enter(SAVING_PARTS, { signal, onWait })
-      const sending = run(part, admission).finally(() => running.delete(sending))
+      const permit = await requestChannel.enter(SAVING_PARTS, { signal, onWait })
+      const sending = run(part, permit).finally(() => running.delete(sending))
       running.add(sending)
     }
   } catch (error) {
@@ -76,18 +76,18 @@ export async function sendParts(job: PartsJob): Promise<boolean> {
 }
 
 async function sendPart(
-  { request: { file }, lane, fileId, memory }: PartsJob,
+  { request: { file }, requestChannel, fileId, memory }: PartsJob,
   part: Part,
-  options: { signal: AbortSignal; onWait: (seconds: number) => void; admission: Admission },
+  options: { signal: AbortSignal; onWait: (seconds: number) => void; permit: Permit },
 ): Promise<void> {
   const release = await memory.acquire(part.size, options.signal).catch((error: unknown) => {
-    options.admission.leave()
+    options.permit.leave()
     throw error
   })
   try {
     const totalParts = file.size > SMALL_FILE_BYTES ? countParts(file.size) : null
     let latest: PartRequest | undefined
-    await lane.call(
+    await requestChannel.call(
       SAVING_PARTS,
       async () => {
         const { index, size } = part

@@ -28,10 +28,10 @@ const MAX_STARTS = 3
 /** Sends what is here of a file that may still be arriving. Posts nothing. */
 export async function sendAhead(job: UploadJob): Promise<void> {
   const { account, request } = job
-  const lane = account.lane(account.dcId)
+  const requestChannel = account.requestChannel(account.dcId)
   const state = resumeOrStart(stateOptions(job))
   if (state.document !== null) return
-  await sendParts({ request, lane, fileId: state.fileId, memory: job.memory })
+  await sendParts({ request, requestChannel, fileId: state.fileId, memory: job.memory })
 }
 
 /** Sends what is missing of a whole file, posts it exactly once, and says where it is. */
@@ -61,13 +61,13 @@ async function findLost(look: Omit<PostJob, 'state'>): Promise<PostedFile | null
 /** Parts, document, message; back to an earlier step when Telegram has lost what it gave. */
 async function deliver(job: UploadJob, post: PostJob): Promise<PostedFile> {
   const { account, request } = job
-  const lane = account.lane(account.dcId)
+  const requestChannel = account.requestChannel(account.dcId)
   let missing = 0
   for (let starts = 1; ; ) {
     try {
       if (!post.state.document) {
         const { fileId } = post.state
-        await sendParts({ request, lane, fileId, memory: job.memory })
+        await sendParts({ request, requestChannel, fileId, memory: job.memory })
         request.onEvent({ phase: 'posting' })
         post.state = { ...post.state, document: await makeDocument(post) }
         post.save(post.state)

@@ -154,7 +154,7 @@ test('without a user session a large file goes as the bot, whose login is kept',
 
 test("a bot finds its message after a lost answer, though it can't read history", async () => {
   const telegram = await startTelegram({ settings: { botApiUploadLimit: 2 * MiB } })
-  const { gateway } = startGateway(telegram, { patience: { answerMs: 1500 } })
+  const { gateway } = startGateway(telegram, { retryPolicy: { answerMs: 1500 } })
   const credentials = botOf(telegram.account)
   telegram.faults.add({ method: 'messages.sendMedia', effect: { kind: 'lose-answer' }, times: 1 })
 

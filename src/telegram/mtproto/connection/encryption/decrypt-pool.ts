@@ -1,17 +1,17 @@
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
-import { LinkError } from '../../../errors.ts'
+import { ConnectionError } from '../../../errors.ts'
 import { buffers } from './buffer-pool.ts'
 
 /** What a thread is asked. The packet's memory goes with it. */
-export interface OpenRequest {
+export interface DecryptRequest {
   id: number
   authKey: Uint8Array
   packet: Uint8Array<ArrayBuffer>
 }
 
 /** Its answer. The memory comes back; `plain` is null for a message that is not for this key. */
-export interface OpenAnswer {
+export interface DecryptAnswer {
   id: number
   plain: Uint8Array<ArrayBuffer> | null
   memory: ArrayBuffer
@@ -21,10 +21,10 @@ export interface OpenAnswer {
  * Decrypts messages in other threads. AES-IGE of 1 MB keeps a core busy for 6 to 20 ms; in the main
  * thread some dozens of downloads would make every other request wait for seconds.
  */
-export interface MessageOpener {
+export interface DecryptPool {
   /**
-   * As `openMessage`. The packet must not be used afterwards: its memory goes back to the pool.
-   * Rejects with LinkError when the thread has died.
+   * As `decryptMessage`. The packet must not be used afterwards: its memory goes back to the pool.
+   * Rejects with ConnectionError when the thread has died.
    */
   open: (authKey: Buffer, packet: Buffer) => Promise<Buffer | null>
 }
@@ -40,9 +40,9 @@ const MAX_THREADS = 2
 const THREAD_LIMITS = { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 2 }
 
 /** Threads start at the first message, and do not keep the process alive. */
-export function createMessageOpener(
+export function createDecryptPool(
   threads = Math.max(1, Math.min(MAX_THREADS, availableParallelism() - 1)),
-): MessageOpener {
+): DecryptPool {
   const running: Thread[] = []
   let lastId = 0
 
@@ -54,10 +54,11 @@ export function createMessageOpener(
     const lose = (cause?: unknown): void => {
       const at = running.indexOf(thread)
       if (at >= 0) running.splice(at, 1)
-      for (const { reject } of thread.waiting.values()) reject(new LinkError('closed', { cause }))
+      for (const { reject } of thread.waiting.values())
+        reject(new ConnectionError('closed', { cause }))
       thread.waiting.clear()
     }
-    worker.on('message', ({ id, plain, memory }: OpenAnswer) => {
+    worker.on('message', ({ id, plain, memory }: DecryptAnswer) => {
       buffers.adopt(memory)
       thread.waiting.get(id)?.resolve(plain && toBuffer(plain))
       thread.waiting.delete(id)
@@ -81,7 +82,7 @@ export function createMessageOpener(
       const answer = Promise.withResolvers<Buffer | null>()
       thread.waiting.set(id, answer)
       const bytes = ownMemory(packet)
-      const request: OpenRequest = { id, authKey: Uint8Array.from(authKey), packet: bytes }
+      const request: DecryptRequest = { id, authKey: Uint8Array.from(authKey), packet: bytes }
       thread.worker.postMessage(request, [bytes.buffer])
       return answer.promise
     },

@@ -1,17 +1,17 @@
 import { parentPort } from 'node:worker_threads'
 import { loadCipher } from './cipher.ts'
-import type { OpenAnswer, OpenRequest } from './decrypt-pool.ts'
-import { openMessage } from './encrypted-message.ts'
+import type { DecryptAnswer, DecryptRequest } from './decrypt-pool.ts'
+import { decryptMessage } from './encrypted-message.ts'
 
-/** The thread of `opener.ts`: opens one message after the other. */
+/** The thread of `decryptPool.ts`: opens one message after the other. */
 
 loadCipher()
 
-parentPort?.on('message', ({ id, authKey, packet }: OpenRequest) => {
-  const plain = openMessage(toBuffer(authKey), toBuffer(packet))
+parentPort?.on('message', ({ id, authKey, packet }: DecryptRequest) => {
+  const plain = decryptMessage(toBuffer(authKey), toBuffer(packet))
   // The cipher's answer has memory of its own, and goes with the message.
   const bytes = plain && new Uint8Array(plain.buffer as ArrayBuffer, plain.byteOffset, plain.length)
-  const answer: OpenAnswer = { id, plain: bytes, memory: packet.buffer }
+  const answer: DecryptAnswer = { id, plain: bytes, memory: packet.buffer }
   parentPort?.postMessage(answer, bytes ? [bytes.buffer, packet.buffer] : [packet.buffer])
 })
 

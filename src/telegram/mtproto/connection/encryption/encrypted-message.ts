@@ -3,7 +3,7 @@ import { buffers } from './buffer-pool.ts'
 import { igeDecrypt, igeEncryptInto } from './cipher.ts'
 
 /** What a message is sealed with. */
-export interface SealKey {
+export interface MessageKeys {
   /** 256 bytes. */
   authKey: Buffer
   /** The server's salt and our session, signed longs. */
@@ -32,8 +32,8 @@ let scratch = Buffer.alloc(0)
  * The message comes in pieces, so that nobody has to put a part together first: gramjs' own way
  * copies it five times, this one once.
  */
-export function sealMessage(
-  { authKey, salt, sessionId }: SealKey,
+export function encryptMessage(
+  { authKey, salt, sessionId }: MessageKeys,
   pieces: readonly Uint8Array[],
 ): Buffer {
   const size = pieces.reduce((sum, piece) => sum + piece.length, 0)
@@ -64,7 +64,7 @@ export function sealMessage(
  * Decrypts one message of a server: salt, session, message id and so on, with the padding.
  * Null when it is not for this key or was tampered with. The packet may be used again.
  */
-export function openMessage(authKey: Buffer, packet: Buffer): Buffer | null {
+export function decryptMessage(authKey: Buffer, packet: Buffer): Buffer | null {
   const encrypted = packet.subarray(KEY_ID_BYTES + MESSAGE_KEY_BYTES)
   if (encrypted.length === 0 || encrypted.length % BLOCK_BYTES !== 0) return null
   if (!packet.subarray(0, KEY_ID_BYTES).equals(keyIdOf(authKey))) return null

@@ -1,5 +1,5 @@
-import type { MessageOpener } from '../encryption/decrypt-pool.ts'
-import { sealMessage } from '../encryption/encrypted-message.ts'
+import type { DecryptPool } from '../encryption/decrypt-pool.ts'
+import { encryptMessage } from '../encryption/encrypted-message.ts'
 
 /*
  * Shortcuts through gramjs' message layer for large messages. They are laid over one sender at
@@ -60,11 +60,11 @@ const MAX_KNOWN_IDS = 500
 export function layFastPath(
   sender: FastPathSender,
   tools: MessageTools,
-  opener: MessageOpener,
+  decryptPool: DecryptPool,
 ): void {
   sealInPieces(sender)
   if (sender._sendQueue) packAlone(sender._sendQueue, sender._state)
-  if (sender._state.msgIds) openElsewhere(sender, tools, opener)
+  if (sender._state.msgIds) openElsewhere(sender, tools, decryptPool)
 }
 
 /** Encrypts with one copy instead of five; before there is a key, as ever. */
@@ -75,7 +75,7 @@ function sealInPieces({ authKey, _state: state }: FastPathSender): void {
     const pieces = Array.isArray(data) ? data : [data]
     if (!key) return seal(Buffer.concat(pieces))
     const salt = BigInt(state.salt.toString())
-    return sealMessage({ authKey: key, salt, sessionId: BigInt(state.id.toString()) }, pieces)
+    return encryptMessage({ authKey: key, salt, sessionId: BigInt(state.id.toString()) }, pieces)
   }
 }
 
@@ -97,14 +97,14 @@ function packAlone(queue: MessagePacker, state: MTProtoState): void {
 function openElsewhere(
   { authKey, _state: state }: FastPathSender,
   tools: MessageTools,
-  opener: MessageOpener,
+  decryptPool: DecryptPool,
 ): void {
   const { readerClass, messageClass, securityErrorClass } = tools
   const open = state.decryptMessageData.bind(state)
   state.decryptMessageData = async (body) => {
     const key = authKey.getKey()
     if (!key || body.length < LARGE_BYTES) return open(body)
-    const plain = await opener.open(key, body)
+    const plain = await decryptPool.open(key, body)
     if (!plain) throw new securityErrorClass('a message that was not made with our key')
     const reader = new readerClass(plain)
     reader.readLong()

@@ -1,6 +1,6 @@
 import type { Log } from '../../../../core/ports/log.ts'
-import { LinkError, RpcError } from '../../../errors.ts'
-import type { MessageOpener } from '../encryption/decrypt-pool.ts'
+import { ConnectionError, RpcError } from '../../../errors.ts'
+import type { DecryptPool } from '../encryption/decrypt-pool.ts'
 import type { Address } from '../session.ts'
 import { StreamSocket } from '../socket.ts'
 import { layFastPath } from './fast-path.ts'
@@ -21,7 +21,7 @@ export interface SenderOptions {
   /** Goes into initConnection. */
   apiId: number
   /** Called when the connection has ended by itself: nothing more will be answered. */
-  onLost: (error: LinkError) => void
+  onLost: (error: ConnectionError) => void
 }
 
 /** One request on its way. */
@@ -34,7 +34,7 @@ export interface SentRequest<Answer> {
 
 /** One connection of gramjs that never reconnects by itself. */
 export interface Sender {
-  /** Connects, and makes a key where there is none. Rejects with LinkError. */
+  /** Connects, and makes a key where there is none. Rejects with ConnectionError. */
   connect: () => Promise<void>
   authKey: () => Buffer
   send: <Answer>(request: TlRequest<Answer>) => SentRequest<Answer>
@@ -44,9 +44,9 @@ export interface Sender {
   close: () => void
 }
 
-/** `opener`: null when gramjs' own cipher is in use. */
+/** `decryptPool`: null when gramjs' own cipher is in use. */
 export function createSender(
-  modules: Modules & { opener: MessageOpener | null },
+  modules: Modules & { decryptPool: DecryptPool | null },
   options: SenderOptions,
   log: Log,
 ): Sender {
@@ -56,7 +56,7 @@ export function createSender(
   let over = false
   let socket: StreamSocket | undefined
 
-  const lose = (error: LinkError): void => {
+  const lose = (error: ConnectionError): void => {
     if (over) return
     over = true
     onLost(error)
@@ -71,7 +71,7 @@ export function createSender(
     autoReconnect: false,
     // Only a sender that is not the main one tells of a key that the server has forgotten.
     isMainSender: false,
-    onConnectionBreak: () => lose(new LinkError('key-unknown')),
+    onConnectionBreak: () => lose(new ConnectionError('key-unknown')),
     securityChecks: true,
     _exportedSenderPromises: new Map(),
     client: {
@@ -83,9 +83,9 @@ export function createSender(
       },
     },
   })
-  if (modules.opener) layFastPath(sender, modules.tools, modules.opener)
+  if (modules.decryptPool) layFastPath(sender, modules.tools, modules.decryptPool)
   // gramjs would wait a second, connect again, and lose what was sent meanwhile.
-  sender.reconnect = () => lose(new LinkError('closed'))
+  sender.reconnect = () => lose(new ConnectionError('closed'))
 
   return {
     connect: async () => {
@@ -103,12 +103,12 @@ export function createSender(
         failure = error
         return false
       })
-      if (!connected) throw new LinkError('unreachable', { cause: failure })
+      if (!connected) throw new ConnectionError('unreachable', { cause: failure })
       leaveInitConnectionToCaller(sender)
     },
     authKey: () => {
       const key = sender.authKey.getKey()
-      if (!key) throw new LinkError('key-unknown')
+      if (!key) throw new ConnectionError('key-unknown')
       return key
     },
     send: (request) => sendRequest(modules, sender, request),
@@ -147,7 +147,7 @@ function sendRequest<Answer>(
 
 /** gramjs makes classes of some errors and forgets their names; their fields give them back. */
 function toRpcError(error: unknown, method: string): Error {
-  if (!(error instanceof Error)) return new LinkError('closed', { cause: error })
+  if (!(error instanceof Error)) return new ConnectionError('closed', { cause: error })
   const { code, errorMessage, seconds, newDc } = error as Error & {
     code?: number
     errorMessage?: string
@@ -160,7 +160,7 @@ function toRpcError(error: unknown, method: string): Error {
     return new RpcError(303, `${subject}_MIGRATE_${newDc}`, method)
   }
   if (error.constructor.name === 'MsgWaitError') return new RpcError(500, 'MSG_WAIT_FAILED', method)
-  if (errorMessage === undefined) return new LinkError('closed', { cause: error })
+  if (errorMessage === undefined) return new ConnectionError('closed', { cause: error })
   return new RpcError(code ?? 400, errorMessage, method)
 }
 

@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { createRequire } from 'node:module'
 import { expect, test } from 'vitest'
-import { createMessageOpener } from '../../../../../src/telegram/mtproto/connection/encryption/decrypt-pool.ts'
+import { createDecryptPool } from '../../../../../src/telegram/mtproto/connection/encryption/decrypt-pool.ts'
 
 const require = createRequire(import.meta.url)
 
@@ -21,24 +21,24 @@ async function sealByServer(authKey: Buffer, plain: Buffer): Promise<Buffer> {
 }
 
 test('messages opened at once in other threads come back each to its own caller', async () => {
-  const opener = createMessageOpener(2)
+  const decryptPool = createDecryptPool(2)
   const authKey = randomBytes(256)
   const plains = Array.from({ length: 12 }, (_, at) => randomBytes(16 * (at + 1) * 640))
   const packets = await Promise.all(plains.map((plain) => sealByServer(authKey, plain)))
 
-  const opened = await Promise.all(packets.map((packet) => opener.open(authKey, packet)))
+  const opened = await Promise.all(packets.map((packet) => decryptPool.open(authKey, packet)))
 
   for (const [at, plain] of plains.entries()) expect(opened[at]?.equals(plain)).toBe(true)
 })
 
 test('a message for another key or with a changed byte is not opened', async () => {
-  const opener = createMessageOpener(1)
+  const decryptPool = createDecryptPool(1)
   const authKey = randomBytes(256)
   const packet = await sealByServer(authKey, randomBytes(4096))
   const changed = Buffer.from(packet)
   changed[2000] = (changed[2000] ?? 0) ^ 1
 
-  expect(await opener.open(randomBytes(256), Buffer.from(packet))).toBeNull()
-  expect(await opener.open(authKey, changed)).toBeNull()
-  expect(await opener.open(authKey, packet)).not.toBeNull()
+  expect(await decryptPool.open(randomBytes(256), Buffer.from(packet))).toBeNull()
+  expect(await decryptPool.open(authKey, changed)).toBeNull()
+  expect(await decryptPool.open(authKey, packet)).not.toBeNull()
 })

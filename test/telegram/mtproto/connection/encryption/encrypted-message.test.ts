@@ -3,8 +3,8 @@ import { createRequire } from 'node:module'
 import { expect, test } from 'vitest'
 import { createFastIge } from '../../../../../src/telegram/mtproto/connection/encryption/cipher.ts'
 import {
-  openMessage,
-  sealMessage,
+  decryptMessage,
+  encryptMessage,
 } from '../../../../../src/telegram/mtproto/connection/encryption/encrypted-message.ts'
 
 const require = createRequire(import.meta.url)
@@ -22,7 +22,7 @@ test("a sealed message is what gramjs' own code opens on the server's side", asy
   for (const length of [0, 4, 16, 100, 524_320]) {
     const message = randomBytes(length)
     const pieces = [message.subarray(0, length >> 1), message.subarray(length >> 1)]
-    const packet = sealMessage({ authKey: key, salt: -5n, sessionId: 77n }, pieces)
+    const packet = encryptMessage({ authKey: key, salt: -5n, sessionId: 77n }, pieces)
     const stock = await state.encryptMessageData(message)
     expect(packet.subarray(0, 8).equals(stock.subarray(0, 8))).toBe(true)
     expect(packet.length).toBe(stock.length)
@@ -56,12 +56,12 @@ test("a server's message is opened, and one that was tampered with is not", asyn
   const { key: aes, iv } = await state._calcKey(key, messageKey, false)
   const packet = Buffer.concat([keyId, messageKey, new IGE(aes, iv).encryptIge(plain)])
 
-  expect(openMessage(key, packet)?.equals(plain)).toBe(true)
+  expect(decryptMessage(key, packet)?.equals(plain)).toBe(true)
   for (const at of [0, 10, 24, packet.length - 1]) {
     const tampered = Buffer.from(packet)
     tampered[at] = (tampered[at] ?? 0) ^ 1
-    expect(openMessage(key, tampered)).toBeNull()
+    expect(decryptMessage(key, tampered)).toBeNull()
   }
-  expect(openMessage(key, packet.subarray(0, 100))).toBeNull()
-  expect(openMessage(randomBytes(256), packet)).toBeNull()
+  expect(decryptMessage(key, packet.subarray(0, 100))).toBeNull()
+  expect(decryptMessage(randomBytes(256), packet)).toBeNull()
 })
