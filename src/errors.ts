@@ -106,6 +106,11 @@ export class AppError extends Error {
   }
 }
 
+/** What was asked for is not done here any more; the instance that comes next does it. */
+export function shuttingDown(): AppError {
+  return new AppError('SHUTTING_DOWN', 'The worker is restarting; try again', { retryAfter: 5 })
+}
+
 /** The worker cannot begin its work; the message tells its operator why, and what would help. */
 export class StartUpError extends Error {
   constructor(message: string, options?: ErrorOptions) {

@@ -1,5 +1,5 @@
 import type { TelegramGate, TelegramGateway } from '../core/ports/telegram.ts'
-import { AppError } from '../errors.ts'
+import { type AppError, shuttingDown } from '../errors.ts'
 import { createGate } from '../lib/concurrency/gate.ts'
 import { createTally } from '../lib/concurrency/tally.ts'
 import { sleep } from '../lib/waiting/sleep.ts'
@@ -62,7 +62,7 @@ export function createGatedGateway(connect: () => TelegramGateway): GatedGateway
       waits: () => inner.waits(),
       circuits: () => inner.circuits(),
       windows: () => inner.windows(),
-      close: () => leave(new AppError('SHUTTING_DOWN', 'The worker is shutting down')),
+      close: () => leave(shuttingDown()),
     },
   }
 }

@@ -3,7 +3,7 @@ import type { Log } from '../core/ports/log.ts'
 import type { PostedFile, Road } from '../core/ports/records.ts'
 import type { TelegramGateway, TransferRequest } from '../core/ports/telegram.ts'
 import { isFloodWait } from '../core/transfers/flood-wait.ts'
-import { AppError } from '../errors.ts'
+import { AppError, shuttingDown } from '../errors.ts'
 import { createSemaphore } from '../lib/concurrency/semaphore.ts'
 import { MiB } from '../lib/units.ts'
 import type { CircuitLimits } from '../lib/waiting/circuit-breaker.ts'
@@ -230,7 +230,7 @@ export function createTelegramGateway(options: TelegramGatewayOptions): Telegram
     circuits: () => ({ all: circuits.status(), vital: circuits.vital() }),
     windows: accounts.windows,
     close: async () => {
-      closing.abort(new AppError('SHUTTING_DOWN', 'The worker is shutting down', { retryAfter: 5 }))
+      closing.abort(shuttingDown())
       accounts.close()
     },
   }

@@ -1,3 +1,4 @@
+import { shuttingDown } from '../../errors.ts'
 import { sleep } from '../../lib/waiting/sleep.ts'
 import { untilAborted } from '../../lib/waiting/until-aborted.ts'
 import {
@@ -10,7 +11,7 @@ import {
 } from '../ports/deployment.ts'
 import type { Log } from '../ports/log.ts'
 import type { TelegramGate } from '../ports/telegram.ts'
-import { type Admission, restarting } from '../runtime/admission.ts'
+import type { Admission } from '../runtime/admission.ts'
 import type { Probe } from '../runtime/readiness.ts'
 import { createHeir } from './heir.ts'
 import type { LetGo } from './let-go.ts'
@@ -85,7 +86,7 @@ export function createCustody(options: CustodyOptions): Custody {
   function leave(hurry = false): Promise<void> {
     if (state.kind === 'leaving') return state.done
     if (state.kind === 'released') return Promise.resolve()
-    asking.abort(restarting())
+    asking.abort(shuttingDown())
     // What waits for Telegram has nothing to end.
     const nothingRuns = state.kind === 'asking'
     const done = options
@@ -188,7 +189,7 @@ export function createCustody(options: CustodyOptions): Custody {
       return { ready: false, reason, retryAfter: 5 }
     },
     close: async ({ hurry }) => {
-      closing.abort(restarting())
+      closing.abort(shuttingDown())
       admission.refuseRequests()
       await leave(hurry)
     },

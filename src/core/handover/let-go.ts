@@ -1,8 +1,9 @@
+import { shuttingDown } from '../../errors.ts'
 import { sleep } from '../../lib/waiting/sleep.ts'
 import type { DownloadService } from '../downloads/download-service.ts'
 import type { Log } from '../ports/log.ts'
 import type { TelegramGate } from '../ports/telegram.ts'
-import { type Admission, restarting } from '../runtime/admission.ts'
+import type { Admission } from '../runtime/admission.ts'
 import type { JobQueue } from '../runtime/job-queue.ts'
 import type { Transfers } from '../transfers/transfer.ts'
 
@@ -35,7 +36,7 @@ export function createLetGo(options: LetGoOptions): LetGo {
     admission.narrow()
     const ended = Promise.all([transfers.idle(), downloads.idle()])
     if (!hurry) await within(graceMs / 2, ended)
-    const reason = restarting()
+    const reason = shuttingDown()
     admission.end(reason)
     await within(graceMs / 8, queue.close(reason))
     await gate.leave(reason)

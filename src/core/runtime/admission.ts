@@ -1,4 +1,4 @@
-import { AppError } from '../../errors.ts'
+import { type AppError, shuttingDown } from '../../errors.ts'
 
 /** What this instance takes on. */
 export interface Admission {
@@ -27,10 +27,10 @@ export function createAdmission(): Admission {
 
   return {
     assertNew: () => {
-      if (takes !== 'all') throw restarting()
+      if (takes !== 'all') throw shuttingDown()
     },
     assertMore: () => {
-      if (takes === 'nothing') throw restarting()
+      if (takes === 'nothing') throw shuttingDown()
     },
     get takesRequests() {
       return takesRequests
@@ -53,8 +53,4 @@ export function createAdmission(): Admission {
       if (ending.signal.aborted) ending = new AbortController()
     },
   }
-}
-
-export function restarting(): AppError {
-  return new AppError('SHUTTING_DOWN', 'The worker is restarting; try again', { retryAfter: 5 })
 }

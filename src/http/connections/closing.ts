@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
-import { type Admission, restarting } from '../../core/runtime/admission.ts'
+import type { Admission } from '../../core/runtime/admission.ts'
+import { shuttingDown } from '../../errors.ts'
 import { HAND_OVER_PATH } from '../routes/hand-over.ts'
 
 export interface ClosingOptions {
@@ -17,8 +18,8 @@ export interface ClosingOptions {
 export function installClosing(app: FastifyInstance, { admission, graceMs }: ClosingOptions): void {
   let closing = false
   app.addHook('onRequest', async ({ routeOptions }) => {
-    if (closing) throw restarting()
-    if (!admission.takesRequests && routeOptions.url !== HAND_OVER_PATH) throw restarting()
+    if (closing) throw shuttingDown()
+    if (!admission.takesRequests && routeOptions.url !== HAND_OVER_PATH) throw shuttingDown()
   })
   app.addHook('preClose', async () => {
     closing = true

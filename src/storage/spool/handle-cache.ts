@@ -1,5 +1,5 @@
 import { type FileHandle, open } from 'node:fs/promises'
-import { AppError } from '../../errors.ts'
+import { shuttingDown } from '../../errors.ts'
 
 export interface HandleCacheOptions {
   /** Files kept open beyond those in use at this moment. */
@@ -91,7 +91,7 @@ export function createHandleCache({ maxOpen, idleMs }: HandleCacheOptions): Hand
 
   return {
     use: async (path, work) => {
-      if (closed) throw new AppError('SHUTTING_DOWN', 'The worker is shutting down')
+      if (closed) throw shuttingDown()
       const entry = enter(path)
       try {
         const handle = await entry.opening.catch((error: unknown) => {

@@ -8,7 +8,8 @@ import {
   type Question,
   type Reply,
 } from '../../../src/core/ports/deployment.ts'
-import { createAdmission, restarting } from '../../../src/core/runtime/admission.ts'
+import { createAdmission } from '../../../src/core/runtime/admission.ts'
+import { shuttingDown } from '../../../src/errors.ts'
 import { sleep } from '../../../src/lib/waiting/sleep.ts'
 import { createRecordingLog } from '../../helpers/recording-log.ts'
 
@@ -351,7 +352,7 @@ function createHost() {
         admission.narrow()
         if (!hurry) await sleep(drainMs)
         connected = false
-        admission.end(restarting())
+        admission.end(shuttingDown())
       },
       onHeld: () => {
         resumed++

@@ -1,4 +1,4 @@
-import { AppError } from '../../../errors.ts'
+import { AppError, shuttingDown } from '../../../errors.ts'
 import type { Account } from './account.ts'
 
 export interface AccountPoolOptions {
@@ -95,8 +95,4 @@ export function createAccountPool({ idleMs, maxAccounts }: AccountPoolOptions): 
       entries.clear()
     },
   }
-}
-
-function shuttingDown(): AppError {
-  return new AppError('SHUTTING_DOWN', 'The worker is shutting down', { retryAfter: 5 })
 }

@@ -1,6 +1,6 @@
 import type { Credentials } from '../../../core/ports/credentials.ts'
 import type { Log } from '../../../core/ports/log.ts'
-import { AppError } from '../../../errors.ts'
+import { AppError, shuttingDown } from '../../../errors.ts'
 import type { CongestionLimits } from '../connection/congestion-window.ts'
 import type { Connect } from '../connection/connect.ts'
 import { TELEGRAM_ENTRY } from '../connection/data-centres.ts'
@@ -129,7 +129,7 @@ export function createAccounts(options: AccountsOptions): Accounts {
       return sums
     },
     close: () => {
-      closing.abort(new AppError('SHUTTING_DOWN', 'The worker is shutting down', { retryAfter: 5 }))
+      closing.abort(shuttingDown())
       pool.close()
     },
   }
