@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { Custody } from '../core/handover/custody.ts'
 import type { Instance, PublicAddress } from '../core/ports/deployment.ts'
 import { createPublicAddress } from './public-address.ts'
-import { createSeal, type Sealed } from './seal.ts'
+import { createSeal, type Sealed } from './signed-envelope.ts'
 
 /** This instance among the others of its deployment. */
 export interface Deployment {

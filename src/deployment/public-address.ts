@@ -1,5 +1,5 @@
 import type { PublicAddress, Question, Reply } from '../core/ports/deployment.ts'
-import type { Seal } from './seal.ts'
+import type { Seal } from './signed-envelope.ts'
 
 /** As the webhooks have it: `sha256=` and the HMAC in hex. */
 const SIGNATURE_HEADER = 'x-telestore-signature'

@@ -5,7 +5,7 @@ import { createTtlCache } from '../../lib/ttl-cache.ts'
 import type { ByteRange } from '../model/byte-range.ts'
 import type { CredentialsProvider, DownloadGrant } from '../ports/credentials.ts'
 import type { RemoteDocument, TelegramGateway } from '../ports/telegram.ts'
-import type { Admission } from '../runtime/admission.ts'
+import type { Admission } from '../runtime/work-gate.ts'
 import type { DocumentReader } from './document-reader.ts'
 
 /** Download tokens live for an hour; a token is tied to its message for as long as it can be used. */

@@ -11,7 +11,7 @@ import {
 } from '../ports/deployment.ts'
 import type { Log } from '../ports/log.ts'
 import type { TelegramGate } from '../ports/telegram.ts'
-import type { Admission } from '../runtime/admission.ts'
+import type { Admission } from '../runtime/work-gate.ts'
 import type { Probe } from '../runtime/readiness.ts'
 import { createHeir } from './heir.ts'
 import type { LetGo } from './let-go.ts'

@@ -3,7 +3,7 @@ import { sleep } from '../../lib/waiting/sleep.ts'
 import type { DownloadService } from '../downloads/download-service.ts'
 import type { Log } from '../ports/log.ts'
 import type { TelegramGate } from '../ports/telegram.ts'
-import type { Admission } from '../runtime/admission.ts'
+import type { Admission } from '../runtime/work-gate.ts'
 import type { JobQueue } from '../runtime/job-queue.ts'
 import type { Transfers } from '../transfers/transfer.ts'
 

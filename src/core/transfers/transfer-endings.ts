@@ -4,7 +4,7 @@ import type { Log } from '../ports/log.ts'
 import type { PostedFile, Upload } from '../ports/records.ts'
 import type { Spool } from '../ports/spool.ts'
 import type { ProgressBoard } from '../progress/progress-board.ts'
-import { onceDiskTakes } from './disk-trouble.ts'
+import { onceDiskTakes } from './disk-failure.ts'
 import { floodWaitSentence, isFloodWait } from './flood-wait.ts'
 
 export interface TransferEndingsOptions {

@@ -1,6 +1,6 @@
 import { AppError } from '../../errors.ts'
 import { backoff } from '../../lib/waiting/retry.ts'
-import { diskDelay, isDiskTrouble } from './disk-trouble.ts'
+import { diskDelay, isDiskTrouble } from './disk-failure.ts'
 import { isFloodWait } from './flood-wait.ts'
 
 export function isRetryable(error: unknown): boolean {

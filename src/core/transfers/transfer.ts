@@ -6,7 +6,7 @@ import type { PostedFile, Upload } from '../ports/records.ts'
 import type { TelegramGateway, TransferRequest } from '../ports/telegram.ts'
 import type { ProgressEvent } from '../progress/progress-board.ts'
 import type { JobContext, JobQueue } from '../runtime/job-queue.ts'
-import { onceDiskTakes } from './disk-trouble.ts'
+import { onceDiskTakes } from './disk-failure.ts'
 import { accountWaits } from './flood-wait.ts'
 import {
   type ArrivingFile,

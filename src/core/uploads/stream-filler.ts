@@ -6,7 +6,7 @@ import type { ReceivedChunk, Spool } from '../ports/spool.ts'
 import type { ProgressBoard } from '../progress/progress-board.ts'
 import { type ByteCutter, createByteCutter } from './byte-cutter.ts'
 import { uploadCancelled } from './cancellation.ts'
-import { type Intake, type IntakeOptions, uploadNotFound } from './intake.ts'
+import { type Intake, type IntakeOptions, uploadNotFound } from './upload-intake.ts'
 
 /** How often a sender that is slower than a chunk per `SESSION_TTL` is noted to be alive. */
 const TOUCH_EVERY_MS = 5_000

@@ -1,14 +1,19 @@
 import { createHash } from 'node:crypto'
 import { AppError } from '../../errors.ts'
 import type { KeyedLock } from '../../lib/concurrency/keyed-lock.ts'
-import type { TakeoverLock } from '../../lib/concurrency/takeover-lock.ts'
+import type { TakeoverLock } from '../../lib/concurrency/preemptible-lock.ts'
 import { isPartial } from '../model/stream.ts'
 import { emptyFile, openUpload } from '../model/upload.ts'
 import type { ChunkRecord, JoinedUpload, Upload } from '../ports/records.ts'
 import type { Spool } from '../ports/spool.ts'
 import { assertNotCancelled } from './cancellation.ts'
-import { assertNoLongWait, assertTakes, type IntakeOptions, uploadNotFound } from './intake.ts'
 import type { StreamState } from './stream-service.ts'
+import {
+  assertNoLongWait,
+  assertTakes,
+  type IntakeOptions,
+  uploadNotFound,
+} from './upload-intake.ts'
 import type { UploadService } from './upload-service.ts'
 
 export interface StreamJoinOptions extends IntakeOptions {

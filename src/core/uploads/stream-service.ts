@@ -1,6 +1,6 @@
 import { AppError } from '../../errors.ts'
 import type { KeyedLock } from '../../lib/concurrency/keyed-lock.ts'
-import type { TakeoverLock } from '../../lib/concurrency/takeover-lock.ts'
+import type { TakeoverLock } from '../../lib/concurrency/preemptible-lock.ts'
 import {
   assertNotFailed,
   type ByteSource,
@@ -13,9 +13,14 @@ import type { StreamRecord, Upload } from '../ports/records.ts'
 import type { Spool } from '../ports/spool.ts'
 import type { ProgressBoard } from '../progress/progress-board.ts'
 import { assertNotCancelled } from './cancellation.ts'
-import { createIntake, type FileDescription, type IntakeOptions, uploadNotFound } from './intake.ts'
 import { createStreamFiller } from './stream-filler.ts'
 import { createStreamJoin, type JoinDescription } from './stream-join.ts'
+import {
+  createIntake,
+  type FileDescription,
+  type IntakeOptions,
+  uploadNotFound,
+} from './upload-intake.ts'
 import type { UploadService } from './upload-service.ts'
 
 export interface StreamServiceOptions extends IntakeOptions {

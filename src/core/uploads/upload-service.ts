@@ -13,6 +13,7 @@ import {
   START_OVER,
   uploadCancelled,
 } from './cancellation.ts'
+import { noRoom } from './capacity.ts'
 import {
   type ChunkAnswer,
   createIntake,
@@ -20,8 +21,7 @@ import {
   type IntakeOptions,
   lookForRoom,
   uploadNotFound,
-} from './intake.ts'
-import { noRoom } from './room.ts'
+} from './upload-intake.ts'
 import type { UploadRemoval } from './upload-removal.ts'
 
 export interface UploadServiceOptions extends IntakeOptions {

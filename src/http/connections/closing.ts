@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify'
-import type { Admission } from '../../core/runtime/admission.ts'
+import type { Admission } from '../../core/runtime/work-gate.ts'
 import { shuttingDown } from '../../errors.ts'
 import { HAND_OVER_PATH } from '../routes/hand-over.ts'
 

@@ -1,4 +1,4 @@
-import type { Room } from '../../core/uploads/room.ts'
+import type { Room } from '../../core/uploads/capacity.ts'
 import { AppError } from '../../errors.ts'
 import { createSharesByKey } from '../../lib/concurrency/shares-by-key.ts'
 import { createTtlCache } from '../../lib/ttl-cache.ts'

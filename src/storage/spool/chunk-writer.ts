@@ -6,7 +6,7 @@ import type { DiskGate } from '../disk/disk-gate.ts'
 import type { Arrival } from '../disk/disk-space.ts'
 import { abortableSource } from './abortable-source.ts'
 import { createGatheringWriter } from './gathering-writer.ts'
-import type { WriteGovernor } from './write-governor.ts'
+import type { WriteGovernor } from './write-throttle.ts'
 
 export interface ChunkWriteOptions {
   /** More bytes than this reject with CHUNK_TOO_LARGE, before they are written. */

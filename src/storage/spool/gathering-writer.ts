@@ -2,7 +2,7 @@ import type { FileHandle } from 'node:fs/promises'
 import { onDisk } from '../disk/disk-error.ts'
 import type { DiskGate } from '../disk/disk-gate.ts'
 import type { Arrival } from '../disk/disk-space.ts'
-import type { WriteGovernor } from './write-governor.ts'
+import type { WriteGovernor } from './write-throttle.ts'
 
 // Below the IOV_MAX of every system, and a bound for a sender of tiny pieces.
 const MAX_PIECES = 512

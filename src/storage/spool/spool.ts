@@ -16,11 +16,11 @@ import { createDiskGate, type DiskGate } from '../disk/disk-gate.ts'
 import { createDiskRoom } from '../disk/disk-space.ts'
 import { createChunkFiles, syncFolder } from './chunk-files.ts'
 import { writeChunkFile } from './chunk-writer.ts'
-import { growChunkFile } from './growing-chunk.ts'
 import { createHandleCache } from './handle-cache.ts'
+import { growChunkFile } from './partial-chunk.ts'
 import { readWhole } from './read-whole.ts'
 import { createTemporaryFiles } from './temporary-files.ts'
-import { createWriteGovernor } from './write-governor.ts'
+import { createWriteGovernor } from './write-throttle.ts'
 
 const PROBE = Buffer.alloc(64 * KiB)
 

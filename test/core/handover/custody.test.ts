@@ -8,7 +8,7 @@ import {
   type Question,
   type Reply,
 } from '../../../src/core/ports/deployment.ts'
-import { createAdmission } from '../../../src/core/runtime/admission.ts'
+import { createAdmission } from '../../../src/core/runtime/work-gate.ts'
 import { shuttingDown } from '../../../src/errors.ts'
 import { sleep } from '../../../src/lib/waiting/sleep.ts'
 import { createRecordingLog } from '../../helpers/recording-log.ts'

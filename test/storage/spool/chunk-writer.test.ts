@@ -4,7 +4,7 @@ import { expect, test, vi } from 'vitest'
 import { KiB, MiB } from '../../../src/lib/units.ts'
 import { createDiskGate } from '../../../src/storage/disk/disk-gate.ts'
 import { writeChunkFile } from '../../../src/storage/spool/chunk-writer.ts'
-import { createWriteGovernor } from '../../../src/storage/spool/write-governor.ts'
+import { createWriteGovernor } from '../../../src/storage/spool/write-throttle.ts'
 import { makeTempDir } from '../../helpers/temp-dir.ts'
 
 const { signal } = new AbortController()

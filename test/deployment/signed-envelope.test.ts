@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { expect, test } from 'vitest'
 import type { HandOverAnswer } from '../../src/core/ports/deployment.ts'
-import { createSeal } from '../../src/deployment/seal.ts'
+import { createSeal } from '../../src/deployment/signed-envelope.ts'
 
 const secret = randomBytes(32)
 const question = { intent: 'start', wait: false } as const

@@ -12,11 +12,11 @@ import type { Log } from '../ports/log.ts'
 import type { Upload } from '../ports/records.ts'
 import type { ReceivedChunk } from '../ports/spool.ts'
 import type { TelegramGateway } from '../ports/telegram.ts'
-import type { Admission } from '../runtime/admission.ts'
+import type { Admission } from '../runtime/work-gate.ts'
 import { accountWaits } from '../transfers/flood-wait.ts'
 import type { Transfers } from '../transfers/transfer.ts'
 import { assertNotCancelled, START_OVER } from './cancellation.ts'
-import { noRoom, type Room } from './room.ts'
+import { noRoom, type Room } from './capacity.ts'
 
 export interface IntakeOptions {
   ledger: Ledger

@@ -1,5 +1,5 @@
 import { expect, test, vi } from 'vitest'
-import { createTakeoverLock } from '../../../src/lib/concurrency/takeover-lock.ts'
+import { createTakeoverLock } from '../../../src/lib/concurrency/preemptible-lock.ts'
 
 test('whoever comes next asks the holder to let go, and gets the key when it has', async () => {
   const lock = createTakeoverLock(60_000)

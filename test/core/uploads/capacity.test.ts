@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { DiskSpace } from '../../../src/core/ports/spool.ts'
-import { createRoom } from '../../../src/core/uploads/room.ts'
+import { createRoom } from '../../../src/core/uploads/capacity.ts'
 import { MiB } from '../../../src/lib/units.ts'
 
 const GB = 1024 * MiB
