@@ -53,7 +53,7 @@ export async function buildApp(
     probes: {
       ...adapters.probes,
       // Ready also when all is promised: what is open goes on, and that is most of what it does.
-      capacity: () => ({ ready: true, ...services.room.promised() }),
+      capacity: () => ({ ready: true, ...services.capacity.promised() }),
       custody: custody.readiness,
     },
     now: adapters.now,
@@ -85,15 +85,15 @@ export async function buildApp(
 function takeCustody(
   config: Config,
   { deployment, gate, log }: Adapters,
-  { admission, transfers, downloads, queue, streams }: Services,
+  { workGate, transfers, downloads, queue, streams }: Services,
   returnAfterMs: number | undefined,
 ) {
   const graceMs = config.shutdownGraceMs
   return createCustody({
     ...deployment,
     gate,
-    admission,
-    letGo: createLetGo({ admission, transfers, downloads, queue, gate, graceMs, log }),
+    workGate,
+    letGo: createLetGo({ workGate, transfers, downloads, queue, gate, graceMs, log }),
     onHeld: () => {
       queue.reopen()
       transfers.resume()

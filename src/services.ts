@@ -11,21 +11,21 @@ import { logProgress } from './core/progress/logged-progress.ts'
 import { createProgressBoard } from './core/progress/progress-board.ts'
 import { createProgressWatch } from './core/progress/progress-watch.ts'
 import { createJobQueue } from './core/runtime/job-queue.ts'
-import { createAdmission } from './core/runtime/work-gate.ts'
+import { createWorkGate } from './core/runtime/work-gate.ts'
 import { createTransfers } from './core/transfers/transfer.ts'
-import { createRoom } from './core/uploads/capacity.ts'
+import { createCapacity } from './core/uploads/capacity.ts'
 import { createOverdue } from './core/uploads/overdue.ts'
 import { createStreamService } from './core/uploads/stream-service.ts'
 import { createUploadRemoval } from './core/uploads/upload-removal.ts'
 import { createUploadService } from './core/uploads/upload-service.ts'
 import { createKeyedLock } from './lib/concurrency/keyed-lock.ts'
-import { createTakeoverLock } from './lib/concurrency/preemptible-lock.ts'
+import { createPreemptibleLock } from './lib/concurrency/preemptible-lock.ts'
 import { MiB } from './lib/units.ts'
 import { createMetricsRoom } from './metrics/metrics.ts'
 import type { Adapters } from './rooms.ts'
 
 /** How long a request waits for another one that has the same stream, and was asked to end. */
-const TAKEOVER_PATIENCE_MS = 10_000
+const UNLOCK_TIMEOUT_MS = 10_000
 /** What one reader, and all of them together, may have ahead of what they have passed on. */
 const READER_WINDOW_BYTES = 8 * MiB
 const ALL_READERS_BYTES = 64 * MiB
@@ -45,9 +45,9 @@ export function createServices(config: Config, adapters: Adapters) {
     now,
   })
   const { credentials } = tickets
-  const admission = createAdmission()
+  const workGate = createWorkGate()
   const progress = logProgress(keepProgress(createProgressBoard(now), { ledger, log }), log)
-  const shared = { ledger, spool, gateway, credentials, progress, admission, now, log }
+  const shared = { ledger, spool, gateway, credentials, progress, workGate, now, log }
   const { queue, transfers } = createJobs(config, adapters, shared)
   const intake = createFileServices(config, shared, { transfers, tickets })
   const cache = createBlockCache({ gateway, maxBytes: config.blockCacheBytes })
@@ -59,12 +59,12 @@ export function createServices(config: Config, adapters: Adapters) {
   const { uploads } = intake
   return {
     ...intake,
-    admission,
+    workGate,
     knownTokens,
     tickets,
     queue,
     transfers,
-    downloads: createDownloadService({ credentials, gateway, reader, admission }),
+    downloads: createDownloadService({ credentials, gateway, reader, workGate }),
     watch: createProgressWatch({ ledger, board: progress, uploads, credentials }),
     jobs: createJobList({ ledger, board: progress, credentials }),
     metrics: counting.open({
@@ -82,7 +82,7 @@ export function createServices(config: Config, adapters: Adapters) {
 interface Shared
   extends Pick<Adapters, 'ledger' | 'spool' | 'gateway' | 'credentials' | 'now' | 'log'> {
   progress: ReturnType<typeof createProgressBoard>
-  admission: ReturnType<typeof createAdmission>
+  workGate: ReturnType<typeof createWorkGate>
 }
 
 function createJobs(config: Config, { outbox, log }: Adapters, shared: Shared) {
@@ -116,21 +116,21 @@ function createFileServices(
   const { ledger, spool } = shared
   const { sessionTtlMs } = config
   const locks = createKeyedLock()
-  const room = createRoom({ ledger, spool, spoolMaxBytes: config.spoolMaxBytes })
-  const takeover = createTakeoverLock(TAKEOVER_PATIENCE_MS)
+  const capacity = createCapacity({ ledger, spool, spoolMaxBytes: config.spoolMaxBytes })
+  const uploadLock = createPreemptibleLock(UNLOCK_TIMEOUT_MS)
   const removal = createUploadRemoval({ ...shared, transfers })
   const { progressReader } = tickets
   const intake = {
     ...shared,
     transfers,
     locks,
-    room,
+    capacity,
     forgetOverdue: createOverdue({ ...shared, removal, locks, sessionTtlMs }),
     maxFileBytes: config.maxFileBytes,
     maxWaitMs: config.transferMaxMs,
     perUser: { maxUploads: config.maxUploadsPerUser, maxBytes: config.maxBytesPerUser },
   }
   const uploads = createUploadService({ ...intake, removal, progressReader })
-  const streams = createStreamService({ ...intake, uploads, takeover })
-  return { locks, room, takeover, uploads, streams }
+  const streams = createStreamService({ ...intake, uploads, uploadLock })
+  return { locks, capacity, uploadLock, uploads, streams }
 }

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { Custody } from '../core/handover/custody.ts'
 import type { Instance, PublicAddress } from '../core/ports/deployment.ts'
 import { createPublicAddress } from './public-address.ts'
-import { createSeal, type Sealed } from './signed-envelope.ts'
+import { createEnvelopes, type SignedEnvelope } from './signed-envelope.ts'
 
 /** This instance among the others of its deployment. */
 export interface Deployment {
@@ -18,7 +18,7 @@ export interface Deployment {
         custody: Pick<Custody, 'answer'>,
         request: { body: Buffer; signature: string },
         signal: AbortSignal,
-      ) => Promise<Sealed | null>)
+      ) => Promise<SignedEnvelope | null>)
     | null
 }
 
@@ -32,15 +32,15 @@ export interface DeploymentOptions {
 export function openDeployment({ secret, publicUrl }: DeploymentOptions): Deployment {
   const instance = { id: randomUUID(), startedAt: Date.now() }
   if (secret === null) return { instance, address: null, answer: null }
-  const seal = createSeal({ secret, instance })
+  const seal = createEnvelopes({ secret, instance })
   return {
     instance,
     address: publicUrl === null ? null : createPublicAddress(publicUrl, seal),
     answer: async (custody, sealed, signal) => {
-      const opened = seal.openRequest(sealed)
+      const opened = seal.verifyRequest(sealed)
       if (!opened) return null
       if (!opened.request) return opened.clock
-      return opened.sealAnswer(await custody.answer(opened.request, signal))
+      return opened.signAnswer(await custody.answer(opened.request, signal))
     },
   }
 }

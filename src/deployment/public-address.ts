@@ -1,5 +1,5 @@
 import type { PublicAddress, Question, Reply } from '../core/ports/deployment.ts'
-import type { Seal } from './signed-envelope.ts'
+import type { Envelopes } from './signed-envelope.ts'
 
 /** As the webhooks have it: `sha256=` and the HMAC in hex. */
 const SIGNATURE_HEADER = 'x-telestore-signature'
@@ -11,10 +11,10 @@ const PASSING = new Set([408, 425, 429, 500, 502, 503, 504])
 const NOWHERE = new Set(['ECONNREFUSED', 'ENOTFOUND'])
 
 /** Asks whoever is behind the deployment's public address, by `POST /hand-over`. */
-export function createPublicAddress(url: string, seal: Seal): PublicAddress {
+export function createPublicAddress(url: string, seal: Envelopes): PublicAddress {
   /** Null where the answer was what time it is there. */
   async function askOnce(question: Question, signal: AbortSignal): Promise<Reply | null> {
-    const { body, signature, nonce } = seal.sealRequest(question)
+    const { body, signature, nonce } = seal.signRequest(question)
     try {
       const response = await fetch(`${url}/hand-over`, {
         method: 'POST',
@@ -26,7 +26,7 @@ export function createPublicAddress(url: string, seal: Seal): PublicAddress {
       const text = await readShort(response)
       if (text === null) return strange(response.status)
       const sealed = { body: text, signature: response.headers.get(SIGNATURE_HEADER) ?? '' }
-      const answer = seal.openAnswer(sealed, nonce)
+      const answer = seal.verifyAnswer(sealed, nonce)
       if (answer) return { kind: 'answered', answer }
       return seal.adoptClock(sealed, nonce) ? null : strange(response.status)
     } catch (error) {

@@ -9,42 +9,42 @@ import type {
 import { createTtlCache } from '../lib/ttl-cache.ts'
 
 /** A message as it travels: JSON, and the HMAC-SHA256 that only instances of the deployment can make. */
-export interface Sealed {
+export interface SignedEnvelope {
   body: string
   signature: string
 }
 
 /** A request that is what it says, and how to answer it so that its sender believes it. */
-export interface OpenedRequest {
+export interface VerifiedRequest {
   request: HandOverRequest
-  sealAnswer: (answer: HandOverAnswer) => Sealed
+  signAnswer: (answer: HandOverAnswer) => SignedEnvelope
 }
 
 /** A request of this deployment that is too old or too new: a replay, or the clocks differ. */
 export interface UntimelyRequest {
   request: null
   /** What says what time it is here, and nothing else. */
-  clock: Sealed
+  clock: SignedEnvelope
 }
 
-export interface Seal {
-  /** `nonce` is what `openAnswer` wants to see again. */
-  sealRequest: (question: Question) => Sealed & { nonce: string }
+export interface Envelopes {
+  /** `nonce` is what `verifyAnswer` wants to see again. */
+  signRequest: (question: Question) => SignedEnvelope & { nonce: string }
   /** Null for what is forged, or was here before. */
-  openRequest: (sealed: {
+  verifyRequest: (sealed: {
     body: Buffer
     signature: string
-  }) => OpenedRequest | UntimelyRequest | null
+  }) => VerifiedRequest | UntimelyRequest | null
   /** Null for what no instance of this deployment has answered to that request. */
-  openAnswer: (sealed: Sealed, nonce: string) => HandOverAnswer | null
+  verifyAnswer: (sealed: SignedEnvelope, nonce: string) => HandOverAnswer | null
   /**
    * Whether that request was answered with a clock. The next one goes by it: two hosts whose clocks
    * are minutes apart must not take each other for strangers, and both connect.
    */
-  adoptClock: (sealed: Sealed, nonce: string) => boolean
+  adoptClock: (sealed: SignedEnvelope, nonce: string) => boolean
 }
 
-export interface SealOptions {
+export interface EnvelopeOptions {
   /** 32 bytes that all instances of the deployment share. */
   secret: Buffer
   instance: Instance
@@ -75,7 +75,7 @@ const AnswerBody = z.object({
 })
 const ClockBody = z.object({ now: z.int() })
 
-export function createSeal({ secret, instance, now = Date.now }: SealOptions): Seal {
+export function createEnvelopes({ secret, instance, now = Date.now }: EnvelopeOptions): Envelopes {
   const seen = createTtlCache<true>({ maxEntries: MAX_NONCES, now })
   /** How far the clock of whoever is asked is ahead of this one, once that is known. */
   let aheadMs = 0
@@ -100,20 +100,20 @@ export function createSeal({ secret, instance, now = Date.now }: SealOptions): S
   const answerTo = (nonce: string): string => `answer ${nonce}`
   const clockFor = (nonce: string): string => `clock ${nonce}`
 
-  function sealAs(purpose: string, content: object): Sealed {
+  function sealAs(purpose: string, content: object): SignedEnvelope {
     const body = JSON.stringify(content)
     return { body, signature: sign(purpose, body) }
   }
 
   return {
-    sealRequest: (question) => {
+    signRequest: (question) => {
       const nonce = randomUUID()
       // All of it by the clock of whoever is asked: who is newer must not depend on the asker's.
       const asker = { ...instance, startedAt: instance.startedAt + aheadMs }
       const issuedAt = now() + aheadMs
       return { ...sealAs('request', { instance: asker, ...question, issuedAt, nonce }), nonce }
     },
-    openRequest: (sealed) => {
+    verifyRequest: (sealed) => {
       if (!isSigned('request', sealed)) return null
       const parsed = RequestBody.safeParse(JSON.parse(sealed.body.toString()))
       if (!parsed.success) return null
@@ -122,9 +122,9 @@ export function createSeal({ secret, instance, now = Date.now }: SealOptions): S
       if (!isFresh(issuedAt))
         return { request: null, clock: sealAs(clockFor(nonce), { now: now() }) }
       seen.set(nonce, true, 2 * WINDOW_MS)
-      return { request, sealAnswer: (answer) => sealAs(answerTo(nonce), answer) }
+      return { request, signAnswer: (answer) => sealAs(answerTo(nonce), answer) }
     },
-    openAnswer: (sealed, nonce) => {
+    verifyAnswer: (sealed, nonce) => {
       if (!isSigned(answerTo(nonce), sealed)) return null
       const parsed = AnswerBody.safeParse(JSON.parse(sealed.body))
       return parsed.success ? parsed.data : null

@@ -7,11 +7,11 @@ import type { Spool } from '../core/ports/spool.ts'
 import type { JobList } from '../core/progress/job-list.ts'
 import type { ProgressWatch } from '../core/progress/progress-watch.ts'
 import type { Probe } from '../core/runtime/readiness.ts'
-import type { Admission } from '../core/runtime/work-gate.ts'
-import type { Room } from '../core/uploads/capacity.ts'
+import type { WorkGate } from '../core/runtime/work-gate.ts'
+import type { Capacity } from '../core/uploads/capacity.ts'
 import type { StreamService } from '../core/uploads/stream-service.ts'
 import type { UploadService } from '../core/uploads/upload-service.ts'
-import type { TakeoverLock } from '../lib/concurrency/preemptible-lock.ts'
+import type { PreemptibleLock } from '../lib/concurrency/preemptible-lock.ts'
 import { KiB, MiB } from '../lib/units.ts'
 import { createTurnBudget, inTurns } from '../lib/waiting/turn-budget.ts'
 import { installErrorHandler, refuseEarly } from './answers/error-handler.ts'
@@ -50,7 +50,7 @@ import { tusRoutes } from './tus/routes.ts'
 export interface HttpServerOptions extends ThrottleOptions {
   uploads: UploadService
   streams: StreamService
-  takeover: TakeoverLock
+  uploadLock: PreemptibleLock
   downloads: DownloadService
   watch: ProgressWatch
   metrics: Metrics
@@ -58,7 +58,7 @@ export interface HttpServerOptions extends ThrottleOptions {
   tickets: TicketService
   knownTokens: Pick<KnownTokens, 'find' | 'addLink'>
   spool: Pick<Spool, 'receive'>
-  room: Pick<Room, 'creditBytes' | 'freeBytes'>
+  capacity: Pick<Capacity, 'unclaimedBytes' | 'freeBytes'>
   page: Page
   /** What `/readyz` asks. */
   probes: Readonly<Record<string, Probe>>
@@ -82,7 +82,7 @@ export interface HttpServerOptions extends ThrottleOptions {
   pressure: PressureLimits
   /** A sender that stands still for so long is cut. */
   stallMs: number
-  admission: Pick<Admission, 'takesRequests'>
+  workGate: Pick<WorkGate, 'takesRequests'>
   /** Whether the health check is to fail, so that traffic goes to the older instance still. */
   awaitsOlder: () => boolean
   /** Null where instances of the deployment share no secret. */
@@ -144,11 +144,11 @@ async function installGuards(
   options: HttpServerOptions,
   { max, refuse: onDrain }: Connections,
 ): Promise<Throttle> {
-  const { admission, graceMs, stallMs } = options
+  const { workGate, graceMs, stallMs } = options
   installLimits(app)
   installRequestShare(app, max * REQUESTS_OF_ONE_ADDRESS)
   installSlowSenders(app, { stallMs })
-  installClosing(app, { admission, graceMs })
+  installClosing(app, { workGate, graceMs })
   installMethods(app)
   const throttle = await installThrottle(app, options)
   const maxChunkBytes = Math.max(options.maxChunkBytes, 50 * MiB)
@@ -186,15 +186,15 @@ async function registerFileRoutes(
   options: HttpServerOptions,
   { throttle, connections, address }: FileRouteParts,
 ): Promise<void> {
-  const { uploads, watch, takeover, maxChunkBytes, maxFileBytes, sessionTtlMs, now } = options
+  const { uploads, watch, uploadLock, maxChunkBytes, maxFileBytes, sessionTtlMs, now } = options
   const { spool, streams, downloads } = inEqualTurns(options)
-  const unclaimed = createUnclaimedBudget(options.room)
+  const unclaimed = createUnclaimedBudget(options.capacity)
   const callerToken = createCallerToken(options.requireAuth)
   const receiving = { uploads, spool, unclaimed, throttle, maxChunkBytes, callerToken }
   await app.register(uploadRoutes, receiving)
   await app.register(smallUploadRoutes, receiving)
   const limits = { maxFileBytes, sessionTtlMs, now }
-  await app.register(tusRoutes, { streams, uploads, takeover, address, ...limits })
+  await app.register(tusRoutes, { streams, uploads, uploadLock, address, ...limits })
   const maxListeners = connections.max * LISTENERS_OF_A_KIND
   await app.register(progressRoutes, { uploads, watch, callerToken, maxListeners })
   await app.register(socketRoutes, { watch, maxListeners })
@@ -209,8 +209,8 @@ async function registerFileRoutes(
 function inEqualTurns({ spool, streams, downloads }: HttpServerOptions) {
   const turns = createTurnBudget(BYTES_PER_TURN)
   const receive: Spool['receive'] = (source, how) => spool.receive(inTurns(source, turns), how)
-  const append: StreamService['append'] = (id, offset, { bytes, letGo }, confirm) =>
-    streams.append(id, offset, { bytes: inTurns(bytes, turns), letGo }, confirm)
+  const append: StreamService['append'] = (id, offset, { bytes, requestUnlock }, confirm) =>
+    streams.append(id, offset, { bytes: inTurns(bytes, turns), requestUnlock }, confirm)
   const read: DownloadService['read'] = (document, range, signal) =>
     inTurns(downloads.read(document, range, signal), turns)
   return {

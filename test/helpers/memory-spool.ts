@@ -42,7 +42,7 @@ export function createMemorySpool(): MemorySpool {
         discard: async () => void unclaimed.delete(ticket),
       }
     },
-    grow: async (name, source, { targetBytes, signal }) => {
+    append: async (name, source, { targetBytes, signal }) => {
       signal.throwIfAborted()
       if (failure) throw failure
       const key = keyOf(name)
@@ -70,7 +70,7 @@ export function createMemorySpool(): MemorySpool {
       }
       return { size: bytes.length, whole }
     },
-    grownBytes: async (name) => growing.get(keyOf(name))?.length ?? 0,
+    partialBytes: async (name) => growing.get(keyOf(name))?.length ?? 0,
     share: async (from, to) => {
       const bytes = uploads.get(from.uploadId)?.get(from.index)
       if (!bytes) throw new AppError('SPOOL_DAMAGED', 'Lost')

@@ -221,17 +221,17 @@ function growing(make: Make): void {
     const bytes = randomBytes(2500)
     const options = { targetBytes: bytes.length, signal }
 
-    const first = await spool.grow(name, pieces(bytes.subarray(0, 700), 100), options)
+    const first = await spool.append(name, pieces(bytes.subarray(0, 700), 100), options)
     expect(first).toEqual({ size: 700, whole: null })
-    expect(await spool.grownBytes(name)).toBe(700)
+    expect(await spool.partialBytes(name)).toBe(700)
     expect(await spool.chunkFileSize('up', 2)).toBeNull()
 
-    const last = await spool.grow(name, pieces(bytes.subarray(700), 1000), options)
+    const last = await spool.append(name, pieces(bytes.subarray(700), 1000), options)
     expect(last.size).toBe(2500)
     expect(last.whole?.digest).toBe(createHash('sha256').update(bytes).digest('hex'))
     await last.whole?.claim('up', 2)
 
-    expect(await spool.grownBytes(name)).toBe(0)
+    expect(await spool.partialBytes(name)).toBe(0)
     expect(await spool.chunkFileSize('up', 2)).toBe(2500)
     const target = Buffer.alloc(2500)
     await spool.read('up', { size: 7500, chunkSize: 2500 }, 5000, target)
@@ -242,7 +242,7 @@ function growing(make: Make): void {
     const { spool } = await make()
     const bytes = randomBytes(MiB)
 
-    const grown = await spool.grow(name, pieces(bytes, 65_536), { targetBytes: MiB, signal })
+    const grown = await spool.append(name, pieces(bytes, 65_536), { targetBytes: MiB, signal })
 
     expect(grown.whole?.digest).toBe(createHash('sha256').update(bytes).digest('hex'))
   })
@@ -256,21 +256,21 @@ function growing(make: Make): void {
       throw broken
     }
 
-    const grown = spool.grow(name, source(), { targetBytes: 900, signal })
+    const grown = spool.append(name, source(), { targetBytes: 900, signal })
 
     await expect(grown).rejects.toBe(broken)
-    expect(await spool.grownBytes(name)).toBe(600)
+    expect(await spool.partialBytes(name)).toBe(600)
     const rest = pieces(bytes.subarray(600), 100)
-    const { whole } = await spool.grow(name, rest, { targetBytes: 900, signal })
+    const { whole } = await spool.append(name, rest, { targetBytes: 900, signal })
     expect(whole?.digest).toBe(createHash('sha256').update(bytes).digest('hex'))
   })
 
   test('a chunk that is whole already is so without another byte', async () => {
     const { spool } = await make()
     const bytes = randomBytes(900)
-    await spool.grow(name, pieces(bytes, 100), { targetBytes: 900, signal })
+    await spool.append(name, pieces(bytes, 100), { targetBytes: 900, signal })
 
-    const { whole } = await spool.grow(name, pieces(Buffer.alloc(0), 1), {
+    const { whole } = await spool.append(name, pieces(Buffer.alloc(0), 1), {
       targetBytes: 900,
       signal,
     })
@@ -281,10 +281,10 @@ function growing(make: Make): void {
   test('a chunk never grows over its size', async () => {
     const { spool } = await make()
 
-    const grown = spool.grow(name, pieces(randomBytes(901), 300), { targetBytes: 900, signal })
+    const grown = spool.append(name, pieces(randomBytes(901), 300), { targetBytes: 900, signal })
 
     await expect(grown).rejects.toMatchObject({ code: 'CHUNK_TOO_LARGE' })
-    expect(await spool.grownBytes(name)).toBe(900)
+    expect(await spool.partialBytes(name)).toBe(900)
   })
 
   test('a received chunk can be read before it is claimed', async () => {

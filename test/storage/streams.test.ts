@@ -24,7 +24,7 @@ test('a chunk that was whole and had no row yet grows again, and no byte is lost
   expect(await reconcile(ledger, spool)).toMatchObject({ strayFiles: 0, lostChunks: 0 })
 
   expect(await spool.chunkIndexes('up')).toEqual([])
-  expect(await spool.grownBytes({ uploadId: 'up', index: 0 })).toBe(STREAM_CHUNK_BYTES)
+  expect(await spool.partialBytes({ uploadId: 'up', index: 0 })).toBe(STREAM_CHUNK_BYTES)
 })
 
 test('a chunk that the disk has shortened is sent anew, not gone on with', async () => {
@@ -37,17 +37,17 @@ test('a chunk that the disk has shortened is sent anew, not gone on with', async
 
   expect(ledger.chunks('up')).toEqual([])
   expect(await spool.chunkIndexes('up')).toEqual([])
-  expect(await spool.grownBytes({ uploadId: 'up', index: 0 })).toBe(0)
+  expect(await spool.partialBytes({ uploadId: 'up', index: 0 })).toBe(0)
 })
 
 test('bytes of a chunk that is not whole outlive the process', async () => {
   const { ledger, spool } = await makePlace()
   const name = { uploadId: 'up', index: 0 }
-  await spool.grow(name, pieces(randomBytes(1234), 100), { targetBytes: 5 * MiB, signal })
+  await spool.append(name, pieces(randomBytes(1234), 100), { targetBytes: 5 * MiB, signal })
 
   await reconcile(ledger, spool)
 
-  expect(await spool.grownBytes(name)).toBe(1234)
+  expect(await spool.partialBytes(name)).toBe(1234)
 })
 
 test('a join that died before its row leaves its parts as they were', async () => {
@@ -84,7 +84,7 @@ async function growChunk(
   bytes: Buffer,
 ) {
   const source = pieces(bytes, 65_536)
-  const { whole } = await spool.grow(name, source, { targetBytes: bytes.length, signal })
+  const { whole } = await spool.append(name, source, { targetBytes: bytes.length, signal })
   if (whole === null) throw new Error('the chunk is not whole')
   await whole.claim(name.uploadId, name.index)
   return { size: whole.size, digest: whole.digest }

@@ -5,7 +5,7 @@ import { createTtlCache } from '../../lib/ttl-cache.ts'
 import type { ByteRange } from '../model/byte-range.ts'
 import type { CredentialsProvider, DownloadGrant } from '../ports/credentials.ts'
 import type { RemoteDocument, TelegramGateway } from '../ports/telegram.ts'
-import type { Admission } from '../runtime/work-gate.ts'
+import type { WorkGate } from '../runtime/work-gate.ts'
 import type { DocumentReader } from './document-reader.ts'
 
 /** Download tokens live for an hour; a token is tied to its message for as long as it can be used. */
@@ -16,7 +16,7 @@ export interface DownloadServiceOptions {
   credentials: Pick<CredentialsProvider, 'forDownload'>
   gateway: Pick<TelegramGateway, 'locate'>
   reader: DocumentReader
-  admission: Pick<Admission, 'assertNew'>
+  workGate: Pick<WorkGate, 'assertNew'>
 }
 
 export interface WantedFile {
@@ -47,7 +47,7 @@ export interface DownloadService {
 }
 
 export function createDownloadService(options: DownloadServiceOptions): DownloadService {
-  const { credentials, gateway, reader, admission } = options
+  const { credentials, gateway, reader, workGate } = options
   const reading = createTally()
   const boundTo = createTtlCache<number>({ maxEntries: MAX_BINDINGS })
 
@@ -65,7 +65,7 @@ export function createDownloadService(options: DownloadServiceOptions): Download
 
   return {
     find: async (token, { messageId, fileId: asked }, signal) => {
-      admission.assertNew()
+      workGate.assertNew()
       const grant = await credentials.forDownload(token)
       assertMayRead(grant, token, messageId)
       // A link's holder must not read another file by naming it instead of its message.

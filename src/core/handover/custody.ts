@@ -11,8 +11,8 @@ import {
 } from '../ports/deployment.ts'
 import type { Log } from '../ports/log.ts'
 import type { TelegramGate } from '../ports/telegram.ts'
-import type { Admission } from '../runtime/work-gate.ts'
 import type { Probe } from '../runtime/readiness.ts'
+import type { WorkGate } from '../runtime/work-gate.ts'
 import { createHeir } from './heir.ts'
 import type { LetGo } from './let-go.ts'
 import { askToSucceed, isMissed } from './succession.ts'
@@ -22,7 +22,7 @@ export interface CustodyOptions {
   /** Null where there is no public address, or no secret to be known by. */
   address: PublicAddress | null
   gate: Pick<TelegramGate, 'open'>
-  admission: Admission
+  workGate: WorkGate
   letGo: LetGo
   /** Called whenever Telegram has become this instance's: jobs go on. */
   onHeld: () => void
@@ -66,7 +66,7 @@ const ARRIVES_WITHIN_MS = 5_000
 const MARGIN_MS = 10_000
 
 export function createCustody(options: CustodyOptions): Custody {
-  const { instance, address, gate, admission, graceMs, log } = options
+  const { instance, address, gate, workGate, graceMs, log } = options
   const { now = () => performance.now() } = options
   const closing = new AbortController()
   /** Ends the asking. */
@@ -78,7 +78,7 @@ export function createCustody(options: CustodyOptions): Custody {
   function hold(): void {
     state = { kind: 'holding' }
     heir.none()
-    admission.widen()
+    workGate.resume()
     gate.open()
     options.onHeld()
   }
@@ -190,7 +190,7 @@ export function createCustody(options: CustodyOptions): Custody {
     },
     close: async ({ hurry }) => {
       closing.abort(shuttingDown())
-      admission.refuseRequests()
+      workGate.refuseRequests()
       await leave(hurry)
     },
   }

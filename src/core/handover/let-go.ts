@@ -3,12 +3,12 @@ import { sleep } from '../../lib/waiting/sleep.ts'
 import type { DownloadService } from '../downloads/download-service.ts'
 import type { Log } from '../ports/log.ts'
 import type { TelegramGate } from '../ports/telegram.ts'
-import type { Admission } from '../runtime/work-gate.ts'
 import type { JobQueue } from '../runtime/job-queue.ts'
+import type { WorkGate } from '../runtime/work-gate.ts'
 import type { Transfers } from '../transfers/transfer.ts'
 
 export interface LetGoOptions {
-  admission: Admission
+  workGate: WorkGate
   transfers: Pick<Transfers, 'idle'>
   downloads: Pick<DownloadService, 'idle'>
   queue: Pick<JobQueue, 'close'>
@@ -30,14 +30,14 @@ export interface LetGoOptions {
 export type LetGo = (options: { hurry: boolean }) => Promise<void>
 
 export function createLetGo(options: LetGoOptions): LetGo {
-  const { admission, transfers, downloads, queue, gate, graceMs, log } = options
+  const { workGate, transfers, downloads, queue, gate, graceMs, log } = options
 
   return async ({ hurry }) => {
-    admission.narrow()
+    workGate.startDraining()
     const ended = Promise.all([transfers.idle(), downloads.idle()])
     if (!hurry) await within(graceMs / 2, ended)
     const reason = shuttingDown()
-    admission.end(reason)
+    workGate.end(reason)
     await within(graceMs / 8, queue.close(reason))
     await gate.leave(reason)
     log.info({}, 'disconnected from Telegram')

@@ -2,7 +2,7 @@ import type { SweepableLedger } from '../../storage/ledger/ledger.ts'
 import { BYTES_LOST } from '../../storage/spool/chunk-reader.ts'
 import type { ReconcilableSpool } from '../../storage/spool/spool.ts'
 import { chunkSizeAt } from '../model/chunk-layout.ts'
-import { STREAM_CHUNK_BYTES, unbroken } from '../model/stream.ts'
+import { contiguous, STREAM_CHUNK_BYTES } from '../model/stream.ts'
 import { isAbandonedWhole } from '../model/whole-upload.ts'
 import type { Upload } from '../ports/records.ts'
 
@@ -91,14 +91,14 @@ async function removeStrayFiles(
   const { id, size } = upload
   const chunks = ledger.chunks(id)
   const known = new Set(chunks.map(({ index }) => index))
-  const next = ledger.stream(id) ? unbroken(chunks).count : null
+  const next = ledger.stream(id) ? contiguous(chunks).count : null
   let removed = 0
   for (const index of await spool.chunkIndexes(id)) {
     if (known.has(index)) continue
     const whole = chunkSizeAt({ size, chunkSize: STREAM_CHUNK_BYTES }, index)
-    // Of a stream the sender was told of every byte, before they were a chunk: they grow again.
+    // Of a stream the sender was told of every byte, before they were a chunk: it becomes partial again.
     if (index === next && (await spool.chunkFileSize(id, index)) === whole) {
-      await spool.regrow({ uploadId: id, index })
+      await spool.toPartial({ uploadId: id, index })
     } else {
       await spool.removeChunk(id, index)
       removed++
@@ -108,7 +108,7 @@ async function removeStrayFiles(
 }
 
 /**
- * A stream grows at one place only, behind its unbroken chunks. After a loss in the middle its
+ * A stream grows at one place only, behind its contiguous chunks. After a loss in the middle its
  * sender comes back to there, and what has grown further on must not be gone on with.
  */
 async function removeStrayGrowth(
@@ -117,10 +117,10 @@ async function removeStrayGrowth(
   next: number | null,
 ): Promise<number> {
   let removed = 0
-  for (const index of await spool.growingIndexes(uploadId)) {
+  for (const index of await spool.partialIndexes(uploadId)) {
     const whole = chunkSizeAt({ size, chunkSize: STREAM_CHUNK_BYTES }, index)
-    if (index === next && (await spool.grownBytes({ uploadId, index })) <= whole) continue
-    await spool.removeGrowing({ uploadId, index })
+    if (index === next && (await spool.partialBytes({ uploadId, index })) <= whole) continue
+    await spool.removePartial({ uploadId, index })
     removed++
   }
   return removed

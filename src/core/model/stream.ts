@@ -7,10 +7,10 @@ export const STREAM_CHUNK_BYTES = 5 * MiB
 
 /** Bytes that come in order and may break off anywhere. */
 export interface ByteSource {
-  /** Ends early, without an error, after `letGo`. */
+  /** Ends early, without an error, after `requestUnlock`. */
   readonly bytes: AsyncIterable<Uint8Array>
   /** Somebody else wants the upload: what has come is kept, the rest is not waited for. */
-  letGo: () => void
+  requestUnlock: () => void
 }
 
 /** Whether it is a piece of another upload, that is never posted by itself. */
@@ -30,7 +30,7 @@ export function assertWholeFile(stream: StreamRecord | null): void {
 }
 
 /** The chunks from the first up to the first that is missing, and how many bytes they are. */
-export function unbroken(chunks: readonly ChunkRecord[]): { count: number; bytes: number } {
+export function contiguous(chunks: readonly ChunkRecord[]): { count: number; bytes: number } {
   const sizes = new Map(chunks.map((chunk) => [chunk.index, chunk.size]))
   let count = 0
   let bytes = 0

@@ -52,7 +52,7 @@ export interface Ledger extends TicketRecords, StreamRecords {
   reservedBytes: () => number
   /** The unfinished uploads of one owner: how many, and the sum of their sizes. */
   reservedBy: (owner: string) => { uploads: number; bytes: number }
-  /** Those that receive and have no chunk, except of empty files. A stream's first chunk may grow. */
+  /** Those that receive and have no chunk, except of empty files. A stream's first chunk may be partial. */
   chunklessUploads: () => Upload[]
   /** Bytes of these that have not come yet: the disk must still find room for them. */
   unwrittenBytes: () => number

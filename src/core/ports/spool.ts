@@ -77,16 +77,16 @@ export interface Spool {
   receive: (source: AsyncIterable<Uint8Array>, options: ReceiveOptions) => Promise<ReceivedChunk>
   /**
    * Writes what the source gives behind what is there already of this chunk. Whatever fails, the
-   * bytes that came before stay, and `grownBytes` tells how many. One call at a time per upload.
+   * bytes that came before stay, and `partialBytes` tells how many. One call at a time per upload.
    * Rejects as `receive` does.
    */
-  grow: (
+  append: (
     name: ChunkName,
     source: AsyncIterable<Uint8Array>,
     options: GrowOptions,
   ) => Promise<GrownChunk>
   /** How many bytes of a chunk that grows are on disk, also after the process has died. */
-  grownBytes: (name: ChunkName) => Promise<number>
+  partialBytes: (name: ChunkName) => Promise<number>
   /**
    * Gives a chunk a second name, in place of a file that may have it; its bytes are stored once
    * and stay until both names are removed. Rejects with SPOOL_DAMAGED when it is not there.

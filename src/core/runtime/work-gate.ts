@@ -1,7 +1,7 @@
 import { type AppError, shuttingDown } from '../../errors.ts'
 
 /** What this instance takes on. */
-export interface Admission {
+export interface WorkGate {
   /** Throws SHUTTING_DOWN where nothing new begins: an upload, a download. */
   assertNew: () => void
   /** Throws SHUTTING_DOWN where nothing goes on that needs Telegram in the end. */
@@ -11,16 +11,16 @@ export interface Admission {
   /** Aborts with SHUTTING_DOWN when what goes on ends here unfinished. */
   readonly ending: AbortSignal
   /** From now on: nothing new. */
-  narrow: () => void
+  startDraining: () => void
   /** From now on: nothing. */
   end: (reason: AppError) => void
   /** From now on: no request. For good. */
   refuseRequests: () => void
   /** From now on: everything again. */
-  widen: () => void
+  resume: () => void
 }
 
-export function createAdmission(): Admission {
+export function createWorkGate(): WorkGate {
   let takes: 'all' | 'more' | 'nothing' = 'all'
   let takesRequests = true
   let ending = new AbortController()
@@ -38,7 +38,7 @@ export function createAdmission(): Admission {
     get ending() {
       return ending.signal
     },
-    narrow: () => {
+    startDraining: () => {
       if (takes === 'all') takes = 'more'
     },
     end: (reason) => {
@@ -48,7 +48,7 @@ export function createAdmission(): Admission {
     refuseRequests: () => {
       takesRequests = false
     },
-    widen: () => {
+    resume: () => {
       takes = 'all'
       if (ending.signal.aborted) ending = new AbortController()
     },

@@ -11,15 +11,15 @@ const CREDIT_BYTES = 128 * MiB
 /** How long the sum of all promises is good for where a little too much does no harm. */
 const FRESH_MS = 1_000
 
-export interface RoomOptions {
+export interface CapacityOptions {
   ledger: Pick<Ledger, 'reservedBytes' | 'unwrittenBytes'>
   spool: Pick<Spool, 'space'>
   /** What the operator allows for all unfinished uploads. */
   spoolMaxBytes: number
 }
 
-/** Who was promised which room. An upload that was opened finds its room until its time is over. */
-export interface Room {
+/** What the spool holds, and what is promised of it. An opened upload finds its room until its time is over. */
+export interface Capacity {
   /**
    * Looks at the disk; the function it resolves with says how many bytes are lacking to promise
    * `size` more, of which `present` are on the disk already: 0 where they can be promised.
@@ -27,14 +27,14 @@ export interface Room {
    */
   look: () => Promise<(size: number, present: number) => number>
   /** How many bytes may be taken on credit. */
-  creditBytes: () => Promise<number>
+  unclaimedBytes: () => Promise<number>
   /** What unfinished uploads were promised, and what may be promised in all. */
   promised: () => { reservedBytes: number; limitBytes: number }
   /** What the disk has, promised or not, beside what is on its way to it. */
   freeBytes: () => Promise<number>
 }
 
-export function createRoom({ ledger, spool, spoolMaxBytes }: RoomOptions): Room {
+export function createCapacity({ ledger, spool, spoolMaxBytes }: CapacityOptions): Capacity {
   let promised = 0
   let summedAt = Number.NEGATIVE_INFINITY
 
@@ -55,7 +55,7 @@ export function createRoom({ ledger, spool, spoolMaxBytes }: RoomOptions): Room 
         return Math.max(0, overLimit, size - present - free)
       }
     },
-    creditBytes: async () => {
+    unclaimedBytes: async () => {
       const space = await spool.space()
       return Math.max(shareOf(space), space.freeBytes - recentlyPromised())
     },
@@ -71,7 +71,7 @@ function shareOf({ totalBytes }: DiskSpace): number {
   return Math.min(CREDIT_BYTES, totalBytes / 8)
 }
 
-export function noRoom(): AppError {
+export function noCapacity(): AppError {
   const sentence = 'The worker has no room for this file now; try again later'
   return new AppError('SPOOL_FULL', sentence, { retryAfter: 60 })
 }

@@ -31,11 +31,11 @@ export function expiryOf(
 
 export interface ByteRecords {
   ledger: Pick<Ledger, 'chunks' | 'stream'>
-  spool: Pick<Spool, 'grownBytes'>
+  spool: Pick<Spool, 'partialBytes'>
 }
 
 /** Whether an upload that receives has brought a byte. Of a stream's first chunk only the disk knows. */
 export async function hasBytes({ ledger, spool }: ByteRecords, uploadId: string): Promise<boolean> {
   if (ledger.chunks(uploadId).length > 0) return true
-  return ledger.stream(uploadId) !== null && (await spool.grownBytes({ uploadId, index: 0 })) > 0
+  return ledger.stream(uploadId) !== null && (await spool.partialBytes({ uploadId, index: 0 })) > 0
 }

@@ -8,7 +8,7 @@ import type { UploadRemoval } from './upload-removal.ts'
 
 export interface OverdueOptions {
   ledger: Pick<Ledger, 'chunklessUploads' | 'chunks' | 'findUpload' | 'stream'>
-  spool: Pick<Spool, 'grownBytes'>
+  spool: Pick<Spool, 'partialBytes'>
   removal: Pick<UploadRemoval, 'remove'>
   locks: KeyedLock
   sessionTtlMs: number

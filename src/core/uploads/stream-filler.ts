@@ -1,19 +1,20 @@
 import type { KeyedLock } from '../../lib/concurrency/keyed-lock.ts'
 import { chunkSizeAt } from '../model/chunk-layout.ts'
-import { type ByteSource, STREAM_CHUNK_BYTES, unbroken } from '../model/stream.ts'
+import { type ByteSource, contiguous, STREAM_CHUNK_BYTES } from '../model/stream.ts'
 import type { Upload } from '../ports/records.ts'
 import type { ReceivedChunk, Spool } from '../ports/spool.ts'
 import type { ProgressBoard } from '../progress/progress-board.ts'
 import { type ByteCutter, createByteCutter } from './byte-cutter.ts'
 import { uploadCancelled } from './cancellation.ts'
-import { type Intake, type IntakeOptions, uploadNotFound } from './upload-intake.ts'
+import { type UploadIntake, type UploadIntakeOptions, uploadNotFound } from './upload-intake.ts'
 
 /** How often a sender that is slower than a chunk per `SESSION_TTL` is noted to be alive. */
 const TOUCH_EVERY_MS = 5_000
 
-export interface StreamFillerOptions extends Pick<IntakeOptions, 'ledger' | 'admission' | 'now'> {
-  spool: Pick<Spool, 'receive' | 'grow' | 'grownBytes'>
-  intake: Pick<Intake, 'take'>
+export interface StreamFillerOptions
+  extends Pick<UploadIntakeOptions, 'ledger' | 'workGate' | 'now'> {
+  spool: Pick<Spool, 'receive' | 'append' | 'partialBytes'>
+  intake: Pick<UploadIntake, 'take'>
   progress: Pick<ProgressBoard, 'subscribe'>
   locks: KeyedLock
 }
@@ -31,17 +32,17 @@ export interface StreamFiller {
 }
 
 export function createStreamFiller(options: StreamFillerOptions): StreamFiller {
-  const { ledger, spool, intake, progress, locks, admission, now } = options
+  const { ledger, spool, intake, progress, locks, workGate, now } = options
   const { signal } = new AbortController()
 
   /** Puts bytes behind those that are there, chunk by chunk. */
   async function pour({ id, size }: Upload, cutter: ByteCutter): Promise<void> {
-    let index = unbroken(ledger.chunks(id)).count
+    let index = contiguous(ledger.chunks(id)).count
     while (await cutter.more()) {
       const name = { uploadId: id, index }
       const targetBytes = chunkSizeAt({ size, chunkSize: STREAM_CHUNK_BYTES }, index)
-      const missing = targetBytes - (await spool.grownBytes(name))
-      const { whole } = await spool.grow(name, cutter.take(missing), { targetBytes, signal })
+      const missing = targetBytes - (await spool.partialBytes(name))
+      const { whole } = await spool.append(name, cutter.take(missing), { targetBytes, signal })
       if (whole === null) return
       await acknowledge(id, index, whole)
       index++
@@ -95,7 +96,7 @@ export function createStreamFiller(options: StreamFillerOptions): StreamFiller {
   }
 
   return {
-    fill: async (upload, { bytes, letGo, from }, confirm) => {
+    fill: async (upload, { bytes, requestUnlock, from }, confirm) => {
       let keeps = confirm === null
       let brings = false
       const onBytes = (): void => {
@@ -103,10 +104,10 @@ export function createStreamFiller(options: StreamFillerOptions): StreamFiller {
       }
       const cutter = createByteCutter(noted(upload.id, bytes, onBytes), upload.size - from)
       const forget = progress.subscribe({ uploadId: upload.id }, (state) => {
-        if (state === null || state.status === 'failed') letGo()
+        if (state === null || state.status === 'failed') requestUnlock()
       })
-      const { ending } = admission
-      ending.addEventListener('abort', letGo, { once: true })
+      const { ending } = workGate
+      ending.addEventListener('abort', requestUnlock, { once: true })
       try {
         if (confirm === null) await pour(upload, cutter)
         else {
@@ -117,16 +118,16 @@ export function createStreamFiller(options: StreamFillerOptions): StreamFiller {
         }
       } finally {
         forget()
-        ending.removeEventListener('abort', letGo)
+        ending.removeEventListener('abort', requestUnlock)
         // A request that brings nothing must not keep the room of an upload for longer.
         if (keeps && brings) ledger.touchUpload(upload.id, now())
       }
     },
     close: async ({ id, size, totalChunks }) => {
-      const index = unbroken(ledger.chunks(id)).count
+      const index = contiguous(ledger.chunks(id)).count
       if (index === totalChunks) return
       const targetBytes = chunkSizeAt({ size, chunkSize: STREAM_CHUNK_BYTES }, index)
-      const { whole } = await spool.grow({ uploadId: id, index }, nothing(), {
+      const { whole } = await spool.append({ uploadId: id, index }, nothing(), {
         targetBytes,
         signal,
       })

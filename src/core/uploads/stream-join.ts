@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { AppError } from '../../errors.ts'
 import type { KeyedLock } from '../../lib/concurrency/keyed-lock.ts'
-import type { TakeoverLock } from '../../lib/concurrency/preemptible-lock.ts'
+import type { PreemptibleLock } from '../../lib/concurrency/preemptible-lock.ts'
 import { isPartial } from '../model/stream.ts'
 import { emptyFile, openUpload } from '../model/upload.ts'
 import type { ChunkRecord, JoinedUpload, Upload } from '../ports/records.ts'
@@ -11,16 +11,16 @@ import type { StreamState } from './stream-service.ts'
 import {
   assertNoLongWait,
   assertTakes,
-  type IntakeOptions,
+  type UploadIntakeOptions,
   uploadNotFound,
 } from './upload-intake.ts'
 import type { UploadService } from './upload-service.ts'
 
-export interface StreamJoinOptions extends IntakeOptions {
+export interface StreamJoinOptions extends UploadIntakeOptions {
   uploads: Pick<UploadService, 'authenticate' | 'authorize'>
   spool: Pick<Spool, 'share' | 'remove'>
   locks: KeyedLock
-  takeover: TakeoverLock
+  uploadLock: PreemptibleLock
   find: (uploadId: string, token: string | null) => Promise<StreamState>
 }
 
@@ -44,13 +44,13 @@ export interface JoinDescription {
  * SPOOL_FULL, SPOOL_FAILED.
  */
 export function createStreamJoin(options: StreamJoinOptions) {
-  const { ledger, spool, uploads, locks, takeover, find, transfers, now, log } = options
+  const { ledger, spool, uploads, locks, uploadLock, find, transfers, now, log } = options
 
   /** Runs `work` while nobody else has any of these uploads. Sorted: two joins never wait in a ring. */
   async function alone<T>(ids: readonly string[], work: () => Promise<T>): Promise<T> {
     const [id, ...rest] = [...ids].sort()
     if (id === undefined) return work()
-    const release = await takeover.acquire(id, () => {})
+    const release = await uploadLock.acquire(id, () => {})
     if (release === null) throw locked()
     try {
       return await alone(rest, work)
@@ -114,7 +114,7 @@ export function createStreamJoin(options: StreamJoinOptions) {
   }
 
   return async (described: JoinDescription, token: string): Promise<Upload> => {
-    options.admission.assertNew()
+    options.workGate.assertNew()
     const { partIds } = described
     if (new Set(partIds).size < partIds.length || partIds.length === 0) {
       throw new AppError('INVALID_REQUEST', 'Upload-Concat: name each part, and each part once')

@@ -1,12 +1,12 @@
 import { AppError } from '../../errors.ts'
 import type { KeyedLock } from '../../lib/concurrency/keyed-lock.ts'
-import type { TakeoverLock } from '../../lib/concurrency/preemptible-lock.ts'
+import type { PreemptibleLock } from '../../lib/concurrency/preemptible-lock.ts'
 import {
   assertNotFailed,
   type ByteSource,
+  contiguous,
   isPartial,
   STREAM_CHUNK_BYTES,
-  unbroken,
 } from '../model/stream.ts'
 import { emptyFile } from '../model/upload.ts'
 import type { StreamRecord, Upload } from '../ports/records.ts'
@@ -16,23 +16,23 @@ import { assertNotCancelled } from './cancellation.ts'
 import { createStreamFiller } from './stream-filler.ts'
 import { createStreamJoin, type JoinDescription } from './stream-join.ts'
 import {
-  createIntake,
+  createUploadIntake,
   type FileDescription,
-  type IntakeOptions,
+  type UploadIntakeOptions,
   uploadNotFound,
 } from './upload-intake.ts'
 import type { UploadService } from './upload-service.ts'
 
-export interface StreamServiceOptions extends IntakeOptions {
+export interface StreamServiceOptions extends UploadIntakeOptions {
   uploads: Pick<
     UploadService,
     'open' | 'status' | 'complete' | 'discard' | 'authenticate' | 'authorize'
   >
-  spool: Pick<Spool, 'receive' | 'grow' | 'grownBytes' | 'share' | 'remove'>
+  spool: Pick<Spool, 'receive' | 'append' | 'partialBytes' | 'share' | 'remove'>
   progress: Pick<ProgressBoard, 'subscribe'>
   locks: KeyedLock
   /** Who speaks for a stream at the moment: whoever comes next is let in soon. */
-  takeover: TakeoverLock
+  uploadLock: PreemptibleLock
 }
 
 export interface StreamState {
@@ -49,7 +49,7 @@ export type StreamDescription = Omit<FileDescription, 'totalChunks'> &
 /**
  * Uploads whose bytes come in order and are cut into chunks here, such as those of tus clients.
  * Apart from that they are uploads like all others. They complete by themselves with their last
- * byte. Except for `open` and `join`, callers hold the stream's takeover lock.
+ * byte. Except for `open` and `join`, callers hold the stream's upload lock.
  */
 export interface StreamService {
   /** Rejects as `UploadService.open` does. */
@@ -79,8 +79,8 @@ export interface StreamService {
 }
 
 export function createStreamService(options: StreamServiceOptions): StreamService {
-  const { ledger, spool, uploads, takeover, log } = options
-  const intake = createIntake(options)
+  const { ledger, spool, uploads, uploadLock, log } = options
+  const intake = createUploadIntake(options)
   const filler = createStreamFiller({ ...options, intake })
   const join = createStreamJoin({ ...options, find })
   /** What an earlier process has left. Looked for now: later there are those that open just then. */
@@ -93,15 +93,15 @@ export function createStreamService(options: StreamServiceOptions): StreamServic
     if (stream === null) throw uploadNotFound()
     assertNotFailed(upload)
     if (upload.state !== 'receiving') return { upload, stream, offset: upload.size }
-    const { count, bytes } = unbroken(ledger.chunks(uploadId))
-    const growing = count === upload.totalChunks ? 0 : await grownBytes(uploadId, count)
+    const { count, bytes } = contiguous(ledger.chunks(uploadId))
+    const growing = count === upload.totalChunks ? 0 : await partialBytes(uploadId, count)
     const offset = bytes + growing
     if (offset === upload.size) await settle(upload, stream)
     return { upload: ledger.findUpload(uploadId) ?? upload, stream, offset }
   }
 
-  function grownBytes(uploadId: string, index: number): Promise<number> {
-    return spool.grownBytes({ uploadId, index })
+  function partialBytes(uploadId: string, index: number): Promise<number> {
+    return spool.partialBytes({ uploadId, index })
   }
 
   /** All bytes are here: makes its last chunk one, if it is not yet, and lets the job begin. */
@@ -111,7 +111,7 @@ export function createStreamService(options: StreamServiceOptions): StreamServic
   }
 
   async function resumeOne(uploadId: string): Promise<void> {
-    const release = await takeover.acquire(uploadId, () => {})
+    const release = await uploadLock.acquire(uploadId, () => {})
     try {
       await find(uploadId, null)
     } finally {
@@ -139,7 +139,7 @@ export function createStreamService(options: StreamServiceOptions): StreamServic
       return upload
     },
     append: async (uploadId, offset, source, confirm) => {
-      options.admission.assertMore()
+      options.workGate.assertMore()
       const { upload, offset: present } = await find(uploadId, null)
       if (present !== offset) {
         throw new AppError('OFFSET_CONFLICT', `The upload is at byte ${present}, not ${offset}`, {

@@ -12,18 +12,18 @@ import type { Log } from '../ports/log.ts'
 import type { Upload } from '../ports/records.ts'
 import type { ReceivedChunk } from '../ports/spool.ts'
 import type { TelegramGateway } from '../ports/telegram.ts'
-import type { Admission } from '../runtime/work-gate.ts'
+import type { WorkGate } from '../runtime/work-gate.ts'
 import { accountWaits } from '../transfers/flood-wait.ts'
 import type { Transfers } from '../transfers/transfer.ts'
 import { assertNotCancelled, START_OVER } from './cancellation.ts'
-import { noRoom, type Room } from './capacity.ts'
+import { type Capacity, noCapacity } from './capacity.ts'
 
-export interface IntakeOptions {
+export interface UploadIntakeOptions {
   ledger: Ledger
   gateway: Pick<TelegramGateway, 'roadFor' | 'assertReachable' | 'waitFor'>
-  admission: Pick<Admission, 'assertNew' | 'assertMore' | 'ending'>
+  workGate: Pick<WorkGate, 'assertNew' | 'assertMore' | 'ending'>
   transfers: Transfers
-  room: Pick<Room, 'look'>
+  capacity: Pick<Capacity, 'look'>
   /** Forgets the uploads without a byte that are past their time. */
   forgetOverdue: () => Promise<void>
   /** Largest file, in bytes, that the operator allows; Telegram may take less. */
@@ -49,7 +49,7 @@ export interface ChunkAnswer {
 }
 
 /** How files come in. Every call is for whoever holds the upload's lock. */
-export interface Intake {
+export interface UploadIntake {
   /**
    * Throws TELEGRAM_FLOOD_WAIT when the account that would carry a file of `size` bytes has to wait
    * for longer than a job lives.
@@ -75,7 +75,7 @@ export interface Intake {
   take: (upload: Upload, index: number, received: ReceivedChunk) => Promise<ChunkAnswer>
 }
 
-export function createIntake(options: IntakeOptions): Intake {
+export function createUploadIntake(options: UploadIntakeOptions): UploadIntake {
   const { ledger, transfers, now, log } = options
 
   /** The file first, then its row: a row always has its file, and a file without a row goes. */
@@ -115,15 +115,15 @@ export function createIntake(options: IntakeOptions): Intake {
         return known
       }
       // With another user's id, too: what is refused anyway must not tell that the id is taken.
-      options.admission.assertNew()
+      options.workGate.assertNew()
       const { isPart = false, ...described } = file
       const upload = openUpload({ ...described, owner }, now())
       assertTakes(options, granted, upload.size)
       assertNoLongWait(options, granted, isPart ? null : upload.size)
-      const lacking = await lookForRoom(options, upload.size, first?.size)
+      const lacking = await findCapacity(options, upload.size, first?.size)
       // No wait from here to the row: two uploads that open at once cannot both have the last place.
       assertShare(ledger.reservedBy(owner), upload.size, options.perUser)
-      if (lacking() > 0) throw noRoom()
+      if (lacking() > 0) throw noCapacity()
       // Before the row: a chunk that is refused must not have taken room. And with a taken id, too.
       if (first) chunkSizeWith(upload, first.index, first.size)
       if (known) throw uploadNotFound()
@@ -154,7 +154,7 @@ export function createIntake(options: IntakeOptions): Intake {
 
 /** Throws FILE_TOO_LARGE when the operator allows no such file, or Telegram takes none. */
 export function assertTakes(
-  { gateway, maxFileBytes }: Pick<IntakeOptions, 'gateway' | 'maxFileBytes'>,
+  { gateway, maxFileBytes }: Pick<UploadIntakeOptions, 'gateway' | 'maxFileBytes'>,
   granted: Credentials,
   size: number,
 ): void {
@@ -176,7 +176,7 @@ export function assertTakes(
  * Throws TELEGRAM_FLOOD_WAIT.
  */
 export function assertNoLongWait(
-  { gateway, maxWaitMs }: Pick<IntakeOptions, 'gateway' | 'maxWaitMs'>,
+  { gateway, maxWaitMs }: Pick<UploadIntakeOptions, 'gateway' | 'maxWaitMs'>,
   granted: Credentials,
   size: number | null,
 ): void {
@@ -187,17 +187,17 @@ export function assertNoLongWait(
 /**
  * Looks for room for `size` bytes, of which `present` are on the disk already, and forgets what is
  * past its time where too little is left. The function it resolves with says how many bytes are
- * lacking at that moment, 0 where there is room; synchronous, as `Room.look` has it.
+ * lacking at that moment, 0 where there is room; synchronous, as `Capacity.look` has it.
  */
-export async function lookForRoom(
-  { room, forgetOverdue }: Pick<IntakeOptions, 'room' | 'forgetOverdue'>,
+export async function findCapacity(
+  { capacity, forgetOverdue }: Pick<UploadIntakeOptions, 'capacity' | 'forgetOverdue'>,
   size: number,
   present = 0,
 ): Promise<() => number> {
-  let lacking = await room.look()
+  let lacking = await capacity.look()
   if (lacking(size, present) > 0) {
     await forgetOverdue()
-    lacking = await room.look()
+    lacking = await capacity.look()
   }
   return () => lacking(size, present)
 }
@@ -218,7 +218,7 @@ const SHARE_RETRY_AFTER = 60
 function assertShare(
   held: { uploads: number; bytes: number },
   size: number,
-  { maxUploads, maxBytes }: IntakeOptions['perUser'],
+  { maxUploads, maxBytes }: UploadIntakeOptions['perUser'],
 ): void {
   if (held.uploads >= maxUploads) {
     throw new AppError(

@@ -13,18 +13,18 @@ import {
   START_OVER,
   uploadCancelled,
 } from './cancellation.ts'
-import { noRoom } from './capacity.ts'
+import { noCapacity } from './capacity.ts'
 import {
   type ChunkAnswer,
-  createIntake,
+  createUploadIntake,
   type FileDescription,
-  type IntakeOptions,
-  lookForRoom,
+  findCapacity,
+  type UploadIntakeOptions,
   uploadNotFound,
 } from './upload-intake.ts'
 import type { UploadRemoval } from './upload-removal.ts'
 
-export interface UploadServiceOptions extends IntakeOptions {
+export interface UploadServiceOptions extends UploadIntakeOptions {
   removal: UploadRemoval
   credentials: Pick<CredentialsProvider, 'forUpload' | 'forRunningUpload'>
   /** Whose progress of this upload a token shows: its user id. Rejects as `forUpload` does. */
@@ -100,8 +100,8 @@ export interface UploadService {
 }
 
 export function createUploadService(options: UploadServiceOptions): UploadService {
-  const { ledger, removal, credentials, transfers, progress, locks, admission, now, log } = options
-  const intake = createIntake(options)
+  const { ledger, removal, credentials, transfers, progress, locks, workGate, now, log } = options
+  const intake = createUploadIntake(options)
 
   /** The upload, if it exists and is not another user's. */
   async function find(
@@ -169,8 +169,8 @@ export function createUploadService(options: UploadServiceOptions): UploadServic
     assertRoom: async (described, size) => {
       const known = described && ledger.findUpload(described.uploadId)
       if (known && known.owner === described.owner) return assertNotCancelled(known)
-      const lacking = await lookForRoom(options, size)
-      if (lacking() > 0) throw noRoom()
+      const lacking = await findCapacity(options, size)
+      if (lacking() > 0) throw noCapacity()
     },
     assertNoLongWait: async (uploadId, size, token) => {
       const granted = await credentials.forUpload(token)
@@ -189,7 +189,7 @@ export function createUploadService(options: UploadServiceOptions): UploadServic
     },
     takeChunk: async (file, index, token, received) => {
       try {
-        admission.assertMore()
+        workGate.assertMore()
         const granted = await grantChunk(file.id, token)
         return await locks.run(file.id, async () => {
           const upload = await intake.open(file, granted, token, { index, size: received.size })
@@ -202,7 +202,7 @@ export function createUploadService(options: UploadServiceOptions): UploadServic
     authorize: async (uploadId, token) => void (await find(uploadId, token)),
     isOf,
     complete: async (uploadId, token) => {
-      admission.assertMore()
+      workGate.assertMore()
       await find(uploadId, token)
       assertWholeFile(ledger.stream(uploadId))
       return locks.run(uploadId, async () => {
@@ -220,7 +220,7 @@ export function createUploadService(options: UploadServiceOptions): UploadServic
       progress.of(await find(uploadId, token, options.progressReader)),
     finished: async (uploadId, signal) => {
       const upload = await find(uploadId, null)
-      return whenEnded(progress, upload, AbortSignal.any([signal, admission.ending]))
+      return whenEnded(progress, upload, AbortSignal.any([signal, workGate.ending]))
     },
     cancel: async (uploadId, token) => {
       await find(uploadId, token)

@@ -1,10 +1,10 @@
 import type { FastifyInstance } from 'fastify'
-import type { Admission } from '../../core/runtime/work-gate.ts'
+import type { WorkGate } from '../../core/runtime/work-gate.ts'
 import { shuttingDown } from '../../errors.ts'
 import { HAND_OVER_PATH } from '../routes/hand-over.ts'
 
 export interface ClosingOptions {
-  admission: Pick<Admission, 'takesRequests'>
+  workGate: Pick<WorkGate, 'takesRequests'>
   /** Milliseconds that running requests get once the server closes. */
   graceMs: number
 }
@@ -15,11 +15,11 @@ export interface ClosingOptions {
  * busy `graceMs` after `close()`, or that never sent a request, are cut, because it would wait for
  * them forever.
  */
-export function installClosing(app: FastifyInstance, { admission, graceMs }: ClosingOptions): void {
+export function installClosing(app: FastifyInstance, { workGate, graceMs }: ClosingOptions): void {
   let closing = false
   app.addHook('onRequest', async ({ routeOptions }) => {
     if (closing) throw shuttingDown()
-    if (!admission.takesRequests && routeOptions.url !== HAND_OVER_PATH) throw shuttingDown()
+    if (!workGate.takesRequests && routeOptions.url !== HAND_OVER_PATH) throw shuttingDown()
   })
   app.addHook('preClose', async () => {
     closing = true

@@ -1,4 +1,4 @@
-import type { Room } from '../../core/uploads/capacity.ts'
+import type { Capacity } from '../../core/uploads/capacity.ts'
 import { AppError } from '../../errors.ts'
 import { createSharesByKey } from '../../lib/concurrency/shares-by-key.ts'
 import { createTtlCache } from '../../lib/ttl-cache.ts'
@@ -37,9 +37,9 @@ export interface UnclaimedBudget {
   trust: (address: string) => void
 }
 
-/** `room` says how much the disk has for all of them, strangers or not. */
+/** `capacity` says how much the disk has for all of them, strangers or not. */
 export function createUnclaimedBudget(
-  room: Pick<Room, 'creditBytes' | 'freeBytes'>,
+  capacity: Pick<Capacity, 'unclaimedBytes' | 'freeBytes'>,
   patience: Patience = PATIENCE,
 ): UnclaimedBudget {
   const strangers = createCreditPool(STRANGERS_BYTES, patience)
@@ -80,14 +80,14 @@ export function createUnclaimedBudget(
 
   return {
     take: async (bringer) => {
-      const half = (await room.creditBytes()) / 2
+      const half = (await capacity.unclaimedBytes()) / 2
       strangers.setLimit(Math.min(STRANGERS_BYTES, half))
       known.setLimit(Math.min(KNOWN_BYTES, half))
       return patiently(bringer, trusted.get(bringer.address) ? known.take : takeAsStranger)
     },
     takeOfUser: async (userId, bringer) => {
       // Most of these bytes have their promise already, and so may take what is promised.
-      const limit = Math.min(USER_BYTES, (await room.freeBytes()) / 2)
+      const limit = Math.min(USER_BYTES, (await capacity.freeBytes()) / 2)
       return patiently(bringer, ({ bytes, signal }) =>
         bytesOf.take(userId, { weight: bytes, limit, signal }),
       )

@@ -5,7 +5,7 @@ import type { StreamService, StreamState } from '../../core/uploads/stream-servi
 import { uploadNotFound } from '../../core/uploads/upload-intake.ts'
 import type { UploadService } from '../../core/uploads/upload-service.ts'
 import { AppError } from '../../errors.ts'
-import type { TakeoverLock } from '../../lib/concurrency/preemptible-lock.ts'
+import type { PreemptibleLock } from '../../lib/concurrency/preemptible-lock.ts'
 import { checked } from './checksum.ts'
 import { loadLibrary, type TusLibrary } from './library.ts'
 import { describeFile, TUS_PATH } from './protocol.ts'
@@ -13,7 +13,7 @@ import { describeFile, TUS_PATH } from './protocol.ts'
 export interface TusAnswersOptions {
   streams: StreamService
   uploads: Pick<UploadService, 'cancel' | 'discard'>
-  takeover: TakeoverLock
+  uploadLock: PreemptibleLock
 }
 
 export interface TusCall {
@@ -51,7 +51,7 @@ export function createTusAnswers(
       path: TUS_PATH,
       datastore: store.datastore,
       namingFunction: () => call.uploadId,
-      locker: { newLock: (id) => createLock(id, call, options.takeover) },
+      locker: { newLock: (id) => createLock(id, call, options.uploadLock) },
       onResponseError: (_request, error) => {
         throw toRefusal(error, store.state)
       },
@@ -121,11 +121,11 @@ function createStore(
   }
 }
 
-function createLock(id: string, call: TusCall, takeover: TakeoverLock) {
+function createLock(id: string, call: TusCall, uploadLock: PreemptibleLock) {
   let release: (() => void) | null = null
   return {
     lock: async () => {
-      release = await takeover.acquire(id, call.body.letGo, call.signal)
+      release = await uploadLock.acquire(id, call.body.requestUnlock, call.signal)
       if (release !== null) return
       const sentence = 'Another request works on this upload'
       throw new AppError('UPLOAD_LOCKED', sentence, { retryAfter: 1 })

@@ -41,7 +41,7 @@ export function openBody(request: IncomingMessage): ByteSource {
 
   return {
     bytes: read(),
-    letGo: () => {
+    requestUnlock: () => {
       released = true
       stop()
     },

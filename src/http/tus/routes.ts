@@ -2,7 +2,7 @@ import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import type { StreamService } from '../../core/uploads/stream-service.ts'
 import type { UploadService } from '../../core/uploads/upload-service.ts'
 import { AppError } from '../../errors.ts'
-import type { TakeoverLock } from '../../lib/concurrency/preemptible-lock.ts'
+import type { PreemptibleLock } from '../../lib/concurrency/preemptible-lock.ts'
 import { isMediaType } from '../../lib/media-type.ts'
 import { MiB } from '../../lib/units.ts'
 import { bringsBytes } from '../bodies/brings-bytes.ts'
@@ -49,7 +49,7 @@ import {
 export interface TusRoutesOptions extends Lifetime {
   streams: StreamService
   uploads: Pick<UploadService, 'cancel' | 'discard' | 'authorize'>
-  takeover: TakeoverLock
+  uploadLock: PreemptibleLock
   address: PublicAddress
   maxFileBytes: number
 }
@@ -73,7 +73,7 @@ const DISCOVERABLE = { config: { cors: { preflightContinue: true } } }
  * all clients send their headers with each request.
  */
 export const tusRoutes: FastifyPluginAsync<TusRoutesOptions> = async (app, options) => {
-  const { takeover } = options
+  const { uploadLock } = options
   const answerTus = createTusAnswers(options)
 
   // Bodies are read by the upload they belong to, and by nobody before.
@@ -88,7 +88,7 @@ export const tusRoutes: FastifyPluginAsync<TusRoutesOptions> = async (app, optio
     assertVersion(request.headers['tus-resumable'])
   })
   // A sender that stands in the way of a stop goes on with the next instance, where it was.
-  app.addHook('preClose', async () => takeover.letGoAll())
+  app.addHook('preClose', async () => uploadLock.requestUnlockAll())
 
   async function discover(_request: FastifyRequest, reply: FastifyReply): Promise<void> {
     await reply.code(204).headers(discovery(options.maxFileBytes)).send()

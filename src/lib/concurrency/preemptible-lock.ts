@@ -1,26 +1,30 @@
-export interface TakeoverLock {
+export interface PreemptibleLock {
   /**
    * Waits for the key. Whoever holds it is asked to let go; so will be whoever gets it, as soon
    * as another waits. Resolves with the function that gives the key back, or with null when it
    * was not free within the patience. Rejects with the signal's reason.
    */
-  acquire: (key: string, letGo: () => void, signal?: AbortSignal) => Promise<(() => void) | null>
+  acquire: (
+    key: string,
+    requestUnlock: () => void,
+    signal?: AbortSignal,
+  ) => Promise<(() => void) | null>
   /** Asks every holder to let go. */
-  letGoAll: () => void
+  requestUnlockAll: () => void
 }
 
 interface Holder {
-  letGo: () => void
+  requestUnlock: () => void
   readonly released: Promise<void>
 }
 
 /** Mutual exclusion by key among holders that can be asked to come to an end. */
-export function createTakeoverLock(patienceMs: number): TakeoverLock {
+export function createPreemptibleLock(patienceMs: number): PreemptibleLock {
   const holders = new Map<string, Holder>()
 
-  function hold(key: string, letGo: () => void): () => void {
+  function hold(key: string, requestUnlock: () => void): () => void {
     const { promise: released, resolve } = Promise.withResolvers<void>()
-    const holder = { letGo, released }
+    const holder = { requestUnlock, released }
     holders.set(key, holder)
     return () => {
       if (holders.get(key) === holder) holders.delete(key)
@@ -29,18 +33,18 @@ export function createTakeoverLock(patienceMs: number): TakeoverLock {
   }
 
   return {
-    acquire: async (key, letGo, signal) => {
+    acquire: async (key, requestUnlock, signal) => {
       const patience = AbortSignal.timeout(patienceMs)
       for (let holder = holders.get(key); holder; holder = holders.get(key)) {
-        holder.letGo()
+        holder.requestUnlock()
         await settledOrAborted(holder.released, [patience, ...(signal ? [signal] : [])])
         signal?.throwIfAborted()
         if (patience.aborted && holders.has(key)) return null
       }
-      return hold(key, letGo)
+      return hold(key, requestUnlock)
     },
-    letGoAll: () => {
-      for (const holder of holders.values()) holder.letGo()
+    requestUnlockAll: () => {
+      for (const holder of holders.values()) holder.requestUnlock()
     },
   }
 }

@@ -8,10 +8,10 @@ import type { HandleCache } from './handle-cache.ts'
 import {
   fromChunkName,
   fromFolderName,
-  fromGrowingName,
+  fromPartialName,
   toChunkName,
   toFolderName,
-  toGrowingName,
+  toPartialName,
 } from './upload-folder.ts'
 
 /** What file systems say that have no second names, or no more of them for this file. */
@@ -25,31 +25,34 @@ export interface ChunkFilesOptions {
 
 /** The files that are known to be chunks, in one folder per upload. */
 export interface ChunkFiles
-  extends Pick<Spool, 'read' | 'chunkFileSize' | 'remove' | 'uploadIds' | 'grownBytes' | 'share'> {
+  extends Pick<
+    Spool,
+    'read' | 'chunkFileSize' | 'remove' | 'uploadIds' | 'partialBytes' | 'share'
+  > {
   /** Moves the file at `path` here as a chunk, in place of one that may be there already. */
   adopt: (path: string, uploadId: string, index: number) => Promise<void>
   /** Indexes of an upload's chunk files, in no order; empty when there is none. */
   chunkIndexes: (uploadId: string) => Promise<number[]>
   /** Removes one chunk file; harmless when it is not there. */
   removeChunk: (uploadId: string, index: number) => Promise<void>
-  /** Indexes of an upload's chunks that grow, in no order. */
-  growingIndexes: (uploadId: string) => Promise<number[]>
+  /** Indexes of an upload's partial chunks, in no order. */
+  partialIndexes: (uploadId: string) => Promise<number[]>
   /** Removes what has come of a chunk that grows; harmless when nothing has. */
-  removeGrowing: (name: ChunkName) => Promise<void>
+  removePartial: (name: ChunkName) => Promise<void>
   /** Where a chunk's bytes are, if they are there. */
   chunkFile: (uploadId: string, index: number) => string
   /** Where a chunk that grows is written; its folder is there. */
-  growingFile: (name: ChunkName) => Promise<string>
+  partialFile: (name: ChunkName) => Promise<string>
   /** Makes a chunk that nobody acknowledged one that grows again. */
-  regrow: (name: ChunkName) => Promise<void>
+  toPartial: (name: ChunkName) => Promise<void>
 }
 
 export function createChunkFiles({ directory, fsync, handles }: ChunkFilesOptions): ChunkFiles {
   const folder = (uploadId: string): string => join(directory, toFolderName(uploadId))
   const file = (uploadId: string, index: number): string =>
     join(folder(uploadId), toChunkName(index))
-  const growing = ({ uploadId, index }: ChunkName): string =>
-    join(folder(uploadId), toGrowingName(index))
+  const partial = ({ uploadId, index }: ChunkName): string =>
+    join(folder(uploadId), toPartialName(index))
 
   async function adopt(from: string, uploadId: string, index: number): Promise<void> {
     const to = file(uploadId, index)
@@ -102,14 +105,14 @@ export function createChunkFiles({ directory, fsync, handles }: ChunkFilesOption
     remove,
     share,
     chunkFile: file,
-    growingFile: async (name) => {
-      const path = growing(name)
+    partialFile: async (name) => {
+      const path = partial(name)
       await makeFolder(dirname(path))
       return path
     },
-    grownBytes: async (name) => (await onDiskIfThere(stat(growing(name))))?.size ?? 0,
-    regrow: async (name) =>
-      void (await onDiskIfThere(rename(file(name.uploadId, name.index), growing(name)))),
+    partialBytes: async (name) => (await onDiskIfThere(stat(partial(name))))?.size ?? 0,
+    toPartial: async (name) =>
+      void (await onDiskIfThere(rename(file(name.uploadId, name.index), partial(name)))),
     read: async (uploadId, layout, offset, target) =>
       readChunks(handles, (index) => file(uploadId, index), layout, { offset, target }),
     chunkFileSize: async (uploadId, index) => {
@@ -117,8 +120,8 @@ export function createChunkFiles({ directory, fsync, handles }: ChunkFilesOption
       return found?.isFile() ? found.size : null
     },
     chunkIndexes: (uploadId) => indexesIn(uploadId, fromChunkName),
-    growingIndexes: (uploadId) => indexesIn(uploadId, fromGrowingName),
-    removeGrowing: async (name) => onDisk(rm(growing(name), { recursive: true, force: true })),
+    partialIndexes: (uploadId) => indexesIn(uploadId, fromPartialName),
+    removePartial: async (name) => onDisk(rm(partial(name), { recursive: true, force: true })),
     removeChunk: async (uploadId, index) => {
       const gone = file(uploadId, index)
       // Recursive, because what a damaged disk has under this name may be a folder.

@@ -6,7 +6,7 @@ import type { DiskGate } from '../disk/disk-gate.ts'
 import type { Arrival } from '../disk/disk-space.ts'
 import { abortableSource } from './abortable-source.ts'
 import { createGatheringWriter } from './gathering-writer.ts'
-import type { WriteGovernor } from './write-throttle.ts'
+import type { WriteThrottle } from './write-throttle.ts'
 
 export interface ChunkWriteOptions {
   /** More bytes than this reject with CHUNK_TOO_LARGE, before they are written. */
@@ -14,9 +14,9 @@ export interface ChunkWriteOptions {
   signal: AbortSignal
   /** Whether the bytes must survive a loss of power. */
   fsync: boolean
-  governor: WriteGovernor
+  governor: WriteThrottle
   gate: DiskGate
-  /** Room on the disk for what is written here. */
+  /** Capacity on the disk for what is written here. */
   arrival: Pick<Arrival, 'admit' | 'written'>
 }
 

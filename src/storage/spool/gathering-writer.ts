@@ -2,15 +2,15 @@ import type { FileHandle } from 'node:fs/promises'
 import { onDisk } from '../disk/disk-error.ts'
 import type { DiskGate } from '../disk/disk-gate.ts'
 import type { Arrival } from '../disk/disk-space.ts'
-import type { WriteGovernor } from './write-throttle.ts'
+import type { WriteThrottle } from './write-throttle.ts'
 
 // Below the IOV_MAX of every system, and a bound for a sender of tiny pieces.
 const MAX_PIECES = 512
 
 export interface GatheringWriterOptions {
-  governor: WriteGovernor
+  governor: WriteThrottle
   gate: DiskGate
-  /** Room on the disk for what is written here. */
+  /** Capacity on the disk for what is written here. */
   arrival: Pick<Arrival, 'admit' | 'written'>
   signal: AbortSignal
   /** Where in the file the first byte goes. */

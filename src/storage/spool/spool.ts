@@ -20,7 +20,7 @@ import { createHandleCache } from './handle-cache.ts'
 import { growChunkFile } from './partial-chunk.ts'
 import { readWhole } from './read-whole.ts'
 import { createTemporaryFiles } from './temporary-files.ts'
-import { createWriteGovernor } from './write-throttle.ts'
+import { createWriteThrottle } from './write-throttle.ts'
 
 const PROBE = Buffer.alloc(64 * KiB)
 
@@ -46,12 +46,12 @@ export interface ReconcilableSpool extends Spool {
   chunkDigest: (uploadId: string, index: number) => Promise<string>
   /** Removes one chunk file; harmless when it is not there. */
   removeChunk: (uploadId: string, index: number) => Promise<void>
-  /** Indexes of an upload's chunks that grow, in no order. */
-  growingIndexes: (uploadId: string) => Promise<number[]>
+  /** Indexes of an upload's partial chunks, in no order. */
+  partialIndexes: (uploadId: string) => Promise<number[]>
   /** Removes what has come of a chunk that grows; harmless when nothing has. */
-  removeGrowing: (name: ChunkName) => Promise<void>
+  removePartial: (name: ChunkName) => Promise<void>
   /** Makes a chunk that nobody acknowledged one that grows again. */
-  regrow: (name: ChunkName) => Promise<void>
+  toPartial: (name: ChunkName) => Promise<void>
 }
 
 /**
@@ -72,13 +72,13 @@ export async function createSpool(options: SpoolOptions): Promise<ReconcilableSp
   if (fsync) await syncFolder(directory)
 
   const handles = createHandleCache({ maxOpen: maxOpenFiles, idleMs: idleFileMs })
-  const { adopt, chunkFile, growingFile, ...chunks } = createChunkFiles({
+  const { adopt, chunkFile, partialFile, ...chunks } = createChunkFiles({
     directory: folders.uploads,
     fsync,
     handles,
   })
   const temporary = createTemporaryFiles(folders.temporary, { gate, log })
-  const governor = createWriteGovernor()
+  const governor = createWriteThrottle()
   const room = createDiskRoom(directory, gate)
 
   async function removing<T>(work: () => Promise<T>): Promise<T> {
@@ -116,7 +116,7 @@ export async function createSpool(options: SpoolOptions): Promise<ReconcilableSp
     }
   }
 
-  async function grow(
+  async function append(
     { uploadId, index }: ChunkName,
     source: AsyncIterable<Uint8Array>,
     { targetBytes, signal }: GrowOptions,
@@ -125,7 +125,7 @@ export async function createSpool(options: SpoolOptions): Promise<ReconcilableSp
     if (gate.stalled()) throw spoolFailed()
     const arrival = await room.enter(0)
     try {
-      const path = await gate.run(() => growingFile({ uploadId, index }), signal)
+      const path = await gate.run(() => partialFile({ uploadId, index }), signal)
       const limits = { targetBytes, signal, fsync, governor, gate, arrival }
       const { size, digest } = await growChunkFile(path, source, limits)
       if (digest === null) return { size, whole: null }
@@ -135,7 +135,7 @@ export async function createSpool(options: SpoolOptions): Promise<ReconcilableSp
         read: () => readWhole(path, gate),
         claim: () => gate.run(() => adopt(path, uploadId, index)),
         // Its bytes were promised to the sender piece by piece: they go on growing.
-        unclaim: () => gate.run(() => chunks.regrow({ uploadId, index })),
+        unclaim: () => gate.run(() => chunks.toPartial({ uploadId, index })),
         discard: async () => void (await removing(() => onDiskIfThere(unlink(path)))),
       }
       return { size, whole }
@@ -165,7 +165,7 @@ export async function createSpool(options: SpoolOptions): Promise<ReconcilableSp
     remove: (uploadId) => removing(() => chunks.remove(uploadId)),
     share: (...names) => gate.run(() => chunks.share(...names)),
     receive,
-    grow,
+    append,
     chunkDigest,
     space: room.space,
     check,

@@ -27,7 +27,7 @@ export function fromFolderName(name: string): string | null {
 }
 
 const CHUNK_FILE = /^(0|[1-9]\d{0,8})\.chunk$/
-const GROWING_FILE = /^(0|[1-9]\d{0,8})\.growing$/
+const PARTIAL_FILE = /^(0|[1-9]\d{0,8})\.growing$/
 
 /** The name of a chunk's file. Throws INVALID_REQUEST unless the index is a sane whole number. */
 export function toChunkName(index: number): string {
@@ -37,7 +37,7 @@ export function toChunkName(index: number): string {
 }
 
 /** The name of a file that will be that chunk once it is whole. */
-export function toGrowingName(index: number): string {
+export function toPartialName(index: number): string {
   return toChunkName(index).replace(/chunk$/, 'growing')
 }
 
@@ -47,8 +47,8 @@ export function fromChunkName(name: string): number | null {
 }
 
 /** The same for the name of a chunk that grows. */
-export function fromGrowingName(name: string): number | null {
-  return indexIn(GROWING_FILE.exec(name))
+export function fromPartialName(name: string): number | null {
+  return indexIn(PARTIAL_FILE.exec(name))
 }
 
 function indexIn(match: RegExpExecArray | null): number | null {

@@ -11,7 +11,7 @@ const BYTES_PER_TURN = 2 * MiB
  * Shares the disk and the event loop between all chunks that are being received. Large gathered
  * writes are what makes one upload fast, and what lets fifty of them starve every small request.
  */
-export interface WriteGovernor {
+export interface WriteThrottle {
   /** Counts one more receiver, until the returned function is called. */
   join: () => () => void
   /** How many bytes a receiver may gather before it writes them. */
@@ -23,7 +23,7 @@ export interface WriteGovernor {
   nextTurn: () => Promise<void>
 }
 
-export function createWriteGovernor(): WriteGovernor {
+export function createWriteThrottle(): WriteThrottle {
   const waiting = createSemaphore(MAX_WAITING_BYTES)
   let receivers = 0
   let left = BYTES_PER_TURN

@@ -8,7 +8,7 @@ import {
   type Question,
   type Reply,
 } from '../../../src/core/ports/deployment.ts'
-import { createAdmission } from '../../../src/core/runtime/work-gate.ts'
+import { createWorkGate } from '../../../src/core/runtime/work-gate.ts'
 import { shuttingDown } from '../../../src/errors.ts'
 import { sleep } from '../../../src/lib/waiting/sleep.ts'
 import { createRecordingLog } from '../../helpers/recording-log.ts'
@@ -111,11 +111,11 @@ test('the old instance drains and disconnects before the new one connects', asyn
   await vi.advanceTimersByTimeAsync(2_900)
   expect([old.connected, young.connected]).toEqual([true, false])
   expect(young.custody.awaitsOlder).toBe(true)
-  expect(() => old.admission.assertNew()).toThrow('restarting')
-  expect(() => old.admission.assertMore()).not.toThrow()
+  expect(() => old.workGate.assertNew()).toThrow('restarting')
+  expect(() => old.workGate.assertMore()).not.toThrow()
   await vi.advanceTimersByTimeAsync(200)
   expect([old.connected, young.connected]).toEqual([false, true])
-  expect(() => old.admission.assertMore()).toThrow('restarting')
+  expect(() => old.workGate.assertMore()).toThrow('restarting')
   expect(young.custody.awaitsOlder).toBe(false)
 })
 
@@ -157,7 +157,7 @@ test('an old instance that is not stopped takes Telegram back when the new one n
   await vi.advanceTimersByTimeAsync(RETURN_MS + 100)
 
   expect(old.connected).toBe(true)
-  expect(() => old.admission.assertNew()).not.toThrow()
+  expect(() => old.workGate.assertNew()).not.toThrow()
   expect(old.resumed).toBe(2)
 })
 
@@ -298,7 +298,7 @@ interface RunOptions {
 interface Running {
   instance: Instance
   custody: Custody
-  admission: ReturnType<typeof createAdmission>
+  workGate: ReturnType<typeof createWorkGate>
   readonly connected: boolean
   readonly resumed: number
   readonly log: string[]
@@ -333,7 +333,7 @@ function createHost() {
   function start(id: string, options: RunOptions = {}): Running {
     const { knowsAddress = true, startupDelayMs = 0, drainMs = 0, asks = true } = options
     const instance = { id, startedAt: Date.now() }
-    const admission = createAdmission()
+    const workGate = createWorkGate()
     const log = createRecordingLog()
     let connected = false
     let resumed = 0
@@ -341,7 +341,7 @@ function createHost() {
     const custody = createCustody({
       instance,
       address: knowsAddress ? address : null,
-      admission,
+      workGate,
       gate: {
         open: () => {
           connected = true
@@ -349,10 +349,10 @@ function createHost() {
         },
       },
       letGo: async ({ hurry }) => {
-        admission.narrow()
+        workGate.startDraining()
         if (!hurry) await sleep(drainMs)
         connected = false
-        admission.end(shuttingDown())
+        workGate.end(shuttingDown())
       },
       onHeld: () => {
         resumed++
@@ -365,7 +365,7 @@ function createHost() {
     const one: Running = {
       instance,
       custody,
-      admission,
+      workGate,
       get connected() {
         return connected && !dead.has(one)
       },

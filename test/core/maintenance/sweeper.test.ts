@@ -52,7 +52,7 @@ test('an upload without a byte is kept for ten minutes, with one for its whole t
   }
   const first = { uploadId: 'killed in its first chunk', index: 0 }
   const { signal } = new AbortController()
-  await spool.grow(first, pieces(randomBytes(10), 10), { targetBytes: 1_000, signal })
+  await spool.append(first, pieces(randomBytes(10), 10), { targetBytes: 1_000, signal })
 
   await sweeper.run()
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { DiskSpace } from '../../../src/core/ports/spool.ts'
-import { createRoom } from '../../../src/core/uploads/capacity.ts'
+import { createCapacity } from '../../../src/core/uploads/capacity.ts'
 import { MiB } from '../../../src/lib/units.ts'
 
 const GB = 1024 * MiB
@@ -41,7 +41,7 @@ test('a disk that does not say how full it is leaves the operator’s own limit'
 
   expect(lacking(4 * GB, 0)).toBe(0)
   expect(lacking(4 * GB + 1, 0)).toBe(1)
-  expect(await room.creditBytes()).toBe(unknown)
+  expect(await room.unclaimedBytes()).toBe(unknown)
 })
 
 test('on credit goes what nobody was promised, and never less than the share for it', async () => {
@@ -50,8 +50,8 @@ test('on credit goes what nobody was promised, and never less than the share for
   const tight = createTestRoom({ freeBytes: 10 * MiB, totalBytes: 64 * MiB })
   tight.promise(10 * MiB)
 
-  expect(await roomy.room.creditBytes()).toBe(6 * GB)
-  expect(await tight.room.creditBytes()).toBe(8 * MiB)
+  expect(await roomy.room.unclaimedBytes()).toBe(6 * GB)
+  expect(await tight.room.unclaimedBytes()).toBe(8 * MiB)
 })
 
 function createTestRoom(space: DiskSpace) {
@@ -60,7 +60,11 @@ function createTestRoom(space: DiskSpace) {
     reservedBytes: () => promised,
     unwrittenBytes: () => promised,
   }
-  const room = createRoom({ ledger, spool: { space: async () => space }, spoolMaxBytes: 4 * GB })
+  const room = createCapacity({
+    ledger,
+    spool: { space: async () => space },
+    spoolMaxBytes: 4 * GB,
+  })
   function promise(bytes: number): void {
     promised += bytes
   }

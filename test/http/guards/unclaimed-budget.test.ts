@@ -15,7 +15,7 @@ const LONG: Patience = { waitMs: 60_000, yieldMs: 10, keepMs: 0 }
 
 function createBudget(patience: Patience, freeBytes = 1024 * MiB) {
   const free = async () => freeBytes
-  return createUnclaimedBudget({ creditBytes: free, freeBytes: free }, patience)
+  return createUnclaimedBudget({ unclaimedBytes: free, freeBytes: free }, patience)
 }
 
 function bringer(address: string, megabytes: number, more: Partial<Bringer> = {}): Bringer {

@@ -1,13 +1,13 @@
 import { expect, test, vi } from 'vitest'
-import { createTakeoverLock } from '../../../src/lib/concurrency/preemptible-lock.ts'
+import { createPreemptibleLock } from '../../../src/lib/concurrency/preemptible-lock.ts'
 
 test('whoever comes next asks the holder to let go, and gets the key when it has', async () => {
-  const lock = createTakeoverLock(60_000)
-  const letGo = vi.fn()
-  const release = await lock.acquire('key', letGo)
+  const lock = createPreemptibleLock(60_000)
+  const requestUnlock = vi.fn()
+  const release = await lock.acquire('key', requestUnlock)
 
   const next = lock.acquire('key', () => {})
-  await vi.waitFor(() => expect(letGo).toHaveBeenCalled())
+  await vi.waitFor(() => expect(requestUnlock).toHaveBeenCalled())
   const settled = vi.fn()
   void next.then(settled)
   await Promise.resolve()
@@ -18,7 +18,7 @@ test('whoever comes next asks the holder to let go, and gets the key when it has
 })
 
 test('of several who wait each gets the key, one at a time', async () => {
-  const lock = createTakeoverLock(60_000)
+  const lock = createPreemptibleLock(60_000)
   let inside = 0
   let most = 0
 
@@ -36,7 +36,7 @@ test('of several who wait each gets the key, one at a time', async () => {
 })
 
 test('a holder that does not let go keeps the key, and whoever waits hears so', async () => {
-  const lock = createTakeoverLock(20)
+  const lock = createPreemptibleLock(20)
   await lock.acquire('key', () => {})
 
   expect(await lock.acquire('key', () => {})).toBeNull()
@@ -44,7 +44,7 @@ test('a holder that does not let go keeps the key, and whoever waits hears so', 
 })
 
 test('who gives up waiting does so with the reason, and gets nothing later', async () => {
-  const lock = createTakeoverLock(60_000)
+  const lock = createPreemptibleLock(60_000)
   const release = await lock.acquire('key', () => {})
   const controller = new AbortController()
   const reason = new Error('the client left')
@@ -58,7 +58,7 @@ test('who gives up waiting does so with the reason, and gets nothing later', asy
 })
 
 test('giving the key back twice does not take it from the next', async () => {
-  const lock = createTakeoverLock(20)
+  const lock = createPreemptibleLock(20)
   const release = await lock.acquire('key', () => {})
   release?.()
   await lock.acquire('key', () => {})
@@ -69,12 +69,12 @@ test('giving the key back twice does not take it from the next', async () => {
 })
 
 test('all holders are asked to let go', async () => {
-  const lock = createTakeoverLock(20)
+  const lock = createPreemptibleLock(20)
   const holders = [vi.fn(), vi.fn()]
   await lock.acquire('one', () => holders[0]?.())
   await lock.acquire('two', () => holders[1]?.())
 
-  lock.letGoAll()
+  lock.requestUnlockAll()
 
-  for (const letGo of holders) expect(letGo).toHaveBeenCalledOnce()
+  for (const requestUnlock of holders) expect(requestUnlock).toHaveBeenCalledOnce()
 })

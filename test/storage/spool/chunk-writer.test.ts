@@ -4,7 +4,7 @@ import { expect, test, vi } from 'vitest'
 import { KiB, MiB } from '../../../src/lib/units.ts'
 import { createDiskGate } from '../../../src/storage/disk/disk-gate.ts'
 import { writeChunkFile } from '../../../src/storage/spool/chunk-writer.ts'
-import { createWriteGovernor } from '../../../src/storage/spool/write-throttle.ts'
+import { createWriteThrottle } from '../../../src/storage/spool/write-throttle.ts'
 import { makeTempDir } from '../../helpers/temp-dir.ts'
 
 const { signal } = new AbortController()
@@ -13,7 +13,7 @@ test('a source is not asked for more than 512 KB while the disk admits nothing',
   const path = join(await makeTempDir(), 'chunk')
   const source = countingSource(8 * MiB)
   const admitted = Promise.withResolvers<void>()
-  const governor = createWriteGovernor()
+  const governor = createWriteThrottle()
   const admit = vi.fn(async (bytes: number) => {
     await admitted.promise
     return governor.admit(bytes, signal)
@@ -38,7 +38,7 @@ test('a source is not asked for more than 512 KB while the disk admits nothing',
 
 test('of one chunk one batch at a time is on its way to the disk', async () => {
   const path = join(await makeTempDir(), 'chunk')
-  const governor = createWriteGovernor()
+  const governor = createWriteThrottle()
   const held = { now: 0, highest: 0 }
   const admit = async (): Promise<() => void> => {
     held.highest = Math.max(held.highest, ++held.now)
@@ -59,7 +59,7 @@ test('of one chunk one batch at a time is on its way to the disk', async () => {
 
 test('an abort reaches a chunk that waits for the disk', async () => {
   const path = join(await makeTempDir(), 'chunk')
-  const governor = createWriteGovernor()
+  const governor = createWriteThrottle()
   const occupied = await governor.admit(16 * MiB, signal)
   const controller = new AbortController()
   const options = { maxBytes: MiB, signal: controller.signal, fsync: false, ...disk(), governor }
@@ -79,7 +79,7 @@ test('a file that is there already is never written into', async () => {
     signal,
     fsync: false,
     ...disk(),
-    governor: createWriteGovernor(),
+    governor: createWriteThrottle(),
   }
   await writeChunkFile(path, countingSource(64 * KiB).bytes(), options)
 
@@ -90,7 +90,7 @@ test('a file that is there already is never written into', async () => {
 })
 
 test('many receivers gather less each, so that all together stay within 16 MB', () => {
-  const governor = createWriteGovernor()
+  const governor = createWriteThrottle()
   const leave = Array.from({ length: 32 }, governor.join)
   expect(governor.batchBytes()).toBe(512 * KiB)
 
@@ -106,7 +106,7 @@ test('many receivers gather less each, so that all together stay within 16 MB', 
 })
 
 test('one turn of the event loop takes 2 MB, the next one as much again', async () => {
-  const governor = createWriteGovernor()
+  const governor = createWriteThrottle()
 
   expect(governor.takeTurn(2 * MiB)).toBe(false)
   expect(governor.takeTurn(1)).toBe(true)

@@ -8,7 +8,7 @@ export interface FormPart {
   readonly bytes: AsyncGenerator<Buffer, void, undefined>
 }
 
-/** Room for a name of 1,024 characters, each of which may be nine: three bytes in percent signs. */
+/** Capacity for a name of 1,024 characters, each of which may be nine: three bytes in percent signs. */
 export const MAX_HEAD_BYTES = 32 * KiB
 const CRLF = '\r\n'
 
