@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { startWorker, testCredentials } from './helpers/app.ts'
 import { createFakeGateway } from './helpers/peers/fake-gateway.ts'
+import { startWorker, testCredentials } from './helpers/worker/app.ts'
 
 /** What the dashboard asks for, held against what the worker tells. */
 

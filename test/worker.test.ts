@@ -2,8 +2,8 @@ import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { createWorkerLog, loadConfig, openWorker, type Worker } from '../src/worker.ts'
-import { testCredentials } from './helpers/app.ts'
 import { makeTempDir } from './helpers/temp-dir.ts'
+import { testCredentials } from './helpers/worker/app.ts'
 
 /** The worker as another program opens it. */
 

@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
 import { sleep } from '../../src/lib/waiting/sleep.ts'
-import { downloadUrl, sha256 } from '../helpers/client.ts'
+import { downloadUrl, sha256 } from '../helpers/callers/client.ts'
 import type { Carried } from './uploader.ts'
 import { Violation, type Who, type World } from './world.ts'
 

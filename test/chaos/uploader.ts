@@ -1,5 +1,5 @@
 import { sleep } from '../../src/lib/waiting/sleep.ts'
-import { chunkForm, newUploadId, type ProgressBody } from '../helpers/client.ts'
+import { chunkForm, newUploadId, type ProgressBody } from '../helpers/callers/client.ts'
 import type { UploadPlan } from './plan.ts'
 import { bytesOf, type Random } from './random.ts'
 import { Violation, type World } from './world.ts'

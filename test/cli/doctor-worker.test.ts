@@ -5,11 +5,11 @@ import { type AddressInfo, createServer, type Server } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
 import type { Finding } from '../../src/cli/doctor/check.ts'
 import { checkWorker } from '../../src/cli/doctor/worker.ts'
-import { startWorker, testCredentials } from '../helpers/app.ts'
 import { freePort } from '../helpers/free-port.ts'
+import { SYMPTOMS } from '../helpers/peers/failing-peer.ts'
 import { createFakeGateway } from '../helpers/peers/fake-gateway.ts'
-import { SYMPTOMS } from '../helpers/peers/sick-peer.ts'
 import { makeTempDir } from '../helpers/temp-dir.ts'
+import { startWorker, testCredentials } from '../helpers/worker/app.ts'
 import { runHere } from './command.ts'
 
 async function doctor(args: string[], env: Record<string, string> = {}) {

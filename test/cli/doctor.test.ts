@@ -3,11 +3,11 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { expect, onTestFinished, test, vi } from 'vitest'
-import { startWorker } from '../helpers/app.ts'
 import { loginAnswer, startBackend } from '../helpers/peers/fake-backend.ts'
 import { startSharedTelegram } from '../helpers/peers/telegram.ts'
-import { telegramEnv } from '../helpers/telestore.ts'
 import { makeTempDir } from '../helpers/temp-dir.ts'
+import { startWorker } from '../helpers/worker/app.ts'
+import { telegramEnv } from '../helpers/worker/telestore.ts'
 import { runHere } from './command.ts'
 
 const telegram = await startSharedTelegram()

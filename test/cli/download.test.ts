@@ -5,10 +5,10 @@ import { expect, test, vi } from 'vitest'
 import { startProxy } from '../../packages/client/test/proxy.ts'
 import { safeName } from '../../src/cli/target.ts'
 import { MiB } from '../../src/lib/units.ts'
-import { startWorker, testCredentials } from '../helpers/app.ts'
-import { sha256 } from '../helpers/client.ts'
+import { sha256 } from '../helpers/callers/client.ts'
 import { createFakeGateway } from '../helpers/peers/fake-gateway.ts'
 import { makeTempDir } from '../helpers/temp-dir.ts'
+import { startWorker, testCredentials } from '../helpers/worker/app.ts'
 import { runCommand, runHere, startCommand } from './command.ts'
 
 async function start({ size = 100_000, name = 'video.mp4' } = {}) {

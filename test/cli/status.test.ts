@@ -1,9 +1,9 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
-import { startWorker, testCredentials } from '../helpers/app.ts'
-import { newUploadId, postChunk, uploadFile } from '../helpers/client.ts'
+import { newUploadId, postChunk, uploadFile } from '../helpers/callers/client.ts'
 import { createFakeGateway } from '../helpers/peers/fake-gateway.ts'
+import { startWorker, testCredentials } from '../helpers/worker/app.ts'
 import { runCommand, runHere } from './command.ts'
 
 const token = 'token-ann'

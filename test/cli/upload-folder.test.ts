@@ -9,9 +9,9 @@ import { expect, onTestFinished, test, vi } from 'vitest'
 import { startProxy } from '../../packages/client/test/proxy.ts'
 import { type Found, lookAt, walk } from '../../src/cli/commands/find-files.ts'
 import { createUploadTally } from '../../src/cli/commands/upload-tally.ts'
-import { startWorker, testCredentials } from '../helpers/app.ts'
 import { createFakeGateway } from '../helpers/peers/fake-gateway.ts'
 import { makeTempDir } from '../helpers/temp-dir.ts'
+import { startWorker, testCredentials } from '../helpers/worker/app.ts'
 import { runCommand, startCommand } from './command.ts'
 
 async function start(files: Record<string, string>) {

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { KiB, MiB } from '../../src/lib/units.ts'
-import { downloadUrl, postJson, uploadFile } from '../helpers/client.ts'
-import { startTeleStore, type TeleStoreOptions } from '../helpers/telestore.ts'
+import { downloadUrl, postJson, uploadFile } from '../helpers/callers/client.ts'
+import { startTeleStore, type TeleStoreOptions } from '../helpers/worker/telestore.ts'
 
 /** What the backend knows of a user who gave a bot and nothing else. */
 const BARE = { telegram_session: null, telegram_api_id: null, telegram_api_hash: null }

@@ -1,8 +1,14 @@
 import { randomBytes } from 'node:crypto'
 import { expect, test, vi } from 'vitest'
 import { MiB } from '../../src/lib/units.ts'
-import { completeAndPoll, downloadUrl, sendChunks, sha256, uploadFile } from '../helpers/client.ts'
-import { startTeleStore } from '../helpers/telestore.ts'
+import {
+  completeAndPoll,
+  downloadUrl,
+  sendChunks,
+  sha256,
+  uploadFile,
+} from '../helpers/callers/client.ts'
+import { startTeleStore } from '../helpers/worker/telestore.ts'
 
 const sizes = [
   ['1 byte', 1],

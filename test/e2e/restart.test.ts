@@ -11,10 +11,10 @@ import {
   postJson,
   sendChunks,
   sha256,
-} from '../helpers/client.ts'
+} from '../helpers/callers/client.ts'
 import { startTelegram } from '../helpers/peers/telegram.ts'
-import { startTeleStore } from '../helpers/telestore.ts'
-import { startWorkerProcess } from '../helpers/worker-process.ts'
+import { startTeleStore } from '../helpers/worker/telestore.ts'
+import { startWorkerProcess } from '../helpers/worker/worker-process.ts'
 
 async function progressOf(url: string, uploadId: string): Promise<number> {
   const response = await fetch(`${url}/upload-progress/${uploadId}`)

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { MiB } from '../../src/lib/units.ts'
-import { completeAndPoll, postJson, sendChunks, uploadFile } from '../helpers/client.ts'
-import { startTeleStore } from '../helpers/telestore.ts'
+import { completeAndPoll, postJson, sendChunks, uploadFile } from '../helpers/callers/client.ts'
+import { startTeleStore } from '../helpers/worker/telestore.ts'
 
 test('a flood wait is obeyed and shown', async () => {
   const { url, telegram, addUser } = await startTeleStore()

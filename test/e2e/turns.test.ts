@@ -1,8 +1,8 @@
 import { expect, onTestFinished, test, vi } from 'vitest'
-import { startWorker, testCredentials } from '../helpers/app.ts'
-import { postJson, sendChunks } from '../helpers/client.ts'
+import { postJson, sendChunks } from '../helpers/callers/client.ts'
 import { createFakeGateway } from '../helpers/peers/fake-gateway.ts'
 import { makeTempDir } from '../helpers/temp-dir.ts'
+import { startWorker, testCredentials } from '../helpers/worker/app.ts'
 
 /** A gateway that posts nothing until it is opened. */
 function createShutGateway() {

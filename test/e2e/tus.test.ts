@@ -4,12 +4,18 @@ import { request } from 'node:http'
 import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
 import { MiB } from '../../src/lib/units.ts'
-import { downloadUrl, pollToEnd, sha256 } from '../helpers/client.ts'
+import { downloadUrl, pollToEnd, sha256 } from '../helpers/callers/client.ts'
+import {
+  createTus,
+  makeTusUpload,
+  offsetOf,
+  tusHeaders,
+  uploadIdOf,
+} from '../helpers/callers/tus.ts'
 import { startTelegram } from '../helpers/peers/telegram.ts'
-import { startTeleStore } from '../helpers/telestore.ts'
 import { makeTempDir } from '../helpers/temp-dir.ts'
-import { createTus, makeTusUpload, offsetOf, tusHeaders, uploadIdOf } from '../helpers/tus.ts'
-import { startWorkerProcess } from '../helpers/worker-process.ts'
+import { startTeleStore } from '../helpers/worker/telestore.ts'
+import { startWorkerProcess } from '../helpers/worker/worker-process.ts'
 
 async function download(url: string, messageId: number | null, token: string): Promise<Buffer> {
   const response = await fetch(downloadUrl(url, messageId, token))

@@ -4,10 +4,16 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { startChild } from '../chaos/child.ts'
-import { startWorker, type TestWorker, testCredentials } from '../helpers/app.ts'
-import { completeAndPoll, newUploadId, postChunk, postJson, sha256 } from '../helpers/client.ts'
+import {
+  completeAndPoll,
+  newUploadId,
+  postChunk,
+  postJson,
+  sha256,
+} from '../helpers/callers/client.ts'
 import { createFakeGateway } from '../helpers/peers/fake-gateway.ts'
 import { makeTempDir } from '../helpers/temp-dir.ts'
+import { startWorker, type TestWorker, testCredentials } from '../helpers/worker/app.ts'
 import { registerEnvironment } from '../secrets/register.ts'
 import { trace, traceTest } from '../secrets/trace.ts'
 

@@ -13,11 +13,16 @@ import {
   sendChunks,
   sha256,
   uploadFile,
-} from '../helpers/client.ts'
+} from '../helpers/callers/client.ts'
 import { startTelegram } from '../helpers/peers/telegram.ts'
-import { canFreeze, canMount, mountFreezingDisk, mountSmallDisk } from '../helpers/small-disk.ts'
+import {
+  canFreeze,
+  canMount,
+  mountFreezingDisk,
+  mountSmallDisk,
+} from '../helpers/storage/small-disk.ts'
 import { makeTempDir } from '../helpers/temp-dir.ts'
-import { startWorkerProcess } from '../helpers/worker-process.ts'
+import { startWorkerProcess } from '../helpers/worker/worker-process.ts'
 
 describe.skipIf(!canMount)('a worker on a disk of 32 MB (needs the right to mount)', () => {
   test('an upload opens only where the whole of it fits, and then keeps its room', async () => {

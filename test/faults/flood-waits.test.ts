@@ -8,9 +8,9 @@ import {
   postJson,
   sendChunks,
   uploadFile,
-} from '../helpers/client.ts'
-import { startTeleStore } from '../helpers/telestore.ts'
-import { tusHeaders } from '../helpers/tus.ts'
+} from '../helpers/callers/client.ts'
+import { tusHeaders } from '../helpers/callers/tus.ts'
+import { startTeleStore } from '../helpers/worker/telestore.ts'
 
 const LONG = 25_000
 const flood = (name: string) => ({ kind: 'error', code: 420, message: name }) as const

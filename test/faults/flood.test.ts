@@ -5,7 +5,7 @@ import { connect, type Socket } from 'node:net'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { startTelegram } from '../helpers/peers/telegram.ts'
 import { makeTempDir } from '../helpers/temp-dir.ts'
-import { startWorkerProcess, type WorkerProcess } from '../helpers/worker-process.ts'
+import { startWorkerProcess, type WorkerProcess } from '../helpers/worker/worker-process.ts'
 
 /** What the worker may grow by, whatever is asked of it; one answer unread takes some 200 KB. */
 const MAX_GROWTH_MB = 120

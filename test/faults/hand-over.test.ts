@@ -2,14 +2,20 @@ import { createHmac, hkdfSync, randomBytes, randomUUID } from 'node:crypto'
 import type { Emulator } from 'telegram-emulator'
 import { expect, test, vi } from 'vitest'
 import { MiB } from '../../src/lib/units.ts'
-import { startWorker } from '../helpers/app.ts'
-import { downloadUrl, newUploadId, postJson, sha256, uploadFile } from '../helpers/client.ts'
+import {
+  downloadUrl,
+  newUploadId,
+  postJson,
+  sha256,
+  uploadFile,
+} from '../helpers/callers/client.ts'
+import { startTraffic } from '../helpers/callers/traffic.ts'
+import { type Switch, startSwitch } from '../helpers/peers/reverse-proxy.ts'
 import { startTelegram } from '../helpers/peers/telegram.ts'
-import { type Switch, startSwitch } from '../helpers/reverse-proxy.ts'
-import { telegramEnv } from '../helpers/telestore.ts'
 import { makeTempDir } from '../helpers/temp-dir.ts'
-import { startTraffic } from '../helpers/traffic.ts'
-import { spawnWorkerProcess, type WorkerProcess } from '../helpers/worker-process.ts'
+import { startWorker } from '../helpers/worker/app.ts'
+import { telegramEnv } from '../helpers/worker/telestore.ts'
+import { spawnWorkerProcess, type WorkerProcess } from '../helpers/worker/worker-process.ts'
 
 const LEDGER_KEY = randomBytes(32).toString('hex')
 const GRACE_MS = 12_000

@@ -3,10 +3,10 @@ import { randomBytes } from 'node:crypto'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
 import { sleep } from '../../src/lib/waiting/sleep.ts'
-import { uploadFile } from '../helpers/client.ts'
+import { uploadFile } from '../helpers/callers/client.ts'
 import { startTelegram } from '../helpers/peers/telegram.ts'
 import { makeTempDir } from '../helpers/temp-dir.ts'
-import { startWorkerProcess } from '../helpers/worker-process.ts'
+import { startWorkerProcess } from '../helpers/worker/worker-process.ts'
 
 /** What is open stays open; the next file's number would be beyond this. */
 const STANDARD_STREAMS = 3

@@ -13,10 +13,10 @@ import {
   sendChunks,
   sha256,
   uploadFile,
-} from '../helpers/client.ts'
+} from '../helpers/callers/client.ts'
 import { startTelegram } from '../helpers/peers/telegram.ts'
 import { makeTempDir } from '../helpers/temp-dir.ts'
-import { spawnWorkerProcess, startWorkerProcess } from '../helpers/worker-process.ts'
+import { spawnWorkerProcess, startWorkerProcess } from '../helpers/worker/worker-process.ts'
 
 const GRACE_MS = 12_000
 const CHUNK = 128 * KiB

@@ -4,9 +4,9 @@ import { type IncomingMessage, request } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { expect, test } from 'vitest'
 import { KiB, MiB } from '../../src/lib/units.ts'
-import { newUploadId, uploadFile } from '../helpers/client.ts'
+import { newUploadId, uploadFile } from '../helpers/callers/client.ts'
 import { startTelegram } from '../helpers/peers/telegram.ts'
-import { startTeleStore } from '../helpers/telestore.ts'
+import { startTeleStore } from '../helpers/worker/telestore.ts'
 import { createFile, createRequest, startGateway, userOf } from '../telegram/mtproto/setup.ts'
 
 const LONG = 25_000

@@ -7,7 +7,6 @@ import { json } from 'node:stream/consumers'
 import { expect, test, vi } from 'vitest'
 import type { TransferRequest } from '../../src/core/ports/telegram.ts'
 import { MiB } from '../../src/lib/units.ts'
-import { startWorker, testCredentials } from '../helpers/app.ts'
 import {
   chunkForm,
   newUploadId,
@@ -15,10 +14,11 @@ import {
   postChunk,
   postJson,
   sendChunks,
-} from '../helpers/client.ts'
+} from '../helpers/callers/client.ts'
+import { createTus, patchTus, tusHeaders } from '../helpers/callers/tus.ts'
 import { createFakeGateway } from '../helpers/peers/fake-gateway.ts'
 import { makeTempDir } from '../helpers/temp-dir.ts'
-import { createTus, patchTus, tusHeaders } from '../helpers/tus.ts'
+import { startWorker, testCredentials } from '../helpers/worker/app.ts'
 
 const ANN = 'token-ann'
 const BOB = 'token-bob'

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import { MiB } from '../../src/lib/units.ts'
-import { startWorker, testCredentials } from '../helpers/app.ts'
-import { completeAndPoll, postJson, sendChunks } from '../helpers/client.ts'
+import { completeAndPoll, postJson, sendChunks } from '../helpers/callers/client.ts'
 import { createFakeGateway } from '../helpers/peers/fake-gateway.ts'
+import { startWorker, testCredentials } from '../helpers/worker/app.ts'
 
 async function start() {
   return startWorker({ gateway: createFakeGateway(), credentials: testCredentials })

@@ -2,9 +2,9 @@ import { once } from 'node:events'
 import { expect, test, vi } from 'vitest'
 import { AppError } from '../../src/errors.ts'
 import { MiB } from '../../src/lib/units.ts'
-import { startWorker, testCredentials } from '../helpers/app.ts'
-import { completeAndPoll, postJson, sendChunks } from '../helpers/client.ts'
+import { completeAndPoll, postJson, sendChunks } from '../helpers/callers/client.ts'
 import { createFakeGateway } from '../helpers/peers/fake-gateway.ts'
+import { startWorker, testCredentials } from '../helpers/worker/app.ts'
 
 async function start() {
   const gateway = createFakeGateway()

@@ -2,9 +2,9 @@ import { once } from 'node:events'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import type { CredentialsProvider } from '../../src/core/ports/credentials.ts'
 import { MiB } from '../../src/lib/units.ts'
-import { startWorker, testCredentials } from '../helpers/app.ts'
-import { completeAndPoll, postJson, sendChunks } from '../helpers/client.ts'
+import { completeAndPoll, postJson, sendChunks } from '../helpers/callers/client.ts'
 import { createFakeGateway } from '../helpers/peers/fake-gateway.ts'
+import { startWorker, testCredentials } from '../helpers/worker/app.ts'
 
 async function start(env: Record<string, string> = {}) {
   const gateway = createFakeGateway()

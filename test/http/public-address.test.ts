@@ -4,9 +4,9 @@ import { type IncomingMessage, request as openRequest } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { expect, test } from 'vitest'
 import { rootFrom } from '../../src/http/public-address.ts'
-import { startWorker, testCredentials } from '../helpers/app.ts'
+import { tusHeaders } from '../helpers/callers/tus.ts'
 import { createFakeGateway } from '../helpers/peers/fake-gateway.ts'
-import { tusHeaders } from '../helpers/tus.ts'
+import { startWorker, testCredentials } from '../helpers/worker/app.ts'
 
 const ANN = 'token-ann'
 const PUBLIC = {

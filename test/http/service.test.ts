@@ -3,9 +3,9 @@ import { request } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { expect, test } from 'vitest'
 import { MiB } from '../../src/lib/units.ts'
-import { startWorker, testCredentials } from '../helpers/app.ts'
-import { chunkForm, newUploadId } from '../helpers/client.ts'
+import { chunkForm, newUploadId } from '../helpers/callers/client.ts'
 import { createFakeGateway } from '../helpers/peers/fake-gateway.ts'
+import { startWorker, testCredentials } from '../helpers/worker/app.ts'
 
 async function start(env: Record<string, string> = {}) {
   return startWorker({ env, gateway: createFakeGateway(), credentials: testCredentials })

@@ -1,8 +1,8 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { expect, onTestFinished, test, vi } from 'vitest'
-import { startWorker, testCredentials } from '../helpers/app.ts'
 import { createFakeGateway } from '../helpers/peers/fake-gateway.ts'
+import { startWorker, testCredentials } from '../helpers/worker/app.ts'
 
 /** What a listener of `/ws/{userId}` may do to the worker. */
 

@@ -4,11 +4,17 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test, vi } from 'vitest'
-import { startWorker, testCredentials } from '../helpers/app.ts'
-import { chunkForm, newUploadId, postJson, sendChunks, uploadFile } from '../helpers/client.ts'
+import {
+  chunkForm,
+  newUploadId,
+  postJson,
+  sendChunks,
+  uploadFile,
+} from '../helpers/callers/client.ts'
 import { loginAnswer, startBackend } from '../helpers/peers/fake-backend.ts'
 import { createFakeGateway } from '../helpers/peers/fake-gateway.ts'
 import { stopClock } from '../helpers/stopped-clock.ts'
+import { startWorker, testCredentials } from '../helpers/worker/app.ts'
 
 const ann = 'token-ann'
 const bytes = randomBytes(1000)

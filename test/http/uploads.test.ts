@@ -6,7 +6,6 @@ import { expect, test, vi } from 'vitest'
 import type { CredentialsProvider } from '../../src/core/ports/credentials.ts'
 import { AppError } from '../../src/errors.ts'
 import { KiB, MiB } from '../../src/lib/units.ts'
-import { startWorker, type TestWorker, testCredentials } from '../helpers/app.ts'
 import {
   chunkForm,
   completeAndPoll,
@@ -18,8 +17,9 @@ import {
   sendChunks,
   sha256,
   uploadFile,
-} from '../helpers/client.ts'
+} from '../helpers/callers/client.ts'
 import { createFakeGateway } from '../helpers/peers/fake-gateway.ts'
+import { startWorker, type TestWorker, testCredentials } from '../helpers/worker/app.ts'
 
 const token = 'token-ann'
 

@@ -1,5 +1,5 @@
 import { expect, test, vi } from 'vitest'
-import { sha256 } from '../helpers/client.ts'
+import { sha256 } from '../helpers/callers/client.ts'
 import { makeTempDir } from '../helpers/temp-dir.ts'
 import { colourAtCentre, openBrowser, openPage } from './support/browser.ts'
 import { bytesFetched, serveFile, sha256OfFile } from './support/served-file.ts'

@@ -8,9 +8,9 @@ import type { Page } from 'playwright-core'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { startProxy } from '../../packages/client/test/proxy.ts'
 import { MiB } from '../../src/lib/units.ts'
-import { startWorker, testCredentials } from '../helpers/app.ts'
 import { createFakeGateway } from '../helpers/peers/fake-gateway.ts'
 import { makeTempDir } from '../helpers/temp-dir.ts'
+import { startWorker, testCredentials } from '../helpers/worker/app.ts'
 import { openBrowser, PATIENCE_MS } from './support/browser.ts'
 
 const SIZE = 12 * MiB

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { startWorker } from '../helpers/app.ts'
 import { makeTempDir } from '../helpers/temp-dir.ts'
+import { startWorker } from '../helpers/worker/app.ts'
 import { openBrowser, PATIENCE_MS } from './support/browser.ts'
 
 test.each(['light', 'dark'] as const)(

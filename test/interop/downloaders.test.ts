@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
 import { MiB } from '../../src/lib/units.ts'
-import { sha256 } from '../helpers/client.ts'
+import { sha256 } from '../helpers/callers/client.ts'
 import { run } from './support/programs.ts'
 import { bytesFetched, serveFile, sha256OfFile } from './support/served-file.ts'
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { sha256 } from '../helpers/client.ts'
+import { sha256 } from '../helpers/callers/client.ts'
 import { run } from './support/programs.ts'
 import { bytesFetched, serveFile } from './support/served-file.ts'
 import { makeVideo } from './support/video.ts'

@@ -7,7 +7,6 @@ import { buffer } from 'node:stream/consumers'
 import { createClient } from 'telestore-client'
 import { describe, expect, test, vi } from 'vitest'
 import { KiB, MiB } from '../../src/lib/units.ts'
-import { startWorker, testCredentials } from '../helpers/app.ts'
 import {
   completeAndPoll,
   downloadUrl,
@@ -16,10 +15,11 @@ import {
   sendChunks,
   sha256,
   uploadFile,
-} from '../helpers/client.ts'
+} from '../helpers/callers/client.ts'
+import { createTus, idIn, makeTusUpload, tusHeaders } from '../helpers/callers/tus.ts'
 import { createFakeGateway } from '../helpers/peers/fake-gateway.ts'
 import { makeTempDir } from '../helpers/temp-dir.ts'
-import { createTus, idIn, makeTusUpload, tusHeaders } from '../helpers/tus.ts'
+import { startWorker, testCredentials } from '../helpers/worker/app.ts'
 import { openBrowser, PATIENCE_MS } from './support/browser.ts'
 import { makeFile } from './support/page-visit.ts'
 import { run } from './support/programs.ts'

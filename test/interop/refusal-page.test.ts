@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
-import { startWorker, testCredentials } from '../helpers/app.ts'
-import { downloadUrl } from '../helpers/client.ts'
+import { downloadUrl } from '../helpers/callers/client.ts'
 import { createFakeGateway } from '../helpers/peers/fake-gateway.ts'
 import { makeTempDir } from '../helpers/temp-dir.ts'
+import { startWorker, testCredentials } from '../helpers/worker/app.ts'
 import { openBrowser, PATIENCE_MS } from './support/browser.ts'
 
 test.each([

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import { startWorker, testCredentials } from '../helpers/app.ts'
 import { createFakeGateway } from '../helpers/peers/fake-gateway.ts'
 import { makeTempDir } from '../helpers/temp-dir.ts'
+import { startWorker, testCredentials } from '../helpers/worker/app.ts'
 import { openBrowser, openPage } from './support/browser.ts'
 
 test('a page of another origin whose tools add headers of their own to each call is answered', async () => {

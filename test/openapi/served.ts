@@ -1,4 +1,4 @@
-import { startWorker } from '../helpers/app.ts'
+import { startWorker } from '../helpers/worker/app.ts'
 import type { ApiDocument } from './document.ts'
 
 let served: ApiDocument | null = null

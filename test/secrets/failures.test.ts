@@ -5,11 +5,11 @@ import { type AddressInfo, createServer as createTcpServer } from 'node:net'
 import { join } from 'node:path'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { loadConfig } from '../../src/config/config.ts'
-import { startWorker, type TestWorkerOptions } from '../helpers/app.ts'
-import { postJson, sendChunks } from '../helpers/client.ts'
+import { postJson, sendChunks } from '../helpers/callers/client.ts'
 import { freePort } from '../helpers/free-port.ts'
 import { loginAnswer, startBackend } from '../helpers/peers/fake-backend.ts'
 import { makeTempDir } from '../helpers/temp-dir.ts'
+import { startWorker, type TestWorkerOptions } from '../helpers/worker/app.ts'
 import { spellingsOf } from './spellings.ts'
 
 /** Every failure that has a secret in its hands, on purpose: neither log nor caller gets it. */

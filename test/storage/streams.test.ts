@@ -8,7 +8,7 @@ import { MiB } from '../../src/lib/units.ts'
 import { openLedger } from '../../src/storage/ledger/ledger.ts'
 import { createSpool } from '../../src/storage/spool/spool.ts'
 import { createRecordingLog } from '../helpers/recording-log.ts'
-import { claim, pieces } from '../helpers/spool-contract.ts'
+import { claim, pieces } from '../helpers/storage/spool-contract.ts'
 import { makeTempDir } from '../helpers/temp-dir.ts'
 import { makeUpload } from '../helpers/upload.ts'
 

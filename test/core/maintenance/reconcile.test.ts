@@ -9,7 +9,7 @@ import { newUploadId } from '../../../src/http/bodies/new-upload.ts'
 import { openLedger } from '../../../src/storage/ledger/ledger.ts'
 import { createSpool } from '../../../src/storage/spool/spool.ts'
 import { createRecordingLog } from '../../helpers/recording-log.ts'
-import { claim, pieces } from '../../helpers/spool-contract.ts'
+import { claim, pieces } from '../../helpers/storage/spool-contract.ts'
 import { makeTempDir } from '../../helpers/temp-dir.ts'
 import { makeUpload } from '../../helpers/upload.ts'
 

@@ -2,9 +2,9 @@ import { randomBytes } from 'node:crypto'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { createSweeper, type SweeperOptions } from '../../../src/core/maintenance/sweeper.ts'
 import { openLedger } from '../../../src/storage/ledger/ledger.ts'
-import { createMemorySpool } from '../../helpers/memory-spool.ts'
 import { createRecordingLog } from '../../helpers/recording-log.ts'
-import { claim, pieces } from '../../helpers/spool-contract.ts'
+import { createMemorySpool } from '../../helpers/storage/memory-spool.ts'
+import { claim, pieces } from '../../helpers/storage/spool-contract.ts'
 import { failure, makeUpload } from '../../helpers/upload.ts'
 
 const NOW = 1_762_700_000_000

@@ -3,10 +3,10 @@ import { expect, test } from 'vitest'
 import type { CredentialsProvider } from '../../../src/core/ports/credentials.ts'
 import { AppError } from '../../../src/errors.ts'
 import { refusalPage } from '../../../src/http/answers/refusal-page.ts'
-import { startWorker, testCredentials } from '../../helpers/app.ts'
-import { downloadUrl, postJson } from '../../helpers/client.ts'
+import { downloadUrl, postJson } from '../../helpers/callers/client.ts'
 import { createFakeGateway } from '../../helpers/peers/fake-gateway.ts'
 import { stopClock } from '../../helpers/stopped-clock.ts'
+import { startWorker, testCredentials } from '../../helpers/worker/app.ts'
 
 const ANN = 'token-ann'
 /** What Chromium, Firefox and Safari send when a person opens a link. */

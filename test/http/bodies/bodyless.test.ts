@@ -1,10 +1,10 @@
 import { request } from 'node:http'
 import { json, text } from 'node:stream/consumers'
 import { describe, expect, test } from 'vitest'
-import { startWorker, testCredentials } from '../../helpers/app.ts'
-import { downloadUrl, postJson, uploadFile } from '../../helpers/client.ts'
+import { downloadUrl, postJson, uploadFile } from '../../helpers/callers/client.ts'
+import { createTus, tusHeaders } from '../../helpers/callers/tus.ts'
 import { createFakeGateway } from '../../helpers/peers/fake-gateway.ts'
-import { createTus, tusHeaders } from '../../helpers/tus.ts'
+import { startWorker, testCredentials } from '../../helpers/worker/app.ts'
 
 const token = 'token-ann'
 const BEARER = { authorization: `Bearer ${token}` }

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import { startWorker, testCredentials } from '../../helpers/app.ts'
-import { newUploadId, postChunk, sha256 } from '../../helpers/client.ts'
+import { newUploadId, postChunk, sha256 } from '../../helpers/callers/client.ts'
 import { createFakeGateway } from '../../helpers/peers/fake-gateway.ts'
+import { startWorker, testCredentials } from '../../helpers/worker/app.ts'
 
 const token = 'token-ann'
 

@@ -1,5 +1,4 @@
 import { expect, test, vi } from 'vitest'
-import { startWorker, testCredentials } from '../../helpers/app.ts'
 import {
   chunkForm,
   completeAndPoll,
@@ -8,10 +7,11 @@ import {
   pollToEnd,
   postChunk,
   postJson,
-} from '../../helpers/client.ts'
+} from '../../helpers/callers/client.ts'
+import { createTus, metadataOf, patchTus } from '../../helpers/callers/tus.ts'
 import { createFakeGateway } from '../../helpers/peers/fake-gateway.ts'
-import { startTeleStore } from '../../helpers/telestore.ts'
-import { createTus, metadataOf, patchTus } from '../../helpers/tus.ts'
+import { startWorker, testCredentials } from '../../helpers/worker/app.ts'
+import { startTeleStore } from '../../helpers/worker/telestore.ts'
 
 const token = 'token-ann'
 const BYTES = Buffer.from('h\u00e9!', 'latin1')

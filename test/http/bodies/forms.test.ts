@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import { KiB } from '../../../src/lib/units.ts'
-import { startWorker, testCredentials } from '../../helpers/app.ts'
-import { newUploadId } from '../../helpers/client.ts'
+import { newUploadId } from '../../helpers/callers/client.ts'
 import { createFakeGateway } from '../../helpers/peers/fake-gateway.ts'
+import { startWorker, testCredentials } from '../../helpers/worker/app.ts'
 
 const token = 'token-ann'
 

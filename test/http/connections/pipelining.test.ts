@@ -5,9 +5,9 @@ import { text } from 'node:stream/consumers'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { createPipelining } from '../../../src/http/connections/pipelining.ts'
 import { KiB } from '../../../src/lib/units.ts'
-import { startWorker, testCredentials } from '../../helpers/app.ts'
-import { newUploadId } from '../../helpers/client.ts'
+import { newUploadId } from '../../helpers/callers/client.ts'
 import { createFakeGateway } from '../../helpers/peers/fake-gateway.ts'
+import { startWorker, testCredentials } from '../../helpers/worker/app.ts'
 
 interface Served {
   server: Server

@@ -4,9 +4,9 @@ import { expect, test, vi } from 'vitest'
 import type { CredentialsProvider } from '../../../src/core/ports/credentials.ts'
 import { AppError } from '../../../src/errors.ts'
 import { KiB, MiB } from '../../../src/lib/units.ts'
-import { startWorker, testCredentials } from '../../helpers/app.ts'
-import { downloadUrl, uploadFile } from '../../helpers/client.ts'
+import { downloadUrl, uploadFile } from '../../helpers/callers/client.ts'
 import { createFakeGateway } from '../../helpers/peers/fake-gateway.ts'
+import { startWorker, testCredentials } from '../../helpers/worker/app.ts'
 
 const token = 'token-ann'
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import { startWorker, testCredentials } from '../../helpers/app.ts'
-import { newUploadId, postChunk, postJson } from '../../helpers/client.ts'
+import { newUploadId, postChunk, postJson } from '../../helpers/callers/client.ts'
 import { createFakeGateway } from '../../helpers/peers/fake-gateway.ts'
+import { startWorker, testCredentials } from '../../helpers/worker/app.ts'
 
 async function start(env: Record<string, string> = {}) {
   return startWorker({ env, gateway: createFakeGateway(), credentials: testCredentials })

@@ -5,9 +5,9 @@ import { connect } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { expect, test } from 'vitest'
 import { headersAskedFor } from '../../../src/http/guards/cors.ts'
-import { startWorker, testCredentials } from '../../helpers/app.ts'
-import { postJson } from '../../helpers/client.ts'
+import { postJson } from '../../helpers/callers/client.ts'
 import { createFakeGateway } from '../../helpers/peers/fake-gateway.ts'
+import { startWorker, testCredentials } from '../../helpers/worker/app.ts'
 
 const origin = 'https://drive.example'
 

@@ -7,9 +7,9 @@ import { expect, onTestFinished, test, vi } from 'vitest'
 import { installSlowSenders } from '../../../src/http/connections/slow-senders.ts'
 import { NODE_LIMITS, trustedProxies } from '../../../src/http/guards/limits.ts'
 import { KiB, MiB } from '../../../src/lib/units.ts'
-import { startWorker, testCredentials } from '../../helpers/app.ts'
-import { newUploadId, postJson } from '../../helpers/client.ts'
+import { newUploadId, postJson } from '../../helpers/callers/client.ts'
 import { createFakeGateway } from '../../helpers/peers/fake-gateway.ts'
+import { startWorker, testCredentials } from '../../helpers/worker/app.ts'
 
 async function start(env: Record<string, string> = {}) {
   return startWorker({ env, gateway: createFakeGateway(), credentials: testCredentials })

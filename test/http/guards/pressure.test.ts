@@ -1,7 +1,7 @@
 import { expect, test, vi } from 'vitest'
-import { startWorker, testCredentials } from '../../helpers/app.ts'
-import { chunkForm, newUploadId } from '../../helpers/client.ts'
+import { chunkForm, newUploadId } from '../../helpers/callers/client.ts'
 import { createFakeGateway } from '../../helpers/peers/fake-gateway.ts'
+import { startWorker, testCredentials } from '../../helpers/worker/app.ts'
 
 function start(env: Record<string, string>) {
   return startWorker({ env, gateway: createFakeGateway(), credentials: testCredentials })

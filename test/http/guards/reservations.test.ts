@@ -1,11 +1,11 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { MiB } from '../../../src/lib/units.ts'
-import { startWorker, testCredentials } from '../../helpers/app.ts'
-import { newUploadId, postChunk, postJson } from '../../helpers/client.ts'
+import { newUploadId, postChunk, postJson } from '../../helpers/callers/client.ts'
+import { createTus, offsetOf, patchTus, tusHeaders } from '../../helpers/callers/tus.ts'
 import { createFakeGateway } from '../../helpers/peers/fake-gateway.ts'
 import { makeTempDir } from '../../helpers/temp-dir.ts'
-import { createTus, offsetOf, patchTus, tusHeaders } from '../../helpers/tus.ts'
+import { startWorker, testCredentials } from '../../helpers/worker/app.ts'
 
 const MINUTE = 60_000
 const LIMITS = { SPOOL_MAX_BYTES: '8MB', MAX_FILE_SIZE: '4MB', AUTH_TOKENS: 'token-ann,token-eve' }

@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
-import { startWorker, testCredentials } from '../../helpers/app.ts'
-import { downloadUrl } from '../../helpers/client.ts'
+import { downloadUrl } from '../../helpers/callers/client.ts'
 import { createFakeGateway, type FakeGateway } from '../../helpers/peers/fake-gateway.ts'
+import { startWorker, testCredentials } from '../../helpers/worker/app.ts'
 
 async function start(env: Record<string, string> = {}) {
   const gateway = createFakeGateway()

@@ -1,10 +1,16 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import type { CredentialsProvider } from '../../../src/core/ports/credentials.ts'
-import { startWorker, testCredentials } from '../../helpers/app.ts'
-import { chunkForm, newUploadId, postChunk, postJson, uploadFile } from '../../helpers/client.ts'
+import {
+  chunkForm,
+  newUploadId,
+  postChunk,
+  postJson,
+  uploadFile,
+} from '../../helpers/callers/client.ts'
+import { createTus, patchTus, tusHeaders } from '../../helpers/callers/tus.ts'
 import { createFakeGateway } from '../../helpers/peers/fake-gateway.ts'
-import { createTus, patchTus, tusHeaders } from '../../helpers/tus.ts'
+import { startWorker, testCredentials } from '../../helpers/worker/app.ts'
 
 const LIMIT = 5
 

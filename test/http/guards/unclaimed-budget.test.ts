@@ -5,10 +5,10 @@ import { expect, onTestFinished, test, vi } from 'vitest'
 import { type Bringer, inOrderOfGivingWay } from '../../../src/http/guards/credit-pool.ts'
 import { createUnclaimedBudget, type Patience } from '../../../src/http/guards/unclaimed-budget.ts'
 import { MiB } from '../../../src/lib/units.ts'
-import { startWorker, testCredentials } from '../../helpers/app.ts'
-import { newUploadId, postChunk } from '../../helpers/client.ts'
+import { newUploadId, postChunk } from '../../helpers/callers/client.ts'
 import { createFakeGateway } from '../../helpers/peers/fake-gateway.ts'
-import { mountSmallDisk } from '../../helpers/small-disk.ts'
+import { mountSmallDisk } from '../../helpers/storage/small-disk.ts'
+import { startWorker, testCredentials } from '../../helpers/worker/app.ts'
 
 const IMPATIENT: Patience = { waitMs: 200, yieldMs: 10, keepMs: 0 }
 const LONG: Patience = { waitMs: 60_000, yieldMs: 10, keepMs: 0 }

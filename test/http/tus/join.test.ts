@@ -3,10 +3,7 @@ import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test, vi } from 'vitest'
 import { MiB } from '../../../src/lib/units.ts'
-import { startWorker, testCredentials } from '../../helpers/app.ts'
-import { pollToEnd, postJson, sha256 } from '../../helpers/client.ts'
-import { createFakeGateway } from '../../helpers/peers/fake-gateway.ts'
-import { makeTempDir } from '../../helpers/temp-dir.ts'
+import { pollToEnd, postJson, sha256 } from '../../helpers/callers/client.ts'
 import {
   createTus,
   idIn,
@@ -15,7 +12,10 @@ import {
   offsetOf,
   patchTus,
   tusHeaders,
-} from '../../helpers/tus.ts'
+} from '../../helpers/callers/tus.ts'
+import { createFakeGateway } from '../../helpers/peers/fake-gateway.ts'
+import { makeTempDir } from '../../helpers/temp-dir.ts'
+import { startWorker, testCredentials } from '../../helpers/worker/app.ts'
 
 const ANN = 'token-ann'
 

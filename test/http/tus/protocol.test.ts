@@ -6,10 +6,17 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, test, vi } from 'vitest'
 import { KiB, MiB } from '../../../src/lib/units.ts'
-import { startWorker, type TestWorker, testCredentials } from '../../helpers/app.ts'
-import { chunkForm, pollToEnd, postChunk, postJson, sha256 } from '../../helpers/client.ts'
+import { chunkForm, pollToEnd, postChunk, postJson, sha256 } from '../../helpers/callers/client.ts'
+import {
+  createTus,
+  idIn,
+  metadataOf,
+  offsetOf,
+  patchTus,
+  tusHeaders,
+} from '../../helpers/callers/tus.ts'
 import { createFakeGateway, type FakeGateway } from '../../helpers/peers/fake-gateway.ts'
-import { createTus, idIn, metadataOf, offsetOf, patchTus, tusHeaders } from '../../helpers/tus.ts'
+import { startWorker, type TestWorker, testCredentials } from '../../helpers/worker/app.ts'
 
 const ANN = 'token-ann'
 const BEN = 'token-ben'

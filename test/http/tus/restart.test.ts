@@ -4,10 +4,10 @@ import { request } from 'node:http'
 import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
 import { MiB } from '../../../src/lib/units.ts'
-import { startWorker, testCredentials } from '../../helpers/app.ts'
+import { createTus, offsetOf, patchTus, tusHeaders } from '../../helpers/callers/tus.ts'
 import { createFakeGateway } from '../../helpers/peers/fake-gateway.ts'
 import { makeTempDir } from '../../helpers/temp-dir.ts'
-import { createTus, offsetOf, patchTus, tusHeaders } from '../../helpers/tus.ts'
+import { startWorker, testCredentials } from '../../helpers/worker/app.ts'
 
 test('an upload whose last byte came just before the end completes with the next start', async () => {
   const dataDir = await makeTempDir()

@@ -3,7 +3,7 @@ import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
 import { MiB } from '../../../src/lib/units.ts'
-import { postJson } from '../../helpers/client.ts'
+import { postJson } from '../../helpers/callers/client.ts'
 import { makeFile, visitPage } from '../support/page-visit.ts'
 
 const IN_TELEGRAM = /in Telegram/

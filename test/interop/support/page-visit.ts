@@ -5,7 +5,7 @@ import type { Emulator } from 'telegram-emulator'
 import { expect, onTestFinished } from 'vitest'
 import { startTelegram } from '../../helpers/peers/telegram.ts'
 import { makeTempDir } from '../../helpers/temp-dir.ts'
-import { startWorkerProcess, type WorkerProcess } from '../../helpers/worker-process.ts'
+import { startWorkerProcess, type WorkerProcess } from '../../helpers/worker/worker-process.ts'
 import { openBrowser, PATIENCE_MS } from './browser.ts'
 
 /** A person at the page, of a worker on an emulated Telegram. */

@@ -3,10 +3,10 @@ import { createReadStream } from 'node:fs'
 import { pipeline } from 'node:stream/promises'
 import type { Emulator } from 'telegram-emulator'
 import { KiB } from '../../../src/lib/units.ts'
-import { downloadUrl, uploadFile } from '../../helpers/client.ts'
+import { downloadUrl, uploadFile } from '../../helpers/callers/client.ts'
 import { startTelegram } from '../../helpers/peers/telegram.ts'
 import { makeTempDir } from '../../helpers/temp-dir.ts'
-import { startWorkerProcess, type WorkerProcess } from '../../helpers/worker-process.ts'
+import { startWorkerProcess, type WorkerProcess } from '../../helpers/worker/worker-process.ts'
 
 export interface ServedFile {
   /** Its address at the worker. */

@@ -25,8 +25,8 @@ test('a second process waits for the first, and goes on when that one is killed'
 test('the other way round: a process gets the lock that this one gives back', async () => {
   const directory = await makeTempDir()
   const release = await lockDataDir(directory, options())
-  const other = startChild('storage-child.ts', ['lock', directory])
-  const third = startChild('storage-child.ts', ['lock', await makeTempDir()])
+  const other = startChild('storage/storage-child.ts', ['lock', directory])
+  const third = startChild('storage/storage-child.ts', ['lock', await makeTempDir()])
   await vi.waitFor(() => expect(third.lines).toEqual(['locked']))
   expect(other.lines).toEqual([])
 
@@ -42,8 +42,8 @@ test('a lock file that is torn is no lock, and one again afterwards', async () =
 
   const log = createRecordingLog()
   const release = await lockDataDir(directory, { signal: neverAborted(), log })
-  const other = startChild('storage-child.ts', ['lock', directory])
-  const third = startChild('storage-child.ts', ['lock', await makeTempDir()])
+  const other = startChild('storage/storage-child.ts', ['lock', directory])
+  const third = startChild('storage/storage-child.ts', ['lock', await makeTempDir()])
   await vi.waitFor(() => expect(third.lines).toEqual(['locked']))
   expect(other.lines).toEqual([])
   release()
@@ -66,7 +66,7 @@ test('waiting ends with the reason of the signal', async () => {
 })
 
 async function startHolder(directory: string) {
-  const holder = startChild('storage-child.ts', ['lock', directory])
+  const holder = startChild('storage/storage-child.ts', ['lock', directory])
   await vi.waitFor(() => expect(holder.lines, holder.errors).toEqual(['locked']))
   return holder
 }

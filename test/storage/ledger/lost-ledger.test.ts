@@ -1,10 +1,10 @@
 import { rm, truncate } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { startWorker, testCredentials } from '../../helpers/app.ts'
-import { newUploadId, postChunk } from '../../helpers/client.ts'
+import { newUploadId, postChunk } from '../../helpers/callers/client.ts'
 import { createFakeGateway } from '../../helpers/peers/fake-gateway.ts'
 import { makeTempDir } from '../../helpers/temp-dir.ts'
+import { startWorker, testCredentials } from '../../helpers/worker/app.ts'
 
 test.each([
   ['emptied', (path: string) => truncate(path)],

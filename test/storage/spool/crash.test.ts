@@ -18,7 +18,7 @@ test('killed at any moment, again and again, it keeps every chunk it acknowledge
   const promised = new Map<string, string>()
 
   for (let round = 0; round < ROUNDS; round++) {
-    const child = startChild('storage-child.ts', ['receive', directory])
+    const child = startChild('storage/storage-child.ts', ['receive', directory])
     await vi.waitFor(() => expect(child.lines.length, child.errors).toBeGreaterThan(1))
     await sleep(Math.random() * 150)
     await child.kill()

@@ -6,8 +6,8 @@ import { KiB, MiB } from '../../../src/lib/units.ts'
 import { openLedger } from '../../../src/storage/ledger/ledger.ts'
 import { createSpool } from '../../../src/storage/spool/spool.ts'
 import { createRecordingLog } from '../../helpers/recording-log.ts'
-import { canMount, mountSmallDisk } from '../../helpers/small-disk.ts'
-import { claim, claimAll, pieces, readAll, receive } from '../../helpers/spool-contract.ts'
+import { canMount, mountSmallDisk } from '../../helpers/storage/small-disk.ts'
+import { claim, claimAll, pieces, readAll, receive } from '../../helpers/storage/spool-contract.ts'
 import { makeUpload } from '../../helpers/upload.ts'
 
 describe.skipIf(!canMount)('on a disk of 4 MB (needs the right to mount)', () => {

@@ -12,8 +12,9 @@ import {
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { createSpool } from '../../../src/storage/spool/spool.ts'
-import { createMemorySpool } from '../../helpers/memory-spool.ts'
 import { createRecordingLog } from '../../helpers/recording-log.ts'
+import { stopClock } from '../../helpers/stopped-clock.ts'
+import { createMemorySpool } from '../../helpers/storage/memory-spool.ts'
 import {
   claim,
   claimAll,
@@ -22,8 +23,7 @@ import {
   readAll,
   receive,
   STRANGE_IDS,
-} from '../../helpers/spool-contract.ts'
-import { stopClock } from '../../helpers/stopped-clock.ts'
+} from '../../helpers/storage/spool-contract.ts'
 import { makeTempDir } from '../../helpers/temp-dir.ts'
 
 for (const fsync of [false, true]) {

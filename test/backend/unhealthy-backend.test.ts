@@ -3,6 +3,7 @@ import { type BackendClient, createBackendClient } from '../../src/backend/backe
 import { createOutboxSender } from '../../src/backend/outbox-sender.ts'
 import type { WebhookEvent } from '../../src/core/ports/records.ts'
 import type { CircuitLimits } from '../../src/lib/waiting/circuit-breaker.ts'
+import { HTTP_SYMPTOMS, type SickPeer, startSickPeer } from '../helpers/peers/failing-peer.ts'
 import {
   type BackendFault,
   downloadAnswer,
@@ -10,7 +11,6 @@ import {
   loginAnswer,
   startBackend,
 } from '../helpers/peers/fake-backend.ts'
-import { HTTP_SYMPTOMS, type SickPeer, startSickPeer } from '../helpers/peers/sick-peer.ts'
 import { createRecordingLog } from '../helpers/recording-log.ts'
 import { stopClock } from '../helpers/stopped-clock.ts'
 

@@ -3,7 +3,7 @@ import { type FileHandle, mkdir, mkdtemp, open, rm, truncate, writeFile } from '
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
-import { MiB } from '../../src/lib/units.ts'
+import { MiB } from '../../../src/lib/units.ts'
 
 /** The least that a tmpfs gives. */
 const PAGE = 4096

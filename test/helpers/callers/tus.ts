@@ -1,5 +1,5 @@
 import { Upload, type UploadOptions } from 'tus-js-client'
-import { MiB } from '../../src/lib/units.ts'
+import { MiB } from '../../../src/lib/units.ts'
 
 /** The headers of every tus request of a user. */
 export function tusHeaders(

@@ -8,10 +8,10 @@ import {
   sendChunks,
   sha256,
   uploadFile,
-} from '../helpers/client.ts'
-import { type SickPeer, startSickPeer } from '../helpers/peers/sick-peer.ts'
+} from '../helpers/callers/client.ts'
+import { type SickPeer, startSickPeer } from '../helpers/peers/failing-peer.ts'
 import { startTelegram } from '../helpers/peers/telegram.ts'
-import { startTeleStore, type TeleStore } from '../helpers/telestore.ts'
+import { startTeleStore, type TeleStore } from '../helpers/worker/telestore.ts'
 
 const QUICK: PeerLimits = {
   openMs: 5_000,

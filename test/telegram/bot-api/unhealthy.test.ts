@@ -6,7 +6,7 @@ import {
 } from '../../../src/lib/waiting/circuit-breaker.ts'
 import { type BotApiRoad, createBotApiRoad } from '../../../src/telegram/bot-api/bot-api-road.ts'
 import { peerDown } from '../../../src/telegram/circuits.ts'
-import { HTTP_SYMPTOMS, type SickPeer, startSickPeer } from '../../helpers/peers/sick-peer.ts'
+import { HTTP_SYMPTOMS, type SickPeer, startSickPeer } from '../../helpers/peers/failing-peer.ts'
 import { createRecordingLog } from '../../helpers/recording-log.ts'
 import { type StoppedClock, stopClock } from '../../helpers/stopped-clock.ts'
 import { type Answer, type FakeBotApi, startBotApi, TOKEN } from './fake-bot-api.ts'

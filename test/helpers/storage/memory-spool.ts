@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
-import { chunkAt } from '../../src/core/model/chunk-layout.ts'
-import type { ChunkName, Spool } from '../../src/core/ports/spool.ts'
-import { AppError } from '../../src/errors.ts'
-import { abortableSource } from '../../src/storage/spool/abortable-source.ts'
+import { chunkAt } from '../../../src/core/model/chunk-layout.ts'
+import type { ChunkName, Spool } from '../../../src/core/ports/spool.ts'
+import { AppError } from '../../../src/errors.ts'
+import { abortableSource } from '../../../src/storage/spool/abortable-source.ts'
 
 /** A spool without a disk, for tests of what stands on it. */
 export interface MemorySpool extends Spool {

@@ -8,13 +8,13 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { writeSync } from 'node:fs'
 import { join } from 'node:path'
-import type { ReceivedChunk } from '../../src/core/ports/spool.ts'
-import { KiB } from '../../src/lib/units.ts'
-import { lockDataDir } from '../../src/storage/disk/data-dir-lock.ts'
-import { openLedger } from '../../src/storage/ledger/ledger.ts'
-import { createSpool } from '../../src/storage/spool/spool.ts'
-import { createRecordingLog } from './recording-log.ts'
-import { makeUpload } from './upload.ts'
+import type { ReceivedChunk } from '../../../src/core/ports/spool.ts'
+import { KiB } from '../../../src/lib/units.ts'
+import { lockDataDir } from '../../../src/storage/disk/data-dir-lock.ts'
+import { openLedger } from '../../../src/storage/ledger/ledger.ts'
+import { createSpool } from '../../../src/storage/spool/spool.ts'
+import { createRecordingLog } from '../recording-log.ts'
+import { makeUpload } from '../upload.ts'
 
 const [, , mode, directory = ''] = process.argv
 const { signal } = new AbortController()

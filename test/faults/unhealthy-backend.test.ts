@@ -4,17 +4,23 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import type { PeerLimits } from '../../src/peers.ts'
-import { completeAndPoll, pollToEnd, postChunk, postJson, sendChunks } from '../helpers/client.ts'
-import { type FakeBackend, makeJwt, startBackend } from '../helpers/peers/fake-backend.ts'
+import {
+  completeAndPoll,
+  pollToEnd,
+  postChunk,
+  postJson,
+  sendChunks,
+} from '../helpers/callers/client.ts'
 import {
   HTTP_SYMPTOMS,
   type SickPeer,
   type Symptom,
   startSickPeer,
-} from '../helpers/peers/sick-peer.ts'
+} from '../helpers/peers/failing-peer.ts'
+import { type FakeBackend, makeJwt, startBackend } from '../helpers/peers/fake-backend.ts'
 import { startSharedTelegram } from '../helpers/peers/telegram.ts'
 import { jumpAhead } from '../helpers/stopped-clock.ts'
-import { startTeleStore, type TeleStore } from '../helpers/telestore.ts'
+import { startTeleStore, type TeleStore } from '../helpers/worker/telestore.ts'
 
 const QUICK: PeerLimits = {
   circuit: { failures: 1, lastingMs: 0, firstBreakMs: 600, longestBreakMs: 600 },

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { setTimeout as wait } from 'node:timers/promises'
-import { MiB } from '../../src/lib/units.ts'
+import { MiB } from '../../../src/lib/units.ts'
 
 /** What the deployed web client and others like it do, written from the contract alone. */
 

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as wait } from 'node:timers/promises'
 import { onTestFinished } from 'vitest'
-import { MiB } from '../../src/lib/units.ts'
+import { MiB } from '../../../src/lib/units.ts'
 import { downloadUrl, sha256, uploadFile } from './client.ts'
 
 export interface Traffic {

@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { describe, expect, test, vi } from 'vitest'
-import type { ReceivedChunk, ReceiveOptions, Spool } from '../../src/core/ports/spool.ts'
-import { KiB, MiB } from '../../src/lib/units.ts'
+import type { ReceivedChunk, ReceiveOptions, Spool } from '../../../src/core/ports/spool.ts'
+import { KiB, MiB } from '../../../src/lib/units.ts'
 
 /** Ids as attackers send them, and as people might. None may do harm or meet another. */
 export const STRANGE_IDS = [

@@ -3,14 +3,14 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import type { Emulator } from 'telegram-emulator'
 import { onTestFinished, vi } from 'vitest'
-import { registerEnvironment } from '../secrets/register.ts'
-import { trace, traceTest } from '../secrets/trace.ts'
-import { traceAnswersFrom } from '../secrets/wire.ts'
-import { freePort } from './free-port.ts'
-import { SOURCE_CONDITION } from './source-condition.ts'
+import { registerEnvironment } from '../../secrets/register.ts'
+import { trace, traceTest } from '../../secrets/trace.ts'
+import { traceAnswersFrom } from '../../secrets/wire.ts'
+import { freePort } from '../free-port.ts'
+import { SOURCE_CONDITION } from '../source-condition.ts'
 import { telegramEnv } from './telestore.ts'
 
-const SERVER = fileURLToPath(new URL('../../src/server.ts', import.meta.url))
+const SERVER = fileURLToPath(new URL('../../../src/server.ts', import.meta.url))
 
 export interface WorkerProcess {
   url: string

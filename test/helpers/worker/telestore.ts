@@ -1,14 +1,14 @@
 import type { Emulator } from 'telegram-emulator'
-import type { PeerLimits } from '../../src/peers.ts'
-import { registerSecret } from '../secrets/trace.ts'
-import { startWorker, type TestWorker } from './app.ts'
+import type { PeerLimits } from '../../../src/peers.ts'
+import { registerSecret } from '../../secrets/trace.ts'
 import {
   downloadAnswer,
   type FakeBackend,
   loginAnswer,
   startBackend,
-} from './peers/fake-backend.ts'
-import { startTelegram } from './peers/telegram.ts'
+} from '../peers/fake-backend.ts'
+import { startTelegram } from '../peers/telegram.ts'
+import { startWorker, type TestWorker } from './app.ts'
 
 type Account = Emulator['account']
 
