@@ -6,7 +6,7 @@ import { ClientLeft } from '../connections/client-signal.ts'
 import { REFUSAL_HEADERS } from '../guards/security-headers.ts'
 import type { Throttle } from '../guards/throttle.ts'
 import { endWithAnswer, opensSocket } from '../push/upgrade.ts'
-import { opensLink, REFUSAL_PAGE_POLICY, refusalPage, wantsPage } from './refusal-page.ts'
+import { opensLink, REFUSAL_PAGE_POLICY, refusalPage, wantsPage } from './error-page.ts'
 import { addVary } from './vary.ts'
 
 /** How long a refused browser may go on sending before the answer goes out. */

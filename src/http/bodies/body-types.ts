@@ -2,7 +2,7 @@ import multipart from '@fastify/multipart'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { AppError } from '../../errors.ts'
 import { namesMediaType } from '../../lib/media-type.ts'
-import { bringsBytes } from './brings-bytes.ts'
+import { bringsBytes } from './first-byte.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {

@@ -2,8 +2,8 @@ import type { ServerResponse } from 'node:http'
 import type { Log } from '../../core/ports/log.ts'
 import { AppError } from '../../errors.ts'
 import { createKeyCounts } from '../../lib/concurrency/key-counts.ts'
-import { type ReaderWatch, watchReader } from '../connections/reader-watch.ts'
-import { nextWaiter, readerToLeave, type ShareLimits } from './download-shares.ts'
+import { type ReaderWatch, watchReader } from '../connections/stalled-reader.ts'
+import { nextWaiter, readerToLeave, type ShareLimits } from './fair-order.ts'
 
 export interface DownloadSlotsOptions {
   max: number

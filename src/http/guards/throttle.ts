@@ -7,7 +7,7 @@ import { AppError, type ErrorCode } from '../../errors.ts'
 import { createTtlCache } from '../../lib/ttl-cache.ts'
 import { HAND_OVER_PATH } from '../routes/hand-over.ts'
 import { addressOf } from './address.ts'
-import { type Presented, presentedBy, presentsOf } from './presented.ts'
+import { type Presented, presentedBy, presentsOf } from './presented-credentials.ts'
 
 export interface ThrottleOptions {
   /** Wrong guesses that an address has in a minute, and a user. */

@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import { AppError } from '../../errors.ts'
-import { presentedBy } from './presented.ts'
+import { presentedBy } from './presented-credentials.ts'
 
 /** The token of a request, from where its route says. Null when there is none. */
 export function tokenOf(request: FastifyRequest): string | null {

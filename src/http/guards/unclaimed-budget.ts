@@ -3,7 +3,7 @@ import { AppError } from '../../errors.ts'
 import { createSharesByKey } from '../../lib/concurrency/shares-by-key.ts'
 import { createTtlCache } from '../../lib/ttl-cache.ts'
 import { MiB } from '../../lib/units.ts'
-import { type Bringer, createCreditPool, type PoolPatience } from './credit-pool.ts'
+import { type Bringer, createCreditPool, type PoolPatience } from './byte-pool.ts'
 
 /** Bytes on disk that no checked token has claimed yet, over all strangers. */
 const STRANGERS_BYTES = 64 * MiB

@@ -1,7 +1,7 @@
 import type { FastifyPluginAsync } from 'fastify'
 import { AppError } from '../../errors.ts'
-import { sendKept } from '../answers/kept-answer.ts'
-import { readKeptFiles } from '../answers/kept-files.ts'
+import { sendKept } from '../answers/cached-answer.ts'
+import { readKeptFiles } from '../answers/static-files.ts'
 
 /** The page a browser gets at `/`. */
 export interface Page {

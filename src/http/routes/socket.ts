@@ -4,9 +4,9 @@ import type { Progress } from '../../core/progress/progress-board.ts'
 import type { ProgressWatch, Watched } from '../../core/progress/progress-watch.ts'
 import { AppError } from '../../errors.ts'
 import { parseWire, TokenQuery } from '../bodies/validation.ts'
-import { createListenerPlaces } from '../guards/listener-places.ts'
+import { createListenerPlaces } from '../guards/connection-quota.ts'
 import { tokenOf } from '../guards/token.ts'
-import { createListener, type Listener } from '../push/listener.ts'
+import { createListener, type Listener } from '../push/subscriber.ts'
 import { Ping, SocketParams, watchUploads } from '../schemas/socket.ts'
 
 export interface SocketRoutesOptions {

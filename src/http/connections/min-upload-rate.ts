@@ -3,7 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import { AppError } from '../../errors.ts'
 import { KiB } from '../../lib/units.ts'
 import { hasBody } from '../guards/limits.ts'
-import { createPace, type Pace, type PaceLimits } from './pace.ts'
+import { createPace, type Pace, type PaceLimits } from './transfer-rate.ts'
 
 /** A phone at its worst sends ten times this; who sends less only holds a connection. */
 const MIN_BYTES_PER_SECOND = KiB

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { readKeptFiles } from '../../../src/http/answers/kept-files.ts'
+import { readKeptFiles } from '../../../src/http/answers/static-files.ts'
 import { createFakeGateway } from '../../helpers/peers/fake-gateway.ts'
 import { makeTempDir } from '../../helpers/temp-dir.ts'
 import { startWorker, testCredentials } from '../../helpers/worker/app.ts'

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { nextWaiter, readerToLeave } from '../../../src/http/downloads/download-shares.ts'
+import { nextWaiter, readerToLeave } from '../../../src/http/downloads/fair-order.ts'
 
 /** `ann:reads 500`, `ann:stands 7000`, `ann:young`. */
 function reader(text: string) {

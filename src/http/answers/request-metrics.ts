@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify'
-import type { Metrics } from '../core/ports/metrics.ts'
+import type { Metrics } from '../../core/ports/metrics.ts'
 
 /** Methods that have a label of their own; what else a caller makes up has one together. */
 const METHODS = new Set(['GET', 'HEAD', 'POST', 'PATCH', 'DELETE', 'OPTIONS'])

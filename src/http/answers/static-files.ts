@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { lookupMimeType } from '../../core/model/mime-type.ts'
 import { AppError } from '../../errors.ts'
 import { acceptsCoding } from './accept.ts'
-import { type KeptAnswer, keepAnswer } from './kept-answer.ts'
+import { type KeptAnswer, keepAnswer } from './cached-answer.ts'
 
 /** Files of a folder that never change, each read when it is first asked for and then kept. */
 export interface KeptFiles {

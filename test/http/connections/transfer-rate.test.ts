@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { createPace } from '../../../src/http/connections/pace.ts'
+import { createPace } from '../../../src/http/connections/transfer-rate.ts'
 
 const LIMITS = { stallMs: 60_000, minBytesPerSecond: 1024, windowMs: 60_000 }
 

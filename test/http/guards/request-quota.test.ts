@@ -1,7 +1,7 @@
 import { fastify } from 'fastify'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { installErrorHandler } from '../../../src/http/answers/error-handler.ts'
-import { installRequestShare } from '../../../src/http/guards/request-share.ts'
+import { installRequestShare } from '../../../src/http/guards/request-quota.ts'
 import type { Throttle } from '../../../src/http/guards/throttle.ts'
 
 /** Two requests of an address at one time; `/slow` is answered when the returned function is called. */
