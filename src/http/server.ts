@@ -15,18 +15,18 @@ import type { PreemptibleLock } from '../lib/concurrency/preemptible-lock.ts'
 import { KiB, MiB } from '../lib/units.ts'
 import { createTurnBudget, inTurns } from '../lib/waiting/turn-budget.ts'
 import { installErrorHandler, refuseEarly } from './answers/error-handler.ts'
-import { createUnreadableAnswers } from './answers/parse-error-answer.ts'
-import { installObservation } from './answers/request-metrics.ts'
+import { createParseErrorAnswers } from './answers/parse-error-answer.ts'
+import { installRequestMetrics } from './answers/request-metrics.ts'
 import { installBodyTypes } from './bodies/body-types.ts'
-import { installClosing } from './connections/connection-draining.ts'
+import { installConnectionDraining } from './connections/connection-draining.ts'
 import type { Connections } from './connections/connections.ts'
-import { installSlowSenders } from './connections/min-upload-rate.ts'
+import { installMinUploadRate } from './connections/min-upload-rate.ts'
 import { createNodeServer } from './connections/node-server.ts'
 import { allowOriginEarly, installCors, installSocketOrigins } from './guards/cors.ts'
 import { installLimits, MAX_JSON_BYTES, MAX_PARAMETER, trustedProxies } from './guards/limits.ts'
 import { installMethods } from './guards/methods.ts'
 import { installPressure, type PressureLimits } from './guards/pressure.ts'
-import { installRequestShare } from './guards/request-quota.ts'
+import { installRequestQuota } from './guards/request-quota.ts'
 import { installSecurityHeaders } from './guards/security-headers.ts'
 import { installThrottle, type Throttle, type ThrottleOptions } from './guards/throttle.ts'
 import { createCallerToken } from './guards/token.ts'
@@ -109,7 +109,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
   const trusts = trustedProxies(options.trustProxy)
   const address = createPublicAddress({ ...options, trusts })
   const { serverFactory, connections, unanswered } = createNodeServer(options.log)
-  const unreadable = createUnreadableAnswers({ corsOrigins, unanswered })
+  const parseErrors = createParseErrorAnswers({ corsOrigins, unanswered })
   const app = fastify({
     loggerInstance: options.log,
     serverFactory,
@@ -118,7 +118,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: MAX_PARAMETER },
     return503OnClosing: false,
-    clientErrorHandler: unreadable.onClientError,
+    clientErrorHandler: parseErrors.onClientError,
     frameworkErrors: (error, request, reply) => {
       allowOriginEarly(corsOrigins, request, reply)
       refuseEarly(error, request, reply)
@@ -129,7 +129,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
   // Before all that refuses, or a browser would not see the refusal.
   await installCors(app, corsOrigins)
   installSocketOrigins(app, corsOrigins, address)
-  unreadable.watch(app)
+  parseErrors.watch(app)
   const throttle = await installGuards(app, options, connections)
   // Before the routes, which it listens to.
   await installDocumentation(app)
@@ -146,14 +146,14 @@ async function installGuards(
 ): Promise<Throttle> {
   const { workGate, graceMs, stallMs } = options
   installLimits(app)
-  installRequestShare(app, max * REQUESTS_OF_ONE_ADDRESS)
-  installSlowSenders(app, { stallMs })
-  installClosing(app, { workGate, graceMs })
+  installRequestQuota(app, max * REQUESTS_OF_ONE_ADDRESS)
+  installMinUploadRate(app, { stallMs })
+  installConnectionDraining(app, { workGate, graceMs })
   installMethods(app)
   const throttle = await installThrottle(app, options)
   const maxChunkBytes = Math.max(options.maxChunkBytes, 50 * MiB)
   installErrorHandler(app, { maxChunkBytes, judge: throttle.judge, onDrain })
-  installObservation(app, options.metrics)
+  installRequestMetrics(app, options.metrics)
   await installPressure(app, options.pressure)
   await installBodyTypes(app)
   return throttle

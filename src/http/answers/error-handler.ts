@@ -6,7 +6,7 @@ import { ClientLeft } from '../connections/client-signal.ts'
 import { REFUSAL_HEADERS } from '../guards/security-headers.ts'
 import type { Throttle } from '../guards/throttle.ts'
 import { endWithAnswer, opensSocket } from '../push/upgrade.ts'
-import { opensLink, REFUSAL_PAGE_POLICY, refusalPage, wantsPage } from './error-page.ts'
+import { ERROR_PAGE_POLICY, errorPage, opensLink, wantsPage } from './error-page.ts'
 import { addVary } from './vary.ts'
 
 /** How long a refused browser may go on sending before the answer goes out. */
@@ -72,8 +72,8 @@ async function refuse(
     reply.header('cache-control', 'no-store')
     addVary(reply, 'Accept')
     if (wantsPage(request)) {
-      reply.header('content-security-policy', REFUSAL_PAGE_POLICY)
-      await reply.type('text/html; charset=utf-8').send(refusalPage(error))
+      reply.header('content-security-policy', ERROR_PAGE_POLICY)
+      await reply.type('text/html; charset=utf-8').send(errorPage(error))
       return
     }
   }

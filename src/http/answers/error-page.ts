@@ -51,7 +51,7 @@ a { color: light-dark(#1864ab, #74b7f5); }
 `
 
 /** What a browser may do on the page: nothing but use its own style. */
-export const REFUSAL_PAGE_POLICY = [
+export const ERROR_PAGE_POLICY = [
   "default-src 'none'",
   `style-src 'sha256-${createHash('sha256').update(STYLE).digest('base64')}'`,
   "base-uri 'none'",
@@ -67,7 +67,7 @@ const SENTENCES: Partial<Record<ErrorCode, string>> = {
 }
 
 /** The refusal as a page. It holds nothing of the request: no token, no address. */
-export function refusalPage({ code, message, status, retryable, retryAfter }: AppError): string {
+export function errorPage({ code, message, status, retryable, retryAfter }: AppError): string {
   const mayPass = retryable || status >= 500
   const heading = mayPass ? 'This cannot be opened right now' : 'This link does not work'
   const sentence = SENTENCES[code] ?? message

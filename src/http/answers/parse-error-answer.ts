@@ -7,7 +7,7 @@ import { originFor } from '../guards/cors.ts'
 import { REFUSAL_HEADERS } from '../guards/security-headers.ts'
 
 /** Answers for what never becomes a request that Fastify could refuse. */
-export interface UnreadableAnswers {
+export interface ParseErrorAnswers {
   /** Fastify's `clientErrorHandler`: the parser could not read on. */
   onClientError: (error: ConnectionError, socket: Duplex) => void
   /** Watches the server's connections; call it before it listens. */
@@ -20,14 +20,14 @@ export type ConnectionError = NodeJS.ErrnoException & { rawPacket?: unknown }
 /** How long a client has to take the answer before its connection is cut. */
 const LINGER_MS = 1_000
 
-export interface UnreadableOptions {
+export interface ParseErrorOptions {
   /** Pages of these origins may read the answer; empty: all. */
   corsOrigins: readonly string[]
   /** What a connection has asked and not been answered yet. */
   unanswered: Pipelining['unanswered']
 }
 
-export function createUnreadableAnswers(options: UnreadableOptions): UnreadableAnswers {
+export function createParseErrorAnswers(options: ParseErrorOptions): ParseErrorAnswers {
   const { corsOrigins, unanswered } = options
 
   /**

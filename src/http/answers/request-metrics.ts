@@ -5,7 +5,7 @@ import type { Metrics } from '../../core/ports/metrics.ts'
 const METHODS = new Set(['GET', 'HEAD', 'POST', 'PATCH', 'DELETE', 'OPTIONS'])
 
 /** Counts every answer, and tells each caller how long it took (W3C Server Timing). */
-export function installObservation(app: FastifyInstance, metrics: Metrics): void {
+export function installRequestMetrics(app: FastifyInstance, metrics: Metrics): void {
   app.addHook('onSend', async (_request, reply) => {
     reply.header('server-timing', `total;dur=${reply.elapsedTime.toFixed(1)}`)
   })

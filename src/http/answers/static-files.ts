@@ -3,12 +3,12 @@ import { join } from 'node:path'
 import { lookupMimeType } from '../../core/model/mime-type.ts'
 import { AppError } from '../../errors.ts'
 import { acceptsCoding } from './accept.ts'
-import { type KeptAnswer, keepAnswer } from './cached-answer.ts'
+import { type CachedAnswer, cacheAnswer } from './cached-answer.ts'
 
 /** Files of a folder that never change, each read when it is first asked for and then kept. */
-export interface KeptFiles {
+export interface StaticFiles {
   /** Null where the folder has no such file. Rejects with NOT_FOUND where it is gone since. */
-  find: (name: string, acceptEncoding?: string) => Promise<KeptAnswer | null>
+  find: (name: string, acceptEncoding?: string) => Promise<CachedAnswer | null>
 }
 
 /** Smaller forms that may lie beside a file, best first: their endings and names in HTTP. */
@@ -21,12 +21,12 @@ const ENCODINGS = [
  * Not by @fastify/static: it opens a file and holds some of it for each reader, so readers that
  * stand still cost a file descriptor and 100 KB each.
  */
-export async function readKeptFiles(folder: string): Promise<KeptFiles> {
+export async function readKeptFiles(folder: string): Promise<StaticFiles> {
   const entries = await readdir(folder, { withFileTypes: true })
   const names = entries.filter((entry) => entry.isFile()).map(({ name }) => name)
-  const files = new Map(names.map((name) => [name, keepAnswer(() => read(folder, name))]))
+  const files = new Map(names.map((name) => [name, cacheAnswer(() => read(folder, name))]))
 
-  async function find(name: string, acceptEncoding?: string): Promise<KeptAnswer | null> {
+  async function find(name: string, acceptEncoding?: string): Promise<CachedAnswer | null> {
     const plain = files.get(name)
     if (!plain) return null
     const encoding = ENCODINGS.find(
@@ -39,7 +39,7 @@ export async function readKeptFiles(folder: string): Promise<KeptFiles> {
   return { find }
 }
 
-async function read(folder: string, name: string): Promise<KeptAnswer> {
+async function read(folder: string, name: string): Promise<CachedAnswer> {
   try {
     const body = await readFile(join(folder, name))
     return { headers: { 'content-type': contentTypeOf(name), vary: 'Accept-Encoding' }, body }
@@ -48,7 +48,7 @@ async function read(folder: string, name: string): Promise<KeptAnswer> {
   }
 }
 
-function asEncoded(answer: KeptAnswer, name: string, encoding: string): KeptAnswer {
+function asEncoded(answer: CachedAnswer, name: string, encoding: string): CachedAnswer {
   const described = { 'content-type': contentTypeOf(name), 'content-encoding': encoding }
   return { ...answer, headers: { ...answer.headers, ...described } }
 }

@@ -2,7 +2,7 @@ import multipart from '@fastify/multipart'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { AppError } from '../../errors.ts'
 import { namesMediaType } from '../../lib/media-type.ts'
-import { bringsBytes } from './first-byte.ts'
+import { hasFirstByte } from './first-byte.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -29,7 +29,7 @@ export async function installBodyTypes(app: FastifyInstance): Promise<void> {
   const parseJson = app.getDefaultJsonParser('error', 'error')
 
   async function takeNone(request: FastifyRequest): Promise<void> {
-    if (request.is404 || !(await bringsBytes(request.raw))) return
+    if (request.is404 || !(await hasFirstByte(request.raw))) return
     const sentence = 'The content type is not what this call takes'
     throw new AppError('UNSUPPORTED_MEDIA_TYPE', sentence)
   }

@@ -7,7 +7,7 @@ import { hasBody } from '../guards/limits.ts'
  * empty, then this waits for its first byte or its end, and takes nothing. Rejects with what is
  * emitted as the request's error, and with ClientLeft.
  */
-export function bringsBytes(request: IncomingMessage): Promise<boolean> {
+export function hasFirstByte(request: IncomingMessage): Promise<boolean> {
   return new Promise((resolve, reject) => {
     const stop = (): void => {
       request.off('readable', look).off('error', onError).off('close', onClose)

@@ -3,7 +3,7 @@ import type { WorkGate } from '../../core/runtime/work-gate.ts'
 import { shuttingDown } from '../../errors.ts'
 import { HAND_OVER_PATH } from '../routes/hand-over.ts'
 
-export interface ClosingOptions {
+export interface ConnectionDrainingOptions {
   workGate: Pick<WorkGate, 'takesRequests'>
   /** Milliseconds that running requests get once the server closes. */
   graceMs: number
@@ -15,7 +15,10 @@ export interface ClosingOptions {
  * busy `graceMs` after `close()`, or that never sent a request, are cut, because it would wait for
  * them forever.
  */
-export function installClosing(app: FastifyInstance, { workGate, graceMs }: ClosingOptions): void {
+export function installConnectionDraining(
+  app: FastifyInstance,
+  { workGate, graceMs }: ConnectionDrainingOptions,
+): void {
   let closing = false
   app.addHook('onRequest', async ({ routeOptions }) => {
     if (closing) throw shuttingDown()

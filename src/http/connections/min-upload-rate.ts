@@ -3,7 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import { AppError } from '../../errors.ts'
 import { KiB } from '../../lib/units.ts'
 import { hasBody } from '../guards/limits.ts'
-import { createPace, type Pace, type PaceLimits } from './transfer-rate.ts'
+import { createTransferRate, type TransferRate, type TransferRateLimits } from './transfer-rate.ts'
 
 /** A phone at its worst sends ten times this; who sends less only holds a connection. */
 const MIN_BYTES_PER_SECOND = KiB
@@ -15,16 +15,16 @@ const LINGER_MS = 1_000
 interface Sender {
   raw: IncomingMessage
   response: ServerResponse
-  pace: Pace
+  pace: TransferRate
 }
 
-export type SenderLimits = Pick<PaceLimits, 'stallMs'> & Partial<PaceLimits>
+export type UploadRateLimits = Pick<TransferRateLimits, 'stallMs'> & Partial<TransferRateLimits>
 
 /**
  * Cuts senders by their progress: a body may take hours, but not stand still for `stallMs`, and not
  * trickle. Whoever reads the body sees REQUEST_TIMEOUT; the connection is cut in any case.
  */
-export function installSlowSenders(app: FastifyInstance, limits: SenderLimits): void {
+export function installMinUploadRate(app: FastifyInstance, limits: UploadRateLimits): void {
   const senders = new Set<Sender>()
   const paceLimits = { minBytesPerSecond: MIN_BYTES_PER_SECOND, windowMs: WINDOW_MS, ...limits }
 
@@ -44,7 +44,7 @@ export function installSlowSenders(app: FastifyInstance, limits: SenderLimits): 
   app.addHook('onRequest', async ({ raw }, { raw: response }) => {
     if (!hasBody(raw.headers)) return
     const start = { now: performance.now(), bytes: raw.socket.bytesRead }
-    senders.add({ raw, response, pace: createPace(paceLimits, start) })
+    senders.add({ raw, response, pace: createTransferRate(paceLimits, start) })
   })
   const everyMs = Math.min(5_000, Math.max(50, limits.stallMs / 4))
   const timer = setInterval(() => senders.forEach(look), everyMs).unref()

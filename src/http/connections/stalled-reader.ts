@@ -1,13 +1,13 @@
 import type { ServerResponse } from 'node:http'
 
-export interface ReaderWatch {
+export interface StalledReaderWatch {
   /** Milliseconds for which the reader has taken nothing; 0 while it reads, or nothing is there. */
   standingMs: () => number
   /** Bytes it has taken in a second, on average; null in its first seconds. */
   bytesPerSecond: () => number | null
 }
 
-export interface ReaderWatchOptions {
+export interface StalledReaderOptions {
   /** A reader that takes nothing for so long stands still; noticed after twice the time at most. */
   idleMs: number
   /** Called each time it is found standing still. */
@@ -21,10 +21,10 @@ const JUDGED_AFTER_MS = 5_000
  * Watches how an answer is read, by Node's socket timeout: it alone sees that the kernel takes some
  * of a write that is not done. It is measured from the last write, and so may come an interval late.
  */
-export function watchReader(
+export function watchStalledReader(
   response: ServerResponse,
-  { idleMs, onStanding }: ReaderWatchOptions,
-): ReaderWatch {
+  { idleMs, onStanding }: StalledReaderOptions,
+): StalledReaderWatch {
   const start = { at: performance.now(), bytes: bytesWritten() }
   let standingSince: number | null = null
   let lastLook = { at: Number.NEGATIVE_INFINITY, bytes: 0 }

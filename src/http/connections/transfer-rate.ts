@@ -1,4 +1,4 @@
-export interface PaceLimits {
+export interface TransferRateLimits {
   /** Milliseconds without a byte. */
   stallMs: number
   /** Bytes a second, on average over `windowMs`; the first window is for getting started. */
@@ -7,7 +7,7 @@ export interface PaceLimits {
 }
 
 /** Judges how a body arrives, whatever its size: a slow sender is one that hardly moves. */
-export interface Pace {
+export interface TransferRate {
   /**
    * Whether the sender is to be cut. `bytes` is what has come so far; `waiting` says that some of
    * it has not been taken, so that it is not the sender who stands still.
@@ -15,7 +15,10 @@ export interface Pace {
   isTooSlow: (sample: { now: number; bytes: number; waiting: boolean }) => boolean
 }
 
-export function createPace(limits: PaceLimits, start: { now: number; bytes: number }): Pace {
+export function createTransferRate(
+  limits: TransferRateLimits,
+  start: { now: number; bytes: number },
+): TransferRate {
   let last = start
   let window = start
   let started = false

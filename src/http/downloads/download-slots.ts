@@ -2,8 +2,8 @@ import type { ServerResponse } from 'node:http'
 import type { Log } from '../../core/ports/log.ts'
 import { AppError } from '../../errors.ts'
 import { createKeyCounts } from '../../lib/concurrency/key-counts.ts'
-import { type ReaderWatch, watchReader } from '../connections/stalled-reader.ts'
-import { nextWaiter, readerToLeave, type ShareLimits } from './fair-order.ts'
+import { type StalledReaderWatch, watchStalledReader } from '../connections/stalled-reader.ts'
+import { nextWaiter, readerToEvict, type ShareLimits } from './fair-order.ts'
 
 export interface DownloadSlotsOptions {
   max: number
@@ -51,7 +51,7 @@ const RETRY_AFTER_S = 5
 
 interface Place {
   readonly user: string
-  readonly watch: ReaderWatch
+  readonly watch: StalledReaderWatch
   /** Ends the download, and gives the place back. */
   readonly cut: () => void
 }
@@ -94,7 +94,7 @@ export function createDownloadSlots(options: DownloadSlotsOptions): DownloadSlot
       cut()
       admit()
     }
-    const watch = watchReader(reply.raw, { idleMs, onStanding })
+    const watch = watchStalledReader(reply.raw, { idleMs, onStanding })
     const place: Place = { user, watch, cut }
     places.add(place)
     reply.raw.once('close', onClose)
@@ -105,7 +105,7 @@ export function createDownloadSlots(options: DownloadSlotsOptions): DownloadSlot
     for (let next = nextWaiter(queue, placesOf.of); next; next = nextWaiter(queue, placesOf.of)) {
       if (places.size >= max) {
         const waiter = { user: next.user, waitedMs: performance.now() - next.since }
-        const leaving = readerToLeave(readers(), waiter, { ...shares, placesOf: placesOf.of })
+        const leaving = readerToEvict(readers(), waiter, { ...shares, placesOf: placesOf.of })
         if (leaving === null) return
         leaving.cut()
       }

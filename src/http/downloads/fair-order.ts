@@ -41,7 +41,7 @@ export function nextWaiter<W extends Pick<Waiter, 'user'>>(
  * somebody waits: a user alone may have every place. Nobody takes from a user that has fewer, and
  * what is taken from one that reads must make the shares more equal.
  */
-export function readerToLeave<R extends Reader>(
+export function readerToEvict<R extends Reader>(
   readers: Iterable<R>,
   waiter: Waiter,
   { placesOf, pausedMs, patienceMs }: ShareLimits & { placesOf: PlacesOf },

@@ -1,6 +1,6 @@
 import { createSemaphore } from '../../lib/concurrency/semaphore.ts'
 
-export interface PoolPatience {
+export interface BytePoolLimits {
   /** How long a request waits until another one is made to give way. */
   yieldMs: number
   /** How long a request keeps what it has got, whoever waits. */
@@ -8,7 +8,7 @@ export interface PoolPatience {
 }
 
 /** A request that brings bytes before they belong to an upload. */
-export interface Bringer {
+export interface ByteRequest {
   address: string
   /** How much will come, as far as is known. */
   bytes: number
@@ -18,21 +18,21 @@ export interface Bringer {
 }
 
 /** Bytes that may be on their way at once, over all addresses. */
-export interface CreditPool {
+export interface BytePool {
   /**
    * Resolves when these bytes fit; the returned function gives them back. While it waits, another
    * address that holds more is made to give way. Rejects with the signal's reason.
    */
-  take: (bringer: Bringer) => Promise<() => void>
+  take: (bringer: ByteRequest) => Promise<() => void>
   setLimit: (bytes: number) => void
 }
 
-interface Holder extends Pick<Bringer, 'address' | 'bytes' | 'giveWay'> {
+interface Holder extends Pick<ByteRequest, 'address' | 'bytes' | 'giveWay'> {
   since: number
   release: () => void
 }
 
-export function createCreditPool(maxBytes: number, { yieldMs, keepMs }: PoolPatience): CreditPool {
+export function createBytePool(maxBytes: number, { yieldMs, keepMs }: BytePoolLimits): BytePool {
   const places = createSemaphore(maxBytes)
   const holders = new Set<Holder>()
   let gaveWayAt = Number.NEGATIVE_INFINITY
@@ -51,7 +51,7 @@ export function createCreditPool(maxBytes: number, { yieldMs, keepMs }: PoolPati
 
   return {
     setLimit: places.setLimit,
-    take: async ({ address, bytes, signal, giveWay }: Bringer): Promise<() => void> => {
+    take: async ({ address, bytes, signal, giveWay }: ByteRequest): Promise<() => void> => {
       const waiting = setInterval(() => makeWay(address), yieldMs).unref()
       const leave = await places.acquire(bytes, signal).finally(() => clearInterval(waiting))
       const release = (): void => {

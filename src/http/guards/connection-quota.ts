@@ -4,7 +4,7 @@ import { createKeyCounts } from '../../lib/concurrency/key-counts.ts'
 import { addressOf } from './address.ts'
 
 /** Places for those who listen. Each holds a connection and little else, so there are many. */
-export interface ListenerPlaces {
+export interface ConnectionQuota {
   /** Takes one; the returned function gives it back. Throws BUSY when none can be had. */
   take: (request: FastifyRequest) => () => void
 }
@@ -14,7 +14,7 @@ const MAX_PER_ADDRESS = 250
 const RETRY_AFTER_S = 5
 
 /** `what` is for the refusal, such as `sockets`. */
-export function createListenerPlaces(what: string, max: number): ListenerPlaces {
+export function createConnectionQuota(what: string, max: number): ConnectionQuota {
   const places = createKeyCounts()
 
   return {

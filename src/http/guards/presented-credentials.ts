@@ -26,7 +26,7 @@ export interface Presents {
 type Place = keyof typeof PLACES
 
 /** What a request shows to be let in. */
-export interface Presented {
+export interface PresentedCredentials {
   readonly token: string | null
   readonly uploadId: string | null
   readonly messageId: string | null
@@ -41,7 +41,7 @@ const PLACES = {
 }
 
 /** What this request shows where its route looks. Of a form: what has come so far. */
-export function presentedBy(request: FastifyRequest): Presented {
+export function presentedBy(request: FastifyRequest): PresentedCredentials {
   const presents = presentsOf(request)
   if (!presents) return { token: null, uploadId: null, messageId: null }
   const { token, uploadId, messageId } = presents

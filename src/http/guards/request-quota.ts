@@ -18,7 +18,7 @@ const RETRY_AFTER_S = 5
  * not name all callers are one address. Connections have no such share,
  * because a proxy has them all; sockets have places of their own (listener-places.ts).
  */
-export function installRequestShare(app: FastifyInstance, max: number): void {
+export function installRequestQuota(app: FastifyInstance, max: number): void {
   const open = createKeyCounts()
 
   app.addHook('onRequest', async (request, { raw: response }) => {

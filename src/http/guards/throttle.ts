@@ -7,7 +7,7 @@ import { AppError, type ErrorCode } from '../../errors.ts'
 import { createTtlCache } from '../../lib/ttl-cache.ts'
 import { HAND_OVER_PATH } from '../routes/hand-over.ts'
 import { addressOf } from './address.ts'
-import { type Presented, presentedBy, presentsOf } from './presented-credentials.ts'
+import { type PresentedCredentials, presentedBy, presentsOf } from './presented-credentials.ts'
 
 export interface ThrottleOptions {
   /** Wrong guesses that an address has in a minute, and a user. */
@@ -70,7 +70,7 @@ export async function installThrottle(
   const guesses = createTtlCache<true>({ maxEntries: MAX_GUESSES })
   const usedUploads = createTtlCache<true>({ maxEntries: MAX_UPLOADS })
 
-  function knownOf({ token }: Presented) {
+  function knownOf({ token }: PresentedCredentials) {
     return token === null ? null : knownTokens.find(token)
   }
 
@@ -98,7 +98,11 @@ export async function installThrottle(
   }
 
   /** What is no guess, whatever else has been guessed from there. */
-  function passes(request: FastifyRequest, presented: Presented, userId: string | null): boolean {
+  function passes(
+    request: FastifyRequest,
+    presented: PresentedCredentials,
+    userId: string | null,
+  ): boolean {
     if (userId === null) return usedUploads.get(askedFrom(request, presented)) === true
     return presented.uploadId !== null && uploads.isOf(presented.uploadId, userId)
   }
@@ -148,12 +152,12 @@ function isTelling(request: FastifyRequest, { code }: AppError, userId: string |
   return (userId === null ? TELLING : TELLING_USERS).has(code)
 }
 
-function presentsNothing({ token, uploadId }: Presented): boolean {
+function presentsNothing({ token, uploadId }: PresentedCredentials): boolean {
   return token === null && uploadId === null
 }
 
 /** Stands for the same question from the same address. */
-function askedFrom(request: FastifyRequest, presented: Presented, answer = ''): string {
+function askedFrom(request: FastifyRequest, presented: PresentedCredentials, answer = ''): string {
   const { token, uploadId, messageId } = presented
   return hashOf([addressOf(request), answer, token, uploadId, messageId])
 }

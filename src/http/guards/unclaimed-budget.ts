@@ -3,7 +3,7 @@ import { AppError } from '../../errors.ts'
 import { createSharesByKey } from '../../lib/concurrency/shares-by-key.ts'
 import { createTtlCache } from '../../lib/ttl-cache.ts'
 import { MiB } from '../../lib/units.ts'
-import { type Bringer, createCreditPool, type PoolPatience } from './byte-pool.ts'
+import { type BytePoolLimits, type ByteRequest, createBytePool } from './byte-pool.ts'
 
 /** Bytes on disk that no checked token has claimed yet, over all strangers. */
 const STRANGERS_BYTES = 64 * MiB
@@ -16,9 +16,9 @@ const MAX_KNOWN = 10_000
 const USER_BYTES = 512 * MiB
 
 /** The wait is half of the time in which a refusal is out; the other half is for what is still sent. */
-const PATIENCE: Patience = { waitMs: 5_000, yieldMs: 2_000, keepMs: 30_000 }
+const PATIENCE: UnclaimedLimits = { waitMs: 5_000, yieldMs: 2_000, keepMs: 30_000 }
 
-export interface Patience extends PoolPatience {
+export interface UnclaimedLimits extends BytePoolLimits {
   /** How long a request waits until it is refused. */
   waitMs: number
 }
@@ -30,9 +30,9 @@ export interface Patience extends PoolPatience {
  */
 export interface UnclaimedBudget {
   /** Waits for room for these bytes; the returned function gives it back. */
-  take: (bringer: Bringer) => Promise<() => void>
+  take: (bringer: ByteRequest) => Promise<() => void>
   /** The same where the token came first: bytes of a user that are on their way to an upload. */
-  takeOfUser: (userId: string, bringer: Bringer) => Promise<() => void>
+  takeOfUser: (userId: string, bringer: ByteRequest) => Promise<() => void>
   /** A token from this address was checked and found good. */
   trust: (address: string) => void
 }
@@ -40,15 +40,15 @@ export interface UnclaimedBudget {
 /** `capacity` says how much the disk has for all of them, strangers or not. */
 export function createUnclaimedBudget(
   capacity: Pick<Capacity, 'unclaimedBytes' | 'freeBytes'>,
-  patience: Patience = PATIENCE,
+  patience: UnclaimedLimits = PATIENCE,
 ): UnclaimedBudget {
-  const strangers = createCreditPool(STRANGERS_BYTES, patience)
-  const known = createCreditPool(KNOWN_BYTES, patience)
+  const strangers = createBytePool(STRANGERS_BYTES, patience)
+  const known = createBytePool(KNOWN_BYTES, patience)
   const trusted = createTtlCache<true>({ maxEntries: MAX_KNOWN })
   const requestsOf = createSharesByKey()
   const bytesOf = createSharesByKey()
 
-  async function takeAsStranger(bringer: Bringer): Promise<() => void> {
+  async function takeAsStranger(bringer: ByteRequest): Promise<() => void> {
     const { address, signal } = bringer
     const leave = await requestsOf.take(address, {
       weight: 1,
@@ -68,7 +68,7 @@ export function createUnclaimedBudget(
   }
 
   /** Runs `take` for so long as a request may wait. */
-  async function patiently<T>(bringer: Bringer, take: (bringer: Bringer) => Promise<T>) {
+  async function patiently<T>(bringer: ByteRequest, take: (bringer: ByteRequest) => Promise<T>) {
     const waited = new AbortController()
     const timer = setTimeout(() => waited.abort(busy()), patience.waitMs).unref()
     try {

@@ -12,7 +12,7 @@ const LINGER_MS = 1_000
 /** RFC 6455, section 7.4.1. */
 const POLICY_VIOLATION = 1008
 
-export interface Listener {
+export interface Subscriber {
   /** Resolves when the message has left this process, or never will: who waits for it keeps nothing for a slow reader. */
   tell: (message: object) => Promise<void>
 }
@@ -21,7 +21,10 @@ export interface Listener {
  * The far end of a socket, bounded in what it may say and in what it may leave unread. Pings are
  * answered here, for the library would answer any number of them to whoever reads none.
  */
-export function createListener(socket: WebSocket, onMessage: (bytes: Buffer) => void): Listener {
+export function createSubscriber(
+  socket: WebSocket,
+  onMessage: (bytes: Buffer) => void,
+): Subscriber {
   const counts = createFrameCount(socket)
   dropWhenSilent(socket)
   socket.on('message', (bytes: Buffer) => {

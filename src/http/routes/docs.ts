@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url'
 import swaggerUi from '@fastify/swagger-ui'
 import type { FastifyPluginAsync, FastifyRequest } from 'fastify'
 import { createTtlCache } from '../../lib/ttl-cache.ts'
-import { type KeptAnswer, sendKept, withTag } from '../answers/cached-answer.ts'
+import { type CachedAnswer, sendCached, withTag } from '../answers/cached-answer.ts'
 import { readKeptFiles } from '../answers/static-files.ts'
 import { DOCS_POLICY } from '../guards/security-headers.ts'
 import type { PublicAddress } from '../public-address.ts'
@@ -30,12 +30,12 @@ const DOCUMENT_KEPT_MS = 3_600_000
 /** The document as a page that can call the worker, and as JSON and YAML beside it. */
 export const docsRoutes: FastifyPluginAsync<DocsRoutesOptions> = async (app, { address }) => {
   const files = await readKeptFiles(FILES)
-  const documents = createTtlCache<KeptAnswer>({ maxEntries: MAX_DOCUMENTS })
+  const documents = createTtlCache<CachedAnswer>({ maxEntries: MAX_DOCUMENTS })
   const keyOf = (request: FastifyRequest): string =>
     `${request.routeOptions.url} ${address.rootOf(request)}`
 
   /** What the plugin would read, or make, anew for each request. */
-  async function find(request: FastifyRequest): Promise<KeptAnswer | null> {
+  async function find(request: FastifyRequest): Promise<CachedAnswer | null> {
     const { routeOptions, params } = request
     if (routeOptions.url === '/docs/static/*') return files.find(Object(params)['*'])
     return documents.get(keyOf(request)) ?? null
@@ -45,7 +45,7 @@ export const docsRoutes: FastifyPluginAsync<DocsRoutesOptions> = async (app, { a
     const target = redirectFrom(request.url)
     if (target !== null) return reply.redirect(target)
     const found = await find(request)
-    if (found !== null) return sendKept(request, reply, found)
+    if (found !== null) return sendCached(request, reply, found)
   })
   app.addHook('onSend', async (request, reply, payload) => {
     reply.header('cache-control', 'no-cache')

@@ -1,6 +1,6 @@
 import type { FastifyPluginAsync } from 'fastify'
 import { AppError } from '../../errors.ts'
-import { sendKept } from '../answers/cached-answer.ts'
+import { sendCached } from '../answers/cached-answer.ts'
 import { readKeptFiles } from '../answers/static-files.ts'
 
 /** The page a browser gets at `/`. */
@@ -27,7 +27,7 @@ export const pageRoutes: FastifyPluginAsync<PageRoutesOptions> = async (app, { p
       const answer = await files.find(request.params['*'], request.headers['accept-encoding'])
       if (!answer) throw new AppError('NOT_FOUND', 'There is nothing here')
       reply.header('cache-control', 'public, max-age=31536000, immutable')
-      return sendKept(request, reply, answer)
+      return sendCached(request, reply, answer)
     },
   )
 }

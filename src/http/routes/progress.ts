@@ -5,7 +5,7 @@ import { prefers } from '../answers/accept.ts'
 import { addVary } from '../answers/vary.ts'
 import { parseWire, TokenQuery } from '../bodies/validation.ts'
 import { clientSignal } from '../connections/client-signal.ts'
-import { createListenerPlaces } from '../guards/connection-quota.ts'
+import { createConnectionQuota } from '../guards/connection-quota.ts'
 import type { CallerToken } from '../guards/token.ts'
 import { hasSeenEnd, sendEvents } from '../push/event-stream.ts'
 import { UploadIdParams, uploadProgress } from '../schemas/progress.ts'
@@ -21,7 +21,7 @@ export interface ProgressRoutesOptions {
 /** How far an upload is: asked for, or pushed. */
 export const progressRoutes: FastifyPluginAsync<ProgressRoutesOptions> = async (app, options) => {
   const { uploads, watch, callerToken, maxListeners } = options
-  const places = createListenerPlaces('event streams', maxListeners)
+  const places = createConnectionQuota('event streams', maxListeners)
   const closing = new AbortController()
   app.addHook('preClose', async () => closing.abort(new Error('the worker is closing')))
 

@@ -4,9 +4,9 @@ import type { Progress } from '../../core/progress/progress-board.ts'
 import type { ProgressWatch, Watched } from '../../core/progress/progress-watch.ts'
 import { AppError } from '../../errors.ts'
 import { parseWire, TokenQuery } from '../bodies/validation.ts'
-import { createListenerPlaces } from '../guards/connection-quota.ts'
+import { createConnectionQuota } from '../guards/connection-quota.ts'
 import { tokenOf } from '../guards/token.ts'
-import { createListener, type Listener } from '../push/subscriber.ts'
+import { createSubscriber, type Subscriber } from '../push/subscriber.ts'
 import { Ping, SocketParams, watchUploads } from '../schemas/socket.ts'
 
 export interface SocketRoutesOptions {
@@ -36,7 +36,7 @@ export const socketRoutes: FastifyPluginAsync<SocketRoutesOptions> = async (app,
       for (const socket of app.websocketServer.clients) socket.close(GOING_AWAY, 'restarting')
     },
   })
-  const places = createListenerPlaces('sockets', maxListeners)
+  const places = createConnectionQuota('sockets', maxListeners)
   const watched = new WeakMap<FastifyRequest, Watched<Progress[]>>()
 
   /** Takes a place until the connection ends, also while its token is still looked at. */
@@ -72,7 +72,7 @@ export const socketRoutes: FastifyPluginAsync<SocketRoutesOptions> = async (app,
     async (socket, request) => {
       const found = watched.get(request)
       if (!found) return socket.terminate()
-      const listener = createListener(socket, (bytes) => {
+      const listener = createSubscriber(socket, (bytes) => {
         if (isPing(bytes)) void tell(listener, 'pong', {})
       })
       await push(listener, found).catch((error: unknown) => {
@@ -82,14 +82,14 @@ export const socketRoutes: FastifyPluginAsync<SocketRoutesOptions> = async (app,
   )
 }
 
-async function push(listener: Listener, { now, changes }: Watched<Progress[]>): Promise<void> {
+async function push(listener: Subscriber, { now, changes }: Watched<Progress[]>): Promise<void> {
   for (const progress of now) await tell(listener, 'upload_progress', progress)
   for await (const { uploadId, progress } of changes) {
     await tell(listener, 'upload_progress', progress ?? { uploadId, status: 'cancelled' })
   }
 }
 
-function tell(listener: Listener, type: string, message: object): Promise<void> {
+function tell(listener: Subscriber, type: string, message: object): Promise<void> {
   return listener.tell({ type, ...message, timestamp: new Date().toISOString() })
 }
 

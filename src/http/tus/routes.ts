@@ -6,7 +6,7 @@ import type { PreemptibleLock } from '../../lib/concurrency/preemptible-lock.ts'
 import { isMediaType } from '../../lib/media-type.ts'
 import { MiB } from '../../lib/units.ts'
 import { drain } from '../bodies/drain.ts'
-import { bringsBytes } from '../bodies/first-byte.ts'
+import { hasFirstByte } from '../bodies/first-byte.ts'
 import { newUploadId } from '../bodies/new-upload.ts'
 import { parseWire } from '../bodies/validation.ts'
 import { clientSignal } from '../connections/client-signal.ts'
@@ -115,7 +115,7 @@ export const tusRoutes: FastifyPluginAsync<TusRoutesOptions> = async (app, optio
     }
     assertLength(headerOf(request, 'upload-length'))
     // Bytes of another type would be thrown away, and their sender would not know.
-    if (!isStream(request) && (await bringsBytes(request.raw))) throw noStream()
+    if (!isStream(request) && (await hasFirstByte(request.raw))) throw noStream()
     const call = callOf(request, reply, { method: 'POST', uploadId: newUploadId(), token })
     const partial = concat.kind === 'partial'
     const answer = await createAndFill({ ...call, partial })

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { expect, test } from 'vitest'
 import type { CredentialsProvider } from '../../../src/core/ports/credentials.ts'
 import { AppError } from '../../../src/errors.ts'
-import { refusalPage } from '../../../src/http/answers/error-page.ts'
+import { errorPage } from '../../../src/http/answers/error-page.ts'
 import { downloadUrl, postJson } from '../../helpers/callers/client.ts'
 import { createFakeGateway } from '../../helpers/peers/fake-gateway.ts'
 import { stopClock } from '../../helpers/stopped-clock.ts'
@@ -217,11 +217,11 @@ test.each([
   [7_200, 'in 2 hours.'],
   [0.2, 'in 1 second.'],
 ])('a wait of %d seconds is said to be %s', (retryAfter, says) => {
-  expect(refusalPage(new AppError('BUSY', 'Busy', { retryAfter }))).toContain(says)
+  expect(errorPage(new AppError('BUSY', 'Busy', { retryAfter }))).toContain(says)
 })
 
 test('what a sentence holds is text on the page', () => {
-  const html = refusalPage(new AppError('FORBIDDEN', `<script>"a"&'b'</script>`))
+  const html = errorPage(new AppError('FORBIDDEN', `<script>"a"&'b'</script>`))
 
   expect(html).toContain('&#60;script&#62;&#34;a&#34;&#38;&#39;b&#39;&#60;/script&#62;.')
 })

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { createPace } from '../../../src/http/connections/transfer-rate.ts'
+import { createTransferRate } from '../../../src/http/connections/transfer-rate.ts'
 
 const LIMITS = { stallMs: 60_000, minBytesPerSecond: 1024, windowMs: 60_000 }
 
@@ -12,7 +12,7 @@ interface Sender {
 
 /** After how many seconds a sender is cut; null: not within an hour. */
 function cutAfter({ bytesPerSecond, everySeconds = 1, waiting = false }: Sender): number | null {
-  const pace = createPace(LIMITS, { now: 0, bytes: 0 })
+  const pace = createTransferRate(LIMITS, { now: 0, bytes: 0 })
   for (let second = 5; second <= 3600; second += 5) {
     const bursts = Math.floor(second / everySeconds)
     const bytes = bursts * everySeconds * bytesPerSecond
@@ -34,7 +34,7 @@ test.each<[string, Sender, number | null]>([
 })
 
 test('a sender that was fast for long may not trickle afterwards', () => {
-  const pace = createPace(LIMITS, { now: 0, bytes: 0 })
+  const pace = createTransferRate(LIMITS, { now: 0, bytes: 0 })
   const fast = 3600 * 1_000_000
 
   expect(pace.isTooSlow({ now: 3_600_000, bytes: fast, waiting: false })).toBe(false)

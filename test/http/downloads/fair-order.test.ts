@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { nextWaiter, readerToLeave } from '../../../src/http/downloads/fair-order.ts'
+import { nextWaiter, readerToEvict } from '../../../src/http/downloads/fair-order.ts'
 
 /** `ann:reads 500`, `ann:stands 7000`, `ann:young`. */
 function reader(text: string) {
@@ -63,7 +63,7 @@ test.each<[string, string[], string, number, string | null]>([
 ])('%s', (_name, texts, user, waitedMs, expected) => {
   const readers = texts.map(reader)
 
-  const leaving = readerToLeave(
+  const leaving = readerToEvict(
     readers,
     { user, waitedMs },
     { placesOf: countsOf(readers), pausedMs: 30_000, patienceMs: 5_000 },

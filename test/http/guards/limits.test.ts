@@ -4,7 +4,7 @@ import { text } from 'node:stream/consumers'
 import { setTimeout as pause, setImmediate as turn } from 'node:timers/promises'
 import { fastify } from 'fastify'
 import { expect, onTestFinished, test, vi } from 'vitest'
-import { installSlowSenders } from '../../../src/http/connections/min-upload-rate.ts'
+import { installMinUploadRate } from '../../../src/http/connections/min-upload-rate.ts'
 import { NODE_LIMITS, trustedProxies } from '../../../src/http/guards/limits.ts'
 import { KiB, MiB } from '../../../src/lib/units.ts'
 import { newUploadId, postJson } from '../../helpers/callers/client.ts'
@@ -227,7 +227,7 @@ test('a sender that pauses for less than STALL_SECONDS, again and again, is not 
 test('a body that trickles is cut although it never stands still', async () => {
   const app = fastify({ forceCloseConnections: true })
   const limits = { stallMs: 2_000, windowMs: 300, minBytesPerSecond: 1024 }
-  installSlowSenders(app, limits)
+  installMinUploadRate(app, limits)
   app.post('/', async () => 'read')
   onTestFinished(() => app.close())
   const socket = open(await app.listen({ port: 0, host: '127.0.0.1' }))
@@ -246,7 +246,7 @@ test('a body that trickles is cut although it never stands still', async () => {
 
 test('a refusal that takes its time is not cut off from the sender that stands still', async () => {
   const app = fastify({ forceCloseConnections: true })
-  installSlowSenders(app, { stallMs: 100 })
+  installMinUploadRate(app, { stallMs: 100 })
   app.post('/', async () => 'read')
   // As one that puts on disk first what has come.
   app.setErrorHandler(async (_error, _request, reply) => {

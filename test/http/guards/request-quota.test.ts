@@ -1,13 +1,13 @@
 import { fastify } from 'fastify'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { installErrorHandler } from '../../../src/http/answers/error-handler.ts'
-import { installRequestShare } from '../../../src/http/guards/request-quota.ts'
+import { installRequestQuota } from '../../../src/http/guards/request-quota.ts'
 import type { Throttle } from '../../../src/http/guards/throttle.ts'
 
 /** Two requests of an address at one time; `/slow` is answered when the returned function is called. */
 async function serve() {
   const app = fastify({ forceCloseConnections: true, trustProxy: true })
-  installRequestShare(app, 2)
+  installRequestQuota(app, 2)
   const judge: Throttle['judge'] = async (_request, error) => error
   installErrorHandler(app, { maxChunkBytes: 0, judge, onDrain: () => {} })
   const { promise, resolve: answer } = Promise.withResolvers<string>()

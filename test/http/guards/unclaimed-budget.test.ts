@@ -2,23 +2,26 @@ import { readdir } from 'node:fs/promises'
 import { request } from 'node:http'
 import { join } from 'node:path'
 import { expect, onTestFinished, test, vi } from 'vitest'
-import { type Bringer, inOrderOfGivingWay } from '../../../src/http/guards/byte-pool.ts'
-import { createUnclaimedBudget, type Patience } from '../../../src/http/guards/unclaimed-budget.ts'
+import { type ByteRequest, inOrderOfGivingWay } from '../../../src/http/guards/byte-pool.ts'
+import {
+  createUnclaimedBudget,
+  type UnclaimedLimits,
+} from '../../../src/http/guards/unclaimed-budget.ts'
 import { MiB } from '../../../src/lib/units.ts'
 import { newUploadId, postChunk } from '../../helpers/callers/client.ts'
 import { createFakeGateway } from '../../helpers/peers/fake-gateway.ts'
 import { mountSmallDisk } from '../../helpers/storage/small-disk.ts'
 import { startWorker, testCredentials } from '../../helpers/worker/app.ts'
 
-const IMPATIENT: Patience = { waitMs: 200, yieldMs: 10, keepMs: 0 }
-const LONG: Patience = { waitMs: 60_000, yieldMs: 10, keepMs: 0 }
+const IMPATIENT: UnclaimedLimits = { waitMs: 200, yieldMs: 10, keepMs: 0 }
+const LONG: UnclaimedLimits = { waitMs: 60_000, yieldMs: 10, keepMs: 0 }
 
-function createBudget(patience: Patience, freeBytes = 1024 * MiB) {
+function createBudget(patience: UnclaimedLimits, freeBytes = 1024 * MiB) {
   const free = async () => freeBytes
   return createUnclaimedBudget({ unclaimedBytes: free, freeBytes: free }, patience)
 }
 
-function bringer(address: string, megabytes: number, more: Partial<Bringer> = {}): Bringer {
+function bringer(address: string, megabytes: number, more: Partial<ByteRequest> = {}): ByteRequest {
   const { signal } = new AbortController()
   return { address, bytes: megabytes * MiB, signal, giveWay: () => false, ...more }
 }

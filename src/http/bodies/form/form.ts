@@ -4,7 +4,7 @@ import type { ReceivedChunk } from '../../../core/ports/spool.ts'
 import { AppError } from '../../../errors.ts'
 import { KiB } from '../../../lib/units.ts'
 import { FORM_TYPE } from '../body-types.ts'
-import { bringsBytes } from '../first-byte.ts'
+import { hasFirstByte } from '../first-byte.ts'
 import { bodyMissing, invalid } from '../validation.ts'
 import { openRequestBody } from './body.ts'
 import { type FormPart, MAX_HEAD_BYTES, malformed, readParts } from './parts.ts'
@@ -91,7 +91,7 @@ async function boundaryOf(request: FastifyRequest): Promise<string> {
   const type = headers['content-type']
   const isForm = request.isMultipart()
   // JSON has been read by now, and bytes of all other types were refused.
-  if (isForm ? !(await bringsBytes(raw)) : (body ?? null) === null) throw bodyMissing()
+  if (isForm ? !(await hasFirstByte(raw)) : (body ?? null) === null) throw bodyMissing()
   if (!isForm) throw new AppError('UNSUPPORTED_MEDIA_TYPE', `This call takes ${FORM_TYPE}`)
   const { boundary } = parse(type ?? '').parameters
   if (!boundary) throw invalid('Content-Type', 'the boundary of the form is missing')
