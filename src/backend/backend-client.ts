@@ -5,10 +5,11 @@ import type { WebhookEvent } from '../core/ports/records.ts'
 import { AppError } from '../errors.ts'
 import type { CircuitLimits } from '../lib/waiting/circuit-breaker.ts'
 import { namesAccount, parseCredentials, parseGrant } from './answers.ts'
-import { type BackendCircuits, backendJudge, createBackendCircuits } from './circuits.ts'
-import { type Answer, exchange, isConnectionReset, unavailable } from './http-exchange.ts'
+import { type BackendCircuits, backendHealth, createBackendCircuits } from './circuits.ts'
+import { type Answer, exchange, isConnectionReset } from './http-exchange.ts'
 import { isRefusal, tokenRefused, toRefusal } from './refusal.ts'
 import { isSendableToken } from './token.ts'
+import { BackendUnavailable } from './unavailable.ts'
 
 export interface BackendClientOptions {
   baseUrl: string
@@ -44,7 +45,7 @@ export function createBackendClient(options: BackendClientOptions): BackendClien
   const circuits = createBackendCircuits(log, options.circuit)
   const address = (path: string): URL => new URL(`${options.baseUrl.replace(/\/+$/, '')}${path}`)
 
-  /** `parse` is part of the call: an answer of a wrong shape is a sign of a sick backend. */
+  /** `parse` is part of the call: an answer of a wrong shape is a sign of an unhealthy backend. */
   async function ask<T>(
     path: string,
     { token, parse, ...init }: RequestInit & Question<T>,
@@ -56,7 +57,7 @@ export function createBackendClient(options: BackendClientOptions): BackendClien
       log.debug({ path, status: answer.status }, 'the backend did not say yes')
       throw toRefusal(answer, token) ?? noUsableAnswer(answer)
     }
-    return circuits.backend.run(call, backendJudge)
+    return circuits.backend.run(call, backendHealth)
   }
 
   return {
@@ -79,7 +80,7 @@ export function createBackendClient(options: BackendClientOptions): BackendClien
         if (isSuccess(answer) && !answer.garbled) return
         throw isTemporary(answer.status) ? noUsableAnswer(answer) : webhookRefused(answer)
       }
-      await circuits.webhooks.run(call, backendJudge)
+      await circuits.webhooks.run(call, backendHealth)
     },
     circuits: circuits.status,
   }
@@ -125,12 +126,12 @@ function isSuccess({ status }: Answer): boolean {
   return status >= 200 && status < 300
 }
 
-/** What says so by a status of the 400s, or in a refusal's words, is well. */
+/** A backend that answers with a status of the 400s, or in a refusal's words, is healthy. */
 function noUsableAnswer(answer: Answer): AppError {
   const { status, retryAfter } = answer
-  const well = (status >= 400 && status < 500) || isRefusal(answer)
-  const verdict = well ? 'well' : 'sick'
-  return unavailable(`answered with status ${status}`, { retryAfter, verdict })
+  const refuses = (status >= 400 && status < 500) || isRefusal(answer)
+  const health = refuses ? 'healthy' : 'unhealthy'
+  return new BackendUnavailable(`answered with status ${status}`, { retryAfter, health })
 }
 
 function webhookRefused({ status, retryAfter }: Answer): AppError {
@@ -141,6 +142,6 @@ function webhookRefused({ status, retryAfter }: Answer): AppError {
 
 /** One account's broken entry must not shut out all others: it says nothing about the backend. */
 function wrongShape(body: unknown): never {
-  const verdict = namesAccount(body) ? 'unknown' : 'sick'
-  throw unavailable('gave an answer of an unknown shape', { verdict })
+  const health = namesAccount(body) ? 'unknown' : 'unhealthy'
+  throw new BackendUnavailable('gave an answer of an unknown shape', { health })
 }

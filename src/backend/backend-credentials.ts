@@ -20,7 +20,7 @@ export interface BackendCredentialsOptions {
 }
 
 /** Refusals are answers too: kept as values, so that they are cached for their few seconds. */
-type Verdict<V> = { granted: V } | { refused: AppError }
+type TokenAnswer<V> = { granted: V } | { refused: AppError }
 
 /**
  * Credentials from the TeleStore backend, asked once per token however many callers wait, and
@@ -34,20 +34,20 @@ export function createBackendCredentials({
 }: BackendCredentialsOptions): CredentialsProvider {
   // A clock that is set back must not make a grant live longer.
   const limits = { maxEntries, ...(elapsed && { now: elapsed }) }
-  const logins = createTtlCache<Verdict<Credentials>>(limits)
-  const downloads = createTtlCache<Verdict<DownloadGrant>>(limits)
+  const logins = createTtlCache<TokenAnswer<Credentials>>(limits)
+  const downloads = createTtlCache<TokenAnswer<DownloadGrant>>(limits)
   const lastGood = createTtlCache<Credentials>(limits)
 
   async function cached<V>(
-    cache: TtlCache<Verdict<V>>,
+    cache: TtlCache<TokenAnswer<V>>,
     token: string,
     ask: () => Promise<V>,
   ): Promise<V> {
-    const ttlFor = (verdict: Verdict<V>): number =>
-      'refused' in verdict ? REFUSAL_TTL_MS : grantTtl(token, now())
-    const verdict = await cache.load(hashToken(token), () => judge(ask), ttlFor)
-    if ('refused' in verdict) throw verdict.refused
-    return verdict.granted
+    const ttlFor = (answer: TokenAnswer<V>): number =>
+      'refused' in answer ? REFUSAL_TTL_MS : grantTtl(token, now())
+    const answer = await cache.load(hashToken(token), () => answerOf(ask), ttlFor)
+    if ('refused' in answer) throw answer.refused
+    return answer.granted
   }
 
   async function forUpload(token: string): Promise<Credentials> {
@@ -102,7 +102,7 @@ async function firstNotRefused(
   }
 }
 
-async function judge<V>(ask: () => Promise<V>): Promise<Verdict<V>> {
+async function answerOf<V>(ask: () => Promise<V>): Promise<TokenAnswer<V>> {
   try {
     return { granted: await ask() }
   } catch (error) {

@@ -5,9 +5,9 @@ import {
   type CircuitBreaker,
   type CircuitLimits,
   createCircuitBreaker,
-  type Judge,
+  type HealthReader,
 } from '../lib/waiting/circuit-breaker.ts'
-import { unavailable, verdictIn } from './http-exchange.ts'
+import { BackendUnavailable } from './unavailable.ts'
 
 /**
  * Two circuits to one backend: webhooks have one of their own, because an endpoint that cannot
@@ -28,7 +28,7 @@ export function createBackendCircuits(
     createCircuitBreaker({
       ...limits,
       refuse: (retryAfter, cause) =>
-        unavailable('cannot be reached', { retryAfter, cause, peerDown: true }),
+        new BackendUnavailable('cannot be reached', { retryAfter, cause, peerDown: true }),
       onStateChange: (state) => log.warn({ circuit, state }, 'a circuit has changed'),
     })
   const backend = open('backend')
@@ -42,9 +42,9 @@ export function createBackendCircuits(
 }
 
 /** A refusal is an answer like any other; only what kept an answer from coming counts. */
-export const backendJudge: Judge<unknown> = {
-  error: (error) => {
-    if (!(error instanceof AppError)) return 'unknown'
-    return error.code === 'BACKEND_UNAVAILABLE' ? verdictIn(error) : 'well'
+export const backendHealth: HealthReader<unknown> = {
+  ofError: (error) => {
+    if (error instanceof BackendUnavailable) return error.health
+    return error instanceof AppError ? 'healthy' : 'unknown'
   },
 }

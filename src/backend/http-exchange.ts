@@ -1,8 +1,5 @@
-import { AppError } from '../errors.ts'
-import type { Verdict } from '../lib/waiting/circuit-breaker.ts'
+import { BackendUnavailable } from './unavailable.ts'
 
-/** Seconds after which asking a silent backend again makes sense. */
-const DEFAULT_RETRY_AFTER = 5
 const MAX_RETRY_AFTER = 24 * 3600
 const MAX_ANSWER_BYTES = 64 * 1024
 
@@ -43,37 +40,9 @@ export async function exchange(url: URL, options: ExchangeOptions): Promise<Answ
   } catch (error) {
     options.signal?.throwIfAborted()
     throw timeout.aborted
-      ? unavailable('took too long', { cause: error, verdict: 'silent' })
-      : unavailable('cannot be reached', { cause: error })
+      ? new BackendUnavailable('took too long', { cause: error, health: 'silent' })
+      : new BackendUnavailable('cannot be reached', { cause: error })
   }
-}
-
-export interface UnavailableOptions {
-  cause?: unknown
-  /** Seconds. */
-  retryAfter?: number | null
-  peerDown?: boolean
-  /** What this says about the backend as a whole; 'sick' by default. */
-  verdict?: Verdict
-}
-
-const verdicts = new WeakMap<AppError, Verdict>()
-
-/** The error for a backend that gives no usable answer; `what` completes 'The TeleStore backend …'. */
-export function unavailable(what: string, options: UnavailableOptions = {}): AppError {
-  const { cause, retryAfter, peerDown = false, verdict = 'sick' } = options
-  const error = new AppError('BACKEND_UNAVAILABLE', `The TeleStore backend ${what}`, {
-    retryAfter: retryAfter ?? DEFAULT_RETRY_AFTER,
-    cause,
-    peerDown,
-  })
-  verdicts.set(error, verdict)
-  return error
-}
-
-/** The verdict with which `unavailable` made the error. */
-export function verdictIn(error: AppError): Verdict {
-  return verdicts.get(error) ?? 'unknown'
 }
 
 /** Whether the other side cut the connection: the usual end of an idle keep-alive connection. */

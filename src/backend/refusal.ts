@@ -9,7 +9,7 @@ const Detail = z.object({ detail: z.string() })
  * The refusal in an answer, or null when the answer is a success or no answer of the backend's.
  *
  * The deployed backend catches its own refusals and reports them as a 500 whose `detail` begins
- * with the status it meant (`401: Invalid token`). Such a backend is well.
+ * with the status it meant (`401: Invalid token`). Such a backend is healthy.
  */
 export function toRefusal(answer: Answer, token: string): AppError | null {
   const detail = Detail.safeParse(answer.body).data?.detail

@@ -5,7 +5,7 @@ import {
   type CircuitBreaker,
   type CircuitLimits,
   createCircuitBreaker,
-  type Judge,
+  type HealthReader,
 } from '../lib/waiting/circuit-breaker.ts'
 import type { Address } from './mtproto/connection/session.ts'
 
@@ -33,7 +33,7 @@ export interface TelegramCircuits {
    * bring along, so that each has a circuit of its own: one that leads nowhere shuts out nobody
    * else.
    */
-  enter: <T>(place: Place, work: () => Promise<T>, judge: Judge<T>) => Promise<T>
+  enter: <T>(place: Place, work: () => Promise<T>, health: HealthReader<T>) => Promise<T>
   /** What `enter` would reject with now, or null. */
   refusal: (dcId: number, address: Address) => Error | null
   /**
@@ -94,17 +94,17 @@ export function createTelegramCircuits(options: TelegramCircuitsOptions): Telegr
   const botApiRecent = (): boolean => botApiUsedAt > now() - RECENT_MS
   return {
     botApi: {
-      run: (work, judge) => {
+      run: (work, health) => {
         botApiUsedAt = now()
-        return botApi.run(work, judge)
+        return botApi.run(work, health)
       },
       refusal: botApi.refusal,
     },
-    enter: async ({ dcId, address, home }, work, judge) => {
+    enter: async ({ dcId, address, home }, work, health) => {
       const endpoint = find(dcId, address)
       endpoint.home ||= home
       endpoint.usedAt = now()
-      const entered = await endpoint.circuit.run(work, judge)
+      const entered = await endpoint.circuit.run(work, health)
       endpoint.known = true
       return entered
     },

@@ -3,7 +3,7 @@ import { type BackendClient, createBackendClient } from '../../src/backend/backe
 import { createOutboxSender } from '../../src/backend/outbox-sender.ts'
 import type { WebhookEvent } from '../../src/core/ports/records.ts'
 import type { CircuitLimits } from '../../src/lib/waiting/circuit-breaker.ts'
-import { HTTP_SYMPTOMS, type SickPeer, startSickPeer } from '../helpers/peers/failing-peer.ts'
+import { type FailingPeer, HTTP_FAULTS, startFailingPeer } from '../helpers/peers/failing-peer.ts'
 import {
   type BackendFault,
   downloadAnswer,
@@ -16,25 +16,25 @@ import { stopClock } from '../helpers/stopped-clock.ts'
 
 const QUICK: CircuitLimits = { failures: 3, lastingMs: 0, firstBreakMs: 50, longestBreakMs: 100 }
 
-test.each(HTTP_SYMPTOMS)(
-  'a backend that %s opens its circuit, is left alone, and is found well again by itself',
-  async (symptom) => {
+test.each(HTTP_FAULTS)(
+  'a backend that %s opens its circuit, is not asked while it is open, and closes it when it answers',
+  async (fault) => {
     const clock = stopClock()
     const { client, peer } = await start({ timeoutMs: 150 })
-    await peer.fallIll(symptom)
+    await peer.fail(fault)
 
     for (let call = 0; call < 3; call++) {
       await expect(client.credentials('ann')).rejects.toMatchObject({ code: 'BACKEND_UNAVAILABLE' })
     }
 
-    const { visits } = peer
+    const { connections } = peer
     expect(client.circuits().backend).toEqual({ state: 'open', retryAfter: 1 })
     await expect(client.verifyDownloadToken('link')).rejects.toMatchObject({
       code: 'BACKEND_UNAVAILABLE',
       peerDown: true,
       retryAfter: 1,
     })
-    expect(peer.visits).toBe(visits)
+    expect(peer.connections).toBe(connections)
 
     await peer.recover()
     await vi.waitFor(async () => {
@@ -45,14 +45,14 @@ test.each(HTTP_SYMPTOMS)(
   },
 )
 
-test('a trial that fails keeps the circuit open; others meanwhile are refused unasked', async () => {
+test('a failed trial keeps the circuit open, and calls beside it are refused without asking', async () => {
   const clock = stopClock()
   const { client, peer } = await start({ timeoutMs: 150 })
-  // Nobody is taken, so that every visit counted below is the trial's.
-  await peer.fallIll('refuses connections')
+  // No connection is accepted, so that each one counted below is the trial's.
+  await peer.fail('refuses connections')
   for (let call = 0; call < 3; call++) await client.credentials('ann').catch(() => {})
   await peer.recover()
-  await peer.fallIll('says nothing')
+  await peer.fail('says nothing')
   clock.pass(QUICK.firstBreakMs)
   expect(client.circuits().backend.state).toBe('half-open')
 
@@ -61,7 +61,7 @@ test('a trial that fails keeps the circuit open; others meanwhile are refused un
   )
 
   expect(calls.every(({ status }) => status === 'rejected')).toBe(true)
-  await vi.waitFor(() => expect(peer.visits).toBe(1))
+  await vi.waitFor(() => expect(peer.connections).toBe(1))
   expect(client.circuits().backend.state).toBe('open')
 })
 
@@ -72,9 +72,9 @@ test.each<[string, BackendFault]>([
   ['404', { kind: 'status', status: 404, body: { detail: 'Not Found' } }],
   ['422', { kind: 'status', status: 422, body: { detail: [] } }],
   ['429', { kind: 'status', status: 429, body: {}, headers: { 'retry-after': '9' } }],
-  ["401 in 500's clothes", { kind: 'status', status: 500, body: { detail: '401: Expired' } }],
-  ["400 in 500's clothes", { kind: 'status', status: 500, body: { detail: '400: No bot' } }],
-  ["404 in 500's clothes", { kind: 'status', status: 500, body: { detail: '404: No user' } }],
+  ['500 that means 401', { kind: 'status', status: 500, body: { detail: '401: Expired' } }],
+  ['500 that means 400', { kind: 'status', status: 500, body: { detail: '400: No bot' } }],
+  ['500 that means 404', { kind: 'status', status: 500, body: { detail: '404: No user' } }],
   ['valid: false', { kind: 'shape', body: { valid: false } }],
   ["one account's broken entry", { kind: 'shape', body: { user_id: 'ann', channel_id: {} } }],
 ])('%s never opens the circuit', async (_name, fault) => {
@@ -90,7 +90,7 @@ test.each<[string, BackendFault]>([
   expect(client.circuits().backend.state).toBe('closed')
 })
 
-test('webhooks that fail have a circuit of their own, and lock nobody out', async () => {
+test('failing webhooks open a circuit of their own, and logins go on', async () => {
   stopClock()
   const { client, backend } = await start()
   backend.fail({ kind: 'status', status: 500, body: { detail: 'Internal Server Error' } })
@@ -105,9 +105,9 @@ test('webhooks that fail have a circuit of their own, and lock nobody out', asyn
   expect(await client.credentials('ann')).toMatchObject({ userId: 'ann' })
 })
 
-test('a webhook that is given up half-way says nothing about the backend', async () => {
+test('a webhook that is given up half-way leaves its circuit closed', async () => {
   const { client, peer } = await start()
-  await peer.fallIll('says nothing')
+  await peer.fail('says nothing')
 
   for (let call = 0; call < 5; call++) {
     const leaving = new AbortController()
@@ -119,10 +119,10 @@ test('a webhook that is given up half-way says nothing about the backend', async
   expect(client.circuits().webhooks.state).toBe('closed')
 })
 
-test('the outbox waits for a backend that is down without wearing its webhooks out', async () => {
+test('the outbox waits for a backend that is down without using up attempts of its webhooks', async () => {
   const { client, peer, backend } = await start({ failures: 1, longestBreakMs: 50 })
   const rows = new Map(['a', 'b', 'c', 'd', 'e'].map((id) => [id, event(id)]))
-  await peer.fallIll('refuses connections')
+  await peer.fail('refuses connections')
   const sender = createOutboxSender({
     deliver: client.deliverWebhook,
     log: createRecordingLog(),
@@ -154,12 +154,12 @@ async function start({
 }: Partial<CircuitLimits> & { timeoutMs?: number } = {}): Promise<{
   client: BackendClient
   backend: FakeBackend
-  peer: SickPeer
+  peer: FailingPeer
 }> {
   const backend = await startBackend()
   backend.logins.set('ann', loginAnswer('ann'))
   backend.downloads.set('link', downloadAnswer('ann'))
-  const peer = await startSickPeer(Number(new URL(backend.url).port))
+  const peer = await startFailingPeer(Number(new URL(backend.url).port))
   const client = createBackendClient({
     baseUrl: peer.url,
     log: createRecordingLog(),

@@ -6,7 +6,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import type { Finding } from '../../src/cli/doctor/check.ts'
 import { checkWorker } from '../../src/cli/doctor/worker.ts'
 import { freePort } from '../helpers/free-port.ts'
-import { SYMPTOMS } from '../helpers/peers/failing-peer.ts'
+import { FAULTS } from '../helpers/peers/failing-peer.ts'
 import { createFakeGateway } from '../helpers/peers/fake-gateway.ts'
 import { makeTempDir } from '../helpers/temp-dir.ts'
 import { startWorker, testCredentials } from '../helpers/worker/app.ts'
@@ -87,11 +87,11 @@ test.each([
   ['redirects', /sends its callers on to http:\/\/127\.0\.0\.1:\d+\/elsewhere$/],
   ['never ends', /answers with status 200, and not as a worker does/],
   ['sends rubbish', /cannot be asked \(/],
-] as const)('a peer that %s is a fault', async (symptom, fault) => {
+] as const)('doctor reports a peer that %s', async (fault, sentence) => {
   const url = await listen(
     createServer((socket) => {
       socket.on('error', () => {})
-      socket.once('data', () => SYMPTOMS[symptom](socket))
+      socket.once('data', () => FAULTS[fault](socket))
       onTestFinished(() => void socket.destroy())
     }),
   )
@@ -99,10 +99,10 @@ test.each([
   const { code, lines } = await doctor(['--url', url])
 
   expect(code).toBe(1)
-  expect(lines.filter((line) => line.startsWith('✖'))).toEqual([expect.stringMatching(fault)])
+  expect(lines.filter((line) => line.startsWith('✖'))).toEqual([expect.stringMatching(sentence)])
 })
 
-test('one that hangs is a fault, after a while', async () => {
+test('doctor reports a worker that does not answer in time', async () => {
   const found: Finding[] = []
   const url = await serve(() => {})
   const options = { url: null, token: null, force: false, json: false }

@@ -12,10 +12,10 @@ import {
   sendChunks,
 } from '../helpers/callers/client.ts'
 import {
-  HTTP_SYMPTOMS,
-  type SickPeer,
-  type Symptom,
-  startSickPeer,
+  type FailingPeer,
+  HTTP_FAULTS,
+  type PeerFault,
+  startFailingPeer,
 } from '../helpers/peers/failing-peer.ts'
 import { type FakeBackend, makeJwt, startBackend } from '../helpers/peers/fake-backend.ts'
 import { startSharedTelegram } from '../helpers/peers/telegram.ts'
@@ -33,19 +33,19 @@ const LASTING: PeerLimits = {
 }
 
 /** What is only over when it is given up. */
-const ENDLESS = new Set<Symptom>(['says nothing', 'never ends', 'drips'])
+const ENDLESS = new Set<PeerFault>(['says nothing', 'never ends', 'drips'])
 
 const telegram = await startSharedTelegram()
 
-test.each(HTTP_SYMPTOMS)(
-  'a backend that %s: newcomers are refused at once, what runs goes on, webhooks wait',
-  async (symptom) => {
-    const backendTimeoutMs = ENDLESS.has(symptom) ? 2_500 : 10_000
+test.each(HTTP_FAULTS)(
+  'while the backend %s, new tokens are refused at once, running uploads go on, and webhooks wait',
+  async (fault) => {
+    const backendTimeoutMs = ENDLESS.has(fault) ? 2_500 : 10_000
     const { url, backend, peer, addUser } = await start({ peers: { ...LASTING, backendTimeoutMs } })
     addUser('late', telegram.account)
     const running = newChunks('main')
     expect((await postChunk(url, running[0])).status).toBe(200)
-    await peer.fallIll(symptom)
+    await peer.fail(fault)
 
     for (const response of await Promise.all(callNewcomers(url))) await expectRefused(response)
     const readiness = await fetch(`${url}/readyz`)
@@ -72,11 +72,11 @@ test.each(HTTP_SYMPTOMS)(
 )
 
 test.each(['refuses connections', 'answers HTML with 200', 'fails inside'] as const)(
-  'the webhook of a file that was posted while the backend %s arrives once it is well',
-  async (symptom) => {
+  'the webhook of a file that was posted while the backend %s arrives once it is healthy',
+  async (fault) => {
     const { url, backend, peer } = await start()
     const { uploadId } = await sendChunks(url, 'a.bin', randomBytes(100), { token: 'main' })
-    await peer.fallIll(symptom)
+    await peer.fail(fault)
     const end = (await completeAndPoll(url, uploadId)).at(-1)
     // Webhooks alone are no reason to take the instance out of service.
     await expectBackend(url, { ready: true, circuits: { webhooks: 'open' } })
@@ -88,7 +88,7 @@ test.each(['refuses connections', 'answers HTML with 200', 'fails inside'] as co
   },
 )
 
-test("refusals in 500's clothes are refusals to everybody, however many", async () => {
+test('a 500 that means 401 refuses each caller and leaves the circuit closed, however often it comes', async () => {
   const { url, backend } = await start()
   backend.fail({ kind: 'status', status: 500, body: { detail: '401: Invalid token' } })
 
@@ -102,14 +102,14 @@ test("refusals in 500's clothes are refusals to everybody, however many", async 
   await expectBackend(url, { ready: true, circuits: { backend: 'closed' } })
 })
 
-test('a credential that was valid once serves the upload that runs, and opens no other', async () => {
+test('credentials that were valid once serve the running upload while the backend is down, and open no other', async () => {
   const { url, peer, addUser } = await start()
   // Over by its own word: it is never cached, and each call asks the backend.
   const token = makeJwt({ sub: 'ann', exp: 1 })
   addUser(token, telegram.account)
   const [first, second] = newChunks(token)
   expect((await postChunk(url, first)).status).toBe(200)
-  await peer.fallIll('refuses connections')
+  await peer.fail('refuses connections')
 
   expect((await postChunk(url, second)).status).toBe(200)
   const end = (await completeAndPoll(url, first.uploadId)).at(-1)
@@ -119,12 +119,12 @@ test('a credential that was valid once serves the upload that runs, and opens no
 })
 
 test('after a restart jobs wait for a backend that is down, and go on by themselves', async () => {
-  const dataDir = await mkdtemp(join(tmpdir(), 'telestore-sick-'))
+  const dataDir = await mkdtemp(join(tmpdir(), 'telestore-unhealthy-'))
   onTestFinished(() => rm(dataDir, { recursive: true, force: true }))
   const before = await start({ dataDir })
   const { uploadId } = await sendChunks(before.url, 'a.bin', randomBytes(3000), { token: 'main' })
   await before.close()
-  await before.peer.fallIll('resets at once')
+  await before.peer.fail('resets at once')
 
   const { url, peer } = await start({ dataDir, from: before, env: { TRANSFER_ATTEMPTS: '1' } })
   await postJson(`${url}/complete-upload`, { uploadId })
@@ -143,7 +143,7 @@ interface StartOptions {
   env?: Record<string, string>
   peers?: PeerLimits
   /** An earlier worker, whose backend it has. */
-  from?: { backend: FakeBackend; peer: SickPeer }
+  from?: { backend: FakeBackend; peer: FailingPeer }
 }
 
 /** A worker whose backend can fall ill. */
@@ -151,9 +151,9 @@ async function start({
   env,
   from,
   ...options
-}: StartOptions = {}): Promise<TeleStore & { peer: SickPeer }> {
+}: StartOptions = {}): Promise<TeleStore & { peer: FailingPeer }> {
   const backend = from?.backend ?? (await startBackend())
-  const peer = from?.peer ?? (await startSickPeer(Number(new URL(backend.url).port)))
+  const peer = from?.peer ?? (await startFailingPeer(Number(new URL(backend.url).port)))
   const store = await startTeleStore({
     telegram,
     backend,
@@ -194,7 +194,7 @@ async function expectBackend(url: string, status: object): Promise<void> {
 let files = 0
 
 function newFile(authToken: string) {
-  const uploadId = `${Date.now()}_sick${++files}`
+  const uploadId = `${Date.now()}_unhealthy${++files}`
   return { uploadId, fileName: 'a.bin', totalChunks: 2, fileSize: 2000, authToken }
 }
 

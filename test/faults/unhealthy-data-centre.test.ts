@@ -4,7 +4,7 @@ import type { Credentials } from '../../src/core/ports/credentials.ts'
 import { MiB } from '../../src/lib/units.ts'
 import type { TelegramGatewayOptions } from '../../src/telegram/gateway.ts'
 import { parseSession } from '../../src/telegram/mtproto/connection/session.ts'
-import { startSickPeer } from '../helpers/peers/failing-peer.ts'
+import { startFailingPeer } from '../helpers/peers/failing-peer.ts'
 import { startSharedTelegram, startTelegram } from '../helpers/peers/telegram.ts'
 import { jumpAhead } from '../helpers/stopped-clock.ts'
 import { createFile, createRequest, startGateway, userOf } from '../telegram/mtproto/setup.ts'
@@ -29,11 +29,11 @@ test.each([
   'answers HTML with 200',
   'drips',
 ] as const)(
-  'a data centre that %s opens its circuit, is left alone, and is found well again',
-  async (symptom) => {
-    const { peer, credentials } = await behindSickPeer(shared)
+  'a data centre that %s opens its circuit, is not asked while it is open, and closes it when it answers',
+  async (fault) => {
+    const { peer, credentials } = await behindFailingPeer(shared)
     const { gateway } = startGateway(shared, { ...QUICK, circuit: LASTING })
-    await peer.fallIll(symptom)
+    await peer.fail(fault)
 
     await expect(gateway.finish(requestOf(credentials))).rejects.toMatchObject({
       code: 'TELEGRAM_UNAVAILABLE',
@@ -41,14 +41,14 @@ test.each([
       retryAfter: expect.any(Number),
     })
 
-    const { visits } = peer
+    const { connections } = peer
     expect(gateway.circuits()).toEqual({
       all: { dc2: { state: 'open', retryAfter: expect.any(Number) } },
       vital: ['dc2'],
     })
     expect(() => gateway.assertReachable(credentials, 100)).toThrow('Telegram cannot be reached')
     await expect(gateway.locate(credentials, 1, signal)).rejects.toMatchObject({ peerDown: true })
-    expect(peer.visits).toBe(visits)
+    expect(peer.connections).toBe(connections)
 
     await peer.recover()
     jumpAhead(BREAK_MS)
@@ -58,13 +58,13 @@ test.each([
   },
 )
 
-test("one user's address that leads nowhere holds up nobody else", async () => {
-  const { peer, credentials } = await behindSickPeer(shared)
+test("one user's address that leads nowhere holds up no other user", async () => {
+  const { peer, credentials } = await behindFailingPeer(shared)
   const { gateway } = startGateway(shared, QUICK)
-  await peer.fallIll('refuses connections')
+  await peer.fail('refuses connections')
   await expect(gateway.finish(requestOf(credentials))).rejects.toMatchObject({ peerDown: true })
 
-  await gateway.finish(requestOf(userOf(shared.createAccount({ label: 'well' }))))
+  await gateway.finish(requestOf(userOf(shared.createAccount({ label: 'healthy' }))))
 
   expect(stateOf(gateway)).toBe('closed')
 })
@@ -153,10 +153,10 @@ test('another data centre that is down stops its own files only', async () => {
 })
 
 /** An account whose session leads to a door of its own before the real data centre. */
-async function behindSickPeer(telegram: Emulator) {
+async function behindFailingPeer(telegram: Emulator) {
   const account = telegram.createAccount({ label: `door-${Math.random()}` })
   const { dcId, authKey } = parseSession(account.session ?? '')
-  const peer = await startSickPeer(telegram.mtproto.port)
+  const peer = await startFailingPeer(telegram.mtproto.port)
   const address = { dcId, host: '127.0.0.1', port: peer.port, key: authKey }
   const credentials: Credentials = { ...userOf(account), session: toTelethonSession(address) }
   return { peer, credentials }

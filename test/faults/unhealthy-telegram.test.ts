@@ -9,7 +9,7 @@ import {
   sha256,
   uploadFile,
 } from '../helpers/callers/client.ts'
-import { type SickPeer, startSickPeer } from '../helpers/peers/failing-peer.ts'
+import { type FailingPeer, startFailingPeer } from '../helpers/peers/failing-peer.ts'
 import { startTelegram } from '../helpers/peers/telegram.ts'
 import { startTeleStore, type TeleStore } from '../helpers/worker/telestore.ts'
 
@@ -23,10 +23,10 @@ const QUICK: PeerLimits = {
 // Not those that answer something to a whole file: such an answer counts as lost.
 test.each(['refuses connections', 'resets at once'] as const)(
   'a small file waits for a Bot API that %s, uses up no attempt, and is posted once',
-  async (symptom) => {
+  async (fault) => {
     const { url, botApi, telegram } = await start()
     const { uploadId } = await sendChunks(url, 'a.bin', randomBytes(1000), { token: 'main' })
-    await botApi.fallIll(symptom)
+    await botApi.fail(fault)
 
     await postJson(`${url}/complete-upload`, { uploadId })
     await expectCircuit(url, 'bot-api', 'open')
@@ -69,9 +69,9 @@ test('while data centres are down: jobs wait, the first look for a file is refus
 })
 
 /** A worker whose Bot API can fall ill; a transfer has one attempt. */
-async function start(): Promise<TeleStore & { botApi: SickPeer }> {
+async function start(): Promise<TeleStore & { botApi: FailingPeer }> {
   const telegram = await startTelegram()
-  const botApi = await startSickPeer(Number(new URL(telegram.botApi.root).port))
+  const botApi = await startFailingPeer(Number(new URL(telegram.botApi.root).port))
   const env = { TELEGRAM_BOT_API_ROOT: botApi.url, TRANSFER_ATTEMPTS: '1' }
   const store = await startTeleStore({ telegram, env, peers: QUICK })
   store.addUser('main', telegram.account, { telegram_session: null, telegram_api_id: null })

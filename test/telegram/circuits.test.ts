@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { statusOfCircuits } from '../../src/core/runtime/readiness.ts'
 import { AppError } from '../../src/errors.ts'
-import type { Judge } from '../../src/lib/waiting/circuit-breaker.ts'
+import type { HealthReader } from '../../src/lib/waiting/circuit-breaker.ts'
 import { createTelegramCircuits, type TelegramCircuits } from '../../src/telegram/circuits.ts'
 import { createRecordingLog } from '../helpers/recording-log.ts'
 
@@ -10,22 +10,22 @@ const DC2_TOO = { host: '149.154.167.50', port: 443 }
 const DC4 = { host: '149.154.167.91', port: 443 }
 const NOWHERE = { host: '192.0.2.1', port: 443 }
 
-const judge: Judge<unknown> = { error: () => 'sick' }
+const health: HealthReader<unknown> = { ofError: () => 'unhealthy' }
 
-test('nothing is said of what was not used of late', async () => {
+test('the status leaves out circuits that have not been used for ten minutes', async () => {
   const { circuits, clock } = start()
   expect(circuits.status()).toEqual({})
   expect(circuits.vital()).toEqual([])
 
   await enter(circuits, 2, DC2)
-  await circuits.botApi.run(async () => {}, judge)
+  await circuits.botApi.run(async () => {}, health)
   expect(circuits.status()).toEqual({ 'bot-api': closed, dc2: closed })
 
   clock.time += 600_001
   expect(circuits.status()).toEqual({})
 })
 
-test('an address that leads nowhere shuts out nobody else, and is not reported', async () => {
+test('an address that leads nowhere shuts out no other address and is not in the status', async () => {
   const { circuits } = start()
   for (let call = 0; call < 5; call++) await fail(circuits, 2, NOWHERE)
 
@@ -36,7 +36,7 @@ test('an address that leads nowhere shuts out nobody else, and is not reported',
   expect(circuits.status()).toEqual({ dc2: closed })
 })
 
-test('a data centre is as well as the best of its entrances', async () => {
+test('a data centre has the state of its best endpoint', async () => {
   const { circuits } = start()
   for (let call = 0; call < 3; call++) await fail(circuits, 2, DC2)
   expect(circuits.status()).toMatchObject({ dc2: { state: 'open' } })
@@ -46,7 +46,7 @@ test('a data centre is as well as the best of its entrances', async () => {
   expect(circuits.status()).toEqual({ dc2: closed })
 })
 
-test('one that is entered for files only decides nothing', async () => {
+test('a data centre that is entered for files only does not decide readiness', async () => {
   const { circuits } = start()
   await enter(circuits, 2, DC2)
   for (let call = 0; call < 3; call++) await fail(circuits, 4, DC4, false)
@@ -61,11 +61,11 @@ test('one that is entered for files only decides nothing', async () => {
   })
 })
 
-test('Telegram is not ready when every way to it is shut, and says when to look again', async () => {
+test('Telegram is not ready while every vital circuit is open, and says when to ask again', async () => {
   const { circuits } = start()
   for (let call = 0; call < 3; call++) {
     await fail(circuits, 2, DC2)
-    await circuits.botApi.run(down, judge).catch(() => {})
+    await circuits.botApi.run(down, health).catch(() => {})
   }
   await enter(circuits, 4, DC4, false)
 
@@ -77,7 +77,7 @@ test('Telegram is not ready when every way to it is shut, and says when to look 
   })
 })
 
-test('a circuit that wants a trial is ready for one', async () => {
+test('a circuit whose break is over counts as ready', async () => {
   const { circuits } = start(0)
   for (let call = 0; call < 3; call++) await fail(circuits, 2, DC2)
 
@@ -86,7 +86,7 @@ test('a circuit that wants a trial is ready for one', async () => {
   expect(status).toEqual({ ready: true, circuits: { dc2: 'half-open' } })
 })
 
-test('a thousand addresses are not remembered', async () => {
+test('of a thousand addresses the oldest are forgotten', async () => {
   const { circuits } = start()
   for (let call = 0; call < 3; call++) await fail(circuits, 2, NOWHERE)
   for (let port = 1; port <= 1000; port++) await enter(circuits, 2, { ...NOWHERE, port })
@@ -116,7 +116,7 @@ function enter(
   address: Address,
   home = true,
 ): Promise<string> {
-  return circuits.enter({ dcId, address, home }, async () => 'entered', judge)
+  return circuits.enter({ dcId, address, home }, async () => 'entered', health)
 }
 
 async function fail(
@@ -125,7 +125,7 @@ async function fail(
   address: Address,
   home = true,
 ): Promise<void> {
-  await circuits.enter({ dcId, address, home }, down, judge).catch(() => {})
+  await circuits.enter({ dcId, address, home }, down, health).catch(() => {})
 }
 
 async function down(): Promise<never> {

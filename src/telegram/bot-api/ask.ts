@@ -1,5 +1,5 @@
 import type { CircuitBreaker } from '../../lib/waiting/circuit-breaker.ts'
-import { classify, type FailedCall, type Failure, verdictOf } from './failure.ts'
+import { classify, type FailedCall, type Failure, healthAfter } from './failure.ts'
 
 /** The Bot API's circuit. */
 export type BotApiCircuit = Pick<CircuitBreaker, 'run' | 'refusal'>
@@ -27,8 +27,8 @@ export async function ask<T>(
   }
   try {
     return await circuit.run(attempt, {
-      value: (outcome) => ('kind' in outcome ? verdictOf(outcome, call.trace) : 'well'),
-      error: () => 'unknown',
+      ofValue: (outcome) => ('kind' in outcome ? healthAfter(outcome, call.trace) : 'healthy'),
+      ofError: () => 'unknown',
     })
   } catch (error) {
     signal.throwIfAborted()

@@ -1,6 +1,6 @@
 import { TelegramApiError } from 'node-telegram-bot-api'
 import { AppError } from '../../errors.ts'
-import type { Verdict } from '../../lib/waiting/circuit-breaker.ts'
+import type { PeerHealth } from '../../lib/waiting/circuit-breaker.ts'
 import { CHANNEL_NOT_FOUND, unavailable } from '../errors.ts'
 import { namesIn, refusalNamed, sentenceForUnknown } from '../refusals.ts'
 import type { ExchangeTrace } from './node-fetch.ts'
@@ -55,10 +55,10 @@ export function classify(error: unknown, call: FailedCall): Failure {
  * What a failure says about the Bot API as a whole. A refusal, a flood and every status of the
  * 400s are answers; a failure of our own spool says nothing.
  */
-export function verdictOf({ error }: Failure, { status }: ExchangeTrace): Verdict {
+export function healthAfter({ error }: Failure, { status }: ExchangeTrace): PeerHealth {
   if (!error.code.startsWith('TELEGRAM_') && error.code !== 'FILE_TOO_LARGE') return 'unknown'
-  if (error.code !== 'TELEGRAM_UNAVAILABLE') return 'well'
-  return status !== null && status >= 400 && status < 500 ? 'well' : 'sick'
+  if (error.code !== 'TELEGRAM_UNAVAILABLE') return 'healthy'
+  return status !== null && status >= 400 && status < 500 ? 'healthy' : 'unhealthy'
 }
 
 function transient(

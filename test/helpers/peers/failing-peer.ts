@@ -6,8 +6,8 @@ import { freePort } from '../free-port.ts'
 const JSON_HEAD = 'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n'
 const HTML = '<html><body>Service waking up</body></html>'
 
-/** Ways to be ill, as bytes on a socket, for any peer that speaks HTTP. */
-export const SYMPTOMS = {
+/** What a failing HTTP peer does with a connection, once it has been asked. */
+export const FAULTS = {
   'says nothing': () => {},
   'resets at once': (socket) => void socket.resetAndDestroy(),
   'resets in its headers': (socket) => sayAndReset(socket, 'HTTP/1.1 200 OK\r\nContent-Ty'),
@@ -36,43 +36,43 @@ export const SYMPTOMS = {
   'sends rubbish': (socket) => void socket.end(Buffer.from('\u0000\u0001rubbish'.repeat(40))),
 } as const satisfies Record<string, (socket: Socket) => void>
 
-export type Symptom = keyof typeof SYMPTOMS | 'refuses connections'
+export type PeerFault = keyof typeof FAULTS | 'refuses connections'
 
-/** The symptoms that any HTTP peer can have. */
-export const HTTP_SYMPTOMS: Symptom[] = [
+/** The faults that any HTTP peer can have. */
+export const HTTP_FAULTS: PeerFault[] = [
   'refuses connections',
-  ...(Object.keys(SYMPTOMS) as Symptom[]),
+  ...(Object.keys(FAULTS) as PeerFault[]),
 ]
 
-export interface SickPeer {
+export interface FailingPeer {
   readonly port: number
   readonly url: string
-  /** Connections that were taken while it was ill. */
-  readonly visits: number
-  fallIll: (symptom: Symptom) => Promise<void>
+  /** Connections that it accepted while it failed. */
+  readonly connections: number
+  fail: (fault: PeerFault) => Promise<void>
   /** From now on everything reaches the peer behind it. */
   recover: () => Promise<void>
 }
 
-/** Stands before a healthy peer on loopback and plays an ill one; well at first. */
-export async function startSickPeer(healthyPort: number): Promise<SickPeer> {
+/** A proxy before a healthy peer on loopback; it fails on demand and passes all through at first. */
+export async function startFailingPeer(healthyPort: number): Promise<FailingPeer> {
   const sockets = new Set<Socket>()
-  let symptom: Symptom | null = null
-  let visits = 0
+  let fault: PeerFault | null = null
+  let connections = 0
 
-  function greet(socket: Socket): void {
+  function accept(socket: Socket): void {
     keep(socket)
-    if (symptom === null) {
+    if (fault === null) {
       const behind = keep(connect(healthyPort, '127.0.0.1'))
       socket.pipe(behind).pipe(socket)
       socket.once('close', () => behind.destroy())
       behind.once('close', () => socket.destroy())
       return
     }
-    visits++
-    const play = SYMPTOMS[symptom as keyof typeof SYMPTOMS]
+    connections++
+    const play = FAULTS[fault as keyof typeof FAULTS]
     // Only what has been asked can be answered; one that resets at once does not wait for it.
-    if (symptom === 'resets at once') play(socket)
+    if (fault === 'resets at once') play(socket)
     else socket.once('data', () => play(socket))
     socket.resume()
   }
@@ -84,7 +84,7 @@ export async function startSickPeer(healthyPort: number): Promise<SickPeer> {
     return socket
   }
 
-  const server = createServer(greet)
+  const server = createServer(accept)
   const listen = async (port: number): Promise<void> => {
     await once(server.listen(port, '127.0.0.1'), 'listening')
   }
@@ -101,16 +101,16 @@ export async function startSickPeer(healthyPort: number): Promise<SickPeer> {
   return {
     port,
     url: `http://127.0.0.1:${port}`,
-    get visits() {
-      return visits
+    get connections() {
+      return connections
     },
-    fallIll: async (next) => {
-      symptom = next
+    fail: async (next) => {
+      fault = next
       if (next === 'refuses connections') return stop()
       for (const socket of sockets) socket.destroy()
     },
     recover: async () => {
-      symptom = null
+      fault = null
       if (!server.listening) await listen(port)
       for (const socket of sockets) socket.destroy()
     },

@@ -1,42 +1,181 @@
-import { expect, onTestFinished, test, vi } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import {
   type CircuitBreaker,
   type CircuitBreakerOptions,
   type CircuitState,
   createCircuitBreaker,
-  type Judge,
-  type Verdict,
+  type HealthReader,
+  type PeerHealth,
 } from '../../../src/lib/waiting/circuit-breaker.ts'
 
-test('three failures in a row over a second open it, and calls are refused unasked', async () => {
-  const { circuit, clock } = start()
+/** A health is a call that ends with it at once; a number is milliseconds that pass. */
+type Step = PeerHealth | number
 
-  await fail(circuit)
-  clock.pass(600)
-  await fail(circuit)
-  clock.pass(600)
-  expect(circuit.state).toBe('closed')
-  await fail(circuit)
+interface Row {
+  steps: Step[]
+  /** What `onStateChange` was told. */
+  changes: CircuitState[]
+  state: CircuitState
+  retryAfter?: number
+}
 
-  expect(circuit.state).toBe('open')
-  const work = vi.fn(async () => 'answer')
-  await expect(circuit.run(work, judge)).rejects.toThrow('refused for 2 s')
-  expect(work).not.toHaveBeenCalled()
-  expect(circuit.retryAfter).toBe(2)
+/** With the defaults: three failures over a second open it for 2, 4, 8, 16, 30 seconds. */
+const FAILURES: Step[] = ['unhealthy', 500, 'unhealthy', 500, 'unhealthy']
+
+test.each<[string, Row]>([
+  ['no call leaves it closed', { steps: [], changes: [], state: 'closed' }],
+  [
+    'two failures over a second leave it closed',
+    { steps: ['unhealthy', 1_000, 'unhealthy'], changes: [], state: 'closed' },
+  ],
+  [
+    'three failures within less than a second leave it closed',
+    { steps: ['unhealthy', 500, 'unhealthy', 499, 'unhealthy'], changes: [], state: 'closed' },
+  ],
+  [
+    'three failures over a second open it',
+    { steps: FAILURES, changes: ['open'], state: 'open', retryAfter: 2 },
+  ],
+  [
+    'a fourth failure opens it once the streak has lasted',
+    {
+      steps: ['unhealthy', 'unhealthy', 'unhealthy', 1_000, 'unhealthy'],
+      changes: ['open'],
+      state: 'open',
+      retryAfter: 2,
+    },
+  ],
+  [
+    'an answer ends the failure streak',
+    {
+      steps: ['unhealthy', 500, 'unhealthy', 500, 'healthy', 'unhealthy', 500, 'unhealthy'],
+      changes: [],
+      state: 'closed',
+    },
+  ],
+  [
+    'a streak begins anew after an answer, and opens it',
+    {
+      steps: ['unhealthy', 5_000, 'healthy', ...FAILURES],
+      changes: ['open'],
+      state: 'open',
+      retryAfter: 2,
+    },
+  ],
+  [
+    'an outcome that says nothing does not count as a failure',
+    { steps: ['unknown', 500, 'unknown', 500, 'unknown', 500], changes: [], state: 'closed' },
+  ],
+  [
+    'an outcome that says nothing does not end the streak',
+    {
+      steps: ['unhealthy', 500, 'unhealthy', 'unknown', 500, 'unhealthy'],
+      changes: ['open'],
+      state: 'open',
+      retryAfter: 2,
+    },
+  ],
+  [
+    'before the end of the break calls are refused and change nothing',
+    { steps: [...FAILURES, 1_999, 'healthy'], changes: ['open'], state: 'open', retryAfter: 1 },
+  ],
+  [
+    'the end of the break makes it half-open',
+    { steps: [...FAILURES, 2_000], changes: ['open'], state: 'half-open' },
+  ],
+  [
+    'a trial that is answered closes it',
+    {
+      steps: [...FAILURES, 2_000, 'healthy'],
+      changes: ['open', 'half-open', 'closed'],
+      state: 'closed',
+    },
+  ],
+  [
+    'a trial that fails opens it for twice as long',
+    {
+      steps: [...FAILURES, 2_000, 'unhealthy'],
+      changes: ['open', 'half-open', 'open'],
+      state: 'open',
+      retryAfter: 4,
+    },
+  ],
+  [
+    'a trial that meets silence opens it for twice as long',
+    {
+      steps: [...FAILURES, 2_000, 'silent'],
+      changes: ['open', 'half-open', 'open'],
+      state: 'open',
+      retryAfter: 4,
+    },
+  ],
+  [
+    'a trial that says nothing is followed by another at once',
+    {
+      steps: [...FAILURES, 2_000, 'unknown'],
+      changes: ['open', 'half-open', 'open'],
+      state: 'half-open',
+    },
+  ],
+  [
+    'a trial that says nothing does not lengthen the break',
+    {
+      steps: [...FAILURES, 2_000, 'unknown', 'unhealthy'],
+      changes: ['open', 'half-open', 'open', 'half-open', 'open'],
+      state: 'open',
+      retryAfter: 4,
+    },
+  ],
+  [
+    'after a close one failure does not open it',
+    {
+      steps: [...FAILURES, 2_000, 'healthy', 1_000, 'unhealthy'],
+      changes: ['open', 'half-open', 'closed'],
+      state: 'closed',
+    },
+  ],
+  [
+    'after a close the first break is short again',
+    {
+      steps: [...FAILURES, 2_000, 'unhealthy', 4_000, 'healthy', ...FAILURES],
+      changes: ['open', 'half-open', 'open', 'half-open', 'closed', 'open'],
+      state: 'open',
+      retryAfter: 2,
+    },
+  ],
+])('%s', async (_name, { steps, changes, state, retryAfter = 0 }) => {
+  const { circuit, clock, states } = start()
+
+  for (const step of steps) {
+    if (typeof step === 'number') clock.pass(step)
+    else await end(circuit, step)
+  }
+
+  expect(states).toEqual(changes)
+  expect({ state: circuit.state, retryAfter: circuit.retryAfter }).toEqual({ state, retryAfter })
 })
 
-test('one cut that meets twenty calls at once leaves it closed', async () => {
+test('an open circuit refuses calls without running them', async () => {
+  const { circuit } = await open()
+  const work = vi.fn(async () => 'answer')
+
+  await expect(circuit.run(work, reader)).rejects.toThrow('refused for 2 s')
+
+  expect(work).not.toHaveBeenCalled()
+})
+
+test('a cut that ends twenty calls at once leaves it closed', async () => {
   const { circuit, clock } = start()
   const calls = Array.from({ length: 20 }, () => begin(circuit))
   clock.pass(5000)
 
-  for (const call of calls) call.end('sick')
+  for (const call of calls) call.end('unhealthy')
   await Promise.allSettled(calls.map((call) => call.done))
 
   expect(circuit.state).toBe('closed')
 })
 
-test('a peer that was silent through whole calls opens it as soon as they give up', async () => {
+test('three calls that met silence throughout open it as soon as they give up', async () => {
   const { circuit, clock } = start()
   const calls = Array.from({ length: 3 }, () => begin(circuit))
   clock.pass(10_000)
@@ -47,100 +186,54 @@ test('a peer that was silent through whole calls opens it as soon as they give u
   expect(circuit.state).toBe('open')
 })
 
-test('a machine whose clock is set back by an hour does not wait for that hour', async () => {
-  const { circuit, clock } = await open()
-  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() - 3_600_000 })
-  onTestFinished(() => void vi.useRealTimers())
-
-  clock.pass(2_000)
-
-  await expect(circuit.run(async () => 'answer', judge)).resolves.toBe('answer')
-  expect(circuit.state).toBe('closed')
-})
-
-test('an answer between failures, a refusal too, begins the count anew', async () => {
+test('silence counts from the last answer, not from before it', async () => {
   const { circuit, clock } = start()
+  const calls = Array.from({ length: 3 }, () => begin(circuit))
+  clock.pass(10_000)
+  await end(circuit, 'healthy')
 
-  for (let round = 0; round < 10; round++) {
-    await fail(circuit)
-    await fail(circuit)
-    clock.pass(2000)
-    await fail(circuit, 'well')
-  }
+  for (const call of calls) call.end('silent')
+  await Promise.allSettled(calls.map((call) => call.done))
 
   expect(circuit.state).toBe('closed')
 })
 
-test('what says nothing neither opens it nor begins the count anew', async () => {
-  const { circuit } = start({ lastingMs: 0 })
-
-  for (let round = 0; round < 10; round++) await fail(circuit, 'unknown')
-  expect(circuit.state).toBe('closed')
-  await fail(circuit)
-  await fail(circuit)
-  await fail(circuit, 'unknown')
-  await fail(circuit)
-
-  expect(circuit.state).toBe('open')
-})
-
-test('after the break one call tries the peer while others are refused, and closes it', async () => {
-  const { circuit, clock, states } = await open()
+test('during a trial other calls are refused for a second', async () => {
+  const { circuit, clock } = await open()
   clock.pass(2000)
-  expect(circuit.state).toBe('half-open')
-  expect(circuit.retryAfter).toBe(0)
 
   const trial = begin(circuit)
   await expect(begin(circuit).done).rejects.toThrow('refused for 1 s')
-  trial.end('well')
-  await expect(trial.done).rejects.toThrow('well')
+  trial.end('healthy')
+  await expect(trial.done).rejects.toThrow('healthy')
 
   expect(circuit.state).toBe('closed')
-  expect(states).toEqual(['open', 'half-open', 'closed'])
 })
 
-test('each failed trial doubles the break, up to a limit, and success forgets that', async () => {
+test('failed trials double the break up to 30 seconds', async () => {
   const { circuit, clock } = await open()
 
   const breaks: number[] = []
   for (let trial = 0; trial < 6; trial++) {
     breaks.push(circuit.retryAfter)
     clock.pass(circuit.retryAfter * 1000)
-    await fail(circuit)
+    await end(circuit, 'unhealthy')
   }
+
   expect(breaks).toEqual([2, 4, 8, 16, 30, 30])
-
-  clock.pass(30_000)
-  await circuit.run(async () => 'answer', judge)
-  for (let failure = 0; failure < 3; failure++) {
-    clock.pass(1000)
-    await fail(circuit)
-  }
-  expect(circuit.retryAfter).toBe(2)
 })
 
-test('a trial whose caller left is followed by another at once', async () => {
-  const { circuit, clock } = await open()
-  clock.pass(2000)
-
-  await fail(circuit, 'unknown')
-
-  expect(circuit.state).toBe('half-open')
-  await circuit.run(async () => 'answer', judge)
-  expect(circuit.state).toBe('closed')
-})
-
-test('calls from before it opened change nothing when they end later', async () => {
+test('calls that began before it opened change nothing when they end later', async () => {
   const { circuit, clock } = start({ lastingMs: 0 })
   const early = Array.from({ length: 4 }, () => begin(circuit))
-  for (let failure = 0; failure < 3; failure++) await fail(circuit)
-  early[0]?.end('well')
-  await expect(early[0]?.done).rejects.toThrow('well')
+  for (let failure = 0; failure < 3; failure++) await end(circuit, 'unhealthy')
+  early[0]?.end('healthy')
+  await expect(early[0]?.done).rejects.toThrow('healthy')
   expect(circuit.state).toBe('open')
   clock.pass(2000)
-  await circuit.run(async () => 'answer', judge)
+  await circuit.run(async () => 'answer', reader)
 
-  for (const call of early.slice(1)) call.end('sick')
+  for (const call of early.slice(1)) call.end('unhealthy')
   await Promise.allSettled(early.slice(1).map((call) => call.done))
 
   expect(circuit.state).toBe('closed')
@@ -148,23 +241,35 @@ test('calls from before it opened change nothing when they end later', async () 
 
 test('the failure that opens it, and that of a trial, say when to come again', async () => {
   const { circuit, clock } = start({ lastingMs: 0, failures: 2 })
-  await fail(circuit)
+  await end(circuit, 'unhealthy')
 
-  const opening = circuit.run(async () => Promise.reject(new Error('sick')), judge)
+  const opening = circuit.run(async () => Promise.reject(new Error('unhealthy')), reader)
   await expect(opening).rejects.toMatchObject({
     message: 'refused for 2 s',
-    cause: { message: 'sick' },
+    cause: { message: 'unhealthy' },
   })
 
   clock.pass(2000)
-  const trial = circuit.run(async () => Promise.reject(new Error('sick')), judge)
+  const trial = circuit.run(async () => Promise.reject(new Error('unhealthy')), reader)
   await expect(trial).rejects.toMatchObject({ message: 'refused for 4 s' })
+})
+
+test('work that throws before it has a promise ends the trial like any other', async () => {
+  const { circuit, clock } = await open()
+  clock.pass(2000)
+
+  const trial = circuit.run(() => {
+    throw new Error('unhealthy')
+  }, reader)
+
+  await expect(trial).rejects.toThrow('refused for 4 s')
+  expect(circuit.state).toBe('open')
 })
 
 test('a value can be a failure, and is given back all the same', async () => {
   const { circuit } = start({ lastingMs: 0, failures: 1 })
 
-  const value = await circuit.run(async () => 503, { ...judge, value: () => 'sick' })
+  const value = await circuit.run(async () => 503, { ...reader, ofValue: () => 'unhealthy' })
 
   expect(value).toBe(503)
   expect(circuit.state).toBe('open')
@@ -174,8 +279,8 @@ interface Clock {
   pass: (ms: number) => void
 }
 
-/** An error's message is its verdict. */
-const judge: Judge<unknown> = { error: (error) => (error as Error).message as Verdict }
+/** An error's message says how healthy the peer is. */
+const reader: HealthReader<unknown> = { ofError: (error) => (error as Error).message as PeerHealth }
 
 function start(changes: Partial<CircuitBreakerOptions> = {}): {
   circuit: CircuitBreaker
@@ -202,23 +307,27 @@ async function open(): Promise<ReturnType<typeof start>> {
   const started = start()
   for (let failure = 0; failure < 3; failure++) {
     started.clock.pass(1000)
-    await fail(started.circuit)
+    await end(started.circuit, 'unhealthy')
   }
   expect(started.circuit.state).toBe('open')
   return started
 }
 
-async function fail(circuit: CircuitBreaker, verdict: Verdict = 'sick'): Promise<void> {
-  await circuit.run(async () => Promise.reject(new Error(verdict)), judge).catch(() => {})
+/** A call that ends at once. */
+async function end(circuit: CircuitBreaker, health: PeerHealth): Promise<void> {
+  await circuit.run(async () => Promise.reject(new Error(health)), reader).catch(() => {})
 }
 
 /** A call that ends when it is told to. */
-function begin(circuit: CircuitBreaker): { end: (how: Verdict) => void; done: Promise<unknown> } {
-  let end = (_how: Verdict): void => {}
+function begin(circuit: CircuitBreaker): {
+  end: (how: PeerHealth) => void
+  done: Promise<unknown>
+} {
+  let end = (_how: PeerHealth): void => {}
   const work = new Promise<never>((_resolve, reject) => {
     end = (how) => reject(new Error(how))
   })
-  const done = circuit.run(() => work, judge)
+  const done = circuit.run(() => work, reader)
   done.catch(() => {})
   return { end, done }
 }

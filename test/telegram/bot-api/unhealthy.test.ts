@@ -6,7 +6,11 @@ import {
 } from '../../../src/lib/waiting/circuit-breaker.ts'
 import { type BotApiRoad, createBotApiRoad } from '../../../src/telegram/bot-api/bot-api-road.ts'
 import { peerDown } from '../../../src/telegram/circuits.ts'
-import { HTTP_SYMPTOMS, type SickPeer, startSickPeer } from '../../helpers/peers/failing-peer.ts'
+import {
+  type FailingPeer,
+  HTTP_FAULTS,
+  startFailingPeer,
+} from '../../helpers/peers/failing-peer.ts'
 import { createRecordingLog } from '../../helpers/recording-log.ts'
 import { type StoppedClock, stopClock } from '../../helpers/stopped-clock.ts'
 import { type Answer, type FakeBotApi, startBotApi, TOKEN } from './fake-bot-api.ts'
@@ -16,12 +20,12 @@ const { signal } = new AbortController()
 const BREAK_MS = 300
 const PATIENT_MS = 30_000
 
-test.each(HTTP_SYMPTOMS)(
-  'a Bot API that %s opens its circuit, is left alone, and is found well again',
-  async (symptom) => {
+test.each(HTTP_FAULTS)(
+  'a Bot API that %s opens its circuit, is not asked while it is open, and closes it when it answers',
+  async (fault) => {
     const { api, peer, road, patientRoad, state, clock } = await start({ patienceMs: 1000 })
     api.files.set('doc', Buffer.from('0123456789'))
-    await peer.fallIll(symptom)
+    await peer.fail(fault)
 
     for (let call = 0; call < 3; call++) {
       await expect(road.findFile(TOKEN, 'doc', signal)).rejects.toMatchObject({
@@ -29,12 +33,12 @@ test.each(HTTP_SYMPTOMS)(
       })
     }
 
-    const { visits } = peer
+    const { connections } = peer
     expect(state()).toBe('open')
     const request = makeRequest()
     await expect(road.send(request)).rejects.toMatchObject({ peerDown: true, retryAfter: 1 })
     expect(request.saved.every(({ postAttempts }) => postAttempts === 0)).toBe(true)
-    expect(peer.visits).toBe(visits)
+    expect(peer.connections).toBe(connections)
 
     await peer.recover()
     clock.pass(BREAK_MS)
@@ -44,9 +48,9 @@ test.each(HTTP_SYMPTOMS)(
   },
 )
 
-test('a file that meets a Bot API that goes down is given back, to be sent later', async () => {
+test('a file that the Bot API goes down under is given back, to be sent later', async () => {
   const { peer, road, state, api } = await start()
-  await peer.fallIll('resets at once')
+  await peer.fail('resets at once')
   const request = makeRequest()
 
   await expect(road.send(request)).rejects.toMatchObject({
@@ -56,7 +60,7 @@ test('a file that meets a Bot API that goes down is given back, to be sent later
   })
 
   expect(state()).toBe('open')
-  expect(peer.visits).toBe(3)
+  expect(peer.connections).toBe(3)
   expect(api.posted).toEqual([])
 })
 
@@ -79,7 +83,7 @@ test.each<[string, Answer]>([
   expect(api.calls).toHaveLength(8)
 })
 
-test('neither a file that cannot be read nor a caller who leaves says anything of it', async () => {
+test('an unreadable file and a caller that leaves do not count for the circuit', async () => {
   const { road, state } = await start()
 
   for (let call = 0; call < 5; call++) {
@@ -98,9 +102,9 @@ test('neither a file that cannot be read nor a caller who leaves says anything o
 
 interface Started {
   api: FakeBotApi
-  peer: SickPeer
+  peer: FailingPeer
   road: BotApiRoad
-  /** On the same circuit: for what is well, however late a busy machine answers. */
+  /** On the same circuit: for a healthy peer, however late a busy machine answers. */
   patientRoad: BotApiRoad
   state: () => string
   clock: StoppedClock
@@ -109,7 +113,7 @@ interface Started {
 async function start({ attempts = 6, patienceMs = PATIENT_MS } = {}): Promise<Started> {
   const clock = stopClock()
   const api = await startBotApi()
-  const peer = await startSickPeer(Number(new URL(api.root).port))
+  const peer = await startFailingPeer(Number(new URL(api.root).port))
   const limits: CircuitLimits = {
     failures: 3,
     lastingMs: 0,

@@ -1,4 +1,4 @@
-import type { Judge } from '../../../lib/waiting/circuit-breaker.ts'
+import type { HealthReader } from '../../../lib/waiting/circuit-breaker.ts'
 import type { TelegramCircuits } from '../../circuits.ts'
 import { ConnectionError, RpcError } from '../../errors.ts'
 import type { TlRequest } from './gramjs.ts'
@@ -16,7 +16,7 @@ export type Connect = <Answer>(
 
 /**
  * Only entering counts for a circuit: a request that gets no answer on a connection that lives is
- * that request's trouble, and a connection that is cut is opened again, which shows how things are.
+ * that request's failure, and a connection that is cut is opened again, which shows how things are.
  * `openMs`: milliseconds to connect, and again for the first answer.
  */
 export function createConnector(circuits: TelegramCircuits, openMs?: number): Connect {
@@ -24,7 +24,7 @@ export function createConnector(circuits: TelegramCircuits, openMs?: number): Co
     const open = () => openSession({ ...options, openMs }, query, signal)
     if (purpose === 'bulk') return open()
     const { dcId, address } = options
-    return circuits.enter({ dcId, address, home: purpose === 'home' }, open, judgeFor(signal))
+    return circuits.enter({ dcId, address, home: purpose === 'home' }, open, healthReader(signal))
   }
 }
 
@@ -32,14 +32,14 @@ export function createConnector(circuits: TelegramCircuits, openMs?: number): Co
  * Whatever Telegram says shows that it is there: a key it does not know, a flood, a refusal. Its
  * own inner errors (500, -503) may be about one account or file, and are no proof either way.
  */
-function judgeFor(signal: AbortSignal): Judge<unknown> {
+function healthReader(signal: AbortSignal): HealthReader<unknown> {
   return {
-    error: (error) => {
+    ofError: (error) => {
       if (signal.aborted) return 'unknown'
-      if (error instanceof RpcError) return Math.abs(error.code) >= 500 ? 'unknown' : 'well'
+      if (error instanceof RpcError) return Math.abs(error.code) >= 500 ? 'unknown' : 'healthy'
       if (!(error instanceof ConnectionError)) return 'unknown'
-      if (error.trouble === 'key-unknown') return 'well'
-      return error.trouble === 'timeout' ? 'silent' : 'sick'
+      if (error.trouble === 'key-unknown') return 'healthy'
+      return error.trouble === 'timeout' ? 'silent' : 'unhealthy'
     },
   }
 }
