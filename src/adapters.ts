@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import type { FastifyBaseLogger } from 'fastify'
 import type { Logger } from 'pino'
 import { createBackendClient } from './backend/backend-client.ts'
 import { createBackendCredentials } from './backend/backend-credentials.ts'
@@ -15,10 +16,14 @@ import { reconcile } from './core/maintenance/reconcile.ts'
 import { createSweeper, KEEP_FINISHED_MS } from './core/maintenance/sweeper.ts'
 import { openWorkerClock } from './core/maintenance/worker-clock.ts'
 import type { CredentialsProvider } from './core/ports/credentials.ts'
+import type { CircuitStatus, Probe } from './core/ports/health.ts'
+import type { Ledger } from './core/ports/ledger.ts'
+import type { Spool } from './core/ports/spool.ts'
+import type { TelegramGate, TelegramGateway } from './core/ports/telegram.ts'
+import type { Deployment } from './deployment/deployment.ts'
 import { openDeployment } from './deployment/deployment.ts'
 import type { Page } from './http/routes/page.ts'
-import { circuitsOf, createPeerProbes, type PeerLimits } from './peers.ts'
-import type { Adapters } from './rooms.ts'
+import { circuitsOf, createPeerProbes, type PeerLimits } from './probes.ts'
 import { lockDataDir } from './storage/disk/data-dir-lock.ts'
 import { createDiskGate } from './storage/disk/disk-gate.ts'
 import { makePrivateFolder } from './storage/disk/private-files.ts'
@@ -29,6 +34,42 @@ import { createPatientSecrets } from './storage/ledger/secrets/patient-secrets.t
 import { createSpool } from './storage/spool/spool.ts'
 import { createGatedGateway } from './telegram/gated-gateway.ts'
 import { createTelegramGateway } from './telegram/gateway.ts'
+
+/** What is cleared away in the background: expired uploads and what nobody owns. */
+interface Sweeping {
+  start: (intervalMs: number) => void
+  stop: () => Promise<void>
+}
+
+/** What the sweep must know about running work. */
+interface SweepGuards {
+  isActive: (uploadId: string) => boolean
+  onExpired: (uploadId: string) => Promise<void>
+  exclusively: <T>(uploadId: string, work: () => Promise<T>) => Promise<T>
+}
+
+/** The rooms around core, opened. Who opens them closes them. */
+export interface Adapters {
+  ledger: Ledger
+  spool: Spool
+  gateway: TelegramGateway
+  /** Before that gateway: says when it may connect. */
+  gate: TelegramGate
+  /** This instance among the others of its deployment. */
+  deployment: Deployment
+  credentials: CredentialsProvider
+  /** Delivers webhooks from the ledger; null where there is no backend to tell. */
+  outbox: { notify: () => void } | null
+  createSweeper: (guards: SweepGuards) => Sweeping
+  /** The worker's time, epoch milliseconds: never goes back, whatever is done to the clock. */
+  now: () => number
+  /** What `/readyz` asks, by the dependency's name. */
+  probes: Readonly<Record<string, Probe>>
+  /** The circuit breakers before backend and Telegram, by name. */
+  circuits: () => Record<string, CircuitStatus>
+  page: Page
+  log: FastifyBaseLogger
+}
 
 /** The Telegram on loopback that the worker has started beside itself. */
 export interface EmbeddedTelegram {

@@ -1,11 +1,11 @@
 import type { FastifyInstance } from 'fastify'
+import type { Adapters } from './adapters.ts'
 import type { Config } from './config/config.ts'
 import { createCustody } from './core/handover/custody.ts'
 import { createLetGo } from './core/handover/let-go.ts'
 import { createKeepAwake } from './core/runtime/keep-awake.ts'
 import { createWakeCall } from './deployment/wake-call.ts'
 import { createHttpServer } from './http/server.ts'
-import type { Adapters } from './rooms.ts'
 import { createServices, type Services } from './services.ts'
 
 export interface App {

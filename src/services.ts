@@ -1,3 +1,4 @@
+import type { Adapters } from './adapters.ts'
 import type { Config } from './config/config.ts'
 import { createKnownTokens } from './core/access/known-tokens.ts'
 import { createTicketService } from './core/access/ticket-service.ts'
@@ -22,7 +23,6 @@ import { createKeyedLock } from './lib/concurrency/keyed-lock.ts'
 import { createPreemptibleLock } from './lib/concurrency/preemptible-lock.ts'
 import { MiB } from './lib/units.ts'
 import { createMetricsRoom } from './metrics/metrics.ts'
-import type { Adapters } from './rooms.ts'
 
 /** How long a request waits for another one that has the same stream, and was asked to end. */
 const UNLOCK_TIMEOUT_MS = 10_000

@@ -11,6 +11,7 @@ import { createLogger } from './logger.ts'
 
 /** What `import … from 'telestore-worker'` has: a worker inside another program. */
 
+export type { Adapters } from './adapters.ts'
 export {
   type AdapterOptions,
   type EmbeddedTelegram,
@@ -21,7 +22,6 @@ export { type App, type AppOptions, buildApp } from './app.ts'
 export { type Config, ConfigError, loadConfig, type Mode } from './config/config.ts'
 export type { Credentials, CredentialsProvider, DownloadGrant } from './core/ports/credentials.ts'
 export { AppError, type ErrorCode, StartUpError } from './errors.ts'
-export type { Adapters } from './rooms.ts'
 
 export interface WorkerOptions {
   /** Of `loadConfig`. */

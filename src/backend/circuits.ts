@@ -1,5 +1,5 @@
+import type { CircuitStatus } from '../core/ports/health.ts'
 import type { Log } from '../core/ports/log.ts'
-import type { CircuitStatus } from '../core/runtime/readiness.ts'
 import { AppError } from '../errors.ts'
 import {
   type CircuitBreaker,

@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { Custody } from '../core/handover/custody.ts'
-import type { Instance, PublicAddress } from '../core/ports/deployment.ts'
+import type { HandOverAnswerer, Instance, PublicAddress } from '../core/ports/deployment.ts'
 import { createPublicAddress } from './public-address.ts'
 import { createEnvelopes, type SignedEnvelope } from './signed-envelope.ts'
 
@@ -15,7 +14,7 @@ export interface Deployment {
    */
   answer:
     | ((
-        custody: Pick<Custody, 'answer'>,
+        answerer: HandOverAnswerer,
         request: { body: Buffer; signature: string },
         signal: AbortSignal,
       ) => Promise<SignedEnvelope | null>)
@@ -36,11 +35,11 @@ export function openDeployment({ secret, publicUrl }: DeploymentOptions): Deploy
   return {
     instance,
     address: publicUrl === null ? null : createPublicAddress(publicUrl, seal),
-    answer: async (custody, sealed, signal) => {
+    answer: async (answerer, sealed, signal) => {
       const opened = seal.verifyRequest(sealed)
       if (!opened) return null
       if (!opened.request) return opened.clock
-      return opened.signAnswer(await custody.answer(opened.request, signal))
+      return opened.signAnswer(await answerer.answer(opened.request, signal))
     },
   }
 }

@@ -1,8 +1,8 @@
 import type { Registry } from 'prom-client'
+import type { CircuitStatus } from '../core/ports/health.ts'
 import type { Ledger } from '../core/ports/ledger.ts'
 import type { Spool } from '../core/ports/spool.ts'
 import type { JobCounts } from '../core/progress/job-counts.ts'
-import type { CircuitStatus } from '../core/runtime/readiness.ts'
 import { counter, gauge, gauges } from './instruments.ts'
 
 /** What is read when somebody asks. */

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test, vi } from 'vitest'
-import type { PeerLimits } from '../../src/peers.ts'
+import type { PeerLimits } from '../../src/probes.ts'
 import {
   completeAndPoll,
   pollToEnd,

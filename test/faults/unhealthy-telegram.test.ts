@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { expect, test, vi } from 'vitest'
-import type { PeerLimits } from '../../src/peers.ts'
+import type { PeerLimits } from '../../src/probes.ts'
 import {
   downloadUrl,
   pollToEnd,

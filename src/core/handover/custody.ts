@@ -9,9 +9,9 @@ import {
   isNewer,
   type PublicAddress,
 } from '../ports/deployment.ts'
+import type { Probe } from '../ports/health.ts'
 import type { Log } from '../ports/log.ts'
 import type { TelegramGate } from '../ports/telegram.ts'
-import type { Probe } from '../runtime/readiness.ts'
 import type { WorkGate } from '../runtime/work-gate.ts'
 import { createHeir } from './heir.ts'
 import type { LetGo } from './let-go.ts'

@@ -1,10 +1,9 @@
-import type { SweepableLedger } from '../../storage/ledger/ledger.ts'
-import { BYTES_LOST } from '../../storage/spool/chunk-reader.ts'
-import type { ReconcilableSpool } from '../../storage/spool/spool.ts'
 import { chunkSizeAt } from '../model/chunk-layout.ts'
 import { contiguous, STREAM_CHUNK_BYTES } from '../model/stream.ts'
 import { isAbandonedWhole } from '../model/whole-upload.ts'
+import type { MaintainedLedger } from '../ports/ledger.ts'
 import type { Upload } from '../ports/records.ts'
+import { BYTES_LOST, type MaintainedSpool } from '../ports/spool.ts'
 
 export interface ReconcileReport {
   /** Chunks the ledger had acknowledged whose bytes are not there, or not those that came. */
@@ -27,8 +26,8 @@ export interface ReconcileReport {
  * Rejects with SPOOL_FAILED or SPOOL_FULL when the disk does not let itself be read or cleared.
  */
 export async function reconcile(
-  ledger: SweepableLedger,
-  spool: ReconcilableSpool,
+  ledger: MaintainedLedger,
+  spool: MaintainedSpool,
   now: () => number = Date.now,
 ): Promise<ReconcileReport> {
   const report = { lostChunks: 0, strayFiles: 0, failedUploads: 0, orphans: 0 }
@@ -58,7 +57,7 @@ export async function reconcile(
   return report
 }
 
-async function removeOrphans(ledger: SweepableLedger, spool: ReconcilableSpool): Promise<number> {
+async function removeOrphans(ledger: MaintainedLedger, spool: MaintainedSpool): Promise<number> {
   const owned = (id: string): boolean => {
     const state = ledger.findUpload(id)?.state
     return state === 'receiving' || state === 'sealed'
@@ -69,8 +68,8 @@ async function removeOrphans(ledger: SweepableLedger, spool: ReconcilableSpool):
 }
 
 async function forgetLostChunks(
-  ledger: SweepableLedger,
-  spool: ReconcilableSpool,
+  ledger: MaintainedLedger,
+  spool: MaintainedSpool,
   { id }: Upload,
 ): Promise<number> {
   let lost = 0
@@ -84,8 +83,8 @@ async function forgetLostChunks(
 }
 
 async function removeStrayFiles(
-  ledger: SweepableLedger,
-  spool: ReconcilableSpool,
+  ledger: MaintainedLedger,
+  spool: MaintainedSpool,
   upload: Upload,
 ): Promise<number> {
   const { id, size } = upload
@@ -112,7 +111,7 @@ async function removeStrayFiles(
  * sender comes back to there, and what has grown further on must not be gone on with.
  */
 async function removeStrayGrowth(
-  spool: ReconcilableSpool,
+  spool: MaintainedSpool,
   { id: uploadId, size }: Upload,
   next: number | null,
 ): Promise<number> {

@@ -1,4 +1,4 @@
-import type { SweepableLedger } from '../../storage/ledger/ledger.ts'
+import type { MaintainedLedger } from '../ports/ledger.ts'
 import type { Log } from '../ports/log.ts'
 import type { Spool } from '../ports/spool.ts'
 import { expiryOf, hasBytes } from '../uploads/lifetime.ts'
@@ -7,7 +7,7 @@ import { expiryOf, hasBytes } from '../uploads/lifetime.ts'
 export const KEEP_FINISHED_MS = 3_600_000
 
 export interface SweeperOptions {
-  ledger: SweepableLedger
+  ledger: MaintainedLedger
   spool: Spool
   /** An upload that still receives is given up after this long without progress. */
   sessionTtlMs: number

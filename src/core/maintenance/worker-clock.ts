@@ -1,4 +1,4 @@
-import type { ClockRecords } from '../../storage/ledger/clock.ts'
+import type { ClockRecords } from '../ports/ledger.ts'
 import type { Log } from '../ports/log.ts'
 
 export interface WorkerClockOptions {

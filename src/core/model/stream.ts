@@ -48,3 +48,10 @@ export function assertNotFailed(upload: Upload): void {
     details: { reason: upload.reason },
   })
 }
+
+export interface StreamState {
+  readonly upload: Upload
+  readonly stream: StreamRecord
+  /** How many bytes are safely here, from the first on without a gap. */
+  readonly offset: number
+}

@@ -59,3 +59,9 @@ export interface PublicAddress {
   /** Puts the question to whoever is there. Never rejects, but with the signal's reason. */
   ask: (question: Question, signal: AbortSignal) => Promise<Reply>
 }
+
+/** Says how this instance stands to another one of its deployment. */
+export interface HandOverAnswerer {
+  /** Rejects with the signal's reason. */
+  answer: (request: HandOverRequest, signal: AbortSignal) => Promise<HandOverAnswer>
+}

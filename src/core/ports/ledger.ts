@@ -142,3 +142,33 @@ export interface TicketRecords {
   ticketToken: (tokenId: string, now: number) => string | null
   deleteExpiredTicketTokens: (now: number) => void
 }
+
+/** What start-up and the sweeper need beside what the flows need. */
+export interface MaintainedLedger extends Ledger, ClockRecords {
+  /** Forgets one chunk, whose bytes were lost. */
+  deleteChunk: (uploadId: string, index: number) => void
+  /** Ids of the uploads that ended at `before` or earlier. */
+  finishedBefore: (before: number) => string[]
+  /** Moves the log into the database file and empties it, erased secrets included. */
+  checkpoint: () => Promise<void>
+}
+
+/** One moment, by the worker's time and by the machine's clock, both epoch milliseconds. */
+export interface ClockReading {
+  workerTime: number
+  wallTime: number
+}
+
+/** How much of an absence is not to count, in milliseconds. */
+export interface Forgiven {
+  receiving: number
+  finished: number
+}
+
+export interface ClockRecords {
+  /** The last reading that was kept, or null before the first. */
+  lastReading: () => ClockReading | null
+  keepReading: (reading: ClockReading) => void
+  /** Makes unfinished and finished uploads younger, in one transaction. */
+  forgive: (forgiven: Forgiven) => void
+}

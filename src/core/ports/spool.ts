@@ -1,3 +1,6 @@
+/** The sentence for a person whose file has lost bytes that were acknowledged. */
+export const BYTES_LOST = 'Some of its bytes were lost. Add the file again'
+
 /** Bytes of one chunk that are on disk under a temporary name and belong to nobody yet. */
 export interface ReceivedChunk {
   readonly size: number
@@ -110,4 +113,20 @@ export interface Spool {
   /** Rejects with SPOOL_FAILED or SPOOL_FULL when nothing can be written. */
   check: () => Promise<void>
   close: () => Promise<void>
+}
+
+/** What start-up needs beside what the flows need, to put files and ledger in agreement. */
+export interface MaintainedSpool extends Spool {
+  /** Indexes of an upload's chunk files, in no order; empty when there is none. */
+  chunkIndexes: (uploadId: string) => Promise<number[]>
+  /** SHA-256 of a chunk file as it is now, hex. Rejects with SPOOL_FAILED. */
+  chunkDigest: (uploadId: string, index: number) => Promise<string>
+  /** Removes one chunk file; harmless when it is not there. */
+  removeChunk: (uploadId: string, index: number) => Promise<void>
+  /** Indexes of an upload's partial chunks, in no order. */
+  partialIndexes: (uploadId: string) => Promise<number[]>
+  /** Removes what has come of a chunk that grows; harmless when nothing has. */
+  removePartial: (name: ChunkName) => Promise<void>
+  /** Makes a chunk that nobody acknowledged one that grows again. */
+  toPartial: (name: ChunkName) => Promise<void>
 }

@@ -1,5 +1,5 @@
 import type { AppError } from '../../errors.ts'
-import type { CircuitStatus } from '../runtime/readiness.ts'
+import type { CircuitStatus } from '../ports/health.ts'
 import type { Credentials } from './credentials.ts'
 import type { PostedFile, Road, TransferState } from './records.ts'
 

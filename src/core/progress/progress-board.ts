@@ -1,6 +1,6 @@
+import { uploadGone } from '../model/cancellation.ts'
 import type { Upload } from '../ports/records.ts'
 import type { TransferEvent } from '../ports/telegram.ts'
-import { uploadGone } from '../uploads/upload-gone.ts'
 
 /** The furthest a phase may bring the bar before the next begins, in percent. */
 const QUEUED = 5

@@ -1,7 +1,6 @@
 import { AppError } from '../../errors.ts'
 import type { CredentialsProvider } from '../ports/credentials.ts'
 import type { Ledger } from '../ports/ledger.ts'
-import type { UploadService } from '../uploads/upload-service.ts'
 import type { Progress, ProgressBoard } from './progress-board.ts'
 import { createProgressFeed, type ProgressChange } from './progress-feed.ts'
 
@@ -14,7 +13,10 @@ const OWN = 'me'
 export interface ProgressWatchOptions {
   ledger: Pick<Ledger, 'findUpload' | 'uploadsOf'>
   board: ProgressBoard
-  uploads: Pick<UploadService, 'progress'>
+  uploads: {
+    /** Rejects with UPLOAD_NOT_FOUND, also for another user's. */
+    progress: (uploadId: string, token: string | null) => Promise<Progress>
+  }
   credentials: Pick<CredentialsProvider, 'forUpload'>
 }
 
@@ -27,7 +29,7 @@ export interface Watched<Now> {
 
 /** Progress that is pushed: the event stream and the socket. */
 export interface ProgressWatch {
-  /** Rejects as UploadService.progress does. */
+  /** Rejects as `uploads.progress` does. */
   upload: (
     uploadId: string,
     token: string | null,

@@ -1,11 +1,11 @@
 import { AppError } from '../../errors.ts'
+import { floodWaitSentence, isFloodWait } from '../model/flood-wait.ts'
 import type { Ledger } from '../ports/ledger.ts'
 import type { Log } from '../ports/log.ts'
 import type { PostedFile, Upload } from '../ports/records.ts'
 import type { Spool } from '../ports/spool.ts'
 import type { ProgressBoard } from '../progress/progress-board.ts'
-import { onceDiskTakes } from './disk-failure.ts'
-import { floodWaitSentence, isFloodWait } from './flood-wait.ts'
+import { onceDiskTakes } from '../runtime/disk-failure.ts'
 
 export interface TransferEndingsOptions {
   ledger: Ledger

@@ -1,7 +1,7 @@
 import { AppError } from '../../errors.ts'
 import { backoff } from '../../lib/waiting/retry.ts'
-import { diskDelay, isDiskTrouble } from './disk-failure.ts'
-import { isFloodWait } from './flood-wait.ts'
+import { isFloodWait } from '../model/flood-wait.ts'
+import { diskDelay, isDiskTrouble } from '../runtime/disk-failure.ts'
 
 export function isRetryable(error: unknown): boolean {
   return error instanceof AppError && error.retryable

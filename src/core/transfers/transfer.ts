@@ -1,13 +1,13 @@
 import { AppError } from '../../errors.ts'
 import { retry } from '../../lib/waiting/retry.ts'
+import { accountWaits } from '../model/flood-wait.ts'
 import { isPartial } from '../model/stream.ts'
 import type { Credentials, CredentialsProvider } from '../ports/credentials.ts'
 import type { PostedFile, Upload } from '../ports/records.ts'
 import type { TelegramGateway, TransferRequest } from '../ports/telegram.ts'
 import type { ProgressEvent } from '../progress/progress-board.ts'
+import { onceDiskTakes } from '../runtime/disk-failure.ts'
 import type { JobContext, JobQueue } from '../runtime/job-queue.ts'
-import { onceDiskTakes } from './disk-failure.ts'
-import { accountWaits } from './flood-wait.ts'
 import {
   type ArrivingFile,
   createArrivingFile,

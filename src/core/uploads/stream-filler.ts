@@ -1,11 +1,11 @@
 import type { KeyedLock } from '../../lib/concurrency/keyed-lock.ts'
+import { uploadCancelled } from '../model/cancellation.ts'
 import { chunkSizeAt } from '../model/chunk-layout.ts'
 import { type ByteSource, contiguous, STREAM_CHUNK_BYTES } from '../model/stream.ts'
 import type { Upload } from '../ports/records.ts'
 import type { ReceivedChunk, Spool } from '../ports/spool.ts'
 import type { ProgressBoard } from '../progress/progress-board.ts'
 import { type ByteCutter, createByteCutter } from './byte-cutter.ts'
-import { uploadCancelled } from './cancellation.ts'
 import { type UploadIntake, type UploadIntakeOptions, uploadNotFound } from './upload-intake.ts'
 
 /** How often a sender that is slower than a chunk per `SESSION_TTL` is noted to be alive. */

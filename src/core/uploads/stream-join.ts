@@ -2,12 +2,12 @@ import { createHash } from 'node:crypto'
 import { AppError } from '../../errors.ts'
 import type { KeyedLock } from '../../lib/concurrency/keyed-lock.ts'
 import type { PreemptibleLock } from '../../lib/concurrency/preemptible-lock.ts'
+import { assertNotCancelled } from '../model/cancellation.ts'
+import type { StreamState } from '../model/stream.ts'
 import { isPartial } from '../model/stream.ts'
 import { emptyFile, openUpload } from '../model/upload.ts'
 import type { ChunkRecord, JoinedUpload, Upload } from '../ports/records.ts'
 import type { Spool } from '../ports/spool.ts'
-import { assertNotCancelled } from './cancellation.ts'
-import type { StreamState } from './stream-service.ts'
 import {
   assertNoLongWait,
   assertTakes,

@@ -1,18 +1,19 @@
 import { AppError } from '../../errors.ts'
 import type { KeyedLock } from '../../lib/concurrency/keyed-lock.ts'
 import type { PreemptibleLock } from '../../lib/concurrency/preemptible-lock.ts'
+import { assertNotCancelled } from '../model/cancellation.ts'
 import {
   assertNotFailed,
   type ByteSource,
   contiguous,
   isPartial,
   STREAM_CHUNK_BYTES,
+  type StreamState,
 } from '../model/stream.ts'
 import { emptyFile } from '../model/upload.ts'
 import type { StreamRecord, Upload } from '../ports/records.ts'
 import type { Spool } from '../ports/spool.ts'
 import type { ProgressBoard } from '../progress/progress-board.ts'
-import { assertNotCancelled } from './cancellation.ts'
 import { createStreamFiller } from './stream-filler.ts'
 import { createStreamJoin, type JoinDescription } from './stream-join.ts'
 import {
@@ -33,13 +34,6 @@ export interface StreamServiceOptions extends UploadIntakeOptions {
   locks: KeyedLock
   /** Who speaks for a stream at the moment: whoever comes next is let in soon. */
   uploadLock: PreemptibleLock
-}
-
-export interface StreamState {
-  readonly upload: Upload
-  readonly stream: StreamRecord
-  /** How many bytes are safely here, from the first on without a gap. */
-  readonly offset: number
 }
 
 /** What a caller says about a stream when it opens. */

@@ -1,4 +1,6 @@
 import { AppError } from '../../errors.ts'
+import { assertNotCancelled, START_OVER } from '../model/cancellation.ts'
+import { accountWaits } from '../model/flood-wait.ts'
 import {
   assertSameChunk,
   assertSameFile,
@@ -13,9 +15,7 @@ import type { Upload } from '../ports/records.ts'
 import type { ReceivedChunk } from '../ports/spool.ts'
 import type { TelegramGateway } from '../ports/telegram.ts'
 import type { WorkGate } from '../runtime/work-gate.ts'
-import { accountWaits } from '../transfers/flood-wait.ts'
 import type { Transfers } from '../transfers/transfer.ts'
-import { assertNotCancelled, START_OVER } from './cancellation.ts'
 import { type Capacity, noCapacity } from './capacity.ts'
 
 export interface UploadIntakeOptions {

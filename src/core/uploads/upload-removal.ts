@@ -1,9 +1,9 @@
 import { AppError } from '../../errors.ts'
+import { uploadGone } from '../model/cancellation.ts'
 import type { Ledger } from '../ports/ledger.ts'
 import type { Spool } from '../ports/spool.ts'
 import type { ProgressBoard } from '../progress/progress-board.ts'
 import type { Transfers } from '../transfers/transfer.ts'
-import { uploadGone } from './upload-gone.ts'
 
 export interface UploadRemovalOptions {
   ledger: Pick<Ledger, 'findUpload' | 'deleteUpload'>

@@ -1,18 +1,18 @@
 import { AppError } from '../../errors.ts'
 import type { KeyedLock } from '../../lib/concurrency/keyed-lock.ts'
-import { assertWholeFile } from '../model/stream.ts'
-import { assertSameFile, missingChunks } from '../model/upload.ts'
-import type { Credentials, CredentialsProvider } from '../ports/credentials.ts'
-import type { ChunkRecord, Upload } from '../ports/records.ts'
-import type { ReceivedChunk } from '../ports/spool.ts'
-import { type Progress, type ProgressBoard, whenEnded } from '../progress/progress-board.ts'
 import {
   assertNotCancelled,
   CANCELLED,
   REMEMBERED_CANCELLATIONS,
   START_OVER,
   uploadCancelled,
-} from './cancellation.ts'
+} from '../model/cancellation.ts'
+import { assertWholeFile } from '../model/stream.ts'
+import { assertSameFile, missingChunks } from '../model/upload.ts'
+import type { Credentials, CredentialsProvider } from '../ports/credentials.ts'
+import type { ChunkRecord, Upload } from '../ports/records.ts'
+import type { ReceivedChunk } from '../ports/spool.ts'
+import { type Progress, type ProgressBoard, whenEnded } from '../progress/progress-board.ts'
 import { noCapacity } from './capacity.ts'
 import {
   type ChunkAnswer,

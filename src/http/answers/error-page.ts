@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { FastifyRequest } from 'fastify'
-import { durationOf } from '../../core/transfers/flood-wait.ts'
+import { durationOf } from '../../core/model/flood-wait.ts'
 import type { AppError, ErrorCode } from '../../errors.ts'
 import { presentsOf } from '../guards/presented-credentials.ts'
 import { prefers } from './accept.ts'

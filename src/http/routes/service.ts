@@ -1,5 +1,6 @@
 import type { FastifyPluginAsync } from 'fastify'
-import { checkReadiness, type DependencyStatus, type Probe } from '../../core/runtime/readiness.ts'
+import type { DependencyStatus, Probe } from '../../core/ports/health.ts'
+import { checkReadiness } from '../../core/runtime/readiness.ts'
 import { AppError } from '../../errors.ts'
 import { prefers } from '../answers/accept.ts'
 import { addVary } from '../answers/vary.ts'

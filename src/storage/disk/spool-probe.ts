@@ -1,5 +1,5 @@
+import type { DependencyStatus, Probe } from '../../core/ports/health.ts'
 import type { Spool } from '../../core/ports/spool.ts'
-import type { DependencyStatus, Probe } from '../../core/runtime/readiness.ts'
 import { AppError } from '../../errors.ts'
 import { MiB } from '../../lib/units.ts'
 import { settleWithin } from '../../lib/waiting/settle-within.ts'

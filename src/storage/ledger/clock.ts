@@ -1,25 +1,6 @@
+import type { ClockRecords } from '../../core/ports/ledger.ts'
 import type { LedgerDatabase } from './database.ts'
 import { integer } from './tables/rows.ts'
-
-/** One moment, by the worker's time and by the machine's clock, both epoch milliseconds. */
-export interface ClockReading {
-  workerTime: number
-  wallTime: number
-}
-
-/** How much of an absence is not to count, in milliseconds. */
-export interface Forgiven {
-  receiving: number
-  finished: number
-}
-
-export interface ClockRecords {
-  /** The last reading that was kept, or null before the first. */
-  lastReading: () => ClockReading | null
-  keepReading: (reading: ClockReading) => void
-  /** Makes unfinished and finished uploads younger, in one transaction. */
-  forgive: (forgiven: Forgiven) => void
-}
 
 export function createClockRecords(database: LedgerDatabase): ClockRecords {
   const find = database.prepare('SELECT worker_time, wall_time FROM clock')

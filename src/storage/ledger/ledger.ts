@@ -1,7 +1,7 @@
-import type { Ledger } from '../../core/ports/ledger.ts'
+import type { MaintainedLedger } from '../../core/ports/ledger.ts'
 import type { Log } from '../../core/ports/log.ts'
 import { createCheckpointer, NO_CHECKPOINTER } from './checkpointer.ts'
-import { type ClockRecords, createClockRecords } from './clock.ts'
+import { createClockRecords } from './clock.ts'
 import { wrapDatabase } from './database.ts'
 import { openDatabase } from './open.ts'
 import { createLedgerCipher } from './secrets/cipher.ts'
@@ -12,7 +12,7 @@ import { createOutboxRecords } from './tables/outbox.ts'
 import { createStreamRecords } from './tables/streams.ts'
 import { createTicketRecords } from './tables/tickets.ts'
 import { createTransferRecords } from './tables/transfers.ts'
-import { createUploadRecords, type UploadRecords } from './tables/uploads.ts'
+import { createUploadRecords } from './tables/uploads.ts'
 
 export interface LedgerOptions {
   /** A file, or `:memory:`. */
@@ -26,20 +26,11 @@ export interface LedgerOptions {
   stalled?: () => boolean
 }
 
-/** What start-up and the sweeper need beyond core's port. */
-export interface SweepableLedger
-  extends Ledger,
-    ClockRecords,
-    Pick<UploadRecords, 'deleteChunk' | 'finishedBefore'> {
-  /** Moves the log into the database file and empties it, erased secrets included. */
-  checkpoint: () => Promise<void>
-}
-
 /**
  * Opens the ledger, which must belong to this process alone (`lockDataDir`). Calls throw
  * SPOOL_FULL when the disk is full and SPOOL_FAILED when it fails otherwise.
  */
-export function openLedger(options: LedgerOptions): SweepableLedger {
+export function openLedger(options: LedgerOptions): MaintainedLedger {
   const { path, key, log, fsync = false, stalled } = options
   const cipher = createLedgerCipher(key)
   const opened = openDatabase({ path, fsync, log })

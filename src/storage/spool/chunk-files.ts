@@ -1,9 +1,9 @@
 import { copyFile, link, mkdir, open, readdir, rename, rm, stat, unlink } from 'node:fs/promises'
 import { dirname, join, sep } from 'node:path'
-import type { ChunkName, Spool } from '../../core/ports/spool.ts'
+import { BYTES_LOST, type ChunkName, type Spool } from '../../core/ports/spool.ts'
 import { AppError } from '../../errors.ts'
 import { isMissing, onDisk, onDiskIfThere, systemCode, toSpoolError } from '../disk/disk-error.ts'
-import { BYTES_LOST, readChunks } from './chunk-reader.ts'
+import { readChunks } from './chunk-reader.ts'
 import type { HandleCache } from './handle-cache.ts'
 import {
   fromChunkName,

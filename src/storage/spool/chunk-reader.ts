@@ -1,12 +1,9 @@
 import type { FileHandle } from 'node:fs/promises'
 import { chunkAt } from '../../core/model/chunk-layout.ts'
-import type { ChunkLayout } from '../../core/ports/spool.ts'
+import { BYTES_LOST, type ChunkLayout } from '../../core/ports/spool.ts'
 import { AppError } from '../../errors.ts'
 import { isMissing, toSpoolError } from '../disk/disk-error.ts'
 import type { HandleCache } from './handle-cache.ts'
-
-/** The sentence for a person whose file has lost bytes that were acknowledged. */
-export const BYTES_LOST = 'Some of its bytes were lost. Add the file again'
 
 /**
  * Fills `target` with the bytes from `offset` of the file that the chunks at `chunkPath(index)`

@@ -6,9 +6,9 @@ import type {
   ChunkName,
   GrownChunk,
   GrowOptions,
+  MaintainedSpool,
   ReceivedChunk,
   ReceiveOptions,
-  Spool,
 } from '../../core/ports/spool.ts'
 import { KiB } from '../../lib/units.ts'
 import { onDisk, onDiskIfThere, spoolFailed } from '../disk/disk-error.ts'
@@ -38,22 +38,6 @@ export interface SpoolOptions {
   idleFileMs?: number
 }
 
-/** What start-up needs beyond core's port, to put files and ledger in agreement. */
-export interface ReconcilableSpool extends Spool {
-  /** Indexes of an upload's chunk files, in no order; empty when there is none. */
-  chunkIndexes: (uploadId: string) => Promise<number[]>
-  /** SHA-256 of a chunk file as it is now, hex. Rejects with SPOOL_FAILED. */
-  chunkDigest: (uploadId: string, index: number) => Promise<string>
-  /** Removes one chunk file; harmless when it is not there. */
-  removeChunk: (uploadId: string, index: number) => Promise<void>
-  /** Indexes of an upload's partial chunks, in no order. */
-  partialIndexes: (uploadId: string) => Promise<number[]>
-  /** Removes what has come of a chunk that grows; harmless when nothing has. */
-  removePartial: (name: ChunkName) => Promise<void>
-  /** Makes a chunk that nobody acknowledged one that grows again. */
-  toPartial: (name: ChunkName) => Promise<void>
-}
-
 /**
  * Opens the spool in `directory`, which must belong to this process alone (`lockDataDir`).
  *
@@ -62,7 +46,7 @@ export interface ReconcilableSpool extends Spool {
  *
  * Rejects with SPOOL_FULL or SPOOL_FAILED when its folders cannot be made.
  */
-export async function createSpool(options: SpoolOptions): Promise<ReconcilableSpool> {
+export async function createSpool(options: SpoolOptions): Promise<MaintainedSpool> {
   const { directory, fsync, log, maxOpenFiles = 64, idleFileMs = 10_000 } = options
   const { gate = createDiskGate() } = options
   const folders = { uploads: join(directory, 'uploads'), temporary: join(directory, 'tmp') }

@@ -1,6 +1,6 @@
 import { basename } from 'node:path'
+import { isFloodWait } from '../../core/model/flood-wait.ts'
 import type { RemoteDocument } from '../../core/ports/telegram.ts'
-import { isFloodWait } from '../../core/transfers/flood-wait.ts'
 import { AppError } from '../../errors.ts'
 import { createTtlCache } from '../../lib/ttl-cache.ts'
 import { backoff, retry } from '../../lib/waiting/retry.ts'

@@ -1,7 +1,7 @@
 import type { Log } from '../../core/ports/log.ts'
 import type { PostedFile, TransferState } from '../../core/ports/records.ts'
 import type { TransferRequest } from '../../core/ports/telegram.ts'
-import { onceDiskTakes } from '../../core/transfers/disk-failure.ts'
+import { onceDiskTakes } from '../../core/runtime/disk-failure.ts'
 import { AppError } from '../../errors.ts'
 import { backoff } from '../../lib/waiting/retry.ts'
 import { sleep } from '../../lib/waiting/sleep.ts'

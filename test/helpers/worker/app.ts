@@ -9,7 +9,7 @@ import type { CredentialsProvider } from '../../../src/core/ports/credentials.ts
 import type { TelegramGateway } from '../../../src/core/ports/telegram.ts'
 import { AppError } from '../../../src/errors.ts'
 import { createLogger } from '../../../src/logger.ts'
-import type { PeerLimits } from '../../../src/peers.ts'
+import type { PeerLimits } from '../../../src/probes.ts'
 import { recordDocument } from '../../openapi/recorder.ts'
 import { registerWorker } from '../../secrets/register.ts'
 import { registerSecret, trace, traceTest } from '../../secrets/trace.ts'

@@ -1,5 +1,5 @@
 import type { Emulator } from 'telegram-emulator'
-import type { PeerLimits } from '../../../src/peers.ts'
+import type { PeerLimits } from '../../../src/probes.ts'
 import { registerSecret } from '../../secrets/trace.ts'
 import {
   downloadAnswer,

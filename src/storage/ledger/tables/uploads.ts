@@ -1,4 +1,4 @@
-import type { Ledger } from '../../../core/ports/ledger.ts'
+import type { MaintainedLedger } from '../../../core/ports/ledger.ts'
 import { AppError } from '../../../errors.ts'
 import type { LedgerDatabase } from '../database.ts'
 import type { LedgerCipher } from '../secrets/cipher.ts'
@@ -12,7 +12,7 @@ const PARTIAL = `SELECT upload_id FROM streams WHERE concat = 'partial'`
 const UNFINISHED = `state IN ('receiving', 'sealed')`
 
 export type UploadRecords = Pick<
-  Ledger,
+  MaintainedLedger,
   | 'insertUpload'
   | 'findUpload'
   | 'uploadsOf'
@@ -29,12 +29,9 @@ export type UploadRecords = Pick<
   | 'reservedBy'
   | 'chunklessUploads'
   | 'unwrittenBytes'
-> & {
-  /** Forgets one chunk, whose bytes were lost. */
-  deleteChunk: (uploadId: string, index: number) => void
-  /** Ids of the uploads that ended at `before` or earlier. */
-  finishedBefore: (before: number) => string[]
-}
+  | 'deleteChunk'
+  | 'finishedBefore'
+>
 
 export function createUploadRecords(database: LedgerDatabase, cipher: LedgerCipher): UploadRecords {
   return {

@@ -17,8 +17,8 @@ import {
 } from '../connection/request-channel.ts'
 import { createRequestChannels } from '../connection/request-channels.ts'
 import { authKeyName, type Session } from '../connection/session.ts'
-import { isNeededToPost } from '../files/needed-to-post.ts'
 import { readMaxParts } from './app-config.ts'
+import { isNeededToPost } from './needed-to-post.ts'
 
 export interface AccountOptions {
   gramjs: Gramjs

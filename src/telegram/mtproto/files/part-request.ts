@@ -5,9 +5,6 @@ import type { TlRequest } from '../connection/gramjs.ts'
 const SAVE_FILE_PART = 0xb304a621
 const SAVE_BIG_FILE_PART = 0xde7b673d
 
-/** Both share Telegram's waits: these are about how much an account sends, whatever the file's size. */
-export const SAVING_PARTS = 'upload.SaveFilePart'
-
 export interface PartRequestOptions {
   /** Telegram's `file_id` of the upload, decimal text. */
   fileId: string

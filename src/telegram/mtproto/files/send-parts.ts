@@ -3,10 +3,11 @@ import type { TransferRequest } from '../../../core/ports/telegram.ts'
 import type { Semaphore } from '../../../lib/concurrency/semaphore.ts'
 import { sleep } from '../../../lib/waiting/sleep.ts'
 import { SMALL_FILE_BYTES } from '../../limits.ts'
+import { SAVING_PARTS } from '../account/needed-to-post.ts'
 import type { Permit } from '../connection/congestion-window.ts'
 import type { RequestChannel } from '../connection/request-channel.ts'
 import { countParts, createPartPlan, type Part } from './part-plan.ts'
-import { createPartRequest, type PartRequest, SAVING_PARTS } from './part-request.ts'
+import { createPartRequest, type PartRequest } from './part-request.ts'
 
 export interface PartsJob {
   request: Pick<TransferRequest, 'file' | 'journal' | 'signal' | 'onEvent'>

@@ -1,11 +1,7 @@
 import type { BackendClient } from './backend/backend-client.ts'
+import type { CircuitStatus, Probe } from './core/ports/health.ts'
 import type { TelegramGateway } from './core/ports/telegram.ts'
-import {
-  type CircuitStatus,
-  type Probe,
-  statusOfAccounts,
-  statusOfCircuits,
-} from './core/runtime/readiness.ts'
+import { statusOfAccounts, statusOfCircuits } from './core/runtime/readiness.ts'
 import type { CircuitLimits } from './lib/waiting/circuit-breaker.ts'
 import type { RetryPolicy } from './telegram/mtproto/connection/request-channel.ts'
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { accountWaits, durationOf } from '../../../src/core/transfers/flood-wait.ts'
+import { accountWaits, durationOf } from '../../../src/core/model/flood-wait.ts'
 
 test.each([
   [0.2, '1 second'],

@@ -1,4 +1,8 @@
-import { SAVING_PARTS } from './part-request.ts'
+/**
+ * The method of sending a part, by whose name Telegram's waits are kept. Small and large files share
+ * them: the waits are about how much an account sends, whatever the file's size.
+ */
+export const SAVING_PARTS = 'upload.SaveFilePart'
 
 /** As `className` has them. Each post notes the newest message first, and a bot cannot read history. */
 const NEEDED = {
