@@ -24,7 +24,7 @@ export {
   isUnknownUpload,
   TeleStoreError,
 } from './error.ts'
-export { withPatience } from './patience.ts'
+export { withPatience } from './retry.ts'
 export { createSpeedMeter, type SpeedMeter } from './speed.ts'
 export { isSystemFile } from './system-files.ts'
 export { createStorageResumeStore, type TextStorage } from './uploads/resume-store.ts'

@@ -2,7 +2,7 @@ import type { Download, DownloadOptions } from './api.ts'
 import { type Caller, noAnswer, parseObject, rawAnswer, toRefusal } from './call.ts'
 import { isPassing, TeleStoreError } from './error.ts'
 import { fileNameIn } from './file-name.ts'
-import { withPatience } from './patience.ts'
+import { withPatience } from './retry.ts'
 import { badAnswer } from './wire.ts'
 
 /** Milliseconds without a byte after which a connection counts as broken. */

@@ -2,7 +2,7 @@ import { type Caller, noAnswer, parseObject, rawAnswer, readAnswer } from './cal
 import { isUnknownUpload, TeleStoreError } from './error.ts'
 import { readEvents } from './event-stream.ts'
 import { sleep } from './lib/sleep.ts'
-import { withPatience } from './patience.ts'
+import { withPatience } from './retry.ts'
 import type { TransferProgress, UploadWait } from './uploads/upload-api.ts'
 import { toProgress } from './wire.ts'
 

@@ -6,7 +6,7 @@ import { sha256 } from '../../../test/helpers/callers/client.ts'
 import { createFakeGateway } from '../../../test/helpers/peers/fake-gateway.ts'
 import { startWorker, testCredentials } from '../../../test/helpers/worker/app.ts'
 import { createClient } from '../src/client.ts'
-import { startProxy } from './proxy.ts'
+import { startProxy } from './fault-proxy.ts'
 
 const token = 'token-ann'
 const GET = 'GET /download'

@@ -12,7 +12,7 @@ import { startWorker, testCredentials } from '../../../test/helpers/worker/app.t
 import { startTeleStore } from '../../../test/helpers/worker/telestore.ts'
 import { createClient, type UploadProgress } from '../src/client.ts'
 import { openFile } from '../src/node.ts'
-import { startProxy } from './proxy.ts'
+import { startProxy } from './fault-proxy.ts'
 
 const token = 'token-ann'
 const CHUNK = 'POST /upload-chunk'

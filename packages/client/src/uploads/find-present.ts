@@ -1,8 +1,8 @@
 import { isCancelledUpload, isUnknownUpload } from '../error.ts'
-import { withPatience } from '../patience.ts'
+import { withPatience } from '../retry.ts'
 import { toStatus } from '../wire.ts'
-import type { Carriage } from './carry.ts'
 import { digestOf } from './digest.ts'
+import type { Carriage } from './run-upload.ts'
 import { readChunk } from './send-chunks.ts'
 import type { UploadStatus } from './upload-api.ts'
 

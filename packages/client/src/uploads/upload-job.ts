@@ -7,12 +7,12 @@ import {
   TeleStoreError,
 } from '../error.ts'
 import type { Follower } from '../follow.ts'
-import { createGate } from '../gate.ts'
+import { createGate } from '../pause-gate.ts'
 import type { Transport } from '../transport.ts'
 import { badAnswer } from '../wire.ts'
-import { type Carriage, carry } from './carry.ts'
 import { findPresent } from './find-present.ts'
 import { createMemory, type Memory, resumeKey } from './resume-store.ts'
+import { type Carriage, carry } from './run-upload.ts'
 import type { FileDescription } from './send-chunks.ts'
 import type {
   ResumeStore,

@@ -1,6 +1,6 @@
 import { isUnknownUpload, TeleStoreError } from '../error.ts'
 import type { Follower } from '../follow.ts'
-import { withPatience } from '../patience.ts'
+import { withPatience } from '../retry.ts'
 import { numbersOf } from '../wire.ts'
 import { type SendOptions, sendChunks } from './send-chunks.ts'
 import type { TransferProgress } from './upload-api.ts'
