@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
-import { startProxy } from '../../packages/client/test/fault-proxy.ts'
+import { startFaultProxy } from '../../packages/client/test/fault-proxy.ts'
 import { safeName } from '../../src/cli/target.ts'
 import { MiB } from '../../src/lib/units.ts'
 import { sha256 } from '../helpers/callers/client.ts'
@@ -16,7 +16,7 @@ async function start({ size = 100_000, name = 'video.mp4' } = {}) {
   const bytes = randomBytes(size)
   gateway.posted.push({ messageId: 1, name, mimeType: 'video/mp4', bytes })
   const worker = await startWorker({ gateway, credentials: testCredentials })
-  const proxy = await startProxy(worker.url)
+  const proxy = await startFaultProxy(worker.url)
   return { gateway, proxy, bytes, at: { url: proxy.url, cwd: await makeTempDir() } }
 }
 

@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { isSystemFile } from 'telestore-client'
 import { expect, onTestFinished, test, vi } from 'vitest'
-import { startProxy } from '../../packages/client/test/fault-proxy.ts'
+import { startFaultProxy } from '../../packages/client/test/fault-proxy.ts'
 import { type Found, lookAt, walk } from '../../src/cli/commands/find-files.ts'
 import { createUploadTally } from '../../src/cli/commands/upload-tally.ts'
 import { createFakeGateway } from '../helpers/peers/fake-gateway.ts'
@@ -17,7 +17,7 @@ import { runCommand, startCommand } from './command.ts'
 async function start(files: Record<string, string>) {
   const gateway = createFakeGateway()
   const worker = await startWorker({ gateway, credentials: testCredentials })
-  const proxy = await startProxy(worker.url)
+  const proxy = await startFaultProxy(worker.url)
   const posted = () => gateway.posted.map(({ name, bytes }) => `${name}=${bytes}`)
   return { proxy, posted, url: proxy.url, cwd: await makeTree(files) }
 }

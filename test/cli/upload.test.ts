@@ -3,7 +3,7 @@ import { mkdir, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { UploadProgress } from 'telestore-client'
 import { expect, test, vi } from 'vitest'
-import { startProxy } from '../../packages/client/test/fault-proxy.ts'
+import { startFaultProxy } from '../../packages/client/test/fault-proxy.ts'
 import { createUploadReporter } from '../../src/cli/terminal/reporter.ts'
 import { createScreen } from '../../src/cli/terminal/screen.ts'
 import { MiB } from '../../src/lib/units.ts'
@@ -18,7 +18,7 @@ const CHUNK = 'POST /upload-chunk'
 async function start() {
   const gateway = createFakeGateway()
   const worker = await startWorker({ gateway, credentials: testCredentials })
-  const proxy = await startProxy(worker.url)
+  const proxy = await startFaultProxy(worker.url)
   return { gateway, proxy, url: proxy.url, cwd: await makeTempDir() }
 }
 

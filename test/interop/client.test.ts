@@ -6,7 +6,7 @@ import { stripTypeScriptTypes } from 'node:module'
 import type { AddressInfo } from 'node:net'
 import type { Page } from 'playwright-core'
 import { expect, onTestFinished, test, vi } from 'vitest'
-import { startProxy } from '../../packages/client/test/fault-proxy.ts'
+import { startFaultProxy } from '../../packages/client/test/fault-proxy.ts'
 import { MiB } from '../../src/lib/units.ts'
 import { createFakeGateway } from '../helpers/peers/fake-gateway.ts'
 import { makeTempDir } from '../helpers/temp-dir.ts'
@@ -20,7 +20,7 @@ const CHUNK = 'POST /upload-chunk'
 async function start() {
   const gateway = createFakeGateway()
   const worker = await startWorker({ gateway, credentials: testCredentials })
-  const proxy = await startProxy(worker.url)
+  const proxy = await startFaultProxy(worker.url)
   const page = await (await openBrowser(await makeTempDir())).newPage()
   page.setDefaultTimeout(PATIENCE_MS)
   const origin = await serveSources()

@@ -56,7 +56,7 @@ export function createCaller(options: ClientOptions): Caller {
       return await fetch(`${root}${path}`, init)
     } catch (error) {
       signal?.throwIfAborted()
-      throw noAnswer(error)
+      throw networkError(error)
     }
   }
 
@@ -73,7 +73,7 @@ export function createCaller(options: ClientOptions): Caller {
         return readAnswer(await rawAnswer(response))
       } catch (error) {
         init.signal?.throwIfAborted()
-        throw error instanceof TeleStoreError ? error : noAnswer(error)
+        throw error instanceof TeleStoreError ? error : networkError(error)
       }
     },
   }
@@ -114,7 +114,7 @@ export function toRefusal(
   return new TeleStoreError(code, error, { ...options, details })
 }
 
-export function noAnswer(cause: unknown): TeleStoreError {
+export function networkError(cause: unknown): TeleStoreError {
   return new TeleStoreError('NETWORK', 'The worker cannot be reached', { cause })
 }
 

@@ -24,7 +24,7 @@ export {
   isUnknownUpload,
   TeleStoreError,
 } from './error.ts'
-export { withPatience } from './retry.ts'
+export { withRetries } from './retry.ts'
 export { createSpeedMeter, type SpeedMeter } from './speed.ts'
 export { isSystemFile } from './system-files.ts'
 export { createStorageResumeStore, type TextStorage } from './uploads/resume-store.ts'
@@ -53,10 +53,10 @@ export function createClient(options: ClientOptions): Client {
   const caller = createCaller(options)
   const follower = createFollower(caller)
   const transport = chooseTransport(caller.fetch)
-  const rooms = { caller, follower, transport, defaultStore: findBrowserStore() }
+  const dependencies = { caller, follower, transport, defaultStore: findBrowserStore() }
 
   return {
-    upload: (source, uploadOptions = {}) => createUploadJob(rooms, source, uploadOptions),
+    upload: (source, uploadOptions = {}) => createUploadJob(dependencies, source, uploadOptions),
     status: async (uploadId, { signal } = {}) =>
       toStatus(await caller.json(`/upload-status/${encodeURIComponent(uploadId)}`, { signal })),
     progress: (uploadId, { signal } = {}) => follower.once(uploadId, signal),

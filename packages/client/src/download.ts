@@ -1,8 +1,8 @@
 import type { Download, DownloadOptions } from './api.ts'
-import { type Caller, noAnswer, parseObject, rawAnswer, toRefusal } from './call.ts'
-import { isPassing, TeleStoreError } from './error.ts'
+import { type Caller, networkError, parseObject, rawAnswer, toRefusal } from './call.ts'
+import { isRetryable, TeleStoreError } from './error.ts'
 import { fileNameIn } from './file-name.ts'
-import { withPatience } from './retry.ts'
+import { withRetries } from './retry.ts'
 import { badAnswer } from './wire.ts'
 
 /** Milliseconds without a byte after which a connection counts as broken. */
@@ -21,7 +21,7 @@ export async function startDownload(
   const path = pathOf(messageId, options)
   const request = { caller, path, signal }
   const wanted = range && { header: rangeHeader(range.start, range.end), ifRange: ifRange ?? null }
-  const first = await withPatience(() => ask(request, wanted ?? null), { attempts, signal })
+  const first = await withRetries(() => ask(request, wanted ?? null), { attempts, signal })
   const { head } = first
   return {
     status: head.status,
@@ -67,7 +67,10 @@ async function ask({ caller, path, signal }: Request, wanted: Wanted | null): Pr
     ...(wanted && { range: wanted.header }),
     ...(wanted?.ifRange && { 'if-range': wanted.ifRange }),
   }
-  const response = await inTime((either) => caller.open(path, { headers, signal: either }), signal)
+  const response = await withinSilence(
+    (either) => caller.open(path, { headers, signal: either }),
+    signal,
+  )
   if (response.status !== 200 && response.status !== 206) {
     const answer = await rawAnswer(response)
     throw toRefusal(answer, parseObject(answer.text))
@@ -94,20 +97,20 @@ async function* bytesOf(
   let failures = 0
   while (at <= end) {
     try {
-      const { done, value } = await inTime(() => reader.read(), signal)
-      if (done) throw noAnswer(new Error('the answer ended early'))
+      const { done, value } = await withinSilence(() => reader.read(), signal)
+      if (done) throw networkError(new Error('the answer ended early'))
       failures = 0
       at += value.length
       yield value
     } catch (error) {
       signal.throwIfAborted()
-      const broken = error instanceof TeleStoreError ? error : noAnswer(error)
+      const broken = error instanceof TeleStoreError ? error : networkError(error)
       await reader.cancel().catch(() => {})
       failures++
       // Without a strong ETag nothing says that the rest belongs to what is here.
-      if (failures >= attempts || !isPassing(broken) || etag === null) throw broken
+      if (failures >= attempts || !isRetryable(broken) || etag === null) throw broken
       const wanted = { header: rangeHeader(at, end), ifRange: etag }
-      const next = await withPatience(() => ask(request, wanted), { attempts, signal })
+      const next = await withRetries(() => ask(request, wanted), { attempts, signal })
       const { head } = next
       if (head.start !== at || head.etag !== etag || head.size !== size) {
         await next.reader.cancel().catch(() => {})
@@ -137,7 +140,7 @@ function toStream(
 }
 
 /** Gives up after a silence, as a broken connection. */
-async function inTime<T>(
+async function withinSilence<T>(
   work: (signal: AbortSignal) => Promise<T>,
   signal: AbortSignal,
 ): Promise<T> {
@@ -145,7 +148,7 @@ async function inTime<T>(
   let timer: ReturnType<typeof setTimeout> | undefined
   const silence = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {
-      reject(noAnswer(new Error('not a byte for too long')))
+      reject(networkError(new Error('not a byte for too long')))
       silent.abort()
     }, SILENCE_MS)
   })

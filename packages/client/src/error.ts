@@ -42,17 +42,18 @@ export class TeleStoreError extends Error {
 }
 
 /** Statuses after which the same request may succeed. */
-const PASSING = new Set([408, 425, 429, 503, 507])
+const RETRYABLE_STATUSES = new Set([408, 425, 429, 503, 507])
 
 /**
  * Whether the same request may succeed later. An answer of the worker has a code; one of a proxy
  * before it has none, and its 5xx say only that the worker was not there.
  */
-export function isPassing(error: unknown): error is TeleStoreError {
+export function isRetryable(error: unknown): error is TeleStoreError {
   if (!(error instanceof TeleStoreError)) return false
   if (error.code === 'NETWORK' || error.code === 'CHUNK_DAMAGED') return true
-  if (error.code === 'BAD_ANSWER') return error.status >= 500 || PASSING.has(error.status)
-  return PASSING.has(error.status)
+  if (error.code === 'BAD_ANSWER')
+    return error.status >= 500 || RETRYABLE_STATUSES.has(error.status)
+  return RETRYABLE_STATUSES.has(error.status)
 }
 
 export function isUnknownUpload(error: unknown): boolean {
@@ -79,7 +80,7 @@ const OF_AN_OLD_UPLOAD = new Set([
 ])
 
 /** Whether a new upload of the same file helps: the worker has lost this one, or it was another's. */
-export function startsOver(error: unknown, wentOn: boolean): boolean {
+export function shouldStartOver(error: unknown, wentOn: boolean): boolean {
   if (!(error instanceof TeleStoreError)) return false
   if (isUnknownUpload(error) || error.code === 'SPOOL_DAMAGED') return true
   return wentOn && OF_AN_OLD_UPLOAD.has(error.code)

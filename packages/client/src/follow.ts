@@ -1,8 +1,8 @@
-import { type Caller, noAnswer, parseObject, rawAnswer, readAnswer } from './call.ts'
+import { type Caller, networkError, parseObject, rawAnswer, readAnswer } from './call.ts'
 import { isUnknownUpload, TeleStoreError } from './error.ts'
 import { readEvents } from './event-stream.ts'
 import { sleep } from './lib/sleep.ts'
-import { withPatience } from './retry.ts'
+import { withRetries } from './retry.ts'
 import type { TransferProgress, UploadWait } from './uploads/upload-api.ts'
 import { toProgress } from './wire.ts'
 
@@ -67,7 +67,7 @@ export function createFollower(caller: Caller): Follower {
       return await hearAll(request, response.body)
     } catch (error) {
       signal.throwIfAborted()
-      throw error instanceof TeleStoreError ? error : noAnswer(error)
+      throw error instanceof TeleStoreError ? error : networkError(error)
     } finally {
       clearTimeout(timer)
     }
@@ -76,7 +76,7 @@ export function createFollower(caller: Caller): Follower {
   async function follow(request: FollowRequest): Promise<TransferProgress> {
     const { signal, attempts, onWait } = request
     for (;;) {
-      const end = await withPatience(() => look(request), { attempts, signal, onWait }).catch(
+      const end = await withRetries(() => look(request), { attempts, signal, onWait }).catch(
         (error: unknown) => {
           if (isUnknownUpload(error) && request.mayBegin?.()) return null
           throw error

@@ -1,5 +1,5 @@
 /** Lets work through, or holds it back and stops what is on its way. */
-export interface Gate {
+export interface PauseGate {
   readonly closed: boolean
   close: () => void
   open: () => void
@@ -7,7 +7,7 @@ export interface Gate {
   pass: <T>(work: (signal: AbortSignal) => Promise<T>, signal: AbortSignal) => Promise<T>
 }
 
-export function createGate(): Gate {
+export function createPauseGate(): PauseGate {
   const held = new Error('held back by the gate')
   let closing = new AbortController()
   let waiting: (() => void)[] = []

@@ -1,8 +1,8 @@
-import { isPassing, type TeleStoreError } from './error.ts'
+import { isRetryable, type TeleStoreError } from './error.ts'
 import { sleep } from './lib/sleep.ts'
 import type { UploadWait } from './uploads/upload-api.ts'
 
-export interface PatienceOptions {
+export interface RetryPolicy {
   /** Tries in a row. */
   attempts: number
   signal: AbortSignal
@@ -18,9 +18,9 @@ const CAP_MS = 30_000
  * up. Waits as long as the answer asked for, else longer from try to try, with jitter; while the
  * browser knows that there is no network it waits for that, and counts no try.
  */
-export async function withPatience<T>(
+export async function withRetries<T>(
   run: (attempt: number) => Promise<T>,
-  { attempts, signal, onWait }: PatienceOptions,
+  { attempts, signal, onWait }: RetryPolicy,
 ): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     await whileOffline(signal, onWait)
@@ -28,7 +28,7 @@ export async function withPatience<T>(
       return await run(attempt)
     } catch (error) {
       signal.throwIfAborted()
-      if (!isPassing(error)) throw error
+      if (!isRetryable(error)) throw error
       if (isOffline()) {
         attempt--
         continue
@@ -64,7 +64,7 @@ function isOffline(): boolean {
   return browser.navigator?.onLine === false
 }
 
-async function whileOffline(signal: AbortSignal, onWait: PatienceOptions['onWait']): Promise<void> {
+async function whileOffline(signal: AbortSignal, onWait: RetryPolicy['onWait']): Promise<void> {
   signal.throwIfAborted()
   if (!isOffline()) return
   onWait?.({ on: 'network', seconds: null })

@@ -1,4 +1,4 @@
-import { noAnswer, type RawAnswer, rawAnswer } from './call.ts'
+import { networkError, type RawAnswer, rawAnswer } from './call.ts'
 import { createSemaphore } from './lib/semaphore.ts'
 
 export interface SendRequest {
@@ -8,7 +8,7 @@ export interface SendRequest {
   /** Hears the bytes of the request that have left, as far as the transport can tell. */
   onSent: (bytes: number) => void
   /** Milliseconds: without any sign of life for so long, or in all where none is seen, it is given up. */
-  patienceMs: number
+  timeoutMs: number
 }
 
 /** Carries one form. Rejects with NETWORK or the signal's reason. */
@@ -41,8 +41,8 @@ export function limited(transport: Transport, limit: number): Transport {
 }
 
 export function createFetchTransport(fetch: typeof globalThis.fetch): Transport {
-  return async ({ address, form, signal, patienceMs }) => {
-    const timeout = AbortSignal.timeout(patienceMs)
+  return async ({ address, form, signal, timeoutMs }) => {
+    const timeout = AbortSignal.timeout(timeoutMs)
     try {
       const response = await fetch(address, {
         method: 'POST',
@@ -52,7 +52,7 @@ export function createFetchTransport(fetch: typeof globalThis.fetch): Transport 
       return await rawAnswer(response)
     } catch (error) {
       signal.throwIfAborted()
-      throw noAnswer(error)
+      throw networkError(error)
     }
   }
 }
@@ -73,7 +73,7 @@ export interface Xhr {
 export type XhrClass = new () => Xhr
 
 export function createXhrTransport(XhrClass: XhrClass): Transport {
-  return ({ address, form, signal, onSent, patienceMs }) =>
+  return ({ address, form, signal, onSent, timeoutMs }) =>
     new Promise((resolve, reject) => {
       if (signal.aborted) return reject(signal.reason)
       const xhr = new XhrClass()
@@ -90,7 +90,7 @@ export function createXhrTransport(XhrClass: XhrClass): Transport {
       const onAbort = (): void => fail(signal.reason)
       const watch = (): void => {
         clearTimeout(timer)
-        timer = setTimeout(() => fail(noAnswer(new Error('stalled'))), patienceMs)
+        timer = setTimeout(() => fail(networkError(new Error('stalled'))), timeoutMs)
       }
       signal.addEventListener('abort', onAbort, { once: true })
       xhr.upload.onprogress = ({ loaded }) => {
@@ -98,7 +98,7 @@ export function createXhrTransport(XhrClass: XhrClass): Transport {
         onSent(loaded)
       }
       xhr.onprogress = watch
-      xhr.onerror = () => fail(noAnswer(new Error('XMLHttpRequest failed')))
+      xhr.onerror = () => fail(networkError(new Error('XMLHttpRequest failed')))
       xhr.onload = () => {
         settle()
         const retryAfter = xhr.getResponseHeader('retry-after')

@@ -6,7 +6,7 @@ import { sha256 } from '../../../test/helpers/callers/client.ts'
 import { createFakeGateway } from '../../../test/helpers/peers/fake-gateway.ts'
 import { startWorker, testCredentials } from '../../../test/helpers/worker/app.ts'
 import { createClient } from '../src/client.ts'
-import { startProxy } from './fault-proxy.ts'
+import { startFaultProxy } from './fault-proxy.ts'
 
 const token = 'token-ann'
 const GET = 'GET /download'
@@ -15,7 +15,7 @@ const GET = 'GET /download'
 async function start(size: number, names = ['Grüße "1".bin']) {
   const gateway = createFakeGateway()
   const worker = await startWorker({ gateway, credentials: testCredentials })
-  const proxy = await startProxy(worker.url)
+  const proxy = await startFaultProxy(worker.url)
   const client = createClient({ url: proxy.url, token })
   const files = names.map((name, index) => {
     const bytes = randomBytes(size)
@@ -60,7 +60,7 @@ test.each([
 
 test('a broken download goes on where it broke, and only there', async () => {
   const { client, proxy, bytes } = await start(4 * MiB)
-  proxy.spoil(
+  proxy.inject(
     '/download',
     { kind: 'cut-answer', afterBytes: 1_500_000 },
     { kind: 'cut' },
@@ -78,7 +78,7 @@ test('a broken download goes on where it broke, and only there', async () => {
 
 test('the rest of another file is never joined to what came before', async () => {
   const { client, proxy } = await start(2 * MiB, ['one.bin', 'two.bin'])
-  proxy.spoil(
+  proxy.inject(
     '/download',
     { kind: 'cut-answer', afterBytes: 500_000 },
     { kind: 'redirect', path: '/download?messageId=2' },

@@ -9,7 +9,7 @@ import { buffer } from 'node:stream/consumers'
 import { onTestFinished } from 'vitest'
 
 /** What happens to one request on its way. */
-export type Spoiling =
+export type Fault =
   /** Answered here, in place of the worker. */
   | { kind: 'answer'; status: number; body: string; headers?: Record<string, string> }
   /** The connection is cut before any answer. */
@@ -21,7 +21,7 @@ export type Spoiling =
   /** It goes to another path. */
   | { kind: 'redirect'; path: string }
 
-export interface Proxy {
+export interface FaultProxy {
   url: string
   /** `METHOD /path` of every request, in order, without its query. */
   readonly requests: readonly string[]
@@ -29,16 +29,16 @@ export interface Proxy {
   readonly headers: readonly IncomingMessage['headers'][]
   count: (request: string) => number
   /** Spoils the next requests whose path begins so, one after another. */
-  spoil: (path: string, ...spoilings: Spoiling[]) => void
+  inject: (path: string, ...faults: Fault[]) => void
   /** Called before a request goes on; it waits until that resolves. */
   before: (path: string, action: () => Promise<void>) => void
 }
 
 /** A network in front of a worker, good or bad as the test says. */
-export async function startProxy(target: string): Promise<Proxy> {
+export async function startFaultProxy(target: string): Promise<FaultProxy> {
   const requests: string[] = []
   const headers: IncomingMessage['headers'][] = []
-  const planned: { path: string; spoiling: Spoiling }[] = []
+  const planned: { path: string; fault: Fault }[] = []
   const actions: { path: string; action: () => Promise<void> }[] = []
 
   async function pass(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -49,28 +49,28 @@ export async function startProxy(target: string): Promise<Proxy> {
     for (const { path: prefix, action } of actions) if (path.startsWith(prefix)) await action()
     const index = planned.findIndex((plan) => path.startsWith(plan.path))
     const [plan] = index < 0 ? [] : planned.splice(index, 1)
-    const spoiling = plan?.spoiling
-    if (spoiling?.kind === 'cut') return void request.socket.destroy()
-    if (spoiling?.kind === 'answer') {
-      response.writeHead(spoiling.status, spoiling.headers).end(spoiling.body)
+    const fault = plan?.fault
+    if (fault?.kind === 'cut') return void request.socket.destroy()
+    if (fault?.kind === 'answer') {
+      response.writeHead(fault.status, fault.headers).end(fault.body)
       return
     }
-    const sent = spoiling?.kind === 'change-body' ? spoiling.change(body) : body
-    const to = spoiling?.kind === 'redirect' ? spoiling.path : path
-    forward(request, response, { to, sent, spoiling })
+    const sent = fault?.kind === 'change-body' ? fault.change(body) : body
+    const to = fault?.kind === 'redirect' ? fault.path : path
+    forward(request, response, { to, sent, fault })
   }
 
   function forward(
     request: IncomingMessage,
     response: ServerResponse,
-    { to, sent, spoiling }: { to: string; sent: Buffer; spoiling: Spoiling | undefined },
+    { to, sent, fault }: { to: string; sent: Buffer; fault: Fault | undefined },
   ): void {
     const { method = 'GET' } = request
     const onward = openRequest(new URL(to, target), { method, headers: request.headers })
     onward.on('error', () => response.destroy())
     onward.on('response', (answer) => {
       response.writeHead(answer.statusCode ?? 502, answer.headers)
-      let left = spoiling?.kind === 'cut-answer' ? spoiling.afterBytes : Number.POSITIVE_INFINITY
+      let left = fault?.kind === 'cut-answer' ? fault.afterBytes : Number.POSITIVE_INFINITY
       answer.on('data', (piece: Buffer) => {
         if (left <= 0) return
         if (piece.length < left) response.write(piece)
@@ -98,8 +98,8 @@ export async function startProxy(target: string): Promise<Proxy> {
     requests,
     headers,
     count: (request) => requests.filter((each) => each === request).length,
-    spoil: (path, ...spoilings) => {
-      for (const spoiling of spoilings) planned.push({ path, spoiling })
+    inject: (path, ...faults) => {
+      for (const fault of faults) planned.push({ path, fault })
     },
     before: (path, action) => {
       actions.push({ path, action })

@@ -91,7 +91,7 @@ test('a browser tells of the bytes that leave, and stops when it is told to', as
   const { Xhr, last } = makeXhrClass()
   const send = createXhrTransport(Xhr)
   const sent: number[] = []
-  const common = { address: 'http://worker/upload-chunk', form: new FormData(), patienceMs: 60_000 }
+  const common = { address: 'http://worker/upload-chunk', form: new FormData(), timeoutMs: 60_000 }
   const onSent = (bytes: number): void => void sent.push(bytes)
   const leaving = new AbortController()
 
@@ -117,7 +117,7 @@ test('no more forms are on their way than the limit says, whoever waits may leav
     2,
   )
   const leaving = new AbortController()
-  const request = { address: '', form: new FormData(), onSent: () => {}, patienceMs: 1000 }
+  const request = { address: '', form: new FormData(), onSent: () => {}, timeoutMs: 1000 }
   const { signal } = new AbortController()
 
   const sent = [1, 2].map(() => send({ ...request, signal }))

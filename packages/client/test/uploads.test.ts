@@ -12,7 +12,7 @@ import { startWorker, testCredentials } from '../../../test/helpers/worker/app.t
 import { startTeleStore } from '../../../test/helpers/worker/telestore.ts'
 import { createClient, type UploadProgress } from '../src/client.ts'
 import { openFile } from '../src/node.ts'
-import { startProxy } from './fault-proxy.ts'
+import { startFaultProxy } from './fault-proxy.ts'
 
 const token = 'token-ann'
 const CHUNK = 'POST /upload-chunk'
@@ -20,7 +20,7 @@ const CHUNK = 'POST /upload-chunk'
 async function start() {
   const gateway = createFakeGateway()
   const worker = await startWorker({ gateway, credentials: testCredentials })
-  const proxy = await startProxy(worker.url)
+  const proxy = await startFaultProxy(worker.url)
   return { worker, gateway, proxy, client: createClient({ url: `${proxy.url}/`, token }) }
 }
 
@@ -63,7 +63,7 @@ test('what Telegram has accepted counts from 0, and never goes back', async () =
     status: 200,
     body: JSON.stringify({ uploadId: 'a', ...fields }),
   }))
-  proxy.spoil('/upload-progress', ...answers)
+  proxy.inject('/upload-progress', ...answers)
   const heard: number[] = []
 
   const job = client.upload(makeFile(randomBytes(10)), {
@@ -147,7 +147,7 @@ test('another file under the id of an unfinished upload begins anew', async () =
 test('a chunk that is damaged on the way is sent again', async () => {
   const { proxy, gateway, client } = await start()
   const bytes = Buffer.alloc(20 * KiB, 'a')
-  proxy.spoil('/upload-chunk', {
+  proxy.inject('/upload-chunk', {
     kind: 'change-body',
     change: (body) => Buffer.from(body.toString('latin1').replace('aaaa', 'aaab'), 'latin1'),
   })
@@ -162,7 +162,7 @@ test('cut connections, and pages of a proxy in place of a worker, are outlived',
   const { proxy, gateway, client } = await start()
   const html = { status: 502, body: '<html>waking up</html>' }
   for (const path of ['/init-upload', '/upload-chunk', '/complete-upload', '/upload-progress']) {
-    proxy.spoil(path, { kind: 'cut' }, { kind: 'answer', ...html })
+    proxy.inject(path, { kind: 'cut' }, { kind: 'answer', ...html })
   }
 
   await client.upload(makeFile(randomBytes(20 * KiB)), { chunkSize: 10 * KiB }).done
@@ -173,7 +173,7 @@ test('cut connections, and pages of a proxy in place of a worker, are outlived',
 test('a wait the worker asks for is kept, and told', async () => {
   const { proxy, client } = await start()
   const body = JSON.stringify({ error: 'Too many at once', code: 'BUSY' })
-  proxy.spoil('/upload-chunk', {
+  proxy.inject('/upload-chunk', {
     kind: 'answer',
     status: 503,
     body,
@@ -364,7 +364,7 @@ test('a file on disk that changes while it is sent is not sent to its end', asyn
 test('the bar into Telegram moves while chunks are still on their way', async () => {
   const { url, telegram, addUser } = await startTeleStore()
   addUser('user-only', telegram.account, { bot_token: null })
-  const proxy = await startProxy(url)
+  const proxy = await startFaultProxy(url)
   const client = createClient({ url: proxy.url, token: 'user-only' })
   const bytes = randomBytes(12 * MiB)
   let chunks = 0

@@ -1,4 +1,4 @@
-import { type Client, withPatience } from 'telestore-client'
+import { type Client, withRetries } from 'telestore-client'
 import { isLeftOver, patchMeta, type UploadEngine } from './upload-file.ts'
 
 export interface LeftOverOptions {
@@ -38,7 +38,7 @@ export function lookAfterLeftOvers(uppy: UploadEngine, options: LeftOverOptions)
     isLooking = true
     try {
       const ask = () => client.get(`/jobs?limit=${MAX_JOBS}`, { signal })
-      const known = readJobs(await withPatience(ask, { attempts: ATTEMPTS, signal }))
+      const known = readJobs(await withRetries(ask, { attempts: ATTEMPTS, signal }))
       for (const { id } of waiting()) await settle(id, known).catch(tell)
     } finally {
       isLooking = false

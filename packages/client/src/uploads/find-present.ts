@@ -1,8 +1,8 @@
 import { isCancelledUpload, isUnknownUpload } from '../error.ts'
-import { withPatience } from '../retry.ts'
+import { withRetries } from '../retry.ts'
 import { toStatus } from '../wire.ts'
 import { digestOf } from './digest.ts'
-import type { Carriage } from './run-upload.ts'
+import type { UploadContext } from './run-upload.ts'
 import { readChunk } from './send-chunks.ts'
 import type { UploadStatus } from './upload-api.ts'
 
@@ -12,21 +12,21 @@ import type { UploadStatus } from './upload-api.ts'
  * file, so every chunk the worker has is compared by its digest, where both sides have one.
  */
 export async function findPresent(
-  carriage: Carriage,
+  context: UploadContext,
   uploadId: string,
   signal: AbortSignal,
 ): Promise<ReadonlySet<number> | null> {
-  const { caller, follower, file, attempts, state } = carriage
+  const { caller, follower, file, attempts, state } = context
   const path = `/upload-status/${encodeURIComponent(uploadId)}`
-  const patience = { attempts, signal, onWait: state.wait.bind(null, 'opening') }
+  const retries = { attempts, signal, onWait: state.wait.bind(null, 'opening') }
   try {
     const ask = async () => toStatus(await caller.json(path, { signal }))
-    const status = await withPatience(ask, patience)
+    const status = await withRetries(ask, retries)
     if (status.totalChunks !== file.totalChunks) return null
     if (status.size !== null && status.size !== file.size) return null
-    const progress = await withPatience(() => follower.once(uploadId, signal), patience)
+    const progress = await withRetries(() => follower.once(uploadId, signal), retries)
     if (progress.status === 'failed') return null
-    return (await isSame(carriage, status, signal)) ? new Set(status.receivedChunks) : null
+    return (await isSame(context, status, signal)) ? new Set(status.receivedChunks) : null
   } catch (error) {
     if (isUnknownUpload(error) || isCancelledUpload(error)) return null
     throw error
@@ -34,7 +34,7 @@ export async function findPresent(
 }
 
 async function isSame(
-  { source, file }: Carriage,
+  { source, file }: UploadContext,
   { receivedChunks, receivedDigests }: UploadStatus,
   signal: AbortSignal,
 ): Promise<boolean> {

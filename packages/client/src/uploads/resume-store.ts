@@ -62,14 +62,14 @@ function ageOf(storage: TextStorage, name: string): number {
 }
 
 /** One file's entry in a resume store; remembers nothing without one. */
-export interface Memory {
+export interface ResumeEntry {
   recall: () => Promise<string | null>
   keep: (uploadId: string) => Promise<void>
   /** Another job may remember the same file under another id by now: that one stays. */
   forget: (uploadId: string) => Promise<void>
 }
 
-export function createMemory(store: ResumeStore | null, key: string): Memory {
+export function resumeEntryOf(store: ResumeStore | null, key: string): ResumeEntry {
   return {
     recall: async () => (await store?.get(key)) ?? null,
     keep: async (uploadId) => store?.set(key, uploadId),

@@ -1,16 +1,16 @@
 import { isUnknownUpload, TeleStoreError } from '../error.ts'
 import type { Follower } from '../follow.ts'
-import { withPatience } from '../retry.ts'
+import { withRetries } from '../retry.ts'
 import { numbersOf } from '../wire.ts'
 import { type SendOptions, sendChunks } from './send-chunks.ts'
 import type { TransferProgress } from './upload-api.ts'
 
 /** Everything that carries one file. */
-export interface Carriage extends SendOptions {
+export interface UploadContext extends SendOptions {
   follower: Follower
 }
 
-export interface CarryRequest {
+export interface RunRequest {
   uploadId: string
   /** Indices of the chunks the worker has; null for an upload it has not heard of. */
   present: ReadonlySet<number> | null
@@ -25,10 +25,13 @@ const FOLLOW_ATTEMPTS = 20
 const FORGETS_AFTER_MS = 55 * 60_000
 
 /** Brings the file to the worker and waits until it is in Telegram; resolves with the end. */
-export async function carry(carriage: Carriage, request: CarryRequest): Promise<TransferProgress> {
-  const { follower, state } = carriage
+export async function runUpload(
+  context: UploadContext,
+  request: RunRequest,
+): Promise<TransferProgress> {
+  const { follower, state } = context
   const { uploadId, signal } = request
-  if (request.present === null) await open(carriage, request)
+  if (request.present === null) await open(context, request)
   const over = new AbortController()
   const either = AbortSignal.any([signal, over.signal])
   let sealed = false
@@ -45,7 +48,7 @@ export async function carry(carriage: Carriage, request: CarryRequest): Promise<
       state.telegram(progress)
     },
   })
-  const delivered = deliver(carriage, { ...request, signal: either }).then(() => {
+  const delivered = deliver(context, { ...request, signal: either }).then(() => {
     sealed = true
     state.enter('telegram')
     return end
@@ -66,8 +69,8 @@ export async function carry(carriage: Carriage, request: CarryRequest): Promise<
 }
 
 /** Before any byte: is the token good, is the file one that the worker takes. */
-async function open(carriage: Carriage, { uploadId, signal }: CarryRequest): Promise<void> {
-  const { fileName, mimeType, size, totalChunks } = carriage.file
+async function open(context: UploadContext, { uploadId, signal }: RunRequest): Promise<void> {
+  const { fileName, mimeType, size, totalChunks } = context.file
   const body = {
     uploadId,
     fileName,
@@ -75,20 +78,20 @@ async function open(carriage: Carriage, { uploadId, signal }: CarryRequest): Pro
     fileSize: size,
     ...(mimeType !== null && { mimeType }),
   }
-  await post(carriage, '/init-upload', { body, signal })
+  await post(context, '/init-upload', { body, signal })
 }
 
 /** Sends what is missing and says that the file is whole. */
-async function deliver(carriage: Carriage, request: CarryRequest): Promise<void> {
-  const { file, state } = carriage
+async function deliver(context: UploadContext, request: RunRequest): Promise<void> {
+  const { file, state } = context
   const { uploadId, signal } = request
   const all = Array.from({ length: file.totalChunks }, (_, index) => index)
   let indices = all.filter((index) => !request.present?.has(index))
   for (let round = 1; ; round++) {
     state.enter('sending')
-    await sendChunks(carriage, { uploadId, indices, signal })
+    await sendChunks(context, { uploadId, indices, signal })
     try {
-      await post(carriage, '/complete-upload', { body: { uploadId }, signal })
+      await post(context, '/complete-upload', { body: { uploadId }, signal })
       return
     } catch (error) {
       const missing = missingIn(error)
@@ -105,13 +108,13 @@ async function deliver(carriage: Carriage, request: CarryRequest): Promise<void>
 
 /** A small call that waits while the upload is paused. */
 async function post(
-  { caller, gate, state, attempts }: Carriage,
+  { caller, gate, state, attempts }: UploadContext,
   path: string,
   { body, signal }: { body: object; signal: AbortSignal },
 ): Promise<void> {
   const send = (open: AbortSignal) => caller.json(path, { method: 'POST', body, signal: open })
   const onWait = state.wait.bind(null, path)
-  await withPatience(() => gate.pass(send, signal), { attempts, signal, onWait })
+  await withRetries(() => gate.pass(send, signal), { attempts, signal, onWait })
 }
 
 function missingIn(error: unknown): number[] {

@@ -1,7 +1,7 @@
 import { type Caller, readAnswer } from '../call.ts'
 import { TeleStoreError } from '../error.ts'
-import type { Gate } from '../pause-gate.ts'
-import { withPatience } from '../retry.ts'
+import type { PauseGate } from '../pause-gate.ts'
+import { withRetries } from '../retry.ts'
 import type { Transport } from '../transport.ts'
 import { digestOf } from './digest.ts'
 import type { UploadSource } from './upload-api.ts'
@@ -21,15 +21,15 @@ export interface SendOptions {
   transport: Transport
   source: UploadSource
   file: FileDescription
-  gate: Gate
+  gate: PauseGate
   state: UploadState
   attempts: number
   parallel: number
 }
 
 /** For one try: a connection that is merely slow gets more time at the next. */
-const FIRST_PATIENCE_MS = 120_000
-const LONGEST_PATIENCE_MS = 30 * 60_000
+const FIRST_TIMEOUT_MS = 120_000
+const MAX_TIMEOUT_MS = 30 * 60_000
 
 /** Sends these chunks of the file, several at once; the first that cannot be sent stops the others. */
 export async function sendChunks(
@@ -68,7 +68,7 @@ async function sendChunk(options: SendOptions, request: ChunkRequest): Promise<v
   const { index, signal } = request
   const onWait = state.wait.bind(null, `chunk ${index}`)
   try {
-    await withPatience(
+    await withRetries(
       (attempt) =>
         gate.pass((open) => postChunk(options, { ...request, signal: open }, attempt), signal),
       { attempts, signal, onWait },
@@ -108,7 +108,7 @@ async function postChunk(
       form,
       signal,
       onSent: (bytes) => state.moved(index, bytes),
-      patienceMs: Math.min(LONGEST_PATIENCE_MS, FIRST_PATIENCE_MS * 2 ** (attempt - 1)),
+      timeoutMs: Math.min(MAX_TIMEOUT_MS, FIRST_TIMEOUT_MS * 2 ** (attempt - 1)),
     })
     readAnswer(answer)
   } catch (error) {

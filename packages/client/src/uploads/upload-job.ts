@@ -3,16 +3,16 @@ import {
   cancelledUpload,
   isCancelledUpload,
   isUnknownUpload,
-  startsOver,
+  shouldStartOver,
   TeleStoreError,
 } from '../error.ts'
 import type { Follower } from '../follow.ts'
-import { createGate } from '../pause-gate.ts'
+import { createPauseGate } from '../pause-gate.ts'
 import type { Transport } from '../transport.ts'
 import { badAnswer } from '../wire.ts'
 import { findPresent } from './find-present.ts'
-import { createMemory, type Memory, resumeKey } from './resume-store.ts'
-import { type Carriage, carry } from './run-upload.ts'
+import { type ResumeEntry, resumeEntryOf, resumeKey } from './resume-store.ts'
+import { runUpload, type UploadContext } from './run-upload.ts'
 import type { FileDescription } from './send-chunks.ts'
 import type {
   ResumeStore,
@@ -24,7 +24,7 @@ import type {
 } from './upload-api.ts'
 import { createUploadState } from './upload-state.ts'
 
-export interface UploadRooms {
+export interface UploadDependencies {
   caller: Caller
   follower: Follower
   transport: Transport
@@ -37,14 +37,14 @@ const MAX_RESTARTS = 2
 
 /** Begins to upload at once. */
 export function createUploadJob(
-  rooms: UploadRooms,
+  dependencies: UploadDependencies,
   source: UploadSource,
   options: UploadOptions,
 ): UploadJob {
   const { attempts = 10, parallel = 3 } = options
   const stop = new AbortController()
   const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal
-  const gate = createGate()
+  const gate = createPauseGate()
   const file = describeFile(source, options)
   const state = createUploadState({
     uploadId: options.uploadId ?? newUploadId(),
@@ -53,12 +53,12 @@ export function createUploadJob(
     chunkBytes: (index) => Math.min(file.chunkSize, file.size - index * file.chunkSize),
     onProgress: guarded(options.onProgress),
   })
-  const memory = createMemory(
-    options.resumeStore === undefined ? rooms.defaultStore : options.resumeStore,
-    resumeKey(rooms.caller.address('/'), source, file),
+  const entry = resumeEntryOf(
+    options.resumeStore === undefined ? dependencies.defaultStore : options.resumeStore,
+    resumeKey(dependencies.caller.address('/'), source, file),
   )
-  const carriage = { ...rooms, source, file, gate, state, attempts, parallel }
-  const done = run(carriage, { memory, wanted: options.uploadId ?? null, signal }).then(
+  const context = { ...dependencies, source, file, gate, state, attempts, parallel }
+  const done = run(context, { entry, wanted: options.uploadId ?? null, signal }).then(
     (result) => {
       state.enter('completed')
       return result
@@ -95,43 +95,43 @@ export function createUploadJob(
       const end = await done.catch((error: unknown) => error)
       if (end !== cancelled) return
       const { uploadId } = state.progress
-      await memory.forget(uploadId)
-      await cancelUpload(rooms.caller, uploadId)
+      await entry.forget(uploadId)
+      await cancelUpload(dependencies.caller, uploadId)
     },
   }
 }
 
 interface Run {
-  memory: Memory
+  entry: ResumeEntry
   /** The upload to go on with, if the caller names one. */
   wanted: string | null
   signal: AbortSignal
 }
 
-async function run(carriage: Carriage, { memory, wanted, signal }: Run): Promise<UploadResult> {
-  const { state, file } = carriage
+async function run(context: UploadContext, { entry, wanted, signal }: Run): Promise<UploadResult> {
+  const { state, file } = context
   signal.throwIfAborted()
   assertUsable(file)
-  const known = wanted ?? (await memory.recall())
-  let present = known === null ? null : await findPresent(carriage, known, signal)
+  const known = wanted ?? (await entry.recall())
+  let present = known === null ? null : await findPresent(context, known, signal)
   if (present && known !== null) state.begin(known, present)
   for (let restarts = 0; ; restarts++) {
     if (!present) state.begin(newUploadId(), [])
     const { uploadId } = state.progress
-    await memory.keep(uploadId)
+    await entry.keep(uploadId)
     try {
-      const end = await carry(carriage, { uploadId, present, signal })
+      const end = await runUpload(context, { uploadId, present, signal })
       if (end.phase === 'cancelled') throw cancelledUpload()
-      await memory.forget(uploadId)
+      await entry.forget(uploadId)
       return toResult(end, file)
     } catch (error) {
       signal.throwIfAborted()
       // Never by itself: added again, the file goes under a new id.
       if (isCancelledUpload(error)) {
-        await memory.forget(uploadId)
+        await entry.forget(uploadId)
         throw cancelledUpload(error)
       }
-      if (restarts >= MAX_RESTARTS || !startsOver(error, present !== null)) throw error
+      if (restarts >= MAX_RESTARTS || !shouldStartOver(error, present !== null)) throw error
       present = null
     }
   }

@@ -11,7 +11,7 @@ export interface UploadStateOptions {
 
 type BasePhase = Exclude<UploadPhase, 'waiting' | 'paused'>
 
-/** Where an upload stands: told to by those who carry it, and read as one progress. */
+/** The state of one upload: the parts that send and follow it report here, and it is read as one progress. */
 export interface UploadState {
   readonly progress: UploadProgress
   /** Which upload it is, and which of its chunks the worker has. */
@@ -21,7 +21,7 @@ export interface UploadState {
   /** Bytes of one chunk that have left; null: they must leave again. */
   moved: (index: number, bytes: number | null) => void
   arrived: (index: number) => void
-  /** Why one of those who carry it waits; null: it goes on. */
+  /** Reports why one part of the upload waits; null: it goes on. */
   wait: (who: string, wait: UploadWait | null) => void
   telegram: (progress: TransferProgress) => void
 }
