@@ -2,6 +2,7 @@ import type { Ledger } from '../core/ports/ledger.ts'
 import type { Log } from '../core/ports/log.ts'
 import type { WebhookEvent } from '../core/ports/records.ts'
 import { AppError } from '../errors.ts'
+import { createCondition } from '../lib/waiting/condition.ts'
 import { backoff } from '../lib/waiting/retry.ts'
 
 const FIRST_DELAY_MS = 1_000
@@ -44,7 +45,9 @@ export function createOutboxSender({
   now = Date.now,
 }: OutboxSenderOptions): OutboxSender {
   const closing = new AbortController()
-  const bell = createBell()
+  const changes = createCondition()
+  /** Since the last round has begun. */
+  let notified = false
   let downUntil = 0
   /** Delivered, while the disk would not let their rows go: never more than one round's. */
   const delivered = new Set<string>()
@@ -96,20 +99,25 @@ export function createOutboxSender({
 
   async function run(): Promise<void> {
     while (!closing.signal.aborted) {
+      notified = false
       const idleMs = await round().catch((error: unknown) => {
         log.error({ err: error }, 'the outbox cannot be read or written')
         return LEDGER_FAILED_MS
       })
-      if (idleMs > 0 && !closing.signal.aborted) await bell.wait(idleMs)
+      const goesOn = (): boolean => notified || closing.signal.aborted
+      if (idleMs > 0) await changes.until(goesOn, { timeoutMs: idleMs })
     }
   }
 
   const running = run()
   return {
-    notify: bell.ring,
+    notify: () => {
+      notified = true
+      changes.changed()
+    },
     close: async () => {
       closing.abort()
-      bell.ring()
+      changes.changed()
       await running
     },
   }
@@ -122,31 +130,6 @@ function delayAfter(attempt: number, longestMs: number): number {
 
 function jitter(ms: number): number {
   return ms / 2 + backoff(1, { baseMs: ms / 2, capMs: ms / 2 })
-}
-
-/** A wait that ends early when the bell rings; a ring while nobody waits is heard by the next. */
-function createBell(): { ring: () => void; wait: (ms: number) => Promise<void> } {
-  let rung = false
-  let wake: (() => void) | null = null
-  return {
-    ring: () => {
-      rung = true
-      wake?.()
-    },
-    wait: async (ms) => {
-      if (!rung) {
-        await new Promise<void>((resolve) => {
-          const timer = setTimeout(resolve, ms)
-          wake = () => {
-            clearTimeout(timer)
-            resolve()
-          }
-        })
-      }
-      wake = null
-      rung = false
-    },
-  }
 }
 
 function isRejected(end: PromiseSettledResult<void>): end is PromiseRejectedResult {

@@ -2,7 +2,7 @@ import type { TelegramGate, TelegramGateway } from '../core/ports/telegram.ts'
 import { type AppError, shuttingDown } from '../errors.ts'
 import { createGate } from '../lib/concurrency/gate.ts'
 import { createTally } from '../lib/concurrency/tally.ts'
-import { sleep } from '../lib/waiting/sleep.ts'
+import { withTimeout } from '../lib/waiting/with-timeout.ts'
 
 export interface GatedGateway {
   gateway: TelegramGateway
@@ -36,7 +36,7 @@ export function createGatedGateway(connect: () => TelegramGateway): GatedGateway
     gate.bar(reason)
     left = true
     await inner.close()
-    await Promise.race([calls.none(), sleep(CUT_WITHIN_MS)])
+    await withTimeout(calls.none(), { ms: CUT_WITHIN_MS, onTimeout: () => {} })
   }
 
   return {

@@ -1,5 +1,5 @@
 import { MiB } from '../../lib/units.ts'
-import { untilAborted } from '../../lib/waiting/until-aborted.ts'
+import { untilAborted } from '../../lib/waiting/abortable.ts'
 import type { ByteRange } from '../model/byte-range.ts'
 import type { RemoteDocument } from '../ports/telegram.ts'
 import { type BlockCache, type Stretch, UNIT_BYTES } from './block-cache.ts'

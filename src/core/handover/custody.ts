@@ -1,6 +1,6 @@
 import { shuttingDown } from '../../errors.ts'
+import { untilAborted } from '../../lib/waiting/abortable.ts'
 import { sleep } from '../../lib/waiting/sleep.ts'
-import { untilAborted } from '../../lib/waiting/until-aborted.ts'
 import {
   type HandOverAnswer,
   type HandOverRequest,

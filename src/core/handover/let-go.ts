@@ -1,5 +1,5 @@
 import { shuttingDown } from '../../errors.ts'
-import { sleep } from '../../lib/waiting/sleep.ts'
+import { withTimeout } from '../../lib/waiting/with-timeout.ts'
 import type { DownloadService } from '../downloads/download-service.ts'
 import type { Log } from '../ports/log.ts'
 import type { TelegramGate } from '../ports/telegram.ts'
@@ -35,18 +35,11 @@ export function createLetGo(options: LetGoOptions): LetGo {
   return async ({ hurry }) => {
     workGate.startDraining()
     const ended = Promise.all([transfers.idle(), downloads.idle()])
-    if (!hurry) await within(graceMs / 2, ended)
+    if (!hurry) await withTimeout(ended, { ms: graceMs / 2, onTimeout: () => {} })
     const reason = shuttingDown()
     workGate.end(reason)
-    await within(graceMs / 8, queue.close(reason))
+    await withTimeout(queue.close(reason), { ms: graceMs / 8, onTimeout: () => {} })
     await gate.leave(reason)
     log.info({}, 'disconnected from Telegram')
   }
-}
-
-/** Waits for the work, but no longer than `ms`. */
-async function within(ms: number, work: Promise<unknown>): Promise<void> {
-  const timer = new AbortController()
-  await Promise.race([work, sleep(ms, timer.signal).catch(() => {})])
-  timer.abort()
 }

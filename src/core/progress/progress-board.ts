@@ -1,3 +1,4 @@
+import { abortable } from '../../lib/waiting/abortable.ts'
 import { uploadGone } from '../model/cancellation.ts'
 import type { Upload } from '../ports/records.ts'
 import type { TransferEvent } from '../ports/telegram.ts'
@@ -151,24 +152,14 @@ export function whenEnded(
   upload: Upload,
   signal: AbortSignal,
 ): Promise<Progress> {
-  return new Promise((resolve, reject) => {
-    const stop = (): void => {
-      unsubscribe()
-      signal.removeEventListener('abort', onAbort)
-    }
-    const onAbort = (): void => {
-      stop()
-      reject(signal.reason)
-    }
+  return abortable(signal, (resolve, reject) => {
     const onChange = (progress: Progress | null): void => {
-      if (progress?.status === 'uploading') return
-      stop()
-      if (progress) resolve(progress)
-      else reject(uploadGone())
+      if (progress === null) reject(uploadGone())
+      else if (progress.status !== 'uploading') resolve(progress)
     }
     const unsubscribe = board.subscribe({ uploadId: upload.id }, onChange)
-    signal.addEventListener('abort', onAbort, { once: true })
     onChange(board.of(upload))
+    return unsubscribe
   })
 }
 

@@ -1,3 +1,5 @@
+import { onAbort } from '../../lib/waiting/abortable.ts'
+import { createCondition } from '../../lib/waiting/condition.ts'
 import type { Progress, ProgressBoard, ProgressSubject } from './progress-board.ts'
 
 /** What became of one upload; null when it is gone. */
@@ -32,17 +34,18 @@ export function createProgressFeed(
 ): AsyncGenerator<ProgressChange, never, undefined> {
   const pending = new Map<string, Progress | null>()
   const passed = new Map<string, Passed>()
-  let wake = (): void => {}
+  const news = createCondition()
+  let changes = 0
   const unsubscribe = board.subscribe(subject, (progress, uploadId) => {
     pending.set(uploadId, progress)
-    wake()
+    changes++
+    news.changed()
   })
+  const ignoreAbort = onAbort(signal, unsubscribe)
   const stop = (): void => {
     unsubscribe()
-    signal.removeEventListener('abort', stop)
+    ignoreAbort()
   }
-  signal.addEventListener('abort', stop, { once: true })
-  if (signal.aborted) stop()
 
   /** Milliseconds until a change may be passed on. */
   function dueIn(uploadId: string, progress: Progress | null): number {
@@ -67,25 +70,14 @@ export function createProgressFeed(
     return soonest
   }
 
-  function changed(ms: number | null): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = ms === null ? undefined : setTimeout(() => wake(), ms)
-      wake = () => {
-        clearTimeout(timer)
-        signal.removeEventListener('abort', wake)
-        resolve()
-      }
-      signal.addEventListener('abort', wake, { once: true })
-    })
-  }
-
   const feed = (async function* () {
     try {
       for (;;) {
         signal.throwIfAborted()
+        const seen = changes
         const next = take()
         if (typeof next === 'object' && next !== null) yield next
-        else await changed(next)
+        else await news.until(() => changes !== seen, { signal, timeoutMs: next ?? undefined })
       }
     } finally {
       stop()

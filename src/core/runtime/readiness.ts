@@ -1,3 +1,4 @@
+import { withTimeout } from '../../lib/waiting/with-timeout.ts'
 import type { CircuitStatus, DependencyStatus, Probe } from '../ports/health.ts'
 
 export interface Readiness {
@@ -51,15 +52,9 @@ export function statusOfAccounts(waits: readonly number[], longestMs: number): D
 }
 
 async function answerOf(probe: Probe, timeoutMs: number): Promise<DependencyStatus> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<DependencyStatus>((resolve) => {
-    timer = setTimeout(() => resolve({ ready: false, reason: 'does not answer' }), timeoutMs)
-  })
-  try {
-    return await Promise.race([probe(), late])
-  } catch {
-    return { ready: false, reason: 'cannot be asked' }
-  } finally {
-    clearTimeout(timer)
-  }
+  const asked = (async () => probe())().catch(
+    (): DependencyStatus => ({ ready: false, reason: 'cannot be asked' }),
+  )
+  const onTimeout = (): DependencyStatus => ({ ready: false, reason: 'does not answer' })
+  return withTimeout(asked, { ms: timeoutMs, onTimeout })
 }

@@ -1,5 +1,5 @@
 import { AppError } from '../../errors.ts'
-import { sleep } from '../../lib/waiting/sleep.ts'
+import { type Condition, createCondition } from '../../lib/waiting/condition.ts'
 import { chunkAt, layoutOf } from '../model/chunk-layout.ts'
 import type { ChunkRecord, Upload } from '../ports/records.ts'
 import type { Spool } from '../ports/spool.ts'
@@ -11,8 +11,8 @@ export interface ArrivingFile extends OutgoingFile {
   readonly version: number
   add: (index: number, chunkSize: number | null) => void
   seal: () => void
-  /** Resolves once `version` differs from the one given; rejects with the signal's reason. */
-  changedSince: (version: number, signal: AbortSignal) => Promise<void>
+  /** Waits for a change of what this file says of itself. */
+  until: Condition['until']
 }
 
 /** One view over the chunk files of an upload. Holds no bytes. */
@@ -22,15 +22,14 @@ export function createArrivingFile(
   spool: Pick<Spool, 'read'>,
 ): ArrivingFile {
   const chunks = new Set(present.map((chunk) => chunk.index))
-  const waiters = new Set<() => void>()
+  const changes = createCondition()
   let layout = layoutOf(upload, present)
   let sealed = upload.state === 'sealed'
   let version = 0
 
   function changed(): void {
     version++
-    for (const wake of waiters) wake()
-    waiters.clear()
+    changes.changed()
   }
 
   return {
@@ -65,39 +64,6 @@ export function createArrivingFile(
       sealed = true
       changed()
     },
-    changedSince: (known, signal) =>
-      new Promise((resolve, reject) => {
-        if (signal.aborted) return reject(signal.reason)
-        if (version !== known) return resolve()
-        const onAbort = (): void => {
-          waiters.delete(wake)
-          reject(signal.reason)
-        }
-        const wake = (): void => {
-          signal.removeEventListener('abort', onAbort)
-          resolve()
-        }
-        waiters.add(wake)
-        signal.addEventListener('abort', onAbort, { once: true })
-      }),
+    until: changes.until,
   }
-}
-
-/** Sleeps for `ms`, or until the file is whole; rejects with the signal's reason. */
-export async function sleepUntilSealed(
-  file: ArrivingFile,
-  ms: number,
-  signal: AbortSignal,
-): Promise<void> {
-  const over = new AbortController()
-  const either = AbortSignal.any([signal, over.signal])
-  try {
-    await Promise.race([sleep(ms, either), whenSealed(file, either)])
-  } finally {
-    over.abort()
-  }
-}
-
-export async function whenSealed(file: ArrivingFile, signal: AbortSignal): Promise<void> {
-  while (!file.sealed) await file.changedSince(file.version, signal)
 }

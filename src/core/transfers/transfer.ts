@@ -8,12 +8,7 @@ import type { TelegramGateway, TransferRequest } from '../ports/telegram.ts'
 import type { ProgressEvent } from '../progress/progress-board.ts'
 import { onceDiskTakes } from '../runtime/disk-failure.ts'
 import type { JobContext, JobQueue } from '../runtime/job-queue.ts'
-import {
-  type ArrivingFile,
-  createArrivingFile,
-  sleepUntilSealed,
-  whenSealed,
-} from './outgoing-file.ts'
+import { type ArrivingFile, createArrivingFile } from './outgoing-file.ts'
 import { createTransferEndings, type TransferEndingsOptions } from './transfer-endings.ts'
 import { createTransferJournal, type FlushingJournal } from './transfer-journal.ts'
 import { delayFor, isRetryable, isWait, usesAttempt } from './transfer-retry.ts'
@@ -110,15 +105,19 @@ export function createTransfers(options: TransfersOptions): Transfers {
     job: JobContext,
     requestWith: (granted: Credentials) => TransferRequest,
   ): Promise<void> {
+    const { signal } = job
+    const whenSealed = async (timeoutMs?: number): Promise<void> => {
+      await file.until(() => file.sealed, { signal, timeoutMs })
+    }
     let seen = -1
     for (let failures = 0; !file.sealed; ) {
-      await file.changedSince(seen, job.signal)
+      await file.until(() => file.version !== seen, { signal })
       seen = file.version
       if (file.sealed) return
       try {
         const granted = await grant(upload, job.signal)
         const road = gateway.roadFor(granted, upload.size)
-        if (!gateway.sendsEarly(road, upload.size)) return await whenSealed(file, job.signal)
+        if (!gateway.sendsEarly(road, upload.size)) return await whenSealed()
         assertNoWait(granted, upload.size)
         await job.slot(() => gateway.sendAvailable(requestWith(granted)))
         failures = 0
@@ -126,12 +125,12 @@ export function createTransfers(options: TransfersOptions): Transfers {
         job.signal.throwIfAborted()
         log.warn({ uploadId: upload.id, err: error }, 'sending ahead of complete failed')
         // What can never succeed is said once the client has completed, as the contract has it.
-        if (!isRetryable(error)) return await whenSealed(file, job.signal)
+        if (!isRetryable(error)) return await whenSealed()
         if (usesAttempt(error)) failures++
         const delay = delayFor(error, failures)
         reportWait(upload, error, delay)
         // Once the file is whole the transfer decides anew whether the wait is worth it.
-        await sleepUntilSealed(file, delay, job.signal)
+        await whenSealed(delay)
         seen = -1
       }
     }

@@ -1,4 +1,5 @@
 import type { KeyedLock } from '../../lib/concurrency/keyed-lock.ts'
+import { onAbort } from '../../lib/waiting/abortable.ts'
 import { uploadCancelled } from '../model/cancellation.ts'
 import { chunkSizeAt } from '../model/chunk-layout.ts'
 import { type ByteSource, contiguous, STREAM_CHUNK_BYTES } from '../model/stream.ts'
@@ -106,8 +107,7 @@ export function createStreamFiller(options: StreamFillerOptions): StreamFiller {
       const forget = progress.subscribe({ uploadId: upload.id }, (state) => {
         if (state === null || state.status === 'failed') requestUnlock()
       })
-      const { ending } = workGate
-      ending.addEventListener('abort', requestUnlock, { once: true })
+      const ignoreEnding = onAbort(workGate.ending, requestUnlock)
       try {
         if (confirm === null) await pour(upload, cutter)
         else {
@@ -118,7 +118,7 @@ export function createStreamFiller(options: StreamFillerOptions): StreamFiller {
         }
       } finally {
         forget()
-        ending.removeEventListener('abort', requestUnlock)
+        ignoreEnding()
         // A request that brings nothing must not keep the room of an upload for longer.
         if (keeps && brings) ledger.touchUpload(upload.id, now())
       }

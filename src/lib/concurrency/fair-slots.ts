@@ -1,3 +1,5 @@
+import { abortable } from '../waiting/abortable.ts'
+
 export interface FairSlots {
   /**
    * Resolves once a slot is free and it is the group's turn; the returned function gives the slot
@@ -11,7 +13,7 @@ export interface FairSlots {
 interface Group {
   held: number
   /** First come, first served. */
-  readonly waiters: (() => void)[]
+  readonly waiters: Set<() => void>
   /** When it began to wait, or had its last turn: a count that only goes up. */
   since: number
 }
@@ -28,13 +30,13 @@ export function createFairSlots(limit: number): FairSlots {
   let turns = 0
 
   function groupOf(name: string): Group {
-    const group = groups.get(name) ?? { held: 0, waiters: [], since: ++turns }
+    const group = groups.get(name) ?? { held: 0, waiters: new Set(), since: ++turns }
     groups.set(name, group)
     return group
   }
 
   function forgetIdle(name: string, group: Group): void {
-    if (group.held === 0 && group.waiters.length === 0) groups.delete(name)
+    if (group.held === 0 && group.waiters.size === 0) groups.delete(name)
   }
 
   function take(name: string, group: Group): () => void {
@@ -49,43 +51,47 @@ export function createFairSlots(limit: number): FairSlots {
       group.held--
       group.since = ++turns
       forgetIdle(name, group)
-      if (held < limit) nextGroup()?.waiters.shift()?.()
+      if (held < limit) serveNext()
     }
+  }
+
+  function serveNext(): void {
+    const group = nextGroup()
+    if (group === null) return
+    const [first] = group.waiters
+    if (first === undefined) return
+    group.waiters.delete(first)
+    first()
   }
 
   function nextGroup(): Group | null {
     let next: Group | null = null
     for (const group of groups.values()) {
-      if (group.waiters.length > 0 && (next === null || isBefore(group, next))) next = group
+      if (group.waiters.size > 0 && (next === null || isBefore(group, next))) next = group
     }
     return next
   }
 
   return {
     acquire: (name, signal) =>
-      new Promise((resolve, reject) => {
-        if (signal.aborted) return reject(signal.reason)
+      abortable(signal, (resolve) => {
         const group = groupOf(name)
-        if (held < limit) return resolve(take(name, group))
-        const onAbort = (): void => {
-          group.waiters.splice(group.waiters.indexOf(onTurn), 1)
-          forgetIdle(name, group)
-          reject(signal.reason)
+        const onTurn = (): void => resolve(take(name, group))
+        if (held < limit) onTurn()
+        else {
+          if (group.waiters.size === 0) group.since = ++turns
+          group.waiters.add(onTurn)
         }
-        const onTurn = (): void => {
-          signal.removeEventListener('abort', onAbort)
-          resolve(take(name, group))
+        return () => {
+          if (group.waiters.delete(onTurn)) forgetIdle(name, group)
         }
-        if (group.waiters.length === 0) group.since = ++turns
-        group.waiters.push(onTurn)
-        signal.addEventListener('abort', onAbort, { once: true })
       }),
     get held() {
       return held
     },
     get waiting() {
       let waiting = 0
-      for (const { waiters } of groups.values()) waiting += waiters.length
+      for (const { waiters } of groups.values()) waiting += waiters.size
       return waiting
     },
   }

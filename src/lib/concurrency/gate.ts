@@ -1,3 +1,5 @@
+import { createCondition } from '../waiting/condition.ts'
+
 /** Lets callers through, makes them wait, or turns them away. Shut at first. */
 export interface Gate {
   /** Resolves while it is open; rejects with the reason it was barred for, or the signal's. */
@@ -8,51 +10,26 @@ export interface Gate {
   readonly isOpen: boolean
 }
 
-interface Waiter {
-  resolve: () => void
-  reject: (reason: unknown) => void
-}
-
 export function createGate(): Gate {
-  const waiting = new Set<Waiter>()
+  const changes = createCondition()
   let state: 'shut' | 'open' | Error = 'shut'
 
-  function wait(signal: AbortSignal): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const leave = (): void => {
-        waiting.delete(waiter)
-        signal.removeEventListener('abort', onAbort)
-      }
-      const onAbort = (): void => waiter.reject(signal.reason)
-      const waiter: Waiter = {
-        resolve: () => {
-          leave()
-          resolve()
-        },
-        reject: (reason) => {
-          leave()
-          reject(reason)
-        },
-      }
-      waiting.add(waiter)
-      signal.addEventListener('abort', onAbort, { once: true })
-    })
+  function become(next: 'open' | Error): void {
+    state = next
+    changes.changed()
+  }
+
+  function isOpen(): boolean {
+    if (state instanceof Error) throw state
+    return state === 'open'
   }
 
   return {
     pass: async (signal) => {
-      signal.throwIfAborted()
-      if (state instanceof Error) throw state
-      if (state === 'shut') await wait(signal)
+      await changes.until(isOpen, { signal })
     },
-    open: () => {
-      state = 'open'
-      for (const waiter of [...waiting]) waiter.resolve()
-    },
-    bar: (reason) => {
-      state = reason
-      for (const waiter of [...waiting]) waiter.reject(reason)
-    },
+    open: () => become('open'),
+    bar: become,
     get isOpen() {
       return state === 'open'
     },

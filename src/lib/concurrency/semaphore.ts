@@ -1,3 +1,5 @@
+import { abortable } from '../waiting/abortable.ts'
+
 export interface Semaphore {
   /** Resolves when `weight` fits under the limit, first come first served; the returned function gives it back, once. */
   acquire: (weight: number, signal?: AbortSignal) => Promise<() => void>
@@ -22,7 +24,7 @@ interface Waiter {
 export function createSemaphore(initialLimit: number): Semaphore {
   let limit = initialLimit
   let held = 0
-  const queue: Waiter[] = []
+  const queue = new Set<Waiter>()
 
   const fits = (weight: number): boolean => held === 0 || held + weight <= limit
 
@@ -38,39 +40,29 @@ export function createSemaphore(initialLimit: number): Semaphore {
   }
 
   function wake(): void {
-    for (let next = queue[0]; next && fits(next.weight); next = queue[0]) {
-      queue.shift()
-      next.grant()
+    for (const waiter of queue) {
+      if (!fits(waiter.weight)) return
+      queue.delete(waiter)
+      waiter.grant()
     }
+  }
+
+  function tryAcquire(weight: number): (() => void) | null {
+    return queue.size === 0 && fits(weight) ? take(weight) : null
   }
 
   return {
     acquire: (weight, signal) =>
-      new Promise((resolve, reject) => {
-        if (signal?.aborted) {
-          reject(signal.reason)
-          return
+      abortable(signal, (resolve) => {
+        const release = tryAcquire(weight)
+        const waiter = { weight, grant: () => resolve(take(weight)) }
+        if (release) resolve(release)
+        else queue.add(waiter)
+        return () => {
+          if (queue.delete(waiter)) wake()
         }
-        if (queue.length === 0 && fits(weight)) {
-          resolve(take(weight))
-          return
-        }
-        const onAbort = (): void => {
-          queue.splice(queue.indexOf(waiter), 1)
-          reject(signal?.reason)
-          wake()
-        }
-        const waiter: Waiter = {
-          weight,
-          grant: () => {
-            signal?.removeEventListener('abort', onAbort)
-            resolve(take(weight))
-          },
-        }
-        queue.push(waiter)
-        signal?.addEventListener('abort', onAbort, { once: true })
       }),
-    tryAcquire: (weight) => (queue.length === 0 && fits(weight) ? take(weight) : null),
+    tryAcquire,
     setLimit: (next) => {
       limit = next
       wake()
@@ -82,7 +74,7 @@ export function createSemaphore(initialLimit: number): Semaphore {
       return held
     },
     get waiting() {
-      return queue.length
+      return queue.size
     },
   }
 }

@@ -1,4 +1,6 @@
-/** Counts what runs, so that somebody can wait for its end. */
+import { createCondition } from '../waiting/condition.ts'
+
+/** Counts what runs, so that its end can be waited for. */
 export interface Tally {
   /** One more; the returned function takes it back, once. */
   enter: () => () => void
@@ -8,30 +10,25 @@ export interface Tally {
 }
 
 export function createTally(): Tally {
+  const changes = createCondition()
   let count = 0
-  let waiting: (() => void)[] = []
-
-  function leave(): void {
-    if (--count > 0) return
-    const woken = waiting
-    waiting = []
-    for (const wake of woken) wake()
-  }
 
   return {
     enter: () => {
       count++
       let left = false
       return () => {
-        if (!left) leave()
+        if (left) return
         left = true
+        count--
+        changes.changed()
       }
     },
     get count() {
       return count
     },
     none: async () => {
-      while (count > 0) await new Promise<void>((resolve) => waiting.push(resolve))
+      await changes.until(() => count === 0)
     },
   }
 }

@@ -1,7 +1,7 @@
 import { statfs } from 'node:fs/promises'
 import type { DiskSpace } from '../../core/ports/spool.ts'
 import { KiB, MiB } from '../../lib/units.ts'
-import { settleWithin } from '../../lib/waiting/settle-within.ts'
+import { withTimeout } from '../../lib/waiting/with-timeout.ts'
 import { onDisk, spoolFailed, spoolFull } from './disk-error.ts'
 import type { DiskGate } from './disk-gate.ts'
 
@@ -69,8 +69,11 @@ export function createDiskRoom(directory: string, gate: DiskGate): DiskRoom {
 
   /** What the disk has, before what it does not know of is taken off: `left` does that. */
   function measured(maxAgeMs: number): Promise<DiskSpace> {
-    return settleWithin(lookAgain(maxAgeMs), PATIENCE_MS, () => {
-      throw spoolFailed()
+    return withTimeout(lookAgain(maxAgeMs), {
+      ms: PATIENCE_MS,
+      onTimeout: () => {
+        throw spoolFailed()
+      },
     })
   }
 

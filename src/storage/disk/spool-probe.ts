@@ -2,7 +2,7 @@ import type { DependencyStatus, Probe } from '../../core/ports/health.ts'
 import type { Spool } from '../../core/ports/spool.ts'
 import { AppError } from '../../errors.ts'
 import { MiB } from '../../lib/units.ts'
-import { settleWithin } from '../../lib/waiting/settle-within.ts'
+import { withTimeout } from '../../lib/waiting/with-timeout.ts'
 
 /** With less room than this the worker is not ready; of a small disk a 16th. */
 const LEAST_FREE_BYTES = 64 * MiB
@@ -42,7 +42,8 @@ export function createSpoolProbe(options: SpoolProbeOptions): Probe {
       running = { since, status: look(since) }
     }
     const { since, status } = running
-    return settleWithin(status, Math.max(0, since + slowMs - performance.now()), () => slow)
+    const ms = Math.max(0, since + slowMs - performance.now())
+    return withTimeout(status, { ms, onTimeout: () => slow })
   }
 }
 

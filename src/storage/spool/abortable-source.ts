@@ -1,3 +1,5 @@
+import { onAbort } from '../../lib/waiting/abortable.ts'
+
 /**
  * Passes on what the source gives; throws the signal's reason as soon as it aborts, even while the
  * source is silent. The source's `return` is called but not awaited: behind a read that never ends
@@ -9,8 +11,7 @@ export async function* abortableSource<T>(
 ): AsyncGenerator<T> {
   const iterator = source[Symbol.asyncIterator]()
   let fail: (reason: unknown) => void = () => {}
-  const onAbort = (): void => fail(signal.reason)
-  signal.addEventListener('abort', onAbort)
+  const ignoreAbort = onAbort(signal, () => fail(signal.reason))
   try {
     for (;;) {
       signal.throwIfAborted()
@@ -23,7 +24,7 @@ export async function* abortableSource<T>(
       yield step.value
     }
   } finally {
-    signal.removeEventListener('abort', onAbort)
+    ignoreAbort()
     iterator.return?.().catch(() => {})
   }
 }

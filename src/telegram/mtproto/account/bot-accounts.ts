@@ -1,4 +1,4 @@
-import { untilAborted } from '../../../lib/waiting/until-aborted.ts'
+import { untilAborted } from '../../../lib/waiting/abortable.ts'
 import { toAppError } from '../../errors.ts'
 import type { Connection } from '../connection/connection.ts'
 import type { KeyStore } from '../connection/dc-auth-keys.ts'

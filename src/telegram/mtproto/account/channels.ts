@@ -1,5 +1,5 @@
 import { createTtlCache } from '../../../lib/ttl-cache.ts'
-import { untilAborted } from '../../../lib/waiting/until-aborted.ts'
+import { untilAborted } from '../../../lib/waiting/abortable.ts'
 import { bareChannelId } from '../../channel-id.ts'
 import { channelNotFound, faultOf } from '../../errors.ts'
 import type { CallOptions } from '../connection/request-channel.ts'

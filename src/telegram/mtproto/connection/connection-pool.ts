@@ -1,4 +1,4 @@
-import { untilAborted } from '../../../lib/waiting/until-aborted.ts'
+import { untilAborted } from '../../../lib/waiting/abortable.ts'
 import { ConnectionError } from '../../errors.ts'
 import type { Connection } from './connection.ts'
 import type { Address } from './session.ts'

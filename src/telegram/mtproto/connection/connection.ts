@@ -1,5 +1,5 @@
-import { sleep } from '../../../lib/waiting/sleep.ts'
-import { untilAborted } from '../../../lib/waiting/until-aborted.ts'
+import { abortable } from '../../../lib/waiting/abortable.ts'
+import { withTimeout } from '../../../lib/waiting/with-timeout.ts'
 import { ConnectionError } from '../../errors.ts'
 import type { Gramjs, SenderOptions, TlRequest } from './gramjs.ts'
 
@@ -45,7 +45,13 @@ export async function openConnection(
 
   const sender = gramjs.createSender({ ...options, onLost: end })
   try {
-    await within(sender.connect(), timeoutMs, signal)
+    await withTimeout(sender.connect(), {
+      ms: timeoutMs,
+      signal,
+      onTimeout: () => {
+        throw new ConnectionError('timeout')
+      },
+    })
   } catch (error) {
     sender.close()
     throw ended ?? error
@@ -53,39 +59,25 @@ export async function openConnection(
 
   return {
     request: (request, { signal: cancelled, timeoutMs: limit }) =>
-      new Promise((resolve, reject) => {
-        if (ended) return reject(ended)
-        if (cancelled?.aborted) return reject(cancelled.reason)
+      abortable(cancelled, (resolve, reject) => {
+        if (ended) {
+          reject(ended)
+          return () => {}
+        }
         const sent = sender.send(request)
         const sentAt = performance.now()
-        const settle = (): void => {
-          clearTimeout(timer)
-          waiting.delete(fail)
-          cancelled?.removeEventListener('abort', onAbort)
-        }
-        const fail = (error: unknown): void => {
-          settle()
-          sent.abandon()
-          reject(error)
-        }
-        const onAbort = (): void => fail(cancelled?.reason)
         const timer = setTimeout(() => {
-          fail(new ConnectionError('timeout'))
+          reject(new ConnectionError('timeout'))
           // Not a sound in all that time: nobody is there, and others should not wait to find out.
           if (sender.heardAt < sentAt) end(new ConnectionError('timeout'))
         }, limit)
-        waiting.add(fail)
-        cancelled?.addEventListener('abort', onAbort, { once: true })
-        sent.answer.then(
-          (answer) => {
-            settle()
-            resolve(answer)
-          },
-          (error: unknown) => {
-            settle()
-            reject(error)
-          },
-        )
+        waiting.add(reject)
+        sent.answer.then(resolve, reject)
+        return () => {
+          clearTimeout(timer)
+          waiting.delete(reject)
+          sent.abandon()
+        }
       }),
     get authKey() {
       return sender.authKey()
@@ -97,20 +89,5 @@ export async function openConnection(
       return ended !== null
     },
     close: (error = new ConnectionError('closed')) => end(error),
-  }
-}
-
-async function within(work: Promise<void>, ms: number, signal: AbortSignal): Promise<void> {
-  const timer = new AbortController()
-  const timeout = sleep(ms, timer.signal).then(
-    () => {
-      throw new ConnectionError('timeout')
-    },
-    () => {},
-  )
-  try {
-    await untilAborted(Promise.race([work, timeout]), signal)
-  } finally {
-    timer.abort()
   }
 }

@@ -1,4 +1,4 @@
-import { untilAborted } from '../../../lib/waiting/until-aborted.ts'
+import { untilAborted } from '../../../lib/waiting/abortable.ts'
 import { ConnectionError, faultOf } from '../../errors.ts'
 import type { Connect } from './connect.ts'
 import type { Connection } from './connection.ts'

@@ -1,4 +1,4 @@
-import { untilAborted } from '../../../lib/waiting/until-aborted.ts'
+import { untilAborted } from '../../../lib/waiting/abortable.ts'
 import { isPeerDown } from '../../circuits.ts'
 import { ConnectionError } from '../../errors.ts'
 import type { Connect } from './connect.ts'

@@ -1,5 +1,5 @@
 import type { StoredDocument } from '../../../core/ports/records.ts'
-import { untilAborted } from '../../../lib/waiting/until-aborted.ts'
+import { untilAborted } from '../../../lib/waiting/abortable.ts'
 import { faultOf, unavailable } from '../../errors.ts'
 import { BLOCK_BYTES } from '../../limits.ts'
 import type { Account } from '../account/account.ts'

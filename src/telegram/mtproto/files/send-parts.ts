@@ -1,7 +1,7 @@
 import { setMaxListeners } from 'node:events'
 import type { TransferRequest } from '../../../core/ports/telegram.ts'
 import type { Semaphore } from '../../../lib/concurrency/semaphore.ts'
-import { sleep } from '../../../lib/waiting/sleep.ts'
+import { withTimeout } from '../../../lib/waiting/with-timeout.ts'
 import { SMALL_FILE_BYTES } from '../../limits.ts'
 import { SAVING_PARTS } from '../account/needed-to-post.ts'
 import type { Permit } from '../connection/congestion-window.ts'
@@ -59,7 +59,7 @@ export async function sendParts(job: PartsJob): Promise<boolean> {
       const part = plan.next()
       if (!part) {
         if (running.size === 0) break
-        await Promise.race([...running, sleep(LOOK_AGAIN_MS)])
+        await withTimeout(Promise.race(running), { ms: LOOK_AGAIN_MS, onTimeout: () => {} })
         continue
       }
       // One place is asked for at a time, so that jobs of one account take turns.
