@@ -1,7 +1,9 @@
+import { readBounded } from '../lib/read-bounded.ts'
+import { parseRetryAfter } from '../lib/retry-after.ts'
+import { KiB } from '../lib/units.ts'
 import { BackendUnavailable } from './unavailable.ts'
 
-const MAX_RETRY_AFTER = 24 * 3600
-const MAX_ANSWER_BYTES = 64 * 1024
+const MAX_ANSWER_BYTES = 64 * KiB
 
 export interface Answer {
   readonly status: number
@@ -29,7 +31,9 @@ export async function exchange(url: URL, options: ExchangeOptions): Promise<Answ
   const signal = options.signal ? AbortSignal.any([options.signal, timeout]) : timeout
   try {
     const response = await fetch(url, { ...options.init, redirect: 'manual', signal })
-    const body = parseJson(await readText(response))
+    const bytes = await readBounded(response.body, MAX_ANSWER_BYTES)
+    if (bytes === null) throw new Error(`an answer of more than ${MAX_ANSWER_BYTES} bytes`)
+    const body = parseJson(bytes.toString())
     const type = response.headers.get('content-type') ?? ''
     return {
       status: response.status,
@@ -54,29 +58,10 @@ export function isConnectionReset(error: unknown): boolean {
   return false
 }
 
-async function readText(response: Response): Promise<string> {
-  const pieces: Uint8Array[] = []
-  let size = 0
-  for await (const piece of response.body ?? []) {
-    size += piece.length
-    if (size > MAX_ANSWER_BYTES) throw new Error(`an answer of more than ${MAX_ANSWER_BYTES} bytes`)
-    pieces.push(piece)
-  }
-  return Buffer.concat(pieces).toString('utf8')
-}
-
 function parseJson(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch {
     return undefined
   }
-}
-
-function parseRetryAfter(value: string | null): number | null {
-  if (value === null) return null
-  const seconds = /^\d+$/.test(value)
-    ? Number(value)
-    : Math.ceil((Date.parse(value) - Date.now()) / 1000)
-  return Number.isFinite(seconds) && seconds >= 0 ? Math.min(seconds, MAX_RETRY_AFTER) : null
 }

@@ -1,10 +1,12 @@
 import type { PublicAddress, Question, Reply } from '../core/ports/deployment.ts'
+import { readBounded } from '../lib/read-bounded.ts'
+import { KiB } from '../lib/units.ts'
 import type { Envelopes } from './signed-envelope.ts'
 
 /** As the webhooks have it: `sha256=` and the HMAC in hex. */
 const SIGNATURE_HEADER = 'x-telestore-signature'
 /** An answer has some hundred bytes; whatever is longer is not one. */
-const MAX_ANSWER_BYTES = 4_096
+const MAX_ANSWER_BYTES = 4 * KiB
 /** What proxies answer while the instance behind them cannot. */
 const PASSING = new Set([408, 425, 429, 500, 502, 503, 504])
 /** Nobody listens there, or there is no such host. */
@@ -23,9 +25,12 @@ export function createPublicAddress(url: string, seal: Envelopes): PublicAddress
         redirect: 'manual',
         signal,
       })
-      const text = await readShort(response)
-      if (text === null) return strange(response.status)
-      const sealed = { body: text, signature: response.headers.get(SIGNATURE_HEADER) ?? '' }
+      const bytes = await readBounded(response.body, MAX_ANSWER_BYTES)
+      if (bytes === null) return strange(response.status)
+      const sealed = {
+        body: bytes.toString(),
+        signature: response.headers.get(SIGNATURE_HEADER) ?? '',
+      }
       const answer = seal.verifyAnswer(sealed, nonce)
       if (answer) return { kind: 'answered', answer }
       return seal.adoptClock(sealed, nonce) ? null : strange(response.status)
@@ -58,16 +63,4 @@ function unreached(error: unknown): Reply {
 function codeOf(error: unknown): string | undefined {
   if (!(error instanceof Error) || !('code' in error)) return undefined
   return typeof error.code === 'string' ? error.code : undefined
-}
-
-/** The body as text, or null when it is too long. */
-async function readShort(response: Response): Promise<string | null> {
-  const chunks: Uint8Array[] = []
-  let size = 0
-  for await (const chunk of response.body ?? []) {
-    size += chunk.length
-    if (size > MAX_ANSWER_BYTES) return null
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks).toString()
 }

@@ -1,3 +1,6 @@
+import { readBounded } from '../../lib/read-bounded.ts'
+import { MiB } from '../../lib/units.ts'
+
 /** What an address answered; null fields where it did not. */
 export interface Asked {
   status: number
@@ -16,7 +19,7 @@ export interface AskOptions {
 
 const TIMEOUT_MS = 15_000
 /** No answer that is looked for is longer. */
-const MAX_BYTES = 1024 * 1024
+const MAX_BYTES = MiB
 
 /** One GET or POST of a form; null when nobody answers. No address gets into an error. */
 export async function ask(
@@ -45,24 +48,14 @@ export async function askOrThrow(
     headers: { accept: 'application/json', ...(token && { authorization: `Bearer ${token}` }) },
     ...(fields && { method: 'POST', body: new URLSearchParams(fields) }),
   })
+  const bytes = await readBounded(response.body, MAX_BYTES)
   const date = new Date(response.headers.get('date') ?? Number.NaN)
   return {
     status: response.status,
     date: Number.isNaN(date.getTime()) ? null : date,
     location: response.headers.get('location'),
-    body: parse(await textOf(response)),
+    body: bytes && parse(bytes.toString()),
   }
-}
-
-async function textOf({ body }: Response): Promise<string> {
-  const decoder = new TextDecoder()
-  let text = ''
-  // What is cut off is no JSON.
-  for await (const bytes of body ?? []) {
-    text += decoder.decode(bytes, { stream: true })
-    if (text.length > MAX_BYTES) break
-  }
-  return text
 }
 
 function parse(text: string): Record<string, unknown> | null {

@@ -1,5 +1,6 @@
 import { type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http'
 import { request as httpsRequest } from 'node:https'
+import { readBounded } from '../../lib/read-bounded.ts'
 
 export interface ExchangeTimeouts {
   /** For name, connection and TLS. */
@@ -135,20 +136,24 @@ async function receiveAnswer(
   const status = message.statusCode ?? 0
   trace.status = status
   watchdog.expectEnd()
-  const pieces: Buffer[] = []
-  let size = 0
-  for await (const piece of message as AsyncIterable<Buffer>) {
-    watchdog.expect('stallMs')
-    size += piece.length
-    if (size > maxAnswerBytes) throw new Error(`an answer of more than ${maxAnswerBytes} bytes`)
-    pieces.push(piece)
-  }
+  const bytes = await readBounded(watched(message, watchdog), maxAnswerBytes)
+  if (bytes === null) throw new Error(`an answer of more than ${maxAnswerBytes} bytes`)
   const headers = new Headers()
   for (const [name, value] of Object.entries(message.headers)) {
     if (typeof value === 'string') headers.set(name, value)
   }
   const mayHaveBody = status >= 200 && status !== 204 && status !== 304
-  return new Response(mayHaveBody ? Buffer.concat(pieces) : null, { status, headers })
+  return new Response(mayHaveBody ? bytes : null, { status, headers })
+}
+
+async function* watched(
+  message: AsyncIterable<Buffer>,
+  watchdog: Watchdog,
+): AsyncGenerator<Buffer> {
+  for await (const piece of message) {
+    watchdog.expect('stallMs')
+    yield piece
+  }
 }
 
 interface Watchdog {
