@@ -14,7 +14,7 @@ export interface ChunkWriteOptions {
   signal: AbortSignal
   /** Whether the bytes must survive a loss of power. */
   fsync: boolean
-  governor: WriteThrottle
+  throttle: WriteThrottle
   gate: DiskGate
   /** Capacity on the disk for what is written here. */
   arrival: Pick<Arrival, 'admit' | 'written'>
@@ -31,10 +31,10 @@ export async function writeChunkFile(
   source: AsyncIterable<Uint8Array>,
   options: ChunkWriteOptions,
 ): Promise<{ size: number; digest: string }> {
-  const { maxBytes, signal, fsync, governor, gate } = options
+  const { maxBytes, signal, fsync, throttle, gate } = options
   const handle = await gate.run(() => onDisk(open(path, 'wx', 0o600)), signal)
   const writer = createGatheringWriter(handle, options)
-  const leave = governor.join()
+  const leave = throttle.join()
   const hash = createHash('sha256')
   let size = 0
   try {
@@ -42,7 +42,6 @@ export async function writeChunkFile(
       size += piece.byteLength
       if (size > maxBytes)
         throw new AppError('CHUNK_TOO_LARGE', `The chunk is larger than ${maxBytes} bytes`)
-      while (governor.takeTurn(piece.byteLength)) await governor.nextTurn()
       hash.update(piece)
       if (writer.add(piece)) await writer.flush()
     }

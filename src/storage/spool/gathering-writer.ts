@@ -8,7 +8,7 @@ import type { WriteThrottle } from './write-throttle.ts'
 const MAX_PIECES = 512
 
 export interface GatheringWriterOptions {
-  governor: WriteThrottle
+  throttle: WriteThrottle
   gate: DiskGate
   /** Capacity on the disk for what is written here. */
   arrival: Pick<Arrival, 'admit' | 'written'>
@@ -29,7 +29,7 @@ export interface GatheringWriter {
 
 export function createGatheringWriter(
   handle: FileHandle,
-  { governor, gate, arrival, signal, position: from = 0 }: GatheringWriterOptions,
+  { throttle, gate, arrival, signal, position: from = 0 }: GatheringWriterOptions,
 ): GatheringWriter {
   let pieces: Uint8Array[] = []
   let gathered = 0
@@ -40,14 +40,14 @@ export function createGatheringWriter(
     add: (piece) => {
       pieces.push(piece)
       gathered += piece.byteLength
-      return gathered >= governor.batchBytes() || pieces.length >= MAX_PIECES
+      return gathered >= throttle.batchBytes() || pieces.length >= MAX_PIECES
     },
     flush: async () => {
       await running
       if (gathered === 0) return
       const batch = { pieces, position, bytes: gathered }
       await arrival.admit(gathered)
-      const release = await governor.admit(gathered, signal)
+      const release = await throttle.admit(gathered, signal)
       position += gathered
       pieces = []
       gathered = 0

@@ -24,10 +24,10 @@ export async function growChunkFile(
   source: AsyncIterable<Uint8Array>,
   options: GrowOptions,
 ): Promise<{ size: number; digest: string | null }> {
-  const { targetBytes, signal, fsync, governor, gate } = options
+  const { targetBytes, signal, fsync, throttle, gate } = options
   const flags = constants.O_RDWR | constants.O_CREAT
   const handle = await gate.run(() => onDisk(open(path, flags, 0o600)), signal)
-  const leave = governor.join()
+  const leave = throttle.join()
   try {
     const { size: position } = await gate.run(() => onDisk(handle.stat()))
     const { size, hash, failure } = await append(handle, source, { ...options, position })
@@ -57,7 +57,7 @@ async function append(
   source: AsyncIterable<Uint8Array>,
   options: GrowOptions & { position: number },
 ): Promise<Appended> {
-  const { governor, signal, position, targetBytes } = options
+  const { signal, position, targetBytes } = options
   const writer = createGatheringWriter(handle, options)
   const hash = createHash('sha256')
   let size = position
@@ -68,7 +68,6 @@ async function append(
         throw new AppError('CHUNK_TOO_LARGE', `Over ${targetBytes} bytes`)
       }
       size += piece.byteLength
-      while (governor.takeTurn(piece.byteLength)) await governor.nextTurn()
       hash.update(piece)
       if (writer.add(piece)) await writer.flush()
     }

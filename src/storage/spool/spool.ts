@@ -62,7 +62,7 @@ export async function createSpool(options: SpoolOptions): Promise<MaintainedSpoo
     handles,
   })
   const temporary = createTemporaryFiles(folders.temporary, { gate, log })
-  const governor = createWriteThrottle()
+  const throttle = createWriteThrottle()
   const room = createDiskRoom(directory, gate)
 
   async function removing<T>(work: () => Promise<T>): Promise<T> {
@@ -80,7 +80,7 @@ export async function createSpool(options: SpoolOptions): Promise<MaintainedSpoo
     const { path, release, ...reserved } = temporary.reserve()
     const discard = () => reserved.discard().finally(room.freed)
     try {
-      const limits = { maxBytes, signal, fsync, governor, gate, arrival }
+      const limits = { maxBytes, signal, fsync, throttle, gate, arrival }
       const written = await writeChunkFile(path, source, limits)
       return {
         ...written,
@@ -110,7 +110,7 @@ export async function createSpool(options: SpoolOptions): Promise<MaintainedSpoo
     const arrival = await room.enter(0)
     try {
       const path = await gate.run(() => partialFile({ uploadId, index }), signal)
-      const limits = { targetBytes, signal, fsync, governor, gate, arrival }
+      const limits = { targetBytes, signal, fsync, throttle, gate, arrival }
       const { size, digest } = await growChunkFile(path, source, limits)
       if (digest === null) return { size, whole: null }
       const whole = {

@@ -5,11 +5,11 @@ const MAX_WAITING_BYTES = 16 * MiB
 const MAX_GATHERED_BYTES = 16 * MiB
 const MAX_BATCH_BYTES = 512 * KiB
 const MIN_BATCH_BYTES = 64 * KiB
-const BYTES_PER_TURN = 2 * MiB
 
 /**
- * Shares the disk and the event loop between all chunks that are being received. Large gathered
- * writes are what makes one upload fast, and what lets fifty of them starve every small request.
+ * Shares the disk and the memory before it between all chunks that are being received. Large
+ * gathered writes are what makes one upload fast, and what lets fifty of them starve every small
+ * request. The turns of the event loop are shared where the bytes come in (`http/server.ts`).
  */
 export interface WriteThrottle {
   /** Counts one more receiver, until the returned function is called. */
@@ -18,27 +18,11 @@ export interface WriteThrottle {
   batchBytes: () => number
   /** Waits until `bytes` more may wait for the disk; the returned function gives them back. */
   admit: (bytes: number, signal: AbortSignal) => Promise<() => void>
-  /** True when this turn of the event loop has taken its share: `nextTurn` is due first. */
-  takeTurn: (bytes: number) => boolean
-  nextTurn: () => Promise<void>
 }
 
 export function createWriteThrottle(): WriteThrottle {
   const waiting = createSemaphore(MAX_WAITING_BYTES)
   let receivers = 0
-  let left = BYTES_PER_TURN
-  let turn: Promise<void> | null = null
-
-  function nextTurn(): Promise<void> {
-    turn ??= new Promise((resolve) =>
-      setImmediate(() => {
-        turn = null
-        left = BYTES_PER_TURN
-        resolve()
-      }),
-    )
-    return turn
-  }
 
   return {
     join: () => {
@@ -48,12 +32,5 @@ export function createWriteThrottle(): WriteThrottle {
     batchBytes: () =>
       Math.max(MIN_BATCH_BYTES, Math.min(MAX_BATCH_BYTES, MAX_GATHERED_BYTES / receivers)),
     admit: (bytes, signal) => waiting.acquire(bytes, signal),
-    takeTurn: (bytes) => {
-      if (left <= 0) return true
-      left -= bytes
-      void nextTurn()
-      return false
-    },
-    nextTurn,
   }
 }

@@ -13,17 +13,17 @@ test('a source is not asked for more than 512 KB while the disk admits nothing',
   const path = join(await makeTempDir(), 'chunk')
   const source = countingSource(8 * MiB)
   const admitted = Promise.withResolvers<void>()
-  const governor = createWriteThrottle()
+  const throttle = createWriteThrottle()
   const admit = vi.fn(async (bytes: number) => {
     await admitted.promise
-    return governor.admit(bytes, signal)
+    return throttle.admit(bytes, signal)
   })
   const options = {
     maxBytes: 8 * MiB,
     signal,
     fsync: false,
     ...disk(),
-    governor: { ...governor, admit },
+    throttle: { ...throttle, admit },
   }
 
   const writing = writeChunkFile(path, source.bytes(), options)
@@ -38,7 +38,7 @@ test('a source is not asked for more than 512 KB while the disk admits nothing',
 
 test('of one chunk one batch at a time is on its way to the disk', async () => {
   const path = join(await makeTempDir(), 'chunk')
-  const governor = createWriteThrottle()
+  const throttle = createWriteThrottle()
   const held = { now: 0, highest: 0 }
   const admit = async (): Promise<() => void> => {
     held.highest = Math.max(held.highest, ++held.now)
@@ -49,7 +49,7 @@ test('of one chunk one batch at a time is on its way to the disk', async () => {
     signal,
     fsync: false,
     ...disk(),
-    governor: { ...governor, admit },
+    throttle: { ...throttle, admit },
   }
 
   await writeChunkFile(path, countingSource(8 * MiB).bytes(), options)
@@ -59,10 +59,10 @@ test('of one chunk one batch at a time is on its way to the disk', async () => {
 
 test('an abort reaches a chunk that waits for the disk', async () => {
   const path = join(await makeTempDir(), 'chunk')
-  const governor = createWriteThrottle()
-  const occupied = await governor.admit(16 * MiB, signal)
+  const throttle = createWriteThrottle()
+  const occupied = await throttle.admit(16 * MiB, signal)
   const controller = new AbortController()
-  const options = { maxBytes: MiB, signal: controller.signal, fsync: false, ...disk(), governor }
+  const options = { maxBytes: MiB, signal: controller.signal, fsync: false, ...disk(), throttle }
 
   const writing = writeChunkFile(path, countingSource(MiB).bytes(), options)
   const reason = new Error('the client left')
@@ -79,7 +79,7 @@ test('a file that is there already is never written into', async () => {
     signal,
     fsync: false,
     ...disk(),
-    governor: createWriteThrottle(),
+    throttle: createWriteThrottle(),
   }
   await writeChunkFile(path, countingSource(64 * KiB).bytes(), options)
 
@@ -90,29 +90,19 @@ test('a file that is there already is never written into', async () => {
 })
 
 test('many receivers gather less each, so that all together stay within 16 MB', () => {
-  const governor = createWriteThrottle()
-  const leave = Array.from({ length: 32 }, governor.join)
-  expect(governor.batchBytes()).toBe(512 * KiB)
+  const throttle = createWriteThrottle()
+  const leave = Array.from({ length: 32 }, throttle.join)
+  expect(throttle.batchBytes()).toBe(512 * KiB)
 
-  leave.push(...Array.from({ length: 32 }, governor.join))
-  expect(governor.batchBytes()).toBe(256 * KiB)
+  leave.push(...Array.from({ length: 32 }, throttle.join))
+  expect(throttle.batchBytes()).toBe(256 * KiB)
 
-  leave.push(...Array.from({ length: 1000 }, governor.join))
-  expect(governor.batchBytes()).toBe(64 * KiB)
+  leave.push(...Array.from({ length: 1000 }, throttle.join))
+  expect(throttle.batchBytes()).toBe(64 * KiB)
 
   for (const done of leave) done()
-  governor.join()
-  expect(governor.batchBytes()).toBe(512 * KiB)
-})
-
-test('one turn of the event loop takes 2 MB, the next one as much again', async () => {
-  const governor = createWriteThrottle()
-
-  expect(governor.takeTurn(2 * MiB)).toBe(false)
-  expect(governor.takeTurn(1)).toBe(true)
-  await governor.nextTurn()
-
-  expect(governor.takeTurn(1)).toBe(false)
+  throttle.join()
+  expect(throttle.batchBytes()).toBe(512 * KiB)
 })
 
 function countingSource(size: number) {
