@@ -1,5 +1,5 @@
 import type { Counter } from 'prom-client'
-import { residentBytes } from '../lib/resident-bytes.ts'
+import { residentBytes } from '../lib/process-limits.ts'
 import type { Instruments } from './instruments.ts'
 import { freeBytesOf, type Readings, receivingOf } from './readings.ts'
 

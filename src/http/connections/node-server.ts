@@ -1,6 +1,6 @@
 import { createServer, type RequestListener, type Server } from 'node:http'
 import type { FastifyBaseLogger } from 'fastify'
-import { maxOpenFiles } from '../../lib/open-files.ts'
+import { maxOpenFiles } from '../../lib/process-limits.ts'
 import { MAX_CONNECTIONS, MAX_REQUESTS_PER_SOCKET, NODE_LIMITS } from '../guards/limits.ts'
 import { opensSocket } from '../push/upgrade.ts'
 import { type ClosedBecause, type Connections, createConnections } from './connections.ts'

@@ -1,8 +1,7 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import type { FastifyInstance } from 'fastify'
 import { AppError } from '../../errors.ts'
-import { containerMemoryBytes } from '../../lib/container-memory.ts'
-import { residentBytes } from '../../lib/resident-bytes.ts'
+import { containerMemoryBytes, residentBytes } from '../../lib/process-limits.ts'
 
 export interface PressureLimits {
   /** Resident set, bytes; 0: nine tenths of what the container may use. */
