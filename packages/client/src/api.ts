@@ -23,29 +23,29 @@ export interface DownloadRange {
 
 export interface DownloadOptions extends CallOptions {
   readonly range?: DownloadRange | undefined
-  /** The ETag of bytes that are here already: the range counts only if the file is still that one. */
+  /** The ETag of the bytes you have: the range is honoured only if the file is still the same. */
   readonly ifRange?: string | undefined
   readonly fileName?: string | undefined
-  /** For a bot that cannot see messages. */
+  /** Needed where a bot serves the channel, because bots cannot read messages. */
   readonly fileId?: string | undefined
-  /** Tries in a row without one new byte, 10 by default; 1: a break ends the body. */
+  /** Tries in a row without a new byte, 10 by default. With 1 a broken connection ends the body. */
   readonly attempts?: number | undefined
 }
 
 export interface Download {
-  /** 206 when only `range` comes. With `ifRange`, 200 means that the file is another one. */
+  /** 206 when the answer is `range`. With `ifRange`, 200 means that the file has changed. */
   readonly status: 200 | 206
   readonly headers: Headers
   readonly fileName: string | null
   readonly mimeType: string | null
   readonly etag: string | null
-  /** Of the whole file. */
+  /** Bytes of the whole file. */
   readonly size: number
-  /** The bytes that come, both ends included. */
+  /** First and last byte of `body`, both included. */
   readonly range: { readonly start: number; readonly end: number }
   /**
-   * The bytes, as fast as they are read. A broken connection is taken up again where it broke,
-   * never with another file's bytes: then it fails with FILE_CHANGED.
+   * The bytes, as fast as they are read. A broken download is resumed where it broke. When the file
+   * has changed meanwhile, the stream fails with FILE_CHANGED.
    */
   readonly body: ReadableStream<Uint8Array>
 }
@@ -59,9 +59,9 @@ export interface TicketOptions extends CallOptions {
 }
 
 export interface Ticket {
-  /** An address that opens this one file from here, without a login; whole as ClientOptions' `url` is. */
+  /** An address that opens this one file without a login. It begins with the `url` of ClientOptions. */
   readonly url: string
-  /** For others: the worker's public address, where it knows it, in place of this client's `url`. */
+  /** The same for other people: with the public address of the worker, where the worker knows it. */
   readonly link: string
   readonly ticket: string
   readonly expiresAt: Date
@@ -79,34 +79,34 @@ export interface ClientOptions {
   readonly fetch?: typeof globalThis.fetch | undefined
 }
 
-/** A worker, as one user's programs see it. */
+/** One user's access to one worker. */
 export interface Client {
-  /** Begins at once; the job's `done` has the result. */
+  /** Starts at once; the `done` of the job resolves with the result. */
   readonly upload: (source: UploadSource, options?: UploadOptions) => UploadJob
-  /** Which chunks the worker has. Rejects with UPLOAD_NOT_FOUND. */
+  /** The chunks that the worker has. Rejects with UPLOAD_NOT_FOUND. */
   readonly status: (uploadId: string, options?: CallOptions) => Promise<UploadStatus>
-  /** How far the upload is now. Rejects with UPLOAD_NOT_FOUND. */
+  /** The progress of the upload now. Rejects with UPLOAD_NOT_FOUND. */
   readonly progress: (uploadId: string, options?: CallOptions) => Promise<TransferProgress>
   /**
-   * The same until the upload has ended; resolves with the end, which may be `failed`. By event
-   * stream where the worker has one, else it asks every second.
+   * Reports the progress until the upload has ended, and resolves with the last one, which may be
+   * `failed`. Uses the event stream of the worker where it has one, else asks every second.
    */
   readonly follow: (uploadId: string, options?: FollowOptions) => Promise<TransferProgress>
   /**
-   * Says that all chunks are sent, for an upload whose file is not at hand any more. Rejects with
-   * CHUNKS_MISSING while they are not all there; again it is harmless.
+   * Completes an upload whose chunks are all sent, for programs that no longer have the file. Rejects
+   * with CHUNKS_MISSING while chunks are missing. Calling it again changes nothing.
    */
   readonly complete: (uploadId: string, options?: CallOptions) => Promise<void>
   /**
-   * Makes the worker stop the upload and refuse what still comes for it. Whoever is sending it fails
+   * Makes the worker stop the upload and refuse further chunks. A client that is still sending it fails
    * with UPLOAD_CANCELLED. A file that is in Telegram by then stays there.
    */
   readonly cancel: (uploadId: string, options?: CallOptions) => Promise<void>
-  /** Resolves with the answer's head. Rejects with MESSAGE_NOT_FOUND, RANGE_NOT_SATISFIABLE, … */
+  /** Resolves when the head of the answer is here. Rejects with MESSAGE_NOT_FOUND, RANGE_NOT_SATISFIABLE, … */
   readonly download: (messageId: number, options?: DownloadOptions) => Promise<Download>
   /** A link to one message's file that may be shared. */
   readonly ticket: (messageId: number, options?: TicketOptions) => Promise<Ticket>
-  /** Takes all of this user's links back. */
+  /** Revokes all links of this user. */
   readonly revokeTickets: (options?: CallOptions) => Promise<void>
   /** Any other JSON call of the worker, with the token: `path` begins with a slash. */
   readonly get: (path: string, options?: CallOptions) => Promise<unknown>

@@ -1,7 +1,7 @@
 import type { ClientOptions } from './api.ts'
 import { TeleStoreError } from './error.ts'
 
-/** An answer's head and text, whatever carried it. */
+/** Status, text and Retry-After of an answer, of `fetch` or of XMLHttpRequest. */
 export interface RawAnswer {
   status: number
   retryAfter: string | null
@@ -18,22 +18,22 @@ export interface CallInit {
 
 /** Speaks HTTP with one worker. Rejects with TeleStoreError, or the signal's reason. */
 export interface Caller {
-  /** The whole address of a path, which begins with a slash. */
+  /** The full address of a path, which begins with a slash. */
   address: (path: string) => string
   token: () => Promise<string>
   fetch: typeof globalThis.fetch
-  /** Any answer, refusals included, with its body unread. The token goes in the header. */
+  /** Resolves with any answer, also an error, with its body unread. Sends the token in the header. */
   open: (path: string, init?: CallInit) => Promise<Response>
-  /** The JSON of an answer that is no refusal. */
+  /** Resolves with the JSON object of a 2xx answer. Rejects for any other. */
   json: (path: string, init?: CallInit) => Promise<Record<string, unknown>>
 }
 
-/** Milliseconds for a call without bytes of a file. */
+/** The timeout of a call that carries no bytes of a file. */
 const CALL_TIMEOUT_MS = 60_000
 
 export function createCaller(options: ClientOptions): Caller {
   const root = rootOf(options.url)
-  // Unbound, the browser's own fetch refuses to be called.
+  // Browsers refuse to call their fetch unbound.
   const fetch = options.fetch ?? globalThis.fetch.bind(globalThis)
 
   async function token(): Promise<string> {
@@ -79,7 +79,7 @@ export function createCaller(options: ClientOptions): Caller {
   }
 }
 
-/** In a browser an address may begin at the page's own. Throws TypeError for what is none. */
+/** In a browser the address may be relative to the page. Throws TypeError when it is no address. */
 function rootOf(url: string): string {
   const page: { href: string } | undefined = Reflect.get(globalThis, 'location')
   if (!URL.canParse(url, page?.href) || !/^https?:$/.test(new URL(url, page?.href).protocol)) {
@@ -93,15 +93,15 @@ export async function rawAnswer(response: Response): Promise<RawAnswer> {
   return { status: response.status, retryAfter, text: await response.text() }
 }
 
-/** The answer's JSON object; throws a TeleStoreError for a refusal and for anything else. */
+/** Returns the JSON object of a 2xx answer. Throws TeleStoreError for any other. */
 export function readAnswer(answer: RawAnswer): Record<string, unknown> {
   const body = parseObject(answer.text)
   if (answer.status >= 200 && answer.status < 300 && body !== null) return body
-  throw toRefusal(answer, body)
+  throw toError(answer, body)
 }
 
 /** The error that an answer stands for. */
-export function toRefusal(
+export function toError(
   { status, retryAfter }: RawAnswer,
   body: Record<string, unknown> | null,
 ): TeleStoreError {

@@ -46,8 +46,8 @@ export { toProgress } from './wire.ts'
 const FOLLOW_ATTEMPTS = 20
 
 /**
- * A client of one worker for one user. Works in browsers and in Node 20 and newer. Throws TypeError
- * where `url` is no address.
+ * Creates a client of one worker for one user, in browsers and in Node 20 or newer. Throws TypeError
+ * when `url` is no address.
  */
 export function createClient(options: ClientOptions): Client {
   const caller = createCaller(options)

@@ -1,23 +1,25 @@
 import type { Download, DownloadOptions } from './api.ts'
-import { type Caller, networkError, parseObject, rawAnswer, toRefusal } from './call.ts'
+import { type Caller, networkError, parseObject, rawAnswer, toError } from './call.ts'
 import { isRetryable, TeleStoreError } from './error.ts'
 import { fileNameIn } from './file-name.ts'
 import { withRetries } from './retry.ts'
 import { badAnswer } from './wire.ts'
 
-/** Milliseconds without a byte after which a connection counts as broken. */
+/** A connection without a byte for so many milliseconds counts as broken. */
 const SILENCE_MS = 60_000
 
-/** Asks for the file, or its range; resolves once the head of the answer is here. */
+/** Requests the file, or its range. Resolves when the head of the answer is here. */
 export async function startDownload(
   caller: Caller,
   messageId: number,
   options: DownloadOptions,
 ): Promise<Download> {
   const { range, ifRange, attempts = 10 } = options
-  // Ends the request when the body is no longer wanted.
-  const left = new AbortController()
-  const signal = options.signal ? AbortSignal.any([options.signal, left.signal]) : left.signal
+  // Aborts the request when the reader cancels the body.
+  const cancelled = new AbortController()
+  const signal = options.signal
+    ? AbortSignal.any([options.signal, cancelled.signal])
+    : cancelled.signal
   const path = pathOf(messageId, options)
   const request = { caller, path, signal }
   const wanted = range && { header: rangeHeader(range.start, range.end), ifRange: ifRange ?? null }
@@ -31,7 +33,7 @@ export async function startDownload(
     etag: head.etag,
     size: head.size,
     range: { start: head.start, end: head.end },
-    body: toStream(bytesOf(request, first, attempts), () => left.abort(gone())),
+    body: toStream(bytesOf(request, first, attempts), () => cancelled.abort(cancelledByReader())),
   }
 }
 
@@ -57,7 +59,7 @@ interface Answer {
 
 interface Wanted {
   header: string
-  /** Only of the file with this ETag. */
+  /** The range is wanted only of the file with this ETag. */
   ifRange: string | null
 }
 
@@ -73,7 +75,7 @@ async function ask({ caller, path, signal }: Request, wanted: Wanted | null): Pr
   )
   if (response.status !== 200 && response.status !== 206) {
     const answer = await rawAnswer(response)
-    throw toRefusal(answer, parseObject(answer.text))
+    throw toError(answer, parseObject(answer.text))
   }
   const head = headOf(response)
   const reader = response.body?.getReader()
@@ -82,8 +84,8 @@ async function ask({ caller, path, signal }: Request, wanted: Wanted | null): Pr
 }
 
 /**
- * The bytes of the first answer, and of as many others as it takes to get them all. Only an answer
- * that begins where the last one broke, of a file with the same ETag and size, is joined to it.
+ * Yields the bytes of the first answer, and of further answers when it breaks. A further answer is
+ * used only if it begins where the last one broke, and is of a file with the same ETag and size.
  */
 async function* bytesOf(
   request: Request,
@@ -107,7 +109,7 @@ async function* bytesOf(
       const broken = error instanceof TeleStoreError ? error : networkError(error)
       await reader.cancel().catch(() => {})
       failures++
-      // Without a strong ETag nothing says that the rest belongs to what is here.
+      // Without a strong ETag, the rest may be of another file.
       if (failures >= attempts || !isRetryable(broken) || etag === null) throw broken
       const wanted = { header: rangeHeader(at, end), ifRange: etag }
       const next = await withRetries(() => ask(request, wanted), { attempts, signal })
@@ -121,7 +123,7 @@ async function* bytesOf(
   }
 }
 
-/** As a stream that asks for no more than its reader takes. */
+/** Returns a stream without a buffer of its own: it reads on only when its reader does. */
 function toStream(
   bytes: AsyncGenerator<Uint8Array>,
   onCancel: () => void,
@@ -139,7 +141,7 @@ function toStream(
   )
 }
 
-/** Gives up after a silence, as a broken connection. */
+/** Rejects with NETWORK when `work` takes longer than SILENCE_MS. */
 async function withinSilence<T>(
   work: (signal: AbortSignal) => Promise<T>,
   signal: AbortSignal,
@@ -185,6 +187,6 @@ function pathOf(messageId: number, { fileName, fileId }: DownloadOptions): strin
   return `/download?${query}`
 }
 
-function gone(): DOMException {
+function cancelledByReader(): DOMException {
   return new DOMException('The body is no longer wanted', 'AbortError')
 }

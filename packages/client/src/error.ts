@@ -1,14 +1,14 @@
-/** Codes of failures that no worker has answered with. */
+/** Codes of errors that the client itself finds. All other codes come from the worker. */
 export type ClientErrorCode =
   /** No answer: no network, no such host, a broken connection. */
   | 'NETWORK'
-  /** The answer is none of a worker's. */
+  /** The answer is not one of a worker, such as an error page of a proxy. */
   | 'BAD_ANSWER'
-  /** The file is not the one the upload or download began with. */
+  /** The file has changed since the upload or download began. */
   | 'FILE_CHANGED'
   /** Telegram did not take the file; the message says why. */
   | 'UPLOAD_FAILED'
-  /** Nobody asked how the upload ended until the worker had forgotten it. */
+  /** The client had no answer for so long that the worker has forgotten how the upload ended. */
   | 'UPLOAD_FORGOTTEN'
   | 'CANCELLED'
 
@@ -18,16 +18,16 @@ export interface TeleStoreErrorOptions {
   status?: number | undefined
   /** Seconds. */
   retryAfter?: number | null | undefined
-  /** What the answer carried beside `error` and `code`. */
+  /** The other fields of the answer, beside `error` and `code`. */
   details?: Readonly<Record<string, unknown>> | undefined
 }
 
-/** A refusal of the worker, or no answer at all. The message is a sentence for a person. */
+/** An error answer of the worker, or a failure to get an answer. The message is a sentence for a person. */
 export class TeleStoreError extends Error {
   /** One of the worker's codes (`TOKEN_REFUSED`, `FILE_TOO_LARGE`, …) or a ClientErrorCode. */
   readonly code: string
   readonly status: number
-  /** Seconds after which the worker said to come again, or null. */
+  /** Seconds that the worker asked to wait, or null. */
   readonly retryAfter: number | null
   readonly details: Readonly<Record<string, unknown>>
 
@@ -45,8 +45,8 @@ export class TeleStoreError extends Error {
 const RETRYABLE_STATUSES = new Set([408, 425, 429, 503, 507])
 
 /**
- * Whether the same request may succeed later. An answer of the worker has a code; one of a proxy
- * before it has none, and its 5xx say only that the worker was not there.
+ * Whether the same request may succeed later. An answer of the worker has a code. An answer of a
+ * proxy before the worker has none, and its 5xx only say that the worker was not there.
  */
 export function isRetryable(error: unknown): error is TeleStoreError {
   if (!(error instanceof TeleStoreError)) return false
@@ -60,28 +60,28 @@ export function isUnknownUpload(error: unknown): boolean {
   return error instanceof TeleStoreError && error.code === 'UPLOAD_NOT_FOUND'
 }
 
-/** Whether somebody has given the upload up, here or elsewhere: it must not begin again by itself. */
+/** Whether the upload was cancelled, here or elsewhere. A cancelled upload must not restart by itself. */
 export function isCancelledUpload(error: unknown): boolean {
   return error instanceof TeleStoreError && error.code === 'UPLOAD_CANCELLED'
 }
 
-/** What the progress of such an upload stands for. */
+/** The error that the progress of a cancelled upload stands for. */
 export function cancelledUpload(cause?: unknown): TeleStoreError {
   const sentence = 'The upload was cancelled. Add the file again to send it'
   return new TeleStoreError('UPLOAD_CANCELLED', sentence, { status: 410, cause })
 }
 
-/** What an upload that went on from an earlier try may meet, and a new one cannot. */
-const OF_AN_OLD_UPLOAD = new Set([
+/** Codes that a resumed upload may get, and a new one cannot. */
+const OF_RESUMED_UPLOADS = new Set([
   'UPLOAD_DIFFERS',
   'CHUNK_DIFFERS',
   'CHUNK_SIZE_WRONG',
   'UPLOAD_CLOSED',
 ])
 
-/** Whether a new upload of the same file helps: the worker has lost this one, or it was another's. */
-export function shouldStartOver(error: unknown, wentOn: boolean): boolean {
+/** Whether a new upload of the same file helps: the worker has lost this one, or it is of another file. */
+export function shouldStartOver(error: unknown, isResumed: boolean): boolean {
   if (!(error instanceof TeleStoreError)) return false
   if (isUnknownUpload(error) || error.code === 'SPOOL_DAMAGED') return true
-  return wentOn && OF_AN_OLD_UPLOAD.has(error.code)
+  return isResumed && OF_RESUMED_UPLOADS.has(error.code)
 }

@@ -12,9 +12,9 @@ export interface EventStreamOptions {
 }
 
 /**
- * The events of a stream (https://html.spec.whatwg.org/multipage/server-sent-events.html), until it
- * ends. Throws when it breaks or falls silent, and the signal's reason. Lines may end in LF, CRLF
- * or CR, and a character may be cut by the network.
+ * Yields the events of a stream (https://html.spec.whatwg.org/multipage/server-sent-events.html) until
+ * it ends. Throws when the stream breaks or falls silent, and the signal's reason. Lines may end in LF,
+ * CRLF or CR, and a piece may end in the middle of a character.
  */
 export async function* readEvents(
   body: ReadableStream<Uint8Array>,
@@ -34,7 +34,7 @@ export async function* readEvents(
   }
 }
 
-/** Takes the stream's text in any pieces, and gives the events that have come to their end. */
+/** Returns a function that takes the text of the stream in any pieces and returns the complete events. */
 export function createEventParser(): (text: string) => ServerEvent[] {
   let rest = ''
   let id: string | null = null
@@ -67,7 +67,7 @@ async function withinSilence<T>(
   const timeout = sleep(silenceMs, AbortSignal.any([timer.signal, signal])).then(() => {
     throw new Error('the event stream fell silent')
   })
-  // Whichever loses is nobody's error.
+  // The promise that loses the race may reject later, and must not end the process then.
   timeout.catch(() => {})
   read.catch(() => {})
   try {

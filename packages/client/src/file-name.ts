@@ -1,7 +1,6 @@
 /**
- * The file's name in a `Content-Disposition` (RFC 6266, RFC 8187): `filename*` before `filename`.
- * Null when there is none that can be read. It may hold anything: whoever makes a path of it
- * looks at it first.
+ * Returns the file name in a `Content-Disposition` (RFC 6266, RFC 8187): `filename*` before `filename`,
+ * null when there is none. The name may hold any characters: check it before you make a path of it.
  */
 export function fileNameIn(header: string | null): string | null {
   if (header === null) return null

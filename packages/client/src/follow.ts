@@ -12,15 +12,15 @@ export interface FollowRequest {
   onProgress: (progress: TransferProgress) => void
   /** Tries in a row. */
   attempts: number
-  /** Whether an unknown upload is one that has not begun yet. */
+  /** Whether an unknown upload may be one that has not begun yet. */
   mayBegin?: () => boolean
-  /** Hears why the next look has to wait, and null when it begins. */
+  /** Called with the reason why the next try waits, and with null when it begins. */
   onWait?: (wait: UploadWait | null) => void
 }
 
 export interface Follower {
   once: (uploadId: string, signal?: AbortSignal) => Promise<TransferProgress>
-  /** Resolves with the upload's end. */
+  /** Resolves with the last progress of the upload. */
   follow: (request: FollowRequest) => Promise<TransferProgress>
 }
 
@@ -29,7 +29,7 @@ const POLL_MS = 1000
 const SILENCE_MS = 45_000
 /**
  * A browser opens six connections to one address over HTTP/1.1, and an open stream keeps one. The
- * other uploads' ends are asked for again and again instead, so that chunks still get through.
+ * other uploads are polled instead, so that connections are left for chunks.
  */
 const MAX_STREAMS = 1
 
@@ -40,9 +40,9 @@ export function createFollower(caller: Caller): Follower {
   const once: Follower['once'] = async (uploadId, signal) =>
     toProgress(await caller.json(path(uploadId), { signal }))
 
-  /** The end if this look or stream came to it, else null: look again. */
-  async function look(request: FollowRequest): Promise<TransferProgress | null> {
-    if (streams >= MAX_STREAMS) return heard(request, await once(request.uploadId, request.signal))
+  /** Returns the last progress if this poll or stream has found it, else null: ask again. */
+  async function readOnce(request: FollowRequest): Promise<TransferProgress | null> {
+    if (streams >= MAX_STREAMS) return report(request, await once(request.uploadId, request.signal))
     streams++
     try {
       return await listen(request)
@@ -61,10 +61,10 @@ export function createFollower(caller: Caller): Follower {
       const response = await caller.open(path(uploadId), { headers, signal: either })
       const isStream = response.headers.get('content-type')?.startsWith('text/event-stream')
       if (!isStream || !response.ok || !response.body) {
-        return heard(request, toProgress(readAnswer(await rawAnswer(response))))
+        return report(request, toProgress(readAnswer(await rawAnswer(response))))
       }
       clearTimeout(timer)
-      return await hearAll(request, response.body)
+      return await readStream(request, response.body)
     } catch (error) {
       signal.throwIfAborted()
       throw error instanceof TeleStoreError ? error : networkError(error)
@@ -76,7 +76,7 @@ export function createFollower(caller: Caller): Follower {
   async function follow(request: FollowRequest): Promise<TransferProgress> {
     const { signal, attempts, onWait } = request
     for (;;) {
-      const end = await withRetries(() => look(request), { attempts, signal, onWait }).catch(
+      const end = await withRetries(() => readOnce(request), { attempts, signal, onWait }).catch(
         (error: unknown) => {
           if (isUnknownUpload(error) && request.mayBegin?.()) return null
           throw error
@@ -91,10 +91,11 @@ export function createFollower(caller: Caller): Follower {
 }
 
 /**
- * Null when the stream ends before the upload does, and when it breaks after it has told something:
- * proxies cut long answers, and a new one says what has changed. What is no progress is left out.
+ * Returns null when the stream ends before the upload does, and when it breaks after an event: proxies
+ * cut long answers, and the next stream begins with the present state. Events that are no progress are
+ * skipped.
  */
-async function hearAll(
+async function readStream(
   request: FollowRequest,
   body: ReadableStream<Uint8Array>,
 ): Promise<TransferProgress | null> {
@@ -105,7 +106,7 @@ async function hearAll(
       const fields = parseObject(data)
       if (typeof fields?.status !== 'string' || typeof fields.progress !== 'number') continue
       events++
-      const end = heard(request, toProgress(fields))
+      const end = report(request, toProgress(fields))
       if (end) return end
     }
   } catch (error) {
@@ -115,7 +116,11 @@ async function hearAll(
   return null
 }
 
-function heard({ onProgress }: FollowRequest, progress: TransferProgress): TransferProgress | null {
+/** Reports the progress, and returns it if it is the last one, else null. */
+function report(
+  { onProgress }: FollowRequest,
+  progress: TransferProgress,
+): TransferProgress | null {
   onProgress(progress)
   return progress.status === 'uploading' ? null : progress
 }

@@ -4,14 +4,14 @@ import { TeleStoreError } from './error.ts'
 import type { UploadSource } from './uploads/upload-api.ts'
 
 export interface FileSourceOptions {
-  /** The file's name without its folders, if absent. */
+  /** By default the name of the file without its folders. */
   name?: string | undefined
   type?: string | undefined
 }
 
 /**
- * A file on disk as a source of uploads. It is opened for each chunk and kept open by nobody.
- * Rejects with the system's error when there is no such file, and TypeError for a folder or a pipe.
+ * A file on disk as a source of uploads. It is opened for each chunk and closed after it. Rejects with
+ * the system's error when there is no such file, and with TypeError for a folder or a pipe.
  */
 export async function openFile(
   path: string,

@@ -1,21 +1,21 @@
-/** Lets work through, or holds it back and stops what is on its way. */
+/** Runs work while it is not paused. A pause aborts the work that is running. */
 export interface PauseGate {
-  readonly closed: boolean
-  close: () => void
-  open: () => void
-  /** Runs `work` while the gate is open; stopped by the gate, it runs again once it opens. */
-  pass: <T>(work: (signal: AbortSignal) => Promise<T>, signal: AbortSignal) => Promise<T>
+  readonly paused: boolean
+  pause: () => void
+  resume: () => void
+  /** Runs `work` now, or after `resume`. Work that a pause has aborted runs again after `resume`. */
+  run: <T>(work: (signal: AbortSignal) => Promise<T>, signal: AbortSignal) => Promise<T>
 }
 
 export function createPauseGate(): PauseGate {
-  const held = new Error('held back by the gate')
-  let closing = new AbortController()
+  const pausedError = new Error('the upload was paused')
+  let pausing = new AbortController()
   let waiting: (() => void)[] = []
 
-  function whenOpen(signal: AbortSignal): Promise<void> {
+  function whenRunning(signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       signal.throwIfAborted()
-      if (!closing.signal.aborted) return resolve()
+      if (!pausing.signal.aborted) return resolve()
       const onAbort = (): void => reject(signal.reason)
       signal.addEventListener('abort', onAbort, { once: true })
       waiting.push(() => {
@@ -26,26 +26,26 @@ export function createPauseGate(): PauseGate {
   }
 
   return {
-    get closed() {
-      return closing.signal.aborted
+    get paused() {
+      return pausing.signal.aborted
     },
-    close: () => closing.abort(held),
-    open: () => {
-      if (!closing.signal.aborted) return
-      closing = new AbortController()
+    pause: () => pausing.abort(pausedError),
+    resume: () => {
+      if (!pausing.signal.aborted) return
+      pausing = new AbortController()
       const woken = waiting
       waiting = []
       for (const wake of woken) wake()
     },
-    pass: async (work, signal) => {
+    run: async (work, signal) => {
       for (;;) {
-        await whenOpen(signal)
-        const either = AbortSignal.any([signal, closing.signal])
+        await whenRunning(signal)
+        const either = AbortSignal.any([signal, pausing.signal])
         try {
           return await work(either)
         } catch (error) {
           signal.throwIfAborted()
-          if (error !== held) throw error
+          if (error !== pausedError) throw error
         }
       }
     },

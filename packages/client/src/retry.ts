@@ -6,7 +6,7 @@ export interface RetryPolicy {
   /** Tries in a row. */
   attempts: number
   signal: AbortSignal
-  /** Hears why the next try has to wait, and null when it begins. */
+  /** Called with the reason why the next try waits, and with null when it begins. */
   onWait?: ((wait: UploadWait | null) => void) | undefined
 }
 
@@ -14,9 +14,9 @@ const BASE_MS = 500
 const CAP_MS = 30_000
 
 /**
- * Calls `run` until it succeeds, fails for a reason that no retry cures, or the attempts are used
- * up. Waits as long as the answer asked for, else longer from try to try, with jitter; while the
- * browser knows that there is no network it waits for that, and counts no try.
+ * Calls `run` until it succeeds, fails for a reason that no retry cures, or has used up the attempts.
+ * Between two tries it waits as long as the answer asked for, else with exponential backoff and
+ * jitter. While the browser reports no network, it waits for the network and counts no try.
  */
 export async function withRetries<T>(
   run: (attempt: number) => Promise<T>,
@@ -45,7 +45,7 @@ export async function withRetries<T>(
 
 function delayMs({ retryAfter }: TeleStoreError, attempt: number): number {
   const jitter = Math.random()
-  // What was asked for, and a little more: not all who were asked come back in the same moment.
+  // A little more than was asked for, so that not all clients come back in the same moment.
   if (retryAfter !== null) return retryAfter * 1000 + jitter * BASE_MS
   return (0.5 + jitter / 2) * Math.min(CAP_MS, BASE_MS * 2 ** (attempt - 1))
 }
@@ -57,8 +57,8 @@ interface Browser {
 }
 
 const browser = globalThis as Browser
-/** `online` is not told everywhere, so the flag is looked at as well. */
-const LOOK_EVERY_MS = 2000
+/** Not every browser fires `online`, so the flag is polled as well. */
+const POLL_EVERY_MS = 2000
 
 function isOffline(): boolean {
   return browser.navigator?.onLine === false
@@ -77,7 +77,7 @@ async function eventOrSleep(signal: AbortSignal): Promise<void> {
   const stop = (): void => over.abort()
   browser.addEventListener?.('online', stop)
   try {
-    await sleep(LOOK_EVERY_MS, AbortSignal.any([signal, over.signal]))
+    await sleep(POLL_EVERY_MS, AbortSignal.any([signal, over.signal]))
   } catch {
     signal.throwIfAborted()
   } finally {

@@ -1,10 +1,10 @@
-/** How fast bytes leave, over the last seconds. */
+/** Measures the speed over the last seconds. */
 export interface SpeedMeter {
-  /** Notes how many have left in all. */
+  /** Records how many bytes have left in all. */
   note: (sentBytes: number) => void
-  /** Bytes each second; null until there is something to go by. */
+  /** Bytes per second; null until enough is recorded. */
   read: () => number | null
-  /** Forgets: what comes after a pause says nothing about before. */
+  /** Drops all records, for example after a pause. */
   reset: () => void
 }
 
@@ -18,10 +18,10 @@ export function createSpeedMeter(now: () => number = Date.now): SpeedMeter {
     note: (bytes) => {
       const at = now()
       const last = samples.at(-1)
-      // Bytes that must be sent again have not left any slower.
+      // The number falls when bytes are sent again, which is no negative speed.
       if (last && bytes < last.bytes) samples = []
       samples.push({ at, bytes })
-      // The last before the window stays: whole chunks on a slow line come further apart than it is.
+      // The last sample before the window stays: chunks on a slow line may be further apart than the window.
       while (samples.length > 2 && at - (samples[1]?.at ?? at) > WINDOW_MS) samples.shift()
     },
     read: () => {

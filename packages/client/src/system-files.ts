@@ -1,15 +1,15 @@
-/** Files that systems and programs write for themselves, beside those of people. */
+/** Files that operating systems and programs write for themselves beside the files of people. */
 const FILES: readonly RegExp[] = [
   // macOS; `._` begins the second half of a file on disks that cannot hold both in one.
   /^(\.DS_Store|\.localized|\.apdisk|\.LSOverride|\.VolumeIcon\.icns|Icon\r|\._.*)$/i,
   // Windows.
   /^(Thumbs\.db|ehthumbs(_vista)?\.db|desktop\.ini)$/i,
-  // KDE; a deleted file that somebody still has open, by NFS and by FUSE.
+  // KDE; NFS and FUSE: a deleted file that a program still has open.
   /^(\.directory|\.nfs[\da-f]{16,}|\.fuse_hidden[\da-f]+)$/,
-  // Who has a document open, by LibreOffice and by Office.
+  // LibreOffice and Office: the mark of an open document.
   /^(\.~lock\..*#|~\$.*\.(do|xl|pp)[a-z]{1,2})$/i,
 ]
-/** Folders of which the same is true. */
+/** Folders of the same kind. */
 const FOLDERS: readonly RegExp[] = [
   /^(__MACOSX|\.AppleDouble|\.Spotlight-V100|\.Trashes|\.fseventsd)$/i,
   /^(\.TemporaryItems|\.DocumentRevisions-V100)$/i,
@@ -18,8 +18,9 @@ const FOLDERS: readonly RegExp[] = [
 ]
 
 /**
- * Whether nobody means this file when they upload its folder: `.DS_Store`, `Thumbs.db`, `._…` and
- * the like, and all that is in such a folder. `path` is a name, or a path of any system.
+ * Whether this is a file that people do not mean when they upload its folder: `.DS_Store`,
+ * `Thumbs.db`, `._…` and the like, and everything in such a folder. `path` is a name, or a path of any
+ * operating system.
  */
 export function isSystemFile(path: string): boolean {
   const [name = '', ...folders] = path.split(/[/\\]/).reverse()

@@ -5,18 +5,18 @@ export interface SendRequest {
   address: string
   form: FormData
   signal: AbortSignal
-  /** Hears the bytes of the request that have left, as far as the transport can tell. */
+  /** Called with the bytes of the request that have left, if the transport can tell. */
   onSent: (bytes: number) => void
-  /** Milliseconds: without any sign of life for so long, or in all where none is seen, it is given up. */
+  /** Milliseconds without progress until the request fails; in all, where the transport sees no progress. */
   timeoutMs: number
 }
 
-/** Carries one form. Rejects with NETWORK or the signal's reason. */
+/** Posts one form. Rejects with NETWORK or the signal's reason. */
 export type Transport = (request: SendRequest) => Promise<RawAnswer>
 
 /**
- * A browser opens six connections to one address over HTTP/1.1, and what waits for one looks
- * stalled; two are left for event streams and small calls.
+ * A browser opens six connections to one address over HTTP/1.1, and a request that waits for one
+ * looks stalled. This limit leaves two for event streams and small calls.
  */
 const MAX_IN_BROWSERS = 4
 
@@ -27,7 +27,7 @@ export function chooseTransport(fetch: typeof globalThis.fetch): Transport {
   return limited(createXhrTransport(XMLHttpRequest), MAX_IN_BROWSERS)
 }
 
-/** No more than so many forms at once, whichever uploads they are of; the others wait in line. */
+/** Limits how many forms of all uploads are posted at once; the others wait their turn. */
 export function limited(transport: Transport, limit: number): Transport {
   const slots = createSemaphore(limit)
   return async (request) => {
@@ -57,7 +57,7 @@ export function createFetchTransport(fetch: typeof globalThis.fetch): Transport 
   }
 }
 
-/** As much of XMLHttpRequest as is used: this room is compiled without the browser's types. */
+/** The used part of XMLHttpRequest: the package is compiled without the types of browsers. */
 export interface Xhr {
   readonly status: number
   readonly responseText: string

@@ -1,13 +1,13 @@
 import { TeleStoreError } from './error.ts'
 import type { TransferProgress, UploadStatus } from './uploads/upload-api.ts'
 
-/** The worker's answers, taken apart. Unknown fields are left alone, missing ones are null. */
+/** Parses the answers of the worker. Unknown fields are ignored, missing ones are null. */
 
 type Fields = Readonly<Record<string, unknown>>
 
 const STATUSES = ['uploading', 'completed', 'failed'] as const
 
-/** Throws BAD_ANSWER for what is no progress. */
+/** Throws BAD_ANSWER when the fields are no progress. */
 export function toProgress(fields: Fields): TransferProgress {
   const status = STATUSES.find((known) => known === fields.status)
   const { progress } = fields
@@ -31,8 +31,8 @@ const SENDING_FROM = 30
 const SENDING_TO = 90
 
 /**
- * The one way from the worker's percent of the whole job to the part of the file that Telegram has
- * accepted. Not 100 before the message is posted: until then the file is not in the channel.
+ * Converts the worker's percent of the whole job into the percent of the file that Telegram has
+ * accepted. It stays below 100 until the message is posted: before that the file is not in the channel.
  */
 export function telegramPercentOf(status: TransferProgress['status'], progress: number): number {
   if (status === 'completed') return 100
@@ -40,7 +40,7 @@ export function telegramPercentOf(status: TransferProgress['status'], progress: 
   return Math.floor(10 * Math.min(99, Math.max(0, percent))) / 10
 }
 
-/** Throws BAD_ANSWER for what is no status. */
+/** Throws BAD_ANSWER when the fields are no status. */
 export function toStatus(fields: Fields): UploadStatus {
   const { upload_id, file_name, total_chunks, received_chunk_digests: digests } = fields
   if (typeof total_chunks !== 'number') throw badAnswer()

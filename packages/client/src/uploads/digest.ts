@@ -1,6 +1,6 @@
 /**
- * SHA-256 of the bytes, hex; null where the browser has no such function, which is on pages that
- * came over plain http from elsewhere than localhost.
+ * Returns the SHA-256 of the bytes, hex. Returns null where the browser has no such function: on pages
+ * that came by plain http from elsewhere than localhost.
  */
 export async function digestOf(blob: Blob): Promise<string | null> {
   const { crypto } = globalThis as { crypto?: { subtle?: typeof globalThis.crypto.subtle } }

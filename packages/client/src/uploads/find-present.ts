@@ -7,9 +7,10 @@ import { readChunk } from './send-chunks.ts'
 import type { UploadStatus } from './upload-api.ts'
 
 /**
- * The chunks the worker has of this upload; null when nothing of this file goes on under that id:
- * it is unknown, it has failed, it was cancelled, or it is another file's. Name, size and time say little about a
- * file, so every chunk the worker has is compared by its digest, where both sides have one.
+ * Returns the chunks that the worker has of this upload. Returns null when the upload cannot be
+ * resumed with this file: it is unknown, it has failed, it was cancelled, or it is of another file.
+ * Name, size and time say little about a file, so every chunk that the worker has is compared by its
+ * digest, where both sides have one.
  */
 export async function findPresent(
   context: UploadContext,

@@ -1,6 +1,6 @@
 import type { ResumeStore, UploadSource } from './upload-api.ts'
 
-/** As much of localStorage as is used. */
+/** The used part of localStorage. */
 export interface TextStorage {
   readonly length: number
   key: (index: number) => string | null
@@ -12,7 +12,7 @@ export interface TextStorage {
 const PREFIX = 'telestore-upload:'
 const MAX_ENTRIES = 500
 
-/** Remembers uploads in a browser. What cannot be written (private windows, no room) is left out. */
+/** A resume store in localStorage. An entry that cannot be written (private window, full storage) is skipped. */
 export function createStorageResumeStore(storage: TextStorage): ResumeStore {
   function names(): string[] {
     const all = Array.from({ length: storage.length }, (_, index) => storage.key(index))
@@ -36,9 +36,9 @@ export function createStorageResumeStore(storage: TextStorage): ResumeStore {
   }
 }
 
-/** The browser's localStorage; null where there is none or it is forbidden. */
+/** Returns a store in the localStorage of the browser; null where there is none or it is forbidden. */
 export function findBrowserStore(): ResumeStore | null {
-  // Node has a localStorage too, which warns when it is touched without its file.
+  // Node has a localStorage too, which warns when it is read without a file.
   if (!('document' in globalThis)) return null
   try {
     const { localStorage } = globalThis as { localStorage?: TextStorage }
@@ -48,7 +48,7 @@ export function findBrowserStore(): ResumeStore | null {
   }
 }
 
-/** Names a file's content, as far as that goes without reading it. */
+/** Returns a key for the content of a file, as exact as it can be without reading the file. */
 export function resumeKey(
   url: string,
   source: UploadSource,
@@ -61,19 +61,19 @@ function ageOf(storage: TextStorage, name: string): number {
   return Number.parseInt(storage.getItem(name) ?? '0', 10)
 }
 
-/** One file's entry in a resume store; remembers nothing without one. */
+/** One file's entry in a resume store. Without a store it reads null and writes nothing. */
 export interface ResumeEntry {
-  recall: () => Promise<string | null>
-  keep: (uploadId: string) => Promise<void>
-  /** Another job may remember the same file under another id by now: that one stays. */
-  forget: (uploadId: string) => Promise<void>
+  read: () => Promise<string | null>
+  write: (uploadId: string) => Promise<void>
+  /** Keeps the entry when another job has written another id for the same file since. */
+  remove: (uploadId: string) => Promise<void>
 }
 
 export function resumeEntryOf(store: ResumeStore | null, key: string): ResumeEntry {
   return {
-    recall: async () => (await store?.get(key)) ?? null,
-    keep: async (uploadId) => store?.set(key, uploadId),
-    forget: async (uploadId) => {
+    read: async () => (await store?.get(key)) ?? null,
+    write: async (uploadId) => store?.set(key, uploadId),
+    remove: async (uploadId) => {
       if ((await store?.get(key)) === uploadId) await store?.delete(key)
     },
   }

@@ -5,37 +5,37 @@ import { numbersOf } from '../wire.ts'
 import { type SendOptions, sendChunks } from './send-chunks.ts'
 import type { TransferProgress } from './upload-api.ts'
 
-/** Everything that carries one file. */
+/** What an upload of one file works with. */
 export interface UploadContext extends SendOptions {
   follower: Follower
 }
 
 export interface RunRequest {
   uploadId: string
-  /** Indices of the chunks the worker has; null for an upload it has not heard of. */
+  /** Indices of the chunks that the worker has; null for an upload that it does not know. */
   present: ReadonlySet<number> | null
   signal: AbortSignal
 }
 
-/** How often the worker may find chunks missing that it has acknowledged: it lost its disk. */
+/** How often the worker may find acknowledged chunks missing, which happens when it loses its disk. */
 const MAX_ROUNDS = 5
-/** Looks at the progress may fail for longer than chunks, which say the same. */
+/** More tries than for a chunk: while chunks are sent, they notice a lost worker first. */
 const FOLLOW_ATTEMPTS = 20
-/** The worker forgets what is finished after an hour. */
+/** The worker forgets a finished upload after an hour. */
 const FORGETS_AFTER_MS = 55 * 60_000
 
-/** Brings the file to the worker and waits until it is in Telegram; resolves with the end. */
+/** Sends the file to the worker and waits until it is in Telegram. Resolves with the last progress. */
 export async function runUpload(
   context: UploadContext,
   request: RunRequest,
 ): Promise<TransferProgress> {
   const { follower, state } = context
   const { uploadId, signal } = request
-  if (request.present === null) await open(context, request)
+  if (request.present === null) await announce(context, request)
   const over = new AbortController()
   const either = AbortSignal.any([signal, over.signal])
   let sealed = false
-  let heardAt = Date.now()
+  let lastProgressAt = Date.now()
 
   const end = follower.follow({
     uploadId,
@@ -44,32 +44,33 @@ export async function runUpload(
     mayBegin: () => !sealed,
     onWait: state.wait.bind(null, 'following'),
     onProgress: (progress) => {
-      heardAt = Date.now()
-      state.telegram(progress)
+      lastProgressAt = Date.now()
+      state.transferred(progress)
     },
   })
-  const delivered = deliver(context, { ...request, signal: either }).then(() => {
+  const sent = sendAll(context, { ...request, signal: either }).then(() => {
     sealed = true
     state.enter('telegram')
     return end
   })
-  // Whichever loses the race is nobody's error.
+  // The promise that loses the race may reject later, and must not end the process then.
   end.catch(() => {})
-  delivered.catch(() => {})
+  sent.catch(() => {})
   try {
     // A transfer may fail, or another program may finish it, while chunks are still being sent.
-    return await Promise.race([delivered, end])
+    return await Promise.race([sent, end])
   } catch (error) {
-    const forgotten = sealed && isUnknownUpload(error) && Date.now() - heardAt > FORGETS_AFTER_MS
+    const forgotten =
+      sealed && isUnknownUpload(error) && Date.now() - lastProgressAt > FORGETS_AFTER_MS
     throw forgotten ? forgottenUpload(error) : error
   } finally {
     over.abort()
-    await delivered.catch(() => {})
+    await sent.catch(() => {})
   }
 }
 
-/** Before any byte: is the token good, is the file one that the worker takes. */
-async function open(context: UploadContext, { uploadId, signal }: RunRequest): Promise<void> {
+/** Announces the upload, so that a bad token or a file that the worker refuses fails before any byte is sent. */
+async function announce(context: UploadContext, { uploadId, signal }: RunRequest): Promise<void> {
   const { fileName, mimeType, size, totalChunks } = context.file
   const body = {
     uploadId,
@@ -81,8 +82,8 @@ async function open(context: UploadContext, { uploadId, signal }: RunRequest): P
   await post(context, '/init-upload', { body, signal })
 }
 
-/** Sends what is missing and says that the file is whole. */
-async function deliver(context: UploadContext, request: RunRequest): Promise<void> {
+/** Sends the missing chunks and completes the upload. */
+async function sendAll(context: UploadContext, request: RunRequest): Promise<void> {
   const { file, state } = context
   const { uploadId, signal } = request
   const all = Array.from({ length: file.totalChunks }, (_, index) => index)
@@ -106,15 +107,16 @@ async function deliver(context: UploadContext, request: RunRequest): Promise<voi
   }
 }
 
-/** A small call that waits while the upload is paused. */
+/** Posts a small call, which waits while the upload is paused. */
 async function post(
   { caller, gate, state, attempts }: UploadContext,
   path: string,
   { body, signal }: { body: object; signal: AbortSignal },
 ): Promise<void> {
-  const send = (open: AbortSignal) => caller.json(path, { method: 'POST', body, signal: open })
+  const send = (running: AbortSignal) =>
+    caller.json(path, { method: 'POST', body, signal: running })
   const onWait = state.wait.bind(null, path)
-  await withRetries(() => gate.pass(send, signal), { attempts, signal, onWait })
+  await withRetries(() => gate.run(send, signal), { attempts, signal, onWait })
 }
 
 function missingIn(error: unknown): number[] {

@@ -7,7 +7,7 @@ import { digestOf } from './digest.ts'
 import type { UploadSource } from './upload-api.ts'
 import type { UploadState } from './upload-state.ts'
 
-/** The file as the worker is told of it with every chunk. */
+/** What every chunk tells the worker about its file. */
 export interface FileDescription {
   fileName: string
   mimeType: string | null
@@ -27,11 +27,11 @@ export interface SendOptions {
   parallel: number
 }
 
-/** For one try: a connection that is merely slow gets more time at the next. */
+/** The timeout of the first try. Each further try gets twice the time, because the connection may only be slow. */
 const FIRST_TIMEOUT_MS = 120_000
 const MAX_TIMEOUT_MS = 30 * 60_000
 
-/** Sends these chunks of the file, several at once; the first that cannot be sent stops the others. */
+/** Sends these chunks, several at once. When one fails, the others are stopped. */
 export async function sendChunks(
   options: SendOptions,
   { uploadId, indices, signal }: { uploadId: string; indices: number[]; signal: AbortSignal },
@@ -70,10 +70,10 @@ async function sendChunk(options: SendOptions, request: ChunkRequest): Promise<v
   try {
     await withRetries(
       (attempt) =>
-        gate.pass((open) => postChunk(options, { ...request, signal: open }, attempt), signal),
+        gate.run((running) => postChunk(options, { ...request, signal: running }, attempt), signal),
       { attempts, signal, onWait },
     )
-    state.arrived(index)
+    state.chunkStored(index)
   } finally {
     state.wait(`chunk ${index}`, null)
   }
@@ -87,7 +87,7 @@ async function postChunk(
   const blob = await readChunk(source, file, index)
   const digest = await digestOf(blob)
   const fields = {
-    // First, so that the worker knows whose bytes these are before it takes them.
+    // First, so that the worker checks the token before it takes the bytes.
     authToken: await caller.token(),
     uploadId,
     chunkIndex: index,
@@ -101,23 +101,23 @@ async function postChunk(
   for (const [name, value] of Object.entries(fields)) form.append(name, String(value))
   form.append('chunk', blob, 'blob')
   signal.throwIfAborted()
-  state.moved(index, 0)
+  state.chunkMoved(index, 0)
   try {
     const answer = await transport({
       address: caller.address('/upload-chunk'),
       form,
       signal,
-      onSent: (bytes) => state.moved(index, bytes),
+      onSent: (bytes) => state.chunkMoved(index, bytes),
       timeoutMs: Math.min(MAX_TIMEOUT_MS, FIRST_TIMEOUT_MS * 2 ** (attempt - 1)),
     })
     readAnswer(answer)
   } catch (error) {
-    state.moved(index, null)
+    state.chunkMoved(index, null)
     throw error
   }
 }
 
-/** Read once, so that the digest is that of the bytes that leave. */
+/** Reads the chunk into memory once, so that the digest is of the same bytes that are sent. */
 export async function readChunk(
   source: UploadSource,
   { size, chunkSize }: FileDescription,

@@ -1,19 +1,19 @@
 import type { CallOptions } from '../api.ts'
 
-/** What can be uploaded: a `File` and a `Blob` are such sources; `client/node` makes them of paths. */
+/** What can be uploaded: a `File`, a `Blob`, or what `openFile` of `telestore-client/node` returns. */
 export interface UploadSource {
-  /** Without one `UploadOptions.fileName` is needed. */
+  /** Without a name, `UploadOptions.fileName` is needed. */
   readonly name?: string | undefined
   readonly size: number
   /** Its media type; empty when it is not known. */
   readonly type?: string | undefined
-  /** Epoch ms. Tells a changed file from the one whose upload is to go on. */
+  /** Epoch ms. A file with another time is not resumed as the same file. */
   readonly lastModified?: number | undefined
   /** The bytes from `start` up to, not including, `end`. */
   readonly slice: (start: number, end: number) => Blob | Promise<Blob>
 }
 
-/** Remembers which upload a file has, so that it goes on after a reload or a crash. */
+/** Keeps the id of each file's upload, so that the upload is resumed after a reload or a crash. */
 export interface ResumeStore {
   readonly get: (key: string) => string | null | Promise<string | null>
   readonly set: (key: string, uploadId: string) => void | Promise<void>
@@ -23,15 +23,15 @@ export interface ResumeStore {
 export interface UploadOptions extends CallOptions {
   readonly fileName?: string | undefined
   readonly mimeType?: string | undefined
-  /** Goes on with this upload if the worker still has it; a new one begins otherwise. */
+  /** Resumes this upload if the worker still has it; otherwise a new one begins. */
   readonly uploadId?: string | undefined
-  /** Where to look for an upload to go on with. In browsers localStorage by default; null: nowhere. */
+  /** Where the ids of unfinished uploads are kept: in browsers localStorage by default; null: nowhere. */
   readonly resumeStore?: ResumeStore | null | undefined
   /** Bytes of a chunk, 5 MiB by default. The worker takes up to 50 MiB and 10000 chunks. */
   readonly chunkSize?: number | undefined
-  /** Chunks on their way at once, 3 by default. */
+  /** Chunks that are sent at the same time, 3 by default. */
   readonly parallel?: number | undefined
-  /** Tries for each chunk and call in a row, 10 by default. Waiting while offline does not count. */
+  /** Tries in a row for each chunk and call, 10 by default. Waiting for a network does not count. */
   readonly attempts?: number | undefined
   readonly onProgress?: ((progress: UploadProgress) => void) | undefined
 }
@@ -51,33 +51,33 @@ export type UploadPhase =
 
 export interface UploadWait {
   readonly on: 'worker' | 'telegram' | 'network'
-  /** As it was asked for; null for as long as there is no network. */
+  /** Seconds until the next try; null while there is no network. */
   readonly seconds: number | null
 }
 
-/** How far an upload is, for two bars: the way to the worker, and the way into Telegram. */
+/** The progress of an upload, enough for two bars: to the worker, and into Telegram. */
 export interface UploadProgress {
   readonly uploadId: string
   readonly fileName: string
   readonly phase: UploadPhase
-  /** At the worker or on the way to it. Falls when a chunk must be sent again. */
+  /** Bytes that have left. Falls when a chunk must be sent again. */
   readonly sentBytes: number
-  /** What the worker has acknowledged: a reload loses none of it. */
+  /** Bytes that the worker has acknowledged, which a reload does not lose. */
   readonly storedBytes: number
   readonly totalBytes: number
-  /** Bytes each second on the way to the worker; null until it is known. */
+  /** Bytes per second to the worker; null until it is known. */
   readonly speed: number | null
-  /** Until all bytes are at the worker; null while that is not known. */
+  /** Seconds until all bytes are at the worker; null while that is not known. */
   readonly secondsLeft: number | null
   /**
-   * How much of the file Telegram has accepted: 0-100, to a tenth, never falling; 100 only once the
-   * message is posted. Moves while chunks are still being sent.
+   * The percent of the file that Telegram has accepted, to a tenth. It never falls, and is 100 only
+   * when the message is posted. It rises while chunks are still being sent.
    */
   readonly telegramPercent: number
-  /** The worker's word: `receiving`, `queued`, `connecting`, `resolving`, `sending`, `posting`, … */
+  /** The phase as the worker names it: `receiving`, `queued`, `connecting`, `resolving`, `sending`, `posting`, … */
   readonly telegramPhase: string | null
   readonly waiting: UploadWait | null
-  /** What is going on, as a sentence for a person. */
+  /** The state as a sentence for a person. */
   readonly text: string
   readonly error: Error | null
 }
@@ -86,37 +86,37 @@ export interface UploadResult {
   readonly uploadId: string
   readonly fileName: string
   readonly size: number
-  /** The handle for downloads. */
+  /** The number of the message, which `download` and `ticket` take. */
   readonly messageId: number
   readonly fileId: string | null
 }
 
 export interface UploadJob {
-  /** Changes when the worker has lost the upload and it has to start over. */
+  /** Changes when the upload starts over, because the worker has lost it. */
   readonly uploadId: string
   readonly progress: UploadProgress
   /**
-   * Settles once the file is in Telegram, or cannot get there. Rejects with CANCELLED after
-   * `cancel`. A rejection nobody listens to ends no process: `onProgress` tells of it, too.
+   * Resolves when the file is in Telegram. Rejects when it cannot get there, with CANCELLED after
+   * `cancel`. An unhandled rejection does not end the process: `onProgress` reports it as well.
    */
   readonly done: Promise<UploadResult>
-  /** Stops sending; chunks on their way are sent again later. What the worker has goes on. */
+  /** Stops sending. Chunks on their way are sent again later. The worker goes on with what it has. */
   readonly pause: () => void
   readonly resume: () => void
-  /** Stops, and makes the worker give the upload up. An abort by `signal` leaves it to go on later. */
+  /** Stops, and cancels the upload at the worker. After an abort by `signal` it can be resumed instead. */
   readonly cancel: () => Promise<void>
 }
 
-/** What `/upload-progress` says. */
+/** The answer of `/upload-progress`. */
 export interface TransferProgress {
   readonly uploadId: string
   readonly status: 'uploading' | 'completed' | 'failed'
   /**
-   * The worker's own percent, never falling, over everything it does: up to 30 it looks for the
-   * channel, from 90 on it posts the message. People are better told `telegramPercent`.
+   * The worker's percent of the whole job, which never falls: up to 30 it looks for the channel, from
+   * 90 on it posts the message. Show `telegramPercent` to people.
    */
   readonly progress: number
-  /** How much of the file Telegram has accepted: 0-100, to a tenth; 100 only once it is posted. */
+  /** The percent of the file that Telegram has accepted, to a tenth; 100 only when it is posted. */
   readonly telegramPercent: number
   readonly phase: string | null
   /** `Upload failed: <sentence>`. */
@@ -125,7 +125,7 @@ export interface TransferProgress {
   readonly reason: string | null
   readonly messageId: number | null
   readonly fileId: string | null
-  /** While Telegram asks to wait. */
+  /** Seconds, while Telegram asks to wait. */
   readonly retryAfter: number | null
 }
 
@@ -134,9 +134,9 @@ export interface UploadStatus {
   readonly fileName: string
   readonly size: number | null
   readonly totalChunks: number
-  /** Indices of the chunks the worker has, ascending. */
+  /** Indices of the chunks that the worker has, ascending. */
   readonly receivedChunks: readonly number[]
-  /** SHA-256, hex, of each of them; empty when the worker does not tell. */
+  /** SHA-256 of each of them, hex; empty when the worker does not send digests. */
   readonly receivedDigests: readonly string[]
   readonly complete: boolean
 }

@@ -28,14 +28,14 @@ export interface UploadDependencies {
   caller: Caller
   follower: Follower
   transport: Transport
-  /** Where uploads are remembered when the options do not say. */
+  /** The resume store of uploads whose options name none. */
   defaultStore: ResumeStore | null
 }
 
 const CHUNK_BYTES = 5 * 1024 * 1024
 const MAX_RESTARTS = 2
 
-/** Begins to upload at once. */
+/** Starts the upload at once. */
 export function createUploadJob(
   dependencies: UploadDependencies,
   source: UploadSource,
@@ -58,7 +58,7 @@ export function createUploadJob(
     resumeKey(dependencies.caller.address('/'), source, file),
   )
   const context = { ...dependencies, source, file, gate, state, attempts, parallel }
-  const done = run(context, { entry, wanted: options.uploadId ?? null, signal }).then(
+  const done = runWithRestarts(context, { entry, wanted: options.uploadId ?? null, signal }).then(
     (result) => {
       state.enter('completed')
       return result
@@ -69,7 +69,7 @@ export function createUploadJob(
       throw error
     },
   )
-  // The progress tells of it as well: a job whose end nobody awaits must not end the process.
+  // `onProgress` reports a failure as well, so an unhandled rejection of `done` must not end the process.
   done.catch(() => {})
 
   return {
@@ -81,21 +81,21 @@ export function createUploadJob(
     },
     done,
     pause: () => {
-      gate.close()
+      gate.pause()
       state.pause(true)
     },
     resume: () => {
       state.pause(false)
-      gate.open()
+      gate.resume()
     },
     cancel: async () => {
       const cancelled = new TeleStoreError('CANCELLED', 'The upload was cancelled')
       stop.abort(cancelled)
-      // It may have come to another end, and then there is nothing to cancel.
+      // If it has ended otherwise, there is nothing to cancel.
       const end = await done.catch((error: unknown) => error)
       if (end !== cancelled) return
       const { uploadId } = state.progress
-      await entry.forget(uploadId)
+      await entry.remove(uploadId)
       await cancelUpload(dependencies.caller, uploadId)
     },
   }
@@ -103,32 +103,35 @@ export function createUploadJob(
 
 interface Run {
   entry: ResumeEntry
-  /** The upload to go on with, if the caller names one. */
+  /** The upload to resume, if the caller names one. */
   wanted: string | null
   signal: AbortSignal
 }
 
-async function run(context: UploadContext, { entry, wanted, signal }: Run): Promise<UploadResult> {
+async function runWithRestarts(
+  context: UploadContext,
+  { entry, wanted, signal }: Run,
+): Promise<UploadResult> {
   const { state, file } = context
   signal.throwIfAborted()
   assertUsable(file)
-  const known = wanted ?? (await entry.recall())
+  const known = wanted ?? (await entry.read())
   let present = known === null ? null : await findPresent(context, known, signal)
   if (present && known !== null) state.begin(known, present)
   for (let restarts = 0; ; restarts++) {
     if (!present) state.begin(newUploadId(), [])
     const { uploadId } = state.progress
-    await entry.keep(uploadId)
+    await entry.write(uploadId)
     try {
       const end = await runUpload(context, { uploadId, present, signal })
       if (end.phase === 'cancelled') throw cancelledUpload()
-      await entry.forget(uploadId)
+      await entry.remove(uploadId)
       return toResult(end, file)
     } catch (error) {
       signal.throwIfAborted()
-      // Never by itself: added again, the file goes under a new id.
+      // A cancelled upload is not restarted. When the file is added again it gets a new id.
       if (isCancelledUpload(error)) {
-        await entry.forget(uploadId)
+        await entry.remove(uploadId)
         throw cancelledUpload(error)
       }
       if (restarts >= MAX_RESTARTS || !shouldStartOver(error, present !== null)) throw error
@@ -137,7 +140,7 @@ async function run(context: UploadContext, { entry, wanted, signal }: Run): Prom
   }
 }
 
-/** Tells the worker to give the upload up; one that it does not know is forgotten already. */
+/** Cancels the upload at the worker. An upload that the worker does not know counts as cancelled. */
 export async function cancelUpload(
   caller: Caller,
   uploadId: string,
@@ -180,7 +183,7 @@ function toResult(end: TransferProgress, file: FileDescription): UploadResult {
   return { uploadId, fileName: file.fileName, size: file.size, messageId, fileId }
 }
 
-/** What a listener throws is its own affair, and must not look like a chunk that failed. */
+/** Rethrows what a listener throws outside of the upload, where it would look like a failed chunk. */
 function guarded<T>(listener: ((value: T) => void) | undefined): ((value: T) => void) | undefined {
   if (!listener) return undefined
   return (value) => {
@@ -194,7 +197,7 @@ function guarded<T>(listener: ((value: T) => void) | undefined): ((value: T) => 
   }
 }
 
-/** Milliseconds first, as the deployed web client has it; the rest is not to be guessed. */
+/** Milliseconds first, as in the ids of the deployed web client; the rest is random and cannot be guessed. */
 function newUploadId(): string {
   const random = crypto.getRandomValues(new Uint8Array(12))
   return `${Date.now()}_${Array.from(random, (byte) => byte.toString(36).padStart(2, '0')).join('')}`

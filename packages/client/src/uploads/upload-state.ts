@@ -14,19 +14,20 @@ type BasePhase = Exclude<UploadPhase, 'waiting' | 'paused'>
 /** The state of one upload: the parts that send and follow it report here, and it is read as one progress. */
 export interface UploadState {
   readonly progress: UploadProgress
-  /** Which upload it is, and which of its chunks the worker has. */
+  /** Sets the id of the upload, and the chunks of it that the worker has. */
   begin: (uploadId: string, present: Iterable<number>) => void
   enter: (phase: BasePhase, error?: Error) => void
   pause: (paused: boolean) => void
-  /** Bytes of one chunk that have left; null: they must leave again. */
-  moved: (index: number, bytes: number | null) => void
-  arrived: (index: number) => void
-  /** Reports why one part of the upload waits; null: it goes on. */
-  wait: (who: string, wait: UploadWait | null) => void
-  telegram: (progress: TransferProgress) => void
+  /** Reports how many bytes of one chunk have left; null: they must be sent again. */
+  chunkMoved: (index: number, bytes: number | null) => void
+  /** Called when the worker has acknowledged the chunk. */
+  chunkStored: (index: number) => void
+  /** Reports why one part of the upload, `source`, waits; null: it goes on. */
+  wait: (source: string, wait: UploadWait | null) => void
+  transferred: (progress: TransferProgress) => void
 }
 
-const QUIET_MS = 100
+const NOTIFY_EVERY_MS = 100
 
 export function createUploadState(options: UploadStateOptions): UploadState {
   const { chunkBytes, totalBytes, fileName } = options
@@ -41,7 +42,7 @@ export function createUploadState(options: UploadStateOptions): UploadState {
   let error: Error | null = null
   let transfer: TransferProgress | null = null
   let percent = 0
-  let toldAt = 0
+  let notifiedAt = 0
 
   function view(): UploadProgress {
     const sentBytes = presentBytes + sum(moving.values())
@@ -72,7 +73,7 @@ export function createUploadState(options: UploadStateOptions): UploadState {
     return held ? 'waiting' : phase
   }
 
-  /** A chunk that waits holds nothing up while another is on its way. */
+  /** A waiting chunk does not count while another one is being sent. */
   function waitNow(): UploadWait | null {
     const [wait] = waits.values()
     if (wait && moving.size === 0) return wait
@@ -80,10 +81,10 @@ export function createUploadState(options: UploadStateOptions): UploadState {
     return seconds === null ? null : { on: 'telegram', seconds }
   }
 
-  function tell(quietly = false): void {
+  function notify(throttled = false): void {
     const now = Date.now()
-    if (quietly && now - toldAt < QUIET_MS) return
-    toldAt = now
+    if (throttled && now - notifiedAt < NOTIFY_EVERY_MS) return
+    notifiedAt = now
     options.onProgress?.(view())
   }
 
@@ -99,41 +100,41 @@ export function createUploadState(options: UploadStateOptions): UploadState {
       waits.clear()
       meter.reset()
       transfer = null
-      tell()
+      notify()
     },
     enter: (next, cause) => {
       phase = next
       error = cause ?? null
       if (next === 'completed') percent = 100
-      tell()
+      notify()
     },
     pause: (value) => {
       paused = value
       meter.reset()
-      tell()
+      notify()
     },
-    moved: (index, bytes) => {
+    chunkMoved: (index, bytes) => {
       if (bytes === null) moving.delete(index)
       else moving.set(index, Math.min(bytes, chunkBytes(index)))
       meter.note(presentBytes + sum(moving.values()))
-      tell(bytes !== null)
+      notify(bytes !== null)
     },
-    arrived: (index) => {
+    chunkStored: (index) => {
       moving.delete(index)
       if (!present.has(index)) presentBytes += chunkBytes(index)
       present.add(index)
       meter.note(presentBytes + sum(moving.values()))
-      tell()
+      notify()
     },
-    wait: (who, wait) => {
-      if (wait) waits.set(who, wait)
-      else waits.delete(who)
-      tell()
+    wait: (source, wait) => {
+      if (wait) waits.set(source, wait)
+      else waits.delete(source)
+      notify()
     },
-    telegram: (progress) => {
+    transferred: (progress) => {
       transfer = progress
       percent = Math.max(percent, progress.telegramPercent)
-      tell()
+      notify()
     },
   }
 }
