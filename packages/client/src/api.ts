@@ -3,6 +3,7 @@
  * otherwise, and every failure is a TeleStoreError, or the signal's reason after an abort.
  */
 
+import type { CallOptions } from './options.ts'
 import type {
   TransferProgress,
   UploadJob,
@@ -10,10 +11,6 @@ import type {
   UploadSource,
   UploadStatus,
 } from './uploads/upload-api.ts'
-
-export interface CallOptions {
-  readonly signal?: AbortSignal | undefined
-}
 
 /** First and last byte, both included; without `end` up to the file's end. */
 export interface DownloadRange {
@@ -69,14 +66,6 @@ export interface Ticket {
 
 export interface FollowOptions extends CallOptions {
   readonly onProgress?: ((progress: TransferProgress) => void) | undefined
-}
-
-export interface ClientOptions {
-  /** Where the worker is, such as `https://worker.example`; empty on the worker's own page. */
-  readonly url: string
-  /** The login token, or a function that is asked for it before every request. */
-  readonly token: string | (() => string | Promise<string>)
-  readonly fetch?: typeof globalThis.fetch | undefined
 }
 
 /** One user's access to one worker. */

@@ -1,5 +1,5 @@
-import type { ClientOptions } from './api.ts'
-import { TeleStoreError } from './error.ts'
+import { networkError, TeleStoreError } from './error.ts'
+import type { ClientOptions } from './options.ts'
 
 /** Status, text and Retry-After of an answer, of `fetch` or of XMLHttpRequest. */
 export interface RawAnswer {
@@ -73,7 +73,7 @@ export function createCaller(options: ClientOptions): Caller {
         return readAnswer(await rawAnswer(response))
       } catch (error) {
         init.signal?.throwIfAborted()
-        throw error instanceof TeleStoreError ? error : networkError(error)
+        throw networkError(error)
       }
     },
   }
@@ -112,10 +112,6 @@ export function toError(
     return new TeleStoreError('BAD_ANSWER', sentence, { ...options, details: body ?? {} })
   }
   return new TeleStoreError(code, error, { ...options, details })
-}
-
-export function networkError(cause: unknown): TeleStoreError {
-  return new TeleStoreError('NETWORK', 'The worker cannot be reached', { cause })
 }
 
 export function parseObject(text: string): Record<string, unknown> | null {

@@ -1,16 +1,15 @@
-import type { Client, ClientOptions, Ticket, TicketOptions } from './api.ts'
+import type { Client, Ticket, TicketOptions } from './api.ts'
 import { type Caller, createCaller } from './call.ts'
 import { startDownload } from './download.ts'
 import { createFollower } from './follow.ts'
-import { chooseTransport } from './transport.ts'
+import type { ClientOptions } from './options.ts'
 import { findBrowserStore } from './uploads/resume-store.ts'
+import { chooseTransport } from './uploads/transport.ts'
 import { cancelUpload, createUploadJob } from './uploads/upload-job.ts'
 import { badAnswer, textOf, toStatus } from './wire.ts'
 
 export type {
-  CallOptions,
   Client,
-  ClientOptions,
   Download,
   DownloadOptions,
   DownloadRange,
@@ -24,6 +23,7 @@ export {
   isUnknownUpload,
   TeleStoreError,
 } from './error.ts'
+export type { CallOptions, ClientOptions } from './options.ts'
 export { withRetries } from './retry.ts'
 export { createSpeedMeter, type SpeedMeter } from './speed.ts'
 export { isSystemFile } from './system-files.ts'

@@ -1,12 +1,13 @@
 import type { Download, DownloadOptions } from './api.ts'
-import { type Caller, networkError, parseObject, rawAnswer, toError } from './call.ts'
-import { isRetryable, TeleStoreError } from './error.ts'
+import { type Caller, parseObject, rawAnswer, toError } from './call.ts'
+import { isRetryable, networkError, TeleStoreError } from './error.ts'
 import { fileNameIn } from './file-name.ts'
+import { withTimeout } from './lib/with-timeout.ts'
 import { withRetries } from './retry.ts'
 import { badAnswer } from './wire.ts'
 
-/** A connection without a byte for so many milliseconds counts as broken. */
-const SILENCE_MS = 60_000
+/** A connection without a byte for so long counts as broken. */
+const SILENCE = { ms: 60_000, message: 'no byte for 60 s' }
 
 /** Requests the file, or its range. Resolves when the head of the answer is here. */
 export async function startDownload(
@@ -69,10 +70,12 @@ async function ask({ caller, path, signal }: Request, wanted: Wanted | null): Pr
     ...(wanted && { range: wanted.header }),
     ...(wanted?.ifRange && { 'if-range': wanted.ifRange }),
   }
-  const response = await withinSilence(
-    (either) => caller.open(path, { headers, signal: either }),
-    signal,
-  )
+  const open = (timeout: AbortSignal) =>
+    caller.open(path, { headers, signal: AbortSignal.any([signal, timeout]) })
+  const response = await withTimeout(open, SILENCE).catch((error: unknown) => {
+    signal.throwIfAborted()
+    throw networkError(error)
+  })
   if (response.status !== 200 && response.status !== 206) {
     const answer = await rawAnswer(response)
     throw toError(answer, parseObject(answer.text))
@@ -99,14 +102,14 @@ async function* bytesOf(
   let failures = 0
   while (at <= end) {
     try {
-      const { done, value } = await withinSilence(() => reader.read(), signal)
+      const { done, value } = await withTimeout(() => reader.read(), SILENCE)
       if (done) throw networkError(new Error('the answer ended early'))
       failures = 0
       at += value.length
       yield value
     } catch (error) {
       signal.throwIfAborted()
-      const broken = error instanceof TeleStoreError ? error : networkError(error)
+      const broken = networkError(error)
       await reader.cancel().catch(() => {})
       failures++
       // Without a strong ETag, the rest may be of another file.
@@ -139,26 +142,6 @@ function toStream(
     },
     { highWaterMark: 0 },
   )
-}
-
-/** Rejects with NETWORK when `work` takes longer than SILENCE_MS. */
-async function withinSilence<T>(
-  work: (signal: AbortSignal) => Promise<T>,
-  signal: AbortSignal,
-): Promise<T> {
-  const silent = new AbortController()
-  let timer: ReturnType<typeof setTimeout> | undefined
-  const silence = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      reject(networkError(new Error('not a byte for too long')))
-      silent.abort()
-    }, SILENCE_MS)
-  })
-  try {
-    return await Promise.race([work(AbortSignal.any([signal, silent.signal])), silence])
-  } finally {
-    clearTimeout(timer)
-  }
 }
 
 function headOf({ status, headers }: Response): Head | null {

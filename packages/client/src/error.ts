@@ -41,6 +41,12 @@ export class TeleStoreError extends Error {
   }
 }
 
+/** Wraps the reason why there is no answer. An error that is a TeleStoreError already stays as it is. */
+export function networkError(cause: unknown): TeleStoreError {
+  if (cause instanceof TeleStoreError) return cause
+  return new TeleStoreError('NETWORK', 'The worker cannot be reached', { cause })
+}
+
 /** Statuses after which the same request may succeed. */
 const RETRYABLE_STATUSES = new Set([408, 425, 429, 503, 507])
 

@@ -1,31 +1,26 @@
-import { sleep } from './lib/sleep.ts'
+import { withTimeout } from './lib/with-timeout.ts'
 
 export interface ServerEvent {
   id: string | null
   data: string
 }
 
-export interface EventStreamOptions {
-  signal: AbortSignal
-  /** Milliseconds without a byte, comments included, after which the stream counts as dead. */
-  silenceMs: number
-}
-
 /**
  * Yields the events of a stream (https://html.spec.whatwg.org/multipage/server-sent-events.html) until
- * it ends. Throws when the stream breaks or falls silent, and the signal's reason. Lines may end in LF,
- * CRLF or CR, and a piece may end in the middle of a character.
+ * it ends. Throws when the stream breaks, or no byte comes for `silenceMs` milliseconds, comments
+ * included. Lines may end in LF, CRLF or CR, and a piece may end in the middle of a character.
  */
 export async function* readEvents(
   body: ReadableStream<Uint8Array>,
-  { signal, silenceMs }: EventStreamOptions,
+  silenceMs: number,
 ): AsyncGenerator<ServerEvent> {
   const reader = body.getReader()
   const decoder = new TextDecoder()
   const parse = createEventParser()
+  const limit = { ms: silenceMs, message: 'the event stream fell silent' }
   try {
     for (;;) {
-      const { done, value } = await withinSilence(reader.read(), silenceMs, signal)
+      const { done, value } = await withTimeout(() => reader.read(), limit)
       if (done) return
       yield* parse(decoder.decode(value, { stream: true }))
     }
@@ -55,24 +50,5 @@ export function createEventParser(): (text: string) => ServerEvent[] {
       if (field === 'id') id = value
     }
     return events
-  }
-}
-
-async function withinSilence<T>(
-  read: Promise<T>,
-  silenceMs: number,
-  signal: AbortSignal,
-): Promise<T> {
-  const timer = new AbortController()
-  const timeout = sleep(silenceMs, AbortSignal.any([timer.signal, signal])).then(() => {
-    throw new Error('the event stream fell silent')
-  })
-  // The promise that loses the race may reject later, and must not end the process then.
-  timeout.catch(() => {})
-  read.catch(() => {})
-  try {
-    return await Promise.race([read, timeout])
-  } finally {
-    timer.abort()
   }
 }

@@ -1,7 +1,8 @@
-import { type Caller, networkError, parseObject, rawAnswer, readAnswer } from './call.ts'
-import { isUnknownUpload, TeleStoreError } from './error.ts'
+import { type Caller, parseObject, rawAnswer, readAnswer } from './call.ts'
+import { isUnknownUpload, networkError } from './error.ts'
 import { readEvents } from './event-stream.ts'
 import { sleep } from './lib/sleep.ts'
+import { withTimeout } from './lib/with-timeout.ts'
 import { withRetries } from './retry.ts'
 import type { TransferProgress, UploadWait } from './uploads/upload-api.ts'
 import { toProgress } from './wire.ts'
@@ -54,22 +55,19 @@ export function createFollower(caller: Caller): Follower {
   async function listen(request: FollowRequest): Promise<TransferProgress | null> {
     const { signal, uploadId } = request
     const headers = { accept: 'text/event-stream, application/json;q=0.5' }
-    const unanswered = new AbortController()
-    const timer = setTimeout(() => unanswered.abort(), SILENCE_MS)
-    try {
-      const either = AbortSignal.any([signal, unanswered.signal])
+    const open = async (timeout: AbortSignal) => {
+      const either = AbortSignal.any([signal, timeout])
       const response = await caller.open(path(uploadId), { headers, signal: either })
       const isStream = response.headers.get('content-type')?.startsWith('text/event-stream')
-      if (!isStream || !response.ok || !response.body) {
-        return report(request, toProgress(readAnswer(await rawAnswer(response))))
-      }
-      clearTimeout(timer)
-      return await readStream(request, response.body)
+      return isStream && response.ok && response.body ? response.body : rawAnswer(response)
+    }
+    try {
+      const answer = await withTimeout(open, { ms: SILENCE_MS, message: 'no answer' })
+      if ('status' in answer) return report(request, toProgress(readAnswer(answer)))
+      return await readStream(request, answer)
     } catch (error) {
       signal.throwIfAborted()
-      throw error instanceof TeleStoreError ? error : networkError(error)
-    } finally {
-      clearTimeout(timer)
+      throw networkError(error)
     }
   }
 
@@ -102,7 +100,7 @@ async function readStream(
   const { signal } = request
   let events = 0
   try {
-    for await (const { data } of readEvents(body, { signal, silenceMs: SILENCE_MS })) {
+    for await (const { data } of readEvents(body, SILENCE_MS)) {
       const fields = parseObject(data)
       if (typeof fields?.status !== 'string' || typeof fields.progress !== 'number') continue
       events++

@@ -4,8 +4,8 @@ import { expect, onTestFinished, test, vi } from 'vitest'
 import { createClient } from '../src/client.ts'
 import { createEventParser } from '../src/event-stream.ts'
 import { fileNameIn } from '../src/file-name.ts'
-import { createXhrTransport, limited, type Xhr } from '../src/transport.ts'
 import { createStorageResumeStore } from '../src/uploads/resume-store.ts'
+import { createXhrTransport, limited, type Xhr } from '../src/uploads/transport.ts'
 import { telegramPercentOf } from '../src/wire.ts'
 
 test.each([

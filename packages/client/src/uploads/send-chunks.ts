@@ -1,9 +1,9 @@
 import { type Caller, readAnswer } from '../call.ts'
 import { TeleStoreError } from '../error.ts'
-import type { PauseGate } from '../pause-gate.ts'
 import { withRetries } from '../retry.ts'
-import type { Transport } from '../transport.ts'
 import { digestOf } from './digest.ts'
+import type { PauseGate } from './pause-gate.ts'
+import type { Transport } from './transport.ts'
 import type { UploadSource } from './upload-api.ts'
 import type { UploadState } from './upload-state.ts'
 

@@ -1,4 +1,4 @@
-import type { CallOptions } from '../api.ts'
+import type { CallOptions } from '../options.ts'
 
 /** What can be uploaded: a `File`, a `Blob`, or what `openFile` of `telestore-client/node` returns. */
 export interface UploadSource {

@@ -7,13 +7,13 @@ import {
   TeleStoreError,
 } from '../error.ts'
 import type { Follower } from '../follow.ts'
-import { createPauseGate } from '../pause-gate.ts'
-import type { Transport } from '../transport.ts'
 import { badAnswer } from '../wire.ts'
 import { findPresent } from './find-present.ts'
+import { createPauseGate } from './pause-gate.ts'
 import { type ResumeEntry, resumeEntryOf, resumeKey } from './resume-store.ts'
 import { runUpload, type UploadContext } from './run-upload.ts'
 import type { FileDescription } from './send-chunks.ts'
+import type { Transport } from './transport.ts'
 import type {
   ResumeStore,
   TransferProgress,

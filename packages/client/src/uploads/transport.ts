@@ -1,5 +1,6 @@
-import { networkError, type RawAnswer, rawAnswer } from './call.ts'
-import { createSemaphore } from './lib/semaphore.ts'
+import { type RawAnswer, rawAnswer } from '../call.ts'
+import { networkError } from '../error.ts'
+import { createSemaphore } from '../lib/semaphore.ts'
 
 export interface SendRequest {
   address: string
@@ -31,7 +32,7 @@ export function chooseTransport(fetch: typeof globalThis.fetch): Transport {
 export function limited(transport: Transport, limit: number): Transport {
   const slots = createSemaphore(limit)
   return async (request) => {
-    const release = await slots.acquire(1, request.signal)
+    const release = await slots.acquire(request.signal)
     try {
       return await transport(request)
     } finally {
