@@ -70,14 +70,14 @@ test.each<[string, BackendFault]>([
   expect(failure.retryAfter).toBeGreaterThan(0)
 })
 
-test('a backend that is not there is unavailable', async () => {
+test('a backend that refuses connections is unavailable', async () => {
   const { backend, client } = await start()
   await backend.stop()
 
   expect((await failureOf(client.credentials('good'))).code).toBe('BACKEND_UNAVAILABLE')
 })
 
-test('the wait that the backend asks for is passed on', async () => {
+test('the error says how long the backend asks to wait', async () => {
   const { backend, client } = await start()
   backend.fail({ kind: 'status', status: 503, headers: { 'retry-after': '42' } })
 
@@ -114,7 +114,7 @@ test('an account without a channel is not set up', async () => {
   expect((await failureOf(client.credentials('good'))).code).toBe('TELEGRAM_NOT_CONFIGURED')
 })
 
-test('one reset is asked again, a token that no header can carry is never asked', async () => {
+test('a reset connection is asked once more, and a token that no header can hold is never sent', async () => {
   const { backend, client } = await start()
   backend.logins.set('good', loginAnswer('anna'))
   backend.fail({ kind: 'reset' }, 1)
@@ -149,7 +149,7 @@ test('a download token is answered with a grant', async () => {
   })
 })
 
-test('a webhook carries its key and a signature over time and body', async () => {
+test('a webhook has its key, and a signature over time and body', async () => {
   const backend = await startBackend()
   const client = createBackendClient({
     baseUrl: `${backend.url}/`,

@@ -78,7 +78,7 @@ test('a backend that is down is asked again at once', async () => {
   expect((await credentials.forUpload('good')).userId).toBe('anna')
 })
 
-test('an answer that was valid once serves running uploads while the backend is down', async () => {
+test('credentials that were valid once serve running uploads while the backend is down', async () => {
   const { backend, credentials, clock } = await start()
   backend.logins.set('good', loginAnswer('anna'))
   await credentials.forUpload('good')
@@ -92,7 +92,7 @@ test('an answer that was valid once serves running uploads while the backend is 
   })
 })
 
-test('a refusal ends what was valid once', async () => {
+test('a refusal ends credentials that were valid once', async () => {
   const { backend, credentials, clock } = await start()
   backend.logins.set('good', loginAnswer('anna'))
   await credentials.forUpload('good')
@@ -126,7 +126,7 @@ test('a download token grants a download in one call and no upload', async () =>
   await expect(credentials.forUpload(token)).rejects.toMatchObject({ code: 'TOKEN_REFUSED' })
 })
 
-test('a login token downloads too; one that looks like it is asked about once', async () => {
+test('a login token downloads after one question to the backend, and an opaque token after two', async () => {
   const { backend, credentials } = await start()
   const token = makeJwt({ sub: 'anna', exp: 4_000_000_000 })
   backend.logins.set(token, loginAnswer('anna'))
@@ -150,7 +150,7 @@ test('a token that lies about its kind gets what the backend says', async () => 
   await expect(credentials.forDownload('nobody')).rejects.toMatchObject({ code: 'TOKEN_REFUSED' })
 })
 
-test('an account without Telegram is told so, not refused', async () => {
+test('an account without Telegram gets TELEGRAM_NOT_CONFIGURED, not a refused token', async () => {
   const { backend, credentials } = await start()
   backend.fail({ kind: 'status', status: 500, body: { detail: '400: Telegram not configured' } })
 
@@ -161,7 +161,7 @@ test('an account without Telegram is told so, not refused', async () => {
   expect(backend.calls).toHaveLength(1)
 })
 
-test('no more tokens than allowed are remembered', async () => {
+test('the cache remembers no more tokens than allowed', async () => {
   const { backend, credentials } = await start({ maxEntries: 2 })
   for (const token of ['a', 'b', 'c']) {
     backend.logins.set(token, loginAnswer(token))

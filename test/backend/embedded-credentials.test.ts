@@ -54,7 +54,7 @@ test('the emulator gives the accounts', async () => {
   expect(await later.forUpload('demo-anna')).toEqual(anna)
 })
 
-test('a control endpoint that is not there can be tried later', async () => {
+test('an unreachable control endpoint rejects with BACKEND_UNAVAILABLE', async () => {
   const provider = createEmbeddedCredentials({ controlRoot: 'http://127.0.0.1:9' })
 
   await expect(provider.forUpload('demo')).rejects.toMatchObject({ code: 'BACKEND_UNAVAILABLE' })

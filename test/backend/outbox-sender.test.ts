@@ -10,7 +10,7 @@ import { createRecordingLog } from '../helpers/recording-log.ts'
 const MINUTE = 60_000
 const DAY = 24 * 60 * MINUTE
 
-test('what an earlier process left is delivered at the start, with its key', async () => {
+test('a webhook that an earlier process left is delivered at the start, under its key', async () => {
   const backend = await startBackend()
   const outbox = memoryOutbox()
   outbox.write('one', 'two')
@@ -23,11 +23,11 @@ test('what an earlier process left is delivered at the start, with its key', asy
   expect(keys.toSorted()).toEqual(['one', 'two'])
 })
 
-test('a webhook written later goes out when the bell rings', async () => {
+test('a webhook that is written later is delivered at the notification', async () => {
   const outbox = memoryOutbox()
   const delivered: string[] = []
   const sender = start(outbox, async (event) => void delivered.push(event.id))
-  await soon(() => expect(outbox.looks).toBeGreaterThan(0))
+  await soon(() => expect(outbox.rounds).toBeGreaterThan(0))
 
   outbox.write('late')
   sender.notify()
@@ -36,7 +36,7 @@ test('a webhook written later goes out when the bell rings', async () => {
   expect(delivered).toEqual(['late'])
 })
 
-test('what was delivered while the disk was full is not delivered again', async () => {
+test('a webhook that was delivered while the disk was full is not delivered again', async () => {
   const outbox = memoryOutbox()
   const delivered: string[] = []
   const failing = vi.spyOn(outbox, 'deleteWebhook').mockImplementation(() => {
@@ -78,7 +78,7 @@ test('a backend that is down is asked less and less often, and nothing is lost',
   expect(Math.min(...delays.slice(12))).toBeGreaterThanOrEqual(7.5 * MINUTE)
 })
 
-test('the wait that the backend asks for is kept', async () => {
+test('a webhook waits for as long as the backend asks', async () => {
   const outbox = memoryOutbox()
   start(outbox, async () => {
     throw new AppError('BACKEND_UNAVAILABLE', 'down', { retryAfter: 3600 })
@@ -111,7 +111,7 @@ test('a webhook that the backend refuses is tried slowly for a day, then dropped
   expect(log.entries.filter((entry) => entry.level === 'error')).toHaveLength(1)
 })
 
-test('one webhook that hangs in its back-off holds up no other', async () => {
+test('a webhook in its back-off holds up no other', async () => {
   const outbox = memoryOutbox()
   const delivered: string[] = []
   start(outbox, async (event) => {
@@ -124,7 +124,7 @@ test('one webhook that hangs in its back-off holds up no other', async () => {
   expect([...outbox.rows.keys()]).toEqual(['bad'])
 })
 
-test('closing gives up what is on its way, and leaves it due', async () => {
+test('closing gives up the running delivery and leaves its webhook due', async () => {
   const outbox = memoryOutbox()
   outbox.write('one')
   const started = vi.fn()
@@ -141,7 +141,7 @@ test('closing gives up what is on its way, and leaves it due', async () => {
   expect(outbox.row('one')).toMatchObject({ attempts: 0, dueAt: 0 })
 })
 
-/** Looks again every millisecond: some of these tests live through days. */
+/** Makes a round every millisecond: some of these tests live through days. */
 function soon(check: () => void): Promise<void> {
   return vi.waitFor(check, { interval: 1 })
 }
@@ -152,17 +152,17 @@ interface MemoryOutbox
   row: (id: string) => WebhookEvent
   write: (...ids: string[]) => void
   time: number
-  readonly looks: number
+  readonly rounds: number
 }
 
 function memoryOutbox(): MemoryOutbox {
   const rows = new Map<string, WebhookEvent>()
-  let looks = 0
+  let rounds = 0
   const outbox: MemoryOutbox = {
     rows,
     time: 0,
-    get looks() {
-      return looks
+    get rounds() {
+      return rounds
     },
     row: (id) => {
       const row = rows.get(id)
@@ -173,7 +173,7 @@ function memoryOutbox(): MemoryOutbox {
       for (const id of ids) rows.set(id, event(id))
     },
     dueWebhooks: (now, limit) => {
-      looks++
+      rounds++
       return [...rows.values()].filter((row) => row.dueAt <= now).slice(0, limit)
     },
     nextWebhookAt: () =>

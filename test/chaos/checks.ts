@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
 import { sleep } from '../../src/lib/waiting/sleep.ts'
 import { downloadUrl, sha256 } from '../helpers/callers/client.ts'
-import type { Carried } from './uploader.ts'
+import type { UploadOutcome } from './uploader.ts'
 import { Violation, type Who, type World } from './world.ts'
 
 const SETTLE_MS = 40_000
@@ -34,8 +34,12 @@ export async function settle(world: World): Promise<void> {
 }
 
 /** What holds of one upload once all is over. */
-export async function checkUpload(world: World, carried: Carried, settled: Settled): Promise<void> {
-  const { plan, bytes, messageId, cancelled } = carried
+export async function checkUpload(
+  world: World,
+  outcome: UploadOutcome,
+  settled: Settled,
+): Promise<void> {
+  const { plan, bytes, messageId, cancelled } = outcome
   const digest = sha256(bytes)
   const all = await world.messages(settled.channelId)
   const messages = all.filter(({ fileName }) => fileName === plan.name)
@@ -53,15 +57,15 @@ export async function checkUpload(world: World, carried: Carried, settled: Settl
   }
   // A bot alone cannot look whether a lost answer meant a message: README, "Limits".
   const doubtful = settled.who === 'bot' ? Math.min(1, settled.kills) : 0
-  const most = Math.max(1, carried.sends) * (1 + doubtful)
+  const most = Math.max(1, outcome.sends) * (1 + doubtful)
   if (messages.length > most) throw new Violation(`${plan.name}: posted ${messages.length} times`)
-  await checkDownload(world, carried, settled, digest)
-  await checkWebhooks(world, carried)
+  await checkDownload(world, outcome, settled, digest)
+  await checkWebhooks(world, outcome)
 }
 
 async function checkDownload(
   world: World,
-  { plan, messageId, fileId }: Carried,
+  { plan, messageId, fileId }: UploadOutcome,
   { token }: Settled,
   digest: string,
 ): Promise<void> {
@@ -77,7 +81,10 @@ async function checkDownload(
   if (sha256(bytes) !== digest) throw new Violation(`${plan.name}: downloaded other bytes`)
 }
 
-async function checkWebhooks(world: World, { plan, messageId, sends }: Carried): Promise<void> {
+async function checkWebhooks(
+  world: World,
+  { plan, messageId, sends }: UploadOutcome,
+): Promise<void> {
   const hooks = (await world.webhooks()).filter(({ payload }) => payload.fileName === plan.name)
   if (!hooks.some(({ payload }) => payload.messageId === messageId && payload.size === plan.size)) {
     throw new Violation(`${plan.name}: the backend never heard of message ${messageId}`)

@@ -4,7 +4,7 @@ import { checkNothingLeft, checkUpload, settle } from './checks.ts'
 import { whenToKill } from './killer.ts'
 import { planRound, type RoundPlan, type Sizes } from './plan.ts'
 import { createRandom } from './random.ts'
-import { type Carried, createCarrier, type Events } from './uploader.ts'
+import { createUploader, type Events, type UploadOutcome } from './uploader.ts'
 import { Violation, type World } from './world.ts'
 
 /** For one round: far beyond what the slowest machine needs. */
@@ -39,22 +39,22 @@ async function play(world: World, plan: RoundPlan): Promise<void> {
   await world.ready()
   const events: Events = { acknowledged: 0, phases: new Set() }
   let over = false
-  const carrying = Promise.all(
+  const uploading = Promise.all(
     plan.uploads.map((upload, index) => {
       const random = createRandom(plan.seed * 31 + index)
-      return createCarrier(world, upload, { token: user.token, random, events }).run()
+      return createUploader(world, upload, { token: user.token, random, events }).run()
     }),
   ).finally(() => {
     over = true
   })
-  carrying.catch(() => {})
+  uploading.catch(() => {})
   await killAll(world, plan, events, () => over)
-  const all: Carried[] = await carrying
+  const all: UploadOutcome[] = await uploading
   await world.ready()
   await settle(world)
   await setImmediate()
-  for (const carried of all) {
-    await checkUpload(world, carried, { ...user, who: plan.who, kills: plan.kills.length })
+  for (const outcome of all) {
+    await checkUpload(world, outcome, { ...user, who: plan.who, kills: plan.kills.length })
   }
   await checkNothingLeft(world)
   if ((await world.keysKilled()) > 0) throw new Violation('a session was killed')

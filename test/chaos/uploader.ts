@@ -16,7 +16,7 @@ export interface Events {
 }
 
 /** How one upload ended, as its client knows it. */
-export interface Carried {
+export interface UploadOutcome {
   plan: UploadPlan
   bytes: Buffer
   uploadId: string
@@ -27,10 +27,10 @@ export interface Carried {
   sends: number
 }
 
-/** Carries one upload to its end as a client would that does not give up. */
-export function createCarrier(world: World, plan: UploadPlan, options: CarrierOptions) {
+/** Brings one upload to its end as a client would that does not give up. */
+export function createUploader(world: World, plan: UploadPlan, options: UploaderOptions) {
   const bytes = bytesOf(plan.name, plan.size)
-  const carried: Carried = {
+  const outcome: UploadOutcome = {
     plan,
     bytes,
     uploadId: newUploadId(),
@@ -40,14 +40,14 @@ export function createCarrier(world: World, plan: UploadPlan, options: CarrierOp
     sends: 0,
   }
   const steps =
-    plan.way === 'whole' ? wholeFile(world, carried, options) : inChunks(world, carried, options)
+    plan.way === 'whole' ? wholeFile(world, outcome, options) : inChunks(world, outcome, options)
 
-  async function run(): Promise<Carried> {
+  async function run(): Promise<UploadOutcome> {
     for (;;) {
       try {
         await world.ready()
         await steps()
-        return carried
+        return outcome
       } catch (error) {
         if (!(error instanceof Interrupted)) throw error
         await sleep(10)
@@ -57,7 +57,7 @@ export function createCarrier(world: World, plan: UploadPlan, options: CarrierOp
   return { run }
 }
 
-export interface CarrierOptions {
+export interface UploaderOptions {
   token: string
   random: Random
   events: Events
@@ -99,10 +99,14 @@ function expectOk(what: string, { status, body }: Answer): void {
 }
 
 /** `POST /upload` has no memory: a client whose request died can only send the file again. */
-function wholeFile(world: World, carried: Carried, { token }: CarrierOptions): () => Promise<void> {
-  const { plan, bytes } = carried
+function wholeFile(
+  world: World,
+  outcome: UploadOutcome,
+  { token }: UploaderOptions,
+): () => Promise<void> {
+  const { plan, bytes } = outcome
   return async () => {
-    carried.sends++
+    outcome.sends++
     const answer = await ask(world, '/upload', () => {
       const form = new FormData()
       form.append('file', new Blob([new Uint8Array(bytes)]), plan.name)
@@ -110,13 +114,17 @@ function wholeFile(world: World, carried: Carried, { token }: CarrierOptions): (
       return { method: 'POST', body: form }
     })
     expectOk('upload', answer)
-    carried.messageId = Number(answer.body.messageId)
-    carried.fileId = String(answer.body.fileId)
+    outcome.messageId = Number(answer.body.messageId)
+    outcome.fileId = String(answer.body.fileId)
   }
 }
 
-function inChunks(world: World, carried: Carried, options: CarrierOptions): () => Promise<void> {
-  const { plan, bytes, uploadId } = carried
+function inChunks(
+  world: World,
+  outcome: UploadOutcome,
+  options: UploaderOptions,
+): () => Promise<void> {
+  const { plan, bytes, uploadId } = outcome
   const { token, random, events } = options
   const totalChunks = Math.ceil(plan.size / plan.chunkSize)
   const acknowledged = new Set<number>()
@@ -154,14 +162,14 @@ function inChunks(world: World, carried: Carried, options: CarrierOptions): () =
     const all = Array.from({ length: totalChunks }, (_, index) => index)
     const wanted = all.filter((index) => !here.has(index) || random.chance(plan.again))
     const queue = plan.shuffled ? random.shuffle(wanted) : wanted
-    const lane = async (): Promise<void> => {
+    const sendNext = async (): Promise<void> => {
       for (let index = queue.shift(); index !== undefined; index = queue.shift()) {
         if (plan.cancelAfter !== null && acknowledged.size >= plan.cancelAfter) return
         await sendChunk(index)
       }
     }
     // All of them end before the next step: a chunk that comes after a cancel is refused.
-    const ends = await Promise.allSettled(Array.from({ length: plan.parallel }, lane))
+    const ends = await Promise.allSettled(Array.from({ length: plan.parallel }, sendNext))
     const failures = ends.filter((end) => end.status === 'rejected').map(({ reason }) => reason)
     throwWorst(failures)
   }
@@ -169,7 +177,7 @@ function inChunks(world: World, carried: Carried, options: CarrierOptions): () =
   async function cancel(): Promise<void> {
     const { status, body } = await ask(world, '/cancel-upload', post({ uploadId }))
     if (status !== 200 && status !== 404) throw new Violation(`cancel: ${JSON.stringify(body)}`)
-    carried.cancelled = true
+    outcome.cancelled = true
     const after = await ask(world, `/upload-progress/${uploadId}`)
     const isCancelled = after.status === 200 && after.body.phase === 'cancelled'
     if (!isCancelled && (status === 200 || after.status !== 404))
@@ -190,8 +198,8 @@ function inChunks(world: World, carried: Carried, options: CarrierOptions): () =
       if (progress.status === 'completed') {
         if (progress.progress !== 100 || !progress.messageId)
           throw new Violation('completed, but not so')
-        carried.messageId = progress.messageId
-        carried.fileId = progress.fileId
+        outcome.messageId = progress.messageId
+        outcome.fileId = progress.fileId
         return
       }
       await sleep(10)

@@ -21,7 +21,7 @@ async function bodyOf(answer: Response): Promise<Buffer> {
   return Buffer.from(await answer.arrayBuffer())
 }
 
-test('a bot alone reads its file back, whole and by ranges', async () => {
+test('a bot without a user account reads its file back, whole and by ranges', async () => {
   const size = 3 * MiB + 5
   const { link, bytes, telegram } = await start(size)
 
@@ -53,7 +53,7 @@ test('a bot alone reads its file back, whole and by ranges', async () => {
   expect('upload.getFile' in methods).toBe(false)
 })
 
-test('conditions hold by the entity tag, and those on dates mean nothing', async () => {
+test('conditions on the entity tag hold, and conditions on dates are ignored', async () => {
   const { link, bytes } = await start(100)
   const etag = (await fetch(link, { method: 'HEAD' })).headers.get('etag') ?? ''
   const date = new Date().toUTCString()
@@ -69,7 +69,7 @@ test('conditions hold by the entity tag, and those on dates mean nothing', async
   expect((await bodyOf(dated)).equals(bytes)).toBe(true)
 })
 
-test('without a fileId it is said what is missing, with a wrong one that there is no file', async () => {
+test('a download without a fileId is refused with what is missing, and one with a wrong fileId is not found', async () => {
   const { bare, link } = await start(100)
 
   const missing = await fetch(bare)
@@ -88,7 +88,7 @@ test('without a fileId it is said what is missing, with a wrong one that there i
   expect((await fetch(link)).status).toBe(200)
 })
 
-test('what the Bot API does not give is refused before any byte', async () => {
+test('a file that the Bot API does not give is refused before any byte', async () => {
   const { link, telegram } = await start(2 * MiB)
   telegram.settings.change({ botApiDownloadLimit: MiB })
 
@@ -100,11 +100,11 @@ test('what the Bot API does not give is refused before any byte', async () => {
   ])
 })
 
-test('a ticket names the file too, and no other can be read with it', async () => {
+test('a ticket holds the fileId, and no other file can be read with it', async () => {
   const { url, messageId, fileId, bytes } = await start(100)
   const other = await uploadFile(url, 'b.bin', randomBytes(50), { token: 'bob' })
-  const issue = async (wish: object): Promise<string> => {
-    const answer = await postJson(`${url}/tickets`, { ...wish, authToken: 'bob' })
+  const issue = async (fields: object): Promise<string> => {
+    const answer = await postJson(`${url}/tickets`, { ...fields, authToken: 'bob' })
     return url + ((await answer.json()) as { url: string }).url
   }
 
@@ -117,7 +117,7 @@ test('a ticket names the file too, and no other can be read with it', async () =
   expect((await fetch(`${nameless}&fileId=${other.fileId}`)).status).toBe(400)
 })
 
-test('trouble on the way costs a reader nothing but time', async () => {
+test('failures of the Bot API delay a reader and change no byte', async () => {
   const { link, bytes, telegram } = await start(300 * KiB)
   const refuse = (code: number, message: string) => ({ kind: 'error', code, message }) as const
   telegram.faults.add({ method: 'bot:getFile', effect: { kind: 'drop' }, times: 1 })
@@ -132,14 +132,14 @@ const UNAVAILABLE = {
   message: 'Bad Request: wrong file_id or the file is temporarily unavailable',
 } as const
 
-test('a file that the Bot API has not at hand for a moment is asked for again', async () => {
+test('a file that is unavailable for a moment is requested again', async () => {
   const { link, bytes, telegram } = await start(300 * KiB)
   telegram.faults.add({ method: 'bot:getFile', effect: UNAVAILABLE, times: 1 })
 
   expect((await bodyOf(await fetch(link))).equals(bytes)).toBe(true)
 })
 
-test('a file that stays unavailable is a 503 that says when to come again, no 404', async () => {
+test('a file that stays unavailable is answered with 503 and Retry-After, not with 404', async () => {
   const { link, bytes, telegram } = await start(1000)
   const fault = telegram.faults.add({ method: 'bot:getFile', effect: UNAVAILABLE })
 
@@ -152,7 +152,7 @@ test('a file that stays unavailable is a 503 that says when to come again, no 40
   expect((await bodyOf(await fetch(link))).equals(bytes)).toBe(true)
 })
 
-test('with MTProto credentials the message is what counts', async () => {
+test('with MTProto credentials the fileId is ignored', async () => {
   const { url } = await startTeleStore()
   const bytes = randomBytes(100)
   const { messageId } = await uploadFile(url, 'a.bin', bytes, { token: 'main' })
@@ -163,7 +163,7 @@ test('with MTProto credentials the message is what counts', async () => {
   expect(answer.headers.get('last-modified')).not.toBeNull()
 })
 
-test('a local server gives any size, from the disk', async () => {
+test('a local Bot API server serves a file of any size from its disk', async () => {
   const env = { TELEGRAM_BOT_API_LOCAL: 'true' }
   const store = await startTeleStore({ env })
   store.telegram.settings.change({ botApiLocal: true })

@@ -59,7 +59,7 @@ test.each(sizes)('a user without a bot: %s there and back', async (_name, size) 
   expect(await download(url, end.messageId, 'link-ann')).toBe(sha256(bytes))
 })
 
-test('a bot without a user: small and large, there and back', async () => {
+test('a bot without a user account: small and large files, there and back', async () => {
   const { url, telegram, addUser } = await startTeleStore()
   addUser('bob', telegram.createAccount({ label: 'bob', withUser: false }))
 
@@ -70,7 +70,7 @@ test('a bot without a user: small and large, there and back', async () => {
   }
 })
 
-test('300 MB with eight chunks at once, out of order', async () => {
+test('300 MB arrive by eight chunks at once, out of order', async () => {
   const { url, telegram } = await startTeleStore()
   const bytes = randomBytes(300 * MiB)
   const order = Array.from({ length: 60 }, (_, i) => (i * 7) % 60)
@@ -89,7 +89,7 @@ test('300 MB with eight chunks at once, out of order', async () => {
   expect(telegram.counters.read()).toMatchObject({ repeatedParts: [], keysKilled: 0 })
 })
 
-test('two uploads interleaved, and a range of one of them', async () => {
+test('two interleaved uploads arrive whole, and a range of one can be read', async () => {
   const { url } = await startTeleStore()
   const files = [randomBytes(12 * MiB + 3), randomBytes(12 * MiB + 5)]
 
@@ -136,7 +136,7 @@ test.each([
     { bot_token: null, channel_id: '-1001234567891' },
     'Could not resolve channel ID',
   ],
-])('%s fails in the words of the contract', async (_name, changes, reason) => {
+])('%s fails with the sentence of the contract', async (_name, changes, reason) => {
   const { url, telegram, addUser } = await startTeleStore()
   addUser('fay', telegram.createAccount({ label: 'fay' }), changes)
   const { uploadId } = await sendChunks(url, 'f.bin', randomBytes(100), { token: 'fay' })
@@ -149,7 +149,7 @@ test.each([
 test.each([
   ['by the Bot API', 'main'],
   ['by MTProto', 'ann'],
-])('names of every kind arrive %s', async (_road, token) => {
+])('file names of every kind arrive %s', async (_road, token) => {
   const { url, telegram, addUser } = await startTeleStore()
   const ann = telegram.createAccount({ label: 'ann', withBot: false })
   addUser('ann', ann)

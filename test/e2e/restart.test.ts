@@ -85,7 +85,7 @@ test('an upload that was cancelled in the moment before a death stays cancelled'
   expect(end).toMatchObject({ status: 'failed', error: 'Upload failed: it was cancelled' })
 })
 
-test('a large file is in Telegram but for its message before complete is called', async () => {
+test('all parts of a large file are in Telegram before complete is called', async () => {
   const { url, telegram, addUser } = await startTeleStore()
   addUser('ann', telegram.createAccount({ label: 'ann', withBot: false }))
   const bytes = randomBytes(20 * MiB)

@@ -10,7 +10,7 @@ import { trace, traceTest } from '../secrets/trace.ts'
 
 const SERVER = fileURLToPath(new URL('../../src/server.ts', import.meta.url))
 
-test('on a terminal the worker shows where it is, and then a line for each request', async () => {
+test('on a terminal the worker prints its address and then a line for each request', async () => {
   const { port, output } = await startOnTerminal()
   const url = `http://127.0.0.1:${port}`
   await vi.waitFor(() => expect(output()).toContain(`Open    ${url}\r\n`))
@@ -22,7 +22,7 @@ test('on a terminal the worker shows where it is, and then a line for each reque
   expect(output()).not.toMatch(/\{"|incoming request|listening at/)
 })
 
-test('on a terminal a port that is taken is one sentence', async () => {
+test('on a terminal a taken port is reported in one sentence', async () => {
   const taken = createServer().listen(0, '127.0.0.1')
   await once(taken, 'listening')
   onTestFinished(() => void taken.close())
@@ -37,7 +37,7 @@ test('on a terminal a port that is taken is one sentence', async () => {
   )
 })
 
-test('on a terminal LOG_LEVEL=silent is obeyed', async () => {
+test('on a terminal LOG_LEVEL=silent prints nothing', async () => {
   const { port, output } = await startOnTerminal({ LOG_LEVEL: 'silent' })
 
   await vi.waitFor(() => fetch(`http://127.0.0.1:${port}/health`))

@@ -51,7 +51,7 @@ test('ten files of one user do not hold up the first of another', async () => {
   expect(posted()).toEqual(['ann-0', 'bob-0', 'cleo-0', ...TEN.slice(1)])
 })
 
-test('nor do they after a restart', async () => {
+test('ten files of one user do not hold up the first of another after a restart', async () => {
   const dataDir = await makeTempDir()
   const before = createShutGateway()
   const first = await start(before.gateway, dataDir)

@@ -22,7 +22,7 @@ async function download(url: string, messageId: number | null, token: string): P
   return Buffer.from(await response.arrayBuffer())
 }
 
-test('what tus-js-client brings in parallel comes back byte for byte out of Telegram', async () => {
+test('a file that tus-js-client uploads in parallel comes back from Telegram byte for byte', async () => {
   const { url } = await startTeleStore()
   const bytes = randomBytes(31 * MiB + 7)
   const { upload, finished } = makeTusUpload(url, bytes, { token: 'main', parallelUploads: 3 })
@@ -35,7 +35,7 @@ test('what tus-js-client brings in parallel comes back byte for byte out of Tele
   expect(sha256(back)).toBe(sha256(bytes))
 })
 
-test('a client outlives kill -9 of the worker: nothing acknowledged is lost', async () => {
+test('a client goes on after kill -9 of the worker, and no acknowledged byte is lost', async () => {
   const telegram = await startTelegram()
   const dataDir = await makeTempDir()
   const first = await startWorkerProcess(telegram, dataDir)
@@ -69,7 +69,7 @@ test('a client outlives kill -9 of the worker: nothing acknowledged is lost', as
   expect(sha256(back)).toBe(sha256(bytes))
 })
 
-test('what a creation had brought when kill -9 came before its answer holds no room for nobody', async () => {
+test('a creation that kill -9 cut before its answer reserves no space after the restart', async () => {
   const telegram = await startTelegram()
   const dataDir = await makeTempDir()
   const folders = join(dataDir, 'spool', 'uploads')

@@ -27,7 +27,7 @@ const hunter: Witness = {
   },
 }
 
-test('killed at any moment, again and again, the worker keeps what it promised', async () => {
+test('a worker that is killed at any moment, again and again, keeps what it promised', async () => {
   traceTest()
   const world = await createWorld(hunter)
   onTestFinished(world.close)

@@ -19,7 +19,7 @@ import { trace, traceTest } from '../secrets/trace.ts'
 
 const token = 'token-ann'
 
-test('a chunk whose row cannot be written leaves no file, and is taken when it comes again', async () => {
+test('a chunk whose row cannot be written leaves no file, and is accepted when it comes again', async () => {
   const gateway = createFakeGateway()
   const worker = await startWorker({ gateway, credentials: testCredentials })
   const bytes = randomBytes(3000)
@@ -48,7 +48,7 @@ test('a chunk whose row cannot be written leaves no file, and is taken when it c
   expect(gateway.posted.map((posted) => sha256(posted.bytes))).toEqual([sha256(bytes)])
 })
 
-test('start-up puts right what is wrong with chunk files, and the sender goes on', async () => {
+test('start-up repairs wrong chunk files, and the sender goes on', async () => {
   const before = await startReceiving({ chunks: 8, sent: [0, 1, 2, 3, 4, 5] })
   const image = await crash(before)
   const folder = join(image, 'spool', 'uploads', before.uploadId)
@@ -80,20 +80,25 @@ test.each<[string, (ledger: string) => Promise<void>]>([
   ['empty', async (path) => truncate(path, 0)],
   ['no database', async (path) => writeFile(path, 'x'.repeat(50_000))],
   ['gone', async (path) => unlink(path)],
-])('a ledger that is %s is never half believed: what it held is unknown', async (_name, damage) => {
-  const before = await startReceiving({ chunks: 4, sent: [0, 1] })
-  // All of it in the main file, as after a stop.
-  const image = await crash(before, { checkpoint: true })
-  await damage(join(image, 'ledger.sqlite'))
+])(
+  'with a ledger that is %s the worker starts, and earlier uploads are unknown and can be sent again',
+  async (_name, damage) => {
+    const before = await startReceiving({ chunks: 4, sent: [0, 1] })
+    // All of it in the main file, as after a stop.
+    const image = await crash(before, { checkpoint: true })
+    await damage(join(image, 'ledger.sqlite'))
 
-  const after = await restart(image)
+    const after = await restart(image)
 
-  const status = await fetch(`${after.url}/upload-status/${before.uploadId}`)
-  expect(status.status).toBe(404)
-  expect(await status.json()).toMatchObject({ hint: expect.stringContaining('add the file again') })
-  expect(await readdir(join(image, 'spool', 'uploads'))).toEqual([])
-  await after.sendAndComplete(before, [0, 1, 2, 3])
-})
+    const status = await fetch(`${after.url}/upload-status/${before.uploadId}`)
+    expect(status.status).toBe(404)
+    expect(await status.json()).toMatchObject({
+      hint: expect.stringContaining('add the file again'),
+    })
+    expect(await readdir(join(image, 'spool', 'uploads'))).toEqual([])
+    await after.sendAndComplete(before, [0, 1, 2, 3])
+  },
+)
 
 test.each<[string, (log: string) => Promise<void>]>([
   ['cut off', async (path) => truncate(path, Math.floor((await stat(path)).size * 0.6))],
@@ -115,7 +120,7 @@ test.each<[string, (log: string) => Promise<void>]>([
   await after.sendAndComplete(before, missing)
 })
 
-test('with another key an upload goes on as soon as its sender shows the token again', async () => {
+test('after a change of LEDGER_KEY an upload goes on as soon as its sender shows the token again', async () => {
   const before = await startReceiving({ chunks: 4, sent: [0, 1] })
   const image = await crash(before)
   await writeFile(join(image, 'ledger.key'), `${randomBytes(32).toString('hex')}\n`)
@@ -130,7 +135,7 @@ test.each([
   ['a year ahead', 365, 401],
   ['a year behind', -365, 200],
 ])(
-  'a clock that is %s after a restart ends no upload, and makes no link longer',
+  'a clock that is %s after a restart ends no upload and makes no link valid for longer',
   async (_name, days, answerToOldLink) => {
     const before = await startReceiving({ chunks: 4, sent: [0, 1] })
     const link = await linkTo(before.worker.url, before)
@@ -154,7 +159,7 @@ test.each([
   },
 )
 
-test('what stops a start is one sentence, and exit code 1', async () => {
+test('a start that cannot be made ends with one sentence and exit code 1', async () => {
   const later = await makeTempDir()
   tamper(
     later,
@@ -180,7 +185,7 @@ test('what stops a start is one sentence, and exit code 1', async () => {
   for (const { output } of ends) expect(output).not.toContain('    at ')
 })
 
-test('a port that another program has, and a host that nobody knows, are told as such', async () => {
+test('a taken port and an unknown host each end the start with a sentence about it', async () => {
   const { url } = await startWorker()
   const { port } = new URL(url)
 

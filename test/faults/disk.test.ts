@@ -25,7 +25,7 @@ import { makeTempDir } from '../helpers/temp-dir.ts'
 import { startWorkerProcess } from '../helpers/worker/worker-process.ts'
 
 describe.skipIf(!canMount)('a worker on a disk of 32 MB (needs the right to mount)', () => {
-  test('an upload opens only where the whole of it fits, and then keeps its room', async () => {
+  test('an upload opens only where all of it fits, and its bytes stay reserved', async () => {
     const { url } = await startOnSmallDisk()
     const [first, second, third] = [newUploadId(), newUploadId(), newUploadId()]
     expect((await init(url, first, 3)).status).toBe(200)
@@ -42,7 +42,7 @@ describe.skipIf(!canMount)('a worker on a disk of 32 MB (needs the right to moun
     expect(ends).toHaveLength(3)
   })
 
-  test('what a neighbour leaves no room for is refused before it is taken, and taken when he is gone', async () => {
+  test('a chunk that a neighbour leaves no space for is refused before it is received, and accepted once there is space', async () => {
     const { url, disk } = await startOnSmallDisk()
     const uploadId = newUploadId()
     await init(url, uploadId, 2)
@@ -65,7 +65,7 @@ describe.skipIf(!canMount)('a worker on a disk of 32 MB (needs the right to moun
     expect((await postChunk(url, chunkOf(uploadId, 0))).status).toBe(200)
   })
 
-  test('on a full disk a transfer waits, a download goes on, and then all is done once', async () => {
+  test('on a full disk a transfer waits and a download goes on, and with space all is done once', async () => {
     const { url, disk, telegram } = await startOnSmallDisk()
     const earlier = randomBytes(3 * MiB)
     const { messageId } = await uploadFile(url, 'earlier.bin', earlier, { token: 'main' })
@@ -114,7 +114,7 @@ describe.skipIf(!canMount)('a worker on a disk of 32 MB (needs the right to moun
     },
   )
 
-  test('while the spool is read-only it says so, transfers and downloads go on, and then chunks again', async () => {
+  test('a read-only spool refuses chunks, transfers and downloads go on, and chunks go on once it is writable', async () => {
     const dataDir = await makeTempDir()
     const disk = await mountSmallDisk(32 * MiB, join(dataDir, 'spool'))
     const telegram = await startTelegram()
@@ -140,7 +140,7 @@ describe.skipIf(!canMount)('a worker on a disk of 32 MB (needs the right to moun
 })
 
 describe.skipIf(!canFreeze)('a worker on a disk that hangs (needs loop devices)', () => {
-  test('chunks wait or are refused, everything else answers, and the chunks are taken in the end', async () => {
+  test('on a stalled disk chunks wait or are refused, everything else answers, and the chunks are accepted in the end', async () => {
     const dataDir = await makeTempDir()
     const disk = await mountFreezingDisk(join(dataDir, 'spool'))
     const telegram = await startTelegram()

@@ -58,7 +58,7 @@ test.each([10 * MiB + 1, 12 * MiB])(
   },
 )
 
-test('a file that begins while its account waits says so as well, whatever its size', async () => {
+test('a file of any size that begins while its account waits shows the wait', async () => {
   const { url, telegram } = await start()
   telegram.faults.add({
     method: 'upload.saveFilePart',
@@ -81,7 +81,7 @@ test('a file that begins while its account waits says so as well, whatever its s
   }
 })
 
-test('a wait that is longer than a job lives says until when, at the end and at every door', async () => {
+test('a wait that is longer than a job may last is named in the failure and refused on every endpoint', async () => {
   const { url, telegram } = await start()
   const fault = telegram.faults.add({
     method: 'messages.sendMedia',
@@ -166,7 +166,7 @@ test('a wait that is longer than a job lives says until when, at the end and at 
   })
 })
 
-test("a bot's wait holds up what goes by the bot, and /readyz says when nobody can post", async () => {
+test("a bot's wait holds up uploads by the bot, and /readyz fails when no account can post", async () => {
   const { url, telegram } = await start()
   telegram.faults.add({
     method: 'bot:sendDocument',
@@ -214,7 +214,7 @@ test("a bot's wait holds up what goes by the bot, and /readyz says when nobody c
   })
 })
 
-test('a wait that only one channel meets fails its own file, and no other of the account', async () => {
+test('a wait for one channel fails the file for that channel, and no other of the account', async () => {
   const store = await startTeleStore()
   const { url, telegram } = store
   const ann = telegram.createAccount({ label: 'ann', withBot: false })

@@ -10,7 +10,7 @@ import {
   uploadFile,
 } from '../helpers/callers/client.ts'
 import { startTraffic } from '../helpers/callers/traffic.ts'
-import { type Switch, startSwitch } from '../helpers/peers/reverse-proxy.ts'
+import { type ReverseProxy, startReverseProxy } from '../helpers/peers/reverse-proxy.ts'
 import { startTelegram } from '../helpers/peers/telegram.ts'
 import { makeTempDir } from '../helpers/temp-dir.ts'
 import { startWorker } from '../helpers/worker/app.ts'
@@ -20,7 +20,7 @@ import { spawnWorkerProcess, type WorkerProcess } from '../helpers/worker/worker
 const LEDGER_KEY = randomBytes(32).toString('hex')
 const GRACE_MS = 12_000
 
-test('a deploy under traffic kills no key: the old instance lets go before the new one connects', async () => {
+test('a deploy under traffic kills no key: the old instance disconnects before the new one connects', async () => {
   const { telegram, old, young, ...clients } = await deployUnderTraffic({ LEDGER_KEY })
   const { traffic, clinging } = clients
   await traffic.more(4)
@@ -40,7 +40,7 @@ test('a deploy under traffic kills no key: the old instance lets go before the n
   expect(telegram.counters.read().mainConnectionsPeak).toEqual({ [keyOf(telegram)]: 1 })
 })
 
-test('without a secret to ask with, the same deploy kills the key', async () => {
+test('without LEDGER_KEY the same deploy kills the key', async () => {
   const { telegram } = await deployUnderTraffic({})
 
   await vi.waitFor(() => expect(telegram.counters.read().keysKilled).toBeGreaterThan(0))
@@ -48,13 +48,13 @@ test('without a secret to ask with, the same deploy kills the key', async () => 
 
 test('a slow transfer reaches its end on the old instance, and only then the new one connects', async () => {
   const telegram = await startTelegram()
-  const host = await startSwitch()
-  const old = await deploy(telegram, host, { LEDGER_KEY })
+  const proxy = await startReverseProxy()
+  const old = await deploy(telegram, proxy, { LEDGER_KEY })
   telegram.settings.change({ bandwidthPerConnection: MiB })
   const uploading = uploadFile(old.url, 'slow.bin', randomBytes(2 * MiB), { token: 'main' })
   await vi.waitFor(() => expect(telegram.counters.read().partsReceived).toBeGreaterThan(0))
 
-  const young = await deploy(telegram, host, { LEDGER_KEY })
+  const young = await deploy(telegram, proxy, { LEDGER_KEY })
 
   expect((await uploading).status).toBe('completed')
   expect(telegram.counters.read()).toMatchObject({ messagesPosted: 1, keysKilled: 0 })
@@ -65,52 +65,61 @@ test('a slow transfer reaches its end on the old instance, and only then the new
 test.each([
   ['behind', -600_000],
   ['ahead', 86_400_000],
-])('an instance whose clock is far %s is no stranger: no key is killed', async (_name, skewMs) => {
+])(
+  'an instance whose clock is far %s is asked all the same, and no key is killed',
+  async (_name, skewMs) => {
+    const telegram = await startTelegram()
+    const proxy = await startReverseProxy()
+    const old = await deploy(telegram, proxy, { LEDGER_KEY })
+    await uploadFile(old.url, 'a.bin', randomBytes(1_000), { token: 'main' })
+
+    const young = await deploy(telegram, proxy, { LEDGER_KEY, ...clockOff(skewMs) })
+    const end = await uploadFile(young.url, 'b.bin', randomBytes(1_000), { token: 'main' })
+
+    expect(end.status).toBe('completed')
+    expect(young.output()).toContain('"reply":"released"')
+    expect(telegram.counters.read()).toMatchObject({ messagesPosted: 2, keysKilled: 0 })
+  },
+)
+
+test('an instance that a request has woken up answers its own question and starts', async () => {
   const telegram = await startTelegram()
-  const host = await startSwitch()
-  const old = await deploy(telegram, host, { LEDGER_KEY })
-  await uploadFile(old.url, 'a.bin', randomBytes(1_000), { token: 'main' })
-
-  const young = await deploy(telegram, host, { LEDGER_KEY, ...clockOff(skewMs) })
-  const end = await uploadFile(young.url, 'b.bin', randomBytes(1_000), { token: 'main' })
-
-  expect(end.status).toBe('completed')
-  expect(young.output()).toContain('"reply":"released"')
-  expect(telegram.counters.read()).toMatchObject({ messagesPosted: 2, keysKilled: 0 })
-})
-
-test('a service that is woken up answers its own question', async () => {
-  const telegram = await startTelegram()
-  const host = await startSwitch()
-  host.clear('hold')
-  const env = { LEDGER_KEY, RENDER_EXTERNAL_URL: host.url, STARTUP_TELEGRAM_DELAY_MS: '600000' }
+  const proxy = await startReverseProxy()
+  proxy.clear('hold')
+  const env = { LEDGER_KEY, RENDER_EXTERNAL_URL: proxy.url, STARTUP_TELEGRAM_DELAY_MS: '600000' }
 
   const worker = await spawnWorkerProcess(telegram, await makeTempDir(), env)
   await vi.waitFor(async () => void (await fetch(`${worker.url}/healthz`)))
   expect((await fetch(`${worker.url}/health`)).status).toBe(503)
-  await host.moveTo(worker.url)
+  await proxy.moveTo(worker.url)
 
-  await uploadFile(host.url, 'a.bin', randomBytes(1_000), { token: 'main' })
+  await uploadFile(proxy.url, 'a.bin', randomBytes(1_000), { token: 'main' })
   expect(worker.output()).toContain('"reply":"self"')
 })
 
 test.each([
-  ['a proxy that has nobody behind it', (host: Switch) => host.clear('fail')],
-  ['an older version', (host: Switch) => host.answerWith(404, '{"error":"There is nothing here"}')],
-  ['a page', (host: Switch) => host.answerWith(200, '<h1>Welcome</h1>')],
-])('%s at the address is nobody, and the start goes on', async (_name, prepare) => {
-  const telegram = await startTelegram()
-  const host = await startSwitch()
-  prepare(host)
+  ['a proxy without a worker', (proxy: ReverseProxy) => proxy.clear('fail')],
+  [
+    'an older version',
+    (proxy: ReverseProxy) => proxy.answerWith(404, '{"error":"There is nothing here"}'),
+  ],
+  ['a page', (proxy: ReverseProxy) => proxy.answerWith(200, '<h1>Welcome</h1>')],
+])(
+  '%s at the public address counts as no instance, and the start goes on',
+  async (_name, prepare) => {
+    const telegram = await startTelegram()
+    const proxy = await startReverseProxy()
+    prepare(proxy)
 
-  const env = { ...standalone(telegram), LEDGER_KEY, RENDER_EXTERNAL_URL: host.url }
-  const { url } = await startWorker({ env })
+    const env = { ...standalone(telegram), LEDGER_KEY, RENDER_EXTERNAL_URL: proxy.url }
+    const { url } = await startWorker({ env })
 
-  const end = await uploadFile(url, 'a.bin', randomBytes(1_000), { token: 'main' })
-  expect(end.status).toBe('completed')
-})
+    const end = await uploadFile(url, 'a.bin', randomBytes(1_000), { token: 'main' })
+    expect(end.status).toBe('completed')
+  },
+)
 
-test('where nobody can be asked, STARTUP_TELEGRAM_DELAY_MS keeps Telegram untouched', async () => {
+test('where no instance can be asked, the worker connects after STARTUP_TELEGRAM_DELAY_MS', async () => {
   const telegram = await startTelegram()
   const env = { ...standalone(telegram), STARTUP_TELEGRAM_DELAY_MS: '1500' }
   const startedAt = Date.now()
@@ -124,11 +133,11 @@ test('where nobody can be asked, STARTUP_TELEGRAM_DELAY_MS keeps Telegram untouc
 
 test('an old instance that is never stopped takes Telegram back and goes on', async () => {
   const telegram = await startTelegram()
-  const host = await startSwitch()
-  const env = { ...standalone(telegram), LEDGER_KEY, RENDER_EXTERNAL_URL: host.url }
-  host.clear('hold')
+  const proxy = await startReverseProxy()
+  const env = { ...standalone(telegram), LEDGER_KEY, RENDER_EXTERNAL_URL: proxy.url }
+  proxy.clear('hold')
   const old = await startWorker({ env, returnAfterMs: 5_000 })
-  host.pointTo(old.url)
+  proxy.pointTo(old.url)
   const young = await startWorker({ env })
   await vi.waitFor(async () => expect((await fetch(`${old.url}/readyz`)).status).toBe(503))
 
@@ -136,21 +145,21 @@ test('an old instance that is never stopped takes Telegram back and goes on', as
 
   await vi.waitFor(async () => expect((await fetch(`${old.url}/readyz`)).status).toBe(200))
   const bytes = randomBytes(3 * MiB)
-  const { messageId } = await uploadFile(host.url, 'again.bin', bytes, { token: 'main' })
-  const back = await fetch(downloadUrl(host.url, messageId, 'main'))
+  const { messageId } = await uploadFile(proxy.url, 'again.bin', bytes, { token: 'main' })
+  const back = await fetch(downloadUrl(proxy.url, messageId, 'main'))
   expect(sha256(new Uint8Array(await back.arrayBuffer()))).toBe(sha256(bytes))
   expect(telegram.counters.read().keysKilled).toBe(0)
 })
 
-test('strangers and replays learn nothing and change nothing', async () => {
+test('unsigned and replayed requests get no information and change nothing', async () => {
   const telegram = await startTelegram()
-  const host = await startSwitch()
-  host.clear('hold')
-  const env = { ...standalone(telegram), LEDGER_KEY, RENDER_EXTERNAL_URL: host.url }
+  const proxy = await startReverseProxy()
+  proxy.clear('hold')
+  const env = { ...standalone(telegram), LEDGER_KEY, RENDER_EXTERNAL_URL: proxy.url }
   const worker = await startWorker({ env })
-  host.pointTo(worker.url)
-  await vi.waitFor(() => expect(host.seen.length).toBeGreaterThan(0))
-  const [recorded] = host.seen
+  proxy.pointTo(worker.url)
+  await vi.waitFor(() => expect(proxy.seen.length).toBeGreaterThan(0))
+  const [recorded] = proxy.seen
   const nothing = await fetch(`${worker.url}/nothing-here`, { method: 'POST' })
   const refusal = await nothing.text()
 
@@ -170,7 +179,7 @@ test('strangers and replays learn nothing and change nothing', async () => {
   expect((await fetch(`${worker.url}/readyz`)).status).toBe(200)
 })
 
-test('without LEDGER_KEY there is no such endpoint, with it the right request is heard', async () => {
+test('POST /hand-over exists only with LEDGER_KEY, and answers a signed request', async () => {
   const telegram = await startTelegram()
   const without = await startWorker({ env: standalone(telegram) })
   const having = await startWorker({ env: { ...standalone(telegram), LEDGER_KEY } })
@@ -186,13 +195,13 @@ test('without LEDGER_KEY there is no such endpoint, with it the right request is
 /** One worker under traffic, then another one beside it; resolves when new requests go to that. */
 async function deployUnderTraffic(env: Record<string, string>) {
   const telegram = await startTelegram()
-  const host = await startSwitch()
-  const old = await deploy(telegram, host, env)
-  const traffic = startTraffic(host.url)
+  const proxy = await startReverseProxy()
+  const old = await deploy(telegram, proxy, env)
+  const traffic = startTraffic(proxy.url)
   // A proxy leaves connections that are in use where they are.
   const clinging = startTraffic(old.url)
   await traffic.more(1)
-  const young = await deploy(telegram, host, env)
+  const young = await deploy(telegram, proxy, env)
   return { telegram, old, young, traffic, clinging }
 }
 
@@ -210,18 +219,18 @@ async function expectRefusal({ url }: WorkerProcess): Promise<void> {
   expect((await fetch(`${url}/health`)).status).toBe(200)
 }
 
-/** Starts a worker as a host does, and moves the traffic to it once it is healthy. */
+/** Starts a worker as a proxy does, and moves the traffic to it once it is healthy. */
 async function deploy(
   telegram: Emulator,
-  host: Switch,
+  proxy: ReverseProxy,
   env: Record<string, string>,
 ): Promise<WorkerProcess> {
   const worker = await spawnWorkerProcess(telegram, await makeTempDir(), {
-    RENDER_EXTERNAL_URL: host.url,
+    RENDER_EXTERNAL_URL: proxy.url,
     SHUTDOWN_GRACE_MS: String(GRACE_MS),
     ...env,
   })
-  await host.moveTo(worker.url)
+  await proxy.moveTo(worker.url)
   return worker
 }
 

@@ -13,7 +13,7 @@ const STANDARD_STREAMS = 3
 /** Longer than whatever looks at the process from time to time takes to come round. */
 const STARVED_MS = 2_500
 
-test('a worker that may open no file more lives on, and works again when it may', async () => {
+test('a worker that cannot open another file lives on, and works again once it can', async () => {
   const telegram = await startTelegram()
   const worker = await startWorkerProcess(telegram, await makeTempDir())
 

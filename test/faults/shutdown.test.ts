@@ -21,7 +21,7 @@ import { spawnWorkerProcess, startWorkerProcess } from '../helpers/worker/worker
 const GRACE_MS = 12_000
 const CHUNK = 128 * KiB
 
-test('SIGTERM in the middle of everything: the next instance goes on, and each file is posted once', async () => {
+test('after a SIGTERM under load the next instance goes on, and each file is posted once', async () => {
   const telegram = await startTelegram()
   const dataDir = await makeTempDir()
   const env = { SHUTDOWN_GRACE_MS: String(GRACE_MS) }
@@ -63,7 +63,7 @@ test('SIGTERM in the middle of everything: the next instance goes on, and each f
   expect(telegram.counters.read().keysKilled).toBe(0)
 })
 
-test('Telegram is let go of before slow clients are waited for, and new requests hear why', async () => {
+test('Telegram is disconnected before slow clients are waited for, and new requests are refused with the reason', async () => {
   const telegram = await startTelegram()
   // A quarter of it is for the slow client.
   const env = { SHUTDOWN_GRACE_MS: '60000' }
@@ -84,7 +84,7 @@ test('Telegram is let go of before slow clients are waited for, and new requests
   await slow.ended
 })
 
-test('while what is nearly done ends, requests are refused with 503 and their connections closed', async () => {
+test('while nearly complete transfers end, requests are refused with 503 and their connections closed', async () => {
   const telegram = await startTelegram()
   const env = { SHUTDOWN_GRACE_MS: '60000' }
   const worker = await startWorkerProcess(telegram, await makeTempDir(), env)
@@ -109,7 +109,7 @@ test('while what is nearly done ends, requests are refused with 503 and their co
   expect(await posted(telegram)).toEqual([upload.digest])
 })
 
-test('a worker that waits for the folder of another one can be stopped at once', async () => {
+test('a worker that waits for the data directory of another one can be stopped at once', async () => {
   const telegram = await startTelegram()
   const dataDir = await makeTempDir()
   const first = await startWorkerProcess(telegram, dataDir)

@@ -42,7 +42,7 @@ test('a transfer that was killed goes on with exactly the missing parts', async 
   expect(await hashOf(later, document)).toBe(expectedHash(file))
 })
 
-test('parts go while the file is still arriving, the short last one after a full one', async () => {
+test('parts are sent while the file is arriving, and the short last one after a full one', async () => {
   const telegram = await startTelegram()
   const { gateway } = startGateway(telegram)
   const file = createFile(12 * MiB + 100, { arrived: 5 * MiB })
@@ -59,7 +59,7 @@ test('parts go while the file is still arriving, the short last one after a full
   expect(telegram.counters.read().repeatedParts).toEqual([])
 })
 
-test('an expired set of parts is not trusted: the transfer starts over', async () => {
+test('a transfer whose parts have expired starts over', async () => {
   const telegram = await startTelegram()
   const { gateway } = startGateway(telegram, { partTtlMs: 0 })
   const file = createFile(12 * MiB, { arrived: 5 * MiB })
@@ -110,15 +110,15 @@ test('a post that Telegram never made is sent again', async () => {
 })
 
 test.each(['error', 'old-updates'] as const)(
-  'a random_id that Telegram knows is answered by %s, and the first message is found',
+  'a known random_id that Telegram answers by %s leads to the first message',
   async (repeatedRandomId) => {
     const telegram = await startTelegram({ settings: { repeatedRandomId } })
     const { gateway } = startGateway(telegram, { retryPolicy: { answerMs: 2000 } })
     const request = createRequest(userOf(telegram.account), createFile(2 * MiB))
     telegram.faults.add({ method: 'messages.sendMedia', effect: { kind: 'lose-answer' }, times: 1 })
     // The look after the lost answer fails, so the post is repeated blindly.
-    const looks = { method: 'messages.getHistory', after: 1, times: 1 }
-    telegram.faults.add({ ...looks, effect: { kind: 'error', code: 400, message: 'NO_LOOK' } })
+    const search = { method: 'messages.getHistory', after: 1, times: 1 }
+    telegram.faults.add({ ...search, effect: { kind: 'error', code: 400, message: 'NO_SEARCH' } })
     await expect(gateway.finish(request)).rejects.toMatchObject({ code: 'TELEGRAM_REJECTED' })
     const state = request.journal.state
     if (!state) throw new Error('no state')
@@ -138,7 +138,7 @@ test.each(['error', 'old-updates'] as const)(
   },
 )
 
-test('RANDOM_ID_DUPLICATE for a message that is there gives that message', async () => {
+test('RANDOM_ID_DUPLICATE for an existing message resolves with that message', async () => {
   const telegram = await startTelegram()
   const { gateway } = startGateway(telegram)
   const request = createRequest(userOf(telegram.account), createFile(2 * MiB))
@@ -152,7 +152,7 @@ test('RANDOM_ID_DUPLICATE for a message that is there gives that message', async
   expect(telegram.counters.read()).toMatchObject({ messagesPosted: 1, repeatedRandomIds: 1 })
 })
 
-test('a process that died after posting finds the message instead of posting again', async () => {
+test('a transfer of a process that died after posting finds the message and does not post again', async () => {
   const telegram = await startTelegram()
   const request = createRequest(userOf(telegram.account), createFile(11 * MiB))
   const posted = await startGateway(telegram).gateway.finish(request)
@@ -167,7 +167,7 @@ test('a process that died after posting finds the message instead of posting aga
 })
 
 test.each(['FLOOD_WAIT_1', 'FLOOD_PREMIUM_WAIT_1'])(
-  '%s is waited out and told',
+  '%s is waited out and shown',
   async (message) => {
     const telegram = await startTelegram()
     const { gateway } = startGateway(telegram)
@@ -203,7 +203,7 @@ test.each([
   expect(telegram.counters.read()).toMatchObject({ messagesPosted: 1, keysKilled: 0 })
 })
 
-test('connections that are cut all the time delay an upload and do not spoil it', async () => {
+test('connections that are cut all the time delay an upload and do not damage it', async () => {
   const telegram = await startTelegram({ settings: { cutConnectionsEveryMs: 1000 } })
   const { gateway } = startGateway(telegram, { retryPolicy: { attempts: 30 } })
   const file = createFile(32 * MiB)
@@ -218,7 +218,7 @@ test('connections that are cut all the time delay an upload and do not spoil it'
   expect(telegram.counters.read().keysKilled).toBe(0)
 })
 
-test('connections on which nobody answers any more are given up for new ones', async () => {
+test('connections that stay without an answer are replaced by new ones', async () => {
   const telegram = await startTelegram()
   const { gateway } = startGateway(telegram, { retryPolicy: { answerMs: 500 } })
   const request = createRequest(userOf(telegram.account), createFile(14 * MiB))
@@ -347,7 +347,7 @@ test('closing the gateway ends what runs with SHUTTING_DOWN', async () => {
   await expect(running).rejects.toMatchObject({ code: 'SHUTTING_DOWN' })
 })
 
-test('a channel where the account may not write is refused with what to do', async () => {
+test('a channel in which the account may not write fails with what to do about it', async () => {
   const telegram = await startTelegram()
   const { gateway } = startGateway(telegram)
   const { account } = telegram

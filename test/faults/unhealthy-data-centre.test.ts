@@ -122,7 +122,7 @@ test('a reader waits for a data centre that is down, and goes on when it is back
   await gateway.finish(requestOf(credentials))
 })
 
-test('a reader does not wait for ever', async () => {
+test('a reader of a data centre that stays down gets TELEGRAM_UNAVAILABLE', async () => {
   const telegram = await startTelegram()
   const { gateway, document } = await withDocument(telegram, {
     retryPolicy: { ...QUICK.retryPolicy, rideMs: 100 },

@@ -43,7 +43,7 @@ test.each(['refuses connections', 'resets at once'] as const)(
   },
 )
 
-test('while data centres are down: jobs wait, the first look for a file is refused, a stream goes on', async () => {
+test('while data centres are down, jobs wait, a first request for a file is refused, and a running stream goes on', async () => {
   const { url, telegram, addUser } = await start()
   addUser('ann', telegram.createAccount({ label: 'ann', withBot: false }))
   const bytes = randomBytes(6 * 1024 * 1024)

@@ -14,7 +14,7 @@ const signal = new AbortController().signal
 const flood = (seconds: number) =>
   ({ kind: 'error', code: 420, message: `FLOOD_WAIT_${seconds}` }) as const
 
-test('who reads does not stand still because posts must', async () => {
+test('a download goes on while posts have to wait', async () => {
   const telegram = await startTelegram()
   const { gateway } = startGateway(telegram)
   const user = userOf(telegram.account)
@@ -30,7 +30,7 @@ test('who reads does not stand still because posts must', async () => {
   expect(gateway.waitFor(user, MiB)).toBeGreaterThan(LONG - 60)
 })
 
-test('who posts does not stand still because readers must', async () => {
+test('a post goes on while downloads have to wait', async () => {
   const telegram = await startTelegram()
   const { gateway } = startGateway(telegram)
   const user = userOf(telegram.account)
@@ -48,7 +48,7 @@ test('who posts does not stand still because readers must', async () => {
   expect(gateway.waitFor(user, MiB)).toBe(0)
 })
 
-test('all who share the search for a channel are told that Telegram makes it wait', async () => {
+test('uploads that share the search for a channel all show that Telegram makes it wait', async () => {
   const telegram = await startTelegram()
   const { gateway } = startGateway(telegram)
   telegram.faults.add({ method: 'messages.getDialogs', effect: flood(1), times: 1 })
@@ -64,9 +64,12 @@ test('all who share the search for a channel are told that Telegram makes it wai
 })
 
 test.each([
-  ['short, is told and sat out', 1],
-  ['longer than a job lives, is the wait of the user and not of the bot', LONG],
-])('a wait of the user who looks for a lost post: %s', async (_name, seconds) => {
+  ['is shown and waited out when it is short', 1],
+  [
+    'is counted for the user account and not for the bot when it is longer than a job may last',
+    LONG,
+  ],
+])('the wait of the user account that searches for a lost post %s', async (_name, seconds) => {
   const telegram = await startTelegram()
   const { gateway } = startGateway(telegram)
   const { account } = telegram
@@ -88,7 +91,7 @@ test.each([
   }
 })
 
-test('a long wait is known after a restart, before Telegram is asked for anything', async () => {
+test('a long wait is known after a restart, before any request to Telegram', async () => {
   const telegram = await startTelegram()
   const ann = userOf(telegram.account)
   const secrets = new Map<string, Buffer>()
@@ -103,7 +106,7 @@ test('a long wait is known after a restart, before Telegram is asked for anythin
   expect(after.waits()).toEqual([after.waitFor(ann, MiB)])
 })
 
-test('a body of no announced length is refused before its bytes, and no answer tells a taken id', async () => {
+test('a body without an announced length is refused before its bytes, and no answer reveals that an id is taken', async () => {
   const { url, telegram, addUser } = await startTeleStore()
   addUser('ann', telegram.createAccount({ label: 'ann', withBot: false }))
   addUser('bob', telegram.createAccount({ label: 'bob' }))

@@ -18,7 +18,7 @@ import {
   TOKEN,
 } from './requests.ts'
 
-export interface Rig {
+export interface Harness {
   /** Sends it from an address that has sent little so far; what is wrong with what came back. */
   attack: (request: HostileRequest) => Promise<string[]>
   /** Fails unless the worker has come through unharmed: disk, budget, connections, log, service. */
@@ -36,7 +36,7 @@ const KNOWN_PATHS = [
 const BUGS = /unexpected failure|ended in a bug|uncaught|unhandled|"level":60/
 
 /** A real worker whose folder lies deep inside an empty one, so that a file elsewhere is seen. */
-export async function startRig(): Promise<Rig> {
+export async function startHarness(): Promise<Harness> {
   const outer = await mkdtemp(join(tmpdir(), 'fuzz-'))
   const inner = join(outer, 'a/b/c/d')
   await mkdir(join(inner, 'data'), { recursive: true })

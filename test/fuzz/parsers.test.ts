@@ -50,7 +50,7 @@ describe('sessions', () => {
     )
   })
 
-  test('anything else is refused with the error that says so', () => {
+  test('any other session is refused with the error that says so', () => {
     const almost = fc
       .uint8Array({ maxLength: 400 })
       .map((bytes) => `1${Buffer.from(bytes).toString('base64')}`)
@@ -85,7 +85,7 @@ test('channel ids are read alike by both roads, or refused', () => {
   )
 })
 
-test('whatever the backend answers is credentials, a refusal, or nothing', () => {
+test('any answer of the backend is read as credentials, a refusal, or null', () => {
   const fields = [
     'user_id',
     'channel_id',
@@ -114,7 +114,7 @@ test('whatever the backend answers is credentials, a refusal, or nothing', () =>
   )
 })
 
-test('a token of any kind gives hints, and never fails', () => {
+test('any token gives hints and never throws', () => {
   const jwt = fc
     .jsonValue()
     .map((claims) => `a.${Buffer.from(JSON.stringify(claims)).toString('base64url')}.b`)
@@ -153,7 +153,7 @@ test('an id becomes the name of one folder, from which it is read again, or is r
   )
 })
 
-test('a file_id is made of any document', () => {
+test('any document has a file_id', () => {
   const long = fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }).map(String)
   const document = fc.record({
     id: long,

@@ -1,22 +1,22 @@
 import { randomInt } from 'node:crypto'
 import { createServer } from 'node:net'
 
-/** Below 32768: from there on Linux gives ports to every connection and to whoever asks for any. */
+/** Below 32768: from there on Linux gives ports to connections, and to servers that ask for any. */
 const LOWEST = 10_000
-const LANE = 2_500
-const LANES = 4
+const PORTS = 2_500
+const RANGES = 4
 
 /**
- * Processes of one run that choose at the same moment choose from lanes of their own, and no port
- * comes again before its whole lane was used: who left one is not taken for who has it now.
+ * Each process of a run chooses from a range of its own, and no port comes again before the whole
+ * range was used: a late connection to a server that is gone does not reach the next one.
  */
-const lane = LOWEST + (Number(process.env.VITEST_POOL_ID ?? 0) % LANES) * LANE
-let next = randomInt(LANE)
+const first = LOWEST + (Number(process.env.VITEST_POOL_ID ?? 0) % RANGES) * PORTS
+let next = randomInt(PORTS)
 
-/** A port that stays free, for processes that must be told theirs and servers that come and go. */
+/** A port that stays free: for processes that are given theirs, and for servers that come and go. */
 export async function freePort(): Promise<number> {
   for (;;) {
-    const port = lane + (next++ % LANE)
+    const port = first + (next++ % PORTS)
     if (await isFree(port)) return port
   }
 }

@@ -1,7 +1,7 @@
 import { expect, test, vi } from 'vitest'
 import { createTtlCache } from '../../src/lib/ttl-cache.ts'
 
-test('a value is there until its time is over', () => {
+test('a value is found until its time is over', () => {
   const { cache, clock } = makeCache()
 
   cache.set('key', 'value', 1000)
@@ -13,7 +13,7 @@ test('a value is there until its time is over', () => {
   expect(cache.size).toBe(0)
 })
 
-test('a new value brings its own time; a time of 0 keeps nothing', () => {
+test('a new value has a time of its own, and a time of 0 keeps nothing', () => {
   const { cache, clock } = makeCache()
   cache.set('key', 'old', 1000)
 
@@ -26,7 +26,7 @@ test('a new value brings its own time; a time of 0 keeps nothing', () => {
   expect(cache.get('key')).toBeUndefined()
 })
 
-test('the one longest unused makes room', () => {
+test('a full cache forgets the entry that was unused for longest', () => {
   const { cache } = makeCache({ maxEntries: 2 })
   cache.set('a', '1', 1000)
   cache.set('b', '2', 1000)
@@ -38,7 +38,7 @@ test('the one longest unused makes room', () => {
   expect(cache.size).toBe(2)
 })
 
-test('callers that come while it loads share one load', async () => {
+test('callers that come during a load share it', async () => {
   const { cache } = makeCache()
   const loaded = Promise.withResolvers<string>()
   const load = vi.fn(() => loaded.promise)
@@ -104,7 +104,7 @@ test('a load that throws before its promise rejects, and is not kept either', as
   ).toBe('value')
 })
 
-test('a time that cannot be told rejects, and the next call loads again', async () => {
+test('a `ttlFor` that throws rejects, and the next call loads again', async () => {
   const { cache } = makeCache()
   const broken = new Error('broken')
   const timeless = () => {
@@ -122,7 +122,7 @@ test('a time that cannot be told rejects, and the next call loads again', async 
   ).toBe('value')
 })
 
-test('what is deleted while it loads does not come back', async () => {
+test('a key that is deleted during its load stays deleted', async () => {
   const { cache } = makeCache()
   const outdated = Promise.withResolvers<string>()
   const first = cache.load(

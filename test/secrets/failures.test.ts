@@ -21,20 +21,24 @@ test.each([
   ['knows no such token', 404, { ok: false, error_code: 404, description: 'Not Found' }],
   ['repeats the token', 400, 'echo'],
   ['answers HTML', 502, '<html>bad gateway</html>'],
-])('a Bot API that %s learns the bot token, and nobody else', async (_case, status, body) => {
-  const botToken = `123456789:${random()}`
-  const root = await startHttp((url) => ({
-    status,
-    body: body === 'echo' ? { ok: false, error_code: 400, description: `cannot do ${url}` } : body,
-  }))
+])(
+  'a bot token appears in no answer and no log when the Bot API %s',
+  async (_case, status, body) => {
+    const botToken = `123456789:${random()}`
+    const root = await startHttp((url) => ({
+      status,
+      body:
+        body === 'echo' ? { ok: false, error_code: 400, description: `cannot do ${url}` } : body,
+    }))
 
-  const said = await failOnce({ TELEGRAM_BOT_API_ROOT: root }, { bot_token: botToken })
+    const said = await failOnce({ TELEGRAM_BOT_API_ROOT: root }, { bot_token: botToken })
 
-  expectNone(said, botToken, botToken.slice(10))
-})
+    expectNone(said, botToken, botToken.slice(10))
+  },
+)
 
 test.each(['refuses connections', 'cuts connections'])(
-  'a Bot API that %s gets no token into a log',
+  'a bot token appears in no answer and no log when the Bot API %s',
   async (fault) => {
     const botToken = `123456789:${random()}`
     const root = await startBroken(fault === 'refuses connections')
@@ -52,7 +56,7 @@ test.each([
     'leads nowhere',
     `1${Buffer.concat([Buffer.from([2, 127, 0, 0, 1, 0, 1]), randomBytes(256)]).toString('base64url')}`,
   ],
-])('a session that %s is told to nobody', async (_case, session) => {
+])('a session that %s appears in no answer and no log', async (_case, session) => {
   const apiHash = random()
 
   const said = await failOnce(
@@ -72,23 +76,26 @@ test.each([
     body: { bot_token: 'secret-in-a-wrong-shape', valid: 'secret-in-a-wrong-shape' },
   },
   { kind: 'status', status: 400, body: { detail: 'echo' } },
-] as const)('a backend that fails ($kind) gets no login token into a log', async (fault) => {
-  const token = random()
-  const backend = await startBackend()
-  const body = fault.kind === 'status' ? { detail: `400: no ${token}` } : undefined
-  backend.fail(fault.kind === 'status' ? { ...fault, body } : fault)
-  const { url, log } = await startListening({ env: { BACKEND_URL: backend.url } })
+] as const)(
+  'a login token appears in no answer and no log when the backend fails ($kind)',
+  async (fault) => {
+    const token = random()
+    const backend = await startBackend()
+    const body = fault.kind === 'status' ? { detail: `400: no ${token}` } : undefined
+    backend.fail(fault.kind === 'status' ? { ...fault, body } : fault)
+    const { url, log } = await startListening({ env: { BACKEND_URL: backend.url } })
 
-  const answer: unknown = await sendChunks(url, 'a.bin', Buffer.from('abc'), { token }).catch(
-    toText,
-  )
-  const link = await fetch(`${url}/download?messageId=1&token=${token}`)
+    const answer: unknown = await sendChunks(url, 'a.bin', Buffer.from('abc'), { token }).catch(
+      toText,
+    )
+    const link = await fetch(`${url}/download?messageId=1&token=${token}`)
 
-  expect(answer).toMatch(/chunk 0: (400|401|503)/)
-  expectNone([String(answer), await link.text(), ...log], token, 'secret-in-a-wrong-shape')
-})
+    expect(answer).toMatch(/chunk 0: (400|401|503)/)
+    expectNone([String(answer), await link.text(), ...log], token, 'secret-in-a-wrong-shape')
+  },
+)
 
-test('a disk that fails tells nobody where it is', async () => {
+test('the path of a failing disk appears in no answer', async () => {
   const { url, log, dataDir } = await startListening({})
   await rm(join(dataDir, 'spool'), { recursive: true })
   await writeFile(join(dataDir, 'spool'), 'in the way')
@@ -102,7 +109,7 @@ test('a disk that fails tells nobody where it is', async () => {
   expectNone([String(answer), readiness, ...log], dataDir)
 })
 
-test('a configuration that cannot be used is refused without its values', () => {
+test('an unusable configuration is refused without its values', () => {
   const secret = random()
   const wrong = {
     BACKEND_URL: `ftp://${secret}`,
@@ -120,7 +127,7 @@ test('a configuration that cannot be used is refused without its values', () => 
   expect(() => loadConfig(wrong)).not.toThrow(secret.slice(0, 12))
 })
 
-test('a ledger key that is damaged is refused without its words', async () => {
+test('a damaged ledger key is refused without its text', async () => {
   const dataDir = await makeTempDir()
   const secret = random()
   await writeFile(join(dataDir, 'ledger.key'), secret)

@@ -79,7 +79,7 @@ test('the run fails when a worker has written a secret, and says where', async (
   await expect(teardown()).rejects.toThrow(/bot token at .*worker\.log:2: GET \/bot<the bot token>/)
 })
 
-test('what a worker logs and answers is in the trace, and its secrets are known', async () => {
+test('the trace holds what a worker logs and answers, and the register its secrets', async () => {
   // Shaped as an uploadId: what stands in a path in place of one is not logged.
   const marker = `${Date.now()}_${randomBytes(5).toString('hex').slice(0, 9)}`
   const env = { AUTH_TOKENS: `token-${marker}`, WEBHOOK_SECRET: `webhook-${marker}` }
@@ -100,7 +100,7 @@ test('what a worker logs and answers is in the trace, and its secrets are known'
   }
 })
 
-test('what another process answers is in the trace, until that process is gone', async () => {
+test('the trace holds what another process answers, until that process has ended', async () => {
   const marker = `marker-${randomBytes(6).toString('hex')}`
   const server = createServer((request, response) => {
     response.setHeader('x-asked', request.url ?? '')

@@ -103,7 +103,7 @@ const TOKENS = [
   'a.b.c',
 ]
 
-const WISHES: object[] = [
+const TICKETS: object[] = [
   { messageId: 2 ** 31 },
   { messageId: '1e3' },
   { messageId: MESSAGE_ID, uploadId: OPEN_UPLOAD },
@@ -137,8 +137,8 @@ export const fieldCorpus: HostileRequest[] = [
       postJson('/init-upload', good, [['Authorization', `Bearer ${token.replace(/[\r\n]/g, '')}`]]),
     ),
   ),
-  ...WISHES.map((wish, at) =>
-    hostile(`a bad ticket, number ${at}`, postJson('/tickets', { ...wish, authToken: TOKEN })),
+  ...TICKETS.map((ticket, at) =>
+    hostile(`a bad ticket, number ${at}`, postJson('/tickets', { ...ticket, authToken: TOKEN })),
   ),
   hostile(
     'a duplicate key',

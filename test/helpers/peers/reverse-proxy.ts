@@ -4,16 +4,16 @@ import type { AddressInfo } from 'node:net'
 import { onTestFinished, vi } from 'vitest'
 
 /** The host's proxy: one public address, behind which traffic is moved from one worker to another. */
-export interface Switch {
+export interface ReverseProxy {
   readonly url: string
   /**
    * A deploy: traffic stays where it is until the worker's health check passes, then new requests
    * go to it. Resolves when they do. Requests that run stay where they are.
    */
   moveTo: (workerUrl: string) => Promise<void>
-  /** The same, without a look at its health: what was held goes to it. */
+  /** The same, without asking for its health: requests that were held go to it. */
   pointTo: (workerUrl: string) => void
-  /** Nobody is there: requests get a 502, or are held until somebody is, as of a service that sleeps. */
+  /** There is no worker: requests get a 502, or are held until there is one, as of a service that sleeps. */
   clear: (requests: 'fail' | 'hold') => void
   /** Answers every request by itself, as a foreign server would. */
   answerWith: (status: number, body: string) => void
@@ -31,7 +31,7 @@ type Target = { worker: string } | { foreign: { status: number; body: string } }
 
 const BAD_GATEWAY = { status: 502, body: '<h1>Bad Gateway</h1>' }
 
-export async function startSwitch(): Promise<Switch> {
+export async function startReverseProxy(): Promise<ReverseProxy> {
   const seen: SeenRequest[] = []
   let target: Target = 'fail'
   let held: (() => void)[] = []

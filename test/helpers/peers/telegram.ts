@@ -46,7 +46,7 @@ async function open(
     dataDir: folder,
   })
   const { createAccount } = telegram
-  telegram.createAccount = (wish) => registerAccount(createAccount(wish))
+  telegram.createAccount = (options) => registerAccount(createAccount(options))
   registerAccount(telegram.account)
   const stop = async (): Promise<void> => {
     await telegram.close()

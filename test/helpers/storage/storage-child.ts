@@ -33,13 +33,13 @@ async function receiveForever(): Promise<void> {
   for (;;) {
     const id = randomUUID()
     ledger.insertUpload(makeUpload({ id, size: CHUNK * CHUNKS, totalChunks: CHUNKS }), 'token')
-    const lane = async (first: number): Promise<void> => {
+    const receiveEveryFourth = async (first: number): Promise<void> => {
       for (let index = first; index < CHUNKS; index += 4) {
         const chunk = await spool.receive(source(), { maxBytes: CHUNK, signal })
         await acknowledge(id, index, chunk)
       }
     }
-    await Promise.all([0, 1, 2, 3].map(lane))
+    await Promise.all([0, 1, 2, 3].map(receiveEveryFourth))
   }
 
   async function acknowledge(id: string, index: number, chunk: ReceivedChunk): Promise<void> {

@@ -70,19 +70,19 @@ test.each<[string, number, string, string]>([
     'a1 b1 b2 b3 a2',
   ],
   ['work that is done at once gives way, too', 1, 'a1 b1 -a1 a2 c1 -b1 -a2', 'a1 b1 a2 c1'],
-  ['who gives up waiting is passed over', 1, 'a1 b1 c1 !b1 -a1', 'a1 c1'],
+  ['a caller that gives up waiting is passed over', 1, 'a1 b1 c1 !b1 -a1', 'a1 c1'],
   ['a group whose only work gave up is new when it comes back', 1, 'a1 b1 !b1 c1 b2 -a1', 'a1 c1'],
-  ['giving back twice gives back once', 1, 'a1 a2 a3 -a1 -a1', 'a1 a2'],
+  ['a second release changes nothing', 1, 'a1 a2 a3 -a1 -a1', 'a1 a2'],
 ])('%s', async (_name, limit, script, order) => {
   expect((await play(limit, script)).order).toBe(order)
 })
 
-test('what is held and what waits is counted', async () => {
+test('held slots and waiting callers are counted', async () => {
   expect(await play(2, 'a1 a2 a3 b1 c1 !c1')).toMatchObject({ held: 2, waiting: 2 })
   expect(await play(2, 'a1 a2 a3 -a1 -a2 -a3')).toMatchObject({ held: 0, waiting: 0 })
 })
 
-test('who has left already takes no slot', async () => {
+test('a caller whose signal aborted before takes no slot', async () => {
   const slots = createFairSlots(1)
 
   await expect(slots.acquire('a', AbortSignal.abort(new Error('gone')))).rejects.toThrow('gone')

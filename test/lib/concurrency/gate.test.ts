@@ -3,7 +3,7 @@ import { createGate } from '../../../src/lib/concurrency/gate.ts'
 
 const never = new AbortController().signal
 
-test('who comes to a shut gate waits until it is opened', async () => {
+test('a caller waits at a shut gate until it is opened', async () => {
   const gate = createGate()
   const passed: string[] = []
   const waiting = gate.pass(never).then(() => passed.push('waited'))
@@ -17,7 +17,7 @@ test('who comes to a shut gate waits until it is opened', async () => {
   expect(passed).toEqual(['waited'])
 })
 
-test('a barred gate turns away who waits and who comes, until it is opened', async () => {
+test('a barred gate refuses callers, those that wait as well, until it is opened', async () => {
   const gate = createGate()
   const reason = new Error('closed for today')
   const waiting = gate.pass(never)
@@ -30,7 +30,7 @@ test('a barred gate turns away who waits and who comes, until it is opened', asy
   await expect(gate.pass(never)).resolves.toBeUndefined()
 })
 
-test('who gives up does not wait', async () => {
+test('a caller whose signal aborts stops waiting', async () => {
   const gate = createGate()
   const controller = new AbortController()
   const waiting = gate.pass(controller.signal)

@@ -1,7 +1,7 @@
 import { expect, test, vi } from 'vitest'
 import { createSemaphore } from '../../../src/lib/concurrency/semaphore.ts'
 
-test('what fits is let in at once, what does not waits for room', async () => {
+test('a weight that fits is let in at once, and one that does not fit waits', async () => {
   const semaphore = createSemaphore(10)
   const first = await semaphore.acquire(6)
   const entered = vi.fn()
@@ -19,7 +19,7 @@ test('what fits is let in at once, what does not waits for room', async () => {
   expect(semaphore.held).toBe(0)
 })
 
-test('giving back twice gives back once', async () => {
+test('a second release changes nothing', async () => {
   const semaphore = createSemaphore(10)
   const release = await semaphore.acquire(4)
   await semaphore.acquire(4)
@@ -30,7 +30,7 @@ test('giving back twice gives back once', async () => {
   expect(semaphore.held).toBe(4)
 })
 
-test('small ones do not overtake a large one that waits', async () => {
+test('small weights do not overtake a large one that waits', async () => {
   const semaphore = createSemaphore(10)
   const release = await semaphore.acquire(8)
   const order: string[] = []
@@ -62,7 +62,7 @@ test('a weight above the limit is let in alone', async () => {
   expect(semaphore.tryAcquire(1)).not.toBeNull()
 })
 
-test('a waiter that is aborted leaves, and lets those behind it in', async () => {
+test('a waiter that is aborted leaves the queue, and those behind it are let in', async () => {
   const semaphore = createSemaphore(10)
   await semaphore.acquire(5)
   const controller = new AbortController()
@@ -77,7 +77,7 @@ test('a waiter that is aborted leaves, and lets those behind it in', async () =>
   expect(semaphore).toMatchObject({ held: 10, waiting: 0 })
 })
 
-test('an abort after it was let in takes nothing back', async () => {
+test('an abort after the grant takes nothing back', async () => {
   const semaphore = createSemaphore(1)
   const controller = new AbortController()
   const before = await semaphore.acquire(1)
@@ -93,7 +93,7 @@ test('an abort after it was let in takes nothing back', async () => {
   await behind
 })
 
-test('a signal that aborted before is refused even where there is room', async () => {
+test('a signal that aborted before is refused even where its weight fits', async () => {
   const semaphore = createSemaphore(10)
   const reason = new Error('too late')
 
@@ -102,7 +102,7 @@ test('a signal that aborted before is refused even where there is room', async (
   expect(semaphore).toMatchObject({ held: 0, waiting: 0 })
 })
 
-test('a higher limit lets waiters in, a lower one takes nothing from those inside', async () => {
+test('a higher limit lets waiters in, and a lower one takes nothing that is held', async () => {
   const semaphore = createSemaphore(1)
   const first = await semaphore.acquire(1)
   const second = semaphore.acquire(1)
@@ -121,7 +121,7 @@ test('a higher limit lets waiters in, a lower one takes nothing from those insid
   expect(semaphore).toMatchObject({ held: 1, waiting: 0 })
 })
 
-test('under a crowd it never holds more than its limit, and serves all', async () => {
+test('a crowd never holds more than the limit, and all of it is served', async () => {
   const semaphore = createSemaphore(7)
   let highest = 0
 

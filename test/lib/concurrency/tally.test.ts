@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest'
 import { createTally } from '../../../src/lib/concurrency/tally.ts'
 
-test('nothing runs: nobody waits', async () => {
+test('the wait for nothing to run ends at once where nothing runs', async () => {
   await expect(createTally().none()).resolves.toBeUndefined()
 })
 
-test('the wait ends when the last one has left, and leaving twice counts once', async () => {
+test('the wait ends when the last one has left, and a second leave counts for nothing', async () => {
   const tally = createTally()
   const [first, second] = [tally.enter(), tally.enter()]
   let over = false

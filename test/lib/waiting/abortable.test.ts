@@ -4,7 +4,7 @@ import { abortable, onAbort, untilAborted } from '../../../src/lib/waiting/abort
 
 const left = new Error('left')
 
-test('it settles as its starter says, and undoes the preparations once', async () => {
+test('the promise settles as `start` says, and the preparations are undone once', async () => {
   const { signal } = new AbortController()
   const undo = vi.fn()
 
@@ -26,7 +26,7 @@ test('it settles as its starter says, and undoes the preparations once', async (
   expect(getEventListeners(signal, 'abort')).toEqual([])
 })
 
-test('what is settled while it starts is undone as well', async () => {
+test('a promise that is settled by `start` itself has its preparations undone', async () => {
   const { signal } = new AbortController()
   const undo = vi.fn()
 
@@ -56,7 +56,7 @@ test('an abort rejects with its reason and undoes the preparations', async () =>
   expect(undo).toHaveBeenCalledTimes(1)
 })
 
-test('an abort while it starts rejects with its reason', async () => {
+test('an abort during `start` rejects with its reason', async () => {
   const controller = new AbortController()
   const undo = vi.fn()
 
@@ -69,7 +69,7 @@ test('an abort while it starts rejects with its reason', async () => {
   expect(undo).toHaveBeenCalledTimes(1)
 })
 
-test('after an abort nothing is started', async () => {
+test('after an abort `start` is not called', async () => {
   const start = vi.fn(() => () => {})
 
   await expect(abortable(AbortSignal.abort(left), start)).rejects.toBe(left)

@@ -4,7 +4,7 @@ import { createCondition } from '../../../src/lib/waiting/condition.ts'
 beforeEach(() => void vi.useFakeTimers())
 afterEach(() => void vi.useRealTimers())
 
-test('what holds already is not waited for', async () => {
+test('a condition that holds already ends the wait at once', async () => {
   expect(await createCondition().until(() => true)).toBe(true)
 })
 
@@ -59,7 +59,7 @@ test('a condition that throws ends the wait with what it throws', async () => {
   ).rejects.toThrow('barred')
 })
 
-test('after the time it says that the condition does not hold', async () => {
+test('a wait whose time is over resolves with false', async () => {
   const { until, changed } = createCondition()
   const holds = vi.fn(() => false)
   const waiting = until(holds, { timeoutMs: 100 })
@@ -71,7 +71,7 @@ test('after the time it says that the condition does not hold', async () => {
   expect(holds).toHaveBeenCalledTimes(1)
 })
 
-test('a wait for longer than a timer can be set for lasts as long as it should', async () => {
+test('a wait of a month lasts a month, though a timer cannot be set for so long', async () => {
   const month = 30 * 24 * 3_600_000
   const waiting = createCondition().until(() => false, { timeoutMs: month })
   const ended = vi.fn()

@@ -6,7 +6,7 @@ afterEach(() => void vi.useRealTimers())
 
 const failure = new Error('not now')
 
-test('what succeeds at once is called once', async () => {
+test('a call that succeeds at once is not repeated', async () => {
   const run = vi.fn(async () => 'done')
 
   expect(await retry(run, { attempts: 3, delayFor: () => 10 })).toBe('done')
@@ -14,7 +14,7 @@ test('what succeeds at once is called once', async () => {
   expect(run.mock.calls).toEqual([[1]])
 })
 
-test('it waits as long as it is told before each further attempt', async () => {
+test('each further attempt waits for as long as `delayFor` says', async () => {
   const run = vi.fn(async (attempt: number) => {
     if (attempt < 3) throw failure
     return attempt
@@ -35,7 +35,7 @@ test('it waits as long as it is told before each further attempt', async () => {
   ])
 })
 
-test('used up attempts reject with the last error, without a last wait', async () => {
+test('the last attempt rejects with its error and does not wait', async () => {
   const errors = [new Error('first'), new Error('second')]
   const run = vi.fn((attempt: number) => Promise.reject(errors[attempt - 1]))
   const result = retry(run, { attempts: 2, delayFor: () => 10 })
@@ -83,7 +83,7 @@ test('an abort during an attempt is the reason, whatever the attempt failed with
   await expect(result).rejects.toBe(reason)
 })
 
-test('after an abort nothing is attempted', async () => {
+test('after an abort `run` is not called', async () => {
   const run = vi.fn(async () => 'done')
   const reason = new Error('cancelled')
   const signal = AbortSignal.abort(reason)

@@ -4,7 +4,7 @@ import { sleep } from '../../../src/lib/waiting/sleep.ts'
 beforeEach(() => void vi.useFakeTimers())
 afterEach(() => void vi.useRealTimers())
 
-test('it resolves after its time and not before', async () => {
+test('sleep resolves after its time and not before', async () => {
   const done = vi.fn()
   void sleep(1000).then(done)
 
@@ -14,7 +14,7 @@ test('it resolves after its time and not before', async () => {
   expect(done).toHaveBeenCalledOnce()
 })
 
-test('an abort ends it at once, with the reason, and takes its timer', async () => {
+test('an abort ends a sleep with its reason and stops its timer', async () => {
   const controller = new AbortController()
   const reason = new Error('shutting down')
   const sleeping = sleep(1000, controller.signal)
@@ -25,7 +25,7 @@ test('an abort ends it at once, with the reason, and takes its timer', async () 
   expect(vi.getTimerCount()).toBe(0)
 })
 
-test('a signal that aborted before lets no timer begin', async () => {
+test('a signal that aborted before starts no timer', async () => {
   const reason = new Error('too late')
 
   await expect(sleep(1000, AbortSignal.abort(reason))).rejects.toBe(reason)
@@ -33,7 +33,7 @@ test('a signal that aborted before lets no timer begin', async () => {
   expect(vi.getTimerCount()).toBe(0)
 })
 
-test('it leaves no listener behind, however often one signal is used', async () => {
+test('a sleep leaves no listener on its signal', async () => {
   const { signal } = new AbortController()
   const added = vi.spyOn(signal, 'addEventListener')
   const removed = vi.spyOn(signal, 'removeEventListener')

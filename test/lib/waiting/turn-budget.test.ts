@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { createTurnBudget, inTurns } from '../../../src/lib/waiting/turn-budget.ts'
 
-test('a turn serves what fits into it, the next turns the rest, in order', async () => {
+test('a turn serves the takers that fit into it, and the next turns the rest, in order', async () => {
   const turns = createTurnBudget(100)
   const served: number[] = []
   for (const each of [1, 2, 3, 4, 5]) void turns.take(60).then(() => served.push(each))

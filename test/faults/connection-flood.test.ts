@@ -51,7 +51,7 @@ test.each([
   ['500 connections', 500, get('/docs/static/swagger-ui-bundle.js').repeat(16)],
   ['500 connections', 500, get('/metrics').repeat(16)],
   ['500 connections', 500, get('/nothing').repeat(1_700)],
-])('%s that ask for more than they read do not fill the memory', async (_name, count, bytes) => {
+])('%s that request more than they read do not fill the memory', async (_name, count, bytes) => {
   const worker = await start()
   const before = await peakMb(worker)
 

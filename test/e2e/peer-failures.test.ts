@@ -22,7 +22,7 @@ test('a flood wait is obeyed and shown', async () => {
   expect(polls.at(-1)).toMatchObject({ status: 'completed', retryAfter: null })
 })
 
-test('whoever has to wait for long keeps no place that another needs', async () => {
+test('an upload with a long wait keeps no slot that another user needs', async () => {
   const { url, telegram, addUser } = await startTeleStore({ env: { MAX_CONCURRENT_UPLOADS: '1' } })
   for (const name of ['ann', 'bob']) {
     addUser(name, telegram.createAccount({ label: name, withBot: false }))
@@ -43,7 +43,7 @@ test('whoever has to wait for long keeps no place that another needs', async () 
   expect(retryAfter).toBeGreaterThan(3500)
 })
 
-test('a revoked session fails at once and says so', async () => {
+test('a revoked session fails at once with its reason', async () => {
   const { url, telegram, addUser } = await startTeleStore()
   const ann = telegram.createAccount({ label: 'ann', withBot: false })
   addUser('ann', ann)
@@ -55,7 +55,7 @@ test('a revoked session fails at once and says so', async () => {
   expect(end).toMatchObject({ status: 'failed', reason: 'Telegram session not authorized' })
 })
 
-test('the backend hears of a file posted while it was down, across a restart, once', async () => {
+test('a file that was posted while the backend was down is reported once, after a restart', async () => {
   const dataDir = await mkdtemp(join(tmpdir(), 'telestore-outbox-'))
   onTestFinished(() => rm(dataDir, { recursive: true, force: true }))
   const env = { WEBHOOK_SECRET: 'shared with the backend' }
@@ -92,7 +92,7 @@ test.each([
   ['is down', (backend: Backend) => backend.stop()],
   ['answers HTML', async (backend: Backend) => backend.fail({ kind: 'html', status: 502 }, 99)],
   ['answers half', async (backend: Backend) => backend.fail({ kind: 'half' }, 99)],
-])('a backend that %s is a 503 that says when to come again', async (_name, spoil) => {
+])('a backend that %s is answered with 503 and Retry-After', async (_name, spoil) => {
   const { url, backend } = await startTeleStore()
   await spoil(backend)
 
