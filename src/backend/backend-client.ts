@@ -76,7 +76,7 @@ export function createBackendClient(options: BackendClientOptions): BackendClien
       const init = webhookRequest(event, webhookSecret, now())
       const call = async (): Promise<void> => {
         const answer = await exchange(address('/api/webhook/upload'), { init, timeoutMs, signal })
-        // What the endpoint says is its own affair, but a proxy's page is nobody's receipt.
+        // Any body of the endpoint's is a receipt, but a proxy's page is none.
         if (isSuccess(answer) && !answer.garbled) return
         throw isTemporary(answer.status) ? noUsableAnswer(answer) : webhookRefused(answer)
       }

@@ -10,8 +10,8 @@ import {
 import { BackendUnavailable } from './unavailable.ts'
 
 /**
- * Two circuits to one backend: webhooks have one of their own, because an endpoint that cannot
- * write down what was uploaded must lock nobody out.
+ * Two circuits to one backend. Webhooks have one of their own, so that users can still sign in while
+ * the webhook endpoint fails.
  */
 export interface BackendCircuits {
   /** For what tokens grant. */

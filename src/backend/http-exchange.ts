@@ -9,7 +9,7 @@ export interface Answer {
   readonly status: number
   /** The parsed JSON, or undefined when the answer was something else. */
   readonly body: unknown
-  /** Whether it is a page, or JSON that is broken: then a proxy speaks, or somebody cut it short. */
+  /** Whether it is a page, or broken JSON: then it comes from a proxy, or was cut short. */
   readonly garbled: boolean
   /** Seconds, from `Retry-After`. */
   readonly retryAfter: number | null
@@ -24,7 +24,7 @@ export interface ExchangeOptions {
 
 /**
  * One HTTP exchange whose answer is small. Redirects are not followed: they would carry the token
- * to an address that nobody configured. Rejects with BACKEND_UNAVAILABLE when no whole answer came.
+ * to an address that is not configured. Rejects with BACKEND_UNAVAILABLE when no whole answer came.
  */
 export async function exchange(url: URL, options: ExchangeOptions): Promise<Answer> {
   const timeout = AbortSignal.timeout(options.timeoutMs)

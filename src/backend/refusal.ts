@@ -20,7 +20,7 @@ export function toRefusal(answer: Answer, token: string): AppError | null {
   return refusalFor(answer.status, detail, token)
 }
 
-/** Whether the answer is a refusal, whatever its status says. */
+/** Whether the answer is a refusal, by its status or by its detail. */
 export function isRefusal(answer: Answer): boolean {
   return toRefusal(answer, ' ') !== null
 }

@@ -3,9 +3,9 @@ const HIDDEN = '<hidden>'
 /** Shorter texts turn up in innocent words. */
 const MIN_LITERAL = 8
 
-/** Secrets that are known by their looks. None of them crosses a quote or a space. */
+/** Secrets that are known by their shape. None of them crosses a quote or a space. */
 const SHAPES: readonly (readonly [RegExp, string])[] = [
-  // A Bot API URL: whatever stands after /bot is its token.
+  // A Bot API URL: the text after /bot is its token.
   [/\/bot\d+(?::|%3A)[^/\s"'\\?]+/gi, `/bot${HIDDEN}`],
   [/\b\d{3,16}(?::|%3A)[\w-]{20,}/gi, HIDDEN],
   [/\beyJ[\w-]+\.[\w-]+\.[\w-]*/g, HIDDEN],

@@ -4,14 +4,14 @@ import type { DatabaseSync } from 'node:sqlite'
 import { sleep } from '../../src/lib/waiting/sleep.ts'
 import { downloadUrl, sha256 } from '../helpers/callers/client.ts'
 import type { UploadOutcome } from './uploader.ts'
-import { Violation, type Who, type World } from './world.ts'
+import { type AccountKind, Violation, type World } from './world.ts'
 
 const SETTLE_MS = 40_000
 
 export interface Settled {
   token: string
   channelId: string
-  who: Who
+  accountKind: AccountKind
   kills: number
 }
 
@@ -56,7 +56,7 @@ export async function checkUpload(
     )
   }
   // A bot alone cannot look whether a lost answer meant a message: README, "Limits".
-  const doubtful = settled.who === 'bot' ? Math.min(1, settled.kills) : 0
+  const doubtful = settled.accountKind === 'bot' ? Math.min(1, settled.kills) : 0
   const most = Math.max(1, outcome.sends) * (1 + doubtful)
   if (messages.length > most) throw new Violation(`${plan.name}: posted ${messages.length} times`)
   await checkDownload(world, outcome, settled, digest)
@@ -99,7 +99,7 @@ export async function checkNothingLeft(world: World): Promise<void> {
   const receiving = world.ledger((database) =>
     database.prepare(`SELECT id FROM uploads WHERE state = 'receiving'`).all(),
   )
-  if (receiving.length > 0) throw new Violation(`uploads that nobody owns: ${receiving.length}`)
+  if (receiving.length > 0) throw new Violation(`uploads without an owner: ${receiving.length}`)
   for (const folder of ['uploads', 'tmp']) {
     const names = await readdir(join(world.dataDir, 'spool', folder))
     if (names.length > 0) throw new Violation(`left in ${folder}: ${names.join(', ')}`)

@@ -1,6 +1,6 @@
 import { KiB, MiB } from '../../src/lib/units.ts'
 import { createRandom, type Random } from './random.ts'
-import type { Who } from './world.ts'
+import type { AccountKind } from './world.ts'
 
 /** One file of a round, and how its client behaves. */
 export interface UploadPlan {
@@ -31,7 +31,7 @@ export type KillPlan =
 
 export interface RoundPlan {
   seed: number
-  who: Who
+  accountKind: AccountKind
   uploads: UploadPlan[]
   kills: KillPlan[]
   /** How long it lies dead, in milliseconds. */
@@ -55,14 +55,14 @@ export function planRound(
   { large, maxUploads, maxKills, bandwidths }: Sizes,
 ): RoundPlan {
   const random = createRandom(seed)
-  const who = random.pick<Who>(['user', 'user', 'both', 'bot'])
+  const accountKind = random.pick<AccountKind>(['user', 'user', 'both', 'bot'])
   const count = random.whole(1, maxUploads)
   const uploads = Array.from({ length: count }, (_, index) =>
     planUpload(random, `${seed}-${index}.bin`, large),
   )
   return {
     seed,
-    who,
+    accountKind,
     uploads,
     kills: Array.from({ length: Math.min(maxKills, random.pick([1, 1, 2])) }, (_, index) =>
       planKill(random, index),

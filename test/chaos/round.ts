@@ -31,7 +31,7 @@ export async function runRound(world: World, seed: number, sizes: Sizes): Promis
 }
 
 async function play(world: World, plan: RoundPlan): Promise<void> {
-  const user = await world.addUser(`round-${plan.seed}`, plan.who)
+  const user = await world.addUser(`round-${plan.seed}`, plan.accountKind)
   await world.telegram('/settings', plan.settings)
   for (const { method, ms } of plan.late) {
     await world.telegram('/faults', { method, effect: { kind: 'latency', ms } })
@@ -54,7 +54,11 @@ async function play(world: World, plan: RoundPlan): Promise<void> {
   await settle(world)
   await setImmediate()
   for (const outcome of all) {
-    await checkUpload(world, outcome, { ...user, who: plan.who, kills: plan.kills.length })
+    await checkUpload(world, outcome, {
+      ...user,
+      accountKind: plan.accountKind,
+      kills: plan.kills.length,
+    })
   }
   await checkNothingLeft(world)
   if ((await world.keysKilled()) > 0) throw new Violation('a session was killed')

@@ -64,7 +64,9 @@ async function play(world: World, seed: number): Promise<string | null> {
     const plan = await runRound(world, seed, SIZES)
     const seconds = ((performance.now() - startedAt) / 1000).toFixed(1)
     const kills = plan.kills.map((kill) => JSON.stringify(kill)).join(' ')
-    console.log(`seed ${seed}: ${plan.who}, ${plan.uploads.length} uploads, ${seconds} s, ${kills}`)
+    console.log(
+      `seed ${seed}: ${plan.accountKind}, ${plan.uploads.length} uploads, ${seconds} s, ${kills}`,
+    )
     return null
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error)

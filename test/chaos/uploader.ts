@@ -6,7 +6,7 @@ import { Violation, type World } from './world.ts'
 
 const REQUEST_MS = 60_000
 
-/** The worker died under a request: nobody knows what became of it. */
+/** The worker died under a request, which may or may not have been carried out. */
 class Interrupted extends Error {}
 
 /** What everybody in a round can see of it. */

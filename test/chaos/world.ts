@@ -40,7 +40,7 @@ const Counters = z.object({
 
 export type Webhook = z.infer<typeof Webhooks>[number]
 export type Message = z.infer<typeof Messages>[number]
-export type Who = 'user' | 'both' | 'bot'
+export type AccountKind = 'user' | 'both' | 'bot'
 
 /** Telegram, the backend and the worker, each in a process of its own. */
 export interface World {
@@ -56,7 +56,10 @@ export interface World {
   kill: () => Promise<void>
   workerOutput: () => string
   /** A login token of a new user, and the channel of that user. */
-  addUser: (label: string, who: Who) => Promise<{ token: string; channelId: string }>
+  addUser: (
+    label: string,
+    accountKind: AccountKind,
+  ) => Promise<{ token: string; channelId: string }>
   /** Asks the emulator's control address. */
   telegram: (path: string, body?: unknown) => Promise<unknown>
   clearFaults: () => Promise<void>
@@ -140,8 +143,8 @@ export async function createWorld(witness?: Witness): Promise<World> {
     },
     kill: async () => worker?.kill(),
     workerOutput: () => worker?.output() ?? '',
-    addUser: async (label, who) => {
-      const wanted = { label, withUser: who !== 'bot', withBot: who !== 'user' }
+    addUser: async (label, accountKind) => {
+      const wanted = { label, withUser: accountKind !== 'bot', withBot: accountKind !== 'user' }
       const account = Account.parse(await atTelegram('/accounts', wanted))
       const token = `login-of-${label}`
       const answer = {

@@ -4,10 +4,10 @@ import { KiB, MiB } from '../../src/lib/units.ts'
 import { downloadUrl, postJson, uploadFile } from '../helpers/callers/client.ts'
 import { startTeleStore, type TeleStoreOptions } from '../helpers/worker/telestore.ts'
 
-/** What the backend knows of a user who gave a bot and nothing else. */
+/** What the backend knows of a user with a bot and nothing else. */
 const BARE = { telegram_session: null, telegram_api_id: null, telegram_api_hash: null }
 
-/** The whole system with Bob, who has only a bot, and one file of his. */
+/** The whole system with Bob, a user with a bot alone, and one file of his. */
 async function start(size: number, options: TeleStoreOptions = {}) {
   const store = await startTeleStore(options)
   store.addUser('bob', store.telegram.createAccount({ label: 'bob', withUser: false }), BARE)

@@ -132,7 +132,7 @@ test.each([
     'Telegram session not authorized',
   ],
   [
-    'a channel nobody knows',
+    'an unknown channel',
     { bot_token: null, channel_id: '-1001234567891' },
     'Could not resolve channel ID',
   ],

@@ -41,7 +41,7 @@ test('a chunk whose row cannot be written leaves no file, and is accepted when i
   expect(await readdir(join(worker.dataDir, 'spool', 'uploads', uploadId))).toEqual(['0.chunk'])
   expect(await readdir(join(worker.dataDir, 'spool', 'tmp'))).toEqual([])
   tamper(worker.dataDir, 'DROP TRIGGER full')
-  // Nobody has acknowledged the first one: other bytes in its place are as good.
+  // The first one was not acknowledged: other bytes in its place are as good.
   expect((await send(1, chunkAt(1))).status).toBe(200)
   expect((await send(2, chunkAt(2))).status).toBe(200)
   expect((await completeAndPoll(worker.url, uploadId)).at(-1)?.status).toBe('completed')

@@ -10,7 +10,7 @@ import { startWorkerProcess } from '../helpers/worker/worker-process.ts'
 
 /** What is open stays open; the next file's number would be beyond this. */
 const STANDARD_STREAMS = 3
-/** Longer than whatever looks at the process from time to time takes to come round. */
+/** Longer than the interval of every periodic reading of the process. */
 const STARVED_MS = 2_500
 
 test('a worker that cannot open another file lives on, and works again once it can', async () => {

@@ -154,7 +154,7 @@ async function uploadSlowly(urls: string[], size: number): Promise<string> {
   return sha256(bytes)
 }
 
-/** Asks one after the other until somebody says yes. */
+/** Asks one after the other until one of them says yes. */
 async function insist(urls: string[], ask: (url: string) => Promise<Response>): Promise<void> {
   for (;;) {
     for (const url of urls) {
@@ -166,7 +166,7 @@ async function insist(urls: string[], ask: (url: string) => Promise<Response>): 
   }
 }
 
-/** What the upload ends as, whoever knows it. */
+/** How the upload ended, as the instance that knows it says. */
 async function endAnywhere(urls: string[], uploadId: string): Promise<string> {
   for (;;) {
     for (const url of urls) {

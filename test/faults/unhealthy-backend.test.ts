@@ -164,7 +164,7 @@ async function start({
   return { ...store, peer }
 }
 
-/** Every call that cannot wait, by somebody whom the worker has not seen before. */
+/** Every call that cannot wait, with a token that the worker has not seen before. */
 function callNewcomers(url: string, token = 'late'): Promise<Response>[] {
   const [chunk] = newChunks(token)
   const small = new FormData()

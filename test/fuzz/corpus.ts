@@ -10,7 +10,7 @@ import { queryCorpus } from './corpus/queries.ts'
 import { tusCorpus } from './corpus/tus.ts'
 import type { HostileRequest } from './requests.ts'
 
-/** Hostile requests that somebody thought of, by what they attack. */
+/** Hostile requests that were written by hand, by what they attack. */
 export const CORPUS: Readonly<Record<string, readonly HostileRequest[]>> = {
   protocol: protocolCorpus,
   framing: framingCorpus,

@@ -99,7 +99,7 @@ async function prepare({ url }: TestWorker): Promise<void> {
   expect(response.status).toBe(200)
 }
 
-/** Four strangers at once fill the budget for unclaimed bytes exactly, if nobody has kept any. */
+/** Four strangers at once fill the budget for unclaimed bytes exactly, if no earlier one kept any. */
 async function expectRoomForStrangers(port: number, dataDir: string): Promise<void> {
   const head =
     'POST /upload-chunk HTTP/1.1\r\nHost: worker.test\r\n' +

@@ -1,6 +1,6 @@
 /** Raw HTTP/1.1, byte for byte: `fetch` would mend what these tests need broken. */
 
-/** Nobody else's: spoilt requests carry them to places that are rightly answered or logged. */
+/** Of these tests alone: spoilt requests put them in places that are rightly answered or logged. */
 export const TOKEN = 'token-fuzzer'
 export const LINK = 'link-token-fuzzer'
 export const OTHER_TOKEN = 'token-fuzzeve'

@@ -189,7 +189,7 @@ async function startHttp(
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 }
 
-/** A port that nobody listens at, or one that cuts everybody off. */
+/** A port without a server, or a server that cuts each connection. */
 async function startBroken(refuses: boolean): Promise<string> {
   const server = createTcpServer((socket) => socket.destroy())
   const port = await freePort()

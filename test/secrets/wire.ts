@@ -63,7 +63,7 @@ function toRecord(
   return { method, path: url, status, headers, body }
 }
 
-/** Tickets are told to whoever asked for one, and to nobody else. */
+/** A ticket appears in the answer that makes it, and nowhere else. */
 function traceAnswer(path: string, head: string, body: string): void {
   if (!path.startsWith('/tickets')) trace(`answer: ${head} ${body.replaceAll('\n', ' ')}`)
   registerSecret('ticket', /"ticket":"([^"]+)"/.exec(body)?.[1])
@@ -79,8 +79,8 @@ const origins = new Set<string>()
 const asked = new WeakSet<object>()
 
 /**
- * Keeps what `fetch` in this process gets from a server in another one, whatever it has asked until
- * the returned function says that the server is gone: its port is anybody's then.
+ * Keeps what `fetch` in this process gets from a server in another one. The returned function ends
+ * that, once the server is gone and its port may be another server's.
  */
 export function traceAnswersFrom(origin: string): () => void {
   if (!subscribed) subscribeToFetch()

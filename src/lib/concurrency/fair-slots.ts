@@ -20,9 +20,9 @@ interface Group {
 
 /**
  * A number of slots that groups take in turns. A free slot goes to the group that holds the fewest;
- * among equals to the one that has waited longest since its last turn. So whoever brings one piece
- * of work waits for one turn of each other group at most, however much those have brought, and a
- * group that is alone has all slots. What is remembered of a group ends with its last piece of work.
+ * among equals to the one that has waited longest since its last turn. So a group with one piece of
+ * work waits for one turn of each other group at most, however much work those have, and a group
+ * that is alone has all slots. A group is forgotten with the end of its last piece of work.
  */
 export function createFairSlots(limit: number): FairSlots {
   const groups = new Map<string, Group>()

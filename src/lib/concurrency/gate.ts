@@ -5,7 +5,7 @@ export interface Gate {
   /** Resolves while it is open; rejects with the reason it was barred for, or the signal's. */
   pass: (signal: AbortSignal) => Promise<void>
   open: () => void
-  /** Turns away those who wait and those who come, until it is opened. */
+  /** Turns away callers, those that wait as well, until it is opened. */
   bar: (reason: Error) => void
   readonly isOpen: boolean
 }

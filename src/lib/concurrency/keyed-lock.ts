@@ -5,7 +5,7 @@ export interface KeyedLock {
   isHeld: (key: string) => boolean
 }
 
-/** Mutual exclusion by key. A key that nobody holds takes no memory. */
+/** Mutual exclusion by key. A key that is free takes no memory. */
 export function createKeyedLock(): KeyedLock {
   const tails = new Map<string, Promise<unknown>>()
 

@@ -15,7 +15,7 @@ export interface WantedShare {
   signal: AbortSignal
 }
 
-/** A semaphore for each key, for as long as somebody has or wants a share of it. */
+/** A semaphore for each key, for as long as a share of it is held or waited for. */
 export function createSharesByKey(): SharesByKey {
   const shares = new Map<string, Semaphore>()
 

@@ -1,9 +1,8 @@
 /**
  * Spreads the work on many streams over turns of the event loop.
  *
- * Node takes one new connection in a turn. Where each of some hundred busy sockets gets its piece
- * in every turn, a turn takes a fifth of a second, and whoever only wants to ask something waits
- * for many of them.
+ * Node accepts one new connection in a turn. Where each of some hundred busy sockets gets its piece
+ * in every turn, a turn takes a fifth of a second, and a small request waits for many turns.
  */
 export interface TurnBudget {
   /** Resolves in the first turn with room left, in the order of asking; at once when this one has. */

@@ -4,7 +4,7 @@ import { NASTY, text } from './values.ts'
 
 /** Ways to spoil a request: its first line, its headers, or any of its bytes. */
 
-/** Headers that change what the body is, or who asks. */
+/** Headers that change what the body is, or name another sender. */
 const HEADERS =
   'Content-Length Transfer-Encoding Content-Type Content-Encoding Expect Connection Upgrade Host ' +
   'Authorization Range Origin X-Forwarded-For Tus-Resumable Upload-Offset Upload-Length'

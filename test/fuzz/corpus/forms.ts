@@ -35,7 +35,7 @@ const TYPES: [name: string, type: string][] = [
   ['two boundaries', `multipart/form-data; boundary=x; boundary=${BOUNDARY}`],
   ['another multipart', `multipart/mixed; boundary=${BOUNDARY}`],
   ['byteranges', `multipart/byteranges; boundary=${BOUNDARY}`],
-  ['a charset nobody knows', `${MULTIPART}; charset=klingon`],
+  ['an unknown charset', `${MULTIPART}; charset=klingon`],
   ['a type within a type', `multipart/form-data; boundary*=utf-8''${BOUNDARY}`],
 ]
 
@@ -46,7 +46,7 @@ const HEADS: [name: string, head: string][] = [
   ['a NUL in the file name', `${disposition}; filename="a\0b"`],
   ['an encoded file name', `${disposition}; filename*=UTF-8''%2e%2e%2f${CANARY}`],
   ['a broken encoded file name', `${disposition}; filename*=UTF-8''%zz%`],
-  ['a file name in a charset nobody knows', `${disposition}; filename*=klingon''x`],
+  ['a file name in an unknown charset', `${disposition}; filename*=klingon''x`],
   ['a line end in the file name', `${disposition}; filename="a\r\nX-Smuggled: 1"`],
   ['a quote that stays open', `${disposition}; filename="abc`],
   ['a file name of 100 KB', `${disposition}; filename="${'x'.repeat(100_000)}"`],

@@ -78,7 +78,7 @@ export const framingCorpus: HostileRequest[] = [
     400,
   ),
   hostile(
-    'TE nobody knows',
+    'an unknown TE',
     `${head(POST, HOST, TYPE, 'Transfer-Encoding: xchunked')}0\r\n\r\n`,
     400,
   ),

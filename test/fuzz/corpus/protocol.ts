@@ -33,7 +33,7 @@ export const protocolCorpus: HostileRequest[] = [
   ),
   hostile('CONNECT to another host', head('CONNECT evil.test:443 HTTP/1.1', HOST)),
   hostile('CONNECT to a path', head('CONNECT /upload HTTP/1.1', HOST), 400, 'closed'),
-  hostile('a method nobody knows', head('FUZZ / HTTP/1.1', HOST), 400),
+  hostile('an unknown method', head('FUZZ / HTTP/1.1', HOST), 400),
   hostile('a method in small letters', head('get / HTTP/1.1', HOST), 400),
   hostile('HTTP/1.0 without Host', head('GET /health HTTP/1.0'), 200),
   hostile('HTTP/1.0 with keep-alive', head('GET /health HTTP/1.0', 'Connection: keep-alive'), 200),
@@ -80,7 +80,7 @@ export const protocolCorpus: HostileRequest[] = [
     404,
   ),
   hostile(
-    'an expectation nobody knows',
+    'an unknown expectation',
     toBytes(postJson('/complete-upload', json, [['Expect', 'miracles']])),
     404,
   ),

@@ -16,7 +16,7 @@ export interface Traffic {
 /** What a client does when it is refused or cut: it comes again, soon. */
 const AGAIN_MS = 100
 
-/** Clients that upload and download without a pause, and try again whatever happens. */
+/** Clients that upload and download without a pause, and try again after every failure. */
 export function startTraffic(url: string): Traffic {
   const posted: string[] = []
   const failures: string[] = []

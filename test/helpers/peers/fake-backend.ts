@@ -117,7 +117,7 @@ export async function startBackend(
   }
 }
 
-/** What the backend answers for a login token of a user who has everything. */
+/** What the backend answers for a login token of a user with a bot and a session. */
 export function loginAnswer(userId: string, changes: object = {}): object {
   return registerAnswer({
     bot_token: `100${userId.length}:bot-token-of-${userId}`,
@@ -144,7 +144,7 @@ export function downloadAnswer(userId: string, changes: object = {}): object {
   })
 }
 
-/** A JWT with these claims; its signature is good for nobody here. */
+/** A JWT with these claims; its signature is not checked here. */
 export function makeJwt(claims: object): string {
   const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url')
   const head = `${part({ alg: 'HS256', typ: 'JWT' })}.${part(claims)}`

@@ -34,7 +34,7 @@ export async function mountSmallDisk(bytes: number, at?: string): Promise<SmallD
     fill: async (butFor = 0) => {
       const filler = await open(join(directory, 'filler'), 'w')
       try {
-        // Whoever writes meanwhile makes room scarcer, and no trouble.
+        // A write that comes meanwhile leaves even less space, which is as good.
         for (let size = MiB; size >= PAGE; size /= 4) await writeUntilFull(filler, size)
         if (butFor > 0) await filler.truncate((await filler.stat()).size - butFor)
       } finally {

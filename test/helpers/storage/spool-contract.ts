@@ -62,7 +62,7 @@ function receiving(make: Make): void {
   })
 
   test.each([1, 7, 1000, 65_536, MiB])(
-    'bytes come back whatever pieces of %i bytes they came in',
+    'bytes that came in pieces of %i bytes come back',
     async (pieceSize) => {
       const { spool } = await make()
       const bytes = randomBytes(Math.min(2 * MiB + 5, pieceSize * 3000))
@@ -326,7 +326,7 @@ function keeping(make: Make): void {
     expect(await spool.chunkFileSize('other', 3)).toBeNull()
   })
 
-  test('removing an upload takes its chunks and nobody else’s', async () => {
+  test('removing an upload removes its chunks and no others', async () => {
     const { spool } = await make()
     await claimAll(spool, 'a', randomBytes(3000), 1000)
     await claimAll(spool, 'ab', randomBytes(3000), 1000)

@@ -70,7 +70,7 @@ test('an abort during the wait ends it with the reason', async () => {
   expect(run).toHaveBeenCalledOnce()
 })
 
-test('an abort during an attempt is the reason, whatever the attempt failed with', async () => {
+test('an abort during an attempt rejects with its reason, not with the error of the attempt', async () => {
   const controller = new AbortController()
   const reason = new Error('cancelled')
   const run = async () => {
