@@ -58,7 +58,7 @@ const ALLOWED: Record<string, readonly string[]> = {
   'src/deployment': ['core/ports', 'zod', 'node:*'],
   'src/metrics': ['core/ports', 'core/progress', 'prom-client'],
   'src/config': ['core/ports', 'zod', 'node:*'],
-  'src/lib': ['content-type', 'cockatiel', 'node:*'],
+  'src/lib': ['content-type', 'node:*'],
   'src/errors.ts': [],
 
   // The command line works by the client; only its doctor looks inside the worker.

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { expect, test, vi } from 'vitest'
+import { MiB } from '../../src/lib/units.ts'
 import type { PeerLimits } from '../../src/probes.ts'
 import {
   downloadUrl,
@@ -46,7 +47,7 @@ test.each(['refuses connections', 'resets at once'] as const)(
 test('while data centres are down, jobs wait, a first request for a file is refused, and a running stream goes on', async () => {
   const { url, telegram, addUser } = await start()
   addUser('ann', telegram.createAccount({ label: 'ann', withBot: false }))
-  const bytes = randomBytes(6 * 1024 * 1024)
+  const bytes = randomBytes(6 * MiB)
   const { messageId } = await uploadFile(url, 'a.bin', bytes, { token: 'ann' })
   const { uploadId } = await sendChunks(url, 'b.bin', randomBytes(1000), { token: 'ann' })
   const response = await fetch(downloadUrl(url, messageId, 'ann'))

@@ -1,4 +1,5 @@
 import { connect, type Socket } from 'node:net'
+import { KiB, MiB } from '../../src/lib/units.ts'
 import { type ReadAnswers, readAnswers } from './answers.ts'
 import { type HostileRequest, mayBeHead } from './requests.ts'
 
@@ -18,7 +19,7 @@ const BOUND_MS = 60_000
 /** After that much silence a client says that it has sent all it will; later where it waits for an answer. */
 const IMPATIENT_MS = 60
 const PATIENT_MS = 30_000
-const MAX_ANSWER_BYTES = 8 * 1024 * 1024
+const MAX_ANSWER_BYTES = 8 * MiB
 
 /**
  * Sends the bytes as they are and reads until the server closes. Once there is an answer, or there
@@ -50,7 +51,7 @@ export function exchange(request: HostileRequest, options: ExchangeOptions): Pro
       size += bytes.length
       if (size > MAX_ANSWER_BYTES) socket.destroy()
       wait()
-      if (size < 64 * 1024 && read().complete) socket.end()
+      if (size < 64 * KiB && read().complete) socket.end()
     })
     socket.on('end', () => socket.end())
     // A reset is an end, too: the server may cut what it cannot read.

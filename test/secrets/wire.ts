@@ -1,5 +1,6 @@
 import { subscribe } from 'node:diagnostics_channel'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import { KiB } from '../../src/lib/units.ts'
 import { recordAnswer } from '../openapi/recorder.ts'
 import { registerSecret, trace } from './trace.ts'
 
@@ -8,7 +9,7 @@ import { registerSecret, trace } from './trace.ts'
  * and bodies that are text.
  */
 
-const MAX_BODY = 64 * 1024
+const MAX_BODY = 64 * KiB
 
 /** Keeps what a server in this process answers. */
 export function traceAnswersOf(server: Server): void {

@@ -1,3 +1,4 @@
+import { MiB } from '../../../src/lib/units.ts'
 import {
   BOUNDARY,
   CANARY,
@@ -148,7 +149,7 @@ export const chunkCorpus: HostileRequest[] = [
   ),
   hostile(
     'a chunk over the limit',
-    chunk(filePart('chunk', Buffer.alloc(17 * 1024 * 1024)), ...fields),
+    chunk(filePart('chunk', Buffer.alloc(17 * MiB)), ...fields),
     413,
   ),
   hostile(

@@ -2,6 +2,7 @@ import { createHmac } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { onTestFinished } from 'vitest'
+import { MiB } from '../../../src/lib/units.ts'
 import { registerAnswer } from '../../secrets/register.ts'
 import { registerSecret } from '../../secrets/trace.ts'
 import { freePort } from '../free-port.ts'
@@ -171,7 +172,7 @@ async function spoil(fault: BackendFault, response: ServerResponse): Promise<boo
       response.write('{"bot_token":', () => response.destroy())
       return true
     case 'huge':
-      send(response, 200, { padding: 'x'.repeat(1024 * 1024) })
+      send(response, 200, { padding: 'x'.repeat(MiB) })
       return true
     case 'reset':
       response.destroy()
