@@ -10,6 +10,12 @@ export interface EmulatorSettings {
   cutConnectionsEveryMs: number | null
   /** How long a file reference opens a document. */
   fileReferenceTtlMs: number
+  /**
+   * How many counts of pts a channel's log of changes reaches back; for older ones
+   * `updates.getChannelDifference` answers channelDifferenceTooLong
+   * (https://core.telegram.org/constructor/updates.channelDifferenceTooLong names 100000).
+   */
+  changeLogLength: number
   /** How long parts wait for a message (Telegram: "several minutes" to "several hours"). */
   partsTtlMs: number
   /**
@@ -51,6 +57,7 @@ export const DEFAULT_SETTINGS: EmulatorSettings = {
   bandwidthPerConnection: null,
   cutConnectionsEveryMs: null,
   fileReferenceTtlMs: 3_600_000,
+  changeLogLength: 100_000,
   partsTtlMs: 3_600_000,
   documentNameLength: 1024,
   repeatedRandomId: 'error',

@@ -26,8 +26,12 @@ export function createTelegram({
   makeKey,
 }: TelegramOptions): Telegram {
   const settings = { ...DEFAULT_SETTINGS, ...changes }
-  const referenceTtlMs = (): number => settings.fileReferenceTtlMs
-  const store = openStore({ folder: dataDir, referenceTtlMs, makeKey })
+  const store = openStore({
+    folder: dataDir,
+    referenceTtlMs: () => settings.fileReferenceTtlMs,
+    changeLogLength: () => settings.changeLogLength,
+    makeKey,
+  })
   const files = createFileStore(store, settings)
   return {
     store,

@@ -46,6 +46,12 @@ export function ints(object: TlObject, field: string): number[] {
   return value.filter((entry) => typeof entry === 'number')
 }
 
+export function longs(object: TlObject, field: string): bigint[] {
+  const value = object[field]
+  if (!Array.isArray(value)) throw badRequest('INPUT_FETCH_ERROR')
+  return value.filter((entry) => typeof entry === 'bigint')
+}
+
 /** An optional `int`: 0 when the client left it out. */
 export const optionalInt = (object: TlObject, field: string): number =>
   typeof object[field] === 'number' ? object[field] : 0

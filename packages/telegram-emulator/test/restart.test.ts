@@ -67,7 +67,12 @@ test('files of an older folder without details are still there', async () => {
 })
 
 test('the layer and initConnection of a key are known after a restart', async () => {
-  const options = { folder: await makeTempDir(), referenceTtlMs: () => 0, makeKey: makeSharedKey }
+  const options = {
+    folder: await makeTempDir(),
+    referenceTtlMs: () => 0,
+    changeLogLength: () => 10,
+    makeKey: makeSharedKey,
+  }
   const first = openStore(options)
   const key = first.keys.create(2)
   first.keys.save({ ...key, layer: 181 })

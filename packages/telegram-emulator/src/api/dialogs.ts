@@ -3,7 +3,7 @@ import type { Channel } from '../store/channels.ts'
 import type { Message } from '../store/messages.ts'
 import { child, children, int, isTlObject, long } from '../tl-fields.ts'
 import type { TlObject, TlValue } from '../types.ts'
-import { toChannel, toMessage, toPeer, toUser, type View } from './entities.ts'
+import { toChannel, toChats, toMessage, toPeer, toUser, type View } from './entities.ts'
 import { type Call, type Methods, refuseBot } from './method.ts'
 import { resolveChannel } from './peers.ts'
 
@@ -137,6 +137,7 @@ function toDialog({ channel, top, folderId }: Dialog): TlObject {
 /** One channel's dialog with the objects that it names, as channelDifferenceTooLong has them. */
 export function toChannelDialog(view: View, channel: Channel): Record<string, TlValue> {
   const top = view.telegram.store.messages.newest(channel.id)
+  const messages = top ? [toMessage(view, top)] : []
   return {
     dialog: {
       _: 'dialog',
@@ -145,8 +146,8 @@ export function toChannelDialog(view: View, channel: Channel): Record<string, Tl
       top_message: top?.id ?? 0,
       pts: channel.pts,
     },
-    messages: top ? [toMessage(view, top)] : [],
-    chats: [toChannel(view, channel)],
+    messages,
+    chats: toChats(view, channel, messages),
     users: [],
   }
 }

@@ -1,10 +1,12 @@
 import type { Telegram } from '../context.ts'
 import { thumbType } from '../files/thumbs.ts'
+import { isService } from '../posts/posts.ts'
 import type { Account } from '../store/accounts.ts'
 import type { Channel } from '../store/channels.ts'
 import type { Document, Thumb } from '../store/documents.ts'
 import type { Message, MessageDetails } from '../store/messages.ts'
-import type { TlObject } from '../types.ts'
+import { isTlObject } from '../tl-fields.ts'
+import type { TlObject, TlValue } from '../types.ts'
 
 /** The account for which objects are made: access hashes and file references are its own. */
 export interface View {
@@ -117,7 +119,7 @@ export function toMessage(view: View, message: Message): TlObject {
   }
   const { store } = view.telegram
   const document = message.documentId === null ? null : store.documents.find(message.documentId)
-  if (!document && message.id === 1) {
+  if (isService(message)) {
     const title = store.channels.find(message.channelId)?.title ?? ''
     return { _: 'messageService', ...common, action: { _: 'messageActionChannelCreate', title } }
   }
@@ -128,11 +130,32 @@ export function toMessage(view: View, message: Message): TlObject {
     silent: details.silent === true,
     noforwards: details.noforwards === true,
     invert_media: details.invertMedia === true,
+    fwd_from: details.forward,
     reply_to: details.replyTo,
     message: message.text,
     media: document ? toMediaDocument(view, document, details) : undefined,
     entities: details.entities,
     views: 1,
     forwards: 0,
+    edit_date: details.editDate,
+    grouped_id: details.groupedId,
   }
+}
+
+/** The channel of some messages, and the other channels that they name: origins of forwards and replies. */
+export function toChats(view: View, channel: Channel, messages: readonly TlObject[]): TlObject[] {
+  const { channels } = view.telegram.store
+  const named = messages.flatMap(({ fwd_from, reply_to }) => [
+    channelIdIn(fwd_from, 'from_id'),
+    channelIdIn(reply_to, 'reply_to_peer_id'),
+  ])
+  return [...new Set([channel.id, ...named])].flatMap((id) => {
+    const found = channels.find(id)
+    return found ? [toChannel(view, found)] : []
+  })
+}
+
+function channelIdIn(header: TlValue, field: string): number {
+  const peer = isTlObject(header) ? header[field] : undefined
+  return isTlObject(peer) ? Number(peer.channel_id ?? 0) : 0
 }

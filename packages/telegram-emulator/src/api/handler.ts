@@ -11,9 +11,12 @@ import { dialogMethods } from './dialogs.ts'
 import { createCdnFiles } from './files/cdn.ts'
 import { createFileMethods } from './files/get-file.ts'
 import { uploadPartMethods } from './files/upload-parts.ts'
+import { deleteMethods } from './messages/delete.ts'
+import { editMethods } from './messages/edit.ts'
 import { historyMethods } from './messages/history.ts'
-import { createSendMethods } from './messages/send-media.ts'
+import { createSendMethods } from './messages/send.ts'
 import type { Methods, OpenMethods } from './method.ts'
+import { participantMethods } from './participants.ts'
 import { addressName, type SessionRules } from './session-rules.ts'
 import { updateMethods } from './updates.ts'
 import { userMethods } from './users.ts'
@@ -71,8 +74,11 @@ function createTables(): MethodTables {
       ...cdn.methods,
       ...userMethods,
       ...channelMethods,
+      ...participantMethods,
       ...dialogMethods,
       ...historyMethods,
+      ...editMethods,
+      ...deleteMethods,
       ...updateMethods,
       ...uploadPartMethods,
       ...createFileMethods(cdn),

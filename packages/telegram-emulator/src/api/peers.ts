@@ -30,10 +30,14 @@ export function resolveChannel(view: View, input: TlValue): Channel {
 /** As `resolveChannel`, and throws when the account may not post in the channel. */
 export function resolveWritable(view: View, input: TlValue): Channel {
   const channel = resolveChannel(view, input)
-  const member = view.telegram.store.channels.member(channel.id, view.account.id)
-  if (member?.role !== 'creator' && member?.role !== 'admin')
-    throw new RpcError(403, 'CHAT_WRITE_FORBIDDEN')
+  if (!isAdministrator(view, channel)) throw new RpcError(403, 'CHAT_WRITE_FORBIDDEN')
   return channel
+}
+
+/** Whether the account is the channel's creator or an administrator, who have every right here. */
+export function isAdministrator({ telegram, account }: View, channel: Channel): boolean {
+  const role = telegram.store.channels.member(channel.id, account.id)?.role
+  return role === 'creator' || role === 'admin'
 }
 
 export const isSelfPeer = (input: TlObject): boolean => input._ === 'inputPeerSelf'

@@ -1,6 +1,7 @@
 import { extname } from 'node:path'
 import type { Telegram } from '../context.ts'
 import { sleep } from '../lib/sleep.ts'
+import { remove } from '../posts/posts.ts'
 import type { Account } from '../store/accounts.ts'
 import { badBotRequest } from './bot-api-error.ts'
 import { resolveChat } from './chats.ts'
@@ -75,11 +76,10 @@ function deleteMessage({ telegram, bot, parameters }: BotCall): true {
   const channel = resolveChat(telegram, bot, textOf(parameters, 'chat_id'))
   const id = numberOf(parameters, 'message_id')
   if (id === 0) throw badBotRequest('message identifier is not specified')
-  const { channels, messages } = telegram.store
+  const { channels } = telegram.store
   if (channels.member(channel.id, bot.id)?.role !== 'admin')
     throw badBotRequest("message can't be deleted")
-  if (messages.delete(channel.id, [id]) === 0) throw badBotRequest('message to delete not found')
-  channels.bumpPts(channel.id, 1)
+  if (!remove(telegram, channel.id, [id])) throw badBotRequest('message to delete not found')
   return true
 }
 

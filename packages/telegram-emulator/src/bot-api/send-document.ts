@@ -2,8 +2,9 @@ import { randomUUID } from 'node:crypto'
 import { copyFile, readFile, stat } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { nowSeconds, type Telegram } from '../context.ts'
+import type { Telegram } from '../context.ts'
 import { MAX_THUMB_BYTES, toThumb } from '../files/thumbs.ts'
+import { publish } from '../posts/posts.ts'
 import type { Document, Thumb } from '../store/documents.ts'
 import { badBotRequest } from './bot-api-error.ts'
 import { resolvePostable } from './chats.ts'
@@ -25,18 +26,14 @@ export async function sendDocument(call: BotCall): Promise<Record<string, unknow
   if (text.length > CAPTION_LENGTH_MAX) throw badBotRequest('message caption is too long')
   const details = readBotSendOptions(call, channel)
   const document = await findDocument(call)
-  const message = telegram.store.messages.append(
-    {
-      channelId: channel.id,
-      date: nowSeconds(),
-      fromId: bot.id,
-      text,
-      documentId: document.id,
-      details,
-    },
-    null,
-  )
-  telegram.counters.add('messagesPosted')
+  const { message } = publish(telegram, {
+    channelId: channel.id,
+    fromId: bot.id,
+    text,
+    documentId: document.id,
+    details,
+    randomId: null,
+  })
   return toBotMessage({ telegram, bot, channel, message, document })
 }
 

@@ -45,6 +45,7 @@ export const settingsChange = z.strictObject({
   bandwidthPerConnection: z.number().positive().nullable().exactOptional(),
   cutConnectionsEveryMs: z.number().positive().nullable().exactOptional(),
   fileReferenceTtlMs: milliseconds.exactOptional(),
+  changeLogLength: z.int().positive().exactOptional(),
   partsTtlMs: milliseconds.exactOptional(),
   documentNameLength: z.int().positive().exactOptional(),
   repeatedRandomId: z.enum(['error', 'old-updates']).exactOptional(),

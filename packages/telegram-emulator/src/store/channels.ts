@@ -1,4 +1,5 @@
 import { randomInt } from 'node:crypto'
+import type { ChangeStore } from './changes.ts'
 import type { Database } from './database.ts'
 
 export interface Channel {
@@ -21,7 +22,7 @@ export interface Member {
 }
 
 export interface ChannelStore {
-  /** Makes a channel with its first message, which says so. */
+  /** Makes a channel with its first message, a service message about its creation. */
   create: (options: { title: string; creatorId: number; createdAt: number }) => Channel
   find: (id: number) => Channel | null
   findByUsername: (username: string) => Channel | null
@@ -29,10 +30,10 @@ export interface ChannelStore {
   setMember: (channelId: number, accountId: number, member: Member) => void
   removeMember: (channelId: number, accountId: number) => void
   memberCount: (channelId: number) => number
+  /** The creator first, then administrators, then members, each in the order of joining. */
+  members: (channelId: number) => { accountId: number; role: Role }[]
   channelsOf: (accountId: number) => { channelId: number; folderId: number }[]
   setUsername: (channelId: number, username: string | null) => void
-  /** The next pts of a channel that something happened to (https://core.telegram.org/api/updates). */
-  bumpPts: (channelId: number, by: number) => number
 }
 
 interface ChannelRow {
@@ -45,7 +46,7 @@ interface ChannelRow {
   last_message_id: number
 }
 
-export function createChannelStore(database: Database): ChannelStore {
+export function createChannelStore(database: Database, changes: ChangeStore): ChannelStore {
   const select = (where: string, value: string | number): Channel | null => {
     const row = database.get<ChannelRow>(`SELECT * FROM channels WHERE ${where} = ?`, value)
     return row ? toChannel(row) : null
@@ -63,15 +64,16 @@ export function createChannelStore(database: Database): ChannelStore {
       database.transaction(() => {
         const id = randomInt(1_000_000_000, 3_000_000_000)
         database.run(
-          'INSERT INTO channels VALUES (?, ?, NULL, ?, ?, 2, 1)',
+          'INSERT INTO channels VALUES (?, ?, NULL, ?, ?, 1, 1)',
           ...[id, title, createdAt, creatorId],
         )
         database.run(
           "INSERT INTO messages (channel_id, id, date, from_id, text) VALUES (?, 1, ?, ?, '')",
           ...[id, createdAt, creatorId],
         )
+        const { pts } = changes.record({ channelId: id, kind: 'new', messageIds: [1] })
         setMember(id, creatorId, { role: 'creator', folderId: 0 })
-        return { id, title, username: null, createdAt, creatorId, pts: 2, lastMessageId: 1 }
+        return { id, title, username: null, createdAt, creatorId, pts, lastMessageId: 1 }
       }),
     find: (id) => select('id', id),
     findByUsername: (username) => select('lower(username)', username.toLowerCase()),
@@ -93,6 +95,11 @@ export function createChannelStore(database: Database): ChannelStore {
         'SELECT count(*) AS n FROM members WHERE channel_id = ?',
         channelId,
       )?.n ?? 0,
+    members: (channelId) =>
+      database.all<{ accountId: number; role: Role }>(
+        "SELECT account_id AS accountId, role FROM members WHERE channel_id = ? ORDER BY role = 'creator' DESC, role = 'admin' DESC, rowid",
+        channelId,
+      ),
     channelsOf: (accountId) =>
       database.all<{ channelId: number; folderId: number }>(
         'SELECT channel_id AS channelId, folder_id AS folderId FROM members WHERE account_id = ?',
@@ -100,13 +107,6 @@ export function createChannelStore(database: Database): ChannelStore {
       ),
     setUsername: (channelId, username) => {
       database.run('UPDATE channels SET username = ? WHERE id = ?', username, channelId)
-    },
-    bumpPts: (channelId, by) => {
-      const row = database.get<{ pts: number }>(
-        'UPDATE channels SET pts = pts + ? WHERE id = ? RETURNING pts',
-        ...[by, channelId],
-      )
-      return row?.pts ?? 0
     },
   }
 }

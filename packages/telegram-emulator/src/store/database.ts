@@ -48,6 +48,9 @@ const SCHEMA = `
     channel_id INTEGER NOT NULL, id INTEGER NOT NULL, date INTEGER NOT NULL,
     from_id INTEGER NOT NULL, text TEXT NOT NULL, document_id TEXT,
     PRIMARY KEY (channel_id, id)) STRICT;
+  CREATE TABLE IF NOT EXISTS changes (
+    channel_id INTEGER NOT NULL, pts INTEGER NOT NULL, pts_count INTEGER NOT NULL,
+    kind TEXT NOT NULL, message_ids TEXT NOT NULL, PRIMARY KEY (channel_id, pts)) STRICT;
   CREATE TABLE IF NOT EXISTS random_ids (
     account_id INTEGER NOT NULL, random_id TEXT NOT NULL, channel_id INTEGER NOT NULL,
     message_id INTEGER NOT NULL, PRIMARY KEY (account_id, random_id)) STRICT;

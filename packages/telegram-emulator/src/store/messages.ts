@@ -1,4 +1,5 @@
 import type { TlObject } from '../types.ts'
+import type { Change, ChangeStore } from './changes.ts'
 import type { Database } from './database.ts'
 import type { DocumentKind } from './documents.ts'
 import { fromTlJson, toTlJson } from './tl-json.ts'
@@ -13,6 +14,12 @@ export interface MessageDetails {
   /** A messageReplyHeader. */
   replyTo?: TlObject | undefined
   entities?: TlObject[] | undefined
+  /** When the message was last edited. */
+  editDate?: number | undefined
+  /** The album of which the message is a part; a 64-bit id. */
+  groupedId?: bigint | undefined
+  /** A messageFwdHeader. */
+  forward?: TlObject | undefined
 }
 
 export interface Message {
@@ -22,7 +29,7 @@ export interface Message {
   date: number
   fromId: number
   text: string
-  /** Null for the message that says the channel was made. */
+  /** Null for text, and for the service message about the channel's creation. */
   documentId: string | null
   details: MessageDetails
 }
@@ -45,14 +52,24 @@ export interface HistoryQuery {
   text: string
 }
 
+/** A message with the change that wrote it. */
+export interface WrittenMessage {
+  message: Message
+  change: Change
+}
+
 export interface MessageStore {
-  /** Appends a message; the random id is remembered with it, in one transaction. */
-  append: (message: Omit<Message, 'id'>, randomId: string | null) => Message
+  /** Appends a message; keeps the random id with it, in one transaction. */
+  append: (message: Omit<Message, 'id'>, randomId: string | null) => WrittenMessage
+  /** Replaces text, document and details of a message. */
+  edit: (message: Message) => WrittenMessage
   find: (channelId: number, id: number) => Message | null
   newest: (channelId: number) => Message | null
+  /** The messages with ids from `first` to `last`, oldest first. */
+  between: (channelId: number, first: number, last: number) => Message[]
   history: (query: HistoryQuery) => { messages: Message[]; count: number }
-  /** Returns how many there were to delete. */
-  delete: (channelId: number, ids: readonly number[]) => number
+  /** Returns null when there are no such messages. */
+  delete: (channelId: number, ids: readonly number[]) => Change | null
   findByRandomId: (accountId: number, randomId: string) => Message | null
   isRandomIdUsed: (accountId: number, randomId: string) => boolean
   randomIdOf: (channelId: number, id: number) => string | null
@@ -72,7 +89,7 @@ interface MessageRow {
 /** Messages with how they were sent. */
 const MESSAGES = 'messages LEFT JOIN message_details USING (channel_id, id)'
 
-export function createMessageStore(database: Database): MessageStore {
+export function createMessageStore(database: Database, changes: ChangeStore): MessageStore {
   const one = (sql: string, ...values: (string | number)[]): Message | null => {
     const row = database.get<MessageRow>(sql, ...values)
     return row ? toMessage(row) : null
@@ -82,7 +99,7 @@ export function createMessageStore(database: Database): MessageStore {
     append: ({ channelId, date, fromId, text, documentId, details }, randomId) =>
       database.transaction(() => {
         const next = database.get<{ id: number }>(
-          'UPDATE channels SET last_message_id = last_message_id + 1, pts = pts + 1 WHERE id = ? RETURNING last_message_id AS id',
+          'UPDATE channels SET last_message_id = last_message_id + 1 WHERE id = ? RETURNING last_message_id AS id',
           channelId,
         )
         const id = next?.id ?? 0
@@ -102,22 +119,47 @@ export function createMessageStore(database: Database): MessageStore {
           'INSERT INTO message_details VALUES (?, ?, ?)',
           ...[channelId, id, toTlJson(details)],
         )
-        return { channelId, id, date, fromId, text, documentId, details }
+        return {
+          message: { channelId, id, date, fromId, text, documentId, details },
+          change: changes.record({ channelId, kind: 'new', messageIds: [id] }),
+        }
+      }),
+    edit: (message) =>
+      database.transaction(() => {
+        const { channelId, id, text, documentId, details } = message
+        database.run(
+          'UPDATE messages SET text = ?, document_id = ? WHERE channel_id = ? AND id = ?',
+          ...[text, documentId, channelId, id],
+        )
+        database.run(
+          'INSERT OR REPLACE INTO message_details VALUES (?, ?, ?)',
+          ...[channelId, id, toTlJson(details)],
+        )
+        return { message, change: changes.record({ channelId, kind: 'edit', messageIds: [id] }) }
       }),
     find: (channelId, id) =>
       one(`SELECT * FROM ${MESSAGES} WHERE channel_id = ? AND id = ?`, channelId, id),
     newest: (channelId) =>
       one(`SELECT * FROM ${MESSAGES} WHERE channel_id = ? ORDER BY id DESC LIMIT 1`, channelId),
+    between: (channelId, first, last) =>
+      database
+        .all<MessageRow>(
+          `SELECT * FROM ${MESSAGES} WHERE channel_id = ? AND id BETWEEN ? AND ? ORDER BY id`,
+          ...[channelId, first, last],
+        )
+        .map(toMessage),
     history: (query) => selectHistory(database, query),
     delete: (channelId, ids) =>
       database.transaction(() => {
-        let deleted = 0
-        for (const id of ids) {
-          const one = [channelId, id]
-          deleted += database.run('DELETE FROM messages WHERE channel_id = ? AND id = ?', ...one)
-          database.run('DELETE FROM message_details WHERE channel_id = ? AND id = ?', ...one)
-        }
-        return deleted
+        const deleted = [...new Set(ids)].filter((id) => {
+          database.run('DELETE FROM message_details WHERE channel_id = ? AND id = ?', channelId, id)
+          return database.run(
+            'DELETE FROM messages WHERE channel_id = ? AND id = ?',
+            ...[channelId, id],
+          )
+        })
+        if (deleted.length === 0) return null
+        return changes.record({ channelId, kind: 'delete', messageIds: deleted })
       }),
     findByRandomId: (accountId, randomId) =>
       one(

@@ -2,6 +2,7 @@ import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { type AccountStore, createAccountStore } from './accounts.ts'
 import { type BundleStore, createBundleStore } from './bundles.ts'
+import { type ChangeStore, createChangeStore } from './changes.ts'
 import { type ChannelStore, createChannelStore } from './channels.ts'
 import { openDatabase } from './database.ts'
 import { createDocumentStore, type DocumentStore } from './documents.ts'
@@ -18,6 +19,7 @@ export interface Store {
   keys: KeyStore
   accounts: AccountStore
   bundles: BundleStore
+  changes: ChangeStore
   channels: ChannelStore
   messages: MessageStore
   documents: DocumentStore
@@ -34,12 +36,15 @@ export interface Store {
 export interface StoreOptions {
   folder: string
   referenceTtlMs: () => number
+  /** How many counts of pts a channel's log of changes reaches back. */
+  changeLogLength: () => number
   /** How to come by a new RSA key; tests bring theirs. */
   makeKey?: (() => string) | undefined
 }
 
 /** Opens the store in `folder`, making it the first time. */
-export function openStore({ folder, referenceTtlMs, makeKey }: StoreOptions): Store {
+export function openStore(options: StoreOptions): Store {
+  const { folder, referenceTtlMs, changeLogLength, makeKey } = options
   const documentsFolder = join(folder, 'documents')
   const partsFolder = join(folder, 'parts')
   const spoolFolder = join(folder, 'spool')
@@ -50,14 +55,16 @@ export function openStore({ folder, referenceTtlMs, makeKey }: StoreOptions): St
   const database = openDatabase(join(folder, 'telegram.sqlite'))
   const meta = createMetaStore(database)
   const secrets = loadSecrets(meta, makeKey)
+  const changes = createChangeStore(database, changeLogLength)
   return {
     meta,
     secrets,
     keys: createKeyStore(database),
     accounts: createAccountStore(database),
     bundles: createBundleStore(database),
-    channels: createChannelStore(database),
-    messages: createMessageStore(database),
+    changes,
+    channels: createChannelStore(database, changes),
+    messages: createMessageStore(database, changes),
     documents: createDocumentStore(database, documentsFolder),
     uploads: createUploadStore(database),
     hashes: createHashes({ secret: secrets.hashSecret, referenceTtlMs }),

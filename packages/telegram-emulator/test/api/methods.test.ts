@@ -1,53 +1,7 @@
-import { randomBytes } from 'node:crypto'
 import { expect, test } from 'vitest'
-import { createAccount } from '../../src/accounts.ts'
-import type { TlObject } from '../../src/types.ts'
 import { createCaller, type Fields } from '../helpers/caller.ts'
-import { channelPeer, post, toInputChannel } from '../helpers/posting.ts'
 
 const refused = (message: string, code = 400) => ({ kind: 'error', code, message })
-
-test('channels.getParticipant describes one participant by its role', async () => {
-  const caller = await createCaller()
-  const bot = await caller.bot()
-  const peer = await channelPeer(caller, caller.user)
-  const channel = { ...toInputChannel(peer), access_hash: 0n }
-  const { userId, botId } = caller.account
-  const ask = (id: number) =>
-    bot.call('channels.getParticipant', {
-      channel,
-      participant: { _: 'inputPeerUser', user_id: BigInt(id), access_hash: 0n },
-    })
-
-  expect(await ask(userId)).toMatchObject({
-    value: { participant: { _: 'channelParticipantCreator', user_id: BigInt(userId) } },
-  })
-  expect(await ask(botId ?? 0)).toMatchObject({
-    value: {
-      participant: { _: 'channelParticipantAdmin', self: true, promoted_by: BigInt(userId) },
-    },
-  })
-  expect(await ask(1)).toEqual(refused('PARTICIPANT_ID_INVALID'))
-  const other = createAccount(caller.telegram, { label: 'other' })
-  expect(await ask(other.userId)).toEqual(refused('USER_NOT_PARTICIPANT'))
-})
-
-test('a plain member may ask about itself only', async () => {
-  const caller = await createCaller()
-  const bot = await caller.bot()
-  const { account } = caller
-  const role = { accountId: account.botId ?? 0, role: 'member' } as const
-  caller.actions.setRole({ channelId: account.channelId, ...role })
-  const channel = { ...toInputChannel(await channelPeer(caller, caller.user)), access_hash: 0n }
-  const ask = (participant: TlObject) =>
-    bot.call('channels.getParticipant', { channel, participant })
-
-  expect(await ask({ _: 'inputPeerSelf' })).toMatchObject({
-    value: { participant: { _: 'channelParticipantSelf' } },
-  })
-  const owner = { _: 'inputPeerUser', user_id: BigInt(account.userId), access_hash: 0n }
-  expect(await ask(owner)).toEqual(refused('CHAT_ADMIN_REQUIRED'))
-})
 
 test('a user who is not found is a userEmpty at the same place in the list', async () => {
   const { user, account } = await createCaller()
@@ -103,31 +57,6 @@ test.each([
   const bot = await caller.bot()
 
   expect(await bot.call(method)).toEqual(refused('BOT_METHOD_INVALID'))
-})
-
-test('a channel that has changed must be read again, an unchanged one must not', async () => {
-  const caller = await createCaller()
-  const channel = toInputChannel(await channelPeer(caller, caller.user))
-  const ask = (pts: number) =>
-    caller.user.call('updates.getChannelDifference', {
-      channel,
-      filter: { _: 'channelMessagesFilterEmpty' },
-      pts,
-      limit: 100,
-    })
-  expect(await ask(2)).toMatchObject({ value: { _: 'updates.channelDifferenceEmpty', pts: 2 } })
-
-  await post(caller, randomBytes(10))
-
-  expect(await ask(2)).toMatchObject({
-    value: {
-      _: 'updates.channelDifferenceTooLong',
-      dialog: { pts: 3, top_message: 2 },
-      messages: [{ id: 2 }],
-    },
-  })
-  expect(await ask(0)).toEqual(refused('PERSISTENT_TIMESTAMP_EMPTY'))
-  expect(await ask(4)).toEqual(refused('PERSISTENT_TIMESTAMP_INVALID'))
 })
 
 const DIALOGS = {

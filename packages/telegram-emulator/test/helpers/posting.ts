@@ -106,3 +106,41 @@ export function makeJpeg(width: number, height: number, length = 600): Buffer {
   const frame = Buffer.concat([head, size, Buffer.from('03011100021100031100', 'hex')])
   return Buffer.concat([frame, Buffer.alloc(length - frame.length, 7)])
 }
+
+/** Uploads a file without posting it, and returns the medium that names it. */
+export async function uploadedDocument(
+  client: ApiClient,
+  peer: TlObject,
+  media: TlObject,
+): Promise<TlObject> {
+  const made = await client.invoke('messages.uploadMedia', { peer, media })
+  const { id, access_hash, file_reference } = object(made.document)
+  return { _: 'inputMediaDocument', id: { _: 'inputDocument', id, access_hash, file_reference } }
+}
+
+/** Reads messages by their ids. */
+export async function getMessages(
+  client: ApiClient,
+  peer: TlObject,
+  ids: readonly number[],
+): Promise<TlObject[]> {
+  const found = await client.invoke('channels.getMessages', {
+    channel: toInputChannel(peer),
+    id: ids.map((id) => ({ _: 'inputMessageID', id })),
+  })
+  return list(found.messages)
+}
+
+/** Posts a text; returns the message's id. */
+export async function postText(
+  client: ApiClient,
+  peer: TlObject,
+  message: string,
+): Promise<number> {
+  const { updates } = await client.invoke('messages.sendMessage', {
+    peer,
+    message,
+    random_id: newFileId(),
+  })
+  return Number(list(updates)[0]?.id)
+}

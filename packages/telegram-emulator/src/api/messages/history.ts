@@ -3,7 +3,7 @@ import type { DocumentKind } from '../../store/documents.ts'
 import type { HistoryQuery } from '../../store/messages.ts'
 import { child, int, isTlObject, optionalInt, text } from '../../tl-fields.ts'
 import type { TlObject } from '../../types.ts'
-import { toChannel, toMessage } from '../entities.ts'
+import { toChats, toMessage } from '../entities.ts'
 import { type Call, type Methods, refuseBot } from '../method.ts'
 import { resolveChannel } from '../peers.ts'
 
@@ -80,13 +80,14 @@ function answer(call: Call, wanted: Wanted | typeof NOTHING): TlObject {
           maxId: int(method, 'max_id'),
           ...wanted,
         })
+  const messages = found.messages.map((message) => toMessage(call, message))
   return {
     _: 'messages.channelMessages',
     pts: channel.pts,
     count: found.count,
-    messages: found.messages.map((message) => toMessage(call, message)),
+    messages,
     topics: [],
-    chats: [toChannel(call, channel)],
+    chats: toChats(call, channel, messages),
     users: [],
   }
 }

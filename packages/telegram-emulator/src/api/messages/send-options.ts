@@ -2,18 +2,17 @@ import { nowSeconds } from '../../context.ts'
 import { badRequest, RpcError } from '../../rpc-error.ts'
 import type { Channel } from '../../store/channels.ts'
 import type { MessageDetails } from '../../store/messages.ts'
-import { children, flag, int, isTlObject, text } from '../../tl-fields.ts'
+import { flag, int, isTlObject } from '../../tl-fields.ts'
 import type { TlObject } from '../../types.ts'
 import type { Call } from '../method.ts'
 import { resolveChannel } from '../peers.ts'
-import { resolveUser } from '../users.ts'
 
 const DAY_SECONDS = 86_400
 /** A date so close is now (https://core.telegram.org/api/scheduled-messages). */
 const SOON_SECONDS = 10
 
 /**
- * Reads the optional fields of `messages.sendMedia` for a broadcast channel, or throws Telegram's
+ * Reads the optional fields of a send method for a broadcast channel, or throws Telegram's
  * refusal (https://core.telegram.org/method/messages.sendMedia#possible-errors). `background`,
  * `clear_draft`, `update_stickersets_order` and the two `allow_paid_*` have no effect that could
  * be seen here: there are no drafts, sticker sets or payments.
@@ -28,8 +27,7 @@ export function readSendOptions(call: Call, channel: Channel): MessageDetails {
     // "Only for bots" (https://core.telegram.org/method/messages.sendMedia).
     noforwards: isBot && flag(method, 'noforwards'),
     invertMedia: flag(method, 'invert_media'),
-    replyTo: isTlObject(method.reply_to) ? readReply(call, channel, method.reply_to) : undefined,
-    entities: readEntities(call),
+    replyTo: readReply(call, channel),
   }
 }
 
@@ -67,8 +65,18 @@ function isChannelItself(call: Call, channel: Channel, peer: TlObject): boolean 
   return peer._ === 'inputPeerChannel' && resolveChannel(call, peer).id === channel.id
 }
 
+/** `reply_to`, and the two fields in its place before layer 166. */
+function replyOf({ method }: Call): TlObject | null {
+  const { reply_to, reply_to_msg_id, top_msg_id } = method
+  if (isTlObject(reply_to)) return reply_to
+  if (typeof reply_to_msg_id !== 'number') return null
+  return { _: 'inputReplyToMessage', reply_to_msg_id, top_msg_id }
+}
+
 /** https://core.telegram.org/constructor/inputReplyToMessage */
-function readReply(call: Call, channel: Channel, reply: TlObject): TlObject {
+function readReply(call: Call, channel: Channel): TlObject | undefined {
+  const reply = replyOf(call)
+  if (!reply) return undefined
   if (reply._ === 'inputReplyToStory') throw badRequest('STORY_ID_INVALID')
   if (reply._ === 'inputReplyToMonoForum') throw badRequest('REPLY_TO_MONOFORUM_PEER_INVALID')
   if (reply._ !== 'inputReplyToMessage') throw badRequest('REPLY_MESSAGE_ID_INVALID')
@@ -88,26 +96,6 @@ function readReply(call: Call, channel: Channel, reply: TlObject): TlObject {
       : { reply_to_peer_id: { _: 'peerChannel', channel_id: BigInt(home.id) } }),
     ...(quote === '' ? {} : { quote: true, quote_text: quote }),
   }
-}
-
-/** Styles of a caption; each must lie inside it (https://core.telegram.org/api/entities). */
-function readEntities(call: Call): TlObject[] | undefined {
-  const { method } = call
-  if (!Array.isArray(method.entities)) return undefined
-  const { length } = text(method, 'message')
-  return children(method, 'entities').map((entity) => {
-    const [start, size] = [int(entity, 'offset'), int(entity, 'length')]
-    if (start < 0 || size < 1 || start + size > length) throw badRequest('ENTITY_BOUNDS_INVALID')
-    return entity._ === 'inputMessageEntityMentionName' ? toMention(call, entity) : entity
-  })
-}
-
-function toMention(call: Call, entity: TlObject): TlObject {
-  const { user_id: input, ...rest } = entity
-  if (!isTlObject(input)) throw badRequest('ENTITY_MENTION_USER_INVALID')
-  const user = resolveUser(call, input)
-  if (!user) throw badRequest('ENTITY_MENTION_USER_INVALID')
-  return { ...rest, _: 'messageEntityMentionName', user_id: BigInt(user.id) }
 }
 
 /** Refuses a business connection: there are none here. */

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { expect, test } from 'vitest'
-import { createAccount } from '../../src/accounts.ts'
-import { nowSeconds } from '../../src/context.ts'
-import type { TlObject } from '../../src/types.ts'
-import { type ApiClient, type Caller, createCaller, type Fields } from '../helpers/caller.ts'
+import { createAccount } from '../../../src/accounts.ts'
+import { nowSeconds } from '../../../src/context.ts'
+import type { TlObject } from '../../../src/types.ts'
+import { type ApiClient, type Caller, createCaller, type Fields } from '../../helpers/caller.ts'
 import {
   channelPeer,
   list,
@@ -15,7 +15,7 @@ import {
   toLocation,
   upload,
   uploadedMedia,
-} from '../helpers/posting.ts'
+} from '../../helpers/posting.ts'
 
 const DAY = 86_400
 const soon = () => nowSeconds() + 3600

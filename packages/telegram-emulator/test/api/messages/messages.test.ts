@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { expect, test } from 'vitest'
-import { createAccount } from '../../src/accounts.ts'
-import type { TlObject } from '../../src/types.ts'
-import { type Caller, createCaller } from '../helpers/caller.ts'
+import { createAccount } from '../../../src/accounts.ts'
+import type { TlObject } from '../../../src/types.ts'
+import { type Caller, createCaller } from '../../helpers/caller.ts'
 import {
   channelPeer,
   list,
@@ -12,7 +12,7 @@ import {
   toInputChannel,
   upload,
   uploadedMedia,
-} from '../helpers/posting.ts'
+} from '../../helpers/posting.ts'
 
 test('message ids count up by one, also past deleted ones', async () => {
   const caller = await createCaller()

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { expect, test } from 'vitest'
-import { nowSeconds } from '../../src/context.ts'
-import type { TlObject } from '../../src/types.ts'
-import { type Caller, createCaller, type Fields } from '../helpers/caller.ts'
-import { channelPeer, list, post } from '../helpers/posting.ts'
+import { nowSeconds } from '../../../src/context.ts'
+import type { TlObject } from '../../../src/types.ts'
+import { type Caller, createCaller, type Fields } from '../../helpers/caller.ts'
+import { channelPeer, list, post } from '../../helpers/posting.ts'
 
 test.each<[string, (caller: Caller, peer: TlObject) => Fields, number[]]>([
   ['everything', () => ({}), [2, 1]],

@@ -1,0 +1,57 @@
+import { mayHold } from '../../posts/albums.ts'
+import { type Content, edit, isService } from '../../posts/posts.ts'
+import { badRequest, RpcError } from '../../rpc-error.ts'
+import type { Channel } from '../../store/channels.ts'
+import type { Message } from '../../store/messages.ts'
+import { child, flag, int, isTlObject } from '../../tl-fields.ts'
+import type { TlObject } from '../../types.ts'
+import type { Call, Methods } from '../method.ts'
+import { isAdministrator, resolveChannel } from '../peers.ts'
+import { writtenUpdates } from './answers.ts'
+import { resolveMedia } from './media-input.ts'
+import { readText } from './message-text.ts'
+
+export const editMethods: Methods = { 'messages.editMessage': editMessage }
+
+/**
+ * https://core.telegram.org/method/messages.editMessage. Posts of a channel can be edited for ever;
+ * forwards cannot be edited at all.
+ */
+async function editMessage(call: Call): Promise<TlObject> {
+  const { telegram, method } = call
+  const channel = resolveChannel(call, child(method, 'peer'))
+  if (!isAdministrator(call, channel)) throw new RpcError(403, 'CHAT_ADMIN_REQUIRED')
+  const message = findEditable(call, channel)
+  const content = await readContent(call, message)
+  const written = edit(telegram, message, content)
+  if (!written) throw badRequest('MESSAGE_NOT_MODIFIED')
+  return writtenUpdates(call, [written])
+}
+
+function findEditable({ telegram, account, method }: Call, channel: Channel): Message {
+  const message = telegram.store.messages.find(channel.id, int(method, 'id'))
+  // The id of a scheduled message or of a quick reply is of another kind, and there are none.
+  const isOfAnotherKind =
+    typeof method.schedule_date === 'number' || typeof method.quick_reply_shortcut_id === 'number'
+  if (!message || isService(message) || message.details.forward || isOfAnotherKind)
+    throw badRequest('MESSAGE_ID_INVALID')
+  if (isTlObject(method.reply_markup) && account.kind === 'bot')
+    throw badRequest('REPLY_MARKUP_INVALID')
+  return message
+}
+
+/** A field that is left out keeps its part of the message. */
+async function readContent(call: Call, message: Message): Promise<Content> {
+  const { method } = call
+  const media = isTlObject(method.media) ? await resolveMedia(call, method.media) : null
+  if (media && !mayHold(call.telegram, message, media.document))
+    throw badRequest('MEDIA_GROUPED_INVALID')
+  const documentId = media?.document.id ?? message.documentId
+  const kept = { text: message.text, entities: message.details.entities }
+  const { text, entities } =
+    typeof method.message === 'string'
+      ? readText(call, method, documentId === null ? 'message' : 'caption')
+      : kept
+  const invertMedia = flag(method, 'invert_media')
+  return { text, documentId, details: { ...media?.details, entities, invertMedia } }
+}
