@@ -135,8 +135,8 @@ async function openRooms(
   })
   opened.push(spool.close)
   const lifetimes = { receiving: config.sessionTtlMs, finished: KEEP_FINISHED_MS }
-  const isNew = ledger.lastReading() === null
-  const clock = openWorkerClock({ ledger, lifetimes, log })
+  const isNew = (await ledger.lastReading()) === null
+  const clock = await openWorkerClock({ ledger, lifetimes, log })
   const repaired = await reconcile(ledger, spool, clock.now)
   const harmed = repaired.lostChunks + repaired.failedUploads > 0
   log[harmed ? 'warn' : 'info'](repaired, 'ledger and spool are in agreement')
@@ -208,8 +208,8 @@ async function openRooms(
       await telegram.gateway.close()
       await outbox?.close()
       await spool.close()
-      secrets.close()
-      ledger.close()
+      await secrets.close()
+      await ledger.close()
       unlock()
     },
   }

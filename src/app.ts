@@ -53,7 +53,7 @@ export async function buildApp(
     probes: {
       ...adapters.probes,
       // Ready also when all is promised: what is open goes on, and that is most of what it does.
-      capacity: () => ({ ready: true, ...services.capacity.promised() }),
+      capacity: async () => ({ ready: true, ...(await services.capacity.promised()) }),
       custody: custody.readiness,
     },
     now: adapters.now,
@@ -89,6 +89,16 @@ function takeCustody(
   returnAfterMs: number | undefined,
 ) {
   const graceMs = config.shutdownGraceMs
+
+  async function resumeWork(): Promise<void> {
+    try {
+      await transfers.resume()
+      await streams.resume()
+    } catch (err) {
+      log.error({ err }, 'unfinished uploads cannot be looked for: they go on with the next start')
+    }
+  }
+
   return createCustody({
     ...deployment,
     gate,
@@ -96,8 +106,7 @@ function takeCustody(
     letGo: createLetGo({ workGate, transfers, downloads, queue, gate, graceMs, log }),
     onHeld: () => {
       queue.reopen()
-      transfers.resume()
-      void streams.resume()
+      void resumeWork()
     },
     graceMs,
     startupDelayMs: config.startupTelegramDelayMs,
@@ -109,6 +118,6 @@ function takeCustody(
 /** Null where nobody puts the worker to sleep, or nobody wants it kept awake. */
 function keepAwake({ publicUrl, keepAwake: wanted }: Config, { ledger, log }: Adapters) {
   if (publicUrl === null || !wanted) return null
-  const busy = (): boolean => ledger.uploadsInState('sealed').length > 0
+  const busy = async (): Promise<boolean> => (await ledger.countInState('sealed')) > 0
   return createKeepAwake({ busy, call: createWakeCall(publicUrl), log })
 }

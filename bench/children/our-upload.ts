@@ -28,7 +28,7 @@ const log = createLogger({ level: 'error' })
 const spool = await createSpool({ directory: task.folder, fsync: false, log })
 const gateway = createTelegramGateway({
   log,
-  ledger: { secret: () => null, saveSecret: () => {}, deleteSecret: () => {} },
+  ledger: { secret: async () => null, saveSecret: async () => {}, deleteSecret: async () => {} },
   botApi: { root: 'http://127.0.0.1:1', local: false },
   serverKeyPem: task.serverKeyPem,
   server: task.server,
@@ -38,14 +38,14 @@ function memoryJournal(): TransferJournal {
   let state: TransferState | null = null
   const parts = new Set<number>()
   return {
-    load: () => state,
-    save: (next) => {
+    load: async () => state,
+    save: async (next) => {
       state = next
     },
     hasPart: (part) => parts.has(part),
     addPart: (part) => parts.add(part),
     removePart: (part) => parts.delete(part),
-    reset: () => {
+    reset: async () => {
       state = null
       parts.clear()
     },
@@ -90,9 +90,11 @@ async function transfer(upload: Upload): Promise<void> {
     const size = Math.min(CHUNK_BYTES, upload.size - index * CHUNK_BYTES)
     return { index, size, digest: '' }
   })
+  const file = createArrivingFile(upload, spool)
+  file.load(upload, present)
   await gateway.finish({
     credentials: { userId: 'bench', botToken: null, channelId, session, apiId, apiHash },
-    file: createArrivingFile(upload, present, spool),
+    file,
     journal: memoryJournal(),
     signal: new AbortController().signal,
     onEvent: () => {},

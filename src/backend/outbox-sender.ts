@@ -56,15 +56,15 @@ export function createOutboxSender({
     try {
       if (!delivered.has(event.id)) await deliver(event, closing.signal)
     } catch (error) {
-      if (!closing.signal.aborted) putOff(event, error)
+      if (!closing.signal.aborted) await putOff(event, error)
       return
     }
     delivered.add(event.id)
-    ledger.deleteWebhook(event.id)
+    await ledger.deleteWebhook(event.id)
     delivered.delete(event.id)
   }
 
-  function putOff(event: WebhookEvent, error: unknown): void {
+  async function putOff(event: WebhookEvent, error: unknown): Promise<void> {
     const down = error instanceof AppError && error.peerDown
     if (down) downUntil = now() + (error.retryAfter ?? 1) * 1000 + backoff(1, { baseMs: 1_000 })
     // What was not sent stays due, as it was.
@@ -73,7 +73,7 @@ export function createOutboxSender({
     const refused = error instanceof AppError && !error.retryable
     if (refused && now() - event.createdAt >= REFUSED_FOR_MS) {
       log.error(fields, 'the backend refused a webhook for a day: it is dropped')
-      ledger.deleteWebhook(event.id)
+      await ledger.deleteWebhook(event.id)
       return
     }
     const longest = down ? LONGEST_WHILE_DOWN_MS : LONGEST_DELAY_MS
@@ -82,18 +82,18 @@ export function createOutboxSender({
     // Whole milliseconds: the ledger takes no others.
     const delayMs = Math.ceil(Math.max(delay, askedFor))
     log.warn({ ...fields, delayMs }, 'a webhook was not delivered')
-    ledger.postponeWebhook(event.id, now() + delayMs)
+    await ledger.postponeWebhook(event.id, now() + delayMs)
   }
 
   /** One round; returns for how long there is nothing to do, in milliseconds. */
   async function round(): Promise<number> {
     if (now() < downUntil) return downUntil - now()
-    const due = ledger.dueWebhooks(now(), AT_ONCE)
+    const due = await ledger.dueWebhooks(now(), AT_ONCE)
     // All of them end before the next round, so that none is on its way twice.
     const failed = (await Promise.allSettled(due.map(send))).find(isRejected)
     if (failed) throw failed.reason
     if (due.length > 0) return 0
-    const next = ledger.nextWebhookAt()
+    const next = await ledger.nextWebhookAt()
     return next === null ? LONGEST_SLEEP_MS : Math.min(next - now(), LONGEST_SLEEP_MS)
   }
 

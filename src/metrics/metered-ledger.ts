@@ -23,8 +23,8 @@ export function meterLedger<L extends Ledger>(
     roads.delete(id)
   }
 
-  function isUnfinished(id: string): boolean {
-    const state = ledger.findUpload(id)?.state
+  async function isUnfinished(id: string): Promise<boolean> {
+    const state = (await ledger.findUpload(id))?.state
     return state === 'receiving' || state === 'sealed'
   }
 
@@ -32,28 +32,29 @@ export function meterLedger<L extends Ledger>(
     noteRoad: (uploadId, road) => roads.set(uploadId, road),
     ledger: {
       ...ledger,
-      insertChunk: (uploadId, chunk, chunkSize, now) => {
-        ledger.insertChunk(uploadId, chunk, chunkSize, now)
-        bytes.inc({ direction: 'received' }, chunk.size)
+      acceptChunk: async (uploadId, chunk, chunkSize, now) => {
+        const accepted = await ledger.acceptChunk(uploadId, chunk, chunkSize, now)
+        if (accepted.kind === 'accepted') bytes.inc({ direction: 'received' }, chunk.size)
+        return accepted
       },
-      completeUpload: (id, result, webhook, now) => {
-        const before = ledger.findUpload(id)
-        ledger.completeUpload(id, result, webhook, now)
+      completeUpload: async (id, result, webhook, now) => {
+        const before = await ledger.findUpload(id)
+        await ledger.completeUpload(id, result, webhook, now)
         if (before) uploadSeconds.observe(Math.max(0, now - before.touchedAt) / 1000)
         ended(id, 'completed')
       },
-      failUpload: (id, failure) => {
-        ledger.failUpload(id, failure)
+      failUpload: async (id, failure) => {
+        await ledger.failUpload(id, failure)
         ended(id, 'failed')
       },
-      cancelUpload: (id, cancelled, keep) => {
-        const unfinished = isUnfinished(id)
-        ledger.cancelUpload(id, cancelled, keep)
+      cancelUpload: async (id, cancelled, keep) => {
+        const unfinished = await isUnfinished(id)
+        await ledger.cancelUpload(id, cancelled, keep)
         if (unfinished) ended(id, 'cancelled')
       },
-      deleteUpload: (id) => {
-        const unfinished = isUnfinished(id)
-        ledger.deleteUpload(id)
+      deleteUpload: async (id) => {
+        const unfinished = await isUnfinished(id)
+        await ledger.deleteUpload(id)
         // Expired, or its client broke off before it could learn the id.
         if (unfinished) ended(id, 'abandoned')
       },

@@ -7,7 +7,7 @@ import { counter, gauge, gauges } from './instruments.ts'
 
 /** What is read when somebody asks. */
 export interface Readings {
-  ledger: Pick<Ledger, 'reservedBytes' | 'uploadsInState'>
+  ledger: Pick<Ledger, 'reservations' | 'countInState'>
   spool: Pick<Spool, 'space'>
   spoolMaxBytes: number
   circuits: () => Record<string, CircuitStatus>
@@ -25,11 +25,11 @@ export function addReadings(registry: Registry, readings: Readings): void {
   const add = (name: string, help: string, read: () => number | Promise<number | null>): void =>
     gauge(registry, `telestore_${name}`, help, read)
 
-  add('uploads_receiving', 'Uploads whose chunks still come', () => receivingOf(ledger))
-  add(
-    'uploads_sealed',
-    'Uploads that are whole and on their way to Telegram',
-    () => ledger.uploadsInState('sealed').length,
+  add('uploads_receiving', 'Uploads whose chunks still come', () =>
+    ledger.countInState('receiving'),
+  )
+  add('uploads_sealed', 'Uploads that are whole and on their way to Telegram', () =>
+    ledger.countInState('sealed'),
   )
   add('jobs', 'Jobs that run, wait, or have no bytes to send yet', () => jobs().all)
   add('jobs_running', 'Jobs that work at this moment', () => jobs().running)
@@ -38,7 +38,10 @@ export function addReadings(registry: Registry, readings: Readings): void {
     'Jobs that wait for a free slot, or because Telegram has asked for it',
     () => jobs().waiting,
   )
-  add('spool_reserved_bytes', 'What unfinished uploads were promised', ledger.reservedBytes)
+  add('spool_reserved_bytes', 'What unfinished uploads were promised', async () => {
+    const { reservedBytes } = await ledger.reservations()
+    return reservedBytes
+  })
   add('spool_limit_bytes', 'What may be promised in all', () => readings.spoolMaxBytes)
   add('spool_free_bytes', 'What the disk has left', () => freeBytesOf(spool))
   add('cache_bytes', 'Memory for blocks that several readers share', () => cache.stats.bytes)
@@ -64,10 +67,6 @@ export function addReadings(registry: Registry, readings: Readings): void {
     label: 'dc',
     read: windows,
   })
-}
-
-export function receivingOf(ledger: Readings['ledger']): number {
-  return ledger.uploadsInState('receiving').length
 }
 
 /** Null where the disk does not say: when it hangs the other figures are wanted most. */

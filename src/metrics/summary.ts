@@ -1,7 +1,7 @@
 import type { Counter } from 'prom-client'
 import { residentBytes } from '../lib/process-limits.ts'
 import type { Instruments } from './instruments.ts'
-import { freeBytesOf, type Readings, receivingOf } from './readings.ts'
+import { freeBytesOf, type Readings } from './readings.ts'
 
 /** The same figures for people, and for dashboards that read JSON. */
 export async function summarize(
@@ -14,8 +14,8 @@ export async function summarize(
     ok: true,
     backend: 'fastify',
     uptime_seconds: Math.round(process.uptime()),
-    active_sessions: receivingOf(ledger),
-    sealed_uploads: ledger.uploadsInState('sealed').length,
+    active_sessions: await ledger.countInState('receiving'),
+    sealed_uploads: await ledger.countInState('sealed'),
     jobs: { running, waiting },
     uploads: await byLabel(instruments.uploads, 'outcome'),
     uploads_by_road: await byLabel(instruments.uploads, 'road'),
@@ -25,7 +25,7 @@ export async function summarize(
     transfer_failures: await byLabel(instruments.attempts, 'cause'),
     flood_wait_seconds: await total(instruments.floodSeconds),
     spool: {
-      reserved_bytes: ledger.reservedBytes(),
+      reserved_bytes: (await ledger.reservations()).reservedBytes,
       limit_bytes: spoolMaxBytes,
       free_bytes: await freeBytesOf(spool),
     },

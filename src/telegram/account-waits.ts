@@ -45,7 +45,13 @@ export function createAccountWaits({ kept, now }: AccountWaitsOptions): AccountW
     return entry
   }
 
-  for (const [name, until] of kept.load()) if (until > now()) touch(name).until = until
+  async function remember(): Promise<void> {
+    for (const [name, until] of await kept.load()) {
+      if (until > now()) touch(name).until = Math.max(until, accounts.get(name)?.until ?? 0)
+    }
+  }
+  // A wait that cannot be read is asked for again by Telegram.
+  const remembered = remember().catch(() => {})
 
   const secondsUntil = (until: number): number => Math.max(0, Math.ceil((until - now()) / 1000))
 
@@ -60,9 +66,12 @@ export function createAccountWaits({ kept, now }: AccountWaitsOptions): AccountW
       if (entry.until > now() && until < entry.until + ROUNDING_MS) return
       entry.until = until
       if (until - now() <= WORTH_KEEPING_MS) return
-      kept.save(
-        [...accounts].map(([name, known]) => [name, known.until]),
-        now(),
+      // After what was kept before is known, or that would be forgotten.
+      void remembered.then(() =>
+        kept.save(
+          [...accounts].map(([name, known]) => [name, known.until]),
+          now(),
+        ),
       )
     },
     secondsLeft: (account) => secondsUntil(accounts.get(account)?.until ?? 0),

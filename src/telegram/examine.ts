@@ -47,7 +47,7 @@ export async function examineSession(
     log,
     connect: createConnector(circuits, OPEN_MS),
     // A user's session needs no bot's key.
-    secrets: { secret: () => null, saveSecret: () => {}, deleteSecret: () => {} },
+    secrets: { secret: async () => null, saveSecret: async () => {}, deleteSecret: async () => {} },
     serverKeyPem: options.serverKeyPem,
     server,
     idleMs: 1000,

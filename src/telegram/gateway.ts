@@ -194,7 +194,8 @@ export function createTelegramGateway(options: TelegramGatewayOptions): Telegram
     if (road !== 'bot-api') return byMtproto(road, request, sendAndPost)
     const other = mtprotoRoad(request.credentials)
     // It may have been posted there already, and the Bot API could not know.
-    if (other !== null && hasBegunByMtproto(request)) return byMtproto(other, request, sendAndPost)
+    if (other !== null && (await hasBegunByMtproto(request)))
+      return byMtproto(other, request, sendAndPost)
     try {
       return await byBotApi(request)
     } catch (error) {
@@ -253,8 +254,8 @@ function refusalOf(
   return circuits.refusal(dcId, address)
 }
 
-function hasBegunByMtproto({ journal }: TransferRequest): boolean {
-  const state = journal.load()
+async function hasBegunByMtproto({ journal }: TransferRequest): Promise<boolean> {
+  const state = await journal.load()
   return state !== null && state.road !== 'bot-api'
 }
 

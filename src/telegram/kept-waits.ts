@@ -12,21 +12,21 @@ const Kept = z.record(z.string(), z.number())
 /** The long waits of accounts in the ledger, so that a restart does not forget them. */
 export interface KeptWaits {
   /** When each ends, by the account's name, in epoch milliseconds. */
-  load: () => [string, number][]
+  load: () => Promise<[string, number][]>
   /** Keeps those that are worth it and no others: of too many, the last of the list. */
-  save: (ends: readonly [string, number][], now: number) => void
+  save: (ends: readonly [string, number][], now: number) => Promise<void>
 }
 
 export function createKeptWaits(secrets: Pick<Ledger, 'secret' | 'saveSecret'>): KeptWaits {
   return {
-    load: () => {
-      const bytes = secrets.secret(NAME)
+    load: async () => {
+      const bytes = await secrets.secret(NAME)
       if (!bytes) return []
       return Object.entries(Kept.safeParse(JSON.parse(bytes.toString())).data ?? {})
     },
-    save: (ends, now) => {
+    save: async (ends, now) => {
       const long = ends.filter(([, until]) => until - now > WORTH_KEEPING_MS).slice(-MAX_KEPT)
-      secrets.saveSecret(NAME, Buffer.from(JSON.stringify(Object.fromEntries(long))))
+      await secrets.saveSecret(NAME, Buffer.from(JSON.stringify(Object.fromEntries(long))))
     },
   }
 }

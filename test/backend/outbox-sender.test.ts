@@ -172,19 +172,19 @@ function memoryOutbox(): MemoryOutbox {
     write: (...ids) => {
       for (const id of ids) rows.set(id, event(id))
     },
-    dueWebhooks: (now, limit) => {
+    dueWebhooks: async (now, limit) => {
       rounds++
       return [...rows.values()].filter((row) => row.dueAt <= now).slice(0, limit)
     },
-    nextWebhookAt: () =>
+    nextWebhookAt: async () =>
       rows.size === 0 ? null : Math.min(...[...rows.values()].map((row) => row.dueAt)),
-    postponeWebhook: (id, dueAt) => {
+    postponeWebhook: async (id, dueAt) => {
       // As the real one, whose column is for integers alone.
       if (!Number.isInteger(dueAt)) throw new TypeError('a time in whole milliseconds is wanted')
       const row = outbox.row(id)
       rows.set(id, { ...row, dueAt, attempts: row.attempts + 1 })
     },
-    deleteWebhook: (id) => void rows.delete(id),
+    deleteWebhook: async (id) => void rows.delete(id),
   }
   return outbox
 }

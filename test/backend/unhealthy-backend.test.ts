@@ -127,14 +127,14 @@ test('the outbox waits for a backend that is down without using up attempts of i
     deliver: client.deliverWebhook,
     log: createRecordingLog(),
     ledger: {
-      dueWebhooks: (now, limit) =>
+      dueWebhooks: async (now, limit) =>
         [...rows.values()].filter(({ dueAt }) => dueAt <= now).slice(0, limit),
-      nextWebhookAt: () => Math.min(...[...rows.values()].map(({ dueAt }) => dueAt)),
-      postponeWebhook: (id, dueAt) => {
+      nextWebhookAt: async () => Math.min(...[...rows.values()].map(({ dueAt }) => dueAt)),
+      postponeWebhook: async (id, dueAt) => {
         const row = rows.get(id) ?? event(id)
         rows.set(id, { ...row, dueAt, attempts: row.attempts + 1 })
       },
-      deleteWebhook: (id) => void rows.delete(id),
+      deleteWebhook: async (id) => void rows.delete(id),
     },
   })
   await vi.waitFor(() => expect(client.circuits().webhooks.state).not.toBe('closed'))

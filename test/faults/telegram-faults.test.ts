@@ -123,7 +123,7 @@ test.each(['error', 'old-updates'] as const)(
     const state = request.journal.state
     if (!state) throw new Error('no state')
     // Nothing newer than this number will be looked at, so only Telegram can tell.
-    request.journal.save({ ...state, newestMessageId: 1000, postAttempts: 0 })
+    await request.journal.save({ ...state, newestMessageId: 1000, postAttempts: 0 })
     const again = gateway.finish(request)
 
     if (repeatedRandomId === 'old-updates') {
@@ -146,7 +146,7 @@ test('RANDOM_ID_DUPLICATE for an existing message resolves with that message', a
   const state = request.journal.state
   if (!state) throw new Error('no state')
 
-  request.journal.save({ ...state, postAttempts: 0 })
+  await request.journal.save({ ...state, postAttempts: 0 })
   expect((await gateway.finish(request)).messageId).toBe(posted.messageId)
 
   expect(telegram.counters.read()).toMatchObject({ messagesPosted: 1, repeatedRandomIds: 1 })

@@ -100,7 +100,7 @@ test.each(WAYS)('a cancelled upload does not come back by %s', async (_name, way
   const refused = await way(url, form)
 
   expect([refused.status, await refused.json()]).toEqual([410, REFUSAL])
-  expect(adapters.ledger.reservedBytes()).toBe(0)
+  expect((await adapters.ledger.reservations()).reservedBytes).toBe(0)
   expect(await readdir(join(dataDir, 'spool', 'uploads'))).toEqual([])
 })
 
@@ -356,7 +356,7 @@ test('a tus upload that its client deletes is 410 from then on', async () => {
   const chunk = await postChunk(url, { ...formOf(uploadId), chunkIndex: 0, chunk: CHUNK })
 
   expect([deleted.status, again.status, chunk.status]).toEqual([204, 410, 410])
-  expect(adapters.ledger.stream(uploadId)?.metadata).toBeNull()
+  expect((await adapters.ledger.stream(uploadId))?.metadata).toBeNull()
 })
 
 test('a tus upload that is in Telegram may be deleted, and is not called cancelled', async () => {

@@ -437,7 +437,7 @@ test.each(['first', 'last'] as const)(
 
     expect(answer.status).toBe(401)
     expect(await answer.json()).toMatchObject({ code: 'TOKEN_MISSING', field: 'authToken' })
-    expect(adapters.ledger.chunks(uploadId)).toHaveLength(1)
+    expect(await adapters.ledger.chunks(uploadId)).toHaveLength(1)
   },
 )
 
@@ -638,7 +638,7 @@ test('a small file that the disk refuses keeps no room', async () => {
   const answer = await fetch(`${url}/upload`, { method: 'POST', body: form })
 
   expect(answer.status).toBeGreaterThanOrEqual(500)
-  expect(adapters.ledger.uploadsInState('receiving')).toEqual([])
+  expect(await adapters.ledger.uploadsInState('receiving')).toEqual([])
 })
 
 test('a restart finds sessions, chunks and jobs again', async () => {

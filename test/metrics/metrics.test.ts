@@ -5,7 +5,10 @@ import { spoolFailed } from '../../src/storage/disk/disk-error.ts'
 
 test('a disk that does not say how full it is hides no other figure', async () => {
   const readings: Readings = {
-    ledger: { reservedBytes: () => 7, uploadsInState: () => [] },
+    ledger: {
+      reservations: async () => ({ reservedBytes: 7, unwrittenBytes: 7 }),
+      countInState: async () => 0,
+    },
     spool: { space: async () => Promise.reject(spoolFailed()) },
     spoolMaxBytes: 1000,
     circuits: () => ({}),

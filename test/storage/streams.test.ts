@@ -8,6 +8,7 @@ import { MiB } from '../../src/lib/units.ts'
 import { openLedger } from '../../src/storage/ledger/ledger.ts'
 import { createSpool } from '../../src/storage/spool/spool.ts'
 import { createRecordingLog } from '../helpers/recording-log.ts'
+import { insertUpload } from '../helpers/storage/insert-upload.ts'
 import { claim, pieces } from '../helpers/storage/spool-contract.ts'
 import { makeTempDir } from '../helpers/temp-dir.ts'
 import { makeUpload } from '../helpers/upload.ts'
@@ -30,12 +31,12 @@ test('a chunk that was whole and had no row yet grows again, and no byte is lost
 test('a chunk that the disk has shortened is sent anew, not gone on with', async () => {
   const { ledger, spool, directory } = await makePlace()
   const whole = await growChunk(spool, { uploadId: 'up', index: 0 }, randomBytes(5 * MiB))
-  ledger.insertChunk('up', { index: 0, ...whole }, STREAM_CHUNK_BYTES, 1)
+  await ledger.acceptChunk('up', { index: 0, ...whole }, STREAM_CHUNK_BYTES, 1)
   await truncate(join(directory, 'uploads', 'up', '0.chunk'), 1000)
 
   await reconcile(ledger, spool)
 
-  expect(ledger.chunks('up')).toEqual([])
+  expect(await ledger.chunks('up')).toEqual([])
   expect(await spool.chunkIndexes('up')).toEqual([])
   expect(await spool.partialBytes({ uploadId: 'up', index: 0 })).toBe(0)
 })
@@ -53,7 +54,7 @@ test('bytes of a chunk that is not whole outlive the process', async () => {
 test('a join that died before its row leaves its parts as they were', async () => {
   const { ledger, spool, directory } = await makePlace()
   const chunk = await claim(spool, 'up', 0, pieces(randomBytes(1000), 100))
-  ledger.insertChunk('up', { index: 0, size: chunk.size, digest: chunk.digest }, 1000, 1)
+  await ledger.acceptChunk('up', { index: 0, size: chunk.size, digest: chunk.digest }, 1000, 1)
   await spool.share({ uploadId: 'up', index: 0 }, { uploadId: 'joined', index: 0 })
   expect((await stat(join(directory, 'uploads', 'joined', '0.chunk'))).nlink).toBe(2)
 
@@ -70,11 +71,15 @@ async function makePlace() {
   const ledger = openLedger({ path: ':memory:', key: randomBytes(32), log })
   onTestFinished(async () => {
     await spool.close()
-    ledger.close()
+    await ledger.close()
   })
   const size = 12 * MiB
-  ledger.insertUpload(makeUpload({ id: 'up', size, totalChunks: 3, chunkSize: null }), 'token')
-  ledger.insertStream({ uploadId: 'up', metadata: null, concat: null })
+  await insertUpload(
+    ledger,
+    makeUpload({ id: 'up', size, totalChunks: 3, chunkSize: null }),
+    'token',
+    { metadata: null, concat: null },
+  )
   return { ledger, spool, directory }
 }
 

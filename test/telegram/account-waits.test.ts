@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { createAccountWaits } from '../../src/telegram/account-waits.ts'
 import { createKeptWaits } from '../../src/telegram/kept-waits.ts'
 
@@ -53,33 +53,36 @@ test('the rest of a wait, told again in whole seconds, does not make it longer',
   expect(waits.secondsLeft('ann')).toBe(1)
 })
 
-test('a long wait outlives a restart, a short one and one that has ended do not', () => {
+test('a long wait outlives a restart, a short one and one that has ended do not', async () => {
   const ledger = new Map<string, Buffer>()
   const before = createAccountWaits({ kept: keptIn(ledger), now: () => 0 })
   before.asked('ann', 25_000)
   before.asked('bob', 50)
   before.asked('eve', 70)
+  await vi.waitFor(() => expect(ledger.get('account-waits')?.toString()).toContain('eve'))
 
   const after = createAccountWaits({ kept: keptIn(ledger), now: () => 71_000 })
+  await vi.waitFor(() => expect(after.all()).toHaveLength(1))
 
   expect(after.secondsLeft('ann')).toBe(24_929)
   expect(after.all()).toEqual([24_929])
 })
 
-test('what is kept is bounded: the waits of the accounts that were used last', () => {
+test('what is kept is bounded: the waits of the accounts that were used last', async () => {
   const ledger = new Map<string, Buffer>()
   const before = createAccountWaits({ kept: keptIn(ledger), now: () => 0 })
   for (let n = 0; n < 150; n++) before.asked(`account ${n}`, 25_000)
+  await vi.waitFor(() => expect(ledger.get('account-waits')?.toString()).toContain('account 149'))
 
   const after = createAccountWaits({ kept: keptIn(ledger), now: () => 0 })
 
-  expect(after.all()).toHaveLength(100)
+  await vi.waitFor(() => expect(after.all()).toHaveLength(100))
   expect(after.secondsLeft('account 149')).toBe(25_000)
 })
 
 function keptIn(ledger: Map<string, Buffer>) {
   return createKeptWaits({
-    secret: (name) => ledger.get(name) ?? null,
-    saveSecret: (name, value) => void ledger.set(name, value),
+    secret: async (name) => ledger.get(name) ?? null,
+    saveSecret: async (name, value) => void ledger.set(name, value),
   })
 }

@@ -218,7 +218,7 @@ test('a refused token is told at once, before any byte, and is not tried again',
   })
   expect(proxy.requests).toEqual(['POST /init-upload'])
   expect(job.progress).toMatchObject({ phase: 'failed', text: 'The token is not valid' })
-  expect(worker.adapters.ledger.reservedBytes()).toBe(0)
+  expect((await worker.adapters.ledger.reservations()).reservedBytes).toBe(0)
 })
 
 test('what Telegram says when it does not take a file is what the job rejects with', async () => {
@@ -281,7 +281,7 @@ test('an upload that is cancelled stops at the worker, and the store forgets it'
   expect(await client.progress(job.uploadId)).toMatchObject({ phase: 'cancelled' })
   expect(job.progress.phase).toBe('cancelled')
   expect(resumeStore.size).toBe(0)
-  expect(worker.adapters.ledger.reservedBytes()).toBe(0)
+  expect((await worker.adapters.ledger.reservations()).reservedBytes).toBe(0)
 })
 
 test('an upload that is cancelled elsewhere stops, and goes under a new id when it is added again', async () => {
@@ -304,7 +304,7 @@ test('an upload that is cancelled elsewhere stops, and goes under a new id when 
   expect(job.progress).toMatchObject({ phase: 'failed', text: expect.stringContaining('again') })
   expect(chunks).toBe(3)
   expect(resumeStore.size).toBe(0)
-  expect(worker.adapters.ledger.reservedBytes()).toBe(0)
+  expect((await worker.adapters.ledger.reservations()).reservedBytes).toBe(0)
   const again = client.upload(makeFile(bytes), options)
   await again.done
   expect(again.uploadId).not.toBe(job.uploadId)
@@ -335,7 +335,7 @@ test('a worker that has lost its disk on the way gets the missing chunks once mo
   const job = client.upload(makeFile(bytes), { chunkSize: 10 * KiB, parallel: 1 })
   proxy.before('/upload-chunk', async () => {
     if (++chunks !== 4) return
-    worker.adapters.ledger.deleteUpload(job.uploadId)
+    await worker.adapters.ledger.deleteUpload(job.uploadId)
     await worker.adapters.spool.remove(job.uploadId)
   })
 

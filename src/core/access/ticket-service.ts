@@ -62,20 +62,23 @@ export function createTicketService(options: TicketServiceOptions): TicketServic
   return {
     issue: async (wish, lifetimeMs, token) => {
       const { userId } = await forUpload(token)
-      if (wish.kind === 'upload' && ledger.findUpload(wish.uploadId)?.owner !== userId) {
-        throw uploadNotFound()
+      if (wish.kind === 'upload') {
+        const upload = await ledger.findUpload(wish.uploadId)
+        if (upload?.owner !== userId) throw uploadNotFound()
       }
       const holder = holderOf(userId, keys)
       const expiresAt = Math.ceil((now() + lifetimeMs) / 1000) * 1000
       const tokenId = tokenIdOf(token, keys)
-      if (wish.kind === 'message') ledger.keepTicketToken({ tokenId, holder, token, expiresAt })
+      if (wish.kind === 'message') {
+        await ledger.keepTicketToken({ tokenId, holder, token, expiresAt })
+      }
       const subject = wish.kind === 'message' ? { ...wish, tokenId } : wish
-      const epoch = ledger.beginTicketEpoch(holder, now())
+      const epoch = await ledger.beginTicketEpoch(holder, now())
       return { ticket: encodeTicket({ holder, expiresAt, epoch, subject }, keys), expiresAt }
     },
     revoke: async (token) => {
       const { userId } = await forUpload(token)
-      ledger.endTicketEpoch(holderOf(userId, keys), now())
+      await ledger.endTicketEpoch(holderOf(userId, keys), now())
     },
     credentials: {
       forUpload,
@@ -93,19 +96,19 @@ export function createTicketService(options: TicketServiceOptions): TicketServic
 /** What tickets open. */
 function createReaders({ ledger, credentials, now }: TicketServiceOptions, keys: TicketKeys) {
   /** The ticket, if it is one of ours that still holds. */
-  function open(text: string): Ticket {
+  async function open(text: string): Promise<Ticket> {
     const ticket = decodeTicket(text, keys)
     if (!ticket) throw new AppError('TOKEN_REFUSED', 'This link is not valid')
     if (ticket.expiresAt <= now()) throw new AppError('TOKEN_REFUSED', 'This link has expired')
-    if (ledger.ticketEpoch(ticket.holder) !== ticket.epoch) throw revoked()
+    if ((await ledger.ticketEpoch(ticket.holder)) !== ticket.epoch) throw revoked()
     return ticket
   }
 
   return {
     grantOf: async (text: string): Promise<DownloadGrant> => {
-      const { holder, subject } = open(text)
+      const { holder, subject } = await open(text)
       if (subject.kind !== 'message') throw forSomethingElse()
-      const token = ledger.ticketToken(subject.tokenId, now())
+      const token = await ledger.ticketToken(subject.tokenId, now())
       if (token === null) throw revoked()
       const granted = await credentials.forUpload(token)
       // The backend may name another user by now: their files are not what was shared.
@@ -114,10 +117,10 @@ function createReaders({ ledger, credentials, now }: TicketServiceOptions, keys:
       const named = fileId === undefined ? {} : { fileId }
       return { credentials: granted, kind: 'download', messageId, ...named }
     },
-    ownerOf: (text: string, uploadId: string): string => {
-      const { holder, subject } = open(text)
+    ownerOf: async (text: string, uploadId: string): Promise<string> => {
+      const { holder, subject } = await open(text)
       if (subject.kind !== 'upload' || subject.uploadId !== uploadId) throw forSomethingElse()
-      const owner = ledger.findUpload(uploadId)?.owner
+      const owner = (await ledger.findUpload(uploadId))?.owner
       // An upload's id can be used again, by anybody, once the upload is gone.
       if (owner === undefined || holderOf(owner, keys) !== holder) throw uploadNotFound()
       return owner

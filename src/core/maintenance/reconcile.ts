@@ -33,24 +33,27 @@ export async function reconcile(
   const report = { lostChunks: 0, strayFiles: 0, failedUploads: 0, orphans: 0 }
   await spool.removeTemporary()
   // Their folders go with the orphans.
-  for (const upload of ledger.uploadsInState('receiving')) {
-    if (isAbandonedWhole(upload)) ledger.deleteUpload(upload.id)
+  for (const upload of await ledger.uploadsInState('receiving')) {
+    if (isAbandonedWhole(upload)) await ledger.deleteUpload(upload.id)
   }
-  const unfinished = [...ledger.uploadsInState('receiving'), ...ledger.uploadsInState('sealed')]
+  const unfinished = [
+    ...(await ledger.uploadsInState('receiving')),
+    ...(await ledger.uploadsInState('sealed')),
+  ]
   for (const upload of unfinished) {
     // Once Telegram has made a document of the bytes, only its message is missing.
-    if (ledger.transfer(upload.id)?.document) continue
+    if ((await ledger.transfer(upload.id))?.document) continue
     const lost = await forgetLostChunks(ledger, spool, upload)
     report.lostChunks += lost
-    if (upload.state === 'sealed' && ledger.chunks(upload.id).length < upload.totalChunks) {
+    if (upload.state === 'sealed' && (await ledger.chunks(upload.id)).length < upload.totalChunks) {
       const failure = { reason: BYTES_LOST, percent: null, retryAt: null, now: now() }
-      ledger.failUpload(upload.id, failure)
+      await ledger.failUpload(upload.id, failure)
       await spool.remove(upload.id)
       report.failedUploads++
       continue
     }
     // The sender may send other bytes in their place: parts already in Telegram are not theirs.
-    if (lost > 0) ledger.deleteTransfer(upload.id)
+    if (lost > 0) await ledger.deleteTransfer(upload.id)
     report.strayFiles += await removeStrayFiles(ledger, spool, upload)
   }
   report.orphans = await removeOrphans(ledger, spool)
@@ -58,13 +61,14 @@ export async function reconcile(
 }
 
 async function removeOrphans(ledger: MaintainedLedger, spool: MaintainedSpool): Promise<number> {
-  const owned = (id: string): boolean => {
-    const state = ledger.findUpload(id)?.state
-    return state === 'receiving' || state === 'sealed'
+  let orphans = 0
+  for (const id of await spool.uploadIds()) {
+    const state = (await ledger.findUpload(id))?.state
+    if (state === 'receiving' || state === 'sealed') continue
+    await spool.remove(id)
+    orphans++
   }
-  const orphans = (await spool.uploadIds()).filter((id) => !owned(id))
-  for (const id of orphans) await spool.remove(id)
-  return orphans.length
+  return orphans
 }
 
 async function forgetLostChunks(
@@ -73,10 +77,10 @@ async function forgetLostChunks(
   { id }: Upload,
 ): Promise<number> {
   let lost = 0
-  for (const { index, size, digest } of ledger.chunks(id)) {
+  for (const { index, size, digest } of await ledger.chunks(id)) {
     const sameSize = (await spool.chunkFileSize(id, index)) === size
     if (sameSize && (await spool.chunkDigest(id, index)) === digest) continue
-    ledger.deleteChunk(id, index)
+    await ledger.deleteChunk(id, index)
     lost++
   }
   return lost
@@ -88,9 +92,9 @@ async function removeStrayFiles(
   upload: Upload,
 ): Promise<number> {
   const { id, size } = upload
-  const chunks = ledger.chunks(id)
+  const chunks = await ledger.chunks(id)
   const known = new Set(chunks.map(({ index }) => index))
-  const next = ledger.stream(id) ? contiguous(chunks).count : null
+  const next = (await ledger.stream(id)) ? contiguous(chunks).count : null
   let removed = 0
   for (const index of await spool.chunkIndexes(id)) {
     if (known.has(index)) continue

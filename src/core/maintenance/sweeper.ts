@@ -102,7 +102,7 @@ async function sweep(options: SweeperOptions): Promise<SweepReport> {
     }
   }
 
-  const expired = await each(() => ledger.uploadsInState('receiving').map(({ id }) => id), expire)
+  const expired = await each(() => receivingIds(options), expire)
   const forgotten = await each(() => finished(options), forget)
   const folders = await each(spool.uploadIds, removeOrphan)
   await attempt(spool.removeTemporary)
@@ -112,13 +112,17 @@ async function sweep(options: SweeperOptions): Promise<SweepReport> {
   return { expired, forgotten, folders, failures }
 }
 
+async function receivingIds({ ledger }: SweeperOptions): Promise<string[]> {
+  return (await ledger.uploadsInState('receiving')).map(({ id }) => id)
+}
+
 async function expire(options: SweeperOptions, id: string): Promise<boolean> {
   const { ledger, isActive, onExpired } = options
   const now = (options.now ?? Date.now)()
-  const upload = ledger.findUpload(id)
+  const upload = await ledger.findUpload(id)
   if (upload?.state !== 'receiving' || isActive(id)) return false
   // The clock was set back. From the future an upload would never expire.
-  if (upload.touchedAt > now) ledger.touchUpload(id, now)
+  if (upload.touchedAt > now) await ledger.touchUpload(id, now)
   if (expiryOf(upload, await hasBytes(options, id), options.sessionTtlMs) > now) return false
   await onExpired(id)
   return true
@@ -129,14 +133,14 @@ function finished({ ledger, now = Date.now, keepFinishedMs = KEEP_FINISHED_MS }:
 }
 
 async function forget({ ledger, isActive }: SweeperOptions, id: string): Promise<boolean> {
-  const state = ledger.findUpload(id)?.state
+  const state = (await ledger.findUpload(id))?.state
   if (!state || state === 'receiving' || state === 'sealed' || isActive(id)) return false
-  ledger.deleteUpload(id)
+  await ledger.deleteUpload(id)
   return true
 }
 
 async function removeOrphan({ ledger, spool, isActive }: SweeperOptions, id: string) {
-  const state = ledger.findUpload(id)?.state
+  const state = (await ledger.findUpload(id))?.state
   if (state === 'receiving' || state === 'sealed' || isActive(id)) return false
   await spool.remove(id)
   return true

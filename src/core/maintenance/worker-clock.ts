@@ -17,7 +17,7 @@ export interface WorkerClock {
   /** Epoch milliseconds; never goes back, also over a restart. */
   now: () => number
   /** Keeps a reading for the next start. */
-  keep: () => void
+  keep: () => Promise<void>
 }
 
 /**
@@ -27,15 +27,15 @@ export interface WorkerClock {
  * that is ahead as an absence, and an absence takes at most half of what an upload has to live. So
  * a sender always finds the rest of its time, and what nobody wants is gone after two starts.
  */
-export function openWorkerClock(options: WorkerClockOptions): WorkerClock {
+export async function openWorkerClock(options: WorkerClockOptions): Promise<WorkerClock> {
   const { ledger, lifetimes, log, wall = Date.now, elapsed = () => performance.now() } = options
-  const last = ledger.lastReading()
+  const last = await ledger.lastReading()
   const wallAtStart = wall()
   const away = last ? Math.max(0, wallAtStart - last.wallTime) : 0
   const startedAt = last ? Math.max(last.workerTime + away, wallAtStart) : wallAtStart
   const elapsedAtStart = elapsed()
   const now = (): number => Math.floor(startedAt + elapsed() - elapsedAtStart)
-  const keep = (): void => ledger.keepReading({ workerTime: now(), wallTime: wall() })
+  const keep = (): Promise<void> => ledger.keepReading({ workerTime: now(), wallTime: wall() })
 
   if (last) {
     const absence = startedAt - last.workerTime
@@ -45,7 +45,7 @@ export function openWorkerClock(options: WorkerClockOptions): WorkerClock {
       finished: beyond(lifetimes.finished),
     }
     if (forgiven.receiving > 0 || forgiven.finished > 0) {
-      ledger.forgive(forgiven)
+      await ledger.forgive(forgiven)
       log.info(
         { absenceMs: absence },
         'away for long, or the clock was set: uploads keep half their time',
@@ -58,6 +58,6 @@ export function openWorkerClock(options: WorkerClockOptions): WorkerClock {
       )
     }
   }
-  keep()
+  await keep()
   return { now, keep }
 }

@@ -10,75 +10,162 @@ import type {
 } from './records.ts'
 
 /**
- * The durable memory of the worker. Synchronous: when a call returns, its effect survives the
- * death of the process (losing power may lose the last moments). Validates nothing.
+ * The durable memory of the worker. When a call has resolved, its effect survives the death of the
+ * process (losing power may lose the last moments). Each call is one transaction: it happens whole
+ * or not at all, and no other call sees half of it. Calls that are made one after another by one
+ * caller take effect in that order. Nothing is validated here.
+ *
+ * No call throws: it rejects, with SPOOL_FULL or SPOOL_FAILED where rows cannot be written now.
+ * Between two calls anything may happen: what has to be decided together is one call, such as
+ * `openUpload` and `sealUpload`. Times are given by the caller, by the worker's clock.
  */
 export interface Ledger extends TicketRecords, StreamRecords {
-  /** Adds the row; the token is kept encrypted until the upload ends. Throws if the id exists. */
-  insertUpload: (upload: Upload, token: string) => void
-  findUpload: (id: string) => Upload | null
+  /**
+   * Opens an upload if its owner's share and the spool have room for it: the look and the row are
+   * one step, so two that open at once cannot both get the last place. The token is kept encrypted
+   * until the upload ends.
+   */
+  openUpload: (opening: Opening) => Promise<Opened>
+  findUpload: (id: string) => Promise<Upload | null>
   /** Unfinished ones first, of each kind the newest first; without the parts of others. */
-  uploadsOf: (owner: string, limit: number) => Upload[]
-  uploadsInState: (state: 'receiving' | 'sealed') => Upload[]
+  uploadsOf: (owner: string, limit: number) => Promise<Upload[]>
+  uploadsInState: (state: 'receiving' | 'sealed') => Promise<Upload[]>
+  countInState: (state: 'receiving' | 'sealed') => Promise<number>
   /** The token of an unfinished upload, or null when it was erased or cannot be decrypted. */
-  uploadToken: (id: string) => string | null
+  uploadToken: (id: string) => Promise<string | null>
   /** Keeps the newest token of the same owner, so that a restarted job uses one that still lives. */
-  saveUploadToken: (id: string, token: string) => void
-  /** Writes the chunk, the upload's chunkSize (when not null) and touchedAt in one transaction. */
-  insertChunk: (uploadId: string, chunk: ChunkRecord, chunkSize: number | null, now: number) => void
-  chunks: (uploadId: string) => ChunkRecord[]
-  touchUpload: (id: string, now: number) => void
-  sealUpload: (id: string, now: number) => void
-  /** In one transaction: the result, the outbox row (if any), token and transfer state erased. */
+  saveUploadToken: (id: string, token: string) => Promise<void>
+  /**
+   * Writes the chunk, the upload's chunkSize (when not null) and touchedAt, while the upload
+   * receives; else it writes nothing. A chunk that is there already is written anew.
+   */
+  acceptChunk: (
+    uploadId: string,
+    chunk: ChunkRecord,
+    chunkSize: number | null,
+    now: number,
+  ) => Promise<AcceptedChunk>
+  /** One chunk, and how many the upload has. */
+  findChunk: (uploadId: string, index: number) => Promise<FoundChunk>
+  chunks: (uploadId: string) => Promise<ChunkRecord[]>
+  touchUpload: (id: string, now: number) => Promise<void>
+  /** Seals an upload that receives and has all its chunks: the look and the row are one step. */
+  sealUpload: (id: string, now: number) => Promise<Sealing>
+  /**
+   * The result, the outbox row (if any), token and transfer state erased. Of an upload that has
+   * ended nothing changes.
+   */
   completeUpload: (
     id: string,
     result: PostedFile,
     webhook: WebhookPayload | null,
     now: number,
-  ) => void
-  /** Records the failure; token and transfer state are erased, chunk rows too. */
-  failUpload: (id: string, failure: Failure) => void
-  /** Keeps how far an unfinished upload is, so that a restart does not turn its progress back. */
-  savePercent: (id: string, percent: number) => void
+  ) => Promise<void>
+  /**
+   * Records the failure; token and transfer state are erased, chunk rows too. Of an upload that has
+   * ended nothing changes.
+   */
+  failUpload: (id: string, failure: Failure) => Promise<void>
+  /**
+   * Keeps how far an unfinished upload is, so that a restart does not turn its progress back. What
+   * is lower than what is kept is not written.
+   */
+  savePercent: (id: string, percent: number) => Promise<void>
   /**
    * Marks an upload that is unfinished or has failed as cancelled; what `failUpload` erases is
    * erased, and a stream's words as well. Then forgets the oldest cancelled ones beyond `keep`: of
    * this owner, and in all of the owner who has most.
    */
-  cancelUpload: (id: string, cancelled: Cancelled, keep: KeptCancellations) => void
+  cancelUpload: (id: string, cancelled: Cancelled, keep: KeptCancellations) => Promise<void>
   /** Removes the upload and all that belongs to it, outbox rows excepted. */
-  deleteUpload: (id: string) => void
-  /** Bytes that unfinished uploads have reserved in the spool: the sum of their sizes. */
-  reservedBytes: () => number
-  /** The unfinished uploads of one owner: how many, and the sum of their sizes. */
-  reservedBy: (owner: string) => { uploads: number; bytes: number }
+  deleteUpload: (id: string) => Promise<void>
+  /** What unfinished uploads were promised. */
+  reservations: () => Promise<Reservations>
   /** Those that receive and have no chunk, except of empty files. A stream's first chunk may be partial. */
-  chunklessUploads: () => Upload[]
-  /** Bytes of these that have not come yet: the disk must still find room for them. */
-  unwrittenBytes: () => number
+  chunklessUploads: () => Promise<Upload[]>
 
-  transfer: (uploadId: string) => TransferState | null
-  saveTransfer: (uploadId: string, state: TransferState) => void
+  transfer: (uploadId: string) => Promise<TransferState | null>
+  saveTransfer: (uploadId: string, state: TransferState) => Promise<void>
   /** Forgets the transfer and its parts. */
-  deleteTransfer: (uploadId: string) => void
+  deleteTransfer: (uploadId: string) => Promise<void>
   /** One bit per acknowledged part, lowest bit of the first byte first; empty when unknown. */
-  acknowledgedParts: (uploadId: string) => Uint8Array
-  saveAcknowledgedParts: (uploadId: string, bitmap: Uint8Array) => void
+  acknowledgedParts: (uploadId: string) => Promise<Uint8Array>
+  saveAcknowledgedParts: (uploadId: string, bitmap: Uint8Array) => Promise<void>
 
   /** Webhooks due at `now`, oldest first. */
-  dueWebhooks: (now: number, limit: number) => WebhookEvent[]
+  dueWebhooks: (now: number, limit: number) => Promise<WebhookEvent[]>
   /** When the next webhook is due, or null. */
-  nextWebhookAt: () => number | null
-  postponeWebhook: (id: string, dueAt: number) => void
-  deleteWebhook: (id: string) => void
+  nextWebhookAt: () => Promise<number | null>
+  postponeWebhook: (id: string, dueAt: number) => Promise<void>
+  deleteWebhook: (id: string) => Promise<void>
 
   /** A secret kept encrypted under a name (a bot's own auth key), or null. */
-  secret: (name: string) => Buffer | null
-  saveSecret: (name: string, value: Buffer) => void
-  deleteSecret: (name: string) => void
+  secret: (name: string) => Promise<Buffer | null>
+  saveSecret: (name: string, value: Buffer) => Promise<void>
+  deleteSecret: (name: string) => Promise<void>
 
-  close: () => void
+  close: () => Promise<void>
 }
+
+/** An upload that wants to be opened, and what must hold for it. */
+export interface Opening {
+  upload: Upload
+  token: string
+  /** The upload's words as a stream, whose id no client was told of yet; null for one in chunks. */
+  stream: Omit<StreamRecord, 'uploadId'> | null
+  /** What its owner may have unfinished at one time, this one included. */
+  share: { maxUploads: number; maxBytes: number }
+  /** What the spool holds. */
+  room: SpoolRoom
+  /**
+   * Answers as ever and opens nothing: for a caller that refuses for another reason anyway, and
+   * must not tell by the order of its refusals that the id is taken.
+   */
+  lookOnly?: boolean
+}
+
+/** What may be promised to uploads, in bytes. */
+export interface SpoolRoom {
+  /** For all unfinished uploads together. */
+  limitBytes: number
+  /** What the disk has for bytes that have not come yet. */
+  freeBytes: number
+  /** Bytes of the new upload that are on the disk already. */
+  presentBytes: number
+}
+
+export type Opened =
+  | { kind: 'opened' }
+  /** There is an upload with this id: its owner's, or another's. Said when nothing else refuses it. */
+  | { kind: 'known'; upload: Upload }
+  /** The owner has too much unfinished: this much. */
+  | { kind: 'over-share'; held: { uploads: number; bytes: number } }
+  | { kind: 'no-room' }
+
+/** What unfinished uploads were promised, in bytes. */
+export interface Reservations {
+  /** The sum of their sizes. */
+  reservedBytes: number
+  /** How much of it has not come yet: the disk must still find room for it. */
+  unwrittenBytes: number
+}
+
+export interface FoundChunk {
+  chunk: ChunkRecord | null
+  count: number
+}
+
+export type AcceptedChunk =
+  /** With it the upload has this many chunks. */
+  { kind: 'accepted'; count: number } | { kind: 'closed'; upload: Upload } | { kind: 'gone' }
+
+export type Sealing =
+  | { kind: 'sealed'; upload: Upload }
+  /** It is not whole: these are its chunks. */
+  | { kind: 'incomplete'; present: number[] }
+  /** It has been sealed before, or has ended. */
+  | { kind: 'closed'; upload: Upload }
+  | { kind: 'gone' }
 
 /** How an upload ended that went wrong. */
 export interface Failure {
@@ -106,49 +193,47 @@ export interface KeptCancellations {
 
 /** What the ledger knows of uploads whose bytes come as a stream. */
 export interface StreamRecords {
-  /** Belongs to an upload that is there, and goes with it. Nobody was told of it yet. */
-  insertStream: (stream: StreamRecord) => void
   /** From now on a client may know its id. */
-  markStreamTold: (uploadId: string) => void
+  announceStream: (uploadId: string) => Promise<void>
   /** The unfinished ones that no client was told of, oldest first. */
-  untoldStreams: () => string[]
+  unannouncedStreams: () => Promise<string[]>
   /** Null for an upload that comes in chunks. */
-  stream: (uploadId: string) => StreamRecord | null
+  stream: (uploadId: string) => Promise<StreamRecord | null>
   /**
-   * In one transaction: the upload with its chunks; its parts are `completed` with nothing of
+   * The upload with its chunks; its parts are `completed` with nothing of
    * their own, so that a client that asks for them once more finds them whole.
    */
-  joinUploads: (joined: JoinedUpload, now: number) => void
+  joinUploads: (joined: JoinedUpload, now: number) => Promise<void>
 }
 
 /** What the ledger knows of tickets. `holder` and `tokenId` are names made by core/model/ticket-format.ts. */
 export interface TicketRecords {
-  /** 32 bytes for one purpose, made of the ledger's key: the same after a restart. */
+  /** 32 bytes for one purpose, the same after a restart. Made of the ledger's key, so it waits for nothing. */
   deriveKey: (purpose: string) => Buffer
   /** The epoch of the holder's tickets, or null when there are none. */
-  ticketEpoch: (holder: string) => number | null
+  ticketEpoch: (holder: string) => Promise<number | null>
   /** The same; begins one when there is none. */
-  beginTicketEpoch: (holder: string, now: number) => number
+  beginTicketEpoch: (holder: string, now: number) => Promise<number>
   /** Counts the epoch up and forgets the holder's tokens, in one transaction. */
-  endTicketEpoch: (holder: string, now: number) => void
+  endTicketEpoch: (holder: string, now: number) => Promise<void>
   /** Keeps a login token, encrypted, until the last ticket that needs it has expired. */
   keepTicketToken: (kept: {
     tokenId: string
     holder: string
     token: string
     expiresAt: number
-  }) => void
+  }) => Promise<void>
   /** The token, or null when it has expired, was forgotten or cannot be decrypted. */
-  ticketToken: (tokenId: string, now: number) => string | null
-  deleteExpiredTicketTokens: (now: number) => void
+  ticketToken: (tokenId: string, now: number) => Promise<string | null>
+  deleteExpiredTicketTokens: (now: number) => Promise<void>
 }
 
 /** What start-up and the sweeper need beside what the flows need. */
 export interface MaintainedLedger extends Ledger, ClockRecords {
   /** Forgets one chunk, whose bytes were lost. */
-  deleteChunk: (uploadId: string, index: number) => void
+  deleteChunk: (uploadId: string, index: number) => Promise<void>
   /** Ids of the uploads that ended at `before` or earlier. */
-  finishedBefore: (before: number) => string[]
+  finishedBefore: (before: number) => Promise<string[]>
   /** Moves the log into the database file and empties it, erased secrets included. */
   checkpoint: () => Promise<void>
 }
@@ -167,8 +252,8 @@ export interface Forgiven {
 
 export interface ClockRecords {
   /** The last reading that was kept, or null before the first. */
-  lastReading: () => ClockReading | null
-  keepReading: (reading: ClockReading) => void
+  lastReading: () => Promise<ClockReading | null>
+  keepReading: (reading: ClockReading) => Promise<void>
   /** Makes unfinished and finished uploads younger, in one transaction. */
-  forgive: (forgiven: Forgiven) => void
+  forgive: (forgiven: Forgiven) => Promise<void>
 }

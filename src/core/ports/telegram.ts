@@ -19,8 +19,9 @@ export interface OutgoingFile {
 
 /** What a transfer remembers; every `save` survives the death of the process. */
 export interface TransferJournal {
-  load: () => TransferState | null
-  save: (state: TransferState) => void
+  load: () => Promise<TransferState | null>
+  /** Resolves when the state survives the death of the process. */
+  save: (state: TransferState) => Promise<void>
   /** Whether Telegram has acknowledged this part. */
   hasPart: (part: number) => boolean
   /** Notes it; flushed at most 250 ms later, because losing it only sends the part again. */
@@ -28,7 +29,7 @@ export interface TransferJournal {
   /** Telegram has lost this part. */
   removePart: (part: number) => void
   /** Forgets everything: the transfer starts over with a new file id. */
-  reset: () => void
+  reset: () => Promise<void>
 }
 
 export type TransferEvent =

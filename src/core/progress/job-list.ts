@@ -28,22 +28,21 @@ export function createJobList({ ledger, board, credentials }: JobListOptions): J
   return {
     of: async (token, limit) => {
       const { userId } = await credentials.forUpload(token)
-      return ledger
-        .uploadsOf(userId, limit)
-        .filter((upload) => !isPartial(ledger.stream(upload.id)))
-        .map((upload) => ({
-          upload,
-          progress: board.of(upload),
-          receivedBytes: receivedOf(ledger, upload),
-        }))
+      const jobs: Job[] = []
+      for (const upload of await ledger.uploadsOf(userId, limit)) {
+        if (isPartial(await ledger.stream(upload.id))) continue
+        const receivedBytes = await receivedOf(ledger, upload)
+        jobs.push({ upload, progress: board.of(upload), receivedBytes })
+      }
+      return jobs
     },
   }
 }
 
-function receivedOf(ledger: Pick<Ledger, 'chunks'>, upload: Upload): number {
+async function receivedOf(ledger: Pick<Ledger, 'chunks'>, upload: Upload): Promise<number> {
   const { id, size, state, sealedAt } = upload
   // What was cancelled on its way has nothing here any more.
   if (state === 'cancelled') return sealedAt === null ? 0 : size
   if (state !== 'receiving') return size
-  return ledger.chunks(id).reduce((sum, chunk) => sum + chunk.size, 0)
+  return (await ledger.chunks(id)).reduce((sum, chunk) => sum + chunk.size, 0)
 }

@@ -20,11 +20,10 @@ export function keepProgress(
       const { progress: percent } = board.of(upload)
       if (percent <= (kept.get(upload.id) ?? upload.lastPercent ?? 0)) return
       kept.set(upload.id, percent)
-      try {
-        ledger.savePercent(upload.id, percent)
-      } catch (err) {
+      // Nothing waits for it: a percent that is not kept is kept with the next one.
+      ledger.savePercent(upload.id, percent).catch((err: unknown) => {
         log.debug({ uploadId: upload.id, err }, 'progress is not kept')
-      }
+      })
     },
     finish: (upload) => {
       kept.delete(upload.id)

@@ -47,7 +47,7 @@ export function createProgressWatch(options: ProgressWatchOptions): ProgressWatc
       const told = await uploads.progress(uploadId, token)
       const changes = createProgressFeed(board, { uploadId }, { signal })
       // It may have gone on while the token was checked.
-      const upload = ledger.findUpload(uploadId)
+      const upload = await ledger.findUpload(uploadId)
       return { now: upload ? board.of(upload) : told, changes }
     },
     user: async (userId, token, signal) => {
@@ -55,7 +55,7 @@ export function createProgressWatch(options: ProgressWatchOptions): ProgressWatc
       if (userId !== OWN && owner !== userId)
         throw new AppError('FORBIDDEN', 'This is the socket of another user')
       const changes = createProgressFeed(board, { owner }, { signal })
-      return { now: ledger.uploadsOf(owner, MAX_TOLD).map(board.of), changes }
+      return { now: (await ledger.uploadsOf(owner, MAX_TOLD)).map(board.of), changes }
     },
   }
 }

@@ -17,12 +17,12 @@ export function diskDelay(): number {
  * `onWait` is told of the first time that the disk did not.
  */
 export async function onceDiskTakes<T>(
-  work: () => T,
+  work: () => Promise<T>,
   signal: AbortSignal,
   onWait: (error: unknown) => void = () => {},
 ): Promise<T> {
   try {
-    return await retry(async () => work(), {
+    return await retry(work, {
       attempts: Number.POSITIVE_INFINITY,
       signal,
       delayFor: (error, attempt) => {

@@ -2,7 +2,7 @@ import type { Log } from '../ports/log.ts'
 
 export interface KeepAwakeOptions {
   /** Whether anything runs that must not be put to sleep. */
-  busy: () => boolean
+  busy: () => Promise<boolean>
   /** Calls the worker's own public address. */
   call: (signal: AbortSignal) => Promise<void>
   /** Milliseconds between two calls. */
@@ -29,6 +29,7 @@ export function createKeepAwake(options: KeepAwakeOptions): KeepAwake {
 
   async function callOnce(): Promise<void> {
     try {
+      if (!(await busy())) return
       await call(leaving.signal)
       log.debug({}, 'called the public address to stay awake')
     } catch (error) {
@@ -38,9 +39,7 @@ export function createKeepAwake(options: KeepAwakeOptions): KeepAwake {
 
   return {
     start: () => {
-      timer ??= setInterval(() => {
-        if (busy()) void callOnce()
-      }, everyMs).unref()
+      timer ??= setInterval(() => void callOnce(), everyMs).unref()
     },
     stop: () => {
       clearInterval(timer)

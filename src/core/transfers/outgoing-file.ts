@@ -2,13 +2,15 @@ import { AppError } from '../../errors.ts'
 import { type Condition, createCondition } from '../../lib/waiting/condition.ts'
 import { chunkAt, layoutOf } from '../model/chunk-layout.ts'
 import type { ChunkRecord, Upload } from '../ports/records.ts'
-import type { Spool } from '../ports/spool.ts'
+import type { ChunkLayout, Spool } from '../ports/spool.ts'
 import type { OutgoingFile } from '../ports/telegram.ts'
 
 /** The growing file behind a transfer: told of chunks as they are acknowledged. */
 export interface ArrivingFile extends OutgoingFile {
   /** Counts up with everything that changes what `has` or `sealed` say. */
   readonly version: number
+  /** Says what is here of the upload; chunks that were added before stay. */
+  load: (upload: Upload, present: readonly ChunkRecord[]) => void
   add: (index: number, chunkSize: number | null) => void
   seal: () => void
   /** Waits for a change of what this file says of itself. */
@@ -16,14 +18,10 @@ export interface ArrivingFile extends OutgoingFile {
 }
 
 /** One view over the chunk files of an upload. Holds no bytes. */
-export function createArrivingFile(
-  upload: Upload,
-  present: readonly ChunkRecord[],
-  spool: Pick<Spool, 'read'>,
-): ArrivingFile {
-  const chunks = new Set(present.map((chunk) => chunk.index))
+export function createArrivingFile(upload: Upload, spool: Pick<Spool, 'read'>): ArrivingFile {
+  const chunks = new Set<number>()
   const changes = createCondition()
-  let layout = layoutOf(upload, present)
+  let layout: ChunkLayout | null = null
   let sealed = upload.state === 'sealed'
   let version = 0
 
@@ -54,6 +52,12 @@ export function createArrivingFile(
     read: async (offset, target) => {
       if (layout === null) throw new AppError('SPOOL_DAMAGED', 'No chunk is there yet')
       await spool.read(upload.id, layout, offset, target)
+    },
+    load: (row, present) => {
+      layout = layoutOf(row, present) ?? layout
+      for (const { index } of present) chunks.add(index)
+      sealed ||= row.state === 'sealed'
+      changed()
     },
     add: (index, chunkSize) => {
       if (chunkSize !== null) layout ??= { size: upload.size, chunkSize }

@@ -32,7 +32,7 @@ export function createTransferEndings(options: TransferEndingsOptions): Transfer
   const { ledger, spool, progress, now, log } = options
 
   async function clear(uploadId: string): Promise<void> {
-    const row = ledger.findUpload(uploadId)
+    const row = await ledger.findUpload(uploadId)
     if (row) progress.finish(row)
     await spool.remove(uploadId).catch((error: unknown) => {
       log.warn({ uploadId, err: error }, 'chunks left to the sweep')
@@ -40,7 +40,11 @@ export function createTransferEndings(options: TransferEndingsOptions): Transfer
   }
 
   /** Tries until the row is written. */
-  function settle(uploadId: string, write: () => void, signal: AbortSignal): Promise<void> {
+  function settle(
+    uploadId: string,
+    write: () => Promise<void>,
+    signal: AbortSignal,
+  ): Promise<void> {
     return onceDiskTakes(write, signal, (error) => {
       log.warn({ uploadId, err: error }, 'the end of an upload cannot be written yet')
     })
@@ -51,7 +55,7 @@ export function createTransferEndings(options: TransferEndingsOptions): Transfer
       const { id, fileName, size, mimeType } = upload
       const payload = { userId: upload.owner, fileName, ...result, size, mimeType }
       // The message is posted: nothing may come between that and the row.
-      const write = (): void =>
+      const write = (): Promise<void> =>
         ledger.completeUpload(id, result, options.webhooks ? payload : null, now())
       await settle(id, write, signal)
       if (options.webhooks) options.onWebhook()

@@ -8,8 +8,8 @@ const FLUSH_AFTER_MS = 250
 const AGAIN_MS = 2_000
 
 export interface FlushingJournal extends TransferJournal {
-  /** Writes what is not written yet; called when the transfer pauses or ends. */
-  flush: () => void
+  /** Writes what is not written yet; called when the transfer pauses or ends. Does not reject. */
+  flush: () => Promise<void>
 }
 
 type JournalLedger = Pick<
@@ -17,61 +17,77 @@ type JournalLedger = Pick<
   'transfer' | 'saveTransfer' | 'deleteTransfer' | 'acknowledgedParts' | 'saveAcknowledgedParts'
 >
 
-/** A transfer's memory in the ledger: one row, and one bitmap of acknowledged parts. */
-export function createTransferJournal(
+/**
+ * A transfer's memory in the ledger: one row, and one bitmap of acknowledged parts. Rejects where
+ * the ledger cannot be read.
+ */
+export async function openTransferJournal(
   uploadId: string,
   ledger: JournalLedger,
   log: Log,
-): FlushingJournal {
-  let parts = ledger.acknowledgedParts(uploadId)
+): Promise<FlushingJournal> {
+  let parts = await ledger.acknowledgedParts(uploadId)
+  /** Set while something is not written yet. */
   let timer: NodeJS.Timeout | undefined
+  /** Ends with the last write: of two bitmaps the newer one must come last. */
+  let writing: Promise<void> = Promise.resolve()
 
-  function write(): void {
-    if (timer === undefined) return
-    clearTimeout(timer)
-    timer = undefined
+  function write(): Promise<void> {
+    if (timer !== undefined) {
+      clearTimeout(timer)
+      timer = undefined
+      writing = writing.then(writeParts)
+    }
+    return writing
+  }
+
+  async function writeParts(): Promise<void> {
     try {
-      ledger.saveAcknowledgedParts(uploadId, parts)
+      await ledger.saveAcknowledgedParts(uploadId, parts)
     } catch (error) {
       log.warn({ uploadId, err: error }, 'acknowledged parts cannot be noted yet')
-      timer = setTimeout(write, AGAIN_MS)
+      timer ??= setTimeout(write, AGAIN_MS)
     }
   }
 
   function mark(part: number, present: boolean): void {
     const at = part >> 3
-    if (at >= parts.length) parts = grown(parts, at)
+    if (at >= parts.length) parts = enlarged(parts, at)
     const bit = 1 << (part & 7)
     const byte = parts[at] ?? 0
     parts[at] = present ? byte | bit : byte & ~bit
     timer ??= setTimeout(write, FLUSH_AFTER_MS)
   }
 
+  function stopTimer(): void {
+    clearTimeout(timer)
+    timer = undefined
+  }
+
   return {
     load: () => ledger.transfer(uploadId),
-    save: (state) => {
-      write()
-      ledger.saveTransfer(uploadId, state)
+    save: async (state) => {
+      await write()
+      await ledger.saveTransfer(uploadId, state)
     },
     hasPart: (part) => ((parts[part >> 3] ?? 0) & (1 << (part & 7))) !== 0,
     addPart: (part) => mark(part, true),
     removePart: (part) => mark(part, false),
-    reset: () => {
-      clearTimeout(timer)
-      timer = undefined
+    reset: async () => {
+      stopTimer()
       parts = new Uint8Array()
-      ledger.deleteTransfer(uploadId)
+      await writing
+      await ledger.deleteTransfer(uploadId)
     },
-    flush: () => {
-      write()
-      clearTimeout(timer)
-      timer = undefined
+    flush: async () => {
+      await write()
+      stopTimer()
     },
   }
 }
 
 /** The bitmap with room for the byte at `at`, and as much again so that it grows seldom. */
-function grown(bitmap: Uint8Array, at: number): Uint8Array {
+function enlarged(bitmap: Uint8Array, at: number): Uint8Array {
   const larger = new Uint8Array((at + 1) * 2)
   larger.set(bitmap)
   return larger

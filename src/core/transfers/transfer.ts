@@ -10,7 +10,7 @@ import { onceDiskTakes } from '../runtime/disk-failure.ts'
 import type { JobContext, JobQueue } from '../runtime/job-queue.ts'
 import { type ArrivingFile, createArrivingFile } from './outgoing-file.ts'
 import { createTransferEndings, type TransferEndingsOptions } from './transfer-endings.ts'
-import { createTransferJournal, type FlushingJournal } from './transfer-journal.ts'
+import { type FlushingJournal, openTransferJournal } from './transfer-journal.ts'
 import { delayFor, isRetryable, isWait, usesAttempt } from './transfer-retry.ts'
 
 export interface TransfersOptions extends TransferEndingsOptions {
@@ -35,7 +35,7 @@ export interface Transfers {
    */
   stop: (uploadId: string, reason: AppError) => Promise<void>
   /** After a restart: goes on with everything unfinished. */
-  resume: () => void
+  resume: () => Promise<void>
   isActive: (uploadId: string) => boolean
   /** Resolves when no upload that is whole is on its way. */
   idle: () => Promise<void>
@@ -47,9 +47,7 @@ export function createTransfers(options: TransfersOptions): Transfers {
   const files = new Map<string, ArrivingFile>()
 
   function start(upload: Upload): void {
-    // A piece of another upload goes to Telegram with that one.
-    if (isPartial(ledger.stream(upload.id))) return
-    const file = createArrivingFile(upload, ledger.chunks(upload.id), spool)
+    const file = createArrivingFile(upload, spool)
     // However many files a user brings, another user's first one is not behind all of them.
     const name = { key: upload.id, group: upload.owner }
     if (!queue.start(name, (job) => run(upload, file, job))) return
@@ -59,16 +57,28 @@ export function createTransfers(options: TransfersOptions): Transfers {
   async function run(upload: Upload, file: ArrivingFile, job: JobContext): Promise<void> {
     let journal: FlushingJournal | null = null
     try {
-      journal = await onceDiskTakes(() => createTransferJournal(upload.id, ledger, log), job.signal)
+      // Chunks that come meanwhile are told to the file: nothing is lost between the two.
+      if (!(await load(upload.id, file))) return
+      journal = await onceDiskTakes(() => openTransferJournal(upload.id, ledger, log), job.signal)
       const result = await carry(upload, file, job, journal)
       if ('error' in result) await endings.failed(upload, result.error, job.signal)
       else await endings.completed(upload, result, job.signal)
     } catch (error) {
       if (!job.signal.aborted) throw error
     } finally {
-      journal?.flush()
+      await journal?.flush()
       files.delete(upload.id)
     }
+  }
+
+  /** Tells the file what is here of it. False for an upload that no job carries. */
+  async function load(uploadId: string, file: ArrivingFile): Promise<boolean> {
+    // A piece of another upload goes to Telegram with that one.
+    if (isPartial(await ledger.stream(uploadId))) return false
+    const upload = await ledger.findUpload(uploadId)
+    if (upload?.state !== 'receiving' && upload?.state !== 'sealed') return false
+    file.load(upload, await ledger.chunks(uploadId))
+    return true
   }
 
   /** Where the file is, or why it is nowhere. Rejects only with the signal's reason. */
@@ -173,8 +183,8 @@ export function createTransfers(options: TransfersOptions): Transfers {
   }
 
   /** Credentials for the job. While the backend is down the job waits for it, holding no slot. */
-  function grant(upload: Upload, signal: AbortSignal): Promise<Credentials> {
-    const token = ledger.uploadToken(upload.id)
+  async function grant(upload: Upload, signal: AbortSignal): Promise<Credentials> {
+    const token = await ledger.uploadToken(upload.id)
     if (token === null) throw new AppError('TOKEN_REFUSED', 'Sign in again')
     const deadline = now() + options.maxDurationMs
     return retry(() => credentials.forRunningUpload(token), {
@@ -217,9 +227,9 @@ export function createTransfers(options: TransfersOptions): Transfers {
       }
     },
     stop: queue.abort,
-    resume: () => {
-      for (const upload of ledger.uploadsInState('sealed')) start(upload)
-      for (const upload of ledger.uploadsInState('receiving')) start(upload)
+    resume: async () => {
+      for (const upload of await ledger.uploadsInState('sealed')) start(upload)
+      for (const upload of await ledger.uploadsInState('receiving')) start(upload)
     },
     isActive,
     idle: async () => {

@@ -1,6 +1,6 @@
 import { AppError } from '../../errors.ts'
 import { MiB } from '../../lib/units.ts'
-import type { Ledger } from '../ports/ledger.ts'
+import type { Ledger, SpoolRoom } from '../ports/ledger.ts'
 import type { DiskSpace, Spool } from '../ports/spool.ts'
 
 /**
@@ -12,7 +12,7 @@ const CREDIT_BYTES = 128 * MiB
 const FRESH_MS = 1_000
 
 export interface CapacityOptions {
-  ledger: Pick<Ledger, 'reservedBytes' | 'unwrittenBytes'>
+  ledger: Pick<Ledger, 'reservations'>
   spool: Pick<Spool, 'space'>
   /** What the operator allows for all unfinished uploads. */
   spoolMaxBytes: number
@@ -20,16 +20,14 @@ export interface CapacityOptions {
 
 /** What the spool holds, and what is promised of it. An opened upload finds its room until its time is over. */
 export interface Capacity {
-  /**
-   * Looks at the disk; the function it resolves with says how many bytes are lacking to promise
-   * `size` more, of which `present` are on the disk already: 0 where they can be promised.
-   * Synchronous, so that between its answer and the row that makes the promise nobody else gets one.
-   */
-  look: () => Promise<(size: number, present: number) => number>
+  /** What may be promised now: `Ledger.openUpload` goes by it, and makes the promise. */
+  room: (presentBytes: number) => Promise<SpoolRoom>
+  /** Whether `size` bytes could be promised at this moment; the next one may take them. */
+  hasRoom: (size: number) => Promise<boolean>
   /** How many bytes may be taken on credit. */
   unclaimedBytes: () => Promise<number>
   /** What unfinished uploads were promised, and what may be promised in all. */
-  promised: () => { reservedBytes: number; limitBytes: number }
+  promised: () => Promise<{ reservedBytes: number; limitBytes: number }>
   /** What the disk has, promised or not, beside what is on its way to it. */
   freeBytes: () => Promise<number>
 }
@@ -38,31 +36,35 @@ export function createCapacity({ ledger, spool, spoolMaxBytes }: CapacityOptions
   let promised = 0
   let summedAt = Number.NEGATIVE_INFINITY
 
-  function recentlyPromised(): number {
+  async function recentlyPromised(): Promise<number> {
     if (performance.now() - summedAt > FRESH_MS) {
-      promised = ledger.unwrittenBytes()
       summedAt = performance.now()
+      promised = (await ledger.reservations()).unwrittenBytes
     }
     return promised
   }
 
+  async function room(presentBytes: number): Promise<SpoolRoom> {
+    const space = await spool.space()
+    const freeBytes = space.freeBytes - shareOf(space)
+    return { limitBytes: spoolMaxBytes, freeBytes, presentBytes }
+  }
+
   return {
-    look: async () => {
-      const space = await spool.space()
-      return (size, present) => {
-        const free = space.freeBytes - ledger.unwrittenBytes() - shareOf(space)
-        const overLimit = ledger.reservedBytes() + size - spoolMaxBytes
-        return Math.max(0, overLimit, size - present - free)
-      }
+    room,
+    hasRoom: async (size) => {
+      const { limitBytes, freeBytes } = await room(0)
+      const { reservedBytes, unwrittenBytes } = await ledger.reservations()
+      return reservedBytes + size <= limitBytes && unwrittenBytes + size <= freeBytes
     },
     unclaimedBytes: async () => {
       const space = await spool.space()
-      return Math.max(shareOf(space), space.freeBytes - recentlyPromised())
+      return Math.max(shareOf(space), space.freeBytes - (await recentlyPromised()))
     },
-    promised: () => ({
-      reservedBytes: ledger.reservedBytes(),
-      limitBytes: spoolMaxBytes,
-    }),
+    promised: async () => {
+      const { reservedBytes } = await ledger.reservations()
+      return { reservedBytes, limitBytes: spoolMaxBytes }
+    },
     freeBytes: async () => (await spool.space()).freeBytes,
   }
 }

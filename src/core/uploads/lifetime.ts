@@ -30,12 +30,13 @@ export function expiryOf(
 }
 
 export interface ByteRecords {
-  ledger: Pick<Ledger, 'chunks' | 'stream'>
+  ledger: Pick<Ledger, 'findChunk' | 'stream'>
   spool: Pick<Spool, 'partialBytes'>
 }
 
 /** Whether an upload that receives has brought a byte. Of a stream's first chunk only the disk knows. */
 export async function hasBytes({ ledger, spool }: ByteRecords, uploadId: string): Promise<boolean> {
-  if (ledger.chunks(uploadId).length > 0) return true
-  return ledger.stream(uploadId) !== null && (await spool.partialBytes({ uploadId, index: 0 })) > 0
+  if ((await ledger.findChunk(uploadId, 0)).count > 0) return true
+  if ((await ledger.stream(uploadId)) === null) return false
+  return (await spool.partialBytes({ uploadId, index: 0 })) > 0
 }

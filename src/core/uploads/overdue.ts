@@ -7,7 +7,7 @@ import { expiryOf, hasBytes } from './lifetime.ts'
 import type { UploadRemoval } from './upload-removal.ts'
 
 export interface OverdueOptions {
-  ledger: Pick<Ledger, 'chunklessUploads' | 'chunks' | 'findUpload' | 'stream'>
+  ledger: Pick<Ledger, 'chunklessUploads' | 'findChunk' | 'findUpload' | 'stream'>
   spool: Pick<Spool, 'partialBytes'>
   removal: Pick<UploadRemoval, 'remove'>
   locks: KeyedLock
@@ -28,12 +28,12 @@ export function createOverdue(options: OverdueOptions): () => Promise<void> {
   const isPast = (upload: Upload): boolean => expiryOf(upload, false, sessionTtlMs) <= now()
 
   async function isOverdue(id: string): Promise<boolean> {
-    const upload = ledger.findUpload(id)
+    const upload = await ledger.findUpload(id)
     return upload?.state === 'receiving' && isPast(upload) && !(await hasBytes(options, id))
   }
 
   async function forget(): Promise<void> {
-    for (const { id } of ledger.chunklessUploads().filter(isPast)) {
+    for (const { id } of (await ledger.chunklessUploads()).filter(isPast)) {
       // Waits for no lock: its holder may wait for this.
       if (locks.isHeld(id)) continue
       await locks.run(id, async () => {

@@ -38,7 +38,7 @@ export function createStreamFiller(options: StreamFillerOptions): StreamFiller {
 
   /** Puts bytes behind those that are there, chunk by chunk. */
   async function pour({ id, size }: Upload, cutter: ByteCutter): Promise<void> {
-    let index = contiguous(ledger.chunks(id)).count
+    let index = contiguous(await ledger.chunks(id)).count
     while (await cutter.more()) {
       const name = { uploadId: id, index }
       const targetBytes = chunkSizeAt({ size, chunkSize: STREAM_CHUNK_BYTES }, index)
@@ -52,7 +52,7 @@ export function createStreamFiller(options: StreamFillerOptions): StreamFiller {
 
   function acknowledge(uploadId: string, index: number, whole: ReceivedChunk): Promise<void> {
     return locks.run(uploadId, async () => {
-      const upload = ledger.findUpload(uploadId)
+      const upload = await ledger.findUpload(uploadId)
       if (!upload || upload.state === 'cancelled') {
         await whole.discard()
         throw upload ? uploadCancelled() : uploadNotFound()
@@ -90,7 +90,7 @@ export function createStreamFiller(options: StreamFillerOptions): StreamFiller {
       if (piece.byteLength > 0) onBytes()
       if (now() - touchedAt > TOUCH_EVERY_MS) {
         touchedAt = now()
-        ledger.touchUpload(uploadId, touchedAt)
+        await ledger.touchUpload(uploadId, touchedAt)
       }
       yield piece
     }
@@ -120,11 +120,11 @@ export function createStreamFiller(options: StreamFillerOptions): StreamFiller {
         forget()
         ignoreEnding()
         // A request that brings nothing must not keep the room of an upload for longer.
-        if (keeps && brings) ledger.touchUpload(upload.id, now())
+        if (keeps && brings) await ledger.touchUpload(upload.id, now())
       }
     },
     close: async ({ id, size, totalChunks }) => {
-      const index = contiguous(ledger.chunks(id)).count
+      const index = contiguous(await ledger.chunks(id)).count
       if (index === totalChunks) return
       const targetBytes = chunkSizeAt({ size, chunkSize: STREAM_CHUNK_BYTES }, index)
       const { whole } = await spool.append({ uploadId: id, index }, nothing(), {

@@ -78,11 +78,15 @@ export function createStreamJoin(options: StreamJoinOptions) {
     const { partIds, fileName, mimeType, metadata, concat } = described
     const granted = await uploads.authenticate(token)
     // Before the locks were held a part may have been cancelled.
-    for (const part of partIds.map(ledger.findUpload)) {
+    for (const partId of partIds) {
+      const part = await ledger.findUpload(partId)
       if (part) assertNotCancelled(part)
       if (part?.state !== 'receiving') throw uploadNotFound()
     }
-    const pieces = partIds.flatMap((uploadId) => ledger.chunks(uploadId).map(inUpload(uploadId)))
+    const pieces: (ChunkRecord & { uploadId: string })[] = []
+    for (const uploadId of partIds) {
+      for (const chunk of await ledger.chunks(uploadId)) pieces.push({ ...chunk, uploadId })
+    }
     const chunks = pieces.map(({ size, digest }, index): ChunkRecord => ({ index, size, digest }))
     const size = chunks.reduce((sum, chunk) => sum + chunk.size, 0)
     if (size === 0) throw emptyFile('Upload-Concat')
@@ -94,13 +98,13 @@ export function createStreamJoin(options: StreamJoinOptions) {
       await spool.share({ uploadId: piece.uploadId, index: piece.index }, { uploadId: id, index })
     }
     const stream = { uploadId: id, metadata, concat }
-    commit({ upload, stream, chunks, partIds, token })
+    await commit({ upload, stream, chunks, partIds, token })
     return upload
   }
 
-  function commit(joined: JoinedUpload): void {
+  async function commit(joined: JoinedUpload): Promise<void> {
     const { upload, partIds } = joined
-    ledger.joinUploads(joined, now())
+    await ledger.joinUploads(joined, now())
     log.info({ uploadId: upload.id, parts: partIds.length }, 'Upload session joined')
     transfers.sealed(upload)
   }
@@ -121,11 +125,11 @@ export function createStreamJoin(options: StreamJoinOptions) {
     }
     const id = joinedId(partIds)
     // Before the locks: whoever waits for one makes the sender end that has it.
-    const named = ledger.findUpload(id) ? [id] : partIds
+    const named = (await ledger.findUpload(id)) ? [id] : partIds
     for (const uploadId of named) await uploads.authorize(uploadId, token)
     return alone([id, ...partIds], async () => {
       // A client whose answer was lost asks again, and its parts are used up by then.
-      if (ledger.findUpload(id)) return (await find(id, token)).upload
+      if (await ledger.findUpload(id)) return (await find(id, token)).upload
       for (const partId of partIds) await assertWhole(partId, token)
       const upload = await exclusively([id, ...partIds], () => make(id, described, token))
       await clear(partIds)
@@ -137,10 +141,6 @@ export function createStreamJoin(options: StreamJoinOptions) {
 /** As hard to guess as the ids it is made of, and the same for the same parts. */
 function joinedId(partIds: readonly string[]): string {
   return `joined_${createHash('sha256').update(partIds.join('\n')).digest('base64url')}`
-}
-
-function inUpload(uploadId: string) {
-  return (chunk: ChunkRecord) => ({ ...chunk, uploadId })
 }
 
 function locked(): AppError {

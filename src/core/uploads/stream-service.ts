@@ -37,7 +37,7 @@ export interface StreamServiceOptions extends UploadIntakeOptions {
 }
 
 /** What a caller says about a stream when it opens. */
-export type StreamDescription = Omit<FileDescription, 'totalChunks'> &
+export type StreamDescription = Omit<FileDescription, 'totalChunks' | 'stream'> &
   Omit<StreamRecord, 'uploadId'>
 
 /**
@@ -49,7 +49,7 @@ export interface StreamService {
   /** Rejects as `UploadService.open` does. */
   open: (described: StreamDescription, token: string) => Promise<Upload>
   /** Before the answer to `open` leaves: from now on the stream outlives a death of the worker. */
-  told: (uploadId: string) => void
+  announce: (uploadId: string) => Promise<void>
   /**
    * Rejects with UPLOAD_NOT_FOUND, also for an upload that comes in chunks, with UPLOAD_CANCELLED,
    * or with UPLOAD_GONE once it has failed.
@@ -78,20 +78,22 @@ export function createStreamService(options: StreamServiceOptions): StreamServic
   const filler = createStreamFiller({ ...options, intake })
   const join = createStreamJoin({ ...options, find })
   /** What an earlier process has left. Looked for now: later there are those that open just then. */
-  const untold = ledger.untoldStreams()
+  const leftBehind = ledger.unannouncedStreams()
+  // Its failure is seen by `resume`; until then it is not unhandled.
+  leftBehind.catch(() => {})
 
   async function find(uploadId: string, token: string | null): Promise<StreamState> {
     const { upload } = await uploads.status(uploadId, token)
     assertNotCancelled(upload)
-    const stream = ledger.stream(uploadId)
+    const stream = await ledger.stream(uploadId)
     if (stream === null) throw uploadNotFound()
     assertNotFailed(upload)
     if (upload.state !== 'receiving') return { upload, stream, offset: upload.size }
-    const { count, bytes } = contiguous(ledger.chunks(uploadId))
+    const { count, bytes } = contiguous(await ledger.chunks(uploadId))
     const growing = count === upload.totalChunks ? 0 : await partialBytes(uploadId, count)
     const offset = bytes + growing
     if (offset === upload.size) await settle(upload, stream)
-    return { upload: ledger.findUpload(uploadId) ?? upload, stream, offset }
+    return { upload: (await ledger.findUpload(uploadId)) ?? upload, stream, offset }
   }
 
   function partialBytes(uploadId: string, index: number): Promise<number> {
@@ -114,7 +116,7 @@ export function createStreamService(options: StreamServiceOptions): StreamServic
   }
 
   /** Its client was cut off before it learned the id: it opens another one, and sends all again. */
-  async function removeUntold(uploadId: string): Promise<void> {
+  async function removeUnannounced(uploadId: string): Promise<void> {
     await uploads.discard(uploadId)
     log.info({ uploadId }, 'a stream that nobody was told of was removed')
   }
@@ -122,15 +124,12 @@ export function createStreamService(options: StreamServiceOptions): StreamServic
   return {
     find,
     join,
-    told: ledger.markStreamTold,
+    announce: ledger.announceStream,
     open: async ({ metadata, concat, ...file }, token) => {
       // A client that sends a file in parallel cuts a tiny one into parts of which some are empty.
       if (file.size === 0 && concat !== 'partial') throw emptyFile('Upload-Length')
       const totalChunks = Math.ceil(file.size / STREAM_CHUNK_BYTES)
-      const isPart = concat === 'partial'
-      const upload = await uploads.open({ ...file, totalChunks, isPart }, token)
-      ledger.insertStream({ uploadId: upload.id, metadata, concat })
-      return upload
+      return uploads.open({ ...file, totalChunks, stream: { metadata, concat } }, token)
     },
     append: async (uploadId, offset, source, confirm) => {
       options.workGate.assertMore()
@@ -149,9 +148,9 @@ export function createStreamService(options: StreamServiceOptions): StreamServic
           log.warn({ uploadId: id, err }, 'a stream could not be looked at')
         })
       }
-      for (const id of untold.splice(0)) await resume(id, removeUntold)
-      for (const { id } of ledger.uploadsInState('receiving')) {
-        if (ledger.stream(id) !== null) await resume(id, resumeOne)
+      for (const id of await leftBehind) await resume(id, removeUnannounced)
+      for (const { id } of await ledger.uploadsInState('receiving')) {
+        if ((await ledger.stream(id)) !== null) await resume(id, resumeOne)
       }
     },
   }

@@ -1,5 +1,5 @@
 import { AppError } from '../../errors.ts'
-import { assertNotCancelled, START_OVER } from '../model/cancellation.ts'
+import { assertNotCancelled, START_OVER, uploadCancelled } from '../model/cancellation.ts'
 import { accountWaits } from '../model/flood-wait.ts'
 import {
   assertSameChunk,
@@ -9,9 +9,9 @@ import {
   type UploadDescription,
 } from '../model/upload.ts'
 import type { Credentials } from '../ports/credentials.ts'
-import type { Ledger } from '../ports/ledger.ts'
+import type { AcceptedChunk, Ledger, Opened, Opening } from '../ports/ledger.ts'
 import type { Log } from '../ports/log.ts'
-import type { Upload } from '../ports/records.ts'
+import type { StreamRecord, Upload } from '../ports/records.ts'
 import type { ReceivedChunk } from '../ports/spool.ts'
 import type { TelegramGateway } from '../ports/telegram.ts'
 import type { WorkGate } from '../runtime/work-gate.ts'
@@ -23,7 +23,7 @@ export interface UploadIntakeOptions {
   gateway: Pick<TelegramGateway, 'roadFor' | 'assertReachable' | 'waitFor'>
   workGate: Pick<WorkGate, 'assertNew' | 'assertMore' | 'ending'>
   transfers: Transfers
-  capacity: Pick<Capacity, 'look'>
+  capacity: Pick<Capacity, 'room' | 'hasRoom'>
   /** Forgets the uploads without a byte that are past their time. */
   forgetOverdue: () => Promise<void>
   /** Largest file, in bytes, that the operator allows; Telegram may take less. */
@@ -38,8 +38,8 @@ export interface UploadIntakeOptions {
 
 /** What a caller says about the file of an upload; its owner is found out by the token. */
 export interface FileDescription extends Omit<UploadDescription, 'owner'> {
-  /** A piece of another upload, whose size nobody knows yet. */
-  isPart?: boolean
+  /** Its words as a stream; without them it comes in chunks. */
+  stream?: Omit<StreamRecord, 'uploadId'>
 }
 
 export interface ChunkAnswer {
@@ -82,17 +82,37 @@ export function createUploadIntake(options: UploadIntakeOptions): UploadIntake {
   async function acknowledge(
     { id, index }: { id: string; index: number },
     received: ReceivedChunk,
-    writeRow: () => void,
-  ): Promise<void> {
+    writeRow: () => Promise<AcceptedChunk>,
+  ): Promise<Extract<AcceptedChunk, { kind: 'accepted' }>> {
     try {
       await received.claim(id, index)
-      writeRow()
+      const accepted = await writeRow()
+      if (accepted.kind !== 'accepted') throw notAccepted(accepted)
+      return accepted
     } catch (error) {
       await received.unclaim(id, index).catch((err: unknown) => {
         log.warn({ uploadId: id, err }, 'a chunk without a row is left until it is sent again')
       })
       throw error
     }
+  }
+
+  async function reopen(known: Upload, file: FileDescription, token: string): Promise<Upload> {
+    assertNotCancelled(known)
+    await assertComesInChunks(ledger, known)
+    assertSameFile(known, { size: file.size, totalChunks: file.totalChunks })
+    await ledger.saveUploadToken(known.id, token)
+    return known
+  }
+
+  /** Opens the row; where there is no room, once more after what is past its time has gone. */
+  async function openRow(opening: Omit<Opening, 'room'>, presentBytes: number): Promise<Opened> {
+    const tryOnce = async (): Promise<Opened> =>
+      ledger.openUpload({ ...opening, room: await options.capacity.room(presentBytes) })
+    const opened = await tryOnce()
+    if (opened.kind !== 'no-room') return opened
+    await options.forgetOverdue()
+    return tryOnce()
   }
 
   return {
@@ -106,48 +126,50 @@ export function createUploadIntake(options: UploadIntakeOptions): UploadIntake {
     },
     open: async (file, granted, token, first) => {
       const owner = granted.userId
-      const known = ledger.findUpload(file.id)
-      if (known?.owner === owner) {
-        assertNotCancelled(known)
-        assertComesInChunks(ledger, known)
-        assertSameFile(known, { size: file.size, totalChunks: file.totalChunks })
-        ledger.saveUploadToken(known.id, token)
-        return known
-      }
+      const known = await ledger.findUpload(file.id)
+      if (known?.owner === owner) return reopen(known, file, token)
       // With another user's id, too: what is refused anyway must not tell that the id is taken.
       options.workGate.assertNew()
-      const { isPart = false, ...described } = file
+      const { stream = null, ...described } = file
       const upload = openUpload({ ...described, owner }, now())
       assertTakes(options, granted, upload.size)
-      assertNoLongWait(options, granted, isPart ? null : upload.size)
-      const lacking = await findCapacity(options, upload.size, first?.size)
-      // No wait from here to the row: two uploads that open at once cannot both have the last place.
-      assertShare(ledger.reservedBy(owner), upload.size, options.perUser)
-      if (lacking() > 0) throw noCapacity()
-      // Before the row: a chunk that is refused must not have taken room. And with a taken id, too.
-      if (first) chunkSizeWith(upload, first.index, first.size)
-      if (known) throw uploadNotFound()
-      ledger.insertUpload(upload, token)
-      log.info({ uploadId: upload.id, size: upload.size }, 'Upload session initialized')
-      return upload
+      assertNoLongWait(options, granted, stream?.concat === 'partial' ? null : upload.size)
+      // A chunk that is refused must not have taken room.
+      const flaw = first ? chunkFlaw(upload, first) : null
+      const share = options.perUser
+      const opening = { upload, token, stream, share, lookOnly: flaw !== null }
+      const opened = await openRow(opening, first?.size ?? 0)
+      if (flaw !== null && (opened.kind === 'opened' || opened.kind === 'known')) throw flaw
+      switch (opened.kind) {
+        case 'over-share':
+          throw overShare(opened.held, share)
+        case 'no-room':
+          throw noCapacity()
+        case 'known':
+          // Another user has the id, or a request of the same user was faster.
+          if (opened.upload.owner !== owner) throw uploadNotFound()
+          return reopen(opened.upload, file, token)
+        case 'opened':
+          log.info({ uploadId: upload.id, size: upload.size }, 'Upload session initialized')
+          return upload
+      }
     },
     take: async (upload, index, received) => {
       const chunkSize = chunkSizeWith(upload, index, received.size)
-      const chunks = ledger.chunks(upload.id)
-      const known = chunks.find((chunk) => chunk.index === index)
+      const { chunk: known, count } = await ledger.findChunk(upload.id, index)
       if (known) {
         assertSameChunk(known, received.size, received.digest)
-        ledger.touchUpload(upload.id, now())
-        return { upload, index, receivedChunks: chunks.length }
+        await ledger.touchUpload(upload.id, now())
+        return { upload, index, receivedChunks: count }
       }
       if (upload.state !== 'receiving') throw closed(upload)
       const record = { index, size: received.size, digest: received.digest }
-      await acknowledge({ id: upload.id, index }, received, () =>
-        ledger.insertChunk(upload.id, record, chunkSize, now()),
+      const { count: receivedChunks } = await acknowledge({ id: upload.id, index }, received, () =>
+        ledger.acceptChunk(upload.id, record, chunkSize, now()),
       )
       const touched = { ...upload, chunkSize }
       transfers.chunkArrived(touched, index)
-      return { upload: touched, index, receivedChunks: chunks.length + 1 }
+      return { upload: touched, index, receivedChunks }
     },
   }
 }
@@ -184,27 +206,9 @@ export function assertNoLongWait(
   if (seconds * 1000 > maxWaitMs) throw accountWaits(seconds)
 }
 
-/**
- * Looks for room for `size` bytes, of which `present` are on the disk already, and forgets what is
- * past its time where too little is left. The function it resolves with says how many bytes are
- * lacking at that moment, 0 where there is room; synchronous, as `Capacity.look` has it.
- */
-export async function findCapacity(
-  { capacity, forgetOverdue }: Pick<UploadIntakeOptions, 'capacity' | 'forgetOverdue'>,
-  size: number,
-  present = 0,
-): Promise<() => number> {
-  let lacking = await capacity.look()
-  if (lacking(size, present) > 0) {
-    await forgetOverdue()
-    lacking = await capacity.look()
-  }
-  return () => lacking(size, present)
-}
-
 /** A stream is cut into chunks here: one that came from elsewhere would meet those. */
-function assertComesInChunks(ledger: Pick<Ledger, 'stream'>, { id }: Upload): void {
-  if (ledger.stream(id) === null) return
+async function assertComesInChunks(ledger: Pick<Ledger, 'stream'>, { id }: Upload): Promise<void> {
+  if ((await ledger.stream(id)) === null) return
   throw new AppError('UPLOAD_DIFFERS', 'This upload comes by the tus protocol, not in chunks')
 }
 
@@ -212,28 +216,41 @@ function assertComesInChunks(ledger: Pick<Ledger, 'stream'>, { id }: Upload): vo
 const SHARE_RETRY_AFTER = 60
 
 /**
- * One user's share of the worker. Too many uploads are too many requests; too many bytes are no
- * room, as a quota is in WebDAV (RFC 4331, section 6): both pass when another upload ends.
+ * One user's share of the worker is used up. Too many uploads are too many requests; too many bytes
+ * are no room, as a quota is in WebDAV (RFC 4331, section 6): both pass when another upload ends.
  */
-function assertShare(
+function overShare(
   held: { uploads: number; bytes: number },
-  size: number,
   { maxUploads, maxBytes }: UploadIntakeOptions['perUser'],
-): void {
+): AppError {
   if (held.uploads >= maxUploads) {
-    throw new AppError(
+    return new AppError(
       'TOO_MANY_UPLOADS',
       `You have ${held.uploads} unfinished uploads; finish or cancel one first`,
       { retryAfter: SHARE_RETRY_AFTER, details: { maxUploads } },
     )
   }
-  if (held.bytes + size > maxBytes) {
-    throw new AppError(
-      'QUOTA_EXCEEDED',
-      'Your unfinished uploads leave no room for this file; finish or cancel one first',
-      { retryAfter: SHARE_RETRY_AFTER, details: { maxBytes, heldBytes: held.bytes } },
-    )
+  return new AppError(
+    'QUOTA_EXCEEDED',
+    'Your unfinished uploads leave no room for this file; finish or cancel one first',
+    { retryAfter: SHARE_RETRY_AFTER, details: { maxBytes, heldBytes: held.bytes } },
+  )
+}
+
+/** Why this cannot be a chunk of the upload, or null. */
+function chunkFlaw(upload: Upload, { index, size }: { index: number; size: number }): unknown {
+  try {
+    chunkSizeWith(upload, index, size)
+    return null
+  } catch (error) {
+    return error
   }
+}
+
+/** What became of the upload while its chunk was on the way to its row. */
+function notAccepted(accepted: Exclude<AcceptedChunk, { kind: 'accepted' }>): AppError {
+  if (accepted.kind === 'gone') return uploadNotFound()
+  return accepted.upload.state === 'cancelled' ? uploadCancelled() : closed(accepted.upload)
 }
 
 export function uploadNotFound(): AppError {

@@ -17,22 +17,22 @@ export interface UploadRemoval {
   /** Stops what runs, and forgets the upload with all that it has on the disk. */
   remove: (uploadId: string) => Promise<void>
   /** Writes how the upload has ended, and frees the disk. Rejects with SPOOL_FULL, SPOOL_FAILED. */
-  clear: (uploadId: string, writeRow: () => void) => Promise<void>
+  clear: (uploadId: string, writeRow: () => Promise<void>) => Promise<void>
 }
 
 export function createUploadRemoval(options: UploadRemovalOptions): UploadRemoval {
   const { ledger, spool, transfers, progress } = options
 
   /** The row first: bytes without a row are swept, and a row without bytes is a lie. */
-  async function clear(uploadId: string, writeRow: () => void): Promise<void> {
+  async function clear(uploadId: string, writeRow: () => Promise<void>): Promise<void> {
     try {
-      writeRow()
+      await writeRow()
       await spool.remove(uploadId)
     } catch (error) {
       if (!(error instanceof AppError && error.code === 'SPOOL_FULL')) throw error
       // To forget something takes room as well: its own.
       await spool.remove(uploadId)
-      writeRow()
+      await writeRow()
     }
   }
 
@@ -40,7 +40,7 @@ export function createUploadRemoval(options: UploadRemovalOptions): UploadRemova
     clear,
     remove: async (uploadId) => {
       await transfers.stop(uploadId, uploadGone())
-      const upload = ledger.findUpload(uploadId)
+      const upload = await ledger.findUpload(uploadId)
       await clear(uploadId, () => ledger.deleteUpload(uploadId))
       if (upload) progress.forget(upload)
     },

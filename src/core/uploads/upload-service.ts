@@ -18,7 +18,6 @@ import {
   type ChunkAnswer,
   createUploadIntake,
   type FileDescription,
-  findCapacity,
   type UploadIntakeOptions,
   uploadNotFound,
 } from './upload-intake.ts'
@@ -77,7 +76,7 @@ export interface UploadService {
   /** Rejects unless the token's owner has such an upload. */
   authorize: (uploadId: string, token: string) => Promise<void>
   /** Whether there is such an upload of this user. */
-  isOf: (uploadId: string, userId: string) => boolean
+  isOf: (uploadId: string, userId: string) => Promise<boolean>
   /** Lets the upload be posted. Again: the same job. Rejects with CHUNKS_MISSING, UPLOAD_CANCELLED. */
   complete: (uploadId: string, token: string | null) => Promise<Progress>
   status: (uploadId: string, token: string | null) => Promise<UploadStatus>
@@ -111,13 +110,13 @@ export function createUploadService(options: UploadServiceOptions): UploadServic
   ): Promise<Upload> {
     // The token first: one that is refused must not tell which uploads exist.
     const user = token === null ? null : await userOf(token, uploadId)
-    const upload = ledger.findUpload(uploadId)
+    const upload = await ledger.findUpload(uploadId)
     if (!upload || (user !== null && user !== upload.owner)) throw uploadNotFound()
     return upload
   }
 
-  function isOf(uploadId: string, userId: string): boolean {
-    return ledger.findUpload(uploadId)?.owner === userId
+  async function isOf(uploadId: string, userId: string): Promise<boolean> {
+    return (await ledger.findUpload(uploadId))?.owner === userId
   }
 
   async function userOfLogin(token: string, _uploadId: string): Promise<string> {
@@ -126,26 +125,32 @@ export function createUploadService(options: UploadServiceOptions): UploadServic
 
   /** A backend that is down does not stop an upload that runs; what another user has does not run. */
   async function grantChunk(uploadId: string, token: string): Promise<Credentials> {
-    const upload = ledger.findUpload(uploadId)
+    const upload = await ledger.findUpload(uploadId)
     if (!upload) return credentials.forUpload(token)
     const granted = await credentials.forRunningUpload(token)
     return upload.owner === granted.userId ? granted : credentials.forUpload(token)
   }
 
-  function sealLocked(upload: Upload): Upload {
-    if (upload.state !== 'receiving') return upload
-    const present = new Set(ledger.chunks(upload.id).map((chunk) => chunk.index))
-    const missing = missingChunks(upload.totalChunks, present)
-    if (missing.length > 0) {
-      const { totalChunks: total } = upload
-      throw new AppError('CHUNKS_MISSING', 'Not all chunks received', {
-        details: { received: present.size, total, missing, hint: START_OVER },
-      })
+  async function sealLocked(upload: Upload): Promise<Upload> {
+    const sealing = await ledger.sealUpload(upload.id, now())
+    switch (sealing.kind) {
+      case 'sealed':
+        transfers.sealed(sealing.upload)
+        return sealing.upload
+      case 'closed':
+        assertNotCancelled(sealing.upload)
+        return sealing.upload
+      case 'gone':
+        throw uploadNotFound()
+      case 'incomplete': {
+        const present = new Set(sealing.present)
+        const { totalChunks: total } = upload
+        const missing = missingChunks(total, present)
+        throw new AppError('CHUNKS_MISSING', 'Not all chunks received', {
+          details: { received: present.size, total, missing, hint: START_OVER },
+        })
+      }
     }
-    ledger.sealUpload(upload.id, now())
-    const sealed: Upload = { ...upload, state: 'sealed', sealedAt: now() }
-    transfers.sealed(sealed)
-    return sealed
   }
 
   async function cancelLocked(uploadId: string): Promise<Progress> {
@@ -156,8 +161,8 @@ export function createUploadService(options: UploadServiceOptions): UploadServic
     const { progress: percent } = progress.of(upload)
     const cancelled = { reason: CANCELLED, percent, now: now() }
     const ended: Upload = { ...upload, state: 'cancelled', reason: CANCELLED, lastPercent: percent }
-    await removal.clear(uploadId, () => {
-      ledger.cancelUpload(uploadId, cancelled, REMEMBERED_CANCELLATIONS)
+    await removal.clear(uploadId, async () => {
+      await ledger.cancelUpload(uploadId, cancelled, REMEMBERED_CANCELLATIONS)
       progress.finish(ended)
     })
     log.info({ uploadId }, 'Upload cancelled')
@@ -167,14 +172,15 @@ export function createUploadService(options: UploadServiceOptions): UploadServic
   return {
     authenticate: (token) => credentials.forUpload(token),
     assertRoom: async (described, size) => {
-      const known = described && ledger.findUpload(described.uploadId)
+      const known = described && (await ledger.findUpload(described.uploadId))
       if (known && known.owner === described.owner) return assertNotCancelled(known)
-      const lacking = await findCapacity(options, size)
-      if (lacking() > 0) throw noCapacity()
+      if (await options.capacity.hasRoom(size)) return
+      await options.forgetOverdue()
+      if (!(await options.capacity.hasRoom(size))) throw noCapacity()
     },
     assertNoLongWait: async (uploadId, size, token) => {
       const granted = await credentials.forUpload(token)
-      if (uploadId !== null && isOf(uploadId, granted.userId)) return
+      if (uploadId !== null && (await isOf(uploadId, granted.userId))) return
       intake.assertNoLongWait(granted, size)
     },
     assertReachable: async (token, size) =>
@@ -204,16 +210,16 @@ export function createUploadService(options: UploadServiceOptions): UploadServic
     complete: async (uploadId, token) => {
       workGate.assertMore()
       await find(uploadId, token)
-      assertWholeFile(ledger.stream(uploadId))
+      assertWholeFile(await ledger.stream(uploadId))
       return locks.run(uploadId, async () => {
         const upload = await find(uploadId, null)
         assertNotCancelled(upload)
-        return progress.of(sealLocked(upload))
+        return progress.of(await sealLocked(upload))
       })
     },
     status: async (uploadId, token) => {
       const upload = await find(uploadId, token)
-      const received = receivedOf(upload, ledger.chunks(uploadId))
+      const received = receivedOf(upload, await ledger.chunks(uploadId))
       return { upload, ...received, progress: progress.of(upload) }
     },
     progress: async (uploadId, token) =>
@@ -229,7 +235,8 @@ export function createUploadService(options: UploadServiceOptions): UploadServic
     discard: (uploadId) =>
       locks.run(uploadId, async () => {
         // Its owner may have found it among the jobs, and given it up.
-        if (ledger.findUpload(uploadId)?.state !== 'cancelled') await removal.remove(uploadId)
+        const upload = await ledger.findUpload(uploadId)
+        if (upload?.state !== 'cancelled') await removal.remove(uploadId)
       }),
     expire: removal.remove,
   }

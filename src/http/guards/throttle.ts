@@ -93,16 +93,17 @@ export async function installThrottle(
     for (const counter of countersOf(request, userId)) {
       const state = await counter(request, { increment: false })
       if (state.isAllowed || state.remaining > 0) continue
-      if (!passes(request, presented, userId)) throw tooManyGuesses(userId, state.ttlInSeconds)
+      if (!(await passes(request, presented, userId)))
+        throw tooManyGuesses(userId, state.ttlInSeconds)
     }
   }
 
   /** What is no guess, whatever else has been guessed from there. */
-  function passes(
+  async function passes(
     request: FastifyRequest,
     presented: PresentedCredentials,
     userId: string | null,
-  ): boolean {
+  ): Promise<boolean> {
     if (userId === null) return usedUploads.get(askedFrom(request, presented)) === true
     return presented.uploadId !== null && uploads.isOf(presented.uploadId, userId)
   }

@@ -133,7 +133,7 @@ export const tusRoutes: FastifyPluginAsync<TusRoutesOptions> = async (app, optio
     try {
       const answer = await answerTus(call)
       call.signal.throwIfAborted()
-      options.streams.told(call.uploadId)
+      await options.streams.announce(call.uploadId)
       call.signal.addEventListener('abort', () => void undo(), { once: true })
       return answer
     } catch (error) {

@@ -1,8 +1,9 @@
 import type { ClockRecords } from '../../core/ports/ledger.ts'
 import type { LedgerDatabase } from './database.ts'
+import type { Synchronous } from './synchronous.ts'
 import { integer } from './tables/rows.ts'
 
-export function createClockRecords(database: LedgerDatabase): ClockRecords {
+export function createClockRecords(database: LedgerDatabase): Synchronous<ClockRecords> {
   const find = database.prepare('SELECT worker_time, wall_time FROM clock')
   const keep = database.prepare(
     'INSERT OR REPLACE INTO clock (id, worker_time, wall_time) VALUES (1, ?, ?)',

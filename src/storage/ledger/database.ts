@@ -14,7 +14,7 @@ export interface LedgerDatabase {
   prepare: (sql: string) => Statement
   exec: (sql: string) => void
   /** Runs `work` in one transaction: all of it is kept, or nothing when it throws. */
-  transaction: (work: () => void) => void
+  transaction: <T>(work: () => T) => T
   close: () => void
 }
 
@@ -55,8 +55,9 @@ export function wrapDatabase(database: DatabaseSync, watch: WriteWatch = {}): Le
         assertMoving()
         database.exec('BEGIN IMMEDIATE')
         try {
-          work()
+          const result = work()
           database.exec('COMMIT')
+          return result
         } catch (error) {
           // A full disk has rolled back already.
           if (database.isTransaction) database.exec('ROLLBACK')

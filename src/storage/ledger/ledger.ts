@@ -7,6 +7,7 @@ import { openDatabase } from './open.ts'
 import { createLedgerCipher } from './secrets/cipher.ts'
 import { checkKey } from './secrets/key-check.ts'
 import { createSecretRecords } from './secrets/secrets.ts'
+import { resolving, type Synchronous } from './synchronous.ts'
 import { createEndingRecords } from './tables/endings.ts'
 import { createOutboxRecords } from './tables/outbox.ts'
 import { createStreamRecords } from './tables/streams.ts'
@@ -27,8 +28,8 @@ export interface LedgerOptions {
 }
 
 /**
- * Opens the ledger, which must belong to this process alone (`lockDataDir`). Calls throw
- * SPOOL_FULL when the disk is full and SPOOL_FAILED when it fails otherwise.
+ * Opens the ledger in SQLite, which must belong to this process alone (`lockDataDir`). Calls reject
+ * with SPOOL_FULL when the disk is full and SPOOL_FAILED when it fails otherwise.
  */
 export function openLedger(options: LedgerOptions): MaintainedLedger {
   const { path, key, log, fsync = false, stalled } = options
@@ -42,7 +43,7 @@ export function openLedger(options: LedgerOptions): MaintainedLedger {
   const clock = createClockRecords(database)
   checkKey(secrets, { isNew: clock.lastReading() === null, log })
 
-  return {
+  return toPromises({
     ...uploads,
     ...createStreamRecords(database, uploads),
     ...createTransferRecords(database),
@@ -60,5 +61,63 @@ export function openLedger(options: LedgerOptions): MaintainedLedger {
       checkpointer.close()
       database.close()
     },
+  })
+}
+
+type Records = Omit<Synchronous<MaintainedLedger>, 'checkpoint'> &
+  Pick<MaintainedLedger, 'checkpoint'>
+
+/** Each call works at once, and resolves or rejects with what came of it. */
+function toPromises(records: Records): MaintainedLedger {
+  return {
+    deriveKey: records.deriveKey,
+    checkpoint: records.checkpoint,
+    openUpload: resolving(records.openUpload),
+    findUpload: resolving(records.findUpload),
+    uploadsOf: resolving(records.uploadsOf),
+    uploadsInState: resolving(records.uploadsInState),
+    countInState: resolving(records.countInState),
+    uploadToken: resolving(records.uploadToken),
+    saveUploadToken: resolving(records.saveUploadToken),
+    acceptChunk: resolving(records.acceptChunk),
+    findChunk: resolving(records.findChunk),
+    chunks: resolving(records.chunks),
+    touchUpload: resolving(records.touchUpload),
+    sealUpload: resolving(records.sealUpload),
+    completeUpload: resolving(records.completeUpload),
+    failUpload: resolving(records.failUpload),
+    savePercent: resolving(records.savePercent),
+    cancelUpload: resolving(records.cancelUpload),
+    deleteUpload: resolving(records.deleteUpload),
+    reservations: resolving(records.reservations),
+    chunklessUploads: resolving(records.chunklessUploads),
+    transfer: resolving(records.transfer),
+    saveTransfer: resolving(records.saveTransfer),
+    deleteTransfer: resolving(records.deleteTransfer),
+    acknowledgedParts: resolving(records.acknowledgedParts),
+    saveAcknowledgedParts: resolving(records.saveAcknowledgedParts),
+    dueWebhooks: resolving(records.dueWebhooks),
+    nextWebhookAt: resolving(records.nextWebhookAt),
+    postponeWebhook: resolving(records.postponeWebhook),
+    deleteWebhook: resolving(records.deleteWebhook),
+    secret: resolving(records.secret),
+    saveSecret: resolving(records.saveSecret),
+    deleteSecret: resolving(records.deleteSecret),
+    close: resolving(records.close),
+    announceStream: resolving(records.announceStream),
+    unannouncedStreams: resolving(records.unannouncedStreams),
+    stream: resolving(records.stream),
+    joinUploads: resolving(records.joinUploads),
+    ticketEpoch: resolving(records.ticketEpoch),
+    beginTicketEpoch: resolving(records.beginTicketEpoch),
+    endTicketEpoch: resolving(records.endTicketEpoch),
+    keepTicketToken: resolving(records.keepTicketToken),
+    ticketToken: resolving(records.ticketToken),
+    deleteExpiredTicketTokens: resolving(records.deleteExpiredTicketTokens),
+    deleteChunk: resolving(records.deleteChunk),
+    finishedBefore: resolving(records.finishedBefore),
+    lastReading: resolving(records.lastReading),
+    keepReading: resolving(records.keepReading),
+    forgive: resolving(records.forgive),
   }
 }

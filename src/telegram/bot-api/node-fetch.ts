@@ -26,8 +26,8 @@ export interface NodeFetchOptions {
   contentLength?: number
   /** Called with each piece that the socket has taken, and with the bytes it has taken so far. */
   onSent?: (piece: Uint8Array, bytes: number) => void
-  /** Called before the last piece of the body goes out. */
-  onLastPiece?: () => void
+  /** Called before the last piece of the body goes out, which waits for it. */
+  onLastPiece?: () => Promise<void>
 }
 
 /**
@@ -83,7 +83,8 @@ async function writeBody(
   for await (const piece of body as ReadableStream<Uint8Array>) {
     if (request.destroyed) return
     if (sent + piece.length >= (contentLength ?? 0) && !trace.complete) {
-      onLastPiece?.()
+      await onLastPiece?.()
+      if (request.destroyed) return
       trace.complete = true
     }
     if (!request.write(piece)) await drained(request)

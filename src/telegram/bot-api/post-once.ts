@@ -16,7 +16,7 @@ const LONGEST_WAIT_SECONDS = 60
 export type LookForLost = (request: TransferRequest) => Promise<PostedFile | null>
 
 export interface PostOnceOptions {
-  trySend: (onMayPost: () => void) => Promise<PostedFile | Failure>
+  trySend: (onMayPost: () => Promise<void>) => Promise<PostedFile | Failure>
   /** What to fail with while the Bot API as a whole is down: whoever retries then holds no slot. */
   refusal: (cause: AppError) => Error | null
   lookForLost: LookForLost | undefined
@@ -41,12 +41,12 @@ export async function postOnce(
 ): Promise<PostedFile> {
   const { journal, signal, file } = request
   const deadline = performance.now() + options.totalMs
-  let state = loadState(request)
-  function setDoubts(postAttempts: number): void {
+  let state = await loadState(request)
+  async function setDoubts(postAttempts: number): Promise<void> {
     state = { ...state, postAttempts }
-    journal.save(state)
+    await journal.save(state)
   }
-  setDoubts(state.postAttempts)
+  await setDoubts(state.postAttempts)
 
   for (let attempt = 1; ; attempt++) {
     const found = state.postAttempts > 0 ? await look(request, options) : 'unknown'
@@ -75,8 +75,8 @@ export async function postOnce(
   }
 }
 
-function loadState({ journal }: TransferRequest): TransferState {
-  const saved = journal.load()
+async function loadState({ journal }: TransferRequest): Promise<TransferState> {
+  const saved = await journal.load()
   if (saved?.road === 'bot-api') return saved
   return {
     road: 'bot-api',

@@ -17,7 +17,7 @@ export interface SendDocumentOptions {
   timeouts: ExchangeTimeouts
   circuit: BotApiCircuit
   /** Called before the last bytes leave: from here on Telegram may post the file. */
-  onMayPost: () => void
+  onMayPost: () => Promise<void>
 }
 
 const Sent = z.object({ file_id: z.string().min(1) }).optional()

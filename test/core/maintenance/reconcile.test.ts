@@ -9,6 +9,7 @@ import { newUploadId } from '../../../src/http/bodies/new-upload.ts'
 import { openLedger } from '../../../src/storage/ledger/ledger.ts'
 import { createSpool } from '../../../src/storage/spool/spool.ts'
 import { createRecordingLog } from '../../helpers/recording-log.ts'
+import { insertUpload } from '../../helpers/storage/insert-upload.ts'
 import { claim, pieces } from '../../helpers/storage/spool-contract.ts'
 import { makeTempDir } from '../../helpers/temp-dir.ts'
 import { makeUpload } from '../../helpers/upload.ts'
@@ -21,7 +22,10 @@ test('where ledger and files agree nothing changes', async () => {
   const { ledger, spool, addUpload } = await makePlace()
   await addUpload('receiving')
   await addUpload('sealed', { sealed: true })
-  const before = ['receiving', 'sealed'].map((id) => [ledger.findUpload(id), ledger.chunks(id)])
+  const before = ['receiving', 'sealed'].map(async (id) => [
+    await ledger.findUpload(id),
+    await ledger.chunks(id),
+  ])
 
   expect(await reconcile(ledger, spool)).toEqual({
     lostChunks: 0,
@@ -30,21 +34,24 @@ test('where ledger and files agree nothing changes', async () => {
     orphans: 0,
   })
 
-  expect(['receiving', 'sealed'].map((id) => [ledger.findUpload(id), ledger.chunks(id)])).toEqual(
-    before,
-  )
+  expect(
+    ['receiving', 'sealed'].map(async (id) => [
+      await ledger.findUpload(id),
+      await ledger.chunks(id),
+    ]),
+  ).toEqual(before)
 })
 
 test('an upload that died in its one request is gone, as nobody knows its id', async () => {
   const { ledger, spool } = await makePlace()
   const cut = { ...makeUpload(), id: wholeUploadId(newUploadId()), totalChunks: 1 }
-  ledger.insertUpload(cut, 'token')
+  await insertUpload(ledger, cut, 'token')
   const other = { ...makeUpload(), id: 'other-whole', totalChunks: 1 }
-  ledger.insertUpload(other, 'token')
+  await insertUpload(ledger, other, 'token')
 
   await reconcile(ledger, spool)
 
-  expect(ledger.uploadsInState('receiving').map(({ id }) => id)).toEqual(['other-whole'])
+  expect((await ledger.uploadsInState('receiving')).map(({ id }) => id)).toEqual(['other-whole'])
 })
 
 test('chunks whose files are missing or of another size are asked for again', async () => {
@@ -57,9 +64,9 @@ test('chunks whose files are missing or of another size are asked for again', as
   // The files of the two that have another size are then strays.
   expect(await reconcile(ledger, spool)).toMatchObject({ lostChunks: 3, strayFiles: 2 })
 
-  expect(ledger.chunks('up').map(({ index }) => index)).toEqual([3])
+  expect((await ledger.chunks('up')).map(({ index }) => index)).toEqual([3])
   expect(await spool.chunkIndexes('up')).toEqual([3])
-  expect(ledger.findUpload('up')?.state).toBe('receiving')
+  expect((await ledger.findUpload('up'))?.state).toBe('receiving')
 })
 
 test('a chunk of the right length with other bytes in it is asked for again', async () => {
@@ -69,7 +76,7 @@ test('a chunk of the right length with other bytes in it is asked for again', as
 
   expect(await reconcile(ledger, spool)).toMatchObject({ lostChunks: 1, strayFiles: 1 })
 
-  expect(ledger.chunks('up').map(({ index }) => index)).toEqual([0, 1, 3])
+  expect((await ledger.chunks('up')).map(({ index }) => index)).toEqual([0, 1, 3])
   expect(await spool.chunkFileSize('up', 2)).toBeNull()
 })
 
@@ -78,16 +85,16 @@ test('with a lost chunk, the parts that Telegram has of the old bytes are forgot
   await addUpload('hurt')
   await addUpload('whole')
   for (const id of ['hurt', 'whole']) {
-    ledger.saveTransfer(id, makeTransfer())
-    ledger.saveAcknowledgedParts(id, Uint8Array.of(1))
+    await ledger.saveTransfer(id, makeTransfer())
+    await ledger.saveAcknowledgedParts(id, Uint8Array.of(1))
   }
   await unlink(chunkPath('hurt', 3))
 
   await reconcile(ledger, spool)
 
-  expect(ledger.transfer('hurt')).toBeNull()
-  expect(ledger.acknowledgedParts('hurt')).toHaveLength(0)
-  expect(ledger.transfer('whole')).toEqual(makeTransfer())
+  expect(await ledger.transfer('hurt')).toBeNull()
+  expect(await ledger.acknowledgedParts('hurt')).toHaveLength(0)
+  expect(await ledger.transfer('whole')).toEqual(makeTransfer())
 })
 
 test('a sealed upload that lost bytes fails with a sentence, and its files go', async () => {
@@ -97,7 +104,7 @@ test('a sealed upload that lost bytes fails with a sentence, and its files go', 
 
   expect(await reconcile(ledger, spool, () => NOW)).toMatchObject({ failedUploads: 1 })
 
-  expect(ledger.findUpload('up')).toMatchObject({
+  expect(await ledger.findUpload('up')).toMatchObject({
     state: 'failed',
     reason: 'Some of its bytes were lost. Add the file again',
     finishedAt: NOW,
@@ -116,13 +123,13 @@ test('a sealed upload whose folder is gone altogether fails as well', async () =
 test('once Telegram has made a document of the bytes, lost files are no loss', async () => {
   const { ledger, spool, addUpload } = await makePlace()
   await addUpload('up', { sealed: true })
-  ledger.saveTransfer('up', makeTransfer(DOCUMENT))
+  await ledger.saveTransfer('up', makeTransfer(DOCUMENT))
   await spool.remove('up')
 
   expect(await reconcile(ledger, spool)).toMatchObject({ lostChunks: 0, failedUploads: 0 })
 
-  expect(ledger.findUpload('up')?.state).toBe('sealed')
-  expect(ledger.transfer('up')?.document).toEqual(DOCUMENT)
+  expect((await ledger.findUpload('up'))?.state).toBe('sealed')
+  expect((await ledger.transfer('up'))?.document).toEqual(DOCUMENT)
 })
 
 test('files that were never acknowledged are removed', async () => {
@@ -176,12 +183,12 @@ async function makePlace() {
 
   async function addUpload(id: string, { sealed = false } = {}): Promise<void> {
     const size = CHUNKS * 1000
-    ledger.insertUpload(makeUpload({ id, size, totalChunks: CHUNKS }), 'token')
+    await insertUpload(ledger, makeUpload({ id, size, totalChunks: CHUNKS }), 'token')
     for (let index = 0; index < CHUNKS; index++) {
       const chunk = await claim(spool, id, index, pieces(randomBytes(1000), 100))
-      ledger.insertChunk(id, { index, size: chunk.size, digest: chunk.digest }, 1000, NOW)
+      await ledger.acceptChunk(id, { index, size: chunk.size, digest: chunk.digest }, 1000, NOW)
     }
-    if (sealed) ledger.sealUpload(id, NOW)
+    if (sealed) await ledger.sealUpload(id, NOW)
   }
   const chunkPath = (id: string, index: number): string =>
     join(directory, 'uploads', id, `${index}.chunk`)

@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { createSweeper, type SweeperOptions } from '../../../src/core/maintenance/sweeper.ts'
+import type { Opening } from '../../../src/core/ports/ledger.ts'
 import { openLedger } from '../../../src/storage/ledger/ledger.ts'
 import { createRecordingLog } from '../../helpers/recording-log.ts'
+import { insertUpload } from '../../helpers/storage/insert-upload.ts'
 import { createMemorySpool } from '../../helpers/storage/memory-spool.ts'
 import { claim, pieces } from '../../helpers/storage/spool-contract.ts'
 import { failure, makeUpload } from '../../helpers/upload.ts'
@@ -14,7 +16,7 @@ test('an upload without progress for its time is ended, one with progress is not
   const { sweeper, add, begin, onExpired } = makeSweeper()
   for (const [id, at] of [['stalled', NOW - HOUR] as const, ['moving', NOW - HOUR + 1] as const]) {
     await add(id)
-    begin(id, at)
+    await begin(id, at)
   }
 
   expect(await sweeper.run()).toMatchObject({ expired: 1, failures: 0 })
@@ -23,12 +25,13 @@ test('an upload without progress for its time is ended, one with progress is not
 })
 
 test('an upload that somebody works on, or that is sealed, never expires', async () => {
-  const { sweeper, add, ledger, onExpired, spool } = makeSweeper({
+  const { sweeper, add, begin, ledger, onExpired, spool } = makeSweeper({
     isActive: (id) => id === 'busy',
   })
   await add('busy', { touchedAt: NOW - 9 * HOUR })
-  await add('sealed', { touchedAt: NOW - 9 * HOUR })
-  ledger.sealUpload('sealed', NOW - 9 * HOUR)
+  await add('sealed', { touchedAt: NOW - 9 * HOUR, totalChunks: 1 })
+  await begin('sealed', NOW - 9 * HOUR)
+  await ledger.sealUpload('sealed', NOW - 9 * HOUR)
 
   expect(await sweeper.run()).toMatchObject({ expired: 0, folders: 0 })
 
@@ -37,19 +40,17 @@ test('an upload that somebody works on, or that is sealed, never expires', async
 })
 
 test('an upload without a byte is kept for ten minutes, with one for its whole time', async () => {
-  const { sweeper, add, begin, ledger, spool, onExpired } = makeSweeper({ sessionTtlMs: 24 * HOUR })
+  const { sweeper, add, begin, spool, onExpired } = makeSweeper({ sessionTtlMs: 24 * HOUR })
   const unbegun = { createdAt: NOW - HOUR, touchedAt: NOW - HOUR }
   const young = { createdAt: NOW - HOUR, touchedAt: NOW - HOUR / 6 + 1 }
   await add('without its only chunk for a while', young)
-  await add('an empty part', { ...unbegun, size: 0, totalChunks: 0 })
+  const words = { metadata: null, concat: null }
+  await add('an empty part', { ...unbegun, size: 0, totalChunks: 0 }, words)
   await add('with one chunk', unbegun)
-  begin('with one chunk', NOW - HOUR)
-  await add('never begun', unbegun)
-  await add('killed in its first chunk', unbegun)
+  await begin('with one chunk', NOW - HOUR)
+  await add('never begun', unbegun, words)
+  await add('killed in its first chunk', unbegun, words)
   await add('in chunks', unbegun)
-  for (const uploadId of ['an empty part', 'never begun', 'killed in its first chunk']) {
-    ledger.insertStream({ uploadId, metadata: null, concat: null })
-  }
   const first = { uploadId: 'killed in its first chunk', index: 0 }
   const { signal } = new AbortController()
   await spool.append(first, pieces(randomBytes(10), 10), { targetBytes: 1_000, signal })
@@ -63,7 +64,7 @@ test('an upload that lives on by a byte now and then ends after seven days', asy
   const { sweeper, add, begin, onExpired } = makeSweeper()
   await add('trickle', { createdAt: NOW - 7 * 24 * HOUR })
   await add('long', { createdAt: NOW - 7 * 24 * HOUR + 1 })
-  for (const id of ['trickle', 'long']) begin(id, NOW)
+  for (const id of ['trickle', 'long']) await begin(id, NOW)
 
   await sweeper.run()
 
@@ -87,23 +88,23 @@ test('a finished upload is readable for an hour, then forgotten', async () => {
   const { sweeper, add, ledger } = makeSweeper()
   const result = { messageId: 1, fileId: 'f' }
   for (const id of ['old-done', 'old-failed', 'young']) await add(id)
-  ledger.completeUpload('old-done', result, null, NOW - HOUR)
-  ledger.failUpload('old-failed', failure('No', NOW - HOUR - 1))
-  ledger.completeUpload('young', result, null, NOW - HOUR + 1)
+  await ledger.completeUpload('old-done', result, null, NOW - HOUR)
+  await ledger.failUpload('old-failed', failure('No', NOW - HOUR - 1))
+  await ledger.completeUpload('young', result, null, NOW - HOUR + 1)
 
   expect(await sweeper.run()).toMatchObject({ forgotten: 2 })
 
-  expect(ledger.findUpload('old-done')).toBeNull()
-  expect(ledger.findUpload('old-failed')).toBeNull()
-  expect(ledger.findUpload('young')?.state).toBe('completed')
+  expect(await ledger.findUpload('old-done')).toBeNull()
+  expect(await ledger.findUpload('old-failed')).toBeNull()
+  expect((await ledger.findUpload('young'))?.state).toBe('completed')
 })
 
 test('folders go unless an unfinished upload owns them', async () => {
   const { sweeper, add, ledger, spool } = makeSweeper()
   for (const id of ['receiving', 'sealed', 'completed', 'failed']) await add(id)
-  ledger.sealUpload('sealed', NOW)
-  ledger.completeUpload('completed', { messageId: 1, fileId: 'f' }, null, NOW)
-  ledger.failUpload('failed', failure('No', NOW))
+  await ledger.sealUpload('sealed', NOW)
+  await ledger.completeUpload('completed', { messageId: 1, fileId: 'f' }, null, NOW)
+  await ledger.failUpload('failed', failure('No', NOW))
   await claim(spool, 'orphan', 0, pieces(randomBytes(10), 10))
 
   expect(await sweeper.run()).toMatchObject({ folders: 3, failures: 0 })
@@ -114,7 +115,7 @@ test('folders go unless an unfinished upload owns them', async () => {
 test('an upload that made progress while the sweeper waited for its lock lives on', async () => {
   const harness = makeSweeper({
     exclusively: async (id, work) => {
-      harness.ledger.touchUpload(id, NOW)
+      await harness.ledger.touchUpload(id, NOW)
       return work()
     },
   })
@@ -128,24 +129,24 @@ test('an upload that made progress while the sweeper waited for its lock lives o
 test('an upload that took the id of a finished one while the sweeper waited for the lock lives on', async () => {
   const harness = makeSweeper({
     exclusively: async (id, work) => {
-      harness.ledger.deleteUpload(id)
-      harness.ledger.insertUpload(makeUpload({ id, touchedAt: NOW }), 'token')
+      await harness.ledger.deleteUpload(id)
+      await insertUpload(harness.ledger, makeUpload({ id, touchedAt: NOW }), 'token')
       return work()
     },
   })
   await harness.add('again')
-  harness.ledger.failUpload('again', failure('No', NOW - HOUR))
+  await harness.ledger.failUpload('again', failure('No', NOW - HOUR))
 
   expect(await harness.sweeper.run()).toMatchObject({ forgotten: 0 })
 
-  expect(harness.ledger.findUpload('again')?.state).toBe('receiving')
+  expect((await harness.ledger.findUpload('again'))?.state).toBe('receiving')
 })
 
 test('a folder is removed under the lock of its upload, after a last look', async () => {
   const harness = makeSweeper({
     exclusively: async (id, work) => {
       // Somebody opened an upload under that id while the sweeper waited for the lock.
-      harness.ledger.insertUpload(makeUpload({ id, touchedAt: NOW }), 'token')
+      await insertUpload(harness.ledger, makeUpload({ id, touchedAt: NOW }), 'token')
       return work()
     },
   })
@@ -209,12 +210,12 @@ function makeSweeper(options: Partial<SweeperOptions> = {}) {
     log,
     ...options,
   })
-  async function add(id: string, fields = {}): Promise<void> {
-    ledger.insertUpload(makeUpload({ id, touchedAt: NOW, ...fields }), 'token')
+  async function add(id: string, fields = {}, stream: Opening['stream'] = null): Promise<void> {
+    await insertUpload(ledger, makeUpload({ id, touchedAt: NOW, ...fields }), 'token', stream)
     await claim(spool, id, 0, pieces(randomBytes(10), 10))
   }
-  function begin(id: string, at: number): void {
-    ledger.insertChunk(id, { index: 0, size: 10, digest: 'ab'.repeat(32) }, null, at)
+  async function begin(id: string, at: number): Promise<void> {
+    await ledger.acceptChunk(id, { index: 0, size: 10, digest: 'ab'.repeat(32) }, null, at)
   }
   return { sweeper, ledger, spool, onExpired, log, add, begin }
 }

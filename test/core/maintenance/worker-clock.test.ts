@@ -3,6 +3,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import { openWorkerClock } from '../../../src/core/maintenance/worker-clock.ts'
 import { openLedger } from '../../../src/storage/ledger/ledger.ts'
 import { createRecordingLog } from '../../helpers/recording-log.ts'
+import { insertUpload } from '../../helpers/storage/insert-upload.ts'
 import { makeUpload } from '../../helpers/upload.ts'
 
 const NOW = 1_762_700_000_000
@@ -10,9 +11,9 @@ const HOUR = 3_600_000
 const DAY = 24 * HOUR
 const YEAR = 365 * DAY
 
-test('while it runs only what really passed counts, whatever is done to the clock', () => {
+test('while it runs only what really passed counts, whatever is done to the clock', async () => {
   const { machine, start } = makeMachine()
-  const clock = start()
+  const clock = await start()
 
   machine.wall += YEAR
   machine.elapsed += 5_000
@@ -22,76 +23,76 @@ test('while it runs only what really passed counts, whatever is done to the cloc
   expect(clock.now()).toBe(NOW + 10_000)
 })
 
-test('an absence counts for what is due', () => {
+test('an absence counts for what is due', async () => {
   const { machine, start } = makeMachine()
-  start().keep()
+  await (await start()).keep()
   machine.wall += 3 * HOUR
 
-  expect(start().now()).toBe(NOW + 3 * HOUR)
+  expect((await start()).now()).toBe(NOW + 3 * HOUR)
 })
 
-test('a clock that was set back over a restart does not take the time back', () => {
+test('a clock that was set back over a restart does not take the time back', async () => {
   const { machine, start, log } = makeMachine()
-  start().keep()
+  await (await start()).keep()
   machine.wall -= YEAR
 
-  const clock = start()
+  const clock = await start()
   machine.elapsed += HOUR
 
   expect(clock.now()).toBe(NOW + HOUR)
   expect(log.entries).toMatchObject([{ level: 'warn', message: expect.stringContaining('back') }])
 })
 
-test('a clock that was wrong while it ran is right again after a restart', () => {
+test('a clock that was wrong while it ran is right again after a restart', async () => {
   const { machine, start } = makeMachine()
   machine.wall = 0
-  const wrong = start()
+  const wrong = await start()
   machine.wall = NOW
-  wrong.keep()
+  await wrong.keep()
 
-  expect(start().now()).toBe(NOW)
+  expect((await start()).now()).toBe(NOW)
 })
 
 test.each([
   ['a short absence ages uploads as it was', 2 * HOUR, 2 * HOUR],
   ['a clock a year ahead ages them by half of their time', YEAR, 12 * HOUR],
-])('%s', (_name, away, age) => {
+])('%s', async (_name, away, age) => {
   const { machine, start, ledger } = makeMachine()
-  start().keep()
-  ledger.insertUpload(makeUpload({ touchedAt: NOW }), 'token')
+  await (await start()).keep()
+  await insertUpload(ledger, makeUpload({ touchedAt: NOW }), 'token')
   machine.wall += away
 
-  const clock = start()
+  const clock = await start()
 
-  expect(clock.now() - (ledger.findUpload(makeUpload().id)?.touchedAt ?? 0)).toBe(age)
+  expect(clock.now() - ((await ledger.findUpload(makeUpload().id))?.touchedAt ?? 0)).toBe(age)
 })
 
-test('an upload that nobody wants does not live through absence after absence', () => {
+test('an upload that nobody wants does not live through absence after absence', async () => {
   const { machine, start, ledger } = makeMachine()
-  start().keep()
-  ledger.insertUpload(makeUpload({ touchedAt: NOW }), 'token')
+  await (await start()).keep()
+  await insertUpload(ledger, makeUpload({ touchedAt: NOW }), 'token')
 
-  let clock = start()
+  let clock = await start()
   for (let n = 0; n < 2; n++) {
     machine.wall += 3 * DAY
-    clock = start()
+    clock = await start()
   }
 
-  expect(clock.now() - (ledger.findUpload(makeUpload().id)?.touchedAt ?? 0)).toBe(DAY)
+  expect(clock.now() - ((await ledger.findUpload(makeUpload().id))?.touchedAt ?? 0)).toBe(DAY)
 })
 
-test('a result that the clock says is old stays readable for half of its hour', () => {
+test('a result that the clock says is old stays readable for half of its hour', async () => {
   const { machine, start, ledger } = makeMachine()
-  start().keep()
-  ledger.insertUpload(makeUpload(), 'token')
-  ledger.completeUpload(makeUpload().id, { messageId: 1, fileId: 'f' }, null, NOW)
+  await (await start()).keep()
+  await insertUpload(ledger, makeUpload(), 'token')
+  await ledger.completeUpload(makeUpload().id, { messageId: 1, fileId: 'f' }, null, NOW)
   machine.wall += YEAR
 
-  const clock = start()
+  const clock = await start()
 
-  expect(ledger.finishedBefore(clock.now() - HOUR)).toEqual([])
+  expect(await ledger.finishedBefore(clock.now() - HOUR)).toEqual([])
   machine.elapsed += HOUR / 2
-  expect(ledger.finishedBefore(clock.now() - HOUR)).toEqual([makeUpload().id])
+  expect(await ledger.finishedBefore(clock.now() - HOUR)).toEqual([makeUpload().id])
 })
 
 function makeMachine() {

@@ -17,9 +17,7 @@ test('each whole percent is kept once, and only where progress has grown', () =>
 })
 
 test('a disk that takes no row holds no transfer up', () => {
-  const { board } = start(() => {
-    throw new Error('disk full')
-  })
+  const { board } = start(() => Promise.reject(new Error('disk full')))
 
   board.report(upload, { phase: 'posting' })
 
@@ -48,10 +46,11 @@ test('an upload that failed for a flood wait says how long is left of it', () =>
   expect(board.of(failed).retryAfter).toBeNull()
 })
 
-function start(save?: () => void) {
+function start(save?: () => Promise<void>) {
   const saved: number[] = []
   const ledger = {
-    savePercent: save ?? ((_id: string, percent: number) => void saved.push(percent)),
+    savePercent:
+      save ?? (async (_id: string, percent: number): Promise<void> => void saved.push(percent)),
   }
   const board = keepProgress(createProgressBoard(), { ledger, log: createRecordingLog() })
   return { board, saved }

@@ -12,7 +12,7 @@ describe('while time passes', () => {
     let busy = false
     let calls = 0
     const call = async (): Promise<void> => void calls++
-    const awake = createKeepAwake({ busy: () => busy, call, log: createRecordingLog() })
+    const awake = createKeepAwake({ busy: async () => busy, call, log: createRecordingLog() })
     awake.start()
 
     await vi.advanceTimersByTimeAsync(3_600_000)
@@ -36,7 +36,7 @@ describe('while time passes', () => {
       calls++
       throw new Error('refused')
     }
-    const awake = createKeepAwake({ busy: () => true, call, everyMs: 10, log })
+    const awake = createKeepAwake({ busy: async () => true, call, everyMs: 10, log })
     awake.start()
 
     await vi.advanceTimersByTimeAsync(25)

@@ -15,6 +15,7 @@ import { openLedger } from '../../../src/storage/ledger/ledger.ts'
 import { createSpool } from '../../../src/storage/spool/spool.ts'
 import { createRecordingLog } from '../recording-log.ts'
 import { makeUpload } from '../upload.ts'
+import { insertUpload } from './insert-upload.ts'
 
 const [, , mode, directory = ''] = process.argv
 const { signal } = new AbortController()
@@ -32,7 +33,11 @@ async function receiveForever(): Promise<void> {
   const spool = await createSpool({ directory, fsync: false, log })
   for (;;) {
     const id = randomUUID()
-    ledger.insertUpload(makeUpload({ id, size: CHUNK * CHUNKS, totalChunks: CHUNKS }), 'token')
+    await insertUpload(
+      ledger,
+      makeUpload({ id, size: CHUNK * CHUNKS, totalChunks: CHUNKS }),
+      'token',
+    )
     const receiveEveryFourth = async (first: number): Promise<void> => {
       for (let index = first; index < CHUNKS; index += 4) {
         const chunk = await spool.receive(source(), { maxBytes: CHUNK, signal })
@@ -45,7 +50,7 @@ async function receiveForever(): Promise<void> {
   async function acknowledge(id: string, index: number, chunk: ReceivedChunk): Promise<void> {
     await chunk.claim(id, index)
     const { size, digest } = chunk
-    ledger.insertChunk(id, { index, size, digest }, CHUNK, Date.now())
+    await ledger.acceptChunk(id, { index, size, digest }, CHUNK, Date.now())
     say(`${id} ${index} ${digest}`)
   }
 }

@@ -105,7 +105,7 @@ test.each(
   expect(answer.status).toBe(status)
   const { error, field: named } = (await answer.json()) as { error: string; field?: string }
   expect({ error, named }).toEqual({ error: `${fill(name)}: ${fill(problem)}`, named: fill(name) })
-  expect(adapters.ledger.reservedBytes()).toBe(0)
+  expect((await adapters.ledger.reservations()).reservedBytes).toBe(0)
 })
 
 const LONG = 'n'.repeat(1025)

@@ -118,7 +118,7 @@ describe('tus-js-client', () => {
     await upload.abort(true)
 
     await expect(offsetOf(url, uploadIdOf(upload))).rejects.toThrow('410')
-    expect(adapters.ledger.reservedBytes()).toBe(0)
+    expect((await adapters.ledger.reservations()).reservedBytes).toBe(0)
   })
 })
 
@@ -133,8 +133,9 @@ describe('tus-js-client with parallel uploads', () => {
     const uploadId = await finished
     expect(await postedDigest(worker, uploadId)).toBe(sha256(bytes))
     expect(worker.gateway.posted[0]).toMatchObject({ name: 'film.mkv' })
-    expect(worker.adapters.ledger.reservedBytes()).toBe(0)
-    expect(worker.adapters.ledger.uploadsOf('ann', 10).map(({ id }) => id)).toEqual([uploadId])
+    expect((await worker.adapters.ledger.reservations()).reservedBytes).toBe(0)
+    const uploads = await worker.adapters.ledger.uploadsOf('ann', 10)
+    expect(uploads.map(({ id }) => id)).toEqual([uploadId])
   })
 
   test('goes on with its parts after it died', async () => {
@@ -184,11 +185,13 @@ describe('tus-js-client with parallel uploads', () => {
     })
     upload.start()
     await known.promise
-    expect(adapters.ledger.uploadsInState('receiving')).toHaveLength(3)
+    expect(await adapters.ledger.uploadsInState('receiving')).toHaveLength(3)
 
     await upload.abort(true)
 
-    await vi.waitFor(() => expect(adapters.ledger.reservedBytes()).toBe(0))
+    await vi.waitFor(async () =>
+      expect((await adapters.ledger.reservations()).reservedBytes).toBe(0),
+    )
   })
 })
 

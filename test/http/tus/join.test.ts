@@ -172,7 +172,9 @@ describe('an empty part', () => {
 
       await pollToEnd(url, await finished)
       expect(gateway.posted.map((file) => file.bytes)).toEqual([bytes])
-      await vi.waitFor(() => expect(adapters.ledger.reservedBytes()).toBe(0))
+      await vi.waitFor(async () =>
+        expect((await adapters.ledger.reservations()).reservedBytes).toBe(0),
+      )
     },
   )
 
@@ -180,7 +182,7 @@ describe('an empty part', () => {
     const { url, gateway, adapters } = await startTus()
     const bytes = Buffer.from('ab')
     const parts = [await createEmpty(url), await createPart(url, bytes), await createEmpty(url)]
-    expect(adapters.ledger.reservedBytes()).toBe(2)
+    expect((await adapters.ledger.reservations()).reservedBytes).toBe(2)
 
     const head = await fetch(`${url}/files/${parts[0]}`, {
       method: 'HEAD',

@@ -132,7 +132,7 @@ describe('creation', () => {
       expect(await response.json()).toMatchObject({ code, error: expect.any(String) })
       expect(response.headers.get('tus-resumable')).toBe('1.0.0')
     }
-    expect(adapters.ledger.reservedBytes()).toBe(0)
+    expect((await adapters.ledger.reservations()).reservedBytes).toBe(0)
   })
 
   test('a full spool is 507 with Retry-After', async () => {
@@ -260,7 +260,9 @@ describe('creation', () => {
 
     outgoing.destroy()
 
-    await vi.waitFor(() => expect(adapters.ledger.uploadsInState('receiving')).toEqual([]))
+    await vi.waitFor(async () =>
+      expect(await adapters.ledger.uploadsInState('receiving')).toEqual([]),
+    )
     await vi.waitFor(async () => expect(await readdir(folders)).toEqual([]))
   })
 })
@@ -377,7 +379,7 @@ describe('bytes', () => {
 
       expect(response.status).toBe(415)
       expect(await response.json()).toMatchObject({ code: 'UNSUPPORTED_MEDIA_TYPE' })
-      expect(adapters.ledger.reservedBytes()).toBe(0)
+      expect((await adapters.ledger.reservations()).reservedBytes).toBe(0)
     },
   )
 
@@ -538,7 +540,7 @@ describe('checksums', () => {
     })
 
     expect(response.status).toBe(460)
-    expect(adapters.ledger.uploadsInState('receiving')).toEqual([])
+    expect(await adapters.ledger.uploadsInState('receiving')).toEqual([])
   })
 })
 
@@ -633,7 +635,7 @@ describe('beside the other endpoints', () => {
     const cancelled = await postJson(`${url}/cancel-upload`, { uploadId })
     expect(cancelled.status).toBe(200)
     await expect(offsetOf(url, uploadId)).rejects.toThrow('410')
-    expect(adapters.ledger.reservedBytes()).toBe(0)
+    expect((await adapters.ledger.reservations()).reservedBytes).toBe(0)
   })
 
   test('a cancel ends the request that brings the bytes', async () => {
@@ -697,7 +699,7 @@ describe('the end', () => {
 
     expect(response.status).toBe(204)
     await expect(offsetOf(url, uploadId)).rejects.toThrow('410')
-    expect(adapters.ledger.reservedBytes()).toBe(0)
+    expect((await adapters.ledger.reservations()).reservedBytes).toBe(0)
     expect(await readdir(join(dataDir, 'spool', 'uploads'))).toEqual([])
     expect(gateway.posted).toEqual([])
   })

@@ -35,7 +35,7 @@ test('an upload whose last byte came just before the end completes with the next
   expect(gateway.posted[0]?.bytes).toEqual(bytes)
   expect(await offsetOf(second.url, uploadId)).toBe(3000)
   expect(await offsetOf(second.url, partId)).toBe(3000)
-  expect(second.adapters.ledger.findUpload(partId)?.state).toBe('receiving')
+  expect((await second.adapters.ledger.findUpload(partId))?.state).toBe('receiving')
 })
 
 test('after a loss in the middle no byte is taken twice of what had come behind it', async () => {

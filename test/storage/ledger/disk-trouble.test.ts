@@ -7,6 +7,7 @@ import { wrapDatabase } from '../../../src/storage/ledger/database.ts'
 import { openLedger } from '../../../src/storage/ledger/ledger.ts'
 import { createPatientSecrets } from '../../../src/storage/ledger/secrets/patient-secrets.ts'
 import { createRecordingLog } from '../../helpers/recording-log.ts'
+import { insertUpload } from '../../helpers/storage/insert-upload.ts'
 import { makeTempDir } from '../../helpers/temp-dir.ts'
 import { failure, makeUpload } from '../../helpers/upload.ts'
 
@@ -34,56 +35,54 @@ test.each([
 test('while the disk hangs nothing is written and everything is read', async () => {
   let stalled = false
   const ledger = openTestLedger(() => stalled)
-  ledger.insertUpload(makeUpload({ id: 'before' }), 'token')
+  await insertUpload(ledger, makeUpload({ id: 'before' }), 'token')
   stalled = true
 
   const refused = expect.objectContaining({ code: 'SPOOL_FAILED' })
-  expect(() => ledger.insertUpload(makeUpload({ id: 'after' }), 'token')).toThrow(refused)
-  expect(() => ledger.deleteTransfer('before')).toThrow(refused)
+  await expect(insertUpload(ledger, makeUpload({ id: 'after' }), 'token')).rejects.toThrow(refused)
+  await expect(ledger.deleteTransfer('before')).rejects.toThrow(refused)
   await expect(ledger.checkpoint()).rejects.toMatchObject({ code: 'SPOOL_FAILED' })
-  expect(ledger.findUpload('before')).not.toBeNull()
-  expect(ledger.uploadToken('before')).toBe('token')
+  expect(await ledger.findUpload('before')).not.toBeNull()
+  expect(await ledger.uploadToken('before')).toBe('token')
 
   stalled = false
-  ledger.insertUpload(makeUpload({ id: 'after' }), 'token')
+  await insertUpload(ledger, makeUpload({ id: 'after' }), 'token')
 })
 
-test('what has not come yet is counted over unfinished uploads only', () => {
+test('what has not come yet is counted over unfinished uploads only', async () => {
   const ledger = openTestLedger()
   for (const id of ['open', 'sealed', 'done', 'failed']) {
-    ledger.insertUpload(makeUpload({ id, size: 2000 }), 'token')
-    ledger.insertChunk(id, { index: 0, size: 600, digest: '00'.repeat(32) }, 600, 1)
+    await insertUpload(ledger, makeUpload({ id, size: 2000 }), 'token')
+    await ledger.acceptChunk(id, { index: 0, size: 600, digest: '00'.repeat(32) }, 600, 1)
   }
-  ledger.sealUpload('sealed', 2)
-  ledger.completeUpload('done', { messageId: 1, fileId: 'f' }, null, 3)
-  ledger.failUpload('failed', failure('a reason', 4))
+  await ledger.sealUpload('sealed', 2)
+  await ledger.completeUpload('done', { messageId: 1, fileId: 'f' }, null, 3)
+  await ledger.failUpload('failed', failure('a reason', 4))
 
-  expect(ledger.unwrittenBytes()).toBe(2 * (2000 - 600))
-  expect(ledger.reservedBytes()).toBe(2 * 2000)
+  expect((await ledger.reservations()).unwrittenBytes).toBe(2 * (2000 - 600))
+  expect((await ledger.reservations()).reservedBytes).toBe(2 * 2000)
 })
 
 test('a secret that cannot be written yet is remembered, and written later', async () => {
   const ledger = openTestLedger()
   const log = createRecordingLog()
   const secrets = createPatientSecrets(ledger, log)
-  ledger.saveSecret('old', Buffer.from('old'))
-  const full = (): never => {
-    throw new AppError('SPOOL_FULL', 'full')
-  }
+  await ledger.saveSecret('old', Buffer.from('old'))
+  const full = (): Promise<never> => Promise.reject(new AppError('SPOOL_FULL', 'full'))
   const saving = vi.spyOn(ledger, 'saveSecret').mockImplementation(full)
   const deleting = vi.spyOn(ledger, 'deleteSecret').mockImplementation(full)
 
-  secrets.saveSecret('key', Buffer.from('value'))
-  secrets.deleteSecret('old')
+  await secrets.saveSecret('key', Buffer.from('value'))
+  await secrets.deleteSecret('old')
 
-  expect(secrets.secret('key')).toEqual(Buffer.from('value'))
-  expect(secrets.secret('old')).toBeNull()
+  expect(await secrets.secret('key')).toEqual(Buffer.from('value'))
+  expect(await secrets.secret('old')).toBeNull()
   expect(JSON.stringify(log.entries)).not.toContain('value')
   saving.mockRestore()
   deleting.mockRestore()
-  secrets.close()
-  expect(ledger.secret('key')).toEqual(Buffer.from('value'))
-  expect(ledger.secret('old')).toBeNull()
+  await secrets.close()
+  expect(await ledger.secret('key')).toEqual(Buffer.from('value'))
+  expect(await ledger.secret('old')).toBeNull()
 })
 
 function openTestLedger(stalled = (): boolean => false) {

@@ -6,6 +6,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import type { TransferState } from '../../../src/core/ports/records.ts'
 import { openLedger } from '../../../src/storage/ledger/ledger.ts'
 import { createRecordingLog } from '../../helpers/recording-log.ts'
+import { insertUpload } from '../../helpers/storage/insert-upload.ts'
 import { makeTempDir } from '../../helpers/temp-dir.ts'
 import { makeUpload } from '../../helpers/upload.ts'
 
@@ -27,47 +28,47 @@ const TRANSFER: TransferState = {
 test('a ledger that is opened again knows everything', async () => {
   const { path, open } = await makePlace()
   const before = open()
-  before.insertUpload(makeUpload(), 'token')
-  before.insertChunk(id, { index: 0, size: 1000, digest: DIGEST }, 1000, NOW)
-  before.saveAcknowledgedParts(id, Uint8Array.of(3))
-  before.saveSecret('bot:1', Buffer.from('key'))
-  before.close()
+  await insertUpload(before, makeUpload(), 'token')
+  await before.acceptChunk(id, { index: 0, size: 1000, digest: DIGEST }, 1000, NOW)
+  await before.saveAcknowledgedParts(id, Uint8Array.of(3))
+  await before.saveSecret('bot:1', Buffer.from('key'))
+  await before.close()
 
   const after = open()
 
-  expect(after.findUpload(id)).toEqual(makeUpload({ chunkSize: 1000, touchedAt: NOW }))
-  expect(after.chunks(id)).toHaveLength(1)
-  expect(after.acknowledgedParts(id)).toEqual(Uint8Array.of(3))
-  expect(after.uploadToken(id)).toBe('token')
-  expect(after.secret('bot:1')).toEqual(Buffer.from('key'))
+  expect(await after.findUpload(id)).toEqual(makeUpload({ chunkSize: 1000, touchedAt: NOW }))
+  expect(await after.chunks(id)).toHaveLength(1)
+  expect(await after.acknowledgedParts(id)).toEqual(Uint8Array.of(3))
+  expect(await after.uploadToken(id)).toBe('token')
+  expect(await after.secret('bot:1')).toEqual(Buffer.from('key'))
   expect(await readdir(join(path, '..'))).not.toContainEqual(expect.stringContaining('damaged'))
 })
 
 test('with another key secrets are absent, everything else is there', async () => {
   const { open } = await makePlace()
   const before = open()
-  before.insertUpload(makeUpload(), 'token')
-  before.saveSecret('bot:1', Buffer.from('key'))
-  before.close()
+  await insertUpload(before, makeUpload(), 'token')
+  await before.saveSecret('bot:1', Buffer.from('key'))
+  await before.close()
 
   const after = open(randomBytes(32))
 
-  expect(after.uploadToken(id)).toBeNull()
-  expect(after.secret('bot:1')).toBeNull()
-  expect(after.findUpload(id)).toEqual(makeUpload())
-  after.saveUploadToken(id, 'sent anew')
-  expect(after.uploadToken(id)).toBe('sent anew')
+  expect(await after.uploadToken(id)).toBeNull()
+  expect(await after.secret('bot:1')).toBeNull()
+  expect(await after.findUpload(id)).toEqual(makeUpload())
+  await after.saveUploadToken(id, 'sent anew')
+  expect(await after.uploadToken(id)).toBe('sent anew')
 })
 
 test('a ledger that was written with another key says so, once', async () => {
   const { open, log } = await makePlace()
   const before = open()
-  before.keepReading({ workerTime: NOW, wallTime: NOW })
-  before.close()
+  await before.keepReading({ workerTime: NOW, wallTime: NOW })
+  await before.close()
   const other = randomBytes(32)
 
-  open(other).close()
-  open(other).close()
+  await open(other).close()
+  await open(other).close()
 
   expect(log.entries).toMatchObject([
     { level: 'warn', message: expect.stringContaining('another LEDGER_KEY') },
@@ -77,12 +78,12 @@ test('a ledger that was written with another key says so, once', async () => {
 test('a secret moved to another row, or changed by one bit, is absent', async () => {
   const { path, open } = await makePlace()
   const before = open()
-  before.insertUpload(makeUpload({ id: 'mine' }), 'my token')
-  before.insertUpload(makeUpload({ id: 'yours' }), 'your token')
-  before.saveSecret('a', Buffer.from('secret'))
-  before.saveSecret('b', Buffer.from('secret'))
-  before.saveSecret('short', Buffer.from('secret'))
-  before.close()
+  await insertUpload(before, makeUpload({ id: 'mine' }), 'my token')
+  await insertUpload(before, makeUpload({ id: 'yours' }), 'your token')
+  await before.saveSecret('a', Buffer.from('secret'))
+  await before.saveSecret('b', Buffer.from('secret'))
+  await before.saveSecret('short', Buffer.from('secret'))
+  await before.close()
   tamper(path, (database) => {
     database.exec(`UPDATE uploads SET token = (SELECT token FROM uploads WHERE id = 'mine')`)
     database.exec(`UPDATE secrets SET value = (SELECT token FROM uploads) WHERE name = 'a'`)
@@ -95,21 +96,21 @@ test('a secret moved to another row, or changed by one bit, is absent', async ()
 
   const after = open()
 
-  expect(after.uploadToken('mine')).toBe('my token')
-  expect(after.uploadToken('yours')).toBeNull()
-  expect(['a', 'b', 'short'].map(after.secret)).toEqual([null, null, null])
+  expect(await after.uploadToken('mine')).toBe('my token')
+  expect(await after.uploadToken('yours')).toBeNull()
+  expect(await Promise.all(['a', 'b', 'short'].map(after.secret))).toEqual([null, null, null])
 })
 
 test('neither a token nor what it was encrypted to stays in the files of a finished upload', async () => {
   const { path, open } = await makePlace()
   const ledger = open()
   // Long enough for pages of its own, which nothing else would happen to overwrite.
-  ledger.insertUpload(makeUpload(), 'MARKED-TOKEN'.repeat(1000))
+  await insertUpload(ledger, makeUpload(), 'MARKED-TOKEN'.repeat(1000))
   await ledger.checkpoint()
   const sealed = readSealedToken(path).subarray(-1000)
   expect((await readFile(path)).includes(sealed)).toBe(true)
 
-  ledger.completeUpload(id, { messageId: 1, fileId: 'f' }, null, NOW)
+  await ledger.completeUpload(id, { messageId: 1, fileId: 'f' }, null, NOW)
   await ledger.checkpoint()
 
   for (const name of await readdir(join(path, '..'))) {
@@ -131,16 +132,16 @@ test.each([
     const { path, open, log } = await makePlace()
     const before = open()
     for (let index = 0; index < 50; index++) {
-      before.insertUpload(makeUpload({ id: `upload-${index}` }), 'token')
+      await insertUpload(before, makeUpload({ id: `upload-${index}` }), 'token')
     }
-    before.close()
+    await before.close()
     await damage(path)
     const damaged = await readFile(path)
 
     const after = open()
 
-    expect(after.uploadsInState('receiving')).toEqual([])
-    after.insertUpload(makeUpload(), 'token')
+    expect(await after.uploadsInState('receiving')).toEqual([])
+    await insertUpload(after, makeUpload(), 'token')
     expect(log.entries).toMatchObject([
       { level: 'warn', message: expect.stringContaining('moved aside') },
     ])
@@ -155,22 +156,22 @@ test('the log of a damaged ledger never gets into the new one', async () => {
   const { path, open } = await makePlace()
   const before = open()
   await before.checkpoint()
-  before.insertUpload(makeUpload(), 'token')
+  await insertUpload(before, makeUpload(), 'token')
   const crashed = await makePlace()
   await copyFile(`${path}-wal`, `${crashed.path}-wal`)
   await writeFile(crashed.path, 'this was never a database'.repeat(1000))
 
   const after = crashed.open()
 
-  expect(after.findUpload(id)).toBeNull()
+  expect(await after.findUpload(id)).toBeNull()
   expect(crashed.log.entries).toMatchObject([{ level: 'warn' }])
-  after.insertUpload(makeUpload(), 'token')
-  expect(after.uploadsInState('receiving')).toHaveLength(1)
+  await insertUpload(after, makeUpload(), 'token')
+  expect(await after.uploadsInState('receiving')).toHaveLength(1)
 })
 
 test('a ledger that was emptied beside its log is no new one: it is moved aside with a warning', async () => {
   const { path, open } = await makePlace()
-  open().insertUpload(makeUpload(), 'token')
+  await insertUpload(open(), makeUpload(), 'token')
   const crashed = await makePlace()
   await copyFile(`${path}-wal`, `${crashed.path}-wal`)
   await writeFile(crashed.path, '')
@@ -193,20 +194,20 @@ test.each([
 ])('a ledger in which %s went bad inside its page is moved aside', async (_name, sql) => {
   const { open, path, log } = await makePlace()
   const before = open()
-  before.insertUpload(makeUpload({ id: 'upload-7' }), 'token')
-  before.insertChunk('upload-7', { index: 0, size: 1000, digest: DIGEST }, 1000, NOW)
-  before.saveTransfer('upload-7', TRANSFER)
-  before.insertUpload(makeUpload({ id: 'done' }), 'token')
+  await insertUpload(before, makeUpload({ id: 'upload-7' }), 'token')
+  await before.acceptChunk('upload-7', { index: 0, size: 1000, digest: DIGEST }, 1000, NOW)
+  await before.saveTransfer('upload-7', TRANSFER)
+  await insertUpload(before, makeUpload({ id: 'done' }), 'token')
   const payload = { userId: 'u', fileName: 'f', messageId: 1, fileId: 'f', size: 1, mimeType: 'm' }
-  before.completeUpload('done', { messageId: 1, fileId: 'f' }, payload, NOW)
-  before.close()
-  open().close()
+  await before.completeUpload('done', { messageId: 1, fileId: 'f' }, payload, NOW)
+  await before.close()
+  await open().close()
   expect(log.entries).toEqual([])
   tamper(path, (database) => database.exec(sql))
 
   const after = open()
 
-  expect(after.uploadsInState('receiving')).toEqual([])
+  expect(await after.uploadsInState('receiving')).toEqual([])
   expect(log.entries).toMatchObject([{ level: 'warn' }])
 })
 
@@ -216,11 +217,11 @@ test.each([
 ])('a ledger that was %s is no new one: it is moved aside with a warning', async (_name, empty) => {
   const { path, open, log } = await makePlace()
   const before = open()
-  before.insertUpload(makeUpload(), 'token')
-  before.close()
+  await insertUpload(before, makeUpload(), 'token')
+  await before.close()
   await empty(path)
 
-  open().insertUpload(makeUpload(), 'token')
+  await insertUpload(open(), makeUpload(), 'token')
 
   expect(log.entries).toMatchObject([
     { level: 'warn', message: expect.stringContaining('moved aside') },
@@ -234,10 +235,10 @@ test.each([
 async function makeCrashed() {
   const { path, open } = await makePlace()
   const before = open()
-  before.insertUpload(makeUpload({ id: 'old' }), 'token')
+  await insertUpload(before, makeUpload({ id: 'old' }), 'token')
   await before.checkpoint()
-  before.insertUpload(makeUpload({ id: 'first in the log' }), 'token')
-  before.insertUpload(makeUpload({ id: 'last in the log' }), 'token')
+  await insertUpload(before, makeUpload({ id: 'first in the log' }), 'token')
+  await insertUpload(before, makeUpload({ id: 'last in the log' }), 'token')
   const crashed = await makePlace()
   for (const end of ['', '-wal']) await copyFile(path + end, crashed.path + end)
   return { ...crashed, walPath: `${crashed.path}-wal` }
@@ -248,7 +249,7 @@ test('the log of a worker that was killed is read to its end, without a word', a
 
   const ledger = open()
 
-  expect(ledger.uploadsInState('receiving')).toHaveLength(3)
+  expect(await ledger.uploadsInState('receiving')).toHaveLength(3)
   expect(log.entries).toEqual([])
 })
 
@@ -266,15 +267,18 @@ test.each([
 
     const ledger = open()
 
-    expect(ledger.uploadsInState('receiving')).toMatchObject([{ id: 'old' }])
+    expect(await ledger.uploadsInState('receiving')).toMatchObject([{ id: 'old' }])
     expect(log.entries).toMatchObject([
       { level: 'warn', message: expect.stringContaining('since it was begun is lost') },
     ])
     expect(await keptLog(path)).toEqual(damaged)
-    ledger.insertUpload(makeUpload({ id: 'new' }), 'token')
-    ledger.close()
+    await insertUpload(ledger, makeUpload({ id: 'new' }), 'token')
+    await ledger.close()
     const again = open()
-    expect(again.uploadsInState('receiving').map((upload) => upload.id)).toEqual(['old', 'new'])
+    expect((await again.uploadsInState('receiving')).map((upload) => upload.id)).toEqual([
+      'old',
+      'new',
+    ])
     expect(log.entries).toHaveLength(1)
   },
 )
@@ -286,11 +290,11 @@ test('beside a log that cannot be read a database without tables is no ledger: b
 
   const ledger = open()
 
-  expect(ledger.uploadsInState('receiving')).toEqual([])
+  expect(await ledger.uploadsInState('receiving')).toEqual([])
   expect(log.entries).toMatchObject([
     { level: 'warn', message: expect.stringContaining('moved aside') },
   ])
-  ledger.insertUpload(makeUpload(), 'token')
+  await insertUpload(ledger, makeUpload(), 'token')
 })
 
 test('a log that went bad at its end is read up to there; a copy is kept, with a warning', async () => {
@@ -302,8 +306,8 @@ test('a log that went bad at its end is read up to there; a copy is kept, with a
 
   const ledger = open()
 
-  expect(ledger.findUpload('first in the log')).not.toBeNull()
-  expect(ledger.findUpload('last in the log')).toBeNull()
+  expect(await ledger.findUpload('first in the log')).not.toBeNull()
+  expect(await ledger.findUpload('last in the log')).toBeNull()
   expect(log.entries).toMatchObject([
     { level: 'warn', message: expect.stringContaining('written last is lost') },
   ])
@@ -316,13 +320,13 @@ test('a log that was cut in the middle of a write lost nothing that was acknowle
 
   const ledger = open()
 
-  expect(ledger.findUpload('first in the log')).not.toBeNull()
+  expect(await ledger.findUpload('first in the log')).not.toBeNull()
   expect(log.entries).toEqual([])
 })
 
 test('the files of a ledger are their owner’s alone', async () => {
   const { path, open } = await makePlace()
-  open().insertUpload(makeUpload(), 'token')
+  await insertUpload(open(), makeUpload(), 'token')
 
   for (const end of ['', '-wal', '-shm']) {
     expect([end, (await stat(path + end)).mode & 0o777]).toEqual([end, 0o600])
@@ -333,8 +337,8 @@ test('a ledger of the first version is brought up to date with all that it holds
   const { path, open } = await makePlace()
   const { id } = makeUpload()
   const before = open()
-  before.insertUpload(makeUpload(), 'token')
-  before.close()
+  await insertUpload(before, makeUpload(), 'token')
+  await before.close()
   tamper(path, (database) =>
     database.exec(
       `DROP TABLE ticket_epochs; DROP TABLE ticket_tokens; DROP TABLE streams; DROP TABLE clock;
@@ -346,13 +350,13 @@ test('a ledger of the first version is brought up to date with all that it holds
 
   const after = open()
 
-  expect(after.uploadToken(id)).toBe('token')
-  expect(after.beginTicketEpoch('ann', 5000)).toBe(5)
+  expect(await after.uploadToken(id)).toBe('token')
+  expect(await after.beginTicketEpoch('ann', 5000)).toBe(5)
 })
 
 test('a ledger of a later version is refused with a sentence, and left as it is', async () => {
   const { path, open, log } = await makePlace()
-  open().close()
+  await open().close()
   tamper(path, (database) => database.exec('PRAGMA user_version = 999'))
 
   expect(() => open()).toThrow('later version')
@@ -364,19 +368,19 @@ test('a ledger of a later version is refused with a sentence, and left as it is'
 test('a transaction that breaks in the middle leaves nothing of itself', async () => {
   const { path, open } = await makePlace()
   const ledger = open()
-  ledger.insertUpload(makeUpload(), 'token')
+  await insertUpload(ledger, makeUpload(), 'token')
   // The last statement of completing is the webhook's: it will fail.
   tamper(path, (database) => database.exec('DROP TABLE outbox'))
   const payload = { userId: 'u', fileName: 'f', messageId: 1, fileId: 'f', size: 1, mimeType: 'm' }
 
-  expect(() => ledger.completeUpload(id, { messageId: 1, fileId: 'f' }, payload, NOW)).toThrow(
-    'outbox',
-  )
+  await expect(
+    ledger.completeUpload(id, { messageId: 1, fileId: 'f' }, payload, NOW),
+  ).rejects.toThrow('outbox')
 
-  expect(ledger.findUpload(id)).toEqual(makeUpload())
-  expect(ledger.uploadToken(id)).toBe('token')
-  ledger.touchUpload(id, NOW)
-  expect(ledger.findUpload(id)?.touchedAt).toBe(NOW)
+  expect(await ledger.findUpload(id)).toEqual(makeUpload())
+  expect(await ledger.uploadToken(id)).toBe('token')
+  await ledger.touchUpload(id, NOW)
+  expect((await ledger.findUpload(id))?.touchedAt).toBe(NOW)
 })
 
 test('a key that is not 32 bytes is refused', () => {
@@ -392,8 +396,8 @@ async function makePlace() {
   const open = (key = KEY) => {
     const ledger = openLedger({ path, key, log })
     let closed = false
-    const close = (): void => {
-      if (!closed) ledger.close()
+    const close = async (): Promise<void> => {
+      if (!closed) await ledger.close()
       closed = true
     }
     onTestFinished(close)

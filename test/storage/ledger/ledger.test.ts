@@ -3,6 +3,7 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import type { TransferState, WebhookPayload } from '../../../src/core/ports/records.ts'
 import { openLedger } from '../../../src/storage/ledger/ledger.ts'
 import { createRecordingLog } from '../../helpers/recording-log.ts'
+import { insertUpload } from '../../helpers/storage/insert-upload.ts'
 import { failure, makeUpload } from '../../helpers/upload.ts'
 
 const NOW = 1_762_700_001_000
@@ -29,17 +30,17 @@ const PAYLOAD: WebhookPayload = {
   mimeType: 'video/x-matroska',
 }
 
-test('an upload is found as it was inserted, and only by its id', () => {
+test('an upload is found as it was inserted, and only by its id', async () => {
   const ledger = makeLedger()
   const upload = makeUpload({ size: 2 ** 40 })
 
-  ledger.insertUpload(upload, 'token')
+  await insertUpload(ledger, upload, 'token')
 
-  expect(ledger.findUpload(upload.id)).toEqual(upload)
-  expect(ledger.findUpload('another')).toBeNull()
+  expect(await ledger.findUpload(upload.id)).toEqual(upload)
+  expect(await ledger.findUpload('another')).toBeNull()
 })
 
-test('an upload that came to an end elsewhere is kept whole too', () => {
+test('an upload that came to an end elsewhere is kept whole too', async () => {
   const ledger = makeLedger()
   const upload = makeUpload({
     state: 'completed',
@@ -49,24 +50,24 @@ test('an upload that came to an end elsewhere is kept whole too', () => {
     result: RESULT,
   })
 
-  ledger.insertUpload(upload, 'token')
+  await insertUpload(ledger, upload, 'token')
 
-  expect(ledger.findUpload(upload.id)).toEqual(upload)
+  expect(await ledger.findUpload(upload.id)).toEqual(upload)
 })
 
-test('an id that is taken is refused, and what was there stays', () => {
+test('an id that is taken is refused, and what was there stays', async () => {
   const ledger = makeLedger()
-  ledger.insertUpload(makeUpload(), 'first')
+  await insertUpload(ledger, makeUpload(), 'first')
 
-  expect(() => ledger.insertUpload(makeUpload({ owner: 'thief' }), 'second')).toThrow(
-    expect.objectContaining({ code: 'UPLOAD_DIFFERS' }),
+  await expect(insertUpload(ledger, makeUpload({ owner: 'thief' }), 'second')).rejects.toThrow(
+    'known',
   )
 
-  expect(ledger.findUpload(makeUpload().id)?.owner).toBe('user-1')
-  expect(ledger.uploadToken(makeUpload().id)).toBe('first')
+  expect((await ledger.findUpload(makeUpload().id))?.owner).toBe('user-1')
+  expect(await ledger.uploadToken(makeUpload().id)).toBe('first')
 })
 
-test("an owner's uploads come newest first, as many as asked for", () => {
+test("an owner's uploads come newest first, as many as asked for", async () => {
   const ledger = makeLedger()
   for (const [id, createdAt] of [
     ['b', 2],
@@ -74,41 +75,41 @@ test("an owner's uploads come newest first, as many as asked for", () => {
     ['a', 1],
     ['c', 3],
   ] as const) {
-    ledger.insertUpload(makeUpload({ id, createdAt }), 'token')
+    await insertUpload(ledger, makeUpload({ id, createdAt }), 'token')
   }
-  ledger.insertUpload(makeUpload({ id: 'x', owner: 'user-2', createdAt: 9 }), 'token')
+  await insertUpload(ledger, makeUpload({ id: 'x', owner: 'user-2', createdAt: 9 }), 'token')
 
-  expect(ledger.uploadsOf('user-1', 3).map(({ id }) => id)).toEqual(['d', 'c', 'b'])
-  expect(ledger.uploadsOf('nobody', 3)).toEqual([])
+  expect((await ledger.uploadsOf('user-1', 3)).map(({ id }) => id)).toEqual(['d', 'c', 'b'])
+  expect(await ledger.uploadsOf('nobody', 3)).toEqual([])
 })
 
-test("an owner's unfinished uploads come before newer ones that ended", () => {
+test("an owner's unfinished uploads come before newer ones that ended", async () => {
   const ledger = makeLedger()
   for (const [createdAt, id] of ['open', 'sealed', 'done', 'failed', 'cancelled'].entries()) {
-    ledger.insertUpload(makeUpload({ id, createdAt }), 'token')
+    await insertUpload(ledger, makeUpload({ id, createdAt }), 'token')
   }
-  ledger.sealUpload('sealed', NOW)
-  ledger.completeUpload('done', RESULT, null, NOW)
-  ledger.failUpload('failed', failure('No', NOW))
+  await ledger.sealUpload('sealed', NOW)
+  await ledger.completeUpload('done', RESULT, null, NOW)
+  await ledger.failUpload('failed', failure('No', NOW))
   const cancelled = { reason: 'it was cancelled', percent: 0, now: NOW }
-  ledger.cancelUpload('cancelled', cancelled, { perOwner: 10, inAll: 10 })
+  await ledger.cancelUpload('cancelled', cancelled, { perOwner: 10, inAll: 10 })
 
-  const ids = ledger.uploadsOf('user-1', 4).map(({ id }) => id)
+  const ids = (await ledger.uploadsOf('user-1', 4)).map(({ id }) => id)
 
   expect(ids).toEqual(['sealed', 'open', 'cancelled', 'failed'])
 })
 
-test('unfinished uploads are listed by state', () => {
+test('unfinished uploads are listed by state', async () => {
   const ledger = makeLedger()
   for (const id of ['receiving', 'sealed', 'completed', 'failed']) {
-    ledger.insertUpload(makeUpload({ id }), 'token')
+    await insertUpload(ledger, makeUpload({ id, totalChunks: 0 }), 'token')
   }
-  ledger.sealUpload('sealed', NOW)
-  ledger.completeUpload('completed', RESULT, null, NOW)
-  ledger.failUpload('failed', failure('No', NOW))
+  await ledger.sealUpload('sealed', NOW)
+  await ledger.completeUpload('completed', RESULT, null, NOW)
+  await ledger.failUpload('failed', failure('No', NOW))
 
   for (const state of ['receiving', 'sealed'] as const) {
-    expect(ledger.uploadsInState(state).map(({ id }) => id)).toEqual([state])
+    expect((await ledger.uploadsInState(state)).map(({ id }) => id)).toEqual([state])
   }
 })
 
@@ -116,252 +117,261 @@ describe('a cancelled upload', () => {
   const CANCELLED = { reason: 'it was cancelled', percent: 42, now: NOW }
   const KEEP = { perOwner: 10, inAll: 10 }
 
-  test('keeps its row and nothing else', () => {
+  test('keeps its row and nothing else', async () => {
     const ledger = makeLedger()
     const { id } = makeUpload()
-    ledger.insertUpload(makeUpload(), 'token')
-    ledger.insertStream({ uploadId: id, metadata: 'words', concat: 'partial' })
-    ledger.insertChunk(id, { index: 0, size: 1000, digest: 'ab'.repeat(32) }, 1000, NOW)
-    ledger.saveAcknowledgedParts(id, new Uint8Array([1]))
+    const words = { metadata: 'words', concat: 'partial' }
+    await insertUpload(ledger, makeUpload(), 'token', words)
+    await ledger.acceptChunk(id, { index: 0, size: 1000, digest: 'ab'.repeat(32) }, 1000, NOW)
+    await ledger.saveAcknowledgedParts(id, new Uint8Array([1]))
 
-    ledger.cancelUpload(id, CANCELLED, KEEP)
+    await ledger.cancelUpload(id, CANCELLED, KEEP)
 
-    expect(ledger.findUpload(id)).toMatchObject({
+    expect(await ledger.findUpload(id)).toMatchObject({
       state: 'cancelled',
       reason: 'it was cancelled',
       lastPercent: 42,
       finishedAt: NOW,
     })
-    expect(ledger.uploadToken(id)).toBeNull()
-    expect(ledger.chunks(id)).toEqual([])
-    expect(ledger.acknowledgedParts(id)).toEqual(new Uint8Array())
-    expect(ledger.stream(id)).toMatchObject({ metadata: null, concat: 'partial' })
-    expect(ledger.reservedBytes()).toBe(0)
-    expect(ledger.finishedBefore(NOW)).toEqual([id])
+    expect(await ledger.uploadToken(id)).toBeNull()
+    expect(await ledger.chunks(id)).toEqual([])
+    expect(await ledger.acknowledgedParts(id)).toEqual(new Uint8Array())
+    expect(await ledger.stream(id)).toMatchObject({ metadata: null, concat: 'partial' })
+    expect((await ledger.reservations()).reservedBytes).toBe(0)
+    expect(await ledger.finishedBefore(NOW)).toEqual([id])
   })
 
-  test('cannot be completed, sealed or failed, and a completed one cannot be cancelled', () => {
+  test('cannot be completed, sealed or failed, and a completed one cannot be cancelled', async () => {
     const ledger = makeLedger()
-    for (const id of ['cancelled', 'completed']) ledger.insertUpload(makeUpload({ id }), 'token')
-    ledger.cancelUpload('cancelled', CANCELLED, KEEP)
-    ledger.completeUpload('completed', RESULT, null, NOW)
+    for (const id of ['cancelled', 'completed'])
+      await insertUpload(ledger, makeUpload({ id }), 'token')
+    await ledger.cancelUpload('cancelled', CANCELLED, KEEP)
+    await ledger.completeUpload('completed', RESULT, null, NOW)
 
-    ledger.sealUpload('cancelled', NOW)
-    ledger.completeUpload('cancelled', RESULT, null, NOW)
-    ledger.failUpload('cancelled', failure('No', NOW))
-    ledger.cancelUpload('completed', CANCELLED, KEEP)
+    await ledger.sealUpload('cancelled', NOW)
+    await ledger.completeUpload('cancelled', RESULT, null, NOW)
+    await ledger.failUpload('cancelled', failure('No', NOW))
+    await ledger.cancelUpload('completed', CANCELLED, KEEP)
 
-    expect(ledger.findUpload('cancelled')?.state).toBe('cancelled')
-    expect(ledger.findUpload('completed')?.state).toBe('completed')
+    expect((await ledger.findUpload('cancelled'))?.state).toBe('cancelled')
+    expect((await ledger.findUpload('completed'))?.state).toBe('completed')
   })
 
-  test('is forgotten when its owner has cancelled too many since, the oldest first', () => {
+  test('is forgotten when its owner has cancelled too many since, the oldest first', async () => {
     const ledger = makeLedger()
     for (const [at, id] of ['a', 'b', 'c', 'd'].entries()) {
-      ledger.insertUpload(makeUpload({ id }), 'token')
-      ledger.cancelUpload(id, { ...CANCELLED, now: NOW + at }, { perOwner: 2, inAll: 10 })
+      await insertUpload(ledger, makeUpload({ id }), 'token')
+      await ledger.cancelUpload(id, { ...CANCELLED, now: NOW + at }, { perOwner: 2, inAll: 10 })
     }
 
-    expect(ledger.uploadsOf('user-1', 10).map(({ id }) => id)).toEqual(['d', 'c'])
+    expect((await ledger.uploadsOf('user-1', 10)).map(({ id }) => id)).toEqual(['d', 'c'])
   })
 
-  test('makes room in all among those of the owner who has most', () => {
+  test('makes room in all among those of the owner who has most', async () => {
     const ledger = makeLedger()
-    const cancel = (id: string, owner: string): void => {
-      ledger.insertUpload(makeUpload({ id, owner }), 'token')
-      ledger.cancelUpload(id, CANCELLED, { perOwner: 10, inAll: 3 })
+    const cancel = async (id: string, owner: string): Promise<void> => {
+      await insertUpload(ledger, makeUpload({ id, owner }), 'token')
+      await ledger.cancelUpload(id, CANCELLED, { perOwner: 10, inAll: 3 })
     }
 
-    cancel('first', 'ann')
-    for (const id of ['a', 'b', 'c', 'd', 'e']) cancel(id, 'bob')
+    await cancel('first', 'ann')
+    for (const id of ['a', 'b', 'c', 'd', 'e']) await cancel(id, 'bob')
 
-    expect(ledger.uploadsOf('ann', 10).map(({ id }) => id)).toEqual(['first'])
-    expect(ledger.uploadsOf('bob', 10).map(({ id }) => id)).toEqual(['e', 'd'])
+    expect((await ledger.uploadsOf('ann', 10)).map(({ id }) => id)).toEqual(['first'])
+    expect((await ledger.uploadsOf('bob', 10)).map(({ id }) => id)).toEqual(['e', 'd'])
   })
 })
 
-test('the newest token of an unfinished upload is kept, none of a finished one', () => {
+test('the newest token of an unfinished upload is kept, none of a finished one', async () => {
   const ledger = makeLedger()
   const { id } = makeUpload()
-  ledger.insertUpload(makeUpload(), 'älter 🎉')
-  expect(ledger.uploadToken(id)).toBe('älter 🎉')
+  await insertUpload(ledger, makeUpload(), 'älter 🎉')
+  expect(await ledger.uploadToken(id)).toBe('älter 🎉')
 
-  ledger.saveUploadToken(id, 'newer')
-  expect(ledger.uploadToken(id)).toBe('newer')
+  await ledger.saveUploadToken(id, 'newer')
+  expect(await ledger.uploadToken(id)).toBe('newer')
 
-  ledger.failUpload(id, failure('No', NOW))
-  ledger.saveUploadToken(id, 'too late')
-  expect(ledger.uploadToken(id)).toBeNull()
-  expect(ledger.uploadToken('unknown')).toBeNull()
+  await ledger.failUpload(id, failure('No', NOW))
+  await ledger.saveUploadToken(id, 'too late')
+  expect(await ledger.uploadToken(id)).toBeNull()
+  expect(await ledger.uploadToken('unknown')).toBeNull()
 })
 
-test('a chunk is written with the chunk size and the time', () => {
+test('a chunk is written with the chunk size and the time', async () => {
   const ledger = makeLedger()
   const { id } = makeUpload()
-  ledger.insertUpload(makeUpload(), 'token')
+  await insertUpload(ledger, makeUpload(), 'token')
 
-  ledger.insertChunk(id, { index: 1, size: 1000, digest: DIGEST }, null, NOW)
-  expect(ledger.findUpload(id)).toMatchObject({ chunkSize: null, touchedAt: NOW })
+  await ledger.acceptChunk(id, { index: 1, size: 1000, digest: DIGEST }, null, NOW)
+  expect(await ledger.findUpload(id)).toMatchObject({ chunkSize: null, touchedAt: NOW })
 
-  ledger.insertChunk(id, { index: 0, size: 1000, digest: DIGEST }, 1000, NOW + 1)
-  ledger.insertChunk(id, { index: 10, size: 1000, digest: DIGEST }, null, NOW + 2)
-  expect(ledger.findUpload(id)).toMatchObject({ chunkSize: 1000, touchedAt: NOW + 2 })
-  expect(ledger.chunks(id)).toEqual([
+  await ledger.acceptChunk(id, { index: 0, size: 1000, digest: DIGEST }, 1000, NOW + 1)
+  await ledger.acceptChunk(id, { index: 10, size: 1000, digest: DIGEST }, null, NOW + 2)
+  expect(await ledger.findUpload(id)).toMatchObject({ chunkSize: 1000, touchedAt: NOW + 2 })
+  expect(await ledger.chunks(id)).toEqual([
     { index: 0, size: 1000, digest: DIGEST },
     { index: 1, size: 1000, digest: DIGEST },
     { index: 10, size: 1000, digest: DIGEST },
   ])
 })
 
-test('the same chunk written twice is one chunk', () => {
+test('the same chunk written twice is one chunk', async () => {
   const ledger = makeLedger()
   const { id } = makeUpload()
-  ledger.insertUpload(makeUpload(), 'token')
+  await insertUpload(ledger, makeUpload(), 'token')
 
-  ledger.insertChunk(id, { index: 0, size: 1000, digest: DIGEST }, 1000, NOW)
-  ledger.insertChunk(id, { index: 0, size: 1000, digest: DIGEST }, 1000, NOW)
+  await ledger.acceptChunk(id, { index: 0, size: 1000, digest: DIGEST }, 1000, NOW)
+  await ledger.acceptChunk(id, { index: 0, size: 1000, digest: DIGEST }, 1000, NOW)
 
-  expect(ledger.chunks(id)).toHaveLength(1)
+  expect(await ledger.chunks(id)).toHaveLength(1)
 })
 
-test('a chunk of an upload that is gone is refused whole', () => {
+test('a chunk of an upload that is gone is refused whole', async () => {
   const ledger = makeLedger()
 
-  const insert = () => ledger.insertChunk('gone', { index: 0, size: 1, digest: DIGEST }, 1, NOW)
+  const chunk = { index: 0, size: 1, digest: DIGEST }
 
-  expect(insert).toThrow('FOREIGN KEY')
-  expect(ledger.chunks('gone')).toEqual([])
+  expect(await ledger.acceptChunk('gone', chunk, 1, NOW)).toEqual({ kind: 'gone' })
+  expect(await ledger.chunks('gone')).toEqual([])
 })
 
-test('touching and sealing note the time; what has ended cannot be sealed', () => {
-  const ledger = makeLedger()
-  const { id } = makeUpload()
-  ledger.insertUpload(makeUpload(), 'token')
-
-  ledger.touchUpload(id, NOW)
-  expect(ledger.findUpload(id)?.touchedAt).toBe(NOW)
-  ledger.sealUpload(id, NOW + 1)
-  ledger.sealUpload(id, NOW + 2)
-  expect(ledger.findUpload(id)).toMatchObject({ state: 'sealed', sealedAt: NOW + 1 })
-
-  ledger.failUpload(id, failure('No', NOW + 3))
-  ledger.sealUpload(id, NOW + 4)
-  expect(ledger.findUpload(id)?.state).toBe('failed')
-})
-
-test('completing keeps the result and the webhook, and erases token and transfer', () => {
+test('touching and sealing note the time; what has ended cannot be sealed', async () => {
   const ledger = makeLedger()
   const { id } = makeUpload()
-  ledger.insertUpload(makeUpload(), 'token')
-  ledger.insertChunk(id, { index: 0, size: 1000, digest: DIGEST }, 1000, NOW)
-  ledger.saveTransfer(id, TRANSFER)
-  ledger.saveAcknowledgedParts(id, Uint8Array.of(0xff))
+  await insertUpload(ledger, makeUpload({ totalChunks: 0 }), 'token')
 
-  ledger.completeUpload(id, RESULT, PAYLOAD, NOW)
+  await ledger.touchUpload(id, NOW)
+  expect((await ledger.findUpload(id))?.touchedAt).toBe(NOW)
+  await ledger.sealUpload(id, NOW + 1)
+  await ledger.sealUpload(id, NOW + 2)
+  expect(await ledger.findUpload(id)).toMatchObject({ state: 'sealed', sealedAt: NOW + 1 })
 
-  expect(ledger.findUpload(id)).toMatchObject({
+  await ledger.failUpload(id, failure('No', NOW + 3))
+  await ledger.sealUpload(id, NOW + 4)
+  expect((await ledger.findUpload(id))?.state).toBe('failed')
+})
+
+test('completing keeps the result and the webhook, and erases token and transfer', async () => {
+  const ledger = makeLedger()
+  const { id } = makeUpload()
+  await insertUpload(ledger, makeUpload(), 'token')
+  await ledger.acceptChunk(id, { index: 0, size: 1000, digest: DIGEST }, 1000, NOW)
+  await ledger.saveTransfer(id, TRANSFER)
+  await ledger.saveAcknowledgedParts(id, Uint8Array.of(0xff))
+
+  await ledger.completeUpload(id, RESULT, PAYLOAD, NOW)
+
+  expect(await ledger.findUpload(id)).toMatchObject({
     state: 'completed',
     result: RESULT,
     finishedAt: NOW,
     reason: null,
   })
-  expect(ledger.uploadToken(id)).toBeNull()
-  expect(ledger.transfer(id)).toBeNull()
-  expect(ledger.acknowledgedParts(id)).toEqual(new Uint8Array())
-  expect(ledger.chunks(id)).toHaveLength(1)
-  expect(ledger.dueWebhooks(NOW, 10)).toMatchObject([{ uploadId: id, payload: PAYLOAD }])
+  expect(await ledger.uploadToken(id)).toBeNull()
+  expect(await ledger.transfer(id)).toBeNull()
+  expect(await ledger.acknowledgedParts(id)).toEqual(new Uint8Array())
+  expect(await ledger.chunks(id)).toHaveLength(1)
+  expect(await ledger.dueWebhooks(NOW, 10)).toMatchObject([{ uploadId: id, payload: PAYLOAD }])
 })
 
-test('an upload ends once: a second end changes nothing and owes no second webhook', () => {
+test('an upload ends once: a second end changes nothing and owes no second webhook', async () => {
   const ledger = makeLedger()
   const { id } = makeUpload()
-  ledger.insertUpload(makeUpload(), 'token')
-  ledger.completeUpload(id, RESULT, PAYLOAD, NOW)
+  await insertUpload(ledger, makeUpload(), 'token')
+  await ledger.completeUpload(id, RESULT, PAYLOAD, NOW)
 
-  ledger.completeUpload(id, { messageId: 43, fileId: 'other' }, PAYLOAD, NOW + 1)
-  ledger.failUpload(id, failure('No', NOW + 2))
+  await ledger.completeUpload(id, { messageId: 43, fileId: 'other' }, PAYLOAD, NOW + 1)
+  await ledger.failUpload(id, failure('No', NOW + 2))
 
-  expect(ledger.findUpload(id)).toMatchObject({ state: 'completed', result: RESULT })
-  expect(ledger.dueWebhooks(NOW + 9, 10)).toHaveLength(1)
+  expect(await ledger.findUpload(id)).toMatchObject({ state: 'completed', result: RESULT })
+  expect(await ledger.dueWebhooks(NOW + 9, 10)).toHaveLength(1)
 })
 
-test('failing keeps the reason and erases token, transfer and chunks', () => {
+test('failing keeps the reason and erases token, transfer and chunks', async () => {
   const ledger = makeLedger()
   const { id } = makeUpload()
-  ledger.insertUpload(makeUpload(), 'token')
-  ledger.insertChunk(id, { index: 0, size: 1000, digest: DIGEST }, 1000, NOW)
-  ledger.saveTransfer(id, TRANSFER)
-  ledger.saveAcknowledgedParts(id, Uint8Array.of(0xff))
+  await insertUpload(ledger, makeUpload(), 'token')
+  await ledger.acceptChunk(id, { index: 0, size: 1000, digest: DIGEST }, 1000, NOW)
+  await ledger.saveTransfer(id, TRANSFER)
+  await ledger.saveAcknowledgedParts(id, Uint8Array.of(0xff))
 
-  ledger.failUpload(id, failure('Connect Telegram in settings', NOW))
+  await ledger.failUpload(id, failure('Connect Telegram in settings', NOW))
 
-  expect(ledger.findUpload(id)).toMatchObject({
+  expect(await ledger.findUpload(id)).toMatchObject({
     state: 'failed',
     reason: 'Connect Telegram in settings',
     finishedAt: NOW,
     result: null,
   })
-  expect(ledger.uploadToken(id)).toBeNull()
-  expect(ledger.transfer(id)).toBeNull()
-  expect(ledger.acknowledgedParts(id)).toEqual(new Uint8Array())
-  expect(ledger.chunks(id)).toEqual([])
+  expect(await ledger.uploadToken(id)).toBeNull()
+  expect(await ledger.transfer(id)).toBeNull()
+  expect(await ledger.acknowledgedParts(id)).toEqual(new Uint8Array())
+  expect(await ledger.chunks(id)).toEqual([])
 })
 
-test('deleting takes all that belongs to the upload, but not what is owed to the backend', () => {
+test('deleting takes all that belongs to the upload, but not what is owed to the backend', async () => {
   const ledger = makeLedger()
-  ledger.insertUpload(makeUpload({ id: 'open' }), 'token')
-  ledger.insertChunk('open', { index: 0, size: 1000, digest: DIGEST }, 1000, NOW)
-  ledger.saveTransfer('open', TRANSFER)
-  ledger.saveAcknowledgedParts('open', Uint8Array.of(1))
-  ledger.insertUpload(makeUpload({ id: 'done' }), 'token')
-  ledger.completeUpload('done', RESULT, PAYLOAD, NOW)
+  await insertUpload(ledger, makeUpload({ id: 'open' }), 'token')
+  await ledger.acceptChunk('open', { index: 0, size: 1000, digest: DIGEST }, 1000, NOW)
+  await ledger.saveTransfer('open', TRANSFER)
+  await ledger.saveAcknowledgedParts('open', Uint8Array.of(1))
+  await insertUpload(ledger, makeUpload({ id: 'done' }), 'token')
+  await ledger.completeUpload('done', RESULT, PAYLOAD, NOW)
 
-  for (const id of ['open', 'done', 'never-there']) ledger.deleteUpload(id)
+  for (const id of ['open', 'done', 'never-there']) await ledger.deleteUpload(id)
 
-  expect(ledger.findUpload('open')).toBeNull()
-  expect(ledger.chunks('open')).toEqual([])
-  expect(ledger.transfer('open')).toBeNull()
-  expect(ledger.acknowledgedParts('open')).toHaveLength(0)
-  expect(ledger.dueWebhooks(NOW, 10)).toHaveLength(1)
+  expect(await ledger.findUpload('open')).toBeNull()
+  expect(await ledger.chunks('open')).toEqual([])
+  expect(await ledger.transfer('open')).toBeNull()
+  expect(await ledger.acknowledgedParts('open')).toHaveLength(0)
+  expect(await ledger.dueWebhooks(NOW, 10)).toHaveLength(1)
 })
 
-test('unfinished uploads reserve their size, finished ones give it back', () => {
+test('unfinished uploads reserve their size, finished ones give it back', async () => {
   const ledger = makeLedger()
-  expect(ledger.reservedBytes()).toBe(0)
+  expect((await ledger.reservations()).reservedBytes).toBe(0)
   const sizes = { receiving: 2_097_152_000, sealed: 300, completed: 50, failed: 7 }
   for (const [id, size] of Object.entries(sizes)) {
-    ledger.insertUpload(makeUpload({ id, size }), 'token')
+    await insertUpload(ledger, makeUpload({ id, size }), 'token')
   }
 
-  ledger.sealUpload('sealed', NOW)
-  ledger.completeUpload('completed', RESULT, null, NOW)
-  ledger.failUpload('failed', failure('No', NOW))
+  await ledger.sealUpload('sealed', NOW)
+  await ledger.completeUpload('completed', RESULT, null, NOW)
+  await ledger.failUpload('failed', failure('No', NOW))
 
-  expect(ledger.reservedBytes()).toBe(2_097_152_300)
+  expect((await ledger.reservations()).reservedBytes).toBe(2_097_152_300)
 })
 
-test('each user’s unfinished uploads are counted on their own', () => {
+test('each user’s unfinished uploads are counted on their own', async () => {
   const ledger = makeLedger()
-  ledger.insertUpload(makeUpload({ id: 'a', owner: 'ann', size: 10 }), 'token')
-  ledger.insertUpload(makeUpload({ id: 'b', owner: 'ann', size: 20 }), 'token')
-  ledger.insertUpload(makeUpload({ id: 'c', owner: 'bob', size: 40 }), 'token')
+  await insertUpload(ledger, makeUpload({ id: 'a', owner: 'ann', size: 10 }), 'token')
+  await insertUpload(ledger, makeUpload({ id: 'b', owner: 'ann', size: 20 }), 'token')
+  await insertUpload(ledger, makeUpload({ id: 'c', owner: 'bob', size: 40 }), 'token')
 
-  ledger.completeUpload('b', RESULT, null, NOW)
+  await ledger.completeUpload('b', RESULT, null, NOW)
 
-  expect(ledger.reservedBy('ann')).toEqual({ uploads: 1, bytes: 10 })
-  expect(ledger.reservedBy('bob')).toEqual({ uploads: 1, bytes: 40 })
-  expect(ledger.reservedBy('eve')).toEqual({ uploads: 0, bytes: 0 })
+  const full = { share: { maxUploads: 1, maxBytes: 1000 }, stream: null, token: 'token' }
+  const room = { limitBytes: 1000, freeBytes: 1000, presentBytes: 0 }
+  const open = (owner: string) =>
+    ledger.openUpload({
+      ...full,
+      room,
+      upload: makeUpload({ id: `${owner} more`, owner, size: 1 }),
+    })
+  expect(await open('ann')).toEqual({ kind: 'over-share', held: { uploads: 1, bytes: 10 } })
+  expect(await open('bob')).toEqual({ kind: 'over-share', held: { uploads: 1, bytes: 40 } })
+  expect(await open('eve')).toEqual({ kind: 'opened' })
 })
 
-test('a transfer is remembered field by field, and forgotten with its parts', () => {
+test('a transfer is remembered field by field, and forgotten with its parts', async () => {
   const ledger = makeLedger()
   const { id } = makeUpload()
-  ledger.insertUpload(makeUpload(), 'token')
-  expect(ledger.transfer(id)).toBeNull()
-  expect(ledger.acknowledgedParts(id)).toEqual(new Uint8Array())
+  await insertUpload(ledger, makeUpload(), 'token')
+  expect(await ledger.transfer(id)).toBeNull()
+  expect(await ledger.acknowledgedParts(id)).toEqual(new Uint8Array())
 
-  ledger.saveTransfer(id, TRANSFER)
-  expect(ledger.transfer(id)).toEqual(TRANSFER)
+  await ledger.saveTransfer(id, TRANSFER)
+  expect(await ledger.transfer(id)).toEqual(TRANSFER)
   const later: TransferState = {
     ...TRANSFER,
     document: { id: '5', accessHash: '-6', fileReference: 'AAEC', dcId: 4 },
@@ -369,100 +379,101 @@ test('a transfer is remembered field by field, and forgotten with its parts', ()
     newestMessageId: 41,
     postAttempts: 2,
   }
-  ledger.saveTransfer(id, later)
-  expect(ledger.transfer(id)).toEqual(later)
+  await ledger.saveTransfer(id, later)
+  expect(await ledger.transfer(id)).toEqual(later)
   const bitmap = new Uint8Array(randomBytes(500))
-  ledger.saveAcknowledgedParts(id, bitmap)
-  expect(ledger.acknowledgedParts(id)).toEqual(bitmap)
+  await ledger.saveAcknowledgedParts(id, bitmap)
+  expect(await ledger.acknowledgedParts(id)).toEqual(bitmap)
 
-  ledger.deleteTransfer(id)
-  expect(ledger.transfer(id)).toBeNull()
-  expect(ledger.acknowledgedParts(id)).toEqual(new Uint8Array())
+  await ledger.deleteTransfer(id)
+  expect(await ledger.transfer(id)).toBeNull()
+  expect(await ledger.acknowledgedParts(id)).toEqual(new Uint8Array())
 })
 
-test('a late flush brings nothing back of an upload that has ended or gone', () => {
+test('a late flush brings nothing back of an upload that has ended or gone', async () => {
   const ledger = makeLedger()
   const { id } = makeUpload()
-  ledger.insertUpload(makeUpload(), 'token')
-  ledger.completeUpload(id, RESULT, null, NOW)
+  await insertUpload(ledger, makeUpload(), 'token')
+  await ledger.completeUpload(id, RESULT, null, NOW)
 
   for (const late of [id, 'gone']) {
-    ledger.saveTransfer(late, TRANSFER)
-    ledger.saveAcknowledgedParts(late, Uint8Array.of(1))
+    await ledger.saveTransfer(late, TRANSFER)
+    await ledger.saveAcknowledgedParts(late, Uint8Array.of(1))
 
-    expect(ledger.transfer(late)).toBeNull()
-    expect(ledger.acknowledgedParts(late)).toHaveLength(0)
+    expect(await ledger.transfer(late)).toBeNull()
+    expect(await ledger.acknowledgedParts(late)).toHaveLength(0)
   }
 })
 
-test('webhooks come when they are due, oldest first, and count their attempts', () => {
+test('webhooks come when they are due, oldest first, and count their attempts', async () => {
   const ledger = makeLedger()
-  expect(ledger.nextWebhookAt()).toBeNull()
+  expect(await ledger.nextWebhookAt()).toBeNull()
   for (const [index, id] of ['first', 'second', 'third'].entries()) {
-    ledger.insertUpload(makeUpload({ id }), 'token')
-    ledger.completeUpload(id, RESULT, { ...PAYLOAD, messageId: index }, NOW + index)
+    await insertUpload(ledger, makeUpload({ id }), 'token')
+    await ledger.completeUpload(id, RESULT, { ...PAYLOAD, messageId: index }, NOW + index)
   }
-  const [first, second] = ledger.dueWebhooks(NOW + 1, 10)
+  const [first, second] = await ledger.dueWebhooks(NOW + 1, 10)
   expect([first?.uploadId, second?.uploadId]).toEqual(['first', 'second'])
-  expect(ledger.dueWebhooks(NOW + 9, 1)).toHaveLength(1)
-  expect(ledger.nextWebhookAt()).toBe(NOW)
+  expect(await ledger.dueWebhooks(NOW + 9, 1)).toHaveLength(1)
+  expect(await ledger.nextWebhookAt()).toBe(NOW)
 
-  ledger.postponeWebhook(first?.id ?? '', NOW + 100)
-  ledger.deleteWebhook(second?.id ?? '')
+  await ledger.postponeWebhook(first?.id ?? '', NOW + 100)
+  await ledger.deleteWebhook(second?.id ?? '')
 
-  expect(ledger.nextWebhookAt()).toBe(NOW + 2)
-  expect(ledger.dueWebhooks(NOW + 9, 10).map(({ uploadId }) => uploadId)).toEqual(['third'])
-  expect(ledger.dueWebhooks(NOW + 100, 10)).toMatchObject([
+  expect(await ledger.nextWebhookAt()).toBe(NOW + 2)
+  expect((await ledger.dueWebhooks(NOW + 9, 10)).map(({ uploadId }) => uploadId)).toEqual(['third'])
+  expect(await ledger.dueWebhooks(NOW + 100, 10)).toMatchObject([
     { uploadId: 'first', attempts: 1, dueAt: NOW + 100, createdAt: NOW },
     { uploadId: 'third', attempts: 0 },
   ])
 })
 
-test('secrets are kept under names, replaced and deleted', () => {
+test('secrets are kept under names, replaced and deleted', async () => {
   const ledger = makeLedger()
   const value = randomBytes(256)
-  expect(ledger.secret('bot:1')).toBeNull()
+  expect(await ledger.secret('bot:1')).toBeNull()
 
-  ledger.saveSecret('bot:1', randomBytes(256))
-  ledger.saveSecret('bot:1', value)
-  ledger.saveSecret('bot:2', randomBytes(1))
-  expect(ledger.secret('bot:1')).toEqual(value)
+  await ledger.saveSecret('bot:1', randomBytes(256))
+  await ledger.saveSecret('bot:1', value)
+  await ledger.saveSecret('bot:2', randomBytes(1))
+  expect(await ledger.secret('bot:1')).toEqual(value)
 
-  ledger.deleteSecret('bot:1')
-  expect(ledger.secret('bot:1')).toBeNull()
-  expect(ledger.secret('bot:2')).toHaveLength(1)
+  await ledger.deleteSecret('bot:1')
+  expect(await ledger.secret('bot:1')).toBeNull()
+  expect(await ledger.secret('bot:2')).toHaveLength(1)
 })
 
-test('a token kept for tickets ends with the last of them, or with the epoch', () => {
+test('a token kept for tickets ends with the last of them, or with the epoch', async () => {
   const ledger = makeLedger()
   const kept = { tokenId: 'a1', holder: 'ann', token: 'login', expiresAt: NOW + 10 }
-  ledger.keepTicketToken(kept)
-  ledger.keepTicketToken({ ...kept, expiresAt: NOW + 5 })
-  ledger.keepTicketToken({ ...kept, tokenId: 'b1', holder: 'bob' })
+  await ledger.keepTicketToken(kept)
+  await ledger.keepTicketToken({ ...kept, expiresAt: NOW + 5 })
+  await ledger.keepTicketToken({ ...kept, tokenId: 'b1', holder: 'bob' })
 
-  ledger.deleteExpiredTicketTokens(NOW + 9)
-  expect(ledger.ticketToken('a1', NOW + 9)).toBe('login')
-  expect(ledger.ticketToken('a1', NOW + 10)).toBeNull()
+  await ledger.deleteExpiredTicketTokens(NOW + 9)
+  expect(await ledger.ticketToken('a1', NOW + 9)).toBe('login')
+  expect(await ledger.ticketToken('a1', NOW + 10)).toBeNull()
 
-  ledger.endTicketEpoch('ann', NOW)
-  expect(ledger.ticketToken('a1', NOW)).toBeNull()
-  expect(ledger.ticketToken('b1', NOW)).toBe('login')
-  ledger.deleteExpiredTicketTokens(NOW + 10)
-  expect(ledger.ticketToken('b1', NOW)).toBeNull()
+  await ledger.endTicketEpoch('ann', NOW)
+  expect(await ledger.ticketToken('a1', NOW)).toBeNull()
+  expect(await ledger.ticketToken('b1', NOW)).toBe('login')
+  await ledger.deleteExpiredTicketTokens(NOW + 10)
+  expect(await ledger.ticketToken('b1', NOW)).toBeNull()
 })
 
-test('epochs of tickets count up, also past those of a ledger that was lost', () => {
+test('epochs of tickets count up, also past those of a ledger that was lost', async () => {
   const ledger = makeLedger()
-  expect(ledger.ticketEpoch('ann')).toBeNull()
+  expect(await ledger.ticketEpoch('ann')).toBeNull()
 
-  const first = ledger.beginTicketEpoch('ann', NOW)
-  expect(ledger.beginTicketEpoch('ann', NOW + 5000)).toBe(first)
-  ledger.endTicketEpoch('ann', NOW)
-  expect(ledger.ticketEpoch('ann')).toBe(first + 1)
-  ledger.endTicketEpoch('ann', NOW + 60_000)
-  expect(ledger.ticketEpoch('ann')).toBe(first + 60)
+  const first = await ledger.beginTicketEpoch('ann', NOW)
+  expect(await ledger.beginTicketEpoch('ann', NOW + 5000)).toBe(first)
+  await ledger.endTicketEpoch('ann', NOW)
+  expect(await ledger.ticketEpoch('ann')).toBe(first + 1)
+  await ledger.endTicketEpoch('ann', NOW + 60_000)
+  expect(await ledger.ticketEpoch('ann')).toBe(first + 60)
 
-  expect(makeLedger().beginTicketEpoch('ann', NOW + 61_000)).toBeGreaterThan(first + 60)
+  const next = await makeLedger().beginTicketEpoch('ann', NOW + 61_000)
+  expect(next).toBeGreaterThan(first + 60)
 })
 
 test('derived keys differ by purpose and by ledger, and stay what they are', () => {
@@ -476,14 +487,14 @@ test('derived keys differ by purpose and by ledger, and stay what they are', () 
   expect(makeLedger().deriveKey('a')).not.toEqual(key)
 })
 
-test('text that could be SQL is text', () => {
+test('text that could be SQL is text', async () => {
   const ledger = makeLedger()
   const id = `'; DROP TABLE uploads; --`
 
-  ledger.insertUpload(makeUpload({ id, fileName: id, owner: id }), id)
+  await insertUpload(ledger, makeUpload({ id, fileName: id, owner: id }), id)
 
-  expect(ledger.findUpload(id)).toMatchObject({ id, fileName: id, owner: id })
-  expect(ledger.uploadToken(id)).toBe(id)
+  expect(await ledger.findUpload(id)).toMatchObject({ id, fileName: id, owner: id })
+  expect(await ledger.uploadToken(id)).toBe(id)
 })
 
 function makeLedger() {

@@ -49,8 +49,8 @@ async function restart(directory: string): Promise<Map<string, string>> {
     expect(await readdir(join(directory, 'tmp'))).toEqual([])
 
     const kept = new Map<string, string>()
-    for (const { id } of ledger.uploadsInState('receiving')) {
-      for (const { index, digest } of ledger.chunks(id)) {
+    for (const { id } of await ledger.uploadsInState('receiving')) {
+      for (const { index, digest } of await ledger.chunks(id)) {
         const bytes = await readFile(join(directory, 'uploads', id, `${index}.chunk`))
         expect(createHash('sha256').update(bytes).digest('hex')).toBe(digest)
         kept.set(`${id} ${index}`, digest)
@@ -59,7 +59,7 @@ async function restart(directory: string): Promise<Map<string, string>> {
     return kept
   } finally {
     await spool.close()
-    ledger.close()
+    await ledger.close()
     release()
   }
 }

@@ -6,6 +6,7 @@ import { KiB, MiB } from '../../../src/lib/units.ts'
 import { openLedger } from '../../../src/storage/ledger/ledger.ts'
 import { createSpool } from '../../../src/storage/spool/spool.ts'
 import { createRecordingLog } from '../../helpers/recording-log.ts'
+import { insertUpload } from '../../helpers/storage/insert-upload.ts'
 import { canMount, mountSmallDisk } from '../../helpers/storage/small-disk.ts'
 import { claim, claimAll, pieces, readAll, receive } from '../../helpers/storage/spool-contract.ts'
 import { makeUpload } from '../../helpers/upload.ts'
@@ -72,21 +73,21 @@ describe.skipIf(!canMount)('on a disk of 4 MB (needs the right to mount)', () =>
     const log = createRecordingLog()
     const ledger = openLedger({ path: join(directory, 'ledger.sqlite'), key: randomBytes(32), log })
     onTestFinished(ledger.close)
-    ledger.insertUpload(makeUpload({ id: 'before' }), 'token')
+    await insertUpload(ledger, makeUpload({ id: 'before' }), 'token')
     await fill()
 
-    const insertMany = (): void => {
+    const insertMany = async (): Promise<void> => {
       for (let index = 0; index < 1000; index++) {
-        ledger.insertUpload(makeUpload({ id: `after-${index}` }), 'token')
+        await insertUpload(ledger, makeUpload({ id: `after-${index}` }), 'token')
       }
     }
-    expect(insertMany).toThrow(expect.objectContaining({ code: 'SPOOL_FULL' }))
-    expect(ledger.findUpload('before')).not.toBeNull()
-    expect(ledger.uploadToken('before')).toBe('token')
+    await expect(insertMany()).rejects.toMatchObject({ code: 'SPOOL_FULL' })
+    expect(await ledger.findUpload('before')).not.toBeNull()
+    expect(await ledger.uploadToken('before')).toBe('token')
 
     await clear()
-    ledger.insertUpload(makeUpload({ id: 'recovered' }), 'token')
-    expect(ledger.findUpload('recovered')).not.toBeNull()
+    await insertUpload(ledger, makeUpload({ id: 'recovered' }), 'token')
+    expect(await ledger.findUpload('recovered')).not.toBeNull()
   })
 
   test('a disk that became read-only is SPOOL_FAILED, and what is there is read', async () => {

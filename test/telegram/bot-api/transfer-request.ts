@@ -66,11 +66,11 @@ export function makeRequest(changes: RequestChanges = {}): ObservedRequest {
 function memoryJournal(saved: TransferState[], left: TransferState | null): TransferJournal {
   const parts = new Set<number>()
   return {
-    load: () => saved.at(-1) ?? left,
-    save: (state) => void saved.push(state),
+    load: async () => saved.at(-1) ?? left,
+    save: async (state) => void saved.push(state),
     hasPart: (part) => parts.has(part),
     addPart: (part) => void parts.add(part),
     removePart: (part) => void parts.delete(part),
-    reset: () => void saved.splice(0),
+    reset: async () => void saved.splice(0),
   }
 }

@@ -41,9 +41,9 @@ export function startGatewayAt(
   const gateway = createTelegramGateway({
     log,
     ledger: {
-      secret: (name) => secrets.get(name) ?? null,
-      saveSecret: (name, value) => void secrets.set(name, value),
-      deleteSecret: (name) => void secrets.delete(name),
+      secret: async (name) => secrets.get(name) ?? null,
+      saveSecret: async (name, value) => void secrets.set(name, value),
+      deleteSecret: async (name) => void secrets.delete(name),
     },
     botApi: { root: telegram.botApi.root, local: false },
     serverKeyPem: publicKeyPem,
@@ -141,15 +141,15 @@ export function createJournal(from?: MemoryJournal): MemoryJournal {
     get state() {
       return state
     },
-    load: () => state,
-    save: (next) => {
+    load: async () => state,
+    save: async (next) => {
       state = next
       saved.push(next)
     },
     hasPart: (part) => parts.has(part),
     addPart: (part) => void parts.add(part),
     removePart: (part) => void parts.delete(part),
-    reset: () => {
+    reset: async () => {
       parts.clear()
       state = null
     },

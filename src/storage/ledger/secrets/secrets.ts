@@ -1,9 +1,10 @@
 import type { Ledger } from '../../../core/ports/ledger.ts'
 import type { LedgerDatabase } from '../database.ts'
+import type { Synchronous } from '../synchronous.ts'
 import { blob } from '../tables/rows.ts'
 import type { LedgerCipher } from './cipher.ts'
 
-export type SecretRecords = Pick<Ledger, 'secret' | 'saveSecret' | 'deleteSecret'>
+export type SecretRecords = Pick<Synchronous<Ledger>, 'secret' | 'saveSecret' | 'deleteSecret'>
 
 export function createSecretRecords(database: LedgerDatabase, cipher: LedgerCipher): SecretRecords {
   const find = database.prepare('SELECT value FROM secrets WHERE name = ?')

@@ -1,9 +1,13 @@
 import { randomUUID } from 'node:crypto'
 import type { KeptCancellations, Ledger } from '../../../core/ports/ledger.ts'
 import type { LedgerDatabase, Row } from '../database.ts'
+import type { Synchronous } from '../synchronous.ts'
 import { integer, text } from './rows.ts'
 
-export type EndingRecords = Pick<Ledger, 'completeUpload' | 'failUpload' | 'cancelUpload'>
+export type EndingRecords = Pick<
+  Synchronous<Ledger>,
+  'completeUpload' | 'failUpload' | 'cancelUpload'
+>
 
 /** How uploads end: once. Ending one that has ended changes nothing. */
 export function createEndingRecords(database: LedgerDatabase): EndingRecords {

@@ -1,9 +1,10 @@
 import type { Ledger } from '../../../core/ports/ledger.ts'
 import type { LedgerDatabase } from '../database.ts'
+import type { Synchronous } from '../synchronous.ts'
 import { integerOrNull, toWebhook } from './rows.ts'
 
 export type OutboxRecords = Pick<
-  Ledger,
+  Synchronous<Ledger>,
   'dueWebhooks' | 'nextWebhookAt' | 'postponeWebhook' | 'deleteWebhook'
 >
 

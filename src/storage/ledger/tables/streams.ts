@@ -1,19 +1,21 @@
-import type { StreamRecords } from '../../../core/ports/ledger.ts'
+import type { Ledger, Reservations, SpoolRoom, StreamRecords } from '../../../core/ports/ledger.ts'
 import type { StreamRecord } from '../../../core/ports/records.ts'
+import { AppError } from '../../../errors.ts'
 import type { LedgerDatabase, Row } from '../database.ts'
+import type { Synchronous } from '../synchronous.ts'
 import { text, textOrNull } from './rows.ts'
 import type { UploadRecords } from './uploads.ts'
 
 /** What the ledger knows of uploads whose bytes come as a stream, beside their rows as uploads. */
 export function createStreamRecords(
   database: LedgerDatabase,
-  uploads: Pick<UploadRecords, 'insertUpload'>,
-): StreamRecords {
+  uploads: Pick<UploadRecords, 'insertUpload' | 'findUpload' | 'reservations' | 'reservedBy'>,
+): Synchronous<StreamRecords & Pick<Ledger, 'openUpload'>> {
   const insert = database.prepare(
     'INSERT OR REPLACE INTO streams (upload_id, metadata, concat, told) VALUES (?, ?, ?, ?)',
   )
-  const markTold = database.prepare('UPDATE streams SET told = 1 WHERE upload_id = ?')
-  const untold = database.prepare(
+  const announce = database.prepare('UPDATE streams SET told = 1 WHERE upload_id = ?')
+  const unannounced = database.prepare(
     `SELECT id FROM uploads JOIN streams ON upload_id = id
      WHERE told = 0 AND state IN ('receiving', 'sealed') ORDER BY created_at`,
   )
@@ -28,20 +30,31 @@ export function createStreamRecords(
   )
 
   return {
-    insertStream: ({ uploadId, metadata, concat }) => {
-      insert.run(uploadId, metadata, concat, 0)
+    openUpload: ({ upload, token, stream, share, room, lookOnly = false }) =>
+      database.transaction(() => {
+        const held = uploads.reservedBy(upload.owner)
+        const overShare =
+          held.uploads >= share.maxUploads || held.bytes + upload.size > share.maxBytes
+        if (overShare) return { kind: 'over-share', held }
+        if (!fits(upload.size, uploads.reservations(), room)) return { kind: 'no-room' }
+        const known = uploads.findUpload(upload.id)
+        if (known !== null) return { kind: 'known', upload: known }
+        if (lookOnly) return { kind: 'opened' }
+        uploads.insertUpload(upload, token)
+        if (stream !== null) insert.run(upload.id, stream.metadata, stream.concat, 0)
+        return { kind: 'opened' }
+      }),
+    announceStream: (uploadId) => {
+      announce.run(uploadId)
     },
-    markStreamTold: (uploadId) => {
-      markTold.run(uploadId)
-    },
-    untoldStreams: () => untold.all().map((row) => text(row, 'id')),
+    unannouncedStreams: () => unannounced.all().map((row) => text(row, 'id')),
     stream: (uploadId) => {
       const row = find.get(uploadId)
       return row ? toStream(row) : null
     },
     joinUploads: ({ upload, stream, chunks, partIds, token }, now) =>
       database.transaction(() => {
-        uploads.insertUpload(upload, token)
+        if (!uploads.insertUpload(upload, token)) throw alreadyThere()
         // Whoever joins the same parts again is told of this one.
         insert.run(upload.id, stream.metadata, stream.concat, 1)
         for (const { index, size, digest } of chunks) {
@@ -61,4 +74,15 @@ function toStream(row: Row): StreamRecord {
     metadata: textOrNull(row, 'metadata'),
     concat: textOrNull(row, 'concat'),
   }
+}
+
+/** Whether the spool may promise `size` bytes more. */
+function fits(size: number, reserved: Reservations, room: SpoolRoom): boolean {
+  const { limitBytes, freeBytes, presentBytes } = room
+  if (reserved.reservedBytes + size > limitBytes) return false
+  return reserved.unwrittenBytes + size - presentBytes <= freeBytes
+}
+
+function alreadyThere(): AppError {
+  return new AppError('UPLOAD_DIFFERS', 'This uploadId is already in use')
 }

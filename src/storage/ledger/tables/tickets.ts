@@ -1,9 +1,13 @@
 import type { TicketRecords } from '../../../core/ports/ledger.ts'
 import type { LedgerDatabase } from '../database.ts'
 import type { LedgerCipher } from '../secrets/cipher.ts'
+import type { Synchronous } from '../synchronous.ts'
 import { blob, integer } from './rows.ts'
 
-export function createTicketRecords(database: LedgerDatabase, cipher: LedgerCipher): TicketRecords {
+export function createTicketRecords(
+  database: LedgerDatabase,
+  cipher: LedgerCipher,
+): Synchronous<TicketRecords> {
   return {
     deriveKey: cipher.deriveKey,
     ...epochCalls(database),
@@ -43,7 +47,7 @@ function epochCalls(database: LedgerDatabase) {
         end.run(holder, Math.floor(now / 1000))
         forgetTokens.run(holder)
       }),
-  } satisfies Partial<TicketRecords>
+  } satisfies Partial<Synchronous<TicketRecords>>
 }
 
 function tokenCalls(database: LedgerDatabase, cipher: LedgerCipher) {
@@ -69,5 +73,5 @@ function tokenCalls(database: LedgerDatabase, cipher: LedgerCipher) {
       return plain?.toString('utf8') ?? null
     },
     deleteExpiredTicketTokens: (now) => void forget.run(now),
-  } satisfies Partial<TicketRecords>
+  } satisfies Partial<Synchronous<TicketRecords>>
 }

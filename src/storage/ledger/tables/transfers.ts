@@ -1,9 +1,10 @@
 import type { Ledger } from '../../../core/ports/ledger.ts'
 import type { LedgerDatabase } from '../database.ts'
+import type { Synchronous } from '../synchronous.ts'
 import { blob, toTransfer } from './rows.ts'
 
 export type TransferRecords = Pick<
-  Ledger,
+  Synchronous<Ledger>,
   'transfer' | 'saveTransfer' | 'deleteTransfer' | 'acknowledgedParts' | 'saveAcknowledgedParts'
 >
 

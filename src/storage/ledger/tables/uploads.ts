@@ -1,7 +1,8 @@
 import type { MaintainedLedger } from '../../../core/ports/ledger.ts'
-import { AppError } from '../../../errors.ts'
+import type { ChunkRecord, Upload } from '../../../core/ports/records.ts'
 import type { LedgerDatabase } from '../database.ts'
 import type { LedgerCipher } from '../secrets/cipher.ts'
+import type { Synchronous } from '../synchronous.ts'
 import { blob, integer, text, toChunk, toUpload } from './rows.ts'
 
 const COLUMNS = `id, owner, file_name, mime_type, size, total_chunks, chunk_size, state, created_at,
@@ -12,32 +13,37 @@ const PARTIAL = `SELECT upload_id FROM streams WHERE concat = 'partial'`
 const UNFINISHED = `state IN ('receiving', 'sealed')`
 
 export type UploadRecords = Pick<
-  MaintainedLedger,
-  | 'insertUpload'
+  Synchronous<MaintainedLedger>,
   | 'findUpload'
   | 'uploadsOf'
   | 'uploadsInState'
+  | 'countInState'
   | 'uploadToken'
   | 'saveUploadToken'
-  | 'insertChunk'
+  | 'acceptChunk'
+  | 'findChunk'
   | 'chunks'
   | 'touchUpload'
   | 'sealUpload'
   | 'savePercent'
   | 'deleteUpload'
-  | 'reservedBytes'
-  | 'reservedBy'
+  | 'reservations'
   | 'chunklessUploads'
-  | 'unwrittenBytes'
   | 'deleteChunk'
   | 'finishedBefore'
->
+> & {
+  /** Adds the row, inside the caller's transaction; false when the id exists. */
+  insertUpload: (upload: Upload, token: string) => boolean
+  /** What the owner has unfinished. */
+  reservedBy: (owner: string) => { uploads: number; bytes: number }
+}
 
 export function createUploadRecords(database: LedgerDatabase, cipher: LedgerCipher): UploadRecords {
+  const uploads = uploadCalls(database, cipher)
   return {
-    ...uploadCalls(database, cipher),
+    ...uploads,
     ...tokenCalls(database, cipher),
-    ...chunkCalls(database),
+    ...chunkCalls(database, uploads.findUpload),
   }
 }
 
@@ -55,17 +61,11 @@ function uploadCalls(database: LedgerDatabase, cipher: LedgerCipher) {
     `SELECT ${ALL} FROM uploads WHERE state = ? ORDER BY created_at, rowid`,
   )
   const touch = database.prepare('UPDATE uploads SET touched_at = ? WHERE id = ?')
-  const seal = database.prepare(
-    `UPDATE uploads SET state = 'sealed', sealed_at = ?, touched_at = ?
-     WHERE id = ? AND state = 'receiving'`,
-  )
   const keepPercent = database.prepare(
-    `UPDATE uploads SET last_percent = ? WHERE id = ? AND ${UNFINISHED}`,
+    `UPDATE uploads SET last_percent = max(?, coalesce(last_percent, 0)) WHERE id = ? AND ${UNFINISHED}`,
   )
   const remove = database.prepare('DELETE FROM uploads WHERE id = ?')
-  const reserved = database.prepare(
-    `SELECT coalesce(sum(size), 0) AS bytes FROM uploads WHERE ${UNFINISHED}`,
-  )
+  const count = database.prepare('SELECT count(*) AS n FROM uploads WHERE state = ?')
   const reservedByOwner = database.prepare(
     `SELECT count(*) AS uploads, coalesce(sum(size), 0) AS bytes FROM uploads
      WHERE owner = ? AND ${UNFINISHED}`,
@@ -98,7 +98,7 @@ function uploadCalls(database: LedgerDatabase, cipher: LedgerCipher) {
         upload.reason,
         cipher.encrypt(tokenPurpose(upload.id), Buffer.from(token)),
       )
-      if (added === 0) throw new AppError('UPLOAD_DIFFERS', 'This uploadId is already in use')
+      return added > 0
     },
     findUpload: (id) => {
       const row = find.get(id)
@@ -106,14 +106,13 @@ function uploadCalls(database: LedgerDatabase, cipher: LedgerCipher) {
     },
     uploadsOf: (owner, limit) => byOwner.all(owner, limit).map(toUpload),
     uploadsInState: (state) => byState.all(state).map(toUpload),
+    countInState: (state) => {
+      const row = count.get(state)
+      return row ? integer(row, 'n') : 0
+    },
     touchUpload: (id, now) => void touch.run(now, id),
-    sealUpload: (id, now) => void seal.run(now, now, id),
     savePercent: (id, percent) => void keepPercent.run(percent, id),
     deleteUpload: (id) => void remove.run(id),
-    reservedBytes: () => {
-      const row = reserved.get()
-      return row ? integer(row, 'bytes') : 0
-    },
     reservedBy: (owner) => {
       const row = reservedByOwner.get(owner)
       return row
@@ -141,35 +140,72 @@ function tokenCalls(database: LedgerDatabase, cipher: LedgerCipher) {
   } satisfies Partial<UploadRecords>
 }
 
-function chunkCalls(database: LedgerDatabase) {
+function chunkCalls(database: LedgerDatabase, findUpload: UploadRecords['findUpload']) {
   const insert = database.prepare(
     `INSERT INTO chunks (upload_id, chunk_index, size, digest) VALUES (?, ?, ?, ?)
      ON CONFLICT DO UPDATE SET size = excluded.size, digest = excluded.digest`,
   )
   const progress = database.prepare(
-    'UPDATE uploads SET touched_at = ?, chunk_size = coalesce(?, chunk_size) WHERE id = ?',
+    `UPDATE uploads SET touched_at = ?, chunk_size = coalesce(?, chunk_size)
+     WHERE id = ? AND state = 'receiving'`,
+  )
+  const find = database.prepare(
+    'SELECT chunk_index, size, digest FROM chunks WHERE upload_id = ? AND chunk_index = ?',
+  )
+  const count = database.prepare('SELECT count(*) AS n FROM chunks WHERE upload_id = ?')
+  const seal = database.prepare(
+    `UPDATE uploads SET state = 'sealed', sealed_at = ?, touched_at = ? WHERE id = ?`,
   )
   const list = database.prepare(
     'SELECT chunk_index, size, digest FROM chunks WHERE upload_id = ? ORDER BY chunk_index',
   )
   const remove = database.prepare('DELETE FROM chunks WHERE upload_id = ? AND chunk_index = ?')
-  const unwritten = database.prepare(
-    `SELECT (SELECT coalesce(sum(size), 0) FROM uploads WHERE ${UNFINISHED})
-       - (SELECT coalesce(sum(chunks.size), 0) FROM uploads JOIN chunks ON upload_id = id
-          WHERE ${UNFINISHED}) AS bytes`,
+  const sums = database.prepare(
+    `SELECT (SELECT coalesce(sum(size), 0) FROM uploads WHERE ${UNFINISHED}) AS reserved,
+       (SELECT coalesce(sum(chunks.size), 0) FROM uploads JOIN chunks ON upload_id = id
+        WHERE ${UNFINISHED}) AS written`,
   )
+  const countOf = (uploadId: string): number => {
+    const row = count.get(uploadId)
+    return row ? integer(row, 'n') : 0
+  }
+  const chunksOf = (uploadId: string): ChunkRecord[] => list.all(uploadId).map(toChunk)
 
   return {
-    insertChunk: (uploadId, chunk, chunkSize, now) =>
+    acceptChunk: (uploadId, chunk, chunkSize, now) =>
       database.transaction(() => {
+        if (progress.run(now, chunkSize, uploadId) === 0) {
+          const upload = findUpload(uploadId)
+          return upload ? { kind: 'closed', upload } : { kind: 'gone' }
+        }
         insert.run(uploadId, chunk.index, chunk.size, Buffer.from(chunk.digest, 'hex'))
-        progress.run(now, chunkSize, uploadId)
+        return { kind: 'accepted', count: countOf(uploadId) }
       }),
-    unwrittenBytes: () => {
-      const row = unwritten.get()
-      return row ? integer(row, 'bytes') : 0
+    findChunk: (uploadId, index) => {
+      const row = find.get(uploadId, index)
+      return { chunk: row ? toChunk(row) : null, count: countOf(uploadId) }
     },
-    chunks: (uploadId) => list.all(uploadId).map(toChunk),
+    sealUpload: (id, now) =>
+      database.transaction(() => {
+        const upload = findUpload(id)
+        if (upload === null) return { kind: 'gone' }
+        if (upload.state !== 'receiving') return { kind: 'closed', upload }
+        if (countOf(id) < upload.totalChunks) {
+          return { kind: 'incomplete', present: chunksOf(id).map(({ index }) => index) }
+        }
+        seal.run(now, now, id)
+        return {
+          kind: 'sealed',
+          upload: { ...upload, state: 'sealed', sealedAt: now, touchedAt: now },
+        }
+      }),
+    reservations: () => {
+      const row = sums.get()
+      if (!row) return { reservedBytes: 0, unwrittenBytes: 0 }
+      const reservedBytes = integer(row, 'reserved')
+      return { reservedBytes, unwrittenBytes: reservedBytes - integer(row, 'written') }
+    },
+    chunks: chunksOf,
     deleteChunk: (uploadId, index) => void remove.run(uploadId, index),
   } satisfies Partial<UploadRecords>
 }

@@ -53,10 +53,10 @@ export function createBots({ gramjs, connect, secrets, entry }: BotsOptions): Bo
   /** Logins are flood-limited: until then Telegram is not even asked. */
   const closedUntil = new Map<string, number>()
 
-  function read(name: string): Session | null {
+  async function read(name: string): Promise<Session | null> {
     const known = sessions.get(name)
     if (known) return known
-    const bytes = secrets.secret(name)
+    const bytes = await secrets.secret(name)
     if (!bytes) return null
     const { dcId, host, port, key } = JSON.parse(bytes.toString()) as StoredKey
     const session = { dcId, address: { host, port }, authKey: Buffer.from(key, 'base64') }
@@ -64,9 +64,9 @@ export function createBots({ gramjs, connect, secrets, entry }: BotsOptions): Bo
     return session
   }
 
-  function write(name: string, { dcId, address, authKey }: Session): void {
+  async function write(name: string, { dcId, address, authKey }: Session): Promise<void> {
     const stored: StoredKey = { dcId, ...address, key: authKey.toString('base64') }
-    secrets.saveSecret(name, Buffer.from(JSON.stringify(stored)))
+    await secrets.saveSecret(name, Buffer.from(JSON.stringify(stored)))
   }
 
   async function logIn(login: BotLogin, signal: AbortSignal): Promise<BotSession> {
@@ -113,14 +113,14 @@ export function createBots({ gramjs, connect, secrets, entry }: BotsOptions): Bo
   return {
     open: async (login, signal) => {
       const name = secretName(login.token)
-      const kept = read(name)
+      const kept = await read(name)
       if (kept) return { session: kept, connection: undefined }
       const waitMs = (closedUntil.get(name) ?? 0) - performance.now()
       if (waitMs > 0) throw floodWait(Math.ceil(waitMs / 1000))
       try {
         const opened = await logIn(login, signal)
         closedUntil.delete(name)
-        write(name, opened.session)
+        await write(name, opened.session)
         return opened
       } catch (error) {
         const fault = faultOf(error)
@@ -129,16 +129,16 @@ export function createBots({ gramjs, connect, secrets, entry }: BotsOptions): Bo
         throw error instanceof RpcError ? toAppError(error) : error
       }
     },
-    forget: (token) => {
+    forget: async (token) => {
       sessions.delete(secretName(token))
-      secrets.deleteSecret(secretName(token))
+      await secrets.deleteSecret(secretName(token))
     },
     keys: (token) => ({
       get: (dcId) => secrets.secret(`${secretName(token)}/${dcId}`),
-      set: (dcId, key) => {
+      set: async (dcId, key) => {
         const name = `${secretName(token)}/${dcId}`
-        if (key) secrets.saveSecret(name, key)
-        else secrets.deleteSecret(name)
+        if (key) await secrets.saveSecret(name, key)
+        else await secrets.deleteSecret(name)
       },
     }),
   }

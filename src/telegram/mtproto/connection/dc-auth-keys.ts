@@ -7,15 +7,15 @@ import type { Gramjs, TlRequest } from './gramjs.ts'
 
 /** Where auth keys for other data centres are kept. Keys are secrets of 256 bytes. */
 export interface KeyStore {
-  get: (dcId: number) => Buffer | null
-  set: (dcId: number, key: Buffer | null) => void
+  get: (dcId: number) => Promise<Buffer | null>
+  set: (dcId: number, key: Buffer | null) => Promise<void>
 }
 
 export function createMemoryKeyStore(): KeyStore {
   const keys = new Map<number, Buffer>()
   return {
-    get: (dcId) => keys.get(dcId) ?? null,
-    set: (dcId, key) => void (key ? keys.set(dcId, key) : keys.delete(dcId)),
+    get: async (dcId) => keys.get(dcId) ?? null,
+    set: async (dcId, key) => void (key ? keys.set(dcId, key) : keys.delete(dcId)),
   }
 }
 
@@ -35,8 +35,10 @@ export interface DcAuthKeysOptions {
 export interface DcAuthKeys {
   /** The key, made and authorized if need be; callers that come meanwhile share the work. */
   get: (dcId: number, signal: AbortSignal) => Promise<Buffer>
+  /** The key as it was had last, or null. */
+  current: (dcId: number) => Buffer | null
   /** Telegram does not know the key any more. */
-  forget: (dcId: number) => void
+  forget: (dcId: number) => Promise<void>
 }
 
 /**
@@ -46,6 +48,7 @@ export interface DcAuthKeys {
 export function createDcAuthKeys(options: DcAuthKeysOptions): DcAuthKeys {
   const { gramjs, apiId, connect, store, centres, callHome, closing } = options
   const making = new Map<number, Promise<Buffer>>()
+  const known = new Map<number, Buffer>()
 
   async function make(dcId: number): Promise<Buffer> {
     const { Api } = gramjs
@@ -61,7 +64,8 @@ export function createDcAuthKeys(options: DcAuthKeysOptions): DcAuthKeys {
         closing,
       )
       connection = opened.connection
-      store.set(dcId, connection.authKey)
+      known.set(dcId, connection.authKey)
+      await store.set(dcId, connection.authKey)
       return connection.authKey
     } finally {
       connection?.close()
@@ -69,14 +73,21 @@ export function createDcAuthKeys(options: DcAuthKeysOptions): DcAuthKeys {
   }
 
   return {
-    get: (dcId, signal) => {
-      const known = store.get(dcId)
-      if (known) return Promise.resolve(known)
+    current: (dcId) => known.get(dcId) ?? null,
+    get: async (dcId, signal) => {
+      const key = known.get(dcId) ?? (await store.get(dcId))
+      if (key) {
+        known.set(dcId, key)
+        return key
+      }
       const running = making.get(dcId) ?? make(dcId).finally(() => making.delete(dcId))
       making.set(dcId, running)
       return untilAborted(running, signal)
     },
-    forget: (dcId) => store.set(dcId, null),
+    forget: async (dcId) => {
+      known.delete(dcId)
+      await store.set(dcId, null)
+    },
   }
 }
 

@@ -118,7 +118,7 @@ export function createRequestChannels(options: RequestChannelsOptions): RequestC
     return pool
   }
 
-  function laneTo(
+  function channelTo(
     place: Place,
     ready: (signal: AbortSignal) => Promise<unknown>,
     onFlood?: RequestChannelOptions['onFlood'],
@@ -144,14 +144,14 @@ export function createRequestChannels(options: RequestChannelsOptions): RequestC
       shared: () => main.known?.media(session.dcId) ?? [],
       single: null,
     }
-    return laneTo(place, main.centres, options.onFlood)
+    return channelTo(place, main.centres, options.onFlood)
   }
 
   function abroad(dcId: number): RequestChannel {
     const place: Place = {
       name: `dc${dcId}`,
       dcId,
-      authKey: () => keys.get(dcId),
+      authKey: () => foreign.current(dcId),
       shared: () => main.known?.media(dcId) ?? [],
       single: () => main.known?.main(dcId),
     }
@@ -159,7 +159,7 @@ export function createRequestChannels(options: RequestChannelsOptions): RequestC
       await main.centres(signal)
       return foreign.get(dcId, signal)
     }
-    return renewing(place, laneTo(place, ready), () => foreign.forget(dcId))
+    return renewing(place, channelTo(place, ready), () => foreign.forget(dcId))
   }
 
   /** A channel that gets a new key, once per call, when Telegram has lost the present one. */
@@ -193,7 +193,7 @@ export function createRequestChannels(options: RequestChannelsOptions): RequestC
       single: () => main.known?.cdn(dcId)[0],
       onLink: (connection) => void cdnKeys.set(dcId, connection.authKey),
     }
-    return renewing(place, laneTo(place, main.centres), () => cdnKeys.delete(dcId))
+    return renewing(place, channelTo(place, main.centres), () => cdnKeys.delete(dcId))
   }
 
   function once(name: string, make: () => RequestChannel): RequestChannel {

@@ -23,7 +23,7 @@ export async function lookForPostedFile(search: LostFileSearch): Promise<PostedF
   const { account, channels, request } = search
   const { file, credentials, journal, signal, onEvent } = request
   const { Api } = account.gramjs
-  const state = journal.load()
+  const state = await journal.load()
   const since = Math.floor((state?.startedAt ?? Date.now()) / 1000) - CLOCK_SKEW_S
   const onWait = (retryAfter: number): void => onEvent({ phase: 'waiting', retryAfter })
   const options = { signal, onWait }

@@ -18,7 +18,7 @@ export interface PostJob {
   reading: Reading
   state: TransferState
   /** Puts the state where it survives the process. */
-  save: (state: TransferState) => void
+  save: (state: TransferState) => Promise<void>
 }
 
 /** Tries of one post, each begun by looking whether an earlier one has arrived. */
@@ -115,7 +115,7 @@ async function noteAttempt(job: PostJob): Promise<void> {
     newestMessageId: newest,
     postAttempts: state.postAttempts + 1,
   }
-  job.save(job.state)
+  await job.save(job.state)
 }
 
 /** One `messages.sendMedia`; null when the answer does not say which message it made. */

@@ -23,9 +23,9 @@ export interface StateOptions {
  * took them, and for a while; otherwise the transfer starts over. A document that was made of
  * them outlives them, and so does the question whether it was posted.
  */
-export function resumeOrStart(options: StateOptions): TransferState {
+export async function resumeOrStart(options: StateOptions): Promise<TransferState> {
   const { journal, road, partsHolder, partTtlMs } = options
-  const saved = journal.load()
+  const saved = await journal.load()
   if (saved && saved.road !== 'bot-api' && saved.partsHolder === partsHolder) {
     if (saved.document !== null || Date.now() - saved.startedAt < partTtlMs) return saved
   }
@@ -33,7 +33,7 @@ export function resumeOrStart(options: StateOptions): TransferState {
 }
 
 /** Forgets the parts and begins with a new file id. */
-export function startOver(options: Omit<StateOptions, 'partTtlMs'>): TransferState {
+export async function startOver(options: Omit<StateOptions, 'partTtlMs'>): Promise<TransferState> {
   const { journal, road, partsHolder } = options
   const state: TransferState = {
     road,
@@ -45,8 +45,8 @@ export function startOver(options: Omit<StateOptions, 'partTtlMs'>): TransferSta
     newestMessageId: null,
     postAttempts: 0,
   }
-  journal.reset()
-  journal.save(state)
+  await journal.reset()
+  await journal.save(state)
   return state
 }
 

@@ -29,7 +29,7 @@ const MAX_STARTS = 3
 export async function sendAhead(job: UploadJob): Promise<void> {
   const { account, request } = job
   const requestChannel = account.requestChannel(account.dcId)
-  const state = resumeOrStart(stateOptions(job))
+  const state = await resumeOrStart(stateOptions(job))
   if (state.document !== null) return
   await sendParts({ request, requestChannel, fileId: state.fileId, memory: job.memory })
 }
@@ -43,17 +43,17 @@ export async function sendAndPost(job: UploadJob): Promise<PostedFile> {
   onEvent({ phase: 'resolving' })
   return channels.use(account, request.credentials.channelId, options, async (channel) => {
     const reading = { account, channel, options }
-    const save = (state: TransferState): void => request.journal.save(state)
+    const save = (state: TransferState): Promise<void> => request.journal.save(state)
     const lost = await findLost({ request, reading, save })
     if (lost) return lost
-    const state = resumeOrStart(stateOptions(job))
+    const state = await resumeOrStart(stateOptions(job))
     return deliver(job, { request, reading, state, save })
   })
 }
 
 /** What an earlier try has posted, whichever account it was: a document has one id for all. */
 async function findLost(look: Omit<PostJob, 'state'>): Promise<PostedFile | null> {
-  const state = look.request.journal.load()
+  const state = await look.request.journal.load()
   if (!state?.document || state.postAttempts === 0) return null
   return lookFor({ ...look, state }, state.document)
 }
@@ -70,7 +70,7 @@ async function deliver(job: UploadJob, post: PostJob): Promise<PostedFile> {
         await sendParts({ request, requestChannel, fileId, memory: job.memory })
         request.onEvent({ phase: 'posting' })
         post.state = { ...post.state, document: await makeDocument(post) }
-        post.save(post.state)
+        await post.save(post.state)
       }
       request.onEvent({ phase: 'posting' })
       return await postDocument(post, post.state.document as NonNullable<TransferState['document']>)
@@ -80,7 +80,7 @@ async function deliver(job: UploadJob, post: PostJob): Promise<PostedFile> {
       if (fault.kind === 'reference-expired' && post.state.document && starts < MAX_STARTS) {
         starts++
         post.state = { ...post.state, document: null }
-        post.save(post.state)
+        await post.save(post.state)
       } else if (fault.kind === 'part-missing' && ++missing <= MAX_MISSING) {
         request.journal.removePart(fault.part)
       } else if (fault.kind === 'part-missing' || fault.kind === 'parts-lost') {
@@ -88,8 +88,9 @@ async function deliver(job: UploadJob, post: PostJob): Promise<PostedFile> {
         missing = 0
         // The same random_id: should a try have arrived after all, Telegram says so.
         const { randomId, newestMessageId, postAttempts } = post.state
-        post.state = { ...startOver(stateOptions(job)), randomId, newestMessageId, postAttempts }
-        post.save(post.state)
+        const fresh = await startOver(stateOptions(job))
+        post.state = { ...fresh, randomId, newestMessageId, postAttempts }
+        await post.save(post.state)
       } else {
         throw error
       }
