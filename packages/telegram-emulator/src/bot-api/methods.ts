@@ -5,12 +5,12 @@ import { remove } from '../posts/posts.ts'
 import type { Account } from '../store/accounts.ts'
 import { badBotRequest } from './bot-api-error.ts'
 import { resolveChat } from './chats.ts'
-import { type BotFile, fromBotFileId, toBotFileIds, toThumbFileIds } from './file-ids.ts'
-import { getChat, getChatMember } from './members.ts'
+import { type BotFile, fromBotFileId, toBotFileIds, toThumbFileIds } from './files/file-ids.ts'
+import { getChat, getChatMember } from './methods/members.ts'
+import { sendDocument } from './methods/send-document.ts'
+import { toBotItself } from './objects/user.ts'
 import { numberOf, textOf } from './request/parameters.ts'
 import type { BotParameters } from './request/request.ts'
-import { sendDocument } from './send-document.ts'
-import { toBotItself } from './users.ts'
 
 export interface BotCall {
   telegram: Telegram

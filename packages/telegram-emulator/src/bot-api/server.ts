@@ -5,7 +5,7 @@ import { type HttpListener, listenHttp } from '../http-listener.ts'
 import { sleep } from '../lib/sleep.ts'
 import type { Account } from '../store/accounts.ts'
 import { BotApiError } from './bot-api-error.ts'
-import { downloadFile } from './download.ts'
+import { downloadFile } from './files/download.ts'
 import { botMethods } from './methods.ts'
 import { discardFiles, drain, readParameters } from './request/request.ts'
 

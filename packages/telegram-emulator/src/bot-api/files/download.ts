@@ -1,10 +1,10 @@
 import { createReadStream } from 'node:fs'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { pipeline } from 'node:stream/promises'
-import type { Telegram } from '../context.ts'
-import type { Document } from '../store/documents.ts'
-import { BotApiError } from './bot-api-error.ts'
-import { fromFilePath } from './methods.ts'
+import type { Telegram } from '../../context.ts'
+import type { Document } from '../../store/documents.ts'
+import { BotApiError } from '../bot-api-error.ts'
+import { fromFilePath } from '../methods.ts'
 
 export interface DownloadCall {
   telegram: Telegram

@@ -1,8 +1,8 @@
-import { badBotRequest } from './bot-api-error.ts'
-import { resolveChat, toChat } from './chats.ts'
-import type { BotCall } from './methods.ts'
-import { numberOf, textOf } from './request/parameters.ts'
-import { toBotUser } from './users.ts'
+import { badBotRequest } from '../bot-api-error.ts'
+import { resolveChat, toChat } from '../chats.ts'
+import type { BotCall } from '../methods.ts'
+import { toBotUser } from '../objects/user.ts'
+import { numberOf, textOf } from '../request/parameters.ts'
 
 /** https://core.telegram.org/bots/api#chatfullinfo, with every field that is always there. */
 export function getChat({ telegram, bot, parameters }: BotCall): Record<string, unknown> {

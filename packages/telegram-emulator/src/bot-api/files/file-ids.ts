@@ -1,8 +1,8 @@
 import { parseFileId, toFileId, toUniqueFileId } from '@mtcute/file-id'
-import type { Telegram } from '../context.ts'
-import { thumbType } from '../files/thumbs.ts'
-import type { Account } from '../store/accounts.ts'
-import type { Document } from '../store/documents.ts'
+import type { Telegram } from '../../context.ts'
+import { thumbType } from '../../files/thumbs.ts'
+import type { Account } from '../../store/accounts.ts'
+import type { Document } from '../../store/documents.ts'
 
 type Location = Parameters<typeof toFileId>[0]
 type Source = Extract<Location['location'], { _: 'photo' }>['source']

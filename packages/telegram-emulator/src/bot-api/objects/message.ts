@@ -1,12 +1,12 @@
-import type { Telegram } from '../context.ts'
-import type { Account } from '../store/accounts.ts'
-import type { Channel } from '../store/channels.ts'
-import type { Document } from '../store/documents.ts'
-import type { Message } from '../store/messages.ts'
-import type { TlObject } from '../types.ts'
-import { toBotEntities } from './bot-entities.ts'
-import { toChat } from './chats.ts'
-import { toBotFileIds, toThumbFileIds } from './file-ids.ts'
+import type { Telegram } from '../../context.ts'
+import type { Account } from '../../store/accounts.ts'
+import type { Channel } from '../../store/channels.ts'
+import type { Document } from '../../store/documents.ts'
+import type { Message } from '../../store/messages.ts'
+import type { TlObject } from '../../types.ts'
+import { toChat } from '../chats.ts'
+import { toBotFileIds, toThumbFileIds } from '../files/file-ids.ts'
+import { toBotEntities } from './message-entities.ts'
 
 export interface BotMessageOptions {
   telegram: Telegram

@@ -1,4 +1,4 @@
-import type { Account } from '../store/accounts.ts'
+import type { Account } from '../../store/accounts.ts'
 
 /** https://core.telegram.org/bots/api#user */
 export function toBotUser(account: Account): Record<string, unknown> {

@@ -1,9 +1,9 @@
-import type { Channel } from '../store/channels.ts'
-import type { MessageDetails } from '../store/messages.ts'
-import type { TlObject } from '../types.ts'
-import { badBotRequest } from './bot-api-error.ts'
-import { fromBotEntities } from './bot-entities.ts'
-import type { BotCall } from './methods.ts'
+import type { Channel } from '../../store/channels.ts'
+import type { MessageDetails } from '../../store/messages.ts'
+import type { TlObject } from '../../types.ts'
+import { badBotRequest } from '../bot-api-error.ts'
+import type { BotCall } from '../methods.ts'
+import { fromBotEntities } from '../objects/message-entities.ts'
 import {
   isSet,
   jsonOf,
@@ -11,7 +11,7 @@ import {
   numberOf,
   replyParameters,
   textOf,
-} from './request/parameters.ts'
+} from '../request/parameters.ts'
 
 /** Parameters for features that this Telegram does not have, and the Bot API's refusal of each. */
 const REFUSED = [

@@ -1,6 +1,6 @@
-import type { TlObject } from '../types.ts'
-import { badBotRequest } from './bot-api-error.ts'
-import type { BotEntity } from './request/parameters.ts'
+import type { TlObject } from '../../types.ts'
+import { badBotRequest } from '../bot-api-error.ts'
+import type { BotEntity } from '../request/parameters.ts'
 
 /** Entities that need no more than offset and length (https://core.telegram.org/bots/api#messageentity). */
 const NAMES: Record<string, string> = {
