@@ -1,5 +1,6 @@
 import { toMarkedId } from './bot-api/chats.ts'
-import { HOME_DC, nowSeconds, type Telegram } from './context.ts'
+import { HOME_DC, type Telegram } from './context.ts'
+import { nowSeconds } from './lib/clock.ts'
 import { toGramjsSession, toTelethonSession } from './session-strings.ts'
 import type { Bundle } from './store/bundles.ts'
 

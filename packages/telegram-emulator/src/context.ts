@@ -35,5 +35,3 @@ export const HOME_DC = 2
 export const FOREIGN_DC = 4
 /** Telegram numbers its content delivery networks from 201 on. */
 export const CDN_DC = 203
-
-export const nowSeconds = (): number => Math.floor(Date.now() / 1000)

@@ -1,5 +1,6 @@
 import { createPublicKey } from 'node:crypto'
-import { type Address, nowSeconds, type Telegram } from '../context.ts'
+import type { Address, Telegram } from '../context.ts'
+import { nowSeconds } from '../lib/clock.ts'
 import { optionalInt } from '../tl-fields.ts'
 import type { TlObject } from '../types.ts'
 import type { OpenMethods } from './method.ts'

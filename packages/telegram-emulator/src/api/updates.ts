@@ -1,4 +1,4 @@
-import { nowSeconds } from '../context.ts'
+import { nowSeconds } from '../lib/clock.ts'
 import { badRequest } from '../rpc-error.ts'
 import type { Change } from '../store/changes.ts'
 import { child, children, flag, int } from '../tl-fields.ts'

@@ -6,7 +6,7 @@ import { sleep } from '../lib/sleep.ts'
 import type { Account } from '../store/accounts.ts'
 import { BotApiError } from './bot-api-error.ts'
 import { downloadFile } from './files/download.ts'
-import { botMethods } from './methods.ts'
+import { findBotMethod } from './method-table.ts'
 import { discardFiles, drain, readParameters } from './request/request.ts'
 
 interface Exchange {
@@ -72,7 +72,7 @@ async function replyTo(exchange: Exchange, bot: Account | null, name: string): P
   response.once('close', () => left.abort())
   try {
     if (!bot) throw new BotApiError(401, 'Unauthorized')
-    const method = botMethods[name.toLowerCase()]
+    const method = findBotMethod(name)
     if (!method) throw new BotApiError(404, 'Not Found: method not found')
     const parameters = await readParameters(request, url.searchParams, {
       spoolFolder: telegram.store.spoolFolder,

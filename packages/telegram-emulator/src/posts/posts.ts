@@ -1,4 +1,5 @@
-import { nowSeconds, type Telegram } from '../context.ts'
+import type { Telegram } from '../context.ts'
+import { nowSeconds } from '../lib/clock.ts'
 import type { Change } from '../store/changes.ts'
 import type { Message, WrittenMessage } from '../store/messages.ts'
 import { toTlJson } from '../store/tl-json.ts'

@@ -1,4 +1,4 @@
-import { nowSeconds } from '../../context.ts'
+import { nowSeconds } from '../../lib/clock.ts'
 import type { WrittenMessage } from '../../store/messages.ts'
 import type { TlObject } from '../../types.ts'
 import { messagesOf, toUpdate } from '../changes.ts'

@@ -1,4 +1,4 @@
-import { nowSeconds } from '../../context.ts'
+import { nowSeconds } from '../../lib/clock.ts'
 import { badRequest, RpcError } from '../../rpc-error.ts'
 import type { Channel } from '../../store/channels.ts'
 import type { MessageDetails } from '../../store/messages.ts'

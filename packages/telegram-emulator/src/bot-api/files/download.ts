@@ -4,7 +4,7 @@ import { pipeline } from 'node:stream/promises'
 import type { Telegram } from '../../context.ts'
 import type { Document } from '../../store/documents.ts'
 import { BotApiError } from '../bot-api-error.ts'
-import { fromFilePath } from '../methods.ts'
+import { fromFilePath } from './file-paths.ts'
 
 export interface DownloadCall {
   telegram: Telegram

@@ -2,7 +2,7 @@ import { parseFileId, toFileId, toUniqueFileId } from '@mtcute/file-id'
 import type { Telegram } from '../../context.ts'
 import { thumbType } from '../../files/thumbs.ts'
 import type { Account } from '../../store/accounts.ts'
-import type { Document } from '../../store/documents.ts'
+import type { Document, DocumentKind } from '../../store/documents.ts'
 
 type Location = Parameters<typeof toFileId>[0]
 type Source = Extract<Location['location'], { _: 'photo' }>['source']
@@ -10,7 +10,15 @@ type CommonLocation = Extract<Location['location'], { _: 'common' }>
 type Long = CommonLocation['id']
 
 /** File types in Bot API file ids. */
-const DOCUMENT_TYPE: Location['type'] = 5
+const TYPES: Record<DocumentKind, Location['type']> = {
+  document: 5,
+  video: 4,
+  round: 13,
+  animation: 10,
+  audio: 9,
+  voice: 3,
+  sticker: 8,
+}
 const THUMBNAIL_TYPE: Location['type'] = 0
 
 export interface BotFileIds {
@@ -25,7 +33,7 @@ export function toBotFileIds(telegram: Telegram, bot: Account, document: Documen
   const accessHash = toLong(hashes.access('document', bot.id, document.id))
   const location: Location = {
     dcId: document.dcId,
-    type: DOCUMENT_TYPE,
+    type: TYPES[document.kind],
     fileReference: hashes.reference(bot.id, document.id),
     location: { _: 'common', id, accessHash },
   }

@@ -1,6 +1,8 @@
+import type { Account } from '../../store/accounts.ts'
+import type { Member, Role } from '../../store/channels.ts'
 import { badBotRequest } from '../bot-api-error.ts'
+import type { BotCall } from '../call.ts'
 import { resolveChat, toChat } from '../chats.ts'
-import type { BotCall } from '../methods.ts'
 import { toBotUser } from '../objects/user.ts'
 import { numberOf, textOf } from '../request/parameters.ts'
 
@@ -39,18 +41,42 @@ const RIGHTS = {
   can_manage_direct_messages: false,
 }
 
+/**
+ * https://core.telegram.org/bots/api#getchatadministrators: "all chat administrators except other
+ * bots".
+ */
+export function getChatAdministrators({ telegram, bot, parameters }: BotCall): unknown[] {
+  const { accounts, channels } = telegram.store
+  const channel = resolveChat(telegram, bot, textOf(parameters, 'chat_id'))
+  checkMayList(channels.member(channel.id, bot.id))
+  return channels.members(channel.id).flatMap(({ accountId, role }) => {
+    const user = accounts.find(accountId)
+    const isOtherBot = user?.kind === 'bot' && user.id !== bot.id
+    return user && role !== 'member' && !isOtherBot ? [toChatMember(user, role)] : []
+  })
+}
+
 /** https://core.telegram.org/bots/api#getchatmember */
 export function getChatMember({ telegram, bot, parameters }: BotCall): Record<string, unknown> {
   const { accounts, channels } = telegram.store
   const channel = resolveChat(telegram, bot, textOf(parameters, 'chat_id'))
   const userId = numberOf(parameters, 'user_id')
   if (userId <= 0) throw badBotRequest('invalid user_id specified')
-  if (userId !== bot.id && channels.member(channel.id, bot.id)?.role !== 'admin')
-    throw badBotRequest('member list is inaccessible')
+  if (userId !== bot.id) checkMayList(channels.member(channel.id, bot.id))
   const user = accounts.find(userId)
   if (!user) throw badBotRequest('user not found')
+  return toChatMember(user, channels.member(channel.id, user.id)?.role ?? null)
+}
+
+/** Only administrators see the members of a channel. */
+function checkMayList(member: Member | null): void {
+  if (member?.role !== 'admin') throw badBotRequest('member list is inaccessible')
+}
+
+/** https://core.telegram.org/bots/api#chatmember */
+function toChatMember(user: Account, role: Role | null): Record<string, unknown> {
   const member = { user: toBotUser(user) }
-  switch (channels.member(channel.id, user.id)?.role) {
+  switch (role) {
     case 'creator':
       return { ...member, status: 'creator', is_anonymous: false }
     case 'admin':

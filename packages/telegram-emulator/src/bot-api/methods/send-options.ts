@@ -2,16 +2,8 @@ import type { Channel } from '../../store/channels.ts'
 import type { MessageDetails } from '../../store/messages.ts'
 import type { TlObject } from '../../types.ts'
 import { badBotRequest } from '../bot-api-error.ts'
-import type { BotCall } from '../methods.ts'
-import { fromBotEntities } from '../objects/message-entities.ts'
-import {
-  isSet,
-  jsonOf,
-  messageEntities,
-  numberOf,
-  replyParameters,
-  textOf,
-} from '../request/parameters.ts'
+import type { BotCall } from '../call.ts'
+import { isSet, jsonOf, numberOf, replyParameters, textOf } from '../request/parameters.ts'
 
 /** Parameters for features that this Telegram does not have, and the Bot API's refusal of each. */
 const REFUSED = [
@@ -20,7 +12,7 @@ const REFUSED = [
   ['direct_messages_topic_id', 'topic not found'],
   ['message_effect_id', 'EFFECT_ID_INVALID'],
   ['suggested_post_parameters', 'SUGGESTED_POST_PEER_INVALID'],
-  // There are no buttons here, and no markup is parsed: `caption_entities` works.
+  // There are no buttons here.
   ['reply_markup', 'REPLY_MARKUP_INVALID'],
 ] as const
 
@@ -31,20 +23,18 @@ const REFUSED = [
  */
 export function readBotSendOptions(call: BotCall, channel: Channel): MessageDetails {
   const { parameters } = call
-  for (const [name, reason] of REFUSED)
-    if (textOf(parameters, name) !== '') throw badBotRequest(reason)
-  if (textOf(parameters, 'parse_mode') !== '') throw badBotRequest('unsupported parse_mode')
-  const entities = jsonOf(parameters, {
-    name: 'caption_entities',
-    shape: messageEntities,
-    what: 'entities',
-  })
+  refuseOthers(call)
   return {
     silent: isSet(parameters, 'disable_notification'),
     noforwards: isSet(parameters, 'protect_content'),
     replyTo: readReply(call, channel),
-    entities: entities ? fromBotEntities(entities, textOf(parameters, 'caption')) : undefined,
   }
+}
+
+/** Refuses parameters for features that this Telegram does not have. */
+export function refuseOthers({ parameters }: BotCall): void {
+  for (const [name, reason] of REFUSED)
+    if (textOf(parameters, name) !== '') throw badBotRequest(reason)
 }
 
 /** Reads `reply_parameters`, or the two parameters that preceded it before Bot API 7.0. */

@@ -1,8 +1,10 @@
 import type { Telegram } from '../../context.ts'
+import { isService } from '../../posts/posts.ts'
 import type { Account } from '../../store/accounts.ts'
 import type { Channel } from '../../store/channels.ts'
 import type { Document } from '../../store/documents.ts'
 import type { Message } from '../../store/messages.ts'
+import { isTlObject } from '../../tl-fields.ts'
 import type { TlObject } from '../../types.ts'
 import { toChat } from '../chats.ts'
 import { toBotFileIds, toThumbFileIds } from '../files/file-ids.ts'
@@ -13,48 +15,62 @@ export interface BotMessageOptions {
   bot: Account
   channel: Channel
   message: Message
-  document: Document
 }
 
+type Fields = Record<string, unknown>
+
 /** https://core.telegram.org/bots/api#message */
-export function toBotMessage(options: BotMessageOptions): Record<string, unknown> {
-  const { telegram, bot, channel, message, document } = options
+export function toBotMessage(options: BotMessageOptions): Fields {
+  const { telegram, channel, message } = options
   const { details } = message
   const chat = toChat(channel)
-  const entities = toBotEntities(details.entities ?? [])
   const replied = findReplied(options)
   return {
     message_id: message.id,
     sender_chat: chat,
     chat,
     date: message.date,
+    ...(details.editDate === undefined ? {} : { edit_date: details.editDate }),
+    ...(details.groupedId === undefined ? {} : { media_group_id: String(details.groupedId) }),
+    ...(details.forward ? { forward_origin: toOrigin(telegram, details.forward) } : {}),
     ...(details.noforwards ? { has_protected_content: true } : {}),
-    ...(replied ? { reply_to_message: toBotMessage({ ...options, ...replied }) } : {}),
-    ...toMedia(toBotDocument(telegram, bot, document), document),
-    ...(message.text === '' ? {} : { caption: message.text }),
-    ...(entities.length === 0 ? {} : { caption_entities: entities }),
+    ...(replied ? { reply_to_message: toBotMessage({ ...options, message: replied }) } : {}),
+    ...toContent(options),
   }
 }
 
 /** "The Message object in this field will not contain further reply_to_message fields." */
-function findReplied({ telegram, channel, message }: BotMessageOptions): {
-  message: Message
-  document: Document
-} | null {
-  const { messages, documents } = telegram.store
+function findReplied({ telegram, channel, message }: BotMessageOptions): Message | null {
   const id = Number(message.details.replyTo?.reply_to_msg_id ?? 0)
-  const replied = messages.find(channel.id, id)
-  const document = replied?.documentId ? documents.find(replied.documentId) : null
-  if (!replied || !document) return null
-  return { document, message: { ...replied, details: { ...replied.details, replyTo: undefined } } }
+  const replied = telegram.store.messages.find(channel.id, id)
+  return replied && { ...replied, details: { ...replied.details, replyTo: undefined } }
+}
+
+/** https://core.telegram.org/bots/api#messageoriginchannel */
+function toOrigin({ store }: Telegram, { from_id, date, channel_post }: TlObject): Fields {
+  const channelId = isTlObject(from_id) ? Number(from_id.channel_id) : 0
+  const channel = store.channels.find(channelId)
+  return { type: 'channel', date, chat: channel && toChat(channel), message_id: channel_post }
+}
+
+/** The text with its entities, or the media with its caption. */
+function toContent({ telegram, bot, message }: BotMessageOptions): Fields {
+  if (isService(message)) return { channel_chat_created: true }
+  const { text, documentId, details } = message
+  const document = documentId === null ? null : telegram.store.documents.find(documentId)
+  const entities = toBotEntities(details.entities ?? [])
+  if (!document) return { text, ...(entities.length === 0 ? {} : { entities }) }
+  return {
+    ...toMedia(toBotDocument(telegram, bot, document), document, details),
+    ...(text === '' ? {} : { caption: text }),
+    ...(entities.length === 0 ? {} : { caption_entities: entities }),
+    ...(details.invertMedia ? { show_caption_above_media: true } : {}),
+    ...(details.spoiler ? { has_media_spoiler: true } : {}),
+  }
 }
 
 /** https://core.telegram.org/bots/api#document */
-function toBotDocument(
-  telegram: Telegram,
-  bot: Account,
-  document: Document,
-): Record<string, unknown> {
+function toBotDocument(telegram: Telegram, bot: Account, document: Document): Fields {
   const { fileId, fileUniqueId } = toBotFileIds(telegram, bot, document)
   return {
     ...(document.fileName === '' ? {} : { file_name: document.fileName }),
@@ -67,11 +83,7 @@ function toBotDocument(
 }
 
 /** https://core.telegram.org/bots/api#photosize */
-function toPhotoSize(
-  telegram: Telegram,
-  bot: Account,
-  document: Document,
-): Record<string, unknown> {
+function toPhotoSize(telegram: Telegram, bot: Account, document: Document): Fields {
   const { fileId, fileUniqueId } = toThumbFileIds(telegram, bot, document)
   return {
     file_id: fileId,
@@ -84,14 +96,16 @@ function toPhotoSize(
 
 /** A video, an audio file or an animation has a field of its own, with its measures; an animation is a document as well. */
 function toMedia(
-  document: Record<string, unknown>,
+  document: Fields,
   { kind, attributes }: Document,
-): Record<string, unknown> {
+  { videoTimestamp }: Message['details'],
+): Fields {
   const measures = measuresOf(attributes)
   if (kind === 'animation') return { animation: { ...document, ...measures }, document }
-  if (kind === 'video') return { video: { ...document, ...measures } }
   if (kind === 'audio') return { audio: { ...document, duration: measures.duration } }
-  return { document }
+  if (kind !== 'video') return { document }
+  const start = videoTimestamp === undefined ? {} : { start_timestamp: videoTimestamp }
+  return { video: { ...document, ...measures, ...start } }
 }
 
 /** Zero for measures that were not given. */

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { expect, test } from 'vitest'
-import { nowSeconds } from '../../../src/context.ts'
+import { nowSeconds } from '../../../src/lib/clock.ts'
 import type { TlObject } from '../../../src/types.ts'
 import { type Caller, createCaller, type Fields } from '../../helpers/caller.ts'
 import { channelPeer, list, post } from '../../helpers/posting.ts'

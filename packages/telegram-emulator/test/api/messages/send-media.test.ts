@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { createAccount } from '../../../src/accounts.ts'
-import { nowSeconds } from '../../../src/context.ts'
+import { nowSeconds } from '../../../src/lib/clock.ts'
 import type { TlObject } from '../../../src/types.ts'
 import { type ApiClient, type Caller, createCaller, type Fields } from '../../helpers/caller.ts'
 import {

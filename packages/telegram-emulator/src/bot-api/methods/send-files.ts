@@ -7,63 +7,90 @@ import { MAX_THUMB_BYTES, toThumb } from '../../files/thumbs.ts'
 import { publish } from '../../posts/posts.ts'
 import type { Document, Thumb } from '../../store/documents.ts'
 import { badBotRequest } from '../bot-api-error.ts'
+import type { BotCall } from '../call.ts'
 import { resolvePostable } from '../chats.ts'
 import { fromBotFileId } from '../files/file-ids.ts'
 import { mimeTypeOf } from '../files/mime-types.ts'
-import type { BotCall } from '../methods.ts'
 import { toBotMessage } from '../objects/message.ts'
-import { attachedFile, isSet, textOf } from '../request/parameters.ts'
+import { attachedFile, isSet, numberOf, textOf } from '../request/parameters.ts'
 import type { BotParameters, UploadedFile } from '../request/request.ts'
+import { readCaption } from './message-text.ts'
 import { readBotSendOptions } from './send-options.ts'
 
-const CAPTION_LENGTH_MAX = 1024
+type NewDocument = Pick<Document, 'kind' | 'mimeType' | 'attributes'>
+
+/** A method that sends a file: the parameter that names it, and the media that it makes of it. */
+interface SendMethod {
+  field: 'document' | 'video'
+  describe: (call: BotCall, mimeType: string) => NewDocument
+}
 
 /** https://core.telegram.org/bots/api#senddocument */
-export async function sendDocument(call: BotCall): Promise<Record<string, unknown>> {
+export const sendDocument = (call: BotCall): Promise<Record<string, unknown>> =>
+  sendFile(call, { field: 'document', describe: describeDocument })
+
+/** https://core.telegram.org/bots/api#sendvideo */
+export const sendVideo = (call: BotCall): Promise<Record<string, unknown>> =>
+  sendFile(call, { field: 'video', describe: describeVideo })
+
+async function sendFile(call: BotCall, method: SendMethod): Promise<Record<string, unknown>> {
   const { telegram, bot, parameters } = call
   const channel = resolvePostable(telegram, bot, textOf(parameters, 'chat_id'))
-  const text = textOf(parameters, 'caption')
-  if (text.length > CAPTION_LENGTH_MAX) throw badBotRequest('message caption is too long')
-  const details = readBotSendOptions(call, channel)
-  const document = await findDocument(call)
+  const { text, entities } = readCaption(call)
+  const options = readBotSendOptions(call, channel)
+  // A cover is a photo, and this Telegram has no photos.
+  if (textOf(parameters, 'cover') !== '') throw badBotRequest('PHOTO_INVALID')
+  const document = await findDocument(call, method)
   const { message } = publish(telegram, {
     channelId: channel.id,
     fromId: bot.id,
     text,
     documentId: document.id,
-    details,
+    details: {
+      ...options,
+      entities,
+      spoiler: isSet(parameters, 'has_spoiler'),
+      invertMedia: isSet(parameters, 'show_caption_above_media'),
+      videoTimestamp: numberOf(parameters, 'start_timestamp') || undefined,
+    },
     randomId: null,
   })
-  return toBotMessage({ telegram, bot, channel, message, document })
+  return toBotMessage({ telegram, bot, channel, message })
 }
 
-async function findDocument(call: BotCall): Promise<Document> {
+/** Makes a document of the attached file, or finds the one that a file_id names: that keeps its kind. */
+async function findDocument(call: BotCall, method: SendMethod): Promise<Document> {
   const { telegram, bot, parameters } = call
-  const named = textOf(parameters, 'document')
-  const attached = attachedFile(parameters, 'document')
-  if (attached) return adopt(call, attached)
-  if (named === '') throw badBotRequest('there is no document in the request')
+  const { field } = method
+  const named = textOf(parameters, field)
+  const attached = attachedFile(parameters, field)
+  if (attached) return adopt(call, attached, method)
+  if (named === '') throw badBotRequest(`there is no ${field} in the request`)
   if (telegram.settings.botApiLocal && named.startsWith('file://'))
-    return adopt(call, await copyLocal(telegram, fileURLToPath(named)))
+    return adopt(call, await copyLocal(telegram, fileURLToPath(named)), method)
   const file = fromBotFileId(telegram, bot, named)
   if (!file) throw badBotRequest('wrong file identifier/HTTP URL specified')
   // https://core.telegram.org/bots/api#sending-files: "can't resend thumbnails".
-  if (file.isThumb) throw badBotRequest("can't use file of type Thumbnail as Document")
+  if (file.isThumb)
+    throw badBotRequest(
+      `can't use file of type Thumbnail as ${field === 'video' ? 'Video' : 'Document'}`,
+    )
   return file.document
 }
 
-async function adopt(call: BotCall, file: UploadedFile): Promise<Document> {
+async function adopt(
+  call: BotCall,
+  file: UploadedFile,
+  { describe }: SendMethod,
+): Promise<Document> {
   const { telegram, parameters } = call
   if (file.size === 0) throw badBotRequest('file must be non-empty')
   // The names of folders are left out.
   const fileName = file.fileName.replace(/^.*[/\\]/s, '') || 'file'
-  const mimeType = mimeTypeOf(fileName, file.contentType)
-  const isDetected = !isSet(parameters, 'disable_content_type_detection')
   return telegram.files.adopt(file.path, {
     size: file.size,
     fileName,
-    mimeType,
-    ...((isDetected && DETECTED[mimeType]) || UNDETECTED),
+    ...describe(call, mimeTypeOf(fileName, file.contentType)),
     thumb: await readThumb(parameters),
   })
 }
@@ -76,6 +103,29 @@ const DETECTED: Record<string, Pick<Document, 'kind' | 'attributes'>> = {
 }
 
 const UNDETECTED: Pick<Document, 'kind' | 'attributes'> = { kind: 'document', attributes: [] }
+
+function describeDocument({ parameters }: BotCall, mimeType: string): NewDocument {
+  const isDetected = !isSet(parameters, 'disable_content_type_detection')
+  return { mimeType, ...((isDetected && DETECTED[mimeType]) || UNDETECTED) }
+}
+
+/** The bot says the measures of a video: no video is looked into. */
+function describeVideo({ parameters }: BotCall, mimeType: string): NewDocument {
+  const measure = (name: string): number => Math.max(numberOf(parameters, name), 0)
+  return {
+    kind: 'video',
+    mimeType: mimeType.startsWith('video/') ? mimeType : 'video/mp4',
+    attributes: [
+      {
+        _: 'documentAttributeVideo',
+        supports_streaming: isSet(parameters, 'supports_streaming'),
+        duration: measure('duration'),
+        w: measure('width'),
+        h: measure('height'),
+      },
+    ],
+  }
+}
 
 /** "The thumbnail should be in JPEG format and less than 200 kB in size"; any other file is ignored. */
 async function readThumb(parameters: BotParameters): Promise<Thumb | null> {

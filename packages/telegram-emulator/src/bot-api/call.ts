@@ -1,0 +1,15 @@
+import type { Telegram } from '../context.ts'
+import type { Account } from '../store/accounts.ts'
+import type { BotParameters } from './request/request.ts'
+
+/** One call of a method by a bot. */
+export interface BotCall {
+  telegram: Telegram
+  bot: Account
+  parameters: BotParameters
+  /** Aborts when the client has left. */
+  signal: AbortSignal
+}
+
+/** Returns the `result` of the answer. */
+export type BotMethod = (call: BotCall) => unknown

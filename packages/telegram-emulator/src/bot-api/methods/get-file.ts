@@ -1,0 +1,28 @@
+import { badBotRequest } from '../bot-api-error.ts'
+import type { BotCall } from '../call.ts'
+import { fromBotFileId, toBotFileIds, toThumbFileIds } from '../files/file-ids.ts'
+import { toFilePath } from '../files/file-paths.ts'
+import { textOf } from '../request/parameters.ts'
+
+/** https://core.telegram.org/bots/api#getfile */
+export function getFile({ telegram, bot, parameters }: BotCall): Record<string, unknown> {
+  const { settings, store } = telegram
+  const given = textOf(parameters, 'file_id')
+  if (given === '') throw badBotRequest('file_id not specified')
+  const file = fromBotFileId(telegram, bot, given)
+  if (!file) throw badBotRequest('invalid file_id')
+  const { document, isThumb } = file
+  const size = isThumb ? (document.thumb?.bytes.length ?? 0) : document.size
+  if (!settings.botApiLocal && size > settings.botApiDownloadLimit)
+    throw badBotRequest('file is too big')
+  const ids = isThumb ? toThumbFileIds : toBotFileIds
+  const { fileId, fileUniqueId } = ids(telegram, bot, document)
+  return {
+    file_id: fileId,
+    file_unique_id: fileUniqueId,
+    file_size: size,
+    // With --local the path is one on the server's disk.
+    file_path:
+      settings.botApiLocal && !isThumb ? store.documents.pathOf(document.id) : toFilePath(file),
+  }
+}

@@ -1,0 +1,2 @@
+/** The time in Unix seconds, as all of Telegram's dates. */
+export const nowSeconds = (): number => Math.floor(Date.now() / 1000)
