@@ -10,11 +10,12 @@ export interface StalledReaderWatch {
 export interface StalledReaderOptions {
   /** A reader that takes nothing for so long stands still; noticed after twice the time at most. */
   idleMs: number
+  /** How long a connection has to get to its speed before the speed counts. */
+  judgedAfterMs?: number | undefined
   /** Called each time it is found standing still. */
   onStanding: () => void
 }
 
-/** A connection needs some time to get to its speed. */
 const JUDGED_AFTER_MS = 5_000
 
 /**
@@ -23,7 +24,7 @@ const JUDGED_AFTER_MS = 5_000
  */
 export function watchStalledReader(
   response: ServerResponse,
-  { idleMs, onStanding }: StalledReaderOptions,
+  { idleMs, judgedAfterMs = JUDGED_AFTER_MS, onStanding }: StalledReaderOptions,
 ): StalledReaderWatch {
   const start = { at: performance.now(), bytes: bytesWritten() }
   let standingSince: number | null = null
@@ -54,7 +55,7 @@ export function watchStalledReader(
     },
     bytesPerSecond: () => {
       const elapsedMs = performance.now() - start.at
-      if (elapsedMs < JUDGED_AFTER_MS) return null
+      if (elapsedMs < judgedAfterMs) return null
       return ((bytesWritten() - start.bytes) * 1_000) / elapsedMs
     },
   }

@@ -9,6 +9,8 @@ export interface DownloadSlotsOptions {
   max: number
   /** A reader that takes nothing for so long stands still. */
   idleMs?: number
+  /** How long a download runs before its speed counts. */
+  judgedAfterMs?: number
   /** One that stands still for so long is cut, even where no other waits. */
   cutMs?: number
   /** How long a download waits for a place. */
@@ -64,7 +66,7 @@ interface Waiting {
 }
 
 export function createDownloadSlots(options: DownloadSlotsOptions): DownloadSlots {
-  const { max, idleMs = IDLE_MS, cutMs = CUT_MS, waitMs = WAIT_MS } = options
+  const { max, idleMs = IDLE_MS, judgedAfterMs, cutMs = CUT_MS, waitMs = WAIT_MS } = options
   const { maxWaiting = MAX_WAITING, maxWaitingPerUser = MAX_WAITING_PER_USER } = options
   const { shares = SHARES } = options
   const places = new Set<Place>()
@@ -94,7 +96,7 @@ export function createDownloadSlots(options: DownloadSlotsOptions): DownloadSlot
       cut()
       admit()
     }
-    const watch = watchStalledReader(reply.raw, { idleMs, onStanding })
+    const watch = watchStalledReader(reply.raw, { idleMs, judgedAfterMs, onStanding })
     const place: Place = { user, watch, cut }
     places.add(place)
     reply.raw.once('close', onClose)

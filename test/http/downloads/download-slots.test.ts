@@ -76,8 +76,8 @@ test('a user that has every place loses one to another user as soon as a reader 
 })
 
 test('a user whose readers all read loses the slowest place to another user that has waited', async () => {
-  const shares = { pausedMs: 60_000, patienceMs: 6_000 }
-  const url = await serve({ max: 2, idleMs: 60_000, waitMs: 60_000, shares })
+  const shares = { pausedMs: 60_000, patienceMs: 1_500 }
+  const url = await serve({ max: 2, idleMs: 60_000, judgedAfterMs: 1_000, waitMs: 60_000, shares })
   const slow = await pausedReader(url)
   const fast = await pausedReader(url)
   fast.resume()
@@ -101,7 +101,7 @@ test('a reader that stands still for very long is cut', async () => {
 })
 
 test('a reader that reads slowly, and one that waits for its first byte, keep their places', async () => {
-  const url = await serve({ idleMs: 1_500, cutMs: 3_000, max: 2 })
+  const url = await serve({ idleMs: 500, cutMs: 1_000, max: 2 })
   const waiting = fetch(`${url}/slow`)
   const reader = await pausedReader(url)
   const timer = setInterval(() => reader.read(256 * 1024) ?? reader.read(), 20)

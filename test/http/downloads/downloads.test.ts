@@ -293,18 +293,23 @@ test('a token that is still being checked keeps no reader from its place', async
   expect((await guess).status).toBe(401)
 })
 
-test('more downloads than allowed are asked to come back', async () => {
+test('a download that finds neither a place nor a place in the queue is asked to come back', async () => {
   const { link, gateway } = await start(randomBytes(10), 'x', { MAX_CONCURRENT_DOWNLOADS: '1' })
   let release = (): void => {}
   gateway.beforeRead = () => new Promise<void>((resolve) => (release = resolve))
   const first = fetch(link)
   await vi.waitFor(() => expect(gateway.openReads).toBe(1))
+  const leaving = new AbortController()
 
-  const second = await fetch(link)
+  // One more than a user may have waiting.
+  const others = Array.from({ length: 33 }, () => fetch(link, { signal: leaving.signal }))
+  const refused = await Promise.any(others)
+  leaving.abort()
+  await Promise.allSettled(others)
   release()
 
-  expect(second.status).toBe(503)
-  expect(second.headers.get('retry-after')).toMatch(/^\d+$/)
+  expect(refused.status).toBe(503)
+  expect(refused.headers.get('retry-after')).toMatch(/^\d+$/)
   expect((await first).status).toBe(200)
   await (await first).arrayBuffer()
   gateway.beforeRead = async () => {}

@@ -23,7 +23,7 @@ const PATIENT_MS = 30_000
 test.each(HTTP_FAULTS)(
   'a Bot API that %s opens its circuit, is not asked while it is open, and closes it when it answers',
   async (fault) => {
-    const { api, peer, road, patientRoad, state, clock } = await start({ patienceMs: 1000 })
+    const { api, peer, road, patientRoad, state, clock } = await start({ patienceMs: 300 })
     api.files.set('doc', Buffer.from('0123456789'))
     await peer.fail(fault)
 

@@ -118,7 +118,7 @@ test.each([
   ['a cut connection', { kind: 'drop' }],
   ['silence', { kind: 'silence' }],
 ] as const)('%s delays a block and does not spoil it', async (_name, effect) => {
-  const { telegram, gateway, document } = await startWithFile({}, { answerMs: 1000 })
+  const { telegram, gateway, document } = await startWithFile({}, { answerMs: 500 })
   telegram.faults.add({ method: 'upload.getFile', effect, after: 2, times: 3 })
 
   expect(await hashOf(gateway, document)).toBe(expectedHash({ size: SIZE }))
