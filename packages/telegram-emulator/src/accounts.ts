@@ -1,39 +1,9 @@
 import { toMarkedId } from './bot-api/chats.ts'
 import { HOME_DC, type Telegram } from './context.ts'
+import type { CreateAccountOptions, EmulatedAccount } from './contract.ts'
 import { nowSeconds } from './lib/clock.ts'
 import { toGramjsSession, toTelethonSession } from './session-strings.ts'
 import type { Bundle } from './store/bundles.ts'
-
-export interface CreateAccountOptions {
-  /** Names the account; the same label finds it again. */
-  label: string
-  /** Whether the user gets a session; true by default. */
-  withUser?: boolean | undefined
-  /** Whether there is a bot that may post in the channel; true by default. */
-  withBot?: boolean | undefined
-  premium?: boolean | undefined
-  /** Hides the channel behind other chats of its folder, on pages of a hundred. */
-  channelPosition?: { dialogsBefore: number; archived: boolean } | undefined
-  /** Makes another session of an account that is known already. */
-  freshSession?: boolean | undefined
-}
-
-/** The values that a client needs to log in as this account. */
-export interface EmulatedAccount {
-  label: string
-  apiId: number
-  apiHash: string
-  /** gramjs' string session; null without a user session. */
-  session: string | null
-  /** The same for Telethon. */
-  telethonSession: string | null
-  authKeyId: string | null
-  userId: number
-  botToken: string | null
-  botId: number | null
-  /** Marked, as the Bot API writes it: `-100…`. */
-  channelId: string
-}
 
 const DAY_SECONDS = 86_400
 

@@ -1,17 +1,10 @@
+import type { Address } from './contract.ts'
 import type { Counters } from './faults/counters.ts'
 import type { Faults } from './faults/faults.ts'
 import type { FileStore } from './files/file-store.ts'
 import type { PartStore } from './files/part-store.ts'
 import type { EmulatorSettings } from './settings.ts'
 import type { Store } from './store/store.ts'
-import type { ListenerRole } from './types.ts'
-
-/** An open address of the emulated Telegram. */
-export interface Address extends ListenerRole {
-  host: string
-  port: number
-  cdn: boolean
-}
 
 /** The state that every part of the emulator works on. */
 export interface Telegram {

@@ -1,57 +1,45 @@
-import { type CreateAccountOptions, createAccount, type EmulatedAccount } from './accounts.ts'
+import { mkdtempSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createAccount } from './accounts.ts'
 import { createRpcHandler } from './api/handler.ts'
 import { createSessionRules, type SessionRules } from './api/session-rules.ts'
 import { openBotApi } from './bot-api/server.ts'
-import { type Address, CDN_DC, FOREIGN_DC, HOME_DC, type Telegram } from './context.ts'
+import { CDN_DC, FOREIGN_DC, HOME_DC, type Telegram } from './context.ts'
+import type { Emulator, EmulatorOptions } from './contract.ts'
 import { openControl } from './control/server.ts'
 import { type Actions, createActions } from './faults/actions.ts'
-import type { CountersSnapshot } from './faults/counters.ts'
-import type { Faults } from './faults/faults.ts'
 import type { HttpListener } from './http-listener.ts'
-import { type ListedMessage, listMessages } from './message-list.ts'
+import { listMessages } from './message-list.ts'
 import { createProtocolServer } from './mtproto/server.ts'
 import { openAddress } from './ports.ts'
-import type { EmulatorSettings } from './settings.ts'
-import { createTelegram, type TelegramOptions } from './telegram.ts'
+import { createTelegram } from './telegram.ts'
 import type { ProtocolServer } from './types.ts'
 
-export type { EmulatedAccount } from './accounts.ts'
-export type { FaultEffect } from './faults/rules.ts'
+export type {
+  Address,
+  ChannelRole,
+  CreateAccountOptions,
+  EmulatedAccount,
+  Emulator,
+  EmulatorOptions,
+  ListedMessage,
+  ScriptedActions,
+} from './contract.ts'
+export type { CountersSnapshot, MethodCounter, RepeatedPart } from './faults/counters.ts'
+export type { FaultEffect, FaultRule } from './faults/rules.ts'
+export { makeRsaKey } from './mtproto/handshake/rsa.ts'
 export { toGramjsSession, toTelethonSession } from './session-strings.ts'
-export { makeRsaKey } from './store/meta.ts'
-
-/** `dataDir` holds everything the emulated Telegram keeps; the same folder brings it back. */
-export interface EmulatorOptions extends TelegramOptions {
-  host?: string | undefined
-  /** The first of five MTProto ports in a row; without it, those of last time or any free ones. */
-  basePort?: number | undefined
-}
-
-/** A running emulator of Telegram. */
-export interface Emulator {
-  /** `mediaPort` is the media-only address of the same data centre. */
-  mtproto: { host: string; port: number; mediaPort: number; dcId: number; publicKeyPem: string }
-  botApi: { root: string }
-  control: { root: string }
-  /** Every open MTProto address, as help.getConfig tells them. */
-  addresses: readonly Address[]
-  /** The account labelled `main`. */
-  account: EmulatedAccount
-  createAccount: (options: CreateAccountOptions) => EmulatedAccount
-  faults: Faults & Omit<Actions, 'close' | 'changeSettings'>
-  settings: { read: () => EmulatorSettings; change: Actions['changeSettings'] }
-  counters: { read: () => CountersSnapshot; reset: () => void }
-  /** The files of a channel, oldest first. */
-  messages: (channelId: string) => Promise<ListedMessage[]>
-  close: () => Promise<void>
-}
+export type { EmulatorSettings } from './settings.ts'
 
 const SWEEP_EVERY_MS = 60_000
 
 /** Starts Telegram on loopback: MTProto for two data centres and a CDN, the Bot API, and the control endpoint. */
-export async function startTelegram(options: EmulatorOptions): Promise<Emulator> {
+export async function startTelegram(options: EmulatorOptions = {}): Promise<Emulator> {
   const host = options.host ?? '127.0.0.1'
-  const telegram = createTelegram(options)
+  const dataDir = options.dataDir ?? mkdtempSync(join(tmpdir(), 'telegram-emulator-'))
+  const telegram = createTelegram({ ...options, dataDir })
   const rules = createSessionRules(telegram)
   const servers = createServers(telegram, rules, host)
   await openAddresses(telegram, servers, { host, basePort: options.basePort ?? null })
@@ -62,6 +50,18 @@ export async function startTelegram(options: EmulatorOptions): Promise<Emulator>
   }, SWEEP_EVERY_MS).unref()
   const [home, media] = telegram.addresses
   const { close: stopActions, changeSettings, ...scripted } = actions
+  let closing: Promise<void> | null = null
+
+  async function close(): Promise<void> {
+    clearInterval(sweeper)
+    stopActions()
+    await Promise.all([control, botApi, servers.main, servers.cdn].map((open) => open.close()))
+    await telegram.parts.close()
+    telegram.store.close()
+    if (options.dataDir === undefined)
+      await rm(dataDir, { recursive: true, force: true, maxRetries: 3 })
+  }
+
   return {
     mtproto: {
       host,
@@ -79,12 +79,9 @@ export async function startTelegram(options: EmulatorOptions): Promise<Emulator>
     settings: { read: () => ({ ...telegram.settings }), change: changeSettings },
     counters: { read: telegram.counters.snapshot, reset: telegram.counters.reset },
     messages: (channelId) => listMessages(telegram, channelId),
-    close: async () => {
-      clearInterval(sweeper)
-      stopActions()
-      await Promise.all([control, botApi, servers.main, servers.cdn].map((open) => open.close()))
-      await telegram.parts.close()
-      telegram.store.close()
+    close: () => {
+      closing ??= close()
+      return closing
     },
   }
 }

@@ -1,18 +1,56 @@
-import { mkdirSync } from 'node:fs'
-import { join } from 'node:path'
+#!/usr/bin/env node
+import { parseArgs } from 'node:util'
 import { startTelegram } from './emulator.ts'
 
-// When the emulator is ready, it prints one line of JSON to stdout, and nothing else there.
-const dataDir = process.env.DATA_DIR ?? join('data', 'emulator')
-mkdirSync(dataDir, { recursive: true })
+const USAGE = `Usage: telegram-emulator [options]
+
+Runs a Telegram on loopback. When it is ready, it prints one line of JSON: its addresses, its
+public key, and an account with its sessions and its bot token. It runs until SIGINT or SIGTERM.
+
+  --data-dir <folder>  keep everything in this folder, and bring it back from there (or DATA_DIR);
+                       without it, in a temporary folder that is removed at the end
+  --host <address>     the address to listen on; 127.0.0.1 by default
+  --base-port <port>   the first of five MTProto ports in a row
+  --help
+`
+
+const OPTIONS = {
+  'data-dir': { type: 'string' },
+  host: { type: 'string' },
+  'base-port': { type: 'string' },
+  help: { type: 'boolean' },
+} as const
+
+function readArguments() {
+  try {
+    const { values } = parseArgs({ options: OPTIONS })
+    const basePort = Number(values['base-port'] ?? 0)
+    // String sessions cannot hold a port above 32767.
+    if (!Number.isInteger(basePort) || basePort < 0 || basePort > 32_763)
+      throw new TypeError('--base-port is not a number up to 32763')
+    return { ...values, basePort }
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : error}\n\n${USAGE}`)
+    process.exit(2)
+  }
+}
+
+const given = readArguments()
+if (given.help) {
+  process.stdout.write(USAGE)
+  process.exit(0)
+}
 
 const emulator = await startTelegram({
-  dataDir,
+  dataDir: given['data-dir'] ?? process.env.DATA_DIR,
+  host: given.host,
+  basePort: given.basePort || undefined,
   log: (line) => process.stderr.write(`${line}\n`),
 })
 const { mtproto, botApi, control } = emulator
 const { apiId, apiHash, session, telethonSession, botToken, channelId } = emulator.account
 const account = { apiId, apiHash, session, telethonSession, botToken, channelId }
+// The one line of stdout: programs read it.
 process.stdout.write(`${JSON.stringify({ mtproto, botApi, control, account })}\n`)
 
 let stopping = false

@@ -1,19 +1,6 @@
 import { fromMarkedId } from './bot-api/chats.ts'
 import type { Telegram } from './context.ts'
-
-/** A posted file, as tests see it. */
-export interface ListedMessage {
-  id: number
-  date: number
-  fromId: number
-  caption: string
-  randomId: string | null
-  documentId: string
-  fileName: string
-  mimeType: string
-  size: number
-  sha256: string
-}
+import type { ListedMessage } from './contract.ts'
 
 const MAX_LISTED = 10_000
 

@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto'
-import type { Address } from './context.ts'
+import type { Address } from './contract.ts'
 import type { MetaStore } from './store/meta.ts'
 import type { ListenerRole, ProtocolServer } from './types.ts'
 

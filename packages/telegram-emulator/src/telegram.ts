@@ -1,19 +1,17 @@
 import { toPublicPem } from './api/config.ts'
 import type { Telegram } from './context.ts'
+import type { EmulatorOptions } from './contract.ts'
 import { createCounters } from './faults/counters.ts'
 import { createFaults } from './faults/faults.ts'
 import { createFileStore } from './files/file-store.ts'
 import { createPartStore } from './files/part-store.ts'
-import { DEFAULT_SETTINGS, type EmulatorSettings } from './settings.ts'
+import { DEFAULT_SETTINGS } from './settings.ts'
 import { openStore } from './store/store.ts'
 
-export interface TelegramOptions {
-  dataDir: string
-  settings?: Partial<EmulatorSettings> | undefined
-  log?: ((line: string) => void) | undefined
-  /** How to come by a new RSA key, as PEM; tests bring theirs. */
-  makeKey?: (() => string) | undefined
-}
+export type TelegramOptions = { dataDir: string } & Pick<
+  EmulatorOptions,
+  'settings' | 'log' | 'makeKey'
+>
 
 /** No program listens on port 1 of the loopback. */
 const DEAD_PORT = 1

@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto'
+import { readdir } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { Api, InputFile } from 'node-telegram-bot-api'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { type Emulator, startTelegram } from '../src/emulator.ts'
 import { openStore } from '../src/store/store.ts'
 import { makeSharedKey } from './helpers/telegram.ts'
@@ -64,6 +65,20 @@ test('files of an older folder without details are still there', async () => {
   const api = new Api(second.account.botToken ?? '', { apiRoot: second.botApi.root })
   expect((await api.getFile({ file_id: fileId })).file_size).toBe(1000)
   await second.close()
+})
+
+test('without a folder of its own, everything is in a temporary one, which is removed at the end', async () => {
+  const folder = await makeTempDir()
+  vi.stubEnv('TMPDIR', folder)
+  onTestFinished(() => void vi.unstubAllEnvs())
+
+  const telegram = await startTelegram({ makeKey: makeSharedKey })
+  await post(telegram, randomBytes(10))
+  const during = await readdir(folder)
+  await Promise.all([telegram.close(), telegram.close()])
+
+  expect(during).toEqual([expect.stringMatching(/^telegram-emulator-/)])
+  expect(await readdir(folder)).toEqual([])
 })
 
 test('the layer and initConnection of a key are known after a restart', async () => {

@@ -1,5 +1,6 @@
 import { createPublicKey } from 'node:crypto'
-import type { Address, Telegram } from '../context.ts'
+import type { Telegram } from '../context.ts'
+import type { Address } from '../contract.ts'
 import { nowSeconds } from '../lib/clock.ts'
 import { optionalInt } from '../tl-fields.ts'
 import type { TlObject } from '../types.ts'

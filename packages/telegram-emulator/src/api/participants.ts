@@ -1,6 +1,7 @@
+import type { ChannelRole } from '../contract.ts'
 import { badRequest } from '../rpc-error.ts'
 import type { Account } from '../store/accounts.ts'
-import type { Channel, Role } from '../store/channels.ts'
+import type { Channel } from '../store/channels.ts'
 import { child, int, long, text } from '../tl-fields.ts'
 import type { TlObject } from '../types.ts'
 import { ADMIN_RIGHTS, toChannel, toUser } from './entities.ts'
@@ -10,7 +11,7 @@ import { resolveUser } from './users.ts'
 
 interface Participant {
   user: Account
-  role: Role
+  role: ChannelRole
 }
 
 /** https://core.telegram.org/method/channels.getParticipants gives 200 at a time. */

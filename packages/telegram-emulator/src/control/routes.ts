@@ -1,9 +1,8 @@
 import type { z } from 'zod'
-import type { CreateAccountOptions, EmulatedAccount } from '../accounts.ts'
+import type { CreateAccountOptions, EmulatedAccount, ListedMessage } from '../contract.ts'
 import type { Actions } from '../faults/actions.ts'
 import type { CountersSnapshot } from '../faults/counters.ts'
 import type { Faults } from '../faults/faults.ts'
-import type { ListedMessage } from '../message-list.ts'
 import type { EmulatorSettings } from '../settings.ts'
 import { accountRequest, action, faultRule, settingsChange } from './schemas.ts'
 

@@ -1,25 +1,12 @@
 import type { SessionRules } from '../api/session-rules.ts'
 import { fromMarkedId } from '../bot-api/chats.ts'
 import type { Telegram } from '../context.ts'
+import type { ScriptedActions } from '../contract.ts'
 import { badRequest } from '../rpc-error.ts'
 import type { EmulatorSettings } from '../settings.ts'
-import type { Role } from '../store/channels.ts'
 
-/** Things that a test can make the emulated Telegram do, besides fault rules. */
-export interface Actions {
-  /** Ends every file reference given out so far. */
-  expireFileReferences: () => void
-  /** Loses parts of a file_id (all of them without `parts`); returns the number of parts lost. */
-  loseParts: (fileId: string, parts?: readonly number[]) => Promise<number>
-  /** `unregister`: later calls get 401 AUTH_KEY_UNREGISTERED; `forget`: transport error -404. */
-  revokeKey: (authKeyId: string, how: 'unregister' | 'forget') => void
-  forgetRandomIds: () => void
-  /** Cuts every connection that has sent a message; returns their number. */
-  cutConnections: () => number
-  /** Moves one document, or all of them, to another data centre. */
-  migrateDocuments: (dcId: number, documentId?: string) => void
-  /** Makes an account admin, member or nothing (null) of a channel, named by its marked id. */
-  setRole: (change: { channelId: string; accountId: number; role: Role | null }) => void
+/** The scripted actions, and those that have to do with settings. */
+export interface Actions extends ScriptedActions {
   changeSettings: (settings: Partial<EmulatorSettings>) => EmulatorSettings
   /** Stops the timer that cuts connections. */
   close: () => void

@@ -1,4 +1,5 @@
 import { randomInt } from 'node:crypto'
+import type { ChannelRole } from '../contract.ts'
 import type { ChangeStore } from './changes.ts'
 import type { Database } from './database.ts'
 
@@ -13,10 +14,8 @@ export interface Channel {
   lastMessageId: number
 }
 
-export type Role = 'creator' | 'admin' | 'member'
-
 export interface Member {
-  role: Role
+  role: ChannelRole
   /** 0: the main list of chats, 1: the archive (https://core.telegram.org/api/folders#peer-folders). */
   folderId: number
 }
@@ -31,7 +30,7 @@ export interface ChannelStore {
   removeMember: (channelId: number, accountId: number) => void
   memberCount: (channelId: number) => number
   /** The creator first, then administrators, then members, each in the order of joining. */
-  members: (channelId: number) => { accountId: number; role: Role }[]
+  members: (channelId: number) => { accountId: number; role: ChannelRole }[]
   channelsOf: (accountId: number) => { channelId: number; folderId: number }[]
   setUsername: (channelId: number, username: string | null) => void
 }
@@ -96,7 +95,7 @@ export function createChannelStore(database: Database, changes: ChangeStore): Ch
         channelId,
       )?.n ?? 0,
     members: (channelId) =>
-      database.all<{ accountId: number; role: Role }>(
+      database.all<{ accountId: number; role: ChannelRole }>(
         "SELECT account_id AS accountId, role FROM members WHERE channel_id = ? ORDER BY role = 'creator' DESC, role = 'admin' DESC, rowid",
         channelId,
       ),

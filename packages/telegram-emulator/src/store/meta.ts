@@ -1,5 +1,5 @@
-import { generateKeyPairSync, randomBytes } from 'node:crypto'
-import { createServerKey } from '../mtproto/handshake/rsa.ts'
+import { randomBytes } from 'node:crypto'
+import { makeRsaKey } from '../mtproto/handshake/rsa.ts'
 import type { Database } from './database.ts'
 
 /** Single values that outlive a restart. */
@@ -39,8 +39,6 @@ export interface ServerSecrets {
   apiHash: string
 }
 
-const SIXTEEN_DIGITS = 1n << 60n
-
 /** Reads the server's secrets, making them the first time. */
 export function loadSecrets(meta: MetaStore, makeKey = makeRsaKey): ServerSecrets {
   return {
@@ -52,20 +50,5 @@ export function loadSecrets(meta: MetaStore, makeKey = makeRsaKey): ServerSecret
     ),
     apiId: Number(meta.ensure('api_id', () => String(1_000_000 + randomBytes(2).readUInt16BE()))),
     apiHash: meta.ensure('api_hash', () => randomBytes(16).toString('hex')),
-  }
-}
-
-/**
- * Makes a private key as PEM, which takes about a quarter of a second.
- *
- * Its fingerprint has all sixteen hex digits. mtcute keeps the keys it knows by their padded
- * fingerprint and looks up the server's fingerprint without padding, so it would never find one
- * key in sixteen, and would start the key exchange again for ever.
- */
-export function makeRsaKey(modulusLength = 2048): string {
-  while (true) {
-    const { privateKey } = generateKeyPairSync('rsa', { modulusLength, publicExponent: 65_537 })
-    const pem = privateKey.export({ type: 'pkcs1', format: 'pem' }).toString()
-    if (BigInt.asUintN(64, createServerKey(pem).fingerprint) >= SIXTEEN_DIGITS) return pem
   }
 }

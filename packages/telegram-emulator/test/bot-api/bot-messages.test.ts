@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { parseFileId } from '@mtcute/file-id'
 import { Api, InputFile } from 'node-telegram-bot-api'
 import { expect, test } from 'vitest'
-import type { EmulatedAccount } from '../../src/accounts.ts'
+import type { EmulatedAccount } from '../../src/contract.ts'
 import { makeJpeg } from '../helpers/posting.ts'
 import { startSharedTelegram } from '../helpers/telegram.ts'
 

@@ -1,8 +1,8 @@
 import { randomBytes, randomInt } from 'node:crypto'
 import { onTestFinished } from 'vitest'
 import { authKeyId } from '../../src/mtproto/handshake/key-derivation.ts'
+import { makeRsaKey } from '../../src/mtproto/handshake/rsa.ts'
 import { createProtocolServer } from '../../src/mtproto/server.ts'
-import { makeRsaKey } from '../../src/store/meta.ts'
 import type {
   AuthKey,
   AuthKeyStore,

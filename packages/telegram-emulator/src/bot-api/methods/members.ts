@@ -1,5 +1,6 @@
+import type { ChannelRole } from '../../contract.ts'
 import type { Account } from '../../store/accounts.ts'
-import type { Member, Role } from '../../store/channels.ts'
+import type { Member } from '../../store/channels.ts'
 import { badBotRequest } from '../bot-api-error.ts'
 import type { BotCall } from '../call.ts'
 import { resolveChat, toChat } from '../chats.ts'
@@ -74,7 +75,7 @@ function checkMayList(member: Member | null): void {
 }
 
 /** https://core.telegram.org/bots/api#chatmember */
-function toChatMember(user: Account, role: Role | null): Record<string, unknown> {
+function toChatMember(user: Account, role: ChannelRole | null): Record<string, unknown> {
   const member = { user: toBotUser(user) }
   switch (role) {
     case 'creator':

@@ -1,4 +1,10 @@
-import { constants, createPrivateKey, createPublicKey, privateDecrypt } from 'node:crypto'
+import {
+  constants,
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  privateDecrypt,
+} from 'node:crypto'
 import { createWriter } from '../../tl/writer.ts'
 import { igeDecrypt } from '../messages/ige.ts'
 import { sha1, sha256 } from './digest.ts'
@@ -13,6 +19,8 @@ export interface ServerKey {
 
 const RSA_LENGTH = 256
 const NO_IV = new Uint8Array(32)
+/** The least number with sixteen hex digits. */
+const SIXTEEN_DIGITS = 1n << 60n
 
 function fingerprintOf(modulus: Uint8Array, exponent: Uint8Array): bigint {
   const writer = createWriter()
@@ -72,5 +80,20 @@ export function createServerKey(privateKeyPem: string): ServerKey {
         return null
       }
     },
+  }
+}
+
+/**
+ * Makes a private key as PEM, which takes about a quarter of a second.
+ *
+ * Its fingerprint has all sixteen hex digits. mtcute keeps the keys it knows by their padded
+ * fingerprint and looks up the server's fingerprint without padding, so it would never find one
+ * key in sixteen, and would start the key exchange again for ever.
+ */
+export function makeRsaKey(modulusLength = 2048): string {
+  while (true) {
+    const { privateKey } = generateKeyPairSync('rsa', { modulusLength, publicExponent: 65_537 })
+    const pem = privateKey.export({ type: 'pkcs1', format: 'pem' }).toString()
+    if (BigInt.asUintN(64, createServerKey(pem).fingerprint) >= SIXTEEN_DIGITS) return pem
   }
 }
