@@ -16,7 +16,7 @@ export type Command =
       fileName: string | null
       parallel: number
       resume: boolean
-      /** Also what systems keep for themselves. */
+      /** Also the files of operating systems, such as .DS_Store. */
       all: boolean
     })
   | (CommonOptions & {
@@ -33,7 +33,7 @@ export type Command =
 
 export type CommandOf<Kind extends Command['kind']> = Extract<Command, { kind: Kind }>
 
-/** The command line is not one that is understood; the message says what is wrong with it. */
+/** The command line is wrong; the message says what. */
 export class UsageError extends Error {}
 
 const OPTIONS = {

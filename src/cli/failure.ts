@@ -1,10 +1,10 @@
 import { TeleStoreError } from 'telestore-client'
 import { printable } from '../lib/printable.ts'
 
-/** Something on this machine is not as the command needs it; the message is for its user. */
+/** A fault of this machine, such as a missing file. The message is for the user. */
 export class LocalFailure extends Error {}
 
-/** Somebody has told the process to end. */
+/** A signal has told the process to end. */
 export class Interrupted extends Error {}
 
 const SYSTEM: Record<string, string> = {
@@ -20,13 +20,13 @@ const SYSTEM: Record<string, string> = {
   ENAMETOOLONG: 'the name is too long',
 }
 
-/** An error as a sentence, with what to do about it where that is known. */
+/** Returns an error as a sentence, with advice where there is some. */
 export function sentenceOf(error: unknown): string {
   const path = isOfSystem(error) && 'path' in error ? `${error.path}: ` : ''
   return printable(`${path}${reasonOf(error)}`)
 }
 
-/** The same where it is clear which file it is about. */
+/** The same without the name of the file. */
 export function reasonOf(error: unknown): string {
   if (error instanceof TeleStoreError) return printable(`${error.message}${adviceFor(error)}`)
   if (isOfSystem(error)) return printable(SYSTEM[error.code] ?? error.message)

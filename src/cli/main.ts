@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** The command line as a process. Everything else is imported once Node is known to be new enough. */
+/** The command line as a process. Imports everything else after it has checked the version of Node. */
 
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
 

@@ -18,12 +18,12 @@ export async function runAsProcess(argv: string[]): Promise<number> {
       stop.abort(new Interrupted(name))
     })
   }
-  // A reader such as `head` may have all it wants.
+  // A reader such as `head` may close the pipe.
   process.stdout.on('error', () => {
     code ??= 1
     stop.abort(new Error('the output is closed'))
   })
-  // Nobody reads what is said on the way; the work goes on.
+  // Without a reader of stderr the command goes on.
   process.stderr.on('error', () => {})
   const screen = createScreen({ out: process.stdout, err: process.stderr })
   const ended = await run(argv, { screen, env: process.env, signal: stop.signal })

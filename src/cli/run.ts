@@ -1,38 +1,20 @@
 import { readFile } from 'node:fs/promises'
-import { type Client, createClient } from 'telestore-client'
+import { createClient } from 'telestore-client'
 import { type Command, type CommonOptions, parseCommand, UsageError } from './arguments.ts'
 import { download } from './commands/download-command.ts'
 import { status } from './commands/status-command.ts'
 import { upload } from './commands/upload-command.ts'
+import type { CliContext, CommandContext, Env } from './context.ts'
 import { Interrupted, LocalFailure, sentenceOf } from './failure.ts'
-import type { Screen } from './terminal/screen.ts'
 import { USAGE } from './usage.ts'
-
-export type Env = Record<string, string | undefined>
-
-export interface Surroundings {
-  screen: Screen
-  env: Env
-  /** Ends the command in order. */
-  signal: AbortSignal
-}
-
-/** What a command works with. */
-export interface Session extends Surroundings {
-  client: Client
-  /** Where the worker is. */
-  url: string
-  /** Empty when there is none. */
-  token: string
-}
 
 const DEFAULT_URL = 'http://127.0.0.1:10000'
 
-/** Runs one command line; resolves with its exit code and never rejects. */
-export async function run(argv: string[], surroundings: Surroundings): Promise<number> {
-  const { screen, signal } = surroundings
+/** Runs one command line. Resolves with its exit code, and never rejects. */
+export async function run(argv: string[], context: CliContext): Promise<number> {
+  const { screen, signal } = context
   try {
-    return await runCommand(parseCommand(argv), surroundings)
+    return await runCommand(parseCommand(argv), context)
   } catch (error) {
     if (signal.reason instanceof Interrupted) {
       const goesOn = argv.includes('upload') || argv.includes('download')
@@ -47,8 +29,8 @@ export async function run(argv: string[], surroundings: Surroundings): Promise<n
   }
 }
 
-async function runCommand(command: Command, surroundings: Surroundings): Promise<number> {
-  const { screen, env } = surroundings
+async function runCommand(command: Command, context: CliContext): Promise<number> {
+  const { screen, env } = context
   switch (command.kind) {
     case 'help':
       screen.print(USAGE.trimEnd())
@@ -57,18 +39,18 @@ async function runCommand(command: Command, surroundings: Surroundings): Promise
       screen.print(await ownVersion())
       return 0
     case 'upload':
-      return upload(command, await openSession(command, surroundings))
+      return upload(command, await openContext(command, context))
     case 'download':
-      return download(command, await openSession(command, surroundings))
+      return download(command, await openContext(command, context))
     case 'status':
-      return status(command, await openSession(command, surroundings))
+      return status(command, await openContext(command, context))
     case 'doctor': {
-      // The doctor loads what the worker is made of, which the other commands have no need of.
+      // Loaded only here, because the doctor needs parts of the worker and the other commands do not.
       const { doctor } = await import('./doctor/doctor.ts').catch((cause: unknown) => {
         throw new LocalFailure(DOCTOR_NEEDS, { cause })
       })
       const url = urlOf(command, env)
-      return doctor({ ...command, url, token: await tokenOf(command, env) }, surroundings)
+      return doctor({ ...command, url, token: await tokenOf(command, env) }, context)
     }
   }
 }
@@ -76,15 +58,15 @@ async function runCommand(command: Command, surroundings: Surroundings): Promise
 const DOCTOR_NEEDS =
   'doctor runs parts of the worker, which need Node 24 and its packages (`npm ci`). In a clone, `npx telestore-worker doctor` takes the right Node'
 
-async function openSession(
+async function openContext(
   command: CommonOptions & { kind: Command['kind'] },
-  surroundings: Surroundings,
-): Promise<Session> {
-  const { env } = surroundings
+  context: CliContext,
+): Promise<CommandContext> {
+  const { env } = context
   const url = urlOf(command, env) ?? DEFAULT_URL
   const token = (await tokenOf(command, env)) ?? ''
   if (token === '' && command.kind !== 'status') throw new UsageError(NO_TOKEN)
-  return { ...surroundings, url, token, client: createClient({ url, token }) }
+  return { ...context, url, token, client: createClient({ url, token }) }
 }
 
 /** The worker's address without a slash at its end; null when none is named. */

@@ -1,12 +1,12 @@
 import { stat } from 'node:fs/promises'
 import { basename, extname, join } from 'node:path'
 
-/** File systems take 255 bytes; the part file's ending needs some of them. */
+/** File systems allow 255 bytes; the ending of a part file needs some of them. */
 const MAX_NAME_BYTES = 180
 /** Names that Windows keeps for devices. */
 const DEVICE = /^(con|prn|aux|nul|com\d|lpt\d)(\.|$)/i
 
-/** Where a file goes: `output` is a folder, a path, or null for the folder one is in. */
+/** Returns the path for a download. `output` is a folder, a path, or null for the working directory. */
 export async function chooseTarget(output: string | null, served: string): Promise<string> {
   const name = safeName(served)
   if (output === null) return name
@@ -15,8 +15,8 @@ export async function chooseTarget(output: string | null, served: string): Promi
 }
 
 /**
- * A served name as one that can only be a file in the folder it is put in: no path, no hidden
- * file, no character that a shell, a terminal or Windows would stumble over.
+ * Makes a served name safe as the name of a file: no path, no hidden file, no character that a shell, a
+ * terminal or Windows treats as special.
  */
 export function safeName(served: string): string {
   const last = basename(served.replaceAll('\\', '/'))
@@ -31,7 +31,7 @@ export function safeName(served: string): string {
   return cut(stem, MAX_NAME_BYTES - Buffer.byteLength(ending)) + ending
 }
 
-/** At a character's border. */
+/** Cuts between two characters. */
 function cut(text: string, maxBytes: number): string {
   let kept = ''
   for (const character of text) {

@@ -33,17 +33,17 @@ function serve(listener: RequestListener): Promise<string> {
   return listen(server)
 }
 
-test('an address where nothing is, is a fault', async () => {
-  const nobody = `http://127.0.0.1:${await freePort()}`
+test('an address where no server listens is a fault', async () => {
+  const nowhere = `http://127.0.0.1:${await freePort()}`
 
-  const named = await doctor(['--url', nobody])
-  const inEnvironment = await doctor([], { TELESTORE_URL: nobody })
+  const named = await doctor(['--url', nowhere])
+  const inEnvironment = await doctor([], { TELESTORE_URL: nowhere })
   const blocked = await doctor(['--url', 'http://127.0.0.1:9'])
-  const json = await doctor(['--url', nobody, '--json'])
+  const json = await doctor(['--url', nowhere, '--json'])
 
   for (const { code, lines } of [named, inEnvironment]) {
     expect(code).toBe(1)
-    expect(lines).toContain(`✖ Worker: ${nobody} has nothing that listens there (ECONNREFUSED)`)
+    expect(lines).toContain(`✖ Worker: ${nowhere} has nothing that listens there (ECONNREFUSED)`)
     expect(lines.at(-1)).toBe('1 to put right')
   }
   expect(blocked).toMatchObject({ code: 1, stderr: '' })
@@ -54,7 +54,7 @@ test('an address where nothing is, is a fault', async () => {
   )
 })
 
-test('a worker that is ready and takes the token is none', async () => {
+test('a worker that is ready and takes the token is no fault', async () => {
   const url = await startReady()
 
   const { code, lines } = await doctor(['--url', `${url}/`], { TELESTORE_TOKEN: 'token-ann' })
@@ -64,7 +64,7 @@ test('a worker that is ready and takes the token is none', async () => {
   expect(code).toBe(0)
 })
 
-test('a token that the worker refuses is a fault, and so is a path where it is not', async () => {
+test('a token that the worker refuses is a fault, and so is a path without a worker', async () => {
   const url = await startReady()
 
   const refused = await doctor(['--url', url], { TELESTORE_TOKEN: 'no-such-token' })
@@ -115,7 +115,7 @@ test('doctor reports a worker that does not answer in time', async () => {
   ])
 })
 
-test('a worker that is not ready is told with what it lacks', async () => {
+test('a worker that is not ready is a fault, with the names of what is not ready', async () => {
   const url = await serve((_request, response) => {
     const dependencies = {
       spool: { ready: true },
@@ -130,7 +130,7 @@ test('a worker that is not ready is told with what it lacks', async () => {
   expect(lines).toContain(`✖ Worker: ${url} is alive, but not ready: telegram does not?[2J answer`)
 })
 
-test('https where none is spoken is a fault', async () => {
+test('https to a port that speaks http is a fault', async () => {
   const url = await serve((_request, response) => void response.end())
 
   const { lines } = await doctor(['--url', url.replace('http:', 'https:')])
@@ -138,7 +138,7 @@ test('https where none is spoken is a fault', async () => {
   expect(lines.join('\n')).toMatch(/✖ Worker: .* does not speak as this address says \(.*SSL.*\)/)
 })
 
-test('a certificate that nobody has signed is a fault', async () => {
+test('a certificate without a known signer is a fault', async () => {
   const server = createTlsServer({ key: KEY, cert: CERTIFICATE }, (_request, response) => {
     response.end()
   })

@@ -33,7 +33,7 @@ async function standalone(account: Account = telegram.account): Promise<Record<s
 
 const failed = (lines: string[]): string[] => lines.filter((line) => line.startsWith('✖'))
 
-test('a set-up with nothing wrong passes, and its session lives on', async () => {
+test('a good set-up passes, and its session stays valid', async () => {
   const env = await standalone()
 
   const first = await runHere(['doctor'], env)
@@ -55,7 +55,7 @@ test('a set-up with nothing wrong passes, and its session lives on', async () =>
   expect(second.lines.map((line) => JSON.parse(line).verdict)).toEqual(Array(7).fill('ok'))
 })
 
-test('every variable that is wrong is named', async () => {
+test('every wrong variable is named', async () => {
   const { code, lines } = await runHere(['doctor'], { PORT: 'http', MAX_FILE_SIZE: 'big' })
 
   expect(code).toBe(1)
@@ -65,7 +65,7 @@ test('every variable that is wrong is named', async () => {
   expect(lines.join('\n')).toMatch(/PORT.*MAX_FILE_SIZE|MAX_FILE_SIZE.*PORT/s)
 })
 
-test('a folder that cannot be used is told', async () => {
+test('a folder that cannot be used is a fault', async () => {
   const path = join(await makeTempDir(), 'file')
   await writeFile(path, 'a file, no folder')
 
@@ -77,8 +77,8 @@ test('a folder that cannot be used is told', async () => {
 
 test.each([
   [
-    'a bot token nobody has',
-    () => ({ TELEGRAM_BOT_TOKEN: '1:nobody' }),
+    'an unknown bot token',
+    () => ({ TELEGRAM_BOT_TOKEN: '1:unknown' }),
     ['Bot: Telegram does not take the bot token'],
   ],
   [
@@ -107,10 +107,10 @@ test.each([
   for (const [index, sentence] of expected.entries()) expect(found[index]).toContain(sentence)
   const advice = lines.filter((line) => line.startsWith('    '))
   expect(advice.length).toBeGreaterThanOrEqual(expected.length)
-  expect(lines.join('\n')).not.toContain('1:nobody')
+  expect(lines.join('\n')).not.toContain('1:unknown')
 })
 
-test('a session that Telegram has revoked is told as such', async () => {
+test('a session that Telegram has revoked is a fault', async () => {
   const account = telegram.createAccount({ label: 'revoked' })
   telegram.faults.revokeKey(account.authKeyId ?? '', 'unregister')
 
@@ -121,7 +121,7 @@ test('a session that Telegram has revoked is told as such', async () => {
   expect(lines.join('\n')).toContain('Make a new one')
 })
 
-test('a bot that is in the channel and may not post is told who can let it', async () => {
+test('a bot that is in the channel and may not post is a fault, with advice for its administrator', async () => {
   const root = await serveBotApi({
     getMe: { id: 7, is_bot: true, username: 'a_bot' },
     getChat: { id: -1001, type: 'channel', title: 'Files' },
@@ -136,7 +136,7 @@ test('a bot that is in the channel and may not post is told who can let it', asy
   expect(lines).toContain('    In the channel: Administrators, @a_bot, "Post messages".')
 })
 
-test('while a worker keeps the folder, its session is left alone', async () => {
+test('while a worker uses the folder, its session is not used', async () => {
   const { DATA_DIR: elsewhere = '', ...env } = await standalone()
   const worker = await startWorker({ env })
   telegram.counters.reset()
@@ -155,7 +155,7 @@ test('while a worker keeps the folder, its session is left alone', async () => {
   expect(JSON.stringify(telegram.counters.read())).not.toContain('users.getUsers')
 })
 
-test('a backend that knows the token leads to its Telegram', async () => {
+test('with a token that the backend knows, its Telegram is checked as well', async () => {
   const backend = await startBackend()
   const { account } = telegram
   const telegramFields = {
@@ -179,7 +179,7 @@ test('a backend that knows the token leads to its Telegram', async () => {
   expect(code).toBe(0)
 })
 
-test('without a token only the backend itself is looked at', async () => {
+test('without a token only the backend itself is checked', async () => {
   const backend = await startBackend()
 
   const { code, lines } = await runHere(['doctor'], await backendEnv(backend.url))
@@ -197,8 +197,8 @@ test.each([
     'Backend: knows the user, whose Telegram is not set up: Add a bot',
   ],
   ['a page in place of a backend', 'html', 'Backend: '],
-  ['nobody', 'stopped', 'Backend: '],
-])('%s is told', async (_name, trouble, sentence) => {
+  ['no server', 'stopped', 'Backend: '],
+])('%s is a fault of the backend', async (_name, trouble, sentence) => {
   const backend = await startBackend()
   if (trouble === 'bare')
     backend.fail({ kind: 'status', status: 400, body: { detail: 'Add a bot' } })
@@ -213,7 +213,7 @@ test.each([
   expect(lines.join('\n')).not.toContain('secret-token')
 })
 
-test('a clock that is wrong is told, with how far', async () => {
+test('a wrong clock is a fault, with the seconds that it is off', async () => {
   const backend = await startBackend()
   // However long the doctor takes, it is no later than the header says.
   vi.useFakeTimers({ toFake: ['Date'] })

@@ -31,7 +31,7 @@ test('a file comes back under the name it was sent with', async () => {
   expect(sha256(await readFile(join(at.cwd, 'Grüße _1_.mp4')))).toBe(sha256(bytes))
 })
 
-test('what is there is not overwritten unless it is said to be', async () => {
+test('an existing file is overwritten only with --force', async () => {
   const { at, bytes } = await start()
   const path = join(at.cwd, 'video.mp4')
   await writeFile(path, 'mine')
@@ -70,7 +70,7 @@ test('after Ctrl-C the same command reads only the rest', async () => {
   })
 })
 
-test('the part of another file is left alone', async () => {
+test('the part file of another file is not used', async () => {
   const { at, bytes, gateway } = await start({ size: 3 * MiB })
   let blocks = 0
   gateway.beforeRead = () => (++blocks > 1 ? new Promise(() => {}) : Promise.resolve())
@@ -91,7 +91,7 @@ test('the part of another file is left alone', async () => {
   expect(await readFile(join(at.cwd, part), 'utf8')).toBe('half of the old file')
 })
 
-test('a file goes to standard output, and nothing else does', async () => {
+test('only the bytes of the file go to standard output', async () => {
   const { at, bytes } = await start()
 
   const whole = await runCommand(['download', '1', '--output', '-'], at)

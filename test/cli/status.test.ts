@@ -26,7 +26,7 @@ test('a worker that is ready says so', async () => {
   expect(JSON.parse(json.lines[0] ?? '')).toMatchObject({ url, ready: true })
 })
 
-test('a worker that is not ready is told with the reason, and fails the command', async () => {
+test('a worker that is not ready is shown with the reason, and the command fails', async () => {
   const url = await serve({
     '/health': [200, { status: 'ok' }],
     '/readyz': [
@@ -53,7 +53,7 @@ test('a worker that is not ready is told with the reason, and fails the command'
   ])
 })
 
-test('the uploads of the token are listed, and nothing is said of them without one', async () => {
+test('the uploads of a token are listed, and without a token none are', async () => {
   const url = await start()
   const { uploadId } = await uploadFile(url, 'a.bin', Buffer.from('abc'), { token })
 
@@ -69,7 +69,7 @@ test('the uploads of the token are listed, and nothing is said of them without o
   })
 })
 
-test('one upload is told from its chunks to its message', async () => {
+test('the status of one upload goes from its chunks to its message', async () => {
   const url = await start()
   const uploadId = newUploadId()
   const form = { uploadId, totalChunks: 3, fileName: 'half.bin', fileSize: 6, authToken: token }
@@ -85,7 +85,7 @@ test('one upload is told from its chunks to its message', async () => {
   expect(unknown).toMatchObject({ code: 1, stderr: expect.stringContaining('not found') })
 })
 
-test('an address where something else answers is told as such', async () => {
+test('an address where another server answers is an error', async () => {
   const url = await serve({})
 
   const { code, stderr } = await runHere(['status'], env(url))

@@ -32,7 +32,7 @@ async function makeTree(files: Record<string, string>): Promise<string> {
   return root
 }
 
-test('a folder is sent with all that is in it, without what systems keep there', async () => {
+test('a folder is sent with all files in it, without the files of operating systems', async () => {
   const { posted, url, cwd } = await start({
     'photos/10.jpg': 'ten',
     'photos/2.jpg': 'two',
@@ -69,7 +69,7 @@ test('a folder is sent with all that is in it, without what systems keep there',
   ])
 })
 
-test('--all sends what systems keep for themselves, too', async () => {
+test('--all sends the files of operating systems, too', async () => {
   const { posted, url, cwd } = await start({ 'a/.DS_Store': 'junk', 'a/._b': 'junk' })
 
   const without = await runCommand(['upload', 'a'], { url, cwd })
@@ -81,7 +81,7 @@ test('--all sends what systems keep for themselves, too', async () => {
   expect(posted()).toEqual(['._b=junk', '.DS_Store=junk'])
 })
 
-test('what systems keep for themselves is sent where it is named', async () => {
+test('a file of an operating system is sent when it is named', async () => {
   const { posted, url, cwd } = await start({
     '._notes.pdf': 'notes',
     'd/desktop.ini': 'named',
@@ -102,7 +102,7 @@ test('what systems keep for themselves is sent where it is named', async () => {
   expect(beside.stderr).toContain('2 left out: systems keep them for themselves')
 })
 
-test('--json counts also without a folder where something was left out', async () => {
+test('--json prints the counts also without a folder when a file was left out', async () => {
   const { url, cwd } = await start({ a: 'a' })
 
   const { lines } = await runCommand(['upload', 'a', './a', '--json'], { url, cwd })
@@ -113,7 +113,7 @@ test('--json counts also without a folder where something was left out', async (
   ])
 })
 
-test('what cannot be sent is listed at the end, and the others go on', async () => {
+test('files that cannot be sent are listed at the end, and the others are sent', async () => {
   const { posted, url, cwd } = await start({ 'd/a': 'a', 'd/b': '', 'd/c': 'c' })
 
   const args = ['upload', 'missing', 'd', 'nowhere/d']
@@ -132,7 +132,7 @@ test('what cannot be sent is listed at the end, and the others go on', async () 
   ])
 })
 
-test('--json gives a line for each file, and one that counts', async () => {
+test('--json prints a line for each file, and one with the counts', async () => {
   const { url, cwd } = await start({ 'd/a': 'a', 'd/b': '', 'd/.DS_Store': 'junk' })
 
   const { code, lines, stderr } = await runCommand(['upload', 'd', '--json'], { url, cwd })
@@ -165,7 +165,7 @@ test('a name that is given twice is sent once', async () => {
   expect(stderr).toContain('4 left out: named twice, or in a folder that is named')
 })
 
-test('links in a folder are left out, so are pipes and sockets; a link that is named is not', async () => {
+test('links, pipes and sockets in a folder are left out, and a link that is named is sent', async () => {
   const { posted, url, cwd } = await start({ 'd/a': 'a', 'elsewhere/b': 'b' })
   await symlink('..', join(cwd, 'd/around'))
   await symlink('../elsewhere/b', join(cwd, 'd/linked'))
@@ -188,7 +188,7 @@ test('links in a folder are left out, so are pipes and sockets; a link that is n
   expect(stderr).toContain('1 failed:\n  circle: its links lead in a circle\n')
 })
 
-test('after Ctrl-C the same command goes on in the folder where it was', async () => {
+test('after Ctrl-C the same command continues in the folder where it stopped', async () => {
   const { proxy, posted, url, cwd } = await start({ 'd/1': '1', 'd/2': '2', 'd/3': '3' })
   const cache = await makeTempDir()
   let opened = 0
@@ -215,7 +215,7 @@ test('after Ctrl-C the same command goes on in the folder where it was', async (
   expect(posted()).toEqual(['1=1', '2=2', '3=3', '1=1', '2=2', '3=3'])
 })
 
-test('after a failure the same command tries what has failed, and what has changed', async () => {
+test('after a failure the same command sends the files that have failed or changed', async () => {
   const { posted, url, cwd } = await start({ 'd/1': '1', 'd/2': '', 'd/3': '3' })
   const options = { url, cwd, cache: await makeTempDir() }
 
@@ -265,7 +265,7 @@ test('thousands of files are found in the order of their names', async () => {
   expect(found).toEqual(expected.map((name) => ({ kind: 'file', path: join(root, name) })))
 })
 
-test('a folder that cannot be read is told, and thousands of names are looked at', async () => {
+test('a folder that cannot be read is reported, and thousands of names are looked up', async () => {
   const root = await makeTree({ a: 'a' })
   const names = Array.from({ length: 5000 }, () => join(root, 'a'))
   const gone = join(root, 'gone')
@@ -278,7 +278,7 @@ test('a folder that cannot be read is told, and thousands of names are looked at
   expect(named.filter(({ kind }) => kind === 'file')).toHaveLength(1)
 })
 
-test('of a thousand failures the list has the first fifty', () => {
+test('the list of failures has the first fifty of a thousand', () => {
   const tally = createUploadTally()
 
   for (let index = 0; index < 1000; index++) tally.failed(`file\u001b-${index}`, 'it is gone')

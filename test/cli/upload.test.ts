@@ -22,7 +22,7 @@ async function start() {
   return { gateway, proxy, url: proxy.url, cwd: await makeTempDir() }
 }
 
-test('files come to Telegram one after another, with a line for each', async () => {
+test('files are sent to Telegram one after another, with a line for each', async () => {
   const { gateway, url, cwd } = await start()
   const files = { 'a.bin': randomBytes(7 * MiB), 'Grüße.txt': randomBytes(10) }
   for (const [name, bytes] of Object.entries(files)) await writeFile(join(cwd, name), bytes)
@@ -37,7 +37,7 @@ test('files come to Telegram one after another, with a line for each', async () 
   expect(sent).toEqual(Object.entries(files).map(([name, bytes]) => [name, sha256(bytes)]))
 })
 
-test('--json gives one line for each file, those that failed too', async () => {
+test('--json prints one line for each file, also for those that failed', async () => {
   const { url, cwd } = await start()
   await writeFile(join(cwd, 'full'), 'x')
   await writeFile(join(cwd, 'empty'), '')
@@ -126,7 +126,7 @@ test.each([
   expect(ended.stderr).not.toContain('    at ')
 })
 
-test('on a terminal two bars are drawn over each other, and wiped away before the result', () => {
+test('on a terminal two bars are drawn in place, and removed before the result', () => {
   const err = createSink({ isTTY: true, columns: 100 })
   const screen = createScreen({ out: createSink(), err })
   const reporter = createUploadReporter(screen)

@@ -6,35 +6,38 @@ import {
 } from 'telestore-client'
 import { printable } from '../../lib/printable.ts'
 import type { CommandOf } from '../arguments.ts'
-import type { Session } from '../run.ts'
+import type { CommandContext } from '../context.ts'
 import { chooseTarget } from '../target.ts'
 import { formatBytes, formatSeconds } from '../terminal/bars.ts'
 import { createDownloadReporter } from '../terminal/reporter.ts'
 import { alreadyThere, exists, openPart, type PartFile } from './part-file.ts'
 
-/** Brings a message's file back: to a file, or to standard output. */
-export async function download(command: CommandOf<'download'>, session: Session): Promise<number> {
-  const answer = await session.client.download(command.messageId, optionsOf(command, session))
-  if (command.output === '-') await toOutput(command, session, answer)
-  else await toFile(command, session, answer)
+/** Downloads the file of a message, to a file or to standard output. */
+export async function download(
+  command: CommandOf<'download'>,
+  context: CommandContext,
+): Promise<number> {
+  const answer = await context.client.download(command.messageId, optionsOf(command, context))
+  if (command.output === '-') await toOutput(command, context, answer)
+  else await toFile(command, context, answer)
   return 0
 }
 
 async function toOutput(
   command: CommandOf<'download'>,
-  session: Session,
+  context: CommandContext,
   answer: Download,
 ): Promise<void> {
   const name = answer.fileName ?? String(command.messageId)
-  await receive(command, session, { answer, name, before: 0, take: session.screen.write })
+  await receive(command, context, { answer, name, before: 0, take: context.screen.write })
 }
 
 async function toFile(
   command: CommandOf<'download'>,
-  session: Session,
+  context: CommandContext,
   answer: Download,
 ): Promise<void> {
-  const { screen } = session
+  const { screen } = context
   const startedAt = Date.now()
   const served = command.fileName ?? answer.fileName ?? `file-${command.messageId}`
   const target = await chooseTarget(command.output, served)
@@ -45,9 +48,9 @@ async function toFile(
   const part = await openPart(target, answer)
   const before = part.size
   try {
-    const rest = await restOf(command, session, { answer, part })
+    const rest = await restOf(command, context, { answer, part })
     if (rest) {
-      await receive(command, session, { answer: rest, name: target, before, take: part.append })
+      await receive(command, context, { answer: rest, name: target, before, take: part.append })
     }
     await part.finish(command.force)
   } finally {
@@ -65,10 +68,10 @@ async function toFile(
   screen.print(`${printable(target)}: ${formatBytes(bytes)} in ${took}${kept}`)
 }
 
-/** The answer with the bytes that the part lacks; null when it lacks none. */
+/** Returns the answer with the bytes that are missing in the part file; null when none is missing. */
 async function restOf(
   command: CommandOf<'download'>,
-  session: Session,
+  context: CommandContext,
   { answer, part }: { answer: Download; part: PartFile },
 ): Promise<Download | null> {
   if (part.size === 0) return answer
@@ -76,8 +79,8 @@ async function restOf(
   const start = answer.range.start + part.size
   const { end } = answer.range
   if (start > end || answer.etag === null) return null
-  const rest = await session.client.download(command.messageId, {
-    ...optionsOf(command, session),
+  const rest = await context.client.download(command.messageId, {
+    ...optionsOf(command, context),
     range: { start, end },
     ifRange: answer.etag,
   })
@@ -89,14 +92,14 @@ async function restOf(
 interface Receiving {
   answer: Download
   name: string
-  /** Bytes that are here already. */
+  /** Bytes that an earlier try has stored. */
   before: number
   take: (bytes: Uint8Array) => Promise<void>
 }
 
 async function receive(
   { quiet }: CommandOf<'download'>,
-  { screen }: Session,
+  { screen }: CommandContext,
   { answer, name, before, take }: Receiving,
 ): Promise<void> {
   const reporter = createDownloadReporter(screen)
@@ -121,7 +124,7 @@ async function receive(
 
 function optionsOf(
   { range, fileName, fileId }: CommandOf<'download'>,
-  { signal }: Session,
+  { signal }: CommandContext,
 ): DownloadOptions {
   return {
     signal,

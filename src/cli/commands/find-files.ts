@@ -4,35 +4,35 @@ import { basename, dirname, join } from 'node:path'
 import { isSystemFile } from 'telestore-client'
 import { LocalFailure } from '../failure.ts'
 
-/** Why something is not sent although nothing is wrong with it. */
+/** Why a file is not sent although nothing is wrong with it. */
 export type LeftOut =
-  /** A system keeps it for itself. */
+  /** It is a file of an operating system, such as .DS_Store. */
   | 'system'
-  /** A symbolic link inside of a folder: it may lead anywhere, and back. */
+  /** It is a symbolic link in a folder, which may lead anywhere, also in a circle. */
   | 'link'
-  /** A socket, a pipe, a device. */
+  /** It is a socket, a pipe or a device. */
   | 'special'
   /** It is named twice, or is in a folder that is named as well. */
   | 'twice'
 
-/** What is known of one name on the command line, or of one in a folder. */
+/** One name of the command line, or one entry of a folder. */
 export type Found =
   | { kind: 'file' | 'folder'; path: string }
   | { kind: 'left-out'; path: string; why: LeftOut }
   | { kind: 'failed'; path: string; error: unknown }
 
 export interface FindOptions {
-  /** Also what systems keep for themselves. */
+  /** Also the files of operating systems. */
   all: boolean
 }
 
 /**
- * Looks at the names of a command line. Links among them are followed, and what systems keep for
- * themselves is taken: somebody has named them.
+ * Looks up the names of a command line. Links and files of operating systems are taken, because the
+ * user has named them.
  */
 export async function lookAt(paths: readonly string[], { all }: FindOptions): Promise<Found[]> {
-  const places = await Promise.all(paths.map((path) => realpath(path).catch(() => null)))
-  const isCovered = findCovered(places, all)
+  const realPaths = await Promise.all(paths.map((path) => realpath(path).catch(() => null)))
+  const isCovered = findCovered(realPaths, all)
   return Promise.all(
     paths.map(async (path, at): Promise<Found> => {
       if (isCovered(at)) return leftOut(path, 'twice')
@@ -49,20 +49,20 @@ export async function lookAt(paths: readonly string[], { all }: FindOptions): Pr
 }
 
 /**
- * Tells whether a name means the same place as one before it, or a place that is sent with a folder
- * of another.
+ * Returns a function that tells whether a name has the same path as an earlier one, or lies in a folder
+ * that is sent as a whole.
  */
-function findCovered(places: readonly (string | null)[], all: boolean): (at: number) => boolean {
+function findCovered(realPaths: readonly (string | null)[], all: boolean): (at: number) => boolean {
   const first = new Map<string, number>()
-  for (const [at, place] of places.entries()) {
-    if (place !== null && !first.has(place)) first.set(place, at)
+  for (const [at, path] of realPaths.entries()) {
+    if (path !== null && !first.has(path)) first.set(path, at)
   }
   return (at) => {
-    const place = places[at]
-    if (!place) return false
-    if (first.get(place) !== at) return true
-    for (let inner = place, outer = dirname(inner); outer !== inner; ) {
-      // The folders around it leave it out.
+    const path = realPaths[at]
+    if (!path) return false
+    if (first.get(path) !== at) return true
+    for (let inner = path, outer = dirname(inner); outer !== inner; ) {
+      // The walk through the outer folder skips it.
       if (!all && isSystemFile(basename(inner))) return false
       if (first.has(outer)) return true
       inner = outer
@@ -72,13 +72,12 @@ function findCovered(places: readonly (string | null)[], all: boolean): (at: num
   }
 }
 
-/** In the order in which people count: 2 before 10. */
+/** Numeric order: 2 before 10. */
 const { compare } = new Intl.Collator('en', { numeric: true })
 
 /**
- * Everything below a folder, in the order of names, each file by the folder's path and its own.
- * Only the names of the folders on the way are held. What cannot be read is told, and the rest goes
- * on; no symbolic link is followed.
+ * Yields everything below a folder, in the order of names. Holds only the names in the folders on the
+ * way. A folder that cannot be read is yielded as failed. No symbolic link is followed.
  */
 export async function* walk(folder: string, { all }: FindOptions): AsyncGenerator<Found> {
   const waiting: Found[] = [{ kind: 'folder', path: folder }]

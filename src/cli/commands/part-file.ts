@@ -4,20 +4,20 @@ import { link, open, rename, stat, unlink } from 'node:fs/promises'
 import type { Download } from 'telestore-client'
 import { LocalFailure } from '../failure.ts'
 
-/** A download on its way, beside its target. */
+/** The bytes of an unfinished download, in a file beside the target. */
 export interface PartFile {
-  /** Bytes it has from earlier tries; all are the file's own. */
+  /** Bytes in the part file, all of this same file. */
   readonly size: number
   append: (bytes: Uint8Array) => Promise<void>
-  /** Gives it its name. Without `force` nothing that is there is overwritten. */
+  /** Renames it to the target. Overwrites an existing file only with `force`. */
   finish: (force: boolean) => Promise<void>
-  /** Leaves it for the next try. */
+  /** Keeps it for the next try. */
   close: () => Promise<void>
 }
 
 /**
- * Opens the part of a download. Its name holds the file's ETag and the range, so that only the
- * same bytes of the same file are ever joined to it.
+ * Opens the part file of a download. Its name has a digest of the ETag and the range, so that only
+ * bytes of the same file and range are appended to it.
  */
 export async function openPart(target: string, answer: Download): Promise<PartFile> {
   const { start, end } = answer.range
@@ -25,7 +25,7 @@ export async function openPart(target: string, answer: Download): Promise<PartFi
   const path = `${target}.${tagOf(answer)}.part`
   const file = await open(path, constants.O_RDWR | constants.O_CREAT, 0o644)
   let { size } = await file.stat()
-  // Without an ETag nothing says whose bytes these are.
+  // Without an ETag the bytes may be of another file.
   if (size > length || answer.etag === null) {
     await file.truncate(0)
     size = 0
@@ -53,7 +53,7 @@ export async function openPart(target: string, answer: Download): Promise<PartFi
   }
 }
 
-/** A link is made only where nothing is; some file systems know none. */
+/** `link` fails when the target exists, unlike `rename`. Some file systems have no links. */
 async function nameNew(path: string, target: string): Promise<void> {
   try {
     await link(path, target)

@@ -3,11 +3,11 @@ import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import type { ResumeStore } from 'telestore-client'
-import type { Env } from '../run.ts'
+import type { Env } from '../context.ts'
 
 const KEEP_MS = 7 * 24 * 3_600_000
 
-/** The folder for what may be lost, as the system has it. */
+/** The cache folder of the operating system. */
 export function cacheFolder(env: Env, platform: string = process.platform): string {
   const home = homedir()
   const root =
@@ -19,9 +19,9 @@ export function cacheFolder(env: Env, platform: string = process.platform): stri
 }
 
 /**
- * Remembers uploads in files, one for each, so that two commands at once do not lose each other's.
- * An uploadId is what opens an upload: the files are for their owner alone. What cannot be written
- * is left out; then the upload starts over next time.
+ * A resume store with one file for each upload, so that two commands at once do not overwrite each
+ * other's. Only the owner may read the files, because an uploadId gives access to its upload. When a
+ * file cannot be written, the upload starts over next time.
  */
 export function createResumeFiles(folder: string): ResumeStore {
   const pathOf = (key: string): string =>
@@ -39,7 +39,7 @@ export function createResumeFiles(folder: string): ResumeStore {
         await removeOld(folder)
         await writeFile(pathOf(key), JSON.stringify({ uploadId }), { mode: 0o600 })
       } catch {
-        // Only the convenience is lost.
+        // The upload then starts over next time.
       }
     },
     delete: async (key) => {
@@ -48,7 +48,7 @@ export function createResumeFiles(folder: string): ResumeStore {
   }
 }
 
-/** Removes what nobody has come back to for a week. */
+/** Removes entries that were not used for a week. */
 export async function removeOld(folder: string): Promise<void> {
   for (const name of await readdir(folder)) {
     const path = join(folder, name)

@@ -4,19 +4,19 @@ import { join, resolve } from 'node:path'
 import type { UploadResult, UploadSource } from 'telestore-client'
 import { removeOld } from './resume-files.ts'
 
-/** What one command has sent, so that the same command goes on after it was broken off. */
+/** The files that a command has sent, so that the same command resumes after an interruption. */
 export interface SentFiles {
-  /** The result of a file that an earlier try has sent, if it has not changed since. */
+  /** Returns the result of a file that an earlier run has sent, if it has not changed since. */
   find: (path: string, source: UploadSource) => UploadResult | null
   add: (path: string, source: UploadSource, result: UploadResult) => Promise<void>
-  /** All is done: the same command is a new one from now on. */
+  /** Called at the end: the same command then sends everything again. */
   forget: () => Promise<void>
 }
 
 /**
- * Opens the notes of a command, which `identity` tells from others: the worker, the token, and what
- * is to be sent. A line for each file, appended once it is in Telegram. What cannot be written is
- * left out.
+ * Opens the list of one command. `identity` tells the command from others: the worker, the token, and
+ * the named files. The list gets a line for each file that is in Telegram. A line that cannot be
+ * written is skipped.
  */
 export async function openSentFiles(folder: string, identity: unknown[]): Promise<SentFiles> {
   const path = join(folder, `${digestOf(identity)}.jsonl`)
@@ -33,7 +33,7 @@ export async function openSentFiles(folder: string, identity: unknown[]): Promis
         known.set(key, result)
         await appendFile(path, `${JSON.stringify([key, result])}\n`, { mode: 0o600 })
       } catch {
-        // Only the convenience is lost.
+        // The file is then sent again by the next run.
       }
     },
     forget: () => rm(path, { force: true }).catch(() => {}),
@@ -48,7 +48,7 @@ function digestOf(value: unknown): string {
   return createHash('sha256').update(JSON.stringify(value)).digest('hex').slice(0, 32)
 }
 
-/** A process that died while it wrote leaves half a line. */
+/** Skips half a line, which a process leaves that ends while it writes. */
 function parseLine(line: string): [string, UploadResult][] {
   try {
     const [key, result] = JSON.parse(line) as [string, UploadResult]

@@ -1,21 +1,27 @@
 import { type Client, TeleStoreError, toProgress } from 'telestore-client'
 import { printable } from '../../lib/printable.ts'
 import type { CommandOf } from '../arguments.ts'
+import type { CommandContext } from '../context.ts'
 import { sentenceOf } from '../failure.ts'
-import type { Session } from '../run.ts'
 
-/** How the worker is, or one upload; 1 when the worker is not ready or the upload has failed. */
-export async function status(command: CommandOf<'status'>, session: Session): Promise<number> {
+/** Prints the state of the worker, or of one upload. Returns 1 when the worker is not ready or the upload has failed. */
+export async function status(
+  command: CommandOf<'status'>,
+  context: CommandContext,
+): Promise<number> {
   return command.uploadId === null
-    ? workerStatus(command, session)
-    : uploadStatus(command, session, command.uploadId)
+    ? workerStatus(command, context)
+    : uploadStatus(command, context, command.uploadId)
 }
 
-async function workerStatus({ json }: CommandOf<'status'>, session: Session): Promise<number> {
-  const { client, url, screen, signal } = session
+async function workerStatus(
+  { json }: CommandOf<'status'>,
+  context: CommandContext,
+): Promise<number> {
+  const { client, url, screen, signal } = context
   await client.get('/health', { signal })
   const { ready, dependencies } = await readiness(client, signal)
-  const jobs = await jobsOf(session)
+  const jobs = await jobsOf(context)
   if (json) {
     screen.print(JSON.stringify({ url, ready, dependencies, ...(jobs && { jobs }) }))
     return ready ? 0 : 1
@@ -54,15 +60,15 @@ async function readiness(client: Client, signal: AbortSignal): Promise<Readiness
   }
 }
 
-/** The caller's uploads, unfinished ones first; null when they cannot be listed, with a word why. */
-async function jobsOf({ client, screen, signal }: Session): Promise<Fields[] | null> {
+/** Returns the uploads of the user, unfinished ones first. Returns null when they cannot be listed, and says why. */
+async function jobsOf({ client, screen, signal }: CommandContext): Promise<Fields[] | null> {
   try {
     const body = await client.get('/jobs?limit=20', { signal })
     const { jobs } = isFields(body) ? body : {}
     return Array.isArray(jobs) ? jobs.filter(isFields) : null
   } catch (error) {
     if (!(error instanceof TeleStoreError)) throw error
-    // Without a token nobody has asked for them, and an older worker has no list.
+    // Without a token there is no list, and an older worker has none.
     if (error.code !== 'TOKEN_MISSING' && error.status !== 404) {
       screen.say(`Your uploads cannot be listed: ${sentenceOf(error)}`)
     }
@@ -86,7 +92,7 @@ function inTelegram(percent: number): string {
 
 async function uploadStatus(
   { json }: CommandOf<'status'>,
-  { client, screen, signal }: Session,
+  { client, screen, signal }: CommandContext,
   uploadId: string,
 ): Promise<number> {
   const [chunks, progress] = await Promise.all([

@@ -3,8 +3,8 @@ import { TeleStoreError, type UploadResult } from 'telestore-client'
 import { openFile } from 'telestore-client/node'
 import { printable } from '../../lib/printable.ts'
 import { type CommandOf, UsageError } from '../arguments.ts'
+import type { CommandContext } from '../context.ts'
 import { reasonOf } from '../failure.ts'
-import type { Session } from '../run.ts'
 import { formatBytes, formatSeconds } from '../terminal/bars.ts'
 import { createUploadReporter } from '../terminal/reporter.ts'
 import { type Found, lookAt, walk } from './find-files.ts'
@@ -12,30 +12,33 @@ import { cacheFolder, createResumeFiles } from './resume-files.ts'
 import { openSentFiles, type SentFiles } from './sent-files.ts'
 import { createUploadTally, type UploadTally } from './upload-tally.ts'
 
-/** What fails for one file for these reasons fails for all. */
+/** Codes of errors that would fail the other files as well. */
 const FOR_ALL = new Set(['NETWORK', 'TOKEN_REFUSED', 'TOKEN_MISSING', 'TELEGRAM_NOT_CONFIGURED'])
 
-interface Upload extends Session {
+interface Upload extends CommandContext {
   command: CommandOf<'upload'>
   sent: SentFiles
   tally: UploadTally
-  /** There may be thousands of files. */
+  /** A folder may have thousands of files, so each gets fewer lines. */
   hasFolder: boolean
-  /** Nothing more is tried: the rest would fail as well. */
+  /** The other files are not tried, because they would fail as well. */
   isOver: boolean
 }
 
-/** Sends files and all that is in folders, one after another; 1 when any of them has failed. */
-export async function upload(command: CommandOf<'upload'>, session: Session): Promise<number> {
-  const { signal, screen } = session
+/** Sends files, and all files in folders, one after another. Returns 1 when any of them has failed. */
+export async function upload(
+  command: CommandOf<'upload'>,
+  context: CommandContext,
+): Promise<number> {
+  const { signal, screen } = context
   const named = await lookAt(command.files, command)
   const hasFolder = named.some(({ kind }) => kind === 'folder')
   if (hasFolder && command.fileName !== null) {
     throw new UsageError('--file-name: the files of a folder cannot have one name')
   }
   const tally = createUploadTally()
-  const sent = await openNotes(command, session)
-  const upload: Upload = { ...session, command, tally, sent, hasFolder, isOver: false }
+  const sent = await openSent(command, context)
+  const upload: Upload = { ...context, command, tally, sent, hasFolder, isOver: false }
   for (const found of named) {
     if (found.kind !== 'folder') await take(upload, found)
     else for await (const inside of walk(found.path, command)) await take(upload, inside)
@@ -51,18 +54,18 @@ export async function upload(command: CommandOf<'upload'>, session: Session): Pr
   return failed > 0 ? 1 : 0
 }
 
-async function openNotes(
+async function openSent(
   { files, fileName, resume }: CommandOf<'upload'>,
-  { env, url, token }: Session,
+  { env, url, token }: CommandContext,
 ): Promise<SentFiles> {
   const folder = join(cacheFolder(env), 'commands')
-  const notes = await openSentFiles(folder, [url, token, process.cwd(), files, fileName])
-  if (resume) return notes
-  await notes.forget()
+  const list = await openSentFiles(folder, [url, token, process.cwd(), files, fileName])
+  if (resume) return list
+  await list.forget()
   return { find: () => null, add: async () => {}, forget: async () => {} }
 }
 
-/** Sends what was found if it is a file, and notes what became of it. */
+/** Sends what was found if it is a file, and counts how it ended. */
 async function take(upload: Upload, found: Found): Promise<void> {
   const { command, signal, tally } = upload
   signal.throwIfAborted()
@@ -87,7 +90,7 @@ async function take(upload: Upload, found: Found): Promise<void> {
   }
 }
 
-/** Resolves with how long it took; null when an earlier try of this command has sent the file. */
+/** Resolves with the result and its time. The time is null when an earlier run of this command has sent the file. */
 async function send(
   { command, client, screen, env, signal, sent, hasFolder }: Upload,
   path: string,
@@ -110,7 +113,6 @@ async function send(
       if (!command.quiet && !over) reporter.tell(progress)
     },
   })
-  // The chunks on their way are let go of before the process ends.
   const result = await job.done.finally(reporter.end)
   await sent.add(path, source, result)
   return { result, ms: Date.now() - startedAt }

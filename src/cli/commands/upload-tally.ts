@@ -1,16 +1,16 @@
 import { printable } from '../../lib/printable.ts'
 import type { LeftOut } from './find-files.ts'
 
-/** What became of all files of one command. */
+/** Counts how the files of one command ended. */
 export interface UploadTally {
   readonly counts: UploadCounts
   sent: () => void
-  /** By an earlier try of the same command. */
+  /** Sent by an earlier run of the same command. */
   sentBefore: () => void
   failed: (path: string, reason: string) => void
   leaveOut: (why: LeftOut) => void
   leaveUntried: () => void
-  /** Lines for a person, what failed at the end. */
+  /** Lines for a person, with the failures at the end. */
   summary: () => string[]
 }
 
@@ -22,7 +22,7 @@ export interface UploadCounts {
   leftOut: Record<LeftOut, number>
 }
 
-/** More would be no list that anybody reads; each was told when it failed. */
+/** A longer list is not read, and each failure was reported when it happened. */
 const MAX_LISTED = 50
 
 export function createUploadTally(): UploadTally {

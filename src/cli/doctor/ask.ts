@@ -1,11 +1,11 @@
 import { readBounded } from '../../lib/read-bounded.ts'
 import { MiB } from '../../lib/units.ts'
 
-/** What an address answered; null fields where it did not. */
+/** The answer of an address; fields that it lacks are null. */
 export interface Asked {
   status: number
   date: Date | null
-  /** Where it sends its callers instead. */
+  /** The target of a redirect. */
   location: string | null
   body: Record<string, unknown> | null
 }
@@ -18,10 +18,10 @@ export interface AskOptions {
 }
 
 const TIMEOUT_MS = 15_000
-/** No answer that is looked for is longer. */
+/** The doctor reads no longer answer. */
 const MAX_BYTES = MiB
 
-/** One GET or POST of a form; null when nobody answers. No address gets into an error. */
+/** Sends one GET, or POST of a form. Resolves with null when there is no answer. */
 export async function ask(
   address: string,
   signal: AbortSignal,
@@ -35,7 +35,7 @@ export async function ask(
   }
 }
 
-/** The same; rejects with what `fetch` says when there is no answer, a TimeoutError for one. */
+/** The same, but rejects with the error of `fetch` when there is no answer, a TimeoutError among them. */
 export async function askOrThrow(
   address: string,
   signal: AbortSignal,

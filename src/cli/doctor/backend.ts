@@ -1,20 +1,23 @@
 import { createBackendClient } from '../../backend/backend-client.ts'
 import type { Credentials } from '../../core/ports/credentials.ts'
 import { AppError } from '../../errors.ts'
-import type { Visit } from './check.ts'
+import type { DoctorContext } from './check.ts'
 
 const CHECK = 'Backend'
 const quiet = (): void => {}
 const SILENT = { debug: quiet, info: quiet, warn: quiet, error: quiet }
-/** A token nobody has: a backend that is well refuses it, in words that only a backend says. */
-const NOBODYS_TOKEN = 'telestore-worker-doctor'
+/** No user has this token: a healthy backend refuses it, with an answer that only a backend gives. */
+const UNKNOWN_TOKEN = 'telestore-worker-doctor'
 
-/** Whether the backend answers, and what it grants for the token; null when there is nothing to go on with. */
-export async function checkBackend(visit: Visit, url: string): Promise<Credentials | null> {
-  const { report, options } = visit
+/** Checks that the backend answers. Returns the credentials that it grants for the token, or null. */
+export async function checkBackend(
+  context: DoctorContext,
+  url: string,
+): Promise<Credentials | null> {
+  const { report, options } = context
   const client = createBackendClient({ baseUrl: url, log: SILENT })
   try {
-    const granted = await client.credentials(options.token ?? NOBODYS_TOKEN)
+    const granted = await client.credentials(options.token ?? UNKNOWN_TOKEN)
     report({ verdict: 'ok', check: CHECK, text: `knows the token as user ${granted.userId}` })
     return granted
   } catch (error) {

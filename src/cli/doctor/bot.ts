@@ -1,16 +1,16 @@
 import { toChatId } from '../../telegram/bot-api/chat-id.ts'
 import { ask } from './ask.ts'
-import type { AccountVisit } from './check.ts'
+import type { AccountContext } from './check.ts'
 
 const BOT = 'Bot'
 const CHANNEL = "Bot's channel"
 
 type Fields = Record<string, unknown>
 
-/** Whether the bot's token is good, and the bot may post in the channel. */
-export async function checkBot(visit: AccountVisit): Promise<void> {
-  const { report } = visit
-  const me = await call(visit, 'getMe')
+/** Checks that the token of the bot is valid, and that the bot may post in the channel. */
+export async function checkBot(context: AccountContext): Promise<void> {
+  const { report } = context
+  const me = await call(context, 'getMe')
   if (me === null) {
     return report({
       verdict: 'failed',
@@ -29,13 +29,13 @@ export async function checkBot(visit: AccountVisit): Promise<void> {
     })
   }
   report({ verdict: 'ok', check: BOT, text: `${nameOf(me.result)} is known to Telegram` })
-  await checkChannel(visit, me.result)
+  await checkChannel(context, me.result)
 }
 
-async function checkChannel(visit: AccountVisit, me: Fields): Promise<void> {
-  const { report, credentials } = visit
+async function checkChannel(context: AccountContext, me: Fields): Promise<void> {
+  const { report, credentials } = context
   const chat_id = toChatId(credentials.channelId)
-  const chat = await call(visit, 'getChat', { chat_id })
+  const chat = await call(context, 'getChat', { chat_id })
   if (!chat?.result) {
     return report({
       verdict: 'failed',
@@ -44,10 +44,10 @@ async function checkChannel(visit: AccountVisit, me: Fields): Promise<void> {
       advice: `Add ${nameOf(me)} to the channel as an administrator. The id begins with -100; @userinfobot and\nthe address of a message in Telegram Web tell it.`,
     })
   }
-  const member = await call(visit, 'getChatMember', { chat_id, user_id: String(me.id) })
+  const member = await call(context, 'getChatMember', { chat_id, user_id: String(me.id) })
   const { status, can_post_messages: mayPost } = member?.result ?? {}
   const title = `${chat.result.title}`
-  // Only channels know this right; in a group every member posts.
+  // Only channels have this right; in a group every member may post.
   const isChannel = chat.result.type === 'channel'
   const may =
     status === 'creator' || (isChannel ? status === 'administrator' && mayPost !== false : !!status)
@@ -65,9 +65,9 @@ interface BotAnswer {
   description: string
 }
 
-/** Null when nobody answers as a Bot API does. */
+/** Resolves with null when the answer is not one of a Bot API. */
 async function call(
-  { config, credentials, signal }: AccountVisit,
+  { config, credentials, signal }: AccountContext,
   method: string,
   fields: Record<string, string> = {},
 ): Promise<BotAnswer | null> {

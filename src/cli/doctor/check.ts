@@ -1,10 +1,10 @@
 import type { Config } from '../../config/config.ts'
 import type { Credentials } from '../../core/ports/credentials.ts'
-import type { Env, Surroundings } from '../run.ts'
+import type { CliContext } from '../context.ts'
 
 export type Verdict = 'ok' | 'failed' | 'note'
 
-/** What one look has found. `advice` says what to do about it. */
+/** The result of one check. `advice` says what to do about it. */
 export interface Finding {
   verdict: Verdict
   check: string
@@ -13,7 +13,7 @@ export interface Finding {
 }
 
 export interface DoctorOptions {
-  /** Where a worker runs, as the caller says; null: where the configuration would put one. */
+  /** The address of the worker, if the user names one; null: the one of the configuration. */
   url: string | null
   /** A user's login token; null when there is none. */
   token: string | null
@@ -21,14 +21,13 @@ export interface DoctorOptions {
   json: boolean
 }
 
-/** What the checks share. Notes are in the order they were found. */
-export interface Visit extends Surroundings {
+/** What the checks share. */
+export interface DoctorContext extends CliContext {
   options: DoctorOptions
-  env: Env
   config: Config
   report: (finding: Finding) => void
 }
 
-export interface AccountVisit extends Visit {
+export interface AccountContext extends DoctorContext {
   credentials: Omit<Credentials, 'userId'>
 }

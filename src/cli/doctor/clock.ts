@@ -1,17 +1,17 @@
 import { ask } from './ask.ts'
-import type { Visit } from './check.ts'
+import type { DoctorContext } from './check.ts'
 
 /** Telegram refuses messages from more than 30 s ahead (core.telegram.org/mtproto/description). */
 const MAX_SKEW_SECONDS = 30
 
-/** Compares this machine's clock with the Date of whoever the worker speaks to. */
-export async function checkClock({ config, report, signal }: Visit): Promise<void> {
+/** Compares the clock of this machine with the Date of the backend, or of the Bot API. */
+export async function checkClock({ config, report, signal }: DoctorContext): Promise<void> {
   const { mode, botApi } = config
   if (mode.kind === 'embedded') return
   const askedAt = Date.now()
   const answer = await ask(mode.kind === 'backend' ? mode.url : botApi.root, signal)
   if (!answer?.date) {
-    const text = 'could not be compared with anybody: nobody said what time it is'
+    const text = 'could not be compared: no server told its time'
     return report({ verdict: 'note', check: 'Clock', text })
   }
   // The header is cut to whole seconds, and was written at some moment in between.

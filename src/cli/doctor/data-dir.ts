@@ -1,51 +1,52 @@
 import { randomUUID } from 'node:crypto'
 import { rm, statfs, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { MiB } from '../../lib/units.ts'
 import { lockDataDir } from '../../storage/disk/data-dir-lock.ts'
 import { sentenceOf } from '../failure.ts'
 import { formatBytes } from '../terminal/bars.ts'
-import type { Visit } from './check.ts'
+import type { DoctorContext } from './check.ts'
 
-export interface DataDirVisit {
-  /** Whether another process, most likely a worker, keeps the folder. */
+export interface DataDirCheck {
+  /** Whether another process, most likely a worker, has locked the folder. */
   inUse: boolean
-  /** Until then no worker starts on the folder. */
+  /** Unlocks the folder. Until then no worker starts on it. */
   release: () => void
 }
 
-/** Less than this does not even take one large file's beginning. */
-const LEAST_BYTES = 256 * 1024 * 1024
+/** With less than this free, the check fails. */
+const LEAST_BYTES = 256 * MiB
 const CHECK = 'DATA_DIR'
 
-/** Whether the folder can be written, has room, and is nobody else's now. */
-export async function checkDataDir(visit: Visit): Promise<DataDirVisit> {
-  const { dataDir } = visit.config
-  const nobody = { inUse: false, release: () => {} }
+/** Checks that the folder can be written, has free space, and is not in use; locks it for the other checks. */
+export async function checkDataDir(context: DoctorContext): Promise<DataDirCheck> {
+  const { dataDir } = context.config
+  const notLocked = { release: () => {} }
   try {
     const release = await tryLock(dataDir)
     await checkWritable(dataDir)
-    await checkRoom(visit)
-    checkShare(visit)
+    await checkFreeSpace(context)
+    checkShare(context)
     if (release) return { inUse: false, release }
-    visit.report({ verdict: 'note', check: CHECK, text: 'a worker uses it at this moment' })
-    return { ...nobody, inUse: true }
+    context.report({ verdict: 'note', check: CHECK, text: 'a worker uses it at this moment' })
+    return { ...notLocked, inUse: true }
   } catch (error) {
-    visit.report({
+    context.report({
       verdict: 'failed',
       check: CHECK,
       text: `${dataDir} cannot be used: ${sentenceOf(error)}`,
       advice: 'Name a folder that the user of the worker may write to, on a disk that stays.',
     })
-    return nobody
+    return { ...notLocked, inUse: false }
   }
 }
 
-/** Null when another process has it. */
+/** Resolves with null when another process has locked it. */
 async function tryLock(directory: string): Promise<(() => void) | null> {
   const waiting = new AbortController()
   const busy = (): void => waiting.abort()
   const quiet = (): void => {}
-  // The lock says that it is taken before it waits.
+  // `lockDataDir` logs that the lock is taken before it waits for it.
   const log = { debug: quiet, info: busy, warn: quiet, error: quiet }
   try {
     return await lockDataDir(directory, { signal: waiting.signal, log })
@@ -64,8 +65,8 @@ async function checkWritable(directory: string): Promise<void> {
   }
 }
 
-/** Of a spool that one user may fill, the others have nothing. */
-function checkShare({ config, report }: Visit): void {
+/** Warns when one user may fill the whole spool. */
+function checkShare({ config, report }: DoctorContext): void {
   const { mode, maxBytesPerUser, spoolMaxBytes } = config
   const alone = mode.kind === 'standalone' && new Set(mode.tokens).size === 1
   if (alone || maxBytesPerUser < spoolMaxBytes) return
@@ -77,7 +78,7 @@ function checkShare({ config, report }: Visit): void {
   })
 }
 
-async function checkRoom({ config, report }: Visit): Promise<void> {
+async function checkFreeSpace({ config, report }: DoctorContext): Promise<void> {
   const { bavail, bsize } = await statfs(config.dataDir)
   const free = bavail * bsize
   const text = `${config.dataDir} can be written, ${formatBytes(free)} are free`

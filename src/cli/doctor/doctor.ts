@@ -1,10 +1,10 @@
 import { type Config, ConfigError, loadConfig } from '../../config/config.ts'
 import type { Credentials } from '../../core/ports/credentials.ts'
 import { printable } from '../../lib/printable.ts'
-import type { Surroundings } from '../run.ts'
+import type { CliContext } from '../context.ts'
 import { checkBackend } from './backend.ts'
 import { checkBot } from './bot.ts'
-import type { DoctorOptions, Finding, Visit } from './check.ts'
+import type { DoctorContext, DoctorOptions, Finding } from './check.ts'
 import { checkClock } from './clock.ts'
 import { checkDataDir } from './data-dir.ts'
 import { checkSession } from './session.ts'
@@ -13,8 +13,8 @@ import { checkWorker } from './worker.ts'
 const SIGNS = { ok: '✔', failed: '✖', note: '•' } as const
 
 /** Looks at a set-up, one thing after another; 1 when anything has failed. */
-export async function doctor(options: DoctorOptions, surroundings: Surroundings): Promise<number> {
-  const { screen, signal } = surroundings
+export async function doctor(options: DoctorOptions, cli: CliContext): Promise<number> {
+  const { screen, signal } = cli
   let failures = 0
 
   function report(finding: Finding): void {
@@ -27,18 +27,18 @@ export async function doctor(options: DoctorOptions, surroundings: Surroundings)
     for (const line of finding.advice?.split('\n') ?? []) screen.print(`    ${printable(line)}`)
   }
 
-  const config = readConfig(surroundings, report)
+  const config = readConfig(cli, report)
   if (options.url !== null) {
     await checkWorker({ report, signal, options }, { url: options.url })
   }
   if (config) {
-    const visit = { ...surroundings, options, config, report }
-    const disk = await checkDataDir(visit)
+    const context = { ...cli, options, config, report }
+    const disk = await checkDataDir(context)
     try {
-      const credentials = await credentialsOf(visit)
+      const credentials = await credentialsOf(context)
       signal.throwIfAborted()
-      await checkClock(visit)
-      if (credentials) await checkAccounts(visit, credentials, disk.inUse)
+      await checkClock(context)
+      if (credentials) await checkAccounts(context, credentials, disk.inUse)
     } finally {
       disk.release()
     }
@@ -49,7 +49,7 @@ export async function doctor(options: DoctorOptions, surroundings: Surroundings)
   return failures === 0 ? 0 : 1
 }
 
-function readConfig({ env }: Surroundings, report: (finding: Finding) => void): Config | null {
+function readConfig({ env }: CliContext, report: (finding: Finding) => void): Config | null {
   try {
     const config = loadConfig(env)
     report({ verdict: 'ok', check: 'Configuration', text: MODES[config.mode.kind] })
@@ -69,37 +69,37 @@ function readConfig({ env }: Surroundings, report: (finding: Finding) => void): 
 const MODES = {
   embedded: 'nothing is set: the worker brings a Telegram of its own, for trying things out',
   backend: "each user's own Telegram, by the backend at BACKEND_URL",
-  standalone: 'one Telegram account for everybody who has one of AUTH_TOKENS',
+  standalone: 'one Telegram account for all users with one of AUTH_TOKENS',
 }
 
-async function credentialsOf(visit: Visit): Promise<Omit<Credentials, 'userId'> | null> {
-  const { mode } = visit.config
-  if (mode.kind === 'backend') return checkBackend(visit, mode.url)
+async function credentialsOf(context: DoctorContext): Promise<Omit<Credentials, 'userId'> | null> {
+  const { mode } = context.config
+  if (mode.kind === 'backend') return checkBackend(context, mode.url)
   if (mode.kind === 'embedded') return null
   const short = mode.tokens.filter((token) => token.length < 16).length
   if (short > 0) {
-    visit.report({
+    context.report({
       verdict: 'note',
       check: 'AUTH_TOKENS',
       text: `${short} of ${mode.tokens.length} are shorter than 16 characters`,
       advice:
-        'Whoever guesses one reads and writes the channel. `openssl rand -hex 24` makes good ones.',
+        'A stranger who guesses one can read and write the channel. `openssl rand -hex 24` makes good ones.',
     })
   }
   return mode.credentials
 }
 
 async function checkAccounts(
-  visit: Visit,
+  context: DoctorContext,
   credentials: Omit<Credentials, 'userId'>,
   dataDirInUse: boolean,
 ): Promise<void> {
-  const account = { ...visit, credentials }
+  const account = { ...context, credentials }
   if (credentials.botToken !== null) await checkBot(account)
-  visit.signal.throwIfAborted()
+  context.signal.throwIfAborted()
   if (credentials.session !== null) await checkSession(account, dataDirInUse)
   if (credentials.botToken === null && credentials.session === null) {
-    visit.report({
+    context.report({
       verdict: 'failed',
       check: 'Telegram',
       text: 'there is neither a bot nor a session',

@@ -1,17 +1,17 @@
 import { AppError } from '../../errors.ts'
 import { addressOfSession, examineSession } from '../../telegram/examine.ts'
 import { ask } from './ask.ts'
-import type { AccountVisit } from './check.ts'
+import type { AccountContext } from './check.ts'
 
 const SESSION = 'Session'
 const CHANNEL = "Session's channel"
 const quiet = (): void => {}
 const SILENT = { debug: quiet, info: quiet, warn: quiet, error: quiet }
 
-/** Whether the user's session is one, is authorized, sees the channel and may post there. */
-export async function checkSession(visit: AccountVisit, dataDirInUse: boolean): Promise<void> {
-  const { report, credentials, config } = visit
-  const address = addressOf(visit)
+/** Checks that the session is valid and authorized, sees the channel, and may post there. */
+export async function checkSession(context: AccountContext, dataDirInUse: boolean): Promise<void> {
+  const { report, credentials, config } = context
+  const address = addressOf(context)
   if (!address) return
   if (credentials.apiId === null) {
     return report({
@@ -21,20 +21,20 @@ export async function checkSession(visit: AccountVisit, dataDirInUse: boolean): 
       advice: 'Take the id and the hash from https://my.telegram.org and set both.',
     })
   }
-  const hindrance = visit.options.force ? null : await whyNotNow(visit, dataDirInUse)
-  if (hindrance !== null) {
+  const reason = context.options.force ? null : await whyInUse(context, dataDirInUse)
+  if (reason !== null) {
     return report({
       verdict: 'note',
       check: SESSION,
-      text: `is one, for data centre ${address.dcId}; it was not used, because ${hindrance}`,
+      text: `is one, for data centre ${address.dcId}; it was not used, because ${reason}`,
       advice:
         'Two processes on one session make Telegram revoke it. Stop the worker and ask again with --force.',
     })
   }
-  visit.screen.say('The session is used for a moment: no worker may run on it elsewhere')
+  context.screen.say('The session is used for a moment: no worker may run on it elsewhere')
   try {
     const found = await examineSession(
-      { ...config, credentials, log: SILENT, signal: visit.signal },
+      { ...config, credentials, log: SILENT, signal: context.signal },
       ({ name, premium, dcId }) => {
         const files = premium ? ', Premium: files of up to 4000 MB' : ''
         const text = `"${name}" is signed in, at data centre ${dcId}${files}`
@@ -53,11 +53,11 @@ export async function checkSession(visit: AccountVisit, dataDirInUse: boolean): 
     )
   } catch (error) {
     if (!(error instanceof AppError)) throw error
-    report(explain(error, visit))
+    report(explain(error, context))
   }
 }
 
-function addressOf({ credentials, report }: AccountVisit): { dcId: number } | null {
+function addressOf({ credentials, report }: AccountContext): { dcId: number } | null {
   try {
     return addressOfSession(credentials.session ?? '')
   } catch {
@@ -72,19 +72,19 @@ function addressOf({ credentials, report }: AccountVisit): { dcId: number } | nu
   }
 }
 
-/** Who may be using the session at this moment, as far as can be told from here. */
-async function whyNotNow(visit: AccountVisit, dataDirInUse: boolean): Promise<string | null> {
-  const { options, config } = visit
+/** Returns why the session may be in use at this moment, or null. */
+async function whyInUse(context: AccountContext, dataDirInUse: boolean): Promise<string | null> {
+  const { options, config } = context
   if (dataDirInUse) return 'a worker runs'
   const own = options.url ?? `http://127.0.0.1:${config.port}`
   for (const url of [own, config.publicUrl]) {
-    if (url !== null && (await isWorkerAt(visit, url))) return `a worker runs at ${url}`
+    if (url !== null && (await isWorkerAt(context, url))) return `a worker runs at ${url}`
   }
   // A user's session is in the hands of every worker of that backend, wherever they run.
   return config.mode.kind === 'backend' ? 'a deployed worker may be using it' : null
 }
 
-async function isWorkerAt({ signal }: AccountVisit, url: string): Promise<boolean> {
+async function isWorkerAt({ signal }: AccountContext, url: string): Promise<boolean> {
   const answer = await ask(`${url.replace(/\/+$/, '')}/health`, signal)
   return answer?.status === 200 && answer.body?.status === 'ok'
 }
@@ -99,7 +99,7 @@ const ADVICE: Record<string, string> = {
   TELEGRAM_FLOOD_WAIT: 'Nothing is wrong with the session. Try again after that time.',
 }
 
-function explain(error: AppError, { credentials }: AccountVisit) {
+function explain(error: AppError, { credentials }: AccountContext) {
   const wait = error.retryAfter === undefined ? '' : ` (${error.retryAfter} s)`
   if (error.code === 'TELEGRAM_CHANNEL_NOT_FOUND') {
     return {

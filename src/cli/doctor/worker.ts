@@ -1,21 +1,21 @@
 import { type Asked, ask, askOrThrow } from './ask.ts'
-import type { Finding, Visit } from './check.ts'
+import type { DoctorContext, Finding } from './check.ts'
 
 const CHECK = 'Worker'
 const TIMEOUT_MS = 10_000
 
 type Found = Omit<Finding, 'check'>
-type WorkerVisit = Pick<Visit, 'report' | 'signal' | 'options'>
+type WorkerContext = Pick<DoctorContext, 'report' | 'signal' | 'options'>
 
-/** Whether a worker answers at the address that was named, is ready, and takes the token. */
+/** Checks that a worker answers at the named address, is ready, and takes the token. */
 export async function checkWorker(
-  visit: WorkerVisit,
+  context: WorkerContext,
   { url, timeoutMs = TIMEOUT_MS }: { url: string; timeoutMs?: number },
 ): Promise<void> {
-  const { signal, options } = visit
+  const { signal, options } = context
   const root = url.replace(/\/+$/, '')
   const name = nameOf(root)
-  const report = (found: Found): void => visit.report({ check: CHECK, ...found })
+  const report = (found: Found): void => context.report({ check: CHECK, ...found })
   const asked = await askOrThrow(`${root}/readyz`, signal, { timeoutMs }).catch(
     (error: unknown) => {
       signal.throwIfAborted()
@@ -38,7 +38,7 @@ export async function checkWorker(
   })
 }
 
-/** Whether this is what a worker answers to `/readyz`, and what it says there. */
+/** Judges an answer to `/readyz`. */
 function judge({ status, location, body }: Asked, name: string): Found {
   if (status >= 300 && status < 400) {
     const to = location === null ? 'elsewhere' : `to ${locationOf(location, name)}`
@@ -87,7 +87,7 @@ const TLS =
 const CERTIFICATE =
   'Browsers and clients will refuse it, too. For one of your own authority set NODE_EXTRA_CA_CERTS to\nits file.'
 
-/** What there is in place of an answer, by the codes of Node, OpenSSL and undici. */
+/** Explains a missing answer, by the error codes of Node, OpenSSL and undici. */
 const WHY: readonly [codes: RegExp, text: string, advice: string][] = [
   [/^ECONNREFUSED$/, 'has nothing that listens there', REFUSED],
   [/^(ENOTFOUND|EAI_AGAIN)$/, 'has a name that no host has', 'Is the name of the host right?'],
@@ -107,18 +107,18 @@ function explain(error: unknown, seconds: number): [text: string, advice: string
   const code = String(Reflect.get(Object(cause), 'code') ?? '')
   const [, text, advice] = WHY.find(([codes]) => codes.test(code)) ?? []
   if (text !== undefined && advice !== undefined) return [`${text} (${code})`, advice]
-  // Such as a port that browsers and fetch ask for nothing.
+  // For example a port that fetch refuses to use.
   const reason = cause instanceof Error ? cause.message : 'no reason is known'
   return [`cannot be asked (${code || reason})`, 'Is this the address of a worker, with its port?']
 }
 
-/** Without a password. */
+/** Leaves out a password. */
 function nameOf(url: string): string {
   const { origin, pathname } = new URL(url)
   return `${origin}${pathname.replace(/\/$/, '')}`
 }
 
-/** Without a query, which may hold anything. */
+/** Leaves out the query, which may hold secrets. */
 function locationOf(location: string, name: string): string {
   return URL.canParse(location, name) ? nameOf(new URL(location, name).href) : 'no address'
 }

@@ -1,13 +1,13 @@
-/** Numbers and bars as people read them. */
+import { KiB } from '../../lib/units.ts'
 
 const UNITS = ['B', 'KB', 'MB', 'GB', 'TB']
 
-/** 1024 of each make one of the next, as everywhere here. */
+/** `1 KB` is 1024 bytes, as in the configuration of the worker. */
 export function formatBytes(bytes: number): string {
   let value = bytes
   let unit = 0
   while (value >= 1000 && unit < UNITS.length - 1) {
-    value /= 1024
+    value /= KiB
     unit++
   }
   const digits = unit === 0 || value >= 100 ? 0 : 1
@@ -22,14 +22,14 @@ export function formatSeconds(seconds: number): string {
   return `${Math.floor(minutes / 60)} h ${minutes % 60} min`
 }
 
-/** `[████░░░░]  40 %` in so many columns. */
+/** Returns `[████░░░░]  40 %`, with a bar of `columns` columns. */
 export function bar(percent: number, columns: number): string {
   const width = Math.max(1, columns)
   const full = Math.floor((width * Math.min(100, Math.max(0, percent))) / 100)
   return `[${'█'.repeat(full)}${'░'.repeat(width - full)}] ${String(Math.floor(percent)).padStart(3)} %`
 }
 
-/** Cuts what does not fit into one row, which would break the drawing. */
+/** Cuts text that is longer than a row, which would break the drawing. */
 export function shorten(text: string, columns: number): string {
   const characters = [...text]
   return characters.length < columns ? text : `${characters.slice(0, columns - 2).join('')}…`

@@ -3,17 +3,17 @@ import { printable } from '../../lib/printable.ts'
 import { bar, formatBytes, formatSeconds, percentOf, shorten } from './bars.ts'
 import type { Screen } from './screen.ts'
 
-/** Tells how something goes on: bars on a terminal, lines elsewhere. */
+/** Shows the progress of a file: bars on a terminal, lines elsewhere. */
 export interface Reporter<Progress> {
   tell: (progress: Progress) => void
-  /** Wipes the bars away. */
+  /** Removes the bars. */
   end: () => void
 }
 
 const LINE_EVERY_MS = 5000
 const BAR_COLUMNS = 30
 
-/** What a line is made of. */
+/** The parts of a line. */
 interface Row {
   title: string
   /** One for each bar. */
@@ -29,7 +29,7 @@ function createReporter<Progress>(
   let saidAt = 0
   let said = ''
 
-  /** A line when a bar has come to its next tenth, and every five seconds if anything has moved. */
+  /** Prints a line when a bar has come to its next tenth, and every five seconds if a number has changed. */
   function sayLine({ title, percents }: Row): void {
     const tenths = percents.map(({ percent }) => Math.floor(percent / 10)).join()
     const parts = percents.map(({ label, percent, note }) =>
@@ -62,9 +62,9 @@ function createReporter<Progress>(
 }
 
 export interface UploadReporterOptions {
-  /** What the file is called here, if not by its name. */
+  /** Shown instead of the name of the file. */
   title?: string | undefined
-  /** One of many: lines are only said of it when it takes longer. */
+  /** Whether it is one of many files: then it gets lines only when it takes longer. */
   isOneOfMany?: boolean | undefined
 }
 
@@ -82,7 +82,8 @@ export function createUploadReporter(
         {
           label: 'to the worker',
           percent: percentOf(sentBytes, totalBytes),
-          note: held || phase === 'paused' ? text : pace(progress.speed, progress.secondsLeft),
+          note:
+            held || phase === 'paused' ? text : formatSpeed(progress.speed, progress.secondsLeft),
         },
         {
           label: 'into Telegram',
@@ -109,13 +110,13 @@ export function createDownloadReporter(screen: Screen): Reporter<DownloadProgres
       {
         label: 'from Telegram',
         percent: percentOf(receivedBytes, totalBytes),
-        note: pace(speed, speed ? (totalBytes - receivedBytes) / speed : null),
+        note: formatSpeed(speed, speed ? (totalBytes - receivedBytes) / speed : null),
       },
     ],
   }))
 }
 
-function pace(speed: number | null, secondsLeft: number | null): string {
+function formatSpeed(speed: number | null, secondsLeft: number | null): string {
   if (speed === null) return ''
   const rate = `${formatBytes(speed)}/s`
   return secondsLeft === null ? rate : `${rate}, ${formatSeconds(secondsLeft)} left`

@@ -1,4 +1,4 @@
-/** A stream of the process, as far as it is used. */
+/** The used part of a stream of the process. */
 export interface OutputStream {
   readonly isTTY?: boolean
   readonly columns?: number
@@ -14,9 +14,9 @@ export interface Screen {
   print: (text: string) => void
   /** One line for a person. */
   say: (text: string) => void
-  /** Draws these lines over the ones drawn last; none: wipes them away. */
+  /** Draws these lines over the ones drawn last. Without lines it removes those. */
   draw: (lines: readonly string[]) => void
-  /** Bytes of a file to stdout; resolves once there is room for more. */
+  /** Writes bytes of a file to stdout. Resolves when they are written. */
   write: (bytes: Uint8Array) => Promise<void>
 }
 
