@@ -14,7 +14,7 @@ import type { Log } from '../ports/log.ts'
 import type { TelegramGate } from '../ports/telegram.ts'
 import type { WorkGate } from '../runtime/work-gate.ts'
 import { createHeir } from './heir.ts'
-import type { LetGo } from './let-go.ts'
+import type { LetGo } from './release.ts'
 import { askToSucceed, isMissed } from './succession.ts'
 
 export interface CustodyOptions {

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest'
-import { type Custody, createCustody } from '../../../src/core/handover/custody.ts'
+import { type Custody, createCustody } from '../../../src/core/handover/lease-driver.ts'
 import {
   type Instance,
   isNewer,
