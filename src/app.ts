@@ -1,8 +1,9 @@
 import type { FastifyInstance } from 'fastify'
 import type { Adapters } from './adapters.ts'
 import type { Config } from './config/config.ts'
-import { createCustody } from './core/handover/lease-driver.ts'
-import { createLetGo } from './core/handover/release.ts'
+import { createTelegramLease } from './core/handover/lease-driver.ts'
+import { createRelease } from './core/handover/release.ts'
+import { shutdownBudget } from './core/handover/shutdown-budget.ts'
 import { createKeepAwake } from './core/runtime/keep-awake.ts'
 import { createWakeCall } from './deployment/wake-call.ts'
 import { createHttpServer } from './http/server.ts'
@@ -43,7 +44,7 @@ export async function buildApp(
     onExpired: uploads.expire,
     exclusively: locks.run,
   })
-  const custody = takeCustody(config, adapters, services, returnAfterMs)
+  const lease = createLease(config, adapters, services, returnAfterMs)
   const { answer } = adapters.deployment
   const server = await createHttpServer({
     ...config,
@@ -54,15 +55,15 @@ export async function buildApp(
       ...adapters.probes,
       // Ready also when all is promised: what is open goes on, and that is most of what it does.
       capacity: async () => ({ ready: true, ...(await services.capacity.promised()) }),
-      custody: custody.readiness,
+      // The name of the lease in `/readyz`, which operators watch.
+      custody: lease.readiness,
     },
     now: adapters.now,
     maxFailures: config.maxFailuresPerMinute,
     pressure: config,
-    awaitsOlder: () => custody.awaitsOlder,
-    handOver: answer && ((request, signal) => answer(custody, request, signal)),
-    // Five eighths are over by then, and the rooms behind need some.
-    graceMs: config.shutdownGraceMs / 4,
+    awaitsOlder: () => lease.awaitsOlder,
+    handOver: answer && ((request, signal) => answer(lease, request, signal)),
+    graceMs: shutdownBudget(config.shutdownGraceMs).requestsMs,
     log: adapters.log,
   })
   const awake = keepAwake(config, adapters)
@@ -70,25 +71,26 @@ export async function buildApp(
   return {
     server,
     resume: () => {
-      custody.start()
+      lease.start()
       sweeper.start(SWEEP_EVERY_MS)
       awake?.start()
     },
     close: async ({ hurry } = { hurry: false }) => {
       awake?.stop()
-      await custody.close({ hurry })
+      await lease.close({ hurry })
       await Promise.all([server.close(), sweeper.stop()])
     },
   }
 }
 
-function takeCustody(
+function createLease(
   config: Config,
   { deployment, gate, log }: Adapters,
   { workGate, transfers, downloads, queue, streams }: Services,
   returnAfterMs: number | undefined,
 ) {
   const graceMs = config.shutdownGraceMs
+  const budget = shutdownBudget(graceMs)
 
   async function resumeWork(): Promise<void> {
     try {
@@ -99,11 +101,11 @@ function takeCustody(
     }
   }
 
-  return createCustody({
+  return createTelegramLease({
     ...deployment,
     gate,
     workGate,
-    letGo: createLetGo({ workGate, transfers, downloads, queue, gate, graceMs, log }),
+    release: createRelease({ workGate, transfers, downloads, queue, gate, budget, log }),
     onHeld: () => {
       queue.reopen()
       void resumeWork()

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import type {
   HandOverAnswer,
   HandOverRequest,
+  HandOverState,
   Instance,
   Question,
 } from '../core/ports/deployment.ts'
@@ -68,9 +69,18 @@ const RequestBody = z.object({
   issuedAt: z.int(),
   nonce: z.uuid(),
 })
+/** The words of the hand-over's JSON, which every version of the worker has to understand. */
+const WIRE_STATES = {
+  self: 'self',
+  draining: 'draining',
+  released: 'released',
+  superseded: 'taken',
+  denied: 'stand-back',
+} as const satisfies Record<HandOverState, string>
+
 const AnswerBody = z.object({
   instance: Party,
-  state: z.enum(['self', 'draining', 'released', 'taken', 'stand-back']),
+  state: z.enum(WIRE_STATES).transform(stateOf),
   withinMs: z.number().min(0),
 })
 const ClockBody = z.object({ now: z.int() })
@@ -122,7 +132,11 @@ export function createEnvelopes({ secret, instance, now = Date.now }: EnvelopeOp
       if (!isFresh(issuedAt))
         return { request: null, clock: sealAs(clockFor(nonce), { now: now() }) }
       seen.set(nonce, true, 2 * WINDOW_MS)
-      return { request, signAnswer: (answer) => sealAs(answerTo(nonce), answer) }
+      return {
+        request,
+        signAnswer: (answer) =>
+          sealAs(answerTo(nonce), { ...answer, state: WIRE_STATES[answer.state] }),
+      }
     },
     verifyAnswer: (sealed, nonce) => {
       if (!isSigned(answerTo(nonce), sealed)) return null
@@ -135,5 +149,16 @@ export function createEnvelopes({ secret, instance, now = Date.now }: EnvelopeOp
       if (parsed.success) aheadMs = parsed.data.now - now()
       return parsed.success
     },
+  }
+}
+
+function stateOf(word: (typeof WIRE_STATES)[HandOverState]): HandOverState {
+  switch (word) {
+    case 'taken':
+      return 'superseded'
+    case 'stand-back':
+      return 'denied'
+    default:
+      return word
   }
 }

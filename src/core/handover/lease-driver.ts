@@ -1,197 +1,194 @@
 import { shuttingDown } from '../../errors.ts'
 import { untilAborted } from '../../lib/waiting/abortable.ts'
 import { sleep } from '../../lib/waiting/sleep.ts'
-import {
-  type HandOverAnswer,
-  type HandOverRequest,
-  type HandOverState,
-  type Instance,
-  isNewer,
-  type PublicAddress,
+import type {
+  HandOverAnswer,
+  HandOverRequest,
+  Instance,
+  PublicAddress,
+  Question,
+  Reply,
 } from '../ports/deployment.ts'
 import type { Probe } from '../ports/health.ts'
 import type { Log } from '../ports/log.ts'
 import type { TelegramGate } from '../ports/telegram.ts'
 import type { WorkGate } from '../runtime/work-gate.ts'
-import { createHeir } from './heir.ts'
-import type { LetGo } from './release.ts'
-import { askToSucceed, isMissed } from './succession.ts'
+import type { Release } from './release.ts'
+import {
+  advanceLease,
+  initialLease,
+  type LeaseEffect,
+  type LeaseEvent,
+  type LeaseSettings,
+  olderServes,
+} from './telegram-lease.ts'
 
-export interface CustodyOptions {
+export interface LeaseDriverOptions {
   instance: Instance
   /** Null where there is no public address, or no secret to be known by. */
   address: PublicAddress | null
   gate: Pick<TelegramGate, 'open'>
   workGate: WorkGate
-  letGo: LetGo
-  /** Called whenever Telegram has become this instance's: jobs go on. */
+  release: Release
+  /** Called whenever this instance has acquired Telegram: jobs go on. */
   onHeld: () => void
-  /** Milliseconds within which `letGo` is done. */
+  /** Milliseconds within which `release` is done. */
   graceMs: number
-  /** Milliseconds to wait where nobody could be asked. */
+  /** Milliseconds to wait where no instance could be asked. */
   startupDelayMs: number
-  /** Milliseconds after which one who has let go, and was never stopped, asks for it back. */
+  /** Milliseconds after which an instance that has released, and was never stopped, asks for more. */
   returnAfterMs?: number | undefined
   log: Log
   /** Milliseconds that only ever go forward. */
   now?: () => number
 }
 
-/** Says whether Telegram is this instance's: of all instances of a deployment, one has it. */
-export interface Custody {
-  /** Begins to ask for it. Where there is nobody to ask and no time to wait, has it at once. */
+/** Says whether Telegram is this instance's: of all instances of a deployment, one holds it. */
+export interface TelegramLease {
+  /** Begins to ask for it. Where no instance can be asked and there is no delay, holds it at once. */
   start: () => void
-  /** Answers another instance, or this one. */
+  /** Answers another instance, or this one. Rejects with the signal's reason. */
   answer: (request: HandOverRequest, signal: AbortSignal) => Promise<HandOverAnswer>
   /** Whether traffic had better go to the older instance still. */
   readonly awaitsOlder: boolean
   readiness: Probe
-  /** Refuses requests and lets go for good; resolves when disconnected. `hurry`: as LetGo's. */
+  /** Refuses requests and releases for good; resolves when disconnected. `hurry`: as Release's. */
   close: (options: { hurry: boolean }) => Promise<void>
 }
 
-type State =
-  | { kind: 'asking' }
-  | { kind: 'holding' }
-  | { kind: 'leaving'; done: Promise<void>; until: number }
-  | { kind: 'released' }
+/** A deploy that succeeds has stopped the older instance by then. */
+const RETURN_AFTER_MS = 180_000
 
-/**
- * A proxy moves its traffic once the health check passes; a question that comes later comes back
- * here. So the check fails until the question has arrived, but not for longer: a proxy that wakes
- * this instance up may hold the question until the check passes.
- */
-const ARRIVES_WITHIN_MS = 5_000
-/** How much longer than its grace an older instance is waited for. */
-const MARGIN_MS = 10_000
-
-export function createCustody(options: CustodyOptions): Custody {
-  const { instance, address, gate, workGate, graceMs, log } = options
+/** Does what `telegram-lease.ts` decides: asks, waits, connects, disconnects and answers. */
+export function createTelegramLease(options: LeaseDriverOptions): TelegramLease {
+  const { instance, address, gate, workGate, log } = options
   const { now = () => performance.now() } = options
-  const closing = new AbortController()
-  /** Ends the asking. */
-  const asking = new AbortController()
-  let awaitsOlderUntil = address === null ? 0 : Number.POSITIVE_INFINITY
-  let state: State = { kind: 'asking' }
-  const heir = createHeir()
-
-  function hold(): void {
-    state = { kind: 'holding' }
-    heir.none()
-    workGate.resume()
-    gate.open()
-    options.onHeld()
+  const settings: LeaseSettings = {
+    instance,
+    hasAddress: address !== null,
+    graceMs: options.graceMs,
+    startupDelayMs: options.startupDelayMs,
+    returnAfterMs: options.returnAfterMs ?? RETURN_AFTER_MS,
   }
+  let state = initialLease(settings)
+  /** Ends the question or the wait that is under way. */
+  let asking = new AbortController()
+  let disconnected: Promise<void> = Promise.resolve()
 
-  function leave(hurry = false): Promise<void> {
-    if (state.kind === 'leaving') return state.done
-    if (state.kind === 'released') return Promise.resolve()
-    asking.abort(shuttingDown())
-    // What waits for Telegram has nothing to end.
-    const nothingRuns = state.kind === 'asking'
-    const done = options
-      .letGo({ hurry: hurry || nothingRuns })
-      .catch((error: unknown) => log.error({ err: error }, 'letting go of Telegram has failed'))
-      .then(() => {
-        state = { kind: 'released' }
-        inBackground(comeBack(state))
-      })
-    state = { kind: 'leaving', done, until: now() + graceMs }
-    return done
-  }
-
-  async function ask(known: PublicAddress): Promise<void> {
-    const { signal } = asking
-    const { outcome, by } = await askToSucceed({
-      address: known,
-      maxMs: graceMs + MARGIN_MS,
-      onReply: (reply, leftMs) => {
-        const name = reply.kind === 'answered' ? reply.answer.state : reply.reason
-        log.info({ reply: name }, 'asked the public address for Telegram')
-        if (reply.kind !== 'answered' || reply.answer.state === 'self') return
-        awaitsOlderUntil = now() + leftMs
-      },
-      signal,
-      now,
-    })
-    signal.throwIfAborted()
-    if (outcome === 'stand-back') {
-      log.warn({}, 'a newer instance has Telegram')
-      if (by) heir.is(by)
-      return leave()
+  /** Answers an `asked` event; for every other event there is nothing to return. */
+  function dispatch(event: LeaseEvent): Extract<LeaseEffect, { type: `answer${string}` }> | null {
+    const advanced = advanceLease(settings, state, event)
+    state = advanced.state
+    let answer: Extract<LeaseEffect, { type: `answer${string}` }> | null = null
+    for (const effect of advanced.effects) {
+      if (effect.type === 'answer' || effect.type === 'answer-later') answer = effect
+      else run(effect)
     }
-    if (outcome === 'late') log.warn({}, 'the older instance has not let go of Telegram in time')
-    if (outcome === 'nobody') await startLate()
-    hold()
+    return answer
   }
 
-  async function startLate(): Promise<void> {
-    awaitsOlderUntil = 0
-    await sleep(options.startupDelayMs, asking.signal)
+  function run(effect: Exclude<LeaseEffect, { type: `answer${string}` }>): void {
+    switch (effect.type) {
+      case 'connect':
+        workGate.resume()
+        gate.open()
+        options.onHeld()
+        break
+      case 'disconnect':
+        disconnected = disconnect(effect.hurry)
+        break
+      case 'ask':
+        inBackground((signal) => askOnce(effect, signal))
+        break
+      case 'wait':
+        inBackground(async (signal) => {
+          await sleep(effect.ms, signal)
+          dispatch({ type: 'waited', now: now() })
+        })
+        break
+      case 'stop-asking':
+        asking.abort(shuttingDown())
+        asking = new AbortController()
+        break
+      case 'log':
+        log[effect.level](effect.reply === undefined ? {} : { reply: effect.reply }, effect.message)
+    }
   }
 
-  async function comeBack(released: State): Promise<void> {
+  async function disconnect(hurry: boolean): Promise<void> {
+    await options
+      .release({ hurry })
+      .catch((error: unknown) => log.error({ err: error }, 'letting go of Telegram has failed'))
+    dispatch({ type: 'disconnected', now: now() })
+  }
+
+  async function askOnce(
+    { question, withinMs }: { question: Question; withinMs: number | null },
+    signal: AbortSignal,
+  ): Promise<void> {
     if (address === null) return
-    const { signal } = closing
-    const isOut = (): boolean => state === released
-    if (!(await isMissed({ address, everyMs: options.returnAfterMs, isOut, signal }))) return
-    if (!isOut() || signal.aborted) return
-    log.warn({}, 'the newer instance is gone: this one takes Telegram back')
-    hold()
+    const reply = await askWithin(address, question, withinMs, signal)
+    signal.throwIfAborted()
+    dispatch({ type: 'replied', reply, now: now() })
   }
 
-  function inBackground(work: Promise<void>): void {
-    work.catch((error: unknown) => {
-      if (closing.signal.aborted || asking.signal.aborted) return
+  function inBackground(work: (signal: AbortSignal) => Promise<void>): void {
+    const { signal } = asking
+    work(signal).catch((error: unknown) => {
+      if (signal.aborted) return
       log.error({ err: error }, 'asking for Telegram has failed')
-      if (state.kind === 'asking') hold()
+      dispatch({ type: 'ask-failed', now: now() })
     })
   }
 
   return {
-    start: () => {
-      if (address !== null) {
-        awaitsOlderUntil = now() + ARRIVES_WITHIN_MS
-        inBackground(ask(address))
-      } else if (options.startupDelayMs > 0) inBackground(startLate().then(hold))
-      else hold()
-    },
-    answer: async ({ instance: asker, intent, wait }, signal) => {
-      const say = (name: HandOverState, withinMs = 0): HandOverAnswer => ({
-        instance,
-        state: name,
-        withinMs,
-      })
-      if (asker.id === instance.id) return say('self')
-      // Who has let go gets it back only where nobody else is: behind the public address.
-      if (intent === 'return') return say('stand-back')
-      if (state.kind === 'asking' && !isNewer(asker, instance)) return say('stand-back')
-      if (state.kind !== 'released') heir.mayBe(asker)
-      if (state.kind === 'asking' || state.kind === 'holding') {
-        log.info({}, 'another instance asks for Telegram')
-        void leave()
+    start: () => void dispatch({ type: 'started', now: now() }),
+    answer: async ({ instance: by, ...question }, signal) => {
+      const ask = () => dispatch({ type: 'asked', by, question, now: now() })
+      let answer = ask()
+      if (answer?.type === 'answer-later') {
+        await untilAborted(disconnected, signal)
+        answer = ask()
       }
-      if (state.kind === 'leaving') {
-        if (!wait) return say('draining', Math.max(0, state.until - now()))
-        await untilAborted(state.done, signal)
-      }
-      return say(heir.answerTo(asker))
+      if (answer?.type !== 'answer') throw new Error('a lease that has been released answers')
+      return { instance, state: answer.state, withinMs: answer.withinMs }
     },
     get awaitsOlder() {
-      return state.kind === 'asking' && now() < awaitsOlderUntil
+      return olderServes(state, now())
     },
     readiness: () => {
-      if (state.kind === 'holding') return { ready: true }
+      if (state.kind === 'held') return { ready: true }
       const reason =
-        state.kind === 'asking'
+        state.kind === 'acquiring'
           ? 'waits until an older instance has let go of Telegram'
           : 'has let go of Telegram for another instance'
       return { ready: false, reason, retryAfter: 5 }
     },
     close: async ({ hurry }) => {
-      closing.abort(shuttingDown())
       workGate.refuseRequests()
-      await leave(hurry)
+      dispatch({ type: 'closed', hurry, now: now() })
+      await disconnected
     },
+  }
+}
+
+/** The reply; an unclear one when there is none in time. Rejects with the signal's reason. */
+async function askWithin(
+  address: PublicAddress,
+  question: Question,
+  withinMs: number | null,
+  signal: AbortSignal,
+): Promise<Reply> {
+  if (withinMs === null) return address.ask(question, signal)
+  const late = new AbortController()
+  const timer = setTimeout(() => late.abort(), withinMs)
+  try {
+    return await address.ask(question, AbortSignal.any([signal, late.signal]))
+  } catch (error) {
+    signal.throwIfAborted()
+    if (!late.signal.aborted) throw error
+    return { kind: 'unclear', reason: 'no answer in time' }
+  } finally {
+    clearTimeout(timer)
   }
 }

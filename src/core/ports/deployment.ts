@@ -34,10 +34,10 @@ export interface HandOverRequest extends Question {
  * | `self` | has asked itself: nobody else is at the public address |
  * | `draining` | asks again; within `withinMs` Telegram is let go of, whatever happens |
  * | `released` | may connect: the answerer has disconnected, and will not connect again |
- * | `taken` | comes again: the answerer has let go for another instance, which may be dead |
- * | `stand-back` | must not connect: the answerer, or somebody newer, has Telegram |
+ * | `superseded` | comes again: the answerer has released for another instance, which may be dead |
+ * | `denied` | must not connect: the answerer, or a newer instance, has Telegram |
  */
-export type HandOverState = 'self' | 'draining' | 'released' | 'taken' | 'stand-back'
+export type HandOverState = 'self' | 'draining' | 'released' | 'superseded' | 'denied'
 
 export interface HandOverAnswer {
   /** Who answers. */

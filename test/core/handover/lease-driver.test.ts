@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest'
-import { type Custody, createCustody } from '../../../src/core/handover/lease-driver.ts'
+import { createTelegramLease, type TelegramLease } from '../../../src/core/handover/lease-driver.ts'
 import {
   type Instance,
   isNewer,
@@ -57,9 +57,9 @@ test('an address that holds the question for ever keeps the health check back fo
 
   const woken = host.start('a')
 
-  expect(woken.custody.awaitsOlder).toBe(true)
+  expect(woken.lease.awaitsOlder).toBe(true)
   await vi.advanceTimersByTimeAsync(5_000)
-  expect(woken.custody.awaitsOlder).toBe(false)
+  expect(woken.lease.awaitsOlder).toBe(false)
 })
 
 test('a start that is slow to ask takes none of these seconds', async () => {
@@ -68,13 +68,13 @@ test('a start that is slow to ask takes none of these seconds', async () => {
   const slow = host.start('a', { asks: false })
 
   await vi.advanceTimersByTimeAsync(60_000)
-  expect(slow.custody.awaitsOlder).toBe(true)
-  slow.custody.start()
+  expect(slow.lease.awaitsOlder).toBe(true)
+  slow.lease.start()
 
   await vi.advanceTimersByTimeAsync(4_900)
-  expect(slow.custody.awaitsOlder).toBe(true)
+  expect(slow.lease.awaitsOlder).toBe(true)
   await vi.advanceTimersByTimeAsync(100)
-  expect(slow.custody.awaitsOlder).toBe(false)
+  expect(slow.lease.awaitsOlder).toBe(false)
 })
 
 test('a stranger at the address is nobody: the delay comes first', async () => {
@@ -85,7 +85,7 @@ test('a stranger at the address is nobody: the delay comes first', async () => {
 
   await vi.advanceTimersByTimeAsync(59_000)
   expect(one.connected).toBe(false)
-  expect(one.custody.awaitsOlder).toBe(false)
+  expect(one.lease.awaitsOlder).toBe(false)
   await vi.advanceTimersByTimeAsync(2_000)
   expect(one.connected).toBe(true)
 })
@@ -110,13 +110,13 @@ test('the old instance drains and disconnects before the new one connects', asyn
 
   await vi.advanceTimersByTimeAsync(2_900)
   expect([old.connected, young.connected]).toEqual([true, false])
-  expect(young.custody.awaitsOlder).toBe(true)
+  expect(young.lease.awaitsOlder).toBe(true)
   expect(() => old.workGate.assertNew()).toThrow('restarting')
   expect(() => old.workGate.assertMore()).not.toThrow()
   await vi.advanceTimersByTimeAsync(200)
   expect([old.connected, young.connected]).toEqual([false, true])
   expect(() => old.workGate.assertMore()).toThrow('restarting')
-  expect(young.custody.awaitsOlder).toBe(false)
+  expect(young.lease.awaitsOlder).toBe(false)
 })
 
 test('an old instance that was told lets go even when traffic has moved before it could answer', async () => {
@@ -252,7 +252,7 @@ test('closing while it asks ends the asking, and nothing is ever connected', asy
   host.publish(null)
   const one = host.start('a')
 
-  await one.custody.close({ hurry: false })
+  await one.lease.close({ hurry: false })
   host.publish(one)
   await vi.advanceTimersByTimeAsync(RETURN_MS * 2)
 
@@ -297,7 +297,7 @@ interface RunOptions {
 
 interface Running {
   instance: Instance
-  custody: Custody
+  lease: TelegramLease
   workGate: ReturnType<typeof createWorkGate>
   readonly connected: boolean
   readonly resumed: number
@@ -322,7 +322,7 @@ function createHost() {
     const target = published
     if ('kind' in target) return target
     if (dead.has(target)) return { kind: 'unclear', reason: 'status 502' }
-    const answer = await target.custody.answer({ instance, ...question }, signal)
+    const answer = await target.lease.answer({ instance, ...question }, signal)
     return { kind: 'answered', answer }
   }
 
@@ -338,7 +338,7 @@ function createHost() {
     let connected = false
     let resumed = 0
     const address: PublicAddress = { ask: (question, signal) => ask(instance, question, signal) }
-    const custody = createCustody({
+    const lease = createTelegramLease({
       instance,
       address: knowsAddress ? address : null,
       workGate,
@@ -348,7 +348,7 @@ function createHost() {
           countConnected()
         },
       },
-      letGo: async ({ hurry }) => {
+      release: async ({ hurry }) => {
         workGate.startDraining()
         if (!hurry) await sleep(drainMs)
         connected = false
@@ -364,7 +364,7 @@ function createHost() {
     })
     const one: Running = {
       instance,
-      custody,
+      lease,
       workGate,
       get connected() {
         return connected && !dead.has(one)
@@ -377,8 +377,8 @@ function createHost() {
       },
     }
     instances.push(one)
-    onTestFinished(() => void custody.close({ hurry: true }))
-    if (asks) custody.start()
+    onTestFinished(() => void lease.close({ hurry: true }))
+    if (asks) lease.start()
     return one
   }
 
@@ -396,7 +396,7 @@ function createHost() {
     deploy: (id: string, { switchMs, ...options }: RunOptions & { switchMs: number }): void => {
       const one = start(id, options)
       const look = setInterval(() => {
-        if (one.custody.awaitsOlder) return
+        if (one.lease.awaitsOlder) return
         clearInterval(look)
         setTimeout(() => {
           const at = published !== null && 'instance' in published ? published.instance : null
@@ -406,7 +406,7 @@ function createHost() {
     },
     connected: () => instances.filter((one) => one.connected).map((one) => one.instance.id),
     closeAll: (): void => {
-      for (const { custody } of instances) void custody.close({ hurry: true })
+      for (const { lease } of instances) void lease.close({ hurry: true })
     },
     kill: (one: Running): void => void dead.add(one),
     mostConnected: () => most,
