@@ -3,6 +3,7 @@ import type { Counters } from './faults/counters.ts'
 import type { Faults } from './faults/faults.ts'
 import type { FileStore } from './files/file-store.ts'
 import type { PartStore } from './files/part-store.ts'
+import type { Limits } from './limits/limits.ts'
 import type { EmulatorSettings } from './settings.ts'
 import type { Store } from './store/store.ts'
 
@@ -13,6 +14,7 @@ export interface Telegram {
   parts: PartStore
   settings: EmulatorSettings
   faults: Faults
+  limits: Limits
   counters: Counters
   /** The open addresses, known once everything listens. */
   addresses: Address[]

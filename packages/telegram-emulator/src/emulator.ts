@@ -31,7 +31,7 @@ export type { CountersSnapshot, MethodCounter, RepeatedPart } from './faults/cou
 export type { FaultEffect, FaultRule } from './faults/rules.ts'
 export { makeRsaKey } from './mtproto/handshake/rsa.ts'
 export { toGramjsSession, toTelethonSession } from './session-strings.ts'
-export type { EmulatorSettings } from './settings.ts'
+export { type EmulatorSettings, TELEGRAM_LIMITS } from './settings.ts'
 
 const SWEEP_EVERY_MS = 60_000
 

@@ -9,5 +9,8 @@ export class RpcError extends Error {
   }
 }
 
+/** Too much at once: the call may be repeated after so many seconds. */
+export const floodWait = (seconds: number): RpcError => new RpcError(420, `FLOOD_WAIT_${seconds}`)
+
 /** `rpc_error` with code 400, the commonest one. */
 export const badRequest = (message: string): RpcError => new RpcError(400, message)

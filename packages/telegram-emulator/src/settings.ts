@@ -50,7 +50,34 @@ export interface EmulatorSettings {
   /** `upload_max_fileparts_default` and `_premium` of help.getAppConfig. */
   maxParts: number
   maxPartsPremium: number
+  /** Logins of one bot; above it FLOOD_WAIT. This limit and those below are off when null. */
+  loginsPerHour: number | null
+  /** Messages of one account, to all chats; above it FLOOD_WAIT, and 429 of the Bot API. */
+  postsPerSecond: number | null
+  /** Messages of one account to one chat. */
+  postsPerSecondPerChat: number | null
+  postsPerMinutePerChat: number | null
+  /** Uploaded parts without an answer yet; above it FLOOD_PREMIUM_WAIT, or FLOOD_WAIT for premium accounts. */
+  partsInFlightPerConnection: number | null
+  partsInFlightPerAccount: number | null
+  /** The seconds that too many parts have to wait. */
+  partsWaitSeconds: number
 }
+
+/**
+ * Limits like Telegram's own. Those of posts are documented
+ * (https://core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this); the others are
+ * guesses, because Telegram does not tell them.
+ */
+export const TELEGRAM_LIMITS = {
+  loginsPerHour: 20,
+  postsPerSecond: 30,
+  postsPerSecondPerChat: 1,
+  postsPerMinutePerChat: 20,
+  partsInFlightPerConnection: 8,
+  partsInFlightPerAccount: 16,
+  partsWaitSeconds: 3,
+} satisfies Partial<EmulatorSettings>
 
 export const DEFAULT_SETTINGS: EmulatorSettings = {
   latencyMs: 0,
@@ -73,4 +100,11 @@ export const DEFAULT_SETTINGS: EmulatorSettings = {
   botApiDownloadLimit: 20 * MiB,
   maxParts: 4000,
   maxPartsPremium: 8000,
+  loginsPerHour: null,
+  postsPerSecond: null,
+  postsPerSecondPerChat: null,
+  postsPerMinutePerChat: null,
+  partsInFlightPerConnection: null,
+  partsInFlightPerAccount: null,
+  partsWaitSeconds: 3,
 }

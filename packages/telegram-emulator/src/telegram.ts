@@ -5,6 +5,7 @@ import { createCounters } from './faults/counters.ts'
 import { createFaults } from './faults/faults.ts'
 import { createFileStore } from './files/file-store.ts'
 import { createPartStore } from './files/part-store.ts'
+import { createLimits } from './limits/limits.ts'
 import { DEFAULT_SETTINGS } from './settings.ts'
 import { openStore } from './store/store.ts'
 
@@ -37,6 +38,7 @@ export function createTelegram({
     parts: createPartStore({ store, files, settings }),
     settings,
     faults: createFaults(),
+    limits: createLimits(settings),
     counters: createCounters(),
     addresses: [],
     deadPort: DEAD_PORT,

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { CDN_DC, type Telegram } from '../context.ts'
-import { badRequest, RpcError } from '../rpc-error.ts'
+import { badRequest, floodWait, RpcError } from '../rpc-error.ts'
 import type { Account } from '../store/accounts.ts'
 import { bytes, int, long, text } from '../tl-fields.ts'
 import type { TlObject } from '../types.ts'
@@ -49,7 +49,10 @@ function importBot({ telegram, method, authKeyId, connection }: OpenCall): TlObj
   const { secrets, accounts, keys } = telegram.store
   if (int(method, 'api_id') !== secrets.apiId || text(method, 'api_hash') !== secrets.apiHash)
     throw badRequest('API_ID_INVALID')
-  const bot = accounts.findByToken(text(method, 'bot_auth_token'))
+  const token = text(method, 'bot_auth_token')
+  const wait = telegram.limits.login(token)
+  if (wait > 0) throw floodWait(wait)
+  const bot = accounts.findByToken(token)
   if (!bot) throw badRequest('ACCESS_TOKEN_INVALID')
   if (bot.dcId !== connection.role.dcId) throw new RpcError(303, `USER_MIGRATE_${bot.dcId}`)
   keys.login(authKeyId, bot.id)

@@ -1,7 +1,7 @@
 import { HOME_DC, type Telegram } from '../context.ts'
 import type { FaultEffect } from '../faults/rules.ts'
 import { sleep } from '../lib/sleep.ts'
-import { badRequest, RpcError } from '../rpc-error.ts'
+import { badRequest, floodWait, RpcError } from '../rpc-error.ts'
 import type { RpcCall, RpcHandler, RpcOutcome, TlValue } from '../types.ts'
 import { createAuthMethods } from './auth.ts'
 import { createCallRules } from './call-rules.ts'
@@ -26,6 +26,8 @@ interface MethodTables {
   methods: Methods
 }
 
+const UPLOAD_METHODS = /^upload\.save(Big)?FilePart$/
+
 /** Methods that a data centre serves for accounts of another one. */
 const GUEST_METHODS = /^(upload|help|auth|users)\./
 
@@ -40,15 +42,18 @@ export function createRpcHandler(telegram: Telegram, rules: SessionRules): RpcHa
       counter.calls++
       counter.byAddress[address] = (counter.byAddress[address] ?? 0) + 1
       const effects = matchFaults(telegram, call)
+      let endPart = (): void => {}
       const outcome = await answer(telegram, call, () => {
         rules.check(call)
         callRules.check(call)
+        endPart = startPart(telegram, call)
         return applyBefore(effects) ?? run(telegram, tables, call)
       })
       if (outcome.kind === 'error')
         counter.errors[outcome.message] = (counter.errors[outcome.message] ?? 0) + 1
       const lateMs = lateness(telegram, effects)
       if (lateMs > 0) await sleep(lateMs)
+      endPart()
       return applyAfter(effects, outcome)
     },
     connectionKeyed: rules.keyed,
@@ -133,6 +138,19 @@ async function run(telegram: Telegram, tables: MethodTables, call: RpcCall): Pro
     value = await wanted({ ...given, account })
   }
   return { kind: 'result', value }
+}
+
+/** Counts an uploaded part as in flight until it is answered; throws when it is one too many. */
+function startPart(telegram: Telegram, { method, authKeyId, connection }: RpcCall): () => void {
+  const { keys, accounts } = telegram.store
+  const accountId = UPLOAD_METHODS.test(method._) ? keys.accountOf(authKeyId) : null
+  if (accountId === null) return () => {}
+  const end = telegram.limits.startPart({ connectionId: connection.id, accountId })
+  if (end) return end
+  const seconds = telegram.settings.partsWaitSeconds
+  // https://core.telegram.org/api/files#uploading-files
+  if (accounts.find(accountId)?.premium) throw floodWait(seconds)
+  throw new RpcError(420, `FLOOD_PREMIUM_WAIT_${seconds}`)
 }
 
 /** Sends an account that is a guest at another data centre home, except for the methods served there. */

@@ -38,6 +38,7 @@ export const accountRequest = z.strictObject({
     .exactOptional(),
 })
 
+const limit = z.int().positive().nullable().exactOptional()
 const milliseconds = z.number().nonnegative()
 
 export const settingsChange = z.strictObject({
@@ -61,6 +62,13 @@ export const settingsChange = z.strictObject({
   botApiDownloadLimit: z.int().positive().exactOptional(),
   maxParts: z.int().positive().exactOptional(),
   maxPartsPremium: z.int().positive().exactOptional(),
+  loginsPerHour: limit,
+  postsPerSecond: limit,
+  postsPerSecondPerChat: limit,
+  postsPerMinutePerChat: limit,
+  partsInFlightPerConnection: limit,
+  partsInFlightPerAccount: limit,
+  partsWaitSeconds: z.int().positive().exactOptional(),
 })
 
 export const action = z.discriminatedUnion('action', [

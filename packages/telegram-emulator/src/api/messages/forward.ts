@@ -32,8 +32,8 @@ export function forwardMessages(call: Call, sendOnce: SendOnce): Promise<TlObjec
   if (ids.length > FORWARDED_COUNT_MAX) throw badRequest('MSG_IDS_INVALID')
   if (ids.length !== randomIds.length) throw badRequest('RANDOM_ID_INVALID')
   const forwarded = findMessages(call, source, ids, randomIds)
-  const accepted = forwarded.map(({ randomId }) => randomId)
-  return sendOnce(call, accepted, async () => forward(call, target, forwarded))
+  const sending = { channel: target, randomIds: forwarded.map(({ randomId }) => randomId) }
+  return sendOnce(call, sending, async () => forward(call, target, forwarded))
 }
 
 function findMessages(

@@ -1,13 +1,20 @@
-import { badRequest, RpcError } from '../../rpc-error.ts'
+import { badRequest, floodWait, RpcError } from '../../rpc-error.ts'
+import type { Channel } from '../../store/channels.ts'
 import type { WrittenMessage } from '../../store/messages.ts'
 import type { TlObject } from '../../types.ts'
 import type { Call } from '../method.ts'
 import { sentUpdates } from './answers.ts'
 
+/** The channel that messages are for, and their random ids. */
+export interface Sending {
+  channel: Channel
+  randomIds: readonly string[]
+}
+
 /** Runs `send` unless one of the random ids was used before; answers with the updates. */
 export type SendOnce = (
   call: Call,
-  randomIds: readonly string[],
+  sending: Sending,
   send: () => Promise<WrittenMessage[]>,
 ) => Promise<TlObject>
 
@@ -15,7 +22,7 @@ export type SendOnce = (
 export function createSendOnce(): SendOnce {
   const inWork = new Set<string>()
 
-  return async (call, randomIds, send) => {
+  return async (call, { channel, randomIds }, send) => {
     const { account, telegram } = call
     if (randomIds.includes('0')) throw badRequest('RANDOM_ID_EMPTY')
     if (new Set(randomIds).size < randomIds.length) throw duplicate()
@@ -24,6 +31,12 @@ export function createSendOnce(): SendOnce {
       telegram.store.messages.isRandomIdUsed(account.id, randomId),
     )
     if (isUsed || keys.some((key) => inWork.has(key))) return repeated(call, randomIds)
+    const wait = telegram.limits.posts({
+      accountId: account.id,
+      channelId: channel.id,
+      count: randomIds.length,
+    })
+    if (wait > 0) throw floodWait(wait)
     for (const key of keys) inWork.add(key)
     try {
       return sentUpdates(call, await send(), randomIds)

@@ -28,19 +28,22 @@ export function createSendMethods(): Methods {
     'messages.sendMessage': (call) => {
       const channel = resolveWritable(call, child(call.method, 'peer'))
       const randomId = randomIdOf(call.method)
-      return sendOnce(call, [randomId], async () => sendMessage(call, channel, randomId))
+      const sending = { channel, randomIds: [randomId] }
+      return sendOnce(call, sending, async () => sendMessage(call, channel, randomId))
     },
     'messages.sendMedia': (call) => {
       const channel = resolveWritable(call, child(call.method, 'peer'))
       const randomId = randomIdOf(call.method)
-      return sendOnce(call, [randomId], () => sendMedia(call, channel, randomId))
+      const sending = { channel, randomIds: [randomId] }
+      return sendOnce(call, sending, () => sendMedia(call, channel, randomId))
     },
     'messages.sendMultiMedia': (call) => {
       const channel = resolveWritable(call, child(call.method, 'peer'))
       const album = children(call.method, 'multi_media')
       if (album.length === 0) throw badRequest('MEDIA_EMPTY')
       if (album.length > ALBUM_LENGTH_MAX) throw badRequest('MULTI_MEDIA_TOO_LONG')
-      return sendOnce(call, album.map(randomIdOf), () => sendAlbum(call, channel, album))
+      const sending = { channel, randomIds: album.map(randomIdOf) }
+      return sendOnce(call, sending, () => sendAlbum(call, channel, album))
     },
     'messages.forwardMessages': (call) => forwardMessages(call, sendOnce),
   }

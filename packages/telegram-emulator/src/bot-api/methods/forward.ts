@@ -9,7 +9,7 @@ import { toBotMessage } from '../objects/message.ts'
 import { isSet, textOf } from '../request/parameters.ts'
 import { type Doing, findMessage } from './existing-message.ts'
 import { readCaption } from './message-text.ts'
-import { readBotSendOptions } from './send-options.ts'
+import { checkRate, readBotSendOptions } from './send-options.ts'
 
 /** https://core.telegram.org/bots/api#forwardmessage */
 export function forwardMessage(call: BotCall): Record<string, unknown> {
@@ -52,6 +52,7 @@ function publishAgain(
     options.dropAuthor && message.documentId !== null && parameters.fields.caption !== undefined
   const caption = isCaptioned ? readCaption(call) : null
   const invertMedia = isSet(parameters, 'show_caption_above_media') || content.details.invertMedia
+  checkRate(call, target)
   const published = publish(telegram, {
     channelId: target.id,
     fromId: bot.id,

@@ -15,7 +15,7 @@ import { toBotMessage } from '../objects/message.ts'
 import { attachedFile, isSet, numberOf, textOf } from '../request/parameters.ts'
 import type { BotParameters, UploadedFile } from '../request/request.ts'
 import { readCaption } from './message-text.ts'
-import { readBotSendOptions } from './send-options.ts'
+import { checkRate, readBotSendOptions } from './send-options.ts'
 
 type NewDocument = Pick<Document, 'kind' | 'mimeType' | 'attributes'>
 
@@ -40,6 +40,7 @@ async function sendFile(call: BotCall, method: SendMethod): Promise<Record<strin
   const options = readBotSendOptions(call, channel)
   // A cover is a photo, and this Telegram has no photos.
   if (textOf(parameters, 'cover') !== '') throw badBotRequest('PHOTO_INVALID')
+  checkRate(call, channel)
   const document = await findDocument(call, method)
   const { message } = publish(telegram, {
     channelId: channel.id,

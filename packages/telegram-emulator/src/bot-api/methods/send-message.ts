@@ -4,19 +4,21 @@ import { resolvePostable } from '../chats.ts'
 import { toBotMessage } from '../objects/message.ts'
 import { textOf } from '../request/parameters.ts'
 import { readMessageText } from './message-text.ts'
-import { readBotSendOptions } from './send-options.ts'
+import { checkRate, readBotSendOptions } from './send-options.ts'
 
 /** https://core.telegram.org/bots/api#sendmessage; links have no previews here. */
 export function sendMessage(call: BotCall): Record<string, unknown> {
   const { telegram, bot, parameters } = call
   const channel = resolvePostable(telegram, bot, textOf(parameters, 'chat_id'))
   const { text, entities } = readMessageText(call)
+  const options = readBotSendOptions(call, channel)
+  checkRate(call, channel)
   const { message } = publish(telegram, {
     channelId: channel.id,
     fromId: bot.id,
     text,
     documentId: null,
-    details: { ...readBotSendOptions(call, channel), entities },
+    details: { ...options, entities },
     randomId: null,
   })
   return toBotMessage({ telegram, bot, channel, message })

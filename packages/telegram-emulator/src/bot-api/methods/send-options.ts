@@ -1,7 +1,7 @@
 import type { Channel } from '../../store/channels.ts'
 import type { MessageDetails } from '../../store/messages.ts'
 import type { TlObject } from '../../types.ts'
-import { badBotRequest } from '../bot-api-error.ts'
+import { BotApiError, badBotRequest } from '../bot-api-error.ts'
 import type { BotCall } from '../call.ts'
 import { isSet, jsonOf, numberOf, replyParameters, textOf } from '../request/parameters.ts'
 
@@ -35,6 +35,13 @@ export function readBotSendOptions(call: BotCall, channel: Channel): MessageDeta
 export function refuseOthers({ parameters }: BotCall): void {
   for (const [name, reason] of REFUSED)
     if (textOf(parameters, name) !== '') throw badBotRequest(reason)
+}
+
+/** Refuses one post too many, before it costs anything. */
+export function checkRate({ telegram, bot }: BotCall, channel: Channel): void {
+  const post = { accountId: bot.id, channelId: channel.id, count: 1 }
+  const wait = telegram.limits.posts(post)
+  if (wait > 0) throw new BotApiError(429, `Too Many Requests: retry after ${wait}`, wait)
 }
 
 /** Reads `reply_parameters`, or the two parameters that preceded it before Bot API 7.0. */
