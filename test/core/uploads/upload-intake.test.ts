@@ -1,0 +1,598 @@
+import { randomBytes } from 'node:crypto'
+import { expect, test, vi } from 'vitest'
+import { CANCELLED, REMEMBERED_CANCELLATIONS } from '../../../src/core/model/cancellation.ts'
+import type { Credentials } from '../../../src/core/ports/credentials.ts'
+import type { Upload } from '../../../src/core/ports/records.ts'
+import { createWorkGate } from '../../../src/core/runtime/work-gate.ts'
+import {
+  createUploadIntake,
+  type FileDescription,
+  type UploadIntakeOptions,
+} from '../../../src/core/uploads/upload-intake.ts'
+import { AppError, shuttingDown } from '../../../src/errors.ts'
+import { createRecordingLog } from '../../helpers/recording-log.ts'
+import { insertUpload } from '../../helpers/storage/insert-upload.ts'
+import { createMemoryLedger, type MemoryLedger } from '../../helpers/storage/memory-ledger.ts'
+import { createMemorySpool, type MemorySpool } from '../../helpers/storage/memory-spool.ts'
+import { receive } from '../../helpers/storage/spool-contract.ts'
+import { failure, makeUpload } from '../../helpers/upload.ts'
+
+const NOW = 1_762_700_000_000
+const EARLIER = NOW - 3_600_000
+const ID = 'upload-1'
+/** Ten bytes in chunks of four, four and two. */
+const FILE: FileDescription = {
+  id: ID,
+  fileName: 'a.bin',
+  mimeType: 'application/octet-stream',
+  size: 10,
+  totalChunks: 3,
+}
+const CHUNKS = [randomBytes(4), randomBytes(4), randomBytes(2)] as const
+const ANN: Credentials = {
+  userId: 'ann',
+  botToken: null,
+  channelId: '-1001',
+  session: 's',
+  apiId: 1,
+  apiHash: 'h',
+}
+const STREAM = { metadata: null, concat: null }
+
+function refuseRoad(gateway: Harness['gateway'], error: AppError): void {
+  gateway.roadFor.mockImplementation(() => {
+    throw error
+  })
+}
+
+interface OpenCase {
+  /** What is there before. */
+  given?: (harness: Harness) => unknown
+  file?: Partial<FileDescription>
+  options?: Partial<UploadIntakeOptions>
+  first?: { index: number; size: number }
+  /** The code it rejects with, or 'opens' for a new row, 'resumes' for the row that is there. */
+  outcome: string
+}
+
+const tooLarge = new AppError('FILE_TOO_LARGE', 'Telegram takes no such file')
+const notConnected = new AppError('TELEGRAM_NOT_CONNECTED', 'no road')
+
+test.each<[string, OpenCase]>([
+  ['an unknown id opens an upload', { outcome: 'opens' }],
+  ['a known id resumes its upload', { given: ({ insert }) => insert(), outcome: 'resumes' }],
+  [
+    'a known id resumes its upload once it is sealed',
+    { given: ({ insert }) => insert({ state: 'sealed' }), outcome: 'resumes' },
+  ],
+  [
+    'a known id resumes while the worker drains',
+    {
+      given: async ({ insert, workGate }) => {
+        await insert()
+        workGate.startDraining()
+      },
+      outcome: 'resumes',
+    },
+  ],
+  [
+    'an unknown id is refused while the worker drains',
+    { given: ({ workGate }) => workGate.startDraining(), outcome: 'SHUTTING_DOWN' },
+  ],
+  [
+    'an unknown id is refused after the worker has ended its work',
+    { given: ({ workGate }) => workGate.end(shuttingDown()), outcome: 'SHUTTING_DOWN' },
+  ],
+  [
+    'a known id with another size is refused',
+    { given: ({ insert }) => insert(), file: { size: 11 }, outcome: 'UPLOAD_DIFFERS' },
+  ],
+  [
+    'a known id with another number of chunks is refused',
+    { given: ({ insert }) => insert(), file: { totalChunks: 2 }, outcome: 'UPLOAD_DIFFERS' },
+  ],
+  [
+    'the id of a stream is refused to an upload in chunks',
+    { given: ({ insert }) => insert({}, STREAM), outcome: 'UPLOAD_DIFFERS' },
+  ],
+  [
+    'a cancelled id is refused',
+    { given: ({ insert, cancel }) => insert().then(cancel), outcome: 'UPLOAD_CANCELLED' },
+  ],
+  [
+    "another user's id is refused as unknown",
+    { given: ({ insert }) => insert({ owner: 'bob' }), outcome: 'UPLOAD_NOT_FOUND' },
+  ],
+  [
+    "another user's id is refused by the share as a free one is",
+    {
+      given: ({ insert }) => insert({ owner: 'bob' }),
+      options: { perUser: { maxUploads: 9, maxBytes: 9 } },
+      outcome: 'QUOTA_EXCEEDED',
+    },
+  ],
+  [
+    "another user's id is refused for its first chunk as a free one is",
+    {
+      given: ({ insert }) => insert({ owner: 'bob' }),
+      first: { index: 0, size: 9 },
+      outcome: 'CHUNK_SIZE_WRONG',
+    },
+  ],
+  ['an empty file is refused', { file: { size: 0, totalChunks: 1 }, outcome: 'EMPTY_FILE' }],
+  [
+    'a file with more chunks than bytes is refused',
+    { file: { totalChunks: 11 }, outcome: 'INVALID_REQUEST' },
+  ],
+  ['a file of the largest size allowed opens', { options: { maxFileBytes: 10 }, outcome: 'opens' }],
+  [
+    'a file over the size allowed is refused',
+    { options: { maxFileBytes: 9 }, outcome: 'FILE_TOO_LARGE' },
+  ],
+  [
+    'a file over the size of Telegram is refused',
+    { given: ({ gateway }) => refuseRoad(gateway, tooLarge), outcome: 'FILE_TOO_LARGE' },
+  ],
+  [
+    'a file that has no road to Telegram opens, and fails as a job',
+    { given: ({ gateway }) => refuseRoad(gateway, notConnected), outcome: 'opens' },
+  ],
+  [
+    'a wait of the account that a job can sit out opens',
+    { given: ({ gateway }) => gateway.waitFor.mockReturnValue(60), outcome: 'opens' },
+  ],
+  [
+    'a wait of the account that is longer than a job lives is refused',
+    {
+      given: ({ gateway }) => gateway.waitFor.mockReturnValue(61),
+      outcome: 'TELEGRAM_FLOOD_WAIT',
+    },
+  ],
+  [
+    'the last upload of a share opens',
+    {
+      given: ({ insert }) => insert({ id: 'other' }),
+      options: { perUser: { maxUploads: 2, maxBytes: 20 } },
+      outcome: 'opens',
+    },
+  ],
+  [
+    'one upload more than the share has is refused',
+    {
+      given: ({ insert }) => insert({ id: 'other' }),
+      options: { perUser: { maxUploads: 1, maxBytes: 20 } },
+      outcome: 'TOO_MANY_UPLOADS',
+    },
+  ],
+  [
+    'one byte more than the share has is refused',
+    {
+      given: ({ insert }) => insert({ id: 'other' }),
+      options: { perUser: { maxUploads: 2, maxBytes: 19 } },
+      outcome: 'QUOTA_EXCEEDED',
+    },
+  ],
+  [
+    'a share does not count what has ended',
+    {
+      given: async ({ insert, ledger }) => {
+        await insert({ id: 'other' })
+        await ledger.failUpload('other', failure('No', NOW))
+      },
+      options: { perUser: { maxUploads: 1, maxBytes: 10 } },
+      outcome: 'opens',
+    },
+  ],
+  [
+    'a spool without room is refused',
+    { given: ({ limitRoom }) => limitRoom(9), outcome: 'SPOOL_FULL' },
+  ],
+  [
+    'a disk without room for the file is refused',
+    { given: ({ limitDisk }) => limitDisk(9), outcome: 'SPOOL_FULL' },
+  ],
+  [
+    'a disk with room for what is missing behind the first chunk opens',
+    { given: ({ limitDisk }) => limitDisk(6), first: { index: 0, size: 4 }, outcome: 'opens' },
+  ],
+  [
+    'a spool that gets room by overdue uploads opens',
+    {
+      given: ({ limitRoom, forgetOverdue }) => {
+        limitRoom(9)
+        forgetOverdue.mockImplementationOnce(async () => limitRoom(10))
+      },
+      outcome: 'opens',
+    },
+  ],
+  [
+    'a row that the disk does not take is refused',
+    { given: ({ ledger, refuse }) => refuse(ledger, 'openUpload'), outcome: 'SPOOL_FULL' },
+  ],
+  ['a first chunk that fits opens its upload', { first: { index: 0, size: 4 }, outcome: 'opens' }],
+  [
+    'a first chunk of a wrong size opens nothing',
+    { first: { index: 0, size: 3 }, outcome: 'CHUNK_SIZE_WRONG' },
+  ],
+  [
+    'a first chunk beyond the last opens nothing',
+    { first: { index: 3, size: 4 }, outcome: 'CHUNK_OUT_OF_RANGE' },
+  ],
+  [
+    'a first chunk of a wrong size is refused by the share first',
+    {
+      first: { index: 0, size: 3 },
+      options: { perUser: { maxUploads: 1, maxBytes: 9 } },
+      outcome: 'QUOTA_EXCEEDED',
+    },
+  ],
+  [
+    'an upload that another request opens meanwhile is resumed',
+    {
+      given: ({ ledger, insert }) => ledger.before('openUpload', async () => void (await insert())),
+      outcome: 'resumes',
+    },
+  ],
+  [
+    'an upload that another user opens meanwhile is refused as unknown',
+    {
+      given: ({ ledger, insert }) =>
+        ledger.before('openUpload', async () => void (await insert({ owner: 'bob' }))),
+      outcome: 'UPLOAD_NOT_FOUND',
+    },
+  ],
+  [
+    'an upload that is opened and cancelled meanwhile is refused',
+    {
+      given: ({ ledger, insert, cancel }) =>
+        ledger.before('openUpload', () => insert().then(cancel)),
+      outcome: 'UPLOAD_CANCELLED',
+    },
+  ],
+])('open: %s', async (_name, { given, file, options, first, outcome }) => {
+  const harness = start(options)
+  await given?.(harness)
+  const { intake, ledger } = harness
+
+  const opened = await intake
+    .open({ ...FILE, ...file }, ANN, 'new token', first)
+    .catch((error: unknown) => error)
+
+  const row = await ledger.findUpload(ID)
+  if (outcome === 'opens') {
+    expect(opened).toEqual(makeUpload({ ...FILE, owner: 'ann', createdAt: NOW, touchedAt: NOW }))
+    expect(row).toEqual(opened)
+  } else if (outcome === 'resumes') {
+    expect(row).toMatchObject({ owner: 'ann', createdAt: EARLIER })
+    expect(opened).toEqual(row)
+  } else expect(opened).toMatchObject({ code: outcome })
+  const isTaken = outcome === 'opens' || outcome === 'resumes'
+  expect((await ledger.uploadToken(ID)) === 'new token').toBe(isTaken)
+})
+
+test('open: a part of a file is refused only for a wait on every road', async () => {
+  const { intake, gateway } = start()
+  gateway.waitFor.mockImplementation((_granted, size) => (size === null ? 0 : 3_600))
+  const part = { ...FILE, stream: { metadata: null, concat: 'partial' } }
+
+  await expect(intake.open(part, ANN, 'token')).resolves.toMatchObject({ state: 'receiving' })
+
+  const whole = intake.open({ ...part, id: 'whole', stream: STREAM }, ANN, 'token')
+  await expect(whole).rejects.toMatchObject({ code: 'TELEGRAM_FLOOD_WAIT', retryAfter: 3_600 })
+})
+
+test('open: overdue uploads are forgotten only where there is no room', async () => {
+  const { intake, limitRoom, forgetOverdue } = start()
+
+  await intake.open(FILE, ANN, 'token')
+  expect(forgetOverdue).not.toHaveBeenCalled()
+  limitRoom(15)
+  await intake.open({ ...FILE, id: 'next' }, ANN, 'token').catch(() => {})
+
+  expect(forgetOverdue).toHaveBeenCalledTimes(1)
+})
+
+test('open: what a user has unfinished is said in the refusal', async () => {
+  const over = (perUser: UploadIntakeOptions['perUser']) => start({ perUser })
+  const many = over({ maxUploads: 1, maxBytes: 100 })
+  await many.insert({ id: 'other' })
+  const large = over({ maxUploads: 9, maxBytes: 15 })
+  await large.insert({ id: 'other' })
+
+  await expect(many.intake.open(FILE, ANN, 'token')).rejects.toMatchObject({
+    retryAfter: 60,
+    details: { maxUploads: 1 },
+  })
+  await expect(large.intake.open(FILE, ANN, 'token')).rejects.toMatchObject({
+    retryAfter: 60,
+    details: { maxBytes: 15, heldBytes: 10 },
+  })
+})
+
+interface TakeCase {
+  /** What is there before, beside the open upload. */
+  given?: (harness: Harness) => unknown
+  index?: number
+  bytes?: Buffer
+  /** The code it rejects with, or 'accepted' for a new chunk, 'repeated' for one that is there. */
+  outcome: string
+  /** How many chunks the upload has afterwards. */
+  count: number
+}
+
+test.each<[string, TakeCase]>([
+  ['the first chunk is accepted', { outcome: 'accepted', count: 1 }],
+  [
+    'the last chunk is accepted before the others',
+    { index: 2, bytes: CHUNKS[2], outcome: 'accepted', count: 1 },
+  ],
+  [
+    'chunks are accepted in any order',
+    {
+      given: ({ accept }) => accept(2).then(() => accept(1)),
+      outcome: 'accepted',
+      count: 3,
+    },
+  ],
+  [
+    'a chunk of a wrong size is refused',
+    { bytes: randomBytes(3), outcome: 'CHUNK_SIZE_WRONG', count: 0 },
+  ],
+  [
+    'a chunk of another size than the first is refused',
+    {
+      given: ({ accept }) => accept(0),
+      index: 1,
+      bytes: randomBytes(5),
+      outcome: 'CHUNK_SIZE_WRONG',
+      count: 1,
+    },
+  ],
+  ['a chunk beyond the last is refused', { index: 3, outcome: 'CHUNK_OUT_OF_RANGE', count: 0 }],
+  [
+    'the same chunk again is answered as before',
+    { given: ({ accept }) => accept(0), outcome: 'repeated', count: 1 },
+  ],
+  [
+    'other bytes for a chunk that is there are refused',
+    {
+      given: ({ accept }) => accept(0),
+      bytes: randomBytes(4),
+      outcome: 'CHUNK_DIFFERS',
+      count: 1,
+    },
+  ],
+  [
+    'the same chunk again is answered after complete',
+    {
+      given: async ({ accept, ledger }) => {
+        for (const index of [0, 1, 2]) await accept(index)
+        await ledger.sealUpload(ID, NOW)
+      },
+      outcome: 'repeated',
+      count: 3,
+    },
+  ],
+  [
+    'a late chunk is refused after the upload has failed',
+    {
+      given: ({ ledger }) => ledger.failUpload(ID, failure('No', NOW)),
+      outcome: 'UPLOAD_CLOSED',
+      count: 0,
+    },
+  ],
+  [
+    'a late chunk is refused after the upload is in Telegram',
+    {
+      given: ({ ledger }) => ledger.completeUpload(ID, { messageId: 1, fileId: 'f' }, null, NOW),
+      outcome: 'UPLOAD_CLOSED',
+      count: 0,
+    },
+  ],
+  [
+    'a chunk is refused whose upload is cancelled before its row is written',
+    {
+      given: ({ ledger, cancel }) => ledger.before('acceptChunk', cancel),
+      outcome: 'UPLOAD_CANCELLED',
+      count: 0,
+    },
+  ],
+  [
+    'a chunk is refused whose upload fails before its row is written',
+    {
+      given: ({ ledger }) =>
+        ledger.before('acceptChunk', () => ledger.failUpload(ID, failure('No', NOW))),
+      outcome: 'UPLOAD_CLOSED',
+      count: 0,
+    },
+  ],
+  [
+    'a chunk is refused whose upload expires before its row is written',
+    {
+      given: ({ ledger }) => ledger.before('acceptChunk', () => ledger.deleteUpload(ID)),
+      outcome: 'UPLOAD_NOT_FOUND',
+      count: 0,
+    },
+  ],
+  [
+    'a chunk is refused whose row the disk does not take',
+    {
+      given: ({ ledger, refuse }) => refuse(ledger, 'acceptChunk'),
+      outcome: 'SPOOL_FULL',
+      count: 0,
+    },
+  ],
+])('take: %s', async (_name, { given, index = 0, bytes = CHUNKS[0], outcome, count }) => {
+  const harness = start()
+  const { intake, ledger, spool, transfers } = harness
+  await harness.insert()
+  await given?.(harness)
+  const upload = (await ledger.findUpload(ID)) ?? makeUpload({ ...FILE, owner: 'ann' })
+  transfers.chunkArrived.mockClear()
+
+  const received = await receive(spool, pieceOf(bytes))
+  const answer = await intake.take(upload, index, received).catch((error: unknown) => error)
+
+  const isAnswered = outcome === 'accepted' || outcome === 'repeated'
+  if (isAnswered) expect(answer).toMatchObject({ index, receivedChunks: count })
+  else expect(answer).toMatchObject({ code: outcome })
+  expect(await ledger.chunks(ID)).toHaveLength(count)
+  expect(transfers.chunkArrived.mock.calls).toEqual(
+    outcome === 'accepted' ? [[expect.objectContaining({ id: ID, chunkSize: 4 }), index]] : [],
+  )
+  await received.discard()
+  expect(spool.unclaimed).toBe(0)
+  const { chunk } = await ledger.findChunk(ID, index)
+  expect(await bytesIn(spool, index)).toEqual(chunk && (CHUNKS[index] ?? null))
+})
+
+test('take: a chunk that is there keeps its upload alive', async () => {
+  const { intake, ledger, spool, insert, accept } = start()
+  await insert()
+  await accept(0)
+  await ledger.touchUpload(ID, EARLIER)
+  const upload = await ledger.findUpload(ID)
+  if (!upload) throw new Error('no upload')
+
+  await intake.take(upload, 0, await receive(spool, pieceOf(CHUNKS[0])))
+
+  expect((await ledger.findUpload(ID))?.touchedAt).toBe(NOW)
+})
+
+test('take: a claim that fails rejects with its error, whatever becomes of the file', async () => {
+  const { intake, log, insert } = start()
+  const upload = await insert()
+  const full = new AppError('SPOOL_FULL', 'full')
+  const received = {
+    size: 4,
+    digest: 'digest',
+    read: () => pieceOf(CHUNKS[0]),
+    claim: async () => Promise.reject(full),
+    unclaim: async () => Promise.reject(new Error('read-only')),
+    discard: async () => {},
+  }
+
+  await expect(intake.take(upload, 0, received)).rejects.toBe(full)
+
+  expect(log.entries).toMatchObject([{ level: 'warn', fields: { uploadId: ID } }])
+})
+
+test('what Telegram can never take does not refuse a caller that waits for the end', () => {
+  const { intake, gateway } = start()
+  const down = new AppError('TELEGRAM_UNAVAILABLE', 'down', { retryAfter: 5 })
+
+  gateway.assertReachable.mockImplementationOnce(() => {
+    throw notConnected
+  })
+  expect(() => intake.assertReachable(ANN, 10)).not.toThrow()
+
+  gateway.assertReachable.mockImplementationOnce(() => {
+    throw down
+  })
+  expect(() => intake.assertReachable(ANN, 10)).toThrow(down)
+})
+
+type Harness = ReturnType<typeof start>
+
+function start(changes: Partial<UploadIntakeOptions> = {}) {
+  const ledger = createMemoryLedger()
+  const spool = createMemorySpool()
+  const workGate = createWorkGate()
+  const log = createRecordingLog()
+  const room = { limitBytes: 1_000, freeBytes: 1_000 }
+  const limitRoom = (bytes: number): void => {
+    room.limitBytes = bytes
+  }
+  const limitDisk = (bytes: number): void => {
+    room.freeBytes = bytes
+  }
+  const forgetOverdue = vi.fn(async () => {})
+  const gateway = {
+    roadFor: vi.fn(() => 'mtproto-user' as const),
+    assertReachable: vi.fn(() => {}),
+    waitFor: vi.fn((_granted: Credentials, _size: number | null) => 0),
+  }
+  const transfers = {
+    chunkArrived: vi.fn(),
+    sealed: () => {},
+    stop: async () => {},
+    resume: async () => {},
+    isActive: () => false,
+    idle: async () => {},
+  }
+  const intake = createUploadIntake({
+    ledger,
+    gateway,
+    workGate,
+    transfers,
+    capacity: {
+      room: async (presentBytes) => ({ ...room, presentBytes }),
+      hasRoom: async () => true,
+    },
+    forgetOverdue,
+    maxFileBytes: 100,
+    maxWaitMs: 60_000,
+    perUser: { maxUploads: 10, maxBytes: 100 },
+    now: () => NOW,
+    log,
+    ...changes,
+  })
+
+  /** An upload of Ann's from before, unless a field says otherwise. */
+  async function insert(
+    fields: Partial<Upload> = {},
+    stream: typeof STREAM | null = null,
+  ): Promise<Upload> {
+    const times = { createdAt: EARLIER, touchedAt: EARLIER }
+    const { id, fileName, mimeType, size, totalChunks } = FILE
+    const file = { id, fileName, mimeType, size, totalChunks }
+    const upload = makeUpload({ ...file, ...times, owner: 'ann', ...fields })
+    await insertUpload(ledger, upload, 'old token', stream)
+    return upload
+  }
+
+  async function cancel(): Promise<void> {
+    const cancelled = { reason: CANCELLED, percent: 0, now: NOW }
+    await ledger.cancelUpload(ID, cancelled, REMEMBERED_CANCELLATIONS)
+  }
+
+  async function accept(index: number): Promise<void> {
+    const upload = await ledger.findUpload(ID)
+    const received = await receive(spool, pieceOf(CHUNKS[index] ?? Buffer.alloc(0)))
+    if (upload) await intake.take(upload, index, received)
+    await received.discard()
+  }
+
+  function refuse(refusing: MemoryLedger, call: Parameters<MemoryLedger['before']>[0]): void {
+    refusing.before(call, () => Promise.reject(new AppError('SPOOL_FULL', 'the disk is full')))
+  }
+
+  return {
+    ...{
+      intake,
+      ledger,
+      spool,
+      workGate,
+      log,
+      limitRoom,
+      limitDisk,
+      forgetOverdue,
+      gateway,
+      transfers,
+    },
+    ...{ insert, cancel, accept, refuse },
+  }
+}
+
+/** What the spool has for one chunk. */
+async function bytesIn(spool: MemorySpool, index: number): Promise<Buffer | null> {
+  const size = await spool.chunkFileSize(ID, index)
+  if (size === null) return null
+  const target = Buffer.alloc(size)
+  await spool.read(ID, { size: FILE.size, chunkSize: 4 }, index * 4, target)
+  return target
+}
+
+async function* pieceOf(bytes: Buffer): AsyncGenerator<Buffer> {
+  yield bytes
+}
