@@ -11,8 +11,8 @@ import {
   type UploadProgress,
   type UploadResult,
 } from 'telestore-client'
-import { createLanes } from './lanes.ts'
 import { isFinished, patchMeta, type UploadEngine, type UploadFile } from './upload-file.ts'
+import { createLanes } from './upload-slots.ts'
 
 export interface UploaderOptions {
   client: Client

@@ -2,10 +2,10 @@ import Uppy from '@uppy/core'
 import { type Client, isSystemFile, type UploadResult } from 'telestore-client'
 import { createStore, type Store } from '../state/store.ts'
 import { forgetHandle, keepHandle, reopenFile } from './file-handles.ts'
-import { lookAfterLeftOvers } from './left-overs.ts'
-import { createPace } from './pace.ts'
+import { lookAfterLeftOvers } from './interrupted-uploads.ts'
 import { isSame, type PickedFile } from './picked-files.ts'
 import { restoreFiles } from './restore-files.ts'
+import { createPace } from './throttle.ts'
 import {
   isBeyond,
   isFinished,
