@@ -2,7 +2,7 @@ import { createStore, useStore } from './state/store.ts'
 
 const spoken = createStore<{ text: string; turn: number }>({ text: '', turn: 0 })
 
-/** Says a change of state to those who do not see it. */
+/** Announces a change of state to screen readers. */
 export function announce(text: string): void {
   spoken.set({ text, turn: spoken.value.turn + 1 })
 }
@@ -11,7 +11,7 @@ export function Announcer() {
   const { text, turn } = useStore(spoken)
   return (
     <div class="unseen" role="status" aria-live="polite">
-      {/* A new element each time: the same sentence twice is said twice. */}
+      {/* A new element each time, so that a repeated sentence is read again. */}
       <span key={turn}>{text}</span>
     </div>
   )

@@ -1,13 +1,14 @@
-const KB = 1024
+import { KiB } from '../lib/units.ts'
+
 const UNITS = ['bytes', 'KB', 'MB', 'GB'] as const
 
-/** `1 byte`, `340 KB`, `12.4 MB`: 1024 each, as the worker counts. */
+/** Returns `1 byte`, `340 KB` or `12.4 MB`; 1 KB is 1024 bytes, as in the configuration of the worker. */
 export function formatBytes(bytes: number): string {
   if (bytes === 1) return '1 byte'
   let amount = bytes
   let unit = 0
   while (amount >= 1000 && unit < UNITS.length - 1) {
-    amount /= KB
+    amount /= KiB
     unit++
   }
   const digits = unit === 0 || amount >= 100 ? 0 : 1
@@ -18,7 +19,7 @@ export function formatSpeed(bytesPerSecond: number): string {
   return `${formatBytes(Math.round(bytesPerSecond))}/s`
 }
 
-/** `8 s`, `3 min`, `2 h 5 min`. */
+/** Returns `8 s`, `3 min` or `2 h 5 min`. */
 export function formatSeconds(seconds: number): string {
   if (seconds < 90) return `${Math.max(1, Math.ceil(seconds))} s`
   const minutes = Math.ceil(seconds / 60)
@@ -27,7 +28,7 @@ export function formatSeconds(seconds: number): string {
   return `${Math.floor(minutes / 60)} h${rest ? ` ${rest} min` : ''}`
 }
 
-/** The day, and the time as well on the same day. */
+/** Returns the time for today, and the date for any other day. */
 export function formatTime(epochMs: number, now = new Date()): string {
   const time = new Date(epochMs)
   if (time.toDateString() === now.toDateString()) {
@@ -40,7 +41,7 @@ export function countOf(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`
 }
 
-/** Keeps a name written from right to left, or one that pretends to be, out of the words around. */
+/** Isolates a name, so that right-to-left characters in it do not reorder the text around it. */
 export function isolate(name: string): string {
   return `\u2068${name}\u2069`
 }

@@ -1,10 +1,10 @@
 import { render } from 'preact'
 import { App } from './app.tsx'
 import { createSession } from './state/session.ts'
-import { keepWorkspace } from './state/workspace.ts'
+import { createWorkspaceStore } from './state/workspace.ts'
 import { DEFAULT_TERMS, readTerms } from './worker.ts'
 
-// A file let go where nothing takes it would be opened in place of the page.
+// Without this, a browser opens a file that is dropped outside of the drop zone in place of the page.
 for (const type of ['dragover', 'drop']) {
   addEventListener(type, (event) => {
     if (event.defaultPrevented || !(event instanceof DragEvent) || !event.dataTransfer) return
@@ -16,10 +16,10 @@ for (const type of ['dragover', 'drop']) {
 
 const root = document.querySelector('#page')
 if (root) {
-  // Offline the page still shows what it remembers.
+  // Offline, the page still shows the uploads and files that it remembers.
   const session = createSession()
   const [terms] = await Promise.all([readTerms().catch(() => DEFAULT_TERMS), session.join()])
-  const workspace = keepWorkspace(session, terms)
+  const workspace = createWorkspaceStore(session, terms)
   root.replaceChildren()
   render(<App session={session} terms={terms} workspace={workspace} />, root)
 }

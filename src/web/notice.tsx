@@ -4,20 +4,20 @@ import { createStore, useStore } from './state/store.ts'
 import { Button } from './ui/button.tsx'
 import { Icon } from './ui/icon.tsx'
 
-/** One sentence about what has just happened, where no list shows it. */
-export interface NoticeWords {
+/** A sentence about an event that no list shows. */
+export interface NoticeContent {
   text: string
   isFault?: boolean
-  /** Takes it back. */
+  /** Reverts the event. */
   undo?: () => void
 }
 
 const SHOWN_MS = 20_000
 
-const shown = createStore<NoticeWords | null>(null)
+const shown = createStore<NoticeContent | null>(null)
 
-/** Shows and says it, in place of what was there. */
-export function notify(words: NoticeWords): void {
+/** Shows and announces a notice. It replaces the last one. */
+export function notify(words: NoticeContent): void {
   shown.set(words)
   announce(words.text)
 }
@@ -30,7 +30,7 @@ export function Notice() {
     if (!words) return
     if (words.undo) bar.current?.querySelector('button')?.focus()
     const timer = setInterval(() => {
-      // Whoever is at its buttons gets the time.
+      // It stays while the user is at its buttons.
       if (!bar.current?.matches(':focus-within, :hover')) hide()
     }, SHOWN_MS)
     return () => clearInterval(timer)

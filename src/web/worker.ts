@@ -1,19 +1,18 @@
 import { type Client, createClient, TeleStoreError } from 'telestore-client'
+import { MiB } from '../lib/units.ts'
 import type { Session } from './state/session.ts'
 
-/** The path the page lies at: the worker may be mounted below one. */
+/** The path of the page, because the worker may be mounted below a path. */
 export const WORKER_PATH = new URL('.', location.href).pathname.replace(/\/$/, '')
 
-const MB = 1024 * 1024
-
-/** What the worker says of itself before anybody has signed in. */
+/** What the worker tells about itself without a login. */
 export interface WorkerTerms {
   maxFileBytes: number
-  /** Any token that begins so is good, in the demo; null where tokens are given out. */
+  /** In the demo every token with this beginning is valid; elsewhere null. */
   tokensBeginWith: string | null
 }
 
-export const DEFAULT_TERMS: WorkerTerms = { maxFileBytes: 2000 * MB, tokensBeginWith: null }
+export const DEFAULT_TERMS: WorkerTerms = { maxFileBytes: 2000 * MiB, tokensBeginWith: null }
 
 export async function readTerms(): Promise<WorkerTerms> {
   const response = await fetch(`${WORKER_PATH}/`, { headers: { accept: 'application/json' } })
@@ -27,19 +26,19 @@ export async function readTerms(): Promise<WorkerTerms> {
   }
 }
 
-/** The worker for whoever is signed in. */
+/** Returns a client for the user that is signed in. */
 export function createPageClient(session: Session): Client {
   return createClient({ url: WORKER_PATH, token: session.lastToken })
 }
 
-/** Rejects with the worker's own sentence when it does not take the token. */
+/** Rejects with the sentence of the worker when it refuses the token. */
 export async function checkToken(token: string): Promise<void> {
   const client = createClient({ url: WORKER_PATH, token })
   try {
     await client.get('/jobs')
   } catch (error) {
     if (error instanceof TeleStoreError && error.code === 'NOT_FOUND') {
-      // A worker without a list of jobs. A link that nobody gets asks for the token as well.
+      // This worker has no list of jobs. It checks the token for a link as well.
       await client.ticket(1, { expiresIn: 1 })
       return
     }

@@ -11,10 +11,11 @@ import { MiB } from '../../src/lib/units.ts'
 import { createFakeGateway } from '../helpers/peers/fake-gateway.ts'
 import { makeTempDir } from '../helpers/temp-dir.ts'
 import { startWorker, testCredentials } from '../helpers/worker/app.ts'
-import { openBrowser, PATIENCE_MS } from './support/browser.ts'
+import { openBrowser, PAGE_TIMEOUT_MS } from './support/browser.ts'
 
 const SIZE = 12 * MiB
 const CHUNK = 'POST /upload-chunk'
+const CLIENT = '../../packages/client/src/'
 
 /** A page of another origin that has the client, and a worker behind a network of the test's. */
 async function start() {
@@ -22,7 +23,7 @@ async function start() {
   const worker = await startWorker({ gateway, credentials: testCredentials })
   const proxy = await startFaultProxy(worker.url)
   const page = await (await openBrowser(await makeTempDir())).newPage()
-  page.setDefaultTimeout(PATIENCE_MS)
+  page.setDefaultTimeout(PAGE_TIMEOUT_MS)
   const origin = await serveSources()
   await page.goto(origin)
   return { gateway, proxy, page, origin, begin: () => page.evaluate(begin(proxy.url)) }
@@ -42,9 +43,11 @@ const begin = (url: string): string => `(async () => {
 })()`
 
 const endOf = (page: Page): Promise<unknown> =>
-  page.waitForFunction('window.end', null, { timeout: PATIENCE_MS }).then((end) => end.jsonValue())
+  page
+    .waitForFunction('window.end', null, { timeout: PAGE_TIMEOUT_MS })
+    .then((end) => end.jsonValue())
 
-test('a browser tells of every byte that leaves, and every byte arrives', async () => {
+test('a browser reports bytes as they leave, and every byte arrives', async () => {
   const { gateway, page, begin } = await start()
   const devtools = await page.context().newCDPSession(page)
   await devtools.send('Network.emulateNetworkConditions', {
@@ -102,13 +105,13 @@ test('without a network an upload waits for it, and goes on', async () => {
 /** The client's sources as a browser takes them: without their types. */
 async function serveSources(): Promise<string> {
   const server = createServer(async (request, response) => {
-    const [path] = /^\/(client|lib)\/[\w-]+\.ts$/.exec(request.url ?? '') ?? []
+    const [, path] = /^\/client\/((?:\w+\/)*[\w-]+\.ts)$/.exec(request.url ?? '') ?? []
     if (path === undefined) {
       response.setHeader('content-type', 'text/html')
       response.end('<!doctype html><title>page</title>')
       return
     }
-    const source = await readFile(new URL(`../../src${path}`, import.meta.url), 'utf8')
+    const source = await readFile(new URL(`${CLIENT}${path}`, import.meta.url), 'utf8')
     response.setHeader('content-type', 'text/javascript')
     response.end(stripTypeScriptTypes(source))
   })

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { makeTempDir } from '../helpers/temp-dir.ts'
 import { startWorker } from '../helpers/worker/app.ts'
-import { openBrowser, PATIENCE_MS } from './support/browser.ts'
+import { openBrowser, PAGE_TIMEOUT_MS } from './support/browser.ts'
 
 test.each(['light', 'dark'] as const)(
   'the documentation shows and tries out calls, without a fault, %s',
@@ -9,7 +9,7 @@ test.each(['light', 'dark'] as const)(
     const { url } = await startWorker()
     const browser = await openBrowser(await makeTempDir())
     const page = await browser.newPage({ colorScheme, viewport: { width: 1280, height: 900 } })
-    page.setDefaultTimeout(PATIENCE_MS)
+    page.setDefaultTimeout(PAGE_TIMEOUT_MS)
     const faults: string[] = []
     const foreign: string[] = []
     page.on('pageerror', (error) => faults.push(error.message))

@@ -20,7 +20,7 @@ import { createTus, idIn, makeTusUpload, tusHeaders } from '../helpers/callers/t
 import { createFakeGateway } from '../helpers/peers/fake-gateway.ts'
 import { makeTempDir } from '../helpers/temp-dir.ts'
 import { startWorker, testCredentials } from '../helpers/worker/app.ts'
-import { openBrowser, PATIENCE_MS } from './support/browser.ts'
+import { openBrowser, PAGE_TIMEOUT_MS } from './support/browser.ts'
 import { makeFile } from './support/page-visit.ts'
 import { run } from './support/programs.ts'
 import { PROXY_CONFIGS, type ProxyConfig, startProxyProgram } from './support/proxy-program.ts'
@@ -169,7 +169,7 @@ describe.each(PROXY_CONFIGS)('$name', (config) => {
     await expect(refused).rejects.toThrow(/^chunk 0: 401 \{"error":.*"code":"TOKEN_REFUSED"/)
   })
 
-  test('speaks HTTP/2, and lets nobody forge the worker’s address', async () => {
+  test('speaks HTTP/2, and a client cannot forge the address of the worker', async () => {
     const { url, authority } = await start(config)
     const forged = ['Host', 'Proto', 'Prefix'].map((name) => ['-H', `X-Forwarded-${name}: /evil`])
     const asked = ['-s', '--http2', '--cacert', authority, '-D', '-', '-o', '/dev/null']
@@ -193,7 +193,7 @@ test.each(PROXY_CONFIGS.filter(({ prefix }) => prefix !== ''))(
     const { url } = await start(config)
     const browser = await openBrowser(await makeTempDir())
     const context = await browser.newContext({ ignoreHTTPSErrors: true })
-    context.setDefaultTimeout(PATIENCE_MS)
+    context.setDefaultTimeout(PAGE_TIMEOUT_MS)
     const page = await context.newPage()
     const strays: string[] = []
     page.on('request', (request) => {

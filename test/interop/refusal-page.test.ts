@@ -3,7 +3,7 @@ import { downloadUrl } from '../helpers/callers/client.ts'
 import { createFakeGateway } from '../helpers/peers/fake-gateway.ts'
 import { makeTempDir } from '../helpers/temp-dir.ts'
 import { startWorker, testCredentials } from '../helpers/worker/app.ts'
-import { openBrowser, PATIENCE_MS } from './support/browser.ts'
+import { openBrowser, PAGE_TIMEOUT_MS } from './support/browser.ts'
 
 test.each([
   ['light', 375, 'rgb(245, 246, 248)'],
@@ -18,7 +18,7 @@ test.each([
     })
     const browser = await openBrowser(await makeTempDir())
     const page = await browser.newPage({ colorScheme, viewport: { width, height: 700 } })
-    page.setDefaultTimeout(PATIENCE_MS)
+    page.setDefaultTimeout(PAGE_TIMEOUT_MS)
     const faults: string[] = []
     page.on('pageerror', (error) => faults.push(error.message))
     page.on('console', (message) => {

@@ -26,7 +26,7 @@ async function start(size: number, names = ['Grüße "1".bin']) {
   return { gateway, proxy, client, bytes }
 }
 
-test('a file comes back with its name, its type and every byte', async () => {
+test('a download has the name, the type and every byte of the file', async () => {
   const { client, bytes } = await start(3 * MiB + 17)
 
   const download = await client.download(1)
@@ -48,7 +48,7 @@ test.each([
     { start: 1_000_000, end: 1_000_099 },
   ],
   [{ start: 2_000_000 }, { start: 2_000_000, end: 2 * MiB - 1 }],
-])('the range %o is what comes', async (range, sent) => {
+])('a download of the range %o has exactly its bytes', async (range, sent) => {
   const { client, bytes } = await start(2 * MiB)
 
   const download = await client.download(1, { range })
@@ -58,7 +58,7 @@ test.each([
   expect(back.equals(bytes.subarray(sent.start, sent.end + 1))).toBe(true)
 })
 
-test('a broken download goes on where it broke, and only there', async () => {
+test('a broken download is resumed where it broke', async () => {
   const { client, proxy, bytes } = await start(4 * MiB)
   proxy.inject(
     '/download',
@@ -76,7 +76,7 @@ test('a broken download goes on where it broke, and only there', async () => {
   expect(again.every(({ range }) => /^bytes=[1-9]\d*-4194303$/.test(range ?? ''))).toBe(true)
 })
 
-test('the rest of another file is never joined to what came before', async () => {
+test('bytes of another file are never appended to a broken download', async () => {
   const { client, proxy } = await start(2 * MiB, ['one.bin', 'two.bin'])
   proxy.inject(
     '/download',
@@ -89,7 +89,7 @@ test('the rest of another file is never joined to what came before', async () =>
   await expect(buffer(download.body)).rejects.toMatchObject({ code: 'FILE_CHANGED' })
 })
 
-test('a range of what is no longer the file comes as the whole other file', async () => {
+test('with the ETag of another file the whole file comes in place of the range', async () => {
   const { client, bytes } = await start(1 * MiB)
 
   const same = await client.download(1, { range: { start: 1000 }, ifRange: '"1001"' })
@@ -109,7 +109,7 @@ test.each([
   await expect(client.download(messageId, options)).rejects.toMatchObject(refusal)
 })
 
-test('a reader that leaves ends the reading at Telegram', async () => {
+test('a cancelled body ends the reading at Telegram', async () => {
   const { client, gateway } = await start(16 * MiB)
   gateway.readDelayMs = 5
   const { body } = await client.download(1)
@@ -122,7 +122,7 @@ test('a reader that leaves ends the reading at Telegram', async () => {
   expect(gateway.readBytes).toBeLessThan(16 * MiB)
 })
 
-test('an abort ends the body with its reason', async () => {
+test('an abort fails the body with its reason', async () => {
   const { client, gateway } = await start(16 * MiB)
   gateway.readDelayMs = 5
   const leaving = new AbortController()
@@ -138,7 +138,7 @@ test('an abort ends the body with its reason', async () => {
   await expect(rest()).rejects.toThrow('enough')
 })
 
-test('a ticket is a link that opens without a login, until all are revoked', async () => {
+test('a ticket opens its file without a login, until all are revoked', async () => {
   const { client, bytes } = await start(1000)
 
   const ticket = await client.ticket(1, { expiresIn: 60, disposition: 'attachment' })

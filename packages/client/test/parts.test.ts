@@ -52,7 +52,7 @@ test.each([1, 2, 3, 1000])('events are read from pieces of %i characters', (leng
   ])
 })
 
-test('where the worker has an event stream it is listened to, and taken up when it breaks', async () => {
+test('an event stream is read, and opened again when it breaks', async () => {
   const progress = { uploadId: 'a', error: null, reason: null, messageId: null, fileId: null }
   const streams = [
     (response: ServerResponse) => {
@@ -87,7 +87,7 @@ test('where the worker has an event stream it is listened to, and taken up when 
   expect(requests).toBe(2)
 })
 
-test('a browser tells of the bytes that leave, and stops when it is told to', async () => {
+test('XMLHttpRequest reports the bytes that leave, and an abort stops it', async () => {
   const { Xhr, last } = makeXhrClass()
   const send = createXhrTransport(Xhr)
   const sent: number[] = []
@@ -107,7 +107,7 @@ test('a browser tells of the bytes that leave, and stops when it is told to', as
   expect(last().aborted).toBe(true)
 })
 
-test('no more forms are on their way than the limit says, whoever waits may leave', async () => {
+test('no more forms are sent at once than the limit, and a waiting one can be aborted', async () => {
   const onTheWay: (() => void)[] = []
   const send = limited(
     () =>
@@ -135,7 +135,7 @@ test('no more forms are on their way than the limit says, whoever waits may leav
   expect(await last).toMatchObject({ status: 200 })
 })
 
-test('a store that is full forgets its oldest upload', () => {
+test('a full store drops its oldest upload', () => {
   const map = new Map<string, string>()
   const store = createStorageResumeStore({
     get length() {

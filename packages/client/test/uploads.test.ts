@@ -27,7 +27,7 @@ async function start() {
 const makeFile = (bytes: Buffer, name = 'video.bin'): File =>
   new File([new Uint8Array(bytes)], name, { lastModified: 1_762_700_000_000 })
 
-test('a file comes to Telegram as it is, and both bars go to their end', async () => {
+test('a file arrives in Telegram unchanged, and both bars reach their end', async () => {
   const { gateway, client } = await start()
   const bytes = randomBytes(1000 * KiB)
   const heard: UploadProgress[] = []
@@ -51,7 +51,7 @@ test('a file comes to Telegram as it is, and both bars go to their end', async (
   expect(phases).toEqual(['opening', 'sending', 'telegram', 'completed'])
 })
 
-test('what Telegram has accepted counts from 0, and never goes back', async () => {
+test('telegramPercent begins at 0 and never falls', async () => {
   const { proxy, client } = await start()
   const answers = [
     { status: 'uploading', progress: 30, phase: 'sending' },
@@ -75,7 +75,7 @@ test('what Telegram has accepted counts from 0, and never goes back', async () =
   expect(heard).toEqual([...heard].sort((a, b) => a - b))
 })
 
-test('chunks leave several at once, and no more than was asked for', async () => {
+test('as many chunks are sent at once as `parallel` says', async () => {
   const { proxy, client } = await start()
   let running = 0
   let most = 0
@@ -91,7 +91,7 @@ test('chunks leave several at once, and no more than was asked for', async () =>
   expect(proxy.count(CHUNK)).toBe(10)
 })
 
-test('an upload goes on where it was: only what is missing is sent', async () => {
+test('a resumed upload sends only the missing chunks', async () => {
   const { proxy, gateway, client } = await start()
   const bytes = randomBytes(50 * KiB)
   const resumeStore = new Map<string, string>()
@@ -115,7 +115,7 @@ test('an upload goes on where it was: only what is missing is sent', async () =>
   expect(resumeStore.size).toBe(0)
 })
 
-test('an upload the worker does not know begins anew under another id', async () => {
+test('an upload that the worker does not know starts over with another id', async () => {
   const { gateway, client } = await start()
 
   const job = client.upload(makeFile(randomBytes(10)), { uploadId: '1_unknown' })
@@ -125,7 +125,7 @@ test('an upload the worker does not know begins anew under another id', async ()
   expect(gateway.posted).toHaveLength(1)
 })
 
-test('another file under the id of an unfinished upload begins anew', async () => {
+test('another file with the id of an unfinished upload starts over', async () => {
   const { gateway, client } = await start()
   const uploadId = '1762700000000_taken'
   const leaving = new AbortController()
@@ -144,7 +144,7 @@ test('another file under the id of an unfinished upload begins anew', async () =
   expect(gateway.posted.map((document) => sha256(document.bytes))).toEqual([sha256(other)])
 })
 
-test('a chunk that is damaged on the way is sent again', async () => {
+test('a chunk that was damaged on the way is sent again', async () => {
   const { proxy, gateway, client } = await start()
   const bytes = Buffer.alloc(20 * KiB, 'a')
   proxy.inject('/upload-chunk', {
@@ -158,7 +158,7 @@ test('a chunk that is damaged on the way is sent again', async () => {
   expect(gateway.posted.map((document) => sha256(document.bytes))).toEqual([sha256(bytes)])
 })
 
-test('cut connections, and pages of a proxy in place of a worker, are outlived', async () => {
+test('an upload survives cut connections and error pages of a proxy', async () => {
   const { proxy, gateway, client } = await start()
   const html = { status: 502, body: '<html>waking up</html>' }
   for (const path of ['/init-upload', '/upload-chunk', '/complete-upload', '/upload-progress']) {
@@ -170,7 +170,7 @@ test('cut connections, and pages of a proxy in place of a worker, are outlived',
   expect(gateway.posted).toHaveLength(1)
 })
 
-test('a wait the worker asks for is kept, and told', async () => {
+test('a wait that the worker asks for is kept and reported', async () => {
   const { proxy, client } = await start()
   const body = JSON.stringify({ error: 'Too many at once', code: 'BUSY' })
   proxy.inject('/upload-chunk', {
@@ -190,7 +190,7 @@ test('a wait the worker asks for is kept, and told', async () => {
   expect(Date.now() - startedAt).toBeGreaterThanOrEqual(990)
 })
 
-test('the words of Telegram when it asks to wait reach the progress', async () => {
+test('a wait that Telegram asks for is in the progress', async () => {
   const { gateway, client } = await start()
   const heard: UploadProgress[] = []
   gateway.beforeFinish = async (request) => {
@@ -205,7 +205,7 @@ test('the words of Telegram when it asks to wait reach the progress', async () =
   expect(waiting?.text).toMatch(/^Telegram asks to wait \d+ s$/)
 })
 
-test('a refused token is told at once, before any byte, and is not tried again', async () => {
+test('a refused token fails the upload before any byte is sent, without a retry', async () => {
   const { worker, proxy } = await start()
   const client = createClient({ url: proxy.url, token: 'nobody' })
 
@@ -221,7 +221,7 @@ test('a refused token is told at once, before any byte, and is not tried again',
   expect((await worker.adapters.ledger.reservations()).reservedBytes).toBe(0)
 })
 
-test('what Telegram says when it does not take a file is what the job rejects with', async () => {
+test('the job rejects with the reason of Telegram when it refuses the file', async () => {
   const { gateway, client } = await start()
   gateway.beforeFinish = async () => {
     throw new AppError('TELEGRAM_FORBIDDEN', 'This Telegram account may not post')
@@ -263,7 +263,7 @@ test('a paused upload sends nothing until it is resumed', async () => {
   expect(gateway.posted.map((document) => sha256(document.bytes))).toEqual([sha256(bytes)])
 })
 
-test('an upload that is cancelled stops at the worker, and the store forgets it', async () => {
+test('a cancelled upload stops at the worker, and leaves the store', async () => {
   const { worker, proxy, client } = await start()
   const resumeStore = new Map<string, string>()
   let sent = 0
@@ -284,7 +284,7 @@ test('an upload that is cancelled stops at the worker, and the store forgets it'
   expect((await worker.adapters.ledger.reservations()).reservedBytes).toBe(0)
 })
 
-test('an upload that is cancelled elsewhere stops, and goes under a new id when it is added again', async () => {
+test('an upload that is cancelled elsewhere stops, and gets a new id when it is added again', async () => {
   const { worker, proxy, gateway, client } = await start()
   const bytes = randomBytes(50 * KiB)
   const resumeStore = new Map<string, string>()
@@ -311,7 +311,7 @@ test('an upload that is cancelled elsewhere stops, and goes under a new id when 
   expect(gateway.posted.map((document) => sha256(document.bytes))).toEqual([sha256(bytes)])
 })
 
-test('a store that still names a cancelled upload does not keep the file from being sent', async () => {
+test('a file is sent although the store names a cancelled upload of it', async () => {
   const { worker, gateway, client } = await start()
   const bytes = randomBytes(50 * KiB)
   const file = makeFile(bytes)
@@ -328,7 +328,7 @@ test('a store that still names a cancelled upload does not keep the file from be
   expect(gateway.posted.map((document) => sha256(document.bytes))).toEqual([sha256(bytes)])
 })
 
-test('a worker that has lost its disk on the way gets the missing chunks once more', async () => {
+test('a worker that loses its disk gets the missing chunks again', async () => {
   const { worker, proxy, gateway, client } = await start()
   const bytes = randomBytes(50 * KiB)
   let chunks = 0
@@ -345,7 +345,7 @@ test('a worker that has lost its disk on the way gets the missing chunks once mo
   expect(gateway.posted.map((document) => sha256(document.bytes))).toEqual([sha256(bytes)])
 })
 
-test('a file on disk that changes while it is sent is not sent to its end', async () => {
+test('an upload fails when its file changes on disk', async () => {
   const { gateway, proxy, client } = await start()
   const path = join(await makeTempDir(), 'log.txt')
   await writeFile(path, randomBytes(30))
@@ -361,7 +361,7 @@ test('a file on disk that changes while it is sent is not sent to its end', asyn
   expect(gateway.posted).toEqual([])
 })
 
-test('the bar into Telegram moves while chunks are still on their way', async () => {
+test('telegramPercent rises while chunks are still being sent', async () => {
   const { url, telegram, addUser } = await startTeleStore()
   addUser('user-only', telegram.account, { bot_token: null })
   const proxy = await startFaultProxy(url)
@@ -382,7 +382,7 @@ test('the bar into Telegram moves while chunks are still on their way', async ()
   expect(proxy.requests.filter((each) => each.startsWith('GET /upload-progress'))).toHaveLength(1)
 })
 
-test('an empty file is refused before anything is asked', async () => {
+test('an empty file is refused without a request', async () => {
   const { proxy, client } = await start()
 
   await expect(client.upload(makeFile(Buffer.alloc(0))).done).rejects.toMatchObject({

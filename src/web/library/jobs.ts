@@ -1,4 +1,4 @@
-/** A finished upload of this user, as the worker's list of jobs has it. */
+/** A finished upload of this user in the worker's list of jobs. */
 export interface FinishedJob {
   uploadId: string
   messageId: number
@@ -11,7 +11,7 @@ export interface FinishedJob {
   at: number
 }
 
-/** The finished ones of `GET /jobs`; what is no job is left out. */
+/** Returns the finished uploads in the answer of `GET /jobs`. Skips what is no job. */
 export function parseJobs(answer: unknown): FinishedJob[] {
   const jobs: unknown = Reflect.get(Object(answer), 'jobs')
   return Array.isArray(jobs) ? jobs.flatMap((job: unknown) => toFinished(Object(job))) : []

@@ -6,7 +6,7 @@ import { parseJobs } from './jobs.ts'
 /** A file in the user's channel. */
 export interface LibraryEntry {
   messageId: number
-  /** Only a bot that cannot see messages needs it. */
+  /** Needed where a bot serves the channel, because bots cannot read messages. */
   fileId: string | null
   uploadId: string
   name: string
@@ -16,15 +16,15 @@ export interface LibraryEntry {
   at: number
 }
 
-/** What was uploaded, newest first: from this browser, and what the worker still knows of. */
+/** The uploaded files, newest first: those of this browser, and those that the worker still lists. */
 export interface Library {
   readonly entries: Store<readonly LibraryEntry[]>
   add: (entry: LibraryEntry) => void
-  /** Takes it off the list; the file stays in Telegram. */
+  /** Removes it from the list. The file stays in Telegram. */
   remove: (entry: LibraryEntry) => void
-  /** Takes the removal back. */
+  /** Reverts the removal. */
   restore: (entry: LibraryEntry) => void
-  /** Asks the worker for jobs that other browsers have brought. */
+  /** Adds files that other browsers have uploaded, from the list of the worker. */
   refresh: (client: Client) => Promise<void>
   close: () => void
 }

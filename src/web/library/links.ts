@@ -1,7 +1,7 @@
 import type { Client, Ticket } from 'telestore-client'
 import type { LibraryEntry } from './library.ts'
 
-/** A film may be paused for a long while. */
+/** A film may be paused for hours. */
 const SHOW_SECONDS = 12 * 3600
 const SAVE_SECONDS = 3600
 
@@ -12,7 +12,7 @@ export const LIFETIMES = [
   { seconds: 7 * 86_400, label: '7 days' },
 ] as const
 
-/** Where the browser shows the file: the address holds a ticket, never the login token. */
+/** Returns an address at which the browser shows the file. It has a ticket, never the login token. */
 export async function linkToShow(client: Client, entry: LibraryEntry): Promise<string> {
   const wish = { expiresIn: SHOW_SECONDS, disposition: 'inline' } as const
   return (await ticketFor(client, entry, wish)).url
@@ -26,7 +26,7 @@ export async function saveFile(client: Client, entry: LibraryEntry): Promise<voi
   anchor.click()
 }
 
-/** A whole address that may be given to others. */
+/** Returns an absolute address for other people. */
 export async function linkToShare(
   client: Client,
   entry: LibraryEntry,
@@ -36,7 +36,7 @@ export async function linkToShare(
   return new URL(link, location.href).href
 }
 
-/** Whether the browser let the page write to the clipboard; without HTTPS only the old way works. */
+/** Copies the text, and returns whether that worked. Without HTTPS only `execCommand` works. */
 export async function copyText(text: string, field: HTMLInputElement): Promise<boolean> {
   try {
     await navigator.clipboard.writeText(text)

@@ -6,27 +6,27 @@ export interface SignedIn {
   at: number
 }
 
-/** The open tabs of this page, for one worker. They tell each other who is signed in. */
+/** The open tabs of this page, for one worker. They share the token of the user that is signed in. */
 export interface OtherTabs {
-  /** Asks them, and waits a moment for the first answer, which `onTold` hears as well. */
+  /** Asks the other tabs, and waits a moment for the first answer, which goes to `onTold`. */
   ask: () => Promise<void>
   tell: (signedIn: SignedIn) => void
 }
 
-/** A tab in the background answers within some milliseconds; one that sleeps answers late. */
+/** A tab in the background answers within milliseconds. A tab that sleeps answers too late. */
 const WAIT_MS = 250
 const QUESTION = 'who is signed in?'
 
 /**
- * By a channel that only scripts of this origin hear, and nothing is stored in it. Files that the
+ * Uses a channel that only scripts of this origin can read, and that stores nothing. Files that the
  * worker shows run no scripts, or have an origin of their own (`sandbox`).
  */
 export function joinOtherTabs(options: {
-  /** Null while nobody is signed in here. */
-  whoIs: () => SignedIn | null
+  /** Returns null while no user is signed in here. */
+  whoIsSignedIn: () => SignedIn | null
   onTold: (signedIn: SignedIn) => void
 }): OtherTabs {
-  // Another worker may lie on the same origin, below another path.
+  // Another worker may have the same origin, and another path.
   const channel = new BroadcastChannel(`telestore-page:${location.origin}${WORKER_PATH}`)
   let onAnswer = (): void => {}
 
@@ -36,7 +36,7 @@ export function joinOtherTabs(options: {
 
   channel.onmessage = ({ data }: MessageEvent<unknown>) => {
     if (data === QUESTION) {
-      const signedIn = options.whoIs()
+      const signedIn = options.whoIsSignedIn()
       if (signedIn) tell(signedIn)
       return
     }

@@ -3,44 +3,44 @@ import { joinOtherTabs, type SignedIn } from './other-tabs.ts'
 import { concernsName, readText, removeText, writeText } from './storage.ts'
 import { createStore, type Store } from './store.ts'
 
-/** Who uses the page. */
+/** The login of the page. */
 export interface Session {
   /** Null before the user has signed in, and after the worker has refused the token. */
   readonly token: Store<string | null>
   /** Why the worker refused the last token. */
   readonly refusal: Store<string | null>
-  /** How often somebody has signed out, here or in another tab. */
-  readonly endings: Store<number>
-  /** The token even after a refusal: jobs ask for it until they are stopped. */
+  /** How often the user has signed out, here or in another tab. */
+  readonly signOuts: Store<number>
+  /** The last token, also after a refusal: uploads use it until they are stopped. */
   readonly lastToken: () => string
-  /** Without a token of its own the tab takes that of another one. Waits a moment for it. */
+  /** Without a token the tab asks the other tabs for one. Waits a moment for it. */
   join: () => Promise<void>
   signIn: (token: string, keep: boolean) => void
   /** In all tabs. */
   signOut: () => void
-  /** Looks whether the error is a refused token, and asks for another one then. */
-  notice: (error: unknown) => void
+  /** Drops the token and asks for a new one, if the error says that the worker has refused it. */
+  dropRefusedToken: (error: unknown) => void
 }
 
 const TOKEN = 'token'
 const SIGNED_IN_AT = 'token-at'
-/** For tabs that are asleep, or closed and may be opened again with what they had stored. */
+/** For tabs that sleep, and for closed tabs that are opened again with their stored token. */
 const SIGNED_OUT_AT = 'signed-out-at'
 
 export function createSession(): Session {
   const remembered = recall(sessionStorage) ?? recall(localStorage)
   const token = createStore(remembered?.token ?? null)
   const refusal = createStore<string | null>(null)
-  const endings = createStore(0)
+  const signOuts = createStore(0)
   let last = remembered ?? { token: '', at: 0 }
 
   const tabs = joinOtherTabs({
-    whoIs: () => (token.value === null ? null : last),
+    whoIsSignedIn: () => (token.value === null ? null : last),
     onTold: (signedIn) => {
       if (token.value !== null || signedIn.at < signedOutAt()) return
-      // Uploads that wait for a new token must not go into somebody else's channel.
+      // Uploads that wait for a new token must not go into the channel of another user.
       const isOther = userKeyOf(signedIn.token) !== userKeyOf(last.token)
-      // The refused one may still be in use elsewhere.
+      // Another tab may still use the refused token.
       const isNew = signedIn.at > last.at
       if (refusal.value !== null && (isOther || !isNew)) return
       enter(signedIn, sessionStorage)
@@ -58,7 +58,7 @@ export function createSession(): Session {
   function end(): void {
     refusal.set(null)
     forget()
-    endings.set(endings.value + 1)
+    signOuts.set(signOuts.value + 1)
   }
 
   function forget(): void {
@@ -73,20 +73,20 @@ export function createSession(): Session {
   addEventListener('storage', (event) => {
     if (concernsName(event, SIGNED_OUT_AT)) endWithOthers()
   })
-  // The browser may have kept the page while the user was elsewhere, deaf to the others.
+  // A page that the browser has kept in its cache gets no storage events.
   addEventListener('pageshow', endWithOthers)
 
   return {
     token,
     refusal,
-    endings,
+    signOuts,
     lastToken: () => last.token,
     join: async () => {
       if (token.value === null) await tabs.ask()
     },
     signIn: (text, keep) => {
       removeText(keep ? sessionStorage : localStorage, TOKEN)
-      // A clock that was set back must not make it older than the last signing out.
+      // A clock that was set back must not make it older than the last sign-out.
       enter(
         { token: text, at: Math.max(Date.now(), signedOutAt()) },
         keep ? localStorage : sessionStorage,
@@ -97,7 +97,7 @@ export function createSession(): Session {
       writeText(localStorage, SIGNED_OUT_AT, String(Math.max(Date.now(), last.at + 1)))
       end()
     },
-    notice: (error) => {
+    dropRefusedToken: (error) => {
       if (!(error instanceof TeleStoreError) || error.status !== 401) return
       if (token.value === null) return
       refusal.set(error.message)
@@ -106,7 +106,7 @@ export function createSession(): Session {
   }
 }
 
-/** What this storage keeps; nothing where another tab has signed out since. */
+/** Returns the stored token; null when another tab has signed out since. */
 function recall(storage: Storage): SignedIn | null {
   const token = readText(storage, TOKEN)
   const at = Number(readText(storage, SIGNED_IN_AT) ?? 0)
@@ -120,8 +120,8 @@ function signedOutAt(): number {
 }
 
 /**
- * Names whoever has the token in this browser's storage: by the user of a JWT, which gets a new
- * token each month, else by 32 bits of a hash, too few to find the token by.
+ * Returns the name of a user in the storage of this browser. It is made of the user in a JWT, which gets
+ * a new token each month, else of 32 bits of a hash of the token, too few to find the token by.
  */
 export function userKeyOf(token: string): string {
   return hash32(userOfJwt(token) ?? token)
@@ -138,7 +138,7 @@ function userOfJwt(token: string): string | null {
       if (typeof value === 'string' || typeof value === 'number') return String(value)
     }
   } catch {
-    // No JWT after all.
+    // It is no JWT.
   }
   return null
 }

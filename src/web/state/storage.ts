@@ -1,4 +1,4 @@
-/** localStorage and sessionStorage, which private windows and full disks may refuse. */
+/** Access to localStorage and sessionStorage, which fails in private windows and with full disks. */
 
 const PREFIX = 'telestore-page:'
 
@@ -10,7 +10,7 @@ export function readText(storage: Storage, name: string): string | null {
   }
 }
 
-/** Whether it was written; without room the page goes on, and remembers less. */
+/** Returns whether it was written. When it was not, the page goes on and remembers less. */
 export function writeText(storage: Storage, name: string, text: string): boolean {
   try {
     storage.setItem(PREFIX + name, text)
@@ -24,11 +24,11 @@ export function removeText(storage: Storage, name: string): void {
   try {
     storage.removeItem(PREFIX + name)
   } catch {
-    // Then it was never written.
+    // It was never written.
   }
 }
 
-/** Names that begin so, without the page's own prefix. */
+/** Returns the names with this beginning, without the prefix of the page. */
 export function namesBelow(storage: Storage, beginning: string): string[] {
   try {
     return Object.keys(storage)
@@ -39,7 +39,7 @@ export function namesBelow(storage: Storage, beginning: string): string[] {
   }
 }
 
-/** The parsed JSON, or null for what is missing or damaged. */
+/** Returns the parsed JSON, or null when it is missing or damaged. */
 export function readJson(storage: Storage, name: string): unknown {
   try {
     return JSON.parse(readText(storage, name) ?? 'null')

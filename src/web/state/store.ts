@@ -1,6 +1,6 @@
 import { useEffect, useState } from 'preact/hooks'
 
-/** A value that components show: they are drawn again whenever it changes. */
+/** A value that components show. They render again when it changes. */
 export interface Store<T> {
   readonly value: T
   set: (value: T) => void
@@ -29,7 +29,7 @@ export function createStore<T>(initial: T): Store<T> {
 export function useStore<T>(store: Store<T>): T {
   const [, redraw] = useState({})
   useEffect(() => {
-    // What was set between the first drawing and this effect has told nobody.
+    // Renders a value that was set between the first rendering and this effect.
     redraw({})
     return store.subscribe(() => redraw({}))
   }, [store])

@@ -3,32 +3,35 @@ import { createLibrary, type Library } from '../library/library.ts'
 import { notify } from '../notice.tsx'
 import { announceChanges } from '../uploads/announce-changes.ts'
 import { createUploads, type Uploads } from '../uploads/uploads.ts'
-import { keepAwake } from '../uploads/wake-lock.ts'
+import { holdWakeLock } from '../uploads/wake-lock.ts'
 import { createPageClient, type WorkerTerms } from '../worker.ts'
 import { type Session, userKeyOf } from './session.ts'
 import { createStore, type Store } from './store.ts'
 
-/** Everything of the user who is signed in. */
+/** Everything of the user that is signed in. */
 export interface Workspace {
   userKey: string
   client: Client
   uploads: Uploads
   library: Library
-  /** Shows what went wrong, and asks for the token again when it was that. */
+  /** Shows the error, and asks for a new token when the worker has refused the last one. */
   onFailure: (error: unknown) => void
-  /** The same for those who show it themselves. */
-  onRefusal: (error: unknown) => void
+  /** The same without showing the error. */
+  dropRefusedToken: (error: unknown) => void
   close: () => void
 }
 
 const REFRESH_EVERY_MS = 30_000
 
 /**
- * Opens with the first sign-in. A refused token leaves it as it is, so that nothing is lost while
- * the user fetches another; signing out closes it, and so does somebody else's signing in, because
- * what one user has begun must not go into another's channel.
+ * The workspace opens with the first sign-in. It stays open when the token is refused, so that nothing
+ * is lost until the user enters another. It closes when the user signs out or another user signs in,
+ * because uploads of one user must not go into the channel of another.
  */
-export function keepWorkspace(session: Session, terms: WorkerTerms): Store<Workspace | null> {
+export function createWorkspaceStore(
+  session: Session,
+  terms: WorkerTerms,
+): Store<Workspace | null> {
   const workspace = createStore<Workspace | null>(null)
 
   function follow(): void {
@@ -40,7 +43,7 @@ export function keepWorkspace(session: Session, terms: WorkerTerms): Store<Works
         workspace.value?.close()
         workspace.set(open(session, userKey, terms))
       }
-      workspace.value?.library.refresh(workspace.value.client).catch(session.notice)
+      workspace.value?.library.refresh(workspace.value.client).catch(session.dropRefusedToken)
     }
   }
 
@@ -50,7 +53,7 @@ export function keepWorkspace(session: Session, terms: WorkerTerms): Store<Works
   }
 
   session.token.subscribe(follow)
-  session.endings.subscribe(end)
+  session.signOuts.subscribe(end)
   follow()
   return workspace
 }
@@ -62,19 +65,19 @@ function open(session: Session, userKey: string, { maxFileBytes }: WorkerTerms):
     client,
     userKey,
     maxFileBytes,
-    onFailure: session.notice,
+    onFailure: session.dropRefusedToken,
     onUploaded: ({ uploadId, messageId, fileId, fileName, size }, type) =>
       library.add({ uploadId, messageId, fileId, size, type, name: fileName, at: Date.now() }),
   })
-  const silence = announceChanges(uploads)
-  const letSleep = keepAwake(uploads.files)
+  const stopAnnouncing = announceChanges(uploads)
+  const releaseWakeLock = holdWakeLock(uploads.files)
   const stop = new AbortController()
   let refreshedAt = Date.now()
-  // What other browsers have brought shows once the user is back.
+  // Shows the files of other browsers when the user comes back to the page.
   const refresh = (): void => {
     if (session.token.value === null || Date.now() - refreshedAt < REFRESH_EVERY_MS) return
     refreshedAt = Date.now()
-    library.refresh(client).catch(session.notice)
+    library.refresh(client).catch(session.dropRefusedToken)
   }
   addEventListener('focus', refresh, { signal: stop.signal })
   return {
@@ -83,14 +86,14 @@ function open(session: Session, userKey: string, { maxFileBytes }: WorkerTerms):
     uploads,
     library,
     onFailure: (error) => {
-      session.notice(error)
+      session.dropRefusedToken(error)
       notify({ text: error instanceof Error ? error.message : String(error), isFault: true })
     },
-    onRefusal: session.notice,
+    dropRefusedToken: session.dropRefusedToken,
     close: () => {
       stop.abort()
-      silence()
-      letSleep()
+      stopAnnouncing()
+      releaseWakeLock()
       uploads.close()
       library.close()
     },

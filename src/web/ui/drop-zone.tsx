@@ -7,12 +7,12 @@ import { useDrop, usePaste } from './use-drop.ts'
 
 export interface DropZoneProps {
   onPicked: (picked: readonly PickedFile[]) => void
-  /** Leaves the room to the lists below. */
+  /** A small zone leaves the space to the lists below. */
   small: boolean
   maxFileBytes: number
 }
 
-/** Files may be dropped anywhere on the page; the buttons are for all who do not drag. */
+/** Files may be dropped anywhere on the page, or chosen with the buttons. */
 export function DropZone({ onPicked, small, maxFileBytes }: DropZoneProps) {
   const files = useRef<HTMLInputElement>(null)
   const folder = useRef<HTMLInputElement>(null)

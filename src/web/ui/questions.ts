@@ -2,7 +2,7 @@ import { countOf, isolate } from '../format.ts'
 import type { UploadFile } from '../uploads/upload-file.ts'
 import type { Question } from './dialogs/confirm-dialog.tsx'
 
-/** Before one upload is cancelled of which the worker has something. */
+/** Asked before an upload is cancelled that the worker has bytes of. */
 export function questionOnOne({ name }: UploadFile, onYes: () => void): Question {
   return {
     title: 'Cancel this upload?',
@@ -14,7 +14,7 @@ export function questionOnOne({ name }: UploadFile, onYes: () => void): Question
   }
 }
 
-/** Before all are cancelled that are not in Telegram. */
+/** Asked before all uploads are cancelled that are not in Telegram. */
 export function questionOnAll(count: number, onYes: () => void): Question {
   return {
     title: 'Cancel all uploads?',
@@ -26,7 +26,7 @@ export function questionOnAll(count: number, onYes: () => void): Question {
   }
 }
 
-/** Before somebody leaves whose files are on their way to the worker. */
+/** Asked before the user signs out while files are on their way to the worker. */
 export function questionOnLeaving(
   { here, elsewhere }: { here: number; elsewhere: number },
   onYes: () => void,

@@ -5,26 +5,26 @@ import { isFinished, isLeaving, type UploadFile } from './upload-file.ts'
 import type { Uploads } from './uploads.ts'
 import { sentenceOf, sentenceOnLeftOut } from './wording.ts'
 
-/** Of more files at once not each is spoken of. */
+/** With more files than this, single files are not announced. */
 const FEW = 4
 const MANY_APART_MS = 15_000
 
 /**
- * Says what has changed, never each percent, and keeps the window's title and the browser's
- * question before leaving up to date. Ends with the returned function.
+ * Announces changes of state, but no percents. Keeps the title of the window and the question before
+ * leaving up to date. The returned function ends it.
  */
 export function announceChanges({ files, refusals, leftOut }: Uploads): () => void {
   const stop = new AbortController()
   const { signal } = stop
   const { title } = document
   let states = new Map<string, string>()
-  let saidAt = 0
+  let announcedAt = 0
 
   const unfollow = files.subscribe(() => {
     const before = states
     states = new Map(files.value.map((file) => [file.id, stateOf(file)]))
     const changed = files.value.filter(({ id }) => states.get(id) !== before.get(id))
-    const { leaving, beyond, finished, sentBytes, totalBytes } = totalsOf(files.value)
+    const { leaving, atWorker, finished, sentBytes, totalBytes } = totalsOf(files.value)
     document.title = leaving ? `${Math.floor((100 * sentBytes) / totalBytes)} % – ${title}` : title
 
     const added = changed.filter((file) => !before.has(file.id) && isLeaving(file))
@@ -32,23 +32,23 @@ export function announceChanges({ files, refusals, leftOut }: Uploads): () => vo
       sentenceOnAdded(added),
       sentenceOnFailed(changed.filter(({ error }) => error)),
     ]
-    const isLong = leaving + beyond > FEW
+    const isLong = leaving + atWorker > FEW
     if (!isLong) sentences.push(...changed.filter((file) => !added.includes(file)).map(sentenceOn))
-    const isDue = Date.now() - saidAt >= MANY_APART_MS || leaving + beyond === 0
+    const isDue = Date.now() - announcedAt >= MANY_APART_MS || leaving + atWorker === 0
     if (finished > FEW && isDue && changed.some(isFinished)) {
       sentences.push(`${finished} of ${countOf(files.value.length, 'file')} in Telegram`)
     }
     const text = sentences.filter((sentence) => sentence !== null).join('. ')
     if (!text) return
-    saidAt = Date.now()
+    announcedAt = Date.now()
     announce(text)
   })
-  const sayRefused = (): void => {
+  const announceRefused = (): void => {
     const sentences = refusals.value.map(({ name, reason }) => `${name} ${reason}`)
     if (leftOut.value > 0) sentences.push(sentenceOnLeftOut(leftOut.value))
     announce(sentences.join(' '))
   }
-  const unfollows = [refusals.subscribe(sayRefused), leftOut.subscribe(sayRefused)]
+  const unfollows = [refusals.subscribe(announceRefused), leftOut.subscribe(announceRefused)]
 
   addEventListener('offline', () => announce('No network. Nothing is lost'), { signal })
   addEventListener('online', () => announce('The network is back'), { signal })
@@ -67,7 +67,7 @@ export function announceChanges({ files, refusals, leftOut }: Uploads): () => vo
   }
 }
 
-/** What is worth saying of a file. */
+/** The state of a file as far as it is announced. */
 function stateOf(file: UploadFile): string {
   if (isFinished(file)) return 'finished'
   if (file.error) return `failed ${file.error}`

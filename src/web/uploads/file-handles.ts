@@ -6,7 +6,7 @@
 const DATABASE = 'telestore-page'
 const STORE = 'handles'
 
-/** As much of FileSystemFileHandle as is used; browsers without the API have none. */
+/** The used part of FileSystemFileHandle, which not every browser has. */
 export interface FileHandle {
   readonly kind: 'file' | 'directory'
   getFile: () => Promise<File>
@@ -27,7 +27,7 @@ export async function forgetHandle(id: string): Promise<void> {
   await inStore('readwrite', (store) => store.delete(id)).catch(() => {})
 }
 
-/** The file, or null when it is gone or the user does not allow it. Call it from a click. */
+/** Resolves with the file, or null when it is gone or the user refuses. Call it from a click. */
 export async function reopenFile(id: string): Promise<File | null> {
   try {
     const handle = (await inStore('readonly', (store) => store.get(id))) as FileHandle | undefined

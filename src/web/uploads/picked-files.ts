@@ -10,7 +10,7 @@ export interface PickedFile {
 
 type OpenPicker = (options: { multiple: boolean }) => Promise<FileHandle[]>
 
-/** Lets the user choose files by handle; null where the browser cannot, then use an input. */
+/** Returns a function that lets the user choose files with handles; null where the browser has no such API. */
 export function findOpenPicker(): (() => Promise<PickedFile[]>) | null {
   const open: unknown = Reflect.get(window, 'showOpenFilePicker')
   if (typeof open !== 'function') return null
@@ -39,9 +39,9 @@ export function filesOfInput(files: FileList): PickedFile[] {
   }))
 }
 
-/** All files that were dropped, those in folders as well. */
+/** Resolves with all dropped files, also those in folders. */
 export async function filesOfDrop(transfer: DataTransfer): Promise<PickedFile[]> {
-  // The browser empties the items once the event is over: both must ask before anything waits.
+  // The browser empties the items when the event is over, so both are read before the first await.
   const handles = [...transfer.items].map(handleOf)
   const dropped = getDroppedFiles(transfer)
   const opened = await Promise.all(handles.map((handle) => handle.then(openFile, () => null)))

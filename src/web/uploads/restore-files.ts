@@ -2,8 +2,8 @@ import { NEW_META, type UploadEngine, type UploadFile } from './upload-file.ts'
 import type { UploadRecord } from './upload-records.ts'
 
 /**
- * Puts what an earlier visit has left into Uppy's list, as files without their bytes ("ghosts").
- * When the user adds the same file again Uppy puts it in the ghost's place and keeps its meta.
+ * Adds the uploads of an earlier visit to Uppy's list, as files without their bytes ("ghosts"). When
+ * the user adds the same file again, Uppy replaces the ghost and keeps its meta.
  */
 export function restoreFiles(
   uppy: UploadEngine,
@@ -12,7 +12,7 @@ export function restoreFiles(
   const { files } = uppy.getState()
   const restored = records.filter(({ id }) => !files[id]).map(toGhost)
   const ghosts = Object.fromEntries(restored.map((file) => [file.id, file]))
-  // Older ones first, as they were.
+  // Older ones first, in the order of the earlier visit.
   uppy.setState({ files: { ...ghosts, ...files } })
   return restored
 }

@@ -1,31 +1,31 @@
-/** Work that many small changes ask for, done once for all of them. */
-export interface Pace {
-  /** Soon: at once when nothing was done of late. */
-  ask: () => void
-  /** Now, if it was asked for. */
+/** Work that many changes request, and that is done once for several of them. */
+export interface Throttle {
+  /** Does the work at once if it was not done lately, else a little later. */
+  request: () => void
+  /** Does requested work now. */
   flush: () => void
 }
 
-/** Keeps `work` at least `apartMs` apart. */
-export function createPace(work: () => void, apartMs: number): Pace {
+/** Calls `work` at most once in `intervalMs`. */
+export function createThrottle(work: () => void, intervalMs: number): Throttle {
   let timer: ReturnType<typeof setTimeout> | null = null
-  let isAsked = false
+  let isRequested = false
 
   function flush(): void {
-    if (!isAsked) return
-    isAsked = false
+    if (!isRequested) return
+    isRequested = false
     work()
   }
 
-  function ask(): void {
-    isAsked = true
+  function request(): void {
+    isRequested = true
     if (timer !== null) return
     flush()
     timer = setTimeout(() => {
       timer = null
-      if (isAsked) ask()
-    }, apartMs)
+      if (isRequested) request()
+    }, intervalMs)
   }
 
-  return { ask, flush }
+  return { request, flush }
 }

@@ -1,26 +1,26 @@
-import { isBeyond, isFinished, isLeaving, isLeftOver, type UploadFile } from './upload-file.ts'
+import { isAtWorker, isFinished, isInterrupted, isLeaving, type UploadFile } from './upload-file.ts'
 
-/** All uploads of the list as one. */
+/** The sums over all uploads of the list. */
 export interface Totals {
   files: number
   finished: number
-  /** Bytes still have to leave this browser. */
+  /** Files with bytes that still have to leave this browser. */
   leaving: number
   paused: number
-  /** A reload has taken their bytes from the page. */
-  leftOver: number
-  /** All their bytes are with the worker. */
-  beyond: number
+  /** Files that a reload has interrupted, so that they must be chosen again. */
+  interrupted: number
+  /** Files whose bytes are all at the worker. */
+  atWorker: number
   sentBytes: number
   totalBytes: number
-  /** Bytes each second to the worker; null while that is not known. */
+  /** Bytes per second to the worker; null while that is not known. */
   speed: number | null
   secondsLeft: number | null
 }
 
 export function totalsOf(files: readonly UploadFile[]): Totals {
   const leaving = files.filter(isLeaving)
-  const counted = files.filter((file) => isLeaving(file) || isBeyond(file) || isFinished(file))
+  const counted = files.filter((file) => isLeaving(file) || isAtWorker(file) || isFinished(file))
   const sum = (numbers: readonly number[]): number => numbers.reduce((a, b) => a + b, 0)
   const totalBytes = sum(counted.map(({ size }) => size ?? 0))
   const sentBytes = sum(
@@ -34,8 +34,8 @@ export function totalsOf(files: readonly UploadFile[]): Totals {
     finished: files.filter(isFinished).length,
     leaving: leaving.length,
     paused: leaving.filter(({ isPaused }) => isPaused).length,
-    leftOver: files.filter((file) => isLeftOver(file) && !file.error).length,
-    beyond: files.filter(isBeyond).length,
+    interrupted: files.filter((file) => isInterrupted(file) && !file.error).length,
+    atWorker: files.filter(isAtWorker).length,
     sentBytes,
     totalBytes,
     speed,

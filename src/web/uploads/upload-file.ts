@@ -5,22 +5,22 @@ import type { UploadProgress, UploadResult } from 'telestore-client'
 /** Why an upload stopped. */
 export type Failure = { code: string; message: string }
 
-/** What the page knows of a file beside what Uppy knows. */
+/** What the page knows of a file in addition to Uppy. */
 export type UploadMeta = {
   /** Epoch ms; with name and size it tells whether a file is the same one. */
   lastModified: number
-  /** Its folder and name, for what came in a folder, else empty. */
+  /** Its folders and name when it came in a folder, else empty. */
   relativePath: string
-  /** Its name at the worker; null before the worker has heard of it. */
+  /** The id of the upload; null before it has begun. */
   uploadId: string | null
   /** All bytes are at the worker: the rest needs no file. */
   sealed: boolean
   /** Bytes that the worker has acknowledged. */
   storedBytes: number
-  /** It can be opened again after a reload, by a handle. */
+  /** It can be opened again after a reload, with a kept handle. */
   reopens: boolean
   progress: UploadProgress | null
-  /** Bytes each second on the way into Telegram. */
+  /** Bytes per second into Telegram. */
   telegramSpeed: number | null
   failure: Failure | null
 }
@@ -45,22 +45,22 @@ export function isFinished(file: UploadFile): boolean {
   return file.progress.uploadComplete === true
 }
 
-/** Needs its file, which the page has lost with a reload. */
-export function isLeftOver(file: UploadFile): boolean {
+/** The upload needs its file, which the page has lost by a reload. */
+export function isInterrupted(file: UploadFile): boolean {
   return file.isGhost && !file.meta.sealed
 }
 
-/** Its bytes, or some of them, still have to leave this browser. */
+/** Some of its bytes still have to leave this browser. */
 export function isLeaving(file: UploadFile): boolean {
   return !file.isGhost && !isFinished(file) && !file.error && !file.meta.sealed
 }
 
-/** At the worker, and on its way into Telegram. */
-export function isBeyond(file: UploadFile): boolean {
+/** All bytes are at the worker, and on their way into Telegram. */
+export function isAtWorker(file: UploadFile): boolean {
   return file.meta.sealed && !isFinished(file) && !file.error
 }
 
-/** Leaves out files that are gone by now. */
+/** Does nothing when the file is no longer in the list. */
 export function patchMeta(uppy: UploadEngine, id: string, patch: Partial<UploadMeta>): void {
   const file = uppy.getFile(id)
   if (file) uppy.setFileState(id, { meta: { ...file.meta, ...patch } })

@@ -1,7 +1,7 @@
 import { namesBelow, readJson, readText, removeText, writeText } from '../state/storage.ts'
 import { isLeaving, type UploadFile } from './upload-file.ts'
 
-/** What a reload must not lose of an upload. */
+/** What is stored of an upload, so that a reload does not lose it. */
 export interface UploadRecord {
   id: string
   name: string
@@ -11,7 +11,7 @@ export interface UploadRecord {
   relativePath: string
   uploadId: string | null
   sealed: boolean
-  /** Missing in the records of an older page. */
+  /** Missing in records of an older page. */
   storedBytes?: number
   reopens: boolean
   /** The tab that works on it, and whether bytes still have to leave it. */
@@ -23,9 +23,9 @@ export interface UploadRecord {
 export interface UploadRecords {
   keep: (file: UploadFile) => void
   forget: (id: string) => void
-  /** Those no other open tab works on. */
+  /** The uploads that no other open tab works on. */
   unfinished: () => Promise<UploadRecord[]>
-  /** How many have bytes that still have to leave another open tab. */
+  /** The number of uploads with bytes that still have to leave another open tab. */
   leavingElsewhere: () => Promise<number>
 }
 
@@ -34,7 +34,7 @@ const LOCK = 'telestore-page-tab:'
 
 export function createUploadRecords(userKey: string): UploadRecords {
   const beginning = `${userKey}:upload:`
-  ownTab ??= takeTab()
+  ownTab ??= nameTab()
   const tab = ownTab
   const written = new Map<string, string>()
   const known = namesBelow(localStorage, beginning).length
@@ -87,21 +87,21 @@ interface Tab {
   claimed: Promise<void>
 }
 
-/** Whoever signs in after another stays in the same tab. */
+/** The tab keeps its name when another user signs in. */
 let ownTab: Tab | null = null
 
-/** The tab before a reload lets go of its name in much less. */
+/** A tab that reloads releases its lock in much less time. */
 const CLAIM_MS = 2000
 
 /**
- * The name shows other tabs by a lock that this one is open. A tab that was duplicated, or opened by
- * another one, begins with a copy of that one's name, and takes another.
+ * Names this tab. A lock with the name shows other tabs that this one is open. A tab that was
+ * duplicated, or opened by another one, begins with a copy of that tab's name, and takes a new one.
  */
-function takeTab(): Tab {
+function nameTab(): Tab {
   let name = readText(sessionStorage, 'tab') ?? newTabName()
   writeText(sessionStorage, 'tab', name)
 
-  /** Resolves with false when another tab keeps the name. */
+  /** Resolves with false when another tab has the name. */
   const hold = (): Promise<boolean> =>
     new Promise((resolve) => {
       const keep = (): Promise<never> => {
@@ -109,7 +109,7 @@ function takeTab(): Tab {
         return new Promise(() => {})
       }
       const { locks } = navigator
-      // Without locks (no HTTPS) every tab takes the others for closed.
+      // Without locks (no HTTPS) every tab treats the others as closed.
       if (!locks) return resolve(true)
       const signal = AbortSignal.timeout(CLAIM_MS)
       locks.request(LOCK + name, { signal }, keep).catch(() => resolve(false))

@@ -1,56 +1,56 @@
-/** Places on the road to the worker: so many files at once, the others wait their turn. */
-export interface Lanes {
-  /** How many are on the road. */
-  readonly busy: number
-  /** How many wait, the held back ones left out. */
+/** Limits how many files are sent to the worker at once; the others wait their turn. */
+export interface UploadSlots {
+  /** How many files have a slot. */
+  readonly active: number
+  /** How many files wait, without the paused ones. */
   readonly waiting: number
-  /** Resolves when it is this one's turn; rejects when it leaves before. */
-  enter: (id: string, held: boolean) => Promise<void>
-  /** A held one lets the others pass. */
-  hold: (id: string, held: boolean) => void
-  leave: (id: string) => void
+  /** Resolves when this file has a slot. Rejects when it is released before. */
+  acquire: (id: string, paused: boolean) => Promise<void>
+  /** A paused file that waits lets the others pass. */
+  setPaused: (id: string, paused: boolean) => void
+  release: (id: string) => void
 }
 
 interface Waiting {
-  held: boolean
-  go: () => void
-  giveUp: (reason: Error) => void
+  paused: boolean
+  resolve: () => void
+  reject: (reason: Error) => void
 }
 
-export function createLanes(limit: number): Lanes {
-  const inside = new Set<string>()
+export function createUploadSlots(limit: number): UploadSlots {
+  const active = new Set<string>()
   const waiting = new Map<string, Waiting>()
 
   function fill(): void {
-    for (const [id, { held, go }] of waiting) {
-      if (inside.size >= limit) return
-      if (held) continue
+    for (const [id, { paused, resolve }] of waiting) {
+      if (active.size >= limit) return
+      if (paused) continue
       waiting.delete(id)
-      inside.add(id)
-      go()
+      active.add(id)
+      resolve()
     }
   }
 
   return {
-    get busy() {
-      return inside.size
+    get active() {
+      return active.size
     },
     get waiting() {
-      return [...waiting.values()].filter(({ held }) => !held).length
+      return [...waiting.values()].filter(({ paused }) => !paused).length
     },
-    enter: (id, held) =>
-      new Promise((go, giveUp) => {
-        waiting.set(id, { held, go, giveUp })
+    acquire: (id, paused) =>
+      new Promise((resolve, reject) => {
+        waiting.set(id, { paused, resolve, reject })
         fill()
       }),
-    hold: (id, held) => {
-      const place = waiting.get(id)
-      if (place) place.held = held
+    setPaused: (id, paused) => {
+      const entry = waiting.get(id)
+      if (entry) entry.paused = paused
       fill()
     },
-    leave: (id) => {
-      inside.delete(id)
-      waiting.get(id)?.giveUp(new Error('gave its place up'))
+    release: (id) => {
+      active.delete(id)
+      waiting.get(id)?.reject(new Error('the slot was released'))
       waiting.delete(id)
       fill()
     },

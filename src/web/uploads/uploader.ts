@@ -12,42 +12,42 @@ import {
   type UploadResult,
 } from 'telestore-client'
 import { isFinished, patchMeta, type UploadEngine, type UploadFile } from './upload-file.ts'
-import { createLanes } from './upload-slots.ts'
+import { createUploadSlots } from './upload-slots.ts'
 
 export interface UploaderOptions {
   client: Client
-  /** Ends all work without telling the worker to forget it: the user signs out. */
+  /** Ends all work without cancelling uploads at the worker, when the user signs out. */
   signal: AbortSignal
-  /** Hears every failure, before the list shows it. */
+  /** Called with every failure before the list shows it. */
   onFailure: (error: unknown) => void
 }
 
 /**
- * Browsers open six connections to one address. One chunk of each of three files leaves room for
- * event streams, for cancelling, and for a video that is being watched.
+ * Browsers open six connections to one address. One chunk of each of three files leaves connections
+ * for event streams, for cancelling, and for a video that is being played.
  */
 const FILES_AT_ONCE = 3
-const CHUNKS_OF_A_LONE_FILE = 3
+const CHUNKS_OF_A_SINGLE_FILE = 3
 
-/** Teaches Uppy to carry files to the worker, and to follow them from there into Telegram. */
+/** Adds an uploader to Uppy: it sends files to the worker, and follows them from there into Telegram. */
 export function installUploader(uppy: UploadEngine, options: UploaderOptions): void {
   const { client, signal, onFailure } = options
-  const lanes = createLanes(FILES_AT_ONCE)
+  const slots = createUploadSlots(FILES_AT_ONCE)
   const jobs = new Map<string, UploadJob>()
   const followed = new Map<string, AbortController>()
 
   async function send(file: UploadFile): Promise<UploadResult> {
     const { id, meta, data } = file
     if (!(data instanceof Blob)) throw new TeleStoreError('FILE_CHANGED', 'Choose the file again')
-    await lanes.enter(id, file.isPaused === true)
+    await slots.acquire(id, file.isPaused === true)
     const meter = createSpeedMeter()
     const job = client.upload(data, {
       fileName: file.name,
       mimeType: file.type,
       uploadId: meta.uploadId ?? undefined,
-      // The page keeps its own list, by user.
+      // The page keeps a list of its own for each user.
       resumeStore: null,
-      parallel: lanes.busy + lanes.waiting > 1 ? 1 : CHUNKS_OF_A_LONE_FILE,
+      parallel: slots.active + slots.waiting > 1 ? 1 : CHUNKS_OF_A_SINGLE_FILE,
       signal,
       onProgress: (progress) => show(uppy, id, progress, meter),
     })
@@ -56,11 +56,11 @@ export function installUploader(uppy: UploadEngine, options: UploaderOptions): v
       return await job.done
     } finally {
       jobs.delete(id)
-      lanes.leave(id)
+      slots.release(id)
     }
   }
 
-  /** For a file whose bytes are all with the worker, perhaps since before a reload. */
+  /** Follows a file whose bytes are all at the worker, perhaps since before a reload. */
   async function follow(file: UploadFile, uploadId: string): Promise<UploadResult> {
     const stop = new AbortController()
     followed.set(file.id, stop)
@@ -78,7 +78,7 @@ export function installUploader(uppy: UploadEngine, options: UploaderOptions): v
     throw new TeleStoreError('UPLOAD_FAILED', reason ?? 'Telegram did not take the file')
   }
 
-  async function carry(id: string): Promise<void> {
+  async function upload(id: string): Promise<void> {
     const file = uppy.getFile(id)
     patchMeta(uppy, id, { failure: null })
     uppy.emit('upload-start', [file])
@@ -87,7 +87,7 @@ export function installUploader(uppy: UploadEngine, options: UploaderOptions): v
       const result = await (sealed && uploadId !== null ? follow(file, uploadId) : send(file))
       uppy.emit('upload-success', uppy.getFile(id), { status: 200, body: { result } })
     } catch (error) {
-      // Cancelled by its owner, or everything stops.
+      // The user has cancelled it or signed out.
       if (signal.aborted || !uppy.getFile(id)) return
       onFailure(error)
       fail(uppy, id, error)
@@ -98,26 +98,26 @@ export function installUploader(uppy: UploadEngine, options: UploaderOptions): v
   uppy.setState({
     capabilities: { ...capabilities, individualCancellation: true, resumableUploads: true },
   })
-  uppy.addUploader(async (ids) => void (await Promise.all(ids.map(carry))))
+  uppy.addUploader(async (ids) => void (await Promise.all(ids.map(upload))))
 
-  // What the worker has of it goes on into Telegram; only bytes that are here can be held back.
+  // A pause stops bytes from leaving. The worker goes on with the bytes that it has.
   uppy.on('upload-pause', (file, isPaused) => {
     if (!file) return
     const job = jobs.get(file.id)
-    if (!job) return lanes.hold(file.id, isPaused)
+    if (!job) return slots.setPaused(file.id, isPaused)
     if (isPaused) {
       job.pause()
-      return lanes.leave(file.id)
+      return slots.release(file.id)
     }
-    lanes.enter(file.id, false).then(job.resume, () => {})
+    slots.acquire(file.id, false).then(job.resume, () => {})
   })
   uppy.on('file-removed', (file) => {
-    lanes.leave(file.id)
+    slots.release(file.id)
     followed.get(file.id)?.abort()
     if (isFinished(file)) return
     const job = jobs.get(file.id)
     const { uploadId } = file.meta
-    // Nobody waits for it any more; the worker forgets it in time if this does not arrive.
+    // If this request fails, the worker deletes the upload when it expires.
     if (job) job.cancel().catch(() => {})
     else if (uploadId !== null) client.cancel(uploadId).catch(() => {})
   })
@@ -125,7 +125,7 @@ export function installUploader(uppy: UploadEngine, options: UploaderOptions): v
   function show(engine: UploadEngine, id: string, progress: UploadProgress, meter: SpeedMeter) {
     if (!engine.getFile(id)) return
     const sealed = isSealed(progress)
-    if (sealed) lanes.leave(id)
+    if (sealed) slots.release(id)
     const { telegramPercent, telegramPhase, uploadId, storedBytes } = progress
     if (telegramPhase === 'sending') meter.note((telegramPercent / 100) * progress.totalBytes)
     const telegramSpeed = telegramPhase === 'sending' ? meter.read() : null
@@ -134,7 +134,7 @@ export function installUploader(uppy: UploadEngine, options: UploaderOptions): v
 }
 
 function isSealed({ phase, waiting }: UploadProgress): boolean {
-  // Telegram holds the whole upload up only once all of it is at the worker.
+  // The phase is a wait for Telegram only when all bytes are at the worker.
   return (
     phase === 'telegram' ||
     phase === 'completed' ||
@@ -167,7 +167,7 @@ function fail(uppy: UploadEngine, id: string, cause: unknown): void {
   const error = cause instanceof Error ? cause : new Error(String(cause))
   const code = cause instanceof TeleStoreError ? cause.code : 'UNKNOWN'
   const message = error.message.replace(/^Upload failed: /, '')
-  // The worker will not go on with it: the next try sends the file again.
+  // The worker has ended this upload: the next try sends the file again.
   const isOver =
     code === 'UPLOAD_FAILED' ||
     code === 'UPLOAD_FORGOTTEN' ||

@@ -2,15 +2,15 @@ import Uppy from '@uppy/core'
 import { type Client, isSystemFile, type UploadResult } from 'telestore-client'
 import { createStore, type Store } from '../state/store.ts'
 import { forgetHandle, keepHandle, reopenFile } from './file-handles.ts'
-import { lookAfterLeftOvers } from './interrupted-uploads.ts'
+import { checkInterruptedUploads } from './interrupted-uploads.ts'
 import { isSame, type PickedFile } from './picked-files.ts'
 import { restoreFiles } from './restore-files.ts'
-import { createPace } from './throttle.ts'
+import { createThrottle } from './throttle.ts'
 import {
-  isBeyond,
+  isAtWorker,
   isFinished,
+  isInterrupted,
   isLeaving,
-  isLeftOver,
   NEW_META,
   patchMeta,
   type UploadBody,
@@ -24,48 +24,48 @@ import { createLocale } from './wording.ts'
 
 export interface UploadsOptions {
   client: Client
-  /** Keeps what one user has begun apart from another's. */
+  /** Keeps the uploads of different users apart. */
   userKey: string
   maxFileBytes: number
   onUploaded: (result: UploadResult, type: string) => void
   onFailure: (error: unknown) => void
 }
 
-/** A file that was not taken; `reason` goes on where its name ends. */
+/** A file that was refused. `reason` continues a sentence that begins with the name. */
 export interface Refusal {
   name: string
   reason: string
 }
 
-/** The uploads of whoever is signed in. */
+/** The uploads of the user that is signed in. */
 export interface Uploads {
   readonly files: Store<readonly UploadFile[]>
-  /** Files that were not taken. */
+  /** Files that were refused. */
   readonly refusals: Store<readonly Refusal[]>
-  /** How many were left out of what was added last, because systems keep them for themselves. */
+  /** How many files of operating systems were left out when files were added last. */
   readonly leftOut: Store<number>
   add: (picked: readonly PickedFile[]) => Promise<void>
   pauseOrResume: (id: string) => void
   pauseAll: (paused: boolean) => void
   retry: (id: string) => void
-  /** Tries all again that the worker refused for their token. */
+  /** Retries the uploads whose token the worker has refused. */
   retryRefused: () => void
-  /** Stops it if it runs, and takes it off the list. */
+  /** Cancels the upload if it runs, and removes it from the list. */
   remove: (id: string) => void
   clearFinished: () => void
-  /** Stops all that are not in Telegram, and takes them off the list. */
+  /** Cancels all uploads that are not in Telegram, and removes them from the list. */
   cancelAll: () => void
   dismissRefusals: () => void
-  /** Opens a left-over file by its handle; resolves with false when it must be chosen again. */
+  /** Opens the file of an interrupted upload by its handle. Resolves with false when it must be chosen again. */
   reopen: (id: string) => Promise<boolean>
-  /** How many uploads still have to leave another open tab. */
+  /** The number of uploads with bytes that still have to leave another open tab. */
   leavingElsewhere: () => Promise<number>
-  /** Stops everything here; the worker keeps what it has. */
+  /** Stops everything in this tab. The worker keeps what it has. */
   close: () => void
 }
 
 const MAX_REFUSALS = 20
-/** A thousand files change thousands of times in a moment. */
+/** A thousand files change thousands of times per second. */
 const PUBLISH_EVERY_MS = 100
 const SILENT = { debug: () => {}, warn: () => {}, error: () => {} }
 
@@ -83,19 +83,19 @@ export function createUploads(options: UploadsOptions): Uploads {
   })
   installUploader(uppy, { client, signal: stop.signal, onFailure })
 
-  let lookAgain = (): void => {}
+  let checkInterrupted = (): void => {}
 
-  // Not Uppy's upload(): it first waits until whatever has failed before has been tried again.
+  // Not Uppy's upload(), which first waits until it has retried all failed files.
   const start = (id: string): void => void uppy.retryUpload(id).catch(onFailure)
 
-  const publishing = createPace(() => {
+  const publishing = createThrottle(() => {
     const known = new Set(files.value)
     const now = uppy.getFiles()
     files.set(now)
     for (const file of now) if (!known.has(file) && !isFinished(file)) records.keep(file)
   }, PUBLISH_EVERY_MS)
   uppy.on('state-update', (before, after) => {
-    if (before.files !== after.files && !stop.signal.aborted) publishing.ask()
+    if (before.files !== after.files && !stop.signal.aborted) publishing.request()
   })
   addEventListener('pagehide', publishing.flush, { signal: stop.signal })
   uppy.on('file-added', (file) => start(file.id))
@@ -121,14 +121,14 @@ export function createUploads(options: UploadsOptions): Uploads {
 
   async function add(picked: readonly PickedFile[]): Promise<void> {
     refusals.set([])
-    const meant = picked.filter((each) => !isSystemFile(each.relativePath || each.file.name))
-    leftOut.set(picked.length - meant.length)
+    const accepted = picked.filter((each) => !isSystemFile(each.relativePath || each.file.name))
+    leftOut.set(picked.length - accepted.length)
     const known = uppy.getFiles()
-    const wanted = meant.map((each) => describe(each, known))
-    makeRoom(uppy, wanted)
+    const wanted = accepted.map((each) => describe(each, known))
+    removeDuplicates(uppy, wanted)
     uppy.addFiles(wanted.map(({ descriptor }) => descriptor))
     const ids = new Map(uppy.getFiles().map(({ id, data }) => [data, id]))
-    for (const { file, handle } of meant) {
+    for (const { file, handle } of accepted) {
       const id = ids.get(file)
       if (!id || !handle) continue
       const reopens = await keepHandle(id, handle)
@@ -139,7 +139,12 @@ export function createUploads(options: UploadsOptions): Uploads {
   void records.unfinished().then((unfinished) => {
     if (stop.signal.aborted) return
     for (const file of restoreFiles(uppy, unfinished)) if (file.meta.sealed) start(file.id)
-    lookAgain = lookAfterLeftOvers(uppy, { client, signal: stop.signal, start, onFailure })
+    checkInterrupted = checkInterruptedUploads(uppy, {
+      client,
+      signal: stop.signal,
+      start,
+      onFailure,
+    })
   })
 
   return {
@@ -158,7 +163,7 @@ export function createUploads(options: UploadsOptions): Uploads {
       for (const { id, meta } of uppy.getFiles()) {
         if (meta.failure?.code.startsWith('TOKEN_')) start(id)
       }
-      lookAgain()
+      checkInterrupted()
     },
     remove: (id) => uppy.removeFile(id),
     clearFinished: () => removeAll(uppy.getFiles().filter(isFinished)),
@@ -178,7 +183,7 @@ export function createUploads(options: UploadsOptions): Uploads {
     close: () => {
       publishing.flush()
       stop.abort(new Error('signed out'))
-      // By destroy alone every file would count as removed, and be cancelled at the worker.
+      // Without clear(), destroy() would remove every file, and so cancel it at the worker.
       uppy.clear()
       uppy.destroy()
     },
@@ -189,23 +194,23 @@ function recordOf({ name, size, meta }: UploadFile) {
   return { name, size: size ?? 0, lastModified: meta.lastModified }
 }
 
-/** As Uppy wants it. A file that a reload has left over is found again by name, size and time. */
+/** Describes a file for Uppy. The file of an interrupted upload is found by name, size and time. */
 function describe({ file, relativePath }: PickedFile, known: readonly UploadFile[]) {
-  const leftOver = known.find((each) => each.isGhost && isSame(file, recordOf(each)))
+  const interrupted = known.find((each) => each.isGhost && isSame(file, recordOf(each)))
   const meta = {
     ...NEW_META,
     lastModified: file.lastModified,
-    relativePath: leftOver ? leftOver.meta.relativePath : relativePath,
+    relativePath: interrupted ? interrupted.meta.relativePath : relativePath,
   }
   const { name, type } = file
   return { file, descriptor: { data: file, name, type, meta } }
 }
 
-/** The same file again: what is finished or has failed is no reason to refuse it. */
-function makeRoom(uppy: UploadEngine, wanted: readonly { file: File }[]): void {
-  const inTheWay = uppy
+/** Removes finished and failed uploads of the same files, which Uppy would refuse as duplicates. */
+function removeDuplicates(uppy: UploadEngine, wanted: readonly { file: File }[]): void {
+  const duplicates = uppy
     .getFiles()
-    .filter((each) => !isLeaving(each) && !isBeyond(each) && !isLeftOver(each))
+    .filter((each) => !isLeaving(each) && !isAtWorker(each) && !isInterrupted(each))
     .filter((each) => wanted.some(({ file }) => isSame(file, recordOf(each))))
-  uppy.removeFiles(inTheWay.map(({ id }) => id))
+  uppy.removeFiles(duplicates.map(({ id }) => id))
 }

@@ -2,16 +2,15 @@ import type { Store } from '../state/store.ts'
 import { isLeaving, type UploadFile } from './upload-file.ts'
 
 /**
- * Keeps the screen on while bytes leave this browser: a phone that sleeps stops sending. Without
- * HTTPS, or with little battery, the browser refuses, and nothing is different. Ends with the
- * returned function.
+ * Keeps the screen on while bytes leave this browser, because a phone that sleeps stops sending.
+ * Without HTTPS, or with little battery, the browser refuses the lock. The returned function ends it.
  */
-export function keepAwake(files: Store<readonly UploadFile[]>): () => void {
+export function holdWakeLock(files: Store<readonly UploadFile[]>): () => void {
   const stop = new AbortController()
   let lock: WakeLockSentinel | null = null
-  let isAsking = false
+  let isRequesting = false
 
-  async function follow(): Promise<void> {
+  async function updateLock(): Promise<void> {
     const wanted =
       !stop.signal.aborted && files.value.some((file) => isLeaving(file) && !file.isPaused)
     if (!wanted) {
@@ -19,23 +18,24 @@ export function keepAwake(files: Store<readonly UploadFile[]>): () => void {
       lock = null
       return
     }
-    // The browser takes it back whenever the page is out of sight.
-    const hasIt = lock !== null && !lock.released
-    if (hasIt || isAsking || document.visibilityState !== 'visible' || !navigator.wakeLock) return
-    isAsking = true
+    // The browser releases the lock whenever the page is hidden.
+    const isHeld = lock !== null && !lock.released
+    if (isHeld || isRequesting || document.visibilityState !== 'visible' || !navigator.wakeLock)
+      return
+    isRequesting = true
     try {
       lock = await navigator.wakeLock.request('screen')
     } finally {
-      isAsking = false
+      isRequesting = false
     }
   }
 
-  const look = (): void => void follow().catch(() => {})
-  const unfollow = files.subscribe(look)
-  document.addEventListener('visibilitychange', look, { signal: stop.signal })
+  const update = (): void => void updateLock().catch(() => {})
+  const unfollow = files.subscribe(update)
+  document.addEventListener('visibilitychange', update, { signal: stop.signal })
   return () => {
     stop.abort()
     unfollow()
-    look()
+    update()
   }
 }

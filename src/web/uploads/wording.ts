@@ -1,8 +1,8 @@
 import type { UploadProgress, UploadWait } from 'telestore-client'
 import { countOf, formatBytes, formatSeconds, formatSpeed } from '../format.ts'
-import { isFinished, isLeftOver, type UploadFile } from './upload-file.ts'
+import { isFinished, isInterrupted, type UploadFile } from './upload-file.ts'
 
-/** Uppy's own sentences, as far as the page shows them. */
+/** The sentences of Uppy that the page shows. */
 export function createLocale(maxFileBytes: number) {
   return {
     strings: {
@@ -26,12 +26,12 @@ const TELEGRAM_PHASES: Readonly<Record<string, string>> = {
   posting: 'Posting the message',
 }
 
-/** What is going on with a file, as one sentence; `secondsLeft` of what somebody asks to wait. */
+/** The state of a file as a sentence. `secondsLeft` are the seconds left of a wait that was asked for. */
 export function sentenceOf(file: UploadFile, secondsLeft: number | null = null): string {
   const { progress, failure, reopens, storedBytes } = file.meta
   if (isFinished(file)) return 'in Telegram'
   if (failure) return adviseOn(failure)
-  if (isLeftOver(file)) {
+  if (isInterrupted(file)) {
     const todo = reopens ? 'Go on' : 'Choose this file again'
     const rest = storedBytes > 0 ? ', and only what is missing is sent' : ''
     return `Stopped by a reload. ${todo}${rest}`
@@ -81,16 +81,16 @@ const ADVICE: Readonly<Record<string, string>> = {
   BAD_ANSWER: 'Something between here and the worker is in the way. Try again in a while',
 }
 
-/** What went wrong, and what to do about it. */
+/** Returns the error, with advice where there is some. */
 function adviseOn({ code, message }: { code: string; message: string }): string {
   const advice = ADVICE[code]
   const sentence = message.replace(/[.\s]+$/, '')
   return advice ? `${sentence}. ${advice}` : sentence
 }
 
-/** Whether taking it off the list would throw away what is at the worker. */
+/** Whether removing it from the list would delete bytes that are at the worker. */
 export function wouldLose(file: UploadFile): boolean {
   const { progress, sealed, uploadId } = file.meta
   if (isFinished(file)) return false
-  return sealed || (isLeftOver(file) && uploadId !== null) || (progress?.sentBytes ?? 0) > 0
+  return sealed || (isInterrupted(file) && uploadId !== null) || (progress?.sentBytes ?? 0) > 0
 }

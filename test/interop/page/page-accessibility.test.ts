@@ -109,7 +109,7 @@ test('everything can be done by the keyboard alone', async () => {
   expect(await page.getByRole('radio', { name: '7 days' }).isChecked()).toBe(true)
 })
 
-test('a dialog that was closed takes no focus from whoever is further on', async () => {
+test('a closed dialog does not take the focus from another element', async () => {
   const { page, folder, signIn, choose, entry } = await visitPage()
   await signIn()
   await choose(await makeFile(folder, 'keys.txt', Buffer.from('by hand')))

@@ -61,7 +61,7 @@ test('what was taken off the list comes back by Undo', async () => {
   await entry('regretted.txt').waitFor()
 })
 
-test('a download that fails says so to those who look as well', async () => {
+test('a failed download is shown as well as announced', async () => {
   const { page, folder, signIn, choose, entry } = await visitPage()
   await signIn()
   await choose(await makeFile(folder, 'wanted.txt', Buffer.from('dear')))
@@ -72,14 +72,14 @@ test('a download that fails says so to those who look as well', async () => {
   await entry('wanted.txt').getByRole('button', { name: 'Download' }).click()
 
   await page.locator('.notice').getByText('Telegram is away').waitFor()
-  // So it stays for as long as somebody is at it.
+  // It stays while the pointer or the focus is on it.
   await page.getByRole('button', { name: 'Dismiss' }).focus()
   await expectSound(page, 'notice')
   await page.getByRole('button', { name: 'Dismiss' }).click()
   expect(await page.locator('.notice').count()).toBe(0)
 })
 
-test('a file let go before anybody has signed in does not take the place of the page', async () => {
+test('a file that is dropped before the sign-in does not replace the page', async () => {
   const { page } = await visitPage()
   await page.getByRole('heading', { name: 'Sign in' }).waitFor()
 
@@ -125,7 +125,7 @@ async function paste(page: Page, name: string, bytes: number): Promise<void> {
   }`)
 }
 
-test('scripts and styles come packed to whoever can unpack them', async () => {
+test('scripts and styles come compressed to clients that accept it', async () => {
   const { page, worker } = await visitPage()
   const script = await page.locator('script[src]').getAttribute('src')
   const ask = (encoding: string) =>

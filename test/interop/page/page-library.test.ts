@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { expect, test, vi } from 'vitest'
 import { makeTempDir } from '../../helpers/temp-dir.ts'
-import { colourAtCentre, openPage, PATIENCE_MS } from '../support/browser.ts'
+import { colourAtCentre, openPage, PAGE_TIMEOUT_MS } from '../support/browser.ts'
 import { makeFile, type PageVisit, visitPage } from '../support/page-visit.ts'
 import { bytesFetched } from '../support/served-file.ts'
 import { makeVideo } from '../support/video.ts'
@@ -63,7 +63,7 @@ test('a picture, a text and a PDF show in place', async () => {
   })
 })
 
-test('a copied link opens the file for somebody without a token, until links are revoked', async () => {
+test('a copied link opens the file without a token, until links are revoked', async () => {
   const visit = await visitPage({ context: { permissions: ['clipboard-read', 'clipboard-write'] } })
   const { page } = visit
   const bytes = randomBytes(40_000)
@@ -93,7 +93,7 @@ test('the list is there in another browser as well, and what was removed stays a
   await page.getByRole('heading', { name: 'In Telegram' }).waitFor()
 
   const other = await browser.newPage()
-  other.setDefaultTimeout(PATIENCE_MS)
+  other.setDefaultTimeout(PAGE_TIMEOUT_MS)
   await other.goto(worker.url)
   await other.getByLabel('Token', { exact: true }).fill('main')
   await other.getByRole('button', { name: 'Sign in' }).click()

@@ -61,7 +61,7 @@ test('a file with a handle goes on after a reload by one click', async () => {
   await expectPosted(visit, 1)
 })
 
-test('what was all at the worker before a reload goes on into Telegram without its file', async () => {
+test('a file that was at the worker before a reload goes on into Telegram without being chosen again', async () => {
   const visit = await visitPage()
   const { page, telegram, folder, signIn, choose, upload, entry } = visit
   const held = telegram.faults.add({ method: 'messages.sendMedia', effect: { kind: 'silence' } })
@@ -79,7 +79,7 @@ test('what was all at the worker before a reload goes on into Telegram without i
   await expectPosted(visit, 1)
 })
 
-test('after a reload a row shows what the worker has, as stored and then as the worker says', async () => {
+test('after a reload a row shows the stored bytes, and then those that the worker reports', async () => {
   const visit = await visitPage()
   const { page, folder, signIn, choose, upload } = visit
   await signIn()
@@ -102,7 +102,7 @@ test('after a reload a row shows what the worker has, as stored and then as the 
   await upload('known.bin').getByText('and only what is missing is sent').waitFor()
 })
 
-test('a file that is all at the worker goes on after a reload, though the page had not heard', async () => {
+test('a file whose last answer was lost in a reload goes on into Telegram without being chosen again', async () => {
   const visit = await visitPage()
   const { page, folder, signIn, choose, entry } = visit
   await signIn()
@@ -116,7 +116,7 @@ test('a file that is all at the worker goes on after a reload, though the page h
   await expectPosted(visit, 1)
 })
 
-test('a row of which the worker has nothing any more asks for the file, and promises nothing', async () => {
+test('a row of an upload that the worker has lost asks for the file', async () => {
   const visit = await visitPage()
   const { page, folder, signIn, choose, upload } = visit
   const path = await makeFile(folder, 'gone.bin', randomBytes(BYTES))
@@ -132,7 +132,7 @@ test('a row of which the worker has nothing any more asks for the file, and prom
   await expect.poll(() => upload('gone.bin').getByRole('progressbar').count()).toBe(0)
 })
 
-test('whoever signs out finds the upload again, and nobody else does', async () => {
+test('after a sign-out only the same user finds the upload again', async () => {
   const visit = await visitPage({ env: { AUTH_TOKENS: 'main,another' } })
   const { page, folder, signIn, choose, upload } = visit
   const path = await makeFile(folder, 'left.bin', randomBytes(BYTES))
@@ -159,7 +159,7 @@ test('whoever signs out finds the upload again, and nobody else does', async () 
   expect(visit.chunksTaken).toBe(CHUNKS)
 })
 
-test('a pause holds the chunks back, and going on sends the rest', async () => {
+test('a paused upload sends no chunks, and a resumed one sends the rest', async () => {
   const visit = await visitPage()
   const { folder, signIn, choose, upload } = visit
   await signIn()
@@ -180,7 +180,7 @@ test('a pause holds the chunks back, and going on sends the rest', async () => {
   expect(visit.chunksTaken).toBe(CHUNKS)
 })
 
-test('while one file is paused the others have their turn', async () => {
+test('while one file is paused the others are sent', async () => {
   const visit = await visitPage()
   const { page, folder, signIn, choose, upload } = visit
   await signIn()
@@ -205,7 +205,7 @@ test('while one file is paused the others have their turn', async () => {
   for (const name of names) await upload(name).getByText(IN_TELEGRAM).waitFor()
 })
 
-test('a lost network is waited for, and nothing that arrived is sent again', async () => {
+test('an upload waits for a lost network, and sends no stored chunk again', async () => {
   const visit = await visitPage()
   const { context, folder, signIn, choose, upload } = visit
   await signIn()

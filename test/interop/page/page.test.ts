@@ -177,7 +177,7 @@ test('when Telegram asks to wait its words are shown, and then it goes on', asyn
   await upload('patient.bin').getByText(IN_TELEGRAM).waitFor()
 })
 
-test('what one user has begun does not go into the channel of whoever signs in next', async () => {
+test('what one user has begun does not go into the channel of the user that signs in next', async () => {
   const visit = await visitPage({ env: { AUTH_TOKENS: 'main,another' } })
   const { page, folder, signIn, choose, upload } = visit
   await signIn()

@@ -22,19 +22,19 @@ export async function openBrowser(home: string): Promise<Browser> {
     args: FLAGS,
     env: plainEnvironment(home),
     headless: true,
-    timeout: PATIENCE_MS,
+    timeout: PAGE_TIMEOUT_MS,
   })
   onTestFinished(() => browser.close())
   return browser
 }
 
-/** For what a page is waited for: it comes, or the test fails. */
-export const PATIENCE_MS = 90_000
+/** How long a test waits for the page. */
+export const PAGE_TIMEOUT_MS = 90_000
 
 /** A tab that shows `body`, from an origin that is not the worker's. */
 export async function openPage(browser: Browser, body: string): Promise<Page> {
   const page = await browser.newPage()
-  page.setDefaultTimeout(PATIENCE_MS)
+  page.setDefaultTimeout(PAGE_TIMEOUT_MS)
   await page.goto(await servePage(`<!doctype html><title>page</title>${body}`))
   return page
 }

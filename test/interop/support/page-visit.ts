@@ -6,7 +6,7 @@ import { expect, onTestFinished } from 'vitest'
 import { startTelegram } from '../../helpers/peers/telegram.ts'
 import { makeTempDir } from '../../helpers/temp-dir.ts'
 import { startWorkerProcess, type WorkerProcess } from '../../helpers/worker/worker-process.ts'
-import { openBrowser, PATIENCE_MS } from './browser.ts'
+import { openBrowser, PAGE_TIMEOUT_MS } from './browser.ts'
 
 /** A person at the page, of a worker on an emulated Telegram. */
 export interface PageVisit {
@@ -43,7 +43,7 @@ export async function visitPage({ env, context: wish }: VisitOptions = {}): Prom
   const worker = await startWorkerProcess(telegram, await makeTempDir(), env)
   const browser = await openBrowser(await makeTempDir())
   const context = await browser.newContext(wish)
-  context.setDefaultTimeout(PATIENCE_MS)
+  context.setDefaultTimeout(PAGE_TIMEOUT_MS)
   const page = await context.newPage()
   const taken = watchChunks(context)
   watchComplaints(context, worker.url)
@@ -88,7 +88,7 @@ function watchChunks(context: BrowserContext): { count: number } {
   return taken
 }
 
-/** Fails the test at its end when the page threw, complained, or called anybody but the worker. */
+/** Fails the test at its end when the page threw, complained, or called another server than the worker. */
 function watchComplaints(context: BrowserContext, origin: string): void {
   const complaints: string[] = []
   context.on('weberror', (error) => complaints.push(error.error().message))

@@ -33,7 +33,7 @@ export const PROXY_CONFIGS: readonly ProxyConfig[] = [
 export interface RunningProxy {
   /** The worker's root, as callers see it. */
   url: string
-  /** The certificate of whoever signed the proxy's. */
+  /** The certificate of the authority that has signed the certificate of the proxy. */
   authority: string
 }
 

@@ -9,7 +9,7 @@ export interface VideoOptions {
   megabitsPerSecond: number
 }
 
-/** An MP4 whose index comes last, as ffmpeg writes it when nobody asks for `faststart`. */
+/** An MP4 whose index comes last, as ffmpeg writes it without `faststart`. */
 export async function makeVideo(options: VideoOptions): Promise<{ path: string; bytes: Buffer }> {
   const { seconds, megabitsPerSecond } = options
   const folder = await makeTempDir()

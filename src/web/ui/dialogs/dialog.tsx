@@ -21,7 +21,7 @@ export function Dialog({ title, large = false, onClose, children }: DialogProps)
     shown?.showModal()
     shown?.querySelector<HTMLElement>('[data-autofocus]')?.focus()
     return () => {
-      // Whoever closed it may be further on by now.
+      // The focus may be on another element by now.
       const focused = document.activeElement
       const isLost = focused === null || focused === document.body || shown?.contains(focused)
       if (isLost && opener instanceof HTMLElement && opener.isConnected) opener.focus()

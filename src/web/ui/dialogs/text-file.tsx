@@ -1,6 +1,7 @@
 import { useEffect, useState } from 'preact/hooks'
+import { KiB } from '../../../lib/units.ts'
 
-const MAX_BYTES = 256 * 1024
+const MAX_BYTES = 256 * KiB
 
 export interface TextFileProps {
   link: string

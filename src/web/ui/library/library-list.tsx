@@ -14,7 +14,7 @@ import { LibraryRow } from './library-row.tsx'
 
 export interface LibraryListProps {
   library: Library
-  work: Pick<Workspace, 'client' | 'onFailure' | 'onRefusal'>
+  work: Pick<Workspace, 'client' | 'onFailure' | 'dropRefusedToken'>
 }
 
 type Opened =
@@ -28,7 +28,7 @@ const PAGE = 50
 
 /** What was uploaded. */
 export function LibraryList({ library, work }: LibraryListProps) {
-  const { client, onFailure, onRefusal } = work
+  const { client, onFailure, dropRefusedToken } = work
   const entries = useStore(library.entries)
   const [opened, setOpened] = useState<Opened>({ kind: 'none' })
   const [wanted, setWanted] = useState('')
@@ -82,13 +82,23 @@ export function LibraryList({ library, work }: LibraryListProps) {
       )}
       <MoreButton left={found.length - shown} onClick={() => setShown(shown + PAGE)} />
       {opened.kind === 'viewer' && (
-        <ViewerDialog entry={opened.entry} client={client} onClose={close} onFailure={onRefusal} />
+        <ViewerDialog
+          entry={opened.entry}
+          client={client}
+          onClose={close}
+          onFailure={dropRefusedToken}
+        />
       )}
       {opened.kind === 'share' && (
-        <ShareDialog entry={opened.entry} client={client} onClose={close} onFailure={onRefusal} />
+        <ShareDialog
+          entry={opened.entry}
+          client={client}
+          onClose={close}
+          onFailure={dropRefusedToken}
+        />
       )}
       {opened.kind === 'revoke' && (
-        <RevokeDialog client={client} onClose={close} onFailure={onRefusal} />
+        <RevokeDialog client={client} onClose={close} onFailure={dropRefusedToken} />
       )}
     </section>
   )

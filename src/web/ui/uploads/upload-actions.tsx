@@ -1,4 +1,4 @@
-import { isFinished, isLeaving, isLeftOver, type UploadFile } from '../../uploads/upload-file.ts'
+import { isFinished, isInterrupted, isLeaving, type UploadFile } from '../../uploads/upload-file.ts'
 import type { Uploads } from '../../uploads/uploads.ts'
 import { Button } from '../button.tsx'
 
@@ -28,7 +28,7 @@ function MainAction({ file, uploads, onChoose }: Omit<UploadActionsProps, 'onRem
     const opened = meta.reopens && (await uploads.reopen(id))
     if (!opened) onChoose()
   }
-  if (isLeftOver(file)) {
+  if (isInterrupted(file)) {
     return (
       <Button icon={meta.reopens ? 'play' : 'folder'} of={name} onClick={() => void goOn()}>
         {meta.reopens ? 'Go on' : 'Choose again'}

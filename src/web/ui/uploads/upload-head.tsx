@@ -14,11 +14,11 @@ export interface ListActionsProps {
 
 /** What can be done with all uploads at once; one alone has its own buttons. */
 export function ListActions({ uploads, totals, onChoose, onCancel }: ListActionsProps) {
-  const { files, leaving, paused, finished, leftOver } = totals
+  const { files, leaving, paused, finished, interrupted } = totals
   const allPaused = leaving > 0 && paused === leaving
   return (
     <div class="buttons">
-      {leftOver > 1 && (
+      {interrupted > 1 && (
         <Button icon="folder" onClick={onChoose}>
           Choose them again
         </Button>
@@ -39,7 +39,7 @@ export function ListActions({ uploads, totals, onChoose, onCancel }: ListActions
 
 /** How far all uploads are together. */
 export function TotalWords({ totals }: { totals: Totals }) {
-  const { files, finished, leaving, leftOver, beyond, sentBytes, totalBytes } = totals
+  const { files, finished, leaving, interrupted, atWorker, sentBytes, totalBytes } = totals
   const { paused, speed, secondsLeft } = totals
   const parts = [`${finished} of ${countOf(files, 'file')} in Telegram`]
   if (leaving > 0) {
@@ -50,13 +50,14 @@ export function TotalWords({ totals }: { totals: Totals }) {
   return (
     <div class="totals">
       <p class="dim">{parts.join(' · ')}</p>
-      {leftOver > 1 && (
+      {interrupted > 1 && (
         <p class="dim">
-          A reload has stopped {leftOver} files. Choose or drop them again, all at once if you like.
+          A reload has stopped {interrupted} files. Choose or drop them again, all at once if you
+          like.
         </p>
       )}
       {leaving > 0 && <p class="dim">Keep this page open until everything is at the worker.</p>}
-      {leaving + leftOver === 0 && beyond > 0 && (
+      {leaving + interrupted === 0 && atWorker > 0 && (
         <p class="good">
           <Icon name="check" />
           Everything is at the worker. You can close this page.

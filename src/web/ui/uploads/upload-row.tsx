@@ -1,6 +1,6 @@
 import { formatBytes } from '../../format.ts'
 import { kindOf } from '../../library/file-kind.ts'
-import { isFinished, isLeftOver, type UploadFile } from '../../uploads/upload-file.ts'
+import { isFinished, isInterrupted, type UploadFile } from '../../uploads/upload-file.ts'
 import type { Uploads } from '../../uploads/uploads.ts'
 import { percentOf, sentenceOf } from '../../uploads/wording.ts'
 import { FileName } from '../file-name.tsx'
@@ -41,13 +41,13 @@ export function UploadRow({ file, uploads, onChoose, onRemove }: UploadRowProps)
       </div>
       <UploadActions file={file} uploads={uploads} onChoose={onChoose} onRemove={onRemove} />
       {state === 'busy' && <Bars file={file} />}
-      {state === 'left-over' && meta.storedBytes > 0 && <StoredBar file={file} />}
+      {state === 'interrupted' && meta.storedBytes > 0 && <StoredBar file={file} />}
       {!isAlone && <UploadSentence file={file} />}
     </li>
   )
 }
 
-type RowState = 'finished' | 'failed' | 'left-over' | 'queued' | 'busy'
+type RowState = 'finished' | 'failed' | 'interrupted' | 'queued' | 'busy'
 
 const ICONS: Readonly<Partial<Record<RowState, IconName>>> = {
   finished: 'check',
@@ -57,7 +57,7 @@ const ICONS: Readonly<Partial<Record<RowState, IconName>>> = {
 function stateOf(file: UploadFile): RowState {
   if (isFinished(file)) return 'finished'
   if (file.error) return 'failed'
-  if (isLeftOver(file)) return 'left-over'
+  if (isInterrupted(file)) return 'interrupted'
   // Empty bars say nothing, and there may be hundreds.
   return file.meta.progress || file.meta.sealed ? 'busy' : 'queued'
 }

@@ -3,7 +3,7 @@ import type { UploadWait } from 'telestore-client'
 import type { UploadFile } from '../../uploads/upload-file.ts'
 import { sentenceOf } from '../../uploads/wording.ts'
 
-/** What is going on with one file; seconds that somebody asks to wait run down. */
+/** The state of one file as a sentence, with a countdown while the worker or Telegram asks to wait. */
 export function UploadSentence({ file }: { file: UploadFile }) {
   const left = useSecondsLeft(file.isPaused ? null : (file.meta.progress?.waiting ?? null))
   return <p class="sentence">{sentenceOf(file, left)}</p>
