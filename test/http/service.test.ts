@@ -22,7 +22,7 @@ test('the root names the service to programs and shows a page to browsers', asyn
     service: 'TeleStore Render Upload Service',
     chunk_size: '5MB',
     max_file_bytes: 2000 * MiB,
-    endpoints: expect.arrayContaining(['POST /upload-chunk']),
+    endpoints: expect.arrayContaining(['POST /upload-chunk', 'WS /ws/{userId}', 'GET /docs']),
   })
   expect(program.headers.get('vary')).toContain('Accept')
   expect(browser.headers.get('content-type')).toBe('text/html; charset=utf-8')

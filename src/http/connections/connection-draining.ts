@@ -1,7 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import type { WorkGate } from '../../core/runtime/work-gate.ts'
 import { shuttingDown } from '../../errors.ts'
-import { HAND_OVER_PATH } from '../routes/hand-over.ts'
 
 export interface ConnectionDrainingOptions {
   workGate: Pick<WorkGate, 'takesRequests'>
@@ -22,7 +21,7 @@ export function installConnectionDraining(
   let closing = false
   app.addHook('onRequest', async ({ routeOptions }) => {
     if (closing) throw shuttingDown()
-    if (!workGate.takesRequests && routeOptions.url !== HAND_OVER_PATH) throw shuttingDown()
+    if (!workGate.takesRequests && !routeOptions.config.isBetweenInstances) throw shuttingDown()
   })
   app.addHook('preClose', async () => {
     closing = true

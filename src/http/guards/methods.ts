@@ -1,6 +1,5 @@
 import type { FastifyInstance } from 'fastify'
 import { AppError } from '../../errors.ts'
-import { HAND_OVER_PATH } from '../routes/hand-over.ts'
 
 /**
  * Refuses a method that a path does not have with 405 and `Allow` (RFC 9110, section 15.5.6) rather
@@ -9,9 +8,9 @@ import { HAND_OVER_PATH } from '../routes/hand-over.ts'
 export function installMethods(app: FastifyInstance): void {
   const routes = new Map<string, Set<string>>()
 
-  app.addHook('onRoute', ({ url, method }) => {
+  app.addHook('onRoute', ({ url, method, config }) => {
     // The first is CORS on every path; the second must look as if it were not there.
-    if (url === '*' || url === HAND_OVER_PATH) return
+    if (url === '*' || config?.isBetweenInstances) return
     const methods = routes.get(url) ?? new Set(['OPTIONS'])
     for (const each of [method].flat()) methods.add(each)
     routes.set(url, methods)

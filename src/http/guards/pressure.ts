@@ -10,19 +10,15 @@ export interface PressureLimits {
   maxEventLoopDelayMs: number
 }
 
-/**
- * What costs memory or keeps Telegram busy. The rest is answered under any load: it is cheap, and
- * a client that polls its progress, cancels or completes makes the load smaller.
- */
-const HEAVY = new Set([
-  'POST /init-upload',
-  'POST /upload-chunk',
-  'POST /upload',
-  'GET /download',
-  'POST /files',
-  'POST /files/',
-  'PATCH /files/:uploadId',
-])
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /**
+     * The call costs memory or keeps Telegram busy. All others are answered under any load: they are
+     * cheap, and a client that polls its progress, cancels or completes makes the load smaller.
+     */
+    isHeavy?: boolean
+  }
+}
 
 const SAMPLE_EVERY_MS = 1_000
 /** How often the event loop's delay is looked at; what it is late beyond that is its delay. */
@@ -38,7 +34,7 @@ export function installPressure(app: FastifyInstance, limits: PressureLimits): v
   app.addHook('onClose', async () => pressure.stop())
   app.addHook('onRequest', async (request) => {
     const cause = pressure.cause()
-    if (cause === null || !HEAVY.has(`${request.method} ${request.routeOptions.url}`)) return
+    if (cause === null || !request.routeOptions.config.isHeavy) return
     request.log.warn({ pressure: cause }, 'refused under load')
     throw new AppError('BUSY', 'The worker has too much to do; try again in a moment', {
       retryAfter: 5,

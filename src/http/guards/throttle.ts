@@ -5,7 +5,6 @@ import type { KnownTokens } from '../../core/access/known-tokens.ts'
 import type { UploadService } from '../../core/uploads/upload-service.ts'
 import { AppError, type ErrorCode } from '../../errors.ts'
 import { createTtlCache } from '../../lib/ttl-cache.ts'
-import { HAND_OVER_PATH } from '../routes/hand-over.ts'
 import { addressOf } from './address.ts'
 import { type PresentedCredentials, presentedBy, presentsOf } from './presented-credentials.ts'
 
@@ -148,8 +147,8 @@ export async function installThrottle(
 }
 
 function isTelling(request: FastifyRequest, { code }: AppError, userId: string | null): boolean {
-  // What strangers get from `/hand-over` looks like a path that is not there.
-  if (code === 'NOT_FOUND') return request.routeOptions.url === HAND_OVER_PATH
+  // What strangers get from such a call looks like a path that is not there.
+  if (code === 'NOT_FOUND') return request.routeOptions.config.isBetweenInstances === true
   return (userId === null ? TELLING : TELLING_USERS).has(code)
 }
 

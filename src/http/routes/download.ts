@@ -73,7 +73,8 @@ export const downloadRoutes: FastifyPluginAsync<DownloadRoutesOptions> = async (
   const route = { url: '/download', helmet: DOWNLOAD_HEADERS, config, handler: answer }
   // Not Fastify's own HEAD, which runs the GET and throws the whole body away.
   app.route({ ...route, method: 'HEAD', schema: headDownload })
-  app.route({ ...route, method: 'GET', schema: download, exposeHeadRoute: false })
+  const heavy = { ...route, config: { ...config, isHeavy: true } }
+  app.route({ ...heavy, method: 'GET', schema: download, exposeHeadRoute: false })
 }
 
 /** What a browser says that it wants as part of a page, or in its place (Fetch, section 3.2.6). */

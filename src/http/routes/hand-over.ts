@@ -19,7 +19,16 @@ export interface HandOverRoutesOptions {
   ) => Promise<SignedText | null>
 }
 
-export const HAND_OVER_PATH = '/hand-over'
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /**
+     * Only instances of the deployment call it. It is answered also while this instance takes no
+     * other requests, is not listed among the methods of a path, and a caller that is told that
+     * there is nothing here has guessed.
+     */
+    isBetweenInstances?: boolean
+  }
+}
 
 const MAX_BODY_BYTES = 1_024
 const SIGNATURE_HEADER = 'x-telestore-signature'
@@ -30,8 +39,12 @@ export const handOverRoutes: FastifyPluginAsync<HandOverRoutesOptions> = async (
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
 
-  const unlisted = { schema: { hide: true }, bodyLimit: MAX_BODY_BYTES }
-  app.post(HAND_OVER_PATH, unlisted, async (request, reply) => {
+  const unlisted = {
+    schema: { hide: true },
+    bodyLimit: MAX_BODY_BYTES,
+    config: { isBetweenInstances: true },
+  }
+  app.post('/hand-over', unlisted, async (request, reply) => {
     const signature = request.headers[SIGNATURE_HEADER]
     const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0)
     const answer =

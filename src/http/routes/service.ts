@@ -1,37 +1,14 @@
-import type { FastifyPluginAsync } from 'fastify'
+import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
+import { STREAM_CHUNK_BYTES } from '../../core/model/stream.ts'
 import type { DependencyStatus, Probe } from '../../core/ports/health.ts'
 import { checkReadiness } from '../../core/runtime/readiness.ts'
 import { AppError } from '../../errors.ts'
+import { MiB } from '../../lib/units.ts'
 import { prefers } from '../answers/accept.ts'
 import { addVary } from '../answers/vary.ts'
 import { pagePolicy } from '../guards/security-headers.ts'
 import { describeService, health, healthz, readyz } from '../schemas/service.ts'
 import type { Page } from './page.ts'
-
-const ENDPOINTS = [
-  'GET /',
-  'GET /health',
-  'GET /healthz',
-  'GET /readyz',
-  'GET /metrics',
-  'GET /jobs',
-  'GET /docs',
-  'POST /init-upload',
-  'POST /upload-chunk',
-  'POST /complete-upload',
-  'GET /upload-progress/{uploadId}',
-  'WS /ws/{userId}',
-  'GET /upload-status/{uploadId}',
-  'POST /cancel-upload',
-  'POST /upload',
-  'GET /download',
-  'POST /files',
-  'HEAD /files/{uploadId}',
-  'PATCH /files/{uploadId}',
-  'DELETE /files/{uploadId}',
-  'POST /tickets',
-  'DELETE /tickets',
-]
 
 const HEALTH_CHECK = { isHealthCheck: true }
 
@@ -64,8 +41,8 @@ export const serviceRoutes: FastifyPluginAsync<ServiceRoutesOptions> = async (ap
     return {
       status: 'ok',
       service: 'TeleStore Render Upload Service',
-      chunk_size: '5MB',
-      endpoints: ENDPOINTS,
+      chunk_size: `${STREAM_CHUNK_BYTES / MiB}MB`,
+      endpoints: endpointsOf(app),
       max_file_bytes: maxFileBytes,
       ...(tokensBeginWith !== null && { tokens_begin_with: tokensBeginWith }),
     }
@@ -89,6 +66,27 @@ export const serviceRoutes: FastifyPluginAsync<ServiceRoutesOptions> = async (ap
     if (!ready) reply.header('retry-after', retryAfterOf(dependencies))
     return { status: ready ? 'ready' : 'not ready', dependencies }
   })
+}
+
+/** What the OpenAPI document does not list: where it is itself. */
+const UNLISTED = ['GET /docs']
+
+/** Every call that the OpenAPI document has, such as `GET /health`; sockets are named `WS`. */
+function endpointsOf(app: FastifyInstance): string[] {
+  const listed = Object.entries(app.swagger().paths ?? {}).flatMap(([path, operations]) =>
+    Object.entries(operations ?? {}).map(([method, operation]) => {
+      const name = opensSocket(operation) ? 'WS' : method.toUpperCase()
+      return `${name} ${path}`
+    }),
+  )
+  return [...listed, ...UNLISTED]
+}
+
+/** Whether an operation of the document answers by switching protocols. */
+function opensSocket(operation: unknown): boolean {
+  if (typeof operation !== 'object' || operation === null) return false
+  const responses: unknown = Reflect.get(operation, 'responses')
+  return typeof responses === 'object' && responses !== null && '101' in responses
 }
 
 /** Seconds until all of them may be ready. */

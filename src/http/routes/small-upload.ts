@@ -45,7 +45,10 @@ export const smallUploadRoutes: FastifyPluginAsync<UploadRoutesOptions> = async 
 
   app.post(
     '/upload',
-    { schema: smallUpload, config: { takesForm: true, presents: { token: 'form' } } },
+    {
+      schema: smallUpload,
+      config: { takesForm: true, isHeavy: true, presents: { token: 'form' } },
+    },
     async (request, reply) => {
       const announced = Number(request.headers['content-length'] ?? 0)
       await uploads.assertRoom(null, Math.min(announced, MAX_BYTES))

@@ -43,7 +43,7 @@ const IN_TELEGRAM = 'The file is in Telegram already'
 export const uploadRoutes: FastifyPluginAsync<UploadRoutesOptions> = async (app, options) => {
   const { uploads, callerToken } = options
 
-  const opening = { presents: { ...IN_JSON, opensUpload: true } }
+  const opening = { isHeavy: true, presents: { ...IN_JSON, opensUpload: true } }
   app.post('/init-upload', { schema: initUpload, config: opening }, async (request) => {
     const fields = parseWire(FileFields, request.body)
     const upload = await uploads.open(toFile(fields), requireToken(request))
@@ -52,7 +52,7 @@ export const uploadRoutes: FastifyPluginAsync<UploadRoutesOptions> = async (app,
 
   app.post(
     '/upload-chunk',
-    { schema: uploadChunk, config: { takesForm: true, presents: CHUNK_FORM } },
+    { schema: uploadChunk, config: { takesForm: true, isHeavy: true, presents: CHUNK_FORM } },
     async (request, reply) => {
       const receive = receiver(options, request, reply)
       const form = await readForm(request, {

@@ -174,14 +174,16 @@ export const tusRoutes: FastifyPluginAsync<TusRoutesOptions> = async (app, optio
   for (const path of [TUS_PATH, `${TUS_PATH}/`]) {
     const hide = path !== TUS_PATH
     app.options(path, { ...DISCOVERABLE, schema: hide ? { hide } : discoverTus }, discover)
-    app.post(path, { schema: hide ? { hide } : createFile, config: { presents: {} } }, create)
+    const config = { isHeavy: true, presents: {} }
+    app.post(path, { schema: hide ? { hide } : createFile, config }, create)
   }
   const one = `${TUS_PATH}/:uploadId`
   app.options(one, { ...DISCOVERABLE, schema: discoverTusOfFile }, discover)
   const config = { ...LISTED, presents: { uploadId: 'path' } } as const
   const methods = { HEAD: headFile, PATCH: patchFile, DELETE: deleteFile, POST: overrideFile }
   for (const [method, schema] of Object.entries(methods)) {
-    app.route({ method, schema, url: one, config, handler: work })
+    const isHeavy = method === 'PATCH'
+    app.route({ method, schema, url: one, config: { ...config, isHeavy }, handler: work })
   }
 }
 
