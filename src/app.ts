@@ -1,12 +1,12 @@
 import type { FastifyInstance } from 'fastify'
 import type { Adapters } from './adapters.ts'
 import type { Config } from './config/config.ts'
-import { createTelegramLease } from './core/handover/lease-driver.ts'
+import { createTelegramLease, type TelegramLease } from './core/handover/lease-driver.ts'
 import { createRelease } from './core/handover/release.ts'
 import { shutdownBudget } from './core/handover/shutdown-budget.ts'
-import { createKeepAwake } from './core/runtime/keep-awake.ts'
+import { createKeepAwake, type KeepAwake } from './core/runtime/keep-awake.ts'
 import { createWakeCall } from './deployment/wake-call.ts'
-import { createHttpServer } from './http/server.ts'
+import { createHttpServer, type HttpLimits } from './http/server.ts'
 import { createServices, type Services } from './services.ts'
 
 export interface App {
@@ -47,8 +47,7 @@ export async function buildApp(
   const lease = createLease(config, adapters, services, returnAfterMs)
   const { answer } = adapters.deployment
   const server = await createHttpServer({
-    ...config,
-    ...services,
+    services,
     spool: adapters.spool,
     page: adapters.page,
     probes: {
@@ -58,12 +57,21 @@ export async function buildApp(
       // The name of the lease in `/readyz`, which operators watch.
       custody: lease.readiness,
     },
+    limits: limitsOf(config),
+    callers: {
+      requireAuth: config.requireAuth,
+      corsOrigins: config.corsOrigins,
+      trustProxy: config.trustProxy,
+      publicUrl: config.publicUrl,
+      isPublicUrlDefault: config.isPublicUrlDefault,
+    },
+    instance: {
+      workGate: services.workGate,
+      awaitsOlder: () => lease.awaitsOlder,
+      handOver: answer && ((request, signal) => answer(lease, request, signal)),
+      graceMs: shutdownBudget(config.shutdownGraceMs).requestsMs,
+    },
     now: adapters.now,
-    maxFailures: config.maxFailuresPerMinute,
-    pressure: config,
-    awaitsOlder: () => lease.awaitsOlder,
-    handOver: answer && ((request, signal) => answer(lease, request, signal)),
-    graceMs: shutdownBudget(config.shutdownGraceMs).requestsMs,
     log: adapters.log,
   })
   const awake = keepAwake(config, adapters)
@@ -83,12 +91,27 @@ export async function buildApp(
   }
 }
 
+function limitsOf(config: Config): HttpLimits {
+  return {
+    maxChunkBytes: config.maxChunkBytes,
+    maxFileBytes: config.maxFileBytes,
+    sessionTtlMs: config.sessionTtlMs,
+    maxConcurrentDownloads: config.maxConcurrentDownloads,
+    maxFailures: config.maxFailuresPerMinute,
+    stallMs: config.stallMs,
+    pressure: {
+      maxRssBytes: config.maxRssBytes,
+      maxEventLoopDelayMs: config.maxEventLoopDelayMs,
+    },
+  }
+}
+
 function createLease(
   config: Config,
   { deployment, gate, log }: Adapters,
   { workGate, transfers, downloads, queue, streams }: Services,
   returnAfterMs: number | undefined,
-) {
+): TelegramLease {
   const graceMs = config.shutdownGraceMs
   const budget = shutdownBudget(graceMs)
 
@@ -118,7 +141,10 @@ function createLease(
 }
 
 /** Null where nobody puts the worker to sleep, or nobody wants it kept awake. */
-function keepAwake({ publicUrl, keepAwake: wanted }: Config, { ledger, log }: Adapters) {
+function keepAwake(
+  { publicUrl, keepAwake: wanted }: Config,
+  { ledger, log }: Adapters,
+): KeepAwake | null {
   if (publicUrl === null || !wanted) return null
   const busy = async (): Promise<boolean> => (await ledger.countInState('sealed')) > 0
   return createKeepAwake({ busy, call: createWakeCall(publicUrl), log })

@@ -1,26 +1,27 @@
 import type { Adapters } from './adapters.ts'
 import type { Config } from './config/config.ts'
-import { createKnownTokens } from './core/access/known-tokens.ts'
-import { createTicketService } from './core/access/ticket-service.ts'
+import { createKnownTokens, type KnownTokens } from './core/access/known-tokens.ts'
+import { createTicketService, type TicketService } from './core/access/ticket-service.ts'
 import { createBlockCache } from './core/downloads/block-cache.ts'
 import { createDocumentReader } from './core/downloads/document-reader.ts'
-import { createDownloadService } from './core/downloads/download-service.ts'
+import { createDownloadService, type DownloadService } from './core/downloads/download-service.ts'
+import type { Metrics, UploadMetrics } from './core/ports/metrics.ts'
 import { countJobs } from './core/progress/job-counts.ts'
-import { createJobList } from './core/progress/job-list.ts'
+import { createJobList, type JobList } from './core/progress/job-list.ts'
 import { keepProgress } from './core/progress/kept-progress.ts'
 import { logProgress } from './core/progress/logged-progress.ts'
-import { createProgressBoard } from './core/progress/progress-board.ts'
-import { createProgressWatch } from './core/progress/progress-watch.ts'
-import { createJobQueue } from './core/runtime/job-queue.ts'
-import { createWorkGate } from './core/runtime/work-gate.ts'
-import { createTransfers } from './core/transfers/transfer.ts'
-import { createCapacity } from './core/uploads/capacity.ts'
+import { createProgressBoard, type ProgressBoard } from './core/progress/progress-board.ts'
+import { createProgressWatch, type ProgressWatch } from './core/progress/progress-watch.ts'
+import { createJobQueue, type JobQueue } from './core/runtime/job-queue.ts'
+import { createWorkGate, type WorkGate } from './core/runtime/work-gate.ts'
+import { createTransfers, type Transfers } from './core/transfers/transfer.ts'
+import { type Capacity, createCapacity } from './core/uploads/capacity.ts'
 import { createOverdue } from './core/uploads/overdue.ts'
-import { createStreamService } from './core/uploads/stream-service.ts'
+import { createStreamService, type StreamService } from './core/uploads/stream-service.ts'
 import { createUploadRemoval } from './core/uploads/upload-removal.ts'
-import { createUploadService } from './core/uploads/upload-service.ts'
-import { createKeyedLock } from './lib/concurrency/keyed-lock.ts'
-import { createPreemptibleLock } from './lib/concurrency/preemptible-lock.ts'
+import { createUploadService, type UploadService } from './core/uploads/upload-service.ts'
+import { createKeyedLock, type KeyedLock } from './lib/concurrency/keyed-lock.ts'
+import { createPreemptibleLock, type PreemptibleLock } from './lib/concurrency/preemptible-lock.ts'
 import { MiB } from './lib/units.ts'
 import { createMetricsRoom } from './metrics/metrics.ts'
 
@@ -30,13 +31,31 @@ const UNLOCK_TIMEOUT_MS = 10_000
 const READER_WINDOW_BYTES = 8 * MiB
 const ALL_READERS_BYTES = 64 * MiB
 
-export type Services = ReturnType<typeof createServices>
+/** Core's services, as the rooms around core use them. */
+export interface Services {
+  uploads: UploadService
+  streams: StreamService
+  downloads: DownloadService
+  tickets: TicketService
+  watch: ProgressWatch
+  jobs: JobList
+  metrics: Metrics
+  transfers: Transfers
+  queue: JobQueue
+  workGate: WorkGate
+  capacity: Capacity
+  knownTokens: KnownTokens
+  /** One request at a time works on an upload as a stream. */
+  uploadLock: PreemptibleLock
+  /** One change at a time of each upload. */
+  locks: KeyedLock
+}
 
 /** Core's services, each with what it needs. */
-export function createServices(config: Config, adapters: Adapters) {
+export function createServices(config: Config, adapters: Adapters): Services {
   const { spool, now, log } = adapters
   const counting = createMetricsRoom()
-  const ledger = counting.meterLedger(adapters.ledger)
+  const { ledger } = adapters
   const gateway = counting.meterGateway(adapters.gateway)
   const knownTokens = createKnownTokens()
   const tickets = createTicketService({
@@ -47,7 +66,8 @@ export function createServices(config: Config, adapters: Adapters) {
   const { credentials } = tickets
   const workGate = createWorkGate()
   const progress = logProgress(keepProgress(createProgressBoard(now), { ledger, log }), log)
-  const shared = { ledger, spool, gateway, credentials, progress, workGate, now, log }
+  const metrics = counting.uploads
+  const shared = { ledger, spool, gateway, credentials, progress, workGate, metrics, now, log }
   const { queue, transfers } = createJobs(config, adapters, shared)
   const intake = createFileServices(config, shared, { transfers, tickets })
   const cache = createBlockCache({ gateway, maxBytes: config.blockCacheBytes })
@@ -81,11 +101,16 @@ export function createServices(config: Config, adapters: Adapters) {
 
 interface Shared
   extends Pick<Adapters, 'ledger' | 'spool' | 'gateway' | 'credentials' | 'now' | 'log'> {
-  progress: ReturnType<typeof createProgressBoard>
-  workGate: ReturnType<typeof createWorkGate>
+  progress: ProgressBoard
+  workGate: WorkGate
+  metrics: UploadMetrics
 }
 
-function createJobs(config: Config, { outbox, log }: Adapters, shared: Shared) {
+function createJobs(
+  config: Config,
+  { outbox, log }: Adapters,
+  shared: Shared,
+): Pick<Services, 'queue' | 'transfers'> {
   const queue = createJobQueue({
     concurrency: config.maxConcurrentUploads,
     onError: (uploadId, err) => log.error({ uploadId, err }, 'a job ended in a bug'),
@@ -105,14 +130,8 @@ function createJobs(config: Config, { outbox, log }: Adapters, shared: Shared) {
 function createFileServices(
   config: Config,
   shared: Shared,
-  {
-    transfers,
-    tickets,
-  }: {
-    transfers: ReturnType<typeof createTransfers>
-    tickets: ReturnType<typeof createTicketService>
-  },
-) {
+  { transfers, tickets }: Pick<Services, 'transfers' | 'tickets'>,
+): Pick<Services, 'locks' | 'capacity' | 'uploadLock' | 'uploads' | 'streams'> {
   const { ledger, spool } = shared
   const { sessionTtlMs } = config
   const locks = createKeyedLock()

@@ -28,7 +28,7 @@ import { installMethods } from './guards/methods.ts'
 import { installPressure, type PressureLimits } from './guards/pressure.ts'
 import { installRequestQuota } from './guards/request-quota.ts'
 import { installSecurityHeaders } from './guards/security-headers.ts'
-import { installThrottle, type Throttle, type ThrottleOptions } from './guards/throttle.ts'
+import { installThrottle, type Throttle } from './guards/throttle.ts'
 import { createCallerToken } from './guards/token.ts'
 import { createUnclaimedBudget } from './guards/unclaimed-budget.ts'
 import { createPublicAddress, type PublicAddress } from './public-address.ts'
@@ -47,7 +47,22 @@ import { uploadRoutes } from './routes/uploads.ts'
 import { installDocumentation } from './schemas/openapi/documentation.ts'
 import { tusRoutes } from './tus/routes.ts'
 
-export interface HttpServerOptions extends ThrottleOptions {
+/** What the server serves, judges and refuses by. It gets no secret, and nothing that it does not use. */
+export interface HttpServerOptions {
+  services: HttpServices
+  spool: Pick<Spool, 'receive'>
+  page: Page
+  /** What `/readyz` asks. */
+  probes: Readonly<Record<string, Probe>>
+  limits: HttpLimits
+  callers: CallerOptions
+  instance: InstanceOptions
+  /** The worker's time. */
+  now: () => number
+  log: FastifyBaseLogger
+}
+
+export interface HttpServices {
   uploads: UploadService
   streams: StreamService
   uploadLock: PreemptibleLock
@@ -57,18 +72,25 @@ export interface HttpServerOptions extends ThrottleOptions {
   jobs: JobList
   tickets: TicketService
   knownTokens: Pick<KnownTokens, 'find' | 'addLink'>
-  spool: Pick<Spool, 'receive'>
   capacity: Pick<Capacity, 'unclaimedBytes' | 'freeBytes'>
-  page: Page
-  /** What `/readyz` asks. */
-  probes: Readonly<Record<string, Probe>>
+}
+
+/** How much of everything. */
+export interface HttpLimits {
   maxChunkBytes: number
   maxFileBytes: number
   /** Milliseconds without progress after which an upload is removed. */
   sessionTtlMs: number
-  /** The worker's time. */
-  now: () => number
   maxConcurrentDownloads: number
+  /** Wrong guesses that an address has in a minute, and a user. */
+  maxFailures: number
+  /** Milliseconds: a sender that stands still for so long is cut. */
+  stallMs: number
+  pressure: PressureLimits
+}
+
+/** Who may call, and where from. */
+export interface CallerOptions {
   /** Whether calls that deployed clients make without a token are refused without one. */
   requireAuth: boolean
   /** Empty: every origin may call. */
@@ -79,9 +101,10 @@ export interface HttpServerOptions extends ThrottleOptions {
   publicUrl: string | null
   /** Only the host has said it, and a trusted proxy may say another one. */
   isPublicUrlDefault: boolean
-  pressure: PressureLimits
-  /** A sender that stands still for so long is cut. */
-  stallMs: number
+}
+
+/** This instance among those of its deployment, and its end. */
+export interface InstanceOptions {
   workGate: Pick<WorkGate, 'takesRequests'>
   /** Whether the health check is to fail, so that traffic goes to the older instance still. */
   awaitsOlder: () => boolean
@@ -89,7 +112,6 @@ export interface HttpServerOptions extends ThrottleOptions {
   handOver: HandOverRoutesOptions['answer'] | null
   /** Milliseconds that running requests get once the server closes. */
   graceMs: number
-  log: FastifyBaseLogger
 }
 
 /**
@@ -105,9 +127,9 @@ const LISTENERS_OF_A_KIND = 3 / 8
 
 /** The HTTP face of the worker, ready to listen. */
 export async function createHttpServer(options: HttpServerOptions): Promise<FastifyInstance> {
-  const { corsOrigins } = options
-  const trusts = trustedProxies(options.trustProxy)
-  const address = createPublicAddress({ ...options, trusts })
+  const { corsOrigins, trustProxy, publicUrl, isPublicUrlDefault } = options.callers
+  const trusts = trustedProxies(trustProxy)
+  const address = createPublicAddress({ publicUrl, isPublicUrlDefault, trusts })
   const { serverFactory, connections, unanswered } = createNodeServer(options.log)
   const parseErrors = createParseErrorAnswers({ corsOrigins, unanswered })
   const app = fastify({
@@ -144,17 +166,20 @@ async function installGuards(
   options: HttpServerOptions,
   { max, refuse: onDrain }: Connections,
 ): Promise<Throttle> {
-  const { workGate, graceMs, stallMs } = options
+  const { services, limits } = options
+  const { workGate, graceMs } = options.instance
+  const { stallMs, maxFailures } = limits
   installLimits(app)
   installRequestQuota(app, max * REQUESTS_OF_ONE_ADDRESS)
   installMinUploadRate(app, { stallMs })
   installConnectionDraining(app, { workGate, graceMs })
   installMethods(app)
-  const throttle = await installThrottle(app, options)
-  const maxChunkBytes = Math.max(options.maxChunkBytes, 50 * MiB)
+  const { knownTokens, uploads, metrics } = services
+  const throttle = await installThrottle(app, { maxFailures, knownTokens, uploads })
+  const maxChunkBytes = Math.max(limits.maxChunkBytes, 50 * MiB)
   installErrorHandler(app, { maxChunkBytes, judge: throttle.judge, onDrain })
-  installRequestMetrics(app, options.metrics)
-  await installPressure(app, options.pressure)
+  installRequestMetrics(app, metrics)
+  await installPressure(app, limits.pressure)
   await installBodyTypes(app)
   return throttle
 }
@@ -165,11 +190,12 @@ async function registerOpenRoutes(
   options: HttpServerOptions,
   address: PublicAddress,
 ): Promise<void> {
-  const { page, probes, awaitsOlder, handOver } = options
-  await app.register(metricsRoutes, { metrics: options.metrics })
+  const { page, probes } = options
+  const { awaitsOlder, handOver } = options.instance
+  await app.register(metricsRoutes, { metrics: options.services.metrics })
   await app.register(pageRoutes, { page })
   await app.register(docsRoutes, { address })
-  const { maxFileBytes } = options
+  const { maxFileBytes } = options.limits
   await app.register(serviceRoutes, { page, maxFileBytes, probes, awaitsOlder })
   if (handOver) await app.register(handOverRoutes, { answer: handOver })
 }
@@ -186,27 +212,36 @@ async function registerFileRoutes(
   options: HttpServerOptions,
   { throttle, connections, address }: FileRouteParts,
 ): Promise<void> {
-  const { uploads, watch, uploadLock, maxChunkBytes, maxFileBytes, sessionTtlMs, now } = options
+  const { services, limits, now } = options
+  const { uploads, watch, uploadLock, jobs, tickets, metrics, knownTokens } = services
+  const { maxChunkBytes, maxFileBytes, sessionTtlMs, maxConcurrentDownloads } = limits
   const { spool, streams, downloads } = inEqualTurns(options)
-  const unclaimed = createUnclaimedBudget(options.capacity)
-  const callerToken = createCallerToken(options.requireAuth)
+  const unclaimed = createUnclaimedBudget(services.capacity)
+  const callerToken = createCallerToken(options.callers.requireAuth)
   const receiving = { uploads, spool, unclaimed, throttle, maxChunkBytes, callerToken }
   await app.register(uploadRoutes, receiving)
   await app.register(smallUploadRoutes, receiving)
-  const limits = { maxFileBytes, sessionTtlMs, now }
-  await app.register(tusRoutes, { streams, uploads, uploadLock, address, ...limits })
+  const tus = { streams, uploads, uploadLock, address, maxFileBytes, sessionTtlMs, now }
+  await app.register(tusRoutes, tus)
   const maxListeners = connections.max * LISTENERS_OF_A_KIND
   await app.register(progressRoutes, { uploads, watch, callerToken, maxListeners })
   await app.register(socketRoutes, { watch, maxListeners })
-  await app.register(jobsRoutes, { jobs: options.jobs })
-  await app.register(ticketRoutes, { tickets: options.tickets, address })
-  const { metrics, knownTokens, maxConcurrentDownloads: maxConcurrent } = options
-  const download = { downloads, metrics, knownTokens, maxConcurrent, connections }
-  await app.register(downloadRoutes, download)
+  await app.register(jobsRoutes, { jobs })
+  await app.register(ticketRoutes, { tickets, address })
+  await app.register(downloadRoutes, {
+    downloads,
+    metrics,
+    knownTokens,
+    connections,
+    maxConcurrent: maxConcurrentDownloads,
+  })
 }
 
 /** The same services; the bytes of all files together take no more than their share of each turn. */
-function inEqualTurns({ spool, streams, downloads }: HttpServerOptions) {
+function inEqualTurns({
+  spool,
+  services: { streams, downloads },
+}: Pick<HttpServerOptions, 'spool' | 'services'>) {
   const turns = createTurnBudget(BYTES_PER_TURN)
   const receive: Spool['receive'] = (source, how) => spool.receive(inTurns(source, turns), how)
   const append: StreamService['append'] = (id, offset, { bytes, requestUnlock }, confirm) =>

@@ -1,13 +1,11 @@
 import { collectDefaultMetrics, Registry } from 'prom-client'
-import type { Ledger } from '../core/ports/ledger.ts'
-import type { Metrics } from '../core/ports/metrics.ts'
-import type { Road } from '../core/ports/records.ts'
+import type { Metrics, UploadMetrics } from '../core/ports/metrics.ts'
 import type { TelegramGateway } from '../core/ports/telegram.ts'
 import { createInstruments } from './instruments.ts'
 import { meterGateway } from './metered-gateway.ts'
-import { meterLedger } from './metered-ledger.ts'
 import { addReadings, type Readings } from './readings.ts'
 import { summarize } from './summary.ts'
+import { createUploadMetrics } from './upload-metrics.ts'
 
 /** Gauges of prom-client with names of counters, which Prometheus' own linter refuses. */
 const MISNAMED = [
@@ -17,8 +15,9 @@ const MISNAMED = [
 ]
 
 export interface MetricsRoom {
-  /** The ports, counting. */
-  meterLedger: <L extends Ledger>(ledger: L) => L
+  /** Core's reports of uploads. */
+  uploads: UploadMetrics
+  /** The port, counting. */
   meterGateway: (gateway: TelegramGateway) => TelegramGateway
   /** Once everything that is read is there. */
   open: (readings: Readings) => Metrics
@@ -29,16 +28,11 @@ export function createMetricsRoom(): MetricsRoom {
   const instruments = createInstruments(registry)
   collectDefaultMetrics({ register: registry })
   for (const name of MISNAMED) registry.removeSingleMetric(name)
-  let noteRoad = (_uploadId: string, _road: Road): void => {}
+  const uploads = createUploadMetrics(instruments)
 
   return {
-    meterLedger: (ledger) => {
-      const metered = meterLedger(ledger, instruments)
-      noteRoad = metered.noteRoad
-      return metered.ledger
-    },
-    meterGateway: (gateway) =>
-      meterGateway(gateway, instruments, (uploadId, road) => noteRoad(uploadId, road)),
+    uploads,
+    meterGateway: (gateway) => meterGateway(gateway, instruments, uploads.noteRoad),
     open: (readings) => {
       addReadings(registry, readings)
       return {

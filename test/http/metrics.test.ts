@@ -4,6 +4,7 @@ import { AppError } from '../../src/errors.ts'
 import { MiB } from '../../src/lib/units.ts'
 import { completeAndPoll, postJson, sendChunks } from '../helpers/callers/client.ts'
 import { createFakeGateway } from '../helpers/peers/fake-gateway.ts'
+import { makeTempDir } from '../helpers/temp-dir.ts'
 import { startWorker, testCredentials } from '../helpers/worker/app.ts'
 
 async function start() {
@@ -104,6 +105,25 @@ test('a failure, its cause and a cancelled upload are counted', async () => {
   expect(samples.get('telestore_uploads_total{outcome="cancelled",road="none"}')).toBe(1)
   const failure = '{cause="TELEGRAM_FORBIDDEN",retryable="false"}'
   expect(samples.get(`telestore_transfer_failures_total${failure}`)).toBe(1)
+})
+
+test('an upload whose client does not come back is counted as expired, not as cancelled', async () => {
+  const dataDir = await makeTempDir()
+  const options = { gateway: createFakeGateway(), credentials: testCredentials, dataDir }
+  const before = await startWorker(options)
+  const { uploadId } = await sendChunks(before.url, 'b', Buffer.alloc(9), { token: 'token-ann' })
+  const days = before.adapters.now() - 8 * 86_400_000
+  await before.adapters.ledger.touchUpload(uploadId, days)
+  await before.close()
+
+  // It sweeps as it begins.
+  const { url } = await startWorker(options)
+
+  await vi.waitFor(async () => {
+    const samples = await scrape(url)
+    expect(samples.get('telestore_uploads_total{outcome="expired",road="none"}')).toBe(1)
+    expect([...samples.keys()].join()).not.toMatch(/outcome="(cancelled|abandoned)"/)
+  })
 })
 
 test('a wait that all parts hear of is counted once', async () => {

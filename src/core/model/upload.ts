@@ -118,3 +118,8 @@ export function assertUndamaged(digest: string, expected: string | undefined): v
 export function missingChunks(totalChunks: number, present: ReadonlySet<number>): number[] {
   return Array.from({ length: totalChunks }, (_, index) => index).filter((i) => !present.has(i))
 }
+
+/** Whether an upload still has a way to go: bytes come, or its job runs. */
+export function isUnfinished({ state }: Pick<Upload, 'state'>): boolean {
+  return state === 'receiving' || state === 'sealed'
+}

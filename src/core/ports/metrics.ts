@@ -28,3 +28,29 @@ export interface EndedDownload {
 
 /** `left`: the reader went away, or took a part and asked for another. */
 export type DownloadOutcome = 'completed' | 'left' | 'broken'
+
+/** What core reports of uploads, for whoever counts. Calls do not throw. */
+export interface UploadMetrics {
+  /** A chunk of so many bytes was acknowledged. */
+  received: (bytes: number) => void
+  /** An unfinished upload has ended. Called once for each. */
+  ended: (upload: EndedUpload) => void
+}
+
+export interface EndedUpload {
+  uploadId: string
+  outcome: UploadOutcome
+  /** Of a completed one: from the last progress of its client to the file in Telegram. */
+  seconds?: number
+}
+
+/**
+ * | outcome | means |
+ * |---|---|
+ * | `completed` | the file is in Telegram |
+ * | `failed` | its job has failed for good |
+ * | `cancelled` | its owner has cancelled it |
+ * | `expired` | its client has not come back in time |
+ * | `abandoned` | its client broke off before it could learn the id |
+ */
+export type UploadOutcome = 'completed' | 'failed' | 'cancelled' | 'expired' | 'abandoned'

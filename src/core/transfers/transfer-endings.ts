@@ -2,6 +2,7 @@ import { AppError } from '../../errors.ts'
 import { floodWaitSentence, isFloodWait } from '../model/flood-wait.ts'
 import type { Ledger } from '../ports/ledger.ts'
 import type { Log } from '../ports/log.ts'
+import type { UploadMetrics } from '../ports/metrics.ts'
 import type { PostedFile, Upload } from '../ports/records.ts'
 import type { Spool } from '../ports/spool.ts'
 import type { ProgressBoard } from '../progress/progress-board.ts'
@@ -13,6 +14,7 @@ export interface TransferEndingsOptions {
   progress: ProgressBoard
   /** False in standalone mode: there is no backend to tell. */
   webhooks: boolean
+  metrics: Pick<UploadMetrics, 'ended'>
   /** Called when a webhook has been written to the outbox. */
   onWebhook: () => void
   now: () => number
@@ -29,7 +31,7 @@ export interface TransferEndings {
 }
 
 export function createTransferEndings(options: TransferEndingsOptions): TransferEndings {
-  const { ledger, spool, progress, now, log } = options
+  const { ledger, spool, progress, metrics, now, log } = options
 
   async function clear(uploadId: string): Promise<void> {
     const row = await ledger.findUpload(uploadId)
@@ -54,10 +56,16 @@ export function createTransferEndings(options: TransferEndingsOptions): Transfer
     completed: async (upload, result, signal) => {
       const { id, fileName, size, mimeType } = upload
       const payload = { userId: upload.owner, fileName, ...result, size, mimeType }
-      // The message is posted: nothing may come between that and the row.
       const write = (): Promise<void> =>
         ledger.completeUpload(id, result, options.webhooks ? payload : null, now())
+      const before = await ledger.findUpload(id).catch(() => null)
       await settle(id, write, signal)
+      const seconds = before === null ? undefined : (now() - before.touchedAt) / 1000
+      metrics.ended({
+        uploadId: id,
+        outcome: 'completed',
+        ...(seconds !== undefined && { seconds }),
+      })
       if (options.webhooks) options.onWebhook()
       log.info({ uploadId: id, messageId: result.messageId }, 'Upload completed successfully')
       await clear(id)
@@ -72,6 +80,7 @@ export function createTransferEndings(options: TransferEndingsOptions): Transfer
       const retryAt = seconds === undefined ? null : failedAt + seconds * 1000
       const failure = { reason, percent, retryAt, now: failedAt }
       await settle(id, () => ledger.failUpload(id, failure), signal)
+      metrics.ended({ uploadId: id, outcome: 'failed' })
       await clear(id)
     },
   }

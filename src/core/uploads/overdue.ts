@@ -38,7 +38,7 @@ export function createOverdue(options: OverdueOptions): () => Promise<void> {
       if (locks.isHeld(id)) continue
       await locks.run(id, async () => {
         if (!(await isOverdue(id))) return
-        await removal.remove(id)
+        await removal.remove(id, 'expired')
         log.info({ uploadId: id }, 'an upload that never brought a byte was forgotten')
       })
     }

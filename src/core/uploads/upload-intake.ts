@@ -11,6 +11,7 @@ import {
 import type { Credentials } from '../ports/credentials.ts'
 import type { AcceptedChunk, Ledger, Opened, Opening } from '../ports/ledger.ts'
 import type { Log } from '../ports/log.ts'
+import type { UploadMetrics } from '../ports/metrics.ts'
 import type { StreamRecord, Upload } from '../ports/records.ts'
 import type { ReceivedChunk } from '../ports/spool.ts'
 import type { TelegramGateway } from '../ports/telegram.ts'
@@ -23,6 +24,7 @@ export interface UploadIntakeOptions {
   gateway: Pick<TelegramGateway, 'roadFor' | 'assertReachable' | 'waitFor'>
   workGate: Pick<WorkGate, 'assertNew' | 'assertMore' | 'ending'>
   transfers: Transfers
+  metrics: UploadMetrics
   capacity: Pick<Capacity, 'room' | 'hasRoom'>
   /** Forgets the uploads without a byte that are past their time. */
   forgetOverdue: () => Promise<void>
@@ -167,6 +169,7 @@ export function createUploadIntake(options: UploadIntakeOptions): UploadIntake {
       const { count: receivedChunks } = await acknowledge({ id: upload.id, index }, received, () =>
         ledger.acceptChunk(upload.id, record, chunkSize, now()),
       )
+      options.metrics.received(received.size)
       const touched = { ...upload, chunkSize }
       transfers.chunkArrived(touched, index)
       return { upload: touched, index, receivedChunks }

@@ -1,6 +1,8 @@
 import { AppError } from '../../errors.ts'
 import { uploadGone } from '../model/cancellation.ts'
+import { isUnfinished } from '../model/upload.ts'
 import type { Ledger } from '../ports/ledger.ts'
+import type { UploadMetrics, UploadOutcome } from '../ports/metrics.ts'
 import type { Spool } from '../ports/spool.ts'
 import type { ProgressBoard } from '../progress/progress-board.ts'
 import type { Transfers } from '../transfers/transfer.ts'
@@ -10,18 +12,25 @@ export interface UploadRemovalOptions {
   spool: Pick<Spool, 'remove'>
   transfers: Pick<Transfers, 'stop'>
   progress: Pick<ProgressBoard, 'forget'>
+  metrics: Pick<UploadMetrics, 'ended'>
 }
 
 /** How uploads go. Every call is for whoever holds the upload's lock. */
 export interface UploadRemoval {
-  /** Stops what runs, and forgets the upload with all that it has on the disk. */
-  remove: (uploadId: string) => Promise<void>
+  /**
+   * Stops what runs, and forgets the upload with all that it has on the disk. `outcome` is what is
+   * reported of one that was unfinished.
+   */
+  remove: (
+    uploadId: string,
+    outcome: Extract<UploadOutcome, 'expired' | 'abandoned'>,
+  ) => Promise<void>
   /** Writes how the upload has ended, and frees the disk. Rejects with SPOOL_FULL, SPOOL_FAILED. */
   clear: (uploadId: string, writeRow: () => Promise<void>) => Promise<void>
 }
 
 export function createUploadRemoval(options: UploadRemovalOptions): UploadRemoval {
-  const { ledger, spool, transfers, progress } = options
+  const { ledger, spool, transfers, progress, metrics } = options
 
   /** The row first: bytes without a row are swept, and a row without bytes is a lie. */
   async function clear(uploadId: string, writeRow: () => Promise<void>): Promise<void> {
@@ -38,11 +47,13 @@ export function createUploadRemoval(options: UploadRemovalOptions): UploadRemova
 
   return {
     clear,
-    remove: async (uploadId) => {
+    remove: async (uploadId, outcome) => {
       await transfers.stop(uploadId, uploadGone())
       const upload = await ledger.findUpload(uploadId)
       await clear(uploadId, () => ledger.deleteUpload(uploadId))
-      if (upload) progress.forget(upload)
+      if (!upload) return
+      progress.forget(upload)
+      if (isUnfinished(upload)) metrics.ended({ uploadId, outcome })
     },
   }
 }

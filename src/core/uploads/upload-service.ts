@@ -8,7 +8,7 @@ import {
   uploadCancelled,
 } from '../model/cancellation.ts'
 import { assertWholeFile } from '../model/stream.ts'
-import { assertSameFile, missingChunks } from '../model/upload.ts'
+import { assertSameFile, isUnfinished, missingChunks } from '../model/upload.ts'
 import type { Credentials, CredentialsProvider } from '../ports/credentials.ts'
 import type { ChunkRecord, Upload } from '../ports/records.ts'
 import type { ReceivedChunk } from '../ports/spool.ts'
@@ -99,7 +99,8 @@ export interface UploadService {
 }
 
 export function createUploadService(options: UploadServiceOptions): UploadService {
-  const { ledger, removal, credentials, transfers, progress, locks, workGate, now, log } = options
+  const { ledger, removal, credentials, transfers, progress, locks, workGate, metrics, now, log } =
+    options
   const intake = createUploadIntake(options)
 
   /** The upload, if it exists and is not another user's. */
@@ -165,6 +166,7 @@ export function createUploadService(options: UploadServiceOptions): UploadServic
       await ledger.cancelUpload(uploadId, cancelled, REMEMBERED_CANCELLATIONS)
       progress.finish(ended)
     })
+    if (isUnfinished(upload)) metrics.ended({ uploadId, outcome: 'cancelled' })
     log.info({ uploadId }, 'Upload cancelled')
     return progress.of(ended)
   }
@@ -236,9 +238,9 @@ export function createUploadService(options: UploadServiceOptions): UploadServic
       locks.run(uploadId, async () => {
         // Its owner may have found it among the jobs, and given it up.
         const upload = await ledger.findUpload(uploadId)
-        if (upload?.state !== 'cancelled') await removal.remove(uploadId)
+        if (upload?.state !== 'cancelled') await removal.remove(uploadId, 'abandoned')
       }),
-    expire: removal.remove,
+    expire: (uploadId) => removal.remove(uploadId, 'expired'),
   }
 }
 
