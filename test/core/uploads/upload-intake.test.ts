@@ -525,6 +525,7 @@ function start(changes: Partial<UploadIntakeOptions> = {}) {
     gateway,
     workGate,
     transfers,
+    metrics: { received: () => {}, ended: () => {} },
     capacity: {
       room: async (presentBytes) => ({ ...room, presentBytes }),
       hasRoom: async () => true,
