@@ -3,28 +3,9 @@ import type { FaultEffect } from '../faults/rules.ts'
 import { sleep } from '../lib/sleep.ts'
 import { badRequest, floodWait, RpcError } from '../rpc-error.ts'
 import type { RpcCall, RpcHandler, RpcOutcome, TlValue } from '../types.ts'
-import { createAuthMethods } from './auth.ts'
 import { createCallRules } from './call-rules.ts'
-import { channelMethods } from './channels.ts'
-import { configMethods } from './config.ts'
-import { dialogMethods } from './dialogs.ts'
-import { createCdnFiles } from './files/cdn.ts'
-import { createFileMethods } from './files/get-file.ts'
-import { uploadPartMethods } from './files/upload-parts.ts'
-import { deleteMethods } from './messages/delete.ts'
-import { editMethods } from './messages/edit.ts'
-import { historyMethods } from './messages/history.ts'
-import { createSendMethods } from './messages/send.ts'
-import type { Methods, OpenMethods } from './method.ts'
-import { participantMethods } from './participants.ts'
+import { createMethodTable, type MethodTable } from './method-table.ts'
 import { addressName, type SessionRules } from './session-rules.ts'
-import { updateMethods } from './updates.ts'
-import { userMethods } from './users.ts'
-
-interface MethodTables {
-  open: OpenMethods
-  methods: Methods
-}
 
 const UPLOAD_METHODS = /^upload\.save(Big)?FilePart$/
 
@@ -33,7 +14,7 @@ const GUEST_METHODS = /^(upload|help|auth|users)\./
 
 /** Makes the API half, as the protocol half calls it. */
 export function createRpcHandler(telegram: Telegram, rules: SessionRules): RpcHandler {
-  const tables = createTables()
+  const table = createMethodTable()
   const callRules = createCallRules(telegram)
   return {
     call: async (call) => {
@@ -47,7 +28,7 @@ export function createRpcHandler(telegram: Telegram, rules: SessionRules): RpcHa
         rules.check(call)
         callRules.check(call)
         endPart = startPart(telegram, call)
-        return applyBefore(effects) ?? run(telegram, tables, call)
+        return applyBefore(effects) ?? run(telegram, table, call)
       })
       if (outcome.kind === 'error')
         counter.errors[outcome.message] = (counter.errors[outcome.message] ?? 0) + 1
@@ -65,29 +46,6 @@ export function createRpcHandler(telegram: Telegram, rules: SessionRules): RpcHa
         death === null ||
         (death === 'duplicated' && telegram.settings.duplicatedKey === 'unregistered')
       )
-    },
-  }
-}
-
-function createTables(): MethodTables {
-  const auth = createAuthMethods()
-  const cdn = createCdnFiles()
-  return {
-    open: { ...configMethods, ...auth.open, ...cdn.open },
-    methods: {
-      ...auth.methods,
-      ...cdn.methods,
-      ...userMethods,
-      ...channelMethods,
-      ...participantMethods,
-      ...dialogMethods,
-      ...historyMethods,
-      ...editMethods,
-      ...deleteMethods,
-      ...updateMethods,
-      ...uploadPartMethods,
-      ...createFileMethods(cdn),
-      ...createSendMethods(),
     },
   }
 }
@@ -122,17 +80,17 @@ async function answer(
   }
 }
 
-async function run(telegram: Telegram, tables: MethodTables, call: RpcCall): Promise<RpcOutcome> {
+async function run(telegram: Telegram, table: MethodTable, call: RpcCall): Promise<RpcOutcome> {
   const { method, authKeyId, connection } = call
   const accountId = telegram.store.keys.accountOf(authKeyId)
   const account = accountId === null ? null : telegram.store.accounts.find(accountId)
   const given = { telegram, method, authKeyId, connection }
-  const open = tables.open[method._]
+  const open = table.open[method._]
   let value: TlValue
   if (open) value = await open({ ...given, account })
   else {
     if (!account) throw new RpcError(401, 'AUTH_KEY_UNREGISTERED')
-    const wanted = tables.methods[method._]
+    const wanted = table.methods[method._]
     if (!wanted) throw badRequest('METHOD_INVALID')
     checkHome(call)
     value = await wanted({ ...given, account })
