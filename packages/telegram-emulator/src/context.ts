@@ -4,6 +4,7 @@ import type { Faults } from './faults/faults.ts'
 import type { FileStore } from './files/file-store.ts'
 import type { PartStore } from './files/part-store.ts'
 import type { Limits } from './limits/limits.ts'
+import type { ChangeFeed } from './posts/feed.ts'
 import type { EmulatorSettings } from './settings.ts'
 import type { Store } from './store/store.ts'
 
@@ -15,6 +16,7 @@ export interface Telegram {
   settings: EmulatorSettings
   faults: Faults
   limits: Limits
+  feed: ChangeFeed
   counters: Counters
   /** The open addresses, known once everything listens. */
   addresses: Address[]

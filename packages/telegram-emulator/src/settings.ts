@@ -16,6 +16,8 @@ export interface EmulatorSettings {
    * (https://core.telegram.org/constructor/updates.channelDifferenceTooLong names 100000).
    */
   changeLogLength: number
+  /** Whether changes of channels are pushed to the clients that want updates. */
+  pushUpdates: boolean
   /** How long parts wait for a message (Telegram: "several minutes" to "several hours"). */
   partsTtlMs: number
   /**
@@ -85,6 +87,7 @@ export const DEFAULT_SETTINGS: EmulatorSettings = {
   cutConnectionsEveryMs: null,
   fileReferenceTtlMs: 3_600_000,
   changeLogLength: 100_000,
+  pushUpdates: true,
   partsTtlMs: 3_600_000,
   documentNameLength: 1024,
   repeatedRandomId: 'error',

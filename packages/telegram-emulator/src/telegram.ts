@@ -6,6 +6,7 @@ import { createFaults } from './faults/faults.ts'
 import { createFileStore } from './files/file-store.ts'
 import { createPartStore } from './files/part-store.ts'
 import { createLimits } from './limits/limits.ts'
+import { createChangeFeed } from './posts/feed.ts'
 import { DEFAULT_SETTINGS } from './settings.ts'
 import { openStore } from './store/store.ts'
 
@@ -21,7 +22,7 @@ const DEAD_PORT = 1
 export function createTelegram({
   dataDir,
   settings: changes,
-  log,
+  log = () => {},
   makeKey,
 }: TelegramOptions): Telegram {
   const settings = { ...DEFAULT_SETTINGS, ...changes }
@@ -39,10 +40,11 @@ export function createTelegram({
     settings,
     faults: createFaults(),
     limits: createLimits(settings),
+    feed: createChangeFeed(log),
     counters: createCounters(),
     addresses: [],
     deadPort: DEAD_PORT,
     cdnPublicKeyPem: toPublicPem(store.secrets.cdnPrivateKeyPem),
-    log: log ?? (() => {}),
+    log,
   }
 }

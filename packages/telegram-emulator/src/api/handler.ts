@@ -6,6 +6,7 @@ import type { RpcCall, RpcHandler, RpcOutcome, TlValue } from '../types.ts'
 import { createCallRules } from './call-rules.ts'
 import { createMethodTable, type MethodTable } from './method-table.ts'
 import { addressName, type SessionRules } from './session-rules.ts'
+import { createPushes } from './updates/pushes.ts'
 
 const UPLOAD_METHODS = /^upload\.save(Big)?FilePart$/
 
@@ -16,6 +17,7 @@ const GUEST_METHODS = /^(upload|help|auth|users)\./
 export function createRpcHandler(telegram: Telegram, rules: SessionRules): RpcHandler {
   const table = createMethodTable()
   const callRules = createCallRules(telegram)
+  const pushes = createPushes(telegram)
   return {
     call: async (call) => {
       const counter = telegram.counters.method(call.method._)
@@ -30,6 +32,7 @@ export function createRpcHandler(telegram: Telegram, rules: SessionRules): RpcHa
         endPart = startPart(telegram, call)
         return applyBefore(effects) ?? run(telegram, table, call)
       })
+      pushes.subscribe(call)
       if (outcome.kind === 'error')
         counter.errors[outcome.message] = (counter.errors[outcome.message] ?? 0) + 1
       const lateMs = lateness(telegram, effects)
@@ -38,7 +41,10 @@ export function createRpcHandler(telegram: Telegram, rules: SessionRules): RpcHa
       return applyAfter(effects, outcome)
     },
     connectionKeyed: rules.keyed,
-    connectionClosed: rules.closed,
+    connectionClosed: (connection) => {
+      rules.closed(connection)
+      pushes.closed(connection)
+    },
     keyBound: callRules.keyBound,
     keyAlive: (authKeyId) => {
       const death = telegram.store.keys.deathOf(authKeyId)

@@ -11,7 +11,7 @@ import { historyMethods } from './messages/history.ts'
 import { createSendMethods } from './messages/send.ts'
 import type { Methods, OpenMethods } from './method.ts'
 import { participantMethods } from './participants.ts'
-import { updateMethods } from './updates.ts'
+import { updateMethods } from './updates/difference.ts'
 import { userMethods } from './users.ts'
 
 /** The MTProto methods that this Telegram has. */

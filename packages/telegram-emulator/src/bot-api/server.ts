@@ -8,9 +8,11 @@ import { BotApiError } from './bot-api-error.ts'
 import { downloadFile } from './files/download.ts'
 import { findBotMethod } from './method-table.ts'
 import { discardFiles, drain, readParameters } from './request/request.ts'
+import { type BotUpdates, createBotUpdates } from './updates.ts'
 
 interface Exchange {
   telegram: Telegram
+  updates: BotUpdates
   request: IncomingMessage
   response: ServerResponse
   url: URL
@@ -27,9 +29,10 @@ export function openBotApi(
   telegram: Telegram,
   address: { host: string; port: number },
 ): Promise<HttpListener> {
+  const updates = createBotUpdates(telegram)
   const server = createServer((request, response) => {
     const url = new URL(request.url ?? '/', 'http://telegram.invalid')
-    serve({ telegram, request, response, url }).catch((error: unknown) => {
+    serve({ telegram, updates, request, response, url }).catch((error: unknown) => {
       telegram.log(`Bot API failed: ${error instanceof Error ? error.stack : error}`)
       response.destroy()
     })
@@ -67,7 +70,7 @@ async function serveFile({ telegram, request, response }: Exchange, path: string
 }
 
 async function replyTo(exchange: Exchange, bot: Account | null, name: string): Promise<Reply> {
-  const { telegram, request, response, url } = exchange
+  const { telegram, updates, request, response, url } = exchange
   const left = new AbortController()
   response.once('close', () => left.abort())
   try {
@@ -85,7 +88,7 @@ async function replyTo(exchange: Exchange, bot: Account | null, name: string): P
         status: 200,
         body: {
           ok: true,
-          result: await method({ telegram, bot, parameters, signal: left.signal }),
+          result: await method({ telegram, bot, parameters, updates, signal: left.signal }),
         },
       }
     } finally {

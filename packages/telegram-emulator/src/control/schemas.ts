@@ -47,6 +47,7 @@ export const settingsChange = z.strictObject({
   cutConnectionsEveryMs: z.number().positive().nullable().exactOptional(),
   fileReferenceTtlMs: milliseconds.exactOptional(),
   changeLogLength: z.int().positive().exactOptional(),
+  pushUpdates: z.boolean().exactOptional(),
   partsTtlMs: milliseconds.exactOptional(),
   documentNameLength: z.int().positive().exactOptional(),
   repeatedRandomId: z.enum(['error', 'old-updates']).exactOptional(),

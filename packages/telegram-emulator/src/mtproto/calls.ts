@@ -99,6 +99,7 @@ export function createCalls(keys: AuthKeyStore, handler: RpcHandler): Calls {
       layer: layerOf(permanentIdOf(authKey)),
       sessionId: session.id.toString(),
       connection,
+      push: (updates) => session.push(updates, layerOf(permanentIdOf(authKey))),
     })
   }
 

@@ -3,6 +3,7 @@ import { nowSeconds } from '../lib/clock.ts'
 import type { Change } from '../store/changes.ts'
 import type { Message, WrittenMessage } from '../store/messages.ts'
 import { toTlJson } from '../store/tl-json.ts'
+import type { Connection } from '../types.ts'
 
 /** A message that is about to be published. */
 export interface Draft extends Omit<Message, 'id' | 'date'> {
@@ -10,18 +11,36 @@ export interface Draft extends Omit<Message, 'id' | 'date'> {
   randomId: string | null
 }
 
-export function publish(
-  { store, counters }: Telegram,
-  { randomId, ...draft }: Draft,
-): WrittenMessage {
-  const written = store.messages.append({ ...draft, date: nowSeconds() }, randomId)
-  counters.add('messagesPosted')
+/** `by`, here and below: the connection whose call it is; null for the Bot API. */
+export function publish(telegram: Telegram, draft: Draft, by: Connection | null): WrittenMessage {
+  const written = append(telegram, draft)
+  announce(telegram, [written], by)
   return written
 }
 
 /** Publishes all messages or none. */
-export const publishAll = (telegram: Telegram, drafts: readonly Draft[]): WrittenMessage[] =>
-  telegram.store.transaction(() => drafts.map((draft) => publish(telegram, draft)))
+export function publishAll(
+  telegram: Telegram,
+  drafts: readonly Draft[],
+  by: Connection | null,
+): WrittenMessage[] {
+  const written = telegram.store.transaction(() => drafts.map((draft) => append(telegram, draft)))
+  announce(telegram, written, by)
+  return written
+}
+
+const append = ({ store }: Telegram, { randomId, ...draft }: Draft): WrittenMessage =>
+  store.messages.append({ ...draft, date: nowSeconds() }, randomId)
+
+/** Called after the transaction: a change that was rolled back is announced to no client. */
+function announce(
+  { counters, feed }: Telegram,
+  written: readonly WrittenMessage[],
+  by: Connection | null,
+): void {
+  counters.add('messagesPosted', written.length)
+  for (const { change } of written) feed.emit(change, by)
+}
 
 /** The part of a message that can be edited. */
 export type Content = Pick<Message, 'text' | 'documentId'> & {
@@ -33,11 +52,14 @@ export function edit(
   telegram: Telegram,
   message: Message,
   { text, documentId, details }: Content,
+  by: Connection | null,
 ): WrittenMessage | null {
   const edited = { ...message, text, documentId, details: { ...message.details, ...details } }
   if (toTlJson(contentOf(edited)) === toTlJson(contentOf(message))) return null
   const dated = { ...edited, details: { ...edited.details, editDate: nowSeconds() } }
-  return telegram.store.messages.edit(dated)
+  const written = telegram.store.messages.edit(dated)
+  telegram.feed.emit(written.change, by)
+  return written
 }
 
 /** Written so that an option that was never set equals one that is off. */
@@ -51,11 +73,15 @@ const contentOf = ({ text, documentId, details }: Message): unknown => [
 ]
 
 /** Returns null when there were no such messages. */
-export const remove = (
-  telegram: Telegram,
-  channelId: number,
-  ids: readonly number[],
-): Change | null => telegram.store.messages.delete(channelId, ids)
+export function remove(
+  { store, feed }: Telegram,
+  { channelId, ids }: { channelId: number; ids: readonly number[] },
+  by: Connection | null,
+): Change | null {
+  const change = store.messages.delete(channelId, ids)
+  if (change) feed.emit(change, by)
+  return change
+}
 
 /** The first message of a channel is the service message about its creation. */
 export const isService = ({ id }: Pick<Message, 'id'>): boolean => id === 1

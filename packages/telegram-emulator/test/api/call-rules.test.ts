@@ -68,6 +68,7 @@ test('with strict sessions each session introduces itself', async () => {
     usedKeyId: account.authKeyId ?? '',
     layer: 198,
     connection: user.connection,
+    push: () => {},
   }
 
   const again = await handler.call({ ...call, sessionId: '1', wrappers: [] })

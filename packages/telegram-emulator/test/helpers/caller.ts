@@ -23,6 +23,8 @@ export type Fields = Record<string, TlValue>
 /** One connection of a client that needs no sockets. */
 export interface ApiClient {
   connection: Connection
+  /** The updates that were pushed to it. */
+  pushed: TlObject[]
   /** Calls with the wrappers of a client's first call, or with the given ones. */
   call: (method: string, fields?: Fields, wrappers?: readonly TlObject[]) => Promise<RpcOutcome>
   /** Returns the result; rejects with Telegram's error. */
@@ -125,6 +127,7 @@ function openClient(handler: RpcHandler, options: ClientOptions): ApiClient {
     destroy: () => handler.connectionClosed?.(connection),
     setBandwidth: () => {},
   }
+  const pushed: TlObject[] = []
   handler.connectionKeyed?.(connection, authKeyId)
   const call: ApiClient['call'] = (method, fields = {}, wrappers = introduction) =>
     handler.call({
@@ -135,9 +138,11 @@ function openClient(handler: RpcHandler, options: ClientOptions): ApiClient {
       layer: 198,
       sessionId: '1',
       connection,
+      push: (updates) => pushed.push(updates),
     })
   return {
     connection,
+    pushed,
     call,
     invoke: async (method, fields) => {
       const outcome = await call(method, fields)

@@ -13,6 +13,7 @@ export interface Ready {
 export async function connectMtcute(
   { mtproto, account }: Ready,
   network: { usePfs?: boolean } = {},
+  { disableUpdates = true } = {},
 ): Promise<TelegramClient> {
   const crypto = new NodeCryptoProvider()
   await crypto.initialize()
@@ -23,7 +24,7 @@ export async function connectMtcute(
     apiHash: account.apiHash,
     crypto,
     storage: new MemoryStorage(),
-    disableUpdates: true,
+    disableUpdates,
     network,
     // mtcute uploads over several connections, which are for media-only addresses.
     defaultDcs: { main, media: { ...main, port: mtproto.mediaPort, mediaOnly: true } },

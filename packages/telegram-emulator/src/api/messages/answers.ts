@@ -1,8 +1,8 @@
 import { nowSeconds } from '../../lib/clock.ts'
 import type { WrittenMessage } from '../../store/messages.ts'
 import type { TlObject } from '../../types.ts'
-import { messagesOf, toUpdate } from '../changes.ts'
 import { toChats, type View } from '../entities.ts'
+import { messagesOf, toUpdate } from '../updates/changes.ts'
 
 /** The updates that a send method answers with. */
 export function sentUpdates(

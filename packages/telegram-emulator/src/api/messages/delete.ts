@@ -9,7 +9,8 @@ export const deleteMethods: Methods = {
   'channels.deleteMessages': (call) => {
     const channel = resolveChannel(call, child(call.method, 'channel'))
     if (!isAdministrator(call, channel)) throw new RpcError(403, 'MESSAGE_DELETE_FORBIDDEN')
-    const change = remove(call.telegram, channel.id, ints(call.method, 'id'))
+    const wanted = { channelId: channel.id, ids: ints(call.method, 'id') }
+    const change = remove(call.telegram, wanted, call.connection)
     const { pts, ptsCount } = change ?? { pts: channel.pts, ptsCount: 0 }
     return { _: 'messages.affectedMessages', pts, pts_count: ptsCount }
   },

@@ -55,7 +55,8 @@ const randomIdOf = (holder: TlObject): string => long(holder, 'random_id').toStr
 function sendMessage(call: Call, channel: Channel, randomId: string): WrittenMessage[] {
   const { text, entities } = readText(call, call.method, 'message')
   const details = { ...readSendOptions(call, channel), entities }
-  return [publish(call.telegram, draft(call, channel, { text, details, randomId }))]
+  const message = draft(call, channel, { text, details, randomId })
+  return [publish(call.telegram, message, call.connection)]
 }
 
 async function sendMedia(
@@ -72,7 +73,7 @@ async function sendMedia(
     details: { ...options, ...details, entities },
     randomId,
   }
-  return [publish(call.telegram, draft(call, channel, content))]
+  return [publish(call.telegram, draft(call, channel, content), call.connection)]
 }
 
 /**
@@ -104,7 +105,7 @@ async function sendAlbum(
     )
   }
   if (!areGroupable(documents)) throw badRequest('MEDIA_GROUPED_INVALID')
-  return publishAll(call.telegram, drafts)
+  return publishAll(call.telegram, drafts, call.connection)
 }
 
 const draft = (

@@ -41,7 +41,8 @@ function replaceText(
 ): Record<string, unknown> {
   const { documentId } = message
   const invertMedia = isSet(parameters, 'show_caption_above_media')
-  const written = edit(telegram, message, { text, documentId, details: { entities, invertMedia } })
+  const content = { text, documentId, details: { entities, invertMedia } }
+  const written = edit(telegram, message, content, null)
   if (!written)
     throw badBotRequest(
       'message is not modified: specified new message content and reply markup are exactly the same as a current content and reply markup of the message',
@@ -56,6 +57,7 @@ export function deleteMessage({ telegram, bot, parameters }: BotCall): true {
   if (id === 0) throw badBotRequest('message identifier is not specified')
   if (telegram.store.channels.member(channel.id, bot.id)?.role !== 'admin')
     throw badBotRequest("message can't be deleted")
-  if (!remove(telegram, channel.id, [id])) throw badBotRequest('message to delete not found')
+  if (!remove(telegram, { channelId: channel.id, ids: [id] }, null))
+    throw badBotRequest('message to delete not found')
   return true
 }

@@ -53,7 +53,7 @@ function publishAgain(
   const caption = isCaptioned ? readCaption(call) : null
   const invertMedia = isSet(parameters, 'show_caption_above_media') || content.details.invertMedia
   checkRate(call, target)
-  const published = publish(telegram, {
+  const draft = {
     channelId: target.id,
     fromId: bot.id,
     text: caption?.text ?? content.text,
@@ -64,6 +64,7 @@ function publishAgain(
       entities: caption ? caption.entities : content.details.entities,
     },
     randomId: null,
-  })
+  }
+  const published = publish(telegram, draft, null)
   return published.message
 }

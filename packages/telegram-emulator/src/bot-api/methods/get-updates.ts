@@ -1,16 +1,20 @@
-import { sleep } from '../../lib/sleep.ts'
 import type { BotCall } from '../call.ts'
 import { numberOf } from '../request/parameters.ts'
 
 /** An answer is held back at most this long (TDLib's server bounds it so). */
 const MAX_POLL_SECONDS = 50
+const LIMIT_MAX = 100
 
-/** There are never updates; a long poll stays open for its timeout. */
-export async function getUpdates({ parameters, signal }: BotCall): Promise<unknown[]> {
+/** https://core.telegram.org/bots/api#getupdates */
+export function getUpdates({ bot, parameters, updates, signal }: BotCall): Promise<unknown[]> {
+  const limit = numberOf(parameters, 'limit')
   const seconds = Math.min(Math.max(numberOf(parameters, 'timeout'), 0), MAX_POLL_SECONDS)
-  // The signal aborts when the client leaves; then no answer is needed.
-  await sleep(seconds * 1000, signal).catch(() => {})
-  return []
+  return updates.get(bot, {
+    offset: numberOf(parameters, 'offset'),
+    limit: limit < 1 || limit > LIMIT_MAX ? LIMIT_MAX : limit,
+    timeoutMs: seconds * 1000,
+    signal,
+  })
 }
 
 /** https://core.telegram.org/bots/api#webhookinfo, without a webhook. */

@@ -42,7 +42,7 @@ async function sendFile(call: BotCall, method: SendMethod): Promise<Record<strin
   if (textOf(parameters, 'cover') !== '') throw badBotRequest('PHOTO_INVALID')
   checkRate(call, channel)
   const document = await findDocument(call, method)
-  const { message } = publish(telegram, {
+  const draft = {
     channelId: channel.id,
     fromId: bot.id,
     text,
@@ -55,7 +55,8 @@ async function sendFile(call: BotCall, method: SendMethod): Promise<Record<strin
       videoTimestamp: numberOf(parameters, 'start_timestamp') || undefined,
     },
     randomId: null,
-  })
+  }
+  const { message } = publish(telegram, draft, null)
   return toBotMessage({ telegram, bot, channel, message })
 }
 

@@ -13,13 +13,14 @@ export function sendMessage(call: BotCall): Record<string, unknown> {
   const { text, entities } = readMessageText(call)
   const options = readBotSendOptions(call, channel)
   checkRate(call, channel)
-  const { message } = publish(telegram, {
+  const draft = {
     channelId: channel.id,
     fromId: bot.id,
     text,
     documentId: null,
     details: { ...options, entities },
     randomId: null,
-  })
+  }
+  const { message } = publish(telegram, draft, null)
   return toBotMessage({ telegram, bot, channel, message })
 }

@@ -1,7 +1,7 @@
-import type { Change } from '../store/changes.ts'
-import { isTlObject } from '../tl-fields.ts'
-import type { TlObject } from '../types.ts'
-import { toMessage, type View } from './entities.ts'
+import type { Change } from '../../store/changes.ts'
+import { isTlObject } from '../../tl-fields.ts'
+import type { TlObject } from '../../types.ts'
+import { toMessage, type View } from '../entities.ts'
 
 /**
  * One change of a channel as an Update, with messages as they are now; null when its message is

@@ -1,15 +1,15 @@
-import { nowSeconds } from '../lib/clock.ts'
-import { badRequest } from '../rpc-error.ts'
-import type { Change } from '../store/changes.ts'
-import { child, children, flag, int } from '../tl-fields.ts'
-import type { TlObject } from '../types.ts'
+import { nowSeconds } from '../../lib/clock.ts'
+import { badRequest } from '../../rpc-error.ts'
+import type { Change } from '../../store/changes.ts'
+import { child, children, flag, int } from '../../tl-fields.ts'
+import type { TlObject } from '../../types.ts'
+import { toChannelDialog, updatesState } from '../dialogs.ts'
+import { toChats, toMessage } from '../entities.ts'
+import { type Call, type Methods, refuseBot } from '../method.ts'
+import { resolveChannel } from '../peers.ts'
 import { messagesOf, toUpdate } from './changes.ts'
-import { toChannelDialog, updatesState } from './dialogs.ts'
-import { toChats, toMessage } from './entities.ts'
-import { type Call, type Methods, refuseBot } from './method.ts'
-import { resolveChannel } from './peers.ts'
 
-/** Nothing is pushed: clients ask for the changes of a channel. Private chats, which have none, stay empty. */
+/** The changes of channels, for clients that ask; private chats, of which there are none, stay empty. */
 export const updateMethods: Methods = {
   'updates.getState': () => updatesState(),
   'updates.getDifference': (call) => {
