@@ -68,7 +68,7 @@ const ALLOWED: Record<string, readonly string[]> = {
     'node:*',
   ],
   // The page meets the worker by the client alone, and runs in browsers.
-  'src/web': ['telestore-client', 'preact', '@uppy/core'],
+  'src/web': ['telestore-client', 'src/lib/units.ts', 'preact', '@uppy/core'],
 
   // What puts the rooms together.
   'src/logger.ts': ['pino'],
@@ -131,6 +131,10 @@ test('every line of the table is a room, and every arrow in it is used', () => {
   })
 
   expect(unused).toEqual([])
+})
+
+test('no file imports itself on a detour, types included', () => {
+  expect(findCircles(imports)).toEqual([])
 })
 
 test(`no folder has more than ${MAX_FILES_IN_A_FOLDER} files`, () => {
@@ -242,4 +246,30 @@ function fits(to: string, entry: string): boolean {
 
 function isWithin(path: string, room: string): boolean {
   return path === room || path.startsWith(`${room}/`)
+}
+
+/** Groups of files of which each reaches all others (Tarjan's strongly connected components). */
+function findCircles(all: Import[]): string[][] {
+  const targets = Map.groupBy(all, ({ from }) => from)
+  const order = new Map<string, number>()
+  const lowest = new Map<string, number>()
+  const open: string[] = []
+  const circles: string[][] = []
+
+  function visit(file: string): void {
+    order.set(file, order.size)
+    lowest.set(file, order.size - 1)
+    open.push(file)
+    for (const { to } of targets.get(file) ?? []) {
+      if (!order.has(to)) visit(to)
+      else if (!open.includes(to)) continue
+      lowest.set(file, Math.min(lowest.get(file) ?? 0, lowest.get(to) ?? 0))
+    }
+    if (lowest.get(file) !== order.get(file)) return
+    const circle = open.splice(open.indexOf(file))
+    if (circle.length > 1) circles.push(circle)
+  }
+
+  for (const file of targets.keys()) if (!order.has(file)) visit(file)
+  return circles
 }

@@ -1,9 +1,7 @@
 import { type Client, createClient, TeleStoreError } from 'telestore-client'
 import { MiB } from '../lib/units.ts'
 import type { Session } from './state/session.ts'
-
-/** The path of the page, because the worker may be mounted below a path. */
-export const WORKER_PATH = new URL('.', location.href).pathname.replace(/\/$/, '')
+import { WORKER_PATH } from './worker-path.ts'
 
 /** What the worker tells about itself without a login. */
 export interface WorkerTerms {

@@ -1,4 +1,4 @@
-import { WORKER_PATH } from '../worker.ts'
+import { WORKER_PATH } from '../worker-path.ts'
 
 /** A token, and when the user has signed in with it (epoch ms). */
 export interface SignedIn {
