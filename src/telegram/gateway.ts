@@ -152,7 +152,7 @@ export function createTelegramGateway(options: TelegramGatewayOptions): Telegram
   }
 
   function byMtproto<T>(
-    road: Road,
+    road: Exclude<Road, 'bot-api'>,
     request: TransferRequest,
     work: (job: UploadJob) => Promise<T>,
   ): Promise<T> {
@@ -220,7 +220,7 @@ export function createTelegramGateway(options: TelegramGatewayOptions): Telegram
     sendAvailable: (request) =>
       guarded(request.signal, async (signal) => {
         const road = roadFor(request.credentials, request.file.size)
-        if (!sendsEarly(road, request.file.size)) return
+        if (road === 'bot-api' || !sendsEarly(road, request.file.size)) return
         await byMtproto(road, { ...request, signal }, sendAhead)
       }),
     finish: (request) => guarded(request.signal, (signal) => finish({ ...request, signal })),

@@ -42,7 +42,7 @@ export async function reconcile(
   ]
   for (const upload of unfinished) {
     // Once Telegram has made a document of the bytes, only its message is missing.
-    if ((await ledger.transfer(upload.id))?.document) continue
+    if (await hasDocument(ledger, upload.id)) continue
     const lost = await forgetLostChunks(ledger, spool, upload)
     report.lostChunks += lost
     if (upload.state === 'sealed' && (await ledger.chunks(upload.id)).length < upload.totalChunks) {
@@ -127,4 +127,10 @@ async function removeStrayGrowth(
     removed++
   }
   return removed
+}
+
+/** Whether Telegram has all bytes of the file already, as a document. */
+async function hasDocument(ledger: MaintainedLedger, uploadId: string): Promise<boolean> {
+  const state = await ledger.transfer(uploadId)
+  return state !== null && state.road !== 'bot-api' && state.document !== null
 }

@@ -86,22 +86,32 @@ export interface StoredDocument {
   readonly dcId: number
 }
 
-/** Everything a transfer must remember to go on after the process died. */
-export interface TransferState {
-  readonly road: Road
+/** Everything a transfer must remember to go on after the process died, by the road it takes. */
+export type TransferState = BotApiTransferState | MtprotoTransferState
+
+interface CommonTransferState {
+  /** Epoch milliseconds, by the worker's clock. */
+  readonly startedAt: number
+  /** How often the post was tried; more than 0 after a restart means: look first. */
+  readonly postAttempts: number
+}
+
+/** The Bot API takes a file in one request: there is nothing to go on with. */
+export interface BotApiTransferState extends CommonTransferState {
+  readonly road: 'bot-api'
+}
+
+export interface MtprotoTransferState extends CommonTransferState {
+  readonly road: Exclude<Road, 'bot-api'>
   /** Names the auth key and data centre that hold the parts (a hash: never the key itself). */
   readonly partsHolder: string
-  /** Telegram's `file_id` of the parts, a long as decimal text. */
+  /** Telegram's `file_id` of the parts, a long as decimal text. They are trusted for PART_TTL. */
   readonly fileId: string
-  /** When the first part was sent: parts are trusted for PART_TTL. */
-  readonly startedAt: number
   readonly document: StoredDocument | null
   /** `random_id` of the post, a long as decimal text; chosen before the first try. */
   readonly randomId: string | null
   /** The channel's newest message before the first try to post: what is looked for is newer. */
   readonly newestMessageId: number | null
-  /** How often the post was tried; more than 0 after a restart means: look first. */
-  readonly postAttempts: number
 }
 
 /** The webhook that tells the backend about a finished upload; waits in the outbox until delivered. */

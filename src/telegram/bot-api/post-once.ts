@@ -1,5 +1,5 @@
 import type { Log } from '../../core/ports/log.ts'
-import type { PostedFile, TransferState } from '../../core/ports/records.ts'
+import type { BotApiTransferState, PostedFile } from '../../core/ports/records.ts'
 import type { TransferRequest } from '../../core/ports/telegram.ts'
 import { onceDiskTakes } from '../../core/runtime/disk-failure.ts'
 import { AppError } from '../../errors.ts'
@@ -75,19 +75,10 @@ export async function postOnce(
   }
 }
 
-async function loadState({ journal }: TransferRequest): Promise<TransferState> {
+async function loadState({ journal }: TransferRequest): Promise<BotApiTransferState> {
   const saved = await journal.load()
   if (saved?.road === 'bot-api') return saved
-  return {
-    road: 'bot-api',
-    partsHolder: '',
-    fileId: '0',
-    startedAt: Date.now(),
-    document: null,
-    randomId: null,
-    newestMessageId: null,
-    postAttempts: 0,
-  }
+  return { road: 'bot-api', startedAt: Date.now(), postAttempts: 0 }
 }
 
 async function look(

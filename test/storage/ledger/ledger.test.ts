@@ -502,3 +502,14 @@ function makeLedger() {
   onTestFinished(ledger.close)
   return ledger
 }
+
+test('a transfer by the Bot API is remembered without what only MTProto has', async () => {
+  const ledger = makeLedger()
+  const { id } = makeUpload()
+  await insertUpload(ledger, makeUpload(), 'token')
+  const state = { road: 'bot-api', startedAt: NOW, postAttempts: 1 } as const
+
+  await ledger.saveTransfer(id, state)
+
+  expect(await ledger.transfer(id)).toEqual(state)
+})

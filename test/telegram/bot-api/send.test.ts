@@ -429,16 +429,7 @@ async function start(
 }
 
 function leftBehind(postAttempts: number): TransferState {
-  return {
-    road: 'bot-api',
-    partsHolder: '',
-    fileId: '0',
-    startedAt: 1,
-    document: null,
-    randomId: null,
-    newestMessageId: null,
-    postAttempts,
-  }
+  return { road: 'bot-api', startedAt: 1, postAttempts }
 }
 
 async function failureOf(work: Promise<unknown>): Promise<AppError> {

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import type { EmulatedAccount, Emulator } from 'telegram-emulator'
 import { onTestFinished } from 'vitest'
 import type { Credentials } from '../../../src/core/ports/credentials.ts'
-import type { TransferState } from '../../../src/core/ports/records.ts'
+import type { MtprotoTransferState, TransferState } from '../../../src/core/ports/records.ts'
 import type {
   OutgoingFile,
   RemoteDocument,
@@ -126,32 +126,36 @@ export function createFile(
 
 export interface MemoryJournal extends TransferJournal {
   readonly parts: Set<number>
-  readonly state: TransferState | null
-  /** Everything that was saved, in order. */
-  readonly saved: TransferState[]
+  /** Null also while the Bot API has the file. */
+  readonly state: MtprotoTransferState | null
+  /** Everything that was saved on MTProto's roads, in order. */
+  readonly saved: MtprotoTransferState[]
 }
 
 export function createJournal(from?: MemoryJournal): MemoryJournal {
   const parts = new Set(from?.parts)
-  const saved: TransferState[] = []
-  let state = from?.state ?? null
+  const saved: MtprotoTransferState[] = []
+  let current: TransferState | null = from?.state ?? null
+  const onMtproto = (state: TransferState | null): MtprotoTransferState | null =>
+    state === null || state.road === 'bot-api' ? null : state
   return {
     parts,
     saved,
     get state() {
-      return state
+      return onMtproto(current)
     },
-    load: async () => state,
+    load: async () => current,
     save: async (next) => {
-      state = next
-      saved.push(next)
+      current = next
+      const state = onMtproto(next)
+      if (state !== null) saved.push(state)
     },
     hasPart: (part) => parts.has(part),
     addPart: (part) => void parts.add(part),
     removePart: (part) => void parts.delete(part),
     reset: async () => {
       parts.clear()
-      state = null
+      current = null
     },
   }
 }

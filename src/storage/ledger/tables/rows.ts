@@ -51,17 +51,32 @@ export function toChunk(row: Row): ChunkRecord {
 }
 
 export function toTransfer(row: Row): TransferState {
+  const road = oneOf<Road>(['bot-api', 'mtproto-user', 'mtproto-bot'], text(row, 'road'))
+  const common = {
+    startedAt: integer(row, 'started_at'),
+    postAttempts: integer(row, 'post_attempts'),
+  }
+  // The other columns of such a row hold nothing.
+  if (road === 'bot-api') return { road, ...common }
   const document = textOrNull(row, 'document')
   return {
-    road: oneOf<Road>(['bot-api', 'mtproto-user', 'mtproto-bot'], text(row, 'road')),
+    road,
+    ...common,
     partsHolder: text(row, 'parts_holder'),
     fileId: text(row, 'file_id'),
-    startedAt: integer(row, 'started_at'),
     document: document === null ? null : toDocument(document),
     randomId: textOrNull(row, 'random_id'),
     newestMessageId: integerOrNull(row, 'newest_message_id'),
-    postAttempts: integer(row, 'post_attempts'),
   }
+}
+
+/** The columns of a transfer's row, in the order of the table; `NOT NULL` ones have a value. */
+export function fromTransfer(state: TransferState): (string | number | null)[] {
+  const { road, startedAt, postAttempts } = state
+  if (state.road === 'bot-api') return [road, '', '0', startedAt, null, null, null, postAttempts]
+  const { partsHolder, fileId, document, randomId, newestMessageId } = state
+  const json = document === null ? null : JSON.stringify(document)
+  return [road, partsHolder, fileId, startedAt, json, randomId, newestMessageId, postAttempts]
 }
 
 function toDocument(json: string): StoredDocument {

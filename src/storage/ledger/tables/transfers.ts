@@ -1,7 +1,7 @@
 import type { Ledger } from '../../../core/ports/ledger.ts'
 import type { LedgerDatabase } from '../database.ts'
 import type { Synchronous } from '../synchronous.ts'
-import { blob, toTransfer } from './rows.ts'
+import { blob, fromTransfer, toTransfer } from './rows.ts'
 
 export type TransferRecords = Pick<
   Synchronous<Ledger>,
@@ -31,19 +31,7 @@ export function createTransferRecords(database: LedgerDatabase): TransferRecords
       const row = find.get(uploadId)
       return row ? toTransfer(row) : null
     },
-    saveTransfer: (uploadId, state) =>
-      void save.run(
-        uploadId,
-        state.road,
-        state.partsHolder,
-        state.fileId,
-        state.startedAt,
-        state.document === null ? null : JSON.stringify(state.document),
-        state.randomId,
-        state.newestMessageId,
-        state.postAttempts,
-        uploadId,
-      ),
+    saveTransfer: (uploadId, state) => void save.run(uploadId, ...fromTransfer(state), uploadId),
     deleteTransfer: (uploadId) =>
       database.transaction(() => {
         remove.run(uploadId)

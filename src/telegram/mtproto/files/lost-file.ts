@@ -29,7 +29,8 @@ export async function lookForPostedFile(search: LostFileSearch): Promise<PostedF
   const options = { signal, onWait }
   return channels.use(account, credentials.channelId, options, async (channel) => {
     const reading = { account, channel, options }
-    const newer = { after: state?.newestMessageId ?? 0, since }
+    const after = state === null || state.road === 'bot-api' ? 0 : (state.newestMessageId ?? 0)
+    const newer = { after, since }
     const found = await findPosted(reading, newer, (document) => {
       const name = document.attributes.find(
         (entry) => entry instanceof Api.DocumentAttributeFilename,

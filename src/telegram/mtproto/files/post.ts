@@ -1,5 +1,9 @@
 import { createHash } from 'node:crypto'
-import type { PostedFile, StoredDocument, TransferState } from '../../../core/ports/records.ts'
+import type {
+  MtprotoTransferState,
+  PostedFile,
+  StoredDocument,
+} from '../../../core/ports/records.ts'
 import type { TransferRequest } from '../../../core/ports/telegram.ts'
 import { backoff } from '../../../lib/waiting/retry.ts'
 import { sleep } from '../../../lib/waiting/sleep.ts'
@@ -16,9 +20,9 @@ import { randomLong } from './transfer-state.ts'
 export interface PostJob {
   request: TransferRequest
   reading: Reading
-  state: TransferState
+  state: MtprotoTransferState
   /** Puts the state where it survives the process. */
-  save: (state: TransferState) => Promise<void>
+  save: (state: MtprotoTransferState) => Promise<void>
 }
 
 /** Tries of one post, each begun by looking whether an earlier one has arrived. */

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import type { Road, TransferState } from '../../../core/ports/records.ts'
+import type { MtprotoTransferState } from '../../../core/ports/records.ts'
 import type { TransferJournal } from '../../../core/ports/telegram.ts'
 import type { Account } from '../account/account.ts'
 
@@ -13,7 +13,7 @@ export function partsHolderOf(account: Account): string {
 
 export interface StateOptions {
   journal: TransferJournal
-  road: Road
+  road: MtprotoTransferState['road']
   partsHolder: string
   partTtlMs: number
 }
@@ -23,7 +23,7 @@ export interface StateOptions {
  * took them, and for a while; otherwise the transfer starts over. A document that was made of
  * them outlives them, and so does the question whether it was posted.
  */
-export async function resumeOrStart(options: StateOptions): Promise<TransferState> {
+export async function resumeOrStart(options: StateOptions): Promise<MtprotoTransferState> {
   const { journal, road, partsHolder, partTtlMs } = options
   const saved = await journal.load()
   if (saved && saved.road !== 'bot-api' && saved.partsHolder === partsHolder) {
@@ -33,9 +33,11 @@ export async function resumeOrStart(options: StateOptions): Promise<TransferStat
 }
 
 /** Forgets the parts and begins with a new file id. */
-export async function startOver(options: Omit<StateOptions, 'partTtlMs'>): Promise<TransferState> {
+export async function startOver(
+  options: Omit<StateOptions, 'partTtlMs'>,
+): Promise<MtprotoTransferState> {
   const { journal, road, partsHolder } = options
-  const state: TransferState = {
+  const state: MtprotoTransferState = {
     road,
     partsHolder,
     fileId: randomLong(),

@@ -1,4 +1,4 @@
-import type { PostedFile, Road, TransferState } from '../../../core/ports/records.ts'
+import type { MtprotoTransferState, PostedFile } from '../../../core/ports/records.ts'
 import type { TransferRequest } from '../../../core/ports/telegram.ts'
 import type { Semaphore } from '../../../lib/concurrency/semaphore.ts'
 import { faultOf, unavailable } from '../../errors.ts'
@@ -11,7 +11,7 @@ import { partsHolderOf, resumeOrStart, startOver } from './transfer-state.ts'
 
 export interface UploadJob {
   account: Account
-  road: Road
+  road: MtprotoTransferState['road']
   request: TransferRequest
   channels: Channels
   /** Bytes of parts that all uploads together may hold in memory. */
@@ -43,7 +43,7 @@ export async function sendAndPost(job: UploadJob): Promise<PostedFile> {
   onEvent({ phase: 'resolving' })
   return channels.use(account, request.credentials.channelId, options, async (channel) => {
     const reading = { account, channel, options }
-    const save = (state: TransferState): Promise<void> => request.journal.save(state)
+    const save = (state: MtprotoTransferState): Promise<void> => request.journal.save(state)
     const lost = await findLost({ request, reading, save })
     if (lost) return lost
     const state = await resumeOrStart(stateOptions(job))
@@ -54,7 +54,8 @@ export async function sendAndPost(job: UploadJob): Promise<PostedFile> {
 /** What an earlier try has posted, whichever account it was: a document has one id for all. */
 async function findLost(look: Omit<PostJob, 'state'>): Promise<PostedFile | null> {
   const state = await look.request.journal.load()
-  if (!state?.document || state.postAttempts === 0) return null
+  if (state === null || state.road === 'bot-api') return null
+  if (!state.document || state.postAttempts === 0) return null
   return lookFor({ ...look, state }, state.document)
 }
 
@@ -73,7 +74,10 @@ async function deliver(job: UploadJob, post: PostJob): Promise<PostedFile> {
         await post.save(post.state)
       }
       request.onEvent({ phase: 'posting' })
-      return await postDocument(post, post.state.document as NonNullable<TransferState['document']>)
+      return await postDocument(
+        post,
+        post.state.document as NonNullable<MtprotoTransferState['document']>,
+      )
     } catch (error) {
       request.signal.throwIfAborted()
       const fault = faultOf(error)
@@ -100,7 +104,7 @@ async function deliver(job: UploadJob, post: PostJob): Promise<PostedFile> {
 
 function stateOptions({ account, road, request, partTtlMs }: UploadJob): {
   journal: TransferRequest['journal']
-  road: Road
+  road: MtprotoTransferState['road']
   partsHolder: string
   partTtlMs: number
 } {
