@@ -30,7 +30,7 @@ import { makePrivateFolder } from './storage/disk/private-files.ts'
 import { createSpoolProbe } from './storage/disk/spool-probe.ts'
 import { openLedger } from './storage/ledger/ledger.ts'
 import { loadLedgerKey } from './storage/ledger/secrets/key.ts'
-import { createPatientSecrets } from './storage/ledger/secrets/patient-secrets.ts'
+import { createRetryingSecrets } from './storage/ledger/secrets/retrying-secrets.ts'
 import { createSpool } from './storage/spool/spool.ts'
 import { createGatedGateway } from './telegram/gated-gateway.ts'
 import { createTelegramGateway } from './telegram/gateway.ts'
@@ -159,7 +159,7 @@ async function openRooms(
       : null
   const outbox =
     client && createOutboxSender({ ledger, deliver: client.deliverWebhook, log, now: clock.now })
-  const secrets = createPatientSecrets(ledger, log)
+  const secrets = createRetryingSecrets(ledger, log)
   const telegram = createGatedGateway(() =>
     createTelegramGateway({
       log,

@@ -8,15 +8,14 @@ import { createDownloadService, type DownloadService } from './core/downloads/do
 import type { Metrics, UploadMetrics } from './core/ports/metrics.ts'
 import { countJobs } from './core/progress/job-counts.ts'
 import { createJobList, type JobList } from './core/progress/job-list.ts'
-import { keepProgress } from './core/progress/kept-progress.ts'
-import { logProgress } from './core/progress/logged-progress.ts'
 import { createProgressBoard, type ProgressBoard } from './core/progress/progress-board.ts'
 import { createProgressWatch, type ProgressWatch } from './core/progress/progress-watch.ts'
+import { recordProgress } from './core/progress/recorded-progress.ts'
 import { createJobQueue, type JobQueue } from './core/runtime/job-queue.ts'
 import { createWorkGate, type WorkGate } from './core/runtime/work-gate.ts'
 import { createTransfers, type Transfers } from './core/transfers/transfer.ts'
 import { type Capacity, createCapacity } from './core/uploads/capacity.ts'
-import { createOverdue } from './core/uploads/overdue.ts'
+import { createBytelessExpiry } from './core/uploads/expiry.ts'
 import { createStreamService, type StreamService } from './core/uploads/stream-service.ts'
 import { createUploadRemoval } from './core/uploads/upload-removal.ts'
 import { createUploadService, type UploadService } from './core/uploads/upload-service.ts'
@@ -65,7 +64,7 @@ export function createServices(config: Config, adapters: Adapters): Services {
   })
   const { credentials } = tickets
   const workGate = createWorkGate()
-  const progress = logProgress(keepProgress(createProgressBoard(now), { ledger, log }), log)
+  const progress = recordProgress(createProgressBoard(now), { ledger, log })
   const metrics = counting.uploads
   const shared = { ledger, spool, gateway, credentials, progress, workGate, metrics, now, log }
   const { queue, transfers } = createJobs(config, adapters, shared)
@@ -144,7 +143,7 @@ function createFileServices(
     transfers,
     locks,
     capacity,
-    forgetOverdue: createOverdue({ ...shared, removal, locks, sessionTtlMs }),
+    expireByteless: createBytelessExpiry({ ...shared, removal, locks, sessionTtlMs }),
     maxFileBytes: config.maxFileBytes,
     maxWaitMs: config.transferMaxMs,
     perUser: { maxUploads: config.maxUploadsPerUser, maxBytes: config.maxBytesPerUser },

@@ -8,7 +8,7 @@ const MAX_KNOWN = 10_000
 
 /** What is known of a good token. */
 export interface KnownToken {
-  /** Whose login token it is; null for one that only opens a link, whoever holds it. */
+  /** The user of a login token; null for a token that only opens a link. */
   userId: string | null
 }
 

@@ -34,7 +34,7 @@ export function createRelease(options: ReleaseOptions): Release {
     const ended = Promise.all([transfers.idle(), downloads.idle()])
     if (!hurry) await withTimeout(ended, { ms: budget.endMs, onTimeout: () => {} })
     const reason = shuttingDown()
-    workGate.end(reason)
+    workGate.close(reason)
     await withTimeout(queue.close(reason), { ms: budget.noteMs, onTimeout: () => {} })
     await gate.leave(reason)
     log.info({}, 'disconnected from Telegram')

@@ -1,6 +1,6 @@
 import { chunkSizeAt } from '../model/chunk-layout.ts'
 import { contiguous, STREAM_CHUNK_BYTES } from '../model/stream.ts'
-import { isAbandonedWhole } from '../model/whole-upload.ts'
+import { isAbandonedWhole } from '../model/upload.ts'
 import type { MaintainedLedger } from '../ports/ledger.ts'
 import type { Upload } from '../ports/records.ts'
 import { BYTES_LOST, type MaintainedSpool } from '../ports/spool.ts'
@@ -12,16 +12,16 @@ export interface ReconcileReport {
   strayFiles: number
   /** Sealed uploads that could not go on. */
   failedUploads: number
-  /** Folders of uploads that have ended, or that nobody knows. */
+  /** Folders of uploads that have ended, or that the ledger does not know. */
   orphans: number
 }
 
 /**
  * Puts ledger and spool in agreement, before anything else uses them: afterwards a chunk is
- * acknowledged exactly when its file holds the bytes that came, and no folder is nobody's. Every
- * digest is compared, because a disk that lost its power may have files of the right length with
- * nothing in them. A receiving upload asks its sender for what was lost; a sealed one has nobody
- * to ask, and fails.
+ * acknowledged exactly when its file holds the bytes that came, and every folder has an upload.
+ * Every digest is compared, because a disk that lost its power may have files of the right length
+ * with nothing in them. A receiving upload asks its sender for what was lost; the sender of a sealed
+ * one has left, and the upload fails.
  *
  * Rejects with SPOOL_FAILED or SPOOL_FULL when the disk does not let itself be read or cleared.
  */
@@ -107,14 +107,14 @@ async function removeStrayFiles(
       removed++
     }
   }
-  return removed + (await removeStrayGrowth(spool, upload, next))
+  return removed + (await removeStrayPartials(spool, upload, next))
 }
 
 /**
- * A stream grows at one place only, behind its contiguous chunks. After a loss in the middle its
- * sender comes back to there, and what has grown further on must not be gone on with.
+ * Bytes of a stream are appended at one place only, behind its contiguous chunks. After a loss in
+ * the middle the sender comes back to that place, and partial chunks further on are of no use.
  */
-async function removeStrayGrowth(
+async function removeStrayPartials(
   spool: MaintainedSpool,
   { id: uploadId, size }: Upload,
   next: number | null,

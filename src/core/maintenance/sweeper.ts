@@ -1,7 +1,7 @@
 import type { MaintainedLedger } from '../ports/ledger.ts'
 import type { Log } from '../ports/log.ts'
 import type { Spool } from '../ports/spool.ts'
-import { expiryOf, hasBytes } from '../uploads/lifetime.ts'
+import { expiryOf, hasBytes } from '../uploads/expiry.ts'
 
 /** How long a finished upload's result stays readable. */
 export const KEEP_FINISHED_MS = 3_600_000
@@ -18,7 +18,7 @@ export interface SweeperOptions {
   isActive: (uploadId: string) => boolean
   /** Ends an upload that made no progress: its row and its bytes. Called inside `exclusively`. */
   onExpired: (uploadId: string) => Promise<void>
-  /** Runs `work` while nobody else opens or changes that upload. */
+  /** Runs `work` while no other caller opens or changes that upload. */
   exclusively?: <T>(uploadId: string, work: () => Promise<T>) => Promise<T>
   /** Keeps what time it is, for the next start. */
   keepTime?: () => void
@@ -46,7 +46,7 @@ export interface Sweeper {
 }
 
 /**
- * Clears away what nobody needs any more: uploads without progress, results past their hour,
+ * Clears away what is not needed any more: uploads without progress, results past their hour,
  * folders and temporary files without an owner. An upload's row is written before its folder, so
  * a folder without a row is an orphan.
  */

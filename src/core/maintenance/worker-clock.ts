@@ -22,10 +22,10 @@ export interface WorkerClock {
 
 /**
  * A clock may be set forwards or backwards at any moment, and nothing may expire, or live for ever,
- * because of it. While the process runs its time goes by what has really passed. Over a restart
- * nobody can tell a jump from an absence: a clock that was set back counts as no time at all, one
- * that is ahead as an absence, and an absence takes at most half of what an upload has to live. So
- * a sender always finds the rest of its time, and what nobody wants is gone after two starts.
+ * because of it. While the process runs its time goes by what has really passed. Over a restart a
+ * jump looks like an absence: a clock that was set back counts as no time at all, one that is ahead
+ * as an absence, and an absence takes at most half of what an upload has to live. So a sender always
+ * finds the rest of its time, and an upload that its sender has left is gone after two starts.
  */
 export async function openWorkerClock(options: WorkerClockOptions): Promise<WorkerClock> {
   const { ledger, lifetimes, log, wall = Date.now, elapsed = () => performance.now() } = options

@@ -18,7 +18,7 @@ export type TicketSubject =
   | { kind: 'message'; messageId: number; fileId?: string; tokenId: string }
   | { kind: 'upload'; uploadId: string }
 
-/** What is written in a ticket; whoever holds the link can read it, so no user id and no token. */
+/** What is written in a ticket. All who have the link can read it: it holds no user id, no token. */
 export interface Ticket {
   /** Stands for the owner: `holderOf` their user id. */
   holder: string

@@ -123,3 +123,20 @@ export function missingChunks(totalChunks: number, present: ReadonlySet<number>)
 export function isUnfinished({ state }: Pick<Upload, 'state'>): boolean {
   return state === 'receiving' || state === 'sealed'
 }
+
+const WHOLE_SUFFIX = '-whole'
+/** No client's own ids look like this. */
+const WHOLE_ID = /^\d+_[\w-]{22}-whole$/
+
+/** The id of an upload that comes in one request: made of a random one, and told at its end. */
+export function wholeUploadId(random: string): string {
+  return `${random}${WHOLE_SUFFIX}`
+}
+
+/**
+ * Whether the worker died during the one request of this upload. Its sender never learnt the id and
+ * begins anew, so nothing comes back to it.
+ */
+export function isAbandonedWhole({ id, state, totalChunks }: Upload): boolean {
+  return state === 'receiving' && totalChunks === 1 && WHOLE_ID.test(id)
+}

@@ -31,7 +31,7 @@ export interface HandOverRequest extends Question {
 /**
  * | state | the asker |
  * |---|---|
- * | `self` | has asked itself: nobody else is at the public address |
+ * | `self` | has asked itself: no other instance is at the public address |
  * | `draining` | asks again; within `withinMs` Telegram is let go of, whatever happens |
  * | `released` | may connect: the answerer has disconnected, and will not connect again |
  * | `superseded` | comes again: the answerer has released for another instance, which may be dead |
@@ -49,14 +49,14 @@ export interface HandOverAnswer {
 
 export type Reply =
   | { kind: 'answered'; answer: HandOverAnswer }
-  /** Whoever is there does not belong to this deployment, or does not know the question. */
+  /** What answers there does not belong to this deployment, or does not know the question. */
   | { kind: 'nobody'; reason: string }
   /** Somebody may be there: worth another try. */
   | { kind: 'unclear'; reason: string }
 
 /** The deployment's public address, behind which this instance or an older one is. */
 export interface PublicAddress {
-  /** Puts the question to whoever is there. Never rejects, but with the signal's reason. */
+  /** Puts the question to the public address. Rejects with the signal's reason only. */
   ask: (question: Question, signal: AbortSignal) => Promise<Reply>
 }
 

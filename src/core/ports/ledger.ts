@@ -74,12 +74,12 @@ export interface Ledger extends TicketRecords, StreamRecords {
   /**
    * Marks an upload that is unfinished or has failed as cancelled; what `failUpload` erases is
    * erased, and a stream's words as well. Then forgets the oldest cancelled ones beyond `keep`: of
-   * this owner, and in all of the owner who has most.
+   * this owner, and in all those of the owner with most.
    */
   cancelUpload: (id: string, cancelled: Cancelled, keep: KeptCancellations) => Promise<void>
   /** Removes the upload and all that belongs to it, outbox rows excepted. */
   deleteUpload: (id: string) => Promise<void>
-  /** What unfinished uploads were promised. */
+  /** What unfinished uploads have reserved. */
   reservations: () => Promise<Reservations>
   /** Those that receive and have no chunk, except of empty files. A stream's first chunk may be partial. */
   chunklessUploads: () => Promise<Upload[]>
@@ -116,7 +116,7 @@ export interface Opening {
   /** What its owner may have unfinished at one time, this one included. */
   share: { maxUploads: number; maxBytes: number }
   /** What the spool holds. */
-  room: SpoolRoom
+  capacity: SpoolCapacity
   /**
    * Answers as ever and opens nothing: for a caller that refuses for another reason anyway, and
    * must not tell by the order of its refusals that the id is taken.
@@ -124,8 +124,8 @@ export interface Opening {
   lookOnly?: boolean
 }
 
-/** What may be promised to uploads, in bytes. */
-export interface SpoolRoom {
+/** What uploads may reserve, in bytes. */
+export interface SpoolCapacity {
   /** For all unfinished uploads together. */
   limitBytes: number
   /** What the disk has for bytes that have not come yet. */
@@ -140,13 +140,13 @@ export type Opened =
   | { kind: 'known'; upload: Upload }
   /** The owner has too much unfinished: this much. */
   | { kind: 'over-share'; held: { uploads: number; bytes: number } }
-  | { kind: 'no-room' }
+  | { kind: 'no-capacity' }
 
-/** What unfinished uploads were promised, in bytes. */
+/** What unfinished uploads have reserved, in bytes. */
 export interface Reservations {
   /** The sum of their sizes. */
   reservedBytes: number
-  /** How much of it has not come yet: the disk must still find room for it. */
+  /** How much of it has not come yet: the disk must still take it. */
   unwrittenBytes: number
 }
 

@@ -1,7 +1,7 @@
 /** The sentence for a person whose file has lost bytes that were acknowledged. */
 export const BYTES_LOST = 'Some of its bytes were lost. Add the file again'
 
-/** Bytes of one chunk that are on disk under a temporary name and belong to nobody yet. */
+/** Bytes of one chunk that are on disk under a temporary name and belong to no upload yet. */
 export interface ReceivedChunk {
   readonly size: number
   /** SHA-256, hex. */
@@ -11,7 +11,7 @@ export interface ReceivedChunk {
   /** Gives the bytes to an upload: afterwards they are read as that chunk. Ends this object's life. */
   claim: (uploadId: string, index: number) => Promise<void>
   /**
-   * Takes a claim back that could not be written down, so that no chunk stays which nobody has
+   * Takes a claim back that could not be written down, so that no chunk stays which was not
    * acknowledged; harmless when the claim itself has failed.
    */
   unclaim: (uploadId: string, index: number) => Promise<void>
@@ -27,14 +27,14 @@ export interface ReceiveOptions {
   signal: AbortSignal
 }
 
-export interface GrowOptions {
+export interface AppendOptions {
   /** How large the chunk is once it is whole; the source must not give more than is missing. */
   targetBytes: number
   signal: AbortSignal
 }
 
-/** A chunk that comes in several pieces, such as a tus client's, and nobody has acknowledged. */
-export interface GrownChunk {
+/** A chunk that comes in several pieces, such as a tus client's, and is not acknowledged yet. */
+export interface PartialChunk {
   /** Bytes of it that are on disk. */
   readonly size: number
   /** The chunk once it is whole, else null. Only its own upload and index may claim it. */
@@ -86,9 +86,9 @@ export interface Spool {
   append: (
     name: ChunkName,
     source: AsyncIterable<Uint8Array>,
-    options: GrowOptions,
-  ) => Promise<GrownChunk>
-  /** How many bytes of a chunk that grows are on disk, also after the process has died. */
+    options: AppendOptions,
+  ) => Promise<PartialChunk>
+  /** How many bytes of a partial chunk are on disk, also after the process has died. */
   partialBytes: (name: ChunkName) => Promise<number>
   /**
    * Gives a chunk a second name, in place of a file that may have it; its bytes are stored once
@@ -125,8 +125,8 @@ export interface MaintainedSpool extends Spool {
   removeChunk: (uploadId: string, index: number) => Promise<void>
   /** Indexes of an upload's partial chunks, in no order. */
   partialIndexes: (uploadId: string) => Promise<number[]>
-  /** Removes what has come of a chunk that grows; harmless when nothing has. */
+  /** Removes a partial chunk; harmless when there is none. */
   removePartial: (name: ChunkName) => Promise<void>
-  /** Makes a chunk that nobody acknowledged one that grows again. */
+  /** Makes a chunk that was not acknowledged a partial one again. */
   toPartial: (name: ChunkName) => Promise<void>
 }

@@ -2,7 +2,7 @@ import { AppError } from '../../errors.ts'
 import { backoff, retry } from '../../lib/waiting/retry.ts'
 
 /** Whether it was the worker's own disk that failed: full, hanging, or read-only for now. */
-export function isDiskTrouble(error: unknown): boolean {
+export function isDiskFailure(error: unknown): boolean {
   return error instanceof AppError && (error.code === 'SPOOL_FULL' || error.code === 'SPOOL_FAILED')
 }
 
@@ -26,7 +26,7 @@ export async function onceDiskTakes<T>(
       attempts: Number.POSITIVE_INFINITY,
       signal,
       delayFor: (error, attempt) => {
-        if (!isDiskTrouble(error)) return null
+        if (!isDiskFailure(error)) return null
         if (attempt === 1) onWait(error)
         return diskDelay()
       },

@@ -13,7 +13,7 @@ export interface WorkGate {
   /** From now on: nothing new. */
   startDraining: () => void
   /** From now on: nothing. */
-  end: (reason: AppError) => void
+  close: (reason: AppError) => void
   /** From now on: no request. For good. */
   refuseRequests: () => void
   /** From now on: everything again. */
@@ -41,7 +41,7 @@ export function createWorkGate(): WorkGate {
     startDraining: () => {
       if (takes === 'all') takes = 'more'
     },
-    end: (reason) => {
+    close: (reason) => {
       takes = 'nothing'
       ending.abort(reason)
     },

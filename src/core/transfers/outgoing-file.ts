@@ -5,7 +5,7 @@ import type { ChunkRecord, Upload } from '../ports/records.ts'
 import type { ChunkLayout, Spool } from '../ports/spool.ts'
 import type { OutgoingFile } from '../ports/telegram.ts'
 
-/** The growing file behind a transfer: told of chunks as they are acknowledged. */
+/** The file behind a transfer, which is told of chunks as they are acknowledged. */
 export interface ArrivingFile extends OutgoingFile {
   /** Counts up with everything that changes what `has` or `sealed` say. */
   readonly version: number

@@ -86,7 +86,7 @@ export async function openTransferJournal(
   }
 }
 
-/** The bitmap with room for the byte at `at`, and as much again so that it grows seldom. */
+/** The bitmap with room for the byte at `at`, and as much again so that it is copied seldom. */
 function enlarged(bitmap: Uint8Array, at: number): Uint8Array {
   const larger = new Uint8Array((at + 1) * 2)
   larger.set(bitmap)

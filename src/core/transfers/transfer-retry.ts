@@ -1,7 +1,7 @@
 import { AppError } from '../../errors.ts'
 import { backoff } from '../../lib/waiting/retry.ts'
 import { isFloodWait } from '../model/flood-wait.ts'
-import { diskDelay, isDiskTrouble } from '../runtime/disk-failure.ts'
+import { diskDelay, isDiskFailure } from '../runtime/disk-failure.ts'
 
 export function isRetryable(error: unknown): boolean {
   return error instanceof AppError && error.retryable
@@ -18,13 +18,13 @@ export function isWait(error: unknown): boolean {
 
 /** Whether a failure uses up one of a transfer's attempts: the file may be at fault. */
 export function usesAttempt(error: unknown): boolean {
-  return !isWait(error) && !isDiskTrouble(error)
+  return !isWait(error) && !isDiskFailure(error)
 }
 
 /** Milliseconds: what the error asks for, else exponential back-off. */
 export function delayFor(error: unknown, attempt: number): number {
   // What the error asks for is for clients; there are far fewer jobs.
-  if (isDiskTrouble(error)) return diskDelay()
+  if (isDiskFailure(error)) return diskDelay()
   const asked = ((error instanceof AppError && error.retryAfter) || 0) * 1000
   // All jobs wait for the same moment: they must not come back in it together.
   if (isPeerDown(error)) return asked + backoff(1, { baseMs: 2000 })

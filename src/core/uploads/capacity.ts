@@ -1,34 +1,34 @@
 import { AppError } from '../../errors.ts'
 import { MiB } from '../../lib/units.ts'
-import type { Ledger, SpoolRoom } from '../ports/ledger.ts'
+import type { Ledger, SpoolCapacity } from '../ports/ledger.ts'
 import type { DiskSpace, Spool } from '../ports/spool.ts'
 
 /**
- * Promised to no upload: bytes are taken before anyone knows whose they are, and those that turn
- * out to be nobody's must not have cost another upload its place. Of a small disk an 8th.
+ * Reserved for no upload. Bytes are written before their token is checked, and bytes that are then
+ * refused must not have cost another upload its space. Of a small disk an 8th.
  */
-const CREDIT_BYTES = 128 * MiB
-/** How long the sum of all promises is good for where a little too much does no harm. */
+const UNCLAIMED_BYTES = 128 * MiB
+/** How long the sum of all reservations is good for where a little too much does no harm. */
 const FRESH_MS = 1_000
 
 export interface CapacityOptions {
   ledger: Pick<Ledger, 'reservations'>
   spool: Pick<Spool, 'space'>
-  /** What the operator allows for all unfinished uploads. */
+  /** What the operator allows for all unfinished uploads together. */
   spoolMaxBytes: number
 }
 
-/** What the spool holds, and what is promised of it. An opened upload finds its room until its time is over. */
+/** What the spool can hold and what of it is reserved. An upload keeps its space until it expires. */
 export interface Capacity {
-  /** What may be promised now: `Ledger.openUpload` goes by it, and makes the promise. */
-  room: (presentBytes: number) => Promise<SpoolRoom>
-  /** Whether `size` bytes could be promised at this moment; the next one may take them. */
-  hasRoom: (size: number) => Promise<boolean>
-  /** How many bytes may be taken on credit. */
+  /** What may be reserved now: `Ledger.openUpload` goes by it, and reserves it. */
+  available: (presentBytes: number) => Promise<SpoolCapacity>
+  /** Whether `size` bytes could be reserved at this moment; another upload may be faster. */
+  fits: (size: number) => Promise<boolean>
+  /** How many bytes may be written before it is known to which upload they belong. */
   unclaimedBytes: () => Promise<number>
-  /** What unfinished uploads were promised, and what may be promised in all. */
+  /** What unfinished uploads have reserved, and what may be reserved in all. */
   promised: () => Promise<{ reservedBytes: number; limitBytes: number }>
-  /** What the disk has, promised or not, beside what is on its way to it. */
+  /** What the disk has, reserved or not, beside what is being written at this moment. */
   freeBytes: () => Promise<number>
 }
 
@@ -44,16 +44,16 @@ export function createCapacity({ ledger, spool, spoolMaxBytes }: CapacityOptions
     return promised
   }
 
-  async function room(presentBytes: number): Promise<SpoolRoom> {
+  async function available(presentBytes: number): Promise<SpoolCapacity> {
     const space = await spool.space()
     const freeBytes = space.freeBytes - shareOf(space)
     return { limitBytes: spoolMaxBytes, freeBytes, presentBytes }
   }
 
   return {
-    room,
-    hasRoom: async (size) => {
-      const { limitBytes, freeBytes } = await room(0)
+    available,
+    fits: async (size) => {
+      const { limitBytes, freeBytes } = await available(0)
       const { reservedBytes, unwrittenBytes } = await ledger.reservations()
       return reservedBytes + size <= limitBytes && unwrittenBytes + size <= freeBytes
     },
@@ -70,7 +70,7 @@ export function createCapacity({ ledger, spool, spoolMaxBytes }: CapacityOptions
 }
 
 function shareOf({ totalBytes }: DiskSpace): number {
-  return Math.min(CREDIT_BYTES, totalBytes / 8)
+  return Math.min(UNCLAIMED_BYTES, totalBytes / 8)
 }
 
 export function noCapacity(): AppError {

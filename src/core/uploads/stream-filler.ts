@@ -15,7 +15,7 @@ const TOUCH_EVERY_MS = 5_000
 export interface StreamFillerOptions
   extends Pick<UploadIntakeOptions, 'ledger' | 'workGate' | 'now'> {
   spool: Pick<Spool, 'receive' | 'append' | 'partialBytes'>
-  intake: Pick<UploadIntake, 'take'>
+  intake: Pick<UploadIntake, 'acceptChunk'>
   progress: Pick<ProgressBoard, 'subscribe'>
   locks: KeyedLock
 }
@@ -57,7 +57,7 @@ export function createStreamFiller(options: StreamFillerOptions): StreamFiller {
         await whole.discard()
         throw upload ? uploadCancelled() : uploadNotFound()
       }
-      await intake.take(upload, index, whole)
+      await intake.acceptChunk(upload, index, whole)
       // After a loss in the middle, chunks behind it are sent once more and are there already.
       await whole.discard()
     })
@@ -119,7 +119,7 @@ export function createStreamFiller(options: StreamFillerOptions): StreamFiller {
       } finally {
         forget()
         ignoreEnding()
-        // A request that brings nothing must not keep the room of an upload for longer.
+        // A request that brings nothing must not keep an upload alive.
         if (keeps && brings) await ledger.touchUpload(upload.id, now())
       }
     },

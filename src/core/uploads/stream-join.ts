@@ -36,17 +36,17 @@ export interface JoinDescription {
 
 /**
  * Makes one upload of several. Its chunks are theirs, under a second name; the parts end with the
- * transaction that makes it. A crash before that leaves files that nobody owns, which are swept;
+ * transaction that makes it. A crash before that leaves files without a row, which are swept;
  * a crash after it leaves the parts' own names, which are swept as well.
  *
- * Rejects with UPLOAD_NOT_FOUND (also another user's part), UPLOAD_CANCELLED, CHUNKS_MISSING while a part is not
- * whole, EMPTY_FILE when all of them are empty, UPLOAD_LOCKED, INVALID_REQUEST, FILE_TOO_LARGE,
- * SPOOL_FULL, SPOOL_FAILED.
+ * Rejects with UPLOAD_NOT_FOUND (also another user's part), UPLOAD_CANCELLED, CHUNKS_MISSING while a
+ * part is not whole, EMPTY_FILE when all of them are empty, UPLOAD_LOCKED, INVALID_REQUEST,
+ * FILE_TOO_LARGE, SPOOL_FULL, SPOOL_FAILED.
  */
 export function createStreamJoin(options: StreamJoinOptions) {
   const { ledger, spool, uploads, locks, uploadLock, find, transfers, now, log } = options
 
-  /** Runs `work` while nobody else has any of these uploads. Sorted: two joins never wait in a ring. */
+  /** Runs `work` with the lock of each of these uploads. Sorted: two joins never wait in a ring. */
   async function alone<T>(ids: readonly string[], work: () => Promise<T>): Promise<T> {
     const [id, ...rest] = [...ids].sort()
     if (id === undefined) return work()
@@ -124,7 +124,7 @@ export function createStreamJoin(options: StreamJoinOptions) {
       throw new AppError('INVALID_REQUEST', 'Upload-Concat: name each part, and each part once')
     }
     const id = joinedId(partIds)
-    // Before the locks: whoever waits for one makes the sender end that has it.
+    // Before the locks: to wait for one makes the request end that holds it.
     const named = (await ledger.findUpload(id)) ? [id] : partIds
     for (const uploadId of named) await uploads.authorize(uploadId, token)
     return alone([id, ...partIds], async () => {

@@ -32,7 +32,7 @@ export interface StreamServiceOptions extends UploadIntakeOptions {
   spool: Pick<Spool, 'receive' | 'append' | 'partialBytes' | 'share' | 'remove'>
   progress: Pick<ProgressBoard, 'subscribe'>
   locks: KeyedLock
-  /** Who speaks for a stream at the moment: whoever comes next is let in soon. */
+  /** Held by the one request that may change a stream; the next request asks it to end soon. */
   uploadLock: PreemptibleLock
 }
 
@@ -115,7 +115,7 @@ export function createStreamService(options: StreamServiceOptions): StreamServic
     }
   }
 
-  /** Its client was cut off before it learned the id: it opens another one, and sends all again. */
+  /** The client was cut off before it learned the id: it opens another upload, and sends all again. */
   async function removeUnannounced(uploadId: string): Promise<void> {
     await uploads.discard(uploadId)
     log.info({ uploadId }, 'a stream that nobody was told of was removed')

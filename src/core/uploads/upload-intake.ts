@@ -25,9 +25,9 @@ export interface UploadIntakeOptions {
   workGate: Pick<WorkGate, 'assertNew' | 'assertMore' | 'ending'>
   transfers: Transfers
   metrics: UploadMetrics
-  capacity: Pick<Capacity, 'room' | 'hasRoom'>
-  /** Forgets the uploads without a byte that are past their time. */
-  forgetOverdue: () => Promise<void>
+  capacity: Pick<Capacity, 'available' | 'fits'>
+  /** Removes the expired uploads that have brought no byte. */
+  expireByteless: () => Promise<void>
   /** Largest file, in bytes, that the operator allows; Telegram may take less. */
   maxFileBytes: number
   /** Milliseconds: an account that has to wait for longer begins no upload. */
@@ -50,31 +50,30 @@ export interface ChunkAnswer {
   receivedChunks: number
 }
 
-/** How files come in. Every call is for whoever holds the upload's lock. */
+/** How files come in. Callers hold the upload's lock. */
 export interface UploadIntake {
   /**
    * Throws TELEGRAM_FLOOD_WAIT when the account that would carry a file of `size` bytes has to wait
    * for longer than a job lives.
    */
   assertNoLongWait: (granted: Credentials, size: number) => void
-  /** For a caller who waits for the file's end. What can never go is said by the upload itself. */
+  /** For a caller that waits for the file's end. A file that can never go is failed by its own job. */
   assertReachable: (granted: Credentials, size: number) => void
   /**
-   * The upload with this id, opened now if there is none. Throws UPLOAD_NOT_FOUND (another user's),
-   * UPLOAD_CANCELLED, UPLOAD_DIFFERS, EMPTY_FILE, FILE_TOO_LARGE, TOO_MANY_UPLOADS, QUOTA_EXCEEDED, SPOOL_FULL,
-   * SPOOL_FAILED, TELEGRAM_FLOOD_WAIT. A session reserves its
-   * whole size, so that one that was opened is not refused room later. With `first`, the chunk
-   * that opens it and is on the disk already, also CHUNK_OUT_OF_RANGE and CHUNK_SIZE_WRONG: a chunk
-   * that is refused opens nothing.
+   * Resolves with the upload of this id, opened now if there is none. Rejects with UPLOAD_NOT_FOUND
+   * (another user's), UPLOAD_CANCELLED, UPLOAD_DIFFERS, EMPTY_FILE, FILE_TOO_LARGE, TOO_MANY_UPLOADS,
+   * QUOTA_EXCEEDED, SPOOL_FULL, SPOOL_FAILED, TELEGRAM_FLOOD_WAIT, SHUTTING_DOWN. An upload reserves its whole size, so that it is not refused
+   * for want of space later. With `first`, the chunk that opens it and is on the disk already, also
+   * CHUNK_OUT_OF_RANGE and CHUNK_SIZE_WRONG: a chunk that is refused opens nothing.
    */
-  open: (
+  openOrResume: (
     file: FileDescription,
     granted: Credentials,
     token: string,
     first?: { index: number; size: number },
   ) => Promise<Upload>
   /** Files a chunk under its upload; `received` is claimed only when it is new. */
-  take: (upload: Upload, index: number, received: ReceivedChunk) => Promise<ChunkAnswer>
+  acceptChunk: (upload: Upload, index: number, received: ReceivedChunk) => Promise<ChunkAnswer>
 }
 
 export function createUploadIntake(options: UploadIntakeOptions): UploadIntake {
@@ -107,13 +106,16 @@ export function createUploadIntake(options: UploadIntakeOptions): UploadIntake {
     return known
   }
 
-  /** Opens the row; where there is no room, once more after what is past its time has gone. */
-  async function openRow(opening: Omit<Opening, 'room'>, presentBytes: number): Promise<Opened> {
+  /** Opens the row; where there is no capacity, once more after what has expired is gone. */
+  async function openRow(
+    opening: Omit<Opening, 'capacity'>,
+    presentBytes: number,
+  ): Promise<Opened> {
     const tryOnce = async (): Promise<Opened> =>
-      ledger.openUpload({ ...opening, room: await options.capacity.room(presentBytes) })
+      ledger.openUpload({ ...opening, capacity: await options.capacity.available(presentBytes) })
     const opened = await tryOnce()
-    if (opened.kind !== 'no-room') return opened
-    await options.forgetOverdue()
+    if (opened.kind !== 'no-capacity') return opened
+    await options.expireByteless()
     return tryOnce()
   }
 
@@ -126,7 +128,7 @@ export function createUploadIntake(options: UploadIntakeOptions): UploadIntake {
         if (error instanceof AppError && error.retryable) throw error
       }
     },
-    open: async (file, granted, token, first) => {
+    openOrResume: async (file, granted, token, first) => {
       const owner = granted.userId
       const known = await ledger.findUpload(file.id)
       if (known?.owner === owner) return reopen(known, file, token)
@@ -136,7 +138,7 @@ export function createUploadIntake(options: UploadIntakeOptions): UploadIntake {
       const upload = openUpload({ ...described, owner }, now())
       assertTakes(options, granted, upload.size)
       assertNoLongWait(options, granted, stream?.concat === 'partial' ? null : upload.size)
-      // A chunk that is refused must not have taken room.
+      // A chunk that is refused must not have reserved anything.
       const flaw = first ? chunkFlaw(upload, first) : null
       const share = options.perUser
       const opening = { upload, token, stream, share, lookOnly: flaw !== null }
@@ -145,7 +147,7 @@ export function createUploadIntake(options: UploadIntakeOptions): UploadIntake {
       switch (opened.kind) {
         case 'over-share':
           throw overShare(opened.held, share)
-        case 'no-room':
+        case 'no-capacity':
           throw noCapacity()
         case 'known':
           // Another user has the id, or a request of the same user was faster.
@@ -156,7 +158,7 @@ export function createUploadIntake(options: UploadIntakeOptions): UploadIntake {
           return upload
       }
     },
-    take: async (upload, index, received) => {
+    acceptChunk: async (upload, index, received) => {
       const chunkSize = chunkSizeWith(upload, index, received.size)
       const { chunk: known, count } = await ledger.findChunk(upload.id, index)
       if (known) {

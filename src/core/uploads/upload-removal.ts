@@ -15,7 +15,7 @@ export interface UploadRemovalOptions {
   metrics: Pick<UploadMetrics, 'ended'>
 }
 
-/** How uploads go. Every call is for whoever holds the upload's lock. */
+/** How uploads are removed. Callers hold the upload's lock. */
 export interface UploadRemoval {
   /**
    * Stops what runs, and forgets the upload with all that it has on the disk. `outcome` is what is
@@ -39,7 +39,7 @@ export function createUploadRemoval(options: UploadRemovalOptions): UploadRemova
       await spool.remove(uploadId)
     } catch (error) {
       if (!(error instanceof AppError && error.code === 'SPOOL_FULL')) throw error
-      // To forget something takes room as well: its own.
+      // To delete a row takes disk space as well: that of the upload's own bytes.
       await spool.remove(uploadId)
       await writeRow()
     }

@@ -50,10 +50,13 @@ export interface UploadService {
   authenticate: (token: string) => Promise<Credentials>
   /**
    * Rejects with SPOOL_FULL when an upload of `size` bytes could not be opened now; one that is
-   * open already has its room, and its owner's that was cancelled rejects with UPLOAD_CANCELLED.
+   * open already has its space, and its owner's that was cancelled rejects with UPLOAD_CANCELLED.
    * Before any byte is taken, where so much is known by then.
    */
-  assertRoom: (described: { uploadId: string; owner: string } | null, size: number) => Promise<void>
+  assertCapacity: (
+    described: { uploadId: string; owner: string } | null,
+    size: number,
+  ) => Promise<void>
   /**
    * Rejects with TELEGRAM_FLOOD_WAIT when a new upload of `size` bytes would be refused because its
    * account has to wait; one that is open already goes on.
@@ -94,7 +97,7 @@ export interface UploadService {
   cancel: (uploadId: string, token: string | null) => Promise<Progress>
   /** Forgets an upload whose id no client has, so that none comes back to it. */
   discard: (uploadId: string) => Promise<void>
-  /** Ends an upload that made no progress; only for whoever holds its lock. */
+  /** Ends an upload that made no progress. Called with the upload's lock held. */
   expire: (uploadId: string) => Promise<void>
 }
 
@@ -173,12 +176,12 @@ export function createUploadService(options: UploadServiceOptions): UploadServic
 
   return {
     authenticate: (token) => credentials.forUpload(token),
-    assertRoom: async (described, size) => {
+    assertCapacity: async (described, size) => {
       const known = described && (await ledger.findUpload(described.uploadId))
       if (known && known.owner === described.owner) return assertNotCancelled(known)
-      if (await options.capacity.hasRoom(size)) return
-      await options.forgetOverdue()
-      if (!(await options.capacity.hasRoom(size))) throw noCapacity()
+      if (await options.capacity.fits(size)) return
+      await options.expireByteless()
+      if (!(await options.capacity.fits(size))) throw noCapacity()
     },
     assertNoLongWait: async (uploadId, size, token) => {
       const granted = await credentials.forUpload(token)
@@ -190,7 +193,7 @@ export function createUploadService(options: UploadServiceOptions): UploadServic
     open: async (file, token) => {
       const granted = await credentials.forUpload(token)
       return locks.run(file.id, async () => {
-        const upload = await intake.open(file, granted, token)
+        const upload = await intake.openOrResume(file, granted, token)
         assertSameFile(upload, file)
         return upload
       })
@@ -200,8 +203,11 @@ export function createUploadService(options: UploadServiceOptions): UploadServic
         workGate.assertMore()
         const granted = await grantChunk(file.id, token)
         return await locks.run(file.id, async () => {
-          const upload = await intake.open(file, granted, token, { index, size: received.size })
-          return intake.take(upload, index, received)
+          const upload = await intake.openOrResume(file, granted, token, {
+            index,
+            size: received.size,
+          })
+          return intake.acceptChunk(upload, index, received)
         })
       } finally {
         await received.discard()

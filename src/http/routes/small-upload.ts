@@ -2,8 +2,7 @@ import type { FastifyPluginAsync } from 'fastify'
 import { z } from 'zod'
 import { uploadCancelled } from '../../core/model/cancellation.ts'
 import { mimeTypeOf } from '../../core/model/mime-type.ts'
-import { emptyFile } from '../../core/model/upload.ts'
-import { wholeUploadId } from '../../core/model/whole-upload.ts'
+import { emptyFile, wholeUploadId } from '../../core/model/upload.ts'
 import type { ReceivedChunk } from '../../core/ports/spool.ts'
 import type { Progress } from '../../core/progress/progress-board.ts'
 import type { FileDescription } from '../../core/uploads/upload-intake.ts'
@@ -51,7 +50,7 @@ export const smallUploadRoutes: FastifyPluginAsync<UploadRoutesOptions> = async 
     },
     async (request, reply) => {
       const announced = Number(request.headers['content-length'] ?? 0)
-      await uploads.assertRoom(null, Math.min(announced, MAX_BYTES))
+      await uploads.assertCapacity(null, Math.min(announced, MAX_BYTES))
       const receive = receiver(
         { ...options, maxChunkBytes: MAX_BYTES, wholeFiles: true },
         request,

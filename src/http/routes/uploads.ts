@@ -176,7 +176,7 @@ export function receiver(
         // One whose length is not announced may be as long as any.
         await uploads.assertNoLongWait(null, bringer.bytes, token)
       } else if (uploadId && size > 0) {
-        await uploads.assertRoom({ uploadId, owner }, size)
+        await uploads.assertCapacity({ uploadId, owner }, size)
         await uploads.assertNoLongWait(uploadId, size, token)
       }
       return holding(await unclaimed.takeOfUser(owner, bringer), bytes)

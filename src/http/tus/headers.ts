@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { StreamState } from '../../core/model/stream.ts'
-import { expiryOf } from '../../core/uploads/lifetime.ts'
+import { expiryOf } from '../../core/uploads/expiry.ts'
 import { isMediaType } from '../../lib/media-type.ts'
 import type { TusAnswer } from './answer.ts'
 import { STREAM_TYPE } from './protocol.ts'

@@ -49,7 +49,7 @@ function tryLock(path: string): (() => void) | null {
     const code = error instanceof Error && 'errcode' in error ? error.errcode : null
     if (code === SQLITE_BUSY) return null
     if (code !== SQLITE_NOTADB && code !== SQLITE_CORRUPT) throw error
-    // Nobody can hold the lock by a file that is no database. Emptied in place, and not replaced:
+    // No process can hold the lock by a file that is no database. Emptied in place, and not replaced:
     // two processes that repair it at once must still meet in one file.
     truncateSync(path)
     return tryLock(path)

@@ -8,7 +8,7 @@ import { withTimeout } from '../../lib/waiting/with-timeout.ts'
 const LEAST_FREE_BYTES = 64 * MiB
 /** Longest time in milliseconds in which a small file must be written. */
 const SLOW_MS = 2_000
-/** How long an answer is good for: who asks often costs no more than who asks now and then. */
+/** How long an answer is good for: frequent questions cost no more than rare ones. */
 const FRESH_MS = 1_000
 
 export interface SpoolProbeOptions {
@@ -19,7 +19,7 @@ export interface SpoolProbeOptions {
 
 /**
  * Says whether the spool's disk has room and takes a small file in time. One look at a time: on a
- * disk that hangs nothing piles up, and who asks is told at once after the first has waited.
+ * disk that hangs nothing piles up, and later questions are answered at once after the first has waited.
  */
 export function createSpoolProbe(options: SpoolProbeOptions): Probe {
   const { spool, slowMs = SLOW_MS, freshMs = FRESH_MS } = options

@@ -5,8 +5,8 @@ import type { Log } from '../../core/ports/log.ts'
 const WRITES_BETWEEN = 250
 
 /**
- * A text, because a build carries no second entry. PASSIVE waits for nobody and lets nobody wait:
- * the ledger is read and written on meanwhile.
+ * A text, because a build carries no second entry. PASSIVE waits for no reader or writer, and blocks
+ * none: the ledger is read and written on meanwhile.
  */
 const THREAD = `
   const { DatabaseSync } = require('node:sqlite')
@@ -17,7 +17,7 @@ const THREAD = `
 `
 
 export interface Checkpointer {
-  /** Counts a write, and begins to move the log when it has grown. */
+  /** Counts a write, and begins to move the log when it is long. */
   noteWrite: () => void
   /** Moves the log into the database file; a call while one runs shares it. Never rejects. */
   run: () => Promise<void>

@@ -37,13 +37,13 @@ export interface ChunkFiles
   removeChunk: (uploadId: string, index: number) => Promise<void>
   /** Indexes of an upload's partial chunks, in no order. */
   partialIndexes: (uploadId: string) => Promise<number[]>
-  /** Removes what has come of a chunk that grows; harmless when nothing has. */
+  /** Removes a partial chunk; harmless when there is none. */
   removePartial: (name: ChunkName) => Promise<void>
   /** Where a chunk's bytes are, if they are there. */
   chunkFile: (uploadId: string, index: number) => string
-  /** Where a chunk that grows is written; its folder is there. */
+  /** Where a partial chunk is written; its folder is there. */
   partialFile: (name: ChunkName) => Promise<string>
-  /** Makes a chunk that nobody acknowledged one that grows again. */
+  /** Makes a chunk that was not acknowledged a partial one again. */
   toPartial: (name: ChunkName) => Promise<void>
 }
 
@@ -77,7 +77,7 @@ export function createChunkFiles({ directory, fsync, handles }: ChunkFilesOption
   async function share(from: ChunkName, { uploadId, index }: ChunkName): Promise<void> {
     const to = file(uploadId, index)
     await makeFolder(dirname(to))
-    // One that is there was left by a process that died; nobody has acknowledged it.
+    // A file that is there was left by a process that died, and was not acknowledged.
     await onDiskIfThere(unlink(to))
     await linkOrCopy(file(from.uploadId, from.index), to)
     if (fsync) await syncFolder(dirname(to))

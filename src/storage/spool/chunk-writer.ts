@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
 import { open } from 'node:fs/promises'
 import { AppError } from '../../errors.ts'
+import type { Reservation } from '../disk/disk-capacity.ts'
 import { onDisk } from '../disk/disk-error.ts'
 import type { DiskGate } from '../disk/disk-gate.ts'
-import type { Arrival } from '../disk/disk-space.ts'
 import { abortableSource } from './abortable-source.ts'
 import { createGatheringWriter } from './gathering-writer.ts'
 import type { WriteThrottle } from './write-throttle.ts'
@@ -17,7 +17,7 @@ export interface ChunkWriteOptions {
   throttle: WriteThrottle
   gate: DiskGate
   /** Capacity on the disk for what is written here. */
-  arrival: Pick<Arrival, 'admit' | 'written'>
+  reservation: Pick<Reservation, 'extend' | 'written'>
 }
 
 /**

@@ -1,7 +1,7 @@
 import type { FileHandle } from 'node:fs/promises'
+import type { Reservation } from '../disk/disk-capacity.ts'
 import { onDisk } from '../disk/disk-error.ts'
 import type { DiskGate } from '../disk/disk-gate.ts'
-import type { Arrival } from '../disk/disk-space.ts'
 import type { WriteThrottle } from './write-throttle.ts'
 
 // Below the IOV_MAX of every system, and a bound for a sender of tiny pieces.
@@ -11,7 +11,7 @@ export interface GatheringWriterOptions {
   throttle: WriteThrottle
   gate: DiskGate
   /** Capacity on the disk for what is written here. */
-  arrival: Pick<Arrival, 'admit' | 'written'>
+  reservation: Pick<Reservation, 'extend' | 'written'>
   signal: AbortSignal
   /** Where in the file the first byte goes. */
   position?: number
@@ -29,7 +29,7 @@ export interface GatheringWriter {
 
 export function createGatheringWriter(
   handle: FileHandle,
-  { throttle, gate, arrival, signal, position: from = 0 }: GatheringWriterOptions,
+  { throttle, gate, reservation, signal, position: from = 0 }: GatheringWriterOptions,
 ): GatheringWriter {
   let pieces: Uint8Array[] = []
   let gathered = 0
@@ -46,14 +46,14 @@ export function createGatheringWriter(
       await running
       if (gathered === 0) return
       const batch = { pieces, position, bytes: gathered }
-      await arrival.admit(gathered)
-      const release = await throttle.admit(gathered, signal)
+      await reservation.extend(gathered)
+      const release = await throttle.acquire(gathered, signal)
       position += gathered
       pieces = []
       gathered = 0
       running = gate
         .run(() => onDisk(writeFully(handle, batch.pieces, batch.position)))
-        .then(() => arrival.written(batch.bytes))
+        .then(() => reservation.written(batch.bytes))
         .finally(release)
       // Its failure is seen by the next flush or by settled; until then it is not unhandled.
       running.catch(() => {})

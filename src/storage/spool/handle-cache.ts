@@ -4,7 +4,7 @@ import { shuttingDown } from '../../errors.ts'
 export interface HandleCacheOptions {
   /** Files kept open beyond those in use at this moment. */
   maxOpen: number
-  /** Milliseconds after which a file that nobody reads is closed. */
+  /** Milliseconds after which a file that is not read is closed. */
   idleMs: number
 }
 

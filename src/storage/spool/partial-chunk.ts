@@ -8,7 +8,7 @@ import type { ChunkWriteOptions } from './chunk-writer.ts'
 import { createGatheringWriter } from './gathering-writer.ts'
 import { readWhole } from './read-whole.ts'
 
-export interface GrowOptions extends Omit<ChunkWriteOptions, 'maxBytes'> {
+export interface AppendFileOptions extends Omit<ChunkWriteOptions, 'maxBytes'> {
   /** How large the file is once it is whole. More than that rejects with CHUNK_TOO_LARGE. */
   targetBytes: number
 }
@@ -19,10 +19,10 @@ export interface GrowOptions extends Omit<ChunkWriteOptions, 'maxBytes'> {
  * is the truth about it. The digest is that of the whole file, null while it is not whole.
  * Rejects with SPOOL_FULL, SPOOL_FAILED, the source's own error, or the signal's reason.
  */
-export async function growChunkFile(
+export async function appendToChunkFile(
   path: string,
   source: AsyncIterable<Uint8Array>,
-  options: GrowOptions,
+  options: AppendFileOptions,
 ): Promise<{ size: number; digest: string | null }> {
   const { targetBytes, signal, fsync, throttle, gate } = options
   const flags = constants.O_RDWR | constants.O_CREAT
@@ -55,7 +55,7 @@ interface Appended {
 async function append(
   handle: FileHandle,
   source: AsyncIterable<Uint8Array>,
-  options: GrowOptions & { position: number },
+  options: AppendFileOptions & { position: number },
 ): Promise<Appended> {
   const { signal, position, targetBytes } = options
   const writer = createGatheringWriter(handle, options)

@@ -10,7 +10,7 @@ export async function* readWhole(path: string, gate: DiskGate): AsyncGenerator<U
   const handle = await gate.run(() => onDisk(open(path, 'r')))
   try {
     for (;;) {
-      // A new one each time: whoever took the last piece may not have written it yet.
+      // A new buffer each time: the consumer may still be writing the last piece.
       const piece = Buffer.allocUnsafeSlow(PIECE_BYTES)
       const { bytesRead } = await gate.run(() => onDisk(handle.read(piece, 0, PIECE_BYTES, null)))
       if (bytesRead === 0) return

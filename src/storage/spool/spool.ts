@@ -3,21 +3,21 @@ import { mkdir, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Log } from '../../core/ports/log.ts'
 import type {
+  AppendOptions,
   ChunkName,
-  GrownChunk,
-  GrowOptions,
   MaintainedSpool,
+  PartialChunk,
   ReceivedChunk,
   ReceiveOptions,
 } from '../../core/ports/spool.ts'
 import { KiB } from '../../lib/units.ts'
+import { createDiskCapacity } from '../disk/disk-capacity.ts'
 import { onDisk, onDiskIfThere, spoolFailed } from '../disk/disk-error.ts'
 import { createDiskGate, type DiskGate } from '../disk/disk-gate.ts'
-import { createDiskRoom } from '../disk/disk-space.ts'
 import { createChunkFiles, syncFolder } from './chunk-files.ts'
 import { writeChunkFile } from './chunk-writer.ts'
 import { createHandleCache } from './handle-cache.ts'
-import { growChunkFile } from './partial-chunk.ts'
+import { appendToChunkFile } from './partial-chunk.ts'
 import { readWhole } from './read-whole.ts'
 import { createTemporaryFiles } from './temporary-files.ts'
 import { createWriteThrottle } from './write-throttle.ts'
@@ -30,11 +30,11 @@ export interface SpoolOptions {
   /** Whether a claimed chunk must survive a loss of power, not only the death of the process. */
   fsync: boolean
   log: Log
-  /** Shared with whoever else must know that the disk hangs. */
+  /** Shared with the ledger, which must know as well that the disk hangs. */
   gate?: DiskGate
   /** Chunk files kept open for reading, over all uploads. */
   maxOpenFiles?: number
-  /** Milliseconds until a chunk file that nobody reads is closed. */
+  /** Milliseconds until a chunk file that is not read is closed. */
   idleFileMs?: number
 }
 
@@ -63,10 +63,10 @@ export async function createSpool(options: SpoolOptions): Promise<MaintainedSpoo
   })
   const temporary = createTemporaryFiles(folders.temporary, { gate, log })
   const throttle = createWriteThrottle()
-  const room = createDiskRoom(directory, gate)
+  const capacity = createDiskCapacity(directory, gate)
 
   async function removing<T>(work: () => Promise<T>): Promise<T> {
-    return gate.run(work).finally(room.freed)
+    return gate.run(work).finally(capacity.freed)
   }
 
   async function receive(
@@ -76,11 +76,11 @@ export async function createSpool(options: SpoolOptions): Promise<MaintainedSpoo
     signal.throwIfAborted()
     // On a disk that hangs every request more would only be one more that waits.
     if (gate.stalled()) throw spoolFailed()
-    const arrival = await room.enter(expectedBytes)
+    const reservation = await capacity.reserve(expectedBytes)
     const { path, release, ...reserved } = temporary.reserve()
-    const discard = () => reserved.discard().finally(room.freed)
+    const discard = () => reserved.discard().finally(capacity.freed)
     try {
-      const limits = { maxBytes, signal, fsync, throttle, gate, arrival }
+      const limits = { maxBytes, signal, fsync, throttle, gate, reservation }
       const written = await writeChunkFile(path, source, limits)
       return {
         ...written,
@@ -96,35 +96,35 @@ export async function createSpool(options: SpoolOptions): Promise<MaintainedSpoo
       await discard()
       throw error
     } finally {
-      arrival.end()
+      reservation.release()
     }
   }
 
   async function append(
     { uploadId, index }: ChunkName,
     source: AsyncIterable<Uint8Array>,
-    { targetBytes, signal }: GrowOptions,
-  ): Promise<GrownChunk> {
+    { targetBytes, signal }: AppendOptions,
+  ): Promise<PartialChunk> {
     signal.throwIfAborted()
     if (gate.stalled()) throw spoolFailed()
-    const arrival = await room.enter(0)
+    const reservation = await capacity.reserve(0)
     try {
       const path = await gate.run(() => partialFile({ uploadId, index }), signal)
-      const limits = { targetBytes, signal, fsync, throttle, gate, arrival }
-      const { size, digest } = await growChunkFile(path, source, limits)
+      const limits = { targetBytes, signal, fsync, throttle, gate, reservation }
+      const { size, digest } = await appendToChunkFile(path, source, limits)
       if (digest === null) return { size, whole: null }
       const whole = {
         size,
         digest,
         read: () => readWhole(path, gate),
         claim: () => gate.run(() => adopt(path, uploadId, index)),
-        // Its bytes were promised to the sender piece by piece: they go on growing.
+        // The sender was told of its bytes piece by piece: they stay as a partial chunk.
         unclaim: () => gate.run(() => chunks.toPartial({ uploadId, index })),
         discard: async () => void (await removing(() => onDiskIfThere(unlink(path)))),
       }
       return { size, whole }
     } finally {
-      arrival.end()
+      reservation.release()
     }
   }
 
@@ -151,7 +151,7 @@ export async function createSpool(options: SpoolOptions): Promise<MaintainedSpoo
     receive,
     append,
     chunkDigest,
-    space: room.space,
+    space: capacity.space,
     check,
     removeTemporary: temporary.removeForgotten,
     close: handles.close,

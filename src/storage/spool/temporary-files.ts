@@ -8,7 +8,7 @@ import type { DiskGate } from '../disk/disk-gate.ts'
 /** One name in the folder of temporary files, spared by `removeForgotten` while it lives. */
 export interface TemporaryFile {
   readonly path: string
-  /** The file has been moved elsewhere: its name here is nobody's. */
+  /** The file has been moved elsewhere: its name here is free. */
   release: () => void
   /** Removes the file if it is there. Never rejects: what stays goes with the next sweep. */
   discard: () => Promise<void>

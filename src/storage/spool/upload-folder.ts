@@ -46,7 +46,7 @@ export function fromChunkName(name: string): number | null {
   return indexIn(CHUNK_FILE.exec(name))
 }
 
-/** The same for the name of a chunk that grows. */
+/** The same for the name of a partial chunk. */
 export function fromPartialName(name: string): number | null {
   return indexIn(PARTIAL_FILE.exec(name))
 }

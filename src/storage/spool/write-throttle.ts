@@ -17,7 +17,7 @@ export interface WriteThrottle {
   /** How many bytes a receiver may gather before it writes them. */
   batchBytes: () => number
   /** Waits until `bytes` more may wait for the disk; the returned function gives them back. */
-  admit: (bytes: number, signal: AbortSignal) => Promise<() => void>
+  acquire: (bytes: number, signal: AbortSignal) => Promise<() => void>
 }
 
 export function createWriteThrottle(): WriteThrottle {
@@ -31,6 +31,6 @@ export function createWriteThrottle(): WriteThrottle {
     },
     batchBytes: () =>
       Math.max(MIN_BATCH_BYTES, Math.min(MAX_BATCH_BYTES, MAX_GATHERED_BYTES / receivers)),
-    admit: (bytes, signal) => waiting.acquire(bytes, signal),
+    acquire: (bytes, signal) => waiting.acquire(bytes, signal),
   }
 }

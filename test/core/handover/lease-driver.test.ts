@@ -352,7 +352,7 @@ function createHost() {
         workGate.startDraining()
         if (!hurry) await sleep(drainMs)
         connected = false
-        workGate.end(shuttingDown())
+        workGate.close(shuttingDown())
       },
       onHeld: () => {
         resumed++

@@ -10,21 +10,21 @@ test('what was promised and has not come yet is not promised again', async () =>
   promise(500 * MiB)
 
   // 128 MB are for bytes that no upload was promised.
-  expect(await capacity.room(5 * MiB)).toEqual({
+  expect(await capacity.available(5 * MiB)).toEqual({
     limitBytes: 4 * GB,
     freeBytes: 872 * MiB,
     presentBytes: 5 * MiB,
   })
-  expect(await capacity.hasRoom(372 * MiB)).toBe(true)
-  expect(await capacity.hasRoom(372 * MiB + 1)).toBe(false)
+  expect(await capacity.fits(372 * MiB)).toBe(true)
+  expect(await capacity.fits(372 * MiB + 1)).toBe(false)
 })
 
 test('a disk that does not say how full it is leaves the operator’s own limit', async () => {
   const unknown = Number.POSITIVE_INFINITY
   const { capacity } = createTestCapacity({ freeBytes: unknown, totalBytes: unknown })
 
-  expect(await capacity.hasRoom(4 * GB)).toBe(true)
-  expect(await capacity.hasRoom(4 * GB + 1)).toBe(false)
+  expect(await capacity.fits(4 * GB)).toBe(true)
+  expect(await capacity.fits(4 * GB + 1)).toBe(false)
   expect(await capacity.unclaimedBytes()).toBe(unknown)
 })
 

@@ -81,7 +81,7 @@ test.each<[string, OpenCase]>([
   ],
   [
     'an unknown id is refused after the worker has ended its work',
-    { given: ({ workGate }) => workGate.end(shuttingDown()), outcome: 'SHUTTING_DOWN' },
+    { given: ({ workGate }) => workGate.close(shuttingDown()), outcome: 'SHUTTING_DOWN' },
   ],
   [
     'a known id with another size is refused',
@@ -184,8 +184,8 @@ test.each<[string, OpenCase]>([
     },
   ],
   [
-    'a spool without room is refused',
-    { given: ({ limitRoom }) => limitRoom(9), outcome: 'SPOOL_FULL' },
+    'a spool without capacity is refused',
+    { given: ({ limitCapacity }) => limitCapacity(9), outcome: 'SPOOL_FULL' },
   ],
   [
     'a disk without room for the file is refused',
@@ -196,11 +196,11 @@ test.each<[string, OpenCase]>([
     { given: ({ limitDisk }) => limitDisk(6), first: { index: 0, size: 4 }, outcome: 'opens' },
   ],
   [
-    'a spool that gets room by overdue uploads opens',
+    'a spool that has capacity once expired uploads are gone opens',
     {
-      given: ({ limitRoom, forgetOverdue }) => {
-        limitRoom(9)
-        forgetOverdue.mockImplementationOnce(async () => limitRoom(10))
+      given: ({ limitCapacity, expireByteless }) => {
+        limitCapacity(9)
+        expireByteless.mockImplementationOnce(async () => limitCapacity(10))
       },
       outcome: 'opens',
     },
@@ -255,7 +255,7 @@ test.each<[string, OpenCase]>([
   const { intake, ledger } = harness
 
   const opened = await intake
-    .open({ ...FILE, ...file }, ANN, 'new token', first)
+    .openOrResume({ ...FILE, ...file }, ANN, 'new token', first)
     .catch((error: unknown) => error)
 
   const row = await ledger.findUpload(ID)
@@ -270,40 +270,42 @@ test.each<[string, OpenCase]>([
   expect((await ledger.uploadToken(ID)) === 'new token').toBe(isTaken)
 })
 
-test('open: a part of a file is refused only for a wait on every road', async () => {
+test('openOrResume: a part of a file is refused only for a wait on every road', async () => {
   const { intake, gateway } = start()
   gateway.waitFor.mockImplementation((_granted, size) => (size === null ? 0 : 3_600))
   const part = { ...FILE, stream: { metadata: null, concat: 'partial' } }
 
-  await expect(intake.open(part, ANN, 'token')).resolves.toMatchObject({ state: 'receiving' })
+  await expect(intake.openOrResume(part, ANN, 'token')).resolves.toMatchObject({
+    state: 'receiving',
+  })
 
-  const whole = intake.open({ ...part, id: 'whole', stream: STREAM }, ANN, 'token')
+  const whole = intake.openOrResume({ ...part, id: 'whole', stream: STREAM }, ANN, 'token')
   await expect(whole).rejects.toMatchObject({ code: 'TELEGRAM_FLOOD_WAIT', retryAfter: 3_600 })
 })
 
-test('open: overdue uploads are forgotten only where there is no room', async () => {
-  const { intake, limitRoom, forgetOverdue } = start()
+test('openOrResume: expired uploads are removed only where there is no capacity', async () => {
+  const { intake, limitCapacity, expireByteless } = start()
 
-  await intake.open(FILE, ANN, 'token')
-  expect(forgetOverdue).not.toHaveBeenCalled()
-  limitRoom(15)
-  await intake.open({ ...FILE, id: 'next' }, ANN, 'token').catch(() => {})
+  await intake.openOrResume(FILE, ANN, 'token')
+  expect(expireByteless).not.toHaveBeenCalled()
+  limitCapacity(15)
+  await intake.openOrResume({ ...FILE, id: 'next' }, ANN, 'token').catch(() => {})
 
-  expect(forgetOverdue).toHaveBeenCalledTimes(1)
+  expect(expireByteless).toHaveBeenCalledTimes(1)
 })
 
-test('open: what a user has unfinished is said in the refusal', async () => {
+test('openOrResume: what a user has unfinished is said in the refusal', async () => {
   const over = (perUser: UploadIntakeOptions['perUser']) => start({ perUser })
   const many = over({ maxUploads: 1, maxBytes: 100 })
   await many.insert({ id: 'other' })
   const large = over({ maxUploads: 9, maxBytes: 15 })
   await large.insert({ id: 'other' })
 
-  await expect(many.intake.open(FILE, ANN, 'token')).rejects.toMatchObject({
+  await expect(many.intake.openOrResume(FILE, ANN, 'token')).rejects.toMatchObject({
     retryAfter: 60,
     details: { maxUploads: 1 },
   })
-  await expect(large.intake.open(FILE, ANN, 'token')).rejects.toMatchObject({
+  await expect(large.intake.openOrResume(FILE, ANN, 'token')).rejects.toMatchObject({
     retryAfter: 60,
     details: { maxBytes: 15, heldBytes: 10 },
   })
@@ -431,7 +433,7 @@ test.each<[string, TakeCase]>([
   transfers.chunkArrived.mockClear()
 
   const received = await receive(spool, pieceOf(bytes))
-  const answer = await intake.take(upload, index, received).catch((error: unknown) => error)
+  const answer = await intake.acceptChunk(upload, index, received).catch((error: unknown) => error)
 
   const isAnswered = outcome === 'accepted' || outcome === 'repeated'
   if (isAnswered) expect(answer).toMatchObject({ index, receivedChunks: count })
@@ -446,7 +448,7 @@ test.each<[string, TakeCase]>([
   expect(await bytesIn(spool, index)).toEqual(chunk && (CHUNKS[index] ?? null))
 })
 
-test('take: a chunk that is there keeps its upload alive', async () => {
+test('acceptChunk: a chunk that is there keeps its upload alive', async () => {
   const { intake, ledger, spool, insert, accept } = start()
   await insert()
   await accept(0)
@@ -454,12 +456,12 @@ test('take: a chunk that is there keeps its upload alive', async () => {
   const upload = await ledger.findUpload(ID)
   if (!upload) throw new Error('no upload')
 
-  await intake.take(upload, 0, await receive(spool, pieceOf(CHUNKS[0])))
+  await intake.acceptChunk(upload, 0, await receive(spool, pieceOf(CHUNKS[0])))
 
   expect((await ledger.findUpload(ID))?.touchedAt).toBe(NOW)
 })
 
-test('take: a claim that fails rejects with its error, whatever becomes of the file', async () => {
+test('acceptChunk: a claim that fails rejects with its error, whatever becomes of the file', async () => {
   const { intake, log, insert } = start()
   const upload = await insert()
   const full = new AppError('SPOOL_FULL', 'full')
@@ -472,7 +474,7 @@ test('take: a claim that fails rejects with its error, whatever becomes of the f
     discard: async () => {},
   }
 
-  await expect(intake.take(upload, 0, received)).rejects.toBe(full)
+  await expect(intake.acceptChunk(upload, 0, received)).rejects.toBe(full)
 
   expect(log.entries).toMatchObject([{ level: 'warn', fields: { uploadId: ID } }])
 })
@@ -499,14 +501,14 @@ function start(changes: Partial<UploadIntakeOptions> = {}) {
   const spool = createMemorySpool()
   const workGate = createWorkGate()
   const log = createRecordingLog()
-  const room = { limitBytes: 1_000, freeBytes: 1_000 }
-  const limitRoom = (bytes: number): void => {
-    room.limitBytes = bytes
+  const capacity = { limitBytes: 1_000, freeBytes: 1_000 }
+  const limitCapacity = (bytes: number): void => {
+    capacity.limitBytes = bytes
   }
   const limitDisk = (bytes: number): void => {
-    room.freeBytes = bytes
+    capacity.freeBytes = bytes
   }
-  const forgetOverdue = vi.fn(async () => {})
+  const expireByteless = vi.fn(async () => {})
   const gateway = {
     roadFor: vi.fn(() => 'mtproto-user' as const),
     assertReachable: vi.fn(() => {}),
@@ -527,10 +529,10 @@ function start(changes: Partial<UploadIntakeOptions> = {}) {
     transfers,
     metrics: { received: () => {}, ended: () => {} },
     capacity: {
-      room: async (presentBytes) => ({ ...room, presentBytes }),
-      hasRoom: async () => true,
+      available: async (presentBytes) => ({ ...capacity, presentBytes }),
+      fits: async () => true,
     },
-    forgetOverdue,
+    expireByteless,
     maxFileBytes: 100,
     maxWaitMs: 60_000,
     perUser: { maxUploads: 10, maxBytes: 100 },
@@ -560,7 +562,7 @@ function start(changes: Partial<UploadIntakeOptions> = {}) {
   async function accept(index: number): Promise<void> {
     const upload = await ledger.findUpload(ID)
     const received = await receive(spool, pieceOf(CHUNKS[index] ?? Buffer.alloc(0)))
-    if (upload) await intake.take(upload, index, received)
+    if (upload) await intake.acceptChunk(upload, index, received)
     await received.discard()
   }
 
@@ -575,9 +577,9 @@ function start(changes: Partial<UploadIntakeOptions> = {}) {
       spool,
       workGate,
       log,
-      limitRoom,
+      limitCapacity,
       limitDisk,
-      forgetOverdue,
+      expireByteless,
       gateway,
       transfers,
     },

@@ -2,9 +2,9 @@ import type { Ledger, Opening } from '../../../src/core/ports/ledger.ts'
 import type { Upload } from '../../../src/core/ports/records.ts'
 
 /** A share and a spool that refuse nothing. */
-const BOUNDLESS: Pick<Opening, 'share' | 'room'> = {
+const BOUNDLESS: Pick<Opening, 'share' | 'capacity'> = {
   share: { maxUploads: Number.MAX_SAFE_INTEGER, maxBytes: Number.MAX_SAFE_INTEGER },
-  room: {
+  capacity: {
     limitBytes: Number.MAX_SAFE_INTEGER,
     freeBytes: Number.MAX_SAFE_INTEGER,
     presentBytes: 0,

@@ -18,7 +18,7 @@ export interface MemorySpool extends Spool {
 
 export function createMemorySpool(): MemorySpool {
   const uploads = new Map<string, Map<number, Buffer>>()
-  const growing = new Map<string, Buffer>()
+  const partials = new Map<string, Buffer>()
   const unclaimed = new Set<object>()
   let failure: Error | null = null
 
@@ -47,30 +47,30 @@ export function createMemorySpool(): MemorySpool {
       if (failure) throw failure
       const key = keyOf(name)
       for await (const piece of abortableSource(source, signal)) {
-        const grown = Buffer.concat([growing.get(key) ?? Buffer.alloc(0), piece])
-        if (grown.length > targetBytes) throw new AppError('CHUNK_TOO_LARGE', 'Too much')
-        growing.set(key, grown)
+        const appended = Buffer.concat([partials.get(key) ?? Buffer.alloc(0), piece])
+        if (appended.length > targetBytes) throw new AppError('CHUNK_TOO_LARGE', 'Too much')
+        partials.set(key, appended)
       }
-      const bytes = growing.get(key) ?? Buffer.alloc(0)
+      const bytes = partials.get(key) ?? Buffer.alloc(0)
       if (bytes.length < targetBytes) return { size: bytes.length, whole: null }
       const whole = {
         size: bytes.length,
         digest: createHash('sha256').update(bytes).digest('hex'),
         read: () => once(bytes),
         claim: async () => {
-          growing.delete(key)
+          partials.delete(key)
           const chunks = uploads.get(name.uploadId) ?? new Map<number, Buffer>()
           uploads.set(name.uploadId, chunks.set(name.index, bytes))
         },
         unclaim: async () => {
-          growing.set(key, bytes)
+          partials.set(key, bytes)
           uploads.get(name.uploadId)?.delete(name.index)
         },
-        discard: async () => void growing.delete(key),
+        discard: async () => void partials.delete(key),
       }
       return { size: bytes.length, whole }
     },
-    partialBytes: async (name) => growing.get(keyOf(name))?.length ?? 0,
+    partialBytes: async (name) => partials.get(keyOf(name))?.length ?? 0,
     share: async (from, to) => {
       const bytes = uploads.get(from.uploadId)?.get(from.index)
       if (!bytes) throw new AppError('SPOOL_DAMAGED', 'Lost')
@@ -91,7 +91,7 @@ export function createMemorySpool(): MemorySpool {
     chunkFileSize: async (uploadId, index) => uploads.get(uploadId)?.get(index)?.length ?? null,
     remove: async (uploadId) => {
       uploads.delete(uploadId)
-      for (const key of growing.keys()) if (key.startsWith(`${uploadId}/`)) growing.delete(key)
+      for (const key of partials.keys()) if (key.startsWith(`${uploadId}/`)) partials.delete(key)
     },
     uploadIds: async () => [...uploads.keys()],
     removeTemporary: async () => {},

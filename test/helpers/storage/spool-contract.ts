@@ -242,9 +242,9 @@ function growing(make: Make): void {
     const { spool } = await make()
     const bytes = randomBytes(MiB)
 
-    const grown = await spool.append(name, pieces(bytes, 65_536), { targetBytes: MiB, signal })
+    const appended = await spool.append(name, pieces(bytes, 65_536), { targetBytes: MiB, signal })
 
-    expect(grown.whole?.digest).toBe(createHash('sha256').update(bytes).digest('hex'))
+    expect(appended.whole?.digest).toBe(createHash('sha256').update(bytes).digest('hex'))
   })
 
   test('what came before the source broke stays', async () => {
@@ -256,9 +256,9 @@ function growing(make: Make): void {
       throw broken
     }
 
-    const grown = spool.append(name, source(), { targetBytes: 900, signal })
+    const appended = spool.append(name, source(), { targetBytes: 900, signal })
 
-    await expect(grown).rejects.toBe(broken)
+    await expect(appended).rejects.toBe(broken)
     expect(await spool.partialBytes(name)).toBe(600)
     const rest = pieces(bytes.subarray(600), 100)
     const { whole } = await spool.append(name, rest, { targetBytes: 900, signal })
@@ -281,9 +281,9 @@ function growing(make: Make): void {
   test('a chunk never grows over its size', async () => {
     const { spool } = await make()
 
-    const grown = spool.append(name, pieces(randomBytes(901), 300), { targetBytes: 900, signal })
+    const appended = spool.append(name, pieces(randomBytes(901), 300), { targetBytes: 900, signal })
 
-    await expect(grown).rejects.toMatchObject({ code: 'CHUNK_TOO_LARGE' })
+    await expect(appended).rejects.toMatchObject({ code: 'CHUNK_TOO_LARGE' })
     expect(await spool.partialBytes(name)).toBe(900)
   })
 

@@ -351,11 +351,11 @@ test('each user’s unfinished uploads are counted on their own', async () => {
   await ledger.completeUpload('b', RESULT, null, NOW)
 
   const full = { share: { maxUploads: 1, maxBytes: 1000 }, stream: null, token: 'token' }
-  const room = { limitBytes: 1000, freeBytes: 1000, presentBytes: 0 }
+  const capacity = { limitBytes: 1000, freeBytes: 1000, presentBytes: 0 }
   const open = (owner: string) =>
     ledger.openUpload({
       ...full,
-      room,
+      capacity,
       upload: makeUpload({ id: `${owner} more`, owner, size: 1 }),
     })
   expect(await open('ann')).toEqual({ kind: 'over-share', held: { uploads: 1, bytes: 10 } })

@@ -9,29 +9,29 @@ import { makeTempDir } from '../../helpers/temp-dir.ts'
 
 const { signal } = new AbortController()
 
-test('a source is not asked for more than 512 KB while the disk admits nothing', async () => {
+test('a source is not asked for more than 512 KB while the disk takes nothing', async () => {
   const path = join(await makeTempDir(), 'chunk')
   const source = countingSource(8 * MiB)
-  const admitted = Promise.withResolvers<void>()
+  const acquired = Promise.withResolvers<void>()
   const throttle = createWriteThrottle()
-  const admit = vi.fn(async (bytes: number) => {
-    await admitted.promise
-    return throttle.admit(bytes, signal)
+  const acquire = vi.fn(async (bytes: number) => {
+    await acquired.promise
+    return throttle.acquire(bytes, signal)
   })
   const options = {
     maxBytes: 8 * MiB,
     signal,
     fsync: false,
     ...disk(),
-    throttle: { ...throttle, admit },
+    throttle: { ...throttle, acquire },
   }
 
   const writing = writeChunkFile(path, source.bytes(), options)
-  await vi.waitFor(() => expect(admit).toHaveBeenCalled())
+  await vi.waitFor(() => expect(acquire).toHaveBeenCalled())
   await turns(10)
   expect(source.given).toBe(512 * KiB)
 
-  admitted.resolve()
+  acquired.resolve()
   expect((await writing).size).toBe(8 * MiB)
   expect(await readFile(path)).toHaveLength(8 * MiB)
 })
@@ -40,7 +40,7 @@ test('of one chunk one batch at a time is on its way to the disk', async () => {
   const path = join(await makeTempDir(), 'chunk')
   const throttle = createWriteThrottle()
   const held = { now: 0, highest: 0 }
-  const admit = async (): Promise<() => void> => {
+  const acquire = async (): Promise<() => void> => {
     held.highest = Math.max(held.highest, ++held.now)
     return () => void held.now--
   }
@@ -49,7 +49,7 @@ test('of one chunk one batch at a time is on its way to the disk', async () => {
     signal,
     fsync: false,
     ...disk(),
-    throttle: { ...throttle, admit },
+    throttle: { ...throttle, acquire },
   }
 
   await writeChunkFile(path, countingSource(8 * MiB).bytes(), options)
@@ -60,7 +60,7 @@ test('of one chunk one batch at a time is on its way to the disk', async () => {
 test('an abort reaches a chunk that waits for the disk', async () => {
   const path = join(await makeTempDir(), 'chunk')
   const throttle = createWriteThrottle()
-  const occupied = await throttle.admit(16 * MiB, signal)
+  const occupied = await throttle.acquire(16 * MiB, signal)
   const controller = new AbortController()
   const options = { maxBytes: MiB, signal: controller.signal, fsync: false, ...disk(), throttle }
 
@@ -126,5 +126,5 @@ async function turns(count: number): Promise<void> {
 
 /** A disk with room for everything. */
 function disk() {
-  return { gate: createDiskGate(), arrival: { admit: async () => {}, written: () => {} } }
+  return { gate: createDiskGate(), reservation: { extend: async () => {}, written: () => {} } }
 }

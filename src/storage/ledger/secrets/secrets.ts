@@ -1,8 +1,13 @@
 import type { Ledger } from '../../../core/ports/ledger.ts'
+import type { Log } from '../../../core/ports/log.ts'
 import type { LedgerDatabase } from '../database.ts'
 import type { Synchronous } from '../synchronous.ts'
 import { blob } from '../tables/rows.ts'
 import type { LedgerCipher } from './cipher.ts'
+
+/** The secret by which a ledger knows its key again. */
+const CHECK_NAME = 'key-check'
+const CHECK_TEXT = Buffer.from('this is the key')
 
 export type SecretRecords = Pick<Synchronous<Ledger>, 'secret' | 'saveSecret' | 'deleteSecret'>
 
@@ -20,4 +25,22 @@ export function createSecretRecords(database: LedgerDatabase, cipher: LedgerCiph
     saveSecret: (name, value) => void save.run(name, cipher.encrypt(purpose(name), value)),
     deleteSecret: (name) => void remove.run(name),
   }
+}
+
+/**
+ * Says when the ledger was written with another key. Nothing is refused then: a key may be changed
+ * on purpose, and all that is not secret is as good as before.
+ */
+export function checkKey(
+  secrets: Pick<SecretRecords, 'secret' | 'saveSecret'>,
+  { isNew, log }: { isNew: boolean; log: Log },
+): void {
+  if (secrets.secret(CHECK_NAME)?.equals(CHECK_TEXT)) return
+  if (!isNew) {
+    log.warn(
+      {},
+      'the ledger was written with another LEDGER_KEY or key file: complete uploads that wait for Telegram will fail with "Sign in again", and links made before are void',
+    )
+  }
+  secrets.saveSecret(CHECK_NAME, CHECK_TEXT)
 }

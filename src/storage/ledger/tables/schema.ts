@@ -99,7 +99,7 @@ const MIGRATIONS = [
     wall_time INTEGER NOT NULL
   ) STRICT;
   `,
-  // Those of an earlier version count as told: nobody knows, and a client may have them.
+  // Those of an earlier version count as announced: a client may have them.
   `
   ALTER TABLE streams ADD COLUMN told INTEGER NOT NULL DEFAULT 1;
   `,

@@ -1,4 +1,9 @@
-import type { Ledger, Reservations, SpoolRoom, StreamRecords } from '../../../core/ports/ledger.ts'
+import type {
+  Ledger,
+  Reservations,
+  SpoolCapacity,
+  StreamRecords,
+} from '../../../core/ports/ledger.ts'
 import type { StreamRecord } from '../../../core/ports/records.ts'
 import { AppError } from '../../../errors.ts'
 import type { LedgerDatabase, Row } from '../database.ts'
@@ -30,13 +35,13 @@ export function createStreamRecords(
   )
 
   return {
-    openUpload: ({ upload, token, stream, share, room, lookOnly = false }) =>
+    openUpload: ({ upload, token, stream, share, capacity, lookOnly = false }) =>
       database.transaction(() => {
         const held = uploads.reservedBy(upload.owner)
         const overShare =
           held.uploads >= share.maxUploads || held.bytes + upload.size > share.maxBytes
         if (overShare) return { kind: 'over-share', held }
-        if (!fits(upload.size, uploads.reservations(), room)) return { kind: 'no-room' }
+        if (!fits(upload.size, uploads.reservations(), capacity)) return { kind: 'no-capacity' }
         const known = uploads.findUpload(upload.id)
         if (known !== null) return { kind: 'known', upload: known }
         if (lookOnly) return { kind: 'opened' }
@@ -55,7 +60,7 @@ export function createStreamRecords(
     joinUploads: ({ upload, stream, chunks, partIds, token }, now) =>
       database.transaction(() => {
         if (!uploads.insertUpload(upload, token)) throw alreadyThere()
-        // Whoever joins the same parts again is told of this one.
+        // A client that joins the same parts again is told of this one.
         insert.run(upload.id, stream.metadata, stream.concat, 1)
         for (const { index, size, digest } of chunks) {
           addChunk.run(upload.id, index, size, Buffer.from(digest, 'hex'))
@@ -77,8 +82,8 @@ function toStream(row: Row): StreamRecord {
 }
 
 /** Whether the spool may promise `size` bytes more. */
-function fits(size: number, reserved: Reservations, room: SpoolRoom): boolean {
-  const { limitBytes, freeBytes, presentBytes } = room
+function fits(size: number, reserved: Reservations, capacity: SpoolCapacity): boolean {
+  const { limitBytes, freeBytes, presentBytes } = capacity
   if (reserved.reservedBytes + size > limitBytes) return false
   return reserved.unwrittenBytes + size - presentBytes <= freeBytes
 }

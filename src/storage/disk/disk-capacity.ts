@@ -9,36 +9,36 @@ import type { DiskGate } from './disk-gate.ts'
 const LEDGER_BYTES = 16 * MiB
 /** How long one look at the disk is good for. */
 const FRESH_MS = 250
-/** The same before somebody is refused. */
+/** The same before a sender is refused. */
 const LATEST_MS = 10
 /** Files that a disk must still be able to hold. */
 const LEAST_FILES = 16
-/** What a sender that has not said how much will come is given room for at a time. */
+/** What is kept at a time for a sender that has not said how much will come. */
 const STEP_BYTES = 512 * KiB
 /** Milliseconds to wait for the disk to say how full it is. */
 const PATIENCE_MS = 3_000
 
 /** Bytes that are on their way to the disk. */
-export interface Arrival {
-  /** Makes sure of room for this many bytes, which are written next. Rejects with SPOOL_FULL. */
-  admit: (bytes: number) => Promise<void>
+export interface Reservation {
+  /** Makes sure of space for this many bytes, which are written next. Rejects with SPOOL_FULL. */
+  extend: (bytes: number) => Promise<void>
   /** They are on the disk. */
   written: (bytes: number) => void
   /** No more will come. */
-  end: () => void
+  release: () => void
 }
 
-/** Knows how much room there is, without asking the disk each time. */
-export interface DiskRoom {
+/** Knows how much the disk can take, without asking it each time. */
+export interface DiskCapacity {
   /** What is left beside the ledger's share and everything that has been let in. */
   space: () => Promise<DiskSpace>
-  /** Keeps room for bytes before the first is written. Rejects with SPOOL_FULL or SPOOL_FAILED. */
-  enter: (expectedBytes: number) => Promise<Arrival>
-  /** Something was removed: nobody is refused for what the disk had before. */
+  /** Keeps space for bytes before the first is written. Rejects with SPOOL_FULL or SPOOL_FAILED. */
+  reserve: (expectedBytes: number) => Promise<Reservation>
+  /** Called when something was removed: what is known of the disk is out of date. */
   freed: () => void
 }
 
-export function createDiskRoom(directory: string, gate: DiskGate): DiskRoom {
+export function createDiskCapacity(directory: string, gate: DiskGate): DiskCapacity {
   let look: Promise<DiskSpace> | null = null
   let looking = false
   let lookedAt = Number.NEGATIVE_INFINITY
@@ -88,26 +88,26 @@ export function createDiskRoom(directory: string, gate: DiskGate): DiskRoom {
     coming += bytes
   }
 
-  async function enter(expectedBytes: number): Promise<Arrival> {
+  async function reserve(expectedBytes: number): Promise<Reservation> {
     let kept = 0
-    let admitted = 0
+    let extended = 0
     async function more(bytes: number): Promise<void> {
       await keep(bytes)
       kept += bytes
     }
     await more(expectedBytes)
     return {
-      admit: async (bytes) => {
-        admitted += bytes
-        if (admitted > kept) await more(Math.max(STEP_BYTES, admitted - kept))
+      extend: async (bytes) => {
+        extended += bytes
+        if (extended > kept) await more(Math.max(STEP_BYTES, extended - kept))
       },
       written: (bytes) => {
-        admitted -= bytes
+        extended -= bytes
         kept -= bytes
         coming -= bytes
         writtenSince += bytes
       },
-      end: () => {
+      release: () => {
         coming -= kept
         kept = 0
       },
@@ -115,7 +115,7 @@ export function createDiskRoom(directory: string, gate: DiskGate): DiskRoom {
   }
 
   return {
-    enter,
+    reserve,
     freed: () => {
       look = null
     },

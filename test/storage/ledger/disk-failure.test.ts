@@ -5,7 +5,7 @@ import { expect, onTestFinished, test, vi } from 'vitest'
 import { AppError } from '../../../src/errors.ts'
 import { wrapDatabase } from '../../../src/storage/ledger/database.ts'
 import { openLedger } from '../../../src/storage/ledger/ledger.ts'
-import { createPatientSecrets } from '../../../src/storage/ledger/secrets/patient-secrets.ts'
+import { createRetryingSecrets } from '../../../src/storage/ledger/secrets/retrying-secrets.ts'
 import { createRecordingLog } from '../../helpers/recording-log.ts'
 import { insertUpload } from '../../helpers/storage/insert-upload.ts'
 import { makeTempDir } from '../../helpers/temp-dir.ts'
@@ -66,7 +66,7 @@ test('what has not come yet is counted over unfinished uploads only', async () =
 test('a secret that cannot be written yet is remembered, and written later', async () => {
   const ledger = openTestLedger()
   const log = createRecordingLog()
-  const secrets = createPatientSecrets(ledger, log)
+  const secrets = createRetryingSecrets(ledger, log)
   await ledger.saveSecret('old', Buffer.from('old'))
   const full = (): Promise<never> => Promise.reject(new AppError('SPOOL_FULL', 'full'))
   const saving = vi.spyOn(ledger, 'saveSecret').mockImplementation(full)

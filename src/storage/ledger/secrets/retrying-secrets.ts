@@ -7,7 +7,7 @@ const MAX_WAITING = 1000
 
 type Secrets = Pick<Ledger, 'secret' | 'saveSecret' | 'deleteSecret'>
 
-export interface PatientSecrets extends Secrets {
+export interface RetryingSecrets extends Secrets {
   /** Tries once more to write what waits, and stops trying. */
   close: () => Promise<void>
 }
@@ -17,7 +17,7 @@ export interface PatientSecrets extends Secrets {
  * remembered and tried again. A key that a flood-limited login has brought is never thrown away,
  * and never a reason for that login to fail: to save or to delete one does not reject.
  */
-export function createPatientSecrets(ledger: Secrets, log: Log): PatientSecrets {
+export function createRetryingSecrets(ledger: Secrets, log: Log): RetryingSecrets {
   /** What each name should hold and does not yet; null: nothing. */
   const waiting = new Map<string, Buffer | null>()
   let timer: NodeJS.Timeout | null = null

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { expiryOf } from '../../../src/core/uploads/lifetime.ts'
+import { expiryOf } from '../../../src/core/uploads/expiry.ts'
 
 const [MINUTE, HOUR, DAY] = [60_000, 3_600_000, 86_400_000]
 

@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest'
-import { keepProgress } from '../../../src/core/progress/kept-progress.ts'
 import { createProgressBoard } from '../../../src/core/progress/progress-board.ts'
+import { recordProgress } from '../../../src/core/progress/recorded-progress.ts'
 import { createRecordingLog } from '../../helpers/recording-log.ts'
 import { makeUpload } from '../../helpers/upload.ts'
 
 const upload = makeUpload({ state: 'sealed', size: 1000 })
 
-test('each whole percent is kept once, and only where progress has grown', () => {
+test('each whole percent is kept once, and only where progress is higher', () => {
   const { board, saved } = start()
 
   for (const acceptedBytes of [0, 500, 501, 400, 517, 900]) {
@@ -14,6 +14,26 @@ test('each whole percent is kept once, and only where progress has grown', () =>
   }
 
   expect(saved).toEqual([30, 60, 61, 84])
+})
+
+test('each tenth of the way is one line in the log, with the upload on it', () => {
+  const { board, log } = start()
+
+  for (let acceptedBytes = 0; acceptedBytes <= 1000; acceptedBytes += 10) {
+    board.report(upload, { phase: 'sending', acceptedBytes })
+  }
+  board.report(upload, { phase: 'posting' })
+
+  expect(log.entries.map((entry) => entry.message)).toEqual([
+    'Upload progress: 30%',
+    'Upload progress: 40%',
+    'Upload progress: 50%',
+    'Upload progress: 60%',
+    'Upload progress: 70%',
+    'Upload progress: 80%',
+    'Upload progress: 90%',
+  ])
+  expect(log.entries[0]?.fields).toMatchObject({ uploadId: upload.id, phase: 'sending' })
 })
 
 test('a disk that takes no row holds no transfer up', () => {
@@ -52,6 +72,7 @@ function start(save?: () => Promise<void>) {
     savePercent:
       save ?? (async (_id: string, percent: number): Promise<void> => void saved.push(percent)),
   }
-  const board = keepProgress(createProgressBoard(), { ledger, log: createRecordingLog() })
-  return { board, saved }
+  const log = createRecordingLog()
+  const board = recordProgress(createProgressBoard(), { ledger, log })
+  return { board, saved, log }
 }

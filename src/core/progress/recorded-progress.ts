@@ -1,0 +1,50 @@
+import type { Ledger } from '../ports/ledger.ts'
+import type { Log } from '../ports/log.ts'
+import type { ProgressBoard } from './progress-board.ts'
+
+/** A line in the log for each of these. */
+const LOGGED_PERCENT = 10
+
+/**
+ * A board that also records how far each upload is: in the ledger, so that a restart turns no
+ * progress back, and each tenth of the way in the log, in the words that operators know. The ledger
+ * gets each whole percent once: a hundred small rows for a file, however large.
+ */
+export function recordProgress(
+  board: ProgressBoard,
+  { ledger, log }: { ledger: Pick<Ledger, 'savePercent'>; log: Log },
+): ProgressBoard {
+  const recorded = new Map<string, number>()
+
+  return {
+    ...board,
+    report: (upload, event) => {
+      board.report(upload, event)
+      const { id: uploadId, lastPercent } = upload
+      const { progress: percent, phase } = board.of(upload)
+      const before = recorded.get(uploadId)
+      recorded.set(uploadId, percent)
+      if (percent > (before ?? lastPercent ?? 0)) {
+        // Nothing waits for it: a percent that cannot be written is made good by the next one.
+        ledger.savePercent(uploadId, percent).catch((err: unknown) => {
+          log.debug({ uploadId, err }, 'progress is not kept')
+        })
+      }
+      if (tenthOf(percent) > tenthOf(before ?? 0)) {
+        log.info({ uploadId, phase }, `Upload progress: ${percent}%`)
+      }
+    },
+    finish: (upload) => {
+      recorded.delete(upload.id)
+      board.finish(upload)
+    },
+    forget: (upload) => {
+      recorded.delete(upload.id)
+      board.forget(upload)
+    },
+  }
+}
+
+function tenthOf(percent: number): number {
+  return Math.floor(percent / LOGGED_PERCENT)
+}
