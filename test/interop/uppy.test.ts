@@ -42,7 +42,7 @@ test('Uppy with its Tus plugin, as npm has it, sends from a page of another orig
 
 /** Uppy as one script. */
 async function bundleUppy(): Promise<string> {
-  const entry = fileURLToPath(new URL('uppy-entry.ts', import.meta.url))
+  const entry = fileURLToPath(new URL('support/uppy-entry.ts', import.meta.url))
   const built = await build({
     configFile: false,
     logLevel: 'silent',

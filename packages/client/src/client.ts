@@ -18,13 +18,15 @@ export type {
   TicketOptions,
 } from './api.ts'
 export {
+  type ClientErrorCode,
   cancelledUpload,
   isCancelledUpload,
   isUnknownUpload,
   TeleStoreError,
+  type TeleStoreErrorOptions,
 } from './error.ts'
 export type { CallOptions, ClientOptions } from './options.ts'
-export { withRetries } from './retry.ts'
+export { type RetryPolicy, withRetries } from './retry.ts'
 export { createSpeedMeter, type SpeedMeter } from './speed.ts'
 export { isSystemFile } from './system-files.ts'
 export { createStorageResumeStore, type TextStorage } from './uploads/resume-store.ts'

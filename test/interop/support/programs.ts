@@ -1,7 +1,9 @@
-import { spawn } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { access, constants } from 'node:fs/promises'
+import { delimiter, join } from 'node:path'
 import { buffer, text } from 'node:stream/consumers'
+import { promisify } from 'node:util'
 import { onTestFinished } from 'vitest'
 
 /** Programs, where Debian puts them, and the package they come in; .ci/run installs these. */
@@ -56,4 +58,19 @@ export async function run(
   ])
   if (exitCode !== 0) throw new Error(`${program} ended with ${exitCode}: ${errors}${output}`)
   return output
+}
+
+/**
+ * The Node of this machine, Node 20.3 or newer: the first one in PATH that no package has brought. On a
+ * machine without one it is the Node that runs the tests.
+ */
+export async function findNode(): Promise<{ path: string; version: string }> {
+  for (const folder of (process.env.PATH ?? '').split(delimiter)) {
+    if (folder.includes('node_modules')) continue
+    const path = join(folder, 'node')
+    const { stdout } = await promisify(execFile)(path, ['--version']).catch(() => ({ stdout: '' }))
+    const [, major = 0, minor = 0] = (/^v(\d+)\.(\d+)/.exec(stdout) ?? []).map(Number)
+    if (major > 20 || (major === 20 && minor >= 3)) return { path, version: stdout.trim() }
+  }
+  return { path: process.execPath, version: process.version }
 }
