@@ -1,20 +1,22 @@
 import { execFile } from 'node:child_process'
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { beforeAll, expect, test } from 'vitest'
+import { cloneRepository, installPacked, pack, ROOT } from './support/clone.ts'
 
-const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 const run = promisify(execFile)
 
-/** A program of a stranger: an empty folder, into which the package was installed. */
+/** The program of a stranger: an empty folder in which the packages were installed. */
 let folder = ''
 
 beforeAll(async () => {
   const all = await mkdtemp(join(tmpdir(), 'telestore-'))
-  folder = await installPackage(all)
+  const clone = join(all, 'clone')
+  folder = join(all, 'program')
+  await cloneRepository(clone)
+  await installPacked(folder, await pack(clone, '--workspaces', '--include-workspace-root'))
   return () => rm(all, { recursive: true, force: true, maxRetries: 3 })
 }, 300_000)
 
@@ -59,45 +61,32 @@ test('the examples fit the types that come with the package', async () => {
   expect(stdout).toBe('')
 })
 
-test('the package has the client, the command and the page, and nothing of the tests', async () => {
+test('the package has the command and the page, and nothing of the tests or the other packages', async () => {
   const installed = join(folder, 'node_modules/telestore-worker')
 
-  const { stdout } = await run(
-    process.execPath,
-    [
-      '--input-type=module',
-      '-e',
-      `console.log(Object.keys(await import('telestore-worker/client')).sort().join())`,
-    ],
-    { cwd: folder },
-  )
   const help = await run(join(folder, 'node_modules/.bin/telestore-worker'), ['--help'])
 
-  expect(stdout).toContain('createClient')
   expect(help.stdout).toContain('upload')
-  expect(await readdir(installed)).toEqual(expect.arrayContaining(['dist', 'package.json']))
-  expect(await readdir(installed)).not.toContain('test')
+  expect((await readdir(installed)).sort()).toEqual([
+    'LICENSE',
+    'README.md',
+    'dist',
+    'package.json',
+  ])
+  expect(await readdir(join(installed, 'dist'))).toContain('worker.d.ts')
+  expect(await readdir(join(installed, 'dist'))).not.toContain('packages')
   expect(await readdir(join(installed, 'dist/web'))).toContain('index.html')
 })
 
-/** Builds the sources aside, packs them, and installs what was packed as a stranger would. */
-async function installPackage(all: string): Promise<string> {
-  const built = join(all, 'built')
-  const tsc = join(ROOT, 'node_modules/typescript/bin/tsc')
-  const build = ['-p', join(ROOT, 'tsconfig.build.json'), '--outDir', join(built, 'dist')]
-  await run(process.execPath, [tsc, ...build])
-  await cp(join(ROOT, 'dist/web'), join(built, 'dist/web'), { recursive: true })
-  for (const name of ['package.json', 'README.md', 'LICENSE']) {
-    await cp(join(ROOT, name), join(built, name))
-  }
-  const { stdout } = await run('npm', ['pack', '--json', '--ignore-scripts'], { cwd: built })
-  const [{ filename }] = JSON.parse(stdout) as [{ filename: string }]
+test('the client and the emulator are installed beside the worker', async () => {
+  const program = `
+    const { createClient } = await import('telestore-client')
+    const { startTelegram } = await import('telegram-emulator')
+    console.log(typeof createClient, typeof startTelegram)`
 
-  const target = join(all, 'program')
-  await mkdir(target)
-  await writeFile(join(target, 'package.json'), '{ "private": true, "type": "module" }')
-  // What `npm ci` has brought is in npm's cache.
-  const options = ['--prefer-offline', '--ignore-scripts', '--no-audit', '--no-fund']
-  await run('npm', ['install', ...options, join(built, filename)], { cwd: target })
-  return target
-}
+  const { stdout } = await run(process.execPath, ['--input-type=module', '-e', program], {
+    cwd: folder,
+  })
+
+  expect(stdout).toBe('function function\n')
+})

@@ -29,9 +29,10 @@ export async function cloneRepository(folder: string): Promise<void> {
   // The build writes into `.bin`, so that is a copy.
   const bin = { recursive: true, verbatimSymlinks: true }
   await cp(join(ROOT, 'node_modules/.bin'), join(modules, '.bin'), bin)
-  const own = ['.bin', 'telestore-client', 'telegram-emulator']
+  const packages = ['telestore-client', 'telegram-emulator']
   for (const name of await readdir(join(ROOT, 'node_modules'))) {
-    if (!own.includes(name)) await symlink(join(ROOT, 'node_modules', name), join(modules, name))
+    if (name.startsWith('.') || packages.includes(name)) continue
+    await symlink(join(ROOT, 'node_modules', name), join(modules, name))
   }
   await symlink(join(folder, 'packages/client'), join(modules, 'telestore-client'))
   await symlink(join(folder, 'packages/telegram-emulator'), join(modules, 'telegram-emulator'))
