@@ -1,6 +1,6 @@
 import { z } from 'zod'
 
-const effect = z.discriminatedUnion('kind', [
+export const effect = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('error'),
     code: z.int(),
