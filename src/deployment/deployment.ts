@@ -9,8 +9,8 @@ export interface Deployment {
   /** Null where there is no public address, or no secret to be known by. */
   address: PublicAddress | null
   /**
-   * Answers what came to `POST /hand-over`; null for what no instance of this deployment has sent.
-   * Not there where there is no secret.
+   * Answers what came to `POST /hand-over`: resolves with null for what no instance of this
+   * deployment has sent. Null itself where there is no secret.
    */
   answer:
     | ((
@@ -31,15 +31,20 @@ export interface DeploymentOptions {
 export function openDeployment({ secret, publicUrl }: DeploymentOptions): Deployment {
   const instance = { id: randomUUID(), startedAt: Date.now() }
   if (secret === null) return { instance, address: null, answer: null }
-  const seal = createEnvelopes({ secret, instance })
+  const envelopes = createEnvelopes({ secret, instance })
   return {
     instance,
-    address: publicUrl === null ? null : createPublicAddress(publicUrl, seal),
-    answer: async (answerer, sealed, signal) => {
-      const opened = seal.verifyRequest(sealed)
-      if (!opened) return null
-      if (!opened.request) return opened.clock
-      return opened.signAnswer(await answerer.answer(opened.request, signal))
+    address: publicUrl === null ? null : createPublicAddress(publicUrl, envelopes),
+    answer: async (answerer, envelope, signal) => {
+      const verified = envelopes.verifyRequest(envelope)
+      switch (verified.kind) {
+        case 'rejected':
+          return null
+        case 'untimely':
+          return verified.clock
+        case 'accepted':
+          return verified.signAnswer(await answerer.answer(verified.request, signal))
+      }
     },
   }
 }

@@ -5,18 +5,18 @@ import type { Envelopes } from './signed-envelope.ts'
 
 /** As the webhooks have it: `sha256=` and the HMAC in hex. */
 const SIGNATURE_HEADER = 'x-telestore-signature'
-/** An answer has some hundred bytes; whatever is longer is not one. */
+/** An answer has some hundred bytes; a longer body is none. */
 const MAX_ANSWER_BYTES = 4 * KiB
 /** What proxies answer while the instance behind them cannot. */
 const PASSING = new Set([408, 425, 429, 500, 502, 503, 504])
-/** Nobody listens there, or there is no such host. */
+/** No program listens there, or there is no such host. */
 const NOWHERE = new Set(['ECONNREFUSED', 'ENOTFOUND'])
 
-/** Asks whoever is behind the deployment's public address, by `POST /hand-over`. */
-export function createPublicAddress(url: string, seal: Envelopes): PublicAddress {
-  /** Null where the answer was what time it is there. */
+/** Asks the instance behind the deployment's public address, by `POST /hand-over`. */
+export function createPublicAddress(url: string, envelopes: Envelopes): PublicAddress {
+  /** Resolves with null where the answer was the time of the other clock, which is adopted. */
   async function askOnce(question: Question, signal: AbortSignal): Promise<Reply | null> {
-    const { body, signature, nonce } = seal.signRequest(question)
+    const { body, signature, nonce } = envelopes.signRequest(question)
     try {
       const response = await fetch(`${url}/hand-over`, {
         method: 'POST',
@@ -27,13 +27,13 @@ export function createPublicAddress(url: string, seal: Envelopes): PublicAddress
       })
       const bytes = await readBounded(response.body, MAX_ANSWER_BYTES)
       if (bytes === null) return strange(response.status)
-      const sealed = {
+      const envelope = {
         body: bytes.toString(),
         signature: response.headers.get(SIGNATURE_HEADER) ?? '',
       }
-      const answer = seal.verifyAnswer(sealed, nonce)
+      const answer = envelopes.verifyAnswer(envelope, nonce)
       if (answer) return { kind: 'answered', answer }
-      return seal.adoptClock(sealed, nonce) ? null : strange(response.status)
+      return envelopes.adoptClock(envelope, nonce) ? null : strange(response.status)
     } catch (error) {
       signal.throwIfAborted()
       return unreached(error)

@@ -15,34 +15,33 @@ export interface SignedEnvelope {
   signature: string
 }
 
-/** A request that is what it says, and how to answer it so that its sender believes it. */
-export interface VerifiedRequest {
-  request: HandOverRequest
-  signAnswer: (answer: HandOverAnswer) => SignedEnvelope
-}
-
-/** A request of this deployment that is too old or too new: a replay, or the clocks differ. */
-export interface UntimelyRequest {
-  request: null
-  /** What says what time it is here, and nothing else. */
-  clock: SignedEnvelope
-}
+/** What an instance makes of a request that has come in. */
+export type VerifiedRequest =
+  /** No instance of this deployment has sent it, or it was here before: it gets no answer. */
+  | { kind: 'rejected' }
+  /**
+   * It is too old or too new: a replay, or the clocks differ. `clock` says what time it is here, and
+   * nothing else.
+   */
+  | { kind: 'untimely'; clock: SignedEnvelope }
+  /** It is what it says. The sender of the request believes what `signAnswer` makes. */
+  | {
+      kind: 'accepted'
+      request: HandOverRequest
+      signAnswer: (answer: HandOverAnswer) => SignedEnvelope
+    }
 
 export interface Envelopes {
-  /** `nonce` is what `verifyAnswer` wants to see again. */
+  /** `verifyAnswer` and `adoptClock` expect this `nonce`. */
   signRequest: (question: Question) => SignedEnvelope & { nonce: string }
-  /** Null for what is forged, or was here before. */
-  verifyRequest: (sealed: {
-    body: Buffer
-    signature: string
-  }) => VerifiedRequest | UntimelyRequest | null
-  /** Null for what no instance of this deployment has answered to that request. */
-  verifyAnswer: (sealed: SignedEnvelope, nonce: string) => HandOverAnswer | null
+  verifyRequest: (envelope: { body: Buffer; signature: string }) => VerifiedRequest
+  /** Returns null for what no instance of this deployment has answered to that request. */
+  verifyAnswer: (envelope: SignedEnvelope, nonce: string) => HandOverAnswer | null
   /**
-   * Whether that request was answered with a clock. The next one goes by it: two hosts whose clocks
-   * are minutes apart must not take each other for strangers, and both connect.
+   * Returns whether that request was answered with a clock. The next request goes by it: two hosts
+   * whose clocks are minutes apart must not take each other for strangers, and both connect.
    */
-  adoptClock: (sealed: SignedEnvelope, nonce: string) => boolean
+  adoptClock: (envelope: SignedEnvelope, nonce: string) => boolean
 }
 
 export interface EnvelopeOptions {
@@ -87,7 +86,7 @@ const ClockBody = z.object({ now: z.int() })
 
 export function createEnvelopes({ secret, instance, now = Date.now }: EnvelopeOptions): Envelopes {
   const seen = createTtlCache<true>({ maxEntries: MAX_NONCES, now })
-  /** How far the clock of whoever is asked is ahead of this one, once that is known. */
+  /** How far the clock of the instance that is asked is ahead of this one, once that is known. */
   let aheadMs = 0
 
   const sign = (purpose: string, body: string | Buffer): string =>
@@ -110,7 +109,7 @@ export function createEnvelopes({ secret, instance, now = Date.now }: EnvelopeOp
   const answerTo = (nonce: string): string => `answer ${nonce}`
   const clockFor = (nonce: string): string => `clock ${nonce}`
 
-  function sealAs(purpose: string, content: object): SignedEnvelope {
+  function signed(purpose: string, content: object): SignedEnvelope {
     const body = JSON.stringify(content)
     return { body, signature: sign(purpose, body) }
   }
@@ -118,34 +117,37 @@ export function createEnvelopes({ secret, instance, now = Date.now }: EnvelopeOp
   return {
     signRequest: (question) => {
       const nonce = randomUUID()
-      // All of it by the clock of whoever is asked: who is newer must not depend on the asker's.
+      // All times are by the clock of the instance that is asked: which of the two is newer must not
+      // depend on two clocks.
       const asker = { ...instance, startedAt: instance.startedAt + aheadMs }
       const issuedAt = now() + aheadMs
-      return { ...sealAs('request', { instance: asker, ...question, issuedAt, nonce }), nonce }
+      return { ...signed('request', { instance: asker, ...question, issuedAt, nonce }), nonce }
     },
-    verifyRequest: (sealed) => {
-      if (!isSigned('request', sealed)) return null
-      const parsed = RequestBody.safeParse(JSON.parse(sealed.body.toString()))
-      if (!parsed.success) return null
+    verifyRequest: (envelope) => {
+      if (!isSigned('request', envelope)) return { kind: 'rejected' }
+      const parsed = RequestBody.safeParse(JSON.parse(envelope.body.toString()))
+      if (!parsed.success) return { kind: 'rejected' }
       const { issuedAt, nonce, ...request } = parsed.data
-      if (seen.get(nonce)) return null
-      if (!isFresh(issuedAt))
-        return { request: null, clock: sealAs(clockFor(nonce), { now: now() }) }
+      if (seen.get(nonce)) return { kind: 'rejected' }
+      if (!isFresh(issuedAt)) {
+        return { kind: 'untimely', clock: signed(clockFor(nonce), { now: now() }) }
+      }
       seen.set(nonce, true, 2 * WINDOW_MS)
       return {
+        kind: 'accepted',
         request,
         signAnswer: (answer) =>
-          sealAs(answerTo(nonce), { ...answer, state: WIRE_STATES[answer.state] }),
+          signed(answerTo(nonce), { ...answer, state: WIRE_STATES[answer.state] }),
       }
     },
-    verifyAnswer: (sealed, nonce) => {
-      if (!isSigned(answerTo(nonce), sealed)) return null
-      const parsed = AnswerBody.safeParse(JSON.parse(sealed.body))
+    verifyAnswer: (envelope, nonce) => {
+      if (!isSigned(answerTo(nonce), envelope)) return null
+      const parsed = AnswerBody.safeParse(JSON.parse(envelope.body))
       return parsed.success ? parsed.data : null
     },
-    adoptClock: (sealed, nonce) => {
-      if (!isSigned(clockFor(nonce), sealed)) return false
-      const parsed = ClockBody.safeParse(JSON.parse(sealed.body))
+    adoptClock: (envelope, nonce) => {
+      if (!isSigned(clockFor(nonce), envelope)) return false
+      const parsed = ClockBody.safeParse(JSON.parse(envelope.body))
       if (parsed.success) aheadMs = parsed.data.now - now()
       return parsed.success
     },

@@ -1,99 +1,127 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { expect, test } from 'vitest'
 import type { HandOverAnswer } from '../../src/core/ports/deployment.ts'
-import { createEnvelopes } from '../../src/deployment/signed-envelope.ts'
+import { createEnvelopes, type VerifiedRequest } from '../../src/deployment/signed-envelope.ts'
 
 const secret = randomBytes(32)
 const question = { intent: 'start', wait: false } as const
 
-test('a request and its answer are read by whoever has the secret', () => {
-  const young = sealOf({ id: randomUUID() })
-  const old = sealOf({ id: randomUUID() })
+test('instances with the same secret read a request and its answer', () => {
+  const asker = createParty()
+  const asked = createParty()
 
-  const { nonce, ...sent } = young.seal.signRequest(question)
-  const opened = old.seal.verifyRequest({ ...sent, body: Buffer.from(sent.body) })
-  const answer: HandOverAnswer = { instance: old.instance, state: 'released', withinMs: 0 }
-  const sealed = opened?.request && opened.signAnswer(answer)
+  const { nonce, ...sent } = asker.envelopes.signRequest(question)
+  const verified = asked.envelopes.verifyRequest(received(sent))
+  assertAccepted(verified)
+  const answer: HandOverAnswer = { instance: asked.instance, state: 'released', withinMs: 0 }
+  const envelope = verified.signAnswer(answer)
 
-  expect(opened?.request).toEqual({ instance: young.instance, ...question })
-  expect(sealed && young.seal.verifyAnswer(sealed, nonce)).toEqual(answer)
+  expect(verified.request).toEqual({ instance: asker.instance, ...question })
+  expect(asker.envelopes.verifyAnswer(envelope, nonce)).toEqual(answer)
 })
 
 interface Spoiled {
   secret?: Buffer
-  skewMs?: number
   change?: boolean
   signature?: string
-  /** The one who is asked has only just been started. */
-  young?: boolean
 }
 
 const SPOILED: [string, Spoiled][] = [
-  ['another secret', { secret: randomBytes(32) }],
-  ['a byte that was changed', { change: true }],
-  ['no signature', { signature: '' }],
+  ['with another secret', { secret: randomBytes(32) }],
+  ['with a byte that was changed', { change: true }],
+  ['without a signature', { signature: '' }],
 ]
 
-const UNTIMELY: [string, Spoiled][] = [
+interface Untimely {
+  skewMs: number
+  /** The instance that is asked has only just been started. */
+  young?: boolean
+}
+
+const UNTIMELY: [string, Untimely][] = [
   ['a request from the past', { skewMs: -61_000 }],
   ['a request from the future', { skewMs: 86_400_000 }],
   ['a request that is older than this process', { skewMs: -30_000, young: true }],
 ]
 
-test.each(SPOILED)('%s opens nothing', (_name, spoiled) => {
-  const asker = sealOf({ id: randomUUID(), ...spoiled })
-  const old = sealOf({ id: randomUUID(), startedAt: spoiled.young ? Date.now() : 0 })
+test.each(SPOILED)('a request %s is rejected', (_name, spoiled) => {
+  const asker = createParty(spoiled.secret === undefined ? {} : { secret: spoiled.secret })
+  const asked = createParty()
 
-  const { body, signature } = asker.seal.signRequest(question)
+  const { body, signature } = asker.envelopes.signRequest(question)
   const changed = spoiled.change ? body.replace('start', 'statt') : body
-  const given = { body: Buffer.from(changed), signature: spoiled.signature ?? signature }
+  const given = received({ body: changed, signature: spoiled.signature ?? signature })
 
-  expect(old.seal.verifyRequest(given)).toBeNull()
+  expect(asked.envelopes.verifyRequest(given)).toEqual({ kind: 'rejected' })
 })
 
-test.each(UNTIMELY)('%s asks for nothing, and is told what time it is', (_name, spoiled) => {
-  const asker = sealOf({ id: randomUUID(), ...spoiled })
-  const old = sealOf({ id: randomUUID(), startedAt: spoiled.young ? Date.now() : 0 })
-  const { body, signature, nonce } = asker.seal.signRequest(question)
+test.each(UNTIMELY)('%s gets the time here, and the next one goes by it', (_name, untimely) => {
+  const asker = createParty({ skewMs: untimely.skewMs })
+  const asked = createParty({ startedAt: untimely.young ? Date.now() : 0 })
+  const { nonce, ...sent } = asker.envelopes.signRequest(question)
 
-  const opened = old.seal.verifyRequest({ body: Buffer.from(body), signature })
+  const verified = asked.envelopes.verifyRequest(received(sent))
 
-  expect(opened?.request).toBeNull()
-  const clock = opened?.request === null ? opened.clock : null
-  expect(clock && asker.seal.verifyAnswer(clock, nonce)).toBeNull()
-  expect(clock && asker.seal.adoptClock(clock, randomUUID())).toBe(false)
-  expect(clock && asker.seal.adoptClock(clock, nonce)).toBe(true)
-  const again = asker.seal.signRequest(question)
-  const heard = old.seal.verifyRequest({ ...again, body: Buffer.from(again.body) })
-  expect(heard?.request).toMatchObject(question)
-  const { startedAt } = heard?.request?.instance ?? { startedAt: Number.NaN }
-  expect(Math.abs(startedAt + (spoiled.skewMs ?? 0))).toBeLessThan(2_000)
+  if (verified.kind !== 'untimely') throw new Error(`the request is ${verified.kind}`)
+  const { clock } = verified
+  expect(asker.envelopes.verifyAnswer(clock, nonce)).toBeNull()
+  expect(asker.envelopes.adoptClock(clock, randomUUID())).toBe(false)
+  expect(asker.envelopes.adoptClock(clock, nonce)).toBe(true)
+  const next = asked.envelopes.verifyRequest(received(asker.envelopes.signRequest(question)))
+  assertAccepted(next)
+  expect(next.request).toMatchObject(question)
+  expect(Math.abs(next.request.instance.startedAt + untimely.skewMs)).toBeLessThan(2_000)
 })
 
-test('a request opens once', () => {
-  const old = sealOf({ id: randomUUID() })
-  const { body, signature } = sealOf({ id: randomUUID() }).seal.signRequest(question)
-  const given = { body: Buffer.from(body), signature }
+test('a request that comes a second time is rejected', () => {
+  const asked = createParty()
+  const given = received(createParty().envelopes.signRequest(question))
 
-  expect(old.seal.verifyRequest(given)).not.toBeNull()
-  expect(old.seal.verifyRequest(given)).toBeNull()
+  expect(asked.envelopes.verifyRequest(given).kind).toBe('accepted')
+  expect(asked.envelopes.verifyRequest(given)).toEqual({ kind: 'rejected' })
 })
 
 test('an answer is for its request alone, and no request is an answer', () => {
-  const { seal, instance } = sealOf({ id: randomUUID() })
-  const first = seal.signRequest(question)
-  const second = seal.signRequest(question)
-  const opened = seal.verifyRequest({ ...first, body: Buffer.from(first.body) })
+  const { envelopes, instance } = createParty()
+  const first = envelopes.signRequest(question)
+  const second = envelopes.signRequest(question)
+  const verified = envelopes.verifyRequest(received(first))
+  assertAccepted(verified)
 
-  const answer = opened?.request && opened.signAnswer({ instance, state: 'released', withinMs: 0 })
+  const answer = verified.signAnswer({ instance, state: 'released', withinMs: 0 })
 
-  expect(answer && seal.verifyAnswer(answer, second.nonce)).toBeNull()
-  expect(seal.verifyAnswer(first, first.nonce)).toBeNull()
+  expect(envelopes.verifyAnswer(answer, second.nonce)).toBeNull()
+  expect(envelopes.verifyAnswer(first, first.nonce)).toBeNull()
 })
 
-function sealOf(wanted: { id: string; startedAt?: number; secret?: Buffer; skewMs?: number }) {
-  const { id, startedAt = 0, skewMs = 0 } = wanted
-  const instance = { id, startedAt }
+test('on the wire the states have the words that every version of the worker knows', () => {
+  const { envelopes, instance } = createParty()
+  const words = (['self', 'draining', 'released', 'superseded', 'denied'] as const).map((state) => {
+    const { nonce, ...sent } = envelopes.signRequest(question)
+    const verified = envelopes.verifyRequest(received(sent))
+    assertAccepted(verified)
+    const envelope = verified.signAnswer({ instance, state, withinMs: 0 })
+    expect(envelopes.verifyAnswer(envelope, nonce)?.state).toBe(state)
+    return JSON.parse(envelope.body).state
+  })
+
+  expect(words).toEqual(['self', 'draining', 'released', 'taken', 'stand-back'])
+})
+
+function createParty(wanted: { startedAt?: number; secret?: Buffer; skewMs?: number } = {}) {
+  const { startedAt = 0, skewMs = 0 } = wanted
+  const instance = { id: randomUUID(), startedAt }
   const now = (): number => Date.now() + skewMs
-  return { instance, seal: createEnvelopes({ secret: wanted.secret ?? secret, instance, now }) }
+  const envelopes = createEnvelopes({ secret: wanted.secret ?? secret, instance, now })
+  return { instance, envelopes }
+}
+
+function received({ body, signature }: { body: string; signature: string }) {
+  return { body: Buffer.from(body), signature }
+}
+
+function assertAccepted(
+  verified: VerifiedRequest,
+): asserts verified is Extract<VerifiedRequest, { kind: 'accepted' }> {
+  expect(verified.kind).toBe('accepted')
 }
