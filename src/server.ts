@@ -1,6 +1,5 @@
 import { showBanner } from './banner.ts'
-import { type Config, ConfigError, loadConfig } from './config/config.ts'
-import { secretsOf } from './config/config-secrets.ts'
+import { type Config, ConfigError, loadConfig, secretsOf } from './config/config.ts'
 import { sentenceOf } from './config/start-up-error.ts'
 import { createLogger } from './logger.ts'
 import { createTerminalLog } from './terminal-log.ts'

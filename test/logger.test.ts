@@ -1,8 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { expect, test } from 'vitest'
-import { loadConfig } from '../src/config/config.ts'
-import { secretsOf } from '../src/config/config-secrets.ts'
+import { loadConfig, secretsOf } from '../src/config/config.ts'
 import { AppError } from '../src/errors.ts'
 import { createLogger } from '../src/logger.ts'
 

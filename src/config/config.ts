@@ -1,11 +1,17 @@
+import { resolve } from 'node:path'
 import type { Credentials } from '../core/ports/credentials.ts'
+import type { Literal } from '../lib/scrub.ts'
 import { type Env, Environment } from './environment.ts'
 
 /** Where credentials come from, and with them which Telegram is spoken to. */
 export type Mode =
-  | { kind: 'embedded' }
-  | { kind: 'backend'; url: string }
-  | { kind: 'standalone'; tokens: readonly string[]; credentials: Omit<Credentials, 'userId'> }
+  | { readonly kind: 'embedded' }
+  | { readonly kind: 'backend'; readonly url: string }
+  | {
+      readonly kind: 'standalone'
+      readonly tokens: readonly string[]
+      readonly credentials: Readonly<Omit<Credentials, 'userId'>>
+    }
 
 export interface Config {
   readonly port: number
@@ -21,7 +27,7 @@ export interface Config {
   readonly corsOrigins: readonly string[]
   /** Whether calls without a token are refused, too. */
   readonly requireAuth: boolean
-  /** Whose `X-Forwarded-For` counts: nobody's, that of so many proxies, or of these addresses. */
+  /** The proxies whose `X-Forwarded-For` counts: none, so many of them, or those at these addresses. */
   readonly trustProxy: false | number | string
   readonly maxFailuresPerMinute: number
   readonly maxFileBytes: number
@@ -75,7 +81,7 @@ export function loadConfig(environment: Record<string, string | undefined>): Con
   if (!parsed.success || problems.length > 0) throw new ConfigError(problems.join('\n'))
   const env = parsed.data
   const mode = modeOf(env)
-  return Object.freeze({
+  return deepFreeze({
     port: env.PORT,
     host: env.HOST ?? (mode.kind === 'embedded' ? '127.0.0.1' : '0.0.0.0'),
     dataDir: env.DATA_DIR,
@@ -117,6 +123,30 @@ export function loadConfig(environment: Record<string, string | undefined>): Con
   })
 }
 
+/** Everything in the configuration that no log may name: secrets, and where the data lies. */
+export function secretsOf({ mode, ledgerKey, webhookSecret, dataDir }: Config): Literal[] {
+  const standalone = mode.kind === 'standalone' ? mode : null
+  const secrets = [
+    ledgerKey,
+    webhookSecret,
+    ...(standalone?.tokens ?? []),
+    standalone?.credentials.botToken,
+    standalone?.credentials.session,
+    standalone?.credentials.apiHash,
+  ]
+  return [
+    ...secrets.filter((text) => typeof text === 'string').map((text) => ({ text })),
+    { text: resolve(dataDir), as: '<DATA_DIR>' },
+  ]
+}
+
+function deepFreeze<T extends object>(value: T): T {
+  for (const each of Object.values(value)) {
+    if (typeof each === 'object' && each !== null) deepFreeze(each)
+  }
+  return Object.freeze(value)
+}
+
 /** An empty variable is an unset one: .env files and dashboards leave such lines behind. */
 function givenIn(environment: Record<string, string | undefined>): Record<string, string> {
   const given: Record<string, string> = {}
@@ -130,7 +160,7 @@ function sayWrong({ path, message }: { path: PropertyKey[]; message: string }): 
   return `✖ ${path.join('.')}: ${message}`
 }
 
-/** What the mode that these variables choose wants beside them. */
+/** A line for each variable that is missing in the mode that the given ones choose. */
 function missingFrom(given: Record<string, string>): string[] {
   if (given.BACKEND_URL !== undefined) return []
   if (given.TELEGRAM_BOT_TOKEN === undefined && given.TELEGRAM_SESSION === undefined) {
@@ -165,8 +195,8 @@ function modeOf(env: Env): Mode {
 }
 
 /**
- * What one user may reserve where nothing is said: half, so that nobody keeps all others out, and
- * one file at least. Where one token is all there is, there is nobody else.
+ * What one user may reserve where the variable is not set: half, so that one user does not keep all
+ * others out, and one file at least. Where there is only one token, there is only one user.
  */
 function shareOf({ SPOOL_MAX_BYTES, MAX_FILE_SIZE }: Env, mode: Mode): number {
   if (mode.kind === 'standalone' && new Set(mode.tokens).size === 1) return SPOOL_MAX_BYTES

@@ -1,8 +1,8 @@
 import { AppError, StartUpError } from '../errors.ts'
 
 /**
- * Why the worker cannot start, for its operator. Null for what nobody foresaw: that is a bug, and
- * needs its stack. Never names a path or a value.
+ * Why the worker cannot start, for its operator. Null for an error of no known kind: that is a bug,
+ * and needs its stack. Never names a path or a value.
  */
 export function sentenceOf(error: unknown): string | null {
   if (error instanceof StartUpError) return error.message

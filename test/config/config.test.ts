@@ -27,6 +27,17 @@ function refusal(environment: Record<string, string>): string {
   throw new Error('the environment was accepted')
 }
 
+test('no part of a configuration can be changed', () => {
+  const config = loadConfig({
+    ...USER,
+    TELEGRAM_SERVER: '2@127.0.0.1:443',
+    CORS_ORIGINS: 'https://a.b',
+  })
+
+  expect(config.mode.kind).toBe('standalone')
+  expect(changeable(config)).toEqual([])
+})
+
 describe('modes', () => {
   test('nothing configured is embedded, and listens on loopback only', () => {
     const config = loadConfig({})
@@ -242,3 +253,11 @@ test.each([
 ])('the public address cannot be %s', (PUBLIC_URL) => {
   expect(() => loadConfig({ PUBLIC_URL })).toThrow(/PUBLIC_URL: expected an address/)
 })
+
+/** The paths of all objects in `value` that are not frozen. */
+function changeable(value: object, path = 'config'): string[] {
+  const inside = Object.entries(value).flatMap(([name, each]) =>
+    typeof each === 'object' && each !== null ? changeable(each, `${path}.${name}`) : [],
+  )
+  return Object.isFrozen(value) ? inside : [path, ...inside]
+}
