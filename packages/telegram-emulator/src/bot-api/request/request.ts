@@ -59,9 +59,11 @@ export async function discardFiles({ files }: BotParameters): Promise<void> {
 /** Throws the rest of a body away, so that a client that still sends can hear the answer. */
 export async function drain(request: IncomingMessage): Promise<void> {
   if (request.readableEnded || request.destroyed) return
-  request.resume()
-  const ended = new Promise((resolve) => request.once('end', resolve).once('close', resolve))
-  await Promise.race([ended, sleep(DRAIN_MS)])
+  const ended = new AbortController()
+  const end = (): void => ended.abort()
+  request.once('end', end).once('close', end).resume()
+  // Rejects at the end of the body, which ends the timer as well.
+  await sleep(DRAIN_MS, ended.signal).catch(() => {})
 }
 
 async function readMultipart(
