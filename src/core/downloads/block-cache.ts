@@ -1,7 +1,7 @@
 import { KiB, MiB } from '../../lib/units.ts'
 import type { RemoteDocument, TelegramGateway } from '../ports/telegram.ts'
 
-/** What is kept and asked for: 128 KiB. Aligned runs of it satisfy every rule of `upload.getFile`. */
+/** What is kept and asked for: 128 KiB. Aligned multiples of it satisfy every rule of `upload.getFile`. */
 export const UNIT_BYTES = 128 * KiB
 const UNITS_PER_BLOCK = MiB / UNIT_BYTES
 /** Players look at a file's first and last bytes again and again: these outlive the middle. */
@@ -14,7 +14,7 @@ export interface BlockCacheOptions {
 }
 
 /** Consecutive units of a document that come, or came, with one answer. */
-export interface Stretch {
+export interface BlockSlice {
   /** First byte and number of bytes within the document; the last unit may pass its end. */
   readonly offset: number
   readonly length: number
@@ -22,7 +22,7 @@ export interface Stretch {
   readonly bytes: Promise<Uint8Array>
   /** Whether `bytes` is here already. */
   readonly ready: boolean
-  /** Says that the caller is done waiting; a request nobody waits for is given up. */
+  /** Says that the caller is done waiting; a request that no caller waits for is given up. */
   release: () => void
 }
 
@@ -31,13 +31,13 @@ export interface BlockCache {
    * The units from `firstUnit` on, `count` of them or less up to the end of their 1 MiB block:
    * from memory, from requests of other readers, and the missing ones with one request per gap.
    */
-  request: (document: RemoteDocument, firstUnit: number, count: number) => Stretch[]
+  request: (document: RemoteDocument, firstUnit: number, count: number) => BlockSlice[]
   /** Bytes held now, and units served from memory or shared requests against those fetched. */
   readonly stats: { bytes: number; hits: number; misses: number }
 }
 
 /** One answer of Telegram, on its way or kept. */
-interface Run {
+interface Fetch {
   readonly documentId: string
   readonly firstUnit: number
   readonly count: number
@@ -51,84 +51,94 @@ interface Run {
 
 /** A bounded, single-flight memory of what was read, shared by all readers of a document. */
 export function createBlockCache({ gateway, maxBytes }: BlockCacheOptions): BlockCache {
-  const documents = new Map<string, Map<number, Run>>()
+  const documents = new Map<string, Map<number, Fetch>>()
   // Insertion order is the order of last use; two lists, so that edges do not compete with middles.
-  const kept = { edge: new Set<Run>(), middle: new Set<Run>() }
+  const kept = { edge: new Set<Fetch>(), middle: new Set<Fetch>() }
   const held = { edge: 0, middle: 0 }
   const stats = { hits: 0, misses: 0 }
 
-  function start(document: RemoteDocument, firstUnit: number, count: number): Run {
+  function start(document: RemoteDocument, firstUnit: number, count: number): Fetch {
     const abort = new AbortController()
     const offset = firstUnit * UNIT_BYTES
     const bytes = gateway.readBlock(document, { offset, length: count * UNIT_BYTES }, abort.signal)
     const end = offset + count * UNIT_BYTES
     const edge = offset < EDGE_BYTES || end > document.size - EDGE_BYTES
     const { id: documentId } = document
-    const run: Run = { documentId, firstUnit, count, bytes, size: null, edge, waiting: 0, abort }
-    index(run)
-    bytes.then(
-      (answer) => keep(run, answer.byteLength),
-      () => forget(run),
-    )
-    return run
-  }
-
-  function index(run: Run): void {
-    const units = documents.get(run.documentId) ?? new Map<number, Run>()
-    documents.set(run.documentId, units)
-    for (let unit = run.firstUnit; unit < run.firstUnit + run.count; unit++) units.set(unit, run)
-  }
-
-  function forget(run: Run): void {
-    const units = documents.get(run.documentId)
-    for (let unit = run.firstUnit; unit < run.firstUnit + run.count; unit++) {
-      if (units?.get(unit) === run) units.delete(unit)
+    const fetch: Fetch = {
+      documentId,
+      firstUnit,
+      count,
+      bytes,
+      size: null,
+      edge,
+      waiting: 0,
+      abort,
     }
-    if (units?.size === 0) documents.delete(run.documentId)
-    const kind = kindOf(run)
-    if (kept[kind].delete(run)) held[kind] -= run.size ?? 0
+    index(fetch)
+    bytes.then(
+      (answer) => keep(fetch, answer.byteLength),
+      () => forget(fetch),
+    )
+    return fetch
   }
 
-  function keep(run: Run, size: number): void {
-    // It came too late for who wanted it, and nobody would find it here.
-    if (run.abort.signal.aborted) return
-    const kind = kindOf(run)
-    run.size = size
-    kept[kind].add(run)
+  function index(fetch: Fetch): void {
+    const units = documents.get(fetch.documentId) ?? new Map<number, Fetch>()
+    documents.set(fetch.documentId, units)
+    for (let unit = fetch.firstUnit; unit < fetch.firstUnit + fetch.count; unit++)
+      units.set(unit, fetch)
+  }
+
+  function forget(fetch: Fetch): void {
+    const units = documents.get(fetch.documentId)
+    for (let unit = fetch.firstUnit; unit < fetch.firstUnit + fetch.count; unit++) {
+      if (units?.get(unit) === fetch) units.delete(unit)
+    }
+    if (units?.size === 0) documents.delete(fetch.documentId)
+    const kind = kindOf(fetch)
+    if (kept[kind].delete(fetch)) held[kind] -= fetch.size ?? 0
+  }
+
+  function keep(fetch: Fetch, size: number): void {
+    // It came too late for its readers, and no other would find it here.
+    if (fetch.abort.signal.aborted) return
+    const kind = kindOf(fetch)
+    fetch.size = size
+    kept[kind].add(fetch)
     held[kind] += size
     while (held.edge + held.middle > maxBytes) {
       const [oldest] = kept.middle.size > 0 && held.edge <= maxBytes / 2 ? kept.middle : kept.edge
-      forget(oldest ?? run)
+      forget(oldest ?? fetch)
     }
   }
 
-  function use(run: Run): void {
-    const list = kept[kindOf(run)]
-    if (list.delete(run)) list.add(run)
+  function use(fetch: Fetch): void {
+    const list = kept[kindOf(fetch)]
+    if (list.delete(fetch)) list.add(fetch)
   }
 
-  function stretchOf(run: Run, firstUnit: number, count: number): Stretch {
-    use(run)
-    run.waiting++
+  function sliceOf(fetch: Fetch, firstUnit: number, count: number): BlockSlice {
+    use(fetch)
+    fetch.waiting++
     let released = false
-    const from = (firstUnit - run.firstUnit) * UNIT_BYTES
+    const from = (firstUnit - fetch.firstUnit) * UNIT_BYTES
     const length = count * UNIT_BYTES
-    const bytes = run.bytes.then((answer) => answer.subarray(from, from + length))
-    // Whoever releases a stretch does not hear of its failure.
+    const bytes = fetch.bytes.then((answer) => answer.subarray(from, from + length))
+    // A caller that has released a slice does not hear of its failure.
     bytes.catch(() => {})
     return {
       offset: firstUnit * UNIT_BYTES,
       length,
       bytes,
       get ready() {
-        return run.size !== null
+        return fetch.size !== null
       },
       release: () => {
         if (released) return
         released = true
-        if (--run.waiting > 0 || run.size !== null) return
-        forget(run)
-        run.abort.abort()
+        if (--fetch.waiting > 0 || fetch.size !== null) return
+        forget(fetch)
+        fetch.abort.abort()
       },
     }
   }
@@ -138,16 +148,16 @@ export function createBlockCache({ gateway, maxBytes }: BlockCacheOptions): Bloc
       const blockEnd = firstUnit - (firstUnit % UNITS_PER_BLOCK) + UNITS_PER_BLOCK
       const fileEnd = Math.ceil(document.size / UNIT_BYTES)
       const end = Math.min(firstUnit + count, blockEnd, fileEnd)
-      const stretches: Stretch[] = []
+      const slices: BlockSlice[] = []
       for (let unit = firstUnit; unit < end; ) {
         const known = documents.get(document.id)?.get(unit)
         const until = endOfSame(documents.get(document.id), known, unit, end)
-        const run = known ?? start(document, unit, until - unit)
+        const fetch = known ?? start(document, unit, until - unit)
         stats[known ? 'hits' : 'misses'] += until - unit
-        stretches.push(stretchOf(run, unit, until - unit))
+        slices.push(sliceOf(fetch, unit, until - unit))
         unit = until
       }
-      return stretches
+      return slices
     },
     get stats() {
       return { bytes: held.edge + held.middle, ...stats }
@@ -155,14 +165,14 @@ export function createBlockCache({ gateway, maxBytes }: BlockCacheOptions): Bloc
   }
 }
 
-function kindOf(run: Run): 'edge' | 'middle' {
-  return run.edge ? 'edge' : 'middle'
+function kindOf(fetch: Fetch): 'edge' | 'middle' {
+  return fetch.edge ? 'edge' : 'middle'
 }
 
-/** Where the units that share a run, or that are all missing, end. */
+/** Where the units that share a fetch, or that are all missing, end. */
 function endOfSame(
-  units: Map<number, Run> | undefined,
-  known: Run | undefined,
+  units: Map<number, Fetch> | undefined,
+  known: Fetch | undefined,
   from: number,
   end: number,
 ): number {

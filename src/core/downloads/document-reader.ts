@@ -2,7 +2,7 @@ import { MiB } from '../../lib/units.ts'
 import { untilAborted } from '../../lib/waiting/abortable.ts'
 import type { ByteRange } from '../model/byte-range.ts'
 import type { RemoteDocument } from '../ports/telegram.ts'
-import { type BlockCache, type Stretch, UNIT_BYTES } from './block-cache.ts'
+import { type BlockCache, type BlockSlice, UNIT_BYTES } from './block-cache.ts'
 
 const UNITS_PER_BLOCK = MiB / UNIT_BYTES
 
@@ -35,23 +35,23 @@ export function createDocumentReader(options: DocumentReaderOptions): DocumentRe
   return {
     read: async function* (document, range, signal) {
       const units = unitsOf(range)
-      const ahead: Stretch[] = []
+      const ahead: BlockSlice[] = []
       let next = units.first
       let bytesAhead = 0
       let window = MiB
 
       const ask = (count: number): void => {
-        for (const stretch of cache.request(document, next, Math.min(count, units.end - next))) {
-          ahead.push(stretch)
-          bytesAhead += stretch.length
-          totalAhead += stretch.length
-          next += stretch.length / UNIT_BYTES
+        for (const slice of cache.request(document, next, Math.min(count, units.end - next))) {
+          ahead.push(slice)
+          bytesAhead += slice.length
+          totalAhead += slice.length
+          next += slice.length / UNIT_BYTES
         }
       }
-      const drop = (stretch: Stretch): void => {
-        stretch.release()
-        bytesAhead -= stretch.length
-        totalAhead -= stretch.length
+      const drop = (slice: BlockSlice): void => {
+        slice.release()
+        bytesAhead -= slice.length
+        totalAhead -= slice.length
       }
       const fill = (): void => {
         while (next < units.end && bytesAhead < window) {
@@ -73,7 +73,7 @@ export function createDocumentReader(options: DocumentReaderOptions): DocumentRe
           yield cut(bytes, head.offset, range)
         }
       } finally {
-        for (const stretch of ahead) drop(stretch)
+        for (const slice of ahead) drop(slice)
       }
     },
   }

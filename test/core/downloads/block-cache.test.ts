@@ -39,10 +39,10 @@ async function readBlocks(
   blocks: number[],
 ): Promise<void> {
   for (const block of blocks) {
-    const stretches = cache.request(file, block * UNITS, UNITS)
+    const slices = cache.request(file, block * UNITS, UNITS)
     for (const request of source.asked) request.answer()
-    await Promise.all(stretches.map((stretch) => stretch.bytes))
-    for (const stretch of stretches) stretch.release()
+    await Promise.all(slices.map((slice) => slice.bytes))
+    for (const slice of slices) slice.release()
   }
 }
 
@@ -66,7 +66,7 @@ test('what is here or on its way is not asked for again', async () => {
   expect(cache.stats).toMatchObject({ hits: 2, misses: 8 })
 })
 
-test('a stretch never crosses a block of 1 MiB nor the end of the file', () => {
+test('a slice never crosses a block of 1 MiB nor the end of the file', () => {
   const source = telegram()
   const cache = createBlockCache({ gateway: source, maxBytes: 0 })
 
@@ -140,7 +140,7 @@ test('a cache of no bytes still shares what is on its way', async () => {
 test('an answer that nobody waits for any more takes no memory', async () => {
   const source = telegram()
   const cache = createBlockCache({ gateway: source, maxBytes: 32 * MiB })
-  for (const stretch of cache.request(document(4), 0, UNITS)) stretch.release()
+  for (const slice of cache.request(document(4), 0, UNITS)) slice.release()
 
   for (const request of source.asked) request.answer()
   await Promise.resolve()

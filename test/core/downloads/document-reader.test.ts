@@ -1,0 +1,212 @@
+import { expect, test, vi } from 'vitest'
+import { createBlockCache, UNIT_BYTES } from '../../../src/core/downloads/block-cache.ts'
+import { createDocumentReader } from '../../../src/core/downloads/document-reader.ts'
+import type { RemoteDocument } from '../../../src/core/ports/telegram.ts'
+import { MiB } from '../../../src/lib/units.ts'
+
+const never = new AbortController().signal
+
+test.each([
+  ['the first byte', 0, 0],
+  ['the last byte', 3 * MiB + 4, 3 * MiB + 4],
+  ['a range inside of one unit', 10, 99],
+  ['a range over the border of two units', UNIT_BYTES - 1, UNIT_BYTES],
+  ['a range over the border of two blocks', MiB - 1, MiB],
+  ['a whole block', MiB, 2 * MiB - 1],
+  ['the whole document', 0, 3 * MiB + 4],
+])('%s is read to the byte', async (_name, start, end) => {
+  const { reader, file, bytes } = harness({ size: 3 * MiB + 5 })
+
+  const read = await readAll(reader.read(file, { start, end }, never))
+
+  expect(read.equals(bytes.subarray(start, end + 1))).toBe(true)
+})
+
+test('a seek asks for one unit first, so that its bytes come after one short answer', async () => {
+  const { reader, file, asked } = harness({ size: 8 * MiB })
+
+  const reading = reader.read(file, { start: 5 * MiB + 7, end: 8 * MiB - 1 }, never)
+  await reading.next()
+
+  expect(asked[0]).toEqual({ offset: 5 * MiB, length: UNIT_BYTES })
+  await reading.return()
+})
+
+test('a reader that does not go on asks for no more than a window ahead', async () => {
+  const { reader, file, askedBytes } = harness({ size: 64 * MiB, maxWindowBytes: 4 * MiB })
+
+  const reading = reader.read(file, { start: 0, end: file.size - 1 }, never)
+  for (let pieces = 0; pieces < 12; pieces++) await reading.next()
+  const before = askedBytes()
+  await settle()
+
+  expect(askedBytes()).toBe(before)
+  // Twelve pieces were passed on; beyond them at most the window and the block that it ends in.
+  expect(before).toBeLessThanOrEqual(12 * MiB + 4 * MiB + MiB)
+  await reading.return()
+})
+
+test('all readers together stay within the common bound, and each gets on all the same', async () => {
+  const { reader, file, askedBytes } = harness({ size: 32 * MiB, maxTotalBytes: 2 * MiB })
+
+  const readings = [0, 8, 16, 24].map((at) =>
+    reader.read(file, { start: at * MiB, end: (at + 8) * MiB - 1 }, never),
+  )
+  for (const reading of readings) await reading.next()
+  await settle()
+
+  // A unit that was passed on and one block ahead for each, and the bound for what is beyond it.
+  expect(askedBytes()).toBeLessThanOrEqual(4 * (UNIT_BYTES + MiB) + 2 * MiB)
+  for (const reading of readings) expect((await reading.next()).done).toBe(false)
+  for (const reading of readings) await reading.return()
+})
+
+test('two readers of one place share what Telegram is asked for', async () => {
+  const { reader, file, bytes, asked } = harness({ size: 2 * MiB })
+  const range = { start: 0, end: 2 * MiB - 1 }
+
+  const both = await Promise.all([1, 2].map(() => readAll(reader.read(file, range, never))))
+
+  for (const read of both) expect(read.equals(bytes)).toBe(true)
+  expect(asked.reduce((sum, { length }) => sum + length, 0)).toBe(2 * MiB)
+})
+
+test('of two readers that wait for one answer, one that leaves does not take it from the other', async () => {
+  const { reader, file, bytes, hold } = harness({ size: MiB })
+  const answer = hold()
+  const leaving = new AbortController()
+  const range = { start: 0, end: UNIT_BYTES - 1 }
+  const first = reader.read(file, range, leaving.signal).next()
+  const second = reader.read(file, range, never).next()
+
+  leaving.abort(new Error('left'))
+  await expect(first).rejects.toThrow('left')
+  answer()
+
+  expect(Buffer.from((await second).value ?? []).equals(bytes.subarray(0, UNIT_BYTES))).toBe(true)
+})
+
+test('a reader that leaves alone ends its request to Telegram', async () => {
+  const { reader, file, hold, aborted } = harness({ size: MiB })
+  hold()
+  const leaving = new AbortController()
+  const waiting = reader.read(file, { start: 0, end: 9 }, leaving.signal).next()
+
+  leaving.abort(new Error('left'))
+
+  await expect(waiting).rejects.toThrow('left')
+  await vi.waitFor(() => expect(aborted()).toBe(1))
+})
+
+test('a reader that is ended in the middle gives back all that it had ahead', async () => {
+  const { reader, file, askedBytes } = harness({ size: 32 * MiB, maxTotalBytes: 4 * MiB })
+  const first = reader.read(file, { start: 0, end: 32 * MiB - 1 }, never)
+  for (let pieces = 0; pieces < 6; pieces++) await first.next()
+  await first.return()
+  await settle()
+  const before = askedBytes()
+
+  // With something still counted as ahead, this one could never have two blocks in flight.
+  const second = reader.read(file, { start: 16 * MiB, end: 32 * MiB - 1 }, never)
+  await second.next()
+  await second.next()
+  await settle()
+
+  expect(askedBytes() - before).toBeGreaterThan(UNIT_BYTES + MiB)
+  await second.return()
+})
+
+test('a block that Telegram does not give ends the reading with its error, after what came before', async () => {
+  const { reader, file, bytes, failAt } = harness({ size: 4 * MiB })
+  failAt(2 * MiB, new Error('no such block'))
+
+  const pieces: Uint8Array[] = []
+  const reading = readInto(pieces, reader.read(file, { start: 0, end: 4 * MiB - 1 }, never))
+
+  await expect(reading).rejects.toThrow('no such block')
+  expect(Buffer.concat(pieces).equals(bytes.subarray(0, 2 * MiB))).toBe(true)
+})
+
+test('a block that failed is asked for again by the next reader', async () => {
+  const { reader, file, bytes, failAt, asked } = harness({ size: MiB })
+  failAt(0, new Error('not now'))
+  const range = { start: 0, end: 9 }
+  await expect(readAll(reader.read(file, range, never))).rejects.toThrow('not now')
+  failAt(0, null)
+
+  expect((await readAll(reader.read(file, range, never))).equals(bytes.subarray(0, 10))).toBe(true)
+  expect(asked.filter(({ offset }) => offset === 0)).toHaveLength(2)
+})
+
+interface HarnessOptions {
+  size: number
+  maxWindowBytes?: number
+  maxTotalBytes?: number
+}
+
+/** A reader over a document of known bytes, and what Telegram was asked for. */
+function harness({ size, maxWindowBytes = 8 * MiB, maxTotalBytes = 64 * MiB }: HarnessOptions) {
+  const bytes = Buffer.alloc(size)
+  for (let at = 0; at < size; at += 997) bytes[at] = at % 251
+  const asked: { offset: number; length: number }[] = []
+  const failures = new Map<number, Error>()
+  let held: Promise<void> | null = null
+  let aborts = 0
+
+  async function readBlock(
+    _document: RemoteDocument,
+    { offset, length }: { offset: number; length: number },
+    signal: AbortSignal,
+  ): Promise<Uint8Array> {
+    asked.push({ offset, length })
+    signal.addEventListener('abort', () => aborts++)
+    await held
+    const failure = failures.get(offset)
+    if (failure) throw failure
+    return bytes.subarray(offset, Math.min(size, offset + length))
+  }
+
+  const cache = createBlockCache({ gateway: { readBlock }, maxBytes: 32 * MiB })
+  const file: RemoteDocument = {
+    id: 'document',
+    size,
+    fileName: null,
+    mimeType: null,
+    modifiedAt: null,
+    road: 'mtproto-user',
+    locator: null,
+  }
+  return {
+    reader: createDocumentReader({ cache, maxWindowBytes, maxTotalBytes }),
+    file,
+    bytes,
+    asked,
+    askedBytes: () => asked.reduce((sum, { length }) => sum + length, 0),
+    aborted: () => aborts,
+    /** From now on answers wait until the returned function is called. */
+    hold: (): (() => void) => {
+      const gate = Promise.withResolvers<void>()
+      held = gate.promise
+      return gate.resolve
+    },
+    failAt: (offset: number, error: Error | null): void => {
+      if (error) failures.set(offset, error)
+      else failures.delete(offset)
+    },
+  }
+}
+
+async function readInto(pieces: Uint8Array[], source: AsyncIterable<Uint8Array>): Promise<void> {
+  for await (const piece of source) pieces.push(piece)
+}
+
+async function readAll(source: AsyncIterable<Uint8Array>): Promise<Buffer> {
+  const pieces: Uint8Array[] = []
+  await readInto(pieces, source)
+  return Buffer.concat(pieces)
+}
+
+/** Lets everything happen that waits for nothing but a turn. */
+async function settle(): Promise<void> {
+  for (let turns = 0; turns < 10; turns++) await new Promise((resolve) => setImmediate(resolve))
+}
