@@ -14,13 +14,13 @@ export class RpcError extends Error {
   }
 }
 
-export type LinkTrouble = 'unreachable' | 'closed' | 'timeout' | 'key-unknown'
+export type ConnectionTrouble = 'unreachable' | 'closed' | 'timeout' | 'key-unknown'
 
 /** A connection to Telegram failed before it brought an answer. */
 export class ConnectionError extends Error {
-  readonly trouble: LinkTrouble
+  readonly trouble: ConnectionTrouble
 
-  constructor(trouble: LinkTrouble, options?: { cause?: unknown }) {
+  constructor(trouble: ConnectionTrouble, options?: { cause?: unknown }) {
     super(`connection to Telegram: ${trouble}`, options)
     this.name = 'ConnectionError'
     this.trouble = trouble
