@@ -4,17 +4,8 @@ import type { Log } from '../../core/ports/log.ts'
 /** About as many pages as SQLite lets gather in its log by itself: 4 MB. */
 const WRITES_BETWEEN = 250
 
-/**
- * A text, because a build carries no second entry. PASSIVE waits for no reader or writer, and blocks
- * none: the ledger is read and written on meanwhile.
- */
-const THREAD = `
-  const { DatabaseSync } = require('node:sqlite')
-  const { workerData } = require('node:worker_threads')
-  const database = new DatabaseSync(workerData)
-  database.exec('PRAGMA wal_checkpoint(PASSIVE)')
-  database.close()
-`
+/** In `dist` the file beside this one is JavaScript. */
+const THREAD = new URL(import.meta.url.replace(/checkpointer\.(\w+)$/, 'checkpoint-thread.$1'))
 
 export interface Checkpointer {
   /** Counts a write, and begins to move the log when it is long. */
@@ -45,7 +36,7 @@ export function createCheckpointer(path: string, log: Log): Checkpointer {
     writes = 0
     return new Promise<void>((resolve, reject) => {
       // Throws where the system gives no more threads.
-      thread = new Worker(THREAD, { eval: true, workerData: path, stdout: true, stderr: true })
+      thread = new Worker(THREAD, { workerData: path, stdout: true, stderr: true })
       thread.on('error', reject)
       thread.on('exit', () => resolve())
     }).catch((error: unknown) => {

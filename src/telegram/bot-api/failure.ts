@@ -69,15 +69,11 @@ function transient(
 ): Failure {
   const error = unavailable(cause)
   // A gateway that gives up on Telegram (502, 504) says nothing about what Telegram did.
-  const refused =
-    status !== null && ((status >= 400 && status < 500) || status === 503 || isEnvelope500())
+  const isClientError = status !== null && status >= 400 && status < 500
+  const refused = isClientError || status === 503 || (isEnvelope && status === 500)
   return trace.complete && !refused
     ? { kind: 'doubtful', error }
     : { kind: 'again', error, waitSeconds: null }
-
-  function isEnvelope500(): boolean {
-    return isEnvelope && status === 500
-  }
 }
 
 function toRefusal(error: TelegramApiError, { asks, token }: FailedCall): AppError {

@@ -18,6 +18,8 @@ export interface Gramjs {
   createSender: (options: SenderOptions) => Sender
   /** Trusts one more RSA key of a server; needed for CDNs and for servers that are not Telegram's. */
   trustKey: (pem: string) => void
+  /** Settles when the keys of the CDNs are trusted; null before they are asked for. */
+  cdnKeys: Promise<void> | null
 }
 
 let loaded: Gramjs | undefined
@@ -48,6 +50,7 @@ export function loadGramjs(log: Log): Gramjs {
         e: exponent.readUIntBE(0, exponent.length),
       })
     },
+    cdnKeys: null,
   }
   return loaded
 }

@@ -9,10 +9,10 @@ import type { Channels } from '../account/channels.ts'
 import type { Api } from '../connection/gramjs.ts'
 import { documentOf, messagesIn, toStoredDocument } from './messages.ts'
 
-/** Runs work with an account, which stays connected meanwhile. */
-/** What was found; only whoever asked knows by which road. */
+/** What was found; only the caller knows by which road. */
 export type LocatedDocument = Omit<RemoteDocument, 'road'>
 
+/** Runs work with an account, which stays connected meanwhile. */
 export type UseAccount = <T>(work: (account: Account) => Promise<T>) => Promise<T>
 
 /** Where a document is read from. Shared by all who read it: one finds out, all know. */

@@ -94,21 +94,19 @@ function fileRequest(
   })
 }
 
-const trusting = new WeakMap<Gramjs, Promise<void>>()
-
 /** CDNs have RSA keys of their own, which Telegram tells (core.telegram.org/cdn). */
 function trustCdns(account: Account): Promise<void> {
   const { gramjs } = account
-  // Shared by all who ask meanwhile, so that nobody's leaving ends it.
+  gramjs.cdnKeys ??= askForCdnKeys(account).catch((error: unknown) => {
+    gramjs.cdnKeys = null
+    throw error
+  })
+  return gramjs.cdnKeys
+}
+
+async function askForCdnKeys({ gramjs, call }: Account): Promise<void> {
+  // Shared by all that ask meanwhile, so that no caller's leaving ends it.
   const { signal } = new AbortController()
-  const known = trusting.get(gramjs)
-  if (known !== undefined) return known
-  const asked = account
-    .call(new gramjs.Api.help.GetCdnConfig(), { signal })
-    .then(({ publicKeys }) => {
-      for (const { publicKey } of publicKeys) gramjs.trustKey(publicKey)
-    })
-  trusting.set(gramjs, asked)
-  asked.catch(() => trusting.delete(gramjs))
-  return asked
+  const { publicKeys } = await call(new gramjs.Api.help.GetCdnConfig(), { signal })
+  for (const { publicKey } of publicKeys) gramjs.trustKey(publicKey)
 }

@@ -23,7 +23,7 @@ const LOOK_AGAIN_MS = 50
 
 /**
  * Sends every part whose bytes are here and that Telegram has not acknowledged, as many at once
- * as the requestChannel lets in. Resolves when none is left to send and all are acknowledged; the first
+ * as the request channel lets in. Resolves when none is left to send and all are acknowledged; the first
  * failure that is final stops the rest. Says whether Telegram has the whole file.
  */
 export async function sendParts(job: PartsJob): Promise<boolean> {
@@ -35,10 +35,10 @@ export async function sendParts(job: PartsJob): Promise<boolean> {
   setMaxListeners(0, signal)
   const onWait = (retryAfter: number): void => onEvent({ phase: 'waiting', retryAfter })
   const running = new Set<Promise<void>>()
-  let failure: { error: unknown } | null = null
+  const failures: unknown[] = []
 
   function fail(error: unknown): void {
-    failure ??= { error }
+    failures.push(error)
     stopped.abort(error)
   }
 
@@ -55,7 +55,7 @@ export async function sendParts(job: PartsJob): Promise<boolean> {
 
   onEvent({ phase: 'sending', acceptedBytes: plan.acceptedBytes })
   try {
-    while (!failure) {
+    while (failures.length === 0) {
       const part = plan.next()
       if (!part) {
         if (running.size === 0) break
@@ -72,7 +72,7 @@ export async function sendParts(job: PartsJob): Promise<boolean> {
   }
   await Promise.all(running)
   request.signal.throwIfAborted()
-  if (failure) throw (failure as { error: unknown }).error
+  if (failures.length > 0) throw failures[0]
   return plan.complete
 }
 

@@ -1,4 +1,8 @@
-import type { MtprotoTransferState, PostedFile } from '../../../core/ports/records.ts'
+import type {
+  MtprotoTransferState,
+  PostedFile,
+  StoredDocument,
+} from '../../../core/ports/records.ts'
 import type { TransferRequest } from '../../../core/ports/telegram.ts'
 import type { Semaphore } from '../../../lib/concurrency/semaphore.ts'
 import { faultOf, unavailable } from '../../errors.ts'
@@ -61,23 +65,13 @@ async function findLost(look: Omit<PostJob, 'state'>): Promise<PostedFile | null
 
 /** Parts, document, message; back to an earlier step when Telegram has lost what it gave. */
 async function deliver(job: UploadJob, post: PostJob): Promise<PostedFile> {
-  const { account, request } = job
-  const requestChannel = account.requestChannel(account.dcId)
+  const { request } = job
   let missing = 0
   for (let starts = 1; ; ) {
     try {
-      if (!post.state.document) {
-        const { fileId } = post.state
-        await sendParts({ request, requestChannel, fileId, memory: job.memory })
-        request.onEvent({ phase: 'posting' })
-        post.state = { ...post.state, document: await makeDocument(post) }
-        await post.save(post.state)
-      }
+      const document = post.state.document ?? (await makeFromParts(job, post))
       request.onEvent({ phase: 'posting' })
-      return await postDocument(
-        post,
-        post.state.document as NonNullable<MtprotoTransferState['document']>,
-      )
+      return await postDocument(post, document)
     } catch (error) {
       request.signal.throwIfAborted()
       const fault = faultOf(error)
@@ -100,6 +94,19 @@ async function deliver(job: UploadJob, post: PostJob): Promise<PostedFile> {
       }
     }
   }
+}
+
+/** Sends the parts that are missing, and has Telegram make a document of them. */
+async function makeFromParts(job: UploadJob, post: PostJob): Promise<StoredDocument> {
+  const { account, request } = job
+  const requestChannel = account.requestChannel(account.dcId)
+  const { fileId } = post.state
+  await sendParts({ request, requestChannel, fileId, memory: job.memory })
+  request.onEvent({ phase: 'posting' })
+  const document = await makeDocument(post)
+  post.state = { ...post.state, document }
+  await post.save(post.state)
+  return document
 }
 
 function stateOptions({ account, road, request, partTtlMs }: UploadJob): {
