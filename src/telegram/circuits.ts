@@ -30,7 +30,7 @@ export interface TelegramCircuits {
   readonly botApi: Pick<CircuitBreaker, 'run' | 'refusal'>
   /**
    * Runs work that enters a data centre at an address. Addresses come from strings that users
-   * bring along, so that each has a circuit of its own: one that leads nowhere shuts out nobody
+   * bring along, so that each has a circuit of its own: one that leads nowhere shuts out no others
    * else.
    */
   enter: <T>(place: Place, work: () => Promise<T>, health: HealthReader<T>) => Promise<T>

@@ -27,7 +27,7 @@ export class ConnectionError extends Error {
   }
 }
 
-/** What a failed call means for whoever made it. */
+/** What a failed call means for its caller. */
 export type Fault =
   /** Telegram asks this account to wait. */
   | { kind: 'wait'; seconds: number }

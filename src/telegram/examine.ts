@@ -32,8 +32,8 @@ export interface ExaminedSession {
 const OPEN_MS = 10_000
 
 /**
- * Looks at one user session: connects, asks who it is, finds the channel, disconnects. Nothing is
- * tried for long. The session must be nobody else's meanwhile: Telegram revokes a key that is used
+ * Looks at one user session: connects, asks for the account's name, finds the channel, disconnects. Nothing is
+ * tried for long. No other process may use the session meanwhile: Telegram revokes a key that is used
  * in two places. Rejects with TELEGRAM_SESSION_INVALID, TELEGRAM_CHANNEL_NOT_FOUND,
  * TELEGRAM_UNAVAILABLE and their kin, each with what is known so far in `onAccount`.
  */

@@ -175,7 +175,7 @@ export function createTelegramGateway(options: TelegramGatewayOptions): Telegram
       if (event.phase === 'waiting' && name !== null) waits.asked(name, event.retryAfter)
       request.onEvent(event)
     }
-    // What the user who looks has to wait is no wait of the bot's.
+    // A wait of the user that looks is no wait of the bot's.
     const look = session === null || apiId === null ? undefined : () => lookForLost(request)
     return botRoad.send({ ...request, onEvent }, look)
   }

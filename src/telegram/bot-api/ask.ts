@@ -36,7 +36,7 @@ export async function ask<T>(
   }
 }
 
-/** The same for callers who only want the answer: rejects with the failure's AppError. */
+/** The same for callers that only want the answer: rejects with the failure's AppError. */
 export async function askOrThrow<T>(exchange: () => Promise<T>, options: AskOptions): Promise<T> {
   const outcome = await ask(exchange, options)
   if ('value' in outcome) return outcome.value

@@ -10,7 +10,7 @@ import { unavailable } from '../errors.ts'
 import type { BotApiRoad } from './bot-api-road.ts'
 import type { BotFile } from './read-file.ts'
 
-/** Where a bot reads a document. Shared by all who read it; holds the bot's token: never logged. */
+/** Where a bot reads a document. Shared by all its readers; holds the bot's token: never logged. */
 export interface BotLocator {
   readonly road: 'bot-api'
   readonly fileId: string
@@ -56,7 +56,7 @@ export function createBotDocuments(
   closing: AbortSignal,
 ): BotDocuments {
   const known = createTtlCache<RemoteDocument>({ maxEntries: MAX_LOCATIONS })
-  // Shared by all who ask meanwhile, so no single reader's leaving ends it.
+  // Shared by all that ask meanwhile, so no single reader's leaving ends it.
   const ask: AskForFile = (token, fileId) =>
     retry(() => road.findFile(token, fileId, closing), {
       attempts: ATTEMPTS,
@@ -140,7 +140,7 @@ function toDocument(file: BotFile, fileId: string): RemoteDocument {
 
 function delayFor(error: unknown, attempt: number): number | null {
   if (!(error instanceof AppError) || !error.retryable) return null
-  // Whoever can wait does so by itself; all others are told at once.
+  // A caller that can wait does so by itself; all others are told at once.
   if (isPeerDown(error)) return null
   if (!isFloodWait(error)) return backoff(attempt)
   const { retryAfter = 1 } = error

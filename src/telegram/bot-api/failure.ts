@@ -11,7 +11,7 @@ export type Failure =
   | { kind: 'final'; error: AppError }
   /** Telegram has not acted on it; with `waitSeconds` it says when it will. */
   | { kind: 'again'; error: AppError; waitSeconds: number | null }
-  /** Telegram had the whole request, and nobody knows what became of it. */
+  /** Telegram had the whole request, and what became of it is unknown. */
   | { kind: 'doubtful'; error: AppError }
 
 /** One call: what it asks, what is known of its exchange, and the token that must not be told. */
@@ -43,7 +43,7 @@ export function classify(error: unknown, call: FailedCall): Failure {
       waitSeconds: retryAfter,
     }
   }
-  // Said of a file that is gone for good as well: who asks a few times finds out.
+  // Said of a file that is gone for good as well: a few tries tell the two apart.
   if (api && status === 400 && /temporarily unavailable/i.test(api.description ?? '')) {
     return { kind: 'again', error: unavailable(options.cause), waitSeconds: null }
   }

@@ -130,7 +130,7 @@ async function receiveAnswer(
 ): Promise<Response> {
   const message = await new Promise<IncomingMessage>((resolve, reject) => {
     request.once('response', resolve)
-    // Stays on: once an answer is here, the broken pipe of a body nobody reads is no failure.
+    // Stays on: once an answer is here, the broken pipe of a body that is not read is no failure.
     request.on('error', reject)
     request.once('close', () => reject(new Error('the connection closed without an answer')))
   })

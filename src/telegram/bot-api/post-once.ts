@@ -10,14 +10,14 @@ import type { Failure } from './failure.ts'
 const MAX_DOUBTFUL_TRIES = 2
 /** Timers may fire a little early, and Telegram counts whole seconds. */
 const WAIT_MARGIN_MS = 50
-/** A longer one is its caller's matter, who keeps no place meanwhile that others want. */
+/** A longer wait is left to the caller, which then keeps no place that others want. */
 const LONGEST_WAIT_SECONDS = 60
 
 export type LookForLost = (request: TransferRequest) => Promise<PostedFile | null>
 
 export interface PostOnceOptions {
   trySend: (onMayPost: () => Promise<void>) => Promise<PostedFile | Failure>
-  /** What to fail with while the Bot API as a whole is down: whoever retries then holds no slot. */
+  /** What to fail with while the Bot API as a whole is down: a caller that retries then holds no slot. */
   refusal: (cause: AppError) => Error | null
   lookForLost: LookForLost | undefined
   /** When to look for a lost message, in milliseconds from one look to the next: it may come late. */
@@ -31,8 +31,8 @@ export interface PostOnceOptions {
 /**
  * Sends until Telegram has the file, and at most once as far as the Bot API allows, which knows no
  * key for a post and shows no history. `postAttempts` in the journal counts the tries whose
- * outcome nobody knows; it goes up before the last bytes of a try leave, and down again when
- * Telegram says no. While it is up, the file is looked for first, where somebody can look;
+ * outcome is unknown; it goes up before the last bytes of a try leave, and down again when
+ * Telegram says no. While it is up, the file is looked for first, where an account can look;
  * otherwise it is sent once more, and no more than that.
  */
 export async function postOnce(

@@ -8,7 +8,7 @@ export interface AccountPoolOptions {
   maxAccounts: number
 }
 
-/** The accounts of this process: one per auth key, whoever asks for it. */
+/** The accounts of this process: one per auth key, shared by all callers. */
 export interface AccountPool {
   /**
    * Runs `work` with the account, made by `create` if the key has none yet. While any work

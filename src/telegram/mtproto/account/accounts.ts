@@ -29,7 +29,7 @@ export interface AccountsOptions {
   onWait?: (name: string, seconds: number) => void
 }
 
-/** Who acts at Telegram. */
+/** The actor at Telegram: a user or a bot. */
 export type Actor = 'user' | 'bot'
 
 /** Accounts by credentials. */

@@ -7,7 +7,7 @@ import type { Account } from './account.ts'
 import type { AccountPool } from './account-pool.ts'
 import { type BotLogin, type Bots, secretName } from './bots.ts'
 
-/** Who an account is made for. */
+/** The bot that an account is made for. */
 export interface Person {
   session: Session
   kind: 'user' | 'bot'
@@ -59,7 +59,7 @@ export function createBotAccounts({ pool, bots, make, closing }: BotAccountsOpti
     return pool.use(authKeyName(session.authKey), create, work)
   }
 
-  /** One login per bot, whoever waits for it. */
+  /** One login per bot, shared by all callers that wait. */
   function logIn(login: BotLogin): Promise<Session> {
     const name = secretName(login.token)
     const running = loggingIn.get(name)
@@ -71,7 +71,7 @@ export function createBotAccounts({ pool, bots, make, closing }: BotAccountsOpti
 
   async function open(login: BotLogin): Promise<Session> {
     const opened = await bots().open(login, closing)
-    // From here on its connection has an owner who closes it, also when nobody waits any more.
+    // From here on its connection has an owner that closes it, also when no caller waits any more.
     if (opened.connection) await useWith(login, opened, async () => {})
     return opened.session
   }

@@ -51,7 +51,7 @@ export function createChannels(): Channels {
     return { id, accessHash: found }
   }
 
-  /** One search per account and channel, whoever waits for it and whoever leaves. */
+  /** One search per account and channel: callers share it, and it goes on when one of them leaves. */
   function search(account: Account, id: string): Search {
     const name = key(account, id)
     const running = searching.get(name)
@@ -89,7 +89,7 @@ interface Search {
   waits: WaitNews
 }
 
-/** The search's result for one caller, who hears of Telegram's waits as if it were its own. */
+/** The search's result for one caller, which hears of Telegram's waits as if it were its own. */
 async function joined(
   { found, waits }: Search,
   { signal, onWait }: CallOptions,

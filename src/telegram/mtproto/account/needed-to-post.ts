@@ -18,7 +18,7 @@ const NEEDED = {
 
 /**
  * Whether no file can be posted without this method. A wait on any other, such as the search for one
- * channel, is the matter of those who call it.
+ * channel, concerns only the callers of that method.
  */
 export function isNeededToPost(method: string, kind: 'user' | 'bot'): boolean {
   return NEEDED[kind].some((needed) => needed === method)

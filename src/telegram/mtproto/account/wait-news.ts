@@ -2,7 +2,7 @@ type OnWait = (seconds: number) => void
 
 /** Telegram's waits in work that several callers share. */
 export interface WaitNews {
-  /** Tells all who hear now that Telegram asks to wait for so many seconds. */
+  /** Tells all present listeners that Telegram asks to wait for so many seconds. */
   tell: OnWait
   /** Hears of waits, also of one that has begun already, until the returned function is called. */
   hear: (onWait: OnWait | undefined) => () => void

@@ -32,7 +32,7 @@ export interface Permit {
   leave: () => void
 }
 
-/** What somebody does about Telegram's waits. */
+/** How a caller takes Telegram's waits. */
 export interface Waits {
   /** Hears of seconds to wait. */
   onWait?: ((seconds: number) => void) | undefined

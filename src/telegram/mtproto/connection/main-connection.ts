@@ -19,7 +19,7 @@ export interface MainConnectionOptions {
   connection?: Connection | undefined
 }
 
-/** The one connection for ordinary calls; opened at need, once for all who wait. */
+/** The one connection for ordinary calls; opened at need, once for all callers that wait. */
 export interface MainConnection {
   open: (signal: AbortSignal) => Promise<Connection>
   /** The addresses Telegram names; asks for them if it has not been asked. */

@@ -17,7 +17,7 @@ export interface RetryPolicy {
   /** Milliseconds for which a request that can wait does so while its data centre is down. */
   rideMs: number
   /**
-   * Milliseconds for which Telegram's wait is sat out by those who do not ride: they keep a place
+   * Milliseconds for which Telegram's wait is sat out by calls that do not ride: they keep a place
    * that others want, and come back after a longer one.
    */
   floodMs: number

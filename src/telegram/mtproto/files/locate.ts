@@ -15,11 +15,11 @@ export type LocatedDocument = Omit<RemoteDocument, 'road'>
 /** Runs work with an account, which stays connected meanwhile. */
 export type UseAccount = <T>(work: (account: Account) => Promise<T>) => Promise<T>
 
-/** Where a document is read from. Shared by all who read it: one finds out, all know. */
+/** Where a document is read from. Shared by all its readers: one finds out, all know. */
 export interface Locator {
   readonly use: UseAccount
   document: StoredDocument
-  /** Gets a new file reference; once for all who ask while it lasts. */
+  /** Gets a new file reference; once for all callers that ask meanwhile. */
   refresh: (outdated: StoredDocument, signal: AbortSignal) => Promise<void>
   /** Set while Telegram sends readers of the document to a CDN. */
   cdn: CdnPlace | null
@@ -80,7 +80,7 @@ export function createLocations(channels: Channels): Locations {
   }
 
   async function load(request: LocateRequest): Promise<LocatedDocument> {
-    // Shared by all who ask meanwhile, so nobody's leaving ends it.
+    // Shared by all that ask meanwhile, so that no caller's leaving ends it.
     const found = await fetch(request, new AbortController().signal)
     const { message, document, fileName } = found
     const locator = createLocator(request, toStoredDocument(document), fetch)

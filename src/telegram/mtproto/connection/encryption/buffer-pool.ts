@@ -1,6 +1,6 @@
 /** Buffers below this size are cheap enough to make anew. */
 const MIN_POOLED_BYTES = 128 * 1024
-/** Free bytes that are kept for the next who needs them. */
+/** Free bytes that are kept for later use. */
 const MAX_FREE_BYTES = 8 * 1024 * 1024
 
 /**
@@ -10,7 +10,7 @@ const MAX_FREE_BYTES = 8 * 1024 * 1024
 export interface BufferPool {
   /** Exactly `size` bytes, with whatever was in them before. */
   take: (size: number) => Buffer
-  /** Takes back a buffer, or a piece of one, that nobody will read or write any more. */
+  /** Takes back a buffer, or a piece of one, that is not read or written any more. */
   giveBack: (buffer: Uint8Array) => void
   /** The same for memory that came back from another thread and has lost its name on the way. */
   adopt: (memory: ArrayBuffer) => void
@@ -23,7 +23,7 @@ export function createBufferPool(): BufferPool {
 
   function keep(buffer: Buffer): void {
     if (freeBytes + buffer.length > MAX_FREE_BYTES) {
-      // Sizes nobody asks for any more would otherwise fill the pool for good.
+      // Sizes that are not asked for any more would otherwise fill the pool for good.
       free.clear()
       freeBytes = 0
     }

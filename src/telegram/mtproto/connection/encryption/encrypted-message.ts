@@ -29,7 +29,7 @@ let scratch = Buffer.alloc(0)
  * Encrypts one message of a client by MTProto 2.0
  * (core.telegram.org/mtproto/description#defining-aes-key-and-initialization-vector).
  *
- * The message comes in pieces, so that nobody has to put a part together first: gramjs' own way
+ * The message comes in pieces, so that a part need not be put together first: gramjs' own way
  * copies it five times, this one once.
  */
 export function encryptMessage(
