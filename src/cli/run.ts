@@ -56,7 +56,7 @@ async function runCommand(command: Command, context: CliContext): Promise<number
 }
 
 const DOCTOR_NEEDS =
-  'doctor runs parts of the worker, which need Node 24 and its packages (`npm ci`). In a clone, `npx telestore-worker doctor` takes the right Node'
+  'doctor runs parts of the worker, which need Node 24 and its packages. In a clone, run `npm ci`, then `npm run doctor`'
 
 async function openContext(
   command: CommonOptions & { kind: Command['kind'] },

@@ -1,6 +1,5 @@
 /** Runs work while it is not paused. A pause aborts the work that is running. */
 export interface PauseGate {
-  readonly paused: boolean
   pause: () => void
   resume: () => void
   /** Runs `work` now, or after `resume`. Work that a pause has aborted runs again after `resume`. */
@@ -26,9 +25,6 @@ export function createPauseGate(): PauseGate {
   }
 
   return {
-    get paused() {
-      return pausing.signal.aborted
-    },
     pause: () => pausing.abort(pausedError),
     resume: () => {
       if (!pausing.signal.aborted) return
