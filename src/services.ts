@@ -22,7 +22,7 @@ import { createUploadService, type UploadService } from './core/uploads/upload-s
 import { createKeyedLock, type KeyedLock } from './lib/concurrency/keyed-lock.ts'
 import { createPreemptibleLock, type PreemptibleLock } from './lib/concurrency/preemptible-lock.ts'
 import { MiB } from './lib/units.ts'
-import { createMetricsRoom } from './metrics/metrics.ts'
+import { createMetricsRegistry } from './metrics/metrics.ts'
 
 /** How long a request waits for another one that has the same stream, and was asked to end. */
 const UNLOCK_TIMEOUT_MS = 10_000
@@ -53,9 +53,9 @@ export interface Services {
 /** Core's services, each with what it needs. */
 export function createServices(config: Config, adapters: Adapters): Services {
   const { spool, now, log } = adapters
-  const counting = createMetricsRoom()
+  const registry = createMetricsRegistry()
   const { ledger } = adapters
-  const gateway = counting.meterGateway(adapters.gateway)
+  const gateway = registry.meterGateway(adapters.gateway)
   const knownTokens = createKnownTokens()
   const tickets = createTicketService({
     ledger,
@@ -65,7 +65,7 @@ export function createServices(config: Config, adapters: Adapters): Services {
   const { credentials } = tickets
   const workGate = createWorkGate()
   const progress = recordProgress(createProgressBoard(now), { ledger, log })
-  const metrics = counting.uploads
+  const metrics = registry.uploads
   const shared = { ledger, spool, gateway, credentials, progress, workGate, metrics, now, log }
   const { queue, transfers } = createJobs(config, adapters, shared)
   const intake = createFileServices(config, shared, { transfers, tickets })
@@ -86,7 +86,7 @@ export function createServices(config: Config, adapters: Adapters): Services {
     downloads: createDownloadService({ credentials, gateway, reader, workGate }),
     watch: createProgressWatch({ ledger, board: progress, uploads, credentials }),
     jobs: createJobList({ ledger, board: progress, credentials }),
-    metrics: counting.open({
+    metrics: registry.open({
       ledger,
       spool,
       spoolMaxBytes: config.spoolMaxBytes,

@@ -4,39 +4,48 @@ import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
 const LONG_SECONDS = [0.1, 0.5, 1, 2, 5, 10, 30, 60, 120, 300, 900, 3600]
 const REQUEST_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
 
-/** What is counted as it happens. All labels come from small fixed sets. */
-export type Instruments = ReturnType<typeof createInstruments>
+/** Figures that are counted as things happen. All labels come from small fixed sets. */
+export interface Instruments {
+  uploads: Counter<'outcome' | 'road'>
+  uploadSeconds: Histogram
+  downloads: Counter<'outcome' | 'road'>
+  bytes: Counter<'direction'>
+  attempts: Counter<'cause' | 'retryable'>
+  reads: Counter<'cause'>
+  floodSeconds: Counter
+  requests: Histogram<'method' | 'route' | 'status'>
+}
 
-export function createInstruments(registry: Registry) {
+export function createInstruments(registry: Registry): Instruments {
   const registers = [registry]
   return {
     uploads: new Counter({
       name: 'telestore_uploads_total',
-      help: 'Uploads that ended, by outcome and by the road their last attempt took',
+      help: 'Uploads that ended, by outcome and by the road of their last attempt',
       labelNames: ['outcome', 'road'] as const,
       registers,
     }),
     uploadSeconds: new Histogram({
       name: 'telestore_upload_last_chunk_to_completed_seconds',
-      help: 'From the last progress of the client (its last chunk) to the file in Telegram',
+      help: 'Seconds from the last chunk of an upload to its file in Telegram',
       buckets: LONG_SECONDS,
       registers,
     }),
     downloads: new Counter({
       name: 'telestore_downloads_total',
-      help: 'Bodies of downloads that ended, by outcome and by the road their bytes came',
+      help: 'Bodies of downloads that ended, by outcome and by the road of their bytes',
       labelNames: ['outcome', 'road'] as const,
       registers,
     }),
     bytes: new Counter({
       name: 'telestore_bytes_total',
-      help: 'Bytes of files: acknowledged to clients, taken by Telegram, read from it, served',
+      help: 'Bytes of files: received from clients, sent to Telegram, read from Telegram, served',
       labelNames: ['direction'] as const,
       registers,
     }),
     attempts: new Counter({
       name: 'telestore_transfer_failures_total',
-      help: 'Attempts to carry a file to Telegram that failed, by cause and whether they are tried again',
+      help: 'Attempts to send a file to Telegram that failed, by cause and by whether they are repeated',
       labelNames: ['cause', 'retryable'] as const,
       registers,
     }),
@@ -48,12 +57,12 @@ export function createInstruments(registry: Registry) {
     }),
     floodSeconds: new Counter({
       name: 'telestore_flood_wait_seconds_total',
-      help: 'Seconds transfers were asked to wait by Telegram',
+      help: 'Seconds that Telegram has asked transfers to wait',
       registers,
     }),
     requests: new Histogram({
       name: 'telestore_http_request_duration_seconds',
-      help: 'From the request line to the end of the answer',
+      help: 'Seconds from the request line to the end of the answer',
       labelNames: ['method', 'route', 'status'] as const,
       buckets: REQUEST_SECONDS,
       registers,
@@ -61,12 +70,17 @@ export function createInstruments(registry: Registry) {
   }
 }
 
-/** A gauge that is read when it is asked for; null: nobody can say at this moment. */
+export interface Reading<T> {
+  name: string
+  help: string
+  /** Called when the figures are asked for. */
+  read: () => T
+}
+
+/** A gauge that is read when it is asked for. It disappears while its reading is null. */
 export function gauge(
   registry: Registry,
-  name: string,
-  help: string,
-  read: () => number | Promise<number | null>,
+  { name, help, read }: Reading<number | Promise<number | null>>,
 ): void {
   new Gauge({
     name,
@@ -80,11 +94,8 @@ export function gauge(
   })
 }
 
-/** A counter that somebody else counts, read when it is asked for. */
-export function counter(
-  registry: Registry,
-  { name, help, read }: { name: string; help: string; read: () => number },
-): void {
+/** A counter whose count is kept elsewhere, and read when it is asked for. */
+export function counter(registry: Registry, { name, help, read }: Reading<number>): void {
   new Counter({
     name,
     help,
@@ -99,12 +110,7 @@ export function counter(
 /** A gauge with one label. Values that are not there any more disappear. */
 export function gauges(
   registry: Registry,
-  {
-    name,
-    help,
-    label,
-    read,
-  }: { name: string; help: string; label: string; read: () => Record<string, number> },
+  { name, help, label, read }: Reading<Record<string, number>> & { label: string },
 ): void {
   new Gauge({
     name,

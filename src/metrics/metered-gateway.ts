@@ -3,7 +3,7 @@ import type { TelegramGateway, TransferRequest } from '../core/ports/telegram.ts
 import { AppError } from '../errors.ts'
 import type { Instruments } from './instruments.ts'
 
-/** Hears which road an upload took last. */
+/** Called with the road that an upload takes, at each attempt. */
 export type RoadListener = (uploadId: string, road: Road) => void
 
 /** A gateway that counts what passes through it, and is otherwise the same. */

@@ -14,16 +14,16 @@ const MISNAMED = [
   'nodejs_active_resources_total',
 ]
 
-export interface MetricsRoom {
-  /** Core's reports of uploads. */
+export interface MetricsRegistry {
+  /** Where core reports uploads. */
   uploads: UploadMetrics
-  /** The port, counting. */
+  /** Returns a gateway that counts what passes through it. */
   meterGateway: (gateway: TelegramGateway) => TelegramGateway
-  /** Once everything that is read is there. */
+  /** Adds what is read only when it is asked for, and returns what gives all figures out. */
   open: (readings: Readings) => Metrics
 }
 
-export function createMetricsRoom(): MetricsRoom {
+export function createMetricsRegistry(): MetricsRegistry {
   const registry = new Registry()
   const instruments = createInstruments(registry)
   collectDefaultMetrics({ register: registry })

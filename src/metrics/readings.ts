@@ -5,7 +5,7 @@ import type { Spool } from '../core/ports/spool.ts'
 import type { JobCounts } from '../core/progress/job-counts.ts'
 import { counter, gauge, gauges } from './instruments.ts'
 
-/** What is read when somebody asks. */
+/** What is read when the figures are asked for. */
 export interface Readings {
   ledger: Pick<Ledger, 'reservations' | 'countInState'>
   spool: Pick<Spool, 'space'>
@@ -22,54 +22,77 @@ const CIRCUIT_VALUES = { closed: 0, 'half-open': 1, open: 2 } as const
 
 export function addReadings(registry: Registry, readings: Readings): void {
   const { ledger, spool, jobs, cache, circuits, windows } = readings
-  const add = (name: string, help: string, read: () => number | Promise<number | null>): void =>
-    gauge(registry, `telestore_${name}`, help, read)
 
-  add('uploads_receiving', 'Uploads whose chunks still come', () =>
-    ledger.countInState('receiving'),
-  )
-  add('uploads_sealed', 'Uploads that are whole and on their way to Telegram', () =>
-    ledger.countInState('sealed'),
-  )
-  add('jobs', 'Jobs that run, wait, or have no bytes to send yet', () => jobs().all)
-  add('jobs_running', 'Jobs that work at this moment', () => jobs().running)
-  add(
-    'jobs_waiting',
-    'Jobs that wait for a free slot, or because Telegram has asked for it',
-    () => jobs().waiting,
-  )
-  add('spool_reserved_bytes', 'What unfinished uploads were promised', async () => {
-    const { reservedBytes } = await ledger.reservations()
-    return reservedBytes
+  gauge(registry, {
+    name: 'telestore_uploads_receiving',
+    help: 'Uploads that still receive chunks',
+    read: () => ledger.countInState('receiving'),
   })
-  add('spool_limit_bytes', 'What may be promised in all', () => readings.spoolMaxBytes)
-  add('spool_free_bytes', 'What the disk has left', () => freeBytesOf(spool))
-  add('cache_bytes', 'Memory for blocks that several readers share', () => cache.stats.bytes)
+  gauge(registry, {
+    name: 'telestore_uploads_sealed',
+    help: 'Uploads that are whole and on their way to Telegram',
+    read: () => ledger.countInState('sealed'),
+  })
+  gauge(registry, {
+    name: 'telestore_jobs',
+    help: 'Jobs that run, wait, or have no bytes to send yet',
+    read: () => jobs().all,
+  })
+  gauge(registry, {
+    name: 'telestore_jobs_running',
+    help: 'Jobs that work at this moment',
+    read: () => jobs().running,
+  })
+  gauge(registry, {
+    name: 'telestore_jobs_waiting',
+    help: 'Jobs that wait for a free slot, or because Telegram has asked for it',
+    read: () => jobs().waiting,
+  })
+  gauge(registry, {
+    name: 'telestore_spool_reserved_bytes',
+    help: 'Bytes of the spool that unfinished uploads have reserved',
+    read: async () => (await ledger.reservations()).reservedBytes,
+  })
+  gauge(registry, {
+    name: 'telestore_spool_limit_bytes',
+    help: 'Bytes of the spool that all uploads together may reserve',
+    read: () => readings.spoolMaxBytes,
+  })
+  gauge(registry, {
+    name: 'telestore_spool_free_bytes',
+    help: "Free bytes on the spool's disk",
+    read: () => freeBytesOf(spool),
+  })
+  gauge(registry, {
+    name: 'telestore_cache_bytes',
+    help: 'Bytes of memory in the block cache',
+    read: () => cache.stats.bytes,
+  })
   counter(registry, {
     name: 'telestore_cache_hits_total',
-    help: 'Units of 128 KB that were there',
+    help: 'Units of 128 KB that were found in the block cache',
     read: () => cache.stats.hits,
   })
   counter(registry, {
     name: 'telestore_cache_misses_total',
-    help: 'Units of 128 KB that Telegram was asked for',
+    help: 'Units of 128 KB that were not in the block cache, and were asked of Telegram',
     read: () => cache.stats.misses,
   })
   gauges(registry, {
     name: 'telestore_circuit_state',
-    help: 'Circuit breakers: 0 closed, 1 half-open, 2 open',
+    help: 'State of the circuit breaker before each peer: 0 closed, 1 half-open, 2 open',
     label: 'peer',
     read: () => valuesOf(circuits()),
   })
   gauges(registry, {
     name: 'telestore_telegram_window',
-    help: 'Requests in flight that a data centre is trusted with now',
+    help: 'Requests that may be in flight to each data centre',
     label: 'dc',
     read: windows,
   })
 }
 
-/** Null where the disk does not say: when it hangs the other figures are wanted most. */
+/** Resolves with null where the disk does not say: when it hangs, the other figures are needed most. */
 export async function freeBytesOf(spool: Readings['spool']): Promise<number | null> {
   return spool.space().then(
     ({ freeBytes }) => freeBytes,

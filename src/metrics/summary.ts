@@ -3,7 +3,7 @@ import { residentBytes } from '../lib/process-limits.ts'
 import type { Instruments } from './instruments.ts'
 import { freeBytesOf, type Readings } from './readings.ts'
 
-/** The same figures for people, and for dashboards that read JSON. */
+/** The same figures as JSON, for people and for older dashboards. */
 export async function summarize(
   instruments: Instruments,
   { ledger, spool, spoolMaxBytes, circuits, windows, jobs, cache }: Readings,

@@ -2,7 +2,7 @@ import type { UploadMetrics } from '../core/ports/metrics.ts'
 import type { Road } from '../core/ports/records.ts'
 import type { Instruments } from './instruments.ts'
 
-/** Counts uploads as they end, and knows by which road their last attempt went. */
+/** Counts uploads as they end, each with the road of its last attempt. */
 export interface CountedUploads extends UploadMetrics {
   noteRoad: (uploadId: string, road: Road) => void
 }

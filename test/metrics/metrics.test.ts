@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { createMetricsRoom } from '../../src/metrics/metrics.ts'
+import { createMetricsRegistry } from '../../src/metrics/metrics.ts'
 import type { Readings } from '../../src/metrics/readings.ts'
 import { spoolFailed } from '../../src/storage/disk/disk-error.ts'
 
@@ -16,7 +16,7 @@ test('a disk that does not say how full it is hides no other figure', async () =
     jobs: () => ({ all: 0, running: 0, waiting: 0 }),
     cache: { stats: { bytes: 0, hits: 0, misses: 0 } },
   }
-  const metrics = createMetricsRoom().open(readings)
+  const metrics = createMetricsRegistry().open(readings)
 
   const { body } = await metrics.text()
   const summary = await metrics.json()

@@ -29,7 +29,7 @@ export interface EndedDownload {
 /** `left`: the reader went away, or took a part and asked for another. */
 export type DownloadOutcome = 'completed' | 'left' | 'broken'
 
-/** What core reports of uploads, for whoever counts. Calls do not throw. */
+/** What core reports of uploads, to be counted. Calls do not throw. */
 export interface UploadMetrics {
   /** A chunk of so many bytes was acknowledged. */
   received: (bytes: number) => void
@@ -51,6 +51,6 @@ export interface EndedUpload {
  * | `failed` | its job has failed for good |
  * | `cancelled` | its owner has cancelled it |
  * | `expired` | its client has not come back in time |
- * | `abandoned` | its client broke off before it could learn the id |
+ * | `abandoned` | its first request failed, or its client left before it could learn the id |
  */
 export type UploadOutcome = 'completed' | 'failed' | 'cancelled' | 'expired' | 'abandoned'

@@ -23,7 +23,10 @@ const Figures = z
         waiting: figure('Waiting for their turn, or because Telegram asks for it.', 0),
       })
       .meta({ description: 'Transfers to Telegram.', examples: [{ running: 1, waiting: 0 }] }),
-    uploads: figures('Ended uploads by outcome.', { completed: 12 }),
+    uploads: figures(
+      'Ended uploads by outcome: completed, failed, cancelled, expired or abandoned.',
+      { completed: 12 },
+    ),
     uploads_by_road: figures('The same by the road they took.', { 'bot-api': 9 }),
     downloads: figures('Bodies of downloads by how they ended.', { completed: 40, left: 2 }),
     downloads_by_road: figures('The same by the road they came.', { 'mtproto-user': 42 }),
