@@ -426,11 +426,12 @@ test.each<[string, TakeCase]>([
   ],
 ])('take: %s', async (_name, { given, index = 0, bytes = CHUNKS[0], outcome, count }) => {
   const harness = start()
-  const { intake, ledger, spool, transfers } = harness
+  const { intake, ledger, spool, transfers, metrics } = harness
   await harness.insert()
   await given?.(harness)
   const upload = (await ledger.findUpload(ID)) ?? makeUpload({ ...FILE, owner: 'ann' })
   transfers.chunkArrived.mockClear()
+  metrics.received.mockClear()
 
   const received = await receive(spool, pieceOf(bytes))
   const answer = await intake.acceptChunk(upload, index, received).catch((error: unknown) => error)
@@ -442,6 +443,7 @@ test.each<[string, TakeCase]>([
   expect(transfers.chunkArrived.mock.calls).toEqual(
     outcome === 'accepted' ? [[expect.objectContaining({ id: ID, chunkSize: 4 }), index]] : [],
   )
+  expect(metrics.received.mock.calls).toEqual(outcome === 'accepted' ? [[bytes.length]] : [])
   await received.discard()
   expect(spool.unclaimed).toBe(0)
   const { chunk } = await ledger.findChunk(ID, index)
@@ -522,12 +524,13 @@ function start(changes: Partial<UploadIntakeOptions> = {}) {
     isActive: () => false,
     idle: async () => {},
   }
+  const metrics = { received: vi.fn(), ended: vi.fn() }
   const intake = createUploadIntake({
     ledger,
     gateway,
     workGate,
     transfers,
-    metrics: { received: () => {}, ended: () => {} },
+    metrics,
     capacity: {
       available: async (presentBytes) => ({ ...capacity, presentBytes }),
       fits: async () => true,
@@ -582,6 +585,7 @@ function start(changes: Partial<UploadIntakeOptions> = {}) {
       expireByteless,
       gateway,
       transfers,
+      metrics,
     },
     ...{ insert, cancel, accept, refuse },
   }
