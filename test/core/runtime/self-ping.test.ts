@@ -1,6 +1,6 @@
 import { createServer } from 'node:http'
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
-import { createKeepAwake } from '../../../src/core/runtime/keep-awake.ts'
+import { createKeepAwake } from '../../../src/core/runtime/self-ping.ts'
 import { createWakeCall } from '../../../src/deployment/wake-call.ts'
 import { createRecordingLog } from '../../helpers/recording-log.ts'
 
