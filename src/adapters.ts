@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { FastifyBaseLogger } from 'fastify'
 import type { Logger } from 'pino'
-import { createBackendClient } from './backend/backend-client.ts'
+import { type BackendClient, createBackendClient } from './backend/backend-client.ts'
 import { createBackendCredentials } from './backend/backend-credentials.ts'
 import {
   createEmbeddedCredentials,
@@ -13,11 +13,11 @@ import { createOutboxSender } from './backend/outbox-sender.ts'
 import { createStandaloneCredentials } from './backend/standalone-credentials.ts'
 import type { Config } from './config/config.ts'
 import { reconcile } from './core/maintenance/reconcile.ts'
-import { createSweeper, KEEP_FINISHED_MS } from './core/maintenance/sweeper.ts'
+import { KEEP_FINISHED_MS } from './core/maintenance/sweeper.ts'
 import { openWorkerClock } from './core/maintenance/worker-clock.ts'
 import type { CredentialsProvider } from './core/ports/credentials.ts'
 import type { CircuitStatus, Probe } from './core/ports/health.ts'
-import type { Ledger } from './core/ports/ledger.ts'
+import type { MaintainedLedger } from './core/ports/ledger.ts'
 import type { Spool } from './core/ports/spool.ts'
 import type { TelegramGate, TelegramGateway } from './core/ports/telegram.ts'
 import type { Deployment } from './deployment/deployment.ts'
@@ -35,22 +35,9 @@ import { createSpool } from './storage/spool/spool.ts'
 import { createGatedGateway } from './telegram/gated-gateway.ts'
 import { createTelegramGateway } from './telegram/gateway.ts'
 
-/** What is cleared away in the background: expired uploads and what nobody owns. */
-interface Sweeping {
-  start: (intervalMs: number) => void
-  stop: () => Promise<void>
-}
-
-/** What the sweep must know about running work. */
-interface SweepGuards {
-  isActive: (uploadId: string) => boolean
-  onExpired: (uploadId: string) => Promise<void>
-  exclusively: <T>(uploadId: string, work: () => Promise<T>) => Promise<T>
-}
-
-/** The rooms around core, opened. Who opens them closes them. */
+/** What core reaches the world through, opened. `OpenedAdapters` can be closed again. */
 export interface Adapters {
-  ledger: Ledger
+  ledger: MaintainedLedger
   spool: Spool
   gateway: TelegramGateway
   /** Before that gateway: says when it may connect. */
@@ -60,9 +47,10 @@ export interface Adapters {
   credentials: CredentialsProvider
   /** Delivers webhooks from the ledger; null where there is no backend to tell. */
   outbox: { notify: () => void } | null
-  createSweeper: (guards: SweepGuards) => Sweeping
   /** The worker's time, epoch milliseconds: never goes back, whatever is done to the clock. */
   now: () => number
+  /** Keeps what time it is, for the next start. */
+  keepTime: () => Promise<void>
   /** What `/readyz` asks, by the dependency's name. */
   probes: Readonly<Record<string, Probe>>
   /** The circuit breakers before backend and Telegram, by name. */
@@ -97,19 +85,19 @@ export interface AdapterOptions {
   peers?: PeerLimits
 }
 
-/** Opens the rooms around core as the configuration says; all of them, or none is left open. */
+/** Opens all adapters as the configuration says. Where one cannot be opened, none is left open. */
 export async function openAdapters(options: AdapterOptions): Promise<OpenedAdapters> {
   const opened: (() => unknown)[] = []
   try {
-    return await openRooms(options, opened)
+    return await openInOrder(options, opened)
   } catch (error) {
     for (const close of opened.reverse()) await close()
     throw error
   }
 }
 
-/** Leaves in `opened` how each is closed. */
-async function openRooms(
+/** Adds to `opened`, for each adapter that holds a resource, what closes it. */
+async function openInOrder(
   { config, embedded, log, signal, peers = {} }: AdapterOptions,
   opened: (() => unknown)[],
 ): Promise<OpenedAdapters> {
@@ -182,17 +170,8 @@ async function openRooms(
     deployment: openDeployment({ secret, publicUrl: config.publicUrl }),
     outbox,
     credentials: createCredentials(config, client, embedded),
-    createSweeper: (guards) =>
-      createSweeper({
-        ledger,
-        spool,
-        sessionTtlMs: config.sessionTtlMs,
-        now: clock.now,
-        keepTime: clock.keep,
-        ...guards,
-        log,
-      }),
     now: clock.now,
+    keepTime: clock.keep,
     probes: {
       spool: createSpoolProbe({ spool }),
       ...createPeerProbes({
@@ -229,7 +208,7 @@ function readPage(): Omit<Page, 'tokensBeginWith'> {
 
 function createCredentials(
   { mode }: Config,
-  client: ReturnType<typeof createBackendClient> | null,
+  client: BackendClient | null,
   embedded: EmbeddedTelegram | null,
 ): CredentialsProvider {
   if (client) return createBackendCredentials({ client })

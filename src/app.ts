@@ -4,16 +4,16 @@ import type { Config } from './config/config.ts'
 import { createTelegramLease, type TelegramLease } from './core/handover/lease-driver.ts'
 import { createRelease } from './core/handover/release.ts'
 import { shutdownBudget } from './core/handover/shutdown-budget.ts'
-import { createKeepAwake, type KeepAwake } from './core/runtime/self-ping.ts'
-import { createWakeCall } from './deployment/wake-call.ts'
+import { createSweeper, type Sweeper } from './core/maintenance/sweeper.ts'
+import { createSelfPing, type SelfPing } from './core/runtime/self-ping.ts'
 import { createHttpServer, type HttpLimits } from './http/server.ts'
 import { createServices, type Services } from './services.ts'
 
 export interface App {
   readonly server: FastifyInstance
   /**
-   * Once Telegram is this instance's: goes on with what an earlier process left unfinished. Begins
-   * to sweep.
+   * Begins to sweep, and to acquire Telegram. Once Telegram is this instance's, it goes on with what
+   * an earlier process left unfinished.
    */
   resume: () => void
   /**
@@ -25,28 +25,47 @@ export interface App {
 }
 
 export interface AppOptions {
-  /** Milliseconds after which an instance that has let go of Telegram asks for it back. */
+  /** Milliseconds after which an instance that has released Telegram asks for it back. */
   returnAfterMs?: number
 }
 
 const SWEEP_EVERY_MS = 60_000
 
-/** Puts the worker together: the one place that knows who needs whom. */
+/** Puts the worker together: this is the one place that knows what each part needs. */
 export async function buildApp(
   config: Config,
   adapters: Adapters,
   { returnAfterMs }: AppOptions = {},
 ): Promise<App> {
   const services = createServices(config, adapters)
-  const { uploads, transfers, locks } = services
-  const sweeper = adapters.createSweeper({
-    isActive: transfers.isActive,
-    onExpired: uploads.expire,
-    exclusively: locks.run,
-  })
   const lease = createLease(config, adapters, services, returnAfterMs)
+  const server = await createServer(config, adapters, services, lease)
+  const sweeper = createUploadSweeper(config, adapters, services)
+  const selfPing = createPing(config, adapters)
+
+  return {
+    server,
+    resume: () => {
+      lease.start()
+      sweeper.start(SWEEP_EVERY_MS)
+      selfPing?.start()
+    },
+    close: async ({ hurry } = { hurry: false }) => {
+      selfPing?.stop()
+      await lease.close({ hurry })
+      await Promise.all([server.close(), sweeper.stop()])
+    },
+  }
+}
+
+function createServer(
+  config: Config,
+  adapters: Adapters,
+  services: Services,
+  lease: TelegramLease,
+): Promise<FastifyInstance> {
   const { answer } = adapters.deployment
-  const server = await createHttpServer({
+  return createHttpServer({
     services,
     spool: adapters.spool,
     page: adapters.page,
@@ -74,21 +93,6 @@ export async function buildApp(
     now: adapters.now,
     log: adapters.log,
   })
-  const awake = keepAwake(config, adapters)
-
-  return {
-    server,
-    resume: () => {
-      lease.start()
-      sweeper.start(SWEEP_EVERY_MS)
-      awake?.start()
-    },
-    close: async ({ hurry } = { hurry: false }) => {
-      awake?.stop()
-      await lease.close({ hurry })
-      await Promise.all([server.close(), sweeper.stop()])
-    },
-  }
 }
 
 function limitsOf(config: Config): HttpLimits {
@@ -125,7 +129,8 @@ function createLease(
   }
 
   return createTelegramLease({
-    ...deployment,
+    instance: deployment.instance,
+    address: deployment.address,
     gate,
     workGate,
     release: createRelease({ workGate, transfers, downloads, queue, gate, budget, log }),
@@ -140,12 +145,28 @@ function createLease(
   })
 }
 
-/** Null where nobody puts the worker to sleep, or nobody wants it kept awake. */
-function keepAwake(
-  { publicUrl, keepAwake: wanted }: Config,
-  { ledger, log }: Adapters,
-): KeepAwake | null {
-  if (publicUrl === null || !wanted) return null
-  const busy = async (): Promise<boolean> => (await ledger.countInState('sealed')) > 0
-  return createKeepAwake({ busy, call: createWakeCall(publicUrl), log })
+function createUploadSweeper(
+  { sessionTtlMs }: Config,
+  { ledger, spool, now, keepTime, log }: Adapters,
+  { uploads, transfers, locks }: Services,
+): Sweeper {
+  return createSweeper({
+    ledger,
+    spool,
+    sessionTtlMs,
+    now,
+    keepTime,
+    isActive: transfers.isActive,
+    onExpired: uploads.expire,
+    exclusively: locks.run,
+    log,
+  })
+}
+
+/** Null where there is no public address to call, or the configuration does not want it. */
+function createPing({ keepAwake }: Config, { deployment, ledger, log }: Adapters): SelfPing | null {
+  const { ping } = deployment
+  if (ping === null || !keepAwake) return null
+  const isBusy = async (): Promise<boolean> => (await ledger.countInState('sealed')) > 0
+  return createSelfPing({ isBusy, ping, log })
 }

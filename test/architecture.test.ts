@@ -85,8 +85,7 @@ const ALLOWED: Record<string, readonly string[]> = {
   ],
   'src/services.ts': ['src/adapters.ts', 'src/config', 'src/core', 'src/metrics'],
   'src/app.ts': [
-    ...['src/adapters.ts', 'src/config', 'src/core', 'src/deployment', 'src/http'],
-    ...['src/services.ts', 'fastify'],
+    ...['src/adapters.ts', 'src/config', 'src/core', 'src/http', 'src/services.ts', 'fastify'],
   ],
   'src/worker.ts': ['src/*', 'src/config', 'src/http', 'core/ports', 'fastify', 'pino'],
   'src/server.ts': ['src/*', 'src/config'],

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { HandOverAnswerer, Instance, PublicAddress } from '../core/ports/deployment.ts'
-import { createPublicAddress } from './public-address.ts'
+import { createPublicAddress, pingPublicAddress } from './public-address.ts'
 import { createEnvelopes, type SignedEnvelope } from './signed-envelope.ts'
 
 /** This instance among the others of its deployment. */
@@ -8,6 +8,8 @@ export interface Deployment {
   instance: Instance
   /** Null where there is no public address, or no secret to be known by. */
   address: PublicAddress | null
+  /** Calls the public address; rejects when it does not answer. Null where there is none. */
+  ping: ((signal: AbortSignal) => Promise<void>) | null
   /**
    * Answers what came to `POST /hand-over`: resolves with null for what no instance of this
    * deployment has sent. Null itself where there is no secret.
@@ -30,11 +32,14 @@ export interface DeploymentOptions {
 
 export function openDeployment({ secret, publicUrl }: DeploymentOptions): Deployment {
   const instance = { id: randomUUID(), startedAt: Date.now() }
-  if (secret === null) return { instance, address: null, answer: null }
+  const ping =
+    publicUrl === null ? null : (signal: AbortSignal) => pingPublicAddress(publicUrl, signal)
+  if (secret === null) return { instance, address: null, ping, answer: null }
   const envelopes = createEnvelopes({ secret, instance })
   return {
     instance,
     address: publicUrl === null ? null : createPublicAddress(publicUrl, envelopes),
+    ping,
     answer: async (answerer, envelope, signal) => {
       const verified = envelopes.verifyRequest(envelope)
       switch (verified.kind) {

@@ -8,9 +8,12 @@ const SIGNATURE_HEADER = 'x-telestore-signature'
 /** An answer has some hundred bytes; a longer body is none. */
 const MAX_ANSWER_BYTES = 4 * KiB
 /** What proxies answer while the instance behind them cannot. */
-const PASSING = new Set([408, 425, 429, 500, 502, 503, 504])
+const TRANSIENT = new Set([408, 425, 429, 500, 502, 503, 504])
 /** No program listens there, or there is no such host. */
 const NOWHERE = new Set(['ECONNREFUSED', 'ENOTFOUND'])
+
+/** A service that sleeps needs as long to wake up. */
+const PING_TIMEOUT_MS = 30_000
 
 /** Asks the instance behind the deployment's public address, by `POST /hand-over`. */
 export function createPublicAddress(url: string, envelopes: Envelopes): PublicAddress {
@@ -47,15 +50,25 @@ export function createPublicAddress(url: string, envelopes: Envelopes): PublicAd
   }
 }
 
+/**
+ * Sends a request to the deployment's public address. Any answer will do; rejects when there is none
+ * within the time.
+ */
+export async function pingPublicAddress(url: string, signal: AbortSignal): Promise<void> {
+  const limit = AbortSignal.any([signal, AbortSignal.timeout(PING_TIMEOUT_MS)])
+  const answer = await fetch(`${url}/healthz`, { redirect: 'manual', signal: limit })
+  await answer.body?.cancel()
+}
+
 function strange(status: number): Reply {
   const reason = `an answer without our signature, status ${status}`
-  return { kind: PASSING.has(status) ? 'unclear' : 'nobody', reason }
+  return { kind: TRANSIENT.has(status) ? 'unclear' : 'absent', reason }
 }
 
 function unreached(error: unknown): Reply {
   const code = codeOf(error) ?? codeOf(error instanceof Error ? error.cause : undefined)
   return {
-    kind: code !== undefined && NOWHERE.has(code) ? 'nobody' : 'unclear',
+    kind: code !== undefined && NOWHERE.has(code) ? 'absent' : 'unclear',
     reason: code ?? 'no answer',
   }
 }

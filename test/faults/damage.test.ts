@@ -3,6 +3,7 @@ import { cp, mkdir, readdir, readFile, stat, truncate, unlink, writeFile } from 
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { expect, onTestFinished, test, vi } from 'vitest'
+import { createSweeper } from '../../src/core/maintenance/sweeper.ts'
 import { startChild } from '../chaos/child.ts'
 import {
   completeAndPoll,
@@ -145,13 +146,17 @@ test.each([
 
     const after = await restart(image)
 
-    const sweeper = after.adapters.createSweeper({
+    const { ledger, spool, now, log } = after.adapters
+    const { expired } = await createSweeper({
+      ledger,
+      spool,
+      sessionTtlMs: after.config.sessionTtlMs,
+      now,
       isActive: () => false,
-      onExpired: () => Promise.reject(new Error('it expired')),
-      exclusively: (_id, work) => work(),
-    })
-    sweeper.start(60_000)
-    await sweeper.stop()
+      onExpired: async () => {},
+      log,
+    }).run()
+    expect(expired).toBe(0)
     expect(await after.receivedOf(before.uploadId)).toEqual([0, 1])
     expect((await fetch(`${after.url}${link}`)).status).toBe(answerToOldLink)
     expect((await fetch(`${after.url}${await linkTo(after.url, before)}`)).status).toBe(200)

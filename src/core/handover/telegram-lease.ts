@@ -210,7 +210,7 @@ function afterReply(
   }
   // Once an older instance has promised, another one that answers in its place says nothing of it.
   if (!state.promised && said === 'self') return because(hold())
-  const silent = said === 'nobody' || (said === 'unclear' && state.unclear >= UNCLEAR_ATTEMPTS)
+  const silent = said === 'absent' || (said === 'unclear' && state.unclear >= UNCLEAR_ATTEMPTS)
   if (!state.promised && silent) return because(delay(settings, state))
   if (now >= state.deadline) {
     if (!state.answered) return because(delay(settings, state))

@@ -21,7 +21,7 @@ export interface SweeperOptions {
   /** Runs `work` while no other caller opens or changes that upload. */
   exclusively?: <T>(uploadId: string, work: () => Promise<T>) => Promise<T>
   /** Keeps what time it is, for the next start. */
-  keepTime?: () => void
+  keepTime?: () => Promise<void>
   log: Log
 }
 

@@ -1,7 +1,7 @@
 /**
  * Instances of one deployment. Hosts such as Render start the new one beside the old one, on
  * another machine, and a Telegram session that is used from two machines dies
- * (`AUTH_KEY_DUPLICATED`): so one asks the other to let go.
+ * (`AUTH_KEY_DUPLICATED`): so the new one asks the old one to release Telegram.
  */
 
 /** One running process. */
@@ -18,9 +18,12 @@ export function isNewer(one: Instance, other: Instance): boolean {
 }
 
 export interface Question {
-  /** `start`: let go of Telegram, I am the new one. `return`: may I, who let go, have it back? */
+  /**
+   * `start`: the asker is new, and wants the other instance to release Telegram. `return`: the asker
+   * has released Telegram, and wants it back if no other instance has it.
+   */
   intent: 'start' | 'return'
-  /** Whether the answer should wait until Telegram has been let go of. */
+  /** Whether the answer should wait until Telegram has been released. */
   wait: boolean
 }
 
@@ -32,7 +35,7 @@ export interface HandOverRequest extends Question {
  * | state | the asker |
  * |---|---|
  * | `self` | has asked itself: no other instance is at the public address |
- * | `draining` | asks again; within `withinMs` Telegram is let go of, whatever happens |
+ * | `draining` | asks again; within `withinMs` Telegram is released, whatever happens |
  * | `released` | may connect: the answerer has disconnected, and will not connect again |
  * | `superseded` | comes again: the answerer has released for another instance, which may be dead |
  * | `denied` | must not connect: the answerer, or a newer instance, has Telegram |
@@ -40,7 +43,7 @@ export interface HandOverRequest extends Question {
 export type HandOverState = 'self' | 'draining' | 'released' | 'superseded' | 'denied'
 
 export interface HandOverAnswer {
-  /** Who answers. */
+  /** The instance that answers. */
   instance: Instance
   state: HandOverState
   /** Milliseconds; 0 unless `draining`. */
@@ -49,14 +52,14 @@ export interface HandOverAnswer {
 
 export type Reply =
   | { kind: 'answered'; answer: HandOverAnswer }
-  /** What answers there does not belong to this deployment, or does not know the question. */
-  | { kind: 'nobody'; reason: string }
-  /** Somebody may be there: worth another try. */
+  /** No instance of this deployment is there, or one that does not know the question. */
+  | { kind: 'absent'; reason: string }
+  /** An instance may be there: worth another try. */
   | { kind: 'unclear'; reason: string }
 
 /** The deployment's public address, behind which this instance or an older one is. */
 export interface PublicAddress {
-  /** Puts the question to the public address. Rejects with the signal's reason only. */
+  /** Puts the question to the instance that is there. Rejects with the signal's reason only. */
   ask: (question: Question, signal: AbortSignal) => Promise<Reply>
 }
 

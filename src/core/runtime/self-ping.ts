@@ -1,49 +1,49 @@
 import type { Log } from '../ports/log.ts'
 
-export interface KeepAwakeOptions {
-  /** Whether anything runs that must not be put to sleep. */
-  busy: () => Promise<boolean>
-  /** Calls the worker's own public address. */
-  call: (signal: AbortSignal) => Promise<void>
-  /** Milliseconds between two calls. */
+export interface SelfPingOptions {
+  /** Whether work runs that the host must not suspend. */
+  isBusy: () => Promise<boolean>
+  /** Sends a request to the worker's own public address. */
+  ping: (signal: AbortSignal) => Promise<void>
+  /** Milliseconds between two requests. */
   everyMs?: number
   log: Log
 }
 
-export interface KeepAwake {
+export interface SelfPing {
   start: () => void
   stop: () => void
 }
 
-/** Render's free plan sleeps after a quarter of an hour without a request from outside. */
+/** Render's free plan suspends a process after a quarter of an hour without a request from outside. */
 const EVERY_MS = 240_000
 
 /**
- * Calls the worker from outside while a job runs, and only then: carrying a file to Telegram counts
- * as no request, and hosts would put the process to sleep over it.
+ * Sends requests to the worker's own public address while a job runs, and only then: a transfer to
+ * Telegram is no request, and a host would suspend the process in the middle of it.
  */
-export function createKeepAwake(options: KeepAwakeOptions): KeepAwake {
-  const { busy, call, everyMs = EVERY_MS, log } = options
-  const leaving = new AbortController()
+export function createSelfPing(options: SelfPingOptions): SelfPing {
+  const { isBusy, ping, everyMs = EVERY_MS, log } = options
+  const stopping = new AbortController()
   let timer: NodeJS.Timeout | undefined
 
-  async function callOnce(): Promise<void> {
+  async function pingIfBusy(): Promise<void> {
     try {
-      if (!(await busy())) return
-      await call(leaving.signal)
+      if (!(await isBusy())) return
+      await ping(stopping.signal)
       log.debug({}, 'called the public address to stay awake')
     } catch (error) {
-      if (!leaving.signal.aborted) log.warn({ err: error }, 'the public address does not answer')
+      if (!stopping.signal.aborted) log.warn({ err: error }, 'the public address does not answer')
     }
   }
 
   return {
     start: () => {
-      timer ??= setInterval(() => void callOnce(), everyMs).unref()
+      timer ??= setInterval(() => void pingIfBusy(), everyMs).unref()
     },
     stop: () => {
       clearInterval(timer)
-      leaving.abort(new Error('the worker is leaving'))
+      stopping.abort(new Error('the worker stops'))
     },
   }
 }

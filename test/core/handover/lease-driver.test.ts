@@ -79,7 +79,7 @@ test('a start that is slow to ask takes none of these seconds', async () => {
 
 test('a stranger at the address is nobody: the delay comes first', async () => {
   const host = createHost()
-  host.publish({ kind: 'nobody', reason: 'status 404' })
+  host.publish({ kind: 'absent', reason: 'status 404' })
 
   const one = host.start('a', { startupDelayMs: 60_000 })
 

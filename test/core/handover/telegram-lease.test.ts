@@ -59,7 +59,7 @@ const answered = (state: HandOverState, withinMs = 0, instance = OLDER): Reply =
   kind: 'answered',
   answer: { instance, state, withinMs },
 })
-const NOBODY: Reply = { kind: 'nobody', reason: 'status 404' }
+const ABSENT: Reply = { kind: 'absent', reason: 'status 404' }
 const UNCLEAR: Reply = { kind: 'unclear', reason: 'status 502' }
 
 const CONNECT: LeaseEffect = { type: 'connect' }
@@ -109,7 +109,7 @@ describe('acquiring', () => {
       acquiring(),
       [start(40_000)],
     ],
-    ['a reply before the start changes nothing', idle, replied(NOBODY), idle, []],
+    ['a reply before the start changes nothing', idle, replied(ABSENT), idle, []],
     [
       'an answer that Telegram is released: it is held',
       acquiring(),
@@ -148,7 +148,7 @@ describe('acquiring', () => {
     [
       'an address without an answer after a promise is asked again',
       acquiring(promised),
-      replied(NOBODY),
+      replied(ABSENT),
       acquiring(promised),
       [wait(500)],
     ],
@@ -169,7 +169,7 @@ describe('acquiring', () => {
     [
       'an address at which there is no instance: the delay runs',
       acquiring(),
-      replied(NOBODY),
+      replied(ABSENT),
       acquiring({ step: 'delaying', olderServesUntil: 0 }),
       [wait(DELAY)],
     ],
@@ -438,7 +438,7 @@ describe('released', () => {
     [
       'one that is silent three times has no instance any more',
       released({ silent: 2 }),
-      replied(NOBODY),
+      replied(ABSENT),
       HELD,
       [CONNECT],
     ],

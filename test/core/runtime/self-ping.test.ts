@@ -1,66 +1,62 @@
-import { createServer } from 'node:http'
-import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
-import { createKeepAwake } from '../../../src/core/runtime/self-ping.ts'
-import { createWakeCall } from '../../../src/deployment/wake-call.ts'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { createSelfPing } from '../../../src/core/runtime/self-ping.ts'
 import { createRecordingLog } from '../../helpers/recording-log.ts'
 
-describe('while time passes', () => {
-  beforeEach(() => void vi.useFakeTimers())
-  afterEach(() => void vi.useRealTimers())
+const HOUR_MS = 3_600_000
 
-  test('the public address is called while a job runs, and only then', async () => {
-    let busy = false
-    let calls = 0
-    const call = async (): Promise<void> => void calls++
-    const awake = createKeepAwake({ busy: async () => busy, call, log: createRecordingLog() })
-    awake.start()
+beforeEach(() => void vi.useFakeTimers())
+afterEach(() => void vi.useRealTimers())
 
-    await vi.advanceTimersByTimeAsync(3_600_000)
-    const idle = calls
-    busy = true
-    await vi.advanceTimersByTimeAsync(3_600_000)
-    const working = calls
-    awake.stop()
-    await vi.advanceTimersByTimeAsync(3_600_000)
+test('the public address is called while a job runs, and only then', async () => {
+  let busy = false
+  let pings = 0
+  const ping = async (): Promise<void> => void pings++
+  const selfPing = createSelfPing({ isBusy: async () => busy, ping, log: createRecordingLog() })
+  selfPing.start()
 
-    expect(idle).toBe(0)
-    // Often enough for a host that waits a quarter of an hour.
-    expect(working).toBeGreaterThanOrEqual(4)
-    expect(calls).toBe(working)
-  })
+  await vi.advanceTimersByTimeAsync(HOUR_MS)
+  const whileIdle = pings
+  busy = true
+  await vi.advanceTimersByTimeAsync(HOUR_MS)
+  const whileBusy = pings
+  selfPing.stop()
+  await vi.advanceTimersByTimeAsync(HOUR_MS)
 
-  test('an address that does not answer is told in the log, and asked again', async () => {
-    const log = createRecordingLog()
-    let calls = 0
-    const call = async (): Promise<void> => {
-      calls++
-      throw new Error('refused')
-    }
-    const awake = createKeepAwake({ busy: async () => true, call, everyMs: 10, log })
-    awake.start()
-
-    await vi.advanceTimersByTimeAsync(25)
-    awake.stop()
-
-    expect(calls).toBe(2)
-    expect(log.entries.map((entry) => entry.message)).toContain(
-      'the public address does not answer',
-    )
-  })
+  expect(whileIdle).toBe(0)
+  // Often enough for a host that waits a quarter of an hour.
+  expect(whileBusy).toBeGreaterThanOrEqual(4)
+  expect(pings).toBe(whileBusy)
 })
 
-test('a call is a request to the public address, whatever it answers', async () => {
-  const paths: (string | undefined)[] = []
-  const server = createServer((request, response) => {
-    paths.push(request.url)
-    response.writeHead(503).end('busy')
-  }).listen(0, '127.0.0.1')
-  onTestFinished(() => void server.close())
-  await vi.waitFor(() => expect(server.listening).toBe(true))
-  const address = server.address()
-  if (address === null || typeof address === 'string') throw new Error('no address')
+test('an address that does not answer is logged, and called again', async () => {
+  const log = createRecordingLog()
+  let pings = 0
+  const ping = async (): Promise<void> => {
+    pings++
+    throw new Error('refused')
+  }
+  const selfPing = createSelfPing({ isBusy: async () => true, ping, everyMs: 10, log })
+  selfPing.start()
 
-  await createWakeCall(`http://127.0.0.1:${address.port}`)(new AbortController().signal)
+  await vi.advanceTimersByTimeAsync(25)
+  selfPing.stop()
 
-  expect(paths).toEqual(['/healthz'])
+  expect(pings).toBe(2)
+  expect(log.entries.map((entry) => entry.message)).toContain('the public address does not answer')
+})
+
+test('a call that is under way when the worker stops ends, and is not logged as a failure', async () => {
+  const log = createRecordingLog()
+  const ping = (signal: AbortSignal): Promise<void> =>
+    new Promise((_resolve, reject) => {
+      signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+    })
+  const selfPing = createSelfPing({ isBusy: async () => true, ping, everyMs: 10, log })
+  selfPing.start()
+  await vi.advanceTimersByTimeAsync(10)
+
+  selfPing.stop()
+  await vi.advanceTimersByTimeAsync(0)
+
+  expect(log.entries).toEqual([])
 })
