@@ -91,7 +91,7 @@ interface Servers {
   cdn: ProtocolServer
 }
 
-/** Content delivery networks have keys of their own, which help.getCdnConfig tells. */
+/** Content delivery networks have keys of their own, which help.getCdnConfig gives. */
 function createServers(telegram: Telegram, rules: SessionRules, host: string): Servers {
   const handler = createRpcHandler(telegram, rules)
   const { keys, secrets } = telegram.store

@@ -69,7 +69,7 @@ export interface EmulatorSettings {
 /**
  * Limits like Telegram's own. Those of posts are documented
  * (https://core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this); the others are
- * guesses, because Telegram does not tell them.
+ * guesses, because Telegram does not publish them.
  */
 export const TELEGRAM_LIMITS = {
   loginsPerHour: 20,

@@ -93,7 +93,7 @@ test('latency delays every answer, and calls overlap', async () => {
   expect(callsAtAnswer).toEqual([5, 5, 5, 5, 5])
 })
 
-test('documents move to the other data centre when they are told to', async () => {
+test('migrateDocuments moves a document to the other data centre', async () => {
   const caller = await createCaller()
   const { document } = await post(caller, randomBytes(10))
   caller.actions.migrateDocuments(4, String(document.id))

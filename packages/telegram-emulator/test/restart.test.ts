@@ -56,7 +56,7 @@ test('files of an older folder without details are still there', async () => {
   const listed = await first.messages(first.account.channelId)
   await first.close()
   const sqlite = new DatabaseSync(join(dataDir, 'telegram.sqlite'))
-  sqlite.exec('DROP TABLE document_details; DROP TABLE message_details')
+  sqlite.exec('DROP TABLE document_details; DROP TABLE message_details; DROP TABLE changes')
   sqlite.close()
 
   const second = await start(dataDir)
@@ -79,6 +79,32 @@ test('without a folder of its own, everything is in a temporary one, which is re
 
   expect(during).toEqual([expect.stringMatching(/^telegram-emulator-/)])
   expect(await readdir(folder)).toEqual([])
+})
+
+test('the log of changes is known after a restart', async () => {
+  const options = {
+    folder: await makeTempDir(),
+    referenceTtlMs: () => 0,
+    changeLogLength: () => 10,
+    makeKey: makeSharedKey,
+  }
+  const first = openStore(options)
+  const channel = first.channels.create({ title: 'files', creatorId: 1, createdAt: 0 })
+  const draft = { channelId: channel.id, date: 0, fromId: 1, documentId: null, details: {} }
+  const { message } = first.messages.append({ ...draft, text: 'words' }, null)
+  first.messages.delete(channel.id, [message.id])
+  const logged = first.changes.since(channel.id, 1, 10)
+  first.close()
+
+  const second = openStore(options)
+
+  expect(logged).toMatchObject([
+    { kind: 'new', messageIds: [1], pts: 2 },
+    { kind: 'new', messageIds: [2], pts: 3 },
+    { kind: 'delete', messageIds: [2], pts: 4, ptsCount: 1 },
+  ])
+  expect(second.changes.since(channel.id, 1, 10)).toEqual(logged)
+  second.close()
 })
 
 test('the layer and initConnection of a key are known after a restart', async () => {

@@ -27,7 +27,7 @@ function getMessages(call: Call): TlObject {
   const ids = children(call.method, 'id')
   if (ids.length > MAX_IDS) throw badRequest('MSG_IDS_INVALID')
   const found = ids.map((input) => {
-    // Layer 23 and older sent bare numbers; everything since says which kind of id it is.
+    // Since layer 24 an id is an object of a kind; before, it was a bare number.
     if (input._ !== 'inputMessageID') throw badRequest('MESSAGE_IDS_EMPTY')
     const id = int(input, 'id')
     if (id <= 0) throw badRequest('MESSAGE_ID_INVALID')

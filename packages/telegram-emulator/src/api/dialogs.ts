@@ -49,7 +49,7 @@ function getDialogs(call: Call): TlObject {
   const start = all.findIndex((dialog) => isAfter(dialog, readOffset(call)))
   const page = start === -1 ? [] : all.slice(start, start + limit)
   const found = toLists(call, page)
-  // A slice says that there is more than this answer holds.
+  // A slice: there are more dialogs than this answer holds.
   if (page.length === all.length) return { _: 'messages.dialogs', ...found }
   return { _: 'messages.dialogsSlice', count: all.length, ...found }
 }
@@ -84,7 +84,7 @@ function isOwnHash({ telegram, account }: Call, peer: TlObject): boolean {
 /**
  * Whether a dialog comes after the offset, which names the last one of the page before by its
  * top message's date and id and by its peer (https://core.telegram.org/api/offsets). Dialogs
- * that share a date are told apart by the rest; an offset without a date starts from the top.
+ * that share a date are ordered by the rest; an offset without a date starts from the top.
  */
 function isAfter({ channel, top }: Dialog, offset: Offset): boolean {
   if (offset.date === 0) return true

@@ -19,7 +19,7 @@ interface KeyedConnection {
   /** Order of events; a millisecond is too coarse to tell which came first. */
   openedAt: number
   lastUse: Partial<Record<Traffic, { order: number; time: number }>>
-  /** The connection was open when its key died, so each later call on it is told why. */
+  /** The connection was open when its key died, so each later call on it gets AUTH_KEY_DUPLICATED. */
   isKeyDead: boolean
 }
 

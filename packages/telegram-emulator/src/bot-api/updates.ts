@@ -20,14 +20,14 @@ export interface UpdateQuery {
 
 /** The updates that bots have not confirmed (https://core.telegram.org/bots/api#getting-updates). */
 export interface BotUpdates {
-  /** Waits for the first update as long as the timeout says. */
+  /** Without updates, waits for the first one until the timeout. */
   get: (bot: Account, query: UpdateQuery) => Promise<Record<string, unknown>[]>
 }
 
 /** The most that is kept for one bot; the oldest go first. */
 const QUEUE_LENGTH_MAX = 1000
 
-/** A bot gets the posts and edits of others in its channels; deletions are not told to bots. */
+/** A bot gets the posts and edits of others in its channels; the Bot API has no update for deletions. */
 export function createBotUpdates(telegram: Telegram): BotUpdates {
   const { accounts, channels, messages } = telegram.store
   const queues = new Map<number, Pending[]>()

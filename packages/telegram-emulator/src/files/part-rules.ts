@@ -25,7 +25,7 @@ export function checkPart({ part, size, total, maxParts }: PartClaim): void {
   }
   if (size > MAX_PART_SIZE) throw badRequest('FILE_PART_TOO_BIG')
   const isLast = total !== null && part === total - 1
-  // A stream that ends on a part's border says so with an empty last part.
+  // A stream that ends on a part's border has an empty last part.
   if (size === 0 && !(isLast && part > 0)) throw badRequest('FILE_PART_EMPTY')
   if (total !== null && !isLast) checkFullPart(size)
 }

@@ -4,7 +4,7 @@ import type { Connection } from '../types.ts'
 /** `by`: the connection whose call made the change; null for the Bot API. */
 export type ChangeListener = (change: Change, by: Connection | null) => void
 
-/** Tells listeners of each change of a channel, once it is stored. */
+/** Passes each change of a channel to listeners, once it is stored. */
 export interface ChangeFeed {
   listen: (listener: ChangeListener) => void
   emit: ChangeListener

@@ -32,7 +32,7 @@ export function publishAll(
 const append = ({ store }: Telegram, { randomId, ...draft }: Draft): WrittenMessage =>
   store.messages.append({ ...draft, date: nowSeconds() }, randomId)
 
-/** Called after the transaction: a change that was rolled back is announced to no client. */
+/** Called after the transaction, so that a change that was rolled back is not announced. */
 function announce(
   { counters, feed }: Telegram,
   written: readonly WrittenMessage[],

@@ -32,7 +32,7 @@ interface ChangeRow {
   pts_count: number
 }
 
-/** Keeps each channel's last changes: as many counts of pts as `logLength` says. */
+/** Keeps each channel's last changes: the last `logLength` counts of its pts. */
 export function createChangeStore(database: Database, logLength: () => number): ChangeStore {
   return {
     record: ({ channelId, kind, messageIds }) =>

@@ -6,7 +6,7 @@ export interface Upload {
   fileId: string
   /** Sent by saveBigFilePart. */
   big: boolean
-  /** Number of parts, -1 while a stream's end is not known, 0 for saveFilePart, which never says. */
+  /** Number of parts, -1 while a stream's end is not known, 0 for saveFilePart, which gives no total. */
   total: number
   /** Whether a part came with a total of -1. */
   streamed: boolean

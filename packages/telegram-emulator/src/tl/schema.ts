@@ -9,7 +9,7 @@ export type Layout =
 export interface Field {
   name: string
   layout: Layout
-  /** The bit that says whether the field is there, in the flags field of that name. */
+  /** The bit that is set when the field is there, in the flags field of that name. */
   condition: { flags: string; bit: number } | null
 }
 

@@ -40,7 +40,7 @@ test('media-only addresses can be kept back', async () => {
   ).toEqual([])
 })
 
-test('the CDN has a key of its own, told by help.getCdnConfig', async () => {
+test('the CDN has a key of its own, which help.getCdnConfig gives', async () => {
   const telegram = await startTelegram({ makeKey: makeRsaKey })
   const client = await connectMtcute(telegram)
   await client.start({ botToken: telegram.account.botToken ?? '' })
@@ -65,7 +65,7 @@ test('the CDN has a key of its own, told by help.getCdnConfig', async () => {
   })
 })
 
-test('the number of parts an account may send is told by help.getAppConfig', async () => {
+test('help.getAppConfig gives the number of parts that an account may send', async () => {
   const { user } = await createCaller({ maxParts: 10 })
 
   const { config } = await user.invoke('help.getAppConfig', { hash: 0 })

@@ -16,7 +16,7 @@ test('a channel on the third page of the archive is found by paging, and only th
   expect(archive.ids.indexOf(channelId)).toBe(250)
 })
 
-test('without a folder every dialog is told, and pages hold a hundred at most', async () => {
+test('without a folder every dialog is listed, and pages hold a hundred at most', async () => {
   const caller = await createCaller()
   const { client } = makeHidden(caller)
 

@@ -123,7 +123,7 @@ test.each([
   ['its own part', (jpeg: Blob): Parameters => ({ thumbnail: jpeg })],
   ['an attachment', (jpeg: Blob): Parameters => ({ thumbnail: 'attach://tiny', tiny: jpeg })],
   ['its old name', (jpeg: Blob): Parameters => ({ thumb: jpeg })],
-])('a thumbnail as %s is kept, told and downloaded', async (_name, parametersOf) => {
+])('a thumbnail as %s is kept, described and downloaded', async (_name, parametersOf) => {
   const jpeg = makeJpeg(90, 60)
 
   const { result } = await call('sendDocument', {

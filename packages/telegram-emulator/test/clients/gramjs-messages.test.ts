@@ -32,7 +32,7 @@ test('gramjs edits a caption, and then the file', async () => {
   expect(found?.document?.size.toString()).toBe('20')
 })
 
-test('gramjs is told that an edit changes nothing', async () => {
+test('gramjs gets MESSAGE_NOT_MODIFIED for an edit that changes nothing', async () => {
   const { client, channel } = await start()
   const sent = await client.sendMessage(channel, { message: 'words' })
 

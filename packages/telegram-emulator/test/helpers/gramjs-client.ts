@@ -8,7 +8,7 @@ import type { Emulator } from '../../src/emulator.ts'
 /** As gramjs comes, it spreads calls and parts over two connections and introduces only one. */
 export const FOR_GRAMJS = { settings: { strictSessions: false } }
 
-/** gramjs as it comes, except that it is told the port, which it would take to be 80. */
+/** gramjs as it comes, except for the port, which it would take to be 80. */
 export async function connectGramjs(
   telegram: Emulator,
   session = telegram.account.session ?? '',

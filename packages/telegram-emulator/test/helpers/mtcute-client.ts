@@ -9,7 +9,7 @@ export interface Ready {
   account: { apiId: number; apiHash: string; botToken: string | null; channelId: string }
 }
 
-/** An mtcute client as it comes, told only of another server's address and key; gone with the test. */
+/** An mtcute client as it comes, with another server's address and key; it ends with the test. */
 export async function connectMtcute(
   { mtproto, account }: Ready,
   network: { usePfs?: boolean } = {},

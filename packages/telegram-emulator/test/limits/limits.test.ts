@@ -7,7 +7,7 @@ import { connectGramjs, FOR_GRAMJS } from '../helpers/gramjs-client.ts'
 import { connectMtcute } from '../helpers/mtcute-client.ts'
 import { startTelegram } from '../helpers/telegram.ts'
 
-test('a bot that logs in too often is told to wait', async () => {
+test('a bot that logs in too often has to wait', async () => {
   const telegram = await startTelegram({ settings: { loginsPerHour: 1 } })
   const botToken = telegram.account.botToken ?? ''
   const first = await connectMtcute(telegram)
@@ -39,7 +39,7 @@ test('gramjs waits out the limit of posts in a chat', async () => {
   expect({ calls, errors }).toEqual({ calls: 3, errors: { FLOOD_WAIT_1: 1 } })
 })
 
-test('the Bot API answers 429, and says how long to wait', async () => {
+test('the Bot API answers 429 with the time to wait', async () => {
   const telegram = await startTelegram({ settings: { postsPerMinutePerChat: 2 } })
   const { account, botApi } = telegram
   const api = new Api(account.botToken ?? '', { apiRoot: botApi.root, maxRetries: 0 })

@@ -15,7 +15,7 @@ import { schema } from '../../src/tl/codec.ts'
 import { connectSurely } from '../helpers/gramjs-client.ts'
 import { DC_ID, privateKeyPem, registerKey, startProtocol } from './server.ts'
 
-// gramjs forgets the port of a session (it takes 80), so the connection is told.
+// gramjs forgets the port of a session (it takes 80), so the connection is given it.
 const fullTo = (port: number) =>
   class extends ConnectionTCPFull {
     constructor(options: ConstructorParameters<typeof ConnectionTCPFull>[0]) {

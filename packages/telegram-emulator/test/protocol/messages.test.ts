@@ -298,7 +298,7 @@ test('a message that was changed on the way ends the connection', async () => {
   expect(calls).toHaveLength(0)
 })
 
-test('the connection is announced once for its key, and its end is told', async () => {
+test('connectionKeyed is called once for a key, and connectionClosed at the end', async () => {
   const connectionKeyed = vi.fn()
   const connectionClosed = vi.fn()
   const { client, key, wire } = await start({}, { connectionKeyed, connectionClosed })

@@ -15,7 +15,7 @@ test('an unchanged channel has no difference', async () => {
   })
 })
 
-test('new messages, edits and deletes are told in their order, each with its pts', async () => {
+test('a difference has new messages, edits and deletes in their order, each with its pts', async () => {
   const { caller, peer, difference } = await start()
   const old = await postText(caller.user, peer, 'old')
   const { id: file } = await post(caller, randomBytes(10))

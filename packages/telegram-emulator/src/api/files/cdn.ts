@@ -13,7 +13,7 @@ interface CdnFile {
   key: Buffer
   iv: Buffer
   requestToken: Buffer
-  /** Until the file was sent there, the CDN only says that it lacks it. */
+  /** False until the file was sent to the CDN, which asks for it until then. */
   present: boolean
 }
 

@@ -111,7 +111,7 @@ function describeDocument({ parameters }: BotCall, mimeType: string): NewDocumen
   return { mimeType, ...((isDetected && DETECTED[mimeType]) || UNDETECTED) }
 }
 
-/** The bot says the measures of a video: no video is looked into. */
+/** The measures are those of the parameters: the emulator does not read videos. */
 function describeVideo({ parameters }: BotCall, mimeType: string): NewDocument {
   const measure = (name: string): number => Math.max(numberOf(parameters, name), 0)
   return {

@@ -56,7 +56,7 @@ export async function discardFiles({ files }: BotParameters): Promise<void> {
   await Promise.all(Object.values(files).map(({ path }) => rm(path, { force: true })))
 }
 
-/** Throws the rest of a body away, so that a client that still sends can hear the answer. */
+/** Throws the rest of a body away, so that a client that is still sending can read the answer. */
 export async function drain(request: IncomingMessage): Promise<void> {
   if (request.readableEnded || request.destroyed) return
   const ended = new AbortController()

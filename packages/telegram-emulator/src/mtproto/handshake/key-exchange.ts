@@ -172,7 +172,7 @@ export function createKeyExchange(options: KeyExchangeOptions): KeyExchange {
 
 const MSGS_ACK = 0x62d6b459
 
-/** Some clients acknowledge even in the clear; it says nothing. */
+/** Some clients send msgs_ack unencrypted as well; it needs no answer. */
 function isAcknowledgement(body: Uint8Array): boolean {
   return createReader(body).uint() === MSGS_ACK
 }

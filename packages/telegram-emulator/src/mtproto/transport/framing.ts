@@ -9,7 +9,7 @@ export class FramingError extends Error {
 
 export interface Frame {
   payload: Buffer
-  /** The client wants to be told at once that this frame arrived. */
+  /** The client wants a quick acknowledgement of this frame. */
   wantsQuickAck: boolean
 }
 

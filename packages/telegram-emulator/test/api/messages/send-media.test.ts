@@ -386,7 +386,7 @@ test('a document without a thumbnail has none to download, nor hashes of one', a
   })
 })
 
-test('hashes of a document of the other data centre are told there', async () => {
+test('hashes of a document of the other data centre are asked for there', async () => {
   const caller = await createCaller({ documentsDcId: 4 })
   const { document } = await post(caller, randomBytes(100))
 
