@@ -76,8 +76,8 @@ export interface RpcCall {
   layer: number
   sessionId: string
   connection: Connection
-  /** Sends `Updates` to the session of the call, which need not be answered. */
-  push: (updates: TlObject) => void
+  /** Sends `Updates` to the session of the call; returns false while it has no connection. */
+  push: (updates: TlObject) => boolean
 }
 
 /** The API half's answer to one call. */

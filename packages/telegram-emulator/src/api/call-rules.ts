@@ -2,6 +2,7 @@ import { CDN_DC, type Telegram } from '../context.ts'
 import { badRequest, RpcError } from '../rpc-error.ts'
 import { int, text } from '../tl-fields.ts'
 import type { RpcCall, TlObject } from '../types.ts'
+import { sessionOf } from './method.ts'
 
 /** Rules that hold for calls of every method. */
 export interface CallRules {
@@ -61,8 +62,8 @@ export function createCallRules(telegram: Telegram): CallRules {
    * (https://core.telegram.org/api/invoking#saving-client-info).
    */
   function checkIntroduction(call: RpcCall): void {
-    const { wrappers, usedKeyId, sessionId } = call
-    const session = `${usedKeyId}_${sessionId}`
+    const { wrappers, usedKeyId } = call
+    const session = sessionOf(call)
     const connection = wrappers.find(({ _ }) => _ === 'initConnection')
     if (connection) {
       introduce(call, connection)

@@ -4,6 +4,7 @@ import { sleep } from '../lib/sleep.ts'
 import { badRequest, floodWait, RpcError } from '../rpc-error.ts'
 import type { RpcCall, RpcHandler, RpcOutcome, TlValue } from '../types.ts'
 import { createCallRules } from './call-rules.ts'
+import { sessionOf } from './method.ts'
 import { createMethodTable, type MethodTable } from './method-table.ts'
 import { addressName, type SessionRules } from './session-rules.ts'
 import { createPushes } from './updates/pushes.ts'
@@ -41,10 +42,7 @@ export function createRpcHandler(telegram: Telegram, rules: SessionRules): RpcHa
       return applyAfter(effects, outcome)
     },
     connectionKeyed: rules.keyed,
-    connectionClosed: (connection) => {
-      rules.closed(connection)
-      pushes.closed(connection)
-    },
+    connectionClosed: rules.closed,
     keyBound: callRules.keyBound,
     keyAlive: (authKeyId) => {
       const death = telegram.store.keys.deathOf(authKeyId)
@@ -90,7 +88,7 @@ async function run(telegram: Telegram, table: MethodTable, call: RpcCall): Promi
   const { method, authKeyId, connection } = call
   const accountId = telegram.store.keys.accountOf(authKeyId)
   const account = accountId === null ? null : telegram.store.accounts.find(accountId)
-  const given = { telegram, method, authKeyId, connection }
+  const given = { telegram, method, authKeyId, session: sessionOf(call), connection }
   const open = table.open[method._]
   let value: TlValue
   if (open) value = await open({ ...given, account })

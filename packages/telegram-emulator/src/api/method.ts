@@ -1,7 +1,7 @@
 import type { Telegram } from '../context.ts'
 import { badRequest } from '../rpc-error.ts'
 import type { Account } from '../store/accounts.ts'
-import type { Connection, TlObject, TlValue } from '../types.ts'
+import type { Connection, RpcCall, TlObject, TlValue } from '../types.ts'
 
 /** One call of a method that needs no login. */
 export interface OpenCall {
@@ -9,6 +9,8 @@ export interface OpenCall {
   method: TlObject
   account: Account | null
   authKeyId: string
+  /** The session's number and its key, as one name. */
+  session: string
   connection: Connection
 }
 
@@ -24,3 +26,9 @@ export type Methods = Record<string, (call: Call) => TlValue | Promise<TlValue>>
 export function refuseBot({ account }: Call): void {
   if (account.kind === 'bot') throw badRequest('BOT_METHOD_INVALID')
 }
+
+/** A session is one of its key: another key may have one of the same number. */
+export const sessionOf = ({
+  usedKeyId,
+  sessionId,
+}: Pick<RpcCall, 'usedKeyId' | 'sessionId'>): string => `${usedKeyId}_${sessionId}`

@@ -22,8 +22,8 @@ export interface Session {
   announce: (firstMessageId: bigint) => void
   /** Sends a message that needs no acknowledgement: `answer` to a message of the client, or not. */
   notify: (value: TlObject, kind: 'answer' | 'other') => void
-  /** Sends an object of the API that is no answer, as clients of `layer` know it. */
-  push: (value: TlObject, layer: number) => void
+  /** Sends an object of the API that is no answer, as clients of `layer` know it; false without a connection. */
+  push: (value: TlObject, layer: number) => boolean
   /** Sends the answer to a request, and keeps it until it is acknowledged. */
   answer: (request: Request, body: Encoded) => void
   resend: (answerId: bigint) => boolean
@@ -121,8 +121,9 @@ export function createSession(options: SessionOptions): Session {
     },
     notify,
     push: (value, layer) => {
-      if (connection.signal.aborted) return
+      if (connection.signal.aborted) return false
       send(messageIds('other'), nextSeqno(true), encoder.encode(value, layer))
+      return true
     },
     answer: (request, body) => {
       unacknowledged.delete(request.id)

@@ -1,8 +1,7 @@
 import type { Change } from '../store/changes.ts'
-import type { Connection } from '../types.ts'
 
-/** `by`: the connection whose call made the change; null for the Bot API. */
-export type ChangeListener = (change: Change, by: Connection | null) => void
+/** `by`: the session whose call made the change; null for the Bot API. */
+export type ChangeListener = (change: Change, by: string | null) => void
 
 /** Passes each change of a channel to listeners, once it is stored. */
 export interface ChangeFeed {

@@ -3,7 +3,6 @@ import { nowSeconds } from '../lib/clock.ts'
 import type { Change } from '../store/changes.ts'
 import type { Message, WrittenMessage } from '../store/messages.ts'
 import { toTlJson } from '../store/tl-json.ts'
-import type { Connection } from '../types.ts'
 
 /** A message that is about to be published. */
 export interface Draft extends Omit<Message, 'id' | 'date'> {
@@ -11,8 +10,8 @@ export interface Draft extends Omit<Message, 'id' | 'date'> {
   randomId: string | null
 }
 
-/** `by`, here and below: the connection whose call it is; null for the Bot API. */
-export function publish(telegram: Telegram, draft: Draft, by: Connection | null): WrittenMessage {
+/** `by`, here and below: the session whose call it is; null for the Bot API. */
+export function publish(telegram: Telegram, draft: Draft, by: string | null): WrittenMessage {
   const written = append(telegram, draft)
   announce(telegram, [written], by)
   return written
@@ -22,7 +21,7 @@ export function publish(telegram: Telegram, draft: Draft, by: Connection | null)
 export function publishAll(
   telegram: Telegram,
   drafts: readonly Draft[],
-  by: Connection | null,
+  by: string | null,
 ): WrittenMessage[] {
   const written = telegram.store.transaction(() => drafts.map((draft) => append(telegram, draft)))
   announce(telegram, written, by)
@@ -36,7 +35,7 @@ const append = ({ store }: Telegram, { randomId, ...draft }: Draft): WrittenMess
 function announce(
   { counters, feed }: Telegram,
   written: readonly WrittenMessage[],
-  by: Connection | null,
+  by: string | null,
 ): void {
   counters.add('messagesPosted', written.length)
   for (const { change } of written) feed.emit(change, by)
@@ -52,7 +51,7 @@ export function edit(
   telegram: Telegram,
   message: Message,
   { text, documentId, details }: Content,
-  by: Connection | null,
+  by: string | null,
 ): WrittenMessage | null {
   const edited = { ...message, text, documentId, details: { ...message.details, ...details } }
   if (toTlJson(contentOf(edited)) === toTlJson(contentOf(message))) return null
@@ -76,7 +75,7 @@ const contentOf = ({ text, documentId, details }: Message): unknown => [
 export function remove(
   { store, feed }: Telegram,
   { channelId, ids }: { channelId: number; ids: readonly number[] },
-  by: Connection | null,
+  by: string | null,
 ): Change | null {
   const change = store.messages.delete(channelId, ids)
   if (change) feed.emit(change, by)

@@ -68,11 +68,11 @@ test('with strict sessions each session introduces itself', async () => {
     usedKeyId: account.authKeyId ?? '',
     layer: 198,
     connection: user.connection,
-    push: () => {},
+    push: () => true,
   }
 
-  const again = await handler.call({ ...call, sessionId: '1', wrappers: [] })
-  const restarted = await handler.call({ ...call, sessionId: '2', wrappers: [] })
+  const again = await handler.call({ ...call, sessionId: String(user.connection.id), wrappers: [] })
+  const restarted = await handler.call({ ...call, sessionId: 'another', wrappers: [] })
 
   expect(again).toMatchObject(WELCOME)
   expect(restarted).toEqual(refused('CONNECTION_NOT_INITED'))

@@ -124,10 +124,14 @@ function openClient(handler: RpcHandler, options: ClientOptions): ApiClient {
   const connection: Connection = {
     id: ++connections,
     role,
-    destroy: () => handler.connectionClosed?.(connection),
+    destroy: () => {
+      isOpen = false
+      handler.connectionClosed?.(connection)
+    },
     setBandwidth: () => {},
   }
   const pushed: TlObject[] = []
+  let isOpen = true
   handler.connectionKeyed?.(connection, authKeyId)
   const call: ApiClient['call'] = (method, fields = {}, wrappers = introduction) =>
     handler.call({
@@ -136,9 +140,9 @@ function openClient(handler: RpcHandler, options: ClientOptions): ApiClient {
       authKeyId,
       usedKeyId: authKeyId,
       layer: 198,
-      sessionId: '1',
+      sessionId: String(connection.id),
       connection,
-      push: (updates) => pushed.push(updates),
+      push: (updates) => isOpen && pushed.push(updates) > 0,
     })
   return {
     connection,

@@ -52,6 +52,25 @@ test('mtcute is pushed the posts, edits and deletions of a user', async () => {
   await vi.waitFor(() => expect(heard).toEqual(['new first', 'edited second', `deleted ${id}`]))
 })
 
+test('a session is pushed updates over its next connection as well', async () => {
+  const telegram = await startTelegram(FOR_GRAMJS)
+  const client = await connectMtcute(telegram, {}, { disableUpdates: false })
+  await client.start({ botToken: telegram.account.botToken ?? '' })
+  const heard: string[] = []
+  client.onNewMessage.add(({ text }) => void heard.push(text))
+  const user = await connectGramjs(telegram)
+  const [dialog] = await user.getDialogs({})
+  const chat = dialog?.inputEntity ?? ''
+  await user.sendMessage(chat, { message: 'first' })
+  await vi.waitFor(() => expect(heard).toEqual(['first']))
+
+  telegram.faults.cutConnections()
+  await vi.waitFor(() => client.call({ _: 'help.getNearestDc' }))
+  await vi.waitFor(() => user.sendMessage(chat, { message: 'second' }))
+
+  await vi.waitFor(() => expect(heard).toContain('second'))
+})
+
 test('a bot gets posts and edits of others by getUpdates, until it confirms them', async () => {
   const telegram = await startTelegram(FOR_GRAMJS)
   const bot = botOf(telegram)

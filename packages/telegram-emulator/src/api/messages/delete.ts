@@ -10,7 +10,7 @@ export const deleteMethods: Methods = {
     const channel = resolveChannel(call, child(call.method, 'channel'))
     if (!isAdministrator(call, channel)) throw new RpcError(403, 'MESSAGE_DELETE_FORBIDDEN')
     const wanted = { channelId: channel.id, ids: ints(call.method, 'id') }
-    const change = remove(call.telegram, wanted, call.connection)
+    const change = remove(call.telegram, wanted, call.session)
     const { pts, ptsCount } = change ?? { pts: channel.pts, ptsCount: 0 }
     return { _: 'messages.affectedMessages', pts, pts_count: ptsCount }
   },

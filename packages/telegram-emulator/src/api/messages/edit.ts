@@ -23,7 +23,7 @@ async function editMessage(call: Call): Promise<TlObject> {
   if (!isAdministrator(call, channel)) throw new RpcError(403, 'CHAT_ADMIN_REQUIRED')
   const message = findEditable(call, channel)
   const content = await readContent(call, message)
-  const written = edit(telegram, message, content, call.connection)
+  const written = edit(telegram, message, content, call.session)
   if (!written) throw badRequest('MESSAGE_NOT_MODIFIED')
   return writtenUpdates(call, [written])
 }

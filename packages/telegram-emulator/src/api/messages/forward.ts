@@ -71,5 +71,5 @@ function forward(call: Call, target: Channel, forwarded: readonly Forwarded[]) {
       randomId,
     }
   })
-  return publishAll(telegram, drafts, call.connection)
+  return publishAll(telegram, drafts, call.session)
 }

@@ -56,7 +56,7 @@ function sendMessage(call: Call, channel: Channel, randomId: string): WrittenMes
   const { text, entities } = readText(call, call.method, 'message')
   const details = { ...readSendOptions(call, channel), entities }
   const message = draft(call, channel, { text, details, randomId })
-  return [publish(call.telegram, message, call.connection)]
+  return [publish(call.telegram, message, call.session)]
 }
 
 async function sendMedia(
@@ -73,7 +73,7 @@ async function sendMedia(
     details: { ...options, ...details, entities },
     randomId,
   }
-  return [publish(call.telegram, draft(call, channel, content), call.connection)]
+  return [publish(call.telegram, draft(call, channel, content), call.session)]
 }
 
 /**
@@ -105,7 +105,7 @@ async function sendAlbum(
     )
   }
   if (!areGroupable(documents)) throw badRequest('MEDIA_GROUPED_INVALID')
-  return publishAll(call.telegram, drafts, call.connection)
+  return publishAll(call.telegram, drafts, call.session)
 }
 
 const draft = (
