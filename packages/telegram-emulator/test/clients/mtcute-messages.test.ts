@@ -1,14 +1,14 @@
 import { randomBytes } from 'node:crypto'
-import type { TelegramClient } from '@mtcute/node'
 import { expect, test } from 'vitest'
-import type { Emulator } from '../../src/emulator.ts'
-import { connectMtcute } from '../helpers/mtcute-client.ts'
+import { connectSharedBot } from '../helpers/mtcute-client.ts'
 import { makeJpeg } from '../helpers/posting.ts'
-import { startTelegram } from '../helpers/telegram.ts'
+import { startSharedTelegram } from '../helpers/telegram.ts'
+
+const telegram = await startSharedTelegram()
+const client = await connectSharedBot(telegram)
+const chat = Number(telegram.account.channelId)
 
 test('mtcute posts a text, edits it, and deletes it', async () => {
-  const { client, chat } = await start()
-
   const sent = await client.sendText(chat, 'some words')
   const edited = await client.editMessage({ message: sent, text: 'other words' })
   const [found] = await client.getMessages(chat, sent.id)
@@ -21,11 +21,10 @@ test('mtcute posts a text, edits it, and deletes it', async () => {
 })
 
 test('mtcute edits a caption, and then the file with its thumbnail', async () => {
-  const { client, chat } = await start()
-  const sent = await client.sendMedia(chat, await video(client, 'first'))
+  const sent = await client.sendMedia(chat, await video('first'))
 
   await client.editMessage({ message: sent, text: 'second' })
-  await client.editMessage({ message: sent, media: await video(client, 'third') })
+  await client.editMessage({ message: sent, media: await video('third') })
 
   const [found] = await client.getMessages(chat, sent.id)
   if (found?.media?.type !== 'video') throw new Error('the message has no video')
@@ -38,12 +37,7 @@ test('mtcute edits a caption, and then the file with its thumbnail', async () =>
 })
 
 test('mtcute posts an album of videos', async () => {
-  const { client, chat } = await start()
-
-  const album = await client.sendMediaGroup(chat, [
-    await video(client, 'first'),
-    await video(client, 'second'),
-  ])
+  const album = await client.sendMediaGroup(chat, [await video('first'), await video('second')])
 
   expect(album.map(({ text }) => text)).toEqual(['first', 'second'])
   expect(album[0]?.groupedId).not.toBeNull()
@@ -51,7 +45,6 @@ test('mtcute posts an album of videos', async () => {
 })
 
 test('mtcute forwards within a channel, with the author and without', async () => {
-  const { client, chat } = await start()
   const sent = await client.sendText(chat, 'words')
 
   const [forward] = await client.forwardMessages({ toChatId: chat, messages: [sent] })
@@ -62,8 +55,6 @@ test('mtcute forwards within a channel, with the author and without', async () =
 })
 
 test('mtcute lists the administrators of a channel', async () => {
-  const { client, chat, telegram } = await start()
-
   const members = await client.getChatMembers(chat, { type: 'admins' })
 
   const { userId, botId } = telegram.account
@@ -74,7 +65,6 @@ test('mtcute lists the administrators of a channel', async () => {
 })
 
 test('mtcute follows a channel by its differences', async () => {
-  const { client, chat } = await start()
   const channel = await client.resolveChannel(chat)
   const difference = (pts: number) =>
     client.call({
@@ -84,27 +74,31 @@ test('mtcute follows a channel by its differences', async () => {
       pts,
       limit: 100,
     })
+  const { fullChat } = await client.call({ _: 'channels.getFullChannel', channel })
+  const before = fullChat._ === 'channelFull' ? fullChat.pts : 0
   const sent = await client.sendText(chat, 'words')
   await client.deleteMessagesById(chat, [sent.id])
 
-  expect(await difference(3)).toMatchObject({
+  expect(await difference(before + 1)).toMatchObject({
     _: 'updates.channelDifference',
-    pts: 4,
+    pts: before + 2,
     newMessages: [],
-    otherUpdates: [{ _: 'updateDeleteChannelMessages', messages: [sent.id], pts: 4, ptsCount: 1 }],
+    otherUpdates: [
+      {
+        _: 'updateDeleteChannelMessages',
+        messages: [sent.id],
+        pts: before + 2,
+        ptsCount: 1,
+      },
+    ],
   })
-  expect(await difference(4)).toMatchObject({ _: 'updates.channelDifferenceEmpty', pts: 4 })
+  expect(await difference(before + 2)).toMatchObject({
+    _: 'updates.channelDifferenceEmpty',
+    pts: before + 2,
+  })
 })
 
-/** A bot that is logged in, and its channel. */
-async function start(): Promise<{ telegram: Emulator; client: TelegramClient; chat: number }> {
-  const telegram = await startTelegram()
-  const client = await connectMtcute(telegram)
-  await client.start({ botToken: telegram.account.botToken ?? '' })
-  return { telegram, client, chat: Number(telegram.account.channelId) }
-}
-
-async function video(client: TelegramClient, caption: string) {
+async function video(caption: string) {
   return {
     type: 'video' as const,
     file: await client.uploadFile({

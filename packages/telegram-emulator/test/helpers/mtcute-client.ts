@@ -1,7 +1,7 @@
 import { addPublicKey } from '@mtcute/core/utils.js'
 import { MemoryStorage, TelegramClient } from '@mtcute/node'
 import { NodeCryptoProvider } from '@mtcute/node/utils.js'
-import { onTestFinished } from 'vitest'
+import { afterAll, onTestFinished } from 'vitest'
 
 /** The part of the emulator's one line that a client needs. */
 export interface Ready {
@@ -11,15 +11,33 @@ export interface Ready {
 
 /** An mtcute client as it comes, with another server's address and key; it ends with the test. */
 export async function connectMtcute(
-  { mtproto, account }: Ready,
+  ready: Ready,
   network: { usePfs?: boolean } = {},
-  { disableUpdates = true } = {},
+  options: { disableUpdates?: boolean } = {},
+): Promise<TelegramClient> {
+  const client = await makeClient(ready, network, options)
+  onTestFinished(() => client.destroy())
+  return client
+}
+
+/** The same for all tests of a file, logged in as the bot; call it at the file's top level. */
+export async function connectSharedBot(ready: Ready): Promise<TelegramClient> {
+  const client = await makeClient(ready, {}, {})
+  afterAll(() => client.destroy())
+  await client.start({ botToken: ready.account.botToken ?? '' })
+  return client
+}
+
+async function makeClient(
+  { mtproto, account }: Ready,
+  network: { usePfs?: boolean },
+  { disableUpdates = true }: { disableUpdates?: boolean },
 ): Promise<TelegramClient> {
   const crypto = new NodeCryptoProvider()
   await crypto.initialize()
   addPublicKey(crypto, mtproto.publicKeyPem)
   const main = { id: mtproto.dcId, ipAddress: mtproto.host, port: mtproto.port }
-  const client = new TelegramClient({
+  return new TelegramClient({
     apiId: account.apiId,
     apiHash: account.apiHash,
     crypto,
@@ -30,6 +48,4 @@ export async function connectMtcute(
     defaultDcs: { main, media: { ...main, port: mtproto.mediaPort, mediaOnly: true } },
     logLevel: Number(process.env.MTCUTE_LOG ?? 0),
   })
-  onTestFinished(() => client.destroy())
-  return client
 }
