@@ -4,26 +4,26 @@ import type { TrustedProxies } from './guards/limits.ts'
 /** Says where callers reach the worker from outside. */
 export interface PublicAddress {
   /**
-   * The whole address of the worker's root for the caller of this request, such as
-   * `https://worker.example/files`, without a slash at its end. Null where it is not known: then
-   * only what is relative to the request leads back here.
+   * Returns the absolute address of the worker's root for the caller of this request, such as
+   * `https://worker.example/files`, without a slash at its end. Null if it is not known: then only
+   * addresses relative to the request lead back to the worker.
    */
   rootOf: (request: FastifyRequest) => string | null
 }
 
 export interface PublicAddressOptions {
-  /** What the operator or the host says, without a slash at its end; null: proxies say it. */
+  /** Set by the operator or the host, without a slash at its end; null: only proxies tell it. */
   publicUrl: string | null
-  /** Only the host says it. */
+  /** Whether the host has set it, not the operator. */
   isPublicUrlDefault: boolean
   trusts: TrustedProxies
 }
 
 /**
- * What the operator says comes first: many proxies pass on an `X-Forwarded-Host` that the caller
- * has written. Otherwise the nearest proxy says it, where it is one that is trusted, and then the
- * host, which does not know what stands in front of it. The request's own `Host` never does: anybody
- * can write it, and what it is written into may be kept for others.
+ * The operator's address comes first, because many proxies pass on an `X-Forwarded-Host` that the
+ * caller has written. Next comes the nearest proxy's, if that proxy is trusted, and then the host's,
+ * which does not know the proxies in front of it. The request's own `Host` never counts: every
+ * caller can forge it, and a cache may keep the answer for other callers.
  */
 export function createPublicAddress(options: PublicAddressOptions): PublicAddress {
   const { publicUrl, isPublicUrlDefault, trusts } = options
@@ -42,7 +42,7 @@ export function createPublicAddress(options: PublicAddressOptions): PublicAddres
   }
 }
 
-/** What a trusted proxy says of the address under which it was asked. */
+/** The address under which a trusted proxy was called. */
 export interface ForwardedAddress {
   host: string | undefined
   proto: string | undefined
@@ -51,13 +51,13 @@ export interface ForwardedAddress {
 
 /** A name, an IPv4 address, or an IPv6 address in brackets; then perhaps a port. */
 const HOST = /^(?:[a-z\d](?:[\w.-]{0,252}[\w])?|\[[\da-f:.]{2,45}\])(?::\d{1,5})?$/i
-/** Segments of letters, digits and the signs that RFC 3986, section 2.3, reserves for nothing. */
+/** Segments of the unreserved characters of RFC 3986, section 2.3. */
 const PREFIX = /^(?:\/[\w.~-]+)+\/?$/
 const MAX_PREFIX = 512
 
 /**
- * The address that the headers name; null where one of them is missing or is not plain. A scheme is
- * never guessed: with `http` for `https` a client would send its token in the open.
+ * Returns the address in the headers; null if one of them is missing or unusual. The scheme is never
+ * guessed: with `http` for `https` a client would send its token unencrypted.
  */
 export function rootFrom({ host, proto, prefix = '' }: ForwardedAddress): string | null {
   const scheme = proto?.toLowerCase()
@@ -75,7 +75,10 @@ function isPlainPath(path: string): boolean {
   return path.length <= MAX_PREFIX && PREFIX.test(path)
 }
 
-/** What the nearest proxy has written: it stands last, behind what others or the caller wrote. */
+/**
+ * Returns the nearest proxy's entry: it is the last one, after those of other proxies or the
+ * caller.
+ */
 function nearest(header: string | string[] | undefined): string | undefined {
   return (
     String(header ?? '')

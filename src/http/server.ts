@@ -25,11 +25,11 @@ import { createNodeServer } from './connections/node-server.ts'
 import { allowOriginEarly, installCors, installSocketOrigins } from './guards/cors.ts'
 import { installLimits, MAX_JSON_BYTES, MAX_PARAMETER, trustedProxies } from './guards/limits.ts'
 import { installMethods } from './guards/methods.ts'
+import { createCallerToken } from './guards/presented-credentials.ts'
 import { installPressure, type PressureLimits } from './guards/pressure.ts'
 import { installRequestQuota } from './guards/request-quota.ts'
 import { installSecurityHeaders } from './guards/security-headers.ts'
 import { installThrottle, type Throttle } from './guards/throttle.ts'
-import { createCallerToken } from './guards/token.ts'
 import { createUnclaimedBudget } from './guards/unclaimed-budget.ts'
 import { createPublicAddress, type PublicAddress } from './public-address.ts'
 import { docsRoutes } from './routes/docs.ts'
@@ -47,12 +47,12 @@ import { uploadRoutes } from './routes/uploads.ts'
 import { installDocumentation } from './schemas/openapi/documentation.ts'
 import { tusRoutes } from './tus/routes.ts'
 
-/** What the server serves, judges and refuses by. It gets no secret, and nothing that it does not use. */
+/** Everything that the server needs. It gets no secret. */
 export interface HttpServerOptions {
   services: HttpServices
   spool: Pick<Spool, 'receive'>
   page: Page
-  /** What `/readyz` asks. */
+  /** The checks of `/readyz`. */
   probes: Readonly<Record<string, Probe>>
   limits: HttpLimits
   callers: CallerOptions
@@ -75,7 +75,7 @@ export interface HttpServices {
   capacity: Pick<Capacity, 'unclaimedBytes' | 'freeBytes'>
 }
 
-/** How much of everything. */
+/** Limits of requests and files. */
 export interface HttpLimits {
   maxChunkBytes: number
   maxFileBytes: number
@@ -84,46 +84,46 @@ export interface HttpLimits {
   maxConcurrentDownloads: number
   /** Wrong guesses that an address has in a minute, and a user. */
   maxFailures: number
-  /** Milliseconds: a sender that stands still for so long is cut. */
+  /** Milliseconds: a sender that is stalled for so long is cut. */
   stallMs: number
   pressure: PressureLimits
 }
 
-/** Who may call, and where from. */
+/** Which callers are let in, and how their addresses are found. */
 export interface CallerOptions {
-  /** Whether calls that deployed clients make without a token are refused without one. */
+  /** Whether a token is needed even for calls that deployed clients make without one. */
   requireAuth: boolean
   /** Empty: every origin may call. */
   corsOrigins: readonly string[]
-  /** Whose `X-Forwarded-…` headers count; see Config. */
+  /** Which proxies' `X-Forwarded-…` headers count; see Config. */
   trustProxy: false | number | string
-  /** Where callers reach the worker from outside, without a slash at its end; null: not known. */
+  /** The worker's address from outside, without a slash at its end; null: not known. */
   publicUrl: string | null
-  /** Only the host has said it, and a trusted proxy may say another one. */
+  /** Whether the host has set `publicUrl`, so that a trusted proxy may overrule it. */
   isPublicUrlDefault: boolean
 }
 
-/** This instance among those of its deployment, and its end. */
+/** How this instance hands over to another one of its deployment, and stops. */
 export interface InstanceOptions {
   workGate: Pick<WorkGate, 'takesRequests'>
-  /** Whether the health check is to fail, so that traffic goes to the older instance still. */
+  /** Whether the health check is to fail, so that traffic still goes to the older instance. */
   awaitsOlder: () => boolean
-  /** Null where instances of the deployment share no secret. */
+  /** Null if the instances of the deployment share no secret. */
   handOver: HandOverRoutesOptions['answer'] | null
   /** Milliseconds that running requests get once the server closes. */
   graceMs: number
 }
 
 /**
- * File bytes that one turn of the event loop takes in and gives out: a few milliseconds of work.
+ * File bytes that are received and sent in one turn of the event loop: a few milliseconds of work.
  * With 1 MB the 99th percentile of a poll among 250 busy connections was 177 ms, with this 152 ms.
  */
 const BYTES_PER_TURN = 256 * KiB
 
-/** Shares of all connections; 500 requests are more uploads than 512 MB can carry. */
+/** A share of all connections: 500 requests are more uploads than 512 MB of memory can carry. */
 const REQUESTS_OF_ONE_ADDRESS = 1 / 4
-/** Sockets and event streams together leave a quarter to requests. */
-const LISTENERS_OF_A_KIND = 3 / 8
+/** Sockets and event streams together leave a quarter of the connections to other requests. */
+const SUBSCRIBERS_OF_A_KIND = 3 / 8
 
 /** The HTTP face of the worker, ready to listen. */
 export async function createHttpServer(options: HttpServerOptions): Promise<FastifyInstance> {
@@ -148,19 +148,22 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
   })
   // Before CORS, which answers preflights itself.
   await installSecurityHeaders(app)
-  // Before all that refuses, or a browser would not see the refusal.
+  // Before every guard, because a browser hides a refusal without CORS headers.
   await installCors(app, corsOrigins)
   installSocketOrigins(app, corsOrigins, address)
   parseErrors.watch(app)
   const throttle = await installGuards(app, options, connections)
-  // Before the routes, which it listens to.
+  // Before the routes, because it collects them as they are registered.
   await installDocumentation(app)
   await registerOpenRoutes(app, options, address)
   await registerFileRoutes(app, options, { throttle, connections, address })
   return app
 }
 
-/** What every request passes before its route, and what every refusal passes on its way out. */
+/**
+ * Installs what every request passes before its route, and what every refusal passes on its way
+ * out.
+ */
 async function installGuards(
   app: FastifyInstance,
   options: HttpServerOptions,
@@ -177,14 +180,14 @@ async function installGuards(
   const { knownTokens, uploads, metrics } = services
   const throttle = await installThrottle(app, { maxFailures, knownTokens, uploads })
   const maxChunkBytes = Math.max(limits.maxChunkBytes, 50 * MiB)
-  installErrorHandler(app, { maxChunkBytes, judge: throttle.judge, onDrain })
+  installErrorHandler(app, { maxChunkBytes, countRefusal: throttle.countRefusal, onDrain })
   installRequestMetrics(app, metrics)
   await installPressure(app, limits.pressure)
   await installBodyTypes(app)
   return throttle
 }
 
-/** What asks for no token. */
+/** Registers routes that need no token. */
 async function registerOpenRoutes(
   app: FastifyInstance,
   options: HttpServerOptions,
@@ -206,7 +209,7 @@ interface FileRouteParts {
   address: PublicAddress
 }
 
-/** What carries files, or tells of them. */
+/** Registers routes that carry files, or tell their state. */
 async function registerFileRoutes(
   app: FastifyInstance,
   options: HttpServerOptions,
@@ -223,9 +226,9 @@ async function registerFileRoutes(
   await app.register(smallUploadRoutes, receiving)
   const tus = { streams, uploads, uploadLock, address, maxFileBytes, sessionTtlMs, now }
   await app.register(tusRoutes, tus)
-  const maxListeners = connections.max * LISTENERS_OF_A_KIND
-  await app.register(progressRoutes, { uploads, watch, callerToken, maxListeners })
-  await app.register(socketRoutes, { watch, maxListeners })
+  const maxSubscribers = connections.max * SUBSCRIBERS_OF_A_KIND
+  await app.register(progressRoutes, { uploads, watch, callerToken, maxSubscribers })
+  await app.register(socketRoutes, { watch, maxSubscribers })
   await app.register(jobsRoutes, { jobs })
   await app.register(ticketRoutes, { tickets, address })
   await app.register(downloadRoutes, {
@@ -237,7 +240,9 @@ async function registerFileRoutes(
   })
 }
 
-/** The same services; the bytes of all files together take no more than their share of each turn. */
+/**
+ * Returns the same services, with the bytes of all files limited in each turn of the event loop.
+ */
 function inEqualTurns({
   spool,
   services: { streams, downloads },

@@ -4,15 +4,18 @@ import { parse } from 'content-type'
 interface Wish {
   /** From 0, not at all, to 1. */
   readonly weight: number
-  /** Of the range that covers it: 2 names it, 1 all of its kind, 0 everything; -1 none does. */
+  /**
+   * Of the range that covers it: 2 names the type, 1 all of its kind, 0 everything; -1 if none
+   * covers it.
+   */
   readonly closeness: number
 }
 
 /**
- * Whether an `Accept` header wants a media type more than another one, `to`, which is what is sent
- * where it does not say. For each the range that names it most closely counts (RFC 9110, section
- * 12.5.1), and of equal weights the closer one; parameters other than `q` make no difference.
- * `evenIfEqual`: also where it names both and wants them alike.
+ * Whether an `Accept` header prefers a media type to another one, `to`, which is sent by default.
+ * For each the range that names it most closely counts (RFC 9110, section 12.5.1), and of equal
+ * weights the closer range; parameters other than `q` make no difference. With `evenIfEqual` also
+ * if it names both with the same weight.
  */
 export function prefers(
   accept: string | undefined,
@@ -43,8 +46,8 @@ function closenessOf(range: string, type: string): number {
 }
 
 /**
- * Whether an `Accept-Encoding` header names this coding and wants it (RFC 9110, section 12.5.3). A
- * `*` does not count: as it is, anything will do.
+ * Whether an `Accept-Encoding` header names this coding with a weight (RFC 9110, section 12.5.3). A
+ * `*` does not count: it allows the plain form as well.
  */
 export function acceptsCoding(accept: string | undefined, coding: string): boolean {
   for (const { name, weight } of elementsOf(accept)) {
@@ -53,7 +56,7 @@ export function acceptsCoding(accept: string | undefined, coding: string): boole
   return false
 }
 
-/** What a list of wishes names, in its order and in lower case. */
+/** Yields the elements of an `Accept…` header in their order, in lower case. */
 function* elementsOf(accept = ''): Generator<{ name: string; weight: number }> {
   for (let start = 0; start < accept.length; ) {
     const { type, parameters, index } = parse(accept, { comma: true, start })
@@ -62,7 +65,7 @@ function* elementsOf(accept = ''): Generator<{ name: string; weight: number }> {
   }
 }
 
-/** A weight that cannot be read wants nothing. */
+/** A malformed weight counts as 0. */
 function weightOf(q = '1'): number {
   return Math.min(1, Math.max(0, Number(q) || 0))
 }

@@ -2,15 +2,15 @@ import { createHash } from 'node:crypto'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 
 /**
- * An answer that is the same for everybody. All its readers share one buffer, so a thousand that
- * stand still cost no more memory than one.
+ * An answer that is the same for every caller. All its readers share one buffer, so a thousand
+ * stalled readers cost no more memory than one.
  */
 export interface CachedAnswer {
   readonly headers: Readonly<Record<string, string>>
   readonly body: Buffer
 }
 
-/** Makes an answer when it is first asked for, and again only where that has failed. */
+/** Makes the answer at the first call, and again only if that failed. */
 export function cacheAnswer(make: () => Promise<CachedAnswer>): () => Promise<CachedAnswer> {
   let made: Promise<CachedAnswer> | null = null
   return () => {
@@ -22,13 +22,13 @@ export function cacheAnswer(make: () => Promise<CachedAnswer>): () => Promise<Ca
   }
 }
 
-/** The same with a strong ETag, made of its bytes. */
+/** Returns the answer with a strong ETag, made of its bytes. */
 export function withTag({ headers, body }: CachedAnswer): CachedAnswer {
   const digest = createHash('sha256').update(body).digest('base64url')
   return { headers: { etag: `"${digest}"`, ...headers }, body }
 }
 
-/** Sends it, or 304 to those who have it already (RFC 9110, section 13.1.2). */
+/** Sends the answer, or 304 to a caller that has it already (RFC 9110, section 13.1.2). */
 export function sendCached(
   { headers }: Pick<FastifyRequest, 'headers'>,
   reply: FastifyReply,

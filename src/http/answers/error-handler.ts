@@ -13,22 +13,22 @@ import { addVary } from './vary.ts'
 const DRAIN_MS = 10_000
 
 export interface ErrorHandlerOptions {
-  /** Bounds what is read and thrown away. */
+  /** No more of a refused request's body is read and thrown away. */
   maxChunkBytes: number
-  /** What goes out in place of a refusal. */
-  judge: Throttle['judge']
+  /** Resolves with the error that is sent instead of a refusal. */
+  countRefusal: Throttle['countRefusal']
   /** Called when the rest of a refused request is going to be thrown away. */
   onDrain: (response: ServerResponse) => void
 }
 
-/** Turns every failure into the contract's JSON; for a person who opens a link, into a page. */
+/** Answers every failure with the contract's JSON, or with a page if a person opened a link. */
 export function installErrorHandler(
   app: FastifyInstance,
-  { maxChunkBytes, judge, onDrain }: ErrorHandlerOptions,
+  { maxChunkBytes, countRefusal, onDrain }: ErrorHandlerOptions,
 ): void {
   const draining = { maxBytes: maxChunkBytes, onDrain }
   app.setErrorHandler(async (error: FastifyError, request, reply) => {
-    const refusal = await judge(request, toAppError(error, request))
+    const refusal = await countRefusal(request, toAppError(error, request))
     await refuse(refusal, request, reply, draining)
   })
   app.setNotFoundHandler(async (request, reply) => {
@@ -36,7 +36,9 @@ export function installErrorHandler(
   })
 }
 
-/** Answers what Fastify refuses before any route or hook: a path that cannot be decoded, or is too long. */
+/**
+ * Answers requests that Fastify refuses before any route or hook, such as a path that is too long.
+ */
 export function refuseEarly(
   error: FastifyError,
   request: FastifyRequest,
@@ -63,12 +65,12 @@ async function refuse(
   }
   if (error.code === 'SHUTTING_DOWN') reply.header('connection', 'close')
   if (error.retryable) reply.header('retry-after', Math.max(1, Math.ceil(error.retryAfter ?? 5)))
-  // Also where the route has none of them, or no hook has run.
+  // The route may have none of them, or no hook has run.
   reply.headers(REFUSAL_HEADERS)
   const { message, code, details, status } = error
   reply.code(status)
   if (opensLink(request) && !opensSocket(request.raw)) {
-    // What is refused today may be given tomorrow.
+    // The same link may work tomorrow.
     reply.header('cache-control', 'no-store')
     addVary(reply, 'Accept')
     if (wantsPage(request)) {
@@ -81,9 +83,9 @@ async function refuse(
 }
 
 function drainMs({ code }: AppError, { elapsedTime }: FastifyReply): number {
-  // A sender that has stopped does not need to be waited for.
+  // This sender has stopped sending.
   if (code === 'REQUEST_TIMEOUT') return 0
-  // A body that has waited unread for a place has had its share of this time.
+  // The time for which the request waited for its turn counts.
   return code === 'BUSY' ? Math.max(DRAIN_MS / 2, DRAIN_MS - elapsedTime) : DRAIN_MS
 }
 
@@ -96,7 +98,7 @@ function toAppError(error: FastifyError, request: FastifyRequest): AppError {
     request.log.info('client left')
     return new AppError('CLIENT_CLOSED_REQUEST', 'The client left', { cause: error })
   }
-  // Fastify's and its plugins' own refusals: their status is right, their words are for developers.
+  // Fastify's and its plugins' refusals: their status is right, their messages are for developers.
   const status = error.statusCode ?? 500
   if (status === 413) return new AppError('PAYLOAD_TOO_LARGE', 'The request is too large')
   if (status === 415 || status === 406) {
@@ -110,7 +112,7 @@ function toAppError(error: FastifyError, request: FastifyRequest): AppError {
   return new AppError('INTERNAL', 'Something went wrong inside the worker', { cause: error })
 }
 
-/** Without a cause the code says it all, and a busy worker says it often. */
+/** Without a cause there is no stack: the code says enough, and a busy worker logs it often. */
 function fieldsOf(error: AppError): object {
   return error.cause === undefined ? { code: error.code } : { err: error, code: error.code }
 }

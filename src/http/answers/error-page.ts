@@ -6,8 +6,8 @@ import { presentsOf } from '../guards/presented-credentials.ts'
 import { prefers } from './accept.ts'
 
 /**
- * Whether a request opens a link, as people send each other: the address of a file, or another one
- * with a token in it. Only its refusals may be a page; deployed programs read JSON everywhere else.
+ * Whether a request opens a link that people send each other: the address of a file, or another
+ * address with a token in it. Only its refusals may be a page; programs read JSON everywhere else.
  */
 export function opensLink(request: FastifyRequest): boolean {
   if (request.method !== 'GET' && request.method !== 'HEAD') return false
@@ -16,7 +16,7 @@ export function opensLink(request: FastifyRequest): boolean {
   return presents.messageId === 'query' || Reflect.has(Object(request.query), 'token')
 }
 
-/** Whether it is a person who opens it: browsers ask for pages, programs for anything or JSON. */
+/** Whether a person opens the link: browsers ask for a page, programs for anything or for JSON. */
 export function wantsPage({ headers }: FastifyRequest): boolean {
   return prefers(headers.accept, 'text/html', { to: 'application/json', evenIfEqual: false })
 }
@@ -50,7 +50,7 @@ p { margin: .5rem 0 0; }
 a { color: light-dark(#1864ab, #74b7f5); }
 `
 
-/** What a browser may do on the page: nothing but use its own style. */
+/** A browser may load nothing for the page but its own style. */
 export const ERROR_PAGE_POLICY = [
   "default-src 'none'",
   `style-src 'sha256-${createHash('sha256').update(STYLE).digest('base64')}'`,
@@ -59,14 +59,14 @@ export const ERROR_PAGE_POLICY = [
   "frame-ancestors 'none'",
 ].join(';')
 
-/** Words for people in place of those that name a field for programs. */
+/** For people, instead of messages that name a field for programs. */
 const SENTENCES: Partial<Record<ErrorCode, string>> = {
   INVALID_REQUEST: 'The address is not whole, or something in it is wrong',
   MESSAGE_NOT_FOUND: 'The file behind it does not exist, or was deleted',
   TOKEN_MISSING: 'The address is not whole: what opens the file is missing at its end',
 }
 
-/** The refusal as a page. It holds nothing of the request: no token, no address. */
+/** Returns the refusal as a page. It repeats nothing of the request: no token, no address. */
 export function errorPage({ code, message, status, retryable, retryAfter }: AppError): string {
   const mayPass = retryable || status >= 500
   const heading = mayPass ? 'This cannot be opened right now' : 'This link does not work'

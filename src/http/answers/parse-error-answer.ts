@@ -6,15 +6,15 @@ import type { Pipelining } from '../connections/pipelining.ts'
 import { originFor } from '../guards/cors.ts'
 import { REFUSAL_HEADERS } from '../guards/security-headers.ts'
 
-/** Answers for what never becomes a request that Fastify could refuse. */
+/** Answers what Node cannot parse, so that Fastify never sees a request. */
 export interface ParseErrorAnswers {
-  /** Fastify's `clientErrorHandler`: the parser could not read on. */
+  /** Fastify's `clientErrorHandler`: called when the parser fails. */
   onClientError: (error: ConnectionError, socket: Duplex) => void
   /** Watches the server's connections; call it before it listens. */
   watch: (app: FastifyInstance) => void
 }
 
-/** What Node says of it; `rawPacket` is what it has read last. */
+/** Node's error; `rawPacket` holds the bytes that it read last. */
 export type ConnectionError = NodeJS.ErrnoException & { rawPacket?: unknown }
 
 /** How long a client has to take the answer before its connection is cut. */
@@ -23,7 +23,7 @@ const LINGER_MS = 1_000
 export interface ParseErrorOptions {
   /** Pages of these origins may read the answer; empty: all. */
   corsOrigins: readonly string[]
-  /** What a connection has asked and not been answered yet. */
+  /** Returns the requests of a connection that are not answered yet. */
   unanswered: Pipelining['unanswered']
 }
 
@@ -31,8 +31,8 @@ export function createParseErrorAnswers(options: ParseErrorOptions): ParseErrorA
   const { corsOrigins, unanswered } = options
 
   /**
-   * Whether an answer sent now would be read as the one to the broken request. While an earlier
-   * request of the connection is being answered it would not: it could stand in a file's middle.
+   * Whether the client would take an answer sent now for the one to the broken request. It would
+   * not while an earlier request is being answered: the answer could land in the middle of a file.
    */
   function mayAnswer(socket: Duplex): boolean {
     return (
@@ -54,7 +54,7 @@ export function createParseErrorAnswers(options: ParseErrorOptions): ParseErrorA
       setTimeout(() => socket.destroy(), LINGER_MS).unref()
     },
     watch: (app) => {
-      // Nothing is expected of us but 100-continue, and Node would refuse the rest without a body.
+      // Node answers an unknown `Expect` with 417 and no body; it is ignored instead.
       app.server.on('checkExpectation', (request, response) =>
         app.server.emit('request', request, response),
       )
@@ -73,7 +73,7 @@ function refusalFor(code: string | undefined): AppError {
   return new AppError('INVALID_REQUEST', 'The request is malformed')
 }
 
-/** A browser's page, as far as what was read says so; undefined for none and for more than one. */
+/** Returns the `Origin` in the bytes read so far; undefined if there is none or more than one. */
 function originIn(packet: unknown): string | undefined {
   const text = Buffer.isBuffer(packet) ? packet.toString('latin1') : ''
   const [origin, ...more] = [...text.matchAll(/\r\norigin:[ \t]*(\S+)[ \t]*\r\n/gi)]
@@ -94,7 +94,9 @@ function toText({ status, message, code }: AppError, allowed: string | null): st
   ].join('\r\n')
 }
 
-/** RFC 9112, section 3.2: none, or more than one, is a 400. Node's own answer to it has no body. */
+/**
+ * RFC 9112, section 3.2: no Host, or more than one, is a 400. Node's own answer to it has no body.
+ */
 function assertOneHost({ httpVersion, rawHeaders }: IncomingMessage): void {
   const count = rawHeaders.filter((name, at) => at % 2 === 0 && /^host$/i.test(name)).length
   if (count === 1 || (count === 0 && httpVersion === '1.0')) return

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import type { Metrics } from '../../core/ports/metrics.ts'
 
-/** Methods that have a label of their own; what else a caller makes up has one together. */
+/** Methods with a label of their own; all others share one, because callers can make up any. */
 const METHODS = new Set(['GET', 'HEAD', 'POST', 'PATCH', 'DELETE', 'OPTIONS'])
 
 /** Counts every answer, and tells each caller how long it took (W3C Server Timing). */

@@ -5,23 +5,26 @@ import { AppError } from '../../errors.ts'
 import { acceptsCoding } from './accept.ts'
 import { type CachedAnswer, cacheAnswer } from './cached-answer.ts'
 
-/** Files of a folder that never change, each read when it is first asked for and then kept. */
+/** The files of a folder that does not change. Each is read at its first request and then kept. */
 export interface StaticFiles {
-  /** Null where the folder has no such file. Rejects with NOT_FOUND where it is gone since. */
+  /**
+   * Resolves with null if the folder has no such file. Rejects with NOT_FOUND if it was removed
+   * since.
+   */
   find: (name: string, acceptEncoding?: string) => Promise<CachedAnswer | null>
 }
 
-/** Smaller forms that may lie beside a file, best first: their endings and names in HTTP. */
+/** Compressed forms that may lie beside a file, best first: their endings and names in HTTP. */
 const ENCODINGS = [
   { ending: '.br', name: 'br' },
   { ending: '.gz', name: 'gzip' },
 ] as const
 
 /**
- * Not by @fastify/static: it opens a file and holds some of it for each reader, so readers that
- * stand still cost a file descriptor and 100 KB each.
+ * Not by @fastify/static: it opens the file and buffers a piece of it for each reader, so a stalled
+ * reader costs a file descriptor and 100 KB.
  */
-export async function readKeptFiles(folder: string): Promise<StaticFiles> {
+export async function readStaticFiles(folder: string): Promise<StaticFiles> {
   const entries = await readdir(folder, { withFileTypes: true })
   const names = entries.filter((entry) => entry.isFile()).map(({ name }) => name)
   const files = new Map(names.map((name) => [name, cacheAnswer(() => read(folder, name))]))

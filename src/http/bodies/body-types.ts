@@ -6,11 +6,11 @@ import { hasFirstByte } from './first-byte.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** The route reads a form; all others refuse one with 415. */
+    /** The route reads forms; all others refuse them with 415. */
     takesForm?: boolean
   }
   interface FastifyRequest {
-    /** What has been read of the request's form so far; null where there is none. */
+    /** The fields of the request's form that have been read so far; null without a form. */
     formFields: Readonly<Record<string, string>> | null
   }
 }
@@ -18,12 +18,12 @@ declare module 'fastify' {
 export const FORM_TYPE = 'multipart/form-data'
 
 /**
- * What bodies the server takes: JSON everywhere, forms where a route says so, and nothing at all.
- * Without a byte the type that a request announces makes no difference: many libraries announce one
- * with every call. A route that needs a body says that it is missing.
+ * Decides which bodies the server takes: JSON everywhere, forms on routes that say `takesForm`, and
+ * no others. The type of an empty body does not matter, because many libraries announce one with
+ * every call; a route that needs a body refuses an empty one itself.
  *
  * @fastify/multipart hands a form to its route unread, and `form/` reads the parts: the plugin's own
- * parser keeps neither `filename*` nor the charset of a part, and copies what it passes on.
+ * parser drops `filename*` and the charset of a part, and copies the bytes.
  */
 export async function installBodyTypes(app: FastifyInstance): Promise<void> {
   const parseJson = app.getDefaultJsonParser('error', 'error')
@@ -34,7 +34,7 @@ export async function installBodyTypes(app: FastifyInstance): Promise<void> {
     throw new AppError('UNSUPPORTED_MEDIA_TYPE', sentence)
   }
 
-  // Fastify refuses what names no type before any parser sees it.
+  // Fastify refuses a malformed type before any parser sees it.
   app.addHook('onRequest', async ({ headers }) => {
     const type = headers['content-type']
     if (type !== undefined && !namesMediaType(type)) delete headers['content-type']

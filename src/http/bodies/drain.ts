@@ -28,7 +28,7 @@ export function drain(request: IncomingMessage, { maxBytes, maxMs }: DrainOption
       if (left < 0) done()
     }
     const timer = setTimeout(done, maxMs)
-    // Flowing mode on purpose: nothing is kept, so there is nothing to hold back for.
+    // Flowing mode on purpose: no byte is kept, so no back-pressure is needed.
     request.unpipe()
     request.on('data', onData).on('end', done).on('close', done).on('error', done)
     request.resume()

@@ -3,9 +3,9 @@ import { ClientLeft } from '../connections/client-signal.ts'
 import { hasBody } from '../guards/limits.ts'
 
 /**
- * Whether a request has a body with anything in it. Headers may announce one that turns out to be
- * empty, then this waits for its first byte or its end, and takes nothing. Rejects with what is
- * emitted as the request's error, and with ClientLeft.
+ * Resolves with whether a request's body has any byte. If the headers announce a body, this waits
+ * for its first byte or its end, and leaves the byte unread. Rejects with an error that is emitted
+ * on the request, and with ClientLeft.
  */
 export function hasFirstByte(request: IncomingMessage): Promise<boolean> {
   return new Promise((resolve, reject) => {

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { AppError } from '../../errors.ts'
 import { MiB } from '../../lib/units.ts'
 
-/** Parses what came over the wire; throws INVALID_REQUEST that names the first bad field. */
+/** Parses input from a caller; throws INVALID_REQUEST that names the first bad field. */
 export function parseWire<Schema extends z.ZodType>(
   schema: Schema,
   data: unknown,
@@ -26,7 +26,7 @@ export function bodyMissing(): AppError {
   return invalid('body', 'is missing')
 }
 
-/** Schemas without a sentence of their own have zod's, which are for programmers. */
+/** Replaces zod's own messages, which are for programmers; a schema's own message is kept. */
 function sayIssue(issue: z.core.$ZodIssue): string {
   if (!/^(Too|Invalid)/.test(issue.message)) return issue.message
   const unit = 'origin' in issue && issue.origin === 'string' ? ' characters' : ''
@@ -42,20 +42,20 @@ function sayIssue(issue: z.core.$ZodIssue): string {
 }
 
 /**
- * A whole number, as JSON or as the text of a form field. `told` are the bounds for the
- * documentation, where core refuses more, in its own words.
+ * A whole number, as JSON or as the text of a form field. `documented` are the bounds in the
+ * documentation, if core refuses more numbers, with messages of its own.
  */
-export const wholeNumber = (min: number, max: number, told = { min, max }) =>
+export const wholeNumber = (min: number, max: number, documented = { min, max }) =>
   z
     .union(
       [
-        // What the pipe below demands, for the documentation.
-        z.number().meta({ type: 'integer', minimum: told.min, maximum: told.max }),
+        // The pipe below checks the same; this describes it for the documentation.
+        z.number().meta({ type: 'integer', minimum: documented.min, maximum: documented.max }),
         z
           .string()
           .regex(/^\d{1,16}$/)
           .transform(Number)
-          .meta({ pattern: decimalPattern(told.min, told.max) }),
+          .meta({ pattern: decimalPattern(documented.min, documented.max) }),
       ],
       {
         error: 'expected a whole number',
@@ -63,7 +63,7 @@ export const wholeNumber = (min: number, max: number, told = { min, max }) =>
     )
     .pipe(z.number().int().min(min).max(max))
 
-/** Matches the numbers from 0 or 1 up to `max`, as they are mostly written: without leading zeros. */
+/** Returns a pattern for the numbers from 0 or 1 up to `max`, without leading zeros. */
 function decimalPattern(min: number, max: number): string {
   const digits = [...String(max)].map(Number)
   const shorter = digits.length > 1 ? [`[1-9]\\d{0,${digits.length - 2}}`] : []
@@ -73,7 +73,7 @@ function decimalPattern(min: number, max: number): string {
     const start = digits.slice(0, at).join('')
     return digit > least ? [`${start}[${least}-${digit - 1}]\\d{${rest}}`] : []
   })
-  // Nobody has so many bytes that the last digit of JavaScript's own bound matters.
+  // No file is so large that the last digits of MAX_SAFE_INTEGER matter.
   const asLong = max === Number.MAX_SAFE_INTEGER ? [] : [...below, max]
   return `^(${[...(min === 0 ? ['0'] : []), ...shorter, ...asLong].join('|')})$`
 }
@@ -87,7 +87,7 @@ export const uploadId = z
   .string()
   .regex(UPLOAD_ID, 'expected up to 128 letters, digits, - and _')
   .meta({
-    description: "The upload's id, made by its sender: nobody else should be able to guess it.",
+    description: "The upload's id, made by its sender. Others must not be able to guess it.",
     examples: ['1762700000000_k3j9x0a2b'],
   })
 
@@ -164,7 +164,7 @@ export const ChunkFields = FileFields.extend({
     description: 'Which chunk this is, counted from 0.',
     examples: [5],
   }),
-  /** What the sender's SHA-256 of the chunk is. */
+  /** The SHA-256 of the chunk that the sender computed. */
   chunkDigest: z
     .string()
     .regex(SHA256, 'expected a SHA-256 in hex')
@@ -177,6 +177,6 @@ export const ChunkFields = FileFields.extend({
 
 export const UploadIdFields = z.object({ uploadId, authToken: token.optional() })
 
-/** For links: nobody can give a `<video>` or an event stream a header. An empty one is none. */
+/** For links, because a `<video>` or an event stream cannot send a header. Empty means none. */
 export const linkToken = z.preprocess((text) => text || undefined, token.optional())
 export const TokenQuery = z.object({ token: linkToken.optional() })

@@ -1,6 +1,9 @@
 import type { FastifyReply } from 'fastify'
 
-/** Why a request was given up: nobody is there to hear the answer. Not an error, never logged as one. */
+/**
+ * The reason of an abort: the client left, so no answer can reach it. It is never logged as an
+ * error.
+ */
 export class ClientLeft extends Error {
   constructor() {
     super('The client left')
@@ -9,7 +12,7 @@ export class ClientLeft extends Error {
 }
 
 /**
- * Aborts when the client leaves before the response is complete, or has left already.
+ * Returns a signal that aborts when the client leaves before the response is complete, or has left.
  *
  * Fastify's `request.signal` watches the request instead, which closes as soon as its body has
  * been read, so on an upload it aborts a healthy request (fastify#6725).

@@ -9,10 +9,9 @@ export interface ConnectionDrainingOptions {
 }
 
 /**
- * Once it takes no more requests, the server refuses them with the contract's 503 and closes their
- * connections; another instance may still ask if Telegram has been let go of. Connections that are
- * busy `graceMs` after `close()`, or that never sent a request, are cut, because it would wait for
- * them forever.
+ * Refuses requests with SHUTTING_DOWN while the work gate takes none, except those of other
+ * instances, and all requests once the server closes. Connections that are still busy `graceMs`
+ * after `close()`, or never sent a request, are cut, because the server would wait for them forever.
  */
 export function installConnectionDraining(
   app: FastifyInstance,

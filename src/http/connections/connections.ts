@@ -6,84 +6,90 @@ import type { Exchange } from './pipelining.ts'
 
 export interface ConnectionsOptions {
   max: number
-  /** How many requests of a connection are not answered yet. */
+  /** Returns how many requests of a connection are not answered yet. */
   unanswered: (socket: Duplex) => number
-  /** Called when one was closed. */
+  /** Called when a connection was closed. */
   onClosed: (why: ClosedBecause) => void
-  /** Milliseconds in which an answer has to be read of which so many bytes are left. */
+  /** Returns in how many milliseconds the rest of an answer, so many bytes, has to be read. */
   readWithinMs?: (bytes: number) => number
-  /** How often connections with a request are looked at. */
-  lookEveryMs?: number
-  /** How long a body or an answer stands still before it gives way. */
-  minStandingMs?: number
+  /** How often connections with a request are checked. */
+  checkEveryMs?: number
+  /** How long a body or an answer is stalled before its connection may be closed for a new one. */
+  minStallMs?: number
 }
 
-/** Its answer was not read; it waited longest when another one came; it came when all had work. */
+/**
+ * `unread`: its answer was not read. `waited`: it had waited longest when a new one came.
+ * `no place`: it was new, and the worker was busy with all others.
+ */
 export type ClosedBecause = 'unread' | 'waited' | 'no place'
 
 /**
- * The server's connections. There are only so many, and behind a proxy they all come from one
- * address: so when all places are taken, a newcomer gets the one of a connection that only waits
- * for its peer. A connection that the worker works for, or whose peer moves, keeps its place, unless
- * all do and it has asked for more than one thing at once.
+ * Limits the server's connections. Behind a proxy they all come from one address, so no address can
+ * be blamed: when the limit is reached, a new connection replaces one that only waits for its peer.
+ * A connection is kept while the worker works on its request or its peer sends or reads. Only if
+ * all are in use, one with several requests at once is closed.
  */
 export interface Connections {
   readonly max: number
-  /** Takes in this server's connections. */
+  /** Limits the connections of this server. */
   watch: (server: Server) => void
-  /** A request has begun. */
+  /** Called when a request begins. */
   begin: (exchange: Exchange) => void
-  /** The connection has no request any more. */
+  /** Called when a connection has no request any more. */
   idle: (socket: Duplex) => void
-  /** The caller bounds the reader of this answer in another way. */
+  /** Called for an answer whose reader is limited in another way. */
   exempt: (response: ServerResponse) => void
-  /** The request is refused; the rest of it is read only so that its sender sees the refusal. */
+  /**
+   * Called when a request is refused, and its rest is read only so that the sender sees the
+   * refusal.
+   */
   refuse: (response: ServerResponse) => void
 }
 
 /** A minute, and what its size takes at 8 KB/s: a phone at its worst is as fast. */
 const READ_WITHIN_MS = (bytes: number): number => 60_000 + bytes / 8
-/** A body that comes slower stands still; `slow-senders.ts` has the same bound. */
+/** A body that comes slower is stalled; `min-upload-rate.ts` has the same limit. */
 const SENT_BYTES_PER_MS = KiB / 1_000
-const LOOK_EVERY_MS = 500
-/** More than a look and the pauses of a good line: only such a body or answer gives way. */
-const MIN_STANDING_MS = 750
+const CHECK_EVERY_MS = 500
+/** Longer than the time between two checks, and than the pauses of a good line. */
+const MIN_STALL_MS = 750
 
 /** A connection's first request takes a round trip to come. */
 const NEW_MS = 1_000
 
-/** What a connection is waited for: its first request, its next one, or that its peer moves. */
+/** What the server waits for: a first request, the next one, or a peer that is stalled. */
 type WaitedFor = 'first request' | 'next request' | 'peer'
 
 interface Connection {
   readonly socket: Socket
   exchange: Exchange | null
   hasAsked: boolean
-  /** Whether it is a WebSocket by now. */
+  /** Whether it has become a WebSocket. */
   upgraded: boolean
-  /** What the caller said of the exchange. */
-  verdict: 'exempt' | 'refused' | null
-  /** Since when its peer is waited for, as the last look found it. */
+  /** Set by `exempt` and `refuse` for the current exchange. */
+  mark: 'exempt' | 'refused' | null
+  /** Since when the server waits for the peer, as of the last check. */
   since: number
-  lookedAt: number
+  checkedAt: number
   bytesRead: number
-  /** Milliseconds in which its answer has to be read; null while there is none to read. */
+  /** Milliseconds in which the answer has to be read; null while there is no answer to read. */
   readWithinMs: number | null
 }
 
 export function createConnections(options: ConnectionsOptions): Connections {
-  const { max, unanswered, onClosed, lookEveryMs = LOOK_EVERY_MS } = options
-  const { readWithinMs = READ_WITHIN_MS, minStandingMs = MIN_STANDING_MS } = options
+  const { max, unanswered, onClosed, checkEveryMs = CHECK_EVERY_MS } = options
+  const { readWithinMs = READ_WITHIN_MS, minStallMs = MIN_STALL_MS } = options
   const connections = new Map<Duplex, Connection>()
 
   function enter(socket: Socket): void {
     if (connections.size >= max) {
-      const leaving = longestWaiting()
-      close(leaving ?? socket, leaving ? 'waited' : 'no place')
-      if (!leaving) return
+      const replaced = longestWaiting()
+      close(replaced ?? socket, replaced ? 'waited' : 'no place')
+      if (!replaced) return
     }
     const now = performance.now()
-    const start = { since: now, lookedAt: now, bytesRead: 0, readWithinMs: null, verdict: null }
+    const start = { since: now, checkedAt: now, bytesRead: 0, readWithinMs: null, mark: null }
     connections.set(socket, { socket, exchange: null, hasAsked: false, upgraded: false, ...start })
     socket.once('close', () => connections.delete(socket))
   }
@@ -94,7 +100,7 @@ export function createConnections(options: ConnectionsOptions): Connections {
     onClosed(why)
   }
 
-  /** Of those that are waited for for the same reason, the largest group gives way. */
+  /** Returns the longest waiting connection of the largest group that waits for the same thing. */
   function longestWaiting(): Socket | undefined {
     const now = performance.now()
     const groups: Partial<Record<WaitedFor, { count: number; longest: Connection }>> = {}
@@ -107,52 +113,52 @@ export function createConnections(options: ConnectionsOptions): Connections {
       if (connection.since < group.longest.since) group.longest = connection
     }
     const longest = Object.values(groups).sort((a, b) => b.count - a.count)[0]?.longest
-    // One that has hardly come is about to ask: it must not go for the next that comes.
+    // A connection that has just been opened is about to send its request.
     const isNew = longest && !longest.hasAsked && now - longest.since < NEW_MS
     if (longest && !isNew) return longest.socket
     return oldestPipelining() ?? longest?.socket
   }
 
-  /** Its client has to be ready for that, and asks again (RFC 9112, section 9.3.2). */
+  /** A client that pipelines must be ready to repeat its requests (RFC 9112, section 9.3.2). */
   function oldestPipelining(): Socket | undefined {
     for (const { socket } of connections.values()) if (unanswered(socket) > 1) return socket
     return undefined
   }
 
-  /** Null: the worker's turn, or its peer moves. */
+  /** Returns null while the worker works on the request, or the peer sends or reads. */
   function waitedFor(connection: Connection, now: number): WaitedFor | null {
     if (connection.upgraded) return null
     if (connection.exchange === null) return connection.hasAsked ? 'next request' : 'first request'
-    if (connection.verdict === 'refused') return 'peer'
-    const stands = !moves(connection, connection.exchange, now)
-    return stands && now - connection.since >= minStandingMs ? 'peer' : null
+    if (connection.mark === 'refused') return 'peer'
+    const stalled = !isMoving(connection, connection.exchange, now)
+    return stalled && now - connection.since >= minStallMs ? 'peer' : null
   }
 
-  /** Whether the exchange goes on, or it is not its peer that it stands still for. */
-  function moves(connection: Connection, exchange: Exchange, now: number): boolean {
+  /** Whether the exchange goes on, or waits for the worker rather than for the peer. */
+  function isMoving(connection: Connection, exchange: Exchange, now: number): boolean {
     const { request, response } = exchange
     if (!request.complete) {
       if (request.readableLength > 0) return true
       const bytes = connection.socket.bytesRead - connection.bytesRead
-      return bytes > 0 && bytes >= SENT_BYTES_PER_MS * (now - connection.lookedAt)
+      return bytes > 0 && bytes >= SENT_BYTES_PER_MS * (now - connection.checkedAt)
     }
     return !isUnread(connection, response)
   }
 
-  /** Whether the answer is made, and the peer has not taken it. */
-  function isUnread({ verdict }: Connection, response: ServerResponse): boolean {
-    return response.writableEnded && !response.writableFinished && verdict !== 'exempt'
+  /** Whether the answer is complete, and the peer has not read all of it. */
+  function isUnread({ mark }: Connection, response: ServerResponse): boolean {
+    return response.writableEnded && !response.writableFinished && mark !== 'exempt'
   }
 
-  function judge(response: ServerResponse, verdict: Connection['verdict']): void {
+  function setMark(response: ServerResponse, mark: Connection['mark']): void {
     const connection = connections.get(response.req.socket)
-    if (connection?.exchange?.response === response) connection.verdict = verdict
+    if (connection?.exchange?.response === response) connection.mark = mark
   }
 
-  function look(connection: Connection, exchange: Exchange, now: number): void {
+  function check(connection: Connection, exchange: Exchange, now: number): void {
     const { socket } = connection
-    if (moves(connection, exchange, now)) connection.since = now
-    connection.lookedAt = now
+    if (isMoving(connection, exchange, now)) connection.since = now
+    connection.checkedAt = now
     connection.bytesRead = socket.bytesRead
     if (!isUnread(connection, exchange.response)) {
       connection.readWithinMs = null
@@ -162,10 +168,10 @@ export function createConnections(options: ConnectionsOptions): Connections {
     if (now - connection.since > connection.readWithinMs) close(socket, 'unread')
   }
 
-  function lookAtAll(): void {
+  function checkAll(): void {
     const now = performance.now()
     for (const connection of connections.values()) {
-      if (connection.exchange) look(connection, connection.exchange, now)
+      if (connection.exchange) check(connection, connection.exchange, now)
     }
   }
 
@@ -177,7 +183,7 @@ export function createConnections(options: ConnectionsOptions): Connections {
         const connection = connections.get(socket)
         if (connection) connection.upgraded = true
       })
-      const timer = setInterval(lookAtAll, lookEveryMs).unref()
+      const timer = setInterval(checkAll, checkEveryMs).unref()
       server.once('close', () => clearInterval(timer))
     },
     begin: (exchange) => {
@@ -187,10 +193,10 @@ export function createConnections(options: ConnectionsOptions): Connections {
       connection.exchange = exchange
       connection.hasAsked = true
       connection.since = now
-      connection.lookedAt = now
+      connection.checkedAt = now
       connection.bytesRead = connection.socket.bytesRead
       connection.readWithinMs = null
-      connection.verdict = null
+      connection.mark = null
     },
     idle: (socket) => {
       const connection = connections.get(socket)
@@ -198,7 +204,7 @@ export function createConnections(options: ConnectionsOptions): Connections {
       connection.exchange = null
       connection.since = performance.now()
     },
-    exempt: (response) => judge(response, 'exempt'),
-    refuse: (response) => judge(response, 'refused'),
+    exempt: (response) => setMark(response, 'exempt'),
+    refuse: (response) => setMark(response, 'refused'),
   }
 }

@@ -5,7 +5,7 @@ import { KiB } from '../../lib/units.ts'
 import { hasBody } from '../guards/limits.ts'
 import { createTransferRate, type TransferRate, type TransferRateLimits } from './transfer-rate.ts'
 
-/** A phone at its worst sends ten times this; who sends less only holds a connection. */
+/** A phone on a bad line sends ten times this; a slower sender only holds a connection. */
 const MIN_BYTES_PER_SECOND = KiB
 const WINDOW_MS = 60_000
 /** How long the refusal may wait for the disk, and how long it has to reach the sender. */
@@ -15,28 +15,29 @@ const LINGER_MS = 1_000
 interface Sender {
   raw: IncomingMessage
   response: ServerResponse
-  pace: TransferRate
+  rate: TransferRate
 }
 
 export type UploadRateLimits = Pick<TransferRateLimits, 'stallMs'> & Partial<TransferRateLimits>
 
 /**
- * Cuts senders by their progress: a body may take hours, but not stand still for `stallMs`, and not
- * trickle. Whoever reads the body sees REQUEST_TIMEOUT; the connection is cut in any case.
+ * Ends requests whose body is stalled for `stallMs`, or comes slower than the minimum rate; a body
+ * may take hours otherwise. The reader of the body gets REQUEST_TIMEOUT, and the connection is cut
+ * in any case.
  */
 export function installMinUploadRate(app: FastifyInstance, limits: UploadRateLimits): void {
   const senders = new Set<Sender>()
-  const paceLimits = { minBytesPerSecond: MIN_BYTES_PER_SECOND, windowMs: WINDOW_MS, ...limits }
+  const rateLimits = { minBytesPerSecond: MIN_BYTES_PER_SECOND, windowMs: WINDOW_MS, ...limits }
 
-  function look(sender: Sender): void {
-    const { raw, pace } = sender
+  function check(sender: Sender): void {
+    const { raw, rate } = sender
     if (raw.complete || raw.socket.destroyed) {
       senders.delete(sender)
       return
     }
     const waiting = raw.readableLength > 0
     const sample = { now: performance.now(), bytes: raw.socket.bytesRead, waiting }
-    if (!pace.isTooSlow(sample)) return
+    if (!rate.isTooSlow(sample)) return
     senders.delete(sender)
     cut(sender)
   }
@@ -44,10 +45,10 @@ export function installMinUploadRate(app: FastifyInstance, limits: UploadRateLim
   app.addHook('onRequest', async ({ raw }, { raw: response }) => {
     if (!hasBody(raw.headers)) return
     const start = { now: performance.now(), bytes: raw.socket.bytesRead }
-    senders.add({ raw, response, pace: createTransferRate(paceLimits, start) })
+    senders.add({ raw, response, rate: createTransferRate(rateLimits, start) })
   })
   const everyMs = Math.min(5_000, Math.max(50, limits.stallMs / 4))
-  const timer = setInterval(() => senders.forEach(look), everyMs).unref()
+  const timer = setInterval(() => senders.forEach(check), everyMs).unref()
   app.addHook('onClose', async () => clearInterval(timer))
 }
 
@@ -63,8 +64,8 @@ function cut({ raw, response }: Sender): void {
 }
 
 /**
- * Tells whoever reads the body that no more of it comes, and whether there is anybody. Destroying
- * the request would take the connection with it, and the answer.
+ * Makes reading the body fail with `error`. Returns false if the body has no reader. To destroy the
+ * request instead would close the connection before the answer is sent.
  */
 export function failBody(raw: IncomingMessage, error: AppError): boolean {
   return raw.listenerCount('error') > 0 && raw.emit('error', error)

@@ -10,7 +10,7 @@ export interface NodeServer {
   /** Fastify's option: the server that hands it requests. */
   serverFactory: (handle: RequestListener) => Server
   connections: Connections
-  /** What a connection has asked and not been answered yet. */
+  /** Returns the requests of a connection that are not answered yet. */
   unanswered: Pipelining['unanswered']
 }
 
@@ -18,14 +18,14 @@ export interface NodeServer {
 const FILES_PER_CONNECTION = 2
 const WARN_EVERY_MS = 60_000
 
-/** Node's server, with bounds on what one connection, and all of them, can have of the worker. */
+/** Node's server, with limits on one connection and on all of them. */
 export function createNodeServer(log: Pick<FastifyBaseLogger, 'warn' | 'info'>): NodeServer {
   const max = Math.min(MAX_CONNECTIONS, Math.floor(maxOpenFiles() / FILES_PER_CONNECTION))
   let warnedAt = Number.NEGATIVE_INFINITY
 
   function onClosed(why: ClosedBecause): void {
     if (why === 'unread') log.info('a connection was closed whose answer was not read')
-    // A flood closes thousands in a second.
+    // In a flood thousands are closed in a second.
     else if (performance.now() - warnedAt >= WARN_EVERY_MS) {
       warnedAt = performance.now()
       log.warn({ connections: max, why }, 'all connections are taken: one was closed for another')
@@ -47,7 +47,7 @@ export function createNodeServer(log: Pick<FastifyBaseLogger, 'warn' | 'info'>):
   function serverFactory(handle: RequestListener): Server {
     const server = createServer({
       ...NODE_LIMITS,
-      // Behind requests that have no answer yet an upgrade would take their connection from them.
+      // An upgrade would take the connection away from earlier requests that are not answered yet.
       shouldUpgradeCallback: (request) =>
         opensSocket(request) && unanswered(request.socket).length === 0,
     })

@@ -10,11 +10,11 @@ export interface Exchange {
 }
 
 export interface PipeliningOptions {
-  /** Called when the handler is about to get a request. */
+  /** Called before the handler gets a request. */
   onBegin: (exchange: Exchange) => void
-  /** Called when a connection has no request any more that is not answered, or is gone. */
+  /** Called when all requests of a connection are answered, or it is closed. */
   onIdle: (socket: Duplex) => void
-  /** Called before a connection is closed because it asked for too much at once. */
+  /** Called before a connection is closed because of too many requests at once. */
   onTooMany: () => void
 }
 
@@ -23,23 +23,25 @@ export interface Pipelining {
   inTurn: (handle: RequestListener) => RequestListener
   /** The listener for the server's `dropRequest` event. */
   onDropRequest: (request: IncomingMessage, socket: Duplex) => void
-  /** What this connection has asked and not been answered yet. */
+  /** Returns the requests of this connection that are not answered yet. */
   unanswered: (socket: Duplex) => readonly Exchange[]
 }
 
-/** Requests of one connection that wait for their answers, the one that is worked on among them. */
+/** Requests of one connection without an answer, including the one in progress. */
 const MAX_UNANSWERED = 16
-/** What may come behind the request that is worked on, bodies too, before the connection is closed. */
+/**
+ * Bytes that may come after the request in progress, bodies too, before the connection is closed.
+ */
 const MAX_WAITING_BYTES = 64 * KiB
-/** An answer's end is listened for by all that bound it; of a download by ten. */
+/** Several guards listen for an answer's end; of a download there are ten. */
 const MAX_LISTENERS = 20
-/** Requests that have waited give way to new connections, of which Node takes one in a turn. */
+/** Node accepts one new connection in a turn, so no more than one waiting request begins in it. */
 const WAITING_PER_TURN = 1
 
 interface Queue {
   current: Exchange | null
   waiting: Exchange[]
-  /** What had come when the first of those that wait came. */
+  /** Bytes that the connection had received when the first waiting request came. */
   bytesBefore: number
 }
 
@@ -47,10 +49,10 @@ interface Queue {
  * Handles the requests of one connection one after another, and closes a connection that has more
  * than 16 of them without an answer (RFC 9112, section 9.3.2, lets a server do both).
  *
- * Node parses whatever one read of 64 KB brings and emits every request at once, some 2,000 of them,
- * whether or not anything is read of the answers. Handled together, their answers would all be made
- * and wait in memory for the first one to be read. Handled in turn, a connection never costs more
- * than one answer, and what a read has brought beyond the limit is dropped before Fastify sees it.
+ * Node parses one read of 64 KB at once and emits every request in it, up to some 2,000, even if the
+ * client reads no answer. Handled together, all their answers would wait in memory for the first one
+ * to be read. Handled in turn, a connection never costs more than one answer, and requests beyond
+ * the limit are dropped before Fastify sees them.
  */
 export function createPipelining(options: PipeliningOptions): Pipelining {
   const { onBegin, onIdle, onTooMany } = options
@@ -76,7 +78,7 @@ export function createPipelining(options: PipeliningOptions): Pipelining {
 
   async function goOn(queue: Queue, socket: Duplex, handle: RequestListener): Promise<void> {
     if (queue.waiting.length > 0) await turns.take(1)
-    // After an answer with `Connection: close` there is none any more (RFC 9112, section 9.6).
+    // After an answer with `Connection: close` no other follows (RFC 9112, section 9.6).
     const next = socket.writable ? queue.waiting.shift() : undefined
     if (next) return begin(queue, next, handle)
     queue.current = null
@@ -92,7 +94,7 @@ export function createPipelining(options: PipeliningOptions): Pipelining {
 
   function take(exchange: Exchange, handle: RequestListener): void {
     const { socket } = exchange.request
-    // It came behind an answer with `Connection: close`, or behind one too many.
+    // The connection is closing.
     if (!socket.writable) return
     const queue = queueOf(socket)
     if (queue.current === null) begin(queue, exchange, handle)

@@ -1,61 +1,65 @@
 import type { ServerResponse } from 'node:http'
 
 export interface StalledReaderWatch {
-  /** Milliseconds for which the reader has taken nothing; 0 while it reads, or nothing is there. */
-  standingMs: () => number
-  /** Bytes it has taken in a second, on average; null in its first seconds. */
+  /**
+   * Milliseconds for which the reader has taken nothing; 0 while it reads or there is nothing to
+   * read.
+   */
+  stalledMs: () => number
+  /** Bytes that it takes in a second, on average; null in its first seconds. */
   bytesPerSecond: () => number | null
 }
 
 export interface StalledReaderOptions {
-  /** A reader that takes nothing for so long stands still; noticed after twice the time at most. */
+  /** A reader that takes nothing for so long is stalled; noticed after twice the time at most. */
   idleMs: number
-  /** How long a connection has to get to its speed before the speed counts. */
-  judgedAfterMs?: number | undefined
-  /** Called each time it is found standing still. */
-  onStanding: () => void
+  /** How long a connection has to reach its speed before the speed counts. */
+  warmUpMs?: number | undefined
+  /** Called each time the reader is found stalled. */
+  onStalled: () => void
 }
 
-const JUDGED_AFTER_MS = 5_000
+const WARM_UP_MS = 5_000
 
 /**
- * Watches how an answer is read, by Node's socket timeout: it alone sees that the kernel takes some
- * of a write that is not done. It is measured from the last write, and so may come an interval late.
+ * Watches how an answer is read, by Node's socket timeout, because only the socket sees that the
+ * kernel takes a part of a pending write. The timeout counts from the last write, so it may come an
+ * interval late.
  */
 export function watchStalledReader(
   response: ServerResponse,
-  { idleMs, judgedAfterMs = JUDGED_AFTER_MS, onStanding }: StalledReaderOptions,
+  { idleMs, warmUpMs = WARM_UP_MS, onStalled }: StalledReaderOptions,
 ): StalledReaderWatch {
   const start = { at: performance.now(), bytes: bytesWritten() }
-  let standingSince: number | null = null
-  let lastLook = { at: Number.NEGATIVE_INFINITY, bytes: 0 }
+  let stalledSince: number | null = null
+  let lastCheck = { at: Number.NEGATIVE_INFINITY, bytes: 0 }
 
   function bytesWritten(): number {
     return response.socket?.bytesWritten ?? 0
   }
 
-  /** Whether the last look still holds: a reader that goes on is not looked at. */
+  /** Whether the last check still holds: it is not repeated while the reader reads. */
   function isFresh(now: number): boolean {
-    return now - lastLook.at < 1.5 * idleMs && lastLook.bytes === bytesWritten()
+    return now - lastCheck.at < 1.5 * idleMs && lastCheck.bytes === bytesWritten()
   }
 
   response.setTimeout(idleMs, () => {
     const now = performance.now()
-    if (response.writableLength === 0) standingSince = null
-    else if (standingSince === null || !isFresh(now)) standingSince = now - idleMs
-    lastLook = { at: now, bytes: bytesWritten() }
+    if (response.writableLength === 0) stalledSince = null
+    else if (stalledSince === null || !isFresh(now)) stalledSince = now - idleMs
+    lastCheck = { at: now, bytes: bytesWritten() }
     response.socket?.setTimeout(idleMs)
-    if (standingSince !== null) onStanding()
+    if (stalledSince !== null) onStalled()
   })
 
   return {
-    standingMs: () => {
+    stalledMs: () => {
       const now = performance.now()
-      return standingSince !== null && isFresh(now) ? now - standingSince : 0
+      return stalledSince !== null && isFresh(now) ? now - stalledSince : 0
     },
     bytesPerSecond: () => {
       const elapsedMs = performance.now() - start.at
-      if (elapsedMs < judgedAfterMs) return null
+      if (elapsedMs < warmUpMs) return null
       return ((bytesWritten() - start.bytes) * 1_000) / elapsedMs
     },
   }

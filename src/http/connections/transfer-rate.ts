@@ -6,11 +6,11 @@ export interface TransferRateLimits {
   windowMs: number
 }
 
-/** Judges how a body arrives, whatever its size: a slow sender is one that hardly moves. */
+/** Measures how fast a body arrives, whatever its size. */
 export interface TransferRate {
   /**
-   * Whether the sender is to be cut. `bytes` is what has come so far; `waiting` says that some of
-   * it has not been taken, so that it is not the sender who stands still.
+   * Whether the sender is to be cut. `bytes` have come so far. `waiting` says that the worker has
+   * not read all of them, so that a pause is not the sender's fault.
    */
   isTooSlow: (sample: { now: number; bytes: number; waiting: boolean }) => boolean
 }

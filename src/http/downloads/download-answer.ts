@@ -5,7 +5,7 @@ import { bareTypeOf } from '../../lib/media-type.ts'
 import { type BodyPiece, contentRange, layOutByteranges, rangeLength } from './byteranges.ts'
 import type { DownloadPlan } from './download-plan.ts'
 
-/** What the link asks for, beside the file. */
+/** How the link wants the file to be presented. */
 export interface Presentation {
   fileName?: string | undefined
   disposition: 'inline' | 'attachment'
@@ -14,7 +14,7 @@ export interface Presentation {
 export interface DownloadAnswer {
   status: number
   headers: Record<string, string | number>
-  /** What the body is made of; empty for answers without one. */
+  /** The pieces of the body; empty if there is no body. */
   pieces: BodyPiece[]
 }
 
@@ -23,7 +23,7 @@ export function etagOf(document: RemoteDocument): string {
   return `"${document.id}"`
 }
 
-/** Status, headers and body of the answer that was planned; pure. */
+/** Returns status, headers and body of a planned answer. */
 export function answerDownload(
   plan: DownloadPlan,
   document: RemoteDocument,
@@ -66,7 +66,7 @@ export function answerDownload(
   }
 }
 
-/** What every answer about a file says, a 304 too (RFC 9110, section 15.4.5). */
+/** The headers of every answer about a file, a 304 too (RFC 9110, section 15.4.5). */
 function validatorsOf(document: RemoteDocument): Record<string, string> {
   return {
     'accept-ranges': 'bytes',
@@ -80,14 +80,15 @@ function validatorsOf(document: RemoteDocument): Record<string, string> {
 }
 
 /**
- * Documents that browsers run as pages of the site they come from, by whatever type that has them
- * in its name: also XSLT, which is XML to Chromium, and what holds pages as its parts.
+ * Types that browsers run as pages of the site they come from: also XSLT, which is XML to Chromium,
+ * and archives that contain pages.
  */
 const ACTIVE = /^(multipart|message)\/|mimearchive|\b(html|xhtml|xml|xsl|svg)\b/i
 
 /**
- * A served file must not run as the worker's own page, which keeps its user's token: what a browser
- * would run is saved instead, and everything else but PDF (whose viewer needs scripts) is sandboxed.
+ * A file must not run as the worker's own page, which keeps the user's token. So files that a
+ * browser would run are saved instead of shown, and all others are sandboxed, except PDF, because
+ * its viewer needs scripts.
  */
 function describe(
   document: RemoteDocument,
@@ -110,8 +111,8 @@ function describe(
 }
 
 /**
- * From the document; when that says nothing, from the name. Browsers read text without a charset
- * as windows-1252, and hardly any is today.
+ * The document's type; if it has none, the type of its name. Text without a charset is sent as
+ * UTF-8, because browsers would read it as windows-1252.
  */
 function contentTypeOf(document: RemoteDocument, { fileName }: Presentation): string {
   const type = mimeTypeOf(document.mimeType, fileName ?? document.fileName ?? '')

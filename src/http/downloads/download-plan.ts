@@ -1,13 +1,13 @@
 import { type ByteRange, parseRange } from '../../core/model/byte-range.ts'
 
-/** What decides about the answer to a download, beside the bytes. */
+/** Everything that decides about the answer to a download. */
 export interface DownloadQuestion {
   method: 'GET' | 'HEAD'
   headers: Record<string, string | string[] | undefined>
   size: number
   /** Strong, with its quotes. */
   etag: string
-  /** Epoch ms; HTTP dates have whole seconds. Without one, conditions on dates are ignored. */
+  /** Epoch ms; HTTP dates have whole seconds. If null, conditions on dates are ignored. */
   modifiedAt: number | null
 }
 
@@ -19,7 +19,10 @@ export type DownloadPlan =
   | { kind: 'precondition-failed' }
   | { kind: 'unsatisfiable' }
 
-/** Decides what a download answers: preconditions in the order of RFC 9110 section 13.2.2, then the range. */
+/**
+ * Plans the answer to a download: preconditions in the order of RFC 9110 section 13.2.2, then the
+ * range.
+ */
 export function planDownload(question: DownloadQuestion): DownloadPlan {
   const { method, size } = question
   const precondition = evaluatePreconditions(question)
@@ -53,7 +56,10 @@ function evaluatePreconditions(
   return null
 }
 
-/** If-Range: a strong entity tag, or a date exactly equal to Last-Modified (RFC 9110, section 13.1.5). */
+/**
+ * If-Range: a strong entity tag, or a date exactly equal to Last-Modified (RFC 9110, section
+ * 13.1.5).
+ */
 function ifRangeHolds(question: DownloadQuestion): boolean {
   const value = header(question, 'if-range')?.trim()
   if (value === undefined) return true
@@ -77,7 +83,7 @@ function header({ headers }: DownloadQuestion, name: string): string | undefined
 const HTTP_DATE =
   /^(?:\w{3}, \d{2} \w{3} \d{4} [\d:]{8} GMT|\w{6,9}, \d{2}-\w{3}-\d{2} [\d:]{8} GMT|(\w{3} \w{3} [ \d]\d [\d:]{8} \d{4}))$/
 
-/** Epoch seconds, or null for what is no date: such a header is ignored. */
+/** Returns epoch seconds, or null if the header is no date and so is ignored. */
 function httpDate(value: string | undefined): number | null {
   const [date, asctime] = HTTP_DATE.exec(value?.trim() ?? '') ?? []
   const ms = Date.parse(asctime === undefined ? (date ?? '') : `${asctime} GMT`)

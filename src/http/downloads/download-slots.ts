@@ -2,34 +2,35 @@ import type { ServerResponse } from 'node:http'
 import type { Log } from '../../core/ports/log.ts'
 import { AppError } from '../../errors.ts'
 import { createKeyCounts } from '../../lib/concurrency/key-counts.ts'
+import { abortable } from '../../lib/waiting/abortable.ts'
 import { type StalledReaderWatch, watchStalledReader } from '../connections/stalled-reader.ts'
-import { nextWaiter, readerToEvict, type ShareLimits } from './fair-order.ts'
+import { type EvictionLimits, nextWaiter, readerToEvict } from './fair-order.ts'
 
 export interface DownloadSlotsOptions {
   max: number
-  /** A reader that takes nothing for so long stands still. */
+  /** A reader that takes no byte for so long is stalled. */
   idleMs?: number
   /** How long a download runs before its speed counts. */
-  judgedAfterMs?: number
-  /** One that stands still for so long is cut, even where no other waits. */
+  warmUpMs?: number
+  /** A reader that is stalled for so long is cut, even if no other download waits. */
   cutMs?: number
-  /** How long a download waits for a place. */
+  /** How long a download waits for a slot. */
   waitMs?: number
   maxWaiting?: number
   maxWaitingPerUser?: number
-  shares?: ShareLimits
+  eviction?: EvictionLimits
 }
 
 /**
- * Places for downloads, shared by users while there are more downloads than places. A paused video
- * is a legitimate reader that takes nothing, so it keeps its place for a quarter of an hour; when
- * all places are taken and another download waits, `download-shares.ts` says which one makes room.
- * Players that were cut ask for the rest by a range when they go on.
+ * Limits how many downloads run at once, and divides the slots among users while downloads wait.
+ * A paused video is a legitimate reader that takes nothing, so it keeps its slot for a quarter of an
+ * hour. When all slots are taken and another download waits, `fair-order.ts` decides which download
+ * is cut. A player whose download was cut asks for the rest with a range when it goes on.
  */
 export interface DownloadSlots {
   /**
-   * Resolves with a place, which comes back when the answer is over. Rejects with BUSY where none
-   * can be had in time, and with the signal's reason.
+   * Resolves when the download has a slot, which is free again when the answer is over. Rejects
+   * with BUSY if no slot comes free in time, and with the signal's reason.
    */
   take: (download: WantedDownload) => Promise<void>
 }
@@ -47,120 +48,113 @@ const CUT_MS = 900_000
 const WAIT_MS = 10_000
 const MAX_WAITING = 256
 const MAX_WAITING_PER_USER = 32
-const SHARES: ShareLimits = { pausedMs: 30_000, patienceMs: 5_000 }
-const LOOK_EVERY_MS = 500
+const EVICTION: EvictionLimits = { pausedMs: 30_000, evictAfterMs: 5_000 }
+const CHECK_EVERY_MS = 500
 const RETRY_AFTER_S = 5
 
-interface Place {
+interface Slot {
   readonly user: string
   readonly watch: StalledReaderWatch
-  /** Ends the download, and gives the place back. */
+  /** Ends the download and frees the slot. */
   readonly cut: () => void
 }
 
 interface Waiting {
   readonly user: string
   readonly since: number
-  /** Takes a place, and leaves the queue. */
+  /** Leaves the queue and takes a slot. */
   readonly enter: () => void
 }
 
 export function createDownloadSlots(options: DownloadSlotsOptions): DownloadSlots {
-  const { max, idleMs = IDLE_MS, judgedAfterMs, cutMs = CUT_MS, waitMs = WAIT_MS } = options
+  const { max, idleMs = IDLE_MS, warmUpMs, cutMs = CUT_MS, waitMs = WAIT_MS } = options
   const { maxWaiting = MAX_WAITING, maxWaitingPerUser = MAX_WAITING_PER_USER } = options
-  const { shares = SHARES } = options
-  const places = new Set<Place>()
+  const { eviction = EVICTION } = options
+  const slots = new Set<Slot>()
   const queue = new Set<Waiting>()
-  const placesOf = createKeyCounts()
+  const slotsOf = createKeyCounts()
   const waitingOf = createKeyCounts()
-  let looking: NodeJS.Timeout | undefined
+  let checking: NodeJS.Timeout | undefined
 
-  function enter({ reply, user }: WantedDownload): void {
-    const giveBack = placesOf.add(user)
-    const leave = (): void => {
-      places.delete(place)
-      giveBack()
+  function occupy({ reply, user }: WantedDownload): void {
+    const uncount = slotsOf.add(user)
+    const release = (): void => {
+      slots.delete(slot)
+      uncount()
     }
     const onClose = (): void => {
-      leave()
+      release()
       admit()
     }
     const cut = (): void => {
-      const fields = { standingMs: watch.standingMs(), bytesPerSecond: watch.bytesPerSecond() }
+      const fields = { standingMs: watch.stalledMs(), bytesPerSecond: watch.bytesPerSecond() }
       reply.log.info(fields, 'a download was cut: it stood still, or another user had no place')
       reply.raw.off('close', onClose).destroy()
-      leave()
+      release()
     }
-    const onStanding = (): void => {
-      if (watch.standingMs() < cutMs) return
+    const onStalled = (): void => {
+      if (watch.stalledMs() < cutMs) return
       cut()
       admit()
     }
-    const watch = watchStalledReader(reply.raw, { idleMs, judgedAfterMs, onStanding })
-    const place: Place = { user, watch, cut }
-    places.add(place)
+    const watch = watchStalledReader(reply.raw, { idleMs, warmUpMs, onStalled })
+    const slot: Slot = { user, watch, cut }
+    slots.add(slot)
     reply.raw.once('close', onClose)
   }
 
-  /** Fills the places, and takes some back where those who wait have a right to them. */
+  /** Gives free slots to downloads that wait, and cuts readers where `readerToEvict` says so. */
   function admit(): void {
-    for (let next = nextWaiter(queue, placesOf.of); next; next = nextWaiter(queue, placesOf.of)) {
-      if (places.size >= max) {
+    for (let next = nextWaiter(queue, slotsOf.of); next; next = nextWaiter(queue, slotsOf.of)) {
+      if (slots.size >= max) {
         const waiter = { user: next.user, waitedMs: performance.now() - next.since }
-        const leaving = readerToEvict(readers(), waiter, { ...shares, placesOf: placesOf.of })
-        if (leaving === null) return
-        leaving.cut()
+        const evicted = readerToEvict(readers(), waiter, { ...eviction, slotsOf: slotsOf.of })
+        if (evicted === null) return
+        evicted.cut()
       }
       next.enter()
     }
   }
 
   function readers() {
-    return [...places].map(({ user, watch, cut }) => {
-      return { user, cut, standingMs: watch.standingMs(), bytesPerSecond: watch.bytesPerSecond() }
+    return [...slots].map(({ user, watch, cut }) => {
+      return { user, cut, stalledMs: watch.stalledMs(), bytesPerSecond: watch.bytesPerSecond() }
     })
   }
 
   function wait(download: WantedDownload): Promise<void> {
     const { user, signal } = download
-    signal.throwIfAborted()
-    if (queue.size >= maxWaiting || waitingOf.of(user) >= maxWaitingPerUser) throw busy()
-    return new Promise((resolve, reject) => {
-      const leaveCount = waitingOf.add(user)
-      const leave = (): void => {
-        queue.delete(waiting)
-        leaveCount()
-        clearTimeout(timer)
-        signal.removeEventListener('abort', onAbort)
-        if (queue.size === 0) clearInterval(looking)
-      }
-      const onAbort = (): void => {
-        leave()
-        reject(signal.reason)
-      }
-      const timer = setTimeout(() => {
-        leave()
+    return abortable(signal, (resolve, reject) => {
+      if (queue.size >= maxWaiting || waitingOf.of(user) >= maxWaitingPerUser) {
         reject(busy())
-      }, waitMs)
+        return () => {}
+      }
+      const uncount = waitingOf.add(user)
+      const timer = setTimeout(() => reject(busy()), waitMs)
       const waiting: Waiting = {
         user,
         since: performance.now(),
         enter: () => {
-          leave()
-          enter(download)
+          queue.delete(waiting)
+          occupy(download)
           resolve()
         },
       }
-      signal.addEventListener('abort', onAbort, { once: true })
-      if (queue.size === 0) looking = setInterval(admit, LOOK_EVERY_MS)
+      if (queue.size === 0) checking = setInterval(admit, CHECK_EVERY_MS)
       queue.add(waiting)
       admit()
+      return () => {
+        queue.delete(waiting)
+        uncount()
+        clearTimeout(timer)
+        if (queue.size === 0) clearInterval(checking)
+      }
     })
   }
 
   return {
     take: async (download) => {
-      if (places.size < max && queue.size === 0) enter(download)
+      if (slots.size < max && queue.size === 0) occupy(download)
       else await wait(download)
     },
   }

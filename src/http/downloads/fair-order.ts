@@ -1,72 +1,71 @@
-/** A download that has a place. */
+/** A download that has a slot. */
 export interface Reader {
-  /** Core's user id: whose token or ticket it was asked with. */
+  /** Core's id of the user that the token or the ticket belongs to. */
   readonly user: string
-  /** Milliseconds for which it has taken nothing; 0 while it reads, or Telegram is waited for. */
-  readonly standingMs: number
-  /** Bytes it has taken in a second, on average; null while it is too young to be judged. */
+  /** Milliseconds for which it has taken nothing; 0 while it reads or waits for Telegram. */
+  readonly stalledMs: number
+  /** Bytes it takes in a second, on average; null in its first seconds. */
   readonly bytesPerSecond: number | null
 }
 
-/** A download that waits for a place. */
+/** A download that waits for a slot. */
 export interface Waiter {
   readonly user: string
   readonly waitedMs: number
 }
 
-/** How many places a user has. */
-export type PlacesOf = (user: string) => number
+/** Returns how many slots a user has. */
+export type SlotsOf = (user: string) => number
 
-export interface ShareLimits {
-  /** A video that is paused for so long makes room for a user that has no more places than its own. */
+export interface EvictionLimits {
+  /** A video that is paused for so long may lose its slot to a user that has no more slots. */
   pausedMs: number
-  /** How long a waiter waits for places that come free by themselves, before a reader is cut. */
-  patienceMs: number
+  /** How long a download waits for slots that come free by themselves, before a reader is cut. */
+  evictAfterMs: number
 }
 
-/** Whose turn it is: the user with the fewest places, of one user the first that came. */
+/** Returns the waiter that is next: of the user with the fewest slots, the one that came first. */
 export function nextWaiter<W extends Pick<Waiter, 'user'>>(
   waiters: Iterable<W>,
-  placesOf: PlacesOf,
+  slotsOf: SlotsOf,
 ): W | null {
   let next: W | null = null
   for (const waiter of waiters) {
-    if (next === null || placesOf(waiter.user) < placesOf(next.user)) next = waiter
+    if (next === null || slotsOf(waiter.user) < slotsOf(next.user)) next = waiter
   }
   return next
 }
 
 /**
- * Which reader gives its place to a waiter when all are taken, if any. Shares bind only here, while
- * somebody waits: a user alone may have every place. Nobody takes from a user that has fewer, and
- * what is taken from one that reads must make the shares more equal.
+ * Returns the reader that loses its slot to a waiter when all slots are taken; null if none does.
+ * Fair shares count only while a download waits: a single user may have every slot. A user with
+ * fewer slots than the waiter's user loses none, and a reader that reads is cut only if that makes
+ * the shares more equal.
  */
 export function readerToEvict<R extends Reader>(
   readers: Iterable<R>,
   waiter: Waiter,
-  { placesOf, pausedMs, patienceMs }: ShareLimits & { placesOf: PlacesOf },
+  { slotsOf, pausedMs, evictAfterMs }: EvictionLimits & { slotsOf: SlotsOf },
 ): R | null {
-  const own = placesOf(waiter.user)
+  const own = slotsOf(waiter.user)
   const all = [...readers]
-  const overShare = all.filter(({ user }) => placesOf(user) >= own + 2)
-  const paused = all.filter(
-    ({ user, standingMs }) => placesOf(user) >= own && standingMs >= pausedMs,
-  )
-  const standing = overShare.filter(({ standingMs }) => standingMs > 0)
-  const longest = first(standing, byMost) ?? first(paused, byMost)
-  if (longest || waiter.waitedMs < patienceMs) return longest
+  const overShare = all.filter(({ user }) => slotsOf(user) >= own + 2)
+  const paused = all.filter(({ user, stalledMs }) => slotsOf(user) >= own && stalledMs >= pausedMs)
+  const stalled = overShare.filter(({ stalledMs }) => stalledMs > 0)
+  const longest = first(stalled, byMost) ?? first(paused, byMost)
+  if (longest || waiter.waitedMs < evictAfterMs) return longest
   return first(
     overShare.filter(({ bytesPerSecond }) => bytesPerSecond !== null),
     bySpeed,
   )
 
   function byMost(a: R, b: R): number {
-    return placesOf(b.user) - placesOf(a.user) || b.standingMs - a.standingMs
+    return slotsOf(b.user) - slotsOf(a.user) || b.stalledMs - a.stalledMs
   }
 
   function bySpeed(a: R, b: R): number {
     const slower = Number(a.bytesPerSecond) - Number(b.bytesPerSecond)
-    return placesOf(b.user) - placesOf(a.user) || slower
+    return slotsOf(b.user) - slotsOf(a.user) || slower
   }
 }
 

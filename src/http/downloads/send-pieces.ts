@@ -16,9 +16,9 @@ export interface SentBody {
 export type ReadRange = (range: ByteRange) => AsyncGenerator<Uint8Array>
 
 /**
- * Sends an answer whose body is made of pieces. The first bytes are in hand before the status
- * line leaves, so a failure up to there is an honest error; a failure after that cuts the
- * connection, because a short body must never look like a whole one. Rejects only with the former.
+ * Sends an answer whose body consists of pieces. The first bytes are read before the status line is
+ * sent, so a failure until then rejects and becomes an error answer. A failure after that cuts the
+ * connection, because a short body must never look like a whole one, and resolves.
  */
 export async function sendPieces(
   reply: FastifyReply,

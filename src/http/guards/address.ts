@@ -6,9 +6,9 @@ import type { FastifyRequest } from 'fastify'
 const WITH_PORT = /^(?:\[([^\]]+)\]|(\d+(?:\.\d+){3}))(?::\d+)?$/
 
 /**
- * The caller, for whatever is counted per caller: the address that TRUST_PROXY leaves, of IPv6 the
- * /64, because that is the least anybody has. The port is gone, which every connection has anew;
- * where there is no address, it is the nearest proxy's.
+ * Returns the address by which a caller is counted: the one that TRUST_PROXY leaves, without its
+ * port; of IPv6 the /64, because no customer gets a smaller network. If the header holds no
+ * address, it is the nearest proxy's.
  */
 export function addressOf({ ip, socket }: FastifyRequest): string {
   const [, bracketed, dotted] = WITH_PORT.exec(ip) ?? []

@@ -1,64 +1,69 @@
 import { createSemaphore } from '../../lib/concurrency/semaphore.ts'
 
 export interface BytePoolLimits {
-  /** How long a request waits until another one is made to give way. */
-  yieldMs: number
-  /** How long a request keeps what it has got, whoever waits. */
-  keepMs: number
+  /** How long a request waits before another one is evicted for it. */
+  evictAfterMs: number
+  /** How long a request is safe from eviction once its bytes fit. */
+  protectedMs: number
 }
 
-/** A request that brings bytes before they belong to an upload. */
+/** A request whose bytes do not belong to an upload yet. */
 export interface ByteRequest {
   address: string
-  /** How much will come, as far as is known. */
+  /** How many bytes will come, as far as is known. */
   bytes: number
   signal: AbortSignal
-  /** Ends the request, because another one waits; false where it cannot be ended any more. */
-  giveWay: () => boolean
+  /** Ends the request because another one waits; returns false if it can no longer be ended. */
+  evict: () => boolean
 }
 
-/** Bytes that may be on their way at once, over all addresses. */
+/** Limits the bytes of all requests that are on their way at once. */
 export interface BytePool {
   /**
-   * Resolves when these bytes fit; the returned function gives them back. While it waits, another
-   * address that holds more is made to give way. Rejects with the signal's reason.
+   * Resolves when these bytes fit; the returned function releases them. Meanwhile a request of an
+   * address that holds more bytes may be evicted. Rejects with the signal's reason.
    */
-  take: (bringer: ByteRequest) => Promise<() => void>
+  take: (request: ByteRequest) => Promise<() => void>
   setLimit: (bytes: number) => void
 }
 
-interface Holder extends Pick<ByteRequest, 'address' | 'bytes' | 'giveWay'> {
+interface Holder extends Pick<ByteRequest, 'address' | 'bytes' | 'evict'> {
   since: number
   release: () => void
 }
 
-export function createBytePool(maxBytes: number, { yieldMs, keepMs }: BytePoolLimits): BytePool {
-  const places = createSemaphore(maxBytes)
+export function createBytePool(maxBytes: number, limits: BytePoolLimits): BytePool {
+  const { evictAfterMs, protectedMs } = limits
+  const bytesInFlight = createSemaphore(maxBytes)
   const holders = new Set<Holder>()
-  let gaveWayAt = Number.NEGATIVE_INFINITY
+  let evictedAt = Number.NEGATIVE_INFINITY
 
-  /** However many wait: what one has left may be enough for all of them. */
-  function makeWay(forAddress: string): void {
+  /**
+   * One eviction at a time, however many requests wait: its bytes may be enough for all of them.
+   */
+  function evictFor(address: string): void {
     const now = performance.now()
-    if (now - gaveWayAt < yieldMs) return
-    for (const holder of inOrderOfGivingWay([...holders], forAddress)) {
-      if (now - holder.since < keepMs || !holder.giveWay()) continue
-      gaveWayAt = now
+    if (now - evictedAt < evictAfterMs) return
+    for (const holder of inEvictionOrder([...holders], address)) {
+      if (now - holder.since < protectedMs || !holder.evict()) continue
+      evictedAt = now
       holder.release()
       return
     }
   }
 
   return {
-    setLimit: places.setLimit,
-    take: async ({ address, bytes, signal, giveWay }: ByteRequest): Promise<() => void> => {
-      const waiting = setInterval(() => makeWay(address), yieldMs).unref()
-      const leave = await places.acquire(bytes, signal).finally(() => clearInterval(waiting))
+    setLimit: bytesInFlight.setLimit,
+    take: async ({ address, bytes, signal, evict }: ByteRequest): Promise<() => void> => {
+      const waiting = setInterval(() => evictFor(address), evictAfterMs).unref()
+      const giveBack = await bytesInFlight
+        .acquire(bytes, signal)
+        .finally(() => clearInterval(waiting))
       const release = (): void => {
         holders.delete(holder)
-        leave()
+        giveBack()
       }
-      const holder = { address, bytes, giveWay, release, since: performance.now() }
+      const holder = { address, bytes, evict, release, since: performance.now() }
       holders.add(holder)
       return release
     },
@@ -66,10 +71,11 @@ export function createBytePool(maxBytes: number, { yieldMs, keepMs }: BytePoolLi
 }
 
 /**
- * Those that may have to give way to another address, in this order: from the address that holds
- * most, and of one address the oldest. Nobody gives way to an address that holds more already.
+ * The requests that may be evicted for another address: first those of the address that holds most
+ * bytes, and of one address the oldest first. An address that holds no more than the waiting one
+ * loses nothing.
  */
-export function inOrderOfGivingWay<Holding extends Pick<Holder, 'address' | 'bytes' | 'since'>>(
+export function inEvictionOrder<Holding extends Pick<Holder, 'address' | 'bytes' | 'since'>>(
   holders: readonly Holding[],
   forAddress: string,
 ): Holding[] {

@@ -3,27 +3,30 @@ import { AppError } from '../../errors.ts'
 import { createKeyCounts } from '../../lib/concurrency/key-counts.ts'
 import { addressOf } from './address.ts'
 
-/** Places for those who listen. Each holds a connection and little else, so there are many. */
+/**
+ * Limits connections that stay open to be sent news, in all and for each address. Each costs a
+ * socket and little else, so there may be many.
+ */
 export interface ConnectionQuota {
-  /** Takes one; the returned function gives it back. Throws BUSY when none can be had. */
+  /** Counts a connection; the returned function stops counting it. Throws BUSY at the limit. */
   take: (request: FastifyRequest) => () => void
 }
 
-/** A house full of people behind one address, and yet nobody who takes them all. */
+/** Many people may sit behind one address; still it must not have all connections. */
 const MAX_PER_ADDRESS = 250
 const RETRY_AFTER_S = 5
 
-/** `what` is for the refusal, such as `sockets`. */
+/** `what` names the connections in the refusal, such as `sockets`. */
 export function createConnectionQuota(what: string, max: number): ConnectionQuota {
-  const places = createKeyCounts()
+  const open = createKeyCounts()
 
   return {
     take: (request) => {
       const address = addressOf(request)
-      if (places.total >= max || places.of(address) >= MAX_PER_ADDRESS) {
+      if (open.total >= max || open.of(address) >= MAX_PER_ADDRESS) {
         throw new AppError('BUSY', `Too many ${what} at once`, { retryAfter: RETRY_AFTER_S })
       }
-      return places.add(address)
+      return open.add(address)
     },
   }
 }

@@ -24,7 +24,10 @@ const TUS_RESPONSE = [
   'Upload-Expires',
 ]
 
-/** What a page may send whether it asks or not, so that one preflight serves its other calls too. */
+/**
+ * Every preflight allows these, asked for or not, so that one preflight serves a page's other
+ * calls.
+ */
 const ALLOWED = [
   'Authorization',
   'Cache-Control',
@@ -101,8 +104,7 @@ const HEADER_NAME = /^[\w!#$%&'*+.^`|~-]{1,128}$/
 const MAX_ASKED = 100
 
 /**
- * The names that a preflight is told: the fixed ones, and at most 100 of those that it asks for.
- * What is no name is left out.
+ * Returns the headers that a preflight allows: the fixed ones, and at most 100 that it asks for.
  */
 export function headersAskedFor(asked: string | string[] | undefined): string[] {
   const names = new Map(ALLOWED.map((name) => [name.toLowerCase(), name]))
@@ -115,8 +117,8 @@ export function headersAskedFor(asked: string | string[] | undefined): string[] 
 }
 
 /**
- * Keeps out sockets from pages of other origins: browsers ask nobody before they open one, so its
- * `Origin` is the server's to judge (RFC 6455, section 10.2).
+ * Refuses sockets from pages of other origins. A browser sends no preflight before it opens a
+ * socket, so the server has to check the `Origin` (RFC 6455, section 10.2).
  */
 export function installSocketOrigins(
   app: FastifyInstance,
@@ -127,7 +129,7 @@ export function installSocketOrigins(
   app.addHook('onRequest', async (request) => {
     const { origin, host } = request.headers
     if (!opensSocket(request.raw) || origin === undefined || origins.includes(origin)) return
-    // Our own page. A proxy may have changed the scheme, so only the host tells; or the host too.
+    // Our own page. A proxy may have changed the scheme, or the host as well.
     const hosts = [host, URL.parse(address.rootOf(request) ?? '')?.host]
     const asking = URL.parse(origin)?.host
     if (asking !== undefined && hosts.includes(asking)) return
@@ -149,7 +151,7 @@ export function allowOriginEarly(
   reply.header('access-control-expose-headers', EXPOSED.join(', '))
 }
 
-/** What `Access-Control-Allow-Origin` says to a page of this origin; null where it may not read. */
+/** Returns `Access-Control-Allow-Origin` for a page of this origin; null if it may not read. */
 export function originFor(origins: readonly string[], origin: string | undefined): string | null {
   if (origins.length === 0) return '*'
   return origin !== undefined && origins.includes(origin) ? origin : null

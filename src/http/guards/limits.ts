@@ -15,7 +15,7 @@ const HEADERS_TIMEOUT_MS = 20_000
 const CHECK_CONNECTIONS_MS = 5_000
 /**
  * A connection that does nothing costs about 10 KB, so these are 20 MB of 512. Behind a proxy all
- * callers share them; `connections.ts` says who gives way when all are taken.
+ * callers share them; `connections.ts` decides which one is closed when all are taken.
  */
 export const MAX_CONNECTIONS = 2_000
 /**
@@ -23,7 +23,9 @@ export const MAX_CONNECTIONS = 2_000
  * after a second. Linux takes no more than its `net.core.somaxconn`.
  */
 export const LISTEN_BACKLOG = 4_096
-/** A client that sends a whole file and polls to its end stays below; the next one gets its turn. */
+/**
+ * A client that sends a whole file and polls to its end stays below; the next one gets its turn.
+ */
 export const MAX_REQUESTS_PER_SOCKET = 2_000
 
 /** JSON bodies are a handful of short fields. */
@@ -36,21 +38,21 @@ export const NODE_LIMITS = {
   connectionsCheckingInterval: CHECK_CONNECTIONS_MS,
   // Render's proxy keeps its connections for longer than Node's 5 s.
   keepAliveTimeout: 75_000,
-  // A slow phone needs longer for a chunk than any fixed time: slow-senders.ts watches it instead.
+  // A slow phone needs longer for a chunk than any fixed time: min-upload-rate.ts limits it.
   requestTimeout: 0,
-  // Asked for by a hook instead, whose refusal is JSON.
+  // A hook checks it instead, so that the refusal is JSON.
   requireHostHeader: false,
 } satisfies ServerOptions
 
 /** What Node does not take as an option. */
 export function installLimits(app: FastifyInstance): void {
-  // Node drops what is beyond without a word; one more than allowed shows that there was more.
+  // Node silently drops headers beyond this; one more than allowed shows that there were more.
   app.server.maxHeadersCount = MAX_HEADERS + 1
   app.addHook('onRequest', async (request, reply) => {
     if (request.raw.rawHeaders.length > 2 * MAX_HEADERS) {
       throw new AppError('HEADERS_TOO_LARGE', 'The request has too many headers')
     }
-    // Nobody reads it, and Node would wait for its end before the connection's next request.
+    // Node would wait for the end of a body that no route reads before the next request.
     const readsNone = request.method === 'GET' || request.method === 'HEAD'
     if (readsNone && hasBody(request.headers)) reply.header('connection', 'close')
   })
@@ -61,17 +63,17 @@ export function hasBody(headers: IncomingHttpHeaders): boolean {
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
 }
 
-/** Where proxies of one's own stand: loopback, private networks, link-local. */
+/** Where the operator's own proxies stand: loopback, private networks, link-local. */
 const OWN_NETWORKS = ownNetworks()
 
 /** Whether an address is a proxy's that is trusted, `hop` steps from the socket; false: none is. */
 export type TrustedProxies = false | ((address: string, hop: number) => boolean)
 
 /**
- * Fastify's option for whose `X-Forwarded-For` counts. Hops are counted from the socket outwards, so
- * what a caller wrote into the header itself stands behind them and is never read. A count says
- * nothing about who is at the other end of the socket (GHSA-3m5p-2c4r-xxw2), so the first hop must
- * come from a network of one's own: whoever reaches the worker directly is taken at their address.
+ * Fastify's option `trustProxy`: which proxies' `X-Forwarded-For` counts. Hops are counted from the
+ * socket outwards, so entries that the caller wrote itself are never read. A number of hops says
+ * nothing about the peer at the socket (GHSA-3m5p-2c4r-xxw2), so the first hop must come from the
+ * operator's own network: a caller that reaches the worker directly counts by its own address.
  */
 export function trustedProxies(proxies: false | number | string): TrustedProxies {
   if (proxies === false) return false

@@ -9,14 +9,14 @@ export function installMethods(app: FastifyInstance): void {
   const routes = new Map<string, Set<string>>()
 
   app.addHook('onRoute', ({ url, method, config }) => {
-    // The first is CORS on every path; the second must look as if it were not there.
+    // `*` is CORS on every path. A route between instances must look as if it did not exist.
     if (url === '*' || config?.isBetweenInstances) return
     const methods = routes.get(url) ?? new Set(['OPTIONS'])
     for (const each of [method].flat()) methods.add(each)
     routes.set(url, methods)
   })
 
-  // Before the body is looked at, which nobody would read.
+  // In onRequest, because no route would read the body.
   app.addHook('onRequest', async (request, reply) => {
     if (!request.is404) return
     const [path = ''] = request.url.split('?')

@@ -1,38 +1,39 @@
 import type { FastifyRequest } from 'fastify'
+import { AppError } from '../../errors.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** Without it a route takes no token and knows no upload. */
+    /** Without it a route finds no token and no upload in its requests. */
     presents?: Presents
   }
 }
 
 /**
- * Where a route finds what a caller shows to be let in. The route's own checks and the throttle read
- * it by `presentedBy` alone, so that neither judges what the other does not.
+ * Where a route finds the caller's credentials. The route and the throttle read them by
+ * `presentedBy` alone, so that both always look at the same ones.
  */
 export interface Presents {
   /**
    * Where a token may stand beside `Authorization`, which wins: as `token` in a query, as
    * `authToken` elsewhere.
    */
-  token?: Exclude<Place, 'path'>
-  uploadId?: Place
-  messageId?: Place
-  /** An uploadId that nobody has opens an upload. */
+  token?: Exclude<Source, 'path'>
+  uploadId?: Source
+  messageId?: Source
+  /** The call opens an upload with this id if none has it. */
   opensUpload?: boolean
 }
 
-type Place = keyof typeof PLACES
+type Source = keyof typeof SOURCES
 
-/** What a request shows to be let in. */
+/** The credentials in a request; null for each that it does not have. */
 export interface PresentedCredentials {
   readonly token: string | null
   readonly uploadId: string | null
   readonly messageId: string | null
 }
 
-const PLACES = {
+const SOURCES = {
   path: ({ params }: FastifyRequest): unknown => params,
   query: ({ query }: FastifyRequest): unknown => query,
   json: ({ body }: FastifyRequest): unknown => body,
@@ -40,7 +41,9 @@ const PLACES = {
   form: ({ formFields }: FastifyRequest): unknown => formFields,
 }
 
-/** What this request shows where its route looks. Of a form: what has come so far. */
+/**
+ * Returns the credentials where the route says they stand; of a form, those that have come so far.
+ */
 export function presentedBy(request: FastifyRequest): PresentedCredentials {
   const presents = presentsOf(request)
   if (!presents) return { token: null, uploadId: null, messageId: null }
@@ -53,9 +56,32 @@ export function presentedBy(request: FastifyRequest): PresentedCredentials {
   }
 }
 
-/** What the request's route looks at, if it looks at anything. */
+/** Returns where the request's route looks for credentials, if it does. */
 export function presentsOf(request: FastifyRequest): Presents | undefined {
   return request.routeOptions.config?.presents
+}
+
+/** Returns the token of a request, from where its route says; null if there is none. */
+export function tokenOf(request: FastifyRequest): string | null {
+  return presentedBy(request).token
+}
+
+/** The same for calls that need a token: throws TOKEN_MISSING if there is none. */
+export function requireToken(request: FastifyRequest): string {
+  const token = tokenOf(request)
+  if (token === null) {
+    throw new AppError('TOKEN_MISSING', 'authToken: is missing', {
+      details: { field: 'authToken' },
+    })
+  }
+  return token
+}
+
+/** `requireToken` with REQUIRE_AUTH=always, else `tokenOf`. */
+export type CallerToken = typeof tokenOf
+
+export function createCallerToken(requireAuth: boolean): CallerToken {
+  return requireAuth ? requireToken : tokenOf
 }
 
 function bearerOf({ headers }: FastifyRequest): string | null {
@@ -64,9 +90,9 @@ function bearerOf({ headers }: FastifyRequest): string | null {
 }
 
 /** An empty text is none. */
-function textAt(request: FastifyRequest, place: Place | undefined, name: string): string | null {
-  const source = place && PLACES[place](request)
-  if (typeof source !== 'object' || source === null || !Object.hasOwn(source, name)) return null
-  const value: unknown = Reflect.get(source, name)
+function textAt(request: FastifyRequest, source: Source | undefined, name: string): string | null {
+  const fields = source && SOURCES[source](request)
+  if (typeof fields !== 'object' || fields === null || !Object.hasOwn(fields, name)) return null
+  const value: unknown = Reflect.get(fields, name)
   return typeof value === 'string' || typeof value === 'number' ? String(value) || null : null
 }

@@ -13,15 +13,15 @@ export interface PressureLimits {
 declare module 'fastify' {
   interface FastifyContextConfig {
     /**
-     * The call costs memory or keeps Telegram busy. All others are answered under any load: they are
-     * cheap, and a client that polls its progress, cancels or completes makes the load smaller.
+     * The route costs memory or keeps Telegram busy, so it is refused under pressure. All others are
+     * always answered: they are cheap, and to cancel or complete an upload makes the load smaller.
      */
     isHeavy?: boolean
   }
 }
 
 const SAMPLE_EVERY_MS = 1_000
-/** How often the event loop's delay is looked at; what it is late beyond that is its delay. */
+/** How often the event loop's delay is sampled; a sample that comes later shows the delay. */
 const RESOLUTION_MS = 10
 
 /**
@@ -42,7 +42,7 @@ export function installPressure(app: FastifyInstance, limits: PressureLimits): v
   })
 }
 
-/** Looks at the process once a second. */
+/** Samples memory and event loop once a second. */
 function watchPressure({ maxRssBytes, maxEventLoopDelayMs }: PressureLimits) {
   const mostBytes = maxRssBytes || Math.floor(containerMemoryBytes() * 0.9)
   const delays = monitorEventLoopDelay({ resolution: RESOLUTION_MS })
@@ -51,7 +51,7 @@ function watchPressure({ maxRssBytes, maxEventLoopDelayMs }: PressureLimits) {
   const timer = setInterval(() => {
     rssBytes = residentBytes()
     const meanMs = delays.mean / 1e6 - RESOLUTION_MS
-    // No sample at all in a second says only that one turn was long: the next one tells how long.
+    // Without a sample one turn took longer than a second; the next sample shows how long.
     delayMs = Number.isNaN(meanMs) ? 0 : meanMs
     delays.reset()
   }, SAMPLE_EVERY_MS).unref()

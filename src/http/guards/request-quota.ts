@@ -6,7 +6,7 @@ import { addressOf } from './address.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** A health check, which is answered however many requests its address has. */
+    /** The route is a health check: it is answered however many requests the address has. */
     isHealthCheck?: boolean
   }
 }
@@ -14,9 +14,9 @@ declare module 'fastify' {
 const RETRY_AFTER_S = 5
 
 /**
- * Refuses requests of an address that has `max` of them already. Behind a proxy that TRUST_PROXY does
- * not name all callers are one address. Connections have no such share,
- * because a proxy has them all; sockets have places of their own (listener-places.ts).
+ * Refuses requests of an address that has `max` of them running. Behind a proxy that TRUST_PROXY
+ * does not name all callers are one address. Idle connections are not limited by address, because
+ * a proxy has them all; sockets have a limit of their own (connection-quota.ts).
  */
 export function installRequestQuota(app: FastifyInstance, max: number): void {
   const open = createKeyCounts()
@@ -28,7 +28,7 @@ export function installRequestQuota(app: FastifyInstance, max: number): void {
       const sentence = 'Too many requests at once from your address'
       throw new AppError('TOO_MANY_REQUESTS', sentence, { retryAfter: RETRY_AFTER_S })
     }
-    // Nothing would take it back of a client that has left.
+    // The response of a client that has left emits no more `close`.
     if (!response.closed) response.once('close', open.add(address))
   })
 }

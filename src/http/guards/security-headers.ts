@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import helmet, { type FastifyHelmetOptions } from '@fastify/helmet'
 import type { FastifyInstance } from 'fastify'
 
-/** Half a year; without subdomains, which belong to whoever owns the domain. */
+/** Half a year; without subdomains, which may not be the operator's. */
 const HSTS = 'max-age=15552000'
 
 /** For answers that no browser should show as a page: JSON and plain text. */
@@ -53,7 +53,7 @@ export const DOWNLOAD_HEADERS: FastifyHelmetOptions = {
 
 /**
  * The policy of the page: scripts and styles of this origin, and the inline ones that stand in
- * `html`, by their hashes. Pictures may be made in the page; nobody may frame it.
+ * `html`, by their hashes. Pictures may be made in the page; no page may frame it.
  */
 export function pagePolicy(html: string): string {
   const hashes = (tag: 'script' | 'style'): string =>

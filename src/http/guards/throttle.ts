@@ -16,22 +16,26 @@ export interface ThrottleOptions {
 }
 
 /**
- * Shuts the oracle for those who guess tokens, upload ids or messages. A caller over the limit gets
- * TOO_MANY_REQUESTS before anything they present is judged, right or wrong. Calls that present
- * nothing are never refused. Guesses are counted by
+ * Stops callers from guessing tokens, upload ids or messages. A caller over the limit gets
+ * TOO_MANY_REQUESTS before its credentials are checked, so that a right guess looks like a wrong
+ * one. Calls without credentials are never refused. Guesses are counted by
  *
- * - the address, where no token was found good lately. An upload's id that this very address has
- *   used with success passes, because others may sit behind it: to be let through, a guesser would
- *   have to hit one of those, out of 2^46 and more.
- * - the user, where a login token is good, wherever it is used. Their own uploads always pass.
+ * - the address, unless the token was found good lately. An upload's id that this address has used
+ *   with success passes, because other callers may share the address: to be let through, a guesser
+ *   would have to hit one of those ids, out of 2^46 and more.
+ * - the user, if a login token is good, whatever address it comes from. The user's own uploads
+ *   always pass.
  *
- * A link's token that is good lately is not counted: it opens one file, and answers no guess.
+ * A link's token that was found good lately is not counted: it opens one file, and reveals no other.
  */
 export interface Throttle {
-  /** For forms, whose fields are known only when they have been read; all else is asked by a hook. */
-  admit: (request: FastifyRequest) => Promise<void>
-  /** Counts a refusal if it answers a guess; what goes out is the error this resolves with. */
-  judge: (request: FastifyRequest, error: AppError) => Promise<AppError>
+  /**
+   * Throws TOO_MANY_REQUESTS for a caller over the limit. A hook calls it for every request; a
+   * route that reads a form calls it again, because only then the form's fields are known.
+   */
+  assertNotThrottled: (request: FastifyRequest) => Promise<void>
+  /** Counts a refusal if it answers a guess. Resolves with the error that is to go out. */
+  countRefusal: (request: FastifyRequest, error: AppError) => Promise<AppError>
 }
 
 const WINDOW_MS = 60_000
@@ -40,20 +44,20 @@ const MAX_GUESSES = 50_000
 const MAX_UPLOADS = 20_000
 const UPLOAD_KNOWN_MS = 3_600_000
 /**
- * Where an id that nobody has would open an upload, a refusal says that another user has it. No
- * client meets such an id by accident.
+ * A call that opens an upload is refused if another user has the id, which reveals that the id
+ * exists. No client meets such an id by accident.
  */
 const MAX_TAKEN_IDS = 10
 
 /** Answers that tell a stranger whether a guess was right. */
-const TELLING = new Set<ErrorCode>([
+const REVEALING = new Set<ErrorCode>([
   'TOKEN_REFUSED',
   'FORBIDDEN',
   'UPLOAD_NOT_FOUND',
   'MESSAGE_NOT_FOUND',
 ])
-/** The same for a user, whose own channel is no secret. */
-const TELLING_USERS = new Set<ErrorCode>(['FORBIDDEN', 'UPLOAD_NOT_FOUND'])
+/** The same for a user, without messages: the user's own channel is no secret. */
+const REVEALING_TO_USERS = new Set<ErrorCode>(['FORBIDDEN', 'UPLOAD_NOT_FOUND'])
 
 export async function installThrottle(
   app: FastifyInstance,
@@ -77,13 +81,13 @@ export async function installThrottle(
     return knownOf(presentedBy(request))?.userId ?? ''
   }
 
-  /** Where guesses of this request count: with those of its address, or of its user. */
+  /** Returns the counters for this request's guesses: its address's or its user's. */
   function countersOf(request: FastifyRequest, userId: string | null) {
     if (userId === null) return [ofAddress]
     return presentsOf(request)?.opensUpload ? [ofUser, takenIds] : [ofUser]
   }
 
-  async function admit(request: FastifyRequest): Promise<void> {
+  async function assertNotThrottled(request: FastifyRequest): Promise<void> {
     const presented = presentedBy(request)
     if (presentsNothing(presented)) return
     const known = knownOf(presented)
@@ -92,39 +96,42 @@ export async function installThrottle(
     for (const counter of countersOf(request, userId)) {
       const state = await counter(request, { increment: false })
       if (state.isAllowed || state.remaining > 0) continue
-      if (!(await passes(request, presented, userId)))
-        throw tooManyGuesses(userId, state.ttlInSeconds)
+      if (await isKnownUpload(request, presented, userId)) continue
+      throw tooManyGuesses(userId, state.ttlInSeconds)
     }
   }
 
-  /** What is no guess, whatever else has been guessed from there. */
-  async function passes(
+  /** Whether the caller is known to have this upload, so that its id is no guess. */
+  async function isKnownUpload(
     request: FastifyRequest,
     presented: PresentedCredentials,
     userId: string | null,
   ): Promise<boolean> {
-    if (userId === null) return usedUploads.get(askedFrom(request, presented)) === true
+    if (userId === null) return usedUploads.get(guessFrom(request, presented)) === true
     return presented.uploadId !== null && uploads.isOf(presented.uploadId, userId)
   }
 
-  /** Whether this was counted within the minute: deployed clients poll an unknown id every second. */
-  function wasCounted(question: string): boolean {
-    if (guesses.get(question)) return true
-    guesses.set(question, true, WINDOW_MS)
+  /**
+   * Whether this guess was counted within the minute: deployed clients poll an unknown id every
+   * second.
+   */
+  function wasCounted(guess: string): boolean {
+    if (guesses.get(guess)) return true
+    guesses.set(guess, true, WINDOW_MS)
     return false
   }
 
-  async function judge(request: FastifyRequest, error: AppError): Promise<AppError> {
+  async function countRefusal(request: FastifyRequest, error: AppError): Promise<AppError> {
     const presented = presentedBy(request)
     const known = knownOf(presented)
     if (known?.userId === null) return error
     const userId = known?.userId ?? null
-    if (!isTelling(request, error, userId)) return error
-    const question =
+    if (!isRevealing(request, error, userId)) return error
+    const guess =
       userId === null
-        ? askedFrom(request, presented, error.code)
-        : askedBy(userId, request, error.code)
-    if (!presentsNothing(presented) && wasCounted(question)) return error
+        ? guessFrom(request, presented, error.code)
+        : guessBy(userId, request, error.code)
+    if (!presentsNothing(presented) && wasCounted(guess)) return error
     let answer = error
     for (const counter of countersOf(request, userId)) {
       const state = await counter(request)
@@ -133,43 +140,43 @@ export async function installThrottle(
     return answer
   }
 
-  app.addHook('preHandler', admit)
+  app.addHook('preHandler', assertNotThrottled)
   app.addHook('onResponse', async (request, { statusCode }) => {
     const presented = presentedBy(request)
     if (presented.uploadId === null || statusCode >= 300) return
-    // Deployed clients send the token with chunks alone: what follows comes with the bare id.
+    // Deployed clients send the token only with chunks, and the bare id with the calls that follow.
     for (const token of [presented.token, null]) {
-      usedUploads.set(askedFrom(request, { ...presented, token }), true, UPLOAD_KNOWN_MS)
+      usedUploads.set(guessFrom(request, { ...presented, token }), true, UPLOAD_KNOWN_MS)
     }
   })
 
-  return { admit, judge }
+  return { assertNotThrottled, countRefusal }
 }
 
-function isTelling(request: FastifyRequest, { code }: AppError, userId: string | null): boolean {
-  // What strangers get from such a call looks like a path that is not there.
+function isRevealing(request: FastifyRequest, { code }: AppError, userId: string | null): boolean {
+  // Such a route answers a wrong signature like a path that does not exist.
   if (code === 'NOT_FOUND') return request.routeOptions.config.isBetweenInstances === true
-  return (userId === null ? TELLING : TELLING_USERS).has(code)
+  return (userId === null ? REVEALING : REVEALING_TO_USERS).has(code)
 }
 
 function presentsNothing({ token, uploadId }: PresentedCredentials): boolean {
   return token === null && uploadId === null
 }
 
-/** Stands for the same question from the same address. */
-function askedFrom(request: FastifyRequest, presented: PresentedCredentials, answer = ''): string {
+/** Returns a key for the same guess from the same address. */
+function guessFrom(request: FastifyRequest, presented: PresentedCredentials, answer = ''): string {
   const { token, uploadId, messageId } = presented
   return hashOf([addressOf(request), answer, token, uploadId, messageId])
 }
 
-/** Stands for the same question of the same user, with whichever token and from anywhere. */
-function askedBy(userId: string, request: FastifyRequest, answer: string): string {
+/** Returns a key for the same guess of the same user, with any token and from any address. */
+function guessBy(userId: string, request: FastifyRequest, answer: string): string {
   const opens = presentsOf(request)?.opensUpload ?? false
   return hashOf([userId, answer, opens, presentedBy(request).uploadId])
 }
 
-function hashOf(question: readonly unknown[]): string {
-  return createHash('sha256').update(JSON.stringify(question)).digest('base64')
+function hashOf(guess: readonly unknown[]): string {
+  return createHash('sha256').update(JSON.stringify(guess)).digest('base64')
 }
 
 function tooManyGuesses(userId: string | null, retryAfter: number): AppError {

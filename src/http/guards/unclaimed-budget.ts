@@ -5,18 +5,18 @@ import { createTtlCache } from '../../lib/ttl-cache.ts'
 import { MiB } from '../../lib/units.ts'
 import { type BytePoolLimits, type ByteRequest, createBytePool } from './byte-pool.ts'
 
-/** Bytes on disk that no checked token has claimed yet, over all strangers. */
+/** Bytes that no checked token has claimed yet, of all strangers together. */
 const STRANGERS_BYTES = 64 * MiB
 const REQUESTS_PER_STRANGER = 4
-/** An address whose tokens were good is trusted with more, for a while. */
+/** An address that has sent a good token is trusted with more, for a while. */
 const KNOWN_BYTES = 1024 * MiB
 const KNOWN_FOR_MS = 3_600_000
 const MAX_KNOWN = 10_000
-/** Of a user whose token came first: a hundred chunks of the usual size. */
+/** Of a user that sent the token before the bytes: a hundred chunks of the usual size. */
 const USER_BYTES = 512 * MiB
 
-/** The wait is half of the time in which a refusal is out; the other half is for what is still sent. */
-const PATIENCE: UnclaimedLimits = { waitMs: 5_000, yieldMs: 2_000, keepMs: 30_000 }
+/** A refusal is to be out within 10 s: half of that to wait, half to read what is still sent. */
+const LIMITS: UnclaimedLimits = { waitMs: 5_000, evictAfterMs: 2_000, protectedMs: 30_000 }
 
 export interface UnclaimedLimits extends BytePoolLimits {
   /** How long a request waits until it is refused. */
@@ -24,39 +24,40 @@ export interface UnclaimedLimits extends BytePoolLimits {
 }
 
 /**
- * In a chunk's form the bytes come before the token, so they are taken on credit. This bounds the
- * credit: what does not fit waits unread in its socket, and is refused with BUSY within 10 s.
- * Before that the address that holds most gives way: what it brings may take hours.
+ * In a chunk's form the bytes may come before the token, so the worker takes bytes that belong to
+ * no user yet. This limits them: a request that does not fit waits unread in its socket, and is
+ * refused with BUSY within 10 s. Before that a request of the address that holds most is evicted,
+ * because a slow sender could hold its bytes for hours.
  */
 export interface UnclaimedBudget {
-  /** Waits for room for these bytes; the returned function gives it back. */
-  take: (bringer: ByteRequest) => Promise<() => void>
-  /** The same where the token came first: bytes of a user that are on their way to an upload. */
-  takeOfUser: (userId: string, bringer: ByteRequest) => Promise<() => void>
-  /** A token from this address was checked and found good. */
+  /** Resolves when these bytes fit; the returned function releases them. Rejects with BUSY. */
+  take: (request: ByteRequest) => Promise<() => void>
+  /** The same for bytes of a known user, that sent the token first. */
+  takeOfUser: (userId: string, request: ByteRequest) => Promise<() => void>
+  /** Called when a token from this address has been found good. */
   trust: (address: string) => void
 }
 
-/** `capacity` says how much the disk has for all of them, strangers or not. */
+/** `capacity` tells how many bytes the disk has left for all of them. */
 export function createUnclaimedBudget(
   capacity: Pick<Capacity, 'unclaimedBytes' | 'freeBytes'>,
-  patience: UnclaimedLimits = PATIENCE,
+  limits: UnclaimedLimits = LIMITS,
 ): UnclaimedBudget {
-  const strangers = createBytePool(STRANGERS_BYTES, patience)
-  const known = createBytePool(KNOWN_BYTES, patience)
+  const strangers = createBytePool(STRANGERS_BYTES, limits)
+  const known = createBytePool(KNOWN_BYTES, limits)
   const trusted = createTtlCache<true>({ maxEntries: MAX_KNOWN })
   const requestsOf = createSharesByKey()
   const bytesOf = createSharesByKey()
 
-  async function takeAsStranger(bringer: ByteRequest): Promise<() => void> {
-    const { address, signal } = bringer
+  async function takeAsStranger(request: ByteRequest): Promise<() => void> {
+    const { address, signal } = request
     const leave = await requestsOf.take(address, {
       weight: 1,
       limit: REQUESTS_PER_STRANGER,
       signal,
     })
     try {
-      const release = await strangers.take(bringer)
+      const release = await strangers.take(request)
       return () => {
         release()
         leave()
@@ -67,28 +68,28 @@ export function createUnclaimedBudget(
     }
   }
 
-  /** Runs `take` for so long as a request may wait. */
-  async function patiently<T>(bringer: ByteRequest, take: (bringer: ByteRequest) => Promise<T>) {
+  /** Runs `take` for as long as a request may wait, then ends it with BUSY. */
+  async function withinWait<T>(request: ByteRequest, take: (request: ByteRequest) => Promise<T>) {
     const waited = new AbortController()
-    const timer = setTimeout(() => waited.abort(busy()), patience.waitMs).unref()
+    const timer = setTimeout(() => waited.abort(busy()), limits.waitMs).unref()
     try {
-      return await take({ ...bringer, signal: AbortSignal.any([bringer.signal, waited.signal]) })
+      return await take({ ...request, signal: AbortSignal.any([request.signal, waited.signal]) })
     } finally {
       clearTimeout(timer)
     }
   }
 
   return {
-    take: async (bringer) => {
+    take: async (request) => {
       const half = (await capacity.unclaimedBytes()) / 2
       strangers.setLimit(Math.min(STRANGERS_BYTES, half))
       known.setLimit(Math.min(KNOWN_BYTES, half))
-      return patiently(bringer, trusted.get(bringer.address) ? known.take : takeAsStranger)
+      return withinWait(request, trusted.get(request.address) ? known.take : takeAsStranger)
     },
-    takeOfUser: async (userId, bringer) => {
-      // Most of these bytes have their promise already, and so may take what is promised.
+    takeOfUser: async (userId, request) => {
+      // Most of these bytes are reserved for their upload already, so reserved bytes count as free.
       const limit = Math.min(USER_BYTES, (await capacity.freeBytes()) / 2)
-      return patiently(bringer, ({ bytes, signal }) =>
+      return withinWait(request, ({ bytes, signal }) =>
         bytesOf.take(userId, { weight: bytes, limit, signal }),
       )
     },
@@ -96,7 +97,7 @@ export function createUnclaimedBudget(
   }
 }
 
-/** The request had to make room, or found none. */
+/** For a request that does not fit, or was evicted. */
 export function busy(): AppError {
   return new AppError('BUSY', 'Too many uploads at once; try again in a moment', { retryAfter: 5 })
 }

@@ -4,27 +4,30 @@ import type { Watched } from '../../core/progress/progress-watch.ts'
 
 /** A comment this often keeps proxies from closing a stream on which nothing happens. */
 const COMMENT_EVERY_MS = 15_000
-/** What a listener may leave unread; who leaves more is cut off, and comes back for the newest. */
+/**
+ * Bytes that a listener may leave unread. With more it is cut, reconnects and gets the newest
+ * state.
+ */
 const MAX_UNREAD_BYTES = 64 * 1024
 /** Milliseconds after which a browser connects again. */
 const RECONNECT_MS = 2_000
 
 /**
- * Names a state of an upload. A stream tells states, not a history: whoever comes back with the
- * last id it saw gets what is true now, unless that is what it has seen.
+ * Names a state of an upload. A stream sends states, not a history: a listener that reconnects with
+ * the last id it saw gets the current state, unless it has seen that one.
  */
 export function eventIdOf({ phase, progress }: Progress): string {
   return `${phase}-${progress}`
 }
 
-/** Whether this id says that its holder has seen the upload's end. */
+/** Whether a listener with this id has seen the upload's end. */
 export function hasSeenEnd(lastEventId: unknown, progress: Progress): boolean {
   return progress.status !== 'uploading' && lastEventId === eventIdOf(progress)
 }
 
 /**
- * Sends an upload's progress as server-sent events (WHATWG HTML, section 9.2) until its end, the
- * listener's, or the watch's.
+ * Sends an upload's progress as server-sent events (WHATWG HTML, section 9.2) until the upload ends,
+ * the listener leaves, or the watch ends.
  */
 export async function sendEvents(
   reply: FastifyReply,

@@ -1,25 +1,28 @@
 import type { WebSocket } from '@fastify/websocket'
 
-/** What a listener may leave unread before it is dropped. */
+/** Bytes that a subscriber may leave unread before it is dropped. */
 const MAX_UNREAD_BYTES = 64 * 1024
-/** How often a silent listener is asked whether it is there; who misses one is dropped. */
-const ASK_EVERY_MS = 30_000
-/** Frames a listener may send within ten seconds. It has nothing to say but that it is there. */
+/** How often a subscriber is pinged; it is dropped if it has not answered the ping before. */
+const PING_EVERY_MS = 30_000
+/** Frames that a subscriber may send within ten seconds. It has no need to send more than pings. */
 const MAX_FRAMES = 100
 const FRAMES_WITHIN_MS = 10_000
-/** How long a listener that was sent away has to hear of it. */
+/** How long a subscriber has to take the reason for its close before the connection is cut. */
 const LINGER_MS = 1_000
 /** RFC 6455, section 7.4.1. */
 const POLICY_VIOLATION = 1008
 
 export interface Subscriber {
-  /** Resolves when the message has left this process, or never will: who waits for it keeps nothing for a slow reader. */
-  tell: (message: object) => Promise<void>
+  /**
+   * Resolves when the message has left this process, or never will. A caller that waits queues no
+   * more for a slow reader.
+   */
+  send: (message: object) => Promise<void>
 }
 
 /**
- * The far end of a socket, bounded in what it may say and in what it may leave unread. Pings are
- * answered here, for the library would answer any number of them to whoever reads none.
+ * The peer of a socket, limited in the frames it sends and in the bytes it leaves unread. Pings are
+ * answered here, because the library would queue answers without end for a peer that reads none.
  */
 export function createSubscriber(
   socket: WebSocket,
@@ -37,7 +40,7 @@ export function createSubscriber(
   })
   socket.on('pong', () => void counts())
   return {
-    tell: (message) =>
+    send: (message) =>
       new Promise((resolve) => {
         socket.send(JSON.stringify(message), () => resolve())
         dropWhenUnread(socket)
@@ -45,7 +48,10 @@ export function createSubscriber(
   }
 }
 
-/** Says whether a frame may be looked at; whoever sends too many is sent away and read no more. */
+/**
+ * Returns a function that counts a frame and tells whether to handle it. With too many the socket
+ * is closed.
+ */
 function createFrameCount(socket: WebSocket): () => boolean {
   let frames = 0
   let since = performance.now()
@@ -64,7 +70,7 @@ function createFrameCount(socket: WebSocket): () => boolean {
   }
 }
 
-/** It comes back for the newest state, which is all it has missed. */
+/** The subscriber reconnects and gets the newest state, so it misses nothing. */
 function dropWhenUnread(socket: WebSocket): void {
   if (socket.bufferedAmount > MAX_UNREAD_BYTES) socket.terminate()
 }
@@ -78,6 +84,6 @@ function dropWhenSilent(socket: WebSocket): void {
     if (!heard) return socket.terminate()
     heard = false
     socket.ping()
-  }, ASK_EVERY_MS)
+  }, PING_EVERY_MS)
   socket.once('close', () => clearInterval(timer))
 }

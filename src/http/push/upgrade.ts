@@ -5,9 +5,9 @@ const LINGER_MS = 1_000
 const UNREAD_MS = 60_000
 
 /**
- * Whether a request opens a WebSocket of ours, whole and by the rules (RFC 6455, section 4.2.1).
- * Any other `Upgrade` is left alone, as RFC 9110, section 7.8 allows: an upgraded connection is
- * no longer read by Node's server, and one that nobody then speaks on would stay for ever.
+ * Whether a request opens a WebSocket of this worker by the rules of RFC 6455, section 4.2.1. Any
+ * other `Upgrade` is ignored, as RFC 9110, section 7.8, allows: Node's server stops reading an
+ * upgraded connection, so one that is not handled would stay open for ever.
  */
 export function opensSocket({ method, url, headers }: IncomingMessage): boolean {
   return (
@@ -20,14 +20,14 @@ export function opensSocket({ method, url, headers }: IncomingMessage): boolean 
 }
 
 /**
- * Ends the connection of a refused WebSocket with its answer, which Node's server no longer does:
- * from the upgrade on it does not look after the connection.
+ * Ends the connection of a refused WebSocket after its answer. Node's server does not: it no longer
+ * handles the connection after the upgrade.
  */
 export function endWithAnswer({ socket }: IncomingMessage, response: ServerResponse): void {
   const cutAfter = (ms: number): void => {
     setTimeout(() => socket.destroy(), ms).unref()
   }
-  // For one that reads nothing: its answer never leaves.
+  // For a client that reads nothing, so that the answer is never sent.
   cutAfter(UNREAD_MS)
   response.once('finish', () => {
     socket.end()

@@ -11,8 +11,8 @@ import { answerDownload, etagOf } from '../downloads/download-answer.ts'
 import { planDownload } from '../downloads/download-plan.ts'
 import { createDownloadSlots } from '../downloads/download-slots.ts'
 import { sendPieces } from '../downloads/send-pieces.ts'
+import { tokenOf } from '../guards/presented-credentials.ts'
 import { DOWNLOAD_HEADERS, REFUSAL_HEADERS } from '../guards/security-headers.ts'
-import { tokenOf } from '../guards/token.ts'
 import { DownloadQuery, download, headDownload } from '../schemas/downloads.ts'
 import { LISTED } from '../schemas/openapi/operation.ts'
 
@@ -21,7 +21,7 @@ export interface DownloadRoutesOptions {
   knownTokens: Pick<KnownTokens, 'addLink'>
   metrics: Pick<Metrics, 'downloaded'>
   maxConcurrent: number
-  /** Bounds readers of other answers; those of downloads have places instead. */
+  /** Limits readers of other answers; downloads have slots instead. */
   connections: Pick<Connections, 'exempt'>
 }
 
@@ -55,7 +55,7 @@ export const downloadRoutes: FastifyPluginAsync<DownloadRoutesOptions> = async (
     const answer = answerDownload(plan, document, query)
 
     if (answer.pieces.length > 0) {
-      // Only here: a stranger's guess must not take a reader's place while it is checked.
+      // Only after the check: a stranger's guess must not take a slot.
       await slots.take({ reply, user: owner, signal })
       options.connections.exempt(reply.raw)
       const read = (range: ByteRange) => downloads.read(document, range, signal)
@@ -77,12 +77,12 @@ export const downloadRoutes: FastifyPluginAsync<DownloadRoutesOptions> = async (
   app.route({ ...heavy, method: 'GET', schema: download, exposeHeadRoute: false })
 }
 
-/** What a browser says that it wants as part of a page, or in its place (Fetch, section 3.2.6). */
+/** Destinations that a browser runs as a part of a page (Fetch, section 3.2.6). */
 const PROGRAMS = /^(.*script|.*worker|.*worklet|style|xslt|manifest)$/
 
 /**
- * The page's policy lets it load its own origin's scripts and workers, and files of users are of
- * that origin: none of them must become one.
+ * The page's policy lets it load scripts and workers of its own origin. Files of users have the same
+ * origin, so a browser must never run one.
  */
 function assertNoProgram({ headers }: FastifyRequest): void {
   if (!PROGRAMS.test(String(headers['sec-fetch-dest'] ?? ''))) return

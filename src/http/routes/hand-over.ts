@@ -10,8 +10,8 @@ export interface SignedText {
 
 export interface HandOverRoutesOptions {
   /**
-   * Reads the request, does what it asks for, and signs the answer. Null for a request that no
-   * instance of this deployment has sent. Rejects with the signal's reason.
+   * Verifies the request, does what it asks for, and signs the answer. Resolves with null if no
+   * instance of this deployment sent it. Rejects with the signal's reason.
    */
   answer: (
     request: { body: Buffer; signature: string },
@@ -22,9 +22,9 @@ export interface HandOverRoutesOptions {
 declare module 'fastify' {
   interface FastifyContextConfig {
     /**
-     * Only instances of the deployment call it. It is answered also while this instance takes no
-     * other requests, is not listed among the methods of a path, and a caller that is told that
-     * there is nothing here has guessed.
+     * Only instances of the same deployment call the route. It is answered also while this instance
+     * takes no other requests. To other callers it looks as if it did not exist, and its NOT_FOUND
+     * counts as a wrong guess.
      */
     isBetweenInstances?: boolean
   }
@@ -33,9 +33,9 @@ declare module 'fastify' {
 const MAX_BODY_BYTES = 1_024
 const SIGNATURE_HEADER = 'x-telestore-signature'
 
-/** Where a new instance of the deployment asks this one to let go of Telegram. */
+/** A new instance of the deployment asks this one here to release Telegram. */
 export const handOverRoutes: FastifyPluginAsync<HandOverRoutesOptions> = async (app, options) => {
-  // The signature is over the bytes as they came.
+  // The signature covers the raw bytes.
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
 
@@ -51,7 +51,7 @@ export const handOverRoutes: FastifyPluginAsync<HandOverRoutesOptions> = async (
       typeof signature === 'string'
         ? await options.answer({ body, signature }, clientSignal(reply))
         : null
-    // Strangers learn no more than where there is no such endpoint.
+    // The same answer as without this route.
     if (!answer) throw new AppError('NOT_FOUND', 'There is nothing here')
     reply.header(SIGNATURE_HEADER, answer.signature).header('cache-control', 'no-store')
     return reply.type('application/json; charset=utf-8').send(answer.body)

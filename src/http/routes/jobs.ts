@@ -1,14 +1,14 @@
 import type { FastifyPluginAsync } from 'fastify'
 import type { Job, JobList } from '../../core/progress/job-list.ts'
 import { parseWire } from '../bodies/validation.ts'
-import { requireToken } from '../guards/token.ts'
+import { requireToken } from '../guards/presented-credentials.ts'
 import { JobsQuery, listJobs } from '../schemas/jobs.ts'
 
 export interface JobsRoutesOptions {
   jobs: JobList
 }
 
-/** `GET /jobs`: what became of the uploads of a token's owner, unfinished ones first. */
+/** `GET /jobs`: the uploads of the token's owner and their results, unfinished ones first. */
 export const jobsRoutes: FastifyPluginAsync<JobsRoutesOptions> = async (app, { jobs }) => {
   const listing = { schema: listJobs, config: { presents: { token: 'query' } } } as const
   app.get('/jobs', listing, async (request, reply) => {

@@ -10,7 +10,7 @@ export interface MetricsRoutesOptions {
 
 const TEXT_TYPES = ['text/plain', 'application/openmetrics-text']
 
-/** What the worker does, in figures: JSON, or Prometheus' text for who asks for it. */
+/** The worker's metrics as JSON, or as Prometheus' text if the caller prefers it. */
 export const metricsRoutes: FastifyPluginAsync<MetricsRoutesOptions> = async (app, { metrics }) => {
   app.get('/metrics', { schema: showMetrics }, async (request, reply) => {
     addVary(reply, 'Accept')
@@ -22,8 +22,8 @@ export const metricsRoutes: FastifyPluginAsync<MetricsRoutesOptions> = async (ap
 }
 
 /**
- * Every HTTP library of a browser accepts plain text beside JSON: only who would rather have text,
- * as scrapers say in one of these types, gets it.
+ * HTTP libraries of browsers accept plain text as well as JSON. So text is sent only if the caller
+ * prefers it to JSON, as scrapers do with one of these types.
  */
 function wantsText(accept: string | undefined): boolean {
   return TEXT_TYPES.some((type) =>

@@ -1,14 +1,14 @@
 import type { FastifyPluginAsync } from 'fastify'
 import { AppError } from '../../errors.ts'
 import { sendCached } from '../answers/cached-answer.ts'
-import { readKeptFiles } from '../answers/static-files.ts'
+import { readStaticFiles } from '../answers/static-files.ts'
 
 /** The page a browser gets at `/`. */
 export interface Page {
   html: string
-  /** Folder of its scripts, styles and pictures; null when it needs none. */
+  /** Folder of its scripts, styles and pictures; null if it needs none. */
   assets: string | null
-  /** In the demo any token that begins so is good; null where tokens are given out. */
+  /** In the demo every token with this prefix is good; null outside the demo. */
   tokensBeginWith: string | null
 }
 
@@ -16,10 +16,12 @@ export interface PageRoutesOptions {
   page: Page
 }
 
-/** What the page loads. Its names hold digests of the content, so they may be kept for ever. */
+/**
+ * The files that the page loads. Their names contain digests, so browsers may keep them for ever.
+ */
 export const pageRoutes: FastifyPluginAsync<PageRoutesOptions> = async (app, { page }) => {
   if (page.assets === null) return
-  const files = await readKeptFiles(page.assets)
+  const files = await readStaticFiles(page.assets)
   app.get<{ Params: { '*': string } }>(
     '/assets/*',
     { schema: { hide: true } },

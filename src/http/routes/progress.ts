@@ -6,22 +6,22 @@ import { addVary } from '../answers/vary.ts'
 import { parseWire, TokenQuery } from '../bodies/validation.ts'
 import { clientSignal } from '../connections/client-signal.ts'
 import { createConnectionQuota } from '../guards/connection-quota.ts'
-import type { CallerToken } from '../guards/token.ts'
+import type { CallerToken } from '../guards/presented-credentials.ts'
 import { hasSeenEnd, sendEvents } from '../push/event-stream.ts'
 import { UploadIdParams, uploadProgress } from '../schemas/progress.ts'
 
 export interface ProgressRoutesOptions {
   uploads: Pick<UploadService, 'progress'>
   watch: ProgressWatch
-  /** That listen at one time. */
-  maxListeners: number
+  /** The most event streams at one time. */
+  maxSubscribers: number
   callerToken: CallerToken
 }
 
-/** How far an upload is: asked for, or pushed. */
+/** The progress of an upload, once or as an event stream. */
 export const progressRoutes: FastifyPluginAsync<ProgressRoutesOptions> = async (app, options) => {
-  const { uploads, watch, callerToken, maxListeners } = options
-  const places = createConnectionQuota('event streams', maxListeners)
+  const { uploads, watch, callerToken, maxSubscribers } = options
+  const quota = createConnectionQuota('event streams', maxSubscribers)
   const closing = new AbortController()
   app.addHook('preClose', async () => closing.abort(new Error('the worker is closing')))
 
@@ -37,13 +37,13 @@ export const progressRoutes: FastifyPluginAsync<ProgressRoutesOptions> = async (
 
     const signal = AbortSignal.any([clientSignal(reply), closing.signal])
     const lastEventId = request.headers['last-event-id']
-    // An EventSource comes back after every end, and only this status tells it not to.
+    // An EventSource reconnects after every end; only this status stops it.
     if (hasSeenEnd(lastEventId, await uploads.progress(uploadId, token))) {
       return reply.code(204).send()
     }
-    // A caller that left while the token was checked closes nothing that would give a place back.
+    // The response of a caller that left meanwhile emits no more `close`.
     signal.throwIfAborted()
-    reply.raw.once('close', places.take(request))
+    reply.raw.once('close', quota.take(request))
     await sendEvents(reply, await watch.upload(uploadId, token, signal), lastEventId)
     return reply
   })

@@ -15,15 +15,15 @@ const HEALTH_CHECK = { isHealthCheck: true }
 export interface ServiceRoutesOptions {
   /** The page a browser gets at `/`. */
   page: Pick<Page, 'html' | 'tokensBeginWith'>
-  /** Of one file. */
+  /** The most bytes of one file. */
   maxFileBytes: number
-  /** What `/readyz` asks, by the dependency's name. */
+  /** The checks of `/readyz`, by the dependency's name. */
   probes: Readonly<Record<string, Probe>>
-  /** Whether `/health` is to fail, so that traffic goes to the older instance still. */
+  /** Whether `/health` is to fail, so that traffic still goes to the older instance. */
   awaitsOlder: () => boolean
 }
 
-/** What this service is, and whether it lives. */
+/** Describes the service, and tells whether it is alive and ready. */
 export const serviceRoutes: FastifyPluginAsync<ServiceRoutesOptions> = async (app, options) => {
   const { maxFileBytes, probes } = options
   const { html, tokensBeginWith } = options.page
@@ -33,7 +33,7 @@ export const serviceRoutes: FastifyPluginAsync<ServiceRoutesOptions> = async (ap
     addVary(reply, 'Accept')
     const { accept } = request.headers
     if (prefers(accept, 'text/html', { to: 'application/json', evenIfEqual: true })) {
-      // Left to the browser, a page could be kept from before its policy or scripts changed.
+      // Otherwise a browser could use a page from before its policy or scripts changed.
       reply.header('cache-control', 'no-cache').header('content-security-policy', policy)
       reply.header('cross-origin-resource-policy', 'same-origin')
       return reply.type('text/html; charset=utf-8').send(html)
@@ -68,10 +68,10 @@ export const serviceRoutes: FastifyPluginAsync<ServiceRoutesOptions> = async (ap
   })
 }
 
-/** What the OpenAPI document does not list: where it is itself. */
+/** Endpoints that the OpenAPI document does not list: its own address. */
 const UNLISTED = ['GET /docs']
 
-/** Every call that the OpenAPI document has, such as `GET /health`; sockets are named `WS`. */
+/** Returns every call in the OpenAPI document, such as `GET /health`; a socket is `WS`. */
 function endpointsOf(app: FastifyInstance): string[] {
   const listed = Object.entries(app.swagger().paths ?? {}).flatMap(([path, operations]) =>
     Object.entries(operations ?? {}).map(([method, operation]) => {

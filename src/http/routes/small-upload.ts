@@ -13,11 +13,11 @@ import { newUploadId } from '../bodies/new-upload.ts'
 import { fileName, parseWire } from '../bodies/validation.ts'
 import { clientSignal } from '../connections/client-signal.ts'
 import { addressOf } from '../guards/address.ts'
-import { requireToken } from '../guards/token.ts'
+import { requireToken } from '../guards/presented-credentials.ts'
 import { SmallUploadFields, smallUpload } from '../schemas/small-upload.ts'
 import { receiver, type UploadRoutesOptions } from './uploads.ts'
 
-/** What one request may carry: the Bot API's own limit. */
+/** The most bytes of one request: the Bot API's own limit. */
 const MAX_BYTES = 50 * MiB
 
 const FileNameField = z.object({ fileName })
@@ -27,7 +27,7 @@ const FIELD_NAMES = Object.keys({ ...SmallUploadFields.shape, ...FileNameField.s
 export const smallUploadRoutes: FastifyPluginAsync<UploadRoutesOptions> = async (app, options) => {
   const { uploads } = options
 
-  /** Nobody else learns its id: where it fails before it is complete, it must not keep its room. */
+  /** If it fails, the upload is discarded: no other caller knows its id, so it cannot go on. */
   async function takeWhole(
     file: Omit<FileDescription, 'totalChunks'>,
     token: string,
@@ -60,7 +60,7 @@ export const smallUploadRoutes: FastifyPluginAsync<UploadRoutesOptions> = async 
         fileField: 'file',
         fieldNames: FIELD_NAMES,
         maxFileBytes: MAX_BYTES,
-        receive: (bytes, fields) => receive(bytes, fields).catch(sayFile),
+        receive: (bytes, fields) => receive(bytes, fields).catch(asFileTooLarge),
       })
       const { received } = file
       try {
@@ -68,7 +68,7 @@ export const smallUploadRoutes: FastifyPluginAsync<UploadRoutesOptions> = async 
         const { fileName: name } = parseWire(FileNameField, named)
         parseWire(SmallUploadFields, fields)
         const token = requireToken(request)
-        await options.throttle.admit(request)
+        await options.throttle.assertNotThrottled(request)
         const uploadId = wholeUploadId(newUploadId())
         const { size } = received
         if (size === 0) throw emptyFile('file')
@@ -88,8 +88,8 @@ export const smallUploadRoutes: FastifyPluginAsync<UploadRoutesOptions> = async 
   )
 }
 
-/** The sender of a whole file knows of no chunk. */
-function sayFile(error: unknown): never {
+/** A message for a sender of a whole file, which knows no chunks. */
+function asFileTooLarge(error: unknown): never {
   if (!(error instanceof AppError) || error.code !== 'CHUNK_TOO_LARGE') throw error
   throw new AppError('FILE_TOO_LARGE', 'One request takes 50 MB; send a larger file in chunks', {
     details: { maxFileSize: MAX_BYTES },

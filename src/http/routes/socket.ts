@@ -5,25 +5,25 @@ import type { ProgressWatch, Watched } from '../../core/progress/progress-watch.
 import { AppError } from '../../errors.ts'
 import { parseWire, TokenQuery } from '../bodies/validation.ts'
 import { createConnectionQuota } from '../guards/connection-quota.ts'
-import { tokenOf } from '../guards/token.ts'
+import { tokenOf } from '../guards/presented-credentials.ts'
 import { createSubscriber, type Subscriber } from '../push/subscriber.ts'
 import { Ping, SocketParams, watchUploads } from '../schemas/socket.ts'
 
 export interface SocketRoutesOptions {
   watch: ProgressWatch
-  /** That listen at one time. */
-  maxListeners: number
+  /** The most sockets at one time. */
+  maxSubscribers: number
 }
 
-/** A ping is two dozen bytes; nothing else is understood. */
+/** Pings have two dozen bytes, and no other message is understood. */
 const MAX_MESSAGE_BYTES = 1024
 const MAX_FRAGMENTS = 16
 /** RFC 6455, section 7.4.1. */
 const GOING_AWAY = 1001
 
-/** `WS /ws/{userId}`: the progress of all uploads of one user. */
+/** `WS /ws/{userId}`: the progress of all uploads of the token's owner. */
 export const socketRoutes: FastifyPluginAsync<SocketRoutesOptions> = async (app, options) => {
-  const { watch, maxListeners } = options
+  const { watch, maxSubscribers } = options
   await app.register(websocket, {
     options: {
       maxPayload: MAX_MESSAGE_BYTES,
@@ -36,16 +36,16 @@ export const socketRoutes: FastifyPluginAsync<SocketRoutesOptions> = async (app,
       for (const socket of app.websocketServer.clients) socket.close(GOING_AWAY, 'restarting')
     },
   })
-  const places = createConnectionQuota('sockets', maxListeners)
+  const quota = createConnectionQuota('sockets', maxSubscribers)
   const watched = new WeakMap<FastifyRequest, Watched<Progress[]>>()
 
-  /** Takes a place until the connection ends, also while its token is still looked at. */
-  function takePlace(request: FastifyRequest): AbortSignal {
-    const giveBack = places.take(request)
+  /** Counts the connection until it ends, also while its token is checked. Aborts at its end. */
+  function countUntilClosed(request: FastifyRequest): AbortSignal {
+    const uncount = quota.take(request)
     const { socket } = request.raw
     const left = new AbortController()
     const onClose = (): void => {
-      giveBack()
+      uncount()
       left.abort(new Error('the listener left'))
     }
     if (socket.closed) onClose()
@@ -66,34 +66,34 @@ export const socketRoutes: FastifyPluginAsync<SocketRoutesOptions> = async (app,
         parseWire(TokenQuery, request.query)
         const token = tokenOf(request)
         if (token === null) throw new AppError('TOKEN_MISSING', 'token: is missing')
-        watched.set(request, await watch.user(userId, token, takePlace(request)))
+        watched.set(request, await watch.user(userId, token, countUntilClosed(request)))
       },
     },
     async (socket, request) => {
       const found = watched.get(request)
       if (!found) return socket.terminate()
-      const listener = createSubscriber(socket, (bytes) => {
-        if (isPing(bytes)) void tell(listener, 'pong', {})
+      const subscriber = createSubscriber(socket, (bytes) => {
+        if (isPing(bytes)) void send(subscriber, 'pong', {})
       })
-      await push(listener, found).catch((error: unknown) => {
+      await push(subscriber, found).catch((error: unknown) => {
         request.log.debug({ err: error }, 'a socket ended')
       })
     },
   )
 }
 
-async function push(listener: Subscriber, { now, changes }: Watched<Progress[]>): Promise<void> {
-  for (const progress of now) await tell(listener, 'upload_progress', progress)
+async function push(subscriber: Subscriber, { now, changes }: Watched<Progress[]>): Promise<void> {
+  for (const progress of now) await send(subscriber, 'upload_progress', progress)
   for await (const { uploadId, progress } of changes) {
-    await tell(listener, 'upload_progress', progress ?? { uploadId, status: 'cancelled' })
+    await send(subscriber, 'upload_progress', progress ?? { uploadId, status: 'cancelled' })
   }
 }
 
-function tell(listener: Subscriber, type: string, message: object): Promise<void> {
-  return listener.tell({ type, ...message, timestamp: new Date().toISOString() })
+function send(subscriber: Subscriber, type: string, message: object): Promise<void> {
+  return subscriber.send({ type, ...message, timestamp: new Date().toISOString() })
 }
 
-/** Whatever else it says is nobody's business here. */
+/** Every other message is ignored. */
 function isPing(bytes: Buffer): boolean {
   try {
     return Ping.safeParse(JSON.parse(bytes.toString())).success

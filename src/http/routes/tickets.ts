@@ -4,7 +4,7 @@ import type { z } from 'zod'
 import type { TicketService, TicketWish } from '../../core/access/ticket-service.ts'
 import { AppError } from '../../errors.ts'
 import { parseWire } from '../bodies/validation.ts'
-import { requireToken, tokenOf } from '../guards/token.ts'
+import { requireToken, tokenOf } from '../guards/presented-credentials.ts'
 import type { PublicAddress } from '../public-address.ts'
 import { IssueFields, issueTicket, RevokeFields, revokeTickets } from '../schemas/tickets.ts'
 
@@ -13,13 +13,13 @@ export interface TicketRoutesOptions {
   address: PublicAddress
 }
 
-/** Of one token. A page that shows a folder asks for one ticket a file. */
+/** Of one token. A page that shows a folder needs one ticket for each file. */
 const MAX_PER_MINUTE = 600
 
 /** Links that may be shared: for one message or one upload, until they expire or are revoked. */
 export const ticketRoutes: FastifyPluginAsync<TicketRoutesOptions> = async (app, options) => {
   const { tickets, address } = options
-  // By the token; whoever brings many refused ones is stopped by the throttle.
+  // Counted by the token; the throttle stops callers with many refused tokens.
   const rate = app.createRateLimit({
     max: MAX_PER_MINUTE,
     timeWindow: 60_000,
@@ -77,7 +77,7 @@ function wishOf({ messageId, fileId, uploadId }: z.infer<typeof IssueFields>): T
   })
 }
 
-/** A path at this worker. */
+/** Returns the link as a path of this worker. */
 function linkOf(
   wish: TicketWish,
   ticket: string,

@@ -10,8 +10,8 @@ import { ChunkFields, FileFields, parseWire, UploadIdFields } from '../bodies/va
 import { clientSignal } from '../connections/client-signal.ts'
 import { failBody } from '../connections/min-upload-rate.ts'
 import { addressOf } from '../guards/address.ts'
+import { type CallerToken, requireToken, tokenOf } from '../guards/presented-credentials.ts'
 import type { Throttle } from '../guards/throttle.ts'
-import { type CallerToken, requireToken, tokenOf } from '../guards/token.ts'
 import { busy, type UnclaimedBudget } from '../guards/unclaimed-budget.ts'
 import { UploadIdParams } from '../schemas/progress.ts'
 import {
@@ -26,17 +26,17 @@ export interface UploadRoutesOptions {
   uploads: UploadService
   spool: Pick<Spool, 'receive'>
   unclaimed: UnclaimedBudget
-  throttle: Pick<Throttle, 'admit'>
+  throttle: Pick<Throttle, 'assertNotThrottled'>
   maxChunkBytes: number
-  /** The token of a call that deployed clients make without one. */
+  /** Returns the token of calls that deployed clients make without one. */
   callerToken: CallerToken
 }
 
-/** Where these calls find what their callers show. */
+/** Where these calls carry their credentials. */
 const CHUNK_FORM = { token: 'form', uploadId: 'form', opensUpload: true } as const
 const IN_JSON = { token: 'json', uploadId: 'json' } as const
 
-/** What a call hears that came too late to stop anything. */
+/** Answers a cancel that came too late. */
 const IN_TELEGRAM = 'The file is in Telegram already'
 
 /** Files in chunks: init, chunk, complete, status, cancel. */
@@ -64,7 +64,7 @@ export const uploadRoutes: FastifyPluginAsync<UploadRoutesOptions> = async (app,
       try {
         const fields = parseWire(ChunkFields, form.fields)
         const token = requireToken(request)
-        await options.throttle.admit(request)
+        await options.throttle.assertNotThrottled(request)
         const { received } = form.file
         assertUndamaged(received.digest, fields.chunkDigest)
         const taken = await uploads.takeChunk(toFile(fields), fields.chunkIndex, token, received)
@@ -114,7 +114,7 @@ export const uploadRoutes: FastifyPluginAsync<UploadRoutesOptions> = async (app,
       total_chunks: upload.totalChunks,
       received_chunks: receivedIndices.length,
       received_chunk_indices: receivedIndices,
-      // What a file is made of is for its owner; the id alone may be in others' hands.
+      // Digests are for the owner; other people may know the id.
       ...(token !== null && { received_chunk_digests: receivedDigests }),
       complete: receivedIndices.length === upload.totalChunks,
       ...(status !== 'uploading' && { status }),
@@ -132,14 +132,14 @@ export const uploadRoutes: FastifyPluginAsync<UploadRoutesOptions> = async (app,
 }
 
 export interface ReceiverOptions extends UploadRoutesOptions {
-  /** Each form brings a whole file of an upload of its own. */
+  /** Each form carries a whole file, which is an upload of its own. */
   wholeFiles?: boolean
 }
 
 /**
- * Takes a form's file to the spool. Where the token came first it is checked before any byte is
- * written, and the bytes count as the user's; otherwise they are taken on the strangers' budget.
- * What the disk cannot hold is refused before the first byte as well.
+ * Receives a form's file into the spool. If the token came before the file, it is checked before any
+ * byte is written, and the bytes count for the user; otherwise they count as unclaimed. A file that
+ * does not fit on the disk is refused before its first byte.
  */
 export function receiver(
   { uploads, spool, unclaimed, throttle, maxChunkBytes, wholeFiles = false }: ReceiverOptions,
@@ -148,19 +148,19 @@ export function receiver(
 ): ReadFormOptions['receive'] {
   const signal = clientSignal(reply)
   const announced = request.headers['content-length']
-  // The whole body's length: a little more than the file's.
+  // The length of the whole body: a little more than the file's.
   const expectedBytes = Math.min(Number(announced ?? 0), maxChunkBytes)
   const receive = (bytes: AsyncIterable<Uint8Array>): Promise<ReceivedChunk> =>
     spool.receive(bytes, { maxBytes: maxChunkBytes, expectedBytes, signal })
-  const bringer = {
+  const incoming = {
     address: addressOf(request),
     bytes: announced === undefined ? maxChunkBytes : expectedBytes,
     signal,
-    giveWay: () => !request.raw.complete && failBody(request.raw, busy()),
+    evict: () => !request.raw.complete && failBody(request.raw, busy()),
   }
 
   function holding(release: () => void, bytes: AsyncIterable<Uint8Array>): Promise<ReceivedChunk> {
-    // Until the answer is out: by then the bytes are claimed or gone.
+    // When the answer is out, the bytes belong to an upload or are discarded.
     reply.raw.once('close', release)
     return receive(bytes)
   }
@@ -168,20 +168,20 @@ export function receiver(
   return async (bytes, fields) => {
     const token = tokenOf(request)
     if (token !== null) {
-      await throttle.admit(request)
+      await throttle.assertNotThrottled(request)
       const { userId: owner } = await uploads.authenticate(token)
       const { uploadId } = fields
       const size = Number(fields.fileSize)
       if (wholeFiles) {
-        // One whose length is not announced may be as long as any.
-        await uploads.assertNoLongWait(null, bringer.bytes, token)
+        // A file of unknown length counts as the longest possible.
+        await uploads.assertNoLongWait(null, incoming.bytes, token)
       } else if (uploadId && size > 0) {
         await uploads.assertCapacity({ uploadId, owner }, size)
         await uploads.assertNoLongWait(uploadId, size, token)
       }
-      return holding(await unclaimed.takeOfUser(owner, bringer), bytes)
+      return holding(await unclaimed.takeOfUser(owner, incoming), bytes)
     }
-    return holding(await unclaimed.take(bringer), bytes)
+    return holding(await unclaimed.take(incoming), bytes)
   }
 }
 

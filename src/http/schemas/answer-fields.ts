@@ -31,7 +31,7 @@ export const fileBytes = (description: string) =>
     .file()
     .min(1)
     .meta({ description, examples: ['(the bytes)'] })
-/** Deployed clients send it; nobody reads it. */
+/** Deployed clients send it; the worker does not read it. */
 export const userId = z
   .unknown()
   .meta({ description: 'Not read: an upload belongs to the user of its token.', examples: ['7'] })

@@ -76,13 +76,13 @@ export const download = operation({
     'The type is that of the document, else that of the name.',
   headers: Ranges,
   answers: {
-    200: { says: 'The whole file.', body: { '*/*': bytes }, headers: OF_FILES },
+    200: { description: 'The whole file.', body: { '*/*': bytes }, headers: OF_FILES },
     206: {
-      says: 'The ranges that were asked for; more than one as `multipart/byteranges`.',
+      description: 'The ranges that were asked for; more than one as `multipart/byteranges`.',
       body: { '*/*': bytes },
       headers: [...OF_FILES, 'Content-Range'],
     },
-    304: { says: 'The file is still the one the caller has.', headers: VALIDATORS },
+    304: { description: 'The file is still the one the caller has.', headers: VALIDATORS },
   },
 })
 
@@ -94,7 +94,7 @@ export const headDownload = operation({
     'Always about the whole file: ranges mean nothing here. Refusals have no body either.',
   headers: Conditions,
   answers: {
-    200: { says: 'The headers of the whole file.', headers: OF_FILES },
-    304: { says: 'The file is still the one the caller has.', headers: VALIDATORS },
+    200: { description: 'The headers of the whole file.', headers: OF_FILES },
+    304: { description: 'The file is still the one the caller has.', headers: VALIDATORS },
   },
 })

@@ -39,7 +39,7 @@ export const listJobs = operation({
   query: JobsQuery,
   answers: {
     200: {
-      says: 'The uploads.',
+      description: 'The uploads.',
       headers: ['Cache-Control'],
       body: z.object({
         jobs: z.array(Job).meta({ description: 'Unfinished ones first.', examples: [[]] }),

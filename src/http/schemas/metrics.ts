@@ -86,7 +86,7 @@ export const showMetrics = operation({
   description: "Prometheus' text where `Accept` asks for text/plain or OpenMetrics.",
   answers: {
     200: {
-      says: 'The figures.',
+      description: 'The figures.',
       headers: ['Vary', 'Cache-Control'],
       body: {
         'application/json': Figures,

@@ -41,7 +41,7 @@ export const postedFileId = z
 /** How far an upload is; `Progress` of core, as it goes out. */
 export const Progress = z
   .object({
-    uploadId: uploadIdOut.meta({ description: 'Whose progress.' }),
+    uploadId: uploadIdOut.meta({ description: 'The upload whose progress this is.' }),
     status: z.enum(['uploading', 'completed', 'failed']).meta({
       description: '`completed` and `failed` are the end.',
       examples: ['uploading'],
@@ -98,8 +98,8 @@ export const uploadProgress = operation({
   summary: 'How far an upload is',
   description:
     'As JSON, or with `Accept: text/event-stream` as server-sent events until the end: the data of ' +
-    'each is the same object. A stream tells states, not a history: whoever comes back with ' +
-    '`Last-Event-ID` gets what is true now. A comment every 15 seconds keeps the line open. ' +
+    'each is the same object. A stream sends states, not a history: a client that reconnects with ' +
+    '`Last-Event-ID` gets the current state. A comment every 15 seconds keeps the line open. ' +
     'Finished uploads stay readable for an hour.',
   auth: 'optional-link',
   params: UploadIdParams,
@@ -113,7 +113,7 @@ export const uploadProgress = operation({
   }),
   answers: {
     200: {
-      says: 'The progress, or a stream of it.',
+      description: 'The progress, or a stream of it.',
       body: {
         'application/json': Progress,
         'text/event-stream': z.string().meta({
@@ -123,7 +123,7 @@ export const uploadProgress = operation({
       },
       headers: ['Vary', 'Cache-Control'],
     },
-    204: { says: 'The listener has seen the end already: an `EventSource` stops here.' },
+    204: { description: 'The listener has seen the end already: an `EventSource` stops here.' },
   },
   refusals: [...OF_TOKENS, 'TOKEN_MISSING', 'FORBIDDEN', 'UPLOAD_NOT_FOUND', 'BUSY'],
 })

@@ -11,7 +11,7 @@ export const describeService = operation({
   description: 'A browser (`Accept: text/html`) gets the page.',
   answers: {
     200: {
-      says: 'The service, or the page.',
+      description: 'The service, or the page.',
       headers: ['Vary'],
       body: {
         'application/json': z.object({
@@ -56,7 +56,7 @@ export const health = operation({
     'for the older one to let go of Telegram.',
   answers: {
     200: {
-      says: 'It does.',
+      description: 'It does.',
       body: z.object({
         status: ok,
         timestamp: z.string().meta({
@@ -75,7 +75,9 @@ export const healthz = operation({
   tag: 'Service',
   summary: 'Whether the process lives',
   description: 'Asks nothing of the disk, the backend or Telegram.',
-  answers: { 200: { says: 'It does.', body: { 'text/plain': plain('Always `ok`.', 'ok') } } },
+  answers: {
+    200: { description: 'It does.', body: { 'text/plain': plain('Always `ok`.', 'ok') } },
+  },
 })
 
 const bytes = (description: string, example: number) =>
@@ -128,7 +130,7 @@ export const readyz = operation({
   description:
     'Names what it needs and how that is doing. For alarms; restarting mends none of it.',
   answers: {
-    200: { says: 'It can.', body: Readiness, headers: ['Cache-Control'] },
-    503: { says: 'It cannot.', body: Readiness, headers: ['Cache-Control', 'Retry-After'] },
+    200: { description: 'It can.', body: Readiness, headers: ['Cache-Control'] },
+    503: { description: 'It cannot.', body: Readiness, headers: ['Cache-Control', 'Retry-After'] },
   },
 })

@@ -29,7 +29,7 @@ export const smallUpload = operation({
   bodyType: 'multipart/form-data',
   answers: {
     200: {
-      says: 'The file is in Telegram.',
+      description: 'The file is in Telegram.',
       body: z.object({
         success,
         messageId: postedMessageId,

@@ -56,7 +56,7 @@ export const watchUploads = operation({
   auth: 'link',
   params: SocketParams,
   query: TokenQuery,
-  answers: { 101: { says: 'The socket is open.' } },
+  answers: { 101: { description: 'The socket is open.' } },
   refusals: [...OF_TOKENS, 'TOKEN_MISSING', 'FORBIDDEN', 'NOT_FOUND', 'BUSY'],
   messages: {
     worker: ['SocketProgress', 'SocketCancelled', 'SocketPong'],

@@ -13,7 +13,9 @@ export const IssueFields = z
     messageId: messageId.optional(),
     /** For bots that cannot see messages; the ticket holds it, the link need not. */
     fileId: fileId.optional(),
-    uploadId: uploadId.meta({ description: 'Instead of `messageId`: whose progress.' }).optional(),
+    uploadId: uploadId
+      .meta({ description: 'Instead of `messageId`: the upload whose progress the link shows.' })
+      .optional(),
     expiresIn: wholeNumber(1, MAX_SECONDS)
       .default(DEFAULT_SECONDS)
       .meta({ description: 'Seconds until the link ends: a week at most.', examples: [3600] }),
@@ -37,7 +39,7 @@ export const issueTicket = operation({
   body: IssueFields,
   answers: {
     200: {
-      says: 'The link.',
+      description: 'The link.',
       headers: ['Cache-Control'],
       body: z.object({
         success,
@@ -78,7 +80,7 @@ export const revokeTickets = operation({
   body: RevokeFields,
   answers: {
     200: {
-      says: 'No link of this user opens anything any more.',
+      description: 'No link of this user opens anything any more.',
       body: z.object({
         success,
         message: message('All links are revoked'),

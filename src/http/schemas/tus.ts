@@ -91,7 +91,7 @@ const patching = {
   }),
   body: bytes,
   bodyType: 'application/offset+octet-stream',
-  answers: { 204: { says: 'The bytes are on the disk.', headers: KNOWN } },
+  answers: { 204: { description: 'The bytes are on the disk.', headers: KNOWN } },
   refusals: [...OF_ONE, ...WITH_BYTES, 'FORBIDDEN'],
 } satisfies Partial<Operation>
 
@@ -109,8 +109,8 @@ export const overrideFile = operation({
   }),
   body: bytes.optional(),
   answers: {
-    200: { says: 'As for HEAD.', headers: [...KNOWN, 'Upload-Length'] },
-    204: { says: 'As for PATCH and DELETE.', headers: KNOWN },
+    200: { description: 'As for HEAD.', headers: [...KNOWN, 'Upload-Length'] },
+    204: { description: 'As for PATCH and DELETE.', headers: KNOWN },
   },
   refusals: [...patching.refusals, 'METHOD_NOT_ALLOWED'],
 })
@@ -122,13 +122,13 @@ export const createFile = operation({
   description:
     'The length must be known: Telegram asks for it. The body may bring the first bytes. The last ' +
     "segment of the upload's URL is its `uploadId`: progress, status, cancel and tickets work on it. " +
-    'Every request of an upload brings the token.',
+    'Every request of an upload carries the token.',
   auth: 'bearer',
   headers: Creation,
   body: bytes.optional(),
   bodyType: 'application/offset+octet-stream',
   answers: {
-    201: { says: 'The upload is open.', headers: [...KNOWN, 'Location'] },
+    201: { description: 'The upload is open.', headers: [...KNOWN, 'Location'] },
   },
   refusals: [
     ...OF_OPENING,
@@ -150,7 +150,7 @@ export const headFile = operation({
   headers: Version,
   answers: {
     200: {
-      says: 'Where to go on.',
+      description: 'Where to go on.',
       headers: [...KNOWN, 'Upload-Length', 'Upload-Metadata', 'Upload-Concat'],
     },
   },
@@ -165,17 +165,17 @@ export const deleteFile = operation({
   auth: 'bearer',
   params: UploadIdParams,
   headers: Version,
-  answers: { 204: { says: 'It is gone.', headers: SPOKEN } },
+  answers: { 204: { description: 'It is gone.', headers: SPOKEN } },
   refusals: OF_ONE,
 })
 
 const discovering = {
   tag: 'tus',
   summary: 'What of the protocol is spoken here',
-  description: 'The same for every address, and for whoever asks.',
+  description: 'The same for every address and every caller.',
   answers: {
     204: {
-      says: 'Version, extensions, the largest file.',
+      description: 'Version, extensions, the largest file.',
       headers: [
         'Tus-Resumable',
         'Tus-Version',

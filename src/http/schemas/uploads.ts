@@ -26,7 +26,7 @@ export const initUpload = operation({
   body: FileFields.extend({ userId }),
   answers: {
     200: {
-      says: 'The upload is open, and its room on the disk is reserved.',
+      description: 'The upload is open, and its room on the disk is reserved.',
       body: z.object({
         success,
         uploadId: uploadIdOut,
@@ -50,7 +50,7 @@ export const uploadChunk = operation({
   bodyType: 'multipart/form-data',
   answers: {
     200: {
-      says: 'The chunk is on the disk, and survives the death of the process.',
+      description: 'The chunk is on the disk, and survives the death of the process.',
       body: z.object({
         success,
         chunk_index: count('Which one it is.', 5),
@@ -81,7 +81,7 @@ export const completeUpload = operation({
   body: UploadIdFields,
   answers: {
     200: {
-      says: 'The job runs, or has ended.',
+      description: 'The job runs, or has ended.',
       body: z.object({
         success: success.meta({ description: 'False when the job has failed already.' }),
         uploadId: uploadIdOut,
@@ -128,7 +128,7 @@ export const uploadStatus = operation({
   params: UploadIdParams,
   answers: {
     200: {
-      says: 'The upload as the worker has it.',
+      description: 'The upload as the worker has it.',
       headers: ['Cache-Control'],
       body: z.object({
         upload_id: uploadIdOut,
@@ -143,7 +143,7 @@ export const uploadStatus = operation({
         received_chunk_digests: z
           .array(z.string().regex(SHA256))
           .meta({
-            description: 'SHA-256 of each, hex, in the same order; only for whoever shows a token.',
+            description: 'SHA-256 of each, hex, in the same order; only if the call has a token.',
             examples: [['9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08']],
           })
           .optional(),
@@ -180,7 +180,7 @@ export const cancelUpload = operation({
   body: UploadIdFields,
   answers: {
     200: {
-      says: 'It is cancelled, or was completed before.',
+      description: 'It is cancelled, or was completed before.',
       body: z.object({
         success,
         message: z.enum(['Upload cancelled', 'The file is in Telegram already']).meta({

@@ -8,8 +8,8 @@ import type { UploadService } from '../../core/uploads/upload-service.ts'
 import { AppError } from '../../errors.ts'
 import type { PreemptibleLock } from '../../lib/concurrency/preemptible-lock.ts'
 import { checked } from './checksum.ts'
-import { loadLibrary, type TusLibrary } from './library.ts'
-import { describeFile, TUS_PATH } from './protocol.ts'
+
+import { describeFile, loadLibrary, TUS_PATH, type TusLibrary } from './protocol.ts'
 
 export interface TusAnswersOptions {
   streams: StreamService
@@ -33,14 +33,14 @@ export interface TusCall {
 export interface TusAnswer {
   readonly status: number
   readonly headers: Headers
-  /** The upload afterwards; null when it is no more. */
+  /** The upload afterwards; null if it was deleted. */
   readonly state: StreamState | null
 }
 
 /**
- * Answers calls of the tus protocol with @tus/server, which knows their order and their headers.
- * It never sees the body: on its way through four streams the last bytes before a break would be
- * lost, and those are what the protocol is for. Rejects with AppErrors, or ClientLeft.
+ * Answers calls of the tus protocol with @tus/server, which checks their order and their headers.
+ * The library never gets the body: its four streams would lose the last bytes before a connection
+ * breaks, and the protocol is there to keep those. Rejects with AppErrors, or ClientLeft.
  */
 export function createTusAnswers(
   options: TusAnswersOptions,
@@ -69,11 +69,11 @@ export function createTusAnswers(
 
 interface CallStore {
   readonly datastore: DataStore
-  /** The upload as this call has last seen it. */
+  /** The upload as of this call's last access. */
   readonly state: StreamState | null
 }
 
-/** A store for one call: whose token it is and where its bytes are stays out of the library. */
+/** A store for one call, so that the library sees neither its token nor its bytes. */
 function createStore(
   call: TusCall,
   { streams, uploads }: TusAnswersOptions,
@@ -109,7 +109,7 @@ function createStore(
   async function remove(id: string): Promise<void> {
     await find(id)
     const { status } = await uploads.cancel(id, call.token)
-    // In the protocol what was deleted is there no more, whatever became of its bytes.
+    // In the protocol a deleted upload is gone, even if its file is in Telegram.
     if (status === 'completed') await uploads.discard(id)
     state = null
   }
@@ -135,7 +135,7 @@ function createLock(id: string, call: TusCall, uploadLock: PreemptibleLock) {
   }
 }
 
-/** The library throws objects with a status, and lets through what the store has thrown. */
+/** The library throws objects with a status; errors of the store pass through it. */
 function toRefusal(
   error: Error | { status_code: number; body: string },
   state: StreamState | null,

@@ -5,13 +5,13 @@ import { AppError } from '../../errors.ts'
 import { KiB } from '../../lib/units.ts'
 import { ClientLeft } from '../connections/client-signal.ts'
 
-/** Read ahead of the disk at most. */
+/** The most bytes that are read ahead of the disk. */
 const AHEAD_BYTES = 128 * KiB
 
 /**
- * The bytes of a request, read as fast as they are taken. Everything that has come before the
- * sender breaks off is given first, and only then ClientLeft is thrown: a cut line keeps what it
- * has brought. Nothing is read before the first byte is asked for.
+ * The bytes of a request, read only as fast as the consumer takes them. If the connection breaks,
+ * all bytes that have come are given before ClientLeft is thrown, so that the upload keeps them. No
+ * byte is read before the consumer asks for the first one.
  */
 export function openBody(request: IncomingMessage): ByteSource {
   const passing = new PassThrough({ highWaterMark: AHEAD_BYTES })
@@ -25,7 +25,7 @@ export function openBody(request: IncomingMessage): ByteSource {
 
   function onBroken(error?: Error): void {
     if (request.complete) return
-    // One that is cut for standing still is told how far it got: clients take a 408 for the end.
+    // A stalled sender gets the offset as its answer instead: clients give up after a 408.
     if (!(error instanceof AppError)) left = true
     stop()
   }

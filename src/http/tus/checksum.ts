@@ -2,17 +2,20 @@ import { createHash, type Hash } from 'node:crypto'
 import type { ByteSource } from '../../core/model/stream.ts'
 import { AppError } from '../../errors.ts'
 
-/** SHA-1 is what the protocol demands; the first is the one to prefer. */
+/** The best one first; the protocol demands SHA-1. */
 export const CHECKSUM_ALGORITHMS = ['sha256', 'sha1', 'md5']
 
-/** A source whose bytes are added up, and what throws when they are not the announced ones. */
+/** A source whose bytes are hashed, and the check of their digest. */
 export interface CheckedSource {
   readonly source: ByteSource
-  /** Throws CHECKSUM_MISMATCH. Null when nothing was announced. */
+  /** Throws CHECKSUM_MISMATCH. Null if the request has no checksum. */
   readonly confirm: (() => void) | null
 }
 
-/** Watches a request's bytes as its `Upload-Checksum` asks. Throws INVALID_REQUEST for another algorithm. */
+/**
+ * Hashes a request's bytes by its `Upload-Checksum`. Throws INVALID_REQUEST for an unknown
+ * algorithm.
+ */
 export function checked(source: ByteSource, header: string | undefined): CheckedSource {
   if (header === undefined) return { source, confirm: null }
   const [, algorithm = '', digest = ''] = /^(\w+) ([A-Za-z0-9+/]+=*)$/.exec(header) ?? []

@@ -3,10 +3,10 @@ import type { StreamState } from '../../core/model/stream.ts'
 import { expiryOf } from '../../core/uploads/expiry.ts'
 import { isMediaType } from '../../lib/media-type.ts'
 import type { TusAnswer } from './answer.ts'
-import { STREAM_TYPE } from './protocol.ts'
+import { STREAM_TYPE, TUS_PATH } from './protocol.ts'
 
-/** What of a request concerns the protocol. Proxies' headers stay out: they are judged elsewhere. */
-const CONCERNING = [
+/** The request headers of the protocol. The library gets no others, such as those of proxies. */
+const REQUEST_HEADERS = [
   'content-length',
   'content-type',
   'tus-resumable',
@@ -17,15 +17,18 @@ const CONCERNING = [
   'upload-offset',
 ]
 
-/** The protocol's headers of a request. One that comes twice is joined by Node, and then refused. */
+/**
+ * Returns the protocol's headers of a request. Node joins a header that comes twice; it is refused
+ * then.
+ */
 export function tusHeaders(headers: IncomingHttpHeaders): Record<string, string> {
   const present: Record<string, string> = {}
-  for (const name of CONCERNING) {
+  for (const name of REQUEST_HEADERS) {
     const value = headers[name]
     if (typeof value === 'string') present[name] = value
   }
   delete present['content-type']
-  // The library compares text, and knows no other type.
+  // The library compares the exact text.
   if (isMediaType(headers['content-type'], STREAM_TYPE)) present['content-type'] = STREAM_TYPE
   delete present['upload-metadata']
   const metadata = metadataHeader(headers)
@@ -33,8 +36,8 @@ export function tusHeaders(headers: IncomingHttpHeaders): Record<string, string>
 }
 
 /**
- * `Upload-Metadata` without what a list in a header may have too much of (RFC 9110, section 5.6.1):
- * spaces around its elements, and empty ones. Clients that have nothing to say send it empty.
+ * Returns `Upload-Metadata` without the spaces and empty elements that a list in a header may have
+ * (RFC 9110, section 5.6.1); null if no element is left. Clients without metadata send it empty.
  */
 export function metadataHeader(headers: IncomingHttpHeaders): string | null {
   const value = headers['upload-metadata']
@@ -43,7 +46,7 @@ export function metadataHeader(headers: IncomingHttpHeaders): string | null {
   return elements.filter((element) => element !== '').join(',') || null
 }
 
-/** How long an upload lives. */
+/** Decides when an unfinished upload expires. */
 export interface Lifetime {
   /** Milliseconds without progress after which an upload is removed. */
   sessionTtlMs: number
@@ -52,21 +55,21 @@ export interface Lifetime {
 }
 
 /**
- * What the library says and the protocol asks for; CORS is answered for all routes alike, and
- * `Location` by who knows where the worker is.
+ * Headers that are taken from the library's answer. CORS headers are the same on all routes, and
+ * `Location` is made by `locationOf`, because the library does not know the public address.
  */
-const ANSWERED = ['upload-length', 'upload-offset']
+const ANSWER_HEADERS = ['upload-length', 'upload-offset']
 
 export function answerHeaders(answer: TusAnswer, lifetime: Lifetime): Record<string, string> {
   const headers: Record<string, string> = {}
-  for (const name of ANSWERED) {
+  for (const name of ANSWER_HEADERS) {
     const value = answer.headers.get(name)
     if (value !== null) headers[name] = value
   }
   return answer.state ? { ...headers, ...expiry(answer.state, lifetime) } : headers
 }
 
-/** What a HEAD says beside the offset: the words the upload was created with. */
+/** Headers of a HEAD: the metadata that the upload was created with. */
 export function descriptionHeaders({ stream }: StreamState): Record<string, string> {
   return {
     ...(stream.metadata !== null && { 'upload-metadata': stream.metadata }),
@@ -74,13 +77,29 @@ export function descriptionHeaders({ stream }: StreamState): Record<string, stri
   }
 }
 
-/** Only while bytes are missing; every byte puts the end off, the first one most of all. */
+/**
+ * Only while bytes are missing. An upload expires later after each byte, and much later after the
+ * first.
+ */
 function expiry(
   { upload, offset }: StreamState,
   { sessionTtlMs, now }: Lifetime,
 ): Record<string, string> {
   if (upload.state !== 'receiving') return {}
-  // The caller reads a clock on the wall; the worker's own time may have come apart from it.
+  // The header needs the wall clock, which may differ from the worker's own time.
   const leftMs = expiryOf(upload, offset > 0, sessionTtlMs) - now()
   return { 'upload-expires': new Date(Date.now() + leftMs).toUTCString() }
+}
+
+/**
+ * Returns the address of a created upload, for `Location`: absolute if the address of the worker's
+ * root is known, because some clients need that; else relative to the path of the request (RFC 3986,
+ * section 5.2), because a proxy may have removed a prefix from that path. `requestUrl` is the
+ * request's path and query.
+ */
+export function locationOf(uploadId: string, root: string | null, requestUrl: string): string {
+  if (root !== null) return `${root}${TUS_PATH}/${uploadId}`
+  const [path = ''] = requestUrl.split('?', 1)
+  const folder = path.slice(path.lastIndexOf('/') + 1)
+  return folder === '' ? uploadId : `${folder}/${uploadId}`
 }

@@ -1,11 +1,26 @@
 import { z } from 'zod'
 import { mimeTypeOf } from '../../core/model/mime-type.ts'
 import { AppError } from '../../errors.ts'
-import { fileName, invalid, parseWire, TELEGRAM_MAX_BYTES } from '../bodies/validation.ts'
+import {
+  fileName,
+  invalid,
+  parseWire,
+  TELEGRAM_MAX_BYTES,
+  UPLOAD_ID,
+} from '../bodies/validation.ts'
 import { CHECKSUM_ALGORITHMS } from './checksum.ts'
-import { loadLibrary } from './library.ts'
 
-/** The one version there is (https://tus.io/protocols/resumable-upload). */
+export type TusLibrary = typeof import('@tus/server')
+
+/**
+ * Loads @tus/server at the first call that needs it: it takes 20 MB, and most workers meet no tus
+ * client.
+ */
+export function loadLibrary(): Promise<TusLibrary> {
+  return import('@tus/server')
+}
+
+/** The only version there is (https://tus.io/protocols/resumable-upload). */
 export const TUS_VERSION = '1.0.0'
 export const TUS_PATH = '/files'
 export const STREAM_TYPE = 'application/offset+octet-stream'
@@ -19,7 +34,7 @@ const EXTENSIONS = [
   'concatenation',
 ]
 
-/** What an OPTIONS request is told. */
+/** The headers of the answer to OPTIONS. */
 export function discovery(maxFileBytes: number): Record<string, string> {
   return {
     'tus-version': TUS_VERSION,
@@ -37,7 +52,7 @@ export function assertVersion(version: unknown): void {
   })
 }
 
-/** Throws INVALID_REQUEST unless the length is told, which other servers can do without. */
+/** Throws INVALID_REQUEST if the length is missing. Unlike other servers this one needs it. */
 export function assertLength(length: string | undefined): void {
   if (length === undefined) {
     const sentence = 'Upload-Length is needed from the start: Telegram has to know it'
@@ -46,14 +61,14 @@ export function assertLength(length: string | undefined): void {
   assertBytes('Upload-Length', length)
 }
 
-/** Throws INVALID_REQUEST unless a header counts bytes. */
+/** Throws INVALID_REQUEST unless the header is a number of bytes. */
 export function assertBytes(header: string, value: string | undefined): void {
   if (value === undefined) throw invalid(header, 'is missing')
   if (/^\d+$/.test(value) && Number.isSafeInteger(Number(value))) return
   throw invalid(header, 'expected a whole number of bytes')
 }
 
-/** `Upload-Metadata` as its keys and values. Throws INVALID_REQUEST when it is not what it must be. */
+/** Parses `Upload-Metadata` into keys and values. Throws INVALID_REQUEST if it is malformed. */
 export async function parseMetadata(header: string | null): Promise<Record<string, string | null>> {
   if (header === null) return {}
   const { Metadata } = await loadLibrary()
@@ -66,10 +81,13 @@ export async function parseMetadata(header: string | null): Promise<Record<strin
   }
 }
 
-/** A refusal names the header. */
+/** Its key is the header's name, so that a refusal names the header. */
 const FileName = z.object({ 'Upload-Metadata': fileName })
 
-/** The file that `Upload-Metadata` describes. Uppy says `name` and `type`, others add `file`. */
+/**
+ * Returns name and type of the file. Uppy sends `name` and `type`, other clients `filename` and
+ * `filetype`.
+ */
 export function describeFile(metadata: Readonly<Record<string, string | null>> = {}): {
   fileName: string
   mimeType: string
@@ -79,23 +97,21 @@ export function describeFile(metadata: Readonly<Record<string, string | null>> =
   return { fileName: name, mimeType: mimeTypeOf(metadata.filetype || metadata.type, name) }
 }
 
-/** What a creation says about other uploads. */
+/** How a new upload relates to others. */
 export type Concatenation =
   | { kind: 'none' }
   | { kind: 'partial' }
   | { kind: 'final'; partIds: readonly string[] }
 
-const PART_ID = /^[A-Za-z0-9_-]{1,128}$/
-
 /**
- * The id in an upload's URL, in whatever form `Location` or the client has it: relative, whole, with
- * a proxy's prefix, percent-encoded. Only the last segment counts: the part must be the caller's,
- * whatever host the URL names. Undefined where that segment is no id.
+ * Returns the id in an upload's URL, which may be relative, absolute, behind a proxy's prefix, or
+ * percent-encoded. Only the last segment counts; the host does not matter, because the part must
+ * belong to the caller anyway. Undefined if that segment is no id.
  */
 function partIdIn(url: string): string | undefined {
   const [path = ''] = url.split(/[?#]/, 1)
   const id = decoded(path).replace(/\/$/, '').split('/').at(-1) ?? ''
-  return PART_ID.test(id) ? id : undefined
+  return UPLOAD_ID.test(id) ? id : undefined
 }
 
 function decoded(path: string): string {

@@ -5,12 +5,13 @@ import { AppError } from '../../errors.ts'
 import type { PreemptibleLock } from '../../lib/concurrency/preemptible-lock.ts'
 import { isMediaType } from '../../lib/media-type.ts'
 import { MiB } from '../../lib/units.ts'
+import { onAbort } from '../../lib/waiting/abortable.ts'
 import { drain } from '../bodies/drain.ts'
 import { hasFirstByte } from '../bodies/first-byte.ts'
 import { newUploadId } from '../bodies/new-upload.ts'
 import { parseWire } from '../bodies/validation.ts'
 import { clientSignal } from '../connections/client-signal.ts'
-import { tokenOf } from '../guards/token.ts'
+import { tokenOf } from '../guards/presented-credentials.ts'
 import type { PublicAddress } from '../public-address.ts'
 import { LISTED } from '../schemas/openapi/operation.ts'
 import { UploadIdParams } from '../schemas/progress.ts'
@@ -29,10 +30,10 @@ import {
   answerHeaders,
   descriptionHeaders,
   type Lifetime,
+  locationOf,
   metadataHeader,
   tusHeaders,
 } from './headers.ts'
-import { locationOf } from './location.ts'
 import {
   assertBytes,
   assertLength,
@@ -54,7 +55,9 @@ export interface TusRoutesOptions extends Lifetime {
   maxFileBytes: number
 }
 
-/** What a sender may go on sending after it was asked to stop, until its line is cut. */
+/**
+ * How much a sender may still send after its request was answered, before its connection is cut.
+ */
 const LEFTOVER = { maxBytes: MiB, maxMs: 300 }
 
 declare module 'fastify' {
@@ -64,30 +67,30 @@ declare module 'fastify' {
   }
 }
 
-/** Preflights are answered by CORS; then the protocol adds what it is asked by the same method. */
+/** CORS answers preflights, and then passes them on, because the protocol uses OPTIONS too. */
 const DISCOVERABLE = { config: { cors: { preflightContinue: true } } }
 
 /**
  * The tus protocol 1.0.0: creation (also with bytes), termination, expiration, checksum,
- * concatenation. Every call needs the owner's token, also where others pass with an uploadId alone:
- * all clients send their headers with each request.
+ * concatenation. Every call needs the owner's token, even the calls whose counterparts work with an
+ * uploadId alone: all tus clients send their headers with each request.
  */
 export const tusRoutes: FastifyPluginAsync<TusRoutesOptions> = async (app, options) => {
   const { uploadLock } = options
   const answerTus = createTusAnswers(options)
 
-  // Bodies are read by the upload they belong to, and by nobody before.
+  // The upload reads the body, so no parser may.
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', (_request, _payload, done) => done(null))
 
   app.addHook('onRequest', async (request, reply) => {
     reply.header('tus-resumable', TUS_VERSION).header('cache-control', 'no-store')
     if (request.method === 'OPTIONS') return
-    // Before the check, for that is what a refusal must say.
+    // Before the check, because the refusal must have this header.
     reply.header('tus-version', TUS_VERSION)
     assertVersion(request.headers['tus-resumable'])
   })
-  // A sender that stands in the way of a stop goes on with the next instance, where it was.
+  // Senders resume at the next instance where this one stopped them.
   app.addHook('preClose', async () => uploadLock.requestUnlockAll())
 
   async function discover(_request: FastifyRequest, reply: FastifyReply): Promise<void> {
@@ -114,7 +117,7 @@ export const tusRoutes: FastifyPluginAsync<TusRoutesOptions> = async (app, optio
       return
     }
     assertLength(headerOf(request, 'upload-length'))
-    // Bytes of another type would be thrown away, and their sender would not know.
+    // Bytes of another type would be thrown away without a word.
     if (!isStream(request) && (await hasFirstByte(request.raw))) throw noStream()
     const call = callOf(request, reply, { method: 'POST', uploadId: newUploadId(), token })
     const partial = concat.kind === 'partial'
@@ -127,14 +130,17 @@ export const tusRoutes: FastifyPluginAsync<TusRoutesOptions> = async (app, optio
     reply.header('location', locationOf(uploadId, options.address.rootOf(request), request.url))
   }
 
-  /** Where nobody learns the upload's id, nobody will come back to it: it must not keep its room. */
+  /**
+   * Discards the upload if the answer with its id does not reach the client, which then cannot
+   * resume it.
+   */
   async function createAndFill(call: TusCall): Promise<TusAnswer> {
     const undo = () => options.uploads.discard(call.uploadId).catch(() => {})
     try {
       const answer = await answerTus(call)
       call.signal.throwIfAborted()
       await options.streams.announce(call.uploadId)
-      call.signal.addEventListener('abort', () => void undo(), { once: true })
+      onAbort(call.signal, () => void undo())
       return answer
     } catch (error) {
       await undo()
@@ -150,7 +156,7 @@ export const tusRoutes: FastifyPluginAsync<TusRoutesOptions> = async (app, optio
       if (!isStream(request)) throw noStream()
       assertBytes('Upload-Offset', headerOf(request, 'upload-offset'))
     }
-    // Before the lock: whoever waits for it makes the sender end that has it.
+    // Before the lock: a request that waits for the lock ends the sender that holds it.
     await options.uploads.authorize(uploadId, token)
     const call = callOf(request, reply, { method, uploadId, token })
     await send(method, await answerTus(call), request, reply)
@@ -208,7 +214,7 @@ function callOf(
   }
 }
 
-/** Some networks let only GET and POST through: then a header names what is meant. */
+/** Some networks allow only GET and POST: then a header names the method. */
 function methodOf(request: FastifyRequest, reply: FastifyReply): 'HEAD' | 'PATCH' | 'DELETE' {
   const named = headerOf(request, 'x-http-method-override')?.toUpperCase()
   const method = request.method === 'POST' ? named : request.method

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { readKeptFiles } from '../../../src/http/answers/static-files.ts'
+import { readStaticFiles } from '../../../src/http/answers/static-files.ts'
 import { createFakeGateway } from '../../helpers/peers/fake-gateway.ts'
 import { makeTempDir } from '../../helpers/temp-dir.ts'
 import { startWorker, testCredentials } from '../../helpers/worker/app.ts'
@@ -19,7 +19,7 @@ test.each([
   ['identity', 'bytes of a.js', undefined],
   [undefined, 'bytes of a.js', undefined],
 ])('Accept-Encoding %s gets %s', async (accepted, body, encoding) => {
-  const files = await readKeptFiles(await folder(['a.js', 'a.js.br', 'a.js.gz']))
+  const files = await readStaticFiles(await folder(['a.js', 'a.js.br', 'a.js.gz']))
 
   const answer = await files.find('a.js', accepted)
 
@@ -33,7 +33,7 @@ test.each([
 })
 
 test('all who ask for a file get the same bytes, not copies', async () => {
-  const files = await readKeptFiles(await folder(['a.css']))
+  const files = await readStaticFiles(await folder(['a.css']))
 
   const answers = await Promise.all([1, 2, 3].map(() => files.find('a.css')))
 
@@ -41,7 +41,7 @@ test('all who ask for a file get the same bytes, not copies', async () => {
 })
 
 test.each(['b.css', '../a.css', 'toString', ''])('there is no file %j', async (name) => {
-  const files = await readKeptFiles(await folder(['a.css']))
+  const files = await readStaticFiles(await folder(['a.css']))
 
   expect(await files.find(name)).toBeNull()
 })

@@ -7,7 +7,7 @@ import { createPipelining } from '../../../src/http/connections/pipelining.ts'
 import { MiB } from '../../../src/lib/units.ts'
 
 /** What a busy machine may hold up a client that sends all the time. */
-const MIN_STANDING_MS = 3_000
+const MIN_STALL_MS = 3_000
 
 interface Peer {
   socket: Socket
@@ -19,15 +19,15 @@ interface Peer {
  * A server with three places. `/slow` is never answered, `/large` is more than a socket holds,
  * `/exempt` too, and `/refused` is refused before its body has come.
  */
-async function serve({ readWithinMs = 60_000, minStandingMs = 750 } = {}) {
+async function serve({ readWithinMs = 60_000, minStallMs = 750 } = {}) {
   const reasons: ClosedBecause[] = []
   const connections = createConnections({
     max: 3,
     unanswered: (socket) => unanswered(socket).length,
     onClosed: (why) => reasons.push(why),
     readWithinMs: () => readWithinMs,
-    lookEveryMs: 50,
-    minStandingMs,
+    checkEveryMs: 50,
+    minStallMs,
   })
   const { inTurn, unanswered } = createPipelining({
     onBegin: connections.begin,
@@ -224,13 +224,13 @@ test.each([
 })
 
 test('a body that comes keeps its place', async () => {
-  const { open, ask } = await serve({ minStandingMs: MIN_STANDING_MS })
+  const { open, ask } = await serve({ minStallMs: MIN_STALL_MS })
   const moving = await ask('/body', post('/body', 64 * MiB))
   const timer = setInterval(() => moving.socket.write(Buffer.alloc(4_096)), 20)
   onTestFinished(() => clearInterval(timer))
   await ask('/slow')
   await ask('/slow')
-  await after(MIN_STANDING_MS + 500)
+  await after(MIN_STALL_MS + 500)
 
   const newcomer = await open()
 

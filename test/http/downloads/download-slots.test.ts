@@ -44,7 +44,7 @@ async function pausedReader(url: string, user = 'ann'): Promise<Socket> {
   return socket
 }
 
-/** The status of a newcomer, who leaves at once. */
+/** The status that a new download gets; it leaves at once. */
 async function newcomer(url: string, user = 'ann'): Promise<number> {
   const leaving = new AbortController()
   const { status } = await fetch(`${url}/?user=${user}`, { signal: leaving.signal })
@@ -52,8 +52,8 @@ async function newcomer(url: string, user = 'ann'): Promise<number> {
   return status
 }
 
-test('a reader that is paused makes room when another needs its place, not before', async () => {
-  const url = await serve({ shares: { pausedMs: 200, patienceMs: 60_000 }, waitMs: 60_000 })
+test('a paused reader is cut when another download needs its slot, not before', async () => {
+  const url = await serve({ eviction: { pausedMs: 200, evictAfterMs: 60_000 }, waitMs: 60_000 })
   const begun = performance.now()
   const paused = await pausedReader(url)
 
@@ -64,7 +64,7 @@ test('a reader that is paused makes room when another needs its place, not befor
   await once(paused, 'close')
 })
 
-test('a user that has every place loses one to another user as soon as a reader stands still', async () => {
+test('a user with every slot loses one to another user as soon as a reader stalls', async () => {
   const url = await serve({ max: 3, waitMs: 60_000 })
   const paused = await Promise.all([1, 2, 3].map(() => pausedReader(url)))
   const closed = Promise.race(paused.map((socket) => once(socket, 'close')))
@@ -75,9 +75,9 @@ test('a user that has every place loses one to another user as soon as a reader 
   await closed
 })
 
-test('a user whose readers all read loses the slowest place to another user that has waited', async () => {
-  const shares = { pausedMs: 60_000, patienceMs: 1_500 }
-  const url = await serve({ max: 2, idleMs: 60_000, judgedAfterMs: 1_000, waitMs: 60_000, shares })
+test('a user whose readers all read loses the slowest one to a user that has waited', async () => {
+  const eviction = { pausedMs: 60_000, evictAfterMs: 1_500 }
+  const url = await serve({ max: 2, idleMs: 60_000, warmUpMs: 1_000, waitMs: 60_000, eviction })
   const slow = await pausedReader(url)
   const fast = await pausedReader(url)
   fast.resume()
@@ -89,7 +89,7 @@ test('a user whose readers all read loses the slowest place to another user that
   expect(fast.closed).toBe(false)
 })
 
-test('a reader that stands still for very long is cut', async () => {
+test('a reader that is stalled for very long is cut', async () => {
   const url = await serve({ idleMs: 50, cutMs: 200 })
   const paused = await pausedReader(url)
 
@@ -100,7 +100,7 @@ test('a reader that stands still for very long is cut', async () => {
   await once(paused, 'close')
 })
 
-test('a reader that reads slowly, and one that waits for its first byte, keep their places', async () => {
+test('a slow reader, and one that waits for its first byte, keep their slots', async () => {
   const url = await serve({ idleMs: 500, cutMs: 1_000, max: 2 })
   const waiting = fetch(`${url}/slow`)
   const reader = await pausedReader(url)
@@ -124,10 +124,10 @@ function download(user: string) {
   return { user, reply: { raw, log: createRecordingLog() }, signal: leaving.signal, end, hangUp }
 }
 
-/** Those that still wait hang up at the test's end. */
+/** Downloads that still wait hang up at the test's end. */
 function left(): void {}
 
-test('a place that comes free goes to the user who has the fewest, then to who came first', async () => {
+test('a free slot goes to the user with the fewest slots, then to the download that came first', async () => {
   const slots = createDownloadSlots({ max: 3 })
   const first = download('ann')
   const second = download('ann')
@@ -144,7 +144,7 @@ test('a place that comes free goes to the user who has the fewest, then to who c
   expect(order).toEqual(['cid', 'ann'])
 })
 
-test('those who wait are bounded for each user and in all', async () => {
+test('the number of waiting downloads is limited for each user and in all', async () => {
   const slots = createDownloadSlots({ max: 1, maxWaiting: 3, maxWaitingPerUser: 2 })
   await slots.take(download('ann'))
   for (const user of ['ann', 'ann']) slots.take(download(user)).catch(left)
@@ -169,7 +169,7 @@ test('a download that hangs up while it waits leaves the queue', async () => {
   await next
 })
 
-test('a download that gets no place in time is told when to come again', async () => {
+test('a download that gets no slot in time is told when to try again', async () => {
   const slots = createDownloadSlots({ max: 1, waitMs: 50 })
   await slots.take(download('ann'))
 

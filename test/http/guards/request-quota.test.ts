@@ -8,8 +8,8 @@ import type { Throttle } from '../../../src/http/guards/throttle.ts'
 async function serve() {
   const app = fastify({ forceCloseConnections: true, trustProxy: true })
   installRequestQuota(app, 2)
-  const judge: Throttle['judge'] = async (_request, error) => error
-  installErrorHandler(app, { maxChunkBytes: 0, judge, onDrain: () => {} })
+  const countRefusal: Throttle['countRefusal'] = async (_request, error) => error
+  installErrorHandler(app, { maxChunkBytes: 0, countRefusal, onDrain: () => {} })
   const { promise, resolve: answer } = Promise.withResolvers<string>()
   let begun = 0
   app.get('/slow', () => {

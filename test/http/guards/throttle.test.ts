@@ -204,7 +204,7 @@ test.each(Object.entries(CALLS))(
   },
 )
 
-test('an id that a call does not judge is none that the address has used', async () => {
+test('an id that a call does not look at does not count as used by the address', async () => {
   const { url } = await start({ TRUST_PROXY: 'loopback' })
   const uploadId = newUploadId()
   const elsewhere = { 'x-forwarded-for': '203.0.113.7' }

@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises'
 import { request } from 'node:http'
 import { join } from 'node:path'
 import { expect, onTestFinished, test, vi } from 'vitest'
-import { type ByteRequest, inOrderOfGivingWay } from '../../../src/http/guards/byte-pool.ts'
+import { type ByteRequest, inEvictionOrder } from '../../../src/http/guards/byte-pool.ts'
 import {
   createUnclaimedBudget,
   type UnclaimedLimits,
@@ -13,17 +13,21 @@ import { createFakeGateway } from '../../helpers/peers/fake-gateway.ts'
 import { mountSmallDisk } from '../../helpers/storage/small-disk.ts'
 import { startWorker, testCredentials } from '../../helpers/worker/app.ts'
 
-const IMPATIENT: UnclaimedLimits = { waitMs: 200, yieldMs: 10, keepMs: 0 }
-const LONG: UnclaimedLimits = { waitMs: 60_000, yieldMs: 10, keepMs: 0 }
+const IMPATIENT: UnclaimedLimits = { waitMs: 200, evictAfterMs: 10, protectedMs: 0 }
+const LONG: UnclaimedLimits = { waitMs: 60_000, evictAfterMs: 10, protectedMs: 0 }
 
-function createBudget(patience: UnclaimedLimits, freeBytes = 1024 * MiB) {
+function createBudget(limits: UnclaimedLimits, freeBytes = 1024 * MiB) {
   const free = async () => freeBytes
-  return createUnclaimedBudget({ unclaimedBytes: free, freeBytes: free }, patience)
+  return createUnclaimedBudget({ unclaimedBytes: free, freeBytes: free }, limits)
 }
 
-function bringer(address: string, megabytes: number, more: Partial<ByteRequest> = {}): ByteRequest {
+function incoming(
+  address: string,
+  megabytes: number,
+  more: Partial<ByteRequest> = {},
+): ByteRequest {
   const { signal } = new AbortController()
-  return { address, bytes: megabytes * MiB, signal, giveWay: () => false, ...more }
+  return { address, bytes: megabytes * MiB, signal, evict: () => false, ...more }
 }
 
 test.each<[string, [string, string, number, number][], string, string[]]>([
@@ -54,54 +58,54 @@ test.each<[string, [string, string, number, number][], string, string[]]>([
 ])('%s', (_name, held, forAddress, expected) => {
   const holders = held.map(([name, address, bytes, since]) => ({ name, address, bytes, since }))
 
-  expect(inOrderOfGivingWay(holders, forAddress).map(({ name }) => name)).toEqual(expected)
+  expect(inEvictionOrder(holders, forAddress).map(({ name }) => name)).toEqual(expected)
 })
 
 test('the address that holds most gives way to a stranger who waits', async () => {
   const budget = createBudget(LONG)
-  const giveWay = vi.fn(() => true)
-  await budget.take(bringer('slow', 50, { giveWay }))
+  const evict = vi.fn(() => true)
+  await budget.take(incoming('slow', 50, { evict }))
   const other = vi.fn(() => true)
-  await budget.take(bringer('other', 10, { giveWay: other }))
+  await budget.take(incoming('other', 10, { evict: other }))
 
-  await budget.take(bringer('new', 5))
+  await budget.take(incoming('new', 5))
 
-  expect(giveWay).toHaveBeenCalledOnce()
+  expect(evict).toHaveBeenCalledOnce()
   expect(other).not.toHaveBeenCalled()
 })
 
 test('so does one whose tokens were good', async () => {
   const budget = createBudget(LONG, 100 * MiB)
   for (const address of ['greedy', 'modest']) budget.trust(address)
-  const giveWay = vi.fn(() => true)
-  await budget.take(bringer('greedy', 50, { giveWay }))
+  const evict = vi.fn(() => true)
+  await budget.take(incoming('greedy', 50, { evict }))
 
-  await budget.take(bringer('modest', 5))
+  await budget.take(incoming('modest', 5))
 
-  expect(giveWay).toHaveBeenCalledOnce()
+  expect(evict).toHaveBeenCalledOnce()
 })
 
 test('what has not had its time, or cannot end any more, does not give way', async () => {
-  const young = createBudget({ ...IMPATIENT, keepMs: 60_000 })
-  const giveWay = vi.fn(() => true)
-  await young.take(bringer('young', 64, { giveWay }))
+  const young = createBudget({ ...IMPATIENT, protectedMs: 60_000 })
+  const evict = vi.fn(() => true)
+  await young.take(incoming('young', 64, { evict }))
   const stuck = createBudget(IMPATIENT)
-  await stuck.take(bringer('stuck', 64, { giveWay: () => false }))
+  await stuck.take(incoming('stuck', 64, { evict: () => false }))
 
   for (const budget of [young, stuck]) {
-    await expect(budget.take(bringer('new', 1))).rejects.toMatchObject({ code: 'BUSY' })
+    await expect(budget.take(incoming('new', 1))).rejects.toMatchObject({ code: 'BUSY' })
   }
 
-  expect(giveWay).not.toHaveBeenCalled()
+  expect(evict).not.toHaveBeenCalled()
 })
 
 test('one user has a share of their own, which others do not wait for', async () => {
   const budget = createBudget(IMPATIENT, 100 * MiB)
-  const release = await budget.takeOfUser('ann', bringer('a', 40))
+  const release = await budget.takeOfUser('ann', incoming('a', 40))
 
-  await expect(budget.takeOfUser('ann', bringer('b', 20))).rejects.toMatchObject({ code: 'BUSY' })
-  await budget.takeOfUser('bob', bringer('a', 40))
-  const waiting = budget.takeOfUser('ann', bringer('a', 20))
+  await expect(budget.takeOfUser('ann', incoming('b', 20))).rejects.toMatchObject({ code: 'BUSY' })
+  await budget.takeOfUser('bob', incoming('a', 40))
+  const waiting = budget.takeOfUser('ann', incoming('a', 20))
   release()
 
   await waiting
@@ -109,14 +113,14 @@ test('one user has a share of their own, which others do not wait for', async ()
 
 test('who leaves while waiting is told so, and takes nothing', async () => {
   const budget = createBudget(LONG, 100 * MiB)
-  const release = await budget.takeOfUser('ann', bringer('a', 50))
+  const release = await budget.takeOfUser('ann', incoming('a', 50))
   const leaver = new AbortController()
-  const left = budget.takeOfUser('ann', bringer('a', 10, { signal: leaver.signal }))
+  const left = budget.takeOfUser('ann', incoming('a', 10, { signal: leaver.signal }))
   leaver.abort(new Error('left'))
 
   await expect(left).rejects.toThrow('left')
   release()
-  await budget.takeOfUser('ann', bringer('a', 50))
+  await budget.takeOfUser('ann', incoming('a', 50))
 })
 
 test('one user who announces much and sends little leaves the disk to others', async () => {

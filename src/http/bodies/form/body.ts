@@ -3,17 +3,17 @@ import { ClientLeft } from '../../connections/client-signal.ts'
 
 export interface RequestBody {
   /**
-   * Read as fast as they are taken. Throws what is emitted as the request's error, or ClientLeft;
-   * ends after `stop`.
+   * Read only as fast as the consumer takes them. Throws an error that is emitted on the request,
+   * or ClientLeft. Ends after `stop`.
    */
   readonly bytes: AsyncGenerator<Buffer, void, undefined>
-  /** Leaves the rest unread, for the answer's sake to be thrown away. */
+  /** Leaves the rest unread; the error handler drains it before the answer. */
   stop: () => void
 }
 
 /**
- * The body of a request. Unlike Node's own iterator it leaves the connection open when nobody takes
- * any more, so that a refusal still goes out on it.
+ * The body of a request. Unlike Node's own iterator it leaves the connection open when the consumer
+ * stops early, so that a refusal can still be sent.
  */
 export function openRequestBody(request: IncomingMessage): RequestBody {
   let wake = (): void => {}

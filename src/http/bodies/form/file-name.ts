@@ -1,10 +1,10 @@
-/** Parameters of a `Content-Disposition`, whose values are bytes in latin1. */
+/** Parameters of a `Content-Disposition`; each value holds its bytes as latin1. */
 type Parameters = Readonly<Record<string, string>>
 
 /**
- * The file name in a part's `Content-Disposition`, without folders, or null. `filename*` wins over
- * `filename` (RFC 6266, section 4.3), unless its escapes or its charset are wrong; between them stand
- * the continuations of RFC 2231, section 3, of which mail libraries make long names.
+ * Returns the file name in a part's `Content-Disposition`, without folders, or null. `filename*`
+ * wins over `filename` (RFC 6266, section 4.3), unless its escapes or its charset are wrong. Next
+ * come the continuations of RFC 2231, section 3, by which mail libraries send long names.
  */
 export function fileNameIn(parameters: Parameters): string | null {
   const extended = parameters['filename*']
@@ -12,23 +12,23 @@ export function fileNameIn(parameters: Parameters): string | null {
     (extended === undefined ? null : decodeExtended(extended)) ??
     joinContinuations(parameters) ??
     (parameters.filename === undefined ? null : decodePlain(parameters.filename)) ??
-    // Better than no name at all.
+    // A name with wrong escapes is better than none.
     (extended === undefined ? null : textOf(extended.replace(/^[^']*'[^']*'/, '')))
   const last = name?.split(/[/\\]/).at(-1) ?? ''
   return ['', '.', '..'].includes(last) ? null : last
 }
 
-/** Text that was sent as it is: in UTF-8, or, by old programs, in windows-1252. */
+/** Decodes text that was sent unescaped: in UTF-8, or, by old programs, in windows-1252. */
 export function textOf(value: string): string {
   const bytes = Buffer.from(value, 'latin1')
-  // Browsers write these three so, and nothing else (WHATWG HTML, section 4.10.21.8).
+  // Browsers escape these three and no other (WHATWG HTML, section 4.10.21.8).
   return (decode(bytes, 'utf-8') ?? decode(bytes, 'windows-1252') ?? value)
     .replaceAll('%22', '"')
     .replaceAll(/%0D/gi, '\r')
     .replaceAll(/%0A/gi, '\n')
 }
 
-/** `filename`: as it is, or in the encoded words of RFC 2047, which .NET puts there. */
+/** Decodes `filename`: unescaped text, or the encoded words of RFC 2047, which .NET sends. */
 function decodePlain(value: string): string {
   const words = value
     .trim()
@@ -46,14 +46,19 @@ function decodeWord(word: string): string | null {
   return decode(percentDecoded(escaped), charset)
 }
 
-/** `charset'language'text` with escapes (RFC 8187, section 3.2); null where it is none. */
+/**
+ * Decodes `charset'language'text` with escapes (RFC 8187, section 3.2); null if it is malformed.
+ */
 function decodeExtended(value: string): string | null {
   const [, charset, text] = /^([^']+)'[^']*'(.*)$/.exec(value) ?? []
   if (charset === undefined || text === undefined || /%(?![0-9a-f]{2})/i.test(text)) return null
   return decode(percentDecoded(text), charset)
 }
 
-/** `filename*0`, `filename*1`, … or, with escapes, `filename*0*`: the first of those names the charset. */
+/**
+ * Joins `filename*0`, `filename*1`, … or, with escapes, `filename*0*`: the first one names the
+ * charset.
+ */
 function joinContinuations(parameters: Parameters): string | null {
   let joined = ''
   for (let index = 0; ; index++) {
@@ -73,7 +78,7 @@ function percentDecoded(text: string): Buffer {
   return Buffer.from(bytes, 'latin1')
 }
 
-/** Null for a charset that nobody knows, or bytes that are not of it. */
+/** Returns null if the charset is unknown, or the bytes are not valid in it. */
 function decode(bytes: Buffer, charset: string): string | null {
   try {
     return new TextDecoder(charset, { fatal: true, ignoreBOM: true }).decode(bytes)

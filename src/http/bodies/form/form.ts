@@ -2,6 +2,7 @@ import { parse } from 'content-type'
 import type { FastifyRequest } from 'fastify'
 import type { ReceivedChunk } from '../../../core/ports/spool.ts'
 import { AppError } from '../../../errors.ts'
+import { readBounded } from '../../../lib/read-bounded.ts'
 import { KiB } from '../../../lib/units.ts'
 import { FORM_TYPE } from '../body-types.ts'
 import { hasFirstByte } from '../first-byte.ts'
@@ -9,18 +10,18 @@ import { bodyMissing, invalid } from '../validation.ts'
 import { openRequestBody } from './body.ts'
 import { type FormPart, MAX_HEAD_BYTES, malformed, readParts } from './parts.ts'
 
-/** A file and a handful of short fields; more is not a form of ours. */
+/** Our forms have a file and a handful of short fields. */
 const MAX_PARTS = 33
 const MAX_FIELD_BYTES = 64 * KiB
 const MAX_FIELD_NAME_LENGTH = 100
 
-/** All that is not the file, with room for boundaries and for what stands outside of them. */
+/** For everything but the file: fields, heads, boundaries and the bytes around them. */
 const MAX_FIELDS_BYTES = MAX_PARTS * (MAX_FIELD_BYTES + MAX_HEAD_BYTES)
 
 export interface FilePart {
-  /** Null when the part names none. */
+  /** Null if the part has none. */
   fileName: string | null
-  /** What the part says of its type; null when it says nothing. */
+  /** The type that the part names; null if it names none. */
   mimeType: string | null
   received: ReceivedChunk
 }
@@ -33,9 +34,9 @@ export interface Form {
 export interface ReadFormOptions {
   /** The name of the file's part. */
   fileField: string
-  /** The names of the fields; others are not looked at. */
+  /** The names of the fields; others are ignored. */
   fieldNames: readonly string[]
-  /** Bytes of the file; the whole form may have a little more. */
+  /** The most bytes of the file; the whole form may have a little more. */
   maxFileBytes: number
   /** Takes the file's bytes as they arrive; `fields` are those that came before it. */
   receive: (
@@ -45,10 +46,10 @@ export interface ReadFormOptions {
 }
 
 /**
- * Reads a multipart form with one file, in whatever order its parts come. The file is received
- * while later fields are still on the wire. Whoever calls owns `file.received`; when this rejects,
- * nothing is left behind. Rejects with INVALID_REQUEST, UNSUPPORTED_MEDIA_TYPE and PAYLOAD_TOO_LARGE,
- * which name the part that is wrong, and with what `receive` rejects with.
+ * Reads a multipart form with one file; its parts may come in any order. The file is received while
+ * later fields are still on the wire. The caller owns `file.received`; if this rejects, the received
+ * bytes are discarded. Rejects with INVALID_REQUEST, UNSUPPORTED_MEDIA_TYPE or PAYLOAD_TOO_LARGE,
+ * which name the wrong part, and with the errors of `receive`.
  */
 export async function readForm(request: FastifyRequest, options: ReadFormOptions): Promise<Form> {
   const { fileField, fieldNames, maxFileBytes, receive } = options
@@ -85,12 +86,12 @@ export async function readForm(request: FastifyRequest, options: ReadFormOptions
   }
 }
 
-/** Rejects unless the request is a form whose parts can be told apart. */
+/** Resolves with the form's boundary. Rejects if the request is no form, or names no boundary. */
 async function boundaryOf(request: FastifyRequest): Promise<string> {
   const { headers, body, raw } = request
   const type = headers['content-type']
   const isForm = request.isMultipart()
-  // JSON has been read by now, and bytes of all other types were refused.
+  // JSON has been parsed by now, and bodies of all other types were refused.
   if (isForm ? !(await hasFirstByte(raw)) : (body ?? null) === null) throw bodyMissing()
   if (!isForm) throw new AppError('UNSUPPORTED_MEDIA_TYPE', `This call takes ${FORM_TYPE}`)
   const { boundary } = parse(type ?? '').parameters
@@ -98,7 +99,7 @@ async function boundaryOf(request: FastifyRequest): Promise<string> {
   return boundary
 }
 
-/** Also what the reader of parts skips is bounded, before the first boundary and behind the last. */
+/** Limits all bytes of the form, also those that the reader of parts skips. */
 async function* bounded(source: AsyncGenerator<Buffer, void, undefined>, maxBytes: number) {
   let total = 0
   for await (const bytes of source) {
@@ -109,23 +110,18 @@ async function* bounded(source: AsyncGenerator<Buffer, void, undefined>, maxByte
 }
 
 async function readField({ head, bytes }: FormPart): Promise<string> {
-  const pieces: Buffer[] = []
-  let length = 0
-  for await (const piece of bytes) {
-    length += piece.length
-    if (length > MAX_FIELD_BYTES) {
-      throw new AppError('PAYLOAD_TOO_LARGE', `${head.name}: is too long`, {
-        details: { field: head.name },
-      })
-    }
-    pieces.push(piece)
+  const value = await readBounded(bytes, MAX_FIELD_BYTES)
+  if (value === null) {
+    throw new AppError('PAYLOAD_TOO_LARGE', `${head.name}: is too long`, {
+      details: { field: head.name },
+    })
   }
   const { type, parameters } = parse(head.type ?? '')
-  const text = decoderFor(parameters.charset).decode(Buffer.concat(pieces))
+  const text = decoderFor(parameters.charset).decode(value)
   return type === 'application/json' ? readJson(head.name, text) : text
 }
 
-/** A charset that nobody knows is taken for UTF-8. */
+/** An unknown charset is taken for UTF-8. */
 function decoderFor(charset = 'utf-8'): InstanceType<typeof TextDecoder> {
   try {
     return new TextDecoder(charset)
@@ -134,13 +130,13 @@ function decoderFor(charset = 'utf-8'): InstanceType<typeof TextDecoder> {
   }
 }
 
-/** Some libraries send each field as JSON: its text, or its number. */
+/** Some libraries send each field as JSON: a string or a number. */
 function readJson(name: string, json: string): string {
   try {
     const value: unknown = JSON.parse(json)
     if (typeof value === 'string' || typeof value === 'number') return String(value)
   } catch {
-    // Said below, together with what is JSON and no field.
+    // Refused below, like JSON of another type.
   }
   throw invalid(name, 'expected a text or a number in JSON')
 }

@@ -2,21 +2,24 @@ import { parse } from 'content-disposition'
 import { isMediaType } from '../../../lib/media-type.ts'
 import { fileNameIn, textOf } from './file-name.ts'
 
-/** What a part of a form says of itself. */
+/** The headers of a form's part. */
 export interface PartHead {
   readonly name: string
-  /** A part with a file name, empty or not, is one, and so are bytes of which no type is known. */
+  /**
+   * Whether the part is a file: it has a file name, even an empty one, or is
+   * `application/octet-stream`.
+   */
   readonly isFile: boolean
-  /** Without folders; null where there is none that could name a file. */
+  /** Without folders; null if the part has no usable name. */
   readonly fileName: string | null
   /** Its `Content-Type` as it was sent. */
   readonly type: string | null
 }
 
-/** Parses the header lines of a part. Null where they are none, or do not name a field of a form. */
+/** Parses the headers of a part. Returns null if they are malformed, or name no field of a form. */
 export function parsePartHead(head: Buffer): PartHead | null {
   const headers = new Map<string, string>()
-  // Lines may be folded (RFC 5322, section 2.2.3), as mail libraries do with long ones.
+  // Mail libraries fold long lines (RFC 5322, section 2.2.3).
   const lines = head
     .toString('latin1')
     .replaceAll(/\r\n[ \t]/g, ' ')

@@ -1,21 +1,24 @@
 import { AppError } from '../../../errors.ts'
+import { readBounded } from '../../../lib/read-bounded.ts'
 import { KiB } from '../../../lib/units.ts'
 import { type PartHead, parsePartHead } from './part-head.ts'
 
-/** A part of a form. Its bytes must be taken before the next part is asked for, or they are lost. */
+/**
+ * A part of a form. Its bytes must be taken before the next part is asked for, or they are lost.
+ */
 export interface FormPart {
   readonly head: PartHead
   readonly bytes: AsyncGenerator<Buffer, void, undefined>
 }
 
-/** Capacity for a name of 1,024 characters, each of which may be nine: three bytes in percent signs. */
+/** Enough for a name of 1,024 characters, each of three bytes in percent signs: nine characters. */
 export const MAX_HEAD_BYTES = 32 * KiB
 const CRLF = '\r\n'
 
 /**
- * Reads `multipart/form-data` (RFC 7578) part by part, and holds no more of it than one piece of the
- * source and a part's head. What stands before the first boundary and behind the last is skipped.
- * Throws INVALID_REQUEST for what is no form, PAYLOAD_TOO_LARGE for a head that is too long, and the
+ * Reads `multipart/form-data` (RFC 7578) part by part, and holds no more than one piece of the
+ * source and a part's head. Bytes before the first boundary and after the last are skipped. Throws
+ * INVALID_REQUEST if the form is malformed, PAYLOAD_TOO_LARGE if a head is too long, and the
  * source's own errors.
  */
 export async function* readParts(
@@ -32,7 +35,7 @@ export async function* readParts(
     ahead = ahead.length === 0 ? next.value : Buffer.concat([ahead, next.value])
   }
 
-  /** What comes before `end`, which is taken too. */
+  /** Yields the bytes before `end`, and skips `end`. */
   async function* until(end: Buffer): AsyncGenerator<Buffer, void, undefined> {
     for (;;) {
       const at = ahead.indexOf(end)
@@ -46,14 +49,9 @@ export async function* readParts(
   }
 
   async function readHead(): Promise<Buffer> {
-    const pieces: Buffer[] = []
-    let length = 0
-    for await (const piece of until(Buffer.from(CRLF + CRLF))) {
-      length += piece.length
-      if (length > MAX_HEAD_BYTES) throw tooLong()
-      pieces.push(piece)
-    }
-    return Buffer.concat(pieces)
+    const head = await readBounded(until(Buffer.from(CRLF + CRLF)), MAX_HEAD_BYTES)
+    if (head === null) throw tooLong()
+    return head
   }
 
   await skip(until(delimiter))
@@ -73,7 +71,7 @@ async function skip(bytes: AsyncGenerator<Buffer, void, undefined>): Promise<voi
   while (!(await bytes.next()).done);
 }
 
-/** How many of the last bytes may be the first ones of `end`. */
+/** Returns how many of the last bytes may be the beginning of `end`. */
 function beginningAtEnd(bytes: Buffer, end: Buffer): number {
   const first = end.subarray(0, 1)
   let at = bytes.indexOf(first, Math.max(0, bytes.length - end.length + 1))

@@ -13,15 +13,15 @@ Carries files between a browser and a Telegram channel: chunked uploads in, rang
 
 **An upload:**
 
-1. Choose an \`uploadId\` that nobody can guess, and cut the file into chunks of 5 MB.
+1. Choose an \`uploadId\` that others cannot guess, and cut the file into chunks of 5 MB.
 2. \`POST /upload-chunk\` with each, in any order, several at once; the first one opens the upload.
 3. After a break \`GET /upload-status/{uploadId}\` says which chunks are here.
 4. \`POST /complete-upload\` says that all are sent; it answers at once.
 5. \`GET /upload-progress/{uploadId}\` (or its event stream, or the socket) until \`completed\`.
-6. \`GET /download?messageId=…\` brings the file back; \`POST /tickets\` makes a link to share.
+6. \`GET /download?messageId=…\` sends the file back; \`POST /tickets\` makes a link to share.
 
 **Who calls:** a token goes in \`Authorization: Bearer\`, in the field \`authToken\`, or for links in
-the query. Calls that deployed clients make without one are open to whoever knows the \`uploadId\`,
+the query. Calls that deployed clients make without one are open to every caller that knows the \`uploadId\`,
 unless the worker runs with \`REQUIRE_AUTH=always\`. Another user's upload does not exist: \`404\`.
 
 **Refusals** are JSON with \`error\`, a sentence for a person, and \`code\`, a name for a program.

@@ -15,7 +15,7 @@ export const TAGS = {
 
 /** An answer that is no refusal. Without a body it has none. */
 export interface Answer {
-  says: string
+  description: string
   /** JSON, or other bodies by their types. */
   body?: z.ZodType | Readonly<Record<string, z.ZodType>>
   headers?: readonly HeaderName[]
@@ -93,11 +93,11 @@ export function operation(what: Operation): FastifySchema {
   return { ...described, ...unfinished }
 }
 
-function toResponse({ says, body }: Answer): unknown {
-  if (body === undefined) return z.null().meta({ description: says })
+function toResponse({ description, body }: Answer): unknown {
+  if (body === undefined) return z.null().meta({ description })
   const types = body instanceof z.ZodType ? { 'application/json': body } : body
   const content = Object.entries(types).map(([type, schema]) => [type, { schema }])
-  return { description: says, content: Object.fromEntries(content) }
+  return { description, content: Object.fromEntries(content) }
 }
 
 function refs(names: readonly string[]): { $ref: string }[] {

@@ -66,7 +66,9 @@ const text = (description: string, example: string) =>
     .meta({ description, examples: [example] })
     .optional()
 
-/** The body of every refusal. The fields from `field` on come only where they have something to say. */
+/**
+ * The body of every refusal. The fields from `field` on come only where they have something to say.
+ */
 export const Refusal = z
   .object({
     error: z.string().meta({
