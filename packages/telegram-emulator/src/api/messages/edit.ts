@@ -8,7 +8,7 @@ import type { TlObject } from '../../types.ts'
 import type { Call, Methods } from '../method.ts'
 import { isAdministrator, resolveChannel } from '../peers.ts'
 import { writtenUpdates } from './answers.ts'
-import { resolveMedia } from './media-input.ts'
+import { type ResolvedMedia, resolveMedia } from './media-input.ts'
 import { readText } from './message-text.ts'
 
 export const editMethods: Methods = { 'messages.editMessage': editMessage }
@@ -21,9 +21,13 @@ async function editMessage(call: Call): Promise<TlObject> {
   const { telegram, method } = call
   const channel = resolveChannel(call, child(method, 'peer'))
   if (!isAdministrator(call, channel)) throw new RpcError(403, 'CHAT_ADMIN_REQUIRED')
+  findEditable(call, channel)
+  const media = isTlObject(method.media) ? await resolveMedia(call, method.media) : null
+  // The message may have changed while its new medium was made.
   const message = findEditable(call, channel)
-  const content = await readContent(call, message)
-  const written = edit(telegram, message, content, call.session)
+  if (media && !mayHold(telegram, message, media.document))
+    throw badRequest('MEDIA_GROUPED_INVALID')
+  const written = edit(telegram, message, readContent(call, message, media), call.session)
   if (!written) throw badRequest('MESSAGE_NOT_MODIFIED')
   return writtenUpdates(call, [written])
 }
@@ -41,11 +45,8 @@ function findEditable({ telegram, account, method }: Call, channel: Channel): Me
 }
 
 /** A field that is left out keeps its part of the message. */
-async function readContent(call: Call, message: Message): Promise<Content> {
+function readContent(call: Call, message: Message, media: ResolvedMedia | null): Content {
   const { method } = call
-  const media = isTlObject(method.media) ? await resolveMedia(call, method.media) : null
-  if (media && !mayHold(call.telegram, message, media.document))
-    throw badRequest('MEDIA_GROUPED_INVALID')
   const documentId = media?.document.id ?? message.documentId
   const kept = { text: message.text, entities: message.details.entities }
   const { text, entities } =
