@@ -123,8 +123,10 @@ test('the outbox waits for a backend that is down without using up attempts of i
   const { client, peer, backend } = await start({ failures: 1, longestBreakMs: 50 })
   const rows = new Map(['a', 'b', 'c', 'd', 'e'].map((id) => [id, event(id)]))
   await peer.fail('refuses connections')
+  let aheadMs = 0
   const sender = createOutboxSender({
     deliver: client.deliverWebhook,
+    now: () => Date.now() + aheadMs,
     log: createRecordingLog(),
     ledger: {
       dueWebhooks: async (now, limit) =>
@@ -142,7 +144,11 @@ test('the outbox waits for a backend that is down without using up attempts of i
 
   await peer.recover()
 
-  await vi.waitFor(() => expect(rows.size).toBe(0))
+  await vi.waitFor(() => {
+    aheadMs += 500
+    sender.notify()
+    expect(rows.size).toBe(0)
+  })
   await sender.close()
   expect(tried).toBeLessThanOrEqual(4)
   expect(backend.webhooks).toHaveLength(5)
