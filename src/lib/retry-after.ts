@@ -11,3 +11,8 @@ export function parseRetryAfter(header: string | null, now = Date.now()): number
     : Math.ceil((Date.parse(header) - now) / 1000)
   return Number.isFinite(seconds) && seconds >= 0 ? Math.min(seconds, LONGEST_SECONDS) : null
 }
+
+/** Returns what a `Retry-After` of this process says: whole seconds, at least 1, and 5 by default. */
+export function secondsToWait(seconds = 5): number {
+  return Math.max(1, Math.ceil(seconds))
+}

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { parseRetryAfter } from '../../src/lib/retry-after.ts'
+import { parseRetryAfter, secondsToWait } from '../../src/lib/retry-after.ts'
 
 const NOW = Date.parse('Wed, 01 Oct 2025 12:00:00 GMT')
 
@@ -18,4 +18,12 @@ test.each<[string, string | null, number | null]>([
   ['nothing', '', null],
 ])('Retry-After with %s: %j', (_name, header, seconds) => {
   expect(parseRetryAfter(header, NOW)).toBe(seconds)
+})
+
+test.each<[string, number | undefined, number]>([
+  ['a fraction', 1.2, 2],
+  ['no wait', 0, 1],
+  ['no known wait', undefined, 5],
+])('an answer with %s asks for whole seconds', (_name, wait, seconds) => {
+  expect(secondsToWait(wait)).toBe(seconds)
 })

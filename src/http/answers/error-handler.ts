@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { AppError } from '../../errors.ts'
+import { secondsToWait } from '../../lib/retry-after.ts'
 import { drain } from '../bodies/drain.ts'
 import { ClientLeft } from '../connections/client-signal.ts'
 import { REFUSAL_HEADERS } from '../guards/security-headers.ts'
@@ -64,7 +65,7 @@ async function refuse(
     endWithAnswer(request.raw, reply.raw)
   }
   if (error.code === 'SHUTTING_DOWN') reply.header('connection', 'close')
-  if (error.retryable) reply.header('retry-after', Math.max(1, Math.ceil(error.retryAfter ?? 5)))
+  if (error.retryable) reply.header('retry-after', secondsToWait(error.retryAfter))
   // The route may have none of them, or no hook has run.
   reply.headers(REFUSAL_HEADERS)
   const { message, code, details, status } = error

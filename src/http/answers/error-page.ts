@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import type { FastifyRequest } from 'fastify'
 import { durationOf } from '../../core/model/flood-wait.ts'
 import type { AppError, ErrorCode } from '../../errors.ts'
+import { secondsToWait } from '../../lib/retry-after.ts'
 import { presentsOf } from '../guards/presented-credentials.ts'
 import { prefers } from './accept.ts'
 
@@ -72,7 +73,7 @@ export function errorPage({ code, message, status, retryable, retryAfter }: AppE
   const heading = mayPass ? 'This cannot be opened right now' : 'This link does not work'
   const sentence = SENTENCES[code] ?? message
   const advice = mayPass
-    ? `<a href="">Try again</a>${retryable ? ` in ${durationOf(Math.max(1, retryAfter ?? 5))}` : ''}.`
+    ? `<a href="">Try again</a>${retryable ? ` in ${durationOf(secondsToWait(retryAfter))}` : ''}.`
     : 'Ask the person who sent it for a new one.'
   return `<!doctype html>
 <html lang="en">

@@ -1,5 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 
+/** Sockets are opened at this path and a segment behind it. */
+export const SOCKET_PATH = '/ws'
+
+const OF_SOCKET = new RegExp(`^${SOCKET_PATH}/[^/?#]+(\\?|$)`)
+
 /** How long a client has to take its refusal before the connection is cut. */
 const LINGER_MS = 1_000
 const UNREAD_MS = 60_000
@@ -12,7 +17,7 @@ const UNREAD_MS = 60_000
 export function opensSocket({ method, url, headers }: IncomingMessage): boolean {
   return (
     method === 'GET' &&
-    /^\/ws\/[^/?#]+(\?|$)/.test(url ?? '') &&
+    OF_SOCKET.test(url ?? '') &&
     headers.upgrade?.toLowerCase() === 'websocket' &&
     headers['sec-websocket-version'] === '13' &&
     /^[+/\dA-Za-z]{22}==$/.test(headers['sec-websocket-key'] ?? '')

@@ -12,6 +12,8 @@ const LOGO = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 190 40" width
 <text x="0" y="27" font-family="system-ui, sans-serif" font-size="21" fill="#fff">TeleStore Worker</text>
 </svg>`
 
+export const DOCS_PATH = '/docs'
+
 export interface DocsRoutesOptions {
   address: PublicAddress
 }
@@ -23,7 +25,7 @@ const ROOT_FROM_HERE = '..'
 const FILES = fileURLToPath(new URL('static/', import.meta.resolve('@fastify/swagger-ui')))
 
 /** The document's two forms. They differ by the worker's address, which a proxy may tell. */
-const DOCUMENTS = new Set(['/docs/json', '/docs/yaml'])
+const DOCUMENTS = new Set([`${DOCS_PATH}/json`, `${DOCS_PATH}/yaml`])
 const MAX_DOCUMENTS = 16
 const DOCUMENT_TTL_MS = 3_600_000
 
@@ -37,7 +39,7 @@ export const docsRoutes: FastifyPluginAsync<DocsRoutesOptions> = async (app, { a
   /** The answers that the plugin would read or make again for each request. */
   async function findCached(request: FastifyRequest): Promise<CachedAnswer | null> {
     const { routeOptions, params } = request
-    if (routeOptions.url === '/docs/static/*') return files.find(Object(params)['*'])
+    if (routeOptions.url === `${DOCS_PATH}/static/*`) return files.find(Object(params)['*'])
     return documents.get(keyOf(request)) ?? null
   }
 
@@ -58,7 +60,7 @@ export const docsRoutes: FastifyPluginAsync<DocsRoutesOptions> = async (app, { a
     return answer.body
   })
   await app.register(swaggerUi, {
-    routePrefix: '/docs',
+    routePrefix: DOCS_PATH,
     // At `/docs` the page would load its files from the root, which a proxy may have below a path.
     indexPrefix: '.',
     staticCSP: DOCS_POLICY,
@@ -77,7 +79,7 @@ export const docsRoutes: FastifyPluginAsync<DocsRoutesOptions> = async (app, { a
  * Returns a relative target for addresses that the plugin would redirect to the root of the host.
  */
 function redirectFrom(url: string): string | null {
-  if (url.startsWith('/docs/static/index.html')) return '../'
+  if (url.startsWith(`${DOCS_PATH}/static/index.html`)) return '../'
   // The page takes an address that does not end with a slash for `/docs`.
-  return url.startsWith('/docs/?') ? './' : null
+  return url.startsWith(`${DOCS_PATH}/?`) ? './' : null
 }

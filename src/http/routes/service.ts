@@ -3,11 +3,13 @@ import { STREAM_CHUNK_BYTES } from '../../core/model/stream.ts'
 import type { DependencyStatus, Probe } from '../../core/ports/health.ts'
 import { checkReadiness } from '../../core/runtime/readiness.ts'
 import { AppError } from '../../errors.ts'
+import { secondsToWait } from '../../lib/retry-after.ts'
 import { MiB } from '../../lib/units.ts'
 import { prefers } from '../answers/accept.ts'
 import { addVary } from '../answers/vary.ts'
 import { pagePolicy } from '../guards/security-headers.ts'
 import { describeService, health, healthz, readyz } from '../schemas/service.ts'
+import { DOCS_PATH } from './docs.ts'
 import type { Page } from './page.ts'
 
 const HEALTH_CHECK = { isHealthCheck: true }
@@ -69,7 +71,7 @@ export const serviceRoutes: FastifyPluginAsync<ServiceRoutesOptions> = async (ap
 }
 
 /** Endpoints that the OpenAPI document does not list: its own address. */
-const UNLISTED = ['GET /docs']
+const UNLISTED = [`GET ${DOCS_PATH}`]
 
 /** Returns every call in the OpenAPI document, such as `GET /health`; a socket is `WS`. */
 function endpointsOf(app: FastifyInstance): string[] {
@@ -91,6 +93,8 @@ function opensSocket(operation: unknown): boolean {
 
 /** Seconds until all of them may be ready. */
 function retryAfterOf(dependencies: Record<string, DependencyStatus>): number {
-  const waits = Object.values(dependencies).map((each) => (each.ready ? 0 : (each.retryAfter ?? 5)))
-  return Math.max(1, Math.ceil(Math.max(...waits)))
+  const waits = Object.values(dependencies).map((each) =>
+    each.ready ? 1 : secondsToWait(each.retryAfter),
+  )
+  return Math.max(...waits)
 }

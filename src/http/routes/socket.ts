@@ -7,6 +7,7 @@ import { parseWire, TokenQuery } from '../bodies/validation.ts'
 import { createConnectionQuota } from '../guards/connection-quota.ts'
 import { tokenOf } from '../guards/presented-credentials.ts'
 import { createSubscriber, type Subscriber } from '../push/subscriber.ts'
+import { SOCKET_PATH } from '../push/upgrade.ts'
 import { Ping, SocketParams, watchUploads } from '../schemas/socket.ts'
 
 export interface SocketRoutesOptions {
@@ -54,7 +55,7 @@ export const socketRoutes: FastifyPluginAsync<SocketRoutesOptions> = async (app,
   }
 
   app.get(
-    '/ws/:userId',
+    `${SOCKET_PATH}/:userId`,
     {
       websocket: true,
       schema: watchUploads,
