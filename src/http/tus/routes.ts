@@ -188,7 +188,8 @@ export const tusRoutes: FastifyPluginAsync<TusRoutesOptions> = async (app, optio
   const config = { ...LISTED, presents: { uploadId: 'path' } } as const
   const methods = { HEAD: headFile, PATCH: patchFile, DELETE: deleteFile, POST: overrideFile }
   for (const [method, schema] of Object.entries(methods)) {
-    const isHeavy = method === 'PATCH'
+    // A POST may stand for a PATCH.
+    const isHeavy = method === 'PATCH' || method === 'POST'
     app.route({ method, schema, url: one, config: { ...config, isHeavy }, handler: work })
   }
 }

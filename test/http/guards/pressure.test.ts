@@ -53,38 +53,3 @@ test('a process with room takes bytes', async () => {
 
   expect(taken.status).toBe(200)
 })
-
-/** Whatever brings bytes in or out; all else makes the load smaller, or costs next to nothing. */
-const HEAVY = [
-  'GET /download',
-  'PATCH /files/{uploadId}',
-  'POST /files',
-  'POST /init-upload',
-  'POST /upload',
-  'POST /upload-chunk',
-]
-
-test('under pressure exactly the calls that carry bytes are refused, of all that there are', async () => {
-  const { url, app } = await start({ MAX_RSS_BYTES: '1MB' })
-  await vi.waitFor(async () => {
-    const refused = await fetch(`${url}/upload-chunk`, { method: 'POST', body: someChunk() })
-    expect(refused.status).toBe(503)
-  })
-  const operations = Object.entries(app.server.swagger().paths ?? {}).flatMap(([path, methods]) =>
-    Object.keys(methods ?? {}).map((method) => [method.toUpperCase(), path] as const),
-  )
-
-  const refused: string[] = []
-  for (const [method, path] of operations) {
-    const target = path.replace('{uploadId}', 'unknown').replace('{userId}', 'ann')
-    // A tus client names its version with every call.
-    const answer = await fetch(`${url}${target}`, { method, headers: { 'tus-resumable': '1.0.0' } })
-    const code =
-      method === 'HEAD' ? null : ((await answer.json().catch(() => null)) as Refusal)?.code
-    if (answer.status === 503 && code === 'BUSY') refused.push(`${method} ${path}`)
-  }
-
-  expect(refused.toSorted()).toEqual(HEAVY)
-})
-
-type Refusal = { code?: string } | null
