@@ -157,7 +157,7 @@ function createUploadSweeper(
     now,
     keepTime,
     isActive: transfers.isActive,
-    onExpired: uploads.expire,
+    expire: uploads.expire,
     exclusively: locks.run,
     log,
   })

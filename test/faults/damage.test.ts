@@ -153,7 +153,7 @@ test.each([
       sessionTtlMs: after.config.sessionTtlMs,
       now,
       isActive: () => false,
-      onExpired: async () => {},
+      expire: async () => true,
       log,
     }).run()
     expect(expired).toBe(0)

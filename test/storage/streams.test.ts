@@ -22,7 +22,7 @@ test('a chunk that was whole and had no row yet grows again, and no byte is lost
   const bytes = randomBytes(STREAM_CHUNK_BYTES)
   await growChunk(spool, { uploadId: 'up', index: 0 }, bytes)
 
-  expect(await reconcile(ledger, spool)).toMatchObject({ strayFiles: 0, lostChunks: 0 })
+  expect(await reconcile(ledger, spool, Date.now)).toMatchObject({ strayFiles: 0, lostChunks: 0 })
 
   expect(await spool.chunkIndexes('up')).toEqual([])
   expect(await spool.partialBytes({ uploadId: 'up', index: 0 })).toBe(STREAM_CHUNK_BYTES)
@@ -34,7 +34,7 @@ test('a chunk that the disk has shortened is sent anew, not gone on with', async
   await ledger.acceptChunk('up', { index: 0, ...whole }, STREAM_CHUNK_BYTES, 1)
   await truncate(join(directory, 'uploads', 'up', '0.chunk'), 1000)
 
-  await reconcile(ledger, spool)
+  await reconcile(ledger, spool, Date.now)
 
   expect(await ledger.chunks('up')).toEqual([])
   expect(await spool.chunkIndexes('up')).toEqual([])
@@ -46,7 +46,7 @@ test('bytes of a chunk that is not whole outlive the process', async () => {
   const name = { uploadId: 'up', index: 0 }
   await spool.append(name, pieces(randomBytes(1234), 100), { targetBytes: 5 * MiB, signal })
 
-  await reconcile(ledger, spool)
+  await reconcile(ledger, spool, Date.now)
 
   expect(await spool.partialBytes(name)).toBe(1234)
 })
@@ -58,7 +58,7 @@ test('a join that died before its row leaves its parts as they were', async () =
   await spool.share({ uploadId: 'up', index: 0 }, { uploadId: 'joined', index: 0 })
   expect((await stat(join(directory, 'uploads', 'joined', '0.chunk'))).nlink).toBe(2)
 
-  expect(await reconcile(ledger, spool)).toMatchObject({ orphans: 1, lostChunks: 0 })
+  expect(await reconcile(ledger, spool, Date.now)).toMatchObject({ orphans: 1, lostChunks: 0 })
 
   expect(await spool.uploadIds()).toEqual(['up'])
   expect(await spool.chunkFileSize('up', 0)).toBe(1000)

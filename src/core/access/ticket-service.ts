@@ -69,11 +69,10 @@ export function createTicketService(options: TicketServiceOptions): TicketServic
       const holder = holderOf(userId, keys)
       const expiresAt = Math.ceil((now() + lifetimeMs) / 1000) * 1000
       const tokenId = tokenIdOf(token, keys)
-      if (wish.kind === 'message') {
-        await ledger.keepTicketToken({ tokenId, holder, token, expiresAt })
-      }
-      const subject = wish.kind === 'message' ? { ...wish, tokenId } : wish
-      const epoch = await ledger.beginTicketEpoch(holder, now())
+      const opensMessage = wish.kind === 'message'
+      const kept = opensMessage ? { tokenId, token, expiresAt } : null
+      const epoch = await ledger.issueTicket(holder, kept, now())
+      const subject = opensMessage ? { ...wish, tokenId } : wish
       return { ticket: encodeTicket({ holder, expiresAt, epoch, subject }, keys), expiresAt }
     },
     revoke: async (token) => {

@@ -28,7 +28,7 @@ export interface ReconcileReport {
 export async function reconcile(
   ledger: MaintainedLedger,
   spool: MaintainedSpool,
-  now: () => number = Date.now,
+  now: () => number,
 ): Promise<ReconcileReport> {
   const report = { lostChunks: 0, strayFiles: 0, failedUploads: 0, orphans: 0 }
   await spool.removeTemporary()

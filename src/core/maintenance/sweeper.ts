@@ -13,11 +13,15 @@ export interface SweeperOptions {
   sessionTtlMs: number
   /** How long a finished upload's result stays readable. */
   keepFinishedMs?: number
-  now?: () => number
+  /** The worker's time. */
+  now: () => number
   /** Whether a request or a job works on the upload at this moment: it is left alone. */
   isActive: (uploadId: string) => boolean
-  /** Ends an upload that made no progress: its row and its bytes. Called inside `exclusively`. */
-  onExpired: (uploadId: string) => Promise<void>
+  /**
+   * Removes an upload without progress since `touchedAt`: its row and its bytes. False when it has
+   * made some since. Called inside `exclusively`.
+   */
+  expire: (uploadId: string, touchedAt: number) => Promise<boolean>
   /** Runs `work` while no other caller opens or changes that upload. */
   exclusively?: <T>(uploadId: string, work: () => Promise<T>) => Promise<T>
   /** Keeps what time it is, for the next start. */
@@ -106,7 +110,7 @@ async function sweep(options: SweeperOptions): Promise<SweepReport> {
   const forgotten = await each(() => finished(options), forget)
   const folders = await each(spool.uploadIds, removeOrphan)
   await attempt(spool.removeTemporary)
-  await attempt(async () => ledger.deleteExpiredTicketTokens((options.now ?? Date.now)()))
+  await attempt(async () => ledger.deleteExpiredTicketTokens(options.now()))
   await attempt(async () => options.keepTime?.())
   await attempt(async () => ledger.checkpoint())
   return { expired, forgotten, folders, failures }
@@ -117,18 +121,17 @@ async function receivingIds({ ledger }: SweeperOptions): Promise<string[]> {
 }
 
 async function expire(options: SweeperOptions, id: string): Promise<boolean> {
-  const { ledger, isActive, onExpired } = options
-  const now = (options.now ?? Date.now)()
+  const { ledger, isActive } = options
+  const now = options.now()
   const upload = await ledger.findUpload(id)
   if (upload?.state !== 'receiving' || isActive(id)) return false
   // The clock was set back. From the future an upload would never expire.
   if (upload.touchedAt > now) await ledger.touchUpload(id, now)
   if (expiryOf(upload, await hasBytes(options, id), options.sessionTtlMs) > now) return false
-  await onExpired(id)
-  return true
+  return options.expire(id, upload.touchedAt)
 }
 
-function finished({ ledger, now = Date.now, keepFinishedMs = KEEP_FINISHED_MS }: SweeperOptions) {
+function finished({ ledger, now, keepFinishedMs = KEEP_FINISHED_MS }: SweeperOptions) {
   return ledger.finishedBefore(now() - keepFinishedMs)
 }
 

@@ -1,4 +1,4 @@
-import type { ClockRecords } from '../ports/ledger.ts'
+import type { ClockRecords, Forgiven } from '../ports/ledger.ts'
 import type { Log } from '../ports/log.ts'
 
 export interface WorkerClockOptions {
@@ -35,17 +35,18 @@ export async function openWorkerClock(options: WorkerClockOptions): Promise<Work
   const startedAt = last ? Math.max(last.workerTime + away, wallAtStart) : wallAtStart
   const elapsedAtStart = elapsed()
   const now = (): number => Math.floor(startedAt + elapsed() - elapsedAtStart)
-  const keep = (): Promise<void> => ledger.keepReading({ workerTime: now(), wallTime: wall() })
+  const keep = (forgiven?: Forgiven): Promise<void> =>
+    ledger.keepReading({ workerTime: now(), wallTime: wall() }, forgiven)
 
+  let forgiven: Forgiven = { receiving: 0, finished: 0 }
   if (last) {
     const absence = startedAt - last.workerTime
     const beyond = (lifetime: number): number => Math.max(0, Math.floor(absence - lifetime / 2))
-    const forgiven = {
+    forgiven = {
       receiving: beyond(lifetimes.receiving),
       finished: beyond(lifetimes.finished),
     }
     if (forgiven.receiving > 0 || forgiven.finished > 0) {
-      await ledger.forgive(forgiven)
       log.info(
         { absenceMs: absence },
         'away for long, or the clock was set: uploads keep half their time',
@@ -58,6 +59,7 @@ export async function openWorkerClock(options: WorkerClockOptions): Promise<Work
       )
     }
   }
-  await keep()
-  return { now, keep }
+  // In one step: a start that is cut off here forgives the same absence once, and not twice.
+  await keep(forgiven)
+  return { now, keep: () => keep() }
 }

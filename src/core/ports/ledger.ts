@@ -12,12 +12,14 @@ import type {
 /**
  * The durable memory of the worker. When a call has resolved, its effect survives the death of the
  * process (losing power may lose the last moments). Each call is one transaction: it happens whole
- * or not at all, and no other call sees half of it. Calls that are made one after another by one
- * caller take effect in that order. Nothing is validated here.
+ * or not at all, and no other call sees half of it. A call that begins after another has resolved
+ * sees its effect; of two calls that are made without waiting, either may take effect first.
+ * Nothing is validated here.
  *
  * No call throws: it rejects, with SPOOL_FULL or SPOOL_FAILED where rows cannot be written now.
  * Between two calls anything may happen: what has to be decided together is one call, such as
- * `openUpload` and `sealUpload`. Times are given by the caller, by the worker's clock.
+ * `openUpload` and `sealUpload`. Times are given by the caller, by the worker's clock, and the
+ * ledger never compares them with a clock of its own.
  */
 export interface Ledger extends TicketRecords, StreamRecords {
   /**
@@ -28,7 +30,7 @@ export interface Ledger extends TicketRecords, StreamRecords {
   openUpload: (opening: Opening) => Promise<Opened>
   findUpload: (id: string) => Promise<Upload | null>
   /** Unfinished ones first, of each kind the newest first; without the parts of others. */
-  uploadsOf: (owner: string, limit: number) => Promise<Upload[]>
+  uploadsOf: (owner: string, limit: number) => Promise<ListedUpload[]>
   uploadsInState: (state: 'receiving' | 'sealed') => Promise<Upload[]>
   countInState: (state: 'receiving' | 'sealed') => Promise<number>
   /** The token of an unfinished upload, or null when it was erased or cannot be decrypted. */
@@ -52,33 +54,38 @@ export interface Ledger extends TicketRecords, StreamRecords {
   /** Seals an upload that receives and has all its chunks: the look and the row are one step. */
   sealUpload: (id: string, now: number) => Promise<Sealing>
   /**
-   * The result, the outbox row (if any), token and transfer state erased. Of an upload that has
-   * ended nothing changes.
+   * Ends an unfinished upload: writes the result and the outbox row (if any), erases token and
+   * transfer state.
    */
   completeUpload: (
     id: string,
     result: PostedFile,
     webhook: WebhookPayload | null,
     now: number,
-  ) => Promise<void>
-  /**
-   * Records the failure; token and transfer state are erased, chunk rows too. Of an upload that has
-   * ended nothing changes.
-   */
-  failUpload: (id: string, failure: Failure) => Promise<void>
+  ) => Promise<Ending>
+  /** Ends an unfinished upload: writes the failure, erases token, transfer state and chunk rows. */
+  failUpload: (id: string, failure: Failure) => Promise<Ending>
   /**
    * Keeps how far an unfinished upload is, so that a restart does not turn its progress back. What
    * is lower than what is kept is not written.
    */
   savePercent: (id: string, percent: number) => Promise<void>
   /**
-   * Marks an upload that is unfinished or has failed as cancelled; what `failUpload` erases is
-   * erased, and a stream's words as well. Then forgets the oldest cancelled ones beyond `keep`: of
+   * Ends an upload that is unfinished or has failed as a cancelled one: erases what `failUpload`
+   * erases, and a stream's words as well. Then forgets the oldest cancelled ones beyond `keep`: of
    * this owner, and in all those of the owner with most.
    */
-  cancelUpload: (id: string, cancelled: Cancelled, keep: KeptCancellations) => Promise<void>
-  /** Removes the upload and all that belongs to it, outbox rows excepted. */
-  deleteUpload: (id: string) => Promise<void>
+  cancelUpload: (id: string, cancelled: Cancelled, keep: KeptCancellations) => Promise<Ending>
+  /**
+   * Removes the upload and all that belongs to it, outbox rows excepted. Resolves with the upload
+   * as it was, or null when there was none.
+   */
+  deleteUpload: (id: string) => Promise<Upload | null>
+  /**
+   * The same for an upload that receives, while its touchedAt is still the one that the caller has
+   * seen: the one that makes progress meanwhile stays, and the call resolves with null.
+   */
+  expireUpload: (id: string, touchedAt: number) => Promise<Upload | null>
   /** What unfinished uploads have reserved. */
   reservations: () => Promise<Reservations>
   /** Those that receive and have no chunk, except of empty files. A stream's first chunk may be partial. */
@@ -167,6 +174,21 @@ export type Sealing =
   | { kind: 'closed'; upload: Upload }
   | { kind: 'gone' }
 
+/** What became of an upload that was to end. An upload ends once. */
+export type Ending =
+  /** This call has ended it, and so it is now. */
+  | { kind: 'ended'; upload: Upload }
+  /** It had ended before, and nothing was changed: so it is. */
+  | { kind: 'closed'; upload: Upload }
+  | { kind: 'gone' }
+
+/** An upload among the others of its owner. */
+export interface ListedUpload {
+  upload: Upload
+  /** The sum of its chunks while it receives, else 0. */
+  receivedBytes: number
+}
+
 /** How an upload ended that went wrong. */
 export interface Failure {
   reason: string
@@ -195,16 +217,23 @@ export interface KeptCancellations {
 export interface StreamRecords {
   /** From now on a client may know its id. */
   announceStream: (uploadId: string) => Promise<void>
-  /** The unfinished ones that no client was told of, oldest first. */
-  unannouncedStreams: () => Promise<string[]>
+  /** The unfinished ones opened before that moment that no client was told of, oldest first. */
+  unannouncedStreams: (openedBefore: number) => Promise<string[]>
   /** Null for an upload that comes in chunks. */
   stream: (uploadId: string) => Promise<StreamRecord | null>
   /**
-   * The upload with its chunks; its parts are `completed` with nothing of
-   * their own, so that a client that asks for them once more finds them whole.
+   * Opens a sealed upload with the chunks of its parts, while all parts receive. They become
+   * `completed` with nothing of their own, so that a client that asks for one finds it whole.
    */
-  joinUploads: (joined: JoinedUpload, now: number) => Promise<void>
+  joinUploads: (joined: JoinedUpload, now: number) => Promise<Joining>
 }
+
+export type Joining =
+  | { kind: 'joined' }
+  /** There is an upload with this id already. */
+  | { kind: 'known'; upload: Upload }
+  /** A part does not receive (as it is now), or is gone (null). */
+  | { kind: 'part-closed'; part: Upload | null }
 
 /** What the ledger knows of tickets. `holder` and `tokenId` are names made by core/model/ticket-format.ts. */
 export interface TicketRecords {
@@ -212,20 +241,23 @@ export interface TicketRecords {
   deriveKey: (purpose: string) => Buffer
   /** The epoch of the holder's tickets, or null when there are none. */
   ticketEpoch: (holder: string) => Promise<number | null>
-  /** The same; begins one when there is none. */
-  beginTicketEpoch: (holder: string, now: number) => Promise<number>
-  /** Counts the epoch up and forgets the holder's tokens, in one transaction. */
+  /**
+   * Resolves with the epoch for a new ticket of the holder, begun when there is none. What `kept`
+   * says is kept, encrypted, until the last ticket that needs it has expired, or the epoch ends.
+   */
+  issueTicket: (holder: string, kept: KeptToken | null, now: number) => Promise<number>
+  /** Counts the epoch up and forgets the holder's tokens. */
   endTicketEpoch: (holder: string, now: number) => Promise<void>
-  /** Keeps a login token, encrypted, until the last ticket that needs it has expired. */
-  keepTicketToken: (kept: {
-    tokenId: string
-    holder: string
-    token: string
-    expiresAt: number
-  }) => Promise<void>
   /** The token, or null when it has expired, was forgotten or cannot be decrypted. */
   ticketToken: (tokenId: string, now: number) => Promise<string | null>
   deleteExpiredTicketTokens: (now: number) => Promise<void>
+}
+
+/** The login token behind a ticket for a message. */
+export interface KeptToken {
+  tokenId: string
+  token: string
+  expiresAt: number
 }
 
 /** What start-up and the sweeper need beside what the flows need. */
@@ -253,7 +285,6 @@ export interface Forgiven {
 export interface ClockRecords {
   /** The last reading that was kept, or null before the first. */
   lastReading: () => Promise<ClockReading | null>
-  keepReading: (reading: ClockReading) => Promise<void>
-  /** Makes unfinished and finished uploads younger, in one transaction. */
-  forgive: (forgiven: Forgiven) => Promise<void>
+  /** Keeps the reading; with `forgiven`, makes receiving and finished uploads younger by so much. */
+  keepReading: (reading: ClockReading, forgiven?: Forgiven) => Promise<void>
 }

@@ -1,11 +1,10 @@
-import { isPartial } from '../model/stream.ts'
 import type { CredentialsProvider } from '../ports/credentials.ts'
 import type { Ledger } from '../ports/ledger.ts'
 import type { Upload } from '../ports/records.ts'
 import type { Progress, ProgressBoard } from './progress-board.ts'
 
 export interface JobListOptions {
-  ledger: Pick<Ledger, 'uploadsOf' | 'stream' | 'chunks'>
+  ledger: Pick<Ledger, 'uploadsOf'>
   board: Pick<ProgressBoard, 'of'>
   credentials: Pick<CredentialsProvider, 'forUpload'>
 }
@@ -28,21 +27,18 @@ export function createJobList({ ledger, board, credentials }: JobListOptions): J
   return {
     of: async (token, limit) => {
       const { userId } = await credentials.forUpload(token)
-      const jobs: Job[] = []
-      for (const upload of await ledger.uploadsOf(userId, limit)) {
-        if (isPartial(await ledger.stream(upload.id))) continue
-        const receivedBytes = await receivedOf(ledger, upload)
-        jobs.push({ upload, progress: board.of(upload), receivedBytes })
-      }
-      return jobs
+      const listed = await ledger.uploadsOf(userId, limit)
+      return listed.map(({ upload, receivedBytes }) => ({
+        upload,
+        progress: board.of(upload),
+        receivedBytes: bytesHere(upload, receivedBytes),
+      }))
     },
   }
 }
 
-async function receivedOf(ledger: Pick<Ledger, 'chunks'>, upload: Upload): Promise<number> {
-  const { id, size, state, sealedAt } = upload
+function bytesHere({ size, state, sealedAt }: Upload, receivedBytes: number): number {
+  if (state === 'receiving') return receivedBytes
   // What was cancelled on its way has nothing here any more.
-  if (state === 'cancelled') return sealedAt === null ? 0 : size
-  if (state !== 'receiving') return size
-  return (await ledger.chunks(id)).reduce((sum, chunk) => sum + chunk.size, 0)
+  return state === 'cancelled' && sealedAt === null ? 0 : size
 }

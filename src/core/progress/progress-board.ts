@@ -144,12 +144,13 @@ function keyOf(subject: ProgressSubject): string {
 }
 
 /**
- * Resolves with the progress at the upload's end. Rejects with the signal's reason, and with
- * UPLOAD_NOT_FOUND when the upload is forgotten.
+ * Resolves with the progress at the upload's end. Rejects with the signal's reason, with what `find`
+ * rejects with, and with UPLOAD_NOT_FOUND when the upload is forgotten.
  */
 export function whenEnded(
-  board: ProgressBoard,
-  upload: Upload,
+  board: Pick<ProgressBoard, 'of' | 'subscribe'>,
+  uploadId: string,
+  find: () => Promise<Upload>,
   signal: AbortSignal,
 ): Promise<Progress> {
   return abortable(signal, (resolve, reject) => {
@@ -157,8 +158,9 @@ export function whenEnded(
       if (progress === null) reject(uploadGone())
       else if (progress.status !== 'uploading') resolve(progress)
     }
-    const unsubscribe = board.subscribe({ uploadId: upload.id }, onChange)
-    onChange(board.of(upload))
+    const unsubscribe = board.subscribe({ uploadId }, onChange)
+    // Looked for after that: an upload that ends during the look is not missed.
+    find().then((upload) => onChange(board.of(upload)), reject)
     return unsubscribe
   })
 }

@@ -55,7 +55,8 @@ export function createProgressWatch(options: ProgressWatchOptions): ProgressWatc
       if (userId !== OWN && owner !== userId)
         throw new AppError('FORBIDDEN', 'This is the socket of another user')
       const changes = createProgressFeed(board, { owner }, { signal })
-      return { now: (await ledger.uploadsOf(owner, MAX_TOLD)).map(board.of), changes }
+      const listed = await ledger.uploadsOf(owner, MAX_TOLD)
+      return { now: listed.map(({ upload }) => board.of(upload)), changes }
     },
   }
 }

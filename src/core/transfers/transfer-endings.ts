@@ -1,6 +1,6 @@
 import { AppError } from '../../errors.ts'
 import { floodWaitSentence, isFloodWait } from '../model/flood-wait.ts'
-import type { Ledger } from '../ports/ledger.ts'
+import type { Ending, Ledger } from '../ports/ledger.ts'
 import type { Log } from '../ports/log.ts'
 import type { UploadMetrics } from '../ports/metrics.ts'
 import type { PostedFile, Upload } from '../ports/records.ts'
@@ -33,9 +33,8 @@ export interface TransferEndings {
 export function createTransferEndings(options: TransferEndingsOptions): TransferEndings {
   const { ledger, spool, progress, metrics, now, log } = options
 
-  async function clear(uploadId: string): Promise<void> {
-    const row = await ledger.findUpload(uploadId)
-    if (row) progress.finish(row)
+  async function clear(uploadId: string, ending: Ending): Promise<void> {
+    if (ending.kind !== 'gone') progress.finish(ending.upload)
     await spool.remove(uploadId).catch((error: unknown) => {
       log.warn({ uploadId, err: error }, 'chunks left to the sweep')
     })
@@ -44,9 +43,9 @@ export function createTransferEndings(options: TransferEndingsOptions): Transfer
   /** Tries until the row is written. */
   function settle(
     uploadId: string,
-    write: () => Promise<void>,
+    write: () => Promise<Ending>,
     signal: AbortSignal,
-  ): Promise<void> {
+  ): Promise<Ending> {
     return onceDiskTakes(write, signal, (error) => {
       log.warn({ uploadId, err: error }, 'the end of an upload cannot be written yet')
     })
@@ -56,19 +55,17 @@ export function createTransferEndings(options: TransferEndingsOptions): Transfer
     completed: async (upload, result, signal) => {
       const { id, fileName, size, mimeType } = upload
       const payload = { userId: upload.owner, fileName, ...result, size, mimeType }
-      const write = (): Promise<void> =>
-        ledger.completeUpload(id, result, options.webhooks ? payload : null, now())
-      const before = await ledger.findUpload(id).catch(() => null)
-      await settle(id, write, signal)
-      const seconds = before === null ? undefined : (now() - before.touchedAt) / 1000
-      metrics.ended({
-        uploadId: id,
-        outcome: 'completed',
-        ...(seconds !== undefined && { seconds }),
-      })
+      const webhook = options.webhooks ? payload : null
+      // The message is posted: nothing may come between that and the row.
+      const write = (): Promise<Ending> => ledger.completeUpload(id, result, webhook, now())
+      const ending = await settle(id, write, signal)
+      if (ending.kind === 'ended') {
+        const seconds = secondsFromSeal(ending.upload)
+        metrics.ended({ uploadId: id, outcome: 'completed', ...(seconds !== null && { seconds }) })
+      }
       if (options.webhooks) options.onWebhook()
       log.info({ uploadId: id, messageId: result.messageId }, 'Upload completed successfully')
-      await clear(id)
+      await clear(id, ending)
     },
     failed: async (upload, error, signal) => {
       const { id } = upload
@@ -79,11 +76,16 @@ export function createTransferEndings(options: TransferEndingsOptions): Transfer
       const seconds = isFloodWait(error) ? error.retryAfter : undefined
       const retryAt = seconds === undefined ? null : failedAt + seconds * 1000
       const failure = { reason, percent, retryAt, now: failedAt }
-      await settle(id, () => ledger.failUpload(id, failure), signal)
-      metrics.ended({ uploadId: id, outcome: 'failed' })
-      await clear(id)
+      const ending = await settle(id, () => ledger.failUpload(id, failure), signal)
+      if (ending.kind === 'ended') metrics.ended({ uploadId: id, outcome: 'failed' })
+      await clear(id, ending)
     },
   }
+}
+
+/** From the moment all its bytes were here. */
+function secondsFromSeal({ sealedAt, finishedAt }: Upload): number | null {
+  return sealedAt === null || finishedAt === null ? null : (finishedAt - sealedAt) / 1000
 }
 
 function reasonOf(error: unknown): string {

@@ -1,6 +1,6 @@
 import { AppError } from '../../errors.ts'
 import { MiB } from '../../lib/units.ts'
-import type { Ledger, SpoolCapacity } from '../ports/ledger.ts'
+import type { Ledger, Reservations, SpoolCapacity } from '../ports/ledger.ts'
 import type { DiskSpace, Spool } from '../ports/spool.ts'
 
 /**
@@ -33,15 +33,20 @@ export interface Capacity {
 }
 
 export function createCapacity({ ledger, spool, spoolMaxBytes }: CapacityOptions): Capacity {
-  let promised = 0
+  let summing: Promise<Reservations> | null = null
   let summedAt = Number.NEGATIVE_INFINITY
 
-  async function recentlyPromised(): Promise<number> {
-    if (performance.now() - summedAt > FRESH_MS) {
+  /** Callers that come meanwhile share the sum, also while it is on its way. */
+  async function recentlyReserved(): Promise<number> {
+    if (summing === null || performance.now() - summedAt > FRESH_MS) {
       summedAt = performance.now()
-      promised = (await ledger.reservations()).unwrittenBytes
+      summing = ledger.reservations()
+      // A sum that failed is asked for again.
+      summing.catch(() => {
+        summing = null
+      })
     }
-    return promised
+    return (await summing).unwrittenBytes
   }
 
   async function available(presentBytes: number): Promise<SpoolCapacity> {
@@ -59,7 +64,7 @@ export function createCapacity({ ledger, spool, spoolMaxBytes }: CapacityOptions
     },
     unclaimedBytes: async () => {
       const space = await spool.space()
-      return Math.max(shareOf(space), space.freeBytes - (await recentlyPromised()))
+      return Math.max(shareOf(space), space.freeBytes - (await recentlyReserved()))
     },
     promised: async () => {
       const { reservedBytes } = await ledger.reservations()

@@ -45,9 +45,9 @@ export async function hasBytes({ ledger, spool }: ByteRecords, uploadId: string)
 }
 
 export interface BytelessExpiryOptions {
-  ledger: Pick<Ledger, 'chunklessUploads' | 'findChunk' | 'findUpload' | 'stream'>
+  ledger: Pick<Ledger, 'chunklessUploads' | 'findChunk' | 'stream'>
   spool: Pick<Spool, 'partialBytes'>
-  removal: Pick<UploadRemoval, 'remove'>
+  removal: Pick<UploadRemoval, 'expire'>
   locks: KeyedLock
   sessionTtlMs: number
   now: () => number
@@ -64,18 +64,13 @@ export function createBytelessExpiry(options: BytelessExpiryOptions): () => Prom
 
   const isExpired = (upload: Upload): boolean => expiryOf(upload, false, sessionTtlMs) <= now()
 
-  async function isBytelessAndExpired(id: string): Promise<boolean> {
-    const upload = await ledger.findUpload(id)
-    return upload?.state === 'receiving' && isExpired(upload) && !(await hasBytes(options, id))
-  }
-
   async function expire(): Promise<void> {
-    for (const { id } of (await ledger.chunklessUploads()).filter(isExpired)) {
+    for (const { id, touchedAt } of (await ledger.chunklessUploads()).filter(isExpired)) {
       // Takes no lock that is held: its holder may wait for this run.
       if (locks.isHeld(id)) continue
       await locks.run(id, async () => {
-        if (!(await isBytelessAndExpired(id))) return
-        await removal.remove(id, 'expired')
+        if (await hasBytes(options, id)) return
+        if (!(await removal.expire(id, touchedAt))) return
         log.info({ uploadId: id }, 'an upload that never brought a byte was forgotten')
       })
     }

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { AppError } from '../../errors.ts'
 import type { KeyedLock } from '../../lib/concurrency/keyed-lock.ts'
 import type { PreemptibleLock } from '../../lib/concurrency/preemptible-lock.ts'
-import { assertNotCancelled } from '../model/cancellation.ts'
+import { assertNotCancelled, uploadCancelled } from '../model/cancellation.ts'
 import type { StreamState } from '../model/stream.ts'
 import { isPartial } from '../model/stream.ts'
 import { emptyFile, openUpload } from '../model/upload.ts'
@@ -98,15 +98,23 @@ export function createStreamJoin(options: StreamJoinOptions) {
       await spool.share({ uploadId: piece.uploadId, index: piece.index }, { uploadId: id, index })
     }
     const stream = { uploadId: id, metadata, concat }
-    await commit({ upload, stream, chunks, partIds, token })
-    return upload
+    return commit({ upload, stream, chunks, partIds, token })
   }
 
-  async function commit(joined: JoinedUpload): Promise<void> {
+  async function commit(joined: JoinedUpload): Promise<Upload> {
     const { upload, partIds } = joined
-    await ledger.joinUploads(joined, now())
-    log.info({ uploadId: upload.id, parts: partIds.length }, 'Upload session joined')
-    transfers.sealed(upload)
+    const joining = await ledger.joinUploads(joined, now())
+    switch (joining.kind) {
+      case 'part-closed':
+        throw joining.part?.state === 'cancelled' ? uploadCancelled() : uploadNotFound()
+      case 'known':
+        if (joining.upload.owner !== upload.owner) throw uploadNotFound()
+        return joining.upload
+      case 'joined':
+        log.info({ uploadId: upload.id, parts: partIds.length }, 'Upload session joined')
+        transfers.sealed(upload)
+        return upload
+    }
   }
 
   async function clear(partIds: readonly string[]): Promise<void> {

@@ -77,10 +77,8 @@ export function createStreamService(options: StreamServiceOptions): StreamServic
   const intake = createUploadIntake(options)
   const filler = createStreamFiller({ ...options, intake })
   const join = createStreamJoin({ ...options, find })
-  /** What an earlier process has left. Looked for now: later there are those that open just then. */
-  const leftBehind = ledger.unannouncedStreams()
-  // Its failure is seen by `resume`; until then it is not unhandled.
-  leftBehind.catch(() => {})
+  /** Streams opened before this were left by an earlier process. */
+  const startedAt = options.now()
 
   async function find(uploadId: string, token: string | null): Promise<StreamState> {
     const { upload } = await uploads.status(uploadId, token)
@@ -93,7 +91,11 @@ export function createStreamService(options: StreamServiceOptions): StreamServic
     const growing = count === upload.totalChunks ? 0 : await partialBytes(uploadId, count)
     const offset = bytes + growing
     if (offset === upload.size) await settle(upload, stream)
-    return { upload: (await ledger.findUpload(uploadId)) ?? upload, stream, offset }
+    // It may have been sealed here, or have ended elsewhere since it was looked at.
+    const latest = await ledger.findUpload(uploadId)
+    if (latest === null) throw uploadNotFound()
+    assertNotCancelled(latest)
+    return { upload: latest, stream, offset }
   }
 
   function partialBytes(uploadId: string, index: number): Promise<number> {
@@ -148,7 +150,8 @@ export function createStreamService(options: StreamServiceOptions): StreamServic
           log.warn({ uploadId: id, err }, 'a stream could not be looked at')
         })
       }
-      for (const id of await leftBehind) await resume(id, removeUnannounced)
+      for (const id of await ledger.unannouncedStreams(startedAt))
+        await resume(id, removeUnannounced)
       for (const { id } of await ledger.uploadsInState('receiving')) {
         if ((await ledger.stream(id)) !== null) await resume(id, resumeOne)
       }

@@ -1,14 +1,8 @@
 import { AppError } from '../../errors.ts'
 import type { KeyedLock } from '../../lib/concurrency/keyed-lock.ts'
-import {
-  assertNotCancelled,
-  CANCELLED,
-  REMEMBERED_CANCELLATIONS,
-  START_OVER,
-  uploadCancelled,
-} from '../model/cancellation.ts'
+import { assertNotCancelled, START_OVER } from '../model/cancellation.ts'
 import { assertWholeFile } from '../model/stream.ts'
-import { assertSameFile, isUnfinished, missingChunks } from '../model/upload.ts'
+import { assertSameFile, missingChunks } from '../model/upload.ts'
 import type { Credentials, CredentialsProvider } from '../ports/credentials.ts'
 import type { ChunkRecord, Upload } from '../ports/records.ts'
 import type { ReceivedChunk } from '../ports/spool.ts'
@@ -97,13 +91,12 @@ export interface UploadService {
   cancel: (uploadId: string, token: string | null) => Promise<Progress>
   /** Forgets an upload whose id no client has, so that none comes back to it. */
   discard: (uploadId: string) => Promise<void>
-  /** Ends an upload that made no progress. Called with the upload's lock held. */
-  expire: (uploadId: string) => Promise<void>
+  /** As `UploadRemoval.expire`, and called with the upload's lock held as well. */
+  expire: UploadRemoval['expire']
 }
 
 export function createUploadService(options: UploadServiceOptions): UploadService {
-  const { ledger, removal, credentials, transfers, progress, locks, workGate, metrics, now, log } =
-    options
+  const { ledger, removal, credentials, transfers, progress, locks, workGate, now } = options
   const intake = createUploadIntake(options)
 
   /** The upload, if it exists and is not another user's. */
@@ -155,23 +148,6 @@ export function createUploadService(options: UploadServiceOptions): UploadServic
         })
       }
     }
-  }
-
-  async function cancelLocked(uploadId: string): Promise<Progress> {
-    await transfers.stop(uploadId, uploadCancelled())
-    // The job may have come to its end before it could be stopped, and the row is gone once expired.
-    const upload = await find(uploadId, null)
-    if (upload.state === 'completed' || upload.state === 'cancelled') return progress.of(upload)
-    const { progress: percent } = progress.of(upload)
-    const cancelled = { reason: CANCELLED, percent, now: now() }
-    const ended: Upload = { ...upload, state: 'cancelled', reason: CANCELLED, lastPercent: percent }
-    await removal.clear(uploadId, async () => {
-      await ledger.cancelUpload(uploadId, cancelled, REMEMBERED_CANCELLATIONS)
-      progress.finish(ended)
-    })
-    if (isUnfinished(upload)) metrics.ended({ uploadId, outcome: 'cancelled' })
-    log.info({ uploadId }, 'Upload cancelled')
-    return progress.of(ended)
   }
 
   return {
@@ -233,20 +209,20 @@ export function createUploadService(options: UploadServiceOptions): UploadServic
     progress: async (uploadId, token) =>
       progress.of(await find(uploadId, token, options.progressReader)),
     finished: async (uploadId, signal) => {
-      const upload = await find(uploadId, null)
-      return whenEnded(progress, upload, AbortSignal.any([signal, workGate.ending]))
+      const ended = AbortSignal.any([signal, workGate.ending])
+      return whenEnded(progress, uploadId, () => find(uploadId, null), ended)
     },
     cancel: async (uploadId, token) => {
       await find(uploadId, token)
-      return locks.run(uploadId, () => cancelLocked(uploadId))
+      return locks.run(uploadId, async () => progress.of(await removal.cancel(uploadId)))
     },
     discard: (uploadId) =>
       locks.run(uploadId, async () => {
         // Its owner may have found it among the jobs, and given it up.
         const upload = await ledger.findUpload(uploadId)
-        if (upload?.state !== 'cancelled') await removal.remove(uploadId, 'abandoned')
+        if (upload?.state !== 'cancelled') await removal.abandon(uploadId)
       }),
-    expire: (uploadId) => removal.remove(uploadId, 'expired'),
+    expire: removal.expire,
   }
 }
 

@@ -1,7 +1,9 @@
-import type { ClockRecords } from '../../core/ports/ledger.ts'
+import type { ClockRecords, Forgiven } from '../../core/ports/ledger.ts'
 import type { LedgerDatabase } from './database.ts'
 import type { Synchronous } from './synchronous.ts'
 import { integer } from './tables/rows.ts'
+
+const NOTHING: Forgiven = { receiving: 0, finished: 0 }
 
 export function createClockRecords(database: LedgerDatabase): Synchronous<ClockRecords> {
   const find = database.prepare('SELECT worker_time, wall_time FROM clock')
@@ -22,11 +24,11 @@ export function createClockRecords(database: LedgerDatabase): Synchronous<ClockR
       if (!row) return null
       return { workerTime: integer(row, 'worker_time'), wallTime: integer(row, 'wall_time') }
     },
-    keepReading: ({ workerTime, wallTime }) => void keep.run(workerTime, wallTime),
-    forgive: ({ receiving, finished }) =>
+    keepReading: ({ workerTime, wallTime }, { receiving, finished } = NOTHING) =>
       database.transaction(() => {
         if (receiving > 0) touch.run(receiving)
         if (finished > 0) finish.run(finished)
+        keep.run(workerTime, wallTime)
       }),
   }
 }

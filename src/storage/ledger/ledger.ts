@@ -8,6 +8,7 @@ import { createLedgerCipher } from './secrets/cipher.ts'
 import { checkKey, createSecretRecords } from './secrets/secrets.ts'
 import { resolving, type Synchronous } from './synchronous.ts'
 import { createEndingRecords } from './tables/endings.ts'
+import { createOpeningRecords } from './tables/opening.ts'
 import { createOutboxRecords } from './tables/outbox.ts'
 import { createStreamRecords } from './tables/streams.ts'
 import { createTicketRecords } from './tables/tickets.ts'
@@ -38,15 +39,17 @@ export function openLedger(options: LedgerOptions): MaintainedLedger {
   const database = wrapDatabase(opened, { stalled, onWrite: checkpointer.noteWrite })
 
   const uploads = createUploadRecords(database, cipher)
+  const streams = createStreamRecords(database)
   const secrets = createSecretRecords(database, cipher)
   const clock = createClockRecords(database)
   checkKey(secrets, { isNew: clock.lastReading() === null, log })
 
   return toPromises({
     ...uploads,
-    ...createStreamRecords(database, uploads),
+    ...streams,
+    ...createOpeningRecords(database, uploads, streams),
     ...createTransferRecords(database),
-    ...createEndingRecords(database),
+    ...createEndingRecords(database, uploads),
     ...createOutboxRecords(database),
     ...secrets,
     ...clock,
@@ -88,6 +91,7 @@ function toPromises(records: Records): MaintainedLedger {
     savePercent: resolving(records.savePercent),
     cancelUpload: resolving(records.cancelUpload),
     deleteUpload: resolving(records.deleteUpload),
+    expireUpload: resolving(records.expireUpload),
     reservations: resolving(records.reservations),
     chunklessUploads: resolving(records.chunklessUploads),
     transfer: resolving(records.transfer),
@@ -108,15 +112,13 @@ function toPromises(records: Records): MaintainedLedger {
     stream: resolving(records.stream),
     joinUploads: resolving(records.joinUploads),
     ticketEpoch: resolving(records.ticketEpoch),
-    beginTicketEpoch: resolving(records.beginTicketEpoch),
+    issueTicket: resolving(records.issueTicket),
     endTicketEpoch: resolving(records.endTicketEpoch),
-    keepTicketToken: resolving(records.keepTicketToken),
     ticketToken: resolving(records.ticketToken),
     deleteExpiredTicketTokens: resolving(records.deleteExpiredTicketTokens),
     deleteChunk: resolving(records.deleteChunk),
     finishedBefore: resolving(records.finishedBefore),
     lastReading: resolving(records.lastReading),
     keepReading: resolving(records.keepReading),
-    forgive: resolving(records.forgive),
   }
 }

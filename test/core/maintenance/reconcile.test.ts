@@ -27,7 +27,7 @@ test('where ledger and files agree nothing changes', async () => {
     await ledger.chunks(id),
   ])
 
-  expect(await reconcile(ledger, spool)).toEqual({
+  expect(await reconcile(ledger, spool, Date.now)).toEqual({
     lostChunks: 0,
     strayFiles: 0,
     failedUploads: 0,
@@ -49,7 +49,7 @@ test('an upload that died in its one request is gone, as nobody knows its id', a
   const other = { ...makeUpload(), id: 'other-whole', totalChunks: 1 }
   await insertUpload(ledger, other, 'token')
 
-  await reconcile(ledger, spool)
+  await reconcile(ledger, spool, Date.now)
 
   expect((await ledger.uploadsInState('receiving')).map(({ id }) => id)).toEqual(['other-whole'])
 })
@@ -62,7 +62,7 @@ test('chunks whose files are missing or of another size are asked for again', as
   await writeFile(chunkPath('up', 2), Buffer.alloc(1001))
 
   // The files of the two that have another size are then strays.
-  expect(await reconcile(ledger, spool)).toMatchObject({ lostChunks: 3, strayFiles: 2 })
+  expect(await reconcile(ledger, spool, Date.now)).toMatchObject({ lostChunks: 3, strayFiles: 2 })
 
   expect((await ledger.chunks('up')).map(({ index }) => index)).toEqual([3])
   expect(await spool.chunkIndexes('up')).toEqual([3])
@@ -74,7 +74,7 @@ test('a chunk of the right length with other bytes in it is asked for again', as
   await addUpload('up')
   await writeFile(chunkPath('up', 2), Buffer.alloc(1000))
 
-  expect(await reconcile(ledger, spool)).toMatchObject({ lostChunks: 1, strayFiles: 1 })
+  expect(await reconcile(ledger, spool, Date.now)).toMatchObject({ lostChunks: 1, strayFiles: 1 })
 
   expect((await ledger.chunks('up')).map(({ index }) => index)).toEqual([0, 1, 3])
   expect(await spool.chunkFileSize('up', 2)).toBeNull()
@@ -90,7 +90,7 @@ test('with a lost chunk, the parts that Telegram has of the old bytes are forgot
   }
   await unlink(chunkPath('hurt', 3))
 
-  await reconcile(ledger, spool)
+  await reconcile(ledger, spool, Date.now)
 
   expect(await ledger.transfer('hurt')).toBeNull()
   expect(await ledger.acknowledgedParts('hurt')).toHaveLength(0)
@@ -117,7 +117,10 @@ test('a sealed upload whose folder is gone altogether fails as well', async () =
   await addUpload('up', { sealed: true })
   await spool.remove('up')
 
-  expect(await reconcile(ledger, spool)).toMatchObject({ lostChunks: CHUNKS, failedUploads: 1 })
+  expect(await reconcile(ledger, spool, Date.now)).toMatchObject({
+    lostChunks: CHUNKS,
+    failedUploads: 1,
+  })
 })
 
 test('once Telegram has made a document of the bytes, lost files are no loss', async () => {
@@ -126,7 +129,10 @@ test('once Telegram has made a document of the bytes, lost files are no loss', a
   await ledger.saveTransfer('up', makeTransfer(DOCUMENT))
   await spool.remove('up')
 
-  expect(await reconcile(ledger, spool)).toMatchObject({ lostChunks: 0, failedUploads: 0 })
+  expect(await reconcile(ledger, spool, Date.now)).toMatchObject({
+    lostChunks: 0,
+    failedUploads: 0,
+  })
 
   expect((await ledger.findUpload('up'))?.state).toBe('sealed')
   expect(await ledger.transfer('up')).toMatchObject({ document: DOCUMENT })
@@ -138,7 +144,7 @@ test('files that were never acknowledged are removed', async () => {
   await claim(spool, 'up', CHUNKS, pieces(randomBytes(5), 5))
   await writeFile(join(directory, 'tmp', 'half-a-chunk'), 'x')
 
-  expect(await reconcile(ledger, spool)).toMatchObject({ lostChunks: 0, strayFiles: 1 })
+  expect(await reconcile(ledger, spool, Date.now)).toMatchObject({ lostChunks: 0, strayFiles: 1 })
 
   expect((await spool.chunkIndexes('up')).toSorted()).toEqual([0, 1, 2, 3])
   expect(await readdir(join(directory, 'tmp'))).toEqual([])
@@ -150,9 +156,9 @@ test('done twice it finds nothing the second time', async () => {
   await addUpload('sealed', { sealed: true })
   await unlink(chunkPath('up', 0))
   await truncate(chunkPath('sealed', 0), 0)
-  await reconcile(ledger, spool)
+  await reconcile(ledger, spool, Date.now)
 
-  expect(await reconcile(ledger, spool)).toEqual({
+  expect(await reconcile(ledger, spool, Date.now)).toEqual({
     lostChunks: 0,
     strayFiles: 0,
     failedUploads: 0,

@@ -13,7 +13,7 @@ const NOW = 1_762_700_000_000
 const HOUR = 3_600_000
 
 test('an upload without progress for its time is ended, one with progress is not', async () => {
-  const { sweeper, add, begin, onExpired } = makeSweeper()
+  const { sweeper, add, begin, expire } = makeSweeper()
   for (const [id, at] of [['stalled', NOW - HOUR] as const, ['moving', NOW - HOUR + 1] as const]) {
     await add(id)
     await begin(id, at)
@@ -21,11 +21,11 @@ test('an upload without progress for its time is ended, one with progress is not
 
   expect(await sweeper.run()).toMatchObject({ expired: 1, failures: 0 })
 
-  expect(onExpired.mock.calls).toEqual([['stalled']])
+  expect(expire.mock.calls).toEqual([['stalled', NOW - HOUR]])
 })
 
 test('an upload that somebody works on, or that is sealed, never expires', async () => {
-  const { sweeper, add, begin, ledger, onExpired, spool } = makeSweeper({
+  const { sweeper, add, begin, ledger, expire, spool } = makeSweeper({
     isActive: (id) => id === 'busy',
   })
   await add('busy', { touchedAt: NOW - 9 * HOUR })
@@ -35,12 +35,12 @@ test('an upload that somebody works on, or that is sealed, never expires', async
 
   expect(await sweeper.run()).toMatchObject({ expired: 0, folders: 0 })
 
-  expect(onExpired).not.toHaveBeenCalled()
+  expect(expire).not.toHaveBeenCalled()
   expect(await spool.uploadIds()).toEqual(['busy', 'sealed'])
 })
 
 test('an upload without a byte is kept for ten minutes, with one for its whole time', async () => {
-  const { sweeper, add, begin, spool, onExpired } = makeSweeper({ sessionTtlMs: 24 * HOUR })
+  const { sweeper, add, begin, spool, expire } = makeSweeper({ sessionTtlMs: 24 * HOUR })
   const unbegun = { createdAt: NOW - HOUR, touchedAt: NOW - HOUR }
   const young = { createdAt: NOW - HOUR, touchedAt: NOW - HOUR / 6 + 1 }
   await add('without its only chunk for a while', young)
@@ -57,31 +57,31 @@ test('an upload without a byte is kept for ten minutes, with one for its whole t
 
   await sweeper.run()
 
-  expect(onExpired.mock.calls).toEqual([['never begun'], ['in chunks']])
+  expect(expire.mock.calls.map(([id]) => id)).toEqual(['never begun', 'in chunks'])
 })
 
 test('an upload that lives on by a byte now and then ends after seven days', async () => {
-  const { sweeper, add, begin, onExpired } = makeSweeper()
+  const { sweeper, add, begin, expire } = makeSweeper()
   await add('trickle', { createdAt: NOW - 7 * 24 * HOUR })
   await add('long', { createdAt: NOW - 7 * 24 * HOUR + 1 })
   for (const id of ['trickle', 'long']) await begin(id, NOW)
 
   await sweeper.run()
 
-  expect(onExpired.mock.calls).toEqual([['trickle']])
+  expect(expire.mock.calls.map(([id]) => id)).toEqual(['trickle'])
 })
 
 test('a clock that was set back does not keep an upload for ever', async () => {
   const clock = { now: NOW }
-  const { sweeper, add, onExpired } = makeSweeper({ now: () => clock.now })
+  const { sweeper, add, expire } = makeSweeper({ now: () => clock.now })
   await add('from the future', { touchedAt: NOW + 1000 * HOUR })
 
   await sweeper.run()
-  expect(onExpired).not.toHaveBeenCalled()
+  expect(expire).not.toHaveBeenCalled()
   clock.now += HOUR
   await sweeper.run()
 
-  expect(onExpired).toHaveBeenCalledWith('from the future')
+  expect(expire).toHaveBeenCalledWith('from the future', expect.any(Number))
 })
 
 test('a finished upload is readable for an hour, then forgotten', async () => {
@@ -123,7 +123,7 @@ test('an upload that made progress while the sweeper waited for its lock lives o
 
   expect(await harness.sweeper.run()).toMatchObject({ expired: 0, failures: 0 })
 
-  expect(harness.onExpired).not.toHaveBeenCalled()
+  expect(harness.expire).not.toHaveBeenCalled()
 })
 
 test('an upload that took the id of a finished one while the sweeper waited for the lock lives on', async () => {
@@ -158,40 +158,41 @@ test('a folder is removed under the lock of its upload, after a last look', asyn
 })
 
 test('a step that fails is logged, counted, and keeps no other step from its work', async () => {
-  const onExpired = vi.fn(async (id: string) => {
+  const expire = vi.fn(async (id: string) => {
     if (id === 'a') throw new Error('stuck')
+    return true
   })
-  const { sweeper, add, spool, log } = makeSweeper({ onExpired })
+  const { sweeper, add, spool, log } = makeSweeper({ expire })
   await add('a', { touchedAt: 0 })
   await add('b', { touchedAt: 0 })
   await claim(spool, 'orphan', 0, pieces(randomBytes(10), 10))
 
   expect(await sweeper.run()).toEqual({ expired: 1, forgotten: 0, folders: 1, failures: 1 })
 
-  expect(onExpired).toHaveBeenCalledTimes(2)
+  expect(expire).toHaveBeenCalledTimes(2)
   expect(log.entries).toMatchObject([{ level: 'warn', message: 'a step of the sweep failed' }])
 })
 
 test('it sweeps at its interval, one sweep at a time, until it is stopped', async () => {
   vi.useFakeTimers()
   onTestFinished(() => void vi.useRealTimers())
-  const gate = Promise.withResolvers<void>()
-  const onExpired = vi.fn(() => gate.promise)
-  const { sweeper, add } = makeSweeper({ onExpired })
+  const gate = Promise.withResolvers<boolean>()
+  const expire = vi.fn(() => gate.promise)
+  const { sweeper, add } = makeSweeper({ expire })
   await add('stalled', { touchedAt: 0 })
 
   sweeper.start(1000)
   await vi.advanceTimersByTimeAsync(5000)
-  expect(onExpired).toHaveBeenCalledOnce()
+  expect(expire).toHaveBeenCalledOnce()
 
   const stopped = vi.fn()
   const stopping = sweeper.stop().then(stopped)
   await vi.advanceTimersByTimeAsync(5000)
   expect(stopped).not.toHaveBeenCalled()
-  gate.resolve()
+  gate.resolve(true)
   await stopping
   await vi.advanceTimersByTimeAsync(5000)
-  expect(onExpired).toHaveBeenCalledOnce()
+  expect(expire).toHaveBeenCalledOnce()
 })
 
 function makeSweeper(options: Partial<SweeperOptions> = {}) {
@@ -199,14 +200,14 @@ function makeSweeper(options: Partial<SweeperOptions> = {}) {
   const ledger = openLedger({ path: ':memory:', key: randomBytes(32), log })
   onTestFinished(ledger.close)
   const spool = createMemorySpool()
-  const onExpired = vi.fn(async (_id: string) => {})
+  const expire = vi.fn(async (_id: string, _touchedAt: number) => true)
   const sweeper = createSweeper({
     ledger,
     spool,
     sessionTtlMs: HOUR,
     now: () => NOW,
     isActive: () => false,
-    onExpired,
+    expire,
     log,
     ...options,
   })
@@ -217,5 +218,5 @@ function makeSweeper(options: Partial<SweeperOptions> = {}) {
   async function begin(id: string, at: number): Promise<void> {
     await ledger.acceptChunk(id, { index: 0, size: 10, digest: 'ab'.repeat(32) }, null, at)
   }
-  return { sweeper, ledger, spool, onExpired, log, add, begin }
+  return { sweeper, ledger, spool, expire, log, add, begin }
 }

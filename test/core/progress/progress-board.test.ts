@@ -103,9 +103,22 @@ test('listeners hear every change, the end, and that it is gone', () => {
   expect(heard).toEqual(['posting', 'completed', null])
 })
 
+test('an end that comes while the row is looked at is not missed', async () => {
+  const board = createProgressBoard()
+  const looked = Promise.withResolvers<Upload>()
+  const { signal } = new AbortController()
+  const ended = whenEnded(board, sealed.id, () => looked.promise, signal)
+
+  board.finish({ ...sealed, state: 'completed', result: { messageId: 7, fileId: 'f' } })
+  looked.resolve(sealed)
+
+  await expect(ended).resolves.toMatchObject({ status: 'completed', messageId: 7 })
+})
+
 test('an upload that is forgotten while its end is waited for does not exist, and was not cancelled', async () => {
   const board = createProgressBoard()
-  const ended = whenEnded(board, receiving, new AbortController().signal)
+  const { signal } = new AbortController()
+  const ended = whenEnded(board, receiving.id, async () => receiving, signal)
 
   board.forget(receiving)
 

@@ -403,7 +403,9 @@ test.each<[string, TakeCase]>([
     'a chunk is refused whose upload fails before its row is written',
     {
       given: ({ ledger }) =>
-        ledger.before('acceptChunk', () => ledger.failUpload(ID, failure('No', NOW))),
+        ledger.before('acceptChunk', async () => {
+          await ledger.failUpload(ID, failure('No', NOW))
+        }),
       outcome: 'UPLOAD_CLOSED',
       count: 0,
     },
@@ -411,7 +413,10 @@ test.each<[string, TakeCase]>([
   [
     'a chunk is refused whose upload expires before its row is written',
     {
-      given: ({ ledger }) => ledger.before('acceptChunk', () => ledger.deleteUpload(ID)),
+      given: ({ ledger }) =>
+        ledger.before('acceptChunk', async () => {
+          await ledger.deleteUpload(ID)
+        }),
       outcome: 'UPLOAD_NOT_FOUND',
       count: 0,
     },

@@ -10,14 +10,14 @@ export interface MemoryLedger extends MaintainedLedger {
    * Runs `act` before the next call of this name does its work: for what happens just then, or for
    * an error that the call rejects with. Several for one name take one call each.
    */
-  before: (name: keyof MaintainedLedger, act: () => Promise<void>) => void
+  before: (name: keyof MaintainedLedger, act: () => Promise<unknown>) => void
 }
 
 export function createMemoryLedger(): MemoryLedger {
   const log = createRecordingLog()
   const ledger = openLedger({ path: ':memory:', key: randomBytes(32), log })
   onTestFinished(ledger.close)
-  const acts = new Map<keyof MaintainedLedger, (() => Promise<void>)[]>()
+  const acts = new Map<keyof MaintainedLedger, (() => Promise<unknown>)[]>()
   const before: MemoryLedger['before'] = (name, act) => {
     acts.set(name, [...(acts.get(name) ?? []), act])
   }

@@ -135,7 +135,7 @@ describe('tus-js-client with parallel uploads', () => {
     expect(worker.gateway.posted[0]).toMatchObject({ name: 'film.mkv' })
     expect((await worker.adapters.ledger.reservations()).reservedBytes).toBe(0)
     const uploads = await worker.adapters.ledger.uploadsOf('ann', 10)
-    expect(uploads.map(({ id }) => id)).toEqual([uploadId])
+    expect(uploads.map(({ upload }) => upload.id)).toEqual([uploadId])
   })
 
   test('goes on with its parts after it died', async () => {

@@ -351,7 +351,7 @@ test('a ledger of the first version is brought up to date with all that it holds
   const after = open()
 
   expect(await after.uploadToken(id)).toBe('token')
-  expect(await after.beginTicketEpoch('ann', 5000)).toBe(5)
+  expect(await after.issueTicket('ann', null, 5000)).toBe(5)
 })
 
 test('a ledger of a later version is refused with a sentence, and left as it is', async () => {

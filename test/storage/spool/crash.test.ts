@@ -43,7 +43,7 @@ async function restart(directory: string): Promise<Map<string, string>> {
   const ledger = openLedger({ path: join(directory, 'ledger.sqlite'), key: Buffer.alloc(32), log })
   const spool = await createSpool({ directory, fsync: false, log })
   try {
-    const report = await reconcile(ledger, spool)
+    const report = await reconcile(ledger, spool, Date.now)
     expect(report).toMatchObject({ lostChunks: 0, failedUploads: 0 })
     expect(log.entries).toEqual([])
     expect(await readdir(join(directory, 'tmp'))).toEqual([])

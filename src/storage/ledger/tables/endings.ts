@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto'
-import type { KeptCancellations, Ledger } from '../../../core/ports/ledger.ts'
+import type { Ending, KeptCancellations, Ledger } from '../../../core/ports/ledger.ts'
 import type { LedgerDatabase, Row } from '../database.ts'
 import type { Synchronous } from '../synchronous.ts'
 import { integer, text } from './rows.ts'
+import type { UploadRecords } from './uploads.ts'
 
 export type EndingRecords = Pick<
   Synchronous<Ledger>,
@@ -10,7 +11,10 @@ export type EndingRecords = Pick<
 >
 
 /** How uploads end: once. Ending one that has ended changes nothing. */
-export function createEndingRecords(database: LedgerDatabase): EndingRecords {
+export function createEndingRecords(
+  database: LedgerDatabase,
+  { findUpload }: Pick<UploadRecords, 'findUpload'>,
+): EndingRecords {
   const complete = database.prepare(
     `UPDATE uploads SET state = 'completed', message_id = ?, file_id = ?, finished_at = ?,
        touched_at = ?, token = NULL
@@ -36,30 +40,45 @@ export function createEndingRecords(database: LedgerDatabase): EndingRecords {
   const forgetWords = database.prepare('UPDATE streams SET metadata = NULL WHERE upload_id = ?')
   const forgetCancelled = createForgetting(database)
 
+  /** In one transaction: `change` says how many rows it has changed, and `erase` runs if it was one. */
+  function end(id: string, change: () => number, erase: () => void): Ending {
+    return database.transaction(() => {
+      const ended = change() > 0
+      const upload = findUpload(id)
+      if (upload === null) return { kind: 'gone' }
+      if (!ended) return { kind: 'closed', upload }
+      forgetTransfer.run(id)
+      forgetParts.run(id)
+      erase()
+      return { kind: 'ended', upload }
+    })
+  }
+
   return {
     completeUpload: (id, result, webhook, now) =>
-      database.transaction(() => {
-        if (complete.run(result.messageId, result.fileId, now, now, id) === 0) return
-        forgetTransfer.run(id)
-        forgetParts.run(id)
-        if (webhook) addWebhook.run(randomUUID(), id, JSON.stringify(webhook), now, now)
-      }),
+      end(
+        id,
+        () => complete.run(result.messageId, result.fileId, now, now, id),
+        () => {
+          if (webhook) addWebhook.run(randomUUID(), id, JSON.stringify(webhook), now, now)
+        },
+      ),
     failUpload: (id, { reason, percent, retryAt, now }) =>
-      database.transaction(() => {
-        if (fail.run(reason, percent, retryAt, now, now, id) === 0) return
-        forgetTransfer.run(id)
-        forgetParts.run(id)
-        forgetChunks.run(id)
-      }),
+      end(
+        id,
+        () => fail.run(reason, percent, retryAt, now, now, id),
+        () => void forgetChunks.run(id),
+      ),
     cancelUpload: (id, { reason, percent, now }, keep) =>
-      database.transaction(() => {
-        if (cancel.run(reason, percent, now, now, id) === 0) return
-        forgetTransfer.run(id)
-        forgetParts.run(id)
-        forgetChunks.run(id)
-        forgetWords.run(id)
-        forgetCancelled(id, keep)
-      }),
+      end(
+        id,
+        () => cancel.run(reason, percent, now, now, id),
+        () => {
+          forgetChunks.run(id)
+          forgetWords.run(id)
+          forgetCancelled(id, keep)
+        },
+      ),
   }
 }
 

@@ -1,26 +1,18 @@
-import type { TicketRecords } from '../../../core/ports/ledger.ts'
+import type { KeptToken, TicketRecords } from '../../../core/ports/ledger.ts'
 import type { LedgerDatabase } from '../database.ts'
 import type { LedgerCipher } from '../secrets/cipher.ts'
 import type { Synchronous } from '../synchronous.ts'
 import { blob, integer } from './rows.ts'
 
-export function createTicketRecords(
-  database: LedgerDatabase,
-  cipher: LedgerCipher,
-): Synchronous<TicketRecords> {
-  return {
-    deriveKey: cipher.deriveKey,
-    ...epochCalls(database),
-    ...tokenCalls(database, cipher),
-  }
-}
-
 /**
  * An epoch begins as the time in seconds and counts up from there, so that tickets revoked before
  * a ledger was lost are not valid again in the next one.
  */
-function epochCalls(database: LedgerDatabase) {
-  const find = database.prepare('SELECT epoch FROM ticket_epochs WHERE holder = ?')
+export function createTicketRecords(
+  database: LedgerDatabase,
+  cipher: LedgerCipher,
+): Synchronous<TicketRecords> {
+  const findEpoch = database.prepare('SELECT epoch FROM ticket_epochs WHERE holder = ?')
   const begin = database.prepare(
     'INSERT INTO ticket_epochs (holder, epoch) VALUES (?, ?) ON CONFLICT DO NOTHING',
   )
@@ -29,29 +21,7 @@ function epochCalls(database: LedgerDatabase) {
      ON CONFLICT DO UPDATE SET epoch = max(epoch + 1, excluded.epoch)`,
   )
   const forgetTokens = database.prepare('DELETE FROM ticket_tokens WHERE holder = ?')
-  const epochOf = (holder: string): number | null => {
-    const row = find.get(holder)
-    return row ? integer(row, 'epoch') : null
-  }
-
-  return {
-    ticketEpoch: epochOf,
-    beginTicketEpoch: (holder, now) => {
-      const first = Math.floor(now / 1000)
-      const known = epochOf(holder)
-      if (known === null) begin.run(holder, first)
-      return known ?? first
-    },
-    endTicketEpoch: (holder, now) =>
-      database.transaction(() => {
-        end.run(holder, Math.floor(now / 1000))
-        forgetTokens.run(holder)
-      }),
-  } satisfies Partial<Synchronous<TicketRecords>>
-}
-
-function tokenCalls(database: LedgerDatabase, cipher: LedgerCipher) {
-  const find = database.prepare(
+  const findToken = database.prepare(
     'SELECT token FROM ticket_tokens WHERE token_id = ? AND expires_at > ?',
   )
   const keep = database.prepare(
@@ -61,17 +31,40 @@ function tokenCalls(database: LedgerDatabase, cipher: LedgerCipher) {
   )
   const forget = database.prepare('DELETE FROM ticket_tokens WHERE expires_at <= ?')
   const purpose = (tokenId: string): string => `ticket-token:${tokenId}`
+  const epochOf = (holder: string): number | null => {
+    const row = findEpoch.get(holder)
+    return row ? integer(row, 'epoch') : null
+  }
+
+  function keepToken(holder: string, { tokenId, token, expiresAt }: KeptToken): void {
+    const sealed = cipher.encrypt(purpose(tokenId), Buffer.from(token))
+    keep.run(tokenId, holder, sealed, expiresAt)
+  }
 
   return {
-    keepTicketToken: ({ tokenId, holder, token, expiresAt }) => {
-      const sealed = cipher.encrypt(purpose(tokenId), Buffer.from(token))
-      keep.run(tokenId, holder, sealed, expiresAt)
+    deriveKey: cipher.deriveKey,
+    ticketEpoch: epochOf,
+    issueTicket: (holder, kept, now) => {
+      const known = epochOf(holder)
+      // Nothing to write: it goes on while the disk takes nothing.
+      if (known !== null && kept === null) return known
+      const first = Math.floor(now / 1000)
+      return database.transaction(() => {
+        if (kept !== null) keepToken(holder, kept)
+        if (known === null) begin.run(holder, first)
+        return known ?? first
+      })
     },
+    endTicketEpoch: (holder, now) =>
+      database.transaction(() => {
+        end.run(holder, Math.floor(now / 1000))
+        forgetTokens.run(holder)
+      }),
     ticketToken: (tokenId, now) => {
-      const row = find.get(tokenId, now)
+      const row = findToken.get(tokenId, now)
       const plain = row ? cipher.decrypt(purpose(tokenId), blob(row, 'token')) : null
       return plain?.toString('utf8') ?? null
     },
     deleteExpiredTicketTokens: (now) => void forget.run(now),
-  } satisfies Partial<Synchronous<TicketRecords>>
+  }
 }

@@ -27,13 +27,14 @@ export type UploadRecords = Pick<
   | 'sealUpload'
   | 'savePercent'
   | 'deleteUpload'
+  | 'expireUpload'
   | 'reservations'
   | 'chunklessUploads'
   | 'deleteChunk'
   | 'finishedBefore'
 > & {
-  /** Adds the row, inside the caller's transaction; false when the id exists. */
-  insertUpload: (upload: Upload, token: string) => boolean
+  /** Adds the row, inside the caller's transaction, which has seen that there is none. */
+  insertUpload: (upload: Upload, token: string) => void
   /** What the owner has unfinished. */
   reservedBy: (owner: string) => { uploads: number; bytes: number }
 }
@@ -50,11 +51,14 @@ export function createUploadRecords(database: LedgerDatabase, cipher: LedgerCiph
 function uploadCalls(database: LedgerDatabase, cipher: LedgerCipher) {
   const insert = database.prepare(
     `INSERT INTO uploads (${COLUMNS}, token)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   )
   const find = database.prepare(`SELECT ${ALL} FROM uploads WHERE id = ?`)
   const byOwner = database.prepare(
-    `SELECT ${ALL} FROM uploads WHERE owner = ? AND id NOT IN (${PARTIAL})
+    `SELECT ${ALL}, CASE WHEN state = 'receiving'
+       THEN (SELECT coalesce(sum(chunks.size), 0) FROM chunks WHERE upload_id = id) ELSE 0
+       END AS received_bytes
+     FROM uploads WHERE owner = ? AND id NOT IN (${PARTIAL})
      ORDER BY ${UNFINISHED} DESC, created_at DESC, rowid DESC LIMIT ?`,
   )
   const byState = database.prepare(
@@ -78,9 +82,14 @@ function uploadCalls(database: LedgerDatabase, cipher: LedgerCipher) {
     `SELECT id FROM uploads WHERE state IN ('completed', 'failed') AND finished_at <= ?`,
   )
 
+  function findUpload(id: string): Upload | null {
+    const row = find.get(id)
+    return row ? toUpload(row) : null
+  }
+
   return {
     insertUpload: (upload, token) => {
-      const added = insert.run(
+      insert.run(
         upload.id,
         upload.owner,
         upload.fileName,
@@ -98,13 +107,13 @@ function uploadCalls(database: LedgerDatabase, cipher: LedgerCipher) {
         upload.reason,
         cipher.encrypt(tokenPurpose(upload.id), Buffer.from(token)),
       )
-      return added > 0
     },
-    findUpload: (id) => {
-      const row = find.get(id)
-      return row ? toUpload(row) : null
-    },
-    uploadsOf: (owner, limit) => byOwner.all(owner, limit).map(toUpload),
+    findUpload,
+    uploadsOf: (owner, limit) =>
+      byOwner.all(owner, limit).map((row) => ({
+        upload: toUpload(row),
+        receivedBytes: integer(row, 'received_bytes'),
+      })),
     uploadsInState: (state) => byState.all(state).map(toUpload),
     countInState: (state) => {
       const row = count.get(state)
@@ -112,7 +121,19 @@ function uploadCalls(database: LedgerDatabase, cipher: LedgerCipher) {
     },
     touchUpload: (id, now) => void touch.run(now, id),
     savePercent: (id, percent) => void keepPercent.run(percent, id),
-    deleteUpload: (id) => void remove.run(id),
+    deleteUpload: (id) =>
+      database.transaction(() => {
+        const upload = findUpload(id)
+        if (upload !== null) remove.run(id)
+        return upload
+      }),
+    expireUpload: (id, touchedAt) =>
+      database.transaction(() => {
+        const upload = findUpload(id)
+        if (upload?.state !== 'receiving' || upload.touchedAt !== touchedAt) return null
+        remove.run(id)
+        return upload
+      }),
     reservedBy: (owner) => {
       const row = reservedByOwner.get(owner)
       return row

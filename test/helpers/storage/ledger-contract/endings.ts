@@ -1,0 +1,137 @@
+import { describe, expect, test } from 'vitest'
+import { failure, makeUpload } from '../../upload.ts'
+import { insertUpload } from '../insert-upload.ts'
+import { DIGEST, type MakeLedger, NOW, PAYLOAD, RESULT, TRANSFER } from './fixtures.ts'
+
+/** How uploads end. */
+export function endsUploads(make: MakeLedger): void {
+  test('completing keeps the result and the webhook, and erases token and transfer', async () => {
+    const { ledger } = await make()
+    const { id } = makeUpload()
+    await insertUpload(ledger, makeUpload(), 'token')
+    await ledger.acceptChunk(id, { index: 0, size: 1000, digest: DIGEST }, 1000, NOW)
+    await ledger.saveTransfer(id, TRANSFER)
+    await ledger.saveAcknowledgedParts(id, Uint8Array.of(0xff))
+
+    await ledger.completeUpload(id, RESULT, PAYLOAD, NOW)
+
+    expect(await ledger.findUpload(id)).toMatchObject({
+      state: 'completed',
+      result: RESULT,
+      finishedAt: NOW,
+      reason: null,
+    })
+    expect(await ledger.uploadToken(id)).toBeNull()
+    expect(await ledger.transfer(id)).toBeNull()
+    expect(await ledger.acknowledgedParts(id)).toEqual(new Uint8Array())
+    expect(await ledger.chunks(id)).toHaveLength(1)
+    expect(await ledger.dueWebhooks(NOW, 10)).toMatchObject([{ uploadId: id, payload: PAYLOAD }])
+  })
+
+  test('an upload ends once: a second end changes nothing and owes no second webhook', async () => {
+    const { ledger } = await make()
+    const { id } = makeUpload()
+    await insertUpload(ledger, makeUpload(), 'token')
+    await ledger.completeUpload(id, RESULT, PAYLOAD, NOW)
+
+    await ledger.completeUpload(id, { messageId: 43, fileId: 'other' }, PAYLOAD, NOW + 1)
+    await ledger.failUpload(id, failure('No', NOW + 2))
+
+    expect(await ledger.findUpload(id)).toMatchObject({ state: 'completed', result: RESULT })
+    expect(await ledger.dueWebhooks(NOW + 9, 10)).toHaveLength(1)
+  })
+
+  test('failing keeps the reason and erases token, transfer and chunks', async () => {
+    const { ledger } = await make()
+    const { id } = makeUpload()
+    await insertUpload(ledger, makeUpload(), 'token')
+    await ledger.acceptChunk(id, { index: 0, size: 1000, digest: DIGEST }, 1000, NOW)
+    await ledger.saveTransfer(id, TRANSFER)
+    await ledger.saveAcknowledgedParts(id, Uint8Array.of(0xff))
+
+    await ledger.failUpload(id, failure('Connect Telegram in settings', NOW))
+
+    expect(await ledger.findUpload(id)).toMatchObject({
+      state: 'failed',
+      reason: 'Connect Telegram in settings',
+      finishedAt: NOW,
+      result: null,
+    })
+    expect(await ledger.uploadToken(id)).toBeNull()
+    expect(await ledger.transfer(id)).toBeNull()
+    expect(await ledger.acknowledgedParts(id)).toEqual(new Uint8Array())
+    expect(await ledger.chunks(id)).toEqual([])
+  })
+
+  describe('a cancelled upload', () => {
+    const CANCELLED = { reason: 'it was cancelled', percent: 42, now: NOW }
+    const KEEP = { perOwner: 10, inAll: 10 }
+
+    test('keeps its row and nothing else', async () => {
+      const { ledger } = await make()
+      const { id } = makeUpload()
+      const words = { metadata: 'words', concat: 'partial' }
+      await insertUpload(ledger, makeUpload(), 'token', words)
+      await ledger.acceptChunk(id, { index: 0, size: 1000, digest: 'ab'.repeat(32) }, 1000, NOW)
+      await ledger.saveAcknowledgedParts(id, new Uint8Array([1]))
+
+      await ledger.cancelUpload(id, CANCELLED, KEEP)
+
+      expect(await ledger.findUpload(id)).toMatchObject({
+        state: 'cancelled',
+        reason: 'it was cancelled',
+        lastPercent: 42,
+        finishedAt: NOW,
+      })
+      expect(await ledger.uploadToken(id)).toBeNull()
+      expect(await ledger.chunks(id)).toEqual([])
+      expect(await ledger.acknowledgedParts(id)).toEqual(new Uint8Array())
+      expect(await ledger.stream(id)).toMatchObject({ metadata: null, concat: 'partial' })
+      expect((await ledger.reservations()).reservedBytes).toBe(0)
+      expect(await ledger.finishedBefore(NOW)).toEqual([id])
+    })
+
+    test('cannot be completed, sealed or failed, and a completed one cannot be cancelled', async () => {
+      const { ledger } = await make()
+      for (const id of ['cancelled', 'completed'])
+        await insertUpload(ledger, makeUpload({ id }), 'token')
+      await ledger.cancelUpload('cancelled', CANCELLED, KEEP)
+      await ledger.completeUpload('completed', RESULT, null, NOW)
+
+      await ledger.sealUpload('cancelled', NOW)
+      await ledger.completeUpload('cancelled', RESULT, null, NOW)
+      await ledger.failUpload('cancelled', failure('No', NOW))
+      await ledger.cancelUpload('completed', CANCELLED, KEEP)
+
+      expect((await ledger.findUpload('cancelled'))?.state).toBe('cancelled')
+      expect((await ledger.findUpload('completed'))?.state).toBe('completed')
+    })
+
+    test('is forgotten when its owner has cancelled too many since, the oldest first', async () => {
+      const { ledger } = await make()
+      for (const [at, id] of ['a', 'b', 'c', 'd'].entries()) {
+        await insertUpload(ledger, makeUpload({ id }), 'token')
+        await ledger.cancelUpload(id, { ...CANCELLED, now: NOW + at }, { perOwner: 2, inAll: 10 })
+      }
+
+      expect((await ledger.uploadsOf('user-1', 10)).map(({ upload }) => upload.id)).toEqual([
+        'd',
+        'c',
+      ])
+    })
+
+    test('makes room in all among those of the owner who has most', async () => {
+      const { ledger } = await make()
+      const cancel = async (id: string, owner: string): Promise<void> => {
+        await insertUpload(ledger, makeUpload({ id, owner }), 'token')
+        await ledger.cancelUpload(id, CANCELLED, { perOwner: 10, inAll: 3 })
+      }
+
+      await cancel('first', 'ann')
+      for (const id of ['a', 'b', 'c', 'd', 'e']) await cancel(id, 'bob')
+
+      expect((await ledger.uploadsOf('ann', 10)).map(({ upload }) => upload.id)).toEqual(['first'])
+      expect((await ledger.uploadsOf('bob', 10)).map(({ upload }) => upload.id)).toEqual(['e', 'd'])
+    })
+  })
+}

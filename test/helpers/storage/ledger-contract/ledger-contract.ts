@@ -1,0 +1,22 @@
+import { describe } from 'vitest'
+import { keepsClock } from './clock.ts'
+import { decidesTogether } from './decisions.ts'
+import { endsUploads } from './endings.ts'
+import type { MakeLedger } from './fixtures.ts'
+import { keepsStreams } from './streams.ts'
+import { keepsTickets } from './tickets.ts'
+import { keepsTransfers } from './transfers.ts'
+import { keepsUploads } from './uploads.ts'
+
+/** What every ledger promises. */
+export function describeLedger(name: string, make: MakeLedger): void {
+  describe(name, () => {
+    keepsUploads(make)
+    endsUploads(make)
+    keepsStreams(make)
+    keepsTransfers(make)
+    keepsTickets(make)
+    keepsClock(make)
+    decidesTogether(make)
+  })
+}

@@ -1,0 +1,91 @@
+import { randomBytes } from 'node:crypto'
+import { expect, test } from 'vitest'
+import type { MtprotoTransferState } from '../../../../src/core/ports/records.ts'
+import { makeUpload } from '../../upload.ts'
+import { insertUpload } from '../insert-upload.ts'
+import { type MakeLedger, NOW, PAYLOAD, RESULT, TRANSFER } from './fixtures.ts'
+
+/** What jobs, the outbox and logins keep. */
+export function keepsTransfers(make: MakeLedger): void {
+  test('a transfer is remembered field by field, and forgotten with its parts', async () => {
+    const { ledger } = await make()
+    const { id } = makeUpload()
+    await insertUpload(ledger, makeUpload(), 'token')
+    expect(await ledger.transfer(id)).toBeNull()
+    expect(await ledger.acknowledgedParts(id)).toEqual(new Uint8Array())
+
+    await ledger.saveTransfer(id, TRANSFER)
+    expect(await ledger.transfer(id)).toEqual(TRANSFER)
+    const later: MtprotoTransferState = {
+      ...TRANSFER,
+      document: { id: '5', accessHash: '-6', fileReference: 'AAEC', dcId: 4 },
+      randomId: '7',
+      newestMessageId: 41,
+      postAttempts: 2,
+    }
+    await ledger.saveTransfer(id, later)
+    expect(await ledger.transfer(id)).toEqual(later)
+    const bitmap = new Uint8Array(randomBytes(500))
+    await ledger.saveAcknowledgedParts(id, bitmap)
+    expect(await ledger.acknowledgedParts(id)).toEqual(bitmap)
+
+    await ledger.deleteTransfer(id)
+    expect(await ledger.transfer(id)).toBeNull()
+    expect(await ledger.acknowledgedParts(id)).toEqual(new Uint8Array())
+  })
+
+  test('a late flush brings nothing back of an upload that has ended or gone', async () => {
+    const { ledger } = await make()
+    const { id } = makeUpload()
+    await insertUpload(ledger, makeUpload(), 'token')
+    await ledger.completeUpload(id, RESULT, null, NOW)
+
+    for (const late of [id, 'gone']) {
+      await ledger.saveTransfer(late, TRANSFER)
+      await ledger.saveAcknowledgedParts(late, Uint8Array.of(1))
+
+      expect(await ledger.transfer(late)).toBeNull()
+      expect(await ledger.acknowledgedParts(late)).toHaveLength(0)
+    }
+  })
+
+  test('webhooks come when they are due, oldest first, and count their attempts', async () => {
+    const { ledger } = await make()
+    expect(await ledger.nextWebhookAt()).toBeNull()
+    for (const [index, id] of ['first', 'second', 'third'].entries()) {
+      await insertUpload(ledger, makeUpload({ id }), 'token')
+      await ledger.completeUpload(id, RESULT, { ...PAYLOAD, messageId: index }, NOW + index)
+    }
+    const [first, second] = await ledger.dueWebhooks(NOW + 1, 10)
+    expect([first?.uploadId, second?.uploadId]).toEqual(['first', 'second'])
+    expect(await ledger.dueWebhooks(NOW + 9, 1)).toHaveLength(1)
+    expect(await ledger.nextWebhookAt()).toBe(NOW)
+
+    await ledger.postponeWebhook(first?.id ?? '', NOW + 100)
+    await ledger.deleteWebhook(second?.id ?? '')
+
+    expect(await ledger.nextWebhookAt()).toBe(NOW + 2)
+    expect((await ledger.dueWebhooks(NOW + 9, 10)).map(({ uploadId }) => uploadId)).toEqual([
+      'third',
+    ])
+    expect(await ledger.dueWebhooks(NOW + 100, 10)).toMatchObject([
+      { uploadId: 'first', attempts: 1, dueAt: NOW + 100, createdAt: NOW },
+      { uploadId: 'third', attempts: 0 },
+    ])
+  })
+
+  test('secrets are kept under names, replaced and deleted', async () => {
+    const { ledger } = await make()
+    const value = randomBytes(256)
+    expect(await ledger.secret('bot:1')).toBeNull()
+
+    await ledger.saveSecret('bot:1', randomBytes(256))
+    await ledger.saveSecret('bot:1', value)
+    await ledger.saveSecret('bot:2', randomBytes(1))
+    expect(await ledger.secret('bot:1')).toEqual(value)
+
+    await ledger.deleteSecret('bot:1')
+    expect(await ledger.secret('bot:1')).toBeNull()
+    expect(await ledger.secret('bot:2')).toHaveLength(1)
+  })
+}
