@@ -1,15 +1,17 @@
+import { withTimeout } from '../waiting/with-timeout.ts'
+
 export interface PreemptibleLock {
   /**
-   * Waits for the key. Whoever holds it is asked to let go; so will be whoever gets it, as soon
-   * as another waits. Resolves with the function that gives the key back, or with null when it
-   * was not free within the patience. Rejects with the signal's reason.
+   * Waits for the key. Its holder is asked to unlock it by `requestUnlock`, and so is each next
+   * holder as soon as another caller waits. Resolves with the function that gives the key back, or
+   * with null when it was not free in time. Rejects with the signal's reason.
    */
   acquire: (
     key: string,
     requestUnlock: () => void,
     signal?: AbortSignal,
   ) => Promise<(() => void) | null>
-  /** Asks every holder to let go. */
+  /** Asks every holder to unlock. */
   requestUnlockAll: () => void
 }
 
@@ -19,7 +21,7 @@ interface Holder {
 }
 
 /** Mutual exclusion by key among holders that can be asked to come to an end. */
-export function createPreemptibleLock(patienceMs: number): PreemptibleLock {
+export function createPreemptibleLock(timeoutMs: number): PreemptibleLock {
   const holders = new Map<string, Holder>()
 
   function hold(key: string, requestUnlock: () => void): () => void {
@@ -34,12 +36,12 @@ export function createPreemptibleLock(patienceMs: number): PreemptibleLock {
 
   return {
     acquire: async (key, requestUnlock, signal) => {
-      const patience = AbortSignal.timeout(patienceMs)
+      const deadline = performance.now() + timeoutMs
       for (let holder = holders.get(key); holder; holder = holders.get(key)) {
         holder.requestUnlock()
-        await settledOrAborted(holder.released, [patience, ...(signal ? [signal] : [])])
-        signal?.throwIfAborted()
-        if (patience.aborted && holders.has(key)) return null
+        const released = holder.released.then(() => true)
+        const ms = Math.max(0, deadline - performance.now())
+        if (!(await withTimeout(released, { ms, onTimeout: () => false, signal }))) return null
       }
       return hold(key, requestUnlock)
     },
@@ -47,18 +49,4 @@ export function createPreemptibleLock(patienceMs: number): PreemptibleLock {
       for (const holder of holders.values()) holder.requestUnlock()
     },
   }
-}
-
-function settledOrAborted(settled: Promise<void>, signals: readonly AbortSignal[]): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      for (const signal of signals) signal.removeEventListener('abort', done)
-      resolve()
-    }
-    for (const signal of signals) {
-      if (signal.aborted) return done()
-      signal.addEventListener('abort', done, { once: true })
-    }
-    void settled.then(done)
-  })
 }

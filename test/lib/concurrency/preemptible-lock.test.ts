@@ -1,7 +1,7 @@
 import { expect, test, vi } from 'vitest'
 import { createPreemptibleLock } from '../../../src/lib/concurrency/preemptible-lock.ts'
 
-test('whoever comes next asks the holder to let go, and gets the key when it has', async () => {
+test('a waiting caller makes the lock ask its holder to unlock, and gets the key after that', async () => {
   const lock = createPreemptibleLock(60_000)
   const requestUnlock = vi.fn()
   const release = await lock.acquire('key', requestUnlock)
@@ -17,7 +17,7 @@ test('whoever comes next asks the holder to let go, and gets the key when it has
   expect(await next).not.toBeNull()
 })
 
-test('of several who wait each gets the key, one at a time', async () => {
+test('each of several waiting callers gets the key, one at a time', async () => {
   const lock = createPreemptibleLock(60_000)
   let inside = 0
   let most = 0
@@ -35,7 +35,7 @@ test('of several who wait each gets the key, one at a time', async () => {
   expect(most).toBe(1)
 })
 
-test('a holder that does not let go keeps the key, and whoever waits hears so', async () => {
+test('a holder that does not unlock in time keeps the key, and the waiting caller gets null', async () => {
   const lock = createPreemptibleLock(20)
   await lock.acquire('key', () => {})
 
@@ -43,7 +43,7 @@ test('a holder that does not let go keeps the key, and whoever waits hears so', 
   expect(await lock.acquire('another key', () => {})).not.toBeNull()
 })
 
-test('who gives up waiting does so with the reason, and gets nothing later', async () => {
+test('a caller whose signal aborts stops waiting with the reason, and does not get the key later', async () => {
   const lock = createPreemptibleLock(60_000)
   const release = await lock.acquire('key', () => {})
   const controller = new AbortController()
@@ -57,7 +57,7 @@ test('who gives up waiting does so with the reason, and gets nothing later', asy
   expect(await lock.acquire('key', () => {})).not.toBeNull()
 })
 
-test('giving the key back twice does not take it from the next', async () => {
+test('a second release does not take the key from the next holder', async () => {
   const lock = createPreemptibleLock(20)
   const release = await lock.acquire('key', () => {})
   release?.()
@@ -68,7 +68,7 @@ test('giving the key back twice does not take it from the next', async () => {
   expect(await lock.acquire('key', () => {})).toBeNull()
 })
 
-test('all holders are asked to let go', async () => {
+test('all holders can be asked to unlock', async () => {
   const lock = createPreemptibleLock(20)
   const holders = [vi.fn(), vi.fn()]
   await lock.acquire('one', () => holders[0]?.())
