@@ -3,8 +3,13 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node'
 /** Files that take longer than their length tells. */
 const LONG = [
   'test/fuzz/fuzz.test.ts',
+  'test/http/bodies/bodyless.test.ts',
+  'test/http/guards/unclaimed.test.ts',
+  'test/http/service.test.ts',
+  'test/http/sockets.test.ts',
   'telegram-emulator/test/clients/',
   'telegram-emulator/test/wire.test.ts',
+  'test/storage/spool/crash.test.ts',
   'test/telegram/mtproto/',
   'test/faults/crash.test.ts',
 ]
