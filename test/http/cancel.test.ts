@@ -113,7 +113,7 @@ test('a HEAD of a cancelled upload is 410', async () => {
   expect(head.status).toBe(410)
 })
 
-test('who looks after a cancelled upload is told, and a cancel may be repeated', async () => {
+test('progress and status show that an upload was cancelled, and a cancel may be repeated', async () => {
   const { url } = await start()
   const { uploadId } = await cancelBegun(url)
   const headers = { authorization: `Bearer ${ANN}` }
@@ -146,7 +146,7 @@ test('who looks after a cancelled upload is told, and a cancel may be repeated',
   expect([again.status, await again.json()]).toEqual([200, CANCELLED])
 })
 
-test('only an upload that was there is remembered, and only its owner learns of it', async () => {
+test('only an upload that existed is remembered as cancelled, and only for its owner', async () => {
   const { url } = await start()
   const unknown = newUploadId()
   const form = await cancelBegun(url)
@@ -212,7 +212,7 @@ test.each(['first', 'last'] as const)(
   },
 )
 
-test('complete and cancel at the same moment end one way, and all agree on it', async () => {
+test('complete and cancel at the same moment have one result, which all answers agree on', async () => {
   const { url } = await start()
   for (let round = 0; round < 10; round++) {
     const { uploadId } = await sendChunks(url, 'a.bin', randomBytes(10), { token: ANN })
@@ -229,7 +229,7 @@ test('complete and cancel at the same moment end one way, and all agree on it', 
   }
 })
 
-test('a file that is in Telegram stays completed, and a cancel says so', async () => {
+test('a file that is in Telegram stays completed, and a cancel answers so', async () => {
   const { url, gateway } = await start()
   const { uploadId } = await sendChunks(url, 'a.bin', randomBytes(10), { token: ANN })
   await postJson(`${url}/complete-upload`, { uploadId })
@@ -319,7 +319,7 @@ async function progressOf(url: string, uploadId: string) {
   return (await fetch(`${url}/upload-progress/${uploadId}`)).json()
 }
 
-test('a whole file that its owner cancels answers its one request with 410', async () => {
+test('the request of a whole file is answered with 410 when its owner cancels the upload', async () => {
   const { url, gateway } = await start()
   gateway.beforeFinish = untilAborted
   const form = new FormData()
@@ -373,7 +373,7 @@ test('a tus upload that is in Telegram may be deleted, and is not called cancell
   expect(gateway.posted).toHaveLength(1)
 })
 
-test('a part that was cancelled is not joined, nor is a joined upload that was', async () => {
+test('a cancelled part is not joined, and a cancelled join is not repeated', async () => {
   const { url, gateway } = await start()
   gateway.beforeFinish = untilAborted
   const [one = '', other = ''] = await Promise.all([partOf(url), partOf(url)])

@@ -10,7 +10,7 @@ async function start() {
 
 const ann = { authorization: 'Bearer token-ann' }
 
-test("a user's uploads are listed, unfinished ones first, with what became of them", async () => {
+test("a user's uploads are listed with their results, unfinished ones first", async () => {
   const { url } = await start()
   const bytes = Buffer.alloc(2 * MiB, 5)
   const done = await sendChunks(url, 'fertig ✓.bin', bytes, { token: 'token-ann' })
@@ -45,7 +45,7 @@ test("a user's uploads are listed, unfinished ones first, with what became of th
   ])
 })
 
-test('uploads that were cancelled hide none that goes on', async () => {
+test('cancelled uploads hide no unfinished one', async () => {
   const { url } = await start()
   const half = { token: 'token-ann', chunkSize: MiB, order: [0] }
   const open = await sendChunks(url, 'open.bin', Buffer.alloc(2 * MiB), half)
@@ -63,7 +63,7 @@ test('uploads that were cancelled hide none that goes on', async () => {
   ])
 })
 
-test('as many are listed as are asked for', async () => {
+test('the list is as long as the limit', async () => {
   const { url } = await start()
   for (const name of ['a', 'b', 'c']) {
     await sendChunks(url, name, Buffer.alloc(3), { token: 'token-ann' })
@@ -76,7 +76,7 @@ test('as many are listed as are asked for', async () => {
 })
 
 test.each([
-  ['nobody', {}, 401, 'TOKEN_MISSING'],
+  ['a caller without a token', {}, 401, 'TOKEN_MISSING'],
   ['a stranger', { authorization: 'Bearer nobody' }, 401, 'TOKEN_REFUSED'],
 ])('the list is not for %s', async (_who, headers, status, code) => {
   const { url } = await start()
@@ -87,7 +87,7 @@ test.each([
   expect(await answer.json()).toMatchObject({ code })
 })
 
-test('an empty token in the query is none', async () => {
+test('an empty token in the query counts as missing', async () => {
   const { url } = await start()
 
   const without = await fetch(`${url}/jobs?token=`)

@@ -126,7 +126,7 @@ test('an upload whose client does not come back is counted as expired, not as ca
   })
 })
 
-test('a wait that all parts hear of is counted once', async () => {
+test('a wait that Telegram tells to several parts is counted once', async () => {
   const { url, gateway } = await start()
   gateway.beforeFinish = async ({ onEvent }) => {
     for (let part = 0; part < 8; part++) onEvent({ phase: 'waiting', retryAfter: 30 })
@@ -149,7 +149,7 @@ test('addresses that callers make up do not become labels', async () => {
   expect(routes.join()).not.toMatch(/made-up|unknown_|secret/)
 })
 
-test('people and older dashboards get JSON, scrapers of OpenMetrics the text', async () => {
+test('browsers and older dashboards get JSON, scrapers of OpenMetrics get text', async () => {
   const { url } = await start()
   await sendChunks(url, 'a', Buffer.alloc(9), { token: 'token-ann' })
 
@@ -166,7 +166,7 @@ test('people and older dashboards get JSON, scrapers of OpenMetrics the text', a
   expect((await scrape(url, SCRAPER)).size).toBeGreaterThan(20)
 })
 
-test('answers say what took how long', async () => {
+test('answers tell how long their steps took', async () => {
   const { url } = await start()
   const end = await upload(url)
 
@@ -188,7 +188,7 @@ test.each([
   ['TEXT/PLAIN; version=0.0.4, */*; q=0.1', 'text/plain'],
   ['application/json;q=0.1, text/plain;q=0.2', 'text/plain'],
   ['application/openmetrics-text; version=1.0.0', 'text/plain'],
-])('whoever accepts %s gets %s', async (accept, type) => {
+])('a caller that accepts %s gets %s', async (accept, type) => {
   const { url } = await start()
 
   const answer = await fetch(`${url}/metrics`, { headers: { accept } })
@@ -196,7 +196,7 @@ test.each([
   expect(answer.headers.get('content-type')).toMatch(new RegExp(`^${type};`))
 })
 
-test('only what counts has the name of a counter', async () => {
+test('only counters have the name of a counter', async () => {
   const { url } = await start()
 
   const answer = await fetch(`${url}/metrics`, { headers: TEXT })

@@ -34,7 +34,7 @@ async function readEvents(response: Response): Promise<StreamedEvent[]> {
   })
 }
 
-test('an event stream tells every phase and ends with the result', async () => {
+test('an event stream sends every phase and ends with the result', async () => {
   const { url, gateway } = await start()
   const { uploadId } = await sendFile(url)
   const { promise: listening, resolve: begin } = Promise.withResolvers<void>()
@@ -62,7 +62,7 @@ test.each([
   ['application/json, text/event-stream;q=0.5', 'application/json'],
   ['text/event-streams', 'application/json'],
   ['*/*', 'application/json'],
-])('whoever accepts %s gets %s', async (accept, type) => {
+])('a caller that accepts %s gets %s', async (accept, type) => {
   const { url } = await start()
   const { uploadId } = await sendFile(url)
   await completeAndPoll(url, uploadId)
@@ -72,7 +72,7 @@ test.each([
   expect(answer.headers.get('content-type')).toBe(`${type}; charset=utf-8`)
 })
 
-test('who leaves while the token is checked is not listened for any more', async () => {
+test('a caller that leaves while its token is checked does not stay subscribed', async () => {
   const { promise: checked, resolve: grant } = Promise.withResolvers<void>()
   const asked = vi.fn()
   const credentials: CredentialsProvider = {
@@ -102,7 +102,7 @@ test('who leaves while the token is checked is not listened for any more', async
   await vi.waitFor(() => expect(lines.filter((line) => /client left/.test(line))).toHaveLength(1))
 })
 
-test('who has seen the end is told not to come back', async () => {
+test('a listener that has seen the end gets 204, so that it does not reconnect', async () => {
   const { url } = await start()
   const { uploadId } = await sendFile(url)
   await postJson(`${url}/complete-upload`, { uploadId })
@@ -135,7 +135,7 @@ test('a stream of an unknown or foreign upload is refused in JSON', async () => 
   }
 })
 
-test('a stream ends with the news that its upload was cancelled', async () => {
+test('a stream ends with the event that its upload was cancelled', async () => {
   const { url } = await start()
   const { uploadId } = await sendFile(url)
   const response = await fetch(`${url}/upload-progress/${uploadId}`, { headers: EVENTS })
@@ -150,7 +150,7 @@ test('a stream ends with the news that its upload was cancelled', async () => {
   })
 })
 
-test('listeners do not hold up a worker that closes', async () => {
+test('listeners do not delay the close of a worker', async () => {
   const { url, close } = await start()
   const { uploadId } = await sendFile(url)
   const stream = await fetch(`${url}/upload-progress/${uploadId}`, { headers: EVENTS })
@@ -177,7 +177,7 @@ function messagesOf(socket: WebSocket): Record<string, unknown>[] {
   return messages
 }
 
-test("a socket tells all of a user's uploads, and of nobody else's", async () => {
+test("a socket sends the progress of all uploads of its user, and of no other user's", async () => {
   const { url } = await start()
   const before = await sendFile(url)
   const messages = messagesOf(await connect(url, 'ann', 'token-ann'))
@@ -200,7 +200,7 @@ test("a socket tells all of a user's uploads, and of nobody else's", async () =>
   }
 })
 
-test('who has a token need not know its user to hear of its uploads', async () => {
+test('a socket with a good token is for its own user, whatever user the path names', async () => {
   const { url } = await start()
   const { uploadId } = await sendFile(url)
 
@@ -209,7 +209,7 @@ test('who has a token need not know its user to hear of its uploads', async () =
   await vi.waitFor(() => expect(messages.map((message) => message.uploadId)).toEqual([uploadId]))
 })
 
-test('a socket answers pings, and hears of nothing else', async () => {
+test('a socket answers pings, and ignores other messages', async () => {
   const { url } = await start()
   const socket = await connect(url, 'ann', 'token-ann')
   const messages = messagesOf(socket)
@@ -244,7 +244,7 @@ test.each([
   expect(JSON.parse(body)).toMatchObject({ code })
 })
 
-test('the address of the socket says so to whoever asks it without an upgrade', async () => {
+test('a request to the address of the socket without an upgrade is refused with the reason', async () => {
   const { url } = await start()
 
   const answer = await fetch(`${url}/ws/ann?token=token-ann`)

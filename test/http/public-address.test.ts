@@ -14,7 +14,7 @@ const PUBLIC = {
   'x-forwarded-proto': 'https',
   'x-forwarded-prefix': '/tele',
 }
-/** What a caller writes who wants links to lead elsewhere. */
+/** Headers of a caller that wants links to lead elsewhere. */
 const FORGED = {
   host: 'evil.example',
   'x-forwarded-host': 'evil.example',
@@ -104,7 +104,7 @@ test.each([
     '/files',
     /^https:\/\/tele\.onrender\.com\/files\/[\w-]{20,128}$/,
   ],
-])('when %s, Location leads there', async (_when, env, headers, path, location) => {
+])('when %s, Location has the right address', async (_when, env, headers, path, location) => {
   const { url } = await start(env)
 
   const answer = await ask(`${url}${path}`, 'POST', {
@@ -137,7 +137,7 @@ test.each([
 })
 
 test.each([
-  ['nobody', {}, {}, null, '..'],
+  ['no one', {}, {}, null, '..'],
   ['a stranger', {}, FORGED, null, '..'],
   [
     'a trusted proxy',
@@ -153,7 +153,7 @@ test.each([
     'https://files.example',
     'https://files.example',
   ],
-])('links and the document name what %s says', async (_who, env, headers, root, server) => {
+])('links and the document, with an address from %s', async (_who, env, headers, root, server) => {
   const { url } = await start(env)
 
   const asked = { authorization: `Bearer ${ANN}`, 'content-type': 'application/json', ...headers }
@@ -170,7 +170,7 @@ test.each([
   expect(await text(yaml)).toMatch(new RegExp(`servers:\\n +- url: ${server}\\n`))
 })
 
-test('no answer at all repeats a host that a stranger has written', async () => {
+test('no answer repeats a host that a caller has forged', async () => {
   const { url } = await start()
   const paths = [
     '/',
@@ -196,7 +196,7 @@ test.each([
   ['/docs/', '/docs/'],
   ['/docs/?from=mail', '/docs/'],
   ['/docs/static/index.html', '/docs/'],
-])('the page of %s names its files below any prefix', async (path, page) => {
+])('the page of %s loads its files below any prefix', async (path, page) => {
   const { url } = await start()
   const asked = `https://worker.example/tele${path}`
 
@@ -247,7 +247,7 @@ test.each([
   ['https', 'worker.example', '/a\u0000', null],
   ['https', 'worker.example', '/é', null],
   ['https', 'worker.example', `/${'a'.repeat(512)}`, null],
-])('scheme %j, host %j and prefix %j are the address %j', (proto, host, prefix, root) => {
+])('scheme %j, host %j and prefix %j make the address %j', (proto, host, prefix, root) => {
   expect(rootFrom({ proto, host, prefix })).toBe(root)
 })
 
@@ -264,7 +264,7 @@ test.each([
   ],
   ['null', {}, 403],
 ])(
-  'with CORS_ORIGINS, behind a proxy that keeps its own Host, a socket from %s is answered so: %j %i',
+  'with CORS_ORIGINS, behind a proxy that keeps its own Host, a socket from %s is answered with %j %i',
   async (origin, headers, status) => {
     const env = { CORS_ORIGINS: 'https://drive.example', TRUST_PROXY: 'loopback' }
     const { url } = await start(env)

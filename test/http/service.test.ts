@@ -35,7 +35,7 @@ test.each([
   ['text/html;q=0, application/json', 'application/json'],
   ['application/json, text/html;q=0.5', 'application/json'],
   ['*/*', 'application/json'],
-])('at the root whoever accepts %s gets %s', async (accept, type) => {
+])('at the root a caller that accepts %s gets %s', async (accept, type) => {
   const { url } = await start()
 
   const answer = await fetch(url, { headers: { accept } })
@@ -43,7 +43,7 @@ test.each([
   expect(answer.headers.get('content-type')).toBe(`${type}; charset=utf-8`)
 })
 
-test('health is told with the time', async () => {
+test('/health answers with the time', async () => {
   const { url } = await start()
 
   const answer = await (await fetch(`${url}/health`)).json()
@@ -76,7 +76,7 @@ test('a browser of any origin may call and read what it needs', async () => {
   expect(answer.headers.get('access-control-expose-headers')).toMatch(/Content-Range/)
 })
 
-test('CORS_ORIGINS lets only those in', async () => {
+test('with CORS_ORIGINS only these origins may call', async () => {
   const { url } = await start({ CORS_ORIGINS: 'https://a.example, https://b.example' })
 
   const origins = ['https://b.example', 'https://c.example'].map(async (origin) => {
@@ -87,7 +87,7 @@ test('CORS_ORIGINS lets only those in', async () => {
   expect(await Promise.all(origins)).toEqual(['https://b.example', null])
 })
 
-test('what does not exist is a 404 in JSON', async () => {
+test('an unknown path is a 404 in JSON', async () => {
   const { url } = await start()
 
   const answer = await fetch(`${url}/nothing?token=SECRET`)
@@ -103,7 +103,7 @@ test.each([
   ['PROPFIND', '/jobs', 'GET, HEAD'],
   ['PUT', '/files', 'POST'],
   ['PATCH', '/download?messageId=1', 'HEAD, GET'],
-])('%s of %s is refused with 405, which names what there is: %s', async (method, path, others) => {
+])('%s of %s is refused with 405 and the allowed methods %s', async (method, path, others) => {
   const { url } = await start()
 
   // Not a `fetch`, which refuses some of them itself.
@@ -114,7 +114,7 @@ test.each([
   expect(JSON.parse(answer.text)).toMatchObject({ code: 'METHOD_NOT_ALLOWED' })
 })
 
-test('an address that is for instances alone is not there, by any method', async () => {
+test('a route between instances looks as if it did not exist, with any method', async () => {
   const { url } = await start({ LEDGER_KEY: 'a key of the deployment' })
 
   const answers = ['GET', 'PUT'].map((method) => refusalOf(`${url}/hand-over`, method))
@@ -180,7 +180,7 @@ test('a token in the header is checked before the body is read to its end', asyn
   expect(answer).toBe(401)
 })
 
-test('close refuses new work with the reason, and ends', async () => {
+test('a closed worker takes no connection', async () => {
   const worker = await start()
   await fetch(`${worker.url}/health`)
 

@@ -78,12 +78,12 @@ async function open(url: string): Promise<{ socket: Socket; read: () => Buffer }
 test.each([
   ['pings of the protocol', repeated(PING, 5000)],
   ['pings in JSON', repeated(textFrame('{"type":"ping"}'), 5000)],
-  ['pongs nobody asked for', repeated(Buffer.from([0x8a, 0x80, 0, 0, 0, 0]), 5000)],
+  ['unsolicited pongs', repeated(Buffer.from([0x8a, 0x80, 0, 0, 0, 0]), 5000)],
   [
     'a message in endless pieces',
     Buffer.concat([EMPTY_FRAGMENT, repeated(EMPTY_CONTINUATION, 5000)]),
   ],
-])('a listener that floods with %s is sent away, and no other', async (_name, flood) => {
+])('a subscriber that floods with %s is closed, and no other is', async (_name, flood) => {
   const { url } = await start()
   const quiet = await open(url)
   const { socket, read } = await open(url)
@@ -98,7 +98,7 @@ test.each([
   await vi.waitFor(() => expect(quiet.read()).toEqual(PONG_ANSWER))
 })
 
-test('no more sockets open than there are places, also while tokens are looked at, until one leaves', async () => {
+test('the number of sockets is limited, also while tokens are checked, until one closes', async () => {
   const { promise: looking, resolve: answer } = Promise.withResolvers<void>()
   const { url } = await start({
     ...testCredentials,
@@ -128,7 +128,7 @@ test('no more sockets open than there are places, also while tokens are looked a
   })
 })
 
-test('one address takes no more than its share of the places', async () => {
+test('one address opens no more sockets than its share', async () => {
   const { url } = await start()
   const answers: string[] = []
   const statusOf = (bytes: Buffer): string => bytes.toString().slice(9, 12)

@@ -79,7 +79,7 @@ test('a link for one message opens it, in the query and as a header', async () =
   expect(Buffer.from(await bearer.arrayBuffer())).toEqual(bytes)
 })
 
-test('a ticket opens nothing but its message', async () => {
+test('a ticket opens only its message', async () => {
   const { url, first, second } = await start()
   const { ticket } = await issue(url, { messageId: first.messageId })
 
@@ -90,7 +90,7 @@ test('a ticket opens nothing but its message', async () => {
   expect(await codeOf(progress)).toEqual([403, 'FORBIDDEN'])
 })
 
-test('a ticket for an upload shows its progress, and nothing else', async () => {
+test('a ticket for an upload shows only its progress', async () => {
   const { url, first, second } = await start()
   const issued = await issue(url, { uploadId: first.uploadId })
   const { ticket } = issued
@@ -125,7 +125,7 @@ test('no call that changes anything takes a ticket', async () => {
   for (const answer of answers) expect(await codeOf(answer)).toEqual([401, 'TOKEN_REFUSED'])
 })
 
-test("an upload of somebody else's, or of nobody's, gets no ticket", async () => {
+test("another user's upload, or an unknown one, gets no ticket", async () => {
   const { url, first } = await start()
 
   for (const [uploadId, authToken] of [
@@ -137,7 +137,7 @@ test("an upload of somebody else's, or of nobody's, gets no ticket", async () =>
   }
 })
 
-test('a ticket ends at its time', async () => {
+test('a ticket expires in time', async () => {
   const { url, first } = await start()
   const issued = await issue(url, { messageId: first.messageId, expiresIn: 60 })
   expect((await fetch(url + issued.url)).status).toBe(200)
@@ -175,7 +175,7 @@ test.each([
   [{ messageId: 1, expiresIn: 0 }, 'expiresIn'],
   [{ messageId: 1, expiresIn: 604_801 }, 'expiresIn'],
   [{ messageId: 1, disposition: 'both' }, 'disposition'],
-])('%j is refused by name', async (wish, field) => {
+])('%j is refused, and the refusal names the field', async (wish, field) => {
   const { url } = await startWorker({ gateway: createFakeGateway(), credentials: testCredentials })
 
   const answer = await postJson(`${url}/tickets`, { ...wish, authToken: ann })
@@ -222,7 +222,7 @@ test('a ticket outlives the process, not the login it was made with', async () =
   expect(await codeOf(await fetch(later.url + link))).toEqual([401, 'TOKEN_REFUSED'])
 })
 
-test('a page of another origin may revoke', async () => {
+test('a page of another origin may revoke tickets', async () => {
   const { url } = await startWorker({ gateway: createFakeGateway(), credentials: testCredentials })
 
   const preflight = await fetch(`${url}/tickets`, {
@@ -233,7 +233,7 @@ test('a page of another origin may revoke', async () => {
   expect(preflight.headers.get('access-control-allow-methods')).toContain('DELETE')
 })
 
-test('one token issues no more than so many tickets a minute', async () => {
+test('the tickets that one token issues in a minute are limited', async () => {
   const { url, first } = await start()
   // However long the calls take, the minute does not end.
   vi.useFakeTimers({ toFake: ['Date'] })

@@ -34,7 +34,7 @@ test.each([
   ['one chunk exactly', 5 * MiB, 5 * MiB],
   ['one byte more', 5 * MiB + 1, 5 * MiB],
   ['chunks that parts span', 3 * MiB + 17, 700 * KiB + 3],
-])('a file of %s comes back as it went', async (_name, size, chunkSize) => {
+])('a file of %s is downloaded as it was uploaded', async (_name, size, chunkSize) => {
   const { url } = await start()
   const bytes = randomBytes(size)
 
@@ -57,7 +57,7 @@ test.each(['first', 'last'] as const)(
   },
 )
 
-test('the answer to a chunk counts what is here', async () => {
+test('the answer to a chunk counts the received chunks', async () => {
   const { url } = await start()
   const form = {
     uploadId: newUploadId(),
@@ -89,7 +89,7 @@ test('the answer to a chunk counts what is here', async () => {
   })
 })
 
-test('the same chunk again is taken again, other bytes for it are refused', async () => {
+test('the same chunk is accepted again, with other bytes it is refused', async () => {
   const { url, dataDir } = await start()
   const form = {
     uploadId: newUploadId(),
@@ -111,7 +111,7 @@ test('the same chunk again is taken again, other bytes for it are refused', asyn
   await expectNoTemporaryFiles(dataDir)
 })
 
-test('complete before the end says what is missing', async () => {
+test('complete before the last chunk names the missing ones', async () => {
   const { url } = await start()
   const form = {
     uploadId: newUploadId(),
@@ -178,7 +178,7 @@ test('progress never falls and ends at 100', async () => {
   expect(percents.at(-1)).toBe(100)
 })
 
-test('a failed job says why in the words deployed clients look for', async () => {
+test('a failed job tells the reason in the words that deployed clients look for', async () => {
   const { url, gateway, dataDir } = await start()
   gateway.beforeFinish = async () => {
     throw new AppError('TELEGRAM_SESSION_INVALID', 'Telegram session not authorized')
@@ -196,7 +196,7 @@ test('a failed job says why in the words deployed clients look for', async () =>
   await vi.waitFor(async () => expect(await uploadFolders(dataDir)).toEqual([]))
 })
 
-test('a failure that may pass is tried again', async () => {
+test('a transfer is retried after a failure that may pass', async () => {
   const { url, gateway } = await start()
   let failures = 0
   gateway.beforeFinish = async () => {
@@ -209,7 +209,7 @@ test('a failure that may pass is tried again', async () => {
   expect(failures).toBe(2)
 })
 
-test('parts of a large file leave before the last chunk is here', async () => {
+test('parts of a large file are sent before the last chunk arrives', async () => {
   const { url, gateway } = await start()
   gateway.early = true
   const bytes = randomBytes(12 * MiB)
@@ -256,7 +256,7 @@ test('cancel stops the job and frees the disk', async () => {
   expect(gateway.posted).toEqual([])
 })
 
-test('an unknown upload is told apart for people', async () => {
+test('an unknown upload is refused with a sentence', async () => {
   const { url } = await start()
 
   const answers = await Promise.all([
@@ -301,7 +301,7 @@ test.each<[string, Record<string, string>, number, number]>([
   ['the user has too many uploads', { MAX_UPLOADS_PER_USER: '1' }, 10, 429],
   ['the user has too many bytes', { MAX_BYTES_PER_USER: '1MB' }, 2 * MiB, 507],
   ['there is no room', { SPOOL_MAX_BYTES: '1MB', MAX_BYTES_PER_USER: '1GB' }, 2 * MiB, 507],
-])('where %s, an id that another user has looks free', async (_name, env, fileSize, status) => {
+])('if %s, an id of another user looks free', async (_name, env, fileSize, status) => {
   const { url } = await start(env)
   const bob = { authorization: 'Bearer token-bob' }
   const file = { fileName: 'a.bin', totalChunks: 1, fileSize: 1 }
@@ -320,14 +320,14 @@ test.each<[string, Record<string, string>, number, number]>([
   expect(answers.map(([answered]) => answered)).toEqual([status, status])
 })
 
-/** The token stands before the bytes, as in programs that know it early. */
+/** The token comes before the bytes, as programs send it that know it early. */
 function chunkWithToken(uploadId: string, fileSize: number) {
   const authToken = 'token-bob'
   const chunk = Buffer.alloc(1)
   return { authToken, uploadId, chunkIndex: 0, totalChunks: 1, fileName: 'a.bin', fileSize, chunk }
 }
 
-test('while the backend is down, an id that another user has looks free', async () => {
+test('while the backend is down, an id of another user looks free', async () => {
   let down = false
   const forUpload: CredentialsProvider['forUpload'] = async (given) => {
     if (down) throw new AppError('BACKEND_UNAVAILABLE', 'The backend does not answer')
@@ -402,7 +402,7 @@ test.each([
 })
 
 test.each(['uploadId', 'chunkIndex', 'totalChunks', 'fileName', 'fileSize', 'authToken', 'chunk'])(
-  'a form without %s is refused, naming it',
+  'a form without %s is refused, and the refusal names it',
   async (field) => {
     const { url, dataDir } = await start()
     const form = chunkForm({
@@ -479,7 +479,7 @@ test('an empty file is refused with a reason', async () => {
   }
 })
 
-test('init opens a session once, the same again is fine, another file is not', async () => {
+test('init may be repeated with the same file, not with another one', async () => {
   const { url } = await start()
   const file = {
     uploadId: newUploadId(),
@@ -534,7 +534,7 @@ test('a file over the limit, a chunk over the limit and a full spool are told ap
   await expectNoTemporaryFiles(dataDir)
 })
 
-test('two uploads interleaved do not meet', async () => {
+test('two interleaved uploads do not mix', async () => {
   const { url, gateway } = await start()
   const files = [randomBytes(3 * MiB + 1), randomBytes(3 * MiB + 2)]
 
@@ -598,7 +598,7 @@ test.each([
   ['newlines', 'two\r\nlines.txt', 'two__lines.txt'],
   ['emoji', '🎬 фильм 映画.mp4', '🎬 фильм 映画.mp4'],
   ['300 characters', `${'n'.repeat(296)}.txt`, `${'n'.repeat(296)}.txt`],
-])('a name with %s arrives in Telegram', async (_name, sent, arrived) => {
+])('a file name with %s arrives in Telegram', async (_name, sent, arrived) => {
   const { url, gateway } = await start()
 
   await uploadFile(url, sent, randomBytes(3), { token })
@@ -626,7 +626,7 @@ test('a small file goes in one request', async () => {
   expect(gateway.posted[0]).toMatchObject({ name: 'hello.txt', mimeType: 'text/plain' })
 })
 
-test('a small file that the disk refuses keeps no room', async () => {
+test('a small file that the disk refuses keeps no reservation', async () => {
   const { url, adapters, dataDir } = await start()
   const form = new FormData()
   form.append('file', new Blob(['hello']), 'hello.txt')
@@ -641,7 +641,7 @@ test('a small file that the disk refuses keeps no room', async () => {
   expect(await adapters.ledger.uploadsInState('receiving')).toEqual([])
 })
 
-test('a restart finds sessions, chunks and jobs again', async () => {
+test('uploads, chunks and jobs survive a restart', async () => {
   const { mkdtemp, rm } = await import('node:fs/promises')
   const dataDir = await mkdtemp('/tmp/telestore-restart-')
   const gateway = createFakeGateway()

@@ -19,7 +19,7 @@ export interface ApiOperation {
   parameters?: ApiParameter[]
   requestBody?: { content: Record<string, ApiMedia> }
   responses: Record<string, ApiResponse>
-  /** References to the schemas of messages, by who sends them. */
+  /** References to the schemas of messages, by their sender. */
   'x-messages'?: { worker: { $ref: string }[]; client: { $ref: string }[] }
 }
 

@@ -74,7 +74,7 @@ test.each<[string, Partial<RecordedAnswer>, RegExp]>([
   expect(judge({ ...GOOD, ...deviation })).toMatch(said)
 })
 
-test('the run fails when a worker has answered what is not documented, and says where', async () => {
+test('the run fails and names the call when a worker has sent an undocumented answer', async () => {
   let folder = ''
   const provide = (_name: string, value: string): void => {
     folder = value
@@ -90,7 +90,7 @@ test('the run fails when a worker has answered what is not documented, and says 
   )
 })
 
-test('what a worker answers is kept for the judgement', async () => {
+test('the answers of a worker are recorded for the check', async () => {
   const { url } = await startWorker()
 
   await fetch(`${url}/upload-status/kept`)
@@ -103,7 +103,7 @@ test('what a worker answers is kept for the judgement', async () => {
     .split('\n')
     .map((line) => JSON.parse(line))
   expect(answers.find(({ path }) => path === '/upload-status/kept')).toMatchObject({
-    test: expect.stringContaining('openapi/judge.test.ts: what a worker answers is kept'),
+    test: expect.stringContaining('openapi/judge.test.ts: the answers of a worker are recorded'),
     method: 'GET',
     status: 404,
     headers: { 'content-type': 'application/json; charset=utf-8' },

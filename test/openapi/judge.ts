@@ -23,7 +23,7 @@ export type Judge = (answer: RecordedAnswer) => string | null
 const UNLISTED = /^\/(docs|assets|hand-over)(\/|$)/
 /** Headers that an answer may only carry where the document says so. */
 const TELLING = ['content-range', 'etag', 'location', 'retry-after', 'upload-offset']
-/** Nginx' status for a client that has left: nobody gets it. */
+/** Nginx' status for a client that has left, so no client gets it. */
 const CLIENT_LEFT = 499
 
 const DOCUMENT = 'document'
@@ -115,7 +115,7 @@ function problemWith(text: string, check: ValidateFunction): string | null {
 }
 
 /**
- * Compiles the schemas at places of the document. Callers must bear fields that are not there, but
+ * Compiles the schemas at paths of the document. Callers must bear fields that are not there, but
  * the worker must not send them: here every object is closed.
  */
 export function createValidators(document: ApiDocument): (place: string) => ValidateFunction {

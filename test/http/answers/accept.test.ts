@@ -37,7 +37,7 @@ test.each([
   'text/html, application/json',
   'application/json, text/html',
   'text/html, APPLICATION/json',
-])('%j names both alike: the route decides', (accept) => {
+])('%j gives both the same weight, so the route decides', (accept) => {
   const to = 'application/json'
   expect(prefers(accept, 'text/html', { to, evenIfEqual: true })).toBe(true)
   expect(prefers(accept, 'text/html', { to, evenIfEqual: false })).toBe(false)
@@ -55,6 +55,6 @@ test.each([
   ['brotli', false],
   [',,br', true],
   ['gzip;x="a, br"', false],
-])('of %j, br is wanted: %s', (accept, expected) => {
+])('%j accepts br: %s', (accept, expected) => {
   expect(acceptsCoding(accept, 'br')).toBe(expected)
 })

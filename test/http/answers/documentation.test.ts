@@ -9,7 +9,7 @@ import { servedDocument } from '../../openapi/served.ts'
 
 /** The document that the worker serves about itself. */
 
-test('it is OpenAPI 3.1 of this version, in JSON and YAML, for pages of every origin', async () => {
+test('the document is OpenAPI 3.1 with this version, in JSON and YAML, readable by every origin', async () => {
   const { url } = await start()
 
   const json = await fetch(`${url}/docs/json`, { headers: { origin: 'https://drive.example' } })
@@ -23,7 +23,7 @@ test('it is OpenAPI 3.1 of this version, in JSON and YAML, for pages of every or
   expect(await yaml.text()).toMatch(/^openapi: 3\.1\.0\n/)
 })
 
-test('the page takes scripts and styles of its own origin alone, and may not be framed', async () => {
+test('the page of /docs loads scripts and styles of its own origin only, and may not be framed', async () => {
   const { url } = await start()
 
   const page = await fetch(`${url}/docs`)
@@ -35,7 +35,7 @@ test('the page takes scripts and styles of its own origin alone, and may not be 
   expect(policy).not.toMatch(/unsafe|https:|\*/)
 })
 
-test('every call that the root names is in it, and no room for the worker alone', async () => {
+test('the document has every call that the root names, and none that only instances use', async () => {
   const { url } = await start()
   const { endpoints } = (await (await fetch(url)).json()) as { endpoints: string[] }
   const document = await servedDocument()
@@ -71,7 +71,7 @@ test('every call has a name of its own, a summary, a known tag and an answer', a
   }
 })
 
-test('every part of a path is a parameter, and every parameter says what it is', async () => {
+test('every variable part of a path is a parameter with a description', async () => {
   for (const { path, operation } of operationsOf(await servedDocument())) {
     const parameters = operation.parameters ?? []
     const inPath = parameters.filter((each) => each.in === 'path')
@@ -86,7 +86,7 @@ test('every part of a path is a parameter, and every parameter says what it is',
   }
 })
 
-test('every reference leads somewhere', async () => {
+test('every reference has a target', async () => {
   const document = await servedDocument()
   const references = [...walk(document)].flatMap(({ part }) => part.$ref ?? [])
 
@@ -105,7 +105,7 @@ test('every field of requests and answers has a description and an example', asy
   expect(bare).toEqual([])
 })
 
-test('every number and text that a caller sends has the bounds that it is held against', async () => {
+test('every number and text that a caller sends has the limits that the worker checks', async () => {
   const unbounded: string[] = []
   let count = 0
   for (const { path, method, operation } of operationsOf(await servedDocument())) {
@@ -119,7 +119,7 @@ test('every number and text that a caller sends has the bounds that it is held a
   expect(unbounded).toEqual([])
 })
 
-test('every number of an answer has a least value', async () => {
+test('every number in an answer has a minimum', async () => {
   const bare: string[] = []
   for (const { place, part } of walk(await servedDocument())) {
     const isNumber = typesOf(part).some((type) => type === 'integer' || type === 'number')
@@ -135,7 +135,7 @@ test.each([
   [1, 200],
   [4_194_304_000, 200],
   [4_194_304_001, 413],
-])('a fileSize of %s is %s, as the document has it', async (fileSize, status) => {
+])('a fileSize of %s is answered with %s, as the document says', async (fileSize, status) => {
   const { url } = await startWorker({
     gateway: createFakeGateway(),
     credentials: testCredentials,
@@ -184,7 +184,7 @@ function isBounded(part: ApiSchema): boolean {
   return !types.includes('string') || bounds.some((bound) => bound !== undefined)
 }
 
-test('every example is as its schema has it', async () => {
+test('every example matches its schema', async () => {
   const document = await servedDocument()
   const validate = createValidators(document)
   const wrong: unknown[] = []
@@ -209,7 +209,7 @@ test('every example is as its schema has it', async () => {
   expect(count).toBeGreaterThan(300)
 })
 
-test('messages on the socket are as it says', async () => {
+test('messages on the socket match their schemas', async () => {
   const { url } = await start()
   const document = await servedDocument()
   const validate = createValidators(document)
@@ -249,7 +249,7 @@ function start() {
   return startWorker({ gateway: createFakeGateway(), credentials: testCredentials })
 }
 
-/** Every object in the document but examples, with its place. */
+/** Every object in the document but examples, with its path. */
 function* walk(
   part: unknown,
   place: string[] = [],

@@ -102,7 +102,7 @@ test.each<[string, number, string, (worker: Worker) => Promise<string> | string]
     ({ url }) => `${url}/upload-progress/none?token=tkt_none`,
   ],
 ])(
-  'a person who opens a link %s gets a page with status %i that says why',
+  'a browser that opens a link %s gets a page with status %i that tells the reason',
   async (_what, status, says, make) => {
     const worker = await start({ MAX_FAILURES_PER_MINUTE: '1' })
     const link = await make(worker)
@@ -123,7 +123,7 @@ test.each<[string, number, string, (worker: Worker) => Promise<string> | string]
   },
 )
 
-/** Nothing may be loaded or run but the style that stands in the page. */
+/** The page may load or run nothing but its own inline style. */
 function expectStrictPolicy({ headers }: Response, html: string): void {
   const [, style = ''] = /<style>([^<]*)<\/style>/.exec(html) ?? []
   const digest = createHash('sha256').update(style).digest('base64')
@@ -157,7 +157,7 @@ test.each([
   expect(await answer.json()).toEqual({ error: 'The token is not valid', code: 'TOKEN_REFUSED' })
 })
 
-test('HEAD says the same of the page, and brings none', async () => {
+test('HEAD has the headers of the page, and no body', async () => {
   const { url } = await start()
   const link = downloadUrl(url, 1, 'wrong')
 
@@ -181,7 +181,7 @@ test.each<[string, (url: string) => Promise<Response>]>([
   ['a path that is not there', (url) => open(`${url}/nothing`)],
   ['the progress of an unknown upload', (url) => open(`${url}/upload-progress/none`)],
   ['another method', (url) => open(`${url}/tickets?token=x`, { method: 'POST' })],
-])('a refusal of %s is JSON for everybody', async (_what, ask) => {
+])('a refusal of %s is JSON for every caller', async (_what, ask) => {
   const { url } = await start()
 
   const answer = await ask(url)
@@ -198,7 +198,7 @@ test('with CORS_ORIGINS the page varies by the origin as well', async () => {
   expect(headers.get('vary')).toBe('Origin, Accept')
 })
 
-test('a file that can be had is sent to a browser as to a program', async () => {
+test('a file that exists is sent to a browser as to a program', async () => {
   const { url } = await start()
 
   const answer = await open(await makeLink(url))
@@ -216,11 +216,11 @@ test.each([
   [121, 'in 3 minutes.'],
   [7_200, 'in 2 hours.'],
   [0.2, 'in 1 second.'],
-])('a wait of %d seconds is said to be %s', (retryAfter, says) => {
+])('a wait of %d seconds is shown as %s', (retryAfter, says) => {
   expect(errorPage(new AppError('BUSY', 'Busy', { retryAfter }))).toContain(says)
 })
 
-test('what a sentence holds is text on the page', () => {
+test('signs of HTML in a message are text on the page', () => {
   const html = errorPage(new AppError('FORBIDDEN', `<script>"a"&'b'</script>`))
 
   expect(html).toContain('&#60;script&#62;&#34;a&#34;&#38;&#39;b&#39;&#60;/script&#62;.')

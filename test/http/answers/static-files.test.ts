@@ -32,7 +32,7 @@ test.each([
   expect(answer?.headers['content-encoding']).toBe(encoding)
 })
 
-test('all who ask for a file get the same bytes, not copies', async () => {
+test('all readers of a file share the same bytes, not copies', async () => {
   const files = await readStaticFiles(await folder(['a.css']))
 
   const answers = await Promise.all([1, 2, 3].map(() => files.find('a.css')))
@@ -51,7 +51,7 @@ test.each([
   '/docs/yaml',
   '/docs/static/swagger-ui.css',
   '/docs/static/%73wagger-ui.css',
-])('%s is not sent again to those who have it', async (path) => {
+])('%s is not sent again to a caller that has it', async (path) => {
   const { url } = await startWorker({
     gateway: createFakeGateway(),
     credentials: testCredentials,

@@ -148,7 +148,7 @@ test.each([
   expect(await answer.json()).toMatchObject({ code: 'UNSUPPORTED_MEDIA_TYPE' })
 })
 
-test('a body without a type is refused, and nothing reads it as JSON', async () => {
+test('a body without a type is refused, and not read as JSON', async () => {
   const { url } = await start()
   const body = new TextEncoder().encode('{"uploadId":"x"}')
 
@@ -157,7 +157,7 @@ test('a body without a type is refused, and nothing reads it as JSON', async () 
   expect(answer.status).toBe(415)
 })
 
-test.each(['null', ' null '])('JSON that says nothing, %j, is no body', async (body) => {
+test.each(['null', ' null '])('the JSON %j counts as no body', async (body) => {
   const { url } = await start()
   const headers = { 'content-type': 'application/json' }
 

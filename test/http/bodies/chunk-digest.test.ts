@@ -17,7 +17,7 @@ async function start() {
   return { url, form, status }
 }
 
-test('a chunk that is not what its digest says is refused, and nothing of it is kept', async () => {
+test('a chunk that does not match its digest is refused, and nothing of it is kept', async () => {
   const { url, form, status } = await start()
   const chunk = Buffer.from('ab')
   const damaged = { ...form, chunkIndex: 0, chunk, chunkDigest: sha256(Buffer.from('xy')) }
@@ -34,7 +34,7 @@ test('a chunk that is not what its digest says is refused, and nothing of it is 
   expect(await taken.json()).toMatchObject({ success: true, received_chunks: 1 })
 })
 
-test('a digest that is none is refused by its name', async () => {
+test('a malformed digest is refused, and the refusal names the field', async () => {
   const { url, form } = await start()
 
   const refused = await postChunk(url, {
@@ -48,7 +48,7 @@ test('a digest that is none is refused by its name', async () => {
   expect(await refused.json()).toMatchObject({ code: 'INVALID_REQUEST', field: 'chunkDigest' })
 })
 
-test('who has the token hears the digests of what is here, who has only the id does not', async () => {
+test('the status has the digests of received chunks for a caller with the token, not with the id alone', async () => {
   const { url, form, status } = await start()
   const chunk = Buffer.from('cd')
   await postChunk(url, { ...form, chunkIndex: 1, chunk })

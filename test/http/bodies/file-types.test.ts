@@ -53,7 +53,7 @@ test.each([
   expect(part.headers.get('content-disposition')).toContain(disposition)
 })
 
-test('each of several ranges of a text says its charset', async () => {
+test('each of several ranges of a text names its charset', async () => {
   const { url, gateway } = await start()
   gateway.posted.push({ messageId: 1, name: 'a.txt', mimeType: 'text/plain', bytes: BYTES })
 
@@ -65,7 +65,7 @@ test('each of several ranges of a text says its charset', async () => {
   ).toBe(2)
 })
 
-test('a PDF is shown whatever parameters its type has', async () => {
+test('a PDF is shown inline, with any parameters of its type', async () => {
   const { url, gateway } = await start()
   gateway.posted.push({ messageId: 1, name: 'a', mimeType: 'Application/PDF; x=y', bytes: BYTES })
 
@@ -110,7 +110,7 @@ test.each(
     [way, 'application/octet-stream', 'video/mp4'],
     [way, '', 'video/mp4'],
   ]),
-)('by %s a file is said to be %j, and is %s', async (way, declared, expected) => {
+)('a file that is sent by %s with the type %j is stored as %s', async (way, declared, expected) => {
   const { url, gateway } = await start()
 
   const uploadId = await WAYS[way]?.(url, declared, 'film.mp4')
@@ -120,7 +120,7 @@ test.each(
   expect(await jobs.json()).toMatchObject({ jobs: [{ uploadId, mimeType: expected }] })
 })
 
-test('a charset survives MTProto, and is told to the backend', async () => {
+test('a charset survives MTProto, and the backend gets it', async () => {
   const { url, telegram, backend, addUser } = await startTeleStore()
   addUser('ann', telegram.createAccount({ label: 'ann', withBot: false }))
   const file = {
@@ -144,7 +144,7 @@ test('a charset survives MTProto, and is told to the backend', async () => {
   expect(backend.webhooks[0]).toMatchObject({ mimeType: 'text/plain; charset=iso-8859-1' })
 })
 
-test('a charset survives the Bot API where the name says no type', async () => {
+test('a charset survives the Bot API if the name has no known type', async () => {
   const { url } = await startTeleStore()
   const file = {
     uploadId: newUploadId(),

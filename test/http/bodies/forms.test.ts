@@ -95,18 +95,24 @@ const ROUTES = [
 
 test.each(
   ROUTES.flatMap((route) => SHARED.map((refusal) => [route.path, ...refusal, route] as const)),
-)('%s with %s is refused and says so', async (path, _name, parts, status, name, problem, route) => {
-  const { url, adapters } = await start()
-  const fill = (text: string): string =>
-    text.replaceAll('{FILE}', route.filePart).replaceAll('{file}', route.file)
+)(
+  '%s with %s is refused, and the refusal tells why',
+  async (path, _name, parts, status, name, problem, route) => {
+    const { url, adapters } = await start()
+    const fill = (text: string): string =>
+      text.replaceAll('{FILE}', route.filePart).replaceAll('{file}', route.file)
 
-  const answer = await postForm(url + path, [TOKEN, ...parts.map(fill), ...route.fields()])
+    const answer = await postForm(url + path, [TOKEN, ...parts.map(fill), ...route.fields()])
 
-  expect(answer.status).toBe(status)
-  const { error, field: named } = (await answer.json()) as { error: string; field?: string }
-  expect({ error, named }).toEqual({ error: `${fill(name)}: ${fill(problem)}`, named: fill(name) })
-  expect((await adapters.ledger.reservations()).reservedBytes).toBe(0)
-})
+    expect(answer.status).toBe(status)
+    const { error, field: named } = (await answer.json()) as { error: string; field?: string }
+    expect({ error, named }).toEqual({
+      error: `${fill(name)}: ${fill(problem)}`,
+      named: fill(name),
+    })
+    expect((await adapters.ledger.reservations()).reservedBytes).toBe(0)
+  },
+)
 
 const LONG = 'n'.repeat(1025)
 
@@ -208,7 +214,7 @@ test.each<[name: string, type: string, parts: string[], field: string, error: st
   }
 })
 
-test('a field that is there twice with one value is one', async () => {
+test('a field that is there twice with the same value counts once', async () => {
   const { url, gateway } = await start()
 
   const answer = await postForm(`${url}/upload`, [TOKEN, FILE, TOKEN])
@@ -217,7 +223,7 @@ test('a field that is there twice with one value is one', async () => {
   expect(gateway.posted).toHaveLength(1)
 })
 
-test('fields that nobody knows are not looked at, however often they come', async () => {
+test('unknown fields are ignored, however often they come', async () => {
   const { url } = await start()
   const tags = Array.from({ length: 20 }, (_, index) => field('tags[]', `${index}`.repeat(9000)))
 
@@ -228,7 +234,7 @@ test.each([
   ['capitals and quotes', 'Multipart/Form-Data; Boundary="a b:c"', 'a b:c'],
   ['other parameters', 'multipart/form-data; charset=utf-8; boundary=b', 'b'],
   ['an escaped boundary', 'multipart/form-data; boundary="a\\"b"', 'a"b'],
-])('a form whose type has %s is read', async (_name, type, boundary) => {
+])('a form with %s in its type is read', async (_name, type, boundary) => {
   const { url, gateway } = await start()
 
   const answer = await postForm(`${url}/upload`, [TOKEN, FILE], type, boundary)
@@ -253,7 +259,7 @@ test.each([
   ['as curl sends it', `name="file"; filename="say \\"hi\\".txt"`, 'say "hi".txt'],
   ['with folders', 'name="file"; filename="..\\\\..\\\\etc/passwd"', 'passwd'],
   ['that is none', 'name="file"; filename=""', 'file'],
-])('a file has its name %s', async (_name, parameters, expected) => {
+])('the name of a file is read %s', async (_name, parameters, expected) => {
   const { url, gateway } = await start()
 
   const answer = await postForm(`${url}/upload`, [TOKEN, part(parameters, 'x')])
@@ -278,7 +284,7 @@ test.each([
   ['TEXT/HTML; charset="utf-8"', 'text/html; charset=utf-8'],
   ['application/octet-stream', 'text/plain'],
   ['nonsense', 'text/plain'],
-])('a file whose part says %s is %s', async (type, expected) => {
+])('a file with the type %s in its part is %s', async (type, expected) => {
   const { url, gateway } = await start()
 
   await postForm(`${url}/upload`, [TOKEN, part('name="file"; filename="a.txt"', 'x', type)])

@@ -16,7 +16,7 @@ interface Peer {
 }
 
 /**
- * A server with three places. `/slow` is never answered, `/large` is more than a socket holds,
+ * A server with three connections. `/slow` is never answered, `/large` is more than a socket holds,
  * `/exempt` too, and `/refused` is refused before its body has come.
  */
 async function serve({ readWithinMs = 60_000, minStallMs = 750 } = {}) {
@@ -111,12 +111,12 @@ function post(path: string, length: number): string {
 }
 
 async function expectClosed(peer: Peer): Promise<void> {
-  // A reset is seen by who reads.
+  // Only a reader sees a reset.
   peer.socket.resume()
   await vi.waitFor(() => expect(peer.closed).toBe(true))
 }
 
-test('a newcomer gets the place of the connection that was silent longest', async () => {
+test('a new connection replaces the one that was silent longest', async () => {
   const { open, ask, reasons } = await serve()
   const silent = [await open(), await open(), await open()]
 
@@ -127,7 +127,7 @@ test('a newcomer gets the place of the connection that was silent longest', asyn
   expect(reasons).toEqual(['waited'])
 })
 
-test('a newcomer gets the place of the connection that was idle longest', async () => {
+test('a new connection replaces the one that was idle longest', async () => {
   const { ask } = await serve()
   const idle = [await ask('/quick'), await ask('/quick'), await ask('/quick')]
   idle[0]?.socket.write(get('/quick'))
@@ -163,7 +163,7 @@ test('bytes of a head that does not end count as silence', async () => {
   expect(silent.map(({ closed }) => closed)).toEqual([false, false])
 })
 
-test('a connection that the worker works for keeps its place, and the newcomer gets none', async () => {
+test('a connection whose request is in progress is kept, and the new one is closed', async () => {
   const { open, ask, reasons } = await serve()
   const working = [await ask('/slow'), await ask('/slow'), await ask('/slow')]
 
@@ -174,7 +174,7 @@ test('a connection that the worker works for keeps its place, and the newcomer g
   expect(reasons).toEqual(['no place'])
 })
 
-test('where the worker works for all, one that has asked for several things makes room', async () => {
+test('if all requests are in progress, a connection with several requests is replaced', async () => {
   const { ask } = await serve()
   const working = await ask('/slow')
   const pipelining = await ask('/slow', get('/slow').repeat(2))
@@ -186,7 +186,7 @@ test('where the worker works for all, one that has asked for several things make
   expect(working.closed).toBe(false)
 })
 
-test('one that has hardly come does not go for the next, where one has asked for several things', async () => {
+test('a connection with several requests is replaced before one that was just opened', async () => {
   const { open, ask } = await serve()
   const pipelining = await ask('/slow', get('/slow').repeat(2))
   await ask('/slow')
@@ -198,7 +198,7 @@ test('one that has hardly come does not go for the next, where one has asked for
   expect(newcomer.closed).toBe(false)
 })
 
-test('a connection that has left makes its place free', async () => {
+test('a closed connection leaves room for a new one', async () => {
   const { ask, isAnswered } = await serve()
   const leaving = await ask('/slow')
   const working = [await ask('/slow'), await ask('/slow')]
@@ -210,9 +210,9 @@ test('a connection that has left makes its place free', async () => {
 })
 
 test.each([
-  ['a body that stands still', '/body', post('/body', 1_000)],
-  ['an answer that is not read', '/large', get('/large')],
-])('%s gives way, one that the worker owes does not', async (_name, path, request) => {
+  ['a connection with a stalled body', '/body', post('/body', 1_000)],
+  ['a connection that does not read its answer', '/large', get('/large')],
+])('%s is replaced, one that waits for the worker is not', async (_name, path, request) => {
   const { ask, isAnswered } = await serve()
   const standing = await ask(path, request)
   const working = [await ask('/slow'), await ask('/slow')]
@@ -223,7 +223,7 @@ test.each([
   expect(working.map(({ closed }) => closed)).toEqual([false, false])
 })
 
-test('a body that comes keeps its place', async () => {
+test('a connection whose body arrives is kept', async () => {
   const { open, ask } = await serve({ minStallMs: MIN_STALL_MS })
   const moving = await ask('/body', post('/body', 64 * MiB))
   const timer = setInterval(() => moving.socket.write(Buffer.alloc(4_096)), 20)
@@ -238,7 +238,7 @@ test('a body that comes keeps its place', async () => {
   expect(moving.closed).toBe(false)
 })
 
-test('a body of which only a byte comes now and then does not', async () => {
+test('a connection whose body trickles is replaced', async () => {
   const { ask, isAnswered } = await serve()
   const trickling = await ask('/body', post('/body', 1_000))
   const timer = setInterval(() => trickling.socket.write(' '), 200)
@@ -251,7 +251,7 @@ test('a body of which only a byte comes now and then does not', async () => {
   await expectClosed(trickling)
 })
 
-test('a refused request, the rest of which is thrown away, gives way at once', async () => {
+test('a connection whose refused request is drained is replaced at once', async () => {
   const { ask } = await serve()
   const refused = await ask('/refused', post('/refused', 1_000))
   await ask('/slow')
@@ -262,7 +262,7 @@ test('a refused request, the rest of which is thrown away, gives way at once', a
   await expectClosed(refused)
 })
 
-test('a connection that is a socket by now keeps its place', async () => {
+test('a connection that became a WebSocket is kept', async () => {
   const { open, ask } = await serve()
   const headers = 'Connection: Upgrade\r\nUpgrade: websocket\r\n'
   const socket = await ask('/upgrade', `GET /upgrade HTTP/1.1\r\nHost: x\r\n${headers}\r\n`)
@@ -275,7 +275,7 @@ test('a connection that is a socket by now keeps its place', async () => {
   expect(socket.closed).toBe(false)
 })
 
-test('an answer that nobody reads closes its connection after a while, also when places are free', async () => {
+test('a connection that does not read its answer is closed in time, even below the limit', async () => {
   const { ask, reasons } = await serve({ readWithinMs: 300 })
   const unread = await ask('/large')
 
@@ -284,7 +284,7 @@ test('an answer that nobody reads closes its connection after a while, also when
   await expectClosed(unread)
 })
 
-test('an answer whose reader is bounded in another way is not cut', async () => {
+test('an exempt answer is not cut', async () => {
   const { ask, reasons } = await serve({ readWithinMs: 300 })
   const exempt = await ask('/exempt')
   const unread = await ask('/large')

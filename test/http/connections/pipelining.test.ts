@@ -18,7 +18,7 @@ interface Served {
   open: () => Socket
 }
 
-/** A server that answers with the path, `/slow` only when told so. */
+/** A server that answers with the path; `/slow` is answered when the test says so. */
 async function serve(handle: RequestListener = answerPath): Promise<Served> {
   const begun: string[] = []
   let parsed = 0
@@ -98,7 +98,7 @@ test('a seventeenth request that has no answer closes the connection', async () 
   await closed(socket)
 })
 
-test('a connection that was answered may ask for as much again', async () => {
+test('a connection may send as many requests again after the answers', async () => {
   const { open } = await serve()
   const socket = open().setEncoding('utf8')
   let answers = ''
@@ -127,17 +127,20 @@ test('a request begins when the one before it is answered', async () => {
   await vi.waitFor(() => expect(begun).toEqual(['/a', '/b']))
 })
 
-test.each(['GET', 'HEAD', 'POST', 'OPTIONS', 'DELETE'])('%s waits as well', async (method) => {
-  const { begun, open } = await serve(() => {})
+test.each(['GET', 'HEAD', 'POST', 'OPTIONS', 'DELETE'])(
+  '%s waits for the answer before it',
+  async (method) => {
+    const { begun, open } = await serve(() => {})
 
-  open().write(get('/a') + get('/b').replace('GET', method) + get('/c'))
-  open().write(get('/other'))
+    open().write(get('/a') + get('/b').replace('GET', method) + get('/c'))
+    open().write(get('/other'))
 
-  await vi.waitFor(() => expect(begun).toContain('/other'))
-  expect(begun).not.toContain('/b')
-})
+    await vi.waitFor(() => expect(begun).toContain('/other'))
+    expect(begun).not.toContain('/b')
+  },
+)
 
-test('what comes behind an answer that closes the connection is not looked at', async () => {
+test('a request behind an answer that closes the connection is ignored', async () => {
   const { begun, open } = await serve()
   const socket = open()
 
@@ -147,7 +150,7 @@ test('what comes behind an answer that closes the connection is not looked at', 
   expect(begun).toEqual(['/a'])
 })
 
-test('a client that leaves takes with it what it still waited for', async () => {
+test('requests of a client that has left are dropped', async () => {
   const { begun, open } = await serve((_request, response) => {
     response.once('close', () => begun.push('closed'))
   })
@@ -160,7 +163,7 @@ test('a client that leaves takes with it what it still waited for', async () => 
   await vi.waitFor(() => expect(begun).toEqual(['/a', 'closed']))
 })
 
-test('bodies that wait behind a request are bounded', async () => {
+test('the bytes of bodies that wait behind a request are limited', async () => {
   const { begun, open } = await serve(() => {})
   const socket = open()
   const body = 'x'.repeat(30 * KiB)
@@ -173,7 +176,7 @@ test('bodies that wait behind a request are bounded', async () => {
   await closed(socket)
 })
 
-test('requests beyond those that one connection may make are not kept', async () => {
+test('requests beyond the limit of one connection are not kept', async () => {
   const { server, open } = await serve(() => {})
   server.maxRequestsPerSocket = 2
   const socket = open()
@@ -191,7 +194,7 @@ async function startFileWorker() {
   return { ...worker, gateway, socket }
 }
 
-test('chunks that are pipelined arrive, each behind the other', async () => {
+test('pipelined chunks arrive one after the other', async () => {
   const { url, socket } = await startFileWorker()
   const uploadId = newUploadId()
   const half = 'x'.repeat(200 * KiB)
@@ -222,7 +225,7 @@ function chunk(fields: Record<string, string | number>, bytes: string, headers: 
   ].join('')
 }
 
-test('a socket that is asked for behind another request does not take its connection', async () => {
+test('an upgrade behind another request does not take over its connection', async () => {
   const { socket } = await startFileWorker()
   const upgrade = [
     'Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n',

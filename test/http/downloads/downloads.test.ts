@@ -17,7 +17,7 @@ async function start(bytes: Buffer, fileName = 'film.mp4', env: Record<string, s
   return { ...worker, gateway, messageId, link: downloadUrl(worker.url, messageId, token) }
 }
 
-test('a whole file says everything about itself', async () => {
+test('the answer with a whole file describes it in its headers', async () => {
   const { link } = await start(randomBytes(1000), 'фильм "1".mp4')
 
   const answer = await fetch(link)
@@ -61,7 +61,7 @@ test.each([
   ['bytes=-1', 3 * MiB + 4, 3 * MiB + 5],
   ['bytes=-99999999', 0, 3 * MiB + 5],
   ['bytes=5-99999999', 5, 3 * MiB + 5],
-])('%s gives exactly those bytes', async (range, from, to) => {
+])('%s returns exactly those bytes', async (range, from, to) => {
   const bytes = randomBytes(3 * MiB + 5)
   const { link } = await start(bytes)
 
@@ -81,7 +81,7 @@ test('a range asks Telegram for hardly more than itself', async () => {
   expect(gateway.blocks).toEqual([{ offset: 11 * 128 * KiB, length: 128 * KiB }])
 })
 
-test('a range that was read before costs Telegram nothing', async () => {
+test('a range that was read before is not fetched again', async () => {
   const { link, gateway } = await start(randomBytes(3 * MiB))
   await (await fetch(link)).arrayBuffer()
   const asked = gateway.blocks.length
@@ -145,7 +145,7 @@ test('several ranges come as multipart/byteranges', async () => {
   expect(answer.headers.get('content-length')).toBe(String(body.length))
 })
 
-test('HEAD says the same as GET and asks Telegram for no bytes', async () => {
+test('HEAD has the headers of GET, and asks Telegram for no bytes', async () => {
   const { link, gateway } = await start(randomBytes(1000))
 
   const head = await fetch(link, { method: 'HEAD', headers: { range: 'bytes=0-9' } })
@@ -201,7 +201,7 @@ test('reading stops when the client leaves mid-file', async () => {
   expect(readBytes).toBeLessThan(32 * MiB)
 })
 
-test('reading stands still when the client does', async () => {
+test('reading from Telegram pauses while the client does not read', async () => {
   const { link, gateway } = await start(randomBytes(48 * MiB))
   const response = await new Promise<import('node:http').IncomingMessage>((resolve) =>
     get(link, resolve),
@@ -215,7 +215,7 @@ test('reading stands still when the client does', async () => {
   response.destroy()
 })
 
-test('a failure before the first byte is an honest answer', async () => {
+test('a failure before the first byte is answered as an error', async () => {
   const { link, gateway } = await start(randomBytes(10))
   gateway.beforeRead = async () => {
     throw new AppError('TELEGRAM_FLOOD_WAIT', 'Telegram asks to wait', { retryAfter: 7 })
@@ -267,7 +267,7 @@ test('a download token reads the first file it is used for, and no other', async
   expect(statuses).toEqual([404, 200, 403, 200])
 })
 
-test('a token that is still being checked keeps no reader from its place', async () => {
+test('a download takes no slot while its token is checked', async () => {
   const { promise: checked, resolve: refuse } = Promise.withResolvers<void>()
   const asked = vi.fn()
   const credentials: CredentialsProvider = {
@@ -293,7 +293,7 @@ test('a token that is still being checked keeps no reader from its place', async
   expect((await guess).status).toBe(401)
 })
 
-test('a download that finds neither a place nor a place in the queue is asked to come back', async () => {
+test('a download that finds no slot and a full queue is told when to try again', async () => {
   const { link, gateway } = await start(randomBytes(10), 'x', { MAX_CONCURRENT_DOWNLOADS: '1' })
   let release = (): void => {}
   gateway.beforeRead = () => new Promise<void>((resolve) => (release = resolve))

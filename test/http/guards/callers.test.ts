@@ -54,7 +54,7 @@ test.each(OTHERS)(
 )
 
 test.each(OTHERS)(
-  'with REQUIRE_AUTH=compatible, %s is open to whoever knows the id',
+  'with REQUIRE_AUTH=compatible, %s is open to every caller that knows the id',
   async (_name, call) => {
     const { url } = await start()
     const uploadId = newUploadId()
@@ -73,7 +73,7 @@ test.each(OTHERS)(
 )
 
 test.each(OTHERS)(
-  'a refused token does not learn from %s which uploads exist',
+  '%s does not reveal to a refused token which uploads exist',
   async (_name, call) => {
     const { url } = await start({ REQUIRE_AUTH: 'always' })
     const uploadId = newUploadId()
@@ -115,12 +115,12 @@ test('an upload cannot be opened or continued by another user', async () => {
   expect([opened.status, continued.status]).toEqual([404, 404])
 })
 
-test('a user with as many unfinished uploads as allowed waits; others do not', async () => {
+test('a user at the limit of unfinished uploads is refused, and other users are not', async () => {
   const { url } = await start({ MAX_UPLOADS_PER_USER: '2' })
   const first = newUploadId()
   await open(url, 'token-ann', first)
 
-  // Two at once for the last place.
+  // Two at once for the last upload that is allowed.
   const answers = await Promise.all([open(url, 'token-ann'), open(url, 'token-ann')])
   const other = await open(url, 'token-bob')
   const again = await open(url, 'token-ann', first)
@@ -134,7 +134,7 @@ test('a user with as many unfinished uploads as allowed waits; others do not', a
   expect([other.status, again.status, afterwards.status]).toEqual([200, 200, 200])
 })
 
-test('a user’s unfinished uploads fill no more than their share of the disk', async () => {
+test('the unfinished uploads of a user are limited in bytes', async () => {
   const { url } = await start({ MAX_BYTES_PER_USER: '1MB' })
   await open(url, 'token-ann', newUploadId(), 900_000)
 

@@ -68,13 +68,13 @@ test.each([
   ['what is no name', 'x-good, two words, x:y, x\r\ny: z, <script>, é', ['x-good']],
   ['a star, which stands for nothing', '*, x-good', ['x-good']],
   ['a name that is too long', `${'x'.repeat(129)},x-good`, ['x-good']],
-])('asked for %s, a preflight adds only names', (_what, asked, added) => {
+])('a preflight that asks for %s gets only names of headers', (_what, asked, added) => {
   const fixed = headersAskedFor(undefined)
 
   expect(headersAskedFor(asked)).toEqual([...fixed, ...added])
 })
 
-test('a preflight that asks for thousands of headers is told no more than a hundred of them', () => {
+test('a preflight that asks for thousands of headers is allowed a hundred of them', () => {
   const asked = Array.from({ length: 5_000 }, (_, at) => `x-${at}`).join()
 
   const answered = headersAskedFor(asked)
@@ -87,7 +87,7 @@ test.each([
   ['a listed origin', { CORS_ORIGINS: origin }, origin, 'true'],
   ['another origin than the listed', { CORS_ORIGINS: 'https://a.example' }, null, null],
 ])(
-  'a preflight from %s reaches a private network as far as it may call',
+  'a preflight from %s may reach a private network only if its origin may call',
   async (_whose, env, allowed, mayReach) => {
     const { url } = await start(env)
 
@@ -112,7 +112,7 @@ test.each(['/', '/metrics', '/upload-progress/none'])(
   },
 )
 
-test('a page may read what describes a file or a resumable upload', async () => {
+test('a page may read the headers that describe a file or a resumable upload', async () => {
   const { url } = await start()
 
   const { headers } = await fetch(`${url}/health`, { headers: { origin } })
@@ -149,7 +149,7 @@ test.each<[string, number, (url: string) => Promise<Response>]>([
   expect(await answer.json()).toMatchObject({ error: expect.any(String), code: expect.any(String) })
 })
 
-test('a page may read the refusal for what is no HTTP', async () => {
+test('a page may read the refusal for a request that is no HTTP', async () => {
   const { url } = await start()
   const socket = connect(Number(new URL(url).port), '127.0.0.1')
 
@@ -162,7 +162,7 @@ test.each([
   ['a listed origin', 'https://a.example', 'https://a.example'],
   ['another', origin, null],
 ])(
-  'with CORS_ORIGINS a page of %s reads the refusal for too long headers so',
+  'with CORS_ORIGINS the refusal for too long headers from a page of %s has the right origin',
   async (_whose, from, allowed) => {
     const { url } = await start({ CORS_ORIGINS: 'https://a.example' })
     const socket = connect(Number(new URL(url).port), '127.0.0.1')
@@ -176,7 +176,7 @@ test.each([
   },
 )
 
-test('with CORS_ORIGINS a refusal, too, is only for those', async () => {
+test('with CORS_ORIGINS only these origins may read a refusal', async () => {
   const { url } = await start({ CORS_ORIGINS: 'https://a.example' })
   const allowed = async (path: string, from: string) => {
     const answer = await fetch(`${url}${path}`, { headers: { origin: from } })
@@ -214,7 +214,7 @@ test.each([
   ['another', { origin: 'https://evil.example' }, 403],
   ['a sandboxed page', { origin: 'null' }, 403],
 ])(
-  'with CORS_ORIGINS a socket from a page of %s is answered so: %s',
+  'with CORS_ORIGINS a socket from a page of %s is answered with %s',
   async (_whose, from, status) => {
     const { url } = await start({ CORS_ORIGINS: 'https://drive.example' })
 

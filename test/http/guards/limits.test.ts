@@ -49,7 +49,7 @@ test.each([
   expect(answer).toContain('"code":"HEADERS_TOO_LARGE"')
 })
 
-test('headers have a time to arrive in', () => {
+test('the time for headers to arrive is limited', () => {
   expect(NODE_LIMITS.headersTimeout).toBeLessThanOrEqual(30_000)
   expect(NODE_LIMITS.connectionsCheckingInterval).toBeLessThanOrEqual(10_000)
 })
@@ -78,7 +78,7 @@ test.each([
   ['no chunk', { totalChunks: 0 }, 'totalChunks: expected 1 at least'],
   ['half a byte', { fileSize: 1.5 }, 'fileSize: expected a whole number'],
   ['a word for a size', { fileSize: 'many' }, 'fileSize: expected a whole number'],
-])('%s is refused in words', async (_name, wrong, error) => {
+])('%s is refused with a sentence', async (_name, wrong, error) => {
   const { url } = await start()
   const right = { uploadId: newUploadId(), fileName: 'a', totalChunks: 1, fileSize: 1 }
 
@@ -104,7 +104,7 @@ test.each([
   ['JSON', '/upload-chunk', 'application/json'],
   ['JSON', '/upload', 'application/json'],
   ['bytes', '/upload-chunk', 'application/octet-stream'],
-])('%s is not what POST %s takes', async (_name, path, type) => {
+])('%s is refused by POST %s, which takes another type', async (_name, path, type) => {
   const { url } = await start()
 
   const answer = await fetch(url + path, {
@@ -157,7 +157,7 @@ test.each([
   expect(await answer.json()).toMatchObject({ error: expect.any(String), code: expect.any(String) })
 })
 
-test('what a form hides behind its end is bounded', async () => {
+test('the bytes behind the end of a form are limited', async () => {
   const { url } = await start({ MAX_CHUNK_SIZE: '1MB' })
 
   const answer = await fetch(`${url}/upload-chunk`, {
@@ -224,7 +224,7 @@ test('a sender that pauses for less than STALL_SECONDS, again and again, is not 
   expect(await answer).toMatch(/^HTTP\/1\.1 200 /)
 })
 
-test('a body that trickles is cut although it never stands still', async () => {
+test('a body that trickles is cut although it never pauses for long', async () => {
   const app = fastify({ forceCloseConnections: true })
   const limits = { stallMs: 2_000, windowMs: 300, minBytesPerSecond: 1024 }
   installMinUploadRate(app, limits)
@@ -244,7 +244,7 @@ test('a body that trickles is cut although it never stands still', async () => {
   expect(socket.destroyed).toBe(true)
 })
 
-test('a refusal that takes its time is not cut off from the sender that stands still', async () => {
+test('a stalled sender gets its refusal even if that takes a while', async () => {
   const app = fastify({ forceCloseConnections: true })
   installMinUploadRate(app, { stallMs: 100 })
   app.post('/', async () => 'read')
@@ -263,7 +263,7 @@ test('a refusal that takes its time is not cut off from the sender that stands s
   expect(answer).toMatch(/^HTTP\/1\.1 408 [\s\S]*refused$/)
 })
 
-test('a body that a GET does not read is not waited for', async () => {
+test('the body of a GET is not waited for', async () => {
   const { url } = await start()
 
   const answer = await exchange(
@@ -283,16 +283,19 @@ test.each<[string, boolean]>([
   ['203.0.113.9', false],
   ['2001:db8::1', false],
   ['unknown', false],
-])('with a number of proxies, a connection from %s is one of them: %s', (address, expected) => {
-  const trust = trustedProxies(2)
-  if (typeof trust !== 'function') throw new Error('no function')
+])(
+  'with a number for TRUST_PROXY, a connection from %s counts as a proxy: %s',
+  (address, expected) => {
+    const trust = trustedProxies(2)
+    if (typeof trust !== 'function') throw new Error('no function')
 
-  expect(trust(address, 0)).toBe(expected)
-  expect(trust('104.16.1.1', 1)).toBe(true)
-  expect(trust('203.0.113.9', 2)).toBe(false)
-})
+    expect(trust(address, 0)).toBe(expected)
+    expect(trust('104.16.1.1', 1)).toBe(true)
+    expect(trust('203.0.113.9', 2)).toBe(false)
+  },
+)
 
-test('requests on one connection are bounded', async () => {
+test('the number of requests on one connection is limited', async () => {
   const { app } = await start()
 
   expect(app.server.server.maxRequestsPerSocket).toBe(2_000)

@@ -18,7 +18,7 @@ const someChunk = () =>
     chunk: Buffer.alloc(10),
   })
 
-test('a process short of memory refuses bytes and says when to come again', async () => {
+test('a process short of memory refuses bytes and tells when to try again', async () => {
   // Far below what any process has.
   const { url } = await start({ MAX_RSS_BYTES: '1MB' })
 
@@ -46,7 +46,7 @@ test('under pressure clients still learn how their uploads are', async () => {
   expect((await fetch(`${url}/upload-progress/unknown`)).status).toBe(404)
 })
 
-test('a process with room takes bytes', async () => {
+test('a process with enough memory takes bytes', async () => {
   const { url } = await start({})
 
   const taken = await fetch(`${url}/upload-chunk`, { method: 'POST', body: someChunk() })

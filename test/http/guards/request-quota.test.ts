@@ -25,7 +25,7 @@ async function serve() {
   return { ask, answer: () => answer('slow'), begun: () => begun }
 }
 
-test('an address that has its share of requests waits, and no other does', async () => {
+test('an address with its share of requests is refused more of them, and no other address is', async () => {
   const { ask, answer, begun } = await serve()
   const slow = [ask('/slow', '203.0.113.1'), ask('/slow', '203.0.113.1')]
   await vi.waitFor(() => expect(begun()).toBe(2))

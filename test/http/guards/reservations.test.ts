@@ -39,7 +39,7 @@ function bring(url: string, user: string, megabytes: number, uploadId = newUploa
   return postChunk(url, { ...formOf(user, megabytes, uploadId), chunkIndex: 0, chunk }, 'last')
 }
 
-test('a user who opens uploads and sends nothing leaves room for others', async () => {
+test('opened uploads without bytes leave capacity to other users', async () => {
   const { url } = await start()
 
   const opened = await Promise.all(Array.from({ length: 20 }, () => init(url, 'eve', 1)))
@@ -53,7 +53,7 @@ test('a user who opens uploads and sends nothing leaves room for others', async 
   expect(other.status).toBe(200)
 })
 
-test('an opened upload keeps its room for ten minutes, against bytes too', async () => {
+test('an opened upload keeps its reservation for ten minutes, against bytes too', async () => {
   const { url, adapters } = await start()
   const eve = newUploadId()
   expect((await init(url, 'eve', 4, eve)).status).toBe(200)
@@ -89,7 +89,7 @@ test.each([
     },
   ],
 ])(
-  '%s takes the room of what is past its time without waiting for a sweep',
+  '%s takes the reservation of an overdue upload without waiting for a sweep',
   async (_name, send) => {
     const { url, adapters } = await start()
     const begun = await createTus(url, 'token-eve', { 'upload-length': String(4 * MiB) })
@@ -111,7 +111,7 @@ test.each([
 test.each([
   ['whose size fits nothing', { chunkIndex: 0, chunk: Buffer.alloc(1) }, 'CHUNK_SIZE_WRONG'],
   ['beyond the last one', { chunkIndex: 4, chunk: Buffer.alloc(MiB) }, 'CHUNK_OUT_OF_RANGE'],
-])('a chunk %s opens nothing', async (_name, sent, code) => {
+])('a chunk %s opens no upload', async (_name, sent, code) => {
   const { url, adapters } = await start()
   const uploadId = newUploadId()
 
@@ -121,7 +121,7 @@ test.each([
   expect(await adapters.ledger.findUpload(uploadId)).toBeNull()
 })
 
-test('an upload with bytes gives way to nobody', async () => {
+test('an upload with bytes keeps its reservation', async () => {
   const { url } = await start()
   const held = [newUploadId(), newUploadId()]
   for (const [at, id] of held.entries()) await bring(url, `user${at}`, 4, id)
@@ -133,7 +133,7 @@ test('an upload with bytes gives way to nobody', async () => {
   for (const { status } of await Promise.all(statuses)) expect(status).toBe(200)
 })
 
-test('newcomers that come at once share the room of what is past its time', async () => {
+test('uploads that open at once share the reservations of overdue ones', async () => {
   const { url, adapters } = await start()
   for (const user of ['eve', 'mallory']) {
     for (let count = 0; count < 4; count++) {
@@ -175,7 +175,7 @@ async function statusOf(url: string, uploadId: string): Promise<number> {
   return (await fetch(`${url}/upload-status/${uploadId}`)).status
 }
 
-test('times survive a restart: what is younger stays', async () => {
+test('the age of an upload survives a restart, and a younger one stays', async () => {
   const dataDir = await makeTempDir()
   const before = await start({}, dataDir)
   const young = newUploadId()
@@ -195,7 +195,7 @@ test('times survive a restart: what is younger stays', async () => {
 test.each([
   ['an empty PATCH', Buffer.alloc(0), {}, 204],
   ['bytes that are thrown away', randomBytes(100), { 'upload-checksum': wrongChecksum() }, 460],
-])('%s does not keep an upload for longer', async (_name, bytes, headers, status) => {
+])('%s does not make an upload live longer', async (_name, bytes, headers, status) => {
   const { url, adapters } = await start()
   const uploadId = await createTus(url, 'token-ann', { 'upload-length': '3000' })
   const long = adapters.now() - 9 * MINUTE
@@ -211,7 +211,7 @@ function wrongChecksum(): string {
   return `sha256 ${createHash('sha256').update('others').digest('base64')}`
 }
 
-test('what is promised is told', async () => {
+test('/readyz tells the reserved bytes', async () => {
   const { url } = await start()
   await init(url, 'ann', 1)
   await bring(url, 'eve', 2)

@@ -13,7 +13,7 @@ async function start(env: Record<string, string> = {}) {
 }
 
 test.each(['/', '/health', '/upload-progress/x', '/nothing'])(
-  'a program’s answer to %s is no page, cannot be framed and tells no referrer',
+  'an answer in JSON to %s is no page, cannot be framed and sends no referrer',
   async (path) => {
     const { url } = await start()
 
@@ -52,7 +52,7 @@ test.each([
   expect(answer).toContain('x-frame-options: deny')
 })
 
-test('the page runs its own scripts alone, and nobody frames it', async () => {
+test('the page runs only its own scripts, and no page may frame it', async () => {
   const { url } = await start()
 
   const answer = await fetch(url, { headers: { accept: 'text/html' } })
@@ -71,7 +71,7 @@ test('the page runs its own scripts alone, and nobody frames it', async () => {
   }
 })
 
-test('a browser is told to stay with TLS where it came by TLS, and only there', async () => {
+test('an answer has HSTS if the request came by TLS, and only then', async () => {
   const { url } = await start({ TRUST_PROXY: 'loopback' })
 
   const plain = await fetch(`${url}/health`)
@@ -93,7 +93,7 @@ test.each([
   ['pages', 'multipart/x-mixed-replace; boundary=b', 'sandbox', 'attachment'],
   ['mail.eml', 'message/rfc822', 'sandbox', 'attachment'],
 ])(
-  '%s may be framed and embedded by other pages, and runs as none',
+  '%s may be framed and embedded by other pages, and does not run as a page',
   async (name, type, policy, as) => {
     const { url, gateway } = await start()
     const messageId = store(gateway, name, type)
@@ -111,7 +111,7 @@ test.each([
 )
 
 test.each(['script', 'serviceworker', 'sharedworker', 'style'])(
-  'a file is not given to a page as its %s',
+  'a file is refused as the %s of a page',
   async (dest) => {
     const { url, gateway } = await start()
     const link = downloadUrl(url, store(gateway, 'a.js', 'text/javascript'), 'token-ann')
@@ -143,7 +143,7 @@ test.each([
   },
 )
 
-test('a 304 leaves the policy of the stored file alone', async () => {
+test('a 304 does not replace the policy of the stored file', async () => {
   const { url, gateway } = await start()
   const messageId = store(gateway, 'paper.pdf', 'application/pdf')
   const link = downloadUrl(url, messageId, 'token-ann')

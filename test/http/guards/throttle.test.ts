@@ -109,7 +109,7 @@ test.each<[string, number, (url: string) => Promise<Response>]>([
     404,
     (url) => fetch(`${url}/download?messageId=${1000 + guesses++}&token=link-token-ann`),
   ],
-])('whoever guesses %s is asked to come again later', async (_name, refusal, guess) => {
+])('guesses of %s end with 429 and Retry-After', async (_name, refusal, guess) => {
   const { url } = await start()
 
   const answers: Response[] = []
@@ -126,7 +126,7 @@ test.each<[string, number, (url: string) => Promise<Response>]>([
   expect(last?.headers.get('access-control-allow-origin')).toBe('*')
 })
 
-test('a right guess learns no more than a wrong one', async () => {
+test('a right guess over the limit is answered like a wrong one', async () => {
   const { url } = await start({ TRUST_PROXY: 'loopback' })
   const uploadId = newUploadId()
   const elsewhere = { 'x-forwarded-for': '203.0.113.7' }
@@ -187,7 +187,7 @@ interface Described {
 }
 
 test.each(Object.entries(CALLS))(
-  'a good token where %s does not look opens nothing',
+  'a good token where %s does not look for one is not used',
   async (name, call) => {
     const { url } = await start({ TRUST_PROXY: 'loopback' })
     const uploadId = newUploadId()
@@ -221,7 +221,7 @@ test('an id that a call does not look at does not count as used by the address',
   expect((await fetch(`${url}/upload-status/${uploadId}`)).status).toBe(429)
 })
 
-test('of several tokens the one that the call judges is the one that counts', async () => {
+test('of several tokens only the one that the route checks counts', async () => {
   const { url } = await start()
   const uploadId = newUploadId()
   await postJson(`${url}/init-upload`, fileOf(uploadId), known)
@@ -281,7 +281,7 @@ test.each<[string, (url: string, uploadId: string) => Promise<Response>]>([
     'a chunk',
     (url, uploadId) => postChunk(url, { ...chunkOf(uploadId), authToken: 'token-eve' }, 'last'),
   ],
-])('%s tells a few ids that others have, and then none', async (_name, open) => {
+])('%s reveals only a few ids that other users have', async (_name, open) => {
   const { url } = await start({ MAX_FAILURES_PER_MINUTE: '300' })
   const taken = Array.from({ length: 20 }, newUploadId)
   for (const uploadId of taken) {
@@ -298,7 +298,7 @@ test.each<[string, (url: string, uploadId: string) => Promise<Response>]>([
   expect((await postJson(`${url}/init-upload`, fileOf(newUploadId()), known)).status).toBe(200)
 })
 
-test('whoever holds a link cannot use up the guesses of the user who gave it away', async () => {
+test('guesses with a link do not use up those of the user that shared it', async () => {
   const { url } = await start()
   const { messageId } = await uploadFile(url, 'a.bin', Buffer.alloc(10), { token: 'token-ann' })
   const link = `${url}/download?token=link-token-ann&messageId=`
@@ -343,7 +343,7 @@ test('a link that has opened its file goes on opening it, and nothing else', asy
   )
 })
 
-test('asking for the same unknown upload again and again is no guessing', async () => {
+test('repeated requests for the same unknown upload count once', async () => {
   const { url } = await start()
   const ids = [newUploadId(), newUploadId(), newUploadId()]
 
@@ -355,7 +355,7 @@ test('asking for the same unknown upload again and again is no guessing', async 
   expect(new Set(statuses)).toEqual(new Set([404]))
 })
 
-test('a missing token, a bad field and a missing path count for nothing', async () => {
+test('a missing token, a bad field and an unknown path are no guesses', async () => {
   const { url } = await start({ REQUIRE_AUTH: 'always' })
 
   for (let call = 0; call < LIMIT; call++) {
@@ -379,7 +379,7 @@ test('guesses that arrive at once on one connection end at the limit as well', a
   expect(statuses.filter((status) => status === 404).length).toBeLessThanOrEqual(LIMIT)
 })
 
-test('of IPv6 a whole /64 is one caller, and its neighbours are others', async () => {
+test('a whole /64 of IPv6 is one caller, and its neighbour is another', async () => {
   const { url } = await start({ TRUST_PROXY: 'loopback' })
   const from = (address: string) => ({ 'x-forwarded-for': address })
   for (let host = 1; host <= LIMIT; host++) await guessUpload(url, from(`2001:db8:1:2::${host}`))
@@ -405,7 +405,7 @@ test.each([
   ['the proxy writes ports', '1', '203.0.113.9:4001', '203.0.113.9:4002'],
   ['the proxy writes ports of IPv6', '1', '[2001:db8::1]:4001', '[2001:db8::1]:4002'],
   ['the entry is no address', '1', 'someone', 'someone-else'],
-])('an address cannot be made up where %s', async (_name, trust, first, second) => {
+])('a forged address does not count if %s', async (_name, trust, first, second) => {
   const { url } = await start({ TRUST_PROXY: trust })
   await exhaust(url, { 'x-forwarded-for': first })
 
@@ -427,7 +427,7 @@ test.each([
   expect((await guessUpload(url, { 'x-forwarded-for': second })).status).toBe(404)
 })
 
-test('what render.yaml trusts tells callers apart on Render, whatever they write themselves', async () => {
+test('with the TRUST_PROXY of render.yaml callers are told apart on Render, whatever they forge', async () => {
   const blueprint = readFileSync(new URL('../../../render.yaml', import.meta.url), 'utf8')
   const [, trust = ''] = /key: TRUST_PROXY\s+value: "(.+)"/.exec(blueprint) ?? []
   const { url } = await start({ TRUST_PROXY: trust })

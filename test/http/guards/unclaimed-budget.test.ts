@@ -31,7 +31,7 @@ function incoming(
 }
 
 test.each<[string, [string, string, number, number][], string, string[]]>([
-  ['nobody holds anything', [], 'new', []],
+  ['without holders there is no one to evict', [], 'new', []],
   [
     'the address that holds most is first, its oldest request before the others',
     [
@@ -44,7 +44,7 @@ test.each<[string, [string, string, number, number][], string, string[]]>([
     ['b2', 'b1', 'a1', 'c1'],
   ],
   [
-    'nobody gives way to an address that holds as much or more',
+    'only addresses that hold more than the waiting one lose a request',
     [
       ['a1', 'a', 20, 1],
       ['b1', 'b', 10, 2],
@@ -54,14 +54,14 @@ test.each<[string, [string, string, number, number][], string, string[]]>([
     'b',
     ['c1'],
   ],
-  ['nobody gives way to their own address', [['a1', 'a', 50, 1]], 'a', []],
+  ['an address evicts none of its own requests', [['a1', 'a', 50, 1]], 'a', []],
 ])('%s', (_name, held, forAddress, expected) => {
   const holders = held.map(([name, address, bytes, since]) => ({ name, address, bytes, since }))
 
   expect(inEvictionOrder(holders, forAddress).map(({ name }) => name)).toEqual(expected)
 })
 
-test('the address that holds most gives way to a stranger who waits', async () => {
+test('a request of the address that holds most is evicted for a stranger', async () => {
   const budget = createBudget(LONG)
   const evict = vi.fn(() => true)
   await budget.take(incoming('slow', 50, { evict }))
@@ -74,7 +74,7 @@ test('the address that holds most gives way to a stranger who waits', async () =
   expect(other).not.toHaveBeenCalled()
 })
 
-test('so does one whose tokens were good', async () => {
+test('a request of a trusted address is evicted for another trusted address', async () => {
   const budget = createBudget(LONG, 100 * MiB)
   for (const address of ['greedy', 'modest']) budget.trust(address)
   const evict = vi.fn(() => true)
@@ -85,7 +85,7 @@ test('so does one whose tokens were good', async () => {
   expect(evict).toHaveBeenCalledOnce()
 })
 
-test('what has not had its time, or cannot end any more, does not give way', async () => {
+test('a request that is protected, or cannot be ended, is not evicted', async () => {
   const young = createBudget({ ...IMPATIENT, protectedMs: 60_000 })
   const evict = vi.fn(() => true)
   await young.take(incoming('young', 64, { evict }))
@@ -99,7 +99,7 @@ test('what has not had its time, or cannot end any more, does not give way', asy
   expect(evict).not.toHaveBeenCalled()
 })
 
-test('one user has a share of their own, which others do not wait for', async () => {
+test('each user has a limit of their own, which others do not wait for', async () => {
   const budget = createBudget(IMPATIENT, 100 * MiB)
   const release = await budget.takeOfUser('ann', incoming('a', 40))
 
@@ -111,7 +111,7 @@ test('one user has a share of their own, which others do not wait for', async ()
   await waiting
 })
 
-test('who leaves while waiting is told so, and takes nothing', async () => {
+test('a request whose client leaves while it waits rejects, and holds nothing', async () => {
   const budget = createBudget(LONG, 100 * MiB)
   const release = await budget.takeOfUser('ann', incoming('a', 50))
   const leaver = new AbortController()
@@ -123,7 +123,7 @@ test('who leaves while waiting is told so, and takes nothing', async () => {
   await budget.takeOfUser('ann', incoming('a', 50))
 })
 
-test('one user who announces much and sends little leaves the disk to others', async () => {
+test('a user that announces much and sends little leaves the disk to others', async () => {
   const disk = await mountSmallDisk(64 * MiB)
   const { url } = await startWorker({
     env: { MAX_CHUNK_SIZE: '20MB' },
@@ -146,7 +146,7 @@ test('one user who announces much and sends little leaves the disk to others', a
   expect(answer.status).toBe(200)
 })
 
-/** A form whose token comes first, and whose file stands still after its first bytes. */
+/** A form with the token first, and a file that stalls after its first bytes. */
 function openSlowChunk(url: string, token: string, bytes: number): void {
   const outgoing = request(`${url}/upload-chunk`, {
     method: 'POST',

@@ -8,7 +8,7 @@ import { MiB } from '../../../src/lib/units.ts'
 import { createFakeGateway } from '../../helpers/peers/fake-gateway.ts'
 import { startWorker, testCredentials } from '../../helpers/worker/app.ts'
 
-test('a sender that finds no place is refused within ten seconds, while its body stands still', async () => {
+test('a sender whose bytes do not fit is refused within ten seconds, while its body stalls', async () => {
   const { url, dataDir } = await startWorker({
     gateway: createFakeGateway(),
     credentials: testCredentials,
@@ -30,7 +30,7 @@ test('a sender that finds no place is refused within ten seconds, while its body
   for (const holder of holders) holder.destroy()
 })
 
-/** A chunk whose file comes first, so that nobody knows yet whose it is. */
+/** A chunk whose file comes first, so that its user is not known yet. */
 function standStill(url: string): ClientRequest {
   const sending = request(`${url}/upload-chunk`, {
     method: 'POST',

@@ -27,7 +27,7 @@ async function postedDigest({ url, gateway }: { url: string; gateway: FakeGatewa
 }
 
 describe('tus-js-client', () => {
-  test('brings a file that is sent while it arrives, and completes by itself', async () => {
+  test('uploads a file that is sent on while it arrives, and completes by itself', async () => {
     const worker = await startTus()
     worker.gateway.early = true
     const bytes = randomBytes(12 * MiB + 345)
@@ -48,7 +48,7 @@ describe('tus-js-client', () => {
     ['requests of a size that fits nothing', 377 * KiB + 1, {}],
     ['bytes with the creation', 3 * MiB, { uploadDataDuringCreation: true }],
     ['POST for everything', 3 * MiB, { overridePatchMethod: true }],
-  ])('brings a file by %s', async (_name, chunkSize, options) => {
+  ])('uploads a file by %s', async (_name, chunkSize, options) => {
     const worker = await startTus()
     const bytes = randomBytes(7 * MiB)
     const { upload, finished } = makeTusUpload(worker.url, bytes, { token, chunkSize, ...options })
@@ -67,7 +67,7 @@ describe('tus-js-client', () => {
     await expect(finished).rejects.toThrow('response code: 401')
   })
 
-  test('goes on where it was after it died, without sending anything twice', async () => {
+  test('resumes after a crash, without sending any byte twice', async () => {
     const worker = await startTus()
     const bytes = randomBytes(11 * MiB)
     const first = makeTusUpload(worker.url, bytes, { token, chunkSize: 4 * MiB })
@@ -91,7 +91,7 @@ describe('tus-js-client', () => {
     expect(await postedDigest(worker, await again.finished)).toBe(sha256(bytes))
   })
 
-  test('goes on with another worker on the same data', async () => {
+  test('resumes at another worker with the same data', async () => {
     const first = await startTus({ dataDir: await makeTempDir() })
     const bytes = randomBytes(9 * MiB)
     const begun = makeTusUpload(first.url, bytes, { token, chunkSize: 2 * MiB + 1 })
@@ -123,7 +123,7 @@ describe('tus-js-client', () => {
 })
 
 describe('tus-js-client with parallel uploads', () => {
-  test('brings one file in one message, and reserves it once', async () => {
+  test('makes one message of one file, and reserves its bytes once', async () => {
     const worker = await startTus({ env: { SPOOL_MAX_BYTES: '20MB' } })
     const bytes = randomBytes(17 * MiB + 11)
     const { upload, finished } = makeTusUpload(worker.url, bytes, { token, parallelUploads: 3 })
@@ -138,7 +138,7 @@ describe('tus-js-client with parallel uploads', () => {
     expect(uploads.map(({ upload }) => upload.id)).toEqual([uploadId])
   })
 
-  test('goes on with its parts after it died', async () => {
+  test('resumes its parts after a crash', async () => {
     const worker = await startTus()
     const bytes = randomBytes(15 * MiB)
     const known: PreviousUpload[] = []

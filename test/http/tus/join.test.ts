@@ -60,7 +60,7 @@ function joinUrls(url: string, urls: readonly string[], token = ANN): Promise<Re
   })
 }
 
-test('parts of any size become one file in the order that was asked for', async () => {
+test('parts of any size become one file in the order of the request', async () => {
   const { url, gateway } = await startTus()
   const pieces = [7 * MiB + 1, 1, 5 * MiB, 999].map((size) => randomBytes(size))
   const parts: string[] = []
@@ -125,7 +125,7 @@ test.each<[string, number, (id: string) => string]>([
   ['without an id', 400, () => 'https://other.example/'],
   ['with an id that is none', 400, (id) => `/files/${id}.txt`],
   ['with an id in the query alone', 404, (id) => `/files/?id=${id}`],
-  ['with a percent sign that is none', 400, (id) => `/files/%zz${id}`],
+  ['with a stray percent sign', 400, (id) => `/files/%zz${id}`],
   ['with an id behind an encoded query', 400, (id) => `/files/%3F${id}`],
 ])('parts by URLs %s are refused with %i', async (_form, status, urlOf) => {
   const { url } = await startTus()
@@ -137,7 +137,7 @@ test.each<[string, number, (id: string) => string]>([
   expect(await offsetOf(url, foreign, 'token-ben')).toBe(10)
 })
 
-test('what cannot be joined is refused, and its parts stay', async () => {
+test('a join of wrong parts is refused, and the parts stay', async () => {
   const { url, gateway } = await startTus({ MAX_FILE_SIZE: '10MB' })
   const part = await createPart(url, randomBytes(1000))
   const foreign = await createPart(url, randomBytes(1000), 'token-ben')

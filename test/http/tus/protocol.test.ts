@@ -31,7 +31,7 @@ async function startTus(
 }
 
 describe('discovery', () => {
-  test('OPTIONS tells version, extensions, largest size and algorithms', async () => {
+  test('OPTIONS answers with version, extensions, largest size and algorithms', async () => {
     const { url } = await startTus({ MAX_FILE_SIZE: '7MB' })
 
     const response = await fetch(`${url}/files`, { method: 'OPTIONS' })
@@ -90,7 +90,7 @@ describe('discovery', () => {
 })
 
 describe('creation', () => {
-  test('answers 201 with a relative path, whatever an untrusted proxy says of itself', async () => {
+  test('answers 201 with a relative path, whatever an untrusted proxy tells', async () => {
     const { url } = await startTus()
 
     const response = await fetch(`${url}/files`, {
@@ -107,7 +107,7 @@ describe('creation', () => {
     expect(response.headers.get('tus-resumable')).toBe('1.0.0')
   })
 
-  test('that cannot be is refused, and reserves nothing', async () => {
+  test('with impossible headers is refused, and reserves nothing', async () => {
     const { url, adapters } = await startTus({ MAX_FILE_SIZE: '10MB' })
     const length = { 'upload-length': '10' }
     const cases: [Record<string, string>, string | null, number, string][] = [
@@ -147,7 +147,7 @@ describe('creation', () => {
     expect(Number(response.headers.get('retry-after'))).toBeGreaterThan(0)
   })
 
-  test('any name in any alphabet is kept, and told again as it was said', async () => {
+  test('keeps a name in any alphabet, and HEAD returns it unchanged', async () => {
     const { url, gateway } = await startTus()
     const name = 'Отчёт 🎉/../год.pdf'
     const metadata = metadataOf({ name, type: 'application/pdf', caption: 'für dich' })
@@ -178,7 +178,7 @@ describe('creation', () => {
       undefined,
     ],
     ['a key without a value', 'is_confidential', 'file', 'is_confidential'],
-  ])('whose metadata have %s is taken', async (_name, metadata, fileName, told) => {
+  ])('with %s in its metadata is taken', async (_name, metadata, fileName, told) => {
     const { url } = await startTus()
 
     const headers = { 'upload-length': '5', 'upload-metadata': metadata }
@@ -194,7 +194,7 @@ describe('creation', () => {
     expect(await status.json()).toMatchObject({ file_name: fileName })
   })
 
-  test('is told which header is wrong', async () => {
+  test('with a wrong header is refused, and the refusal names the header', async () => {
     const { url } = await startTus()
     const length = { 'upload-length': '5' }
     const cases: [string, Record<string, string>][] = [
@@ -223,7 +223,7 @@ describe('creation', () => {
     }
   })
 
-  test('of an empty file is refused, and names the header', async () => {
+  test('of an empty file is refused, and the refusal names the header', async () => {
     const { url } = await startTus()
 
     const response = await fetch(`${url}/files`, {
@@ -235,7 +235,7 @@ describe('creation', () => {
     expect(await response.json()).toMatchObject({ code: 'EMPTY_FILE', field: 'Upload-Length' })
   })
 
-  test('with bytes tells how many it took', async () => {
+  test('with bytes answers how many it took', async () => {
     const { url } = await startTus()
     const bytes = new Uint8Array(randomBytes(1000))
 
@@ -250,7 +250,7 @@ describe('creation', () => {
     expect(await offsetOf(url, idIn(response.headers.get('location')))).toBe(1000)
   })
 
-  test('that breaks off while its bytes come leaves nothing behind', async () => {
+  test('that breaks off in its bytes leaves nothing behind', async () => {
     const { url, adapters, dataDir } = await startTus()
     const headers = { ...tusHeaders(ANN, { 'upload-length': '3000' }), 'content-length': '3000' }
     const outgoing = openRequest(`${url}/files`, 'POST', headers)
@@ -268,7 +268,7 @@ describe('creation', () => {
 })
 
 describe('bytes', () => {
-  test('are taken in pieces, and HEAD tells how far', async () => {
+  test('are taken in pieces, and HEAD has the offset', async () => {
     const { url, gateway } = await startTus()
     const bytes = randomBytes(3000)
     const uploadId = await createTus(url, ANN, { 'upload-length': '3000' })
@@ -409,7 +409,7 @@ describe('bytes', () => {
     expect(deleted.status).toBe(204)
   })
 
-  test('that came before the line broke are kept', async () => {
+  test('that came before the connection broke are kept', async () => {
     const { url, gateway } = await startTus()
     const bytes = randomBytes(8 * MiB)
     const uploadId = await createTus(url, ANN, { 'upload-length': String(bytes.length) })
@@ -427,7 +427,7 @@ describe('bytes', () => {
     expect(sha256(gateway.posted[0]?.bytes ?? Buffer.alloc(0))).toBe(sha256(bytes))
   })
 
-  test('of a request that stands still are kept when another asks for the upload', async () => {
+  test('of a stalled request are kept when another request takes over the upload', async () => {
     const { url, dataDir } = await startTus()
     const uploadId = await createTus(url, ANN, { 'upload-length': '3000' })
     const standing = openPatch(url, uploadId, { length: 3000, bytes: Buffer.alloc(1000) })
@@ -441,7 +441,7 @@ describe('bytes', () => {
     expect(answer.headers.connection).toBe('close')
   })
 
-  test('of a sender that is cut for standing still are kept', async () => {
+  test('of a sender that is cut because it stalled are kept', async () => {
     const { url } = await startTus({ STALL_SECONDS: '1' })
     const uploadId = await createTus(url, ANN, { 'upload-length': '3000' })
     const standing = openPatch(url, uploadId, { length: 3000, bytes: Buffer.alloc(1000) })
@@ -475,7 +475,7 @@ describe('bytes', () => {
 })
 
 describe('checksums', () => {
-  test('by SHA-1, SHA-256 and MD5 that fit let the bytes in', async () => {
+  test('by SHA-1, SHA-256 and MD5 that match let the bytes in', async () => {
     const { url, gateway } = await startTus()
     const bytes = randomBytes(7 * MiB)
     const cuts = [0, MiB + 1, bytes.length]
@@ -496,7 +496,7 @@ describe('checksums', () => {
     )
   })
 
-  test('that do not fit are answered 460, and nothing of the request is kept', async () => {
+  test('that do not match are answered 460, and nothing of the request is kept', async () => {
     const { url, dataDir } = await startTus()
     const uploadId = await createTus(url, ANN, { 'upload-length': String(20 * MiB) })
     await patchTus(url, uploadId, { offset: 0, bytes: randomBytes(1000) })
@@ -525,7 +525,7 @@ describe('checksums', () => {
     expect(await offsetOf(url, uploadId)).toBe(0)
   })
 
-  test('a creation whose bytes do not fit makes no upload', async () => {
+  test('a creation whose bytes do not match makes no upload', async () => {
     const { url, adapters } = await startTus()
     const headers = {
       'upload-length': '100',
@@ -544,8 +544,8 @@ describe('checksums', () => {
   })
 })
 
-describe('whose upload it is', () => {
-  test('another user is told 404 by HEAD, PATCH and DELETE', async () => {
+describe('owners', () => {
+  test('HEAD, PATCH and DELETE answer another user with 404', async () => {
     const { url } = await startTus()
     const uploadId = await createTus(url, ANN, { 'upload-length': '100' })
 
@@ -565,32 +565,35 @@ describe('whose upload it is', () => {
     ['PATCH', { 'upload-offset': '0', 'content-type': STREAM }],
     ['DELETE', {}],
     ['POST', { 'x-http-method-override': 'PATCH', 'upload-offset': '0', 'content-type': STREAM }],
-  ])('%s with the id alone is refused, also where others pass with it', async (method, headers) => {
-    const { url, dataDir } = await startTus()
-    const uploadId = await createTus(url, ANN, { 'upload-length': '10' })
+  ])(
+    '%s with the id alone is refused, although other calls work with it',
+    async (method, headers) => {
+      const { url, dataDir } = await startTus()
+      const uploadId = await createTus(url, ANN, { 'upload-length': '10' })
 
-    const response = await fetch(`${url}/files/${uploadId}?token=${ANN}`, {
-      method,
-      headers: tusHeaders(null, headers),
-      ...(headers['content-type'] && { body: 'abc' }),
-    })
-
-    expect(response.status).toBe(401)
-    if (method !== 'HEAD') {
-      expect(await response.json()).toEqual({
-        code: 'TOKEN_MISSING',
-        error: 'Authorization: a token is needed in each request of a tus upload',
-        field: 'Authorization',
+      const response = await fetch(`${url}/files/${uploadId}?token=${ANN}`, {
+        method,
+        headers: tusHeaders(null, headers),
+        ...(headers['content-type'] && { body: 'abc' }),
       })
-    }
-    expect(await offsetOf(url, uploadId)).toBe(0)
-    expect(await readdir(join(dataDir, 'spool', 'uploads'))).toEqual([])
-  })
+
+      expect(response.status).toBe(401)
+      if (method !== 'HEAD') {
+        expect(await response.json()).toEqual({
+          code: 'TOKEN_MISSING',
+          error: 'Authorization: a token is needed in each request of a tus upload',
+          field: 'Authorization',
+        })
+      }
+      expect(await offsetOf(url, uploadId)).toBe(0)
+      expect(await readdir(join(dataDir, 'spool', 'uploads'))).toEqual([])
+    },
+  )
 
   test.each([
     ['of another user', BEN, 404],
     ['that is refused', 'guess', 401],
-  ])('a token %s does not end the request that brings the bytes', async (_name, token, status) => {
+  ])('a token %s does not end the request that sends the bytes', async (_name, token, status) => {
     const { url, dataDir } = await startTus()
     const headers = { 'upload-length': '3000', 'upload-concat': 'partial' }
     const uploadId = await createTus(url, ANN, headers)
@@ -614,7 +617,7 @@ describe('whose upload it is', () => {
     expect(answer.headers['upload-offset']).toBe('3000')
   })
 
-  test('an id that nobody made is 404', async () => {
+  test('an unknown id is 404', async () => {
     const { url } = await startTus()
 
     await expect(offsetOf(url, 'never-made', ANN)).rejects.toThrow('404')
@@ -638,7 +641,7 @@ describe('beside the other endpoints', () => {
     expect((await adapters.ledger.reservations()).reservedBytes).toBe(0)
   })
 
-  test('a cancel ends the request that brings the bytes', async () => {
+  test('a cancel ends the request that sends the bytes', async () => {
     const { url, dataDir } = await startTus()
     const uploadId = await createTus(url, ANN, { 'upload-length': '3000' })
     const standing = openPatch(url, uploadId, { length: 3000, bytes: Buffer.alloc(1000) })
@@ -651,7 +654,7 @@ describe('beside the other endpoints', () => {
     expect(await readdir(join(dataDir, 'spool', 'uploads'))).toEqual([])
   })
 
-  test('a chunk of a form is refused for an upload that comes by tus', async () => {
+  test('a chunk in a form is refused for a tus upload', async () => {
     const { url } = await startTus()
     const uploadId = await createTus(url, ANN, { 'upload-length': '100' })
 
@@ -668,7 +671,7 @@ describe('beside the other endpoints', () => {
     expect(response.status).toBe(409)
   })
 
-  test('an upload that comes in chunks is none of tus', async () => {
+  test('an upload in chunks does not exist for tus', async () => {
     const { url } = await startTus()
     const form = { uploadId: 'chunked', chunkIndex: 0, totalChunks: 2, fileName: 'f' }
     const chunk = { ...form, fileSize: 2000, authToken: ANN, chunk: randomBytes(1000) }
@@ -679,7 +682,7 @@ describe('beside the other endpoints', () => {
 })
 
 describe('the end', () => {
-  test('DELETE frees the disk, also while it is sent to Telegram', async () => {
+  test('DELETE frees the disk, also while the file is sent to Telegram', async () => {
     const { url, gateway, adapters, dataDir } = await startTus()
     const sending = Promise.withResolvers<void>()
     gateway.beforeFinish = ({ signal }) => {
@@ -704,7 +707,7 @@ describe('the end', () => {
     expect(gateway.posted).toEqual([])
   })
 
-  test('Upload-Expires is told while bytes are missing', async () => {
+  test('Upload-Expires is sent while bytes are missing', async () => {
     const { url } = await startTus({ SESSION_TTL: '60' })
     const before = Date.now()
     const uploadId = await createTus(url, ANN, { 'upload-length': '3000' })
@@ -714,7 +717,7 @@ describe('the end', () => {
     expect(expires).toBeLessThan(Date.now() + 61_000)
   })
 
-  test('until its first byte an upload lives for ten minutes, and says so', async () => {
+  test('until its first byte an upload expires after ten minutes, and Upload-Expires says so', async () => {
     const { url } = await startTus({ SESSION_TTL: '86400' })
     const hours = (response: Response): number =>
       (Date.parse(response.headers.get('upload-expires') ?? '') - Date.now()) / 3_600_000
@@ -729,7 +732,7 @@ describe('the end', () => {
     expect(hours(patched)).toBeCloseTo(24, 1)
   })
 
-  test('an upload that failed is gone', async () => {
+  test('an upload that failed does not exist any more', async () => {
     const { url, gateway } = await startTus()
     gateway.beforeFinish = async () => {
       throw new Error('no')
@@ -751,7 +754,7 @@ function openRequest(url: string, method: string, headers: Record<string, string
   return outgoing
 }
 
-/** A PATCH that announces more than it sends, and stands still; its answer comes later. */
+/** A PATCH that announces more than it sends, and stalls; its answer comes later. */
 function openPatch(
   url: string,
   uploadId: string,
@@ -775,7 +778,7 @@ async function growsFile(dataDir: string, uploadId: string): Promise<void> {
   await vi.waitFor(async () => expect(await readdir(folder)).toEqual(['0.growing']))
 }
 
-/** A PATCH of all the bytes whose line ends after some of them. */
+/** A PATCH of all the bytes whose connection breaks after some of them. */
 async function breakOff(url: string, uploadId: string, bytes: Buffer, after: number) {
   const { hostname, port } = new URL(url)
   const head = [

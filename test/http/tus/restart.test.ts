@@ -9,7 +9,7 @@ import { createFakeGateway } from '../../helpers/peers/fake-gateway.ts'
 import { makeTempDir } from '../../helpers/temp-dir.ts'
 import { startWorker, testCredentials } from '../../helpers/worker/app.ts'
 
-test('an upload whose last byte came just before the end completes with the next start', async () => {
+test('an upload whose last byte came just before a crash completes after the restart', async () => {
   const dataDir = await makeTempDir()
   const gateway = createFakeGateway()
   const options = { dataDir, gateway, credentials: testCredentials }
@@ -38,7 +38,7 @@ test('an upload whose last byte came just before the end completes with the next
   expect((await second.adapters.ledger.findUpload(partId))?.state).toBe('receiving')
 })
 
-test('after a loss in the middle no byte is taken twice of what had come behind it', async () => {
+test('after a loss in the middle the bytes behind it are not taken twice', async () => {
   const dataDir = await makeTempDir()
   const gateway = createFakeGateway()
   const options = { dataDir, gateway, credentials: testCredentials }
@@ -59,7 +59,7 @@ test('after a loss in the middle no byte is taken twice of what had come behind 
   expect(gateway.posted[0]?.bytes.equals(bytes)).toBe(true)
 })
 
-test('a worker that stops keeps what a request has brought so far', async () => {
+test('a worker that stops keeps the bytes of a running request', async () => {
   const dataDir = await makeTempDir()
   const options = { dataDir, gateway: createFakeGateway(), credentials: testCredentials }
   // A busy machine may need longer for its bytes than the grace of other tests.

@@ -79,13 +79,13 @@ test.each([
   ['name="fileName"', { name: 'fileName', isFile: false, fileName: null }],
   [`name="${utf8('имя')}"`, { name: 'имя', isFile: false }],
   ['name="a%22b"', { name: 'a"b' }],
-])('a part with %s is known for what it is', (parameters, expected) => {
+])('a part with %s has its name and type', (parameters, expected) => {
   expect(parsePartHead(head(`Content-Disposition: form-data; ${parameters}`))).toMatchObject(
     expected,
   )
 })
 
-test('a part of bytes is a file without a name', () => {
+test('a part of the type application/octet-stream is a file without a name', () => {
   const disposition = 'Content-Disposition: Form-Data; name="chunk"'
   const type = 'Application/Octet-Stream; x=y'
 
@@ -114,6 +114,6 @@ test.each([
   ['a line that is no header', head('Content-Disposition: form-data; name="a"', 'hello')],
   ['a bare line end', head('Content-Disposition: form-data; name="a"; filename="b\nX: 1"')],
   ['more behind the boundary', Buffer.from('x\r\nContent-Disposition: form-data; name="a"')],
-])('a head with %s is none', (_name, bytes) => {
+])('a head with %s is malformed', (_name, bytes) => {
   expect(parsePartHead(bytes)).toBeNull()
 })

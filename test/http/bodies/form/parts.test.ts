@@ -25,7 +25,7 @@ async function partsOf(form: Buffer | string, boundary = 'b', lengths: readonly 
   return parts
 }
 
-test('any parts come out of any pieces as they were', async () => {
+test('the parts are the same in whatever pieces the form arrives', async () => {
   // Bytes that look much like a boundary.
   const content = fc.array(
     fc.constantFrom('\r', '\n', '-', 'b', '\r\n--', '\r\n--b'.slice(0, -1), 'x'),
@@ -54,7 +54,7 @@ test('any parts come out of any pieces as they were', async () => {
   )
 })
 
-test('a form byte by byte', async () => {
+test('a form that arrives byte by byte is read', async () => {
   const form = `preamble\r\n--b \t\r\n${HEAD}one\r\n--b\r\n${HEAD}\r\n--b--epilogue`
 
   const parts = await partsOf(form, 'b', Array<number>(form.length).fill(1))
@@ -65,7 +65,7 @@ test('a form byte by byte', async () => {
   ])
 })
 
-test('the bytes of a part that nobody takes are skipped', async () => {
+test('the bytes of a part that is not read are skipped', async () => {
   const names: string[] = []
   const form = `--b\r\n${HEAD}one\r\n--b\r\n${HEAD.replace('"a"', '"c"')}two\r\n--b--`
   for await (const { head } of readParts(inPieces(Buffer.from(form)), 'b')) names.push(head.name)
@@ -73,7 +73,7 @@ test('the bytes of a part that nobody takes are skipped', async () => {
   expect(names).toEqual(['a', 'c'])
 })
 
-test('no more than a piece and the beginning of a boundary is held', async () => {
+test('no more than one piece and the beginning of a boundary is held', async () => {
   const pieces = Array.from({ length: 50 }, () => Buffer.alloc(64 * KiB, '\r\n--'))
   async function* source() {
     yield Buffer.from(`--boundary\r\n${HEAD}`)
