@@ -55,7 +55,7 @@ export const HEADERS = {
   ),
 } as const
 
-/** What refusals say beside their body, by their status. */
+/** Headers of refusals, by their status. */
 export const REFUSAL_HEADERS: Readonly<Record<number, readonly HeaderName[]>> = {
   412: ['ETag', 'Tus-Version'],
   416: ['ETag', 'Content-Range'],

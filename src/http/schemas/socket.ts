@@ -50,9 +50,9 @@ export const watchUploads = operation({
   summary: "All of a user's uploads, pushed over a WebSocket",
   description:
     'RFC 6455, version 13. Messages are JSON: `x-messages` names their schemas. At most one for ' +
-    'every 250 ms and upload; a slow listener hears of the newest state only. One that does not ' +
+    'every 250 ms and upload; a slow subscriber gets only the newest state. One that does not ' +
     'answer a ping of the protocol for 30 seconds is dropped, and one that sends more than 100 ' +
-    'frames in ten seconds is sent away with 1008.',
+    'frames in ten seconds is closed with 1008.',
   auth: 'link',
   params: SocketParams,
   query: TokenQuery,

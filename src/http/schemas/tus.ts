@@ -55,7 +55,7 @@ const bytes = z
   .file()
   .meta({ description: "The file's bytes from the offset on.", examples: ['(the bytes)'] })
 
-/** What a call for an upload that is there may be refused with. */
+/** Codes of calls for an existing upload. */
 const OF_ONE = [
   ...OF_TOKENS,
   'TOKEN_MISSING',

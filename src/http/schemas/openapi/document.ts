@@ -58,7 +58,7 @@ function complete(found: ApiOperation, method: string): ApiOperation {
     responses[status] = merge(responses[status], toResponse(Number(status), codes, how))
   }
   return {
-    // @fastify/swagger thinks of HEAD as of a second face of GET.
+    // @fastify/swagger adds `-head` to the id of a HEAD route, as if it were a copy of GET.
     operationId: operationId.replace(/-head$/, ''),
     ...rest,
     ...(requestBody && { requestBody: { ...requestBody, required: !optionalBody } }),
@@ -70,12 +70,12 @@ function byStatus(codes: readonly ErrorCode[]): Map<string, ErrorCode[]> {
   return Map.groupBy(codes, (code) => String(lineOf(code).status))
 }
 
-/** Whether its address may hold a token, so that people open it in a browser. */
+/** Whether the address of the call may hold a token, so that people open it in a browser. */
 function isLink({ security = [] }: ApiOperation): boolean {
   return security.some((each) => Object.hasOwn(each, 'link'))
 }
 
-/** What a browser gets in place of JSON. */
+/** A browser gets this instead of JSON. */
 const PAGE = { schema: { type: 'string', description: 'The same as a page, for people.' } }
 
 function toResponse(
@@ -122,7 +122,7 @@ function headerRefs(names: readonly HeaderName[]): Record<string, { $ref: string
   return Object.fromEntries(names.map((name) => [name, { $ref: `#/components/headers/${name}` }]))
 }
 
-/** Every schema is made for requests and for answers; those that nothing refers to are left out. */
+/** Returns the schemas that the paths refer to: each was made for requests and for answers. */
 function schemasIn({ paths, components }: ApiDocument): Record<string, unknown> {
   const all = components?.schemas ?? {}
   const used: Record<string, unknown> = {}
@@ -141,16 +141,16 @@ function schemasIn({ paths, components }: ApiDocument): Record<string, unknown> 
 export const TO_JSON = {
   override: ({ zodSchema, jsonSchema }: { zodSchema: z.core.$ZodType; jsonSchema: object }) => {
     const { _zod } = zodSchema
-    // Callers are told that fields may be added: what they generate must not refuse them.
+    // Fields may be added later, and generated clients must not refuse them.
     if (Reflect.get(jsonSchema, 'additionalProperties') === false) {
       Reflect.deleteProperty(jsonSchema, 'additionalProperties')
     }
-    // The bounds of every whole number in JavaScript say nothing.
+    // The limits of JavaScript's integers are no information.
     for (const bound of ['minimum', 'maximum']) {
       if (Math.abs(Reflect.get(jsonSchema, bound)) !== Number.MAX_SAFE_INTEGER) continue
       Reflect.deleteProperty(jsonSchema, bound)
     }
-    // zod leaves both out of whatever is changed on its way in.
+    // zod leaves out examples and defaults of schemas with a transform.
     const examples = z.globalRegistry.get(zodSchema)?.examples
     if (examples !== undefined) Reflect.set(jsonSchema, 'examples', examples)
     if (_zod.def.type === 'default') {

@@ -13,7 +13,7 @@ export const TAGS = {
   Service: 'What the worker is, and how it does.',
 } as const
 
-/** An answer that is no refusal. Without a body it has none. */
+/** An answer that is no refusal. It has no body if `body` is missing. */
 export interface Answer {
   description: string
   /** JSON, or other bodies by their types. */
@@ -25,7 +25,7 @@ export interface Operation {
   id: string
   tag: keyof typeof TAGS
   summary: string
-  /** What the summary leaves out; Markdown. */
+  /** Details beyond the summary; Markdown. */
   description?: string
   /**
    * How the caller is known. `field`: `Authorization`, or a field of the body. `link`: or the
@@ -39,9 +39,9 @@ export interface Operation {
   /** The type of the body; JSON by default. */
   bodyType?: string
   answers: Readonly<Record<number, Answer>>
-  /** What it refuses, beside what every call may be refused with. */
+  /** Codes of its refusals, besides those of every call. */
   refusals?: readonly ErrorCode[]
-  /** Schemas of messages on a socket, by who sends them: names of components. */
+  /** Schemas of messages on a socket, by their sender: names of components. */
   messages?: { worker: readonly string[]; client: readonly string[] }
 }
 
@@ -56,7 +56,7 @@ const SECURITY: Record<NonNullable<Operation['auth']>, Record<string, []>[]> = {
 /** `config` of a HEAD route of our own: those that Fastify adds to every GET are left out. */
 export const LISTED = { swagger: { exposeHeadRoute: true } }
 
-/** What `completeDocument` makes the rest of; it is gone from what callers see. */
+/** Fields that `completeDocument` turns into the final document, and removes. */
 export interface Unfinished {
   'x-refusals': readonly ErrorCode[]
   'x-headers': Readonly<Record<string, readonly HeaderName[]>>

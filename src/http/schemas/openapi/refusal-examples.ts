@@ -6,7 +6,7 @@ type Words = string | Omit<z.input<typeof Refusal>, 'code'>
 
 const START_OVER = 'Cancel it and add the file again'
 
-/** What each refusal looks like. */
+/** An example of each refusal. */
 export const REFUSAL_EXAMPLES: Readonly<Record<ErrorCode, Words>> = {
   INVALID_REQUEST: { error: 'fileName: is missing', field: 'fileName' },
   EMPTY_FILE: { error: 'Telegram takes no empty files', field: 'fileSize' },

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { ERROR_CODES, type ErrorCode } from '../../../errors.ts'
 
-/** What any call may be refused with, whatever it asks for. */
+/** Codes with which every call may be refused. */
 export const EVERYWHERE: readonly ErrorCode[] = [
   'INVALID_REQUEST',
   'REQUEST_TIMEOUT',
@@ -13,21 +13,21 @@ export const EVERYWHERE: readonly ErrorCode[] = [
 
 export const WITH_BODY: readonly ErrorCode[] = ['PAYLOAD_TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE']
 
-/** Where a token is asked for; `TOKEN_MISSING` is where it must be there. */
+/** Codes of calls that take a token; those that need one add `TOKEN_MISSING`. */
 export const OF_TOKENS: readonly ErrorCode[] = [
   'TOKEN_REFUSED',
   'TELEGRAM_NOT_CONFIGURED',
   'BACKEND_UNAVAILABLE',
 ]
 
-/** Where an upload may begin. */
+/** Codes of calls that may open an upload. */
 export const OF_OPENING: readonly ErrorCode[] = [
   ...OF_TOKENS,
   'TOKEN_MISSING',
   'EMPTY_FILE',
   'TELEGRAM_NOT_CONNECTED',
   'FILE_TOO_LARGE',
-  // It is another user's.
+  // The id belongs to another user.
   'UPLOAD_NOT_FOUND',
   'UPLOAD_DIFFERS',
   'UPLOAD_CLOSED',
@@ -36,12 +36,12 @@ export const OF_OPENING: readonly ErrorCode[] = [
   'QUOTA_EXCEEDED',
   'SPOOL_FULL',
   'SPOOL_FAILED',
-  // The account has to wait for longer than a job lives.
+  // The account has to wait longer than a job may take.
   'TELEGRAM_FLOOD_WAIT',
   'BUSY',
 ]
 
-/** Where Telegram has to answer first. */
+/** Codes of calls that wait for Telegram. */
 export const OF_TELEGRAM: readonly ErrorCode[] = [
   'TELEGRAM_NOT_CONNECTED',
   'TELEGRAM_UNAVAILABLE',
@@ -66,9 +66,7 @@ const text = (description: string, example: string) =>
     .meta({ description, examples: [example] })
     .optional()
 
-/**
- * The body of every refusal. The fields from `field` on come only where they have something to say.
- */
+/** The body of every refusal. The fields from `field` on are optional. */
 export const Refusal = z
   .object({
     error: z.string().meta({
