@@ -1,6 +1,10 @@
 import * as fc from 'fast-check'
 import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest'
-import { createTelegramLease, type TelegramLease } from '../../../src/core/handover/lease-driver.ts'
+import {
+  createTelegramLease,
+  type LeaseDriverOptions,
+  type TelegramLease,
+} from '../../../src/core/handover/lease-driver.ts'
 import {
   type Instance,
   isNewer,
@@ -15,11 +19,13 @@ import { createRecordingLog } from '../../helpers/recording-log.ts'
 
 const GRACE_MS = 20_000
 const RETURN_MS = 180_000
+const NEWER: Instance = { id: 'newer', startedAt: 2 }
+const { signal } = new AbortController()
 
 beforeEach(() => void vi.useFakeTimers())
 afterEach(() => void vi.useRealTimers())
 
-test('an instance that nobody can be asked for has Telegram at once', () => {
+test('without an address an instance acquires Telegram at once', () => {
   const { start } = createHost()
 
   const alone = start('a', { knowsAddress: false })
@@ -27,7 +33,7 @@ test('an instance that nobody can be asked for has Telegram at once', () => {
   expect(alone.connected).toBe(true)
 })
 
-test('where nobody can be asked, the delay comes first', async () => {
+test('without an address and with a delay, the delay comes first', async () => {
   const { start } = createHost()
 
   const alone = start('a', { knowsAddress: false, startupDelayMs: 60_000 })
@@ -77,7 +83,7 @@ test('a start that is slow to ask takes none of these seconds', async () => {
   expect(slow.lease.awaitsOlder).toBe(false)
 })
 
-test('a stranger at the address is nobody: the delay comes first', async () => {
+test('where no instance is at the address, the delay comes first', async () => {
   const host = createHost()
   host.publish({ kind: 'absent', reason: 'status 404' })
 
@@ -90,7 +96,7 @@ test('a stranger at the address is nobody: the delay comes first', async () => {
   expect(one.connected).toBe(true)
 })
 
-test('an address that never says a word is nobody: an instance that is stuck gets the delay', async () => {
+test('an address that never answers counts as absent: an instance that is stuck gets the delay', async () => {
   const host = createHost()
   host.publish(null)
 
@@ -119,7 +125,7 @@ test('the old instance drains and disconnects before the new one connects', asyn
   expect(young.lease.awaitsOlder).toBe(false)
 })
 
-test('an old instance that was told lets go even when traffic has moved before it could answer', async () => {
+test('an old instance that was asked releases even when traffic has moved before it could answer', async () => {
   const host = createHost()
   const old = await host.running('old', { drainMs: 3_000 })
   const young = host.start('young')
@@ -133,7 +139,7 @@ test('an old instance that was told lets go even when traffic has moved before i
   expect(young.connected).toBe(true)
 })
 
-test('an old instance that never lets go is waited for no longer than it has promised', async () => {
+test('an old instance that never releases is waited for no longer than it has promised', async () => {
   const host = createHost()
   await host.running('old', { drainMs: 10 * GRACE_MS })
 
@@ -191,8 +197,8 @@ test.each([
   ['the older', 0],
   ['the newer', 1],
 ])(
-  'of two that start at once, with %s at the address, the newer has Telegram',
-  async (_who, at) => {
+  'of two instances that start at once, with %s at the address, the newer has Telegram',
+  async (_instance, at) => {
     const host = createHost()
     host.publish(null)
     const older = host.start('older')
@@ -209,7 +215,7 @@ test.each([
   },
 )
 
-test('two that were started in the same millisecond never both connect', async () => {
+test('two instances that were started in the same millisecond never both connect', async () => {
   const host = createHost()
   host.publish(null)
   const [one, other] = [host.start('1'), host.start('2')]
@@ -221,7 +227,7 @@ test('two that were started in the same millisecond never both connect', async (
   expect(host.mostConnected()).toBe(1)
 })
 
-test('two that ask the same old instance do not both connect', async () => {
+test('two instances that ask the same old one do not both connect', async () => {
   const host = createHost()
   await host.running('old', { drainMs: 3_000 })
   const second = host.start('second')
@@ -234,7 +240,7 @@ test('two that ask the same old instance do not both connect', async () => {
   expect(host.mostConnected()).toBe(1)
 })
 
-test('the one that replaces a new instance that died is let in after a while', async () => {
+test('an instance that replaces a new one that died acquires Telegram after a while', async () => {
   const host = createHost()
   const old = await host.running('old')
   const crashing = host.start('crashing')
@@ -247,7 +253,7 @@ test('the one that replaces a new instance that died is let in after a while', a
   expect([old.connected, next.connected]).toEqual([false, true])
 })
 
-test('closing while it asks ends the asking, and nothing is ever connected', async () => {
+test('a close while it asks ends the asking, and it never connects', async () => {
   const host = createHost()
   host.publish(null)
   const one = host.start('a')
@@ -258,6 +264,92 @@ test('closing while it asks ends the asking, and nothing is ever connected', asy
 
   expect(one.connected).toBe(false)
   expect(host.mostConnected()).toBe(0)
+})
+
+test('a question that cannot be asked is logged, and does not keep it from Telegram', async () => {
+  const { lease, log, opened } = startAlone({
+    ask: async () => {
+      throw new TypeError('not a URL')
+    },
+  })
+
+  await vi.advanceTimersByTimeAsync(0)
+
+  expect(lease.readiness()).toEqual({ ready: true })
+  expect(opened()).toBe(1)
+  expect(log.entries).toContainEqual(
+    expect.objectContaining({ level: 'error', message: 'asking for Telegram has failed' }),
+  )
+})
+
+test('a release that fails is logged, and counts as one: the process is about to end', async () => {
+  const { lease, log } = startAlone({
+    release: async () => {
+      throw new Error('a socket is in the way')
+    },
+  })
+  await vi.advanceTimersByTimeAsync(0)
+
+  const answer = await lease.answer({ instance: NEWER, intent: 'start', wait: true }, signal)
+
+  expect(answer).toMatchObject({ state: 'released', withinMs: 0 })
+  expect(log.entries).toContainEqual(
+    expect.objectContaining({ level: 'error', message: 'letting go of Telegram has failed' }),
+  )
+})
+
+test('a close during a release waits for its end, and begins no second one', async () => {
+  const hurries: boolean[] = []
+  const { lease } = startAlone({
+    release: async ({ hurry }) => {
+      hurries.push(hurry)
+      await sleep(3_000)
+    },
+  })
+  await vi.advanceTimersByTimeAsync(0)
+  await lease.answer({ instance: NEWER, intent: 'start', wait: false }, signal)
+  let closed = false
+
+  void lease.close({ hurry: true }).then(() => {
+    closed = true
+  })
+
+  await vi.advanceTimersByTimeAsync(2_900)
+  expect(closed).toBe(false)
+  await vi.advanceTimersByTimeAsync(100)
+  expect(closed).toBe(true)
+  expect(hurries).toEqual([false])
+})
+
+test('an answer that waits for the release ends when the asker leaves, and the release goes on', async () => {
+  let released = false
+  const { lease } = startAlone({
+    release: async () => {
+      await sleep(3_000)
+      released = true
+    },
+  })
+  await vi.advanceTimersByTimeAsync(0)
+  const asker = new AbortController()
+  const answer = lease.answer({ instance: NEWER, intent: 'start', wait: true }, asker.signal)
+  const ended = expect(answer).rejects.toThrow('the asker has left')
+
+  asker.abort(new Error('the asker has left'))
+
+  await ended
+  expect(released).toBe(false)
+  await vi.advanceTimersByTimeAsync(3_000)
+  expect(released).toBe(true)
+})
+
+test('no timer is left once it is closed', async () => {
+  const { lease } = startAlone({ ask: async () => ({ kind: 'unclear', reason: 'status 502' }) })
+  await vi.advanceTimersByTimeAsync(100)
+  expect(vi.getTimerCount()).toBe(1)
+
+  await lease.close({ hurry: true })
+
+  expect(vi.getTimerCount()).toBe(0)
 })
 
 test('whatever the order of deploys, no two instances are connected at one moment', async () => {
@@ -287,6 +379,34 @@ test('whatever the order of deploys, no two instances are connected at one momen
     { numRuns: 60, seed: 20_261_122 },
   )
 })
+
+/** One instance on its own; by default it has the address itself, and releases at once. */
+function startAlone(
+  parts: { ask?: PublicAddress['ask']; release?: LeaseDriverOptions['release'] } = {},
+) {
+  const log = createRecordingLog()
+  const instance = { id: 'alone', startedAt: 1 }
+  let opened = 0
+  const itself: PublicAddress['ask'] = async () => ({
+    kind: 'answered',
+    answer: { instance, state: 'self', withinMs: 0 },
+  })
+  const lease = createTelegramLease({
+    instance,
+    address: { ask: parts.ask ?? itself },
+    workGate: createWorkGate(),
+    gate: { open: () => void opened++ },
+    release: parts.release ?? (async () => {}),
+    onHeld: () => {},
+    graceMs: GRACE_MS,
+    startupDelayMs: 0,
+    returnAfterMs: RETURN_MS,
+    log,
+  })
+  onTestFinished(() => void lease.close({ hurry: true }))
+  lease.start()
+  return { lease, log, opened: () => opened }
+}
 
 interface RunOptions {
   knowsAddress?: boolean

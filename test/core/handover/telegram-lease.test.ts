@@ -1,3 +1,4 @@
+import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import {
   advanceLease,
@@ -210,6 +211,27 @@ describe('acquiring', () => {
     ],
     ['after a pause it asks again', acquiring(), { type: 'waited' }, acquiring(), [start(40_000)]],
     [
+      'the pause ends with the time for which the older instance is waited for',
+      acquiring({ deadline: NOW + 200 }),
+      replied(UNCLEAR),
+      acquiring({ deadline: NOW + 200, unclear: 1 }),
+      [wait(200)],
+    ],
+    [
+      'a question after that time gets a millisecond, and no less',
+      acquiring({ deadline: NOW - 7 }),
+      { type: 'waited' },
+      acquiring({ deadline: NOW - 7 }),
+      [start(1)],
+    ],
+    [
+      'a superseded answerer is asked no longer than it has time',
+      acquiring({ deadline: NOW }),
+      replied(answered('superseded')),
+      HELD,
+      [CONNECT],
+    ],
+    [
       'after the delay it holds',
       acquiring({ step: 'delaying' }),
       { type: 'waited' },
@@ -251,6 +273,35 @@ describe('acquiring', () => {
       asked(NEWER),
       releasing({ successor: NEWER }),
       [STOP, disconnect(true), answer('draining', GRACE)],
+    ],
+    [
+      'a newer instance that waits for the answer gets it afterwards',
+      acquiring(),
+      asked(NEWER, 'start', true),
+      releasing({ successor: NEWER }),
+      [STOP, disconnect(true), LATER],
+    ],
+    [
+      'a newer instance that asks before the start gets it as well',
+      idle,
+      asked(NEWER),
+      releasing({ successor: NEWER }),
+      [STOP, disconnect(true), answer('draining', GRACE)],
+    ],
+    ['a wait before the start changes nothing', idle, { type: 'waited' }, idle, []],
+    [
+      'a close before the start leaves nothing to start',
+      idle,
+      { type: 'closed', hurry: false },
+      releasing({ closed: true }),
+      [STOP, disconnect(true)],
+    ],
+    [
+      'what is not connected cannot be disconnected',
+      acquiring(),
+      { type: 'disconnected' },
+      acquiring(),
+      [],
     ],
     [
       'a close ends the asking',
@@ -307,6 +358,14 @@ describe('held', () => {
       [answer('denied')],
     ],
     ['its own question changes nothing', HELD, asked(ME), HELD, [answer('self')]],
+    [
+      'an instance that is older by its clock gets Telegram too: whatever asks has just been started',
+      HELD,
+      asked(OLDER),
+      releasing({ successor: OLDER }),
+      [STOP, disconnect(false), answer('draining', GRACE)],
+    ],
+    ['a question that could not be asked changes nothing', HELD, { type: 'ask-failed' }, HELD, []],
     [
       'a close gives what runs its time',
       HELD,
@@ -380,6 +439,30 @@ describe('releasing', () => {
       [],
     ],
     ['a late reply changes nothing', releasing(), replied(answered('self')), releasing(), []],
+    ['a late wait changes nothing', releasing(), { type: 'waited' }, releasing(), []],
+    ['a late start changes nothing', releasing(), { type: 'started' }, releasing(), []],
+    ['its own question changes nothing', releasing(), asked(ME), releasing(), [answer('self')]],
+    [
+      'an instance that wants it back is denied',
+      releasing(),
+      asked(NEWER, 'return'),
+      releasing(),
+      [answer('denied')],
+    ],
+    [
+      'the time that is left is never less than none',
+      releasing({ until: NOW - 5, successor: NEWER }),
+      asked(NEWER),
+      releasing({ until: NOW - 5, successor: NEWER }),
+      [answer('draining', 0)],
+    ],
+    [
+      'the first instance that asks is the successor',
+      releasing(),
+      asked(NEWER),
+      releasing({ successor: NEWER }),
+      [answer('draining', GRACE)],
+    ],
   ])('%s', checks)
 })
 
@@ -470,7 +553,99 @@ describe('released', () => {
       released({ closed: true }),
       [],
     ],
+    ['its own question: it is at the address', released(), asked(ME), released(), [answer('self')]],
+    [
+      'another instance that wants it back is denied',
+      released(),
+      asked(OLDER, 'return'),
+      released(),
+      [answer('denied')],
+    ],
+    ['a late start changes nothing', released(), { type: 'started' }, released(), []],
+    ['it cannot be disconnected twice', released(), { type: 'disconnected' }, released(), []],
   ])('%s', checks)
+})
+
+test('without an address an instance that has released asks for nothing', () => {
+  expect(advance(releasing(), { type: 'disconnected' }, { hasAddress: false })).toEqual({
+    state: released({ successor: null }),
+    effects: [],
+  })
+})
+
+/** Texts and fields that operators search for. */
+test.each<[message: string, state: LeaseState, event: Event, reply?: string]>([
+  ['asked the public address for Telegram', acquiring(), replied(UNCLEAR), 'status 502'],
+  ['asked the public address for Telegram', acquiring(), replied(answered('self')), 'self'],
+  ['a newer instance has Telegram', acquiring(), replied(answered('denied'))],
+  [
+    'the older instance has not let go of Telegram in time',
+    acquiring({ promised: true, answered: true, deadline: NOW }),
+    replied(UNCLEAR),
+  ],
+  ['another instance asks for Telegram', HELD, asked(NEWER)],
+  [
+    'the newer instance is gone: this one takes Telegram back',
+    released(),
+    replied(answered('self')),
+  ],
+])('the log says: %s', (message, state, event, reply) => {
+  const { effects } = advanceLease(SETTINGS, state, happening(event))
+
+  const expected = reply === undefined ? { message } : { message, reply }
+  expect(effects).toContainEqual(expect.objectContaining({ type: 'log', ...expected }))
+})
+
+test('whatever happens, it connects and disconnects in turns, and answers each question once', async () => {
+  const instance = fc.constantFrom(OLDER, ME, NEWER, NEWEST)
+  const state = fc.constantFrom<HandOverState[]>(
+    ...(['self', 'draining', 'released', 'superseded', 'denied'] as const),
+  )
+  const reply: fc.Arbitrary<Reply> = fc.oneof(
+    fc.constantFrom(ABSENT, UNCLEAR),
+    fc
+      .tuple(state, instance, fc.nat(60_000))
+      .map(([said, by, withinMs]) => answered(said, withinMs, by)),
+  )
+  const event: fc.Arbitrary<Event> = fc.oneof(
+    fc.constantFrom<Event>(
+      { type: 'started' },
+      { type: 'waited' },
+      { type: 'ask-failed' },
+      { type: 'disconnected' },
+    ),
+    reply.map(replied),
+    fc
+      .tuple(instance, fc.constantFrom<('start' | 'return')[]>('start', 'return'), fc.boolean())
+      .map(([by, intent, waits]) => asked(by, intent, waits)),
+    fc.boolean().map((hurry): Event => ({ type: 'closed', hurry })),
+  )
+
+  await fc.assert(
+    fc.property(fc.array(fc.tuple(event, fc.nat(20_000)), { maxLength: 40 }), (events) => {
+      let lease = initialLease(SETTINGS)
+      let now = NOW
+      let isClosed = false
+      for (const [each, gapMs] of events) {
+        now += gapMs
+        const before = lease.kind
+        const { state: after, effects } = advanceLease(SETTINGS, lease, { ...each, now })
+        lease = after
+        const types = effects.map(({ type }) => type)
+        const times = (...wanted: string[]) => types.filter((type) => wanted.includes(type)).length
+
+        expect(times('connect')).toBe(lease.kind === 'held' && before !== 'held' ? 1 : 0)
+        expect(times('disconnect')).toBe(
+          lease.kind === 'releasing' && before !== 'releasing' ? 1 : 0,
+        )
+        expect(times('answer', 'answer-later')).toBe(each.type === 'asked' ? 1 : 0)
+        if (types.includes('answer-later')) expect(lease.kind).toBe('releasing')
+        if (isClosed) expect(times('connect', 'ask', 'wait')).toBe(0)
+        isClosed ||= each.type === 'closed'
+      }
+    }),
+    { seed: 20_261_129 },
+  )
 })
 
 test('traffic goes to the older instance only while Telegram is still to be acquired', () => {
@@ -493,7 +668,10 @@ function checks(
 
 /** What is logged is for operators, and no part of the table. */
 function advance(state: LeaseState, event: Event, changes: Partial<LeaseSettings> = {}) {
-  const happened = { ...event, now: NOW } as LeaseEvent
-  const advanced = advanceLease({ ...SETTINGS, ...changes }, state, happened)
+  const advanced = advanceLease({ ...SETTINGS, ...changes }, state, happening(event))
   return { ...advanced, effects: advanced.effects.filter(({ type }) => type !== 'log') }
+}
+
+function happening(event: Event): LeaseEvent {
+  return { ...event, now: NOW }
 }
