@@ -156,7 +156,9 @@ async function openInOrder(
       botApi: embedded ? { root: embedded.botApiRoot, local: false } : config.botApi,
       serverKeyPem: embedded?.serverKeyPem ?? config.serverKeyPem,
       server: embedded?.server ?? config.server,
-      ...peers,
+      circuit: peers.circuit,
+      openMs: peers.openMs,
+      retryPolicy: peers.retryPolicy,
     }),
   )
   // A key file's key would be each instance's own.

@@ -24,7 +24,7 @@ const CATALOGUE = {
   UPLOAD_CLOSED: { status: 409, retryable: false },
   OFFSET_CONFLICT: { status: 409, retryable: false },
   UPLOAD_GONE: { status: 410, retryable: false },
-  /** Somebody has given the upload up; only a new one helps. */
+  /** The upload was cancelled; only a new one helps. */
   UPLOAD_CANCELLED: { status: 410, retryable: false },
   PROTOCOL_VERSION: { status: 412, retryable: false },
   PRECONDITION_FAILED: { status: 412, retryable: false },

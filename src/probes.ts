@@ -12,7 +12,8 @@ export interface PeerLimits {
   backendTimeoutMs?: number
   /** Milliseconds to connect to a data centre, and again for its first answer. */
   openMs?: number
-  patience?: Partial<RetryPolicy>
+  /** How long requests to Telegram are repeated. */
+  retryPolicy?: Partial<RetryPolicy>
 }
 
 export interface Peers {

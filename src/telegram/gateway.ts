@@ -53,11 +53,11 @@ export interface TelegramGatewayOptions {
   /** Requests and connections of one account at one data centre. */
   congestion?: Partial<CongestionLimits>
   /** Tries, deadlines and time of one request. */
-  retryPolicy?: Partial<RetryPolicy>
+  retryPolicy?: Partial<RetryPolicy> | undefined
   /** When the circuits before Telegram open, and for how long. */
   circuit?: Partial<CircuitLimits> | undefined
   /** Milliseconds to connect to a data centre, and again for its first answer. */
-  openMs?: number
+  openMs?: number | undefined
 }
 
 /** Telegram by all its roads: the Bot API, MTProto as the user, MTProto as the bot. */

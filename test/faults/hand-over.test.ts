@@ -205,7 +205,7 @@ async function deployUnderTraffic(env: Record<string, string>) {
   return { telegram, old, young, traffic, clinging }
 }
 
-/** After it has let go, the old instance refuses work and says why. */
+/** After it has released Telegram, the old instance refuses work and says why. */
 async function expectRefusal({ url }: WorkerProcess): Promise<void> {
   const file = { fileName: 'a.bin', totalChunks: 1, fileSize: 10, authToken: 'main' }
   const upload = await postJson(`${url}/init-upload`, { uploadId: newUploadId(), ...file })

@@ -77,7 +77,7 @@ export interface TelegramGateway {
   sendsEarly: (road: Road, size: number) => boolean
   /**
    * Throws TELEGRAM_UNAVAILABLE with `retryAfter` when the road of such a file is known to be shut
-   * at this moment; for callers who would have to wait for the file's end.
+   * at this moment; for callers that would have to wait for the file's end.
    */
   assertReachable: (credentials: Credentials, size: number) => void
   /**

@@ -21,7 +21,8 @@ export async function checkReadiness(
 /**
  * The status of what is reached through circuits. It is ready while any of the `vital` ones (all,
  * by default) lets calls through: an instance that can still do half its work is of more use in
- * service than out of it. A half-open circuit lets calls through, else nobody would try it.
+ * service than out of it. A half-open circuit counts as ready: without traffic no call would try the
+ * peer.
  */
 export function statusOfCircuits(
   circuits: Readonly<Record<string, CircuitStatus>>,

@@ -359,7 +359,7 @@ describe('held', () => {
     ],
     ['its own question changes nothing', HELD, asked(ME), HELD, [answer('self')]],
     [
-      'an instance that is older by its clock gets Telegram too: whatever asks has just been started',
+      'an instance that is older by its clock gets Telegram too: an instance asks only at its start',
       HELD,
       asked(OLDER),
       releasing({ successor: OLDER }),

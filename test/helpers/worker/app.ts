@@ -33,7 +33,7 @@ export interface TestWorkerOptions {
   credentials?: CredentialsProvider
   /** A folder that outlives this worker; a fresh one otherwise. */
   dataDir?: string
-  /** Milliseconds after which one that has let go of Telegram asks for it back. */
+  /** Milliseconds after which an instance that has released Telegram asks for it back. */
   returnAfterMs?: number
   /** How patient it is with backend and Telegram. */
   peers?: PeerLimits
