@@ -58,7 +58,7 @@ export function createTransfers(options: TransfersOptions): Transfers {
     let journal: FlushingJournal | null = null
     try {
       // Chunks that come meanwhile are told to the file: nothing is lost between the two.
-      if (!(await load(upload.id, file))) return
+      if (!(await onceDiskTakes(() => load(upload.id, file), job.signal))) return
       journal = await onceDiskTakes(() => openTransferJournal(upload.id, ledger, log), job.signal)
       const result = await carry(upload, file, job, journal)
       if ('error' in result) await endings.failed(upload, result.error, job.signal)

@@ -108,7 +108,9 @@ export function createStreamService(options: StreamServiceOptions): StreamServic
     if (!isPartial(stream)) await uploads.complete(upload.id, null)
   }
 
+  /** A stream whose bytes a request brings at this moment is left to that request. */
   async function resumeOne(uploadId: string): Promise<void> {
+    if (uploadLock.isHeld(uploadId)) return
     const release = await uploadLock.acquire(uploadId, () => {})
     try {
       await find(uploadId, null)

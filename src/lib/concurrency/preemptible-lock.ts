@@ -11,6 +11,7 @@ export interface PreemptibleLock {
     requestUnlock: () => void,
     signal?: AbortSignal,
   ) => Promise<(() => void) | null>
+  isHeld: (key: string) => boolean
   /** Asks every holder to unlock. */
   requestUnlockAll: () => void
 }
@@ -45,6 +46,7 @@ export function createPreemptibleLock(timeoutMs: number): PreemptibleLock {
       }
       return hold(key, requestUnlock)
     },
+    isHeld: (key) => holders.has(key),
     requestUnlockAll: () => {
       for (const holder of holders.values()) holder.requestUnlock()
     },

@@ -247,6 +247,7 @@ async function start(changes: Partial<StreamJoinOptions> = {}, { waits = false }
         release()
       }
     },
+    isHeld: (key) => held.has(key),
     requestUnlockAll: () => {},
   }
 

@@ -14,6 +14,7 @@ import { recordDocument } from '../../openapi/recorder.ts'
 import { registerWorker } from '../../secrets/register.ts'
 import { registerSecret, trace, traceTest } from '../../secrets/trace.ts'
 import { traceAnswersOf } from '../../secrets/wire.ts'
+import { delayLedger } from '../storage/delayed-ledger.ts'
 
 export interface TestWorker {
   url: string
@@ -37,6 +38,8 @@ export interface TestWorkerOptions {
   returnAfterMs?: number
   /** How patient it is with backend and Telegram. */
   peers?: PeerLimits
+  /** Seed of the delays of its ledger's calls; without one they take no time. */
+  ledgerDelays?: number
   /** Sees every line of its log. */
   onLog?: (line: string) => void
 }
@@ -66,6 +69,10 @@ export function createTestCredentials(
 /** Tokens of every test user; the worker must keep them to itself. */
 export const testCredentials = createTestCredentials(registerSecret)
 
+/** `LEDGER_DELAYS=<seed>` runs any suite on a ledger as it is behind a network. */
+const { LEDGER_DELAYS } = process.env
+const DELAYS_OF_ALL = LEDGER_DELAYS === undefined ? undefined : Number(LEDGER_DELAYS)
+
 /** Emulator, worker and clients share one thread here: that it is late says nothing. */
 const LENIENT = { SHUTDOWN_GRACE_MS: '1000', MAX_EVENT_LOOP_DELAY_MS: '600000' }
 
@@ -91,7 +98,10 @@ export async function startWorker(options: TestWorkerOptions = {}): Promise<Test
   const { peers = {} } = options
   const opened = await openAdapters({ config, embedded: null, log, signal, peers })
   const { gateway = opened.gateway, credentials = opened.credentials } = options
-  const adapters = { ...opened, gateway, credentials }
+  const { ledgerDelays = DELAYS_OF_ALL } = options
+  const ledger =
+    ledgerDelays === undefined ? opened.ledger : delayLedger(opened.ledger, ledgerDelays)
+  const adapters = { ...opened, ledger, gateway, credentials }
   const { returnAfterMs } = options
   const app = await buildApp(config, adapters, {
     ...(returnAfterMs !== undefined && { returnAfterMs }),

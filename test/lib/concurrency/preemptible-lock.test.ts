@@ -5,6 +5,7 @@ test('a waiting caller makes the lock ask its holder to unlock, and gets the key
   const lock = createPreemptibleLock(60_000)
   const requestUnlock = vi.fn()
   const release = await lock.acquire('key', requestUnlock)
+  expect([lock.isHeld('key'), lock.isHeld('other')]).toEqual([true, false])
 
   const next = lock.acquire('key', () => {})
   await vi.waitFor(() => expect(requestUnlock).toHaveBeenCalled())
