@@ -34,7 +34,7 @@ export interface TelegramGatewayOptions {
   log: Log
   /** Keeps bots' keys and accounts' waits, encrypted. */
   ledger: Secrets
-  /** Epoch milliseconds. */
+  /** The worker's time, epoch milliseconds: waits and parts have their age by it. */
   now?: () => number
   /** `local`: that Bot API server runs with `--local` and takes 2000 MB. */
   botApi: { root: string; local: boolean }
@@ -62,10 +62,10 @@ export interface TelegramGatewayOptions {
 
 /** Telegram by all its roads: the Bot API, MTProto as the user, MTProto as the bot. */
 export function createTelegramGateway(options: TelegramGatewayOptions): TelegramGateway {
-  const { log, botApi } = options
+  const { log, botApi, now = Date.now } = options
   const circuits = createTelegramCircuits({ log, server: options.server, limits: options.circuit })
   const kept = createKeptWaits(options.ledger)
-  const waits = createAccountWaits({ kept, now: options.now ?? Date.now })
+  const waits = createAccountWaits({ kept, now })
   const accounts = createAccounts({
     log,
     connect: createConnector(circuits, options.openMs),
@@ -158,7 +158,7 @@ export function createTelegramGateway(options: TelegramGatewayOptions): Telegram
   ): Promise<T> {
     request.onEvent({ phase: 'connecting' })
     return asAccount(road, request, (account) =>
-      work({ account, road, request, channels, memory, partTtlMs }),
+      work({ account, road, request, channels, memory, partTtlMs, now }),
     )
   }
 

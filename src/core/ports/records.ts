@@ -90,8 +90,6 @@ export interface StoredDocument {
 export type TransferState = BotApiTransferState | MtprotoTransferState
 
 interface CommonTransferState {
-  /** Epoch milliseconds, by the worker's clock. */
-  readonly startedAt: number
   /** How often the post was tried; more than 0 after a restart means: look first. */
   readonly postAttempts: number
 }
@@ -99,13 +97,17 @@ interface CommonTransferState {
 /** The Bot API takes a file in one request: there is nothing to go on with. */
 export interface BotApiTransferState extends CommonTransferState {
   readonly road: 'bot-api'
+  /** By the machine's clock, unlike all other times: it is compared with the dates of messages. */
+  readonly startedAt: number
 }
 
 export interface MtprotoTransferState extends CommonTransferState {
   readonly road: Exclude<Road, 'bot-api'>
+  /** When the first part was sent: parts are trusted for PART_TTL. */
+  readonly startedAt: number
   /** Names the auth key and data centre that hold the parts (a hash: never the key itself). */
   readonly partsHolder: string
-  /** Telegram's `file_id` of the parts, a long as decimal text. They are trusted for PART_TTL. */
+  /** Telegram's `file_id` of the parts, a long as decimal text. */
   readonly fileId: string
   readonly document: StoredDocument | null
   /** `random_id` of the post, a long as decimal text; chosen before the first try. */

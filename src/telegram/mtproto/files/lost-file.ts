@@ -24,14 +24,13 @@ export async function lookForPostedFile(search: LostFileSearch): Promise<PostedF
   const { file, credentials, journal, signal, onEvent } = request
   const { Api } = account.gramjs
   const state = await journal.load()
-  const since = Math.floor((state?.startedAt ?? Date.now()) / 1000) - CLOCK_SKEW_S
+  const startedAt = state?.road === 'bot-api' ? state.startedAt : Date.now()
+  const since = Math.floor(startedAt / 1000) - CLOCK_SKEW_S
   const onWait = (retryAfter: number): void => onEvent({ phase: 'waiting', retryAfter })
   const options = { signal, onWait }
   return channels.use(account, credentials.channelId, options, async (channel) => {
     const reading = { account, channel, options }
-    const after = state === null || state.road === 'bot-api' ? 0 : (state.newestMessageId ?? 0)
-    const newer = { after, since }
-    const found = await findPosted(reading, newer, (document) => {
+    const found = await findPosted(reading, { after: 0, since }, (document) => {
       const name = document.attributes.find(
         (entry) => entry instanceof Api.DocumentAttributeFilename,
       )

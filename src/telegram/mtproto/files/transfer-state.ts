@@ -16,6 +16,8 @@ export interface StateOptions {
   road: MtprotoTransferState['road']
   partsHolder: string
   partTtlMs: number
+  /** The worker's time, by which parts have their age: the machine's clock may be set. */
+  now: () => number
 }
 
 /**
@@ -24,24 +26,24 @@ export interface StateOptions {
  * them outlives them, and so does the question whether it was posted.
  */
 export async function resumeOrStart(options: StateOptions): Promise<MtprotoTransferState> {
-  const { journal, road, partsHolder, partTtlMs } = options
+  const { journal, road, partsHolder, partTtlMs, now } = options
   const saved = await journal.load()
   if (saved && saved.road !== 'bot-api' && saved.partsHolder === partsHolder) {
-    if (saved.document !== null || Date.now() - saved.startedAt < partTtlMs) return saved
+    if (saved.document !== null || now() - saved.startedAt < partTtlMs) return saved
   }
-  return startOver({ journal, road, partsHolder })
+  return startOver({ journal, road, partsHolder, now })
 }
 
 /** Forgets the parts and begins with a new file id. */
 export async function startOver(
   options: Omit<StateOptions, 'partTtlMs'>,
 ): Promise<MtprotoTransferState> {
-  const { journal, road, partsHolder } = options
+  const { journal, road, partsHolder, now } = options
   const state: MtprotoTransferState = {
     road,
     partsHolder,
     fileId: randomLong(),
-    startedAt: Date.now(),
+    startedAt: now(),
     document: null,
     randomId: null,
     newestMessageId: null,

@@ -11,7 +11,7 @@ import type { Channels } from '../account/channels.ts'
 import type { CallOptions } from '../connection/request-channel.ts'
 import { lookFor, makeDocument, type PostJob, postDocument } from './post.ts'
 import { sendParts } from './send-parts.ts'
-import { partsHolderOf, resumeOrStart, startOver } from './transfer-state.ts'
+import { partsHolderOf, resumeOrStart, type StateOptions, startOver } from './transfer-state.ts'
 
 export interface UploadJob {
   account: Account
@@ -22,6 +22,8 @@ export interface UploadJob {
   memory: Semaphore
   /** Milliseconds for which Telegram is trusted to keep parts. */
   partTtlMs: number
+  /** The worker's time. */
+  now: () => number
 }
 
 /** Parts that may be missing in one post before the transfer starts over. */
@@ -109,11 +111,6 @@ async function makeFromParts(job: UploadJob, post: PostJob): Promise<StoredDocum
   return document
 }
 
-function stateOptions({ account, road, request, partTtlMs }: UploadJob): {
-  journal: TransferRequest['journal']
-  road: MtprotoTransferState['road']
-  partsHolder: string
-  partTtlMs: number
-} {
-  return { journal: request.journal, road, partsHolder: partsHolderOf(account), partTtlMs }
+function stateOptions({ account, road, request, partTtlMs, now }: UploadJob): StateOptions {
+  return { journal: request.journal, road, partsHolder: partsHolderOf(account), partTtlMs, now }
 }
