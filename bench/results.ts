@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { cpus } from 'node:os'
 
@@ -25,6 +26,7 @@ export async function saveResult(name: string, title: string, figures: Figure[])
   await mkdir(folder, { recursive: true })
   const about = {
     title,
+    commit: commitOf(),
     node: process.version,
     cpus: cpus().length,
     date: new Date().toISOString(),
@@ -45,6 +47,18 @@ export async function saveResult(name: string, title: string, figures: Figure[])
   for (const [index, row] of table.entries()) {
     console.log(`| ${row.join(' | ')} |`)
     if (index === 0) console.log(`|${' --- |'.repeat(row.length)}`)
+  }
+}
+
+/** The commit that was measured, with `+` where the tree had changes; null outside of a repository. */
+function commitOf(): string | null {
+  try {
+    const git = (...args: string[]): string =>
+      execFileSync('git', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim()
+    const isClean = git('status', '--porcelain', '--untracked-files=no') === ''
+    return `${git('rev-parse', '--short=12', 'HEAD')}${isClean ? '' : '+'}`
+  } catch {
+    return null
   }
 }
 

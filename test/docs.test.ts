@@ -1,5 +1,8 @@
+import { execFileSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
+import { madeDocuments } from '../scripts/docs/made-documents.ts'
 import { Environment } from '../src/config/environment.ts'
 
 /** What people read about the configuration, held against what the worker reads. */
@@ -28,9 +31,47 @@ function pairs(text: string, pattern: RegExp): Map<string, string> {
   return new Map([...text.matchAll(pattern)].map(([, name = '', value = '']) => [name, value]))
 }
 
-test('the table in the README names every variable with its default', () => {
-  expectDefaults(pairs(read('README.md'), /^\| `([A-Z_]+)` \| (?:`([^`]*)`)? *\| \S/gm))
+test('the documents that are made of the sources are not stale', async () => {
+  const made = await madeDocuments()
+
+  const stale = [...made].filter(([path, text]) => read(path) !== text).map(([path]) => path)
+
+  expect(stale, '`npm run docs` makes them anew').toEqual([])
 })
+
+test('the guide to the configuration names every variable with its default', () => {
+  const rows = /^\| `([A-Z_]+)` \| (?:`([^`|]*)`)?[^|]*\|/gm
+  const documented = pairs(read('docs/configuration.md'), rows)
+  // What the configuration computes has no default of the schema.
+  for (const name of ['HOST', 'PUBLIC_URL', 'MAX_BYTES_PER_USER']) documented.set(name, '')
+
+  expectDefaults(documented)
+})
+
+test('every file of the sources that a document names is there', () => {
+  const missing = documents().flatMap((document) =>
+    [...read(document).matchAll(/`([\w./-]+\.(?:ts|tsx|md|yaml))`/g)]
+      .map(([, path = '']) => path)
+      .filter((path) => !isThere(path))
+      .map((path) => `${document}: ${path}`),
+  )
+
+  expect(missing).toEqual([])
+})
+
+test('the README is short', () => {
+  expect(read('README.md').split('\n').length).toBeLessThan(180)
+})
+
+const tracked = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], {
+  cwd: fileURLToPath(new URL('..', import.meta.url)),
+  encoding: 'utf8',
+}).split('\n')
+
+/** Paths begin at `src` or at the root, or are the end of a path that was named before. */
+function isThere(path: string): boolean {
+  return tracked.some((file) => file === path || file.endsWith(`/${path}`))
+}
 
 describe('.env.example', () => {
   const text = read('.env.example')
@@ -82,7 +123,8 @@ describe('render.yaml', () => {
 
 function documents(): string[] {
   const guides = readdirSync(new URL('../docs', import.meta.url)).filter((name) => /md$/.test(name))
-  return ['README.md', 'SECURITY.md', 'BENCHMARKS.md', ...guides.map((name) => `docs/${name}`)]
+  const front = ['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md', 'SECURITY.md', 'BENCHMARKS.md']
+  return [...front, ...guides.map((name) => `docs/${name}`)]
 }
 
 test('every link in the documents leads somewhere', () => {
@@ -117,14 +159,21 @@ test('a command that has to be built is named after the build, and every script 
   expect(unbuilt).toEqual([])
 })
 
-/** Whether a heading has this name: in small letters, without signs, with dashes for blanks. */
+/**
+ * Whether a heading has this name: in small letters, without signs, with dashes for blanks; the second
+ * of one name has `-1` at its end.
+ */
 function hasAnchor(text: string, anchor: string | undefined): boolean {
-  const headings = [...text.matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) =>
-    heading
+  const seen = new Map<string, number>()
+  const headings = [...text.matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) => {
+    const name = heading
       .toLowerCase()
       .replace(/[^\w\- ]/g, '')
-      .replaceAll(' ', '-'),
-  )
+      .replaceAll(' ', '-')
+    const times = seen.get(name) ?? 0
+    seen.set(name, times + 1)
+    return times === 0 ? name : `${name}-${times}`
+  })
   return anchor === undefined || headings.includes(anchor)
 }
 

@@ -1,160 +1,293 @@
-import { isIP } from 'node:net'
 import { z } from 'zod'
-import { MiB } from '../lib/units.ts'
+import {
+  flag,
+  list,
+  milliseconds,
+  origins,
+  rootAddress,
+  seconds,
+  size,
+  text,
+  trustedProxies,
+  webAddress,
+  wholeNumber,
+} from './variable-types.ts'
 
-const UNITS: Record<string, number> = { '': 1, KB: 1024, MB: MiB, GB: 1024 * MiB }
-
-/** Bytes, or a number with KB, MB or GB (1024 each); at least `min`. */
-const bytesIn = (min: number) => (text: string, context: z.RefinementCtx) => {
-  const [, digits, unit = ''] = /^(\d+)\s*(KB|MB|GB)?$/i.exec(text.trim()) ?? []
-  const size = Number(digits) * (UNITS[unit.toUpperCase()] ?? Number.NaN)
-  if (Number.isSafeInteger(size) && size >= min) return size
-  context.addIssue({ code: 'custom', message: 'expected bytes, or a number with KB, MB or GB' })
-  return z.NEVER
-}
-
-const bytes = (fallback: string, min = 1) => z.string().default(fallback).transform(bytesIn(min))
-
-/** Names of address ranges that stand for many. */
-const PROXY_NAMES = new Set(['loopback', 'linklocal', 'uniquelocal'])
-
-const wholeNumber = (min: number, max = Number.MAX_SAFE_INTEGER) => {
-  const error =
-    max === Number.MAX_SAFE_INTEGER
-      ? `expected a whole number, ${min} or more`
-      : `expected a whole number from ${min} to ${max}`
-  return z.coerce.number({ error }).int({ error }).min(min, { error }).max(max, { error })
-}
-
-const integer = (fallback: number, min: number, max?: number) =>
-  wholeNumber(min, max).default(fallback)
-
-/** A timer set for longer than 2^31 - 1 ms fires at once. */
-const milliseconds = (fallback: number, min: number) => integer(fallback, min, 2 ** 31 - 1)
-
-const webAddress = z.url({
-  protocol: /^https?$/,
-  error: 'expected an address with http:// or https://',
-})
-
-/** Paths are put behind it, and it is shown to callers. */
-const rootAddress = webAddress.refine(
-  (text) => {
-    const url = URL.parse(text)
-    return url === null || `${url.username}${url.password}${url.search}${url.hash}` === ''
-  },
-  { error: 'expected an address without a user, a query and a fragment' },
-)
-
-const flag = (fallback: 'true' | 'false' = 'false') =>
-  z
-    .enum(['true', 'false'], { error: 'expected true or false' })
-    .default(fallback)
-    .transform((text) => text === 'true')
+/*
+ * Every variable that the worker reads, once: `npm run docs` makes docs/configuration.md and
+ * .env.example of this file. Of `meta` both show `description`, and `otherwise`, which is the default
+ * where the configuration computes one; only the guide shows `details`. All three are Markdown, with
+ * links as from docs/.
+ */
 
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
 
-const list = z
-  .string()
-  .default('')
-  .transform((text) =>
-    text
-      .split(',')
-      .map((item) => item.trim())
-      .filter((item) => item !== ''),
-  )
-
-/** As a browser names them in `Origin`: scheme, host, port, and nothing behind. Empty is all. */
-const origins = list
-  .transform((items) => items.map((item) => item.replace(/\/+$/, '').toLowerCase()))
-  .transform((items) => (items.includes('*') ? [] : items))
-  .refine(
-    (items) => items.every((item) => /^[a-z][a-z\d+.-]*:\/\/[^\s/?#@]+$/.test(item)),
-    'expected origins such as https://app.example, separated by commas, or *',
-  )
-
-/** Beyond it a date of expiry could not be written. */
-const TEN_YEARS_S = 10 * 365 * 86_400
-
-/** Whether Fastify can read it: a wrong address would otherwise stop the start without its name. */
-function isTrustedProxies(text: string): boolean {
-  if (/^(false|[1-9])$/.test(text)) return true
-  return text.split(',').every((item) => {
-    const [, address = '', prefix] = /^\s*([^/\s]+)(?:\/(\d{1,3}))?\s*$/.exec(item) ?? []
-    if (PROXY_NAMES.has(address)) return prefix === undefined
-    const bits = { 0: -1, 4: 32, 6: 128 }[isIP(address)] ?? -1
-    return Number(prefix ?? 0) <= bits
-  })
+const worker = {
+  PORT: wholeNumber(0, 65_535).default(10_000).meta({ description: 'Port of the HTTP server.' }),
+  HOST: text.optional().meta({
+    description: 'Address to listen on.',
+    otherwise: '`0.0.0.0`; in embedded mode `127.0.0.1`',
+  }),
+  DATA_DIR: text.default('./data').meta({
+    description:
+      'Folder for unfinished uploads and the ledger, and in embedded mode for the files of the ' +
+      'built-in Telegram.',
+    details: 'Two workers must not share it: the second one waits until the first has ended.',
+  }),
+  LOG_LEVEL: z
+    .enum(LOG_LEVELS, { error: `expected one of ${LOG_LEVELS.join(', ')}` })
+    .default('info')
+    .meta({ description: 'How much the worker logs.' }),
+  NODE_ENV: z.string().optional().meta({
+    description: '`production`: never start in embedded mode.',
+    details: 'A worker without configuration then refuses to start.',
+  }),
 }
 
-/** Every variable the worker reads; README and .env.example are held against this by a test. */
-export const Environment = z.object({
-  PORT: integer(10_000, 0, 65_535),
-  HOST: z.string().min(1).optional(),
-  DATA_DIR: z.string().min(1).default('./data'),
-  BACKEND_URL: webAddress.optional(),
-  TELEGRAM_API_ID: wholeNumber(1).optional(),
-  TELEGRAM_API_HASH: z.string().min(1).optional(),
+const backendMode = {
+  BACKEND_URL: webAddress.optional().meta({
+    description: 'Address of the TeleStore backend, which turns tokens into credentials.',
+  }),
+  WEBHOOK_SECRET: text.optional().meta({
+    description: 'Key that signs each webhook to the backend.',
+    details:
+      'The header `X-TeleStore-Signature` is then `sha256=` and the HMAC-SHA256 of ' +
+      '`<X-TeleStore-Timestamp>.<body>`, in hexadecimal.',
+  }),
+}
+
+const standaloneMode = {
+  TELEGRAM_API_ID: wholeNumber(1)
+    .optional()
+    .meta({
+      description: 'From https://my.telegram.org. `TELEGRAM_SESSION` needs it.',
+      details:
+        'A bot without it sends files of up to 50 MB, and reads files of up to 20 MB back, by their ' +
+        '`fileId`. With it a bot handles all sizes.',
+    }),
+  TELEGRAM_API_HASH: text.optional().meta({ description: 'Comes with `TELEGRAM_API_ID`.' }),
   TELEGRAM_SESSION: z
     .string()
-    // 256 bytes of key and an address; what is cut off while it is copied shows here.
+    // 256 bytes of key and an address: a session that was cut off by copying is found here.
     .regex(/^\s*1[\w+/-]{348,}=*\s*$/, "expected a whole string session, Telethon's or gramjs'")
-    .optional(),
+    .optional()
+    .meta({ description: 'String session of a user, in the format of Telethon or gramjs.' }),
   TELEGRAM_BOT_TOKEN: z
     .string()
     .regex(/^\d+:\S+$/, "expected a bot's token: digits, a colon, letters")
-    .optional(),
+    .optional()
+    .meta({ description: 'Token of a bot that may post in the channel.' }),
   TELEGRAM_CHANNEL_ID: z
     .string()
     .regex(/^-?\d+$/, 'expected a number such as -1001234567890')
-    .optional(),
-  AUTH_TOKENS: list,
-  TELEGRAM_BOT_API_ROOT: webAddress.default('https://api.telegram.org'),
-  TELEGRAM_BOT_API_LOCAL: flag(),
+    .optional()
+    .meta({ description: 'Id of the channel, such as `-1001234567890`.' }),
+  AUTH_TOKENS: list.prefault('').meta({
+    description: 'Tokens that callers may use. Make each with `openssl rand -hex 32`.',
+    details: 'All callers who share a token are one user.',
+  }),
+}
+
+const otherTelegram = {
+  TELEGRAM_BOT_API_ROOT: webAddress.default('https://api.telegram.org').meta({
+    description: 'Address of the Bot API.',
+    details: 'With another address the limits stay 50 MB up and 20 MB down.',
+  }),
+  TELEGRAM_BOT_API_LOCAL: flag.prefault('false').meta({
+    description:
+      '`true`: that Bot API server runs with `--local` and shares its disk with the worker. The ' +
+      'limits are then 2000 MB both ways.',
+  }),
   TELEGRAM_SERVER_KEY: z
     .string()
     .includes('PUBLIC KEY', { error: 'expected a public key in PEM' })
-    .optional(),
+    .optional()
+    .meta({
+      description: "Public key (PEM) of an MTProto server that is not Telegram's own.",
+      details: 'On one line, write `\\n` for each end of a line.',
+    }),
   TELEGRAM_SERVER: z
     .string()
     .regex(/^\d+@[^@\s]+:\d{1,5}$/, 'expected dcId@host:port')
-    .refine((text) => Number(/\d+$/.exec(text)) <= 65_535, 'expected a port up to 65535')
-    .optional(),
-  LEDGER_KEY: z.string().min(16, { error: 'expected 16 characters or more' }).optional(),
-  WEBHOOK_SECRET: z.string().min(1).optional(),
-  CORS_ORIGINS: origins,
+    .refine((server) => Number(/\d+$/.exec(server)) <= 65_535, 'expected a port up to 65535')
+    .optional()
+    .meta({ description: 'Where that server is: `dcId@host:port`.' }),
+}
+
+const secretsAndCallers = {
+  LEDGER_KEY: z
+    .string()
+    .min(16, { error: 'expected 16 characters or more' })
+    .optional()
+    .meta({
+      description: 'Key that encrypts the secrets in the ledger, 16 characters or more.',
+      details:
+        'Instances of one deployment recognise each other by it: set it where a new instance starts ' +
+        'while the old one still runs ([deploys](operating.md#deploys)).',
+      otherwise: 'a key file in `DATA_DIR` that only the user of the worker can read',
+    }),
+  CORS_ORIGINS: origins.prefault('').meta({
+    description: 'Origins whose pages may call the worker, such as `https://app.example`.',
+    details: '`*` is every origin.',
+    otherwise: 'every origin',
+  }),
   REQUIRE_AUTH: z
     .enum(['compatible', 'always'], { error: 'expected compatible or always' })
-    .default('compatible'),
-  TRUST_PROXY: z
-    .string()
-    .default('false')
-    .refine(isTrustedProxies, 'expected false, a number of proxies from 1 to 9, or addresses'),
-  MAX_FAILURES_PER_MINUTE: integer(300, 1),
-  MAX_FILE_SIZE: bytes('2000MB'),
-  MAX_CHUNK_SIZE: bytes('50MB'),
-  SPOOL_MAX_BYTES: bytes('4GB'),
-  MAX_UPLOADS_PER_USER: integer(1_000, 1),
-  MAX_BYTES_PER_USER: z.string().transform(bytesIn(1)).optional(),
-  SPOOL_FSYNC: flag(),
-  SESSION_TTL: integer(86_400, 60, TEN_YEARS_S),
-  MAX_CONCURRENT_UPLOADS: integer(4, 1, 64),
-  MAX_CONCURRENT_DOWNLOADS: integer(64, 1, 10_000),
-  BLOCK_CACHE_BYTES: bytes('32MB', 0),
-  TRANSFER_ATTEMPTS: integer(8, 1, 100),
-  TRANSFER_MAX_SECONDS: integer(21_600, 1),
-  STALL_SECONDS: integer(60, 1),
-  MAX_RSS_BYTES: bytes('0', 0),
-  MAX_EVENT_LOOP_DELAY_MS: milliseconds(5_000, 1),
-  SHUTDOWN_GRACE_MS: milliseconds(20_000, 0),
-  STARTUP_TELEGRAM_DELAY_MS: milliseconds(0, 0),
-  PUBLIC_URL: rootAddress.optional(),
-  RENDER_EXTERNAL_URL: rootAddress.optional(),
-  KEEP_AWAKE: flag('true'),
-  LOG_LEVEL: z
-    .enum(LOG_LEVELS, { error: `expected one of ${LOG_LEVELS.join(', ')}` })
-    .default('info'),
-  NODE_ENV: z.string().optional(),
+    .default('compatible')
+    .meta({
+      description:
+        '`always`: complete, progress, status and cancel need a token too. The deployed web client ' +
+        'sends none with these calls, so it needs `compatible`.',
+      details: 'With `compatible` the `uploadId` alone opens these calls.',
+    }),
+  TRUST_PROXY: trustedProxies.default('false').meta({
+    description:
+      'Proxies whose `X-Forwarded-` headers the worker believes: their addresses or networks, ' +
+      'separated by commas, or their number. `false`: none.',
+    details:
+      '`X-Forwarded-For` names the caller; `X-Forwarded-Host`, `-Proto` and `-Prefix` name the ' +
+      "worker's own address ([proxies](proxy.md)). `loopback`, `uniquelocal` and `linklocal` are " +
+      'names of networks. A number counts only where the nearest proxy connects from a private ' +
+      'network.',
+  }),
+  MAX_FAILURES_PER_MINUTE: wholeNumber(1)
+    .default(300)
+    .meta({
+      description:
+        'Wrong tokens, ids and messages that one address or one user may try in a minute. Beyond it ' +
+        'the worker answers 429.',
+      details: 'The same wrong value counts once a minute ([access](access.md#guessing)).',
+    }),
+}
+
+const publicAddress = {
+  PUBLIC_URL: rootAddress.optional().meta({
+    description:
+      'Address under which callers reach the worker, with the path that a proxy has put before it, ' +
+      'such as `https://example.com/files`.',
+    details:
+      '`Location`, links and `/docs` contain it, and a starting worker asks there for Telegram.',
+    otherwise: 'what a proxy of `TRUST_PROXY` says, else `RENDER_EXTERNAL_URL`',
+  }),
+  RENDER_EXTERNAL_URL: rootAddress
+    .optional()
+    .meta({ description: 'The same address as Render knows it. Render sets this variable.' }),
+  KEEP_AWAKE: flag.prefault('true').meta({
+    description:
+      '`true`: call the public address while a job runs, so that a free plan does not put the ' +
+      'worker to sleep.',
+  }),
+}
+
+const uploads = {
+  MAX_FILE_SIZE: size().prefault('2000MB').meta({ description: 'Largest file.' }),
+  MAX_CHUNK_SIZE: size().prefault('50MB').meta({ description: 'Largest chunk.' }),
+  SPOOL_MAX_BYTES: size()
+    .prefault('4GB')
+    .meta({
+      description: 'Disk for unfinished uploads. Each reserves its whole size when it opens.',
+      details:
+        'The disk itself must have the room as well. An upload that has received no byte keeps its ' +
+        'room for ten minutes ([limits](limits.md#what-the-worker-accepts)).',
+    }),
+  MAX_UPLOADS_PER_USER: wholeNumber(1)
+    .default(1000)
+    .meta({ description: 'Unfinished uploads of one user.' }),
+  MAX_BYTES_PER_USER: size()
+    .optional()
+    .meta({
+      description: 'Disk for unfinished uploads of one user.',
+      otherwise:
+        'half of `SPOOL_MAX_BYTES`, and at least `MAX_FILE_SIZE`; all of `SPOOL_MAX_BYTES` where ' +
+        '`AUTH_TOKENS` has one token',
+    }),
+  SPOOL_FSYNC: flag.prefault('false').meta({
+    description:
+      '`true`: an acknowledged chunk survives a power failure, and not only the end of the process.',
+  }),
+  SESSION_TTL: seconds(60, 10 * 365 * 86_400)
+    .default(86_400)
+    .meta({
+      description: 'Time without progress after which an unfinished upload is removed.',
+      details:
+        'An upload that has received no byte is removed after ten minutes. Every unfinished upload ' +
+        'ends seven times this long after it was opened, or after seven days where that is more.',
+    }),
+}
+
+const traffic = {
+  MAX_CONCURRENT_UPLOADS: wholeNumber(1, 64).default(4).meta({
+    description: 'Files that are sent to Telegram at the same time. Users take turns.',
+  }),
+  MAX_CONCURRENT_DOWNLOADS: wholeNumber(1, 10_000)
+    .default(64)
+    .meta({ description: 'Downloads at the same time.' }),
+  BLOCK_CACHE_BYTES: size(0).prefault('32MB').meta({
+    description: 'Memory for blocks of files that several downloads share. `0`: no cache.',
+  }),
+  TRANSFER_ATTEMPTS: wholeNumber(1, 100).default(8).meta({
+    description:
+      'How often the worker tries a transfer to Telegram that fails for a passing reason.',
+  }),
+  TRANSFER_MAX_SECONDS: seconds(1).default(21_600).meta({
+    description: 'Time after `/complete-upload` within which the file must be in Telegram.',
+  }),
+  STALL_SECONDS: seconds(1).default(60).meta({
+    description: 'Time without a byte after which the worker closes the connection of a sender.',
+  }),
+}
+
+const overloadAndShutdown = {
+  MAX_RSS_BYTES: size(0)
+    .prefault('0')
+    .meta({
+      description:
+        'Memory of the process beyond which new work is refused with 503. `0`: nine tenths of what ' +
+        'the container may use.',
+    }),
+  MAX_EVENT_LOOP_DELAY_MS: milliseconds(1).default(5000).meta({
+    description: 'Delay of the event loop beyond which new work is refused with 503.',
+  }),
+  SHUTDOWN_GRACE_MS: milliseconds(0).default(20_000).meta({
+    description: 'Time within which a worker that was told to stop has ended.',
+    details: 'Half of it is for uploads and downloads that are nearly done.',
+  }),
+  STARTUP_TELEGRAM_DELAY_MS: milliseconds(0)
+    .default(0)
+    .meta({
+      description:
+        'Time for which a starting worker does not connect to Telegram when it could not ask an older ' +
+        'instance to disconnect.',
+      details:
+        'That is the case without `LEDGER_KEY` or a public address, and when no instance there ' +
+        'answers in a way that this version understands ([deploys](operating.md#deploys)).',
+    }),
+}
+
+/** The groups of the guide, in its order. */
+export const GROUPS: Readonly<Record<string, Readonly<Record<string, z.ZodType>>>> = {
+  'The worker': worker,
+  'Backend mode': backendMode,
+  'Standalone mode': standaloneMode,
+  'Another Telegram server': otherTelegram,
+  'Secrets and callers': secretsAndCallers,
+  'Public address': publicAddress,
+  'Uploads on disk': uploads,
+  'Transfers and downloads': traffic,
+  'Overload and shutdown': overloadAndShutdown,
+}
+
+/** Every variable the worker reads. */
+export const Environment = z.object({
+  ...worker,
+  ...backendMode,
+  ...standaloneMode,
+  ...otherTelegram,
+  ...secretsAndCallers,
+  ...publicAddress,
+  ...uploads,
+  ...traffic,
+  ...overloadAndShutdown,
 })
 
 export type Env = z.infer<typeof Environment>

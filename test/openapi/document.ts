@@ -16,6 +16,7 @@ export interface ApiOperation {
   summary?: string
   description?: string
   tags?: string[]
+  security?: object[]
   parameters?: ApiParameter[]
   requestBody?: { content: Record<string, ApiMedia> }
   responses: Record<string, ApiResponse>

@@ -10,7 +10,12 @@
  * | offset / size / range | first byte / bytes in the whole / inclusive first and last byte |
  * | transfer | the job that carries an upload to Telegram |
  * | road | the way a transfer takes: Bot API, MTProto as the user, MTProto as the bot |
- * | credentials | what the backend grants for one token |
+ * | sealed | all chunks are here, and the file may be posted |
+ * | spool / ledger / outbox | chunk files / rows / rows of webhooks that are not delivered yet |
+ * | capacity / unclaimed bytes | what the spool may promise / bytes whose owner is not known yet |
+ * | work gate | decides what this instance takes on |
+ * | lease / acquire / release | which instance has Telegram / how it gets it / how it gives it up |
+ * | grant / credentials | what a token allows / what is needed to act at Telegram for its user |
  * | message / document / file reference / DC / session / flood wait | Telegram's own terms |
  *
  * Times are epoch milliseconds, sizes are bytes, `retryAfter` is seconds. Failures are AppErrors.
