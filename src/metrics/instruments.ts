@@ -27,7 +27,7 @@ export function createInstruments(registry: Registry): Instruments {
     }),
     uploadSeconds: new Histogram({
       name: 'telestore_upload_last_chunk_to_completed_seconds',
-      help: 'Seconds from the last chunk of an upload to its file in Telegram',
+      help: 'Seconds from the moment all bytes of an upload were here to its file in Telegram',
       buckets: LONG_SECONDS,
       registers,
     }),

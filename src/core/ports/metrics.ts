@@ -40,7 +40,7 @@ export interface UploadMetrics {
 export interface EndedUpload {
   uploadId: string
   outcome: UploadOutcome
-  /** Of a completed one: from the last progress of its client to the file in Telegram. */
+  /** Of a completed one: from the moment all its bytes were here to the file in Telegram. */
   seconds?: number
 }
 
