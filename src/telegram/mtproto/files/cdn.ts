@@ -1,4 +1,5 @@
 import { createDecipheriv, createHash } from 'node:crypto'
+import { MiB } from '../../../lib/units.ts'
 import { faultOf } from '../../errors.ts'
 import type { Account } from '../account/account.ts'
 import type { Api } from '../connection/gramjs.ts'
@@ -14,7 +15,7 @@ export class CdnTokenError extends Error {
 
 /** `upload.getCdnFile` wants lengths that divide a block; so much is asked for at once. */
 const SMALLEST_READ = 4096
-const LARGEST_READ = 1024 * 1024
+const LARGEST_READ = MiB
 const MAX_UPLOADS = 3
 
 export function readCdnPlace(redirect: Api.upload.FileCdnRedirect): CdnPlace {

@@ -1,7 +1,9 @@
+import { KiB, MiB } from '../../../../lib/units.ts'
+
 /** Buffers below this size are cheap enough to make anew. */
-const MIN_POOLED_BYTES = 128 * 1024
+const MIN_POOLED_BYTES = 128 * KiB
 /** Free bytes that are kept for later use. */
-const MAX_FREE_BYTES = 8 * 1024 * 1024
+const MAX_FREE_BYTES = 8 * MiB
 
 /**
  * Large buffers that are used again. Each 64 MB of new buffers make V8 collect its whole heap,
