@@ -14,11 +14,11 @@ import { createStandaloneCredentials } from './backend/standalone-credentials.ts
 import type { Config } from './config/config.ts'
 import { reconcile } from './core/maintenance/reconcile.ts'
 import { KEEP_FINISHED_MS } from './core/maintenance/sweeper.ts'
-import { openWorkerClock } from './core/maintenance/worker-clock.ts'
+import { openWorkerClock, type WorkerClock } from './core/maintenance/worker-clock.ts'
 import type { CredentialsProvider } from './core/ports/credentials.ts'
 import type { CircuitStatus, Probe } from './core/ports/health.ts'
 import type { MaintainedLedger } from './core/ports/ledger.ts'
-import type { Spool } from './core/ports/spool.ts'
+import type { MaintainedSpool, Spool } from './core/ports/spool.ts'
 import type { TelegramGate, TelegramGateway } from './core/ports/telegram.ts'
 import type { Deployment } from './deployment/deployment.ts'
 import { openDeployment } from './deployment/deployment.ts'
@@ -122,18 +122,7 @@ async function openInOrder(
     gate,
   })
   opened.push(spool.close)
-  const lifetimes = { receiving: config.sessionTtlMs, finished: KEEP_FINISHED_MS }
-  const isNew = (await ledger.lastReading()) === null
-  const clock = await openWorkerClock({ ledger, lifetimes, log })
-  const repaired = await reconcile(ledger, spool, clock.now)
-  const harmed = repaired.lostChunks + repaired.failedUploads > 0
-  log[harmed ? 'warn' : 'info'](repaired, 'ledger and spool are in agreement')
-  if (isNew && repaired.orphans > 0) {
-    log.warn(
-      { uploads: repaired.orphans },
-      'the ledger is new, but chunks were here: what it knew of these uploads is lost, and they must be added again',
-    )
-  }
+  const clock = await openRepaired(config, { ledger, spool, log })
 
   const client =
     mode.kind === 'backend'
@@ -194,6 +183,26 @@ async function openInOrder(
       unlock()
     },
   }
+}
+
+/** Brings ledger and spool into agreement, by the worker's time; resolves with the clock of it. */
+async function openRepaired(
+  { sessionTtlMs }: Config,
+  { ledger, spool, log }: { ledger: MaintainedLedger; spool: MaintainedSpool; log: Logger },
+): Promise<WorkerClock> {
+  const isNew = (await ledger.lastReading()) === null
+  const lifetimes = { receiving: sessionTtlMs, finished: KEEP_FINISHED_MS }
+  const clock = await openWorkerClock({ ledger, lifetimes, log })
+  const repaired = await reconcile(ledger, spool, clock.now)
+  const harmed = repaired.lostChunks + repaired.failedUploads > 0
+  log[harmed ? 'warn' : 'info'](repaired, 'ledger and spool are in agreement')
+  if (isNew && repaired.orphans > 0) {
+    log.warn(
+      { uploads: repaired.orphans },
+      'the ledger is new, but chunks were here: what it knew of these uploads is lost, and they must be added again',
+    )
+  }
+  return clock
 }
 
 /** The built page; where it is not built, a sentence that says how. */
