@@ -89,7 +89,7 @@ test.each([
     },
   ],
 ])(
-  '%s takes the reservation of an overdue upload without waiting for a sweep',
+  '%s takes the reservation of an expired upload without waiting for a sweep',
   async (_name, send) => {
     const { url, adapters } = await start()
     const begun = await createTus(url, 'token-eve', { 'upload-length': String(4 * MiB) })
@@ -133,7 +133,7 @@ test('an upload with bytes keeps its reservation', async () => {
   for (const { status } of await Promise.all(statuses)) expect(status).toBe(200)
 })
 
-test('uploads that open at once share the reservations of overdue ones', async () => {
+test('uploads that open at once share the reservations of expired ones', async () => {
   const { url, adapters } = await start()
   for (const user of ['eve', 'mallory']) {
     for (let count = 0; count < 4; count++) {
