@@ -132,7 +132,7 @@ export function createProgressBoard(now: () => number = Date.now): ProgressBoard
       listeners.set(key, all.add(listener))
       return () => {
         all.delete(listener)
-        // Called again, it must not end those who have come since.
+        // Called again, it must not end listeners that have come since.
         if (all.size === 0 && listeners.get(key) === all) listeners.delete(key)
       }
     },

@@ -83,7 +83,7 @@ export function createProgressFeed(
       stop()
     }
   })()
-  // The body of a generator that nobody has read yet does not run, and so ends nothing.
+  // The body of a generator does not run before it is read, and so ends nothing until then.
   const end = feed.return.bind(feed)
   feed.return = (value) => {
     stop()
