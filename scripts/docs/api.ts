@@ -10,7 +10,15 @@ import {
   operationsOf,
 } from '../../test/openapi/document.ts'
 import { curlOf } from './curl.ts'
-import { exampleOf, fieldsOf, objectLink, type Resolve, resolverOf, typeOf } from './json-schema.ts'
+import {
+  exampleOf,
+  fieldsOf,
+  objectHeading,
+  objectLink,
+  type Resolve,
+  resolverOf,
+  typeOf,
+} from './json-schema.ts'
 import { anchorOf, fenced, table } from './markdown.ts'
 
 /** The reference in docs/api.md: a list of the calls, then each with examples, errors and objects. */
@@ -44,7 +52,7 @@ function titleOf({ method, path, operation }: FoundOperation): string {
 function sectionOf(found: FoundOperation, resolve: Resolve): string {
   const { operation } = found
   const { summary = '', description } = operation
-  const answers = Object.entries(operation.responses).filter(([status]) => Number(status) < 400)
+  const answers = Object.entries(operation.responses).filter(([, answer]) => !isRefusal(answer))
   return [
     `### \`${titleOf(found)}\`\n\n${summary}.\n`,
     ...(description ? [`${description}\n`] : []),
@@ -52,8 +60,14 @@ function sectionOf(found: FoundOperation, resolve: Resolve): string {
     ...curlOf(found, resolve).map((command) => fenced('bash', command)),
     ...answers.map(([status, answer]) => answerOf(status, answer, resolve)),
     ...messageTable(operation),
-    refusalsOf(operation),
+    ...refusalsOf(operation),
   ].join('\n')
+}
+
+const REFUSED = 'Refused: '
+
+function isRefusal({ description }: ApiResponse): boolean {
+  return description.startsWith(REFUSED)
 }
 
 const FIELD_HEAD = ['name', 'where', 'type', 'meaning']
@@ -82,6 +96,7 @@ function fieldTables({ parameters = [], requestBody }: ApiOperation, resolve: Re
 function answerOf(status: string, answer: ApiResponse, resolve: Resolve): string {
   const names = Object.keys(answer.headers ?? {}).filter((name) => name !== 'Server-Timing')
   const headers = names.length > 0 ? ` Headers: ${codeList(names)}.` : ''
+  const [says = ''] = answer.description.split(` ${REFUSED}`)
   const bodies = Object.entries(answer.content ?? {}).flatMap(([type, { schema }]) => {
     const example = exampleOf(schema, resolve)
     if (type !== 'application/json') {
@@ -90,7 +105,7 @@ function answerOf(status: string, answer: ApiResponse, resolve: Resolve): string
     }
     return [fenced('json', JSON.stringify(example, null, 2)), objectOf(schema, resolve)]
   })
-  return [`Answer **${status}**: ${answer.description}${headers}\n`, ...bodies].join('\n')
+  return [`Answer **${status}**: ${says}${headers}\n`, ...bodies].join('\n')
 }
 
 function objectOf(schema: ApiSchema, resolve: Resolve): string {
@@ -113,13 +128,13 @@ function messageTable({ 'x-messages': messages }: ApiOperation): string[] {
 }
 
 /** The codes that this call has beside those of every call. */
-function refusalsOf({ responses }: ApiOperation): string {
+function refusalsOf({ responses }: ApiOperation): string[] {
   const everywhere: readonly string[] = EVERYWHERE
   const descriptions = Object.values(responses).map(({ description }) => description)
   const codes = descriptions
-    .flatMap((text) => text.split('Refused: ')[1]?.match(/[A-Z_]+/g) ?? [])
+    .flatMap((text) => text.split(REFUSED)[1]?.match(/[A-Z_]+/g) ?? [])
     .filter((code) => !everywhere.includes(code))
-  return codes.length > 0 ? `[Errors](#errors): ${codeList(codes)}.\n` : ''
+  return codes.length > 0 ? [`[Errors](#errors): ${codeList(codes)}.\n`] : []
 }
 
 function errorChapter(): string {
@@ -134,8 +149,9 @@ function errorChapter(): string {
 
 Every error is JSON with \`error\`, a sentence for a person that may change, and \`code\`, a name for a
 program that never changes. \`try again\` says whether the same request can succeed later;
-\`Retry-After\` then says after how many seconds. Every call can answer ${codeList(EVERYWHERE)}. A
-job that fails has its sentence in \`reason\` of its [progress](#progress-1).
+\`Retry-After\` then says after how many seconds. A job that fails has its sentence in \`reason\` of its
+[progress](#${anchorOf(objectHeading('Progress'))}). Every call can be refused with these codes:
+${codeList(EVERYWHERE)}.
 
 \`\`\`json
 ${JSON.stringify({ ...wordsOf('CHUNKS_MISSING'), code: 'CHUNKS_MISSING' }, null, 2)}
@@ -160,7 +176,7 @@ function headerChapter({ components }: ApiDocument): string {
 
 function objectChapter({ components }: ApiDocument, resolve: Resolve): string {
   const objects = Object.entries(components.schemas).map(([name, schema]) =>
-    [`### ${name}\n\n${schema.description}\n`, objectOf(schema, resolve)].join('\n'),
+    [`### ${objectHeading(name)}\n\n${schema.description}\n`, objectOf(schema, resolve)].join('\n'),
   )
   return ['## Objects\n', ...objects].join('\n')
 }

@@ -7,11 +7,13 @@ export function curlOf(found: FoundOperation, resolve: Resolve): string[] {
   const address = addressOf(found)
   if (operation.responses[101])
     return [`websocat "${address.replace('$WORKER', '$SOCKETS')}?token=$TOKEN"`]
+  const { content = {}, required = false } = operation.requestBody ?? {}
+  const body = required ? bodyOf(content, resolve) : []
   const parts = [
-    ...methodOf(method, operation.requestBody !== undefined),
+    ...methodOf(method, body.length > 0),
     ...(operation.security?.length ? ['-H "Authorization: Bearer $TOKEN"'] : []),
     ...parametersOf(found, 'header').map(({ name, example }) => `-H '${name}: ${example}'`),
-    ...bodyOf(operation.requestBody?.content ?? {}, resolve),
+    ...body,
   ]
   const [success] = Object.values(operation.responses)
   const types = Object.keys(success?.content ?? {}).filter((type) =>
@@ -19,7 +21,8 @@ export function curlOf(found: FoundOperation, resolve: Resolve): string[] {
   )
   const isOnlyText = types.length === 1 && Object.keys(success?.content ?? {}).length === 1
   const others = isOnlyText ? [] : types.map((type) => [...parts, `-H 'Accept: ${type}'`])
-  return [parts, ...others].map((each) => lines(address, each))
+  const ranges = operation.responses[206] ? [[...parts, "-H 'Range: bytes=0-1023'"]] : []
+  return [parts, ...others, ...ranges].map((each) => lines(address, each))
 }
 
 function lines(address: string, parts: readonly string[]): string {
@@ -37,10 +40,15 @@ function addressOf(found: FoundOperation): string {
   return `$WORKER${path}${query.length > 0 ? `?${query.join('&')}` : ''}`
 }
 
+/** Optional in the document, because uploads that are joined have none of their own. */
+const SHOWN = new Set(['Upload-Length', 'Upload-Metadata'])
+
 /** Those that the call needs. */
 function parametersOf({ operation }: FoundOperation, place: string): ApiParameter[] {
   const { parameters = [] } = operation
-  return parameters.filter(({ in: where, required }) => where === place && required)
+  return parameters.filter(
+    ({ in: where, name, required }) => where === place && (required || SHOWN.has(name)),
+  )
 }
 
 /** What curl does not choose by itself. */

@@ -1,4 +1,5 @@
 import type { ApiSchema } from '../../test/openapi/document.ts'
+import { anchorOf } from './markdown.ts'
 
 /** What the reference reads of a JSON Schema. */
 interface Schema {
@@ -54,9 +55,11 @@ export function typeOf(schema: Schema): string {
   const nullable = [schema.type].flat().includes('null') ? ' or null' : ''
   if (anyOf) {
     // A number in JSON, or its digits in a form: one type for callers.
-    const kinds = anyOf.filter(({ type }) => type !== 'string' || anyOf.length === 1)
-    return kinds.map(typeOf).join(' or ')
+    const isNumber = anyOf.some(({ type }) => type === 'integer')
+    const kinds = anyOf.filter(({ type }) => type !== 'string' || !isNumber).map(typeOf)
+    return [...new Set(kinds)].join(' or ')
   }
+  if (schema.type === 'null') return 'null'
   const type = [schema.type].flat().find((each) => each !== 'null') ?? 'any'
   if (items) return `array of ${typeOf(items)}${nullable}`
   if (typeof additionalProperties === 'object') {
@@ -71,7 +74,13 @@ function boundsOf({ type, minimum, maximum }: Schema): string {
 }
 
 export function objectLink(reference: string): string {
-  return `[${nameOf(reference)}](#${nameOf(reference).toLowerCase()})`
+  const name = nameOf(reference)
+  return `[${name}](#${anchorOf(objectHeading(name))})`
+}
+
+/** Not the name alone: a chapter may have the same. */
+export function objectHeading(name: string): string {
+  return `The object ${name}`
 }
 
 /** What the schema's examples make of it; of an object the fields that must be there, or `wanted`. */

@@ -27,7 +27,7 @@ test.each(['light', 'dark'] as const)(
     const answer = page.locator('.live-responses-table .response .microlight')
     await answer.first().waitFor()
     await page.locator('#operations-Uploads-uploadChunk').getByRole('button').first().click()
-    await page.getByText('Which chunk this is, counted from 0.').first().waitFor()
+    await page.getByText('Index of the chunk, counted from 0.').first().waitFor()
 
     expect(await answer.first().textContent()).toContain('"status": "ok"')
     expect(await page.locator('html').getAttribute('class')).toBe(

@@ -18,7 +18,7 @@ export interface ApiOperation {
   tags?: string[]
   security?: object[]
   parameters?: ApiParameter[]
-  requestBody?: { content: Record<string, ApiMedia> }
+  requestBody?: { required?: boolean; content: Record<string, ApiMedia> }
   responses: Record<string, ApiResponse>
   /** References to the schemas of messages, by their sender. */
   'x-messages'?: { worker: { $ref: string }[]; client: { $ref: string }[] }

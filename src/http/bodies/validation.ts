@@ -114,7 +114,7 @@ export const token = z
   .min(1)
   .max(16_384)
   .meta({
-    description: 'A token, where there is no `Authorization` header. The header wins.',
+    description: 'Token, for calls without an `Authorization` header. The header wins.',
     examples: ['demo'],
   })
 
@@ -122,7 +122,7 @@ export const token = z
 export const MAX_MESSAGE_ID = 2 ** 31 - 1
 
 export const messageId = wholeNumber(1, MAX_MESSAGE_ID).meta({
-  description: "The message that carries the file in the user's channel.",
+  description: "Id of the file's message in the user's channel.",
   examples: [42],
 })
 
@@ -131,7 +131,8 @@ export const fileId = z
   .string()
   .regex(/^[\w-]{1,512}$/, 'expected letters, digits, - and _')
   .meta({
-    description: 'The `fileId` of the upload: a bot that cannot see messages finds the file by it.',
+    description:
+      '`fileId` of the upload. A bot without `TELEGRAM_API_ID` needs it to find the file.',
     examples: ['BQACAgIAAyEFAASRk7fJAAMqaRBu'],
   })
 
@@ -139,12 +140,12 @@ export const FileFields = z.object({
   uploadId,
   fileName,
   totalChunks: wholeNumber(1, MAX_CHUNKS).meta({
-    description: 'How many chunks the file has.',
+    description: 'Number of chunks of the file.',
     examples: [20],
   }),
   fileSize: wholeNumber(0, Number.MAX_SAFE_INTEGER, { min: 1, max: TELEGRAM_MAX_BYTES }).meta({
     description:
-      "The whole file's size in bytes. The worker may take less: `max_file_bytes` of `GET /`.",
+      "Size of the whole file in bytes. The worker's own limit is `max_file_bytes` of `GET /`.",
     examples: [104_857_600],
   }),
   authToken: token.optional(),
@@ -152,7 +153,10 @@ export const FileFields = z.object({
     .string()
     .max(255)
     .regex(/^([\w!#$&^.+-]+\/[\w!#$&^.+-]+([ \t]*;.*)?)?$/, 'expected type/subtype')
-    .meta({ description: "The file's type; else its name tells.", examples: ['video/mp4'] })
+    .meta({
+      description: "The file's type. By default it is derived from the name.",
+      examples: ['video/mp4'],
+    })
     .optional(),
 })
 
@@ -161,7 +165,7 @@ export const SHA256 = /^[0-9a-fA-F]{64}$/
 
 export const ChunkFields = FileFields.extend({
   chunkIndex: wholeNumber(0, Number.MAX_SAFE_INTEGER, { min: 0, max: MAX_CHUNKS - 1 }).meta({
-    description: 'Which chunk this is, counted from 0.',
+    description: 'Index of the chunk, counted from 0.',
     examples: [5],
   }),
   /** The SHA-256 of the chunk that the sender computed. */
@@ -169,7 +173,8 @@ export const ChunkFields = FileFields.extend({
     .string()
     .regex(SHA256, 'expected a SHA-256 in hex')
     .meta({
-      description: 'SHA-256 of the chunk, hex: bytes that were damaged on the way are refused.',
+      description:
+        'SHA-256 of the chunk in hex. Bytes that were damaged on the way are then refused.',
       examples: ['e950580819f8ce5fd1f523611f32c3c55e8f684fe6ae1a3593415a035f684a1f'],
     })
     .optional(),

@@ -1,7 +1,9 @@
 import { z } from 'zod'
 import { MAX_NAME, UPLOAD_ID } from '../bodies/validation.ts'
 
-export const success = z.boolean().meta({ description: 'Whether it was done.', examples: [true] })
+export const success = z
+  .boolean()
+  .meta({ description: 'Whether the call has succeeded.', examples: [true] })
 export const message = (example: string) =>
   z.string().meta({ description: 'A sentence for a person.', examples: [example] })
 export const uploadIdOut = z

@@ -14,7 +14,7 @@ export const DownloadQuery = z.object({
   messageId,
   fileId: fileId.optional(),
   token: linkToken.optional(),
-  fileName: fileName.meta({ description: 'The name under which it is saved.' }).optional(),
+  fileName: fileName.meta({ description: 'The name under which the file is saved.' }).optional(),
   disposition: disposition.default('inline'),
 })
 
@@ -26,18 +26,30 @@ const condition = (description: string, example: string) =>
     .optional()
 
 const Conditions = z.object({
-  'If-Match': condition('Only if this is still the file (412 otherwise).', '"5123456"'),
-  'If-None-Match': condition('Only if this is no longer the file (304 otherwise).', '"5123456"'),
-  'If-Modified-Since': condition('Only if it has changed since.', 'Tue, 04 Nov 2025 10:00:00 GMT'),
+  'If-Match': condition(
+    'Send the file only if it still has this entity tag; otherwise 412.',
+    '"5123456"',
+  ),
+  'If-None-Match': condition(
+    'Send the file only if it has another entity tag; otherwise 304.',
+    '"5123456"',
+  ),
+  'If-Modified-Since': condition(
+    'Send the file only if it has changed since; otherwise 304.',
+    'Tue, 04 Nov 2025 10:00:00 GMT',
+  ),
   'If-Unmodified-Since': condition(
-    'Only if it has not changed since.',
+    'Send the file only if it has not changed since; otherwise 412.',
     'Tue, 04 Nov 2025 10:00:00 GMT',
   ),
 })
 
 const Ranges = Conditions.extend({
-  Range: condition('Which bytes (RFC 9110). Several ranges are answered too.', 'bytes=0-1023'),
-  'If-Range': condition('The range only if this is still the file, else all of it.', '"5123456"'),
+  Range: condition('Which bytes to send (RFC 9110). Several ranges are possible.', 'bytes=0-1023'),
+  'If-Range': condition(
+    'Send the range only if the file still has this entity tag or date; otherwise the whole file.',
+    '"5123456"',
+  ),
 })
 
 const VALIDATORS: readonly HeaderName[] = [
@@ -70,31 +82,31 @@ const common = {
 export const download = operation({
   ...common,
   id: 'download',
-  summary: 'Streams a file back, whole or in ranges',
+  summary: 'Downloads a file, whole or in ranges',
   description:
-    'The first byte leaves as soon as Telegram has sent its first part; a video plays and seeks. ' +
-    'The type is that of the document, else that of the name.',
+    'The first byte leaves as soon as Telegram has sent its first block, so a video plays and ' +
+    'seeks. The type is that of the document in Telegram; without one it is derived from the name.',
   headers: Ranges,
   answers: {
     200: { description: 'The whole file.', body: { '*/*': bytes }, headers: OF_FILES },
     206: {
-      description: 'The ranges that were asked for; more than one as `multipart/byteranges`.',
+      description: 'The requested ranges. More than one come as `multipart/byteranges`.',
       body: { '*/*': bytes },
       headers: [...OF_FILES, 'Content-Range'],
     },
-    304: { description: 'The file is still the one the caller has.', headers: VALIDATORS },
+    304: { description: 'The caller has the current file.', headers: VALIDATORS },
   },
 })
 
 export const headDownload = operation({
   ...common,
   id: 'downloadHead',
-  summary: 'What a download would say, without the bytes',
+  summary: 'Returns the headers of a download',
   description:
-    'Always about the whole file: ranges mean nothing here. Refusals have no body either.',
+    'The headers are those of the whole file, with ranges ignored. Errors have no body either.',
   headers: Conditions,
   answers: {
     200: { description: 'The headers of the whole file.', headers: OF_FILES },
-    304: { description: 'The file is still the one the caller has.', headers: VALIDATORS },
+    304: { description: 'The caller has the current file.', headers: VALIDATORS },
   },
 })

@@ -26,7 +26,7 @@ export const postedMessageId = z
   .max(MAX_MESSAGE_ID)
   .nullable()
   .meta({
-    description: "The file's message in the user's channel, once it is there.",
+    description: "Id of the file's message in the user's channel; null until it is posted.",
     examples: [42],
   })
 
@@ -34,16 +34,29 @@ export const postedFileId = z
   .string()
   .nullable()
   .meta({
-    description: "Telegram's `file_id`. Of a file that a user session posted it is only a label.",
+    description: "Telegram's `file_id`. For a file that a user session posted it is only a label.",
     examples: ['BQACAgIAAyEFAASRk7fJAAMqaRBu'],
   })
+
+/** An upload on its way to Telegram. */
+export const PROGRESS_EXAMPLE = {
+  uploadId: '1762700000000_k3j9x0a2b',
+  status: 'uploading',
+  progress: 47,
+  phase: 'sending',
+  error: null,
+  reason: null,
+  messageId: null,
+  fileId: null,
+  retryAfter: null,
+}
 
 /** How far an upload is; `Progress` of core, as it goes out. */
 export const Progress = z
   .object({
     uploadId: uploadIdOut.meta({ description: 'The upload whose progress this is.' }),
     status: z.enum(['uploading', 'completed', 'failed']).meta({
-      description: '`completed` and `failed` are the end.',
+      description: '`completed` and `failed` are final.',
       examples: ['uploading'],
     }),
     progress: z
@@ -53,26 +66,25 @@ export const Progress = z
       .max(100)
       .meta({
         description:
-          'Percent. Up to 30 the way to Telegram opens, up to 90 it takes bytes, then it posts.',
+          'Percent. Up to 30: preparing. Up to 90: bytes are sent to Telegram. Then the file is posted.',
         examples: [47],
       }),
     phase: z.enum(PHASES).meta({
-      description:
-        'What happens now; `waiting` when Telegram has asked for it, `cancelled` when it was given up.',
+      description: 'What happens now. `waiting`: Telegram has asked the worker to wait.',
       examples: ['sending'],
     }),
     error: z
       .string()
       .nullable()
       .meta({
-        description: 'Of a failed upload: `Upload failed: ` and the reason.',
+        description: 'Of a failed upload: `Upload failed: ` and the reason. Else null.',
         examples: ['Upload failed: Could not resolve channel ID'],
       }),
     reason: z
       .string()
       .nullable()
       .meta({
-        description: 'Of a failed upload: the reason alone.',
+        description: 'Of a failed upload: the reason alone. Else null.',
         examples: ['Could not resolve channel ID'],
       }),
     messageId: postedMessageId,
@@ -84,23 +96,28 @@ export const Progress = z
       .nullable()
       .meta({
         description:
-          'Seconds Telegram asks to wait, while `phase` is `waiting`; of an upload that failed for that, until the file may be added again.',
+          'While `phase` is `waiting`: seconds until Telegram allows more. After a failure for that ' +
+          'reason: seconds until the file may be added again.',
         examples: [17],
       }),
   })
-  .meta({ id: 'Progress', description: 'How far an upload is.' }) satisfies z.ZodType<CoreProgress>
+  .meta({
+    id: 'Progress',
+    description: 'How far an upload is.',
+    examples: [PROGRESS_EXAMPLE],
+  }) satisfies z.ZodType<CoreProgress>
 
 export const UploadIdParams = z.object({ uploadId })
 
 export const uploadProgress = operation({
   id: 'uploadProgress',
   tag: 'Progress',
-  summary: 'How far an upload is',
+  summary: 'Tells the progress of an upload',
   description:
-    'As JSON, or with `Accept: text/event-stream` as server-sent events until the end: the data of ' +
-    'each is the same object. A stream sends states, not a history: a client that reconnects with ' +
-    '`Last-Event-ID` gets the current state. A comment every 15 seconds keeps the line open. ' +
-    'Finished uploads stay readable for an hour.',
+    'The answer is JSON, or with `Accept: text/event-stream` a stream of events until the end. The ' +
+    'data of each event is the same object. A stream sends states, not a history: a client that ' +
+    'reconnects with `Last-Event-ID` gets the current state. A comment every 15 seconds keeps the ' +
+    'connection open. The progress of a finished upload can be read for an hour.',
   auth: 'optional-link',
   params: UploadIdParams,
   query: TokenQuery,
@@ -108,7 +125,10 @@ export const uploadProgress = operation({
     'Last-Event-ID': z
       .string()
       .max(MAX_HEADER_BYTES)
-      .meta({ description: 'The last event that was seen.', examples: ['sending-47'] })
+      .meta({
+        description: 'Id of the last event that the client has seen.',
+        examples: ['sending-47'],
+      })
       .optional(),
   }),
   answers: {
@@ -118,12 +138,12 @@ export const uploadProgress = operation({
         'application/json': Progress,
         'text/event-stream': z.string().meta({
           description: 'Events, the data of each a whole `Progress`.',
-          examples: ['id: sending-47\ndata: {"status":"uploading","progress":47}\n\n'],
+          examples: [`id: sending-47\ndata: ${JSON.stringify(PROGRESS_EXAMPLE)}\n\n`],
         }),
       },
       headers: ['Vary', 'Cache-Control'],
     },
-    204: { description: 'The listener has seen the end already: an `EventSource` stops here.' },
+    204: { description: 'The subscriber has seen the end already: an `EventSource` stops here.' },
   },
   refusals: [...OF_TOKENS, 'TOKEN_MISSING', 'FORBIDDEN', 'UPLOAD_NOT_FOUND', 'BUSY'],
 })

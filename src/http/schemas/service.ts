@@ -7,25 +7,25 @@ const ok = z.literal('ok').meta({ description: 'The process is alive.', examples
 export const describeService = operation({
   id: 'service',
   tag: 'Service',
-  summary: 'What this service is',
-  description: 'A browser (`Accept: text/html`) gets the page.',
+  summary: 'Describes the service',
+  description: 'A browser (`Accept: text/html`) gets the web page.',
   answers: {
     200: {
-      description: 'The service, or the page.',
+      description: 'The description, or the page.',
       headers: ['Vary'],
       body: {
         'application/json': z.object({
           status: ok,
           service: z.string().meta({
-            description: 'Its name.',
+            description: 'Name of the service.',
             examples: ['TeleStore Render Upload Service'],
           }),
           chunk_size: z.string().meta({
-            description: 'The chunk that fits Telegram best.',
+            description: 'Chunk size that fits Telegram best.',
             examples: ['5MB'],
           }),
           endpoints: z.array(z.string()).meta({
-            description: 'What can be called.',
+            description: 'All calls.',
             examples: [['POST /upload-chunk']],
           }),
           max_file_bytes: z
@@ -38,7 +38,10 @@ export const describeService = operation({
             }),
           tokens_begin_with: z
             .string()
-            .meta({ description: 'In the demo: how every token begins.', examples: ['demo'] })
+            .meta({
+              description: 'In embedded mode: the beginning of every token.',
+              examples: ['demo'],
+            })
             .optional(),
         }),
         'text/html': plain('The page.', '<!doctype html>…'),
@@ -50,18 +53,18 @@ export const describeService = operation({
 export const health = operation({
   id: 'health',
   tag: 'Service',
-  summary: 'Whether the process lives and may get the traffic',
+  summary: 'Health check for the host',
   description:
-    'For the host: it moves the traffic once this passes. Refused only while a new instance waits ' +
-    'for the older one to let go of Telegram.',
+    'A host moves its traffic to an instance once this check passes. It fails only while a new ' +
+    'instance asks the older one to release Telegram.',
   answers: {
     200: {
-      description: 'It does.',
+      description: 'The process is alive.',
       body: z.object({
         status: ok,
         timestamp: z.string().meta({
           format: 'date-time',
-          description: "The worker's clock.",
+          description: 'Time of the worker.',
           examples: ['2025-11-04T10:00:00.000Z'],
         }),
       }),
@@ -73,10 +76,13 @@ export const health = operation({
 export const healthz = operation({
   id: 'healthz',
   tag: 'Service',
-  summary: 'Whether the process lives',
-  description: 'Asks nothing of the disk, the backend or Telegram.',
+  summary: 'Liveness check',
+  description: 'The answer depends neither on the disk nor on the backend or Telegram.',
   answers: {
-    200: { description: 'It does.', body: { 'text/plain': plain('Always `ok`.', 'ok') } },
+    200: {
+      description: 'The process is alive.',
+      body: { 'text/plain': plain('Always `ok`.', 'ok') },
+    },
   },
 })
 
@@ -90,35 +96,38 @@ const bytes = (description: string, example: number) =>
 
 const Dependency = z
   .object({
-    ready: z.boolean().meta({ description: 'Whether it can be worked with.', examples: [true] }),
+    ready: z.boolean().meta({ description: 'Whether it works.', examples: [true] }),
     reason: z
       .string()
-      .meta({ description: 'Why not, for an operator.', examples: ['does not answer'] })
+      .meta({
+        description: 'Why it does not work, for an operator.',
+        examples: ['does not answer'],
+      })
       .optional(),
     retryAfter: z
       .number()
       .min(0)
-      .meta({ description: 'Seconds after which it may be ready again.', examples: [17] })
+      .meta({ description: 'Seconds after which it may work again.', examples: [17] })
       .optional(),
-    reservedBytes: bytes('What unfinished uploads were promised.', 104_857_600),
-    limitBytes: bytes('What may be promised in all.', 4_294_967_296),
+    reservedBytes: bytes('Bytes that are reserved for unfinished uploads.', 104_857_600),
+    limitBytes: bytes('Bytes that may be reserved in all.', 4_294_967_296),
     circuits: z
       .record(z.string(), z.enum(['closed', 'half-open', 'open']))
       .meta({
-        description: 'Circuit breakers before it, by the name of the peer.',
+        description: 'States of its circuit breakers, by peer.',
         examples: [{ backend: 'closed' }],
       })
       .optional(),
   })
-  .meta({ id: 'Dependency', description: 'How one thing that the worker needs is doing.' })
+  .meta({ id: 'Dependency', description: 'State of one dependency of the worker.' })
 
 const Readiness = z.object({
   status: z.enum(['ready', 'not ready']).meta({
-    description: 'Ready when all of them are.',
+    description: '`ready` when all dependencies are.',
     examples: ['ready'],
   }),
   dependencies: z.record(z.string(), Dependency).meta({
-    description: 'What the worker needs, by name.',
+    description: 'The dependencies, by name.',
     examples: [{ spool: { ready: true }, telegram: { ready: true } }],
   }),
 })
@@ -126,11 +135,14 @@ const Readiness = z.object({
 export const readyz = operation({
   id: 'readyz',
   tag: 'Service',
-  summary: 'Whether it can work',
-  description:
-    'Names what it needs and how that is doing. For alarms; restarting mends none of it.',
+  summary: 'Readiness check, with the state of every dependency',
+  description: 'Meant for alarms. A restart repairs none of the dependencies.',
   answers: {
-    200: { description: 'It can.', body: Readiness, headers: ['Cache-Control'] },
-    503: { description: 'It cannot.', body: Readiness, headers: ['Cache-Control', 'Retry-After'] },
+    200: { description: 'The worker is ready.', body: Readiness, headers: ['Cache-Control'] },
+    503: {
+      description: 'The worker is not ready.',
+      body: Readiness,
+      headers: ['Cache-Control', 'Retry-After'],
+    },
   },
 })

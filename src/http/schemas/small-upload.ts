@@ -11,8 +11,8 @@ export const SmallUploadFields = z.object({ authToken: token.optional() })
 export const smallUpload = operation({
   id: 'upload',
   tag: 'Uploads',
-  summary: 'Brings a whole file of up to 50 MB',
-  description: 'Answered when the file is in Telegram. The fields may come in any order.',
+  summary: 'Sends a whole file of up to 50 MB',
+  description: 'The answer comes when the file is in Telegram. The fields may come in any order.',
   auth: 'field',
   body: z.object({
     file: fileBytes('The file, 50 MB at most.'),
@@ -20,7 +20,7 @@ export const smallUpload = operation({
       .or(z.literal(''))
       .optional()
       .meta({
-        description: "The file's name; else that of the form's file.",
+        description: "The file's name. By default the name of the file in the form.",
         examples: ['holiday.mp4'],
       }),
     ...SmallUploadFields.shape,
@@ -34,9 +34,9 @@ export const smallUpload = operation({
         success,
         messageId: postedMessageId,
         fileId: postedFileId,
-        fileName: fileNameOut('Its name there.'),
+        fileName: fileNameOut('Name of the file in Telegram.'),
         uploadId: uploadIdOut,
-        size: count('Bytes.', 1_048_576),
+        size: count('Size of the file in bytes.', 1_048_576),
       }),
     },
   },

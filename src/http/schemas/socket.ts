@@ -17,15 +17,15 @@ export const SocketParams = z.object({
 
 const timestamp = z.string().meta({
   format: 'date-time',
-  description: 'When it was sent.',
+  description: 'When the message was sent.',
   examples: ['2025-11-04T10:00:00.000Z'],
 })
 const type = (name: string) =>
-  z.literal(name).meta({ description: 'What kind of message this is.', examples: [name] })
+  z.literal(name).meta({ description: 'Kind of the message.', examples: [name] })
 
 export const Ping = z
   .object({ type: type('ping') })
-  .meta({ id: 'SocketPing', description: 'Asks whether the worker is there.' })
+  .meta({ id: 'SocketPing', description: 'Asks the worker for a pong.' })
 
 z.object({ type: type('pong'), timestamp }).meta({
   id: 'SocketPong',
@@ -34,7 +34,7 @@ z.object({ type: type('pong'), timestamp }).meta({
 
 z.object({ type: type('upload_progress'), ...Progress.shape, timestamp }).meta({
   id: 'SocketProgress',
-  description: 'How far one of the uploads is: at first of each, then at every change.',
+  description: 'Progress of one upload: at first of each upload, then at every change.',
 })
 
 z.object({
@@ -42,17 +42,17 @@ z.object({
   uploadId: Progress.shape.uploadId,
   status: type('cancelled'),
   timestamp,
-}).meta({ id: 'SocketCancelled', description: 'An upload is gone.' })
+}).meta({ id: 'SocketCancelled', description: 'An upload was cancelled.' })
 
 export const watchUploads = operation({
   id: 'watchUploads',
   tag: 'Progress',
-  summary: "All of a user's uploads, pushed over a WebSocket",
+  summary: 'Pushes the progress of all uploads of a user',
   description:
-    'RFC 6455, version 13. Messages are JSON: `x-messages` names their schemas. At most one for ' +
-    'every 250 ms and upload; a slow subscriber gets only the newest state. One that does not ' +
-    'answer a ping of the protocol for 30 seconds is dropped, and one that sends more than 100 ' +
-    'frames in ten seconds is closed with 1008.',
+    'A WebSocket (RFC 6455, version 13) whose messages are JSON; `x-messages` names their schemas. ' +
+    'Each upload has at most one message in 250 ms, and a slow subscriber gets only the newest ' +
+    'state. The worker drops a socket that does not answer its pings for 30 seconds, and closes ' +
+    'one that sends more than 100 frames in ten seconds with 1008.',
   auth: 'link',
   params: SocketParams,
   query: TokenQuery,

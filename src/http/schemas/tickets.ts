@@ -18,8 +18,8 @@ export const IssueFields = z
       .optional(),
     expiresIn: wholeNumber(1, MAX_SECONDS)
       .default(DEFAULT_SECONDS)
-      .meta({ description: 'Seconds until the link ends: a week at most.', examples: [3600] }),
-    fileName: fileName.meta({ description: 'The name under which it is saved.' }).optional(),
+      .meta({ description: 'Seconds until the link ends, a week at most.', examples: [3600] }),
+    fileName: fileName.meta({ description: 'The name under which the file is saved.' }).optional(),
     disposition: disposition.optional(),
     authToken: token.optional(),
   })
@@ -31,10 +31,10 @@ export const RevokeFields = z.object({ authToken: token.optional() }).nullish()
 export const issueTicket = operation({
   id: 'issueTicket',
   tag: 'Downloads',
-  summary: 'Makes a link that may be shared',
+  summary: 'Makes a link to share',
   description:
-    "For one message, or for one upload's progress: exactly one of `messageId` and `uploadId`. " +
-    "It needs a login token, and ends after a while, or when the user's links are revoked.",
+    'The link opens one message, or the progress of one upload: give either `messageId` or ' +
+    '`uploadId`. It ends after `expiresIn` seconds, or when the user revokes all links.',
   auth: 'field',
   body: IssueFields,
   answers: {
@@ -44,11 +44,11 @@ export const issueTicket = operation({
       body: z.object({
         success,
         ticket: z.string().meta({
-          description: 'What stands in the link in place of a token.',
+          description: 'The token that is part of the link.',
           examples: ['tkt_AbCdEf0123'],
         }),
         url: z.string().meta({
-          description: 'The link: a path at this worker.',
+          description: 'The link, as a path at this worker.',
           examples: ['/download?messageId=42&token=tkt_AbCdEf0123'],
         }),
         link: z
@@ -56,13 +56,13 @@ export const issueTicket = operation({
           .nullable()
           .meta({
             description:
-              'The same as a whole address, where the worker knows the address under which it is ' +
-              'reached (`PUBLIC_URL`, or what a trusted proxy says); else null.',
+              'The link as a whole address; null where the worker does not know its own public ' +
+              'address (`PUBLIC_URL`, or what a trusted proxy says).',
             examples: ['https://worker.example/download?messageId=42&token=tkt_AbCdEf0123'],
           }),
         expiresAt: z.string().meta({
           format: 'date-time',
-          description: 'When it ends.',
+          description: 'When the link ends.',
           examples: ['2025-11-04T11:00:00.000Z'],
         }),
       }),
@@ -74,13 +74,13 @@ export const issueTicket = operation({
 export const revokeTickets = operation({
   id: 'revokeTickets',
   tag: 'Downloads',
-  summary: 'Takes all links of a user back',
-  description: 'Those already made, at once; later ones work. It needs a login token.',
+  summary: 'Revokes all links of the user',
+  description: 'All links that exist now end at once. New ones can be made.',
   auth: 'field',
   body: RevokeFields,
   answers: {
     200: {
-      description: 'No link of this user opens anything any more.',
+      description: 'The links of this user are revoked.',
       body: z.object({
         success,
         message: message('All links are revoked'),

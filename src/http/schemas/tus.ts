@@ -24,7 +24,7 @@ const Version = z.object({
 
 const Checksum = Version.extend({
   'Upload-Checksum': header(
-    'Algorithm and digest in base64 of the body: SHA-256, SHA-1 or MD5.',
+    'Algorithm (SHA-256, SHA-1 or MD5), and digest of the body in base64.',
     'sha256 6VBYCBn4zl/R9SNhHzLDxV6PaE/mrho1k0FaA19oSh8=',
     /^(sha256|sha1|md5) [A-Za-z0-9+/]{22,43}={1,2}$/,
   ).optional(),
@@ -32,7 +32,7 @@ const Checksum = Version.extend({
 
 const Creation = Checksum.extend({
   'Upload-Length': header(
-    'Bytes of the whole file; not for one that is joined. Only a part of another may have none.',
+    'Size of the whole file in bytes; not for an upload that is joined from others. Only a part of another upload may be empty.',
     '104857600',
     BYTES,
   ).optional(),
@@ -42,7 +42,7 @@ const Creation = Checksum.extend({
     new RegExp(`^${PAIR}(?:,${PAIR})*$`),
   ).optional(),
   'Upload-Concat': header(
-    '`partial` for a part of another upload, `final;` and the URLs of the parts to join them.',
+    '`partial`: this is a part of another upload. `final;` and the URLs of the parts: join them.',
     'partial',
     new RegExp(`^(?:partial|final;${PART_URL}(?: ${PART_URL})*)$`),
   ).optional(),
@@ -80,14 +80,19 @@ const WITH_BYTES = [
 
 const patching = {
   tag: 'tus',
-  summary: 'Brings bytes of an upload',
+  summary: 'Sends bytes of an upload',
   description:
-    'From `Upload-Offset` on. What a broken request has brought is kept. With its last byte the ' +
-    'upload completes by itself. Another request that works on the upload is made to end.',
+    'The bytes begin at `Upload-Offset`. If the request breaks, the worker keeps what has arrived. ' +
+    'With its last byte the upload completes by itself. Another request that works on the same ' +
+    'upload is ended.',
   auth: 'bearer',
   params: UploadIdParams,
   headers: Checksum.extend({
-    'Upload-Offset': header('Where the bytes begin: what HEAD has said.', '5242880', BYTES),
+    'Upload-Offset': header(
+      'Where the bytes begin: the offset that HEAD has returned.',
+      '5242880',
+      BYTES,
+    ),
   }),
   body: bytes,
   bodyType: 'application/offset+octet-stream',
@@ -100,17 +105,17 @@ export const patchFile = operation({ ...patching, id: 'tusPatch' })
 export const overrideFile = operation({
   ...patching,
   id: 'tusOverride',
-  summary: 'HEAD, PATCH or DELETE where a network lets only POST through',
-  description: '`X-HTTP-Method-Override` names what is meant; all else is as there.',
+  summary: 'HEAD, PATCH or DELETE for networks that allow only POST',
+  description: '`X-HTTP-Method-Override` names the method. Everything else is as with that method.',
   headers: Version.extend({
-    'X-HTTP-Method-Override': header('What is meant.', 'PATCH', /^(?:HEAD|PATCH|DELETE)$/i),
-    'Upload-Offset': header('As for PATCH.', '5242880', BYTES).optional(),
+    'X-HTTP-Method-Override': header('The method.', 'DELETE', /^(?:HEAD|PATCH|DELETE)$/i),
+    'Upload-Offset': header('As with PATCH.', '5242880', BYTES).optional(),
     'Upload-Checksum': Checksum.shape['Upload-Checksum'],
   }),
   body: bytes.optional(),
   answers: {
-    200: { description: 'As for HEAD.', headers: [...KNOWN, 'Upload-Length'] },
-    204: { description: 'As for PATCH and DELETE.', headers: KNOWN },
+    200: { description: 'As with HEAD.', headers: [...KNOWN, 'Upload-Length'] },
+    204: { description: 'As with PATCH and DELETE.', headers: KNOWN },
   },
   refusals: [...patching.refusals, 'METHOD_NOT_ALLOWED'],
 })
@@ -118,9 +123,9 @@ export const overrideFile = operation({
 export const createFile = operation({
   id: 'tusCreate',
   tag: 'tus',
-  summary: 'Opens an upload, or joins others',
+  summary: 'Creates an upload, or joins uploads into one',
   description:
-    'The length must be known: Telegram asks for it. The body may bring the first bytes. The last ' +
+    'The length must be known, because Telegram needs it. The body may have the first bytes. The last ' +
     "segment of the upload's URL is its `uploadId`: progress, status, cancel and tickets work on it. " +
     'Every request of an upload carries the token.',
   auth: 'bearer',
@@ -143,14 +148,14 @@ export const createFile = operation({
 export const headFile = operation({
   id: 'tusHead',
   tag: 'tus',
-  summary: 'How many bytes of an upload are here',
-  description: 'Refusals have no body.',
+  summary: 'Tells how many bytes of an upload the worker has',
+  description: 'Errors have no body.',
   auth: 'bearer',
   params: UploadIdParams,
   headers: Version,
   answers: {
     200: {
-      description: 'Where to go on.',
+      description: 'The offset, in `Upload-Offset`.',
       headers: [...KNOWN, 'Upload-Length', 'Upload-Metadata', 'Upload-Concat'],
     },
   },
@@ -160,22 +165,22 @@ export const headFile = operation({
 export const deleteFile = operation({
   id: 'tusDelete',
   tag: 'tus',
-  summary: 'Gives an upload up',
-  description: 'As `POST /cancel-upload`: its bytes here are removed, its job is stopped.',
+  summary: 'Cancels an upload',
+  description: 'As `POST /cancel-upload`: the worker removes its bytes and stops its job.',
   auth: 'bearer',
   params: UploadIdParams,
   headers: Version,
-  answers: { 204: { description: 'It is gone.', headers: SPOKEN } },
+  answers: { 204: { description: 'The upload is cancelled.', headers: SPOKEN } },
   refusals: OF_ONE,
 })
 
 const discovering = {
   tag: 'tus',
-  summary: 'What of the protocol is spoken here',
+  summary: 'Tells what the worker supports of the protocol',
   description: 'The same for every address and every caller.',
   answers: {
     204: {
-      description: 'Version, extensions, the largest file.',
+      description: 'Version, extensions, and the largest file.',
       headers: [
         'Tus-Resumable',
         'Tus-Version',
@@ -195,6 +200,6 @@ export const discoverTusOfFile = operation({
     uploadId: z
       .string()
       .max(MAX_PARAMETER)
-      .meta({ description: 'Not looked at.', examples: ['1762700000000_k3j9x0a2b'] }),
+      .meta({ description: 'Ignored.', examples: ['1762700000000_k3j9x0a2b'] }),
   }),
 })

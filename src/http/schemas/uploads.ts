@@ -13,15 +13,18 @@ import { operation } from './openapi/operation.ts'
 import { OF_OPENING, OF_TOKENS } from './openapi/refusals.ts'
 import { postedFileId, postedMessageId, UploadIdParams } from './progress.ts'
 
-const totalChunks = count('How many the file has.', 20)
-const receivedChunks = count('How many the worker has.', 6)
-const complete = z.boolean().meta({ description: 'Whether all are there.', examples: [false] })
+const totalChunks = count('Number of chunks of the file.', 20)
+const receivedChunks = count('Number of chunks that the worker has.', 6)
+const complete = z
+  .boolean()
+  .meta({ description: 'Whether the worker has all chunks.', examples: [false] })
 export const initUpload = operation({
   id: 'initUpload',
   tag: 'Uploads',
   summary: 'Opens an upload',
   description:
-    'May be left out: the first chunk opens it as well. Again with the same values it is harmless.',
+    'This call may be left out: the first chunk opens the upload as well. It may be repeated with ' +
+    'the same values.',
   auth: 'field',
   body: FileFields.extend({ userId }),
   answers: {
@@ -40,20 +43,20 @@ export const initUpload = operation({
 export const uploadChunk = operation({
   id: 'uploadChunk',
   tag: 'Uploads',
-  summary: 'Brings one chunk of a file',
+  summary: 'Sends one chunk of a file',
   description:
-    'Chunks come in any order and several at once, the fields in any order too. All chunks have ' +
-    'one size, the last has the rest. The same chunk again is harmless; with other bytes it is ' +
-    'refused, because the first ones may be in Telegram already.',
+    'Send the chunks in any order, several at once, and the fields in any order. All chunks have ' +
+    'the same size, and the last one has the rest. A chunk may be sent again. With other bytes it ' +
+    'is refused, because the first ones may be in Telegram already.',
   auth: 'field',
   body: ChunkFields.extend({ userId, chunk: fileBytes("The chunk's bytes, 50 MB at most.") }),
   bodyType: 'multipart/form-data',
   answers: {
     200: {
-      description: 'The chunk is on the disk, and survives the death of the process.',
+      description: 'The chunk is on the disk. It survives the end of the process.',
       body: z.object({
         success,
-        chunk_index: count('Which one it is.', 5),
+        chunk_index: count('Index of the chunk.', 5),
         received_chunks: receivedChunks,
         total_chunks: totalChunks,
         complete,
@@ -73,26 +76,29 @@ export const uploadChunk = operation({
 export const completeUpload = operation({
   id: 'completeUpload',
   tag: 'Uploads',
-  summary: 'Says that all chunks are sent',
+  summary: 'Completes an upload: all chunks are sent',
   description:
-    'Answers at once; the way into Telegram goes on in the background. Called again it is the same ' +
-    'job, never a second one.',
+    'The answer comes at once, and the file is sent to Telegram in the background. A second call ' +
+    'finds the same job and starts no other.',
   auth: 'optional',
   body: UploadIdFields,
   answers: {
     200: {
       description: 'The job runs, or has ended.',
       body: z.object({
-        success: success.meta({ description: 'False when the job has failed already.' }),
+        success: success.meta({ description: 'False if the job has failed already.' }),
         uploadId: uploadIdOut,
         message: message('Upload started in background'),
         checkProgressAt: z.string().meta({
-          description: 'Where to ask how far it is.',
+          description: 'The path that tells the progress.',
           examples: ['/upload-progress/1762700000000_k3j9x0a2b'],
         }),
         status: z
           .enum(['completed', 'failed'])
-          .meta({ description: 'How it ended, when it has.', examples: ['completed'] })
+          .meta({
+            description: 'How the upload ended; missing while it runs.',
+            examples: ['completed'],
+          })
           .optional(),
         messageId: postedMessageId.optional(),
         fileId: postedFileId.optional(),
@@ -100,7 +106,7 @@ export const completeUpload = operation({
           .string()
           .nullable()
           .meta({
-            description: 'Why it failed, when it has.',
+            description: 'Why the upload failed, if it did.',
             examples: ['Upload failed: Could not resolve channel ID'],
           })
           .optional(),
@@ -122,28 +128,29 @@ export const completeUpload = operation({
 export const uploadStatus = operation({
   id: 'uploadStatus',
   tag: 'Uploads',
-  summary: 'Which chunks are here',
-  description: 'What a client needs to go on after a break.',
+  summary: 'Tells which chunks the worker has',
+  description: 'A client that was interrupted sends only the chunks that are missing here.',
   auth: 'optional',
   params: UploadIdParams,
   answers: {
     200: {
-      description: 'The upload as the worker has it.',
+      description: 'What the worker has of the upload.',
       headers: ['Cache-Control'],
       body: z.object({
         upload_id: uploadIdOut,
         file_name: fileNameOut("The file's name."),
-        file_size: count('Bytes.', 104_857_600),
+        file_size: count('Size of the file in bytes.', 104_857_600),
         total_chunks: totalChunks,
         received_chunks: receivedChunks,
         received_chunk_indices: z.array(z.number().int().min(0)).meta({
-          description: 'Which ones the worker has, in order.',
+          description: 'Indices of the chunks that the worker has, in ascending order.',
           examples: [[0, 1, 2, 3, 4, 5]],
         }),
         received_chunk_digests: z
           .array(z.string().regex(SHA256))
           .meta({
-            description: 'SHA-256 of each, hex, in the same order; only if the call has a token.',
+            description:
+              'SHA-256 of each of these chunks, in hex and in the same order. Only for calls with a token.',
             examples: [['9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08']],
           })
           .optional(),
@@ -151,14 +158,15 @@ export const uploadStatus = operation({
         status: z
           .enum(['completed', 'failed'])
           .meta({
-            description: 'How it ended, when it has; a cancelled one has failed.',
+            description:
+              'How the upload ended; missing while it runs. A cancelled upload is `failed`.',
             examples: ['failed'],
           })
           .optional(),
         error: z
           .string()
           .meta({
-            description: 'Why it failed, when it has: no chunk is taken any more.',
+            description: 'Why the upload failed, if it did. It accepts no more chunks.',
             examples: ['Upload failed: it was cancelled'],
           })
           .optional(),
@@ -171,26 +179,26 @@ export const uploadStatus = operation({
 export const cancelUpload = operation({
   id: 'cancelUpload',
   tag: 'Uploads',
-  summary: 'Gives an upload up',
+  summary: 'Cancels an upload',
   description:
-    'Stops a running job too, and frees the disk. The id stays cancelled for an hour: whatever ' +
-    'comes for it is refused with `UPLOAD_CANCELLED`, and its progress is `failed`. A file that is ' +
-    'in Telegram by then stays there, and the answer says so.',
+    'This stops a running job too, and frees the disk. The id stays cancelled for an hour: other ' +
+    'calls for it are refused with `UPLOAD_CANCELLED`, and its progress is `failed`. A file that is ' +
+    'already in Telegram stays there, and the answer says so.',
   auth: 'optional',
   body: UploadIdFields,
   answers: {
     200: {
-      description: 'It is cancelled, or was completed before.',
+      description: 'The upload is cancelled, or was completed before.',
       body: z.object({
         success,
         message: z.enum(['Upload cancelled', 'The file is in Telegram already']).meta({
-          description: 'What became of it.',
+          description: 'What was done, as a sentence.',
           examples: ['Upload cancelled'],
         }),
         status: z
           .literal('completed')
           .meta({
-            description: 'How it has ended, when it was completed.',
+            description: 'Present if the upload was completed before.',
             examples: ['completed'],
           })
           .optional(),

@@ -6,11 +6,11 @@ import { EVERYWHERE, WITH_BODY } from './refusals.ts'
 
 /** The chapters of the document, in their order. */
 export const TAGS = {
-  Uploads: 'Files in chunks, or small ones whole.',
-  Progress: 'How far an upload is: asked for, or pushed.',
+  Uploads: 'Files in chunks, or small files whole.',
+  Progress: 'How far uploads are: by request, as events, or by WebSocket.',
   tus: 'Uploads by tus 1.0.0 (https://tus.io/protocols/resumable-upload).',
-  Downloads: 'Files back from Telegram, and links to them.',
-  Service: 'What the worker is, and how it does.',
+  Downloads: 'Files from Telegram, and links to them.',
+  Service: 'Health, metrics, and a description of the worker.',
 } as const
 
 /** An answer that is no refusal. It has no body if `body` is missing. */
@@ -45,12 +45,34 @@ export interface Operation {
   messages?: { worker: readonly string[]; client: readonly string[] }
 }
 
-const SECURITY: Record<NonNullable<Operation['auth']>, Record<string, []>[]> = {
-  bearer: [{ bearer: [] }],
-  field: [{ bearer: [] }, {}],
-  optional: [{ bearer: [] }, {}],
-  link: [{ bearer: [] }, { link: [] }],
-  'optional-link': [{ bearer: [] }, { link: [] }, {}],
+interface Auth {
+  security: Record<string, []>[]
+  says: string
+}
+
+const OPTIONAL = 'The `uploadId` is enough, unless the worker runs with `REQUIRE_AUTH=always`: then'
+
+const AUTH: Record<NonNullable<Operation['auth']>, Auth> = {
+  bearer: {
+    security: [{ bearer: [] }],
+    says: 'The call needs a login token in `Authorization`.',
+  },
+  field: {
+    security: [{ bearer: [] }, {}],
+    says: 'The call needs a login token in `Authorization` or in the field `authToken`.',
+  },
+  optional: {
+    security: [{ bearer: [] }, {}],
+    says: `${OPTIONAL} the call needs a login token.`,
+  },
+  link: {
+    security: [{ bearer: [] }, { link: [] }],
+    says: 'The call needs a token in `Authorization` or in the query as `token`.',
+  },
+  'optional-link': {
+    security: [{ bearer: [] }, { link: [] }, {}],
+    says: `${OPTIONAL} the call needs a token, in \`Authorization\` or in the query as \`token\`.`,
+  },
 }
 
 /** `config` of a HEAD route of our own: those that Fastify adds to every GET are left out. */
@@ -66,6 +88,8 @@ export interface Unfinished {
 /** A route's `schema`: it describes the call, and `parseWire` alone decides what is taken. */
 export function operation(what: Operation): FastifySchema {
   const { id, answers, body, messages } = what
+  const auth = what.auth && AUTH[what.auth]
+  const said = [what.description, auth?.says].filter((text) => text !== undefined)
   const refusals = new Set([...EVERYWHERE, ...(body ? WITH_BODY : []), ...(what.refusals ?? [])])
   const headers = Object.entries(answers).map(([status, answer]) => [status, answer.headers ?? []])
   const unfinished: Unfinished = {
@@ -77,8 +101,8 @@ export function operation(what: Operation): FastifySchema {
     operationId: id,
     tags: [what.tag],
     summary: what.summary,
-    ...(what.description !== undefined && { description: what.description }),
-    security: what.auth ? SECURITY[what.auth] : [],
+    ...(said.length > 0 && { description: said.join('\n\n') }),
+    security: auth?.security ?? [],
     ...(what.params && { params: what.params }),
     ...(what.query && { querystring: what.query }),
     ...(what.headers && { headers: what.headers }),

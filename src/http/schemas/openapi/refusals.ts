@@ -88,35 +88,35 @@ export const Refusal = z
         examples: ['Could not resolve channel ID'],
       })
       .optional(),
-    uploadId: text('The upload that is meant.', '1762700000000_k3j9x0a2b'),
-    chunkIndex: count('The chunk that is meant.', 5),
-    totalChunks: count('How many chunks the file has.', 20),
-    received: count('How many chunks, or bytes, the worker has.', 15),
+    uploadId: text('Id of the upload.', '1762700000000_k3j9x0a2b'),
+    chunkIndex: count('Index of the chunk.', 5),
+    totalChunks: count('Number of chunks of the file.', 20),
+    received: count('Number of chunks or bytes that the worker has.', 15),
     expected: z
       .number()
       .int()
       .min(0)
       .nullable()
       .meta({
-        description: 'Bytes the chunk should have; null where that is not known yet.',
+        description: 'Bytes that the chunk should have; null if that is not known yet.',
         examples: [5_242_880],
       })
       .optional(),
-    total: count('How many chunks, or bytes, there must be.', 20),
+    total: count('Number of chunks or bytes that are needed.', 20),
     missing: z
       .array(z.number().int().min(0))
       .meta({
-        description: 'The chunks that are not there.',
+        description: 'Indices of the missing chunks.',
         examples: [[3, 7]],
       })
       .optional(),
-    offset: count('Bytes the worker has: go on from here.', 5_242_880),
+    offset: count('Bytes that the worker has: continue from here.', 5_242_880),
     maxFileSize: count('The largest file, in bytes.', 2_097_152_000),
-    maxUploads: count('How many unfinished uploads a user may have.', 1000),
-    maxBytes: count('How many bytes of unfinished uploads a user may have.', 4_294_967_296),
-    heldBytes: count('How many bytes of unfinished uploads the user has.', 4_200_000_000),
+    maxUploads: count('Number of unfinished uploads that a user may have.', 1000),
+    maxBytes: count('Bytes of unfinished uploads that a user may have.', 4_294_967_296),
+    heldBytes: count('Bytes of unfinished uploads that the user has.', 4_200_000_000),
   })
   .meta({
     id: 'Error',
-    description: 'A refusal: a sentence for a person, a name for a program.',
+    description: 'Why a call was refused.',
   })
