@@ -1,4 +1,4 @@
-import { type KeptWaits, WORTH_KEEPING_MS } from './kept-waits.ts'
+import { type KeptWaits, WORTH_KEEPING_MS } from './wait-store.ts'
 
 /** How long accounts are remembered after their last use. */
 const KEEP_MS = 3_600_000

@@ -12,7 +12,6 @@ import { createBotApiRoad } from './bot-api/bot-api-road.ts'
 import { createTelegramCircuits, type TelegramCircuits } from './circuits.ts'
 import { createDocuments } from './documents.ts'
 import { toAppError } from './errors.ts'
-import { createKeptWaits } from './kept-waits.ts'
 import { PART_BYTES } from './limits.ts'
 import type { Account } from './mtproto/account/account.ts'
 import { type Accounts, createAccounts } from './mtproto/account/accounts.ts'
@@ -29,6 +28,7 @@ import { lookForPostedFile } from './mtproto/files/lost-file.ts'
 import { PART_TTL_MS } from './mtproto/files/transfer-state.ts'
 import { sendAhead, sendAndPost, type UploadJob } from './mtproto/files/upload.ts'
 import { actorFor, chooseRoad, mtprotoRoad, sendsEarly } from './roads.ts'
+import { createKeptWaits } from './wait-store.ts'
 
 export interface TelegramGatewayOptions {
   log: Log

@@ -1,6 +1,6 @@
 import { expect, test, vi } from 'vitest'
 import { createAccountWaits } from '../../src/telegram/account-waits.ts'
-import { createKeptWaits } from '../../src/telegram/kept-waits.ts'
+import { createKeptWaits } from '../../src/telegram/wait-store.ts'
 
 test('a wait ends by itself, and a shorter one does not end a longer one', () => {
   let now = 0

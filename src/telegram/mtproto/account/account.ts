@@ -18,7 +18,7 @@ import {
 import { createRequestChannels } from '../connection/request-channels.ts'
 import { authKeyName, type Session } from '../connection/session.ts'
 import { readMaxParts } from './app-config.ts'
-import { isNeededToPost } from './needed-to-post.ts'
+import { isNeededToPost } from './posting-methods.ts'
 
 export interface AccountOptions {
   gramjs: Gramjs

@@ -6,7 +6,7 @@ import type { CallOptions } from '../connection/request-channel.ts'
 import type { Account } from './account.ts'
 import { type Channel, type ChannelSearch, toChannel } from './channel.ts'
 import { findInDialogs } from './dialogs.ts'
-import { createWaitNews, type WaitNews } from './wait-news.ts'
+import { createWaitNews, type WaitNews } from './wait-notifier.ts'
 
 /** Finds access hashes, which belong to an account and a channel. */
 export interface Channels {

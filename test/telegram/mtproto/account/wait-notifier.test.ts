@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { createWaitNews } from '../../../../src/telegram/mtproto/account/wait-news.ts'
+import { createWaitNews } from '../../../../src/telegram/mtproto/account/wait-notifier.ts'
 
 test('everybody who shares the work hears of a wait, those who come later of the rest of it', () => {
   let now = 0
