@@ -1,10 +1,10 @@
-import { type KeptWaits, WORTH_KEEPING_MS } from './wait-store.ts'
+import { type WaitStore, WORTH_STORING_MS } from './wait-store.ts'
 
 /** How long accounts are remembered after their last use. */
 const KEEP_MS = 3_600_000
 /** Accounts beyond this number push out the one that was used longest ago. */
 const MAX_ACCOUNTS = 5_000
-/** Milliseconds: what is left of a wait is told in whole seconds, rounded up. */
+/** Milliseconds: the rest of a wait is reported in whole seconds, rounded up. */
 const ROUNDING_MS = 1_000
 
 /**
@@ -23,13 +23,13 @@ export interface AccountWaits {
 }
 
 export interface AccountWaitsOptions {
-  kept: KeptWaits
+  store: WaitStore
   /** Epoch milliseconds. */
   now: () => number
 }
 
-/** Begins with the waits that an earlier process has kept. */
-export function createAccountWaits({ kept, now }: AccountWaitsOptions): AccountWaits {
+/** Begins with the waits that an earlier process has stored. */
+export function createAccountWaits({ store, now }: AccountWaitsOptions): AccountWaits {
   // In the order of their last use, the oldest first.
   const accounts = new Map<string, { until: number; usedAt: number }>()
 
@@ -45,13 +45,13 @@ export function createAccountWaits({ kept, now }: AccountWaitsOptions): AccountW
     return entry
   }
 
-  async function remember(): Promise<void> {
-    for (const [name, until] of await kept.load()) {
+  async function load(): Promise<void> {
+    for (const [name, until] of await store.load()) {
       if (until > now()) touch(name).until = Math.max(until, accounts.get(name)?.until ?? 0)
     }
   }
   // A wait that cannot be read is asked for again by Telegram.
-  const remembered = remember().catch(() => {})
+  const loaded = load().catch(() => {})
 
   const secondsUntil = (until: number): number => Math.max(0, Math.ceil((until - now()) / 1000))
 
@@ -62,13 +62,13 @@ export function createAccountWaits({ kept, now }: AccountWaitsOptions): AccountW
     asked: (account, seconds) => {
       const entry = touch(account)
       const until = now() + seconds * 1000
-      // Told again, the rest of a wait must not make it longer.
+      // The rest of a wait, reported again and rounded up, must not make it longer.
       if (entry.until > now() && until < entry.until + ROUNDING_MS) return
       entry.until = until
-      if (until - now() <= WORTH_KEEPING_MS) return
-      // After what was kept before is known, or that would be forgotten.
-      void remembered.then(() =>
-        kept.save(
+      if (until - now() <= WORTH_STORING_MS) return
+      // Only once the stored waits are known: saving before would overwrite them.
+      void loaded.then(() =>
+        store.save(
           [...accounts].map(([name, known]) => [name, known.until]),
           now(),
         ),

@@ -8,8 +8,8 @@ const MAX_BARE_ID = 997_852_516_352n
 
 /**
  * The bare id, decimal text, of a marked or bare channel id.
- * Throws TELEGRAM_CHANNEL_NOT_FOUND for everything else: basic groups (negative and small) cannot
- * be told from users' mistakes, and they hold no channel.
+ * Throws TELEGRAM_CHANNEL_NOT_FOUND for everything else: the ids of basic groups (negative and
+ * small) look like users' mistakes, and they hold no channel.
  */
 export function bareChannelId(text: string): string {
   const trimmed = text.trim()

@@ -21,7 +21,7 @@ export interface TelegramCircuitsOptions {
 export interface Place {
   dcId: number
   address: Address
-  /** Whether the account that enters lives there. */
+  /** Whether the account that connects lives there. */
   home: boolean
 }
 
@@ -29,19 +29,21 @@ export interface Place {
 export interface TelegramCircuits {
   readonly botApi: Pick<CircuitBreaker, 'run' | 'refusal'>
   /**
-   * Runs work that enters a data centre at an address. Addresses come from strings that users
-   * bring along, so that each has a circuit of its own: one that leads nowhere shuts out no others
-   * else.
+   * Runs work that connects to a data centre at an address. Addresses come from strings that users
+   * bring along, so that each has a circuit of its own: one that leads nowhere shuts out no other.
    */
-  enter: <T>(place: Place, work: () => Promise<T>, health: HealthReader<T>) => Promise<T>
-  /** What `enter` would reject with now, or null. */
+  connect: <T>(place: Place, work: () => Promise<T>, health: HealthReader<T>) => Promise<T>
+  /** What `connect` would reject with now, or null. */
   refusal: (dcId: number, address: Address) => Error | null
   /**
-   * What has been used of late: `bot-api`, `dc1` to `dc5`, `cdn`. A data centre is as well as the
+   * What has been used of late: `bot-api`, `dc1` to `dc5`, `cdn`. A data centre has the state of the
    * best of its endpoints; addresses that are not Telegram's and never worked are left out.
    */
   status: () => Record<string, CircuitStatus>
-  /** The names in `status` without which an account can do nothing: not those only abroad. */
+  /**
+   * The names in `status` without which an account can do nothing: data centres that are connected
+   * to for files only are left out.
+   */
   vital: () => string[]
 }
 
@@ -53,7 +55,7 @@ interface Endpoint {
   usedAt: number
 }
 
-const MAX_ENTRANCES = 256
+const MAX_ENDPOINTS = 256
 /** For how long after its last use an endpoint says something about its data centre. */
 const RECENT_MS = 600_000
 const BEST_FIRST = ['closed', 'half-open', 'open'] as const
@@ -77,7 +79,7 @@ export function createTelegramCircuits(options: TelegramCircuitsOptions): Telegr
     endpoints.delete(key)
     endpoints.set(key, endpoint)
     const [oldest] = endpoints.keys()
-    if (endpoints.size > MAX_ENTRANCES && oldest !== undefined) endpoints.delete(oldest)
+    if (endpoints.size > MAX_ENDPOINTS && oldest !== undefined) endpoints.delete(oldest)
     return endpoint
   }
 
@@ -100,13 +102,13 @@ export function createTelegramCircuits(options: TelegramCircuitsOptions): Telegr
       },
       refusal: botApi.refusal,
     },
-    enter: async ({ dcId, address, home }, work, health) => {
+    connect: async ({ dcId, address, home }, work, health) => {
       const endpoint = find(dcId, address)
       endpoint.home ||= home
       endpoint.usedAt = now()
-      const entered = await endpoint.circuit.run(work, health)
+      const connected = await endpoint.circuit.run(work, health)
       endpoint.known = true
-      return entered
+      return connected
     },
     refusal: (dcId, address) => endpoints.get(keyOf(dcId, address))?.circuit.refusal() ?? null,
     status: () => {

@@ -14,16 +14,16 @@ export class RpcError extends Error {
   }
 }
 
-export type ConnectionTrouble = 'unreachable' | 'closed' | 'timeout' | 'key-unknown'
+export type ConnectionFailure = 'unreachable' | 'closed' | 'timeout' | 'key-unknown'
 
 /** A connection to Telegram failed before it brought an answer. */
 export class ConnectionError extends Error {
-  readonly trouble: ConnectionTrouble
+  readonly reason: ConnectionFailure
 
-  constructor(trouble: ConnectionTrouble, options?: { cause?: unknown }) {
-    super(`connection to Telegram: ${trouble}`, options)
+  constructor(reason: ConnectionFailure, options?: { cause?: unknown }) {
+    super(`connection to Telegram: ${reason}`, options)
     this.name = 'ConnectionError'
-    this.trouble = trouble
+    this.reason = reason
   }
 }
 
@@ -87,7 +87,7 @@ const NAMED: Record<string, Fault['kind']> = {
 /** Reads a failure of one call. AppErrors and everything unknown are final. */
 export function faultOf(error: unknown): Fault {
   if (error instanceof ConnectionError) {
-    return { kind: error.trouble === 'key-unknown' ? 'key-dead' : 'passing' }
+    return { kind: error.reason === 'key-unknown' ? 'key-dead' : 'passing' }
   }
   if (!(error instanceof RpcError)) return { kind: 'final' }
   for (const [pattern, toFault] of NUMBERED) {
@@ -97,7 +97,7 @@ export function faultOf(error: unknown): Fault {
   if (error.text.startsWith('FILE_REFERENCE_')) return { kind: 'reference-expired' }
   const kind = NAMED[error.text]
   if (kind !== undefined) return { kind } as Fault
-  // 500 and -503 are Telegram's own troubles; -503 comes with the text "Timeout".
+  // 500 and -503 are Telegram's own failures; -503 comes with the text "Timeout".
   return { kind: Math.abs(error.code) >= 500 ? 'passing' : 'final' }
 }
 

@@ -32,10 +32,10 @@ export interface ExaminedSession {
 const OPEN_MS = 10_000
 
 /**
- * Looks at one user session: connects, asks for the account's name, finds the channel, disconnects. Nothing is
- * tried for long. No other process may use the session meanwhile: Telegram revokes a key that is used
+ * Looks at one user session: connects, asks for the account's name, finds the channel, disconnects.
+ * Nothing is tried for long. No other process may use the session meanwhile: Telegram revokes a key that is used
  * in two places. Rejects with TELEGRAM_SESSION_INVALID, TELEGRAM_CHANNEL_NOT_FOUND,
- * TELEGRAM_UNAVAILABLE and their kin, each with what is known so far in `onAccount`.
+ * TELEGRAM_UNAVAILABLE and the like; `onAccount` may have been called before.
  */
 export async function examineSession(
   options: ExamineOptions,
@@ -53,14 +53,14 @@ export async function examineSession(
     idleMs: 1000,
     maxAccounts: 1,
     limits: DEFAULT_CONGESTION_LIMITS,
-    retryPolicy: { ...DEFAULT_RETRY_POLICY, attempts: 2, totalMs: 60_000, rideMs: 0 },
+    retryPolicy: { ...DEFAULT_RETRY_POLICY, attempts: 2, totalMs: 60_000, outageMs: 0 },
   })
   const credentials = { ...options.credentials, userId: 'examined' }
   try {
     return await accounts.use(credentials, 'user', signal, async (account) => {
-      const who = await whoIs(account, signal)
-      onAccount(who)
-      return { ...who, ...(await lookAtChannel(account, credentials.channelId, signal)) }
+      const self = await readSelf(account, signal)
+      onAccount(self)
+      return { ...self, ...(await readChannel(account, credentials.channelId, signal)) }
     })
   } catch (error) {
     signal.throwIfAborted()
@@ -76,7 +76,7 @@ export function addressOfSession(text: string): { dcId: number; host: string; po
   return { dcId, ...address }
 }
 
-async function whoIs(
+async function readSelf(
   account: Account,
   signal: AbortSignal,
 ): Promise<Pick<ExaminedSession, 'dcId' | 'name' | 'premium'>> {
@@ -88,7 +88,7 @@ async function whoIs(
   return { dcId, name: known?.firstName ?? '', premium: known?.premium === true }
 }
 
-async function lookAtChannel(
+async function readChannel(
   account: Account,
   channelId: string,
   signal: AbortSignal,

@@ -28,7 +28,7 @@ import { lookForPostedFile } from './mtproto/files/lost-file.ts'
 import { PART_TTL_MS } from './mtproto/files/transfer-state.ts'
 import { sendAhead, sendAndPost, type UploadJob } from './mtproto/files/upload.ts'
 import { actorFor, chooseRoad, mtprotoRoad, sendsEarly } from './roads.ts'
-import { createKeptWaits } from './wait-store.ts'
+import { createWaitStore } from './wait-store.ts'
 
 export interface TelegramGatewayOptions {
   log: Log
@@ -64,8 +64,7 @@ export interface TelegramGatewayOptions {
 export function createTelegramGateway(options: TelegramGatewayOptions): TelegramGateway {
   const { log, botApi, now = Date.now } = options
   const circuits = createTelegramCircuits({ log, server: options.server, limits: options.circuit })
-  const kept = createKeptWaits(options.ledger)
-  const waits = createAccountWaits({ kept, now })
+  const waits = createAccountWaits({ store: createWaitStore(options.ledger), now })
   const accounts = createAccounts({
     log,
     connect: createConnector(circuits, options.openMs),
@@ -134,17 +133,17 @@ export function createTelegramGateway(options: TelegramGatewayOptions): Telegram
     work: (account: Account) => Promise<T>,
   ): Promise<T> {
     waits.used(accountsOf(credentials))
-    let entered = false
+    let connected = false
     try {
       return await accounts.use(credentials, actorFor(road), signal, (account) => {
-        entered = true
+        connected = true
         return work(account)
       })
     } catch (error) {
       signal.throwIfAborted()
       const failure = toAppError(error)
-      // What an account has to wait it tells itself; before there is one, its login has to.
-      if (!entered && isFloodWait(failure)) {
+      // An account reports its own waits (`onWait`). Before there is one, the login's wait is noted here.
+      if (!connected && isFloodWait(failure)) {
         waits.asked(accounts.nameOf(credentials, actorFor(road)), failure.retryAfter ?? 0)
       }
       throw error

@@ -171,7 +171,7 @@ export function namesIn(description: string): string[] {
   return description.match(/\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b/g) ?? []
 }
 
-/** A sentence with a name that no table here knows: of use to a person who reports it. */
+/** A sentence that quotes Telegram: a name that no table here knows helps when it is reported. */
 export function sentenceForUnknown(said: string): string {
   return `Telegram refused this with "${said}". Try again; if it stays, report these words`
 }

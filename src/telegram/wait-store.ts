@@ -2,30 +2,30 @@ import { z } from 'zod'
 import type { Ledger } from '../core/ports/ledger.ts'
 
 /** Milliseconds: a wait that ends sooner is met again after a restart, and costs next to nothing. */
-export const WORTH_KEEPING_MS = 60_000
-/** Waits that are kept at most: one small row holds them all. */
-const MAX_KEPT = 100
+export const WORTH_STORING_MS = 60_000
+/** Waits that are stored at most: one small row holds them all. */
+const MAX_STORED = 100
 const NAME = 'account-waits'
 
-const Kept = z.record(z.string(), z.number())
+const Stored = z.record(z.string(), z.number())
 
 /** The long waits of accounts in the ledger, so that a restart does not forget them. */
-export interface KeptWaits {
+export interface WaitStore {
   /** When each ends, by the account's name, in epoch milliseconds. */
   load: () => Promise<[string, number][]>
-  /** Keeps those that are worth it and no others: of too many, the last of the list. */
+  /** Stores the waits that are long enough, in place of all earlier ones; of too many, the last. */
   save: (ends: readonly [string, number][], now: number) => Promise<void>
 }
 
-export function createKeptWaits(secrets: Pick<Ledger, 'secret' | 'saveSecret'>): KeptWaits {
+export function createWaitStore(secrets: Pick<Ledger, 'secret' | 'saveSecret'>): WaitStore {
   return {
     load: async () => {
       const bytes = await secrets.secret(NAME)
       if (!bytes) return []
-      return Object.entries(Kept.safeParse(JSON.parse(bytes.toString())).data ?? {})
+      return Object.entries(Stored.safeParse(JSON.parse(bytes.toString())).data ?? {})
     },
     save: async (ends, now) => {
-      const long = ends.filter(([, until]) => until - now > WORTH_KEEPING_MS).slice(-MAX_KEPT)
+      const long = ends.filter(([, until]) => until - now > WORTH_STORING_MS).slice(-MAX_STORED)
       await secrets.saveSecret(NAME, Buffer.from(JSON.stringify(Object.fromEntries(long))))
     },
   }

@@ -12,7 +12,7 @@ import { createFile, createRequest, startGateway, userOf } from '../telegram/mtp
 const { signal } = new AbortController()
 const QUICK: Partial<TelegramGatewayOptions> = {
   openMs: 5_000,
-  retryPolicy: { answerMs: 1000, rideMs: 400 },
+  retryPolicy: { answerMs: 1000, outageMs: 400 },
   circuit: { failures: 3, lastingMs: 0, firstBreakMs: 500, longestBreakMs: 500 },
 }
 /** No break ends while a test looks at what happens in it. */
@@ -110,7 +110,7 @@ test.each([
 test('a reader waits for a data centre that is down, and goes on when it is back', async () => {
   const telegram = await startTelegram()
   const { gateway, credentials, document } = await withDocument(telegram, {
-    retryPolicy: { ...QUICK.retryPolicy, rideMs: 120_000 },
+    retryPolicy: { ...QUICK.retryPolicy, outageMs: 120_000 },
   })
   const down = goDown(telegram)
 
@@ -125,7 +125,7 @@ test('a reader waits for a data centre that is down, and goes on when it is back
 test('a reader of a data centre that stays down gets TELEGRAM_UNAVAILABLE', async () => {
   const telegram = await startTelegram()
   const { gateway, document } = await withDocument(telegram, {
-    retryPolicy: { ...QUICK.retryPolicy, rideMs: 100 },
+    retryPolicy: { ...QUICK.retryPolicy, outageMs: 100 },
   })
   goDown(telegram)
 
@@ -137,7 +137,7 @@ test('a reader of a data centre that stays down gets TELEGRAM_UNAVAILABLE', asyn
 test('another data centre that is down stops its own files only', async () => {
   const telegram = await startTelegram()
   const { gateway, credentials, document } = await withDocument(telegram, {
-    retryPolicy: { ...QUICK.retryPolicy, rideMs: 100 },
+    retryPolicy: { ...QUICK.retryPolicy, outageMs: 100 },
     circuit: LASTING,
   })
   goDown(telegram, 4)

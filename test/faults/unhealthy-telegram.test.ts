@@ -16,7 +16,7 @@ import { startTeleStore, type TeleStore } from '../helpers/worker/telestore.ts'
 
 const QUICK: PeerLimits = {
   openMs: 5_000,
-  retryPolicy: { rideMs: 60_000 },
+  retryPolicy: { outageMs: 60_000 },
   // Long enough that what is asked as soon as the circuit opens is asked while it is open.
   circuit: { failures: 3, lastingMs: 0, firstBreakMs: 5_000, longestBreakMs: 5_000 },
 }

@@ -1,10 +1,10 @@
 import { expect, test, vi } from 'vitest'
 import { createAccountWaits } from '../../src/telegram/account-waits.ts'
-import { createKeptWaits } from '../../src/telegram/wait-store.ts'
+import { createWaitStore } from '../../src/telegram/wait-store.ts'
 
 test('a wait ends by itself, and a shorter one does not end a longer one', () => {
   let now = 0
-  const waits = createAccountWaits({ kept: keptIn(new Map()), now: () => now })
+  const waits = createAccountWaits({ store: storeIn(new Map()), now: () => now })
   waits.asked('ann', 100)
   waits.asked('ann', 5)
 
@@ -17,7 +17,7 @@ test('a wait ends by itself, and a shorter one does not end a longer one', () =>
 
 test('an account counts for an hour after its use, and as long as it waits', () => {
   let now = 0
-  const waits = createAccountWaits({ kept: keptIn(new Map()), now: () => now })
+  const waits = createAccountWaits({ store: storeIn(new Map()), now: () => now })
   waits.used(['ann', 'bob'])
   waits.asked('ann', 7_200)
   expect(waits.all()).toEqual([0, 7_200])
@@ -28,8 +28,8 @@ test('an account counts for an hour after its use, and as long as it waits', () 
   expect(waits.all()).toEqual([])
 })
 
-test('their number is bounded: the ones longest unused are forgotten', () => {
-  const waits = createAccountWaits({ kept: keptIn(new Map()), now: () => 0 })
+test('the number of accounts is bounded: the ones longest unused are forgotten', () => {
+  const waits = createAccountWaits({ store: storeIn(new Map()), now: () => 0 })
   waits.asked('ann', 60)
   waits.used(Array.from({ length: 4_999 }, (_, n) => `account ${n}`))
   waits.used(['ann'])
@@ -39,9 +39,9 @@ test('their number is bounded: the ones longest unused are forgotten', () => {
   expect(waits.secondsLeft('ann')).toBe(60)
 })
 
-test('the rest of a wait, told again in whole seconds, does not make it longer', () => {
+test('the rest of a wait, reported again in whole seconds, does not make it longer', () => {
   let now = 0
-  const waits = createAccountWaits({ kept: keptIn(new Map()), now: () => now })
+  const waits = createAccountWaits({ store: storeIn(new Map()), now: () => now })
   waits.asked('ann', 5)
 
   now = 4_990
@@ -55,33 +55,33 @@ test('the rest of a wait, told again in whole seconds, does not make it longer',
 
 test('a long wait outlives a restart, a short one and one that has ended do not', async () => {
   const ledger = new Map<string, Buffer>()
-  const before = createAccountWaits({ kept: keptIn(ledger), now: () => 0 })
+  const before = createAccountWaits({ store: storeIn(ledger), now: () => 0 })
   before.asked('ann', 25_000)
   before.asked('bob', 50)
   before.asked('eve', 70)
   await vi.waitFor(() => expect(ledger.get('account-waits')?.toString()).toContain('eve'))
 
-  const after = createAccountWaits({ kept: keptIn(ledger), now: () => 71_000 })
+  const after = createAccountWaits({ store: storeIn(ledger), now: () => 71_000 })
   await vi.waitFor(() => expect(after.all()).toHaveLength(1))
 
   expect(after.secondsLeft('ann')).toBe(24_929)
   expect(after.all()).toEqual([24_929])
 })
 
-test('what is kept is bounded: the waits of the accounts that were used last', async () => {
+test('stored waits are bounded: those of the accounts that were used last', async () => {
   const ledger = new Map<string, Buffer>()
-  const before = createAccountWaits({ kept: keptIn(ledger), now: () => 0 })
+  const before = createAccountWaits({ store: storeIn(ledger), now: () => 0 })
   for (let n = 0; n < 150; n++) before.asked(`account ${n}`, 25_000)
   await vi.waitFor(() => expect(ledger.get('account-waits')?.toString()).toContain('account 149'))
 
-  const after = createAccountWaits({ kept: keptIn(ledger), now: () => 0 })
+  const after = createAccountWaits({ store: storeIn(ledger), now: () => 0 })
 
   await vi.waitFor(() => expect(after.all()).toHaveLength(100))
   expect(after.secondsLeft('account 149')).toBe(25_000)
 })
 
-function keptIn(ledger: Map<string, Buffer>) {
-  return createKeptWaits({
+function storeIn(ledger: Map<string, Buffer>) {
+  return createWaitStore({
     secret: async (name) => ledger.get(name) ?? null,
     saveSecret: async (name, value) => void ledger.set(name, value),
   })

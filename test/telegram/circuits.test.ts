@@ -17,7 +17,7 @@ test('the status leaves out circuits that have not been used for ten minutes', a
   expect(circuits.status()).toEqual({})
   expect(circuits.vital()).toEqual([])
 
-  await enter(circuits, 2, DC2)
+  await connect(circuits, 2, DC2)
   await circuits.botApi.run(async () => {}, health)
   expect(circuits.status()).toEqual({ 'bot-api': closed, dc2: closed })
 
@@ -29,10 +29,10 @@ test('an address that leads nowhere shuts out no other address and is not in the
   const { circuits } = start()
   for (let call = 0; call < 5; call++) await fail(circuits, 2, NOWHERE)
 
-  await expect(enter(circuits, 2, NOWHERE)).rejects.toMatchObject({ peerDown: true })
+  await expect(connect(circuits, 2, NOWHERE)).rejects.toMatchObject({ peerDown: true })
 
   expect(circuits.status()).toEqual({})
-  await enter(circuits, 2, DC2)
+  await connect(circuits, 2, DC2)
   expect(circuits.status()).toEqual({ dc2: closed })
 })
 
@@ -41,16 +41,16 @@ test('a data centre has the state of its best endpoint', async () => {
   for (let call = 0; call < 3; call++) await fail(circuits, 2, DC2)
   expect(circuits.status()).toMatchObject({ dc2: { state: 'open' } })
 
-  await enter(circuits, 2, DC2_TOO)
+  await connect(circuits, 2, DC2_TOO)
 
   expect(circuits.status()).toEqual({ dc2: closed })
 })
 
-test('a data centre that is entered for files only does not decide readiness', async () => {
+test('a data centre that is connected to for files only does not decide readiness', async () => {
   const { circuits } = start()
-  await enter(circuits, 2, DC2)
+  await connect(circuits, 2, DC2)
   for (let call = 0; call < 3; call++) await fail(circuits, 4, DC4, false)
-  await enter(circuits, 203, { host: '149.154.171.5', port: 443 }, false)
+  await connect(circuits, 203, { host: '149.154.171.5', port: 443 }, false)
 
   const status = statusOfCircuits(circuits.status(), circuits.vital())
 
@@ -67,7 +67,7 @@ test('Telegram is not ready while every vital circuit is open, and says when to 
     await fail(circuits, 2, DC2)
     await circuits.botApi.run(down, health).catch(() => {})
   }
-  await enter(circuits, 4, DC4, false)
+  await connect(circuits, 4, DC4, false)
 
   expect(statusOfCircuits(circuits.status(), circuits.vital())).toEqual({
     ready: false,
@@ -89,10 +89,10 @@ test('a circuit whose break is over counts as ready', async () => {
 test('of a thousand addresses the oldest are forgotten', async () => {
   const { circuits } = start()
   for (let call = 0; call < 3; call++) await fail(circuits, 2, NOWHERE)
-  for (let port = 1; port <= 1000; port++) await enter(circuits, 2, { ...NOWHERE, port })
+  for (let port = 1; port <= 1000; port++) await connect(circuits, 2, { ...NOWHERE, port })
 
   // Forgotten, so that it is tried again.
-  await expect(enter(circuits, 2, NOWHERE)).resolves.toBe('entered')
+  await expect(connect(circuits, 2, NOWHERE)).resolves.toBe('connected')
 })
 
 const closed = { state: 'closed', retryAfter: 0 }
@@ -110,13 +110,13 @@ function start(firstBreakMs = 60_000): { circuits: TelegramCircuits; clock: { ti
 
 type Address = typeof DC2
 
-function enter(
+function connect(
   circuits: TelegramCircuits,
   dcId: number,
   address: Address,
   home = true,
 ): Promise<string> {
-  return circuits.enter({ dcId, address, home }, async () => 'entered', health)
+  return circuits.connect({ dcId, address, home }, async () => 'connected', health)
 }
 
 async function fail(
@@ -125,7 +125,7 @@ async function fail(
   address: Address,
   home = true,
 ): Promise<void> {
-  await circuits.enter({ dcId, address, home }, down, health).catch(() => {})
+  await circuits.connect({ dcId, address, home }, down, health).catch(() => {})
 }
 
 async function down(): Promise<never> {

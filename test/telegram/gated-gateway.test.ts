@@ -5,7 +5,7 @@ import { AppError } from '../../src/errors.ts'
 import { createGatedGateway } from '../../src/telegram/gated-gateway.ts'
 import { createFakeGateway, type FakeGateway } from '../helpers/peers/fake-gateway.ts'
 
-const nobody: Credentials = {
+const credentials: Credentials = {
   userId: 'ann',
   botToken: null,
   channelId: '-1001',
@@ -18,9 +18,9 @@ const restarting = new AppError('SHUTTING_DOWN', 'Come again')
 
 test('calls wait at the gate; roads are known without Telegram', async () => {
   const { gateway, gate, made } = open()
-  expect(gateway.roadFor(nobody, 1)).toBe('mtproto-user')
+  expect(gateway.roadFor(credentials, 1)).toBe('mtproto-user')
   let answered = false
-  const waiting = gateway.locate(nobody, 1, never).finally(() => {
+  const waiting = gateway.locate(credentials, 1, never).finally(() => {
     answered = true
   })
   await Promise.resolve()
@@ -32,7 +32,7 @@ test('calls wait at the gate; roads are known without Telegram', async () => {
   expect((await waiting).size).toBe(1)
 })
 
-test('leaving cuts what runs and what comes, and opening again makes a new gateway', async () => {
+test('leaving ends running and new calls, and opening again makes a new gateway', async () => {
   const { gateway, gate, made } = open()
   gate.open()
   const running = gateway.readBlock(document, { offset: 0, length: 4096 }, never)
@@ -40,9 +40,9 @@ test('leaving cuts what runs and what comes, and opening again makes a new gatew
   await gate.leave(restarting)
 
   await expect(running).rejects.toThrow('The gateway was closed')
-  await expect(gateway.locate(nobody, 1, never)).rejects.toBe(restarting)
+  await expect(gateway.locate(credentials, 1, never)).rejects.toBe(restarting)
   gate.open()
-  await expect(gateway.locate(nobody, 1, never)).rejects.toMatchObject({
+  await expect(gateway.locate(credentials, 1, never)).rejects.toMatchObject({
     code: 'MESSAGE_NOT_FOUND',
   })
   expect(made).toHaveLength(2)

@@ -35,11 +35,11 @@ export interface BotApiRoad {
    * Posts the file as a document. Rejects with FILE_TOO_LARGE (another road may take it),
    * TELEGRAM_NOT_CONNECTED without a bot token, TELEGRAM_SESSION_INVALID when Telegram refuses it,
    * TELEGRAM_CHANNEL_NOT_FOUND, TELEGRAM_FORBIDDEN, TELEGRAM_REJECTED, TELEGRAM_FLOOD_WAIT,
-   * TELEGRAM_UNAVAILABLE, the file's own error, or the signal's reason. What Telegram asks to wait
-   * is told as an event first.
+   * TELEGRAM_UNAVAILABLE, the file's own error, or the signal's reason. A wait that Telegram
+   * asks for is reported as an event first.
    *
-   * `lookForLost` is asked for the message after an answer was lost: given where a user session
-   * can read the channel.
+   * `lookForLost` finds the message after an answer was lost; it is given where a user session can
+   * read the channel.
    */
   send: (request: TransferRequest, lookForLost?: LookForLost) => Promise<PostedFile>
   /** Where a file of at most 20 MB (any size with `local`) can be read for the next hour. */

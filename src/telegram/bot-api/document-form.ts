@@ -7,18 +7,18 @@ const PIECE_SIZE = 512 * KiB
 export interface DocumentForm {
   chat_id: string
   document: InputFile
-  /** Telegram would make a film of a film: then the message's id is not final at once. */
+  /** Otherwise Telegram converts videos, and then the message's id is not final at once. */
   disable_content_type_detection: true
 }
 
 /** Lends buffers of one piece each; those that come back are lent again. */
 export interface PiecePool {
   take: (size: number) => Uint8Array
-  /** Only what was lent here is kept: anything else, copies too, is left alone. */
+  /** Takes back only what was lent here; ignores everything else, copies too. */
   giveBack: (piece: Uint8Array) => void
 }
 
-/** Without it, a file's worth of pieces lies about until the garbage collector comes by. */
+/** Without it, pieces of a whole file stay in memory until the garbage collector runs. */
 export function createPiecePool(): PiecePool {
   const free: Uint8Array[] = []
   const lent = new WeakSet<Uint8Array>()

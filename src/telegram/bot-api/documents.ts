@@ -15,7 +15,7 @@ export interface BotLocator {
   readonly road: 'bot-api'
   readonly fileId: string
   file: BotFile
-  /** While a new path is asked for, once for all. */
+  /** The request for a new path, which all readers share; null when there is none. */
   renewing: Promise<void> | null
 }
 
@@ -46,8 +46,8 @@ const LOCATION_TTL_MS = 50 * 60_000
 const MAX_LOCATIONS = 5000
 const ATTEMPTS = 4
 /** Milliseconds for which a reader waits while the Bot API is down. */
-const RIDE_MS = 45_000
-/** Seconds of a flood wait that a reader is kept waiting for; a longer one is told to it. */
+const OUTAGE_MS = 45_000
+/** Seconds of a flood wait that a reader is kept waiting for; a longer one is an error. */
 const MAX_WAIT_SECONDS = 5
 
 /** `closing` ends what is asked for all readers together. */
@@ -91,12 +91,12 @@ async function readBlock(
     if (bytes.length === expected) return bytes
     throw unavailable(new Error('Telegram sent fewer bytes than the file has'))
   }
-  let rideMs = RIDE_MS
+  let outageMs = OUTAGE_MS
   const again = (error: unknown, attempt: number): number | null => {
     if (isPeerDown(error)) {
       const delay = (error.retryAfter ?? 1) * 1000 + backoff(1, { baseMs: 500 })
-      rideMs -= delay
-      return rideMs < 0 ? null : delay
+      outageMs -= delay
+      return outageMs < 0 ? null : delay
     }
     // A path that has ended looks like any failure, so the first one is never the last.
     return delayFor(error, attempt) ?? (attempt === 1 && !isFloodWait(error) ? 0 : null)
@@ -140,7 +140,7 @@ function toDocument(file: BotFile, fileId: string): RemoteDocument {
 
 function delayFor(error: unknown, attempt: number): number | null {
   if (!(error instanceof AppError) || !error.retryable) return null
-  // A caller that can wait does so by itself; all others are told at once.
+  // A caller that can wait does so by itself; all others get the error at once.
   if (isPeerDown(error)) return null
   if (!isFloodWait(error)) return backoff(attempt)
   const { retryAfter = 1 } = error

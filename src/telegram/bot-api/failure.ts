@@ -14,7 +14,7 @@ export type Failure =
   /** Telegram had the whole request, and what became of it is unknown. */
   | { kind: 'doubtful'; error: AppError }
 
-/** One call: what it asks, what is known of its exchange, and the token that must not be told. */
+/** One call: what it asks, what is known of its exchange, and the token, which must not be shown. */
 export interface FailedCall {
   /** `file`: about a file that the bot may read. `post`: for a message. */
   asks: 'file' | 'post'

@@ -34,7 +34,7 @@ export interface NodeFetchOptions {
  * A `fetch` on node:http(s) for one exchange: with undici's, a body of 256 MB costs 280 MB of
  * memory and a twelfth of the speed. The body is written with back-pressure. An answer that comes
  * before the body's end stops the body. Each exchange has a connection of its own, so that a
- * failure is never that of a kept connection that had died before.
+ * failure is never that of a reused connection that was dead already.
  */
 export function createNodeFetch(options: NodeFetchOptions): typeof fetch {
   return async (input, init = {}) => {

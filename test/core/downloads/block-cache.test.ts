@@ -46,7 +46,7 @@ async function readBlocks(
   }
 }
 
-test('what is here or on its way is not asked for again', async () => {
+test('a unit that is in memory or on its way is not asked for again', async () => {
   const source = telegram()
   const cache = createBlockCache({ gateway: source, maxBytes: 32 * MiB })
   const file = document(4)
@@ -94,7 +94,7 @@ test('a request is given up when the last reader that waits for it leaves', () =
   expect(source.asked).toHaveLength(2)
 })
 
-test('a failure is told to all who wait, and not kept', async () => {
+test('a failure reaches every reader that waits, and is not kept', async () => {
   const source = telegram()
   const cache = createBlockCache({ gateway: source, maxBytes: MiB })
   const file = document(4)
@@ -137,7 +137,7 @@ test('a cache of no bytes still shares what is on its way', async () => {
   expect(both).toHaveLength(2)
 })
 
-test('an answer that nobody waits for any more takes no memory', async () => {
+test('an answer without a reader takes no memory', async () => {
   const source = telegram()
   const cache = createBlockCache({ gateway: source, maxBytes: 32 * MiB })
   for (const slice of cache.request(document(4), 0, UNITS)) slice.release()

@@ -32,7 +32,7 @@ test('a seek asks for one unit first, so that its bytes come after one short ans
   await reading.return()
 })
 
-test('a reader that does not go on asks for no more than a window ahead', async () => {
+test('a reader that stands still asks for no more than a window ahead', async () => {
   const { reader, file, askedBytes } = harness({ size: 64 * MiB, maxWindowBytes: 4 * MiB })
 
   const reading = reader.read(file, { start: 0, end: file.size - 1 }, never)
@@ -46,7 +46,7 @@ test('a reader that does not go on asks for no more than a window ahead', async 
   await reading.return()
 })
 
-test('all readers together stay within the common bound, and each gets on all the same', async () => {
+test('all readers together stay within the common bound, and each one still gets its next piece', async () => {
   const { reader, file, askedBytes } = harness({ size: 32 * MiB, maxTotalBytes: 2 * MiB })
 
   const readings = [0, 8, 16, 24].map((at) =>
@@ -61,7 +61,7 @@ test('all readers together stay within the common bound, and each gets on all th
   for (const reading of readings) await reading.return()
 })
 
-test('two readers of one place share what Telegram is asked for', async () => {
+test('two readers of the same range share their requests', async () => {
   const { reader, file, bytes, asked } = harness({ size: 2 * MiB })
   const range = { start: 0, end: 2 * MiB - 1 }
 
@@ -71,7 +71,7 @@ test('two readers of one place share what Telegram is asked for', async () => {
   expect(asked.reduce((sum, { length }) => sum + length, 0)).toBe(2 * MiB)
 })
 
-test('of two readers that wait for one answer, one that leaves does not take it from the other', async () => {
+test('a reader that leaves does not end a request that another one waits for', async () => {
   const { reader, file, bytes, hold } = harness({ size: MiB })
   const answer = hold()
   const leaving = new AbortController()
@@ -98,7 +98,7 @@ test('a reader that leaves alone ends its request to Telegram', async () => {
   await vi.waitFor(() => expect(aborted()).toBe(1))
 })
 
-test('a reader that is ended in the middle gives back all that it had ahead', async () => {
+test('a reader that ends in the middle gives back the bytes that it had ahead', async () => {
   const { reader, file, askedBytes } = harness({ size: 32 * MiB, maxTotalBytes: 4 * MiB })
   const first = reader.read(file, { start: 0, end: 32 * MiB - 1 }, never)
   for (let pieces = 0; pieces < 6; pieces++) await first.next()

@@ -32,7 +32,7 @@ test.each([1, 5 * MiB + 1, 20 * MiB])('a file of %i bytes comes back as it was',
   expect([...block]).toEqual([...last])
 })
 
-test('a film stays a document', async () => {
+test('a video stays a document', async () => {
   const { request, road } = start({ name: 'film.mp4', mimeType: 'video/mp4' })
 
   await road.send(request)
@@ -88,7 +88,7 @@ test.each<FaultEffect['kind']>(['drop-after', 'lose-answer'])(
   },
 )
 
-test('a bot that was put out, or may not post, is told to come back as an administrator', async () => {
+test('a bot that was removed, or may not post, is refused with the advice to make it an administrator', async () => {
   for (const role of ['member', null] as const) {
     const { request, road, botId } = start()
     telegram.faults.setRole({ channelId: request.credentials.channelId, accountId: botId, role })

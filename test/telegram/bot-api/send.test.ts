@@ -189,7 +189,7 @@ test.each<[string, Answer, string, string]>([
     'wrong file identifier',
   ],
   [
-    'words nobody knows',
+    'words that no table knows',
     { kind: 'error', code: 400, description: 'Bad Request: SOMETHING_NEW' },
     'TELEGRAM_REJECTED',
     'SOMETHING_NEW',
@@ -230,7 +230,7 @@ test.each<[string, Answer]>([
   expect(api.posted.map((document) => document.digest)).toEqual([request.digest])
 })
 
-test('what was surely not posted is tried as often as allowed, and no more', async () => {
+test('a file that was surely not posted is tried as often as allowed, and no more', async () => {
   const answer: Answer = { kind: 'error', code: 500, description: 'Internal Server Error' }
   const { api, road } = await start({}, [answer, answer, answer], 3)
 
@@ -240,7 +240,7 @@ test('what was surely not posted is tried as often as allowed, and no more', asy
   expect(api.calls).toHaveLength(3)
 })
 
-test('a lost answer is looked for, and what is found is not sent again', async () => {
+test('after a lost answer the file is looked for, and not sent again when it is found', async () => {
   const { api, road } = await start({}, [{ kind: 'lost' }])
   const looks: TransferRequest[] = []
   const request = makeRequest()
@@ -255,7 +255,7 @@ test('a lost answer is looked for, and what is found is not sent again', async (
   expect(api.posted).toHaveLength(1)
 })
 
-test('what is nowhere to be found is sent again, and every loss is looked for anew', async () => {
+test('a file that is not found is sent again, and after each lost answer it is looked for', async () => {
   const { api, road } = await start({}, [
     { kind: 'html', status: 504 },
     { kind: 'html', status: 504 },
@@ -269,7 +269,7 @@ test('what is nowhere to be found is sent again, and every loss is looked for an
   expect(look).toHaveBeenCalledTimes(6)
 })
 
-test('where nobody can look, a lost answer is repeated at most once', async () => {
+test('without a session that can look, a lost answer leads to one more try at most', async () => {
   const { api, road } = await start({}, [{ kind: 'lost' }, { kind: 'lost' }])
 
   const failure = await failureOf(road.send(makeRequest()))

@@ -48,7 +48,7 @@ test.each(HTTP_FAULTS)(
   },
 )
 
-test('a file that the Bot API goes down under is given back, to be sent later', async () => {
+test('a file is given back, to be sent later, when the Bot API goes down meanwhile', async () => {
   const { peer, road, state, api } = await start()
   await peer.fail('resets at once')
   const request = makeRequest()

@@ -46,7 +46,7 @@ test('nothing is asked for beyond the end', async () => {
   expect(telegram.counters.read().methods['upload.getFile']).toBeUndefined()
 })
 
-test('a document is looked up once, however many ask for it', async () => {
+test('a document is looked up once for any number of readers', async () => {
   const { telegram, gateway, credentials, messageId } = await readShared()
 
   const found = await Promise.all(
@@ -164,7 +164,7 @@ test('a small piece of a file that a CDN serves', async () => {
   expect(Buffer.from(bytes).equals(expected)).toBe(true)
 })
 
-test('credentials without any way to MTProto are told to connect', async () => {
+test('credentials without a road to MTProto are refused with TELEGRAM_NOT_CONNECTED', async () => {
   const { gateway, credentials, messageId } = await readShared()
   const none = { ...credentials, session: null, botToken: null }
 

@@ -20,7 +20,7 @@ test('a key exchange that fails is done again, with another key', async () => {
   expect(telegram.counters.read().authorizations.bot).toBe(1)
 })
 
-test('a server that never finishes one is given up', async () => {
+test('a key exchange that the server never finishes is given up', async () => {
   const telegram = await startTelegram()
   const door = await startDoor(telegram, { cutsFirst: Number.POSITIVE_INFINITY })
   const { gateway } = startGatewayAt({

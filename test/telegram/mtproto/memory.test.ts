@@ -5,7 +5,7 @@ import { MiB } from '../../../src/lib/units.ts'
 import { createFile, createRequest, startGatewayAt, userOf } from './setup.ts'
 import { startTelegramProcess } from './telegram-process.ts'
 
-// What nobody holds any more is no matter of chance then.
+// With `gc` the test decides when unused memory is collected.
 setFlagsFromString('--expose-gc')
 const collectGarbage = runInNewContext('gc') as () => void
 

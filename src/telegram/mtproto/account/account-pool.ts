@@ -47,10 +47,10 @@ export function createAccountPool({ idleMs, maxAccounts }: AccountPoolOptions): 
   }
 
   function leave(id: string, entry: Entry): void {
-    // One that was forgotten meanwhile is closed, and has nothing to rest from.
+    // An account that was forgotten meanwhile is closed already.
     if (--entry.users > 0 || entries.get(id) !== entry) return
-    // Again and again: what is shared by several users goes on without them, and may connect anew.
-    entry.idle = setInterval(() => entry.account.rest(), idleMs).unref()
+    // Repeated, because work that several users share goes on without them and may connect again.
+    entry.idle = setInterval(() => entry.account.disconnect(), idleMs).unref()
     forgetOldest()
   }
 

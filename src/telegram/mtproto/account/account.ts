@@ -6,7 +6,7 @@ import type { CongestionLimits } from '../connection/congestion-window.ts'
 import type { Connect } from '../connection/connect.ts'
 import type { Connection } from '../connection/connection.ts'
 import type { KeyStore } from '../connection/dc-auth-keys.ts'
-import type { Gramjs, TlRequest } from '../connection/gramjs.ts'
+import type { Api, Gramjs, TlRequest } from '../connection/gramjs.ts'
 import { withoutUpdates } from '../connection/init-connection.ts'
 import { createMainConnection } from '../connection/main-connection.ts'
 import {
@@ -17,8 +17,7 @@ import {
 } from '../connection/request-channel.ts'
 import { createRequestChannels } from '../connection/request-channels.ts'
 import { authKeyName, type Session } from '../connection/session.ts'
-import { readMaxParts } from './app-config.ts'
-import { isNeededToPost } from './posting-methods.ts'
+import { isPostingMethod } from './posting-methods.ts'
 
 export interface AccountOptions {
   gramjs: Gramjs
@@ -58,11 +57,11 @@ export interface Account {
   /** For parts of files in a data centre; authorizes there if need be. */
   requestChannel: (dcId: number) => RequestChannel
   /** The same for a CDN, which knows no accounts. */
-  cdnLane: (dcId: number) => RequestChannel
-  /** Requests in flight that each data centre is trusted with. */
+  cdnRequestChannel: (dcId: number) => RequestChannel
+  /** The congestion window of each data centre. */
   windows: () => { dcId: number; window: number }[]
-  /** Closes all connections; the next call opens them again. What was learnt is kept. */
-  rest: () => void
+  /** Closes all connections; the next call opens them again. Windows, waits and limits are kept. */
+  disconnect: () => void
   /** Closes for good: everything that runs or comes fails with the error. */
   close: (error: AppError) => void
 }
@@ -75,7 +74,7 @@ export function createAccount(options: AccountOptions): Account {
   let asked = false
 
   const onFlood = (method: string | null, seconds: number): void => {
-    if (method === null || isNeededToPost(method, kind)) options.onWait(seconds)
+    if (method === null || isPostingMethod(method, kind)) options.onWait(seconds)
   }
 
   const main = createMainConnection({ ...options, closing: closing.signal })
@@ -102,7 +101,7 @@ export function createAccount(options: AccountOptions): Account {
     return ordinary.call(request.className, build, callOptions)
   }
 
-  /** Learns once what a file of this account may have; until then the default stands. */
+  /** Asks once how many parts a file of this account may have; until then the default holds. */
   function askLimits(): void {
     if (asked || kind === 'bot') return
     asked = true
@@ -119,15 +118,15 @@ export function createAccount(options: AccountOptions): Account {
     if (closing.signal.aborted) return
     closing.abort(error)
     main.close(error)
-    requestChannels.rest()
+    requestChannels.disconnect()
   }
 
   /** Ends the account when Telegram says that its key is dead. */
   function watched(requestChannel: RequestChannel): RequestChannel {
     return {
-      enter: (method, enterOptions) => {
+      acquire: (method, acquireOptions) => {
         closing.signal.throwIfAborted()
-        return requestChannel.enter(method, enterOptions)
+        return requestChannel.acquire(method, acquireOptions)
       },
       call: async (method, build, callOptions) => {
         closing.signal.throwIfAborted()
@@ -158,12 +157,39 @@ export function createAccount(options: AccountOptions): Account {
     // A key that died elsewhere says nothing about the one at home.
     requestChannel: (dcId) =>
       dcId === session.dcId ? watched(requestChannels.at(dcId)) : requestChannels.at(dcId),
-    cdnLane: requestChannels.atCdn,
+    cdnRequestChannel: requestChannels.atCdn,
     windows: requestChannels.windows,
-    rest: () => {
+    disconnect: () => {
       main.close()
-      requestChannels.rest()
+      requestChannels.disconnect()
     },
     close,
   }
+}
+
+/**
+ * How many parts one file of this account may have: `help.getAppConfig` says it for everybody
+ * and for Premium (core.telegram.org/api/config#client-configuration).
+ */
+async function readMaxParts(
+  { Api }: Gramjs,
+  call: <Answer>(request: TlRequest<Answer>) => Promise<Answer>,
+): Promise<number> {
+  const answer = await call(new Api.help.GetAppConfig({ hash: 0 }))
+  if (!(answer instanceof Api.help.AppConfig)) return DEFAULT_MAX_PARTS
+  const [self] = await call(new Api.users.GetUsers({ id: [new Api.InputUserSelf()] }))
+  const premium = self instanceof Api.User && self.premium === true
+  const key = premium ? 'upload_max_fileparts_premium' : 'upload_max_fileparts_default'
+  return readNumber(answer.config, key) ?? DEFAULT_MAX_PARTS
+}
+
+function readNumber(config: Api.TypeJSONValue, key: string): number | null {
+  if (!('value' in config) || !Array.isArray(config.value)) return null
+  for (const entry of config.value) {
+    if (!('key' in entry) || entry.key !== key) continue
+    return 'value' in entry.value && typeof entry.value.value === 'number'
+      ? entry.value.value
+      : null
+  }
+  return null
 }

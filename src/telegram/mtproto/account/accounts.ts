@@ -10,7 +10,7 @@ import type { RetryPolicy } from '../connection/request-channel.ts'
 import { authKeyName, parseSession } from '../connection/session.ts'
 import { type Account, createAccount } from './account.ts'
 import { createAccountPool } from './account-pool.ts'
-import { createBotAccounts, type Person } from './bot-accounts.ts'
+import { type AccountIdentity, createBotAccounts } from './bot-accounts.ts'
 import { type Bots, createBots, type Secrets, secretName } from './bots.ts'
 
 export interface AccountsOptions {
@@ -25,7 +25,7 @@ export interface AccountsOptions {
   connect: Connect
   limits: CongestionLimits
   retryPolicy: RetryPolicy
-  /** Hears of waits that every post of an account, named as by `nameOf`, has to obey. */
+  /** Called for each wait that every post of an account, named as by `nameOf`, has to obey. */
   onWait?: (name: string, seconds: number) => void
 }
 
@@ -48,7 +48,7 @@ export interface Accounts {
   nameOf: (credentials: Credentials, actor: Actor) => string
   /** Parts Telegram takes in a file of this user, if it is known already. */
   maxParts: (credentials: Credentials) => number | null
-  /** What data centres are trusted with (TelegramGateway.windows). */
+  /** Congestion windows by data centre (TelegramGateway.windows). */
   windows: () => Record<string, number>
   close: () => void
 }
@@ -72,16 +72,16 @@ export function createAccounts(options: AccountsOptions): Accounts {
     return made
   }
 
-  function make(person: Person): Account {
+  function make(identity: AccountIdentity): Account {
     const account = createAccount({
       ...options,
-      ...person,
+      ...identity,
       gramjs: library(),
-      onWait: (seconds) => options.onWait?.(person.name, seconds),
+      onWait: (seconds) => options.onWait?.(identity.name, seconds),
       onDead: (error) => {
         log.warn({ account: account.id, code: error.code }, 'Telegram has ended a session')
         pool.ended(account.id, error)
-        person.onDead()
+        identity.onDead()
       },
     })
     return account

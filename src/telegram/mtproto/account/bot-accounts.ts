@@ -7,8 +7,8 @@ import type { Account } from './account.ts'
 import type { AccountPool } from './account-pool.ts'
 import { type BotLogin, type Bots, secretName } from './bots.ts'
 
-/** The bot that an account is made for. */
-export interface Person {
+/** The user or bot that an account is made for. */
+export interface AccountIdentity {
   session: Session
   kind: 'user' | 'bot'
   apiId: number
@@ -26,7 +26,7 @@ export interface BotAccountsOptions {
   pool: Pick<AccountPool, 'use'>
   /** Where sessions of bots come from; made when the first one is wanted. */
   bots: () => Bots
-  make: (person: Person) => Account
+  make: (identity: AccountIdentity) => Account
   /** Ends logins, which are shared by several callers. */
   closing: AbortSignal
 }
@@ -35,7 +35,7 @@ export interface BotAccountsOptions {
 export interface BotAccounts {
   /**
    * Runs `work` as the bot, logged in at need; once more, with a new key, when it fails because
-   * Telegram has revoked the kept one.
+   * Telegram has revoked the stored one.
    */
   use: <T>(
     login: BotLogin,
@@ -89,7 +89,7 @@ export function createBotAccounts({ pool, bots, make, closing }: BotAccountsOpti
       try {
         return await attempt()
       } catch (error) {
-        // The kept key has been revoked; the token may still be good for a new one.
+        // The stored key has been revoked; the token may still get a new one.
         if (!worked || signal.aborted) throw error
         if (toAppError(error).code !== 'TELEGRAM_SESSION_INVALID') throw error
         return attempt()

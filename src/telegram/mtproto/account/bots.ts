@@ -35,9 +35,9 @@ export interface BotSession {
 
 /** Sessions of bots, made by their tokens. */
 export interface Bots {
-  /** The kept session, or a new one. Rejects with RpcError, ConnectionError or TELEGRAM_FLOOD_WAIT. */
+  /** The stored session, or a new one. Rejects with RpcError, ConnectionError or TELEGRAM_FLOOD_WAIT. */
   open: (login: BotLogin, signal: AbortSignal) => Promise<BotSession>
-  /** Telegram does not know the kept key any more. */
+  /** Telegram does not know the stored key any more. */
   forget: (token: string) => void
   /** Keys of this bot in other data centres. */
   keys: (token: string) => KeyStore
@@ -113,8 +113,8 @@ export function createBots({ gramjs, connect, secrets, entry }: BotsOptions): Bo
   return {
     open: async (login, signal) => {
       const name = secretName(login.token)
-      const kept = await read(name)
-      if (kept) return { session: kept, connection: undefined }
+      const stored = await read(name)
+      if (stored) return { session: stored, connection: undefined }
       const waitMs = (closedUntil.get(name) ?? 0) - performance.now()
       if (waitMs > 0) throw floodWait(Math.ceil(waitMs / 1000))
       try {

@@ -13,8 +13,8 @@ export interface ChannelSearch {
   /** The bare id of the channel that is wanted. */
   id: string
   options: CallOptions
-  /** Told of every channel met on the way. */
-  meet: (channel: Channel) => void
+  /** Called with every channel that the search comes across. */
+  onChannel: (channel: Channel) => void
 }
 
 /** The channel with its hash, unless it is another kind of chat or only a mention of one. */

@@ -6,12 +6,12 @@ import type { CallOptions } from '../connection/request-channel.ts'
 import type { Account } from './account.ts'
 import { type Channel, type ChannelSearch, toChannel } from './channel.ts'
 import { findInDialogs } from './dialogs.ts'
-import { createWaitNews, type WaitNews } from './wait-notifier.ts'
+import { createWaitNotifier, type WaitNotifier } from './wait-notifier.ts'
 
 /** Finds access hashes, which belong to an account and a channel. */
 export interface Channels {
   /**
-   * Runs `work` with the channel; once more with a new hash when Telegram refuses the kept one.
+   * Runs `work` with the channel; once more with a new hash when Telegram refuses the known one.
    * Rejects with TELEGRAM_CHANNEL_NOT_FOUND when this account cannot see the channel.
    */
   use: <T>(
@@ -43,7 +43,7 @@ export function createChannels(): Channels {
     const known = hashes.get(name)
     if (known !== undefined) return { id, accessHash: known }
     if (missing.get(name)) throw channelNotFound()
-    const found = await joined(search(account, id), options)
+    const found = await joinSearch(search(account, id), options)
     if (found === null) {
       missing.set(name, true, MISSING_TTL_MS)
       throw channelNotFound()
@@ -57,12 +57,12 @@ export function createChannels(): Channels {
     const running = searching.get(name)
     if (running) return running
     const find = account.kind === 'bot' ? askForChannel : findInDialogs
-    const waits = createWaitNews()
+    const waits = createWaitNotifier()
     const found = find({
       account,
       id,
-      options: { signal: new AbortController().signal, onWait: waits.tell },
-      meet: (channel) => remember(account, channel),
+      options: { signal: new AbortController().signal, onWait: waits.notify },
+      onChannel: (channel) => remember(account, channel),
     }).finally(() => searching.delete(name))
     const started = { found, waits }
     searching.set(name, started)
@@ -86,19 +86,19 @@ export function createChannels(): Channels {
 
 interface Search {
   found: Promise<string | null>
-  waits: WaitNews
+  waits: WaitNotifier
 }
 
-/** The search's result for one caller, which hears of Telegram's waits as if it were its own. */
-async function joined(
+/** The search's result for one caller, whose `onWait` is called as if the search were its own. */
+async function joinSearch(
   { found, waits }: Search,
   { signal, onWait }: CallOptions,
 ): Promise<string | null> {
-  const leave = waits.hear(onWait)
+  const unsubscribe = waits.subscribe(onWait)
   try {
     return await untilAborted(found, signal)
   } finally {
-    leave()
+    unsubscribe()
   }
 }
 
@@ -107,14 +107,16 @@ async function askForChannel({
   account,
   id,
   options,
-  meet,
+  onChannel,
 }: ChannelSearch): Promise<string | null> {
   const { Api, toLong } = account.gramjs
   const channel = new Api.InputChannel({ channelId: toLong(id), accessHash: toLong('0') })
   try {
     const { chats } = await account.call(new Api.channels.GetChannels({ id: [channel] }), options)
-    const found = chats.map((chat) => toChannel(account.gramjs, chat)).find((met) => met?.id === id)
-    if (found) meet(found)
+    const found = chats
+      .map((chat) => toChannel(account.gramjs, chat))
+      .find((channel) => channel?.id === id)
+    if (found) onChannel(found)
     return found?.accessHash ?? null
   } catch (error) {
     if (faultOf(error).kind === 'channel-unknown') return null

@@ -32,7 +32,7 @@ export async function findInDialogs(search: ChannelSearch): Promise<string | nul
 }
 
 async function findInFolder(search: ChannelSearch, folderId: number): Promise<string | null> {
-  const { account, options, id, meet } = search
+  const { account, options, id, onChannel } = search
   const { gramjs } = account
   const { Api, toLong } = gramjs
   let offset: Offset | null = {
@@ -49,7 +49,7 @@ async function findInFolder(search: ChannelSearch, folderId: number): Promise<st
     })
     const page = toPage(gramjs, await account.call(request, options))
     const channels = page.chats.map((chat) => toChannel(gramjs, chat))
-    for (const channel of channels) if (channel) meet(channel)
+    for (const channel of channels) if (channel) onChannel(channel)
     const found = channels.find((channel) => channel?.id === id)
     if (found) return found.accessHash
     offset = page.complete ? null : nextOffset(gramjs, page, offset)

@@ -1,31 +1,34 @@
 type OnWait = (seconds: number) => void
 
-/** Telegram's waits in work that several callers share. */
-export interface WaitNews {
-  /** Tells all present listeners that Telegram asks to wait for so many seconds. */
-  tell: OnWait
-  /** Hears of waits, also of one that has begun already, until the returned function is called. */
-  hear: (onWait: OnWait | undefined) => () => void
+/** Passes Telegram's waits on to all callers that share one piece of work. */
+export interface WaitNotifier {
+  /** Calls every subscriber with the seconds that Telegram asks to wait. */
+  notify: OnWait
+  /**
+   * Calls `onWait` for each wait, and at once with the rest of one that has begun, until the
+   * returned function is called.
+   */
+  subscribe: (onWait: OnWait | undefined) => () => void
 }
 
 /** `now`: milliseconds that only ever go forward. */
-export function createWaitNews(now: () => number = () => performance.now()): WaitNews {
-  const listeners = new Set<OnWait>()
+export function createWaitNotifier(now: () => number = () => performance.now()): WaitNotifier {
+  const subscribers = new Set<OnWait>()
   let until = Number.NEGATIVE_INFINITY
 
   return {
-    tell: (seconds) => {
+    notify: (seconds) => {
       until = now() + seconds * 1000
-      for (const listener of listeners) listener(seconds)
+      for (const subscriber of subscribers) subscriber(seconds)
     },
-    hear: (onWait) => {
+    subscribe: (onWait) => {
       if (!onWait) return () => {}
-      // Two callers may bring the same function: each has a listener of its own.
-      const listener: OnWait = (seconds) => onWait(seconds)
-      listeners.add(listener)
+      // Two callers may bring the same function: each is a subscriber of its own.
+      const subscriber: OnWait = (seconds) => onWait(seconds)
+      subscribers.add(subscriber)
       const leftMs = until - now()
       if (leftMs > 0) onWait(Math.ceil(leftMs / 1000))
-      return () => void listeners.delete(listener)
+      return () => void subscribers.delete(subscriber)
     },
   }
 }

@@ -22,58 +22,57 @@ export const DEFAULT_CONGESTION_LIMITS: CongestionLimits = {
   maxConnections: 6,
 }
 
-/** One request that was let in. */
+/** The right to send one request. */
 export interface Permit {
-  /** When it was let in, by the window's clock. */
+  /** When it was acquired, by the window's clock. */
   readonly at: number
-  /** What it was let in for. */
+  /** The method that it was acquired for. */
   readonly method: string
-  /** Gives the place back, once; safe to call again. */
-  leave: () => void
+  /** Gives the slot back, once; safe to call again. */
+  release: () => void
 }
 
-/** How a caller takes Telegram's waits. */
+/** What a caller does about Telegram's waits. */
 export interface Waits {
-  /** Hears of seconds to wait. */
+  /** Called with the seconds to wait. */
   onWait?: ((seconds: number) => void) | undefined
-  /** Milliseconds above which a wait is not sat out, but told. */
+  /** The longest wait, in milliseconds, after which to send; a longer one rejects. */
   longestMs?: number
 }
 
 /**
  * How many requests one account may have in flight at one data centre, and when none at all.
  *
- * Places are given first come, first served: a job that asks for one place at a time shares
- * them fairly with all others. Telegram's waits are for one method: readers do not stand still
- * because posts must.
+ * Slots are given first come, first served: a job that acquires one at a time shares them fairly
+ * with all others. Telegram's waits are for one method: readers go on while posts wait.
  */
 export interface CongestionWindow {
   /**
-   * Waits for Telegram's waits on the method to end and for a place. Rejects with
-   * TELEGRAM_FLOOD_WAIT.
+   * Resolves when Telegram asks for no wait on the method and a slot is free. Rejects with
+   * TELEGRAM_FLOOD_WAIT for a longer wait than `waits` allows, or with the signal's reason.
    */
-  enter: (method: string, signal: AbortSignal, waits?: Waits) => Promise<Permit>
-  /** The same for an ordinary call, which takes no place. */
-  pass: (method: string, signal: AbortSignal, waits?: Waits) => Promise<Permit>
-  /** An answer came: a little more may be tried. */
+  acquire: (method: string, signal: AbortSignal, waits?: Waits) => Promise<Permit>
+  /** The same for an ordinary call, which takes no slot. */
+  acquireUnlimited: (method: string, signal: AbortSignal, waits?: Waits) => Promise<Permit>
+  /** An answer came: the window grows. */
   succeeded: (permit: Permit) => void
   /**
-   * No answer came: half as much after a silence, three quarters after a cut; once for all that
-   * were in flight together.
+   * No answer came: the window shrinks to half after a timeout, to three quarters after a cut
+   * connection; once for all requests that were in flight together.
    */
   failed: (permit: Permit, how: 'timeout' | 'cut') => void
   /**
-   * Telegram asked to wait: the permit's method, or with `every` none at all, is let in for so
-   * long, and then half as much.
+   * Telegram asked to wait: the permit's method, with `every` each method, gets no permits for so
+   * long, and the window shrinks to half.
    */
   flooded: (permit: Permit, seconds: number, scope?: 'method' | 'every') => void
-  /** How many connections the present window is worth. */
+  /** How many connections the present window needs. */
   readonly connections: number
   /** Requests that may be in flight now. */
   readonly window: number
-  /** Smoothed milliseconds from being let in to the answer; 0 before the first. */
+  /** Smoothed milliseconds from a permit to its answer; 0 before the first. */
   readonly roundTripMs: number
-  /** Whether the pool can have several connections, or only one. */
+  /** Whether the data centre has addresses for several connections, or for only one. */
   setAddresses: (found: 'several' | 'one') => void
 }
 
@@ -90,16 +89,16 @@ export function createCongestionWindow(
   let lastSetbackAt = 0
   const closedUntil = new Map<string, number>()
   let roundTripMs = 0
-  const places = createSemaphore(window)
+  const slots = createSemaphore(window)
 
   function resize(size: number): void {
     const most = Math.min(limits.max, limits.perConnection * connectionLimit)
     window = Math.max(1, Math.min(size, most))
-    places.setLimit(Math.floor(window))
+    slots.setLimit(Math.floor(window))
   }
 
   function setback(at: number, factor: number): void {
-    // What was let in before the last setback went out under the old window and says nothing new.
+    // A permit from before the last setback belongs to the old window and says nothing new.
     if (at < lastSetbackAt) return
     lastSetbackAt = now()
     careful = true
@@ -110,7 +109,7 @@ export function createCongestionWindow(
     Math.max(closedUntil.get(method) ?? 0, closedUntil.get(EVERY_METHOD) ?? 0) - now()
 
   /** Resolves when Telegram asks for no wait. */
-  async function opened(
+  async function waitsOver(
     method: string,
     signal: AbortSignal,
     { onWait, longestMs }: Waits,
@@ -124,17 +123,17 @@ export function createCongestionWindow(
   }
 
   return {
-    enter: async (method, signal, waits = {}) => {
+    acquire: async (method, signal, waits = {}) => {
       for (;;) {
-        await opened(method, signal, waits)
-        const leave = await places.acquire(1, signal)
-        if (leftMs(method) <= 0) return { at: now(), method, leave }
-        leave()
+        await waitsOver(method, signal, waits)
+        const release = await slots.acquire(1, signal)
+        if (leftMs(method) <= 0) return { at: now(), method, release }
+        release()
       }
     },
-    pass: async (method, signal, waits = {}) => {
-      await opened(method, signal, waits)
-      return { at: now(), method, leave: () => {} }
+    acquireUnlimited: async (method, signal, waits = {}) => {
+      await waitsOver(method, signal, waits)
+      return { at: now(), method, release: () => {} }
     },
     succeeded: ({ at }) => {
       const took = now() - at

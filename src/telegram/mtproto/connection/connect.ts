@@ -4,7 +4,7 @@ import { ConnectionError, RpcError } from '../../errors.ts'
 import type { TlRequest } from './gramjs.ts'
 import { type Opened, type OpenOptions, openSession } from './init-connection.ts'
 
-/** `bulk`: one more connection to a data centre that has been entered already. */
+/** `bulk`: one more connection to a data centre that has one already. */
 export type Purpose = 'home' | 'foreign' | 'bulk'
 
 /** `openSession` through the circuit of the address; rejects with `peerDown` while that is open. */
@@ -15,8 +15,9 @@ export type Connect = <Answer>(
 ) => Promise<Opened<Answer>>
 
 /**
- * Only entering counts for a circuit: a request that gets no answer on a connection that lives is
- * that request's failure, and a connection that is cut is opened again, which shows how things are.
+ * Only connecting counts for a circuit: a request without an answer on a connection that lives is
+ * that request's failure, and a connection that is cut is opened again, which shows whether the
+ * data centre is there.
  * `openMs`: milliseconds to connect, and again for the first answer.
  */
 export function createConnector(circuits: TelegramCircuits, openMs?: number): Connect {
@@ -24,13 +25,13 @@ export function createConnector(circuits: TelegramCircuits, openMs?: number): Co
     const open = () => openSession({ ...options, openMs }, query, signal)
     if (purpose === 'bulk') return open()
     const { dcId, address } = options
-    return circuits.enter({ dcId, address, home: purpose === 'home' }, open, healthReader(signal))
+    return circuits.connect({ dcId, address, home: purpose === 'home' }, open, healthReader(signal))
   }
 }
 
 /**
- * Whatever Telegram says shows that it is there: a key it does not know, a flood, a refusal. Its
- * own inner errors (500, -503) may be about one account or file, and are no proof either way.
+ * Any answer shows that Telegram is there: a key that it does not know, a flood wait, a refusal. Its
+ * own internal errors (500, -503) may be about one account or file, and are no proof either way.
  */
 function healthReader(signal: AbortSignal): HealthReader<unknown> {
   return {
@@ -38,8 +39,8 @@ function healthReader(signal: AbortSignal): HealthReader<unknown> {
       if (signal.aborted) return 'unknown'
       if (error instanceof RpcError) return Math.abs(error.code) >= 500 ? 'unknown' : 'healthy'
       if (!(error instanceof ConnectionError)) return 'unknown'
-      if (error.trouble === 'key-unknown') return 'healthy'
-      return error.trouble === 'timeout' ? 'silent' : 'unhealthy'
+      if (error.reason === 'key-unknown') return 'healthy'
+      return error.reason === 'timeout' ? 'silent' : 'unhealthy'
     },
   }
 }

@@ -9,13 +9,13 @@ export interface ConnectionPoolOptions {
   /** Opens one connection and warms it up. */
   open: (address: Address, signal: AbortSignal) => Promise<Connection>
   /**
-   * The one connection that carries bulk where there is no such address, or none that answers.
+   * The one connection for parts of files where there is no such address, or none that answers.
    * When it is the pool's own, the pool keeps and closes it.
    */
   fallback: (signal: AbortSignal) => Promise<{ connection: Connection; own: boolean }>
   /** How many connections may be open now. */
   connections: () => number
-  /** Told whether several connections may be had, or only the one of the fallback. */
+  /** Called with whether several connections can be opened, or only the fallback's one. */
   onAddresses: (found: 'several' | 'one') => void
   /** Requests in flight for which one connection is enough. */
   perConnection: number
@@ -57,7 +57,7 @@ export function createConnectionPool(options: ConnectionPoolOptions): Connection
         options.onAddresses('several')
         return connection
       } catch (error) {
-        if (!(error instanceof ConnectionError) || error.trouble === 'key-unknown') throw error
+        if (!(error instanceof ConnectionError) || error.reason === 'key-unknown') throw error
         badUntil.set(nameOf(address), now() + BAD_ADDRESS_MS)
       }
     }

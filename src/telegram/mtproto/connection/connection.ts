@@ -68,7 +68,7 @@ export async function openConnection(
         const sentAt = performance.now()
         const timer = setTimeout(() => {
           reject(new ConnectionError('timeout'))
-          // Not a sound in all that time: no server is there, and other calls should not wait to find out.
+          // Nothing came in all that time: no server is there, and other calls need not wait to find out.
           if (sender.heardAt < sentAt) end(new ConnectionError('timeout'))
         }, limit)
         waiting.add(reject)

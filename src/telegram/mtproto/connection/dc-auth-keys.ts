@@ -33,9 +33,9 @@ export interface DcAuthKeysOptions {
 
 /** This account's keys in data centres that are not its own. */
 export interface DcAuthKeys {
-  /** The key, made and authorized if need be; callers that come meanwhile share the work. */
+  /** The key; made and authorized where there is none, once for all callers that wait. */
   get: (dcId: number, signal: AbortSignal) => Promise<Buffer>
-  /** The key as it was had last, or null. */
+  /** The key that `get` returned last, or null. */
   current: (dcId: number) => Buffer | null
   /** Telegram does not know the key any more. */
   forget: (dcId: number) => Promise<void>

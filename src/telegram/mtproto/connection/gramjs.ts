@@ -1,8 +1,7 @@
-import { createPublicKey } from 'node:crypto'
+import { createHash, createPublicKey } from 'node:crypto'
 import type { Log } from '../../../core/ports/log.ts'
 import { agree, crc32, crc32Agrees, createFastIge } from './encryption/cipher.ts'
 import { createDecryptPool } from './encryption/decrypt-pool.ts'
-import { rsaFingerprint } from './encryption/rsa-fingerprint.ts'
 import { createConnectionClass } from './gramjs/connection.ts'
 import { type ApiClasses, type Long, loadModules, type Modules } from './gramjs/modules.ts'
 import { createSender, type Sender, type SenderOptions } from './gramjs/sender.ts'
@@ -67,4 +66,22 @@ function installCipher({ ige, helpers }: Modules, log: Log): boolean {
     log.warn({ err: error }, "gramjs' own slow cipher stays in use")
     return false
   }
+}
+
+/**
+ * How MTProto names an RSA key: the last 8 bytes of SHA-1 over its TL form, as a signed long in
+ * decimal (core.telegram.org/mtproto/auth_key).
+ */
+function rsaFingerprint(modulus: Buffer, exponent: Buffer): string {
+  const digest = createHash('sha1').update(toTlBytes(modulus)).update(toTlBytes(exponent)).digest()
+  return digest.readBigInt64LE(digest.length - 8).toString()
+}
+
+function toTlBytes(bytes: Buffer): Buffer {
+  const head =
+    bytes.length < 254
+      ? Buffer.from([bytes.length])
+      : Buffer.from([254, bytes.length & 255, (bytes.length >> 8) & 255, bytes.length >> 16])
+  const padding = Buffer.alloc(-(head.length + bytes.length) & 3)
+  return Buffer.concat([head, bytes, padding])
 }

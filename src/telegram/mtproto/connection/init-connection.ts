@@ -34,7 +34,7 @@ export async function openSession<Answer>(
 ): Promise<Opened<Answer>> {
   const connection = await connect(options, signal)
   try {
-    const request = introduce(options.gramjs, options.apiId, query)
+    const request = asFirstCall(options.gramjs, options.apiId, query)
     const answer = await connection.request(request, {
       signal,
       timeoutMs: options.openMs ?? OPEN_MS,
@@ -51,13 +51,13 @@ async function connect(options: OpenOptions, signal: AbortSignal): Promise<Conne
     try {
       return await openConnection({ ...options, timeoutMs: options.openMs ?? OPEN_MS }, signal)
     } catch (error) {
-      const failed = error instanceof ConnectionError && error.trouble === 'unreachable'
+      const failed = error instanceof ConnectionError && error.reason === 'unreachable'
       if (!failed || options.authKey !== null || attempt === KEY_EXCHANGES) throw error
     }
   }
 }
 
-function introduce<Answer>(
+function asFirstCall<Answer>(
   { Api, layer }: Gramjs,
   apiId: number,
   query: TlRequest<Answer>,

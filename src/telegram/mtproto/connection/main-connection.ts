@@ -19,10 +19,10 @@ export interface MainConnectionOptions {
   connection?: Connection | undefined
 }
 
-/** The one connection for ordinary calls; opened at need, once for all callers that wait. */
+/** The one connection for ordinary calls: opened when it is needed, once for all callers that wait. */
 export interface MainConnection {
   open: (signal: AbortSignal) => Promise<Connection>
-  /** The addresses Telegram names; asks for them if it has not been asked. */
+  /** The addresses that Telegram names; asks for them once. */
   centres: (signal: AbortSignal) => Promise<DataCentres>
   /** The addresses it named last. */
   readonly known: DataCentres | null
@@ -37,7 +37,7 @@ export function createMainConnection(options: MainConnectionOptions): MainConnec
   let known: DataCentres | null = null
 
   async function reconnect(): Promise<Connection> {
-    // The session's own address may have gone stale; Telegram's newer word is tried after it.
+    // The session's own address may have gone stale; the addresses that Telegram named later are tried after it.
     const others = [known?.main(dcId), reachableInstead(dcId, session.address)]
     const addresses = [session.address, ...others].filter((address) => address != null)
     let failure: unknown = new ConnectionError('unreachable')
@@ -45,8 +45,8 @@ export function createMainConnection(options: MainConnectionOptions): MainConnec
       try {
         return await connectTo(address)
       } catch (error) {
-        const elsewhere = error instanceof ConnectionError && error.trouble !== 'key-unknown'
-        if (!elsewhere && !isPeerDown(error)) throw error
+        const anotherMayAnswer = error instanceof ConnectionError && error.reason !== 'key-unknown'
+        if (!anotherMayAnswer && !isPeerDown(error)) throw error
         failure = error
       }
     }

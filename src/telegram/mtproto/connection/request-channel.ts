@@ -14,11 +14,11 @@ export interface RetryPolicy {
   answerMs: number
   /** Milliseconds for one request in all, waits included. */
   totalMs: number
-  /** Milliseconds for which a request that can wait does so while its data centre is down. */
-  rideMs: number
+  /** Milliseconds for which a persistent call waits for a data centre that is down. */
+  outageMs: number
   /**
-   * Milliseconds for which Telegram's wait is sat out by calls that do not ride: they keep a place
-   * that others want, and come back after a longer one.
+   * The longest of Telegram's waits, in milliseconds, that a call which is not persistent waits for.
+   * After a longer one its caller comes back: until then it holds nothing that others want.
    */
   floodMs: number
 }
@@ -27,7 +27,7 @@ export const DEFAULT_RETRY_POLICY: RetryPolicy = {
   attempts: 8,
   answerMs: 20_000,
   totalMs: 1_800_000,
-  rideMs: 45_000,
+  outageMs: 45_000,
   floodMs: 60_000,
 }
 
@@ -37,22 +37,22 @@ const SLOWEST_ANSWER = 6
 
 export interface CallOptions {
   signal: AbortSignal
-  /** Hears of seconds that Telegram asks to wait. */
+  /** Called with the seconds that Telegram asks to wait. */
   onWait?: ((seconds: number) => void) | undefined
-  /** A place already taken for the first try. */
+  /** A permit that the caller has acquired for the first try. */
   permit?: Permit
   /** Never sent again once it may have reached Telegram: a lost answer is the caller's matter. */
   once?: boolean
   /** Waits for a data centre that is down, and as long as Telegram asks, instead of failing. */
-  rides?: boolean
+  persistent?: boolean
 }
 
-/** Calls of one account at one data centre: governed, retried, waits obeyed. */
+/** Calls of one account at one data centre: within its congestion window, retried, Telegram's waits obeyed. */
 export interface RequestChannel {
   /** Rejects with TELEGRAM_FLOOD_WAIT for a long wait on the method, or with the signal's reason. */
-  enter: (
+  acquire: (
     method: string,
-    options: Pick<CallOptions, 'signal' | 'onWait' | 'rides'>,
+    options: Pick<CallOptions, 'signal' | 'onWait' | 'persistent'>,
   ) => Promise<Permit>
   /**
    * Sends what `build` makes, which is called for each try. `method` names what shares Telegram's
@@ -70,20 +70,23 @@ export interface RequestChannelOptions {
   /** Finds or opens the connection to use. */
   pick: (signal: AbortSignal) => Promise<Connection>
   retryPolicy: RetryPolicy
-  /** Small calls: they obey waits, but do not stand in line with parts of files. */
+  /** Small calls: they obey waits, but take no slot of the window, which is for parts of files. */
   ordinary?: boolean
-  /** Hears of each wait when Telegram asks for it; `method` is null when it came before any call: it is for all. */
+  /**
+   * Called for each wait that Telegram asks for. `method` is null for a wait that came before any
+   * call: it holds for every method.
+   */
   onFlood?: ((method: string | null, seconds: number) => void) | undefined
   now?: () => number
 }
 
 export function createRequestChannel(options: RequestChannelOptions): RequestChannel {
   const { congestion, pick, retryPolicy, ordinary = false, now = () => performance.now() } = options
-  const enter: RequestChannel['enter'] = (method, { signal, onWait, rides = false }) => {
-    const waits = { onWait, ...(!rides && { longestMs: retryPolicy.floodMs }) }
+  const acquire: RequestChannel['acquire'] = (method, { signal, onWait, persistent = false }) => {
+    const waits = { onWait, ...(!persistent && { longestMs: retryPolicy.floodMs }) }
     return ordinary
-      ? congestion.pass(method, signal, waits)
-      : congestion.enter(method, signal, waits)
+      ? congestion.acquireUnlimited(method, signal, waits)
+      : congestion.acquire(method, signal, waits)
   }
 
   const timeoutFor = (attempt: number): number =>
@@ -96,22 +99,22 @@ export function createRequestChannel(options: RequestChannelOptions): RequestCha
   function afterFailure(method: string, error: unknown, permit: Permit, state: Tries): number {
     if (isPeerDown(error)) {
       const delay = (error.retryAfter ?? 1) * 1000 + backoff(1, { baseMs: 500 })
-      state.rideMs -= delay
-      if (state.rideMs < 0) throw error
+      state.outageMs -= delay
+      if (state.outageMs < 0) throw error
       return delay
     }
     const fault = faultOf(error)
     const left = state.startedAt + retryPolicy.totalMs - now()
     if (fault.kind === 'wait') {
       // Asked before any call, it holds for every call.
-      congestion.flooded(permit, fault.seconds, state.entered ? 'method' : 'every')
-      options.onFlood?.(state.entered ? method : null, fault.seconds)
+      congestion.flooded(permit, fault.seconds, state.connected ? 'method' : 'every')
+      options.onFlood?.(state.connected ? method : null, fault.seconds)
       if (fault.seconds * 1000 > left) throw floodWait(fault.seconds, error)
       return 0
     }
     if (fault.kind !== 'passing') throw error
     if (error instanceof ConnectionError) {
-      congestion.failed(permit, error.trouble === 'timeout' ? 'timeout' : 'cut')
+      congestion.failed(permit, error.reason === 'timeout' ? 'timeout' : 'cut')
     }
     const delay = backoff(state.attempt++)
     if (state.attempt > retryPolicy.attempts || delay > left || (state.sent && state.once))
@@ -120,26 +123,26 @@ export function createRequestChannel(options: RequestChannelOptions): RequestCha
   }
 
   return {
-    enter,
+    acquire,
     call: async (method, build, callOptions) => {
-      const { signal, once = false, rides = false } = callOptions
-      const rideMs = rides ? retryPolicy.rideMs : 0
+      const { signal, once = false, persistent = false } = callOptions
+      const outageMs = persistent ? retryPolicy.outageMs : 0
       const state: Tries = {
         attempt: 1,
         startedAt: now(),
-        entered: false,
+        connected: false,
         sent: false,
         once,
-        rideMs,
+        outageMs,
       }
       let { permit } = callOptions
       for (;;) {
-        permit ??= await enter(method, callOptions)
-        state.entered = false
+        permit ??= await acquire(method, callOptions)
+        state.connected = false
         let delay: number
         try {
           const connection = await pick(signal)
-          state.entered = true
+          state.connected = true
           const request = await build()
           state.sent = true
           const timeoutMs = timeoutFor(state.attempt)
@@ -150,7 +153,7 @@ export function createRequestChannel(options: RequestChannelOptions): RequestCha
           signal.throwIfAborted()
           delay = afterFailure(method, error, permit, state)
         } finally {
-          permit.leave()
+          permit.release()
         }
         permit = undefined
         await sleep(delay, signal)
@@ -163,10 +166,10 @@ interface Tries {
   attempt: number
   readonly startedAt: number
   /** Whether this try has a connection. */
-  entered: boolean
+  connected: boolean
   /** Whether any try may have reached Telegram. */
   sent: boolean
   readonly once: boolean
-  /** How much longer it may wait for a data centre that is down. */
-  rideMs: number
+  /** How much longer the call may wait for a data centre that is down. */
+  outageMs: number
 }

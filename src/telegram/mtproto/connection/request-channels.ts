@@ -33,11 +33,11 @@ export interface RequestChannelsOptions {
   closing: AbortSignal
   /** An ordinary call at home. */
   callHome: <Answer>(request: TlRequest<Answer>, signal: AbortSignal) => Promise<Answer>
-  /** Hears of waits on the channel at home, as a channel tells them. */
+  /** As RequestChannelOptions.onFlood, for the account's own data centre. */
   onFlood: RequestChannelOptions['onFlood']
 }
 
-/** The requestChannels of one account, one per data centre. */
+/** The request channels of one account, one per data centre. */
 export interface RequestChannels {
   /** For parts of files; authorizes in that data centre at need. */
   at: (dcId: number) => RequestChannel
@@ -46,7 +46,7 @@ export interface RequestChannels {
   congestion: (dcId: number) => CongestionWindow
   windows: () => { dcId: number; window: number }[]
   /** Closes all connections; the next call opens new ones. Windows and waits are kept. */
-  rest: () => void
+  disconnect: () => void
 }
 
 /** Where a channel's connections go, and under which key. */
@@ -58,7 +58,7 @@ interface Place {
   shared: () => Address[]
   /** The address for a single connection; null: the account's main connection is to be used. */
   single: (() => Address | null | undefined) | null
-  onLink?: (connection: Connection) => void
+  onConnected?: (connection: Connection) => void
 }
 
 export function createRequestChannels(options: RequestChannelsOptions): RequestChannels {
@@ -67,7 +67,7 @@ export function createRequestChannels(options: RequestChannelsOptions): RequestC
   const pools = new Map<string, ConnectionPool>()
   const requestChannels = new Map<string, RequestChannel>()
   const cdnKeys = new Map<number, Buffer>()
-  const foreign = createDcAuthKeys({
+  const dcAuthKeys = createDcAuthKeys({
     gramjs,
     apiId,
     connect,
@@ -94,7 +94,7 @@ export function createRequestChannels(options: RequestChannelsOptions): RequestC
     const target = { gramjs, apiId, address, dcId, authKey: place.authKey(), purpose }
     const query = withoutUpdates(gramjs, new gramjs.Api.help.GetConfig())
     const { connection } = await connect(target, query, signal)
-    place.onLink?.(connection)
+    place.onConnected?.(connection)
     return connection
   }
 
@@ -102,7 +102,7 @@ export function createRequestChannels(options: RequestChannelsOptions): RequestC
     const known = pools.get(place.name)
     if (known) return known
     const { single, dcId } = place
-    const governed = congestion(dcId)
+    const window = congestion(dcId)
     const pool = createConnectionPool({
       addresses: place.shared,
       open: (address, signal) => connectTo(place, address, 'bulk', signal),
@@ -110,8 +110,8 @@ export function createRequestChannels(options: RequestChannelsOptions): RequestC
         single
           ? { connection: await connectTo(place, single(), 'foreign', signal), own: true }
           : { connection: await main.open(signal), own: false },
-      connections: () => governed.connections,
-      onAddresses: governed.setAddresses,
+      connections: () => window.connections,
+      onAddresses: window.setAddresses,
       perConnection: limits.perConnection,
     })
     pools.set(place.name, pool)
@@ -147,25 +147,25 @@ export function createRequestChannels(options: RequestChannelsOptions): RequestC
     return channelTo(place, main.centres, options.onFlood)
   }
 
-  function abroad(dcId: number): RequestChannel {
+  function foreign(dcId: number): RequestChannel {
     const place: Place = {
       name: `dc${dcId}`,
       dcId,
-      authKey: () => foreign.current(dcId),
+      authKey: () => dcAuthKeys.current(dcId),
       shared: () => main.known?.media(dcId) ?? [],
       single: () => main.known?.main(dcId),
     }
     const ready = async (signal: AbortSignal): Promise<unknown> => {
       await main.centres(signal)
-      return foreign.get(dcId, signal)
+      return dcAuthKeys.get(dcId, signal)
     }
-    return renewing(place, channelTo(place, ready), () => foreign.forget(dcId))
+    return renewing(place, channelTo(place, ready), () => dcAuthKeys.forget(dcId))
   }
 
   /** A channel that gets a new key, once per call, when Telegram has lost the present one. */
   function renewing(place: Place, channel: RequestChannel, forget: () => void): RequestChannel {
     return {
-      enter: channel.enter,
+      acquire: channel.acquire,
       call: async (method, build, { permit, ...rest }) => {
         const used = place.authKey()
         try {
@@ -191,7 +191,7 @@ export function createRequestChannels(options: RequestChannelsOptions): RequestC
       authKey: () => cdnKeys.get(dcId) ?? null,
       shared: () => [],
       single: () => main.known?.cdn(dcId)[0],
-      onLink: (connection) => void cdnKeys.set(dcId, connection.authKey),
+      onConnected: (connection) => void cdnKeys.set(dcId, connection.authKey),
     }
     return renewing(place, channelTo(place, main.centres), () => cdnKeys.delete(dcId))
   }
@@ -203,11 +203,11 @@ export function createRequestChannels(options: RequestChannelsOptions): RequestC
   }
 
   return {
-    at: (dcId) => once(`dc${dcId}`, () => (dcId === session.dcId ? home() : abroad(dcId))),
+    at: (dcId) => once(`dc${dcId}`, () => (dcId === session.dcId ? home() : foreign(dcId))),
     atCdn: (dcId) => once(`cdn${dcId}`, () => cdn(dcId)),
     congestion,
     windows: () => [...congestions].map(([dcId, { window }]) => ({ dcId, window })),
-    rest: () => {
+    disconnect: () => {
       for (const name of [...pools.keys()]) drop(name)
     },
   }

@@ -63,12 +63,15 @@ async function readPiece(
 ): Promise<Buffer> {
   const { Api, toLong } = account.gramjs
   const { fileToken } = place
-  const requestChannel = account.cdnLane(place.dcId)
+  const requestChannel = account.cdnRequestChannel(place.dcId)
   const request = { fileToken, offset: toLong(String(offset)), limit: length }
   try {
     for (let uploads = 0; uploads <= MAX_UPLOADS; uploads++) {
       const build = (): Api.upload.GetCdnFile => new Api.upload.GetCdnFile(request)
-      const answer = await requestChannel.call('upload.GetCdnFile', build, { signal, rides: true })
+      const answer = await requestChannel.call('upload.GetCdnFile', build, {
+        signal,
+        persistent: true,
+      })
       if (answer instanceof Api.upload.CdnFile) return decrypt(place, offset, answer.bytes)
       const { requestToken } = answer
       noteHashes(

@@ -15,7 +15,7 @@ export type LocatedDocument = Omit<RemoteDocument, 'road'>
 /** Runs work with an account, which stays connected meanwhile. */
 export type UseAccount = <T>(work: (account: Account) => Promise<T>) => Promise<T>
 
-/** Where a document is read from. Shared by all its readers: one finds out, all know. */
+/** Where a document is read from. Shared by all its readers: what one of them learns, all use. */
 export interface Locator {
   readonly use: UseAccount
   document: StoredDocument
@@ -54,7 +54,7 @@ const MAX_LOCATIONS = 5000
 /** Milliseconds for which a message is taken to be what it was. */
 const LOCATION_TTL_MS = 3_600_000
 
-/** Finds documents by their messages; what was found is kept for an hour. */
+/** Finds documents by their messages; what was found is remembered for an hour. */
 export function createLocations(channels: Channels): Locations {
   const known = createTtlCache<LocatedDocument>({ maxEntries: MAX_LOCATIONS })
 

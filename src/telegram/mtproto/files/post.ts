@@ -43,7 +43,7 @@ export async function makeDocument({ request, reading, state }: PostJob): Promis
     file: await toInputFile(gramjs, request, state.fileId),
     mimeType: file.mimeType,
     attributes: [new Api.DocumentAttributeFilename({ fileName: file.name })],
-    // Otherwise Telegram makes films of films, whose message id is not final at once.
+    // Otherwise Telegram converts videos, whose message id is not final at once.
     forceFile: true,
     nosoundVideo: true,
   })

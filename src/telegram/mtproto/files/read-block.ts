@@ -23,7 +23,7 @@ const MAX_TURNS = 6
 const MAX_SHORT = 3
 
 /**
- * The bytes from `offset`, by one `upload.getFile`, retried and led around as Telegram wants it.
+ * The bytes from `offset`, by one `upload.getFile`, retried, and redirected as Telegram asks.
  * Never fewer than the file has there.
  */
 export async function readBlock(request: BlockRequest): Promise<Uint8Array> {
@@ -70,8 +70,8 @@ async function askForFile(
   const requestChannel = account.requestChannel(document.dcId)
   const request = (): Api.upload.GetFile =>
     fileRequest(account.gramjs, document, { offset, length })
-  // Its reader has had bytes already, most likely: it is kept waiting for a while.
-  return requestChannel.call('upload.GetFile', request, { signal, rides: true })
+  // Its reader most likely has bytes already: waiting is better than a download that breaks off.
+  return requestChannel.call('upload.GetFile', request, { signal, persistent: true })
 }
 
 function fileRequest(
@@ -94,7 +94,7 @@ function fileRequest(
   })
 }
 
-/** CDNs have RSA keys of their own, which Telegram tells (core.telegram.org/cdn). */
+/** CDNs have RSA keys of their own, which Telegram names (core.telegram.org/cdn). */
 function trustCdns(account: Account): Promise<void> {
   const { gramjs } = account
   gramjs.cdnKeys ??= askForCdnKeys(account).catch((error: unknown) => {

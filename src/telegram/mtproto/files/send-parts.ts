@@ -3,7 +3,7 @@ import type { TransferRequest } from '../../../core/ports/telegram.ts'
 import type { Semaphore } from '../../../lib/concurrency/semaphore.ts'
 import { withTimeout } from '../../../lib/waiting/with-timeout.ts'
 import { SMALL_FILE_BYTES } from '../../limits.ts'
-import { SAVING_PARTS } from '../account/posting-methods.ts'
+import { SAVE_PART_METHOD } from '../account/posting-methods.ts'
 import type { Permit } from '../connection/congestion-window.ts'
 import type { RequestChannel } from '../connection/request-channel.ts'
 import { countParts, createPartPlan, type Part } from './part-plan.ts'
@@ -23,7 +23,7 @@ const LOOK_AGAIN_MS = 50
 
 /**
  * Sends every part whose bytes are here and that Telegram has not acknowledged, as many at once
- * as the request channel lets in. Resolves when none is left to send and all are acknowledged; the first
+ * as the congestion window allows. Resolves when none is left to send and all are acknowledged; the first
  * failure that is final stops the rest. Says whether Telegram has the whole file.
  */
 export async function sendParts(job: PartsJob): Promise<boolean> {
@@ -62,8 +62,8 @@ export async function sendParts(job: PartsJob): Promise<boolean> {
         await withTimeout(Promise.race(running), { ms: LOOK_AGAIN_MS, onTimeout: () => {} })
         continue
       }
-      // One place is asked for at a time, so that jobs of one account take turns.
-      const permit = await requestChannel.enter(SAVING_PARTS, { signal, onWait })
+      // One permit is acquired at a time, so that jobs of one account take turns.
+      const permit = await requestChannel.acquire(SAVE_PART_METHOD, { signal, onWait })
       const sending = run(part, permit).finally(() => running.delete(sending))
       running.add(sending)
     }
@@ -82,14 +82,14 @@ async function sendPart(
   options: { signal: AbortSignal; onWait: (seconds: number) => void; permit: Permit },
 ): Promise<void> {
   const release = await memory.acquire(part.size, options.signal).catch((error: unknown) => {
-    options.permit.leave()
+    options.permit.release()
     throw error
   })
   try {
     const totalParts = file.size > SMALL_FILE_BYTES ? countParts(file.size) : null
     let latest: PartRequest | undefined
     await requestChannel.call(
-      SAVING_PARTS,
+      SAVE_PART_METHOD,
       async () => {
         const { index, size } = part
         latest = createPartRequest({ fileId, part: index, totalParts, size })

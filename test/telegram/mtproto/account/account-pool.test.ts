@@ -11,7 +11,7 @@ afterEach(() => void vi.useRealTimers())
 function makeAccount() {
   const account = {
     connected: true,
-    rest: () => {
+    disconnect: () => {
       account.connected = false
     },
     close: () => {
@@ -21,7 +21,7 @@ function makeAccount() {
   return account
 }
 
-test('an account that connects once more while nobody uses it is closed again', async () => {
+test('an unused account that connects once more is disconnected again', async () => {
   const account = makeAccount()
   const pool = createAccountPool({ idleMs: IDLE_MS, maxAccounts: 2 })
   await pool.use(

@@ -72,7 +72,7 @@ test('without media-only addresses everything goes over one connection', async (
   expect(telegram.counters.read().connectionsOpened['2 media']).toBeUndefined()
 })
 
-test('a media-only address on which nobody listens is passed over', async () => {
+test('a media-only address without a listener is passed over', async () => {
   const telegram = await startTelegram({ settings: { deadMediaAddress: 'first' } })
   const { gateway } = startGateway(telegram)
 
@@ -83,7 +83,7 @@ test('a media-only address on which nobody listens is passed over', async () => 
   })
 })
 
-test('a channel on the third page of the archive is found once for all who ask', async () => {
+test('a channel on the third page of the archive is found by one search for all callers', async () => {
   const telegram = await startTelegram()
   const account = telegram.createAccount({
     label: 'hidden',
@@ -117,7 +117,7 @@ test.each(['-1009999999999', '9999999999', '-12345', 'my channel'])(
   },
 )
 
-test('a bare channel id does as well', async () => {
+test('a channel is found by its bare id too', async () => {
   const telegram = await startTelegram()
   const { gateway } = startGateway(telegram)
   const channelId = telegram.account.channelId.replace(/^-100/, '')
@@ -186,7 +186,7 @@ test('a revoked bot key is replaced by a new login', async () => {
   expect(telegram.counters.read().authorizations.bot).toBe(2)
 })
 
-test('a bot token that Telegram does not know is said to be wrong, and is told to nobody', async () => {
+test('an unknown bot token is refused as such, and does not appear in the error', async () => {
   const telegram = await startTelegram()
   const { gateway, log } = startGateway(telegram)
   const botToken = '99999:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA'
@@ -216,7 +216,7 @@ test('a login flood is obeyed without asking again', async () => {
   expect(telegram.counters.read().methods['auth.importBotAuthorization']?.calls).toBe(1)
 })
 
-test('an account that nobody uses is disconnected, and comes back when it is needed', async () => {
+test('an unused account is disconnected, and connected again when it is needed', async () => {
   const telegram = await startTelegram()
   const { gateway } = startGateway(telegram, { idleMs: 50 })
   const credentials = userOf(telegram.account)
@@ -230,7 +230,7 @@ test('an account that nobody uses is disconnected, and comes back when it is nee
   expect(counters.methods['messages.getDialogs']?.calls).toBe(1)
 })
 
-test('a bot whose login nobody waits for any more is disconnected all the same', async () => {
+test('a bot is disconnected also when every caller has left during its login', async () => {
   const telegram = await startTelegram()
   const { gateway, secrets } = startGateway(telegram, { idleMs: 50 })
   const leaving = new AbortController()

@@ -1,21 +1,21 @@
 import { expect, test } from 'vitest'
-import { createWaitNews } from '../../../../src/telegram/mtproto/account/wait-notifier.ts'
+import { createWaitNotifier } from '../../../../src/telegram/mtproto/account/wait-notifier.ts'
 
-test('everybody who shares the work hears of a wait, those who come later of the rest of it', () => {
+test('every subscriber is called for a wait, and a later one at once with the rest of it', () => {
   let now = 0
-  const news = createWaitNews(() => now)
+  const waits = createWaitNotifier(() => now)
   const heard: [string, number][] = []
-  news.hear((seconds) => heard.push(['first', seconds]))
-  const leave = news.hear((seconds) => heard.push(['leaver', seconds]))
-  news.hear(undefined)
+  waits.subscribe((seconds) => heard.push(['first', seconds]))
+  const leave = waits.subscribe((seconds) => heard.push(['leaver', seconds]))
+  waits.subscribe(undefined)
 
-  news.tell(8)
+  waits.notify(8)
   leave()
   now = 5500
-  news.hear((seconds) => heard.push(['late', seconds]))
+  waits.subscribe((seconds) => heard.push(['late', seconds]))
   now = 8000
-  news.hear((seconds) => heard.push(['later', seconds]))
-  news.tell(2)
+  waits.subscribe((seconds) => heard.push(['later', seconds]))
+  waits.notify(2)
 
   expect(heard).toEqual([
     ['first', 8],

@@ -10,16 +10,16 @@ const limits = { start: 4, max: 16, perConnection: 4, maxConnections: 4 }
 
 test('no more are let in than the window holds, first come first served', async () => {
   const congestion = createCongestionWindow(limits)
-  const admitted = await Promise.all([1, 2, 3, 4].map(() => congestion.enter(METHOD, signal)))
+  const admitted = await Promise.all([1, 2, 3, 4].map(() => congestion.acquire(METHOD, signal)))
   const order: string[] = []
   const waiting = ['a', 'b', 'c'].map((name) =>
-    congestion.enter(METHOD, signal).then((permit) => {
+    congestion.acquire(METHOD, signal).then((permit) => {
       order.push(name)
       return permit
     }),
   )
 
-  for (const permit of admitted) permit.leave()
+  for (const permit of admitted) permit.release()
   await Promise.all(waiting)
 
   expect(order).toEqual(['a', 'b', 'c'])
@@ -38,17 +38,17 @@ test('the window and the connections grow while answers come, up to the limit', 
 test('a silence halves the window, once for all that went out together', async () => {
   let now = 1000
   const congestion = createCongestionWindow({ ...limits, start: 16 }, () => now)
-  const together = await Promise.all([1, 2, 3].map(() => congestion.enter(METHOD, signal)))
+  const together = await Promise.all([1, 2, 3].map(() => congestion.acquire(METHOD, signal)))
   now += 10
 
   for (const permit of together) {
     congestion.failed(permit, 'timeout')
-    permit.leave()
+    permit.release()
   }
   expect(congestion.window).toBe(8)
 
   now += 10
-  const later = await congestion.enter(METHOD, signal)
+  const later = await congestion.acquire(METHOD, signal)
   congestion.failed(later, 'timeout')
   expect(congestion.window).toBe(4)
 })
@@ -56,10 +56,10 @@ test('a silence halves the window, once for all that went out together', async (
 test('after a setback the window grows by one in each round', async () => {
   let now = 1000
   const congestion = createCongestionWindow({ ...limits, start: 16 }, () => now)
-  const lost = await congestion.enter(METHOD, signal)
+  const lost = await congestion.acquire(METHOD, signal)
   now += 10
   congestion.failed(lost, 'timeout')
-  lost.leave()
+  lost.release()
 
   now += 10
   for (let answers = 0; answers < 8; answers++) await succeed(congestion)
@@ -69,13 +69,13 @@ test('after a setback the window grows by one in each round', async () => {
   expect(congestion.window).toBe(9)
 })
 
-test('a wait that is longer than somebody sits out is told, and holds nobody', async () => {
+test('a wait that is longer than the caller allows rejects at once', async () => {
   const congestion = createCongestionWindow(limits)
-  congestion.flooded(await congestion.enter(METHOD, signal), 90)
+  congestion.flooded(await congestion.acquire(METHOD, signal), 90)
   const waits: number[] = []
   const onWait = (seconds: number) => void waits.push(seconds)
 
-  const entered = congestion.enter(METHOD, signal, { onWait, longestMs: 60_000 })
+  const entered = congestion.acquire(METHOD, signal, { onWait, longestMs: 60_000 })
 
   await expect(entered).rejects.toMatchObject({ code: 'TELEGRAM_FLOOD_WAIT', retryAfter: 90 })
   expect(waits).toEqual([90])
@@ -85,14 +85,14 @@ test('a wait shuts the gate for everybody, to the second, and is told', async ()
   vi.useFakeTimers()
   try {
     const congestion = createCongestionWindow(limits)
-    const flooded = await congestion.enter(METHOD, signal)
+    const flooded = await congestion.acquire(METHOD, signal)
     congestion.flooded(flooded, 3)
-    flooded.leave()
+    flooded.release()
     const waits: number[] = []
     let admitted = 0
     for (const _ of [1, 2]) {
       void congestion
-        .enter(METHOD, signal, { onWait: (seconds) => waits.push(seconds) })
+        .acquire(METHOD, signal, { onWait: (seconds) => waits.push(seconds) })
         .then(() => {
           admitted++
         })
@@ -113,11 +113,11 @@ test('an ordinary call takes no place, but waits when Telegram asks to', async (
   vi.useFakeTimers()
   try {
     const congestion = createCongestionWindow({ ...limits, start: 1 })
-    const bulk = await congestion.enter(METHOD, signal)
-    await congestion.pass(METHOD, signal)
+    const bulk = await congestion.acquire(METHOD, signal)
+    await congestion.acquireUnlimited(METHOD, signal)
     congestion.flooded(bulk, 2)
     let passed = false
-    void congestion.pass(METHOD, signal).then(() => {
+    void congestion.acquireUnlimited(METHOD, signal).then(() => {
       passed = true
     })
 
@@ -133,33 +133,33 @@ test('an ordinary call takes no place, but waits when Telegram asks to', async (
 
 test('a wait is for its method: what asks for something else goes on', async () => {
   const congestion = createCongestionWindow(limits)
-  congestion.flooded(await congestion.pass('messages.SendMedia', signal), 25_000)
+  congestion.flooded(await congestion.acquireUnlimited('messages.SendMedia', signal), 25_000)
 
-  const post = congestion.pass('messages.SendMedia', signal, { longestMs: 60_000 })
+  const post = congestion.acquireUnlimited('messages.SendMedia', signal, { longestMs: 60_000 })
 
   await expect(post).rejects.toMatchObject({ code: 'TELEGRAM_FLOOD_WAIT', retryAfter: 25_000 })
-  expect(await congestion.enter('upload.GetFile', signal)).toMatchObject({
+  expect(await congestion.acquire('upload.GetFile', signal)).toMatchObject({
     method: 'upload.GetFile',
   })
 })
 
 test('a wait that came before any call is for every method, and a shorter one does not end it', async () => {
   const congestion = createCongestionWindow(limits)
-  const flooded = await congestion.enter('upload.GetFile', signal)
+  const flooded = await congestion.acquire('upload.GetFile', signal)
   congestion.flooded(flooded, 90, 'every')
   congestion.flooded(flooded, 3, 'every')
 
   for (const method of ['upload.GetFile', 'messages.SendMedia']) {
-    const entered = congestion.pass(method, signal, { longestMs: 60_000 })
+    const entered = congestion.acquireUnlimited(method, signal, { longestMs: 60_000 })
     await expect(entered, method).rejects.toMatchObject({ retryAfter: 90 })
   }
 })
 
 test('a wait can be left', async () => {
   const congestion = createCongestionWindow(limits)
-  congestion.flooded(await congestion.enter(METHOD, signal), 1000)
+  congestion.flooded(await congestion.acquire(METHOD, signal), 1000)
   const leaver = new AbortController()
-  const waiting = congestion.enter(METHOD, leaver.signal)
+  const waiting = congestion.acquire(METHOD, leaver.signal)
 
   leaver.abort(new Error('left'))
 
@@ -176,7 +176,7 @@ test('with one connection the window stays small', async () => {
 })
 
 async function succeed(congestion: ReturnType<typeof createCongestionWindow>): Promise<void> {
-  const permit = await congestion.enter(METHOD, signal)
+  const permit = await congestion.acquire(METHOD, signal)
   congestion.succeeded(permit)
-  permit.leave()
+  permit.release()
 }

@@ -12,7 +12,7 @@ const option = (more: Partial<DcOption>): DcOption => ({
   ...more,
 })
 
-test('media-only addresses are told from main ones, by data centre', () => {
+test('media-only addresses and main ones are kept apart, by data centre', () => {
   const centres = readDataCentres([
     option({ ipAddress: '10.0.0.2', mediaOnly: true }),
     option({ ipAddress: '10.0.0.1' }),

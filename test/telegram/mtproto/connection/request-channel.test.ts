@@ -31,7 +31,7 @@ interface Row {
   name: string
   outcomes: Outcome[]
   policy?: Partial<typeof DEFAULT_RETRY_POLICY>
-  call?: { once?: boolean; rides?: boolean }
+  call?: { once?: boolean; persistent?: boolean }
   /** The answer, or what the error says. */
   ends: string
   /** Milliseconds until the end. */
@@ -70,7 +70,7 @@ test.each<Row>([
     window: 3,
   },
   {
-    name: 'a trouble of Telegram’s own is tried again, and says nothing of the line',
+    name: 'a failure inside Telegram is tried again, and leaves the window as it is',
     outcomes: [rpc('INTERNAL', 500), rpc('Timeout', -503), 'yes'],
     ends: 'yes',
     afterMs: 250 + 500,
@@ -84,14 +84,14 @@ test.each<Row>([
     window: 8,
   },
   {
-    name: 'a failure that is none of Telegram’s is final',
+    name: 'an error that is not Telegram’s is final',
     outcomes: [new Error('a bug')],
     ends: 'a bug',
     afterMs: 0,
     window: 8,
   },
   {
-    name: 'the tries are counted',
+    name: 'a call fails after its last try',
     outcomes: [cut(), cut(), cut()],
     policy: { attempts: 3 },
     ends: 'closed',
@@ -107,31 +107,31 @@ test.each<Row>([
     window: 4,
   },
   {
-    name: 'a wait that is longer than the policy sits out is told',
+    name: 'a wait that is longer than the policy allows ends the call',
     outcomes: [rpc('FLOOD_WAIT_61', 420)],
     ends: 'Telegram asks to wait',
     afterMs: 0,
     window: 4,
   },
   {
-    name: 'a call that rides sits out a longer one',
+    name: 'a persistent call waits for a longer one',
     outcomes: [rpc('FLOOD_WAIT_61', 420), 'yes'],
-    call: { rides: true },
+    call: { persistent: true },
     ends: 'yes',
     afterMs: 61_000,
     window: 4,
   },
   {
-    name: 'a wait that goes beyond the time of the call is told even to one that rides',
+    name: 'a wait that goes beyond the time of the call ends a persistent one too',
     outcomes: [rpc('FLOOD_WAIT_61', 420)],
     policy: { totalMs: 60_000 },
-    call: { rides: true },
+    call: { persistent: true },
     ends: 'Telegram asks to wait',
     afterMs: 0,
     window: 4,
   },
   {
-    name: 'what may have reached Telegram is not sent twice where it must not be',
+    name: 'a call that must be sent once is not tried again when it may have reached Telegram',
     outcomes: [cut()],
     call: { once: true },
     ends: 'closed',
@@ -146,18 +146,18 @@ test.each<Row>([
     window: 8,
   },
   {
-    name: 'a call that rides waits until it is back, as long as the policy has it',
+    name: 'a persistent call waits until the data centre is back',
     outcomes: [down(3), down(3), 'yes'],
-    call: { rides: true },
+    call: { persistent: true },
     ends: 'yes',
     afterMs: 2 * (3_000 + 500),
     window: 8,
   },
   {
-    name: 'and no longer',
+    name: 'a persistent call waits for a data centre no longer than the policy allows',
     outcomes: [down(3), down(3)],
-    policy: { rideMs: 4_000 },
-    call: { rides: true },
+    policy: { outageMs: 4_000 },
+    call: { persistent: true },
     ends: 'it is down',
     afterMs: 3_500,
     window: 8,
@@ -202,16 +202,16 @@ test('a request is made anew for each try', async () => {
 
 test('a permit that the caller brings is used for the first try, and given back once', async () => {
   const { channel, congestion } = harness([cut(), 'yes'])
-  const permit = await congestion.enter(METHOD, never)
-  const leave = vi.spyOn(permit, 'leave')
-  const enter = vi.spyOn(congestion, 'enter')
+  const permit = await congestion.acquire(METHOD, never)
+  const release = vi.spyOn(permit, 'release')
+  const acquire = vi.spyOn(congestion, 'acquire')
 
   const ended = channel.call(METHOD, buildRequest, { signal: never, permit })
   await vi.runAllTimersAsync()
   await ended
 
-  expect(leave).toHaveBeenCalledTimes(1)
-  expect(enter).toHaveBeenCalledTimes(1)
+  expect(release).toHaveBeenCalledTimes(1)
+  expect(acquire).toHaveBeenCalledTimes(1)
 })
 
 test('an abort ends the pause between two tries with its reason', async () => {
@@ -226,7 +226,7 @@ test('an abort ends the pause between two tries with its reason', async () => {
   expect(await caught).toBe('left')
 })
 
-test('a wait that is asked for before any call is told as one for every method', async () => {
+test('a wait that comes before any call holds for every method', async () => {
   const onFlood = vi.fn()
   const { channel, congestion } = harness(
     [],
@@ -242,22 +242,22 @@ test('a wait that is asked for before any call is told as one for every method',
 
   expect(onFlood).toHaveBeenCalledWith(null, 5)
   const waits = vi.fn()
-  void congestion.enter('messages.GetHistory', never, { onWait: waits }).catch(() => {})
+  void congestion.acquire('messages.GetHistory', never, { onWait: waits }).catch(() => {})
   await vi.advanceTimersByTimeAsync(0)
   expect(waits).toHaveBeenCalledWith(5)
   void ended
 })
 
-test('an ordinary call takes no place of those that carry parts, and does not grow the window', async () => {
+test('an ordinary call takes no slot of the window, and does not grow it', async () => {
   const { channel, congestion } = harness(['yes'], {}, { ordinary: true })
-  const held = await Promise.all(Array.from({ length: 8 }, () => congestion.enter(METHOD, never)))
+  const held = await Promise.all(Array.from({ length: 8 }, () => congestion.acquire(METHOD, never)))
 
   const ended = channel.call('messages.GetHistory', buildRequest, { signal: never })
   await vi.runAllTimersAsync()
 
   expect(await ended).toBe('yes')
   expect(congestion.window).toBe(8)
-  for (const permit of held) permit.leave()
+  for (const permit of held) permit.release()
 })
 
 const buildRequest = (): TlRequest<string> => ({}) as TlRequest<string>

@@ -19,14 +19,14 @@ export interface DecryptAnswer {
 
 /**
  * Decrypts messages in other threads. AES-IGE of 1 MB keeps a core busy for 6 to 20 ms; in the main
- * thread some dozens of downloads would make every other request wait for seconds.
+ * thread a few dozen downloads would make every other request wait for seconds.
  */
 export interface DecryptPool {
   /**
    * As `decryptMessage`. The packet must not be used afterwards: its memory goes back to the pool.
    * Rejects with ConnectionError when the thread has died.
    */
-  open: (authKey: Buffer, packet: Buffer) => Promise<Buffer | null>
+  decrypt: (authKey: Buffer, packet: Buffer) => Promise<Buffer | null>
 }
 
 interface Thread {
@@ -76,7 +76,7 @@ export function createDecryptPool(
   }
 
   return {
-    open: (authKey, packet) => {
+    decrypt: (authKey, packet) => {
       const thread = leastBusy()
       const id = ++lastId
       const answer = Promise.withResolvers<Buffer | null>()
@@ -89,7 +89,7 @@ export function createDecryptPool(
   }
 }
 
-/** Memory that may be given away: not a piece of what others use as well. */
+/** Memory that may be transferred: no other buffer lies in it. */
 function ownMemory(packet: Buffer): Uint8Array<ArrayBuffer> {
   const { buffer, byteOffset, byteLength } = packet
   // A packet that the socket read has memory of its own, but for its checksum.

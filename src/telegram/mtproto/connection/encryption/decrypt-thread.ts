@@ -3,7 +3,7 @@ import { loadCipher } from './cipher.ts'
 import type { DecryptAnswer, DecryptRequest } from './decrypt-pool.ts'
 import { decryptMessage } from './encrypted-message.ts'
 
-/** The thread of `decryptPool.ts`: opens one message after the other. */
+/** A thread of `decrypt-pool.ts`: decrypts one message after the other. */
 
 loadCipher()
 

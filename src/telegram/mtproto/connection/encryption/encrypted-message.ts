@@ -2,7 +2,7 @@ import { createHash, hash, randomFillSync } from 'node:crypto'
 import { buffers } from './buffer-pool.ts'
 import { igeDecrypt, igeEncryptInto } from './cipher.ts'
 
-/** What a message is sealed with. */
+/** What a message is encrypted with. */
 export interface MessageKeys {
   /** 256 bytes. */
   authKey: Buffer
@@ -22,7 +22,7 @@ const MIN_PADDING = 12
 const FROM_CLIENT = 0
 const FROM_SERVER = 8
 
-/** The key piece, and behind it the plaintext. Used again: sealing is synchronous. */
+/** The key piece, and behind it the plaintext. Used again: encryption is synchronous. */
 let scratch = Buffer.alloc(0)
 
 /**

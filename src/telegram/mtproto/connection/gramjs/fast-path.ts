@@ -62,18 +62,18 @@ export function layFastPath(
   tools: MessageTools,
   decryptPool: DecryptPool,
 ): void {
-  sealInPieces(sender)
+  encryptInPieces(sender)
   if (sender._sendQueue) packAlone(sender._sendQueue, sender._state)
-  if (sender._state.msgIds) openElsewhere(sender, tools, decryptPool)
+  if (sender._state.msgIds) decryptInThread(sender, tools, decryptPool)
 }
 
-/** Encrypts with one copy instead of five; before there is a key, as ever. */
-function sealInPieces({ authKey, _state: state }: FastPathSender): void {
-  const seal = state.encryptMessageData.bind(state)
+/** Encrypts with one copy instead of five. Before there is a key, gramjs' own way stays. */
+function encryptInPieces({ authKey, _state: state }: FastPathSender): void {
+  const encrypt = state.encryptMessageData.bind(state)
   state.encryptMessageData = async (data) => {
     const key = authKey.getKey()
     const pieces = Array.isArray(data) ? data : [data]
-    if (!key) return seal(Buffer.concat(pieces))
+    if (!key) return encrypt(Buffer.concat(pieces))
     const salt = BigInt(state.salt.toString())
     return encryptMessage({ authKey: key, salt, sessionId: BigInt(state.id.toString()) }, pieces)
   }
@@ -94,17 +94,17 @@ function packAlone(queue: MessagePacker, state: MTProtoState): void {
 }
 
 /** Decrypts large messages in another thread: 1 MB takes as long as hundreds of small requests. */
-function openElsewhere(
+function decryptInThread(
   { authKey, _state: state }: FastPathSender,
   tools: MessageTools,
   decryptPool: DecryptPool,
 ): void {
   const { readerClass, messageClass, securityErrorClass } = tools
-  const open = state.decryptMessageData.bind(state)
+  const decrypt = state.decryptMessageData.bind(state)
   state.decryptMessageData = async (body) => {
     const key = authKey.getKey()
-    if (!key || body.length < LARGE_BYTES) return open(body)
-    const plain = await decryptPool.open(key, body)
+    if (!key || body.length < LARGE_BYTES) return decrypt(body)
+    const plain = await decryptPool.decrypt(key, body)
     if (!plain) throw new securityErrorClass('a message that was not made with our key')
     const reader = new readerClass(plain)
     reader.readLong()

@@ -23,7 +23,7 @@ export function layerOf(require: NodeJS.Require): number {
 }
 
 /**
- * Leaves initConnection to the worker (`protocol.ts`), which sends it once per connection with its
+ * Leaves initConnection to the worker (`init-connection.ts`), which sends it once per connection with its
  * own parameters. teleproto would wrap the first request once more.
  */
 export function leaveInitConnectionToCaller(sender: LibrarySender): void {

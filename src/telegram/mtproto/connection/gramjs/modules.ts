@@ -11,7 +11,7 @@ import { type LibrarySender, layerOf } from './library.ts'
  *
  * Of gramjs' network code only MTProtoSender is used: one connection, its message layer and
  * TL. TelegramClient is left out on purpose: its update loop, reconnection and exported senders
- * can neither be switched off nor ended for certain, and they lose requests.
+ * can neither be switched off nor reliably ended, and they lose requests.
  */
 
 export type ApiClasses = typeof Api

@@ -69,7 +69,7 @@ export function createSender(
     reconnectRetries: 0,
     delay: 0,
     autoReconnect: false,
-    // Only a sender that is not the main one tells of a key that the server has forgotten.
+    // Only a sender that is not the main one reports a key that the server has forgotten.
     isMainSender: false,
     onConnectionBreak: () => lose(new ConnectionError('key-unknown')),
     securityChecks: true,
@@ -164,7 +164,7 @@ function toRpcError(error: unknown, method: string): Error {
   return new RpcError(code ?? 400, errorMessage, method)
 }
 
-/** gramjs' chatter goes to our log at debug; its `canSend` keeps it off the console. */
+/** What gramjs logs goes to our log at debug level; `canSend` keeps it off the console. */
 function createLogger(log: Log): object {
   const say = (message: unknown): void => log.debug({}, `gramjs: ${String(message)}`)
   const silent = (): void => {}

@@ -20,25 +20,25 @@ async function sealByServer(authKey: Buffer, plain: Buffer): Promise<Buffer> {
   return Buffer.concat([keyId, messageKey, new IGE(aes, iv).encryptIge(plain)])
 }
 
-test('messages opened at once in other threads come back each to its own caller', async () => {
+test('messages that are decrypted at once in other threads come back each to its caller', async () => {
   const decryptPool = createDecryptPool(2)
   const authKey = randomBytes(256)
   const plains = Array.from({ length: 12 }, (_, at) => randomBytes(16 * (at + 1) * 640))
   const packets = await Promise.all(plains.map((plain) => sealByServer(authKey, plain)))
 
-  const opened = await Promise.all(packets.map((packet) => decryptPool.open(authKey, packet)))
+  const opened = await Promise.all(packets.map((packet) => decryptPool.decrypt(authKey, packet)))
 
   for (const [at, plain] of plains.entries()) expect(opened[at]?.equals(plain)).toBe(true)
 })
 
-test('a message for another key or with a changed byte is not opened', async () => {
+test('a message for another key or with a changed byte is not decrypted', async () => {
   const decryptPool = createDecryptPool(1)
   const authKey = randomBytes(256)
   const packet = await sealByServer(authKey, randomBytes(4096))
   const changed = Buffer.from(packet)
   changed[2000] = (changed[2000] ?? 0) ^ 1
 
-  expect(await decryptPool.open(randomBytes(256), Buffer.from(packet))).toBeNull()
-  expect(await decryptPool.open(authKey, changed)).toBeNull()
-  expect(await decryptPool.open(authKey, packet)).not.toBeNull()
+  expect(await decryptPool.decrypt(randomBytes(256), Buffer.from(packet))).toBeNull()
+  expect(await decryptPool.decrypt(authKey, changed)).toBeNull()
+  expect(await decryptPool.decrypt(authKey, packet)).not.toBeNull()
 })

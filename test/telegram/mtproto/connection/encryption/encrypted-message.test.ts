@@ -9,7 +9,7 @@ import {
 
 const require = createRequire(import.meta.url)
 
-test("a sealed message is what gramjs' own code opens on the server's side", async () => {
+test("gramjs' own code decrypts an encrypted message on the server's side", async () => {
   const { AuthKey } = require('telegram/crypto/AuthKey')
   const { MTProtoState } = require('telegram/network/MTProtoState')
   const { IGE } = require('telegram/crypto/IGE')
@@ -39,7 +39,7 @@ test("a sealed message is what gramjs' own code opens on the server's side", asy
   }
 })
 
-test("a server's message is opened, and one that was tampered with is not", async () => {
+test("a server's message is decrypted, and one that was tampered with is not", async () => {
   const { AuthKey } = require('telegram/crypto/AuthKey')
   const { MTProtoState } = require('telegram/network/MTProtoState')
   const { IGE } = require('telegram/crypto/IGE')
