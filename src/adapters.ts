@@ -32,8 +32,10 @@ import { openLedger } from './storage/ledger/ledger.ts'
 import { loadLedgerKey } from './storage/ledger/secrets/key.ts'
 import { createRetryingSecrets } from './storage/ledger/secrets/retrying-secrets.ts'
 import { createSpool } from './storage/spool/spool.ts'
+import { loadAccountWaits } from './telegram/account-waits.ts'
 import { createGatedGateway } from './telegram/gated-gateway.ts'
 import { createTelegramGateway } from './telegram/gateway.ts'
+import { createWaitStore } from './telegram/wait-store.ts'
 
 /** What core reaches the world through, opened. `OpenedAdapters` can be closed again. */
 export interface Adapters {
@@ -137,10 +139,12 @@ async function openInOrder(
   const outbox =
     client && createOutboxSender({ ledger, deliver: client.deliverWebhook, log, now: clock.now })
   const secrets = createRetryingSecrets(ledger, log)
+  const waits = await loadAccountWaits({ store: createWaitStore(secrets), now: clock.now })
   const telegram = createGatedGateway(() =>
     createTelegramGateway({
       log,
-      ledger: secrets,
+      secrets,
+      waits,
       now: clock.now,
       botApi: embedded ? { root: embedded.botApiRoot, local: false } : config.botApi,
       serverKeyPem: embedded?.serverKeyPem ?? config.serverKeyPem,

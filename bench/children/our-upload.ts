@@ -9,6 +9,7 @@ import { createArrivingFile } from '../../src/core/transfers/outgoing-file.ts'
 import { MiB } from '../../src/lib/units.ts'
 import { createLogger } from '../../src/logger.ts'
 import { createSpool } from '../../src/storage/spool/spool.ts'
+import { createAccountWaits } from '../../src/telegram/account-waits.ts'
 import { createTelegramGateway } from '../../src/telegram/gateway.ts'
 
 interface Task {
@@ -28,7 +29,8 @@ const log = createLogger({ level: 'error' })
 const spool = await createSpool({ directory: task.folder, fsync: false, log })
 const gateway = createTelegramGateway({
   log,
-  ledger: { secret: async () => null, saveSecret: async () => {}, deleteSecret: async () => {} },
+  secrets: { secret: async () => null, saveSecret: async () => {}, deleteSecret: async () => {} },
+  waits: createAccountWaits({ store: { save: async () => {} }, now: Date.now }),
   botApi: { root: 'http://127.0.0.1:1', local: false },
   serverKeyPem: task.serverKeyPem,
   server: task.server,

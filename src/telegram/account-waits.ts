@@ -23,13 +23,29 @@ export interface AccountWaits {
 }
 
 export interface AccountWaitsOptions {
-  store: WaitStore
+  store: Pick<WaitStore, 'save'>
   /** Epoch milliseconds. */
   now: () => number
+  /** When the waits end that are known already, by the account's name, in epoch milliseconds. */
+  ends?: readonly [string, number][]
 }
 
-/** Begins with the waits that an earlier process has stored. */
-export function createAccountWaits({ store, now }: AccountWaitsOptions): AccountWaits {
+/**
+ * Resolves with the waits that an earlier process has stored: nothing is to be sent before. Waits
+ * that cannot be read are asked for again by Telegram.
+ */
+export async function loadAccountWaits({
+  store,
+  now,
+}: {
+  store: WaitStore
+  now: () => number
+}): Promise<AccountWaits> {
+  const ends = await store.load().catch(() => [])
+  return createAccountWaits({ store, now, ends })
+}
+
+export function createAccountWaits({ store, now, ends = [] }: AccountWaitsOptions): AccountWaits {
   // In the order of their last use, the oldest first.
   const accounts = new Map<string, { until: number; usedAt: number }>()
 
@@ -45,13 +61,9 @@ export function createAccountWaits({ store, now }: AccountWaitsOptions): Account
     return entry
   }
 
-  async function load(): Promise<void> {
-    for (const [name, until] of await store.load()) {
-      if (until > now()) touch(name).until = Math.max(until, accounts.get(name)?.until ?? 0)
-    }
+  for (const [name, until] of ends) {
+    if (until > now()) touch(name).until = until
   }
-  // A wait that cannot be read is asked for again by Telegram.
-  const loaded = load().catch(() => {})
 
   const secondsUntil = (until: number): number => Math.max(0, Math.ceil((until - now()) / 1000))
 
@@ -66,12 +78,9 @@ export function createAccountWaits({ store, now }: AccountWaitsOptions): Account
       if (entry.until > now() && until < entry.until + ROUNDING_MS) return
       entry.until = until
       if (until - now() <= WORTH_STORING_MS) return
-      // Only once the stored waits are known: saving before would overwrite them.
-      void loaded.then(() =>
-        store.save(
-          [...accounts].map(([name, known]) => [name, known.until]),
-          now(),
-        ),
+      void store.save(
+        [...accounts].map(([name, known]) => [name, known.until]),
+        now(),
       )
     },
     secondsLeft: (account) => secondsUntil(accounts.get(account)?.until ?? 0),

@@ -7,7 +7,7 @@ import { AppError, shuttingDown } from '../errors.ts'
 import { createSemaphore } from '../lib/concurrency/semaphore.ts'
 import { MiB } from '../lib/units.ts'
 import type { CircuitLimits } from '../lib/waiting/circuit-breaker.ts'
-import { createAccountWaits } from './account-waits.ts'
+import type { AccountWaits } from './account-waits.ts'
 import { createBotApiRoad } from './bot-api/bot-api-road.ts'
 import { createTelegramCircuits, type TelegramCircuits } from './circuits.ts'
 import { createDocuments } from './documents.ts'
@@ -28,13 +28,14 @@ import { lookForPostedFile } from './mtproto/files/lost-file.ts'
 import { PART_TTL_MS } from './mtproto/files/transfer-state.ts'
 import { sendAhead, sendAndPost, type UploadJob } from './mtproto/files/upload.ts'
 import { actorFor, chooseRoad, mtprotoRoad, sendsEarly } from './roads.ts'
-import { createWaitStore } from './wait-store.ts'
 
 export interface TelegramGatewayOptions {
   log: Log
-  /** Keeps bots' keys and accounts' waits, encrypted. */
-  ledger: Secrets
-  /** The worker's time, epoch milliseconds: waits and parts have their age by it. */
+  /** Keeps bots' keys, encrypted. */
+  secrets: Secrets
+  /** Loaded, so that no job is sent before the end of a wait that outlived a restart. */
+  waits: AccountWaits
+  /** The worker's time, epoch milliseconds: parts have their age by it. */
   now?: () => number
   /** `local`: that Bot API server runs with `--local` and takes 2000 MB. */
   botApi: { root: string; local: boolean }
@@ -62,13 +63,12 @@ export interface TelegramGatewayOptions {
 
 /** Telegram by all its roads: the Bot API, MTProto as the user, MTProto as the bot. */
 export function createTelegramGateway(options: TelegramGatewayOptions): TelegramGateway {
-  const { log, botApi, now = Date.now } = options
+  const { log, botApi, waits, now = Date.now } = options
   const circuits = createTelegramCircuits({ log, server: options.server, limits: options.circuit })
-  const waits = createAccountWaits({ store: createWaitStore(options.ledger), now })
   const accounts = createAccounts({
     log,
     connect: createConnector(circuits, options.openMs),
-    secrets: options.ledger,
+    secrets: options.secrets,
     serverKeyPem: options.serverKeyPem,
     server: options.server,
     idleMs: options.idleMs ?? 60_000,

@@ -13,7 +13,10 @@ const Stored = z.record(z.string(), z.number())
 export interface WaitStore {
   /** When each ends, by the account's name, in epoch milliseconds. */
   load: () => Promise<[string, number][]>
-  /** Stores the waits that are long enough, in place of all earlier ones; of too many, the last. */
+  /**
+   * Stores the waits that are long enough, in place of all earlier ones; of too many, the last.
+   * Never rejects: `secrets` must not.
+   */
   save: (ends: readonly [string, number][], now: number) => Promise<void>
 }
 

@@ -2,15 +2,20 @@ import { type Emulator, toTelethonSession } from 'telegram-emulator'
 import { expect, test, vi } from 'vitest'
 import type { Credentials } from '../../src/core/ports/credentials.ts'
 import { MiB } from '../../src/lib/units.ts'
-import type { TelegramGatewayOptions } from '../../src/telegram/gateway.ts'
 import { parseSession } from '../../src/telegram/mtproto/connection/session.ts'
 import { startFailingPeer } from '../helpers/peers/failing-peer.ts'
 import { startSharedTelegram, startTelegram } from '../helpers/peers/telegram.ts'
 import { jumpAhead } from '../helpers/stopped-clock.ts'
-import { createFile, createRequest, startGateway, userOf } from '../telegram/mtproto/setup.ts'
+import {
+  createFile,
+  createRequest,
+  type GatewayOptions,
+  startGateway,
+  userOf,
+} from '../telegram/mtproto/setup.ts'
 
 const { signal } = new AbortController()
-const QUICK: Partial<TelegramGatewayOptions> = {
+const QUICK: GatewayOptions = {
   openMs: 5_000,
   retryPolicy: { answerMs: 1000, outageMs: 400 },
   circuit: { failures: 3, lastingMs: 0, firstBreakMs: 500, longestBreakMs: 500 },
@@ -162,7 +167,7 @@ async function behindFailingPeer(telegram: Emulator) {
   return { peer, credentials }
 }
 
-async function withDocument(telegram: Emulator, options: Partial<TelegramGatewayOptions>) {
+async function withDocument(telegram: Emulator, options: GatewayOptions) {
   const { gateway } = startGateway(telegram, { ...QUICK, ...options })
   const credentials = userOf(telegram.account)
   const { messageId } = await gateway.finish(requestOf(credentials, 2 * MiB))

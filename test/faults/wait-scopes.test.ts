@@ -4,10 +4,18 @@ import { type IncomingMessage, request } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { expect, test } from 'vitest'
 import { KiB, MiB } from '../../src/lib/units.ts'
+import { loadAccountWaits } from '../../src/telegram/account-waits.ts'
+import { createWaitStore } from '../../src/telegram/wait-store.ts'
 import { newUploadId, uploadFile } from '../helpers/callers/client.ts'
 import { startTelegram } from '../helpers/peers/telegram.ts'
 import { startTeleStore } from '../helpers/worker/telestore.ts'
-import { createFile, createRequest, startGateway, userOf } from '../telegram/mtproto/setup.ts'
+import {
+  createFile,
+  createRequest,
+  secretsIn,
+  startGateway,
+  userOf,
+} from '../telegram/mtproto/setup.ts'
 
 const LONG = 25_000
 const signal = new AbortController().signal
@@ -100,7 +108,9 @@ test('a long wait is known after a restart, before any request to Telegram', asy
   await expect(before.finish(createRequest(ann, createFile(MiB)))).rejects.toThrow()
   await before.close()
 
-  const after = startGateway(telegram, { secrets }).gateway
+  const store = createWaitStore(secretsIn(secrets))
+  const waits = await loadAccountWaits({ store, now: Date.now })
+  const after = startGateway(telegram, { secrets, waits }).gateway
 
   expect(after.waitFor(ann, MiB)).toBeGreaterThan(LONG - 60)
   expect(after.waits()).toEqual([after.waitFor(ann, MiB)])

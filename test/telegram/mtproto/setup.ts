@@ -11,10 +11,12 @@ import type {
   TransferJournal,
   TransferRequest,
 } from '../../../src/core/ports/telegram.ts'
+import { createAccountWaits } from '../../../src/telegram/account-waits.ts'
 import {
   createTelegramGateway,
   type TelegramGatewayOptions,
 } from '../../../src/telegram/gateway.ts'
+import { createWaitStore } from '../../../src/telegram/wait-store.ts'
 import { createRecordingLog } from '../../helpers/recording-log.ts'
 
 export interface StartedGateway {
@@ -23,7 +25,9 @@ export interface StartedGateway {
   secrets: Map<string, Buffer>
 }
 
-type GatewayOptions = Partial<TelegramGatewayOptions> & { secrets?: Map<string, Buffer> }
+export type GatewayOptions = Partial<Omit<TelegramGatewayOptions, 'secrets'>> & {
+  secrets?: Map<string, Buffer>
+}
 
 /** A gateway to the emulated Telegram; closed when the test ends. */
 export function startGateway(telegram: Emulator, options: GatewayOptions = {}): StartedGateway {
@@ -36,22 +40,28 @@ export function startGatewayAt(
   options: GatewayOptions = {},
 ): StartedGateway {
   const log = createRecordingLog()
-  const secrets = options.secrets ?? new Map<string, Buffer>()
+  const { secrets = new Map<string, Buffer>(), ...changes } = options
   const { host, port, dcId, publicKeyPem } = telegram.mtproto
   const gateway = createTelegramGateway({
     log,
-    ledger: {
-      secret: async (name) => secrets.get(name) ?? null,
-      saveSecret: async (name, value) => void secrets.set(name, value),
-      deleteSecret: async (name) => void secrets.delete(name),
-    },
+    secrets: secretsIn(secrets),
+    waits: createAccountWaits({ store: createWaitStore(secretsIn(secrets)), now: Date.now }),
     botApi: { root: telegram.botApi.root, local: false },
     serverKeyPem: publicKeyPem,
     server: { dcId, host, port },
-    ...options,
+    ...changes,
   })
   onTestFinished(() => gateway.close())
   return { gateway, log, secrets }
+}
+
+/** The ledger's secrets, kept in a map. */
+export function secretsIn(secrets: Map<string, Buffer>): TelegramGatewayOptions['secrets'] {
+  return {
+    secret: async (name) => secrets.get(name) ?? null,
+    saveSecret: async (name, value) => void secrets.set(name, value),
+    deleteSecret: async (name) => void secrets.delete(name),
+  }
 }
 
 /** The user of an emulated account, without its bot. */
