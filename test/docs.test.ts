@@ -39,6 +39,10 @@ test('the documents that are made of the sources are not stale', async () => {
   expect(stale, '`npm run docs` makes them anew').toEqual([])
 })
 
+test('the reference of the API shows what each answer has', () => {
+  expect(read('docs/api.md')).not.toMatch(/^(\{\}|\| --- (\| --- )+\|\n)\n/m)
+})
+
 test('the guide to the configuration names every variable with its default', () => {
   const rows = /^\| `([A-Z_]+)` \| (?:`([^`|]*)`)?[^|]*\|/gm
   const documented = pairs(read('docs/configuration.md'), rows)

@@ -25,11 +25,15 @@ export interface Field {
   isRequired: boolean
 }
 
-/** Follows a reference to a named schema. */
+/** Follows a reference to a named schema. Of several schemas for one body, returns the first. */
 export type Resolve = (schema: Schema) => Schema
 
 export function resolverOf(schemas: Record<string, ApiSchema>): Resolve {
-  return (schema) => (schema.$ref ? (schemas[nameOf(schema.$ref)] ?? {}) : schema)
+  return (schema) => {
+    const [first] = schema.anyOf ?? []
+    if (first?.properties) return first
+    return schema.$ref ? (schemas[nameOf(schema.$ref)] ?? {}) : schema
+  }
 }
 
 export function nameOf(reference: string): string {

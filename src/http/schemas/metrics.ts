@@ -78,7 +78,7 @@ const Figures = z
       examples: [{ backend: 'closed' }],
     }),
     telegram_windows: figures('Requests to Telegram that may be in flight, by data centre.', {
-      '2': 8,
+      dc2: 8,
     }),
     memory_bytes: figure('Memory of the process in bytes (resident set).', 134_217_728),
   })

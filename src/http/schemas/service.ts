@@ -127,9 +127,29 @@ const Readiness = z.object({
     examples: ['ready'],
   }),
   dependencies: z.record(z.string(), Dependency).meta({
-    description: 'The dependencies, by name.',
+    description:
+      'The dependencies, by name. `spool`: the disk. `backend`: in backend mode. `telegram`: its ' +
+      'servers. `accounts`: whether Telegram lets accounts post. `capacity`: space that is reserved ' +
+      'for uploads. `custody`: whether this instance, and no other one, may connect to Telegram.',
     examples: [{ spool: { ready: true }, telegram: { ready: true } }],
   }),
+})
+
+const NotReady = Readiness.meta({
+  examples: [
+    {
+      status: 'not ready',
+      dependencies: {
+        spool: { ready: true },
+        telegram: {
+          ready: false,
+          reason: 'does not answer',
+          retryAfter: 17,
+          circuits: { dc2: 'open' },
+        },
+      },
+    },
+  ],
 })
 
 export const readyz = operation({
@@ -141,7 +161,7 @@ export const readyz = operation({
     200: { description: 'The worker is ready.', body: Readiness, headers: ['Cache-Control'] },
     503: {
       description: 'The worker is not ready.',
-      body: Readiness,
+      body: NotReady,
       headers: ['Cache-Control', 'Retry-After'],
     },
   },
