@@ -29,7 +29,7 @@ export function ShareDialog({ entry, client, onClose, onFailure }: ShareDialogPr
       const copied = field.current !== null && (await copyText(made, field.current))
       setWords(
         copied
-          ? `Copied. It opens this file for ${lifetime}, for whoever has it.`
+          ? `Copied. It opens this file for ${lifetime}, for everyone who has it.`
           : 'The browser does not let this page copy: copy the link from the field.',
       )
     } catch (error) {
@@ -48,7 +48,7 @@ export function ShareDialog({ entry, client, onClose, onFailure }: ShareDialogPr
       onClose={onClose}
     >
       <fieldset class="choices">
-        <legend class="label">How long it opens</legend>
+        <legend class="label">How long the link works</legend>
         {LIFETIMES.map(({ seconds: each, label }) => (
           <label key={each} class="choice">
             <input
@@ -61,7 +61,7 @@ export function ShareDialog({ entry, client, onClose, onFailure }: ShareDialogPr
           </label>
         ))}
       </fieldset>
-      <p class="dim small">Whoever has the link can open this one file, and nothing else.</p>
+      <p class="dim small">Everyone who has the link can open this one file, and nothing else.</p>
       <input
         ref={field}
         class={link ? 'field' : 'field unseen'}
