@@ -154,6 +154,8 @@ export function createDownloadSlots(options: DownloadSlotsOptions): DownloadSlot
 
   return {
     take: async (download) => {
+      // The answer of a client that has left emits no more `close`, so its slot would never be free.
+      download.signal.throwIfAborted()
       if (slots.size < max && queue.size === 0) occupy(download)
       else await wait(download)
     },

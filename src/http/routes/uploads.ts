@@ -161,7 +161,8 @@ export function receiver(
 
   function holding(release: () => void, bytes: AsyncIterable<Uint8Array>): Promise<ReceivedChunk> {
     // When the answer is out, the bytes belong to an upload or are discarded.
-    reply.raw.once('close', release)
+    if (reply.raw.closed) release()
+    else reply.raw.once('close', release)
     return receive(bytes)
   }
 

@@ -169,6 +169,16 @@ test('a download that hangs up while it waits leaves the queue', async () => {
   await next
 })
 
+test('a download that hung up before it asked takes no slot', async () => {
+  const slots = createDownloadSlots({ max: 1, maxWaiting: 0 })
+  const gone = download('ann')
+  gone.hangUp()
+
+  await expect(slots.take(gone)).rejects.toThrow('left')
+
+  await slots.take(download('bob'))
+})
+
 test('a download that gets no slot in time is told when to try again', async () => {
   const slots = createDownloadSlots({ max: 1, waitMs: 50 })
   await slots.take(download('ann'))
