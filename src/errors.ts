@@ -70,11 +70,6 @@ export function lineOf(code: ErrorCode): { status: number; retryable: boolean } 
   return CATALOGUE[code]
 }
 
-/** Whether a text is one of the codes that callers may see. */
-export function isErrorCode(text: unknown): text is ErrorCode {
-  return typeof text === 'string' && Object.hasOwn(CATALOGUE, text)
-}
-
 export interface AppErrorOptions {
   cause?: unknown
   /** Seconds after which a retry makes sense. */

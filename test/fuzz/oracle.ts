@@ -1,4 +1,4 @@
-import { isErrorCode } from '../../src/errors.ts'
+import { ERROR_CODES } from '../../src/errors.ts'
 import type { Answer } from './answers.ts'
 import type { Exchange } from './exchange.ts'
 import { type HostileRequest, mayBeHead } from './requests.ts'
@@ -20,6 +20,8 @@ const HEADERS = new Set(
     'x-ratelimit-remaining x-ratelimit-reset'
   ).split(' '),
 )
+
+const CODES = new Set<unknown>(ERROR_CODES)
 
 /** What no answer may hold: stacks and places in the source. */
 const INSIDES = /\n\s+at |node_modules|\.ts:\d+|\bfile:\/\//
@@ -58,7 +60,7 @@ function problemsOfRefusal({ status, headers, body }: Answer): string[] {
   if (INSIDES.test(text)) problems.push(`${status} tells where in the source it was made`)
   const refusal = parse(text)
   if (refusal?.dependencies !== undefined) return problems
-  if (typeof refusal?.error !== 'string' || refusal.error === '' || !isErrorCode(refusal.code)) {
+  if (typeof refusal?.error !== 'string' || refusal.error === '' || !CODES.has(refusal.code)) {
     problems.push(`${status} is not the contract's JSON: ${text.slice(0, 200)}`)
   }
   return problems

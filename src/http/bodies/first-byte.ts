@@ -3,9 +3,9 @@ import { ClientLeft } from '../connections/client-signal.ts'
 import { hasBody } from '../guards/limits.ts'
 
 /**
- * Resolves with whether a request's body has any byte. If the headers announce a body, this waits
- * for its first byte or its end, and leaves the byte unread. Rejects with an error that is emitted
- * on the request, and with ClientLeft.
+ * Resolves with true if the body of a request has at least one byte. It waits until the first byte
+ * has come, which stays unread, or until the body has ended. Rejects with ClientLeft if the client
+ * leaves before that, and with the error of `failBody` if the request is ended.
  */
 export function hasFirstByte(request: IncomingMessage): Promise<boolean> {
   return new Promise((resolve, reject) => {

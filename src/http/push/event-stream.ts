@@ -1,6 +1,7 @@
 import type { FastifyReply } from 'fastify'
 import type { Progress } from '../../core/progress/progress-board.ts'
 import type { Watched } from '../../core/progress/progress-watch.ts'
+import { KiB } from '../../lib/units.ts'
 
 /** A comment this often keeps proxies from closing a stream on which nothing happens. */
 const COMMENT_EVERY_MS = 15_000
@@ -8,7 +9,7 @@ const COMMENT_EVERY_MS = 15_000
  * Bytes that a listener may leave unread. With more it is cut, reconnects and gets the newest
  * state.
  */
-const MAX_UNREAD_BYTES = 64 * 1024
+const MAX_UNREAD_BYTES = 64 * KiB
 /** Milliseconds after which a browser connects again. */
 const RECONNECT_MS = 2_000
 
@@ -16,7 +17,7 @@ const RECONNECT_MS = 2_000
  * Names a state of an upload. A stream sends states, not a history: a listener that reconnects with
  * the last id it saw gets the current state, unless it has seen that one.
  */
-export function eventIdOf({ phase, progress }: Progress): string {
+function eventIdOf({ phase, progress }: Progress): string {
   return `${phase}-${progress}`
 }
 

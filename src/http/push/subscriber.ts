@@ -1,7 +1,8 @@
 import type { WebSocket } from '@fastify/websocket'
+import { KiB } from '../../lib/units.ts'
 
 /** Bytes that a subscriber may leave unread before it is dropped. */
-const MAX_UNREAD_BYTES = 64 * 1024
+const MAX_UNREAD_BYTES = 64 * KiB
 /** How often a subscriber is pinged; it is dropped if it has not answered the ping before. */
 const PING_EVERY_MS = 30_000
 /** Frames that a subscriber may send within ten seconds. It has no need to send more than pings. */

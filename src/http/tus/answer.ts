@@ -1,14 +1,12 @@
 import type { Readable } from 'node:stream'
 import type { DataStore, Upload } from '@tus/server'
-import type { StreamState } from '../../core/model/stream.ts'
-import { type ByteSource, isJoined } from '../../core/model/stream.ts'
+import { type ByteSource, isJoined, type StreamState } from '../../core/model/stream.ts'
 import type { StreamService } from '../../core/uploads/stream-service.ts'
 import { uploadNotFound } from '../../core/uploads/upload-intake.ts'
 import type { UploadService } from '../../core/uploads/upload-service.ts'
 import { AppError } from '../../errors.ts'
 import type { PreemptibleLock } from '../../lib/concurrency/preemptible-lock.ts'
 import { checked } from './checksum.ts'
-
 import { describeFile, loadLibrary, TUS_PATH, type TusLibrary } from './protocol.ts'
 
 export interface TusAnswersOptions {

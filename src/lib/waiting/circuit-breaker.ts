@@ -8,7 +8,7 @@ export interface CircuitLimits {
   longestBreakMs: number
 }
 
-export const DEFAULT_CIRCUIT: CircuitLimits = {
+const DEFAULT_CIRCUIT: CircuitLimits = {
   failures: 3,
   lastingMs: 1_000,
   firstBreakMs: 2_000,

@@ -97,7 +97,10 @@ function toResponse(
   return { description, headers: headerRefs(headers), content }
 }
 
-/** `/readyz` answers 503 with its report, and is refused with 503 as any other call. */
+/**
+ * Joins a call's own answer and its refusals, if both have the same status. `/readyz` has such an
+ * answer: its report that the worker is not ready is a 503, and so are some refusals.
+ */
 function merge(answer: ApiResponse | undefined, refusal: ApiResponse): ApiResponse {
   if (!answer) return refusal
   const own = answer.content?.['application/json']?.schema

@@ -75,7 +75,7 @@ function asFirstCall<Answer>(
   return asAnswering(new Api.InvokeWithLayer({ layer, query: asQuery(announced) }))
 }
 
-/** The same call, after which Telegram does not begin to push updates to this session. */
+/** Wraps a call so that Telegram does not take it as a reason to send updates to this session. */
 export function withoutUpdates<Answer>(
   { Api }: Gramjs,
   query: TlRequest<Answer>,

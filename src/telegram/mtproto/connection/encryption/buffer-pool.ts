@@ -18,7 +18,7 @@ export interface BufferPool {
   adopt: (memory: ArrayBuffer) => void
 }
 
-export function createBufferPool(): BufferPool {
+function createBufferPool(): BufferPool {
   const free = new Map<number, Buffer[]>()
   const lent = new WeakMap<ArrayBufferLike, Buffer>()
   let freeBytes = 0
