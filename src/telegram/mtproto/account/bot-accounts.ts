@@ -53,7 +53,7 @@ export function createBotAccounts({ pool, bots, make, closing }: BotAccountsOpti
     work: (account: Account) => Promise<T>,
   ): Promise<T> {
     const keys = bots().keys(token)
-    const onDead = (): void => bots().forget(token)
+    const onDead = (): void => void bots().forget(token)
     const create = (): Account =>
       make({ session, kind: 'bot', apiId, keys, name: secretName(token), connection, onDead })
     return pool.use(authKeyName(session.authKey), create, work)

@@ -10,6 +10,10 @@ import type { Gramjs } from '../connection/gramjs.ts'
 import { withoutUpdates } from '../connection/init-connection.ts'
 import type { Address, Session } from '../connection/session.ts'
 
+/**
+ * Keeps the bots' keys, encrypted, across restarts. To save or delete one does not reject, and a read
+ * sees it from the moment of the call, as with `createRetryingSecrets`.
+ */
 export type Secrets = Pick<Ledger, 'secret' | 'saveSecret' | 'deleteSecret'>
 
 export interface BotLogin {
@@ -21,7 +25,6 @@ export interface BotLogin {
 export interface BotsOptions {
   gramjs: Gramjs
   connect: Connect
-  /** Keeps the bots' keys, encrypted, across restarts. */
   secrets: Secrets
   /** Where a bot without a key begins. */
   entry: { dcId: number; host: string; port: number }
@@ -38,7 +41,7 @@ export interface Bots {
   /** The stored session, or a new one. Rejects with RpcError, ConnectionError or TELEGRAM_FLOOD_WAIT. */
   open: (login: BotLogin, signal: AbortSignal) => Promise<BotSession>
   /** Telegram does not know the stored key any more. */
-  forget: (token: string) => void
+  forget: (token: string) => Promise<void>
   /** Keys of this bot in other data centres. */
   keys: (token: string) => KeyStore
 }

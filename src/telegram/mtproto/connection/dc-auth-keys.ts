@@ -5,7 +5,10 @@ import type { Connection } from './connection.ts'
 import type { DataCentres } from './data-centres.ts'
 import type { Gramjs, TlRequest } from './gramjs.ts'
 
-/** Where auth keys for other data centres are kept. Keys are secrets of 256 bytes. */
+/**
+ * Where auth keys for other data centres are kept. Keys are secrets of 256 bytes. A `get` sees what
+ * was `set` before it, even while that is still being written.
+ */
 export interface KeyStore {
   get: (dcId: number) => Promise<Buffer | null>
   set: (dcId: number, key: Buffer | null) => Promise<void>
@@ -47,8 +50,15 @@ export interface DcAuthKeys {
  */
 export function createDcAuthKeys(options: DcAuthKeysOptions): DcAuthKeys {
   const { gramjs, apiId, connect, store, centres, callHome, closing } = options
-  const making = new Map<number, Promise<Buffer>>()
+  const finding = new Map<number, Promise<Buffer>>()
   const known = new Map<number, Buffer>()
+
+  async function find(dcId: number): Promise<Buffer> {
+    const stored = await store.get(dcId)
+    if (stored === null) return make(dcId)
+    known.set(dcId, stored)
+    return stored
+  }
 
   async function make(dcId: number): Promise<Buffer> {
     const { Api } = gramjs
@@ -75,18 +85,15 @@ export function createDcAuthKeys(options: DcAuthKeysOptions): DcAuthKeys {
   return {
     current: (dcId) => known.get(dcId) ?? null,
     get: async (dcId, signal) => {
-      const key = known.get(dcId) ?? (await store.get(dcId))
-      if (key) {
-        known.set(dcId, key)
-        return key
-      }
-      const running = making.get(dcId) ?? make(dcId).finally(() => making.delete(dcId))
-      making.set(dcId, running)
+      const key = known.get(dcId)
+      if (key) return key
+      const running = finding.get(dcId) ?? find(dcId).finally(() => finding.delete(dcId))
+      finding.set(dcId, running)
       return untilAborted(running, signal)
     },
-    forget: async (dcId) => {
+    forget: (dcId) => {
       known.delete(dcId)
-      await store.set(dcId, null)
+      return store.set(dcId, null)
     },
   }
 }

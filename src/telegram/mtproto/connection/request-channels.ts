@@ -163,7 +163,11 @@ export function createRequestChannels(options: RequestChannelsOptions): RequestC
   }
 
   /** A channel that gets a new key, once per call, when Telegram has lost the present one. */
-  function renewing(place: Place, channel: RequestChannel, forget: () => void): RequestChannel {
+  function renewing(
+    place: Place,
+    channel: RequestChannel,
+    forget: () => Promise<void>,
+  ): RequestChannel {
     return {
       acquire: channel.acquire,
       call: async (method, build, { permit, ...rest }) => {
@@ -175,8 +179,8 @@ export function createRequestChannels(options: RequestChannelsOptions): RequestC
           const present = place.authKey()
           // Others that failed with it may have replaced it already.
           if (present && (!used || present.equals(used))) {
-            forget()
             drop(place.name)
+            await forget()
           }
           return channel.call(method, build, rest)
         }
@@ -193,7 +197,8 @@ export function createRequestChannels(options: RequestChannelsOptions): RequestC
       single: () => main.known?.cdn(dcId)[0],
       onConnected: (connection) => void cdnKeys.set(dcId, connection.authKey),
     }
-    return renewing(place, channelTo(place, main.centres), () => cdnKeys.delete(dcId))
+    const forget = async (): Promise<void> => void cdnKeys.delete(dcId)
+    return renewing(place, channelTo(place, main.centres), forget)
   }
 
   function once(name: string, make: () => RequestChannel): RequestChannel {
