@@ -58,19 +58,19 @@ export function createSweeper(options: SweeperOptions): Sweeper {
   let running: Promise<SweepReport> | null = null
   let timer: NodeJS.Timeout | null = null
 
-  function run(): Promise<SweepReport> {
-    running ??= sweep(options).finally(() => {
+  function run(isFirst = false): Promise<SweepReport> {
+    running ??= sweep(options, isFirst).finally(() => {
       running = null
     })
     return running
   }
 
   return {
-    run,
+    run: () => run(),
     start: (intervalMs) => {
       if (timer !== null) return
       timer = setInterval(() => void run(), intervalMs).unref()
-      void run()
+      void run(true)
     },
     stop: async () => {
       if (timer !== null) clearInterval(timer)
@@ -82,7 +82,7 @@ export function createSweeper(options: SweeperOptions): Sweeper {
 
 type Work = (options: SweeperOptions, uploadId: string) => Promise<boolean>
 
-async function sweep(options: SweeperOptions): Promise<SweepReport> {
+async function sweep(options: SweeperOptions, isFirst: boolean): Promise<SweepReport> {
   const { ledger, spool, log, exclusively = (_id, work) => work() } = options
   let failures = 0
 
@@ -112,7 +112,8 @@ async function sweep(options: SweeperOptions): Promise<SweepReport> {
   await attempt(spool.removeTemporary)
   await attempt(async () => ledger.deleteExpiredTicketTokens(options.now()))
   await attempt(async () => options.keepTime?.())
-  await attempt(async () => ledger.checkpoint())
+  // It takes a thread, when a small machine has its hands full with the start and nothing is written.
+  if (!isFirst) await attempt(async () => ledger.checkpoint())
   return { expired, forgotten, folders, failures }
 }
 

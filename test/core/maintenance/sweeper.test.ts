@@ -195,6 +195,21 @@ test('it sweeps at its interval, one sweep at a time, until it is stopped', asyn
   expect(expire).toHaveBeenCalledOnce()
 })
 
+test("every sweep moves the ledger's log into its file, but not the one of a start", async () => {
+  vi.useFakeTimers()
+  onTestFinished(() => void vi.useRealTimers())
+  const { ledger } = makeSweeper()
+  const checkpoint = vi.fn(ledger.checkpoint)
+  const { sweeper } = makeSweeper({ ledger: { ...ledger, checkpoint } })
+  onTestFinished(sweeper.stop)
+
+  sweeper.start(1000)
+  await vi.advanceTimersByTimeAsync(900)
+  expect(checkpoint).not.toHaveBeenCalled()
+  await vi.advanceTimersByTimeAsync(200)
+  expect(checkpoint).toHaveBeenCalledOnce()
+})
+
 function makeSweeper(options: Partial<SweeperOptions> = {}) {
   const log = createRecordingLog()
   const ledger = openLedger({ path: ':memory:', key: randomBytes(32), log })
