@@ -76,15 +76,15 @@ test('the list is as long as the limit', async () => {
 })
 
 test.each([
-  ['a caller without a token', {}, 401, 'TOKEN_MISSING'],
-  ['a stranger', { authorization: 'Bearer nobody' }, 401, 'TOKEN_REFUSED'],
-])('the list is not for %s', async (_who, headers, status, code) => {
+  ['a caller without a token', {}, { code: 'TOKEN_MISSING', field: 'token' }],
+  ['a stranger', { authorization: 'Bearer nobody' }, { code: 'TOKEN_REFUSED' }],
+])('the list is not for %s', async (_who, headers, refusal) => {
   const { url } = await start()
 
   const answer = await fetch(`${url}/jobs`, { headers })
 
-  expect(answer.status).toBe(status)
-  expect(await answer.json()).toMatchObject({ code })
+  expect(answer.status).toBe(401)
+  expect(await answer.json()).toMatchObject(refusal)
 })
 
 test('an empty token in the query counts as missing', async () => {

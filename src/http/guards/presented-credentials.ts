@@ -48,9 +48,8 @@ export function presentedBy(request: FastifyRequest): PresentedCredentials {
   const presents = presentsOf(request)
   if (!presents) return { token: null, uploadId: null, messageId: null }
   const { token, uploadId, messageId } = presents
-  const tokenName = token === 'query' ? 'token' : 'authToken'
   return {
-    token: bearerOf(request) ?? textAt(request, token, tokenName),
+    token: bearerOf(request) ?? textAt(request, token, tokenFieldOf(presents)),
     uploadId: textAt(request, uploadId, 'uploadId'),
     messageId: textAt(request, messageId, 'messageId'),
   }
@@ -66,15 +65,19 @@ export function tokenOf(request: FastifyRequest): string | null {
   return presentedBy(request).token
 }
 
-/** The same for calls that need a token: throws TOKEN_MISSING if there is none. */
+/**
+ * The same for calls that need a token: throws TOKEN_MISSING, which names the call's own field, if
+ * there is none.
+ */
 export function requireToken(request: FastifyRequest): string {
   const token = tokenOf(request)
-  if (token === null) {
-    throw new AppError('TOKEN_MISSING', 'authToken: is missing', {
-      details: { field: 'authToken' },
-    })
-  }
-  return token
+  if (token !== null) return token
+  const field = tokenFieldOf(presentsOf(request))
+  throw new AppError('TOKEN_MISSING', `${field}: is missing`, { details: { field } })
+}
+
+function tokenFieldOf(presents: Presents | undefined): string {
+  return presents?.token === 'query' ? 'token' : 'authToken'
 }
 
 /** `requireToken` with REQUIRE_AUTH=always, else `tokenOf`. */

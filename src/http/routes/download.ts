@@ -11,7 +11,7 @@ import { answerDownload, etagOf } from '../downloads/download-answer.ts'
 import { planDownload } from '../downloads/download-plan.ts'
 import { createDownloadSlots } from '../downloads/download-slots.ts'
 import { sendPieces } from '../downloads/send-pieces.ts'
-import { tokenOf } from '../guards/presented-credentials.ts'
+import { requireToken } from '../guards/presented-credentials.ts'
 import { DOWNLOAD_HEADERS, REFUSAL_HEADERS } from '../guards/security-headers.ts'
 import { DownloadQuery, download, headDownload } from '../schemas/downloads.ts'
 import { LISTED } from '../schemas/openapi/operation.ts'
@@ -38,8 +38,7 @@ export const downloadRoutes: FastifyPluginAsync<DownloadRoutesOptions> = async (
   async function answer(request: FastifyRequest, reply: FastifyReply) {
     assertNoProgram(request)
     const query = parseWire(DownloadQuery, request.query)
-    const credential = tokenOf(request)
-    if (credential === null) throw tokenMissing()
+    const credential = requireToken(request)
 
     const signal = clientSignal(reply)
     const { document, owner } = await downloads.find(credential, query, signal)
@@ -87,8 +86,4 @@ const PROGRAMS = /^(.*script|.*worker|.*worklet|style|xslt|manifest)$/
 function assertNoProgram({ headers }: FastifyRequest): void {
   if (!PROGRAMS.test(String(headers['sec-fetch-dest'] ?? ''))) return
   throw new AppError('FORBIDDEN', 'A file is no part of a page')
-}
-
-function tokenMissing(): AppError {
-  return new AppError('TOKEN_MISSING', 'token: is missing', { details: { field: 'token' } })
 }

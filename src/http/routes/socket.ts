@@ -5,7 +5,7 @@ import type { ProgressWatch, Watched } from '../../core/progress/progress-watch.
 import { AppError } from '../../errors.ts'
 import { parseWire, TokenQuery } from '../bodies/validation.ts'
 import { createConnectionQuota } from '../guards/connection-quota.ts'
-import { tokenOf } from '../guards/presented-credentials.ts'
+import { requireToken } from '../guards/presented-credentials.ts'
 import { createSubscriber, type Subscriber } from '../push/subscriber.ts'
 import { SOCKET_PATH } from '../push/upgrade.ts'
 import { Ping, SocketParams, watchUploads } from '../schemas/socket.ts'
@@ -65,8 +65,7 @@ export const socketRoutes: FastifyPluginAsync<SocketRoutesOptions> = async (app,
         if (!request.ws) throw new AppError('NOT_FOUND', 'This address is for WebSockets')
         const { userId } = parseWire(SocketParams, request.params)
         parseWire(TokenQuery, request.query)
-        const token = tokenOf(request)
-        if (token === null) throw new AppError('TOKEN_MISSING', 'token: is missing')
+        const token = requireToken(request)
         watched.set(request, await watch.user(userId, token, countUntilClosed(request)))
       },
     },
