@@ -59,6 +59,14 @@ test('an abort ends the wait with its reason, and leaves no timer', async () => 
   expect(vi.getTimerCount()).toBe(0)
 })
 
+test('a promise that fails is not reported either if the wait was aborted before it began', async () => {
+  const options = { ms: 100, onTimeout: () => 'late', signal: AbortSignal.abort(new Error('left')) }
+
+  const waiting = withTimeout(Promise.reject(new Error('unseen')), options)
+
+  await expect(waiting).rejects.toThrow('left')
+})
+
 function never(): Promise<string> {
   return new Promise(() => {})
 }
