@@ -28,12 +28,13 @@ export async function resolveMedia(call: Call, media: TlObject): Promise<Resolve
   // A cover is a photo, and this Telegram has no photos.
   if (isTlObject(media.video_cover) && media.video_cover._ !== 'inputPhotoEmpty')
     throw badRequest('PHOTO_INVALID')
-  const { video_timestamp: videoTimestamp } = media
+  const { video_timestamp: timestamp } = media
   return {
     document: isUploaded ? await uploadedDocument(call, media) : knownDocument(call, media),
     details: {
       spoiler: flag(media, 'spoiler'),
-      ...(typeof videoTimestamp === 'number' ? { videoTimestamp } : {}),
+      // A new medium does not keep the start of the one that it replaces.
+      videoTimestamp: typeof timestamp === 'number' ? timestamp : undefined,
     },
   }
 }

@@ -52,6 +52,21 @@ test('a new file replaces the old one and keeps the caption', async () => {
   expect(object(object(message?.media).document).id).not.toBe(document.id)
 })
 
+test('a new file does not keep the start of the old video', async () => {
+  const caller = await createCaller()
+  const { id, peer } = await post(caller, randomBytes(10))
+  const media = async (): Promise<TlObject> =>
+    uploadedMedia(await upload(caller.user, randomBytes(20)))
+  await edit(caller, peer, id, { media: { ...(await media()), video_timestamp: 3 } })
+  const [before] = await getMessages(caller.user, peer, [id])
+
+  await edit(caller, peer, id, { media: await media() })
+
+  const [after] = await getMessages(caller.user, peer, [id])
+  expect(before?.media).toMatchObject({ video_timestamp: 3 })
+  expect(after?.media).toMatchObject({ video_timestamp: undefined })
+})
+
 test('a text becomes the caption of a file, and a caption may be empty', async () => {
   const caller = await createCaller()
   const peer = await channelPeer(caller, caller.user)
