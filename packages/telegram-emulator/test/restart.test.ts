@@ -33,6 +33,28 @@ test('the same folder brings back keys, accounts, sessions, ports, files and mes
   await second.close()
 })
 
+test('the updates of a bot are numbered on', async () => {
+  const dataDir = await makeTempDir()
+  const numberAfter = async (offset: number): Promise<number> => {
+    const telegram = await start(dataDir)
+    const { account, botApi } = telegram
+    const poster = telegram.createAccount({ label: 'poster' })
+    const accountId = poster.botId ?? 0
+    telegram.faults.setRole({ channelId: account.channelId, accountId, role: 'admin' })
+    const post = { chat_id: account.channelId, text: 'words' }
+    await new Api(poster.botToken ?? '', { apiRoot: botApi.root }).sendMessage(post)
+    const reader = new Api(account.botToken ?? '', { apiRoot: botApi.root })
+    const updates = await reader.getUpdates({ offset })
+    await telegram.close()
+    return updates[0]?.update_id ?? 0
+  }
+
+  const first = await numberAfter(0)
+  const second = await numberAfter(first + 1)
+
+  expect(second).toBeGreaterThan(first)
+})
+
 test('a port that was taken meanwhile is replaced, in the session too', async () => {
   const dataDir = await makeTempDir()
   const first = await start(dataDir)

@@ -27,12 +27,26 @@ export interface BotUpdates {
 /** The most that is kept for one bot; the oldest go first. */
 const QUEUE_LENGTH_MAX = 1000
 
+/** So many ids are set aside at once. */
+const IDS_AT_ONCE = 1000
+const IDS_SET_ASIDE = 'update_ids_set_aside'
+
 /** A bot gets the posts and edits of others in its channels; the Bot API has no update for deletions. */
 export function createBotUpdates(telegram: Telegram): BotUpdates {
-  const { accounts, channels, messages } = telegram.store
+  const { accounts, channels, messages, meta } = telegram.store
   const queues = new Map<number, Pending[]>()
   const waiting = new Map<number, Set<() => void>>()
-  let lastId = 0
+  let idsSetAside = Number(meta.get(IDS_SET_ASIDE) ?? 0)
+  let lastId = idsSetAside
+
+  /** Ids go on after a restart: a client asks for those above the last one that it has seen. */
+  function newId(): number {
+    if (lastId === idsSetAside) {
+      idsSetAside += IDS_AT_ONCE
+      meta.set(IDS_SET_ASIDE, String(idsSetAside))
+    }
+    return ++lastId
+  }
 
   telegram.feed.listen((change) => {
     if (change.kind === 'delete') return
@@ -40,7 +54,7 @@ export function createBotUpdates(telegram: Telegram): BotUpdates {
     for (const { accountId } of channels.members(change.channelId)) {
       if (accounts.find(accountId)?.kind !== 'bot' || message?.fromId === accountId) continue
       const queue = queues.get(accountId) ?? []
-      queues.set(accountId, [...queue, { id: ++lastId, change }].slice(-QUEUE_LENGTH_MAX))
+      queues.set(accountId, [...queue, { id: newId(), change }].slice(-QUEUE_LENGTH_MAX))
       for (const wake of waiting.get(accountId) ?? []) wake()
     }
   })
