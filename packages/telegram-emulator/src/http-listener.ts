@@ -1,4 +1,4 @@
-import type { Server } from 'node:http'
+import type { IncomingMessage, Server } from 'node:http'
 
 export interface HttpListener {
   port: number
@@ -30,6 +30,12 @@ export async function listenHttp(
       }),
   }
 }
+
+const ORIGIN = 'http://emulator.invalid'
+
+/** The URL that a request asks for, whatever its client wrote: two slashes at its start name no host. */
+export const urlOf = ({ url = '/' }: IncomingMessage): URL =>
+  URL.parse(url.startsWith('/') ? `${ORIGIN}${url}` : url) ?? new URL(ORIGIN)
 
 function listen(server: Server, host: string, port: number): Promise<void> {
   return new Promise((resolve, reject) => {

@@ -19,6 +19,12 @@ test.each(['127.0.0.1', 'localhost:1234', '[::1]:80'])('the Host %s is served', 
   expect(await statusOf(`${control.root}/counters`, { host })).toBe(200)
 })
 
+test('a path with two slashes is no route', async () => {
+  const { control } = await startTelegram()
+
+  expect(await ask(control.root, 'GET', '//')).toMatchObject({ status: 404 })
+})
+
 test('a rule goes in and out, and a wrong one is refused', async () => {
   const { control, faults } = await startTelegram()
   const effect = { kind: 'error', code: 420, message: 'FLOOD_WAIT_3' }

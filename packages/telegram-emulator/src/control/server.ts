@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { json } from 'node:stream/consumers'
 import { z } from 'zod'
-import { type HttpListener, listenHttp } from '../http-listener.ts'
+import { type HttpListener, listenHttp, urlOf } from '../http-listener.ts'
 import { type Controlled, controlRoutes } from './routes.ts'
 
 const LOCAL_HOSTS = new Set(['127.0.0.1', 'localhost', '[::1]'])
@@ -27,7 +27,7 @@ async function serve(
   request: IncomingMessage,
 ): Promise<{ status: number; body: unknown }> {
   if (!isFromHere(request)) return { status: 403, body: { error: 'Only for this machine' } }
-  const url = new URL(request.url ?? '/', 'http://control.invalid')
+  const url = urlOf(request)
   const route = controlRoutes[`${request.method} ${url.pathname}`]
   if (!route) return { status: 404, body: { error: 'No such route' } }
   const body = request.method === 'POST' ? await readBody(request) : undefined
