@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { Telegram } from '../context.ts'
 import type { FaultEffect } from '../faults/rules.ts'
-import { type HttpListener, listenHttp } from '../http-listener.ts'
+import { type HttpListener, listenHttp, urlOf } from '../http-listener.ts'
 import { sleep } from '../lib/sleep.ts'
 import type { Account } from '../store/accounts.ts'
 import { BotApiError } from './bot-api-error.ts'
@@ -31,8 +31,7 @@ export function openBotApi(
 ): Promise<HttpListener> {
   const updates = createBotUpdates(telegram)
   const server = createServer((request, response) => {
-    const url = new URL(request.url ?? '/', 'http://telegram.invalid')
-    serve({ telegram, updates, request, response, url }).catch((error: unknown) => {
+    serve({ telegram, updates, request, response, url: urlOf(request) }).catch((error: unknown) => {
       telegram.log(`Bot API failed: ${error instanceof Error ? error.stack : error}`)
       response.destroy()
     })
@@ -46,8 +45,8 @@ async function serve(exchange: Exchange): Promise<void> {
   const { telegram, request, response, url } = exchange
   const file = /^\/file\/bot([^/]+)\/(.+)$/.exec(url.pathname)
   const call = file ?? /^\/bot([^/]+)\/([^/]+)$/.exec(url.pathname)
-  const bot = call ? telegram.store.accounts.findByToken(decodeURIComponent(call[1] ?? '')) : null
-  const named = decodeURIComponent(call?.[2] ?? '')
+  const bot = call ? telegram.store.accounts.findByToken(decoded(call[1] ?? '')) : null
+  const named = decoded(call?.[2] ?? '')
   const name = file ? 'bot:file' : `bot:${named}`
   countCall(telegram, name)
   const effects = bot ? matchFaults(telegram, bot, name) : []
@@ -59,6 +58,15 @@ async function serve(exchange: Exchange): Promise<void> {
   if (reply.status !== 200) countError(telegram, name, String(reply.body.description))
   if (effects.some(({ kind }) => kind === 'drop-after')) request.socket.resetAndDestroy()
   else if (!effects.some(({ kind }) => kind === 'lose-answer')) sendJson(response, reply)
+}
+
+/** A text that holds a percent sign without an escape stays as it is. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
 }
 
 async function serveFile({ telegram, request, response }: Exchange, path: string): Promise<void> {
@@ -74,6 +82,7 @@ async function replyTo(exchange: Exchange, bot: Account | null, name: string): P
   const left = new AbortController()
   response.once('close', () => left.abort())
   try {
+    if (name === '') throw new BotApiError(404, 'Not Found')
     if (!bot) throw new BotApiError(401, 'Unauthorized')
     const method = findBotMethod(name)
     if (!method) throw new BotApiError(404, 'Not Found: method not found')
@@ -81,7 +90,7 @@ async function replyTo(exchange: Exchange, bot: Account | null, name: string): P
       spoolFolder: telegram.store.spoolFolder,
       maxFileBytes: uploadLimit(telegram),
     })
-    for (const { size } of Object.values(parameters.files))
+    for (const { size } of parameters.files.values())
       telegram.counters.method(`bot:${name}`).bytesIn += size
     try {
       return {

@@ -1,11 +1,13 @@
 import { randomBytes } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { parseFileId } from '@mtcute/file-id'
 import { Api, InputFile } from 'node-telegram-bot-api'
 import { expect, test } from 'vitest'
 import type { Emulator } from '../../src/emulator.ts'
 import { MiB } from '../../src/lib/units.ts'
 import { startTelegram } from '../helpers/telegram.ts'
+import { makeTempDir } from '../helpers/temp-dir.ts'
 
 test('a document that was sent can be fetched, whole and in ranges', async () => {
   const telegram = await startTelegram()
@@ -73,6 +75,24 @@ test('above 20 MB there is no download', async () => {
   ).rejects.toMatchObject({ errorCode: 400, description: 'Bad Request: file is too big' })
 })
 
+test('a local server takes files of its disk, and keeps no copy of one that it refuses', async () => {
+  const folder = await makeTempDir()
+  const telegram = await startTelegram({ settings: { botApiLocal: true } })
+  await writeFile(join(folder, 'empty.txt'), '')
+  await writeFile(join(folder, 'full.txt'), 'hello')
+  const send = (document: string) =>
+    connect(telegram).sendDocument({ chat_id: telegram.account.channelId, document })
+
+  const sent = await send(`file://${folder}/full.txt`)
+
+  expect(sent.document).toMatchObject({ file_name: 'full.txt', file_size: 5 })
+  await expect(send(`file://${folder}/empty.txt`)).rejects.toMatchObject({ errorCode: 400 })
+  await expect(send(`file://${folder}/none.txt`)).rejects.toMatchObject({ errorCode: 400 })
+  await expect(send('file://elsewhere/full.txt')).rejects.toMatchObject({ errorCode: 400 })
+  const file = await connect(telegram).getFile({ file_id: sent.document?.file_id ?? '' })
+  expect(await readdir(join(file.file_path ?? '', '../../spool'))).toEqual([])
+})
+
 test('a local server has no such limits and names its files by their path', async () => {
   const telegram = await startTelegram({ settings: { botApiLocal: true } })
   const content = Buffer.alloc(51 * MiB, 7)
@@ -82,6 +102,22 @@ test('a local server has no such limits and names its files by their path', asyn
 
   expect(file.file_path).toMatch(/^\//)
   expect(Buffer.compare(await readFile(file.file_path ?? ''), content)).toBe(0)
+})
+
+test.each([
+  ['two slashes', '//', 404],
+  ['a second slash before the token', '//bot1:x/getMe', 404],
+  ['a second slash before a host', '//evil.example:x/', 404],
+  ['no method', '/bot1:x', 404],
+  ['a broken escape in its token', '/bot%zz/getMe', 401],
+  ['a broken escape in its file', '/file/bot1:x/%zz', 401],
+])('a path with %s is refused', async (_name, path, status) => {
+  const telegram = await startTelegram()
+
+  const response = await fetch(telegram.botApi.root + path)
+
+  expect(response.status).toBe(status)
+  expect(await response.json()).toMatchObject({ ok: false, error_code: status })
 })
 
 test('refusals have the words of the Bot API', async () => {

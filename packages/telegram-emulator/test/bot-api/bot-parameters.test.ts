@@ -31,6 +31,16 @@ test.each<[string, Parameters, string]>([
     "can't parse MessageEntity: unsupported type specified",
   ],
   [
+    'a style by the name of a method of JavaScript',
+    { caption: 'x', caption_entities: '[{"type":"constructor","offset":0,"length":1}]' },
+    "can't parse MessageEntity: unsupported type specified",
+  ],
+  [
+    'a link to a file by such a name',
+    { document: 'attach://toString' },
+    'wrong file identifier/HTTP URL specified',
+  ],
+  [
     'a reply to nothing',
     { reply_parameters: '{"message_id":99}' },
     'message to be replied not found',

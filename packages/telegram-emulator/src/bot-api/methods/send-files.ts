@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto'
-import { copyFile, readFile, stat } from 'node:fs/promises'
+import { copyFile, readFile, rm, stat } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { Telegram } from '../../context.ts'
 import { MAX_THUMB_BYTES, toThumb } from '../../files/thumbs.ts'
 import { publish } from '../../posts/posts.ts'
 import type { Document, Thumb } from '../../store/documents.ts'
@@ -69,7 +68,7 @@ async function findDocument(call: BotCall, method: SendMethod): Promise<Document
   if (attached) return adopt(call, attached, method)
   if (named === '') throw badBotRequest(`there is no ${field} in the request`)
   if (telegram.settings.botApiLocal && named.startsWith('file://'))
-    return adopt(call, await copyLocal(telegram, fileURLToPath(named)), method)
+    return adoptLocal(call, named, method)
   const file = fromBotFileId(telegram, bot, named)
   if (!file) throw badBotRequest('wrong file identifier/HTTP URL specified')
   // https://core.telegram.org/bots/api#sending-files: "can't resend thumbnails".
@@ -98,17 +97,17 @@ async function adopt(
 }
 
 /** Unless detection is disabled, the Bot API sends these types as media of their own kind. */
-const DETECTED: Record<string, Pick<Document, 'kind' | 'attributes'>> = {
-  'image/gif': { kind: 'animation', attributes: [{ _: 'documentAttributeAnimated' }] },
-  'video/mp4': { kind: 'video', attributes: [{ _: 'documentAttributeVideo' }] },
-  'audio/mpeg': { kind: 'audio', attributes: [{ _: 'documentAttributeAudio' }] },
-}
+const DETECTED = new Map<string, Pick<Document, 'kind' | 'attributes'>>([
+  ['image/gif', { kind: 'animation', attributes: [{ _: 'documentAttributeAnimated' }] }],
+  ['video/mp4', { kind: 'video', attributes: [{ _: 'documentAttributeVideo' }] }],
+  ['audio/mpeg', { kind: 'audio', attributes: [{ _: 'documentAttributeAudio' }] }],
+])
 
 const UNDETECTED: Pick<Document, 'kind' | 'attributes'> = { kind: 'document', attributes: [] }
 
 function describeDocument({ parameters }: BotCall, mimeType: string): NewDocument {
   const isDetected = !isSet(parameters, 'disable_content_type_detection')
-  return { mimeType, ...((isDetected && DETECTED[mimeType]) || UNDETECTED) }
+  return { mimeType, ...((isDetected && DETECTED.get(mimeType)) || UNDETECTED) }
 }
 
 /** The measures are those of the parameters: the emulator does not read videos. */
@@ -138,13 +137,23 @@ async function readThumb(parameters: BotParameters): Promise<Thumb | null> {
 }
 
 /** A server with --local reads files of its own disk. */
-async function copyLocal(telegram: Telegram, from: string): Promise<UploadedFile> {
-  const path = join(telegram.store.spoolFolder, randomUUID())
+async function adoptLocal(call: BotCall, url: string, method: SendMethod): Promise<Document> {
+  const path = join(call.telegram.store.spoolFolder, randomUUID())
   try {
+    const file = await copyLocal(url, path)
+    return await adopt(call, file, method)
+  } finally {
+    await rm(path, { force: true })
+  }
+}
+
+async function copyLocal(url: string, path: string): Promise<UploadedFile> {
+  try {
+    const from = fileURLToPath(url)
     await copyFile(from, path)
+    const { size } = await stat(path)
+    return { path, size, fileName: basename(from), contentType: null }
   } catch {
     throw badBotRequest('invalid file HTTP URL specified')
   }
-  const { size } = await stat(path)
-  return { path, size, fileName: basename(from), contentType: null }
 }

@@ -9,7 +9,7 @@ export const textOf = ({ fields }: BotParameters, name: string): string => field
 export function attachedFile({ fields, files }: BotParameters, name: string): UploadedFile | null {
   const link = fields[name] ?? ''
   const place = link.startsWith('attach://') ? link.slice('attach://'.length) : name
-  return files[place] ?? null
+  return files.get(place) ?? null
 }
 
 /** A parameter that is true or not, in any of the spellings that the Bot API takes. */

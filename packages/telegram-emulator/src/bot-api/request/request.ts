@@ -18,7 +18,7 @@ export interface UploadedFile {
 
 export interface BotParameters {
   fields: Record<string, string>
-  files: Record<string, UploadedFile>
+  files: Map<string, UploadedFile>
 }
 
 export interface ReadOptions {
@@ -46,14 +46,14 @@ export async function readParameters(
   const body = (await collect(source, MAX_FIELD_BYTES)).toString('utf8')
   if (/application\/json/i.test(type) && body !== '') Object.assign(fields, parseJson(body))
   else Object.assign(fields, Object.fromEntries(new URLSearchParams(body)))
-  return { fields, files: {} }
+  return { fields, files: new Map() }
 }
 
 export const tooLarge = (): BotApiError => new BotApiError(413, 'Request Entity Too Large')
 
 /** Removes files that no document was made of. */
 export async function discardFiles({ files }: BotParameters): Promise<void> {
-  await Promise.all(Object.values(files).map(({ path }) => rm(path, { force: true })))
+  await Promise.all([...files.values()].map(({ path }) => rm(path, { force: true })))
 }
 
 /** Throws the rest of a body away, so that a client that is still sending can read the answer. */
@@ -71,12 +71,12 @@ async function readMultipart(
   fields: Record<string, string>,
   options: ReadOptions,
 ): Promise<BotParameters> {
-  const files: Record<string, UploadedFile> = {}
+  const files: BotParameters['files'] = new Map()
   try {
     for await (const part of parts) {
       if (part.fileName === null)
         fields[part.name] = (await collect(part.body, MAX_FIELD_BYTES)).toString('utf8')
-      else files[part.name] = await spool(part, part.fileName, options)
+      else files.set(part.name, await spool(part, part.fileName, options))
     }
   } catch (error) {
     await discardFiles({ fields, files })
