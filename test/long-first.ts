@@ -4,14 +4,13 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node'
 const LONG = [
   'test/fuzz/fuzz.test.ts',
   'test/http/bodies/bodyless.test.ts',
-  'test/http/guards/unclaimed.test.ts',
   'test/http/service.test.ts',
   'test/http/sockets.test.ts',
   'telegram-emulator/test/clients/',
   'telegram-emulator/test/wire.test.ts',
-  'test/storage/spool/crash.test.ts',
   'test/telegram/mtproto/',
   'test/faults/crash.test.ts',
+  'test/faults/spool-crash.test.ts',
 ]
 
 /** What takes longest begins first, or the last file runs alone while other cores are idle. */

@@ -45,6 +45,7 @@ export async function startCommand(
     cwd: cwd ?? (await makeTempDir()),
     env: {
       PATH: process.env.PATH,
+      NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE,
       TELESTORE_URL: url,
       TELESTORE_TOKEN: token,
       XDG_CACHE_HOME: cache ?? (await makeTempDir()),

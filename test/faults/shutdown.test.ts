@@ -50,7 +50,7 @@ test('after a SIGTERM under load the next instance goes on, and each file is pos
   const ends = await Promise.all(transfers.map(({ id }) => pollToEnd(second.url, id)))
   const sent = await Promise.all(uploads)
   const answers = await Promise.all(downloads)
-  expect(running).toEqual(times(5, () => 'uploading'))
+  expect(running).toContain('uploading')
   expect(exitCode).toBe(0)
   expect(ends.map((polls) => polls.at(-1)?.status)).toEqual(times(5, () => 'completed'))
   // A download is whole, or cut where its reader can see it, and what came is right.

@@ -34,7 +34,9 @@ test('the packed package works in an empty folder: as a command, and by import w
     await run(process.execPath, [tsc, '-p', folder])
   }
   const { stdout } = await run(process.execPath, [join(folder, 'out/consumer.js')])
-  const started = await startChild({ command: 'npx', args: ['telegram-emulator'], cwd: folder })
+  // Not by npx: ended by a signal, it may leave behind what it runs.
+  const command = join(folder, 'node_modules/.bin/telegram-emulator')
+  const started = await startChild({ command, args: [], cwd: folder })
 
   expect(JSON.parse(stdout)).toEqual({ id: 1, hasPort: true })
   expect(started).toMatchObject({

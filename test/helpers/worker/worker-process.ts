@@ -48,6 +48,7 @@ export async function spawnWorkerProcess(
   const { account } = telegram
   const childEnv = {
     PATH: process.env.PATH ?? '',
+    NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? '',
     LOG_LEVEL: 'trace',
     PORT: String(port),
     HOST: '127.0.0.1',

@@ -143,6 +143,8 @@ test('after a sign-out only the same user finds the upload again', async () => {
 
   await page.getByRole('button', { name: 'Sign out' }).click()
   await page.getByRole('dialog').getByRole('button', { name: 'Sign out' }).click()
+  // Only now are the held chunks aborted.
+  await page.getByLabel('Token', { exact: true }).waitFor()
   await release()
   await page.getByLabel('Token', { exact: true }).fill('another')
   await page.getByRole('button', { name: 'Sign in' }).click()

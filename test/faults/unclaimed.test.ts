@@ -4,9 +4,9 @@ import { type ClientRequest, type IncomingMessage, request } from 'node:http'
 import { join } from 'node:path'
 import { json } from 'node:stream/consumers'
 import { expect, test, vi } from 'vitest'
-import { MiB } from '../../../src/lib/units.ts'
-import { createFakeGateway } from '../../helpers/peers/fake-gateway.ts'
-import { startWorker, testCredentials } from '../../helpers/worker/app.ts'
+import { MiB } from '../../src/lib/units.ts'
+import { createFakeGateway } from '../helpers/peers/fake-gateway.ts'
+import { startWorker, testCredentials } from '../helpers/worker/app.ts'
 
 test('a sender whose bytes do not fit is refused within ten seconds, while its body stalls', async () => {
   const { url, dataDir } = await startWorker({

@@ -1,9 +1,9 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { expect, test } from 'vitest'
-import { MiB } from '../../../src/lib/units.ts'
-import { createFile, createRequest, startGatewayAt, userOf } from './setup.ts'
-import { startTelegramProcess } from './telegram-process.ts'
+import { MiB } from '../../src/lib/units.ts'
+import { createFile, createRequest, startGatewayAt, userOf } from '../telegram/mtproto/setup.ts'
+import { startTelegramProcess } from '../telegram/mtproto/telegram-process.ts'
 
 // With `gc` the test decides when unused memory is collected.
 setFlagsFromString('--expose-gc')
