@@ -12,7 +12,7 @@ const COMPILE_CACHE = fileURLToPath(new URL('node_modules/.cache/node', import.m
 export default defineConfig({
   ssr: { resolve: { conditions: [SOURCES, ...defaultServerConditions] } },
   test: {
-    include: ['{test,packages/*/test}/**/*.test.ts'],
+    include: ['{test,native/test,packages/*/test}/**/*.test.ts'],
     globalSetup: [
       'test/page-setup.ts',
       'test/secrets/global-setup.ts',

@@ -1,0 +1,39 @@
+import { existsSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { moduleFile } from './module-file.ts'
+
+/** AES-256-IGE (https://core.telegram.org/mtproto/description#aes-ige). */
+export interface AesIge {
+  /**
+   * Encrypts `source` into `target`. Both have the same length, a multiple of 16 bytes, and are
+   * either the same memory or apart. `key` and `vector` have 32 bytes each; the vector's halves are
+   * the ciphertext and the plaintext before the first block. Throws TypeError or RangeError for
+   * anything else, before a byte is written.
+   */
+  encrypt: (target: Uint8Array, source: Uint8Array, key: Uint8Array, vector: Uint8Array) => void
+  /** The inverse, with the same rules. */
+  decrypt: (target: Uint8Array, source: Uint8Array, key: Uint8Array, vector: Uint8Array) => void
+  /** Which instructions it uses: `aes-ni` or `armv8`. */
+  readonly instructions: string
+}
+
+export type LoadedAesIge =
+  | { kind: 'native'; ige: AesIge }
+  /** `reason` is a sentence for an operator, without a path. */
+  | { kind: 'missing'; reason: string }
+
+/** Loads the compiled module. Does not throw: without the module, callers use another cipher. */
+export function loadAesIge(): LoadedAesIge {
+  try {
+    const file = moduleFile()
+    if (!existsSync(file)) return { kind: 'missing', reason: 'it was not compiled here' }
+    const loaded: Partial<AesIge> = createRequire(import.meta.url)(file)
+    const { encrypt, decrypt, instructions } = loaded
+    if (encrypt === undefined || decrypt === undefined || instructions === undefined) {
+      return { kind: 'missing', reason: 'this processor has no AES instructions' }
+    }
+    return { kind: 'native', ige: { encrypt, decrypt, instructions } }
+  } catch {
+    return { kind: 'missing', reason: 'the compiled module cannot be loaded' }
+  }
+}

@@ -1,0 +1,66 @@
+#!/usr/bin/env node
+// Compiles the module for this machine, once for each version of its source. A machine without a C
+// compiler is no error: whoever loads the module does without it.
+import { execFileSync } from 'node:child_process'
+import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import { moduleFile, SOURCE_FILE } from './module-file.ts'
+
+const COMPILERS = ['cc', 'gcc', 'clang']
+const TIMEOUT_MS = 60_000
+
+const failure = compile(moduleFile())
+if (failure !== null) {
+  process.stderr.write(`AES by the processor's instructions is not available: ${failure}\n`)
+}
+
+/** Null when the module is there now; else why it is not. */
+function compile(target: string): string | null {
+  if (existsSync(target)) return null
+  if (process.platform === 'win32') return 'Windows is not supported'
+  const compiler = process.env.CC ?? COMPILERS.find(runs)
+  if (compiler === undefined) return 'there is no C compiler here'
+  const headers = findHeaders()
+  if (headers === null) return 'the package node-api-headers is not installed'
+
+  mkdirSync(dirname(target), { recursive: true })
+  // Processes that start at the same time each make their own, and the last rename wins.
+  const made = `${target}.${process.pid}`
+  try {
+    const link = process.platform === 'darwin' ? ['-undefined', 'dynamic_lookup'] : []
+    const flags = ['-O2', '-fPIC', '-shared', ...link, '-I', headers, '-o', made, SOURCE_FILE]
+    execFileSync(compiler, flags, { stdio: ['ignore', 'ignore', 'pipe'], timeout: TIMEOUT_MS })
+    renameSync(made, target)
+    return null
+  } catch (error) {
+    rmSync(made, { force: true })
+    return `the compiler failed: ${firstLine(error)}`
+  }
+}
+
+function runs(compiler: string): boolean {
+  try {
+    execFileSync(compiler, ['--version'], { stdio: 'ignore', timeout: TIMEOUT_MS })
+    return true
+  } catch {
+    return false
+  }
+}
+
+function findHeaders(): string | null {
+  try {
+    const manifest = createRequire(import.meta.url).resolve('node-api-headers/package.json')
+    return join(dirname(manifest), 'include')
+  } catch {
+    return null
+  }
+}
+
+/** What the compiler says, or why it cannot run. */
+function firstLine(error: unknown): string {
+  const words = error instanceof Error && 'stderr' in error ? String(error.stderr ?? '') : ''
+  const lines = words.split('\n').filter((line) => line !== '')
+  const found = lines.find((line) => line.includes('error')) ?? lines[0]
+  return found ?? (error instanceof Error ? error.message : String(error))
+}
