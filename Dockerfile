@@ -3,12 +3,16 @@ ARG NODE=node:24.21.0-slim
 
 FROM ${NODE} AS build
 WORKDIR /app
+# For the native module, which is compiled here and runs below.
+RUN apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev
 COPY package.json package-lock.json .npmrc ./
+COPY native/package.json ./native/
 COPY packages/client/package.json ./packages/client/
 COPY packages/telegram-emulator/package.json ./packages/telegram-emulator/
 RUN npm ci --ignore-scripts
 COPY tsconfig.json tsconfig.build.json vite.config.ts ./
 COPY scripts ./scripts
+COPY native ./native
 COPY packages ./packages
 COPY src ./src
 RUN npm run build
@@ -23,6 +27,7 @@ WORKDIR /app
 # Each thread's arena keeps what it once had: with two the worker stays some 50 MB smaller.
 ENV NODE_ENV=production DATA_DIR=/tmp/telestore MALLOC_ARENA_MAX=2
 COPY package.json package-lock.json .npmrc ./
+COPY native/package.json ./native/
 COPY packages/client/package.json ./packages/client/
 # Another package under the name `telegram`, such as `npm:teleproto@1.229.0`: docs/teleproto.md.
 ARG TELEGRAM_PACKAGE=
@@ -30,6 +35,9 @@ RUN npm ci --omit=dev --ignore-scripts \
   && if [ -n "$TELEGRAM_PACKAGE" ]; then \
     npm install --no-save --omit=dev --ignore-scripts "telegram@$TELEGRAM_PACKAGE"; fi \
   && npm cache clean --force
+COPY --from=build /app/native/src/aes-ige.c ./native/src/
+COPY --from=build /app/native/build ./native/build
+COPY --from=build /app/native/dist ./native/dist
 COPY --from=build /app/packages/client/dist ./packages/client/dist
 COPY --from=build /app/dist ./dist
 USER node

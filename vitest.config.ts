@@ -14,6 +14,7 @@ export default defineConfig({
   test: {
     include: ['{test,native/test,packages/*/test}/**/*.test.ts'],
     globalSetup: [
+      'test/native-setup.ts',
       'test/page-setup.ts',
       'test/secrets/global-setup.ts',
       'test/openapi/global-setup.ts',

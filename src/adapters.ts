@@ -149,6 +149,7 @@ async function openInOrder(
       botApi: embedded ? { root: embedded.botApiRoot, local: false } : config.botApi,
       serverKeyPem: embedded?.serverKeyPem ?? config.serverKeyPem,
       server: embedded?.server ?? config.server,
+      native: config.native,
       circuit: peers.circuit,
       openMs: peers.openMs,
       retryPolicy: peers.retryPolicy,

@@ -1,5 +1,4 @@
 import { existsSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { moduleFile } from './module-file.ts'
 
 /** AES-256-IGE (https://core.telegram.org/mtproto/description#aes-ige). */
@@ -27,8 +26,9 @@ export function loadAesIge(): LoadedAesIge {
   try {
     const file = moduleFile()
     if (!existsSync(file)) return { kind: 'missing', reason: 'it was not compiled here' }
-    const loaded: Partial<AesIge> = createRequire(import.meta.url)(file)
-    const { encrypt, decrypt, instructions } = loaded
+    const loaded: { exports: Partial<AesIge> } = { exports: {} }
+    process.dlopen(loaded, file)
+    const { encrypt, decrypt, instructions } = loaded.exports
     if (encrypt === undefined || decrypt === undefined || instructions === undefined) {
       return { kind: 'missing', reason: 'this processor has no AES instructions' }
     }

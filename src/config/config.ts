@@ -22,6 +22,8 @@ export interface Config {
   /** An MTProto server that is not Telegram's own, or null. */
   readonly serverKeyPem: string | null
   readonly server: { readonly dcId: number; readonly host: string; readonly port: number } | null
+  /** Whether the native module encrypts, where it is compiled. */
+  readonly native: boolean
   readonly ledgerKey: string | null
   readonly webhookSecret: string | null
   readonly corsOrigins: readonly string[]
@@ -91,6 +93,7 @@ export function loadConfig(environment: Record<string, string | undefined>): Con
       local: env.TELEGRAM_BOT_API_LOCAL,
     },
     // Dashboards keep a PEM on one line, with \n for its line ends.
+    native: env.TELESTORE_NATIVE === 'on',
     serverKeyPem: env.TELEGRAM_SERVER_KEY?.replaceAll('\\n', '\n') ?? null,
     server: serverOf(env.TELEGRAM_SERVER),
     ledgerKey: env.LEDGER_KEY ?? null,

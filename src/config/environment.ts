@@ -232,6 +232,15 @@ const traffic = {
   TRANSFER_MAX_SECONDS: seconds(1).default(21_600).meta({
     description: 'Time after `/complete-upload` within which the file must be in Telegram.',
   }),
+  TELESTORE_NATIVE: z
+    .enum(['on', 'off'], { error: 'expected on or off' })
+    .default('on')
+    .meta({
+      description: "`off`: never encrypt by the processor's own AES instructions.",
+      details:
+        'They take a compiled module (`npm run native`, a part of `npm start` and of the image). ' +
+        'Without it the worker uses WebAssembly: the same bytes, at two or three times the CPU.',
+    }),
   STALL_SECONDS: seconds(1).default(60).meta({
     description: 'Time without a byte after which the worker closes the connection of a sender.',
   }),

@@ -8,6 +8,7 @@ import { toInputChannel } from './mtproto/account/channel.ts'
 import { createChannels } from './mtproto/account/channels.ts'
 import { DEFAULT_CONGESTION_LIMITS } from './mtproto/connection/congestion-window.ts'
 import { createConnector } from './mtproto/connection/connect.ts'
+import { loadCipher } from './mtproto/connection/encryption/cipher.ts'
 import { DEFAULT_RETRY_POLICY } from './mtproto/connection/request-channel.ts'
 import { parseSession } from './mtproto/connection/session.ts'
 
@@ -45,6 +46,7 @@ export async function examineSession(
   const circuits = createTelegramCircuits({ log, server, limits: undefined })
   const accounts = createAccounts({
     log,
+    cipher: loadCipher({ native: true }),
     connect: createConnector(circuits, OPEN_MS),
     // A user's session needs no bot's key.
     secrets: { secret: async () => null, saveSecret: async () => {}, deleteSecret: async () => {} },

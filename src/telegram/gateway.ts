@@ -22,6 +22,7 @@ import {
   DEFAULT_CONGESTION_LIMITS,
 } from './mtproto/connection/congestion-window.ts'
 import { createConnector } from './mtproto/connection/connect.ts'
+import { describeCipher, loadCipher } from './mtproto/connection/encryption/cipher.ts'
 import { DEFAULT_RETRY_POLICY, type RetryPolicy } from './mtproto/connection/request-channel.ts'
 import { parseSession } from './mtproto/connection/session.ts'
 import { lookForPostedFile } from './mtproto/files/lost-file.ts'
@@ -41,6 +42,8 @@ export interface TelegramGatewayOptions {
   botApi: { root: string; local: boolean }
   /** PEM of the RSA key of an MTProto server that is not Telegram's. */
   serverKeyPem: string | null
+  /** Encrypts by the native module where that is compiled; true by default. */
+  native?: boolean | undefined
   /** Where a bot without a session begins, if not at Telegram. */
   server: { dcId: number; host: string; port: number } | null
   /** Milliseconds after which an unused account is disconnected: others open the same session. */
@@ -64,9 +67,12 @@ export interface TelegramGatewayOptions {
 /** Telegram by all its roads: the Bot API, MTProto as the user, MTProto as the bot. */
 export function createTelegramGateway(options: TelegramGatewayOptions): TelegramGateway {
   const { log, botApi, waits, now = Date.now } = options
+  const cipher = loadCipher({ native: options.native ?? true })
+  log.info({ cipher }, describeCipher(cipher))
   const circuits = createTelegramCircuits({ log, server: options.server, limits: options.circuit })
   const accounts = createAccounts({
     log,
+    cipher,
     connect: createConnector(circuits, options.openMs),
     secrets: options.secrets,
     serverKeyPem: options.serverKeyPem,

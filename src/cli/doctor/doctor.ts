@@ -5,6 +5,7 @@ import type { CliContext } from '../context.ts'
 import { checkBackend } from './backend.ts'
 import { checkBot } from './bot.ts'
 import type { DoctorContext, DoctorOptions, Finding } from './check.ts'
+import { checkCipher } from './cipher.ts'
 import { checkClock } from './clock.ts'
 import { checkDataDir } from './data-dir.ts'
 import { checkSession } from './session.ts'
@@ -33,6 +34,7 @@ export async function doctor(options: DoctorOptions, cli: CliContext): Promise<n
   }
   if (config) {
     const context = { ...cli, options, config, report }
+    checkCipher(context)
     const disk = await checkDataDir(context)
     try {
       const credentials = await credentialsOf(context)

@@ -49,6 +49,7 @@ export function startGatewayAt(
     botApi: { root: telegram.botApi.root, local: false },
     serverKeyPem: publicKeyPem,
     server: { dcId, host, port },
+    native: process.env.TELESTORE_NATIVE !== 'off',
     ...changes,
   })
   onTestFinished(() => gateway.close())

@@ -6,6 +6,7 @@ import { decryptInner } from '../../src/mtproto/handshake/exchange-messages.ts'
 import { deriveExchangeKey } from '../../src/mtproto/handshake/key-derivation.ts'
 import { decryptMessage, encryptMessage } from '../../src/mtproto/messages/encrypted-message.ts'
 import { igeDecrypt, igeEncrypt } from '../../src/mtproto/messages/ige.ts'
+import { loadWasmIge } from '../../src/mtproto/messages/wasm-ige.ts'
 
 const hex = (text: string): Buffer => Buffer.from(text.replaceAll(/\s/g, ''), 'hex')
 
@@ -65,6 +66,21 @@ test.each([16, 32, 48, 65_536, 65_552, 1_048_576])('IGE of %i bytes, two ways', 
   expect(Buffer.compare(encrypted, ige256Encrypt(plain, key, iv))).toBe(0)
   expect(Buffer.compare(igeDecrypt(encrypted, key, iv), plain)).toBe(0)
 })
+
+test.each([16, 48, 65_552, 1_048_576])(
+  'without the native module IGE of %i bytes is the same',
+  (length) => {
+    const [plain, key, iv] = [randomBytes(length), randomBytes(32), randomBytes(32)]
+    const wasm = loadWasmIge()
+    const [encrypted, decrypted] = [Buffer.alloc(length), Buffer.alloc(length)]
+
+    wasm.encrypt(encrypted, plain, key, iv)
+    wasm.decrypt(decrypted, encrypted, key, iv)
+
+    expect(Buffer.compare(encrypted, igeEncrypt(plain, key, iv))).toBe(0)
+    expect(Buffer.compare(decrypted, plain)).toBe(0)
+  },
+)
 
 test('IGE takes views at any offset', () => {
   const { plain, key, iv, encrypted } = EXAMPLE

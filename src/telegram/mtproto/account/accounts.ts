@@ -5,6 +5,7 @@ import type { CongestionLimits } from '../connection/congestion-window.ts'
 import type { Connect } from '../connection/connect.ts'
 import { TELEGRAM_ENTRY } from '../connection/data-centres.ts'
 import { createMemoryKeyStore } from '../connection/dc-auth-keys.ts'
+import type { CipherChoice } from '../connection/encryption/cipher.ts'
 import { type Gramjs, loadGramjs } from '../connection/gramjs.ts'
 import type { RetryPolicy } from '../connection/request-channel.ts'
 import { authKeyName, parseSession } from '../connection/session.ts'
@@ -16,6 +17,8 @@ import { type Bots, createBots, type Secrets, secretName } from './bots.ts'
 export interface AccountsOptions {
   log: Log
   secrets: Secrets
+  /** The cipher of this process. */
+  cipher: CipherChoice
   /** PEM of the RSA key of a server that is not Telegram's. */
   serverKeyPem: string | null
   /** Where bots without a key begin, if not at Telegram. */
@@ -60,7 +63,7 @@ export function createAccounts(options: AccountsOptions): Accounts {
   const botAccounts = createBotAccounts({ pool, bots, make, closing: closing.signal })
 
   function library(): Gramjs {
-    const gramjs = loadGramjs(log)
+    const gramjs = loadGramjs(log, options.cipher)
     if (options.serverKeyPem !== null) gramjs.trustKey(options.serverKeyPem)
     return gramjs
   }

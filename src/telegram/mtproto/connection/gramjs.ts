@@ -1,9 +1,10 @@
 import { createHash, createPublicKey } from 'node:crypto'
 import type { Log } from '../../../core/ports/log.ts'
-import { agree, crc32, crc32Agrees, createFastIge } from './encryption/cipher.ts'
+import { agree, type CipherChoice, crc32, crc32Agrees, ige, igeClass } from './encryption/cipher.ts'
 import { createDecryptPool } from './encryption/decrypt-pool.ts'
+import { type DecryptMessage, decryptMessage } from './encryption/encrypted-message.ts'
 import { createConnectionClass } from './gramjs/connection.ts'
-import { type ApiClasses, type Long, loadModules, type Modules } from './gramjs/modules.ts'
+import { type ApiClasses, type AuthKey, type Long, loadModules, type Modules } from './gramjs/modules.ts'
 import { createSender, type Sender, type SenderOptions } from './gramjs/sender.ts'
 
 export type { Api } from 'telegram'
@@ -24,22 +25,22 @@ export interface Gramjs {
 let loaded: Gramjs | undefined
 
 /**
- * Loads gramjs at first use (a second, and 35 MB) and puts the fast cipher into it.
+ * Loads gramjs at first use (a second, and 35 MB) and puts the chosen cipher into it.
  * `log` hears of a cipher that does not fit.
  */
-export function loadGramjs(log: Log): Gramjs {
+export function loadGramjs(log: Log, cipher: CipherChoice): Gramjs {
   if (loaded) return loaded
   const modules = loadModules()
-  const decryptPool = installCipher(modules, log) ? createDecryptPool() : null
+  const decrypt = installCipher(modules, log, cipher)
   // A part does not get smaller by compression; gramjs would only copy it twice to find out.
   modules.gzip.GZIPPacked.gzipIfSmaller = async (_related, data) => data
+  keepLeadingZeros(modules.authKeyClass)
   const connectionClass = createConnectionClass(modules.connectionClass)
   loaded = {
     Api: modules.Api,
     layer: modules.layer,
     toLong: (decimal) => modules.helpers.returnBigInt(decimal),
-    createSender: (options) =>
-      createSender({ ...modules, connectionClass, decryptPool }, options, log),
+    createSender: (options) => createSender({ ...modules, connectionClass, decrypt }, options, log),
     trustKey: (pem) => {
       const { n, e } = createPublicKey(pem).export({ format: 'jwk' })
       const modulus = Buffer.from(n ?? '', 'base64url')
@@ -54,17 +55,39 @@ export function loadGramjs(log: Log): Gramjs {
   return loaded
 }
 
-/** gramjs looks its cipher up in the module at each call, which is the only way in. Says if it fits. */
-function installCipher({ ige, helpers }: Modules, log: Log): boolean {
+/**
+ * gramjs looks its cipher up in the module at each call, which is the only way in. Returns what
+ * decrypts large messages, or null where gramjs' own cipher stays.
+ */
+function installCipher(
+  { ige: module, helpers }: Modules,
+  log: Log,
+  cipher: CipherChoice,
+): DecryptMessage | null {
   if (crc32Agrees()) helpers.crc32 = crc32
   try {
-    const fast = createFastIge()
-    if (!agree(fast, ige.IGE)) throw new Error('a known answer came out wrong')
-    ige.IGE = fast
-    return true
+    const fast = igeClass(ige())
+    if (!agree(fast, module.IGE)) throw new Error('a known answer came out wrong')
+    module.IGE = fast
+    return cipher.kind === 'native' ? decryptMessage : createDecryptPool().decrypt
   } catch (error) {
     log.warn({ err: error }, "gramjs' own slow cipher stays in use")
-    return false
+    return null
+  }
+}
+
+const AUTH_KEY_BYTES = 256
+
+/**
+ * A new key is a number, and gramjs forgets the zeros that one in 256 begins with: its hash would be
+ * wrong, and the exchange fail.
+ */
+function keepLeadingZeros({ prototype }: Modules['authKeyClass']): void {
+  const { setKey } = prototype
+  prototype.setKey = function (this: AuthKey, key) {
+    const short = Buffer.isBuffer(key) && key.length > 0 && key.length < AUTH_KEY_BYTES
+    const zeros = short ? Buffer.alloc(AUTH_KEY_BYTES - key.length) : null
+    return setKey.call(this, zeros ? Buffer.concat([zeros, key]) : key)
   }
 }
 

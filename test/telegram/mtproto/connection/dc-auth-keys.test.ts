@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { createDcAuthKeys } from '../../../../src/telegram/mtproto/connection/dc-auth-keys.ts'
+import { loadCipher } from '../../../../src/telegram/mtproto/connection/encryption/cipher.ts'
 import { loadGramjs } from '../../../../src/telegram/mtproto/connection/gramjs.ts'
 import { createRecordingLog } from '../../../helpers/recording-log.ts'
 
@@ -11,7 +12,7 @@ test('the store is asked once for all callers that wait, and not again for a key
     throw new Error('a new key is wanted')
   }
   const keys = createDcAuthKeys({
-    gramjs: loadGramjs(createRecordingLog()),
+    gramjs: loadGramjs(createRecordingLog(), loadCipher({ native: true })),
     apiId: 1,
     connect: unexpected,
     store: {

@@ -1,5 +1,6 @@
 import { expect, test, vi } from 'vitest'
 import type { Account } from '../../../../src/telegram/mtproto/account/account.ts'
+import { loadCipher } from '../../../../src/telegram/mtproto/connection/encryption/cipher.ts'
 import { loadGramjs } from '../../../../src/telegram/mtproto/connection/gramjs.ts'
 import { findPosted } from '../../../../src/telegram/mtproto/files/history.ts'
 import { createRecordingLog } from '../../../helpers/recording-log.ts'
@@ -18,7 +19,7 @@ test('a lost file is not looked for among messages that are older than its trans
 
 /** A channel with a message a second, as its user reads it. */
 function openChannel() {
-  const gramjs = loadGramjs(createRecordingLog())
+  const gramjs = loadGramjs(createRecordingLog(), loadCipher({ native: true }))
   const { Api, toLong } = gramjs
   const peerId = new Api.PeerChannel({ channelId: toLong('1') })
   let asked = 0

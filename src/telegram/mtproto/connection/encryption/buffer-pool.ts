@@ -14,8 +14,6 @@ export interface BufferPool {
   take: (size: number) => Buffer
   /** Takes back a buffer, or a piece of one, that is not read or written any more. */
   giveBack: (buffer: Uint8Array) => void
-  /** The same for memory that came back from another thread and has lost its name on the way. */
-  adopt: (memory: ArrayBuffer) => void
 }
 
 function createBufferPool(): BufferPool {
@@ -47,9 +45,6 @@ function createBufferPool(): BufferPool {
       const buffer = lent.get(memory)
       lent.delete(memory)
       if (buffer) keep(buffer)
-    },
-    adopt: (memory) => {
-      if (memory.byteLength >= MIN_POOLED_BYTES) keep(Buffer.from(memory))
     },
   }
 }

@@ -1,13 +1,9 @@
-import { createCipheriv, randomBytes } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { randomBytes } from 'node:crypto'
 import { crc32 } from 'node:zlib'
-import { getWasmUrl, ige256Decrypt, initSync } from '@mtcute/wasm'
+import { type AesIge, loadAesIge } from 'aes-ige-native'
+import { loadWasmIge } from './wasm-ige.ts'
 
 const BLOCK_BYTES = 16
-/** 32-bit words in one AES block. */
-const BLOCK_WORDS = 4
-/** OpenSSL's output goes into new memory; so much at once stays in the processor's cache. */
-const PIECE_WORDS = 16 * 1024
 
 /** One AES-256-IGE key and initialization vector, with the interface gramjs expects. */
 export interface IgeCipher {
@@ -17,63 +13,45 @@ export interface IgeCipher {
 
 export type IgeCipherClass = new (key: Buffer, iv: Buffer) => IgeCipher
 
+/** What encrypts and decrypts in this thread, and, where that is WebAssembly, the reason. */
+export type CipherChoice =
+  | { kind: 'native'; instructions: string }
+  | { kind: 'WebAssembly'; reason: string }
+
+let engine: AesIge | undefined
+
 /**
- * AES-256-IGE encryption by OpenSSL's CBC.
- *
- * IGE is c[i] = E(p[i] ^ c[i-1]) ^ p[i-1]. With d[i] = c[i] ^ p[i-1] that reads
- * d[i] = E((p[i] ^ p[i-2]) ^ d[i-1]), which is CBC over p[i] ^ p[i-2]. So one XOR pass before and
- * one after leave the ciphers themselves to hardware. The vector's halves are c[0] and p[0].
- *
- * `plain` must be a multiple of 16 bytes, `target` as long as that and begin at a multiple of 4.
- * Decryption has no such form: it would need CBC encryption with AES' inverse, which OpenSSL does
- * not offer.
+ * Chooses what `ige` is in this thread; to be called before it is used. The native module has to give
+ * the answers of WebAssembly, or is not used.
  */
-export function igeEncryptInto(
-  target: Uint8Array,
-  plain: Uint8Array,
-  { key, iv }: { key: Uint8Array; iv: Uint8Array },
-): void {
-  const source = toWords(plain)
-  const start = toWords(iv)
-  const mixed = scratchWords(source.length)
-  for (let at = 0; at < BLOCK_WORDS; at++) {
-    mixed[at] = word(source, at)
-    if (source.length > BLOCK_WORDS) {
-      mixed[at + BLOCK_WORDS] = word(source, at + BLOCK_WORDS) ^ word(start, at + BLOCK_WORDS)
-    }
+export function loadCipher({ native }: { native: boolean }): CipherChoice {
+  const wasm = loadWasmIge()
+  engine = wasm
+  if (!native) return { kind: 'WebAssembly', reason: 'TELESTORE_NATIVE is off' }
+  const loaded = loadAesIge()
+  if (loaded.kind === 'missing') return { kind: 'WebAssembly', reason: loaded.reason }
+  if (!agree(igeClass(loaded.ige), igeClass(wasm))) {
+    return { kind: 'WebAssembly', reason: 'the native module gives wrong answers' }
   }
-  for (let at = 2 * BLOCK_WORDS; at < source.length; at++) {
-    mixed[at] = word(source, at) ^ word(source, at - 2 * BLOCK_WORDS)
-  }
-  const cbc = createCipheriv('aes-256-cbc', key, iv.subarray(0, BLOCK_BYTES)).setAutoPadding(false)
-  const result = new Uint32Array(target.buffer, target.byteOffset, source.length)
-  for (let from = 0; from < result.length; from += PIECE_WORDS) {
-    const to = Math.min(from + PIECE_WORDS, result.length)
-    const encrypted = toWords(cbc.update(new Uint8Array(mixed.buffer, from * 4, (to - from) * 4)))
-    const first = from === 0 ? BLOCK_WORDS : from
-    for (let at = from; at < first; at++) {
-      result[at] = word(encrypted, at) ^ word(start, at + BLOCK_WORDS)
-    }
-    for (let at = first; at < to; at++) {
-      result[at] = word(encrypted, at - from) ^ word(source, at - BLOCK_WORDS)
-    }
-  }
+  engine = loaded.ige
+  return { kind: 'native', instructions: loaded.ige.instructions }
 }
 
-/** AES-256-IGE decryption by WebAssembly. `encrypted` must be a multiple of 16 bytes. */
-export function igeDecrypt(encrypted: Uint8Array, key: Uint8Array, iv: Uint8Array): Buffer {
-  const plain = ige256Decrypt(encrypted, key, iv)
-  return Buffer.from(plain.buffer, plain.byteOffset, plain.byteLength)
+/** A sentence for the log and for operators. */
+export function describeCipher(choice: CipherChoice): string {
+  return choice.kind === 'native'
+    ? `AES by the processor's instructions (${choice.instructions})`
+    : `AES by WebAssembly, at two or three times the CPU: ${choice.reason}`
 }
 
-/** Loads the WebAssembly module; once in each thread, before anything is decrypted. */
-export function loadCipher(): void {
-  initSync(readFileSync(getWasmUrl()))
+/** The chosen AES-256-IGE. Throws before `loadCipher`. */
+export function ige(): AesIge {
+  if (!engine) throw new Error('no cipher is loaded')
+  return engine
 }
 
-/** The class to put in the place of gramjs' own; loads the cipher. */
-export function createFastIge(): IgeCipherClass {
-  loadCipher()
+/** A class to put in the place of gramjs' own. */
+export function igeClass(aesIge: AesIge): IgeCipherClass {
   return class FastIge implements IgeCipher {
     readonly #key: Buffer
     readonly #iv: Buffer
@@ -87,12 +65,14 @@ export function createFastIge(): IgeCipherClass {
       const missing = -plain.length & (BLOCK_BYTES - 1)
       const padded = missing === 0 ? plain : Buffer.concat([plain, randomBytes(missing)])
       const encrypted = Buffer.allocUnsafeSlow(padded.length)
-      igeEncryptInto(encrypted, padded, { key: this.#key, iv: this.#iv })
+      aesIge.encrypt(encrypted, padded, this.#key, this.#iv)
       return encrypted
     }
 
     decryptIge(encrypted: Buffer): Buffer {
-      return igeDecrypt(encrypted, this.#key, this.#iv)
+      const plain = Buffer.allocUnsafeSlow(encrypted.length)
+      aesIge.decrypt(plain, encrypted, this.#key, this.#iv)
+      return plain
     }
   }
 }
@@ -112,21 +92,3 @@ export function agree(candidate: IgeCipherClass, known: IgeCipherClass): boolean
 /** zlib's CRC-32, and whether it gives the known answer (RFC 1952's check value). */
 export { crc32 }
 export const crc32Agrees = (): boolean => crc32('123456789') === 0xcbf43926
-
-let scratch = new Uint32Array(0)
-
-/** Memory for the mixed blocks, used again: encryption is synchronous. */
-function scratchWords(length: number): Uint32Array<ArrayBuffer> {
-  if (scratch.length < length) scratch = new Uint32Array(length)
-  return scratch
-}
-
-function toWords(bytes: Uint8Array): Uint32Array {
-  const aligned = bytes.byteOffset % 4 === 0 ? bytes : Uint8Array.from(bytes)
-  return new Uint32Array(aligned.buffer, aligned.byteOffset, bytes.length / 4)
-}
-
-/** An element that is there: the loops stay within the arrays. */
-function word(words: Uint32Array, at: number): number {
-  return words[at] as number
-}

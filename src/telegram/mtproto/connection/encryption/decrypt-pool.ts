@@ -1,7 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
 import { ConnectionError } from '../../../errors.ts'
-import { buffers } from './buffer-pool.ts'
 
 /** What a thread is asked. The packet's memory goes with it. */
 export interface DecryptRequest {
@@ -10,10 +9,10 @@ export interface DecryptRequest {
   packet: Uint8Array<ArrayBuffer>
 }
 
-/** Its answer. The memory comes back; `plain` is null for a message that is not for this key. */
+/** Its answer. The memory comes back; `place` is the plaintext's in it, null for a message that is not for this key. */
 export interface DecryptAnswer {
   id: number
-  plain: Uint8Array<ArrayBuffer> | null
+  place: { offset: number; length: number } | null
   memory: ArrayBuffer
 }
 
@@ -23,7 +22,7 @@ export interface DecryptAnswer {
  */
 export interface DecryptPool {
   /**
-   * As `decryptMessage`. The packet must not be used afterwards: its memory goes back to the pool.
+   * As `decryptMessage`. The packet must not be used afterwards: its memory goes to the thread.
    * Rejects with ConnectionError when the thread has died.
    */
   decrypt: (authKey: Buffer, packet: Buffer) => Promise<Buffer | null>
@@ -58,9 +57,9 @@ export function createDecryptPool(
         reject(new ConnectionError('closed', { cause }))
       thread.waiting.clear()
     }
-    worker.on('message', ({ id, plain, memory }: DecryptAnswer) => {
-      buffers.adopt(memory)
-      thread.waiting.get(id)?.resolve(plain && toBuffer(plain))
+    worker.on('message', ({ id, place, memory }: DecryptAnswer) => {
+      const plain = place && Buffer.from(memory, place.offset, place.length)
+      thread.waiting.get(id)?.resolve(plain)
       thread.waiting.delete(id)
     })
     worker.once('error', lose)
@@ -95,8 +94,4 @@ function ownMemory(packet: Buffer): Uint8Array<ArrayBuffer> {
   // A packet that the socket read has memory of its own, but for its checksum.
   const alone = buffer instanceof ArrayBuffer && byteLength > buffer.byteLength / 2
   return alone ? new Uint8Array(buffer, byteOffset, byteLength) : Uint8Array.from(packet)
-}
-
-function toBuffer(bytes: Uint8Array<ArrayBuffer>): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }

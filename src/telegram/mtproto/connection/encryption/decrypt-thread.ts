@@ -3,16 +3,19 @@ import { loadCipher } from './cipher.ts'
 import type { DecryptAnswer, DecryptRequest } from './decrypt-pool.ts'
 import { decryptMessage } from './encrypted-message.ts'
 
-/** A thread of `decrypt-pool.ts`: decrypts one message after the other. */
+/**
+ * A thread of `decrypt-pool.ts`: decrypts one message after the other. Threads are for machines
+ * without the native module, which takes less time than the way to a thread.
+ */
 
-loadCipher()
+loadCipher({ native: false })
 
 parentPort?.on('message', ({ id, authKey, packet }: DecryptRequest) => {
   const plain = decryptMessage(toBuffer(authKey), toBuffer(packet))
-  // The cipher's answer has memory of its own, and goes with the message.
-  const bytes = plain && new Uint8Array(plain.buffer as ArrayBuffer, plain.byteOffset, plain.length)
-  const answer: DecryptAnswer = { id, plain: bytes, memory: packet.buffer }
-  parentPort?.postMessage(answer, bytes ? [bytes.buffer, packet.buffer] : [packet.buffer])
+  const { buffer: memory } = packet
+  const place = plain && { offset: plain.byteOffset, length: plain.length }
+  const answer: DecryptAnswer = { id, place, memory }
+  parentPort?.postMessage(answer, [memory])
 })
 
 function toBuffer(bytes: Uint8Array): Buffer {

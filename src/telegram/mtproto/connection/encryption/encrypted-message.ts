@@ -1,6 +1,6 @@
 import { createHash, hash, randomFillSync } from 'node:crypto'
 import { buffers } from './buffer-pool.ts'
-import { igeDecrypt, igeEncryptInto } from './cipher.ts'
+import { ige } from './cipher.ts'
 
 /** What a message is encrypted with. */
 export interface MessageKeys {
@@ -10,6 +10,12 @@ export interface MessageKeys {
   salt: bigint
   sessionId: bigint
 }
+
+/** `decryptMessage`, or the same in another thread. */
+export type DecryptMessage = (
+  authKey: Buffer,
+  packet: Buffer,
+) => Buffer | null | Promise<Buffer | null>
 
 const HEADER_BYTES = 16
 const KEY_ID_BYTES = 8
@@ -56,21 +62,22 @@ export function encryptMessage(
   keyIdOf(authKey).copy(packet)
   messageKey.copy(packet, KEY_ID_BYTES)
   const target = packet.subarray(KEY_ID_BYTES + MESSAGE_KEY_BYTES)
-  igeEncryptInto(target, plain, cipherKey(authKey, messageKey, FROM_CLIENT))
+  const { key, iv } = cipherKey(authKey, messageKey, FROM_CLIENT)
+  ige().encrypt(target, plain, key, iv)
   return packet
 }
 
 /**
  * Decrypts one message of a server: salt, session, message id and so on, with the padding.
- * Null when it is not for this key or was tampered with. The packet may be used again.
+ * Null when it is not for this key or was tampered with. The answer lies in the packet's memory.
  */
 export function decryptMessage(authKey: Buffer, packet: Buffer): Buffer | null {
-  const encrypted = packet.subarray(KEY_ID_BYTES + MESSAGE_KEY_BYTES)
-  if (encrypted.length === 0 || encrypted.length % BLOCK_BYTES !== 0) return null
+  const plain = packet.subarray(KEY_ID_BYTES + MESSAGE_KEY_BYTES)
+  if (plain.length === 0 || plain.length % BLOCK_BYTES !== 0) return null
   if (!packet.subarray(0, KEY_ID_BYTES).equals(keyIdOf(authKey))) return null
   const messageKey = packet.subarray(KEY_ID_BYTES, KEY_ID_BYTES + MESSAGE_KEY_BYTES)
   const { key, iv } = cipherKey(authKey, messageKey, FROM_SERVER)
-  const plain = igeDecrypt(encrypted, key, iv)
+  ige().decrypt(plain, plain, key, iv)
   const start = KEY_PIECE.start + FROM_SERVER
   const digest = createHash('sha256')
     .update(authKey.subarray(start, start + KEY_PIECE.length))

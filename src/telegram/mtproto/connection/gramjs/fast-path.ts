@@ -1,5 +1,4 @@
-import type { DecryptPool } from '../encryption/decrypt-pool.ts'
-import { encryptMessage } from '../encryption/encrypted-message.ts'
+import { type DecryptMessage, encryptMessage } from '../encryption/encrypted-message.ts'
 
 /*
  * Shortcuts through gramjs' message layer for large messages. They are laid over one sender at
@@ -60,11 +59,11 @@ const MAX_KNOWN_IDS = 500
 export function layFastPath(
   sender: FastPathSender,
   tools: MessageTools,
-  decryptPool: DecryptPool,
+  decryptMessage: DecryptMessage,
 ): void {
   encryptInPieces(sender)
   if (sender._sendQueue) packAlone(sender._sendQueue, sender._state)
-  if (sender._state.msgIds) decryptInThread(sender, tools, decryptPool)
+  if (sender._state.msgIds) decryptInPlace(sender, tools, decryptMessage)
 }
 
 /** Encrypts with one copy instead of five. Before there is a key, gramjs' own way stays. */
@@ -93,18 +92,18 @@ function packAlone(queue: MessagePacker, state: MTProtoState): void {
   }
 }
 
-/** Decrypts large messages in another thread: 1 MB takes as long as hundreds of small requests. */
-function decryptInThread(
+/** Decrypts large messages in their own memory, or in another thread. */
+function decryptInPlace(
   { authKey, _state: state }: FastPathSender,
   tools: MessageTools,
-  decryptPool: DecryptPool,
+  decryptMessage: DecryptMessage,
 ): void {
   const { readerClass, messageClass, securityErrorClass } = tools
   const decrypt = state.decryptMessageData.bind(state)
   state.decryptMessageData = async (body) => {
     const key = authKey.getKey()
     if (!key || body.length < LARGE_BYTES) return decrypt(body)
-    const plain = await decryptPool.decrypt(key, body)
+    const plain = await decryptMessage(key, body)
     if (!plain) throw new securityErrorClass('a message that was not made with our key')
     const reader = new readerClass(plain)
     reader.readLong()

@@ -42,7 +42,7 @@ export interface Modules {
   layer: number
   senderClass: new (key: AuthKey | undefined, options: object) => MTProtoSender
   stateClass: new (request: unknown) => RequestState
-  authKeyClass: new () => AuthKey
+  authKeyClass: { new (): AuthKey; prototype: AuthKey }
   connectionClass: GramjsConnectionClass
   ige: { IGE: IgeCipherClass }
   helpers: { crc32: typeof crc32; returnBigInt: (value: string) => Long }

@@ -1,6 +1,6 @@
 import type { Log } from '../../../../core/ports/log.ts'
 import { ConnectionError, RpcError } from '../../../errors.ts'
-import type { DecryptPool } from '../encryption/decrypt-pool.ts'
+import type { DecryptMessage } from '../encryption/encrypted-message.ts'
 import type { Address } from '../session.ts'
 import { StreamSocket } from '../socket.ts'
 import { layFastPath } from './fast-path.ts'
@@ -44,9 +44,9 @@ export interface Sender {
   close: () => void
 }
 
-/** `decryptPool`: null when gramjs' own cipher is in use. */
+/** `decrypt`: null when gramjs' own cipher is in use. */
 export function createSender(
-  modules: Modules & { decryptPool: DecryptPool | null },
+  modules: Modules & { decrypt: DecryptMessage | null },
   options: SenderOptions,
   log: Log,
 ): Sender {
@@ -83,7 +83,7 @@ export function createSender(
       },
     },
   })
-  if (modules.decryptPool) layFastPath(sender, modules.tools, modules.decryptPool)
+  if (modules.decrypt) layFastPath(sender, modules.tools, modules.decrypt)
   // gramjs would wait a second, connect again, and lose what was sent meanwhile.
   sender.reconnect = () => lose(new ConnectionError('closed'))
 

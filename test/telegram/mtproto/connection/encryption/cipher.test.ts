@@ -1,54 +1,68 @@
 import { randomBytes } from 'node:crypto'
 import { createRequire } from 'node:module'
-import { expect, test } from 'vitest'
+import { loadAesIge } from 'aes-ige-native'
+import { describe, expect, test } from 'vitest'
 import {
   agree,
   crc32,
   crc32Agrees,
-  createFastIge,
   type IgeCipherClass,
+  ige,
+  igeClass,
+  loadCipher,
 } from '../../../../../src/telegram/mtproto/connection/encryption/cipher.ts'
 
 const require = createRequire(import.meta.url)
 const Stock: IgeCipherClass = require('telegram/crypto/IGE').IGE
 const stockCrc32: (bytes: Buffer) => number = require('telegram/Helpers').crc32
 
-test("what it encrypts and decrypts is what gramjs' own cipher does, at random lengths", () => {
-  const Fast = createFastIge()
-  const lengths = Array.from({ length: 60 }, () => 16 * (1 + Math.floor(Math.random() * 600)))
+/** The chosen cipher, with the interface of gramjs' own. */
+function fastIge(native: boolean): IgeCipherClass {
+  loadCipher({ native })
+  return igeClass(ige())
+}
 
-  for (const length of [16, 32, 48, 64, 524_320, ...lengths]) {
-    const [key, iv, plain] = [randomBytes(32), randomBytes(32), randomBytes(length)]
-    const encrypted = new Stock(key, iv).encryptIge(plain)
-    expect(new Fast(key, iv).encryptIge(plain).equals(encrypted)).toBe(true)
-    expect(new Fast(key, iv).decryptIge(encrypted).equals(plain)).toBe(true)
-  }
-})
+describe.each([
+  ['the native module, where it is', true],
+  ['WebAssembly', false],
+])('%s', (_, native) => {
+  test("what it encrypts and decrypts is what gramjs' own cipher does, at random lengths", () => {
+    const Fast = fastIge(native)
+    const lengths = Array.from({ length: 60 }, () => 16 * (1 + Math.floor(Math.random() * 600)))
 
-test('bytes that start anywhere in memory are encrypted alike, and the input is left alone', () => {
-  const Fast = createFastIge()
-  const [key, iv, plain] = [randomBytes(32), randomBytes(32), randomBytes(4096)]
-  const expected = new Fast(key, iv).encryptIge(plain)
+    for (const length of [16, 32, 48, 64, 524_320, ...lengths]) {
+      const [key, iv, plain] = [randomBytes(32), randomBytes(32), randomBytes(length)]
+      const encrypted = new Stock(key, iv).encryptIge(plain)
+      expect(new Fast(key, iv).encryptIge(plain).equals(encrypted)).toBe(true)
+      expect(new Fast(key, iv).decryptIge(encrypted).equals(plain)).toBe(true)
+    }
+  })
 
-  for (let shift = 1; shift < 8; shift++) {
-    const shifted = Buffer.concat([Buffer.alloc(shift), plain]).subarray(shift)
-    expect(new Fast(key, iv).encryptIge(shifted).equals(expected)).toBe(true)
-    expect(shifted.equals(plain)).toBe(true)
-  }
-})
+  test('bytes that start anywhere in memory are encrypted alike, and the input is left alone', () => {
+    const Fast = fastIge(native)
+    const [key, iv, plain] = [randomBytes(32), randomBytes(32), randomBytes(4096)]
+    const expected = new Fast(key, iv).encryptIge(plain)
 
-test('an odd length is padded to whole blocks', () => {
-  const Fast = createFastIge()
-  const [key, iv, plain] = [randomBytes(32), randomBytes(32), randomBytes(33)]
+    for (let shift = 1; shift < 8; shift++) {
+      const shifted = Buffer.concat([Buffer.alloc(shift), plain]).subarray(shift)
+      expect(new Fast(key, iv).encryptIge(shifted).equals(expected)).toBe(true)
+      expect(shifted.equals(plain)).toBe(true)
+    }
+  })
 
-  const encrypted = new Fast(key, iv).encryptIge(plain)
+  test('an odd length is padded to whole blocks', () => {
+    const Fast = fastIge(native)
+    const [key, iv, plain] = [randomBytes(32), randomBytes(32), randomBytes(33)]
 
-  expect(encrypted.length).toBe(48)
-  expect(new Stock(key, iv).decryptIge(encrypted).subarray(0, 33).equals(plain)).toBe(true)
+    const encrypted = new Fast(key, iv).encryptIge(plain)
+
+    expect(encrypted.length).toBe(48)
+    expect(new Stock(key, iv).decryptIge(encrypted).subarray(0, 33).equals(plain)).toBe(true)
+  })
 })
 
 test('a cipher that disagrees is noticed', () => {
-  const Fast = createFastIge()
+  const Fast = fastIge(true)
   class Wrong extends Fast {
     override encryptIge(plain: Buffer): Buffer {
       const encrypted = super.encryptIge(plain)
@@ -66,4 +80,12 @@ test("zlib's CRC-32 is gramjs' CRC-32", () => {
 
   expect(crc32Agrees()).toBe(true)
   expect(crc32(bytes)).toBe(stockCrc32(bytes))
+})
+
+test('the native module is chosen where it is compiled, unless it is switched off', () => {
+  const chosen = loadCipher({ native: true })
+  const off = loadCipher({ native: false })
+
+  expect(chosen.kind).toBe(loadAesIge().kind === 'native' ? 'native' : 'WebAssembly')
+  expect(off).toEqual({ kind: 'WebAssembly', reason: 'TELESTORE_NATIVE is off' })
 })

@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { createRequire } from 'node:module'
 import { expect, test } from 'vitest'
-import { createFastIge } from '../../../../../src/telegram/mtproto/connection/encryption/cipher.ts'
+import { loadCipher } from '../../../../../src/telegram/mtproto/connection/encryption/cipher.ts'
 import {
   decryptMessage,
   encryptMessage,
@@ -39,29 +39,34 @@ test("gramjs' own code decrypts an encrypted message on the server's side", asyn
   }
 })
 
-test("a server's message is decrypted, and one that was tampered with is not", async () => {
-  const { AuthKey } = require('telegram/crypto/AuthKey')
-  const { MTProtoState } = require('telegram/network/MTProtoState')
-  const { IGE } = require('telegram/crypto/IGE')
-  const key = randomBytes(256)
-  // Loads the cipher.
-  createFastIge()
-  const authKey = new AuthKey()
-  await authKey.setKey(key)
-  const state = new MTProtoState(authKey, {})
-  const plain = randomBytes(4096)
-  const keyId = createHash('sha1').update(key).digest().subarray(12, 20)
-  const digest = createHash('sha256').update(key.subarray(96, 128)).update(plain).digest()
-  const messageKey = digest.subarray(8, 24)
-  const { key: aes, iv } = await state._calcKey(key, messageKey, false)
-  const packet = Buffer.concat([keyId, messageKey, new IGE(aes, iv).encryptIge(plain)])
+test.each([
+  ['the native module, where it is', true],
+  ['WebAssembly', false],
+])(
+  "a server's message is decrypted by %s, and one that was tampered with is not",
+  async (_, native) => {
+    const { AuthKey } = require('telegram/crypto/AuthKey')
+    const { MTProtoState } = require('telegram/network/MTProtoState')
+    const { IGE } = require('telegram/crypto/IGE')
+    const key = randomBytes(256)
+    loadCipher({ native })
+    const authKey = new AuthKey()
+    await authKey.setKey(key)
+    const state = new MTProtoState(authKey, {})
+    const plain = randomBytes(4096)
+    const keyId = createHash('sha1').update(key).digest().subarray(12, 20)
+    const digest = createHash('sha256').update(key.subarray(96, 128)).update(plain).digest()
+    const messageKey = digest.subarray(8, 24)
+    const { key: aes, iv } = await state._calcKey(key, messageKey, false)
+    const packet = Buffer.concat([keyId, messageKey, new IGE(aes, iv).encryptIge(plain)])
 
-  expect(decryptMessage(key, packet)?.equals(plain)).toBe(true)
-  for (const at of [0, 10, 24, packet.length - 1]) {
-    const tampered = Buffer.from(packet)
-    tampered[at] = (tampered[at] ?? 0) ^ 1
-    expect(decryptMessage(key, tampered)).toBeNull()
-  }
-  expect(decryptMessage(key, packet.subarray(0, 100))).toBeNull()
-  expect(decryptMessage(randomBytes(256), packet)).toBeNull()
-})
+    expect(decryptMessage(key, Buffer.from(packet))?.equals(plain)).toBe(true)
+    for (const at of [0, 10, 24, packet.length - 1]) {
+      const tampered = Buffer.from(packet)
+      tampered[at] = (tampered[at] ?? 0) ^ 1
+      expect(decryptMessage(key, tampered)).toBeNull()
+    }
+    expect(decryptMessage(key, packet.subarray(0, 100))).toBeNull()
+    expect(decryptMessage(randomBytes(256), packet)).toBeNull()
+  },
+)
