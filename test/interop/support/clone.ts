@@ -11,7 +11,7 @@ const run = promisify(execFile)
 /** What a build and `npm pack` need. */
 const SOURCES = [
   ...['package.json', 'README.md', 'LICENSE', 'tsconfig.json', 'tsconfig.build.json'],
-  ...['vite.config.ts', 'scripts', 'src', 'packages'],
+  ...['vite.config.ts', 'scripts', 'src', 'native', 'packages'],
 ]
 
 /**
@@ -29,11 +29,12 @@ export async function cloneRepository(folder: string): Promise<void> {
   // The build writes into `.bin`, so that is a copy.
   const bin = { recursive: true, verbatimSymlinks: true }
   await cp(join(ROOT, 'node_modules/.bin'), join(modules, '.bin'), bin)
-  const packages = ['telestore-client', 'telegram-emulator']
+  const packages = ['aes-ige-native', 'telestore-client', 'telegram-emulator']
   for (const name of await readdir(join(ROOT, 'node_modules'))) {
     if (name.startsWith('.') || packages.includes(name)) continue
     await symlink(join(ROOT, 'node_modules', name), join(modules, name))
   }
+  await symlink(join(folder, 'native'), join(modules, 'aes-ige-native'))
   await symlink(join(folder, 'packages/client'), join(modules, 'telestore-client'))
   await symlink(join(folder, 'packages/telegram-emulator'), join(modules, 'telegram-emulator'))
 }
