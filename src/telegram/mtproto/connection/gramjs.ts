@@ -4,7 +4,13 @@ import { agree, type CipherChoice, crc32, crc32Agrees, ige, igeClass } from './e
 import { createDecryptPool } from './encryption/decrypt-pool.ts'
 import { type DecryptMessage, decryptMessage } from './encryption/encrypted-message.ts'
 import { createConnectionClass } from './gramjs/connection.ts'
-import { type ApiClasses, type AuthKey, type Long, loadModules, type Modules } from './gramjs/modules.ts'
+import {
+  type ApiClasses,
+  type AuthKey,
+  type Long,
+  loadModules,
+  type Modules,
+} from './gramjs/modules.ts'
 import { createSender, type Sender, type SenderOptions } from './gramjs/sender.ts'
 
 export type { Api } from 'telegram'
