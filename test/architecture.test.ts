@@ -167,6 +167,7 @@ test.each([
   ["import cors from '@fastify/cors/types.js'", '@fastify/cors'],
   ["import fs from 'node:fs/promises'", 'node:fs/promises'],
   ["import fs from 'fs'", 'node:fs'],
+  ["process.getBuiltinModule('node:http')", 'node:http'],
   ['await import(name)', 'a name that is computed'],
 ])('an import in the form `%s` is seen, and core may not make it', (text, to) => {
   const found = importsIn('src/core/example.ts', text)
@@ -198,7 +199,9 @@ function importsIn(path: string, text: string): Import[] {
     // What `createRequire` makes, under whatever name, is called at once or named `require`.
     CallExpression: ({ callee, arguments: [first] }) => {
       const makes = callee.type === 'CallExpression' && isNamed(callee.callee, 'createRequire')
-      if (makes || isNamed(callee, 'require')) add(first)
+      const asks =
+        callee.type === 'MemberExpression' && isNamed(callee.property, 'getBuiltinModule')
+      if (makes || asks || isNamed(callee, 'require')) add(first)
     },
     // How threads name their entry.
     NewExpression: ({ callee, arguments: [first] }) => {

@@ -1,10 +1,13 @@
-import { type IncomingMessage, STATUS_CODES } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { FastifyInstance } from 'fastify'
 import { AppError } from '../../errors.ts'
 import type { Pipelining } from '../connections/pipelining.ts'
 import { originFor } from '../guards/cors.ts'
 import { REFUSAL_HEADERS } from '../guards/security-headers.ts'
+
+/** Not by `import`, which would load undici. */
+const { STATUS_CODES } = process.getBuiltinModule('node:http')
 
 /** Answers what Node cannot parse, so that Fastify never sees a request. */
 export interface ParseErrorAnswers {

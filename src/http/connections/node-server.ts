@@ -1,10 +1,13 @@
-import { createServer, type RequestListener, type Server } from 'node:http'
+import type { RequestListener, Server } from 'node:http'
 import type { FastifyBaseLogger } from 'fastify'
 import { maxOpenFiles } from '../../lib/process-limits.ts'
 import { MAX_CONNECTIONS, MAX_REQUESTS_PER_SOCKET, NODE_LIMITS } from '../guards/limits.ts'
 import { opensSocket } from '../push/upgrade.ts'
 import { type ClosedBecause, type Connections, createConnections } from './connections.ts'
 import { createPipelining, type Pipelining } from './pipelining.ts'
+
+/** Not by `import`, which would load undici. */
+const { createServer } = process.getBuiltinModule('node:http')
 
 export interface NodeServer {
   /** Fastify's option: the server that hands it requests. */

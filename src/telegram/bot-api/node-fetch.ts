@@ -1,6 +1,9 @@
-import { type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http'
-import { request as httpsRequest } from 'node:https'
+import type { ClientRequest, IncomingMessage } from 'node:http'
 import { readBounded } from '../../lib/read-bounded.ts'
+
+/** Not by `import`, which would load undici. */
+const http = process.getBuiltinModule('node:http')
+const https = process.getBuiltinModule('node:https')
 
 export interface ExchangeTimeouts {
   /** For name, connection and TLS. */
@@ -57,7 +60,7 @@ export function createNodeFetch(options: NodeFetchOptions): typeof fetch {
 function open(url: URL, init: RequestInit, contentLength: number | undefined): ClientRequest {
   const headers = Object.fromEntries(new Headers(init.headers))
   if (contentLength !== undefined) headers['content-length'] = String(contentLength)
-  return (url.protocol === 'https:' ? httpsRequest : httpRequest)(url, {
+  return (url.protocol === 'https:' ? https : http).request(url, {
     method: init.method ?? 'GET',
     headers,
     agent: false,
