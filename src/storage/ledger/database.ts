@@ -24,14 +24,14 @@ export interface WriteWatch {
    * with SPOOL_FAILED; reads go on, because what they need is in memory.
    */
   stalled?: (() => boolean) | undefined
-  /** Called with each write. */
+  /** Called with each write that is a transaction of its own, and with each transaction. */
   onWrite?: () => void
 }
 
 export function wrapDatabase(database: DatabaseSync, watch: WriteWatch = {}): LedgerDatabase {
   function assertMoving(): void {
     if (watch.stalled?.()) throw spoolFailed()
-    watch.onWrite?.()
+    if (!database.isTransaction) watch.onWrite?.()
   }
 
   return {
