@@ -1,6 +1,8 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { readResults } from '../../bench/harness/results.ts'
+import { benchTables } from '../../bench/harness/tables.ts'
 import { loadConfig, openWorker } from '../../src/worker.ts'
 import type { ApiDocument } from '../../test/openapi/document.ts'
 import { apiReference } from './api.ts'
@@ -16,6 +18,7 @@ export async function madeDocuments(): Promise<Map<string, string>> {
   return new Map([
     ['.env.example', envExample()],
     ['docs/configuration.md', await page('docs/configuration.md', configurationTables())],
+    ['BENCHMARKS.md', await page('BENCHMARKS.md', benchTables(await readResults()))],
     ['docs/api.md', await page('docs/api.md', apiReference(await openApiDocument()))],
   ])
 }

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as wait } from 'node:timers/promises'
-import { MiB } from '../src/lib/units.ts'
+import { MiB } from '../../src/lib/units.ts'
 
 /** A web client as the benches need it: chunks of 5 MB, some at once, perhaps at a fixed rate. */
 
@@ -95,23 +95,4 @@ export async function completed({ url }: WorkerAddress, uploadId: string): Promi
     if (status === 'failed') throw new Error(error)
     await wait(20)
   }
-}
-
-/** Reads a file, or a range of it; resolves with the number of bytes. */
-export async function readBack(
-  { url, token }: WorkerAddress,
-  messageId: number,
-  onBytes: (bytes: Uint8Array) => void,
-  range?: string,
-): Promise<number> {
-  const response = await fetch(`${url}/download?messageId=${messageId}`, {
-    headers: { authorization: `Bearer ${token}`, ...(range !== undefined && { range }) },
-  })
-  if (!response.ok || !response.body) throw new Error(`download: ${response.status}`)
-  let bytes = 0
-  for await (const piece of response.body) {
-    bytes += piece.length
-    onBytes(piece)
-  }
-  return bytes
 }

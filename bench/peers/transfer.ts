@@ -1,8 +1,8 @@
 /**
- * The transfer alone, as the worker runs it: chunk files of the spool, read and carried to
- * Telegram by the gateway. Reads one JSON argument, prints one JSON line.
+ * The worker's transfer alone: chunk files of the spool, read and carried to Telegram by its gateway.
+ * Its argument is the Telegram to talk to; see `answer-commands.ts`.
  */
-import { createHash, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import type { TransferState, Upload } from '../../src/core/ports/records.ts'
 import type { TransferJournal } from '../../src/core/ports/telegram.ts'
 import { createArrivingFile } from '../../src/core/transfers/outgoing-file.ts'
@@ -11,29 +11,34 @@ import { createLogger } from '../../src/logger.ts'
 import { createSpool } from '../../src/storage/spool/spool.ts'
 import { createAccountWaits } from '../../src/telegram/account-waits.ts'
 import { createTelegramGateway } from '../../src/telegram/gateway.ts'
+import { answerCommands, timed } from './answer-commands.ts'
 
-interface Task {
+interface Place {
   folder: string
-  megabytes: number
+  host: string
+  port: number
+  dcId: number
+  publicKeyPem: string
   session: string
   apiId: number
   apiHash: string
   channelId: string
-  serverKeyPem: string
-  server: { dcId: number; host: string; port: number }
 }
 
+/** `spool` writes a file of this size into the spool; `send` carries it to Telegram and posts it. */
+type Command = { do: 'spool'; bytes: number } | { do: 'send' }
+
 const CHUNK_BYTES = 5 * MiB
-const task: Task = JSON.parse(process.argv[2] ?? '{}')
+const place: Place = JSON.parse(process.argv[2] ?? '{}')
 const log = createLogger({ level: 'error' })
-const spool = await createSpool({ directory: task.folder, fsync: false, log })
+const spool = await createSpool({ directory: place.folder, fsync: false, log })
 const gateway = createTelegramGateway({
   log,
   secrets: { secret: async () => null, saveSecret: async () => {}, deleteSecret: async () => {} },
   waits: createAccountWaits({ store: { save: async () => {} }, now: Date.now }),
   botApi: { root: 'http://127.0.0.1:1', local: false },
-  serverKeyPem: task.serverKeyPem,
-  server: task.server,
+  serverKeyPem: place.publicKeyPem,
+  server: place,
 })
 
 function memoryJournal(): TransferJournal {
@@ -87,7 +92,7 @@ async function spoolFile(id: string, size: number): Promise<Upload> {
 }
 
 async function transfer(upload: Upload): Promise<void> {
-  const { session, apiId, apiHash, channelId } = task
+  const { session, apiId, apiHash, channelId } = place
   const present = Array.from({ length: upload.totalChunks }, (_, index) => {
     const size = Math.min(CHUNK_BYTES, upload.size - index * CHUNK_BYTES)
     return { index, size, digest: '' }
@@ -103,14 +108,18 @@ async function transfer(upload: Upload): Promise<void> {
   })
 }
 
-const name = createHash('sha256').update(randomBytes(8)).digest('hex').slice(0, 16)
-await transfer(await spoolFile(`warm-${name}`, 11 * MiB))
-const upload = await spoolFile(`file-${name}`, task.megabytes * MiB)
-const cpu = process.cpuUsage()
-const started = process.hrtime.bigint()
-await transfer(upload)
-const seconds = Number(process.hrtime.bigint() - started) / 1e9
-const used = process.cpuUsage(cpu)
-console.log(JSON.stringify({ bytes: upload.size, seconds, cpu: (used.user + used.system) / 1e6 }))
-await gateway.close()
-process.exit(0)
+let spooled: Upload | null = null
+await answerCommands<Command>({}, async (command) => {
+  if (command.do === 'spool') {
+    spooled = await spoolFile(randomBytes(8).toString('hex'), command.bytes)
+    return {}
+  }
+  const upload = spooled
+  if (!upload) throw new Error('nothing is in the spool')
+  const done = await timed(async () => {
+    await transfer(upload)
+    return upload.size
+  })
+  await spool.remove(upload.id)
+  return done
+})

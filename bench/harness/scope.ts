@@ -1,0 +1,22 @@
+/** What one part of the bench has been given: how often to measure, and who ends what it starts. */
+export interface Scope {
+  rounds: number
+  /** Peers that could not be had, and why. They are named in the result. */
+  readonly missing: Map<string, string>
+  /** Runs when the part has ended, last first. */
+  onEnd: (stop: () => unknown) => void
+}
+
+/** Runs `work` with a scope of its own; what it has started ends with it, also when it fails. */
+export async function withScope<T>(
+  rounds: number,
+  work: (scope: Scope) => Promise<T>,
+): Promise<{ value: T; missing: Map<string, string> }> {
+  const stops: (() => unknown)[] = []
+  const missing = new Map<string, string>()
+  try {
+    return { value: await work({ rounds, missing, onEnd: (stop) => stops.push(stop) }), missing }
+  } finally {
+    for (const stop of stops.reverse()) await stop()
+  }
+}

@@ -1,0 +1,104 @@
+import { freePort } from '../../test/helpers/free-port.ts'
+import type { Account, EmulatorProcess } from './emulator.ts'
+import { type Process, start, tempFolder } from './processes.ts'
+import type { Scope } from './scope.ts'
+
+export interface WorkerProcess extends Process {
+  url: string
+  token: string
+  /** Seconds from its start to its first answer. */
+  firstAnswer: number
+}
+
+export interface WorkerOptions {
+  env?: Record<string, string>
+  /** A shell command that puts the worker under some limit first. */
+  enter?: string
+}
+
+/** Node's flags in the command line of the Dockerfile. */
+export const WORKER_FLAGS = [
+  '--max-semi-space-size=2',
+  '--initial-old-space-size=64',
+  '--max-old-space-size=256',
+]
+/** The rest of what the Dockerfile sets. */
+export const WORKER_ENV = { NODE_ENV: 'production', MALLOC_ARENA_MAX: '2' }
+/** Makes a worker do without its native module. */
+export const WITHOUT_NATIVE = { TELESTORE_NATIVE: 'off' }
+const TOKEN = 'bench'
+
+/** The built worker in standalone mode, on a session of its own; `npm run build` comes first. */
+export async function startWorker(
+  scope: Scope,
+  emulator: EmulatorProcess,
+  { env, enter }: WorkerOptions = {},
+): Promise<WorkerProcess> {
+  const account = await emulator.ownSession()
+  const settings = { AUTH_TOKENS: TOKEN, ...accountSettings(account), ...env }
+  return startServer(scope, emulator, { env: settings, ...(enter !== undefined && { enter }) })
+}
+
+/** The same as a worker of a backend, which has answered nothing yet. */
+export async function startBackendWorker(
+  scope: Scope,
+  emulator: EmulatorProcess,
+  backendUrl: string,
+): Promise<WorkerProcess> {
+  return startServer(scope, emulator, {
+    env: { BACKEND_URL: backendUrl, WEBHOOK_SECRET: 'a secret of the bench, long enough' },
+  })
+}
+
+function accountSettings(account: Account): Record<string, string> {
+  return {
+    TELEGRAM_API_ID: String(account.apiId),
+    TELEGRAM_API_HASH: account.apiHash,
+    TELEGRAM_SESSION: account.telethonSession,
+    TELEGRAM_CHANNEL_ID: account.channelId,
+  }
+}
+
+async function startServer(
+  scope: Scope,
+  { mtproto, botApi }: EmulatorProcess,
+  { env, enter }: WorkerOptions,
+): Promise<WorkerProcess> {
+  const port = await freePort()
+  const settings = {
+    ...WORKER_ENV,
+    PORT: String(port),
+    HOST: '127.0.0.1',
+    DATA_DIR: await tempFolder(scope),
+    LOG_LEVEL: 'warn',
+    TELEGRAM_BOT_API_ROOT: botApi.root,
+    TELEGRAM_SERVER_KEY: mtproto.publicKeyPem,
+    TELEGRAM_SERVER: `${mtproto.dcId}@${mtproto.host}:${mtproto.port}`,
+    ...env,
+  }
+  const startedAt = performance.now()
+  const { child, pid, usage } = start(scope, {
+    command: process.execPath,
+    args: ['--enable-source-maps', ...WORKER_FLAGS, 'dist/server.js'],
+    env: settings,
+    enter,
+  })
+  child.stdout?.pipe(process.stderr)
+  const url = `http://127.0.0.1:${port}`
+  await untilAnswered(`${url}/health`)
+  return { pid, usage, url, token: TOKEN, firstAnswer: (performance.now() - startedAt) / 1000 }
+}
+
+/** Resolves with the first good answer of a server that is starting; rejects after 30 s. */
+export async function untilAnswered(url: string): Promise<void> {
+  const until = performance.now() + 30_000
+  while (performance.now() < until) {
+    const good = await fetch(url).then(
+      (response) => response.ok,
+      () => false,
+    )
+    if (good) return
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+  throw new Error(`${url} did not answer`)
+}
