@@ -1,3 +1,5 @@
+const SIGNALS = ['SIGINT', 'SIGTERM'] as const
+
 /** What one part of the bench has been given: how often to measure, and who ends what it starts. */
 export interface Scope {
   rounds: number
@@ -7,16 +9,25 @@ export interface Scope {
   onEnd: (stop: () => unknown) => void
 }
 
-/** Runs `work` with a scope of its own; what it has started ends with it, also when it fails. */
+/**
+ * Runs `work` with a scope of its own; what it has started ends with it, also when it fails or when
+ * the process is told to end.
+ */
 export async function withScope<T>(
   rounds: number,
   work: (scope: Scope) => Promise<T>,
 ): Promise<{ value: T; missing: Map<string, string> }> {
   const stops: (() => unknown)[] = []
   const missing = new Map<string, string>()
+  const end = async (): Promise<void> => {
+    for (let stop = stops.pop(); stop; stop = stops.pop()) await stop()
+  }
+  const endAll = (): void => void end().finally(() => process.exit(1))
+  for (const signal of SIGNALS) process.on(signal, endAll)
   try {
     return { value: await work({ rounds, missing, onEnd: (stop) => stops.push(stop) }), missing }
   } finally {
-    for (const stop of stops.reverse()) await stop()
+    for (const signal of SIGNALS) process.off(signal, endAll)
+    await end()
   }
 }
