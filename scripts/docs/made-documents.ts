@@ -39,8 +39,7 @@ async function openApiDocument(): Promise<ApiDocument> {
   })
   const worker = await openWorker({ config })
   try {
-    await worker.server.ready()
-    return worker.server.swagger() as unknown as ApiDocument
+    return (await worker.server.inject('/docs/json')).json()
   } finally {
     await worker.close({ hurry: true })
     await rm(dataDir, { recursive: true, force: true })

@@ -44,7 +44,7 @@ import { smallUploadRoutes } from './routes/small-upload.ts'
 import { socketRoutes } from './routes/socket.ts'
 import { ticketRoutes } from './routes/tickets.ts'
 import { uploadRoutes } from './routes/uploads.ts'
-import { installDocumentation } from './schemas/openapi/documentation.ts'
+import { type Documentation, installDocumentation } from './schemas/openapi/documentation.ts'
 import { tusRoutes } from './tus/routes.ts'
 
 /** Everything that the server needs. It gets no secret. */
@@ -154,8 +154,8 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
   parseErrors.watch(app)
   const throttle = await installGuards(app, options, connections)
   // Before the routes, because it collects them as they are registered.
-  await installDocumentation(app)
-  await registerOpenRoutes(app, options, address)
+  const documentation = installDocumentation(app)
+  await registerOpenRoutes(app, options, { address, documentation })
   await registerFileRoutes(app, options, { throttle, connections, address })
   return app
 }
@@ -191,15 +191,16 @@ async function installGuards(
 async function registerOpenRoutes(
   app: FastifyInstance,
   options: HttpServerOptions,
-  address: PublicAddress,
+  { address, documentation }: { address: PublicAddress; documentation: Documentation },
 ): Promise<void> {
   const { page, probes } = options
   const { awaitsOlder, handOver } = options.instance
   await app.register(metricsRoutes, { metrics: options.services.metrics })
   await app.register(pageRoutes, { page })
-  await app.register(docsRoutes, { address })
+  await app.register(docsRoutes, { documentation, address })
   const { maxFileBytes } = options.limits
-  await app.register(serviceRoutes, { page, maxFileBytes, probes, awaitsOlder })
+  const service = { page, maxFileBytes, probes, awaitsOlder, documentation }
+  await app.register(serviceRoutes, service)
   if (handOver) await app.register(handOverRoutes, { answer: handOver })
 }
 

@@ -11,10 +11,10 @@ export const ANSWERS_ENDING = '.answers'
 const known = new Set<string>()
 
 /** Keeps the document that a worker serves; that of any worker is that of all. */
-export function recordDocument(document: () => unknown): void {
+export async function recordDocument(document: () => Promise<ApiDocument>): Promise<void> {
   const file = join(inject('answersDir'), DOCUMENT_FILE)
   if (existsSync(file)) return
-  writeFileSync(`${file}.${process.pid}`, JSON.stringify(document() as ApiDocument))
+  writeFileSync(`${file}.${process.pid}`, JSON.stringify(await document()))
   renameSync(`${file}.${process.pid}`, file)
 }
 

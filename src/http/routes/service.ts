@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
+import type { FastifyPluginAsync } from 'fastify'
 import { STREAM_CHUNK_BYTES } from '../../core/model/stream.ts'
 import type { DependencyStatus, Probe } from '../../core/ports/health.ts'
 import { checkReadiness } from '../../core/runtime/readiness.ts'
@@ -8,8 +8,8 @@ import { MiB } from '../../lib/units.ts'
 import { prefers } from '../answers/accept.ts'
 import { addVary } from '../answers/vary.ts'
 import { pagePolicy } from '../guards/security-headers.ts'
+import { DOCS_PATH, type Documentation } from '../schemas/openapi/documentation.ts'
 import { describeService, health, healthz, readyz } from '../schemas/service.ts'
-import { DOCS_PATH } from './docs.ts'
 import type { Page } from './page.ts'
 
 const HEALTH_CHECK = { isHealthCheck: true }
@@ -23,11 +23,12 @@ export interface ServiceRoutesOptions {
   probes: Readonly<Record<string, Probe>>
   /** Whether `/health` is to fail, so that traffic still goes to the older instance. */
   awaitsOlder: () => boolean
+  documentation: Pick<Documentation, 'endpoints'>
 }
 
 /** Describes the service, and tells whether it is alive and ready. */
 export const serviceRoutes: FastifyPluginAsync<ServiceRoutesOptions> = async (app, options) => {
-  const { maxFileBytes, probes } = options
+  const { maxFileBytes, probes, documentation } = options
   const { html, tokensBeginWith } = options.page
   const policy = pagePolicy(html)
 
@@ -44,7 +45,8 @@ export const serviceRoutes: FastifyPluginAsync<ServiceRoutesOptions> = async (ap
       status: 'ok',
       service: 'TeleStore Render Upload Service',
       chunk_size: `${STREAM_CHUNK_BYTES / MiB}MB`,
-      endpoints: endpointsOf(app),
+      // The document does not list its own address.
+      endpoints: [...documentation.endpoints(), `GET ${DOCS_PATH}`],
       max_file_bytes: maxFileBytes,
       ...(tokensBeginWith !== null && { tokens_begin_with: tokensBeginWith }),
     }
@@ -68,27 +70,6 @@ export const serviceRoutes: FastifyPluginAsync<ServiceRoutesOptions> = async (ap
     if (!ready) reply.header('retry-after', retryAfterOf(dependencies))
     return { status: ready ? 'ready' : 'not ready', dependencies }
   })
-}
-
-/** Endpoints that the OpenAPI document does not list: its own address. */
-const UNLISTED = [`GET ${DOCS_PATH}`]
-
-/** Returns every call in the OpenAPI document, such as `GET /health`; a socket is `WS`. */
-function endpointsOf(app: FastifyInstance): string[] {
-  const listed = Object.entries(app.swagger().paths ?? {}).flatMap(([path, operations]) =>
-    Object.entries(operations ?? {}).map(([method, operation]) => {
-      const name = opensSocket(operation) ? 'WS' : method.toUpperCase()
-      return `${name} ${path}`
-    }),
-  )
-  return [...listed, ...UNLISTED]
-}
-
-/** Whether an operation of the document answers by switching protocols. */
-function opensSocket(operation: unknown): boolean {
-  if (typeof operation !== 'object' || operation === null) return false
-  const responses: unknown = Reflect.get(operation, 'responses')
-  return typeof responses === 'object' && responses !== null && '101' in responses
 }
 
 /** Seconds until all of them may be ready. */

@@ -120,7 +120,7 @@ export async function startWorker(options: TestWorkerOptions = {}): Promise<Test
   }
   onTestFinished(close)
   const url = await app.server.listen({ port: 0, host: '127.0.0.1' })
-  recordDocument(() => app.server.swagger())
+  await recordDocument(async () => (await app.server.inject('/docs/json')).json())
   app.resume()
   return { url, config, app, adapters, dataDir, close }
 }

@@ -1,4 +1,4 @@
-import type { FastifySchema } from 'fastify'
+import type { FastifyInstance, FastifySchema } from 'fastify'
 import { z } from 'zod'
 import { type ErrorCode, lineOf } from '../../../errors.ts'
 import type { HeaderName } from '../headers.ts'
@@ -83,6 +83,16 @@ export interface Unfinished {
   'x-refusals': readonly ErrorCode[]
   'x-headers': Readonly<Record<string, readonly HeaderName[]>>
   'x-optional-body': boolean
+}
+
+/**
+ * Makes schemas only describe. What is taken is decided by `parseWire`, with its own sentences, and
+ * an answer that is good must never become a 500 because its description is not. The tests hold the
+ * answers against it instead.
+ */
+export function describeOnly(app: FastifyInstance): void {
+  app.setValidatorCompiler(() => () => true)
+  app.setSerializerCompiler(() => (answer) => JSON.stringify(answer))
 }
 
 /** A route's `schema`: it describes the call, and `parseWire` alone decides what is taken. */
