@@ -33,7 +33,9 @@ export async function startPeer(
     const argument = JSON.stringify({ ...task, connections: GOTD_CONNECTIONS })
     return await startTalker(scope, { ...program, args: [...program.args, argument] })
   } catch (error) {
-    scope.missing.set(name, error instanceof Error ? error.message : String(error))
+    const reason = error instanceof Error ? error.message : String(error)
+    scope.missing.set(name, reason)
+    process.stderr.write(`  without ${name}: ${reason}\n`)
     return null
   }
 }
@@ -77,8 +79,10 @@ function build(command: string, args: string[], cwd: string): void {
   const { error, status, stderr } = spawnSync(command, args, { cwd, encoding: 'utf8' })
   if (error) throw new Error(`${command} cannot be run here: ${error.message}`)
   if (status !== 0)
-    throw new Error(`${command} ${args[0]} failed: ${stderr.trim().split('\n').at(-1)}`)
+    throw new Error(`${command} ${args.slice(0, 2).join(' ')} failed: ${lastLine(stderr)}`)
 }
+
+const lastLine = (text: string): string => text.trim().split('\n').at(-1) ?? ''
 
 /** The worker's own transfer: the file is in its spool, and is carried to Telegram and posted. */
 export async function startTransfer(

@@ -1,4 +1,12 @@
-const SIGNALS = ['SIGINT', 'SIGTERM'] as const
+/** Of each scope that is open, outer ones first, how to end it. */
+const openScopes: (() => Promise<void>)[] = []
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.on(signal, async () => {
+    for (const end of openScopes.toReversed()) await end()
+    process.exit(1)
+  })
+}
 
 /** What one part of the bench has been given: how often to measure, and who ends what it starts. */
 export interface Scope {
@@ -22,12 +30,11 @@ export async function withScope<T>(
   const end = async (): Promise<void> => {
     for (let stop = stops.pop(); stop; stop = stops.pop()) await stop()
   }
-  const endAll = (): void => void end().finally(() => process.exit(1))
-  for (const signal of SIGNALS) process.on(signal, endAll)
+  openScopes.push(end)
   try {
     return { value: await work({ rounds, missing, onEnd: (stop) => stops.push(stop) }), missing }
   } finally {
-    for (const signal of SIGNALS) process.off(signal, endAll)
     await end()
+    openScopes.splice(openScopes.indexOf(end), 1)
   }
 }

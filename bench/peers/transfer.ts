@@ -39,6 +39,7 @@ const gateway = createTelegramGateway({
   botApi: { root: 'http://127.0.0.1:1', local: false },
   serverKeyPem: place.publicKeyPem,
   server: place,
+  native: process.env.TELESTORE_NATIVE !== 'off',
 })
 
 function memoryJournal(): TransferJournal {
