@@ -57,6 +57,7 @@ export function createGatedGateway(connect: () => TelegramGateway): GatedGateway
         passing(signal, () => inner.locate(credentials, messageId, signal, fileId)),
       readBlock: (document, block, signal) =>
         passing(signal, () => inner.readBlock(document, block, signal)),
+      reuse: (block) => inner.reuse?.(block),
       assertReachable: (credentials, size) => inner.assertReachable(credentials, size),
       waitFor: (credentials, size) => inner.waitFor(credentials, size),
       waits: () => inner.waits(),

@@ -22,6 +22,7 @@ import {
   DEFAULT_CONGESTION_LIMITS,
 } from './mtproto/connection/congestion-window.ts'
 import { createConnector } from './mtproto/connection/connect.ts'
+import { buffers } from './mtproto/connection/encryption/buffer-pool.ts'
 import { describeCipher, loadCipher } from './mtproto/connection/encryption/cipher.ts'
 import { DEFAULT_RETRY_POLICY, type RetryPolicy } from './mtproto/connection/request-channel.ts'
 import { parseSession } from './mtproto/connection/session.ts'
@@ -233,6 +234,7 @@ export function createTelegramGateway(options: TelegramGatewayOptions): Telegram
       guarded(outer, (signal) => documents.locate(credentials, messageId, signal, fileId)),
     readBlock: (document, block, outer) =>
       guarded(outer, (signal) => documents.readBlock(document, block, signal)),
+    reuse: buffers.giveBack,
     circuits: () => ({ all: circuits.status(), vital: circuits.vital() }),
     windows: accounts.windows,
     close: async () => {

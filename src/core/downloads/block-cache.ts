@@ -8,7 +8,7 @@ const UNITS_PER_BLOCK = MiB / UNIT_BYTES
 const EDGE_BYTES = MiB
 
 export interface BlockCacheOptions {
-  gateway: Pick<TelegramGateway, 'readBlock'>
+  gateway: Pick<TelegramGateway, 'readBlock' | 'reuse'>
   /** Bytes kept at the most; 0 keeps none, requests under way are shared all the same. */
   maxBytes: number
 }
@@ -22,7 +22,10 @@ export interface BlockSlice {
   readonly bytes: Promise<Uint8Array>
   /** Whether `bytes` is here already. */
   readonly ready: boolean
-  /** Says that the caller is done waiting; a request that no caller waits for is given up. */
+  /**
+   * Says that the caller neither waits for the bytes nor reads them any more: a request that no caller
+   * waits for is given up, and the memory of bytes that nothing reads is used again.
+   */
   release: () => void
 }
 
@@ -42,10 +45,12 @@ interface Fetch {
   readonly firstUnit: number
   readonly count: number
   readonly bytes: Promise<Uint8Array>
-  /** Bytes of memory once kept; null while on its way. */
-  size: number | null
+  /** The answer; null while on its way. */
+  block: Uint8Array | null
   readonly edge: boolean
-  waiting: number
+  /** Slices that are not released. */
+  held: number
+  forgotten: boolean
   readonly abort: AbortController
 }
 
@@ -69,14 +74,15 @@ export function createBlockCache({ gateway, maxBytes }: BlockCacheOptions): Bloc
       firstUnit,
       count,
       bytes,
-      size: null,
+      block: null,
       edge,
-      waiting: 0,
+      held: 0,
+      forgotten: false,
       abort,
     }
     index(fetch)
     bytes.then(
-      (answer) => keep(fetch, answer.byteLength),
+      (answer) => keep(fetch, answer),
       () => forget(fetch),
     )
     return fetch
@@ -90,22 +96,35 @@ export function createBlockCache({ gateway, maxBytes }: BlockCacheOptions): Bloc
   }
 
   function forget(fetch: Fetch): void {
+    if (fetch.forgotten) return
+    fetch.forgotten = true
     const units = documents.get(fetch.documentId)
     for (let unit = fetch.firstUnit; unit < fetch.firstUnit + fetch.count; unit++) {
       if (units?.get(unit) === fetch) units.delete(unit)
     }
     if (units?.size === 0) documents.delete(fetch.documentId)
     const kind = kindOf(fetch)
-    if (kept[kind].delete(fetch)) held[kind] -= fetch.size ?? 0
+    if (kept[kind].delete(fetch)) held[kind] -= fetch.block?.length ?? 0
+    reuseIfUnread(fetch)
   }
 
-  function keep(fetch: Fetch, size: number): void {
+  /** Gives memory back that is neither kept nor read. */
+  function reuseIfUnread(fetch: Fetch): void {
+    if (!fetch.forgotten || fetch.held > 0 || !fetch.block) return
+    gateway.reuse?.(fetch.block)
+    fetch.block = null
+  }
+
+  function keep(fetch: Fetch, block: Uint8Array): void {
+    fetch.block = block
     // It came too late for its readers, and no other would find it here.
-    if (fetch.abort.signal.aborted) return
+    if (fetch.forgotten) {
+      reuseIfUnread(fetch)
+      return
+    }
     const kind = kindOf(fetch)
-    fetch.size = size
     kept[kind].add(fetch)
-    held[kind] += size
+    held[kind] += block.length
     while (held.edge + held.middle > maxBytes) {
       const [oldest] = kept.middle.size > 0 && held.edge <= maxBytes / 2 ? kept.middle : kept.edge
       forget(oldest ?? fetch)
@@ -119,7 +138,7 @@ export function createBlockCache({ gateway, maxBytes }: BlockCacheOptions): Bloc
 
   function sliceOf(fetch: Fetch, firstUnit: number, count: number): BlockSlice {
     use(fetch)
-    fetch.waiting++
+    fetch.held++
     let released = false
     const from = (firstUnit - fetch.firstUnit) * UNIT_BYTES
     const length = count * UNIT_BYTES
@@ -131,12 +150,16 @@ export function createBlockCache({ gateway, maxBytes }: BlockCacheOptions): Bloc
       length,
       bytes,
       get ready() {
-        return fetch.size !== null
+        return fetch.block !== null
       },
       release: () => {
         if (released) return
         released = true
-        if (--fetch.waiting > 0 || fetch.size !== null) return
+        if (--fetch.held > 0) return
+        if (fetch.block) {
+          reuseIfUnread(fetch)
+          return
+        }
         forget(fetch)
         fetch.abort.abort()
       },

@@ -19,7 +19,8 @@ export interface DocumentReader {
   /**
    * The bytes of `range`, in order. Stands still when the consumer does; stops asking Telegram
    * when the consumer leaves or `signal` aborts. What it yields is exactly the range, or it throws.
-   * A yielded array belongs to the cache: it is only to be read.
+   * A yielded array is only to be read, and only until the next one is asked for: its memory is used
+   * again.
    */
   read: (
     document: RemoteDocument,
@@ -48,10 +49,9 @@ export function createDocumentReader(options: DocumentReaderOptions): DocumentRe
           next += slice.length / UNIT_BYTES
         }
       }
-      const drop = (slice: BlockSlice): void => {
-        slice.release()
-        bytesAhead -= slice.length
-        totalAhead -= slice.length
+      const passOn = ({ length }: BlockSlice): void => {
+        bytesAhead -= length
+        totalAhead -= length
       }
       const fill = (): void => {
         while (next < units.end && bytesAhead < window) {
@@ -67,13 +67,20 @@ export function createDocumentReader(options: DocumentReaderOptions): DocumentRe
           // A consumer that has to wait wants more ahead of it; one that does not wants less.
           window = head.ready ? Math.max(MiB, window - MiB) : Math.min(maxWindowBytes, window * 2)
           const bytes = await untilAborted(head.bytes, signal)
+          passOn(head)
           ahead.shift()
-          drop(head)
           fill()
-          yield cut(bytes, head.offset, range)
+          try {
+            yield cut(bytes, head.offset, range)
+          } finally {
+            head.release()
+          }
         }
       } finally {
-        for (const slice of ahead) drop(slice)
+        for (const slice of ahead) {
+          slice.release()
+          passOn(slice)
+        }
       }
     },
   }

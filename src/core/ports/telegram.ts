@@ -118,6 +118,11 @@ export interface TelegramGateway {
     signal: AbortSignal,
   ) => Promise<Uint8Array>
   /**
+   * Takes back what `readBlock` answered, whole, for later answers: called once, when nothing reads
+   * it any more. A block that is never given back is only garbage.
+   */
+  reuse?: (block: Uint8Array) => void
+  /**
    * The circuit breakers before what has been used of Telegram, by name, and which of them an
    * account needs for anything at all. Calls whose circuit is open reject at once with
    * TELEGRAM_UNAVAILABLE and `peerDown`; `readBlock` waits for a while first.

@@ -1,4 +1,4 @@
-import { pipeline } from 'node:stream/promises'
+import type { ServerResponse } from 'node:http'
 import type { FastifyReply } from 'fastify'
 import type { ByteRange } from '../../core/model/byte-range.ts'
 import type { DownloadOutcome } from '../../core/ports/metrics.ts'
@@ -37,13 +37,14 @@ export async function sendPieces(
   })
   let sent = 0
   try {
-    await pipeline(async function* () {
-      for (let step = first; !step.done; step = await body.next()) {
-        sent += step.value.length
-        yield step.value
-      }
-    }, reply.raw)
+    const connection = writerOf(reply.raw)
+    for (let step = first; !step.done; step = await body.next()) {
+      sent += step.value.length
+      await connection.write(step.value)
+    }
+    await connection.end()
   } catch (error) {
+    reply.raw.destroy()
     const left = reply.request.raw.socket.destroyed || error instanceof ClientLeft
     const fields = { sent, of: headers['content-length'] }
     if (left) reply.log.info(fields, 'client left')
@@ -54,6 +55,30 @@ export async function sendPieces(
   }
   reply.log.info({ sent }, `Downloaded: ${sent}/${headers['content-length']} bytes`)
   return { outcome: 'completed', sent }
+}
+
+interface BodyWriter {
+  /** Resolves when the kernel has the bytes: a reader uses their memory again. */
+  write: (bytes: Uint8Array) => Promise<void>
+  end: () => Promise<void>
+}
+
+/** Both reject when the connection closes first; Node calls no callback for what it can't write then. */
+function writerOf(response: ServerResponse): BodyWriter {
+  let fail = (): void => {}
+  response.once('close', () => fail())
+
+  const until = (work: (done: (error?: Error | null) => void) => void): Promise<void> =>
+    new Promise((resolve, reject) => {
+      fail = () => reject(new Error('the connection was closed'))
+      if (response.destroyed) return fail()
+      work((error) => (error ? reject(error) : resolve()))
+    })
+
+  return {
+    write: (bytes) => until((done) => void response.write(bytes, done)),
+    end: () => until((done) => void response.end(done)),
+  }
 }
 
 async function* bytesOf(pieces: BodyPiece[], read: ReadRange): AsyncGenerator<Uint8Array, void> {

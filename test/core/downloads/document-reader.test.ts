@@ -138,14 +138,55 @@ test('a block that failed is asked for again by the next reader', async () => {
   expect(asked.filter(({ offset }) => offset === 0)).toHaveLength(2)
 })
 
+test('memory is used again once no reader reads it and the cache has dropped it', async () => {
+  const { reader, file, bytes, reused } = harness({ size: 12 * MiB, cacheBytes: 2 * MiB })
+  const whole = { start: 0, end: 12 * MiB - 1 }
+  const slow = reader.read(file, { start: 5, end: 12 * MiB - 1 }, never)
+  const held = (await slow.next()).value ?? new Uint8Array()
+
+  const fast = await readAll(reader.read(file, whole, never))
+
+  expect(fast.equals(bytes)).toBe(true)
+  expect(reused.length).toBeGreaterThan(5)
+  expect(bytes.subarray(5).indexOf(held)).toBe(0)
+  const rest = await readAll(slow)
+  expect(rest.equals(bytes.subarray(5 + held.length))).toBe(true)
+})
+
+test('the memory of a reader that leaves is used again, and a block that comes too late as well', async () => {
+  const { reader, file, hold, reused } = harness({ size: 4 * MiB, cacheBytes: 0 })
+  const first = reader.read(file, { start: 0, end: 9 }, never)
+  await first.next()
+  const before = reused.length
+  await first.return()
+
+  const release = hold()
+  const leaver = new AbortController()
+  const late = reader.read(file, { start: 2 * MiB, end: 2 * MiB + 9 }, leaver.signal)
+  const failed = expect(late.next()).rejects.toThrow('left')
+  leaver.abort(new Error('left'))
+  await failed
+  release()
+
+  expect([before, reused.length]).toEqual([0, 1])
+  await vi.waitFor(() => expect(reused).toHaveLength(2))
+})
+
 interface HarnessOptions {
   size: number
   maxWindowBytes?: number
   maxTotalBytes?: number
+  cacheBytes?: number
 }
 
 /** A reader over a document of known bytes, and what Telegram was asked for. */
-function harness({ size, maxWindowBytes = 8 * MiB, maxTotalBytes = 64 * MiB }: HarnessOptions) {
+function harness({
+  size,
+  maxWindowBytes = 8 * MiB,
+  maxTotalBytes = 64 * MiB,
+  cacheBytes = 32 * MiB,
+}: HarnessOptions) {
+  const reused: Uint8Array[] = []
   const bytes = Buffer.alloc(size)
   for (let at = 0; at < size; at += 997) bytes[at] = at % 251
   const asked: { offset: number; length: number }[] = []
@@ -163,10 +204,14 @@ function harness({ size, maxWindowBytes = 8 * MiB, maxTotalBytes = 64 * MiB }: H
     await held
     const failure = failures.get(offset)
     if (failure) throw failure
-    return bytes.subarray(offset, Math.min(size, offset + length))
+    return Uint8Array.from(bytes.subarray(offset, Math.min(size, offset + length)))
   }
 
-  const cache = createBlockCache({ gateway: { readBlock }, maxBytes: 32 * MiB })
+  const reuse = (block: Uint8Array): void => {
+    reused.push(block)
+    block.fill(0xee)
+  }
+  const cache = createBlockCache({ gateway: { readBlock, reuse }, maxBytes: cacheBytes })
   const file: RemoteDocument = {
     id: 'document',
     size,
@@ -180,6 +225,7 @@ function harness({ size, maxWindowBytes = 8 * MiB, maxTotalBytes = 64 * MiB }: H
     reader: createDocumentReader({ cache, maxWindowBytes, maxTotalBytes }),
     file,
     bytes,
+    reused,
     asked,
     askedBytes: () => asked.reduce((sum, { length }) => sum + length, 0),
     aborted: () => aborts,
@@ -197,7 +243,7 @@ function harness({ size, maxWindowBytes = 8 * MiB, maxTotalBytes = 64 * MiB }: H
 }
 
 async function readInto(pieces: Uint8Array[], source: AsyncIterable<Uint8Array>): Promise<void> {
-  for await (const piece of source) pieces.push(piece)
+  for await (const piece of source) pieces.push(Uint8Array.from(piece))
 }
 
 async function readAll(source: AsyncIterable<Uint8Array>): Promise<Buffer> {

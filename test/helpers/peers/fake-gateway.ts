@@ -114,13 +114,15 @@ export function createFakeGateway(): FakeGateway {
         signal.throwIfAborted()
         const bytes = document.locator
         if (!(bytes instanceof Buffer)) throw new Error('not a document of this gateway')
-        const slice = bytes.subarray(block.offset, block.offset + block.length)
+        const slice = Uint8Array.from(bytes.subarray(block.offset, block.offset + block.length))
         readBytes += slice.length
         return slice
       } finally {
         openReads--
       }
     },
+    // What still reads a block that was given back gets bytes that are in no file.
+    reuse: (block) => void block.fill(0xee),
     assertReachable: () => {},
     waitFor: () => 0,
     waits: () => [],

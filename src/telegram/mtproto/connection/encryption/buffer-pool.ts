@@ -14,6 +14,10 @@ export interface BufferPool {
   take: (size: number) => Buffer
   /** Takes back a buffer, or a piece of one, that is not read or written any more. */
   giveBack: (buffer: Uint8Array) => void
+  /** Leaves lent memory to the garbage collector, because more than one thing lies in it. */
+  disown: (buffer: Uint8Array) => void
+  /** Says that lent memory came back from another thread, which has given it a new name. */
+  returned: (memory: ArrayBuffer) => void
 }
 
 function createBufferPool(): BufferPool {
@@ -35,16 +39,21 @@ function createBufferPool(): BufferPool {
 
   return {
     take: (size) => {
+      if (size < MIN_POOLED_BYTES) return Buffer.allocUnsafe(size)
       const known = free.get(size)?.pop()
       if (known) freeBytes -= size
       const buffer = known ?? Buffer.allocUnsafeSlow(size)
-      if (size >= MIN_POOLED_BYTES) lent.set(buffer.buffer, buffer)
+      lent.set(buffer.buffer, buffer)
       return buffer
     },
     giveBack: ({ buffer: memory }) => {
       const buffer = lent.get(memory)
       lent.delete(memory)
       if (buffer) keep(buffer)
+    },
+    disown: ({ buffer: memory }) => void lent.delete(memory),
+    returned: (memory) => {
+      if (memory.byteLength >= MIN_POOLED_BYTES) lent.set(memory, Buffer.from(memory))
     },
   }
 }

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
 import { ConnectionError } from '../../../errors.ts'
+import { buffers } from './buffer-pool.ts'
 
 /** What a thread is asked. The packet's memory goes with it. */
 export interface DecryptRequest {
@@ -58,6 +59,7 @@ export function createDecryptPool(
       thread.waiting.clear()
     }
     worker.on('message', ({ id, place, memory }: DecryptAnswer) => {
+      buffers.returned(memory)
       const plain = place && Buffer.from(memory, place.offset, place.length)
       thread.waiting.get(id)?.resolve(plain)
       thread.waiting.delete(id)

@@ -1,3 +1,4 @@
+import { buffers } from '../encryption/buffer-pool.ts'
 import { type DecryptMessage, encryptMessage } from '../encryption/encrypted-message.ts'
 
 /*
@@ -53,6 +54,10 @@ export interface MessageTools {
 
 /** A message of this size is sent alone: nothing else would fit beside it. */
 const LARGE_BYTES = 128 * 1024
+/** rpc_result (core.telegram.org/mtproto/service_messages): one answer, which has the packet for itself. */
+const RPC_RESULT = 0xf35c6d01
+/** Salt, session, id, sequence number and length come before the object. */
+const MESSAGE_HEADER_BYTES = 32
 /** Ids of messages that are remembered, so that none is taken twice. */
 const MAX_KNOWN_IDS = 500
 
@@ -117,6 +122,7 @@ function decryptInPlace(
     const sequence = reader.readInt()
     // The length: what follows the object is padding.
     reader.readInt()
+    if (plain.readUInt32LE(MESSAGE_HEADER_BYTES) !== RPC_RESULT) buffers.disown(plain)
     return new messageClass(id, sequence, reader.tgReadObject())
   }
 }
