@@ -28,7 +28,7 @@ export interface Talker extends Process {
   ask: (command: object) => Promise<unknown>
 }
 
-/** Starts a program that ends with the scope, and takes an `onEnd` of its own to clean up after it. */
+/** Starts a program, which ends with the scope. */
 export function start(scope: Scope, program: Program): Process & { child: ChildProcess } {
   const { command, args, env, enter } = program
   const options: SpawnOptions = {

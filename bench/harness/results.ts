@@ -4,7 +4,7 @@ import { cpus, loadavg } from 'node:os'
 import type { PartName } from '../part-names.ts'
 import { median, type Run, type Runs } from './rounds.ts'
 
-/** What a figure is held to: a bound, or a multiple of another one's value in the same run. */
+/** What a figure is held to: a bound, or a multiple of a contestant's value in the same run. */
 export interface Goal {
   /** Whose value is held to it; the worker's by default. */
   of?: string

@@ -14,7 +14,7 @@ export interface Run {
   times: number[]
 }
 
-/** Somebody who is measured: what it does in one run, and in which process. */
+/** A program that is measured: what it does in one run, and in which process. */
 export interface Contestant {
   process: Process
   /** Brought about before the run, and not measured. */
@@ -29,20 +29,16 @@ export type Runs = ReadonlyMap<string, Run[]>
 
 /**
  * Lets all contestants run once in each round, by turns, so that a machine that slows down slows all
- * of them. A round before the first warms them up where `warmUp` says so, and is not counted.
+ * of them. A round before the first warms them up, and is not counted.
  */
 export async function inRounds(
   contestants: ReadonlyMap<string, Contestant>,
-  {
-    rounds,
-    emulator,
-    warmUp = true,
-  }: { rounds: number; emulator?: EmulatorProcess; warmUp?: boolean },
+  { rounds, emulator }: { rounds: number; emulator?: EmulatorProcess },
 ): Promise<Runs> {
   const runs = new Map([...contestants.keys()].map((name) => [name, [] as Run[]]))
-  for (let round = warmUp ? -1 : 0; round < rounds; round++) {
+  for (let round = -1; round < rounds; round++) {
     const order = [...contestants]
-    // Nobody always comes first.
+    // None of them always comes first.
     order.push(...order.splice(0, Math.max(0, round) % order.length))
     for (const [name, contestant] of order) {
       const run = await measure(contestant, emulator)
