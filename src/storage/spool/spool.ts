@@ -61,9 +61,13 @@ export async function createSpool(options: SpoolOptions): Promise<MaintainedSpoo
     fsync,
     handles,
   })
-  const temporary = createTemporaryFiles(folders.temporary, { gate, log })
-  const throttle = createWriteThrottle()
   const capacity = createDiskCapacity(directory, gate)
+  const temporary = createTemporaryFiles(folders.temporary, {
+    gate,
+    log,
+    onRemoved: capacity.freed,
+  })
+  const throttle = createWriteThrottle()
 
   async function removing<T>(work: () => Promise<T>): Promise<T> {
     return gate.run(work).finally(capacity.freed)
@@ -77,8 +81,7 @@ export async function createSpool(options: SpoolOptions): Promise<MaintainedSpoo
     // On a disk that hangs every request more would only be one more that waits.
     if (gate.stalled()) throw spoolFailed()
     const reservation = await capacity.reserve(expectedBytes)
-    const { path, release, ...reserved } = temporary.reserve()
-    const discard = () => reserved.discard().finally(capacity.freed)
+    const { path, release, discard } = temporary.reserve()
     try {
       const limits = { maxBytes, signal, fsync, throttle, gate, reservation }
       const written = await writeChunkFile(path, source, limits)
@@ -113,14 +116,23 @@ export async function createSpool(options: SpoolOptions): Promise<MaintainedSpoo
       const limits = { targetBytes, signal, fsync, throttle, gate, reservation }
       const { size, digest } = await appendToChunkFile(path, source, limits)
       if (digest === null) return { size, whole: null }
+      let isClaimed = false
       const whole = {
         size,
         digest,
         read: () => readWhole(path, gate),
-        claim: () => gate.run(() => adopt(path, uploadId, index)),
+        claim: async () => {
+          await gate.run(() => adopt(path, uploadId, index))
+          isClaimed = true
+        },
         // The sender was told of its bytes piece by piece: they stay as a partial chunk.
-        unclaim: () => gate.run(() => chunks.toPartial({ uploadId, index })),
-        discard: async () => void (await removing(() => onDiskIfThere(unlink(path)))),
+        unclaim: async () => {
+          isClaimed = false
+          await gate.run(() => chunks.toPartial({ uploadId, index }))
+        },
+        discard: async () => {
+          if (!isClaimed) await removing(() => onDiskIfThere(unlink(path)))
+        },
       }
       return { size, whole }
     } finally {

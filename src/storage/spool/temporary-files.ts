@@ -8,9 +8,12 @@ import type { DiskGate } from '../disk/disk-gate.ts'
 /** One name in the folder of temporary files, spared by `removeForgotten` while it lives. */
 export interface TemporaryFile {
   readonly path: string
-  /** The file has been moved elsewhere: its name here is free. */
+  /** The file has been moved elsewhere: its name here is free, and there is nothing to discard. */
   release: () => void
-  /** Removes the file if it is there. Never rejects: what stays goes with the next sweep. */
+  /**
+   * Removes the file if it is there; harmless when called again. Never rejects: what stays goes with
+   * the next sweep.
+   */
   discard: () => Promise<void>
 }
 
@@ -24,11 +27,13 @@ export interface TemporaryFiles {
 export interface TemporaryFilesOptions {
   gate: DiskGate
   log: Log
+  /** Called when a file was removed, or could not be. */
+  onRemoved: () => void
 }
 
 export function createTemporaryFiles(
   directory: string,
-  { gate, log }: TemporaryFilesOptions,
+  { gate, log, onRemoved }: TemporaryFilesOptions,
 ): TemporaryFiles {
   const living = new Set<string>()
 
@@ -39,6 +44,7 @@ export function createTemporaryFiles(
       log.warn({ err: error }, 'a temporary file could not be removed')
     }
     living.delete(name)
+    onRemoved()
   }
 
   return {
@@ -48,7 +54,10 @@ export function createTemporaryFiles(
       return {
         path: join(directory, name),
         release: () => void living.delete(name),
-        discard: () => remove(name),
+        // Most files have been moved by now: to look for them costs a chunk two calls of the disk.
+        discard: async () => {
+          if (living.has(name)) await remove(name)
+        },
       }
     },
     removeForgotten: async () => {

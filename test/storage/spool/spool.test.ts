@@ -11,7 +11,8 @@ import {
 } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
-import { createSpool } from '../../../src/storage/spool/spool.ts'
+import { createDiskGate, type DiskGate } from '../../../src/storage/disk/disk-gate.ts'
+import { createSpool, type SpoolOptions } from '../../../src/storage/spool/spool.ts'
 import { createRecordingLog } from '../../helpers/recording-log.ts'
 import { stopClock } from '../../helpers/stopped-clock.ts'
 import { createMemorySpool } from '../../helpers/storage/memory-spool.ts'
@@ -109,6 +110,33 @@ describe('the disk spool', () => {
     expect(await readdir(join(directory, 'tmp'))).toEqual([])
   })
 
+  test('to discard what was claimed asks nothing of the disk', async () => {
+    let calls = 0
+    const gate = createDiskGate()
+    const counting: DiskGate = {
+      ...gate,
+      run: (...call) => {
+        calls++
+        return gate.run(...call)
+      },
+    }
+    const { spool } = await makeSpool({ gate: counting })
+    const received = await receive(spool, pieces(randomBytes(10), 10))
+    const name = { uploadId: 'up', index: 1 }
+    const { signal } = new AbortController()
+    const limits = { targetBytes: 10, signal }
+    const { whole: grown } = await spool.append(name, pieces(randomBytes(10), 10), limits)
+    if (grown === null) throw new Error('the chunk is not whole')
+    await received.claim('up', 0)
+    await grown.claim('up', 1)
+    calls = 0
+
+    for (const chunk of [received, received, grown, grown]) await chunk.discard()
+
+    expect(calls).toBe(0)
+    expect((await spool.chunkIndexes('up')).toSorted()).toEqual([0, 1])
+  })
+
   test('files of an upload that nobody reads any more are closed, the removed ones at once', async () => {
     const clock = stopClock()
     const { spool, directory } = await makeSpool({ idleFileMs: 100 })
@@ -187,9 +215,7 @@ describe('the disk spool', () => {
   })
 })
 
-async function makeSpool(
-  options: Partial<{ fsync: boolean; maxOpenFiles: number; idleFileMs: number }> = {},
-) {
+async function makeSpool(options: Partial<SpoolOptions> = {}) {
   const directory = await makeTempDir()
   const log = createRecordingLog()
   const spool = await createSpool({ directory, fsync: false, log, ...options })
