@@ -72,12 +72,12 @@ export function createBackendCredentials({
 
   return {
     forUpload,
-    forRunningUpload: async (token) => {
+    forRunningUpload: async (token, runs) => {
       try {
         return await forUpload(token)
       } catch (error) {
         const stale = isUnavailable(error) ? lastGood.get(hashToken(token)) : undefined
-        if (stale === undefined) throw error
+        if (stale === undefined || (runs && !(await runs(stale)))) throw error
         return stale
       }
     },

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { createBackendClient } from '../../src/backend/backend-client.ts'
 import { createBackendCredentials } from '../../src/backend/backend-credentials.ts'
 import type { CredentialsProvider } from '../../src/core/ports/credentials.ts'
@@ -90,6 +90,22 @@ test('credentials that were valid once serve running uploads while the backend i
   await expect(credentials.forRunningUpload('other')).rejects.toMatchObject({
     code: 'BACKEND_UNAVAILABLE',
   })
+})
+
+test('credentials that were valid once serve only what runs, while the backend is down', async () => {
+  const { backend, credentials, clock } = await start()
+  backend.logins.set('good', loginAnswer('anna'))
+  const runs = vi.fn(async () => false)
+  expect((await credentials.forRunningUpload('good', runs)).userId).toBe('anna')
+  expect(runs).not.toHaveBeenCalled()
+  clock.advance(2 * HOUR)
+  backend.fail({ kind: 'status', status: 503 })
+
+  await expect(credentials.forRunningUpload('good', runs)).rejects.toMatchObject({
+    code: 'BACKEND_UNAVAILABLE',
+  })
+  expect(runs).toHaveBeenCalledWith(expect.objectContaining({ userId: 'anna' }))
+  expect((await credentials.forRunningUpload('good', async () => true)).userId).toBe('anna')
 })
 
 test('a refusal ends credentials that were valid once', async () => {

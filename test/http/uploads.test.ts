@@ -330,13 +330,14 @@ function chunkWithToken(uploadId: string, fileSize: number) {
 
 test('while the backend is down, an id of another user looks free', async () => {
   let down = false
-  const forUpload: CredentialsProvider['forUpload'] = async (given) => {
-    if (down) throw new AppError('BACKEND_UNAVAILABLE', 'The backend does not answer')
-    return testCredentials.forUpload(given)
+  const forRunningUpload: CredentialsProvider['forRunningUpload'] = async (given, runs) => {
+    const granted = await testCredentials.forUpload(given)
+    if (!down || (await runs?.(granted))) return granted
+    throw new AppError('BACKEND_UNAVAILABLE', 'The backend does not answer')
   }
   const { url } = await startWorker({
     gateway: createFakeGateway(),
-    credentials: { ...testCredentials, forUpload },
+    credentials: { ...testCredentials, forRunningUpload },
   })
   const taken = newUploadId()
   await postChunk(url, { ...chunkWithToken(taken, 2), authToken: token, totalChunks: 2 })
@@ -347,6 +348,8 @@ test('while the backend is down, an id of another user looks free', async () => 
   )
 
   expect(answers.map(({ status }) => status)).toEqual([503, 503])
+  const next = { ...chunkWithToken(taken, 2), authToken: token, totalChunks: 2, chunkIndex: 1 }
+  expect((await postChunk(url, next)).status).toBe(200)
 })
 
 test.each([

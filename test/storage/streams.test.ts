@@ -31,7 +31,11 @@ test('a chunk that was whole and had no row yet grows again, and no byte is lost
 test('a chunk that the disk has shortened is sent anew, not gone on with', async () => {
   const { ledger, spool, directory } = await makePlace()
   const whole = await growChunk(spool, { uploadId: 'up', index: 0 }, randomBytes(5 * MiB))
-  await ledger.acceptChunk('up', { index: 0, ...whole }, STREAM_CHUNK_BYTES, 1)
+  await ledger.acceptChunk(
+    'up',
+    { index: 0, ...whole },
+    { chunkSize: STREAM_CHUNK_BYTES, token: null, now: 1 },
+  )
   await truncate(join(directory, 'uploads', 'up', '0.chunk'), 1000)
 
   await reconcile(ledger, spool, Date.now)
@@ -54,7 +58,11 @@ test('bytes of a chunk that is not whole outlive the process', async () => {
 test('a join that died before its row leaves its parts as they were', async () => {
   const { ledger, spool, directory } = await makePlace()
   const chunk = await claim(spool, 'up', 0, pieces(randomBytes(1000), 100))
-  await ledger.acceptChunk('up', { index: 0, size: chunk.size, digest: chunk.digest }, 1000, 1)
+  await ledger.acceptChunk(
+    'up',
+    { index: 0, size: chunk.size, digest: chunk.digest },
+    { chunkSize: 1000, token: null, now: 1 },
+  )
   await spool.share({ uploadId: 'up', index: 0 }, { uploadId: 'joined', index: 0 })
   expect((await stat(join(directory, 'uploads', 'joined', '0.chunk'))).nlink).toBe(2)
 

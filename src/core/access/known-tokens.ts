@@ -50,8 +50,8 @@ export function createKnownTokens(): KnownTokens {
     addLink: (token) => add(token, find(token) ?? { userId: null }),
     watch: ({ forUpload, forRunningUpload, forDownload }) => ({
       forUpload: (token) => judged(token, forUpload(token), ({ userId }) => ({ userId })),
-      forRunningUpload: (token) =>
-        judged(token, forRunningUpload(token), ({ userId }) => ({ userId })),
+      forRunningUpload: (token, runs) =>
+        judged(token, forRunningUpload(token, runs), ({ userId }) => ({ userId })),
       forDownload: (token) =>
         judged(token, forDownload(token), ({ kind, messageId, credentials }) => {
           if (kind === 'login') return { userId: credentials.userId }

@@ -128,10 +128,12 @@ function createReaders({ ledger, credentials, now }: TicketServiceOptions, keys:
 }
 
 /** A question that only login tokens may ask. */
-function withoutTickets<T>(ask: (token: string) => Promise<T>): (token: string) => Promise<T> {
-  return async (token) => {
+function withoutTickets<Rest extends unknown[], T>(
+  ask: (token: string, ...rest: Rest) => Promise<T>,
+): typeof ask {
+  return async (token, ...rest) => {
     if (isTicket(token)) throw new AppError('TOKEN_REFUSED', 'A ticket is only for reading')
-    return ask(token)
+    return ask(token, ...rest)
   }
 }
 

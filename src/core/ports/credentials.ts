@@ -28,8 +28,14 @@ export interface CredentialsProvider {
    * Rejects with TOKEN_REFUSED, TELEGRAM_NOT_CONFIGURED or BACKEND_UNAVAILABLE.
    */
   forUpload: (token: string) => Promise<Credentials>
-  /** The same, but while the backend is down an answer that was valid once serves on. */
-  forRunningUpload: (token: string) => Promise<Credentials>
+  /**
+   * The same, but while the backend is down an answer that was valid once serves on, unless `runs`
+   * says that there is nothing to go on with.
+   */
+  forRunningUpload: (
+    token: string,
+    runs?: (once: Credentials) => Promise<boolean>,
+  ) => Promise<Credentials>
   /** The same for `/download`: a download token, or else a login token. */
   forDownload: (token: string) => Promise<DownloadGrant>
 }

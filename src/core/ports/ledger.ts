@@ -38,17 +38,12 @@ export interface Ledger extends TicketRecords, StreamRecords {
   /** Keeps the newest token of the same owner, so that a restarted job uses one that still lives. */
   saveUploadToken: (id: string, token: string) => Promise<void>
   /**
-   * Writes the chunk, the upload's chunkSize (when not null) and touchedAt, while the upload
-   * receives; else it writes nothing. A chunk that is there already is written anew.
+   * Writes the chunk and what comes with it while the upload receives; else it writes nothing. A
+   * chunk that is there already is written anew.
    */
-  acceptChunk: (
-    uploadId: string,
-    chunk: ChunkRecord,
-    chunkSize: number | null,
-    now: number,
-  ) => Promise<AcceptedChunk>
-  /** One chunk, and how many the upload has. */
-  findChunk: (uploadId: string, index: number) => Promise<FoundChunk>
+  acceptChunk: (uploadId: string, chunk: ChunkRecord, change: ChunkChange) => Promise<AcceptedChunk>
+  /** An upload and one of its chunks, as they are at one moment; null without such an upload. */
+  findChunk: (uploadId: string, index: number) => Promise<FoundChunk | null>
   chunks: (uploadId: string) => Promise<ChunkRecord[]>
   touchUpload: (id: string, now: number) => Promise<void>
   /** Seals an upload that receives and has all its chunks: the look and the row are one step. */
@@ -158,8 +153,23 @@ export interface Reservations {
 }
 
 export interface FoundChunk {
+  upload: Upload
+  /** Whether its bytes come as a stream. */
+  isStream: boolean
+  /** Null when it is not there yet. */
   chunk: ChunkRecord | null
+  /** How many chunks the upload has. */
   count: number
+}
+
+/** What changes in an upload's row when it gets a chunk. */
+export interface ChunkChange {
+  /** Null: it stays as it is. */
+  chunkSize: number | null
+  /** The newest token of its owner, as `saveUploadToken` keeps it; null: it stays as it is. */
+  token: string | null
+  /** The upload's new touchedAt. */
+  now: number
 }
 
 export type AcceptedChunk =

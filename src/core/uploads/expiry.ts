@@ -33,19 +33,21 @@ export function expiryOf(
 }
 
 export interface ByteRecords {
-  ledger: Pick<Ledger, 'findChunk' | 'stream'>
+  ledger: Pick<Ledger, 'findChunk'>
   spool: Pick<Spool, 'partialBytes'>
 }
 
 /** Whether an upload that receives has brought a byte. Of a stream's first chunk only the disk knows. */
 export async function hasBytes({ ledger, spool }: ByteRecords, uploadId: string): Promise<boolean> {
-  if ((await ledger.findChunk(uploadId, 0)).count > 0) return true
-  if ((await ledger.stream(uploadId)) === null) return false
+  const found = await ledger.findChunk(uploadId, 0)
+  if (found === null) return false
+  if (found.count > 0) return true
+  if (!found.isStream) return false
   return (await spool.partialBytes({ uploadId, index: 0 })) > 0
 }
 
 export interface BytelessExpiryOptions {
-  ledger: Pick<Ledger, 'chunklessUploads' | 'findChunk' | 'stream'>
+  ledger: Pick<Ledger, 'chunklessUploads' | 'findChunk'>
   spool: Pick<Spool, 'partialBytes'>
   removal: Pick<UploadRemoval, 'expire'>
   locks: KeyedLock

@@ -57,7 +57,7 @@ export function createStreamFiller(options: StreamFillerOptions): StreamFiller {
         await whole.discard()
         throw upload ? uploadCancelled() : uploadNotFound()
       }
-      await intake.acceptChunk(upload, index, whole)
+      await intake.acceptChunk(uploadId, index, whole)
       // After a loss in the middle, chunks behind it are sent once more and are there already.
       await whole.discard()
     })

@@ -9,7 +9,7 @@ import {
   type UploadDescription,
 } from '../model/upload.ts'
 import type { Credentials } from '../ports/credentials.ts'
-import type { AcceptedChunk, Ledger, Opened, Opening } from '../ports/ledger.ts'
+import type { AcceptedChunk, FoundChunk, Ledger, Opened, Opening } from '../ports/ledger.ts'
 import type { Log } from '../ports/log.ts'
 import type { UploadMetrics } from '../ports/metrics.ts'
 import type { StreamRecord, Upload } from '../ports/records.ts'
@@ -72,8 +72,17 @@ export interface UploadIntake {
     token: string,
     first?: { index: number; size: number },
   ) => Promise<Upload>
+  /**
+   * Files a chunk under the upload of its file, which it opens if there is none. Rejects as
+   * `openOrResume` and `acceptChunk` do.
+   */
+  takeChunk: (
+    file: FileDescription,
+    chunk: { index: number; received: ReceivedChunk },
+    caller: { granted: Credentials; token: string },
+  ) => Promise<ChunkAnswer>
   /** Files a chunk under its upload; `received` is claimed only when it is new. */
-  acceptChunk: (upload: Upload, index: number, received: ReceivedChunk) => Promise<ChunkAnswer>
+  acceptChunk: (uploadId: string, index: number, received: ReceivedChunk) => Promise<ChunkAnswer>
 }
 
 export function createUploadIntake(options: UploadIntakeOptions): UploadIntake {
@@ -99,11 +108,33 @@ export function createUploadIntake(options: UploadIntakeOptions): UploadIntake {
   }
 
   async function reopen(known: Upload, file: FileDescription, token: string): Promise<Upload> {
-    assertNotCancelled(known)
-    await assertComesInChunks(ledger, known)
-    assertSameFile(known, { size: file.size, totalChunks: file.totalChunks })
+    assertResumes({ upload: known, isStream: (await ledger.stream(known.id)) !== null }, file)
     await ledger.saveUploadToken(known.id, token)
     return known
+  }
+
+  /** Claims the chunk if it is new. The newest token comes with it; null: there is none. */
+  async function accept(
+    { upload, chunk: known, count }: FoundChunk,
+    { index, received }: { index: number; received: ReceivedChunk },
+    token: string | null,
+  ): Promise<ChunkAnswer> {
+    const chunkSize = chunkSizeWith(upload, index, received.size)
+    if (known) {
+      assertSameChunk(known, received.size, received.digest)
+      if (token !== null) await ledger.saveUploadToken(upload.id, token)
+      await ledger.touchUpload(upload.id, now())
+      return { upload, index, receivedChunks: count }
+    }
+    if (upload.state !== 'receiving') throw notAccepted({ kind: 'closed', upload })
+    const record = { index, size: received.size, digest: received.digest }
+    const { count: receivedChunks } = await acknowledge({ id: upload.id, index }, received, () =>
+      ledger.acceptChunk(upload.id, record, { chunkSize, token, now: now() }),
+    )
+    options.metrics.received(received.size)
+    const touched = { ...upload, chunkSize }
+    transfers.chunkArrived(touched, index)
+    return { upload: touched, index, receivedChunks }
   }
 
   /** Opens the row; where there is no capacity, once more after what has expired is gone. */
@@ -119,6 +150,43 @@ export function createUploadIntake(options: UploadIntakeOptions): UploadIntake {
     return tryOnce()
   }
 
+  const openOrResume: UploadIntake['openOrResume'] = async (file, granted, token, first) => {
+    const owner = granted.userId
+    const known = await ledger.findUpload(file.id)
+    if (known?.owner === owner) return reopen(known, file, token)
+    // With another user's id, too: what is refused anyway must not tell that the id is taken.
+    options.workGate.assertNew()
+    const { stream = null, ...described } = file
+    const upload = openUpload({ ...described, owner }, now())
+    assertTakes(options, granted, upload.size)
+    assertNoLongWait(options, granted, stream?.concat === 'partial' ? null : upload.size)
+    // A chunk that is refused must not have reserved anything.
+    const flaw = first ? chunkFlaw(upload, first) : null
+    const share = options.perUser
+    const opening = { upload, token, stream, share, lookOnly: flaw !== null }
+    const opened = await openRow(opening, first?.size ?? 0)
+    if (flaw !== null && (opened.kind === 'opened' || opened.kind === 'known')) throw flaw
+    switch (opened.kind) {
+      case 'over-share':
+        throw overShare(opened.held, share)
+      case 'no-capacity':
+        throw noCapacity()
+      case 'known':
+        // Another user has the id, or a request of the same user was faster.
+        if (opened.upload.owner !== owner) throw uploadNotFound()
+        return reopen(opened.upload, file, token)
+      case 'opened':
+        log.info({ uploadId: upload.id, size: upload.size }, 'Upload session initialized')
+        return upload
+    }
+  }
+
+  const acceptChunk: UploadIntake['acceptChunk'] = async (uploadId, index, received) => {
+    const found = await ledger.findChunk(uploadId, index)
+    if (found === null) throw uploadNotFound()
+    return accept(found, { index, received }, null)
+  }
+
   return {
     assertNoLongWait: (granted, size) => assertNoLongWait(options, granted, size),
     assertReachable: (granted, size) => {
@@ -128,54 +196,17 @@ export function createUploadIntake(options: UploadIntakeOptions): UploadIntake {
         if (error instanceof AppError && error.retryable) throw error
       }
     },
-    openOrResume: async (file, granted, token, first) => {
-      const owner = granted.userId
-      const known = await ledger.findUpload(file.id)
-      if (known?.owner === owner) return reopen(known, file, token)
-      // With another user's id, too: what is refused anyway must not tell that the id is taken.
-      options.workGate.assertNew()
-      const { stream = null, ...described } = file
-      const upload = openUpload({ ...described, owner }, now())
-      assertTakes(options, granted, upload.size)
-      assertNoLongWait(options, granted, stream?.concat === 'partial' ? null : upload.size)
-      // A chunk that is refused must not have reserved anything.
-      const flaw = first ? chunkFlaw(upload, first) : null
-      const share = options.perUser
-      const opening = { upload, token, stream, share, lookOnly: flaw !== null }
-      const opened = await openRow(opening, first?.size ?? 0)
-      if (flaw !== null && (opened.kind === 'opened' || opened.kind === 'known')) throw flaw
-      switch (opened.kind) {
-        case 'over-share':
-          throw overShare(opened.held, share)
-        case 'no-capacity':
-          throw noCapacity()
-        case 'known':
-          // Another user has the id, or a request of the same user was faster.
-          if (opened.upload.owner !== owner) throw uploadNotFound()
-          return reopen(opened.upload, file, token)
-        case 'opened':
-          log.info({ uploadId: upload.id, size: upload.size }, 'Upload session initialized')
-          return upload
+    openOrResume,
+    takeChunk: async (file, { index, received }, { granted, token }) => {
+      const found = await ledger.findChunk(file.id, index)
+      if (found?.upload.owner === granted.userId) {
+        assertResumes(found, file)
+        return accept(found, { index, received }, token)
       }
+      const { id } = await openOrResume(file, granted, token, { index, size: received.size })
+      return acceptChunk(id, index, received)
     },
-    acceptChunk: async (upload, index, received) => {
-      const chunkSize = chunkSizeWith(upload, index, received.size)
-      const { chunk: known, count } = await ledger.findChunk(upload.id, index)
-      if (known) {
-        assertSameChunk(known, received.size, received.digest)
-        await ledger.touchUpload(upload.id, now())
-        return { upload, index, receivedChunks: count }
-      }
-      if (upload.state !== 'receiving') throw closed(upload)
-      const record = { index, size: received.size, digest: received.digest }
-      const { count: receivedChunks } = await acknowledge({ id: upload.id, index }, received, () =>
-        ledger.acceptChunk(upload.id, record, chunkSize, now()),
-      )
-      options.metrics.received(received.size)
-      const touched = { ...upload, chunkSize }
-      transfers.chunkArrived(touched, index)
-      return { upload: touched, index, receivedChunks }
-    },
+    acceptChunk,
   }
 }
 
@@ -211,10 +242,17 @@ export function assertNoLongWait(
   if (seconds * 1000 > maxWaitMs) throw accountWaits(seconds)
 }
 
-/** A stream is cut into chunks here: one that came from elsewhere would meet those. */
-async function assertComesInChunks(ledger: Pick<Ledger, 'stream'>, { id }: Upload): Promise<void> {
-  if ((await ledger.stream(id)) === null) return
-  throw new AppError('UPLOAD_DIFFERS', 'This upload comes by the tus protocol, not in chunks')
+/** Throws UPLOAD_CANCELLED, or UPLOAD_DIFFERS, unless the file can go on as this upload. */
+function assertResumes(
+  { upload, isStream }: Pick<FoundChunk, 'upload' | 'isStream'>,
+  { size, totalChunks }: FileDescription,
+): void {
+  assertNotCancelled(upload)
+  // A stream is cut into chunks here: one that came from elsewhere would meet those.
+  if (isStream) {
+    throw new AppError('UPLOAD_DIFFERS', 'This upload comes by the tus protocol, not in chunks')
+  }
+  assertSameFile(upload, { size, totalChunks })
 }
 
 /** Seconds: what a user has unfinished ends by itself, or by being cancelled. */

@@ -43,19 +43,18 @@ export interface UploadService {
   /** Checks a token; rejects with TOKEN_REFUSED and its kin. */
   authenticate: (token: string) => Promise<Credentials>
   /**
-   * Rejects with SPOOL_FULL when an upload of `size` bytes could not be opened now; one that is
-   * open already has its space, and its owner's that was cancelled rejects with UPLOAD_CANCELLED.
-   * Before any byte is taken, where so much is known by then.
+   * Rejects when a chunk of this upload would be refused anyway, before any byte is taken, where so
+   * much is known by then: with UPLOAD_CANCELLED, or, where there is no such upload, as
+   * `assertCapacity` and `assertNoLongWait` do. One that is open goes on and has its space.
    */
-  assertCapacity: (
-    described: { uploadId: string; owner: string } | null,
-    size: number,
-  ) => Promise<void>
+  assertGoesOn: (uploadId: string, size: number, token: string) => Promise<void>
+  /** Rejects with SPOOL_FULL when an upload of `size` bytes could not be opened now. */
+  assertCapacity: (size: number) => Promise<void>
   /**
    * Rejects with TELEGRAM_FLOOD_WAIT when a new upload of `size` bytes would be refused because its
-   * account has to wait; one that is open already goes on.
+   * account has to wait.
    */
-  assertNoLongWait: (uploadId: string | null, size: number, token: string) => Promise<void>
+  assertNoLongWait: (size: number, token: string) => Promise<void>
   /** Rejects with TELEGRAM_UNAVAILABLE when a file of `size` bytes could not go to Telegram now. */
   assertReachable: (token: string, size: number) => Promise<void>
   /** Opens the upload, or finds it open with the same values. */
@@ -120,12 +119,10 @@ export function createUploadService(options: UploadServiceOptions): UploadServic
     return (await credentials.forRunningUpload(token)).userId
   }
 
-  /** A backend that is down does not stop an upload that runs; what another user has does not run. */
-  async function grantChunk(uploadId: string, token: string): Promise<Credentials> {
-    const upload = await ledger.findUpload(uploadId)
-    if (!upload) return credentials.forUpload(token)
-    const granted = await credentials.forRunningUpload(token)
-    return upload.owner === granted.userId ? granted : credentials.forUpload(token)
+  async function assertCapacity(size: number): Promise<void> {
+    if (await options.capacity.fits(size)) return
+    await options.expireByteless()
+    if (!(await options.capacity.fits(size))) throw noCapacity()
   }
 
   async function sealLocked(upload: Upload): Promise<Upload> {
@@ -152,18 +149,16 @@ export function createUploadService(options: UploadServiceOptions): UploadServic
 
   return {
     authenticate: (token) => credentials.forUpload(token),
-    assertCapacity: async (described, size) => {
-      const known = described && (await ledger.findUpload(described.uploadId))
-      if (known && known.owner === described.owner) return assertNotCancelled(known)
-      if (await options.capacity.fits(size)) return
-      await options.expireByteless()
-      if (!(await options.capacity.fits(size))) throw noCapacity()
-    },
-    assertNoLongWait: async (uploadId, size, token) => {
+    assertGoesOn: async (uploadId, size, token) => {
       const granted = await credentials.forUpload(token)
-      if (uploadId !== null && (await isOf(uploadId, granted.userId))) return
+      const known = await ledger.findUpload(uploadId)
+      if (known?.owner === granted.userId) return assertNotCancelled(known)
+      await assertCapacity(size)
       intake.assertNoLongWait(granted, size)
     },
+    assertCapacity,
+    assertNoLongWait: async (size, token) =>
+      intake.assertNoLongWait(await credentials.forUpload(token), size),
     assertReachable: async (token, size) =>
       intake.assertReachable(await credentials.forUpload(token), size),
     open: async (file, token) => {
@@ -177,14 +172,12 @@ export function createUploadService(options: UploadServiceOptions): UploadServic
     takeChunk: async (file, index, token, received) => {
       try {
         workGate.assertMore()
-        const granted = await grantChunk(file.id, token)
-        return await locks.run(file.id, async () => {
-          const upload = await intake.openOrResume(file, granted, token, {
-            index,
-            size: received.size,
-          })
-          return intake.acceptChunk(upload, index, received)
-        })
+        // A backend that is down does not stop an upload that runs; another user's does not run.
+        const runs = ({ userId }: Credentials): Promise<boolean> => isOf(file.id, userId)
+        const granted = await credentials.forRunningUpload(token, runs)
+        return await locks.run(file.id, () =>
+          intake.takeChunk(file, { index, received }, { granted, token }),
+        )
       } finally {
         await received.discard()
       }

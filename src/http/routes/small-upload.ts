@@ -50,7 +50,7 @@ export const smallUploadRoutes: FastifyPluginAsync<UploadRoutesOptions> = async 
     },
     async (request, reply) => {
       const announced = Number(request.headers['content-length'] ?? 0)
-      await uploads.assertCapacity(null, Math.min(announced, MAX_BYTES))
+      await uploads.assertCapacity(Math.min(announced, MAX_BYTES))
       const receive = receiver(
         { ...options, maxChunkBytes: MAX_BYTES, wholeFiles: true },
         request,

@@ -175,10 +175,9 @@ export function receiver(
       const size = Number(fields.fileSize)
       if (wholeFiles) {
         // A file of unknown length counts as the longest possible.
-        await uploads.assertNoLongWait(null, incoming.bytes, token)
+        await uploads.assertNoLongWait(incoming.bytes, token)
       } else if (uploadId && size > 0) {
-        await uploads.assertCapacity({ uploadId, owner }, size)
-        await uploads.assertNoLongWait(uploadId, size, token)
+        await uploads.assertGoesOn(uploadId, size, token)
       }
       return holding(await unclaimed.takeOfUser(owner, incoming), bytes)
     }

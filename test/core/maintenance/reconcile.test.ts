@@ -192,7 +192,11 @@ async function makePlace() {
     await insertUpload(ledger, makeUpload({ id, size, totalChunks: CHUNKS }), 'token')
     for (let index = 0; index < CHUNKS; index++) {
       const chunk = await claim(spool, id, index, pieces(randomBytes(1000), 100))
-      await ledger.acceptChunk(id, { index, size: chunk.size, digest: chunk.digest }, 1000, NOW)
+      await ledger.acceptChunk(
+        id,
+        { index, size: chunk.size, digest: chunk.digest },
+        { chunkSize: 1000, token: null, now: NOW },
+      )
     }
     if (sealed) await ledger.sealUpload(id, NOW)
   }

@@ -231,7 +231,11 @@ function makeSweeper(options: Partial<SweeperOptions> = {}) {
     await claim(spool, id, 0, pieces(randomBytes(10), 10))
   }
   async function begin(id: string, at: number): Promise<void> {
-    await ledger.acceptChunk(id, { index: 0, size: 10, digest: 'ab'.repeat(32) }, null, at)
+    await ledger.acceptChunk(
+      id,
+      { index: 0, size: 10, digest: 'ab'.repeat(32) },
+      { chunkSize: null, token: null, now: at },
+    )
   }
   return { sweeper, ledger, spool, expire, log, add, begin }
 }

@@ -619,7 +619,11 @@ function start({ early = false, concurrency = 1, ...changes }: StartOptions = {}
     const piece = bytes.subarray(index * CHUNK, (index + 1) * CHUNK)
     const { size, digest } = await claim(spool, id, index, pieces(piece, CHUNK))
     const chunkSize = Math.min(CHUNK, bytes.length)
-    await ledger.acceptChunk(id, { index, size, digest }, chunkSize, Date.now())
+    await ledger.acceptChunk(
+      id,
+      { index, size, digest },
+      { chunkSize, token: null, now: Date.now() },
+    )
   }
 
   async function rowOf(id: string): Promise<Upload> {

@@ -243,11 +243,14 @@ async function start(size: number) {
   await insertUpload(ledger, upload, 'token', { metadata: null, concat: null })
 
   /** As the intake does it: a chunk that is there is not claimed. */
-  const accept = vi.fn(async (_upload, index: number, { size, digest, claim }: ReceivedChunk) => {
-    const { chunk } = await ledger.findChunk(ID, index)
-    if (chunk === null) {
+  const accept = vi.fn(async (_id, index: number, { size, digest, claim }: ReceivedChunk) => {
+    if ((await ledger.findChunk(ID, index))?.chunk === null) {
       await claim(ID, index)
-      await ledger.acceptChunk(ID, { index, size, digest }, null, EARLIER)
+      await ledger.acceptChunk(
+        ID,
+        { index, size, digest },
+        { chunkSize: null, token: null, now: EARLIER },
+      )
     }
     return { upload, index, receivedChunks: 0 }
   })

@@ -287,7 +287,11 @@ async function start(changes: Partial<StreamJoinOptions> = {}, { waits = false }
     for (let index = 0; index * chunkSize < bytes.length; index++) {
       const piece = bytes.subarray(index * chunkSize, (index + 1) * chunkSize)
       const { digest } = await claim(spool, id, index, pieces(piece, chunkSize))
-      await ledger.acceptChunk(id, { index, size: piece.length, digest }, chunkSize, NOW)
+      await ledger.acceptChunk(
+        id,
+        { index, size: piece.length, digest },
+        { chunkSize, token: null, now: NOW },
+      )
     }
   }
 

@@ -38,6 +38,16 @@ const ANN: Credentials = {
   apiHash: 'h',
 }
 const STREAM = { metadata: null, concat: null }
+/** Those that a chunk could need. */
+const LEDGER_CALLS = [
+  'findUpload',
+  'findChunk',
+  'stream',
+  'openUpload',
+  'saveUploadToken',
+  'acceptChunk',
+  'touchUpload',
+] as const
 
 function refuseRoad(gateway: Harness['gateway'], error: AppError): void {
   gateway.roadFor.mockImplementation(() => {
@@ -439,7 +449,9 @@ test.each<[string, TakeCase]>([
   metrics.received.mockClear()
 
   const received = await receive(spool, pieceOf(bytes))
-  const answer = await intake.acceptChunk(upload, index, received).catch((error: unknown) => error)
+  const answer = await intake
+    .acceptChunk(upload.id, index, received)
+    .catch((error: unknown) => error)
 
   const isAnswered = outcome === 'accepted' || outcome === 'repeated'
   if (isAnswered) expect(answer).toMatchObject({ index, receivedChunks: count })
@@ -451,8 +463,96 @@ test.each<[string, TakeCase]>([
   expect(metrics.received.mock.calls).toEqual(outcome === 'accepted' ? [[bytes.length]] : [])
   await received.discard()
   expect(spool.unclaimed).toBe(0)
-  const { chunk } = await ledger.findChunk(ID, index)
+  const chunk = (await ledger.findChunk(ID, index))?.chunk ?? null
   expect(await bytesIn(spool, index)).toEqual(chunk && (CHUNKS[index] ?? null))
+})
+
+interface ChunkCase {
+  given?: (harness: Harness) => unknown
+  file?: Partial<FileDescription>
+  index?: number
+  bytes?: Buffer
+  /** The code it rejects with, or how many chunks there are then. */
+  outcome: string | number
+}
+
+test.each<[string, ChunkCase]>([
+  ['the first chunk opens its upload', { outcome: 1 }],
+  ['a chunk goes on', { given: ({ insert }) => insert(), outcome: 1 }],
+  [
+    'the next chunk goes on while the worker drains',
+    {
+      given: async ({ insert, accept, workGate }) => {
+        await insert()
+        await accept(0)
+        workGate.startDraining()
+      },
+      index: 1,
+      outcome: 2,
+    },
+  ],
+  [
+    'a chunk that is there is answered as before',
+    { given: ({ insert, accept }) => insert().then(() => accept(0)), outcome: 1 },
+  ],
+  ['a chunk of a wrong size opens nothing', { bytes: randomBytes(3), outcome: 'CHUNK_SIZE_WRONG' }],
+  [
+    'a chunk of another file is refused',
+    { given: ({ insert }) => insert(), file: { size: 11 }, outcome: 'UPLOAD_DIFFERS' },
+  ],
+  [
+    'a chunk of a stream is refused',
+    { given: ({ insert }) => insert({}, STREAM), outcome: 'UPLOAD_DIFFERS' },
+  ],
+  [
+    'a chunk of a cancelled upload is refused',
+    { given: ({ insert, cancel }) => insert().then(cancel), outcome: 'UPLOAD_CANCELLED' },
+  ],
+  [
+    "a chunk for another user's id is refused as unknown",
+    { given: ({ insert }) => insert({ owner: 'bob' }), outcome: 'UPLOAD_NOT_FOUND' },
+  ],
+  [
+    'a chunk that finds its upload opened meanwhile goes on',
+    {
+      given: ({ ledger, insert }) => ledger.before('openUpload', async () => void (await insert())),
+      outcome: 1,
+    },
+  ],
+])('takeChunk: %s', async (_name, { given, file, index = 0, bytes, outcome }) => {
+  const harness = start()
+  const { intake, ledger, spool } = harness
+  await given?.(harness)
+  const received = await receive(spool, pieceOf(bytes ?? CHUNKS[index] ?? Buffer.alloc(0)))
+  const caller = { granted: ANN, token: 'new token' }
+
+  const answer = await intake
+    .takeChunk({ ...FILE, ...file }, { index, received }, caller)
+    .catch((error: unknown) => error)
+
+  await received.discard()
+  expect(spool.unclaimed).toBe(0)
+  if (typeof outcome === 'string') {
+    expect(answer).toMatchObject({ code: outcome })
+    expect(await ledger.chunks(ID)).toEqual([])
+    return
+  }
+  expect(answer).toMatchObject({ index, receivedChunks: outcome })
+  expect(await ledger.chunks(ID)).toHaveLength(outcome)
+  expect(await ledger.uploadToken(ID)).toBe('new token')
+  expect((await ledger.findUpload(ID))?.touchedAt).toBe(NOW)
+})
+
+test('takeChunk: of an upload that is open it asks the ledger twice', async () => {
+  const { intake, ledger, spool, insert } = start()
+  await insert()
+  const received = await receive(spool, pieceOf(CHUNKS[0]))
+  const calls: string[] = []
+  for (const name of LEDGER_CALLS) ledger.before(name, async () => void calls.push(name))
+
+  await intake.takeChunk(FILE, { index: 0, received }, { granted: ANN, token: 'token' })
+
+  expect(calls).toEqual(['findChunk', 'acceptChunk'])
 })
 
 test('acceptChunk: a chunk that is there keeps its upload alive', async () => {
@@ -463,7 +563,7 @@ test('acceptChunk: a chunk that is there keeps its upload alive', async () => {
   const upload = await ledger.findUpload(ID)
   if (!upload) throw new Error('no upload')
 
-  await intake.acceptChunk(upload, 0, await receive(spool, pieceOf(CHUNKS[0])))
+  await intake.acceptChunk(upload.id, 0, await receive(spool, pieceOf(CHUNKS[0])))
 
   expect((await ledger.findUpload(ID))?.touchedAt).toBe(NOW)
 })
@@ -481,7 +581,7 @@ test('acceptChunk: a claim that fails rejects with its error, whatever becomes o
     discard: async () => {},
   }
 
-  await expect(intake.acceptChunk(upload, 0, received)).rejects.toBe(full)
+  await expect(intake.acceptChunk(upload.id, 0, received)).rejects.toBe(full)
 
   expect(log.entries).toMatchObject([{ level: 'warn', fields: { uploadId: ID } }])
 })
@@ -570,7 +670,7 @@ function start(changes: Partial<UploadIntakeOptions> = {}) {
   async function accept(index: number): Promise<void> {
     const upload = await ledger.findUpload(ID)
     const received = await receive(spool, pieceOf(CHUNKS[index] ?? Buffer.alloc(0)))
-    if (upload) await intake.acceptChunk(upload, index, received)
+    if (upload) await intake.acceptChunk(upload.id, index, received)
     await received.discard()
   }
 

@@ -50,7 +50,11 @@ async function receiveForever(): Promise<void> {
   async function acknowledge(id: string, index: number, chunk: ReceivedChunk): Promise<void> {
     await chunk.claim(id, index)
     const { size, digest } = chunk
-    await ledger.acceptChunk(id, { index, size, digest }, CHUNK, Date.now())
+    await ledger.acceptChunk(
+      id,
+      { index, size, digest },
+      { chunkSize: CHUNK, token: null, now: Date.now() },
+    )
     say(`${id} ${index} ${digest}`)
   }
 }

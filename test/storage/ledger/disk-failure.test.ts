@@ -53,7 +53,11 @@ test('what has not come yet is counted over unfinished uploads only', async () =
   const ledger = openTestLedger()
   for (const id of ['open', 'sealed', 'done', 'failed']) {
     await insertUpload(ledger, makeUpload({ id, size: 2000 }), 'token')
-    await ledger.acceptChunk(id, { index: 0, size: 600, digest: '00'.repeat(32) }, 600, 1)
+    await ledger.acceptChunk(
+      id,
+      { index: 0, size: 600, digest: '00'.repeat(32) },
+      { chunkSize: 600, token: null, now: 1 },
+    )
   }
   await ledger.sealUpload('sealed', 2)
   await ledger.completeUpload('done', { messageId: 1, fileId: 'f' }, null, 3)

@@ -29,7 +29,11 @@ test('a ledger that is opened again knows everything', async () => {
   const { path, open } = await makePlace()
   const before = open()
   await insertUpload(before, makeUpload(), 'token')
-  await before.acceptChunk(id, { index: 0, size: 1000, digest: DIGEST }, 1000, NOW)
+  await before.acceptChunk(
+    id,
+    { index: 0, size: 1000, digest: DIGEST },
+    { chunkSize: 1000, token: null, now: NOW },
+  )
   await before.saveAcknowledgedParts(id, Uint8Array.of(3))
   await before.saveSecret('bot:1', Buffer.from('key'))
   await before.close()
@@ -195,7 +199,11 @@ test.each([
   const { open, path, log } = await makePlace()
   const before = open()
   await insertUpload(before, makeUpload({ id: 'upload-7' }), 'token')
-  await before.acceptChunk('upload-7', { index: 0, size: 1000, digest: DIGEST }, 1000, NOW)
+  await before.acceptChunk(
+    'upload-7',
+    { index: 0, size: 1000, digest: DIGEST },
+    { chunkSize: 1000, token: null, now: NOW },
+  )
   await before.saveTransfer('upload-7', TRANSFER)
   await insertUpload(before, makeUpload({ id: 'done' }), 'token')
   const payload = { userId: 'u', fileName: 'f', messageId: 1, fileId: 'f', size: 1, mimeType: 'm' }

@@ -42,7 +42,7 @@ function toPostedFile(row: Row): PostedFile | null {
   return messageId === null ? null : { messageId, fileId: text(row, 'file_id') }
 }
 
-export function toChunk(row: Row): ChunkRecord {
+export function toChunk(row: Fields): ChunkRecord {
   return {
     index: integer(row, 'chunk_index'),
     size: integer(row, 'size'),

@@ -44,7 +44,7 @@ export function createUploadRecords(database: LedgerDatabase, cipher: LedgerCiph
   return {
     ...uploads,
     ...tokenCalls(database, cipher),
-    ...chunkCalls(database, uploads.findUpload),
+    ...chunkCalls(database, cipher, uploads.findUpload),
   }
 }
 
@@ -105,7 +105,7 @@ function uploadCalls(database: LedgerDatabase, cipher: LedgerCipher) {
         upload.result?.messageId ?? null,
         upload.result?.fileId ?? null,
         upload.reason,
-        cipher.encrypt(tokenPurpose(upload.id), Buffer.from(token)),
+        encryptToken(cipher, upload.id, token),
       )
     },
     findUpload,
@@ -156,22 +156,32 @@ function tokenCalls(database: LedgerDatabase, cipher: LedgerCipher) {
       const plain = row ? cipher.decrypt(tokenPurpose(id), blob(row, 'token')) : null
       return plain?.toString('utf8') ?? null
     },
-    saveUploadToken: (id, token) =>
-      void save.run(cipher.encrypt(tokenPurpose(id), Buffer.from(token)), id),
+    saveUploadToken: (id, token) => void save.run(encryptToken(cipher, id, token), id),
   } satisfies Partial<UploadRecords>
 }
 
-function chunkCalls(database: LedgerDatabase, findUpload: UploadRecords['findUpload']) {
+function chunkCalls(
+  database: LedgerDatabase,
+  cipher: LedgerCipher,
+  findUpload: UploadRecords['findUpload'],
+) {
   const insert = database.prepare(
     `INSERT INTO chunks (upload_id, chunk_index, size, digest) VALUES (?, ?, ?, ?)
      ON CONFLICT DO UPDATE SET size = excluded.size, digest = excluded.digest`,
   )
   const progress = database.prepare(
-    `UPDATE uploads SET touched_at = ?, chunk_size = coalesce(?, chunk_size)
+    `UPDATE uploads SET touched_at = ?, chunk_size = coalesce(?, chunk_size),
+       token = coalesce(?, token)
      WHERE id = ? AND state = 'receiving'`,
   )
   const find = database.prepare(
-    'SELECT chunk_index, size, digest FROM chunks WHERE upload_id = ? AND chunk_index = ?',
+    `SELECT ${ALL}, chunk_bytes, digest,
+       (SELECT count(*) FROM chunks WHERE upload_id = id) AS count,
+       EXISTS (SELECT 1 FROM streams WHERE upload_id = id) AS is_stream
+     FROM uploads LEFT JOIN
+       (SELECT upload_id, chunk_index, size AS chunk_bytes, digest FROM chunks)
+       ON upload_id = id AND chunk_index = ?
+     WHERE id = ?`,
   )
   const count = database.prepare('SELECT count(*) AS n FROM chunks WHERE upload_id = ?')
   const seal = database.prepare(
@@ -193,9 +203,10 @@ function chunkCalls(database: LedgerDatabase, findUpload: UploadRecords['findUpl
   const chunksOf = (uploadId: string): ChunkRecord[] => list.all(uploadId).map(toChunk)
 
   return {
-    acceptChunk: (uploadId, chunk, chunkSize, now) =>
+    acceptChunk: (uploadId, chunk, { chunkSize, token, now }) =>
       database.transaction(() => {
-        if (progress.run(now, chunkSize, uploadId) === 0) {
+        const encrypted = token === null ? null : encryptToken(cipher, uploadId, token)
+        if (progress.run(now, chunkSize, encrypted, uploadId) === 0) {
           const upload = findUpload(uploadId)
           return upload ? { kind: 'closed', upload } : { kind: 'gone' }
         }
@@ -203,8 +214,15 @@ function chunkCalls(database: LedgerDatabase, findUpload: UploadRecords['findUpl
         return { kind: 'accepted', count: countOf(uploadId) }
       }),
     findChunk: (uploadId, index) => {
-      const row = find.get(uploadId, index)
-      return { chunk: row ? toChunk(row) : null, count: countOf(uploadId) }
+      const row = find.get(index, uploadId)
+      if (!row) return null
+      const { chunk_bytes: size, digest } = row
+      return {
+        upload: toUpload(row),
+        isStream: integer(row, 'is_stream') === 1,
+        chunk: digest === null ? null : toChunk({ chunk_index: index, size, digest }),
+        count: integer(row, 'count'),
+      }
     },
     sealUpload: (id, now) =>
       database.transaction(() => {
@@ -229,6 +247,10 @@ function chunkCalls(database: LedgerDatabase, findUpload: UploadRecords['findUpl
     chunks: chunksOf,
     deleteChunk: (uploadId, index) => void remove.run(uploadId, index),
   } satisfies Partial<UploadRecords>
+}
+
+function encryptToken(cipher: LedgerCipher, uploadId: string, token: string): Buffer {
+  return cipher.encrypt(tokenPurpose(uploadId), Buffer.from(token))
 }
 
 function tokenPurpose(uploadId: string): string {

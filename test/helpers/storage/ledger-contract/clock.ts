@@ -45,7 +45,7 @@ export function keepsClock(make: MakeLedger): void {
     for (const id of ['done', 'open']) {
       await insertUpload(ledger, makeUpload({ id, touchedAt: NOW }), 'token')
     }
-    await ledger.acceptChunk('open', CHUNK, null, NOW + 1)
+    await ledger.acceptChunk('open', CHUNK, { chunkSize: null, token: null, now: NOW + 1 })
 
     await ledger.completeUpload('done', RESULT, PAYLOAD, NOW + 5)
     await ledger.issueTicket('ann', kept, NOW)

@@ -38,7 +38,7 @@ export function decidesTogether(make: MakeLedger): void {
       const { ledger } = await make()
       // It reserves 2,000 bytes, of which 1,000 are here.
       await insertUpload(ledger, makeUpload({ id: 'before' }), 'token')
-      await ledger.acceptChunk('before', CHUNK, 1000, NOW)
+      await ledger.acceptChunk('before', CHUNK, { chunkSize: 1000, token: null, now: NOW })
 
       const opened = await ledger.openUpload(opening('new', fields))
 
@@ -109,8 +109,8 @@ export function decidesTogether(make: MakeLedger): void {
       const { ledger, other } = await begin()
 
       const accepted = await Promise.all([
-        ledger.acceptChunk(id, CHUNK, 1000, NOW),
-        other.acceptChunk(id, SECOND, 1000, NOW),
+        ledger.acceptChunk(id, CHUNK, { chunkSize: 1000, token: null, now: NOW }),
+        other.acceptChunk(id, SECOND, { chunkSize: 1000, token: null, now: NOW }),
       ])
 
       expect(accepted).toContainEqual({ kind: 'accepted', count: 2 })
@@ -121,22 +121,22 @@ export function decidesTogether(make: MakeLedger): void {
       const { ledger, other } = await begin()
 
       const accepted = await Promise.all([
-        ledger.acceptChunk(id, CHUNK, 1000, NOW),
-        other.acceptChunk(id, CHUNK, 1000, NOW),
+        ledger.acceptChunk(id, CHUNK, { chunkSize: 1000, token: null, now: NOW }),
+        other.acceptChunk(id, CHUNK, { chunkSize: 1000, token: null, now: NOW }),
       ])
 
       expect(accepted.map(({ kind }) => kind)).toEqual(['accepted', 'accepted'])
-      expect(await ledger.findChunk(id, 0)).toEqual({ chunk: CHUNK, count: 1 })
+      expect(await ledger.findChunk(id, 0)).toMatchObject({ chunk: CHUNK, count: 1 })
     })
 
     test('the last chunk and the seal: it is sealed with all chunks, or receives', async () => {
       for (const _round of ROUNDS) {
         const { ledger, other } = await begin()
-        await ledger.acceptChunk(id, CHUNK, 1000, NOW)
+        await ledger.acceptChunk(id, CHUNK, { chunkSize: 1000, token: null, now: NOW })
 
         const [sealing, accepted] = await Promise.all([
           ledger.sealUpload(id, NOW),
-          other.acceptChunk(id, SECOND, 1000, NOW),
+          other.acceptChunk(id, SECOND, { chunkSize: 1000, token: null, now: NOW }),
         ])
 
         expect(accepted).toEqual({ kind: 'accepted', count: 2 })
@@ -150,8 +150,8 @@ export function decidesTogether(make: MakeLedger): void {
 
     test('two seals: one of them has sealed it', async () => {
       const { ledger, other } = await begin()
-      await ledger.acceptChunk(id, CHUNK, 1000, NOW)
-      await ledger.acceptChunk(id, SECOND, 1000, NOW)
+      await ledger.acceptChunk(id, CHUNK, { chunkSize: 1000, token: null, now: NOW })
+      await ledger.acceptChunk(id, SECOND, { chunkSize: 1000, token: null, now: NOW })
 
       const sealings = await Promise.all([ledger.sealUpload(id, NOW), other.sealUpload(id, NOW)])
 
@@ -163,7 +163,7 @@ export function decidesTogether(make: MakeLedger): void {
         const { ledger, other } = await begin()
 
         const [accepted, ending] = await Promise.all([
-          ledger.acceptChunk(id, CHUNK, 1000, NOW),
+          ledger.acceptChunk(id, CHUNK, { chunkSize: 1000, token: null, now: NOW }),
           other.cancelUpload(id, CANCELLED, KEEP),
         ])
 
@@ -179,7 +179,7 @@ export function decidesTogether(make: MakeLedger): void {
         const { touchedAt } = makeUpload()
 
         const [accepted, expired] = await Promise.all([
-          ledger.acceptChunk(id, CHUNK, 1000, NOW),
+          ledger.acceptChunk(id, CHUNK, { chunkSize: 1000, token: null, now: NOW }),
           other.expireUpload(id, touchedAt),
         ])
 
@@ -287,7 +287,11 @@ export function decidesTogether(make: MakeLedger): void {
 
     for (let index = 0; index < 20; index++) {
       const [writer, reader] = index % 2 === 0 ? [ledger, other] : [other, ledger]
-      await writer.acceptChunk(id, { ...CHUNK, index }, null, NOW + index)
+      await writer.acceptChunk(
+        id,
+        { ...CHUNK, index },
+        { chunkSize: null, token: null, now: NOW + index },
+      )
       expect(await reader.findUpload(id)).toMatchObject({ touchedAt: NOW + index })
       expect(await reader.findChunk(id, index)).toMatchObject({ count: index + 1 })
     }

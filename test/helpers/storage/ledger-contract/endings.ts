@@ -9,7 +9,11 @@ export function endsUploads(make: MakeLedger): void {
     const { ledger } = await make()
     const { id } = makeUpload()
     await insertUpload(ledger, makeUpload(), 'token')
-    await ledger.acceptChunk(id, { index: 0, size: 1000, digest: DIGEST }, 1000, NOW)
+    await ledger.acceptChunk(
+      id,
+      { index: 0, size: 1000, digest: DIGEST },
+      { chunkSize: 1000, token: null, now: NOW },
+    )
     await ledger.saveTransfer(id, TRANSFER)
     await ledger.saveAcknowledgedParts(id, Uint8Array.of(0xff))
 
@@ -45,7 +49,11 @@ export function endsUploads(make: MakeLedger): void {
     const { ledger } = await make()
     const { id } = makeUpload()
     await insertUpload(ledger, makeUpload(), 'token')
-    await ledger.acceptChunk(id, { index: 0, size: 1000, digest: DIGEST }, 1000, NOW)
+    await ledger.acceptChunk(
+      id,
+      { index: 0, size: 1000, digest: DIGEST },
+      { chunkSize: 1000, token: null, now: NOW },
+    )
     await ledger.saveTransfer(id, TRANSFER)
     await ledger.saveAcknowledgedParts(id, Uint8Array.of(0xff))
 
@@ -72,7 +80,11 @@ export function endsUploads(make: MakeLedger): void {
       const { id } = makeUpload()
       const words = { metadata: 'words', concat: 'partial' }
       await insertUpload(ledger, makeUpload(), 'token', words)
-      await ledger.acceptChunk(id, { index: 0, size: 1000, digest: 'ab'.repeat(32) }, 1000, NOW)
+      await ledger.acceptChunk(
+        id,
+        { index: 0, size: 1000, digest: 'ab'.repeat(32) },
+        { chunkSize: 1000, token: null, now: NOW },
+      )
       await ledger.saveAcknowledgedParts(id, new Uint8Array([1]))
 
       await ledger.cancelUpload(id, CANCELLED, KEEP)

@@ -78,7 +78,11 @@ async function ledgerWithParts(make: MakeLedger) {
   ] as const) {
     const part = { metadata: null, concat: 'partial' }
     await insertUpload(ledger, makeUpload({ id, owner: 'user-1', size }), 'token', part)
-    await ledger.acceptChunk(id, { index: 0, size, digest: DIGEST }, size, NOW)
+    await ledger.acceptChunk(
+      id,
+      { index: 0, size, digest: DIGEST },
+      { chunkSize: size, token: null, now: NOW },
+    )
   }
   return ledger
 }

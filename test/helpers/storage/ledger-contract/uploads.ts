@@ -107,16 +107,83 @@ export function keepsUploads(make: MakeLedger): void {
     expect(await ledger.uploadToken('unknown')).toBeNull()
   })
 
+  test('the newest token comes with a chunk, while its upload receives', async () => {
+    const { ledger } = await make()
+    const { id } = makeUpload()
+    await insertUpload(ledger, makeUpload(), 'old')
+    const accept = (index: number, token: string | null) =>
+      ledger.acceptChunk(
+        id,
+        { index, size: 1000, digest: DIGEST },
+        { chunkSize: 1000, token, now: NOW },
+      )
+
+    await accept(0, null)
+    expect(await ledger.uploadToken(id)).toBe('old')
+    await accept(1, 'newer')
+    expect(await ledger.uploadToken(id)).toBe('newer')
+    await ledger.sealUpload(id, NOW)
+    await accept(2, 'too late')
+    expect(await ledger.uploadToken(id)).toBe('newer')
+  })
+
+  test('one look finds an upload, one of its chunks, and how many there are', async () => {
+    const { ledger } = await make()
+    const chunk = { index: 3, size: 1000, digest: DIGEST }
+    await insertUpload(ledger, makeUpload({ id: 'in chunks' }), 'token')
+    await insertUpload(ledger, makeUpload({ id: 'a stream' }), 'token', {
+      metadata: null,
+      concat: null,
+    })
+    for (const index of [3, 0]) {
+      const change = { chunkSize: 1000, token: null, now: NOW }
+      await ledger.acceptChunk('in chunks', { ...chunk, index }, change)
+    }
+
+    const upload = await ledger.findUpload('in chunks')
+    expect(await ledger.findChunk('in chunks', 3)).toEqual({
+      upload,
+      isStream: false,
+      chunk,
+      count: 2,
+    })
+    expect(await ledger.findChunk('in chunks', 1)).toEqual({
+      upload,
+      isStream: false,
+      chunk: null,
+      count: 2,
+    })
+    expect(await ledger.findChunk('a stream', 3)).toEqual({
+      upload: await ledger.findUpload('a stream'),
+      isStream: true,
+      chunk: null,
+      count: 0,
+    })
+    expect(await ledger.findChunk('never-there', 0)).toBeNull()
+  })
+
   test('a chunk is written with the chunk size and the time', async () => {
     const { ledger } = await make()
     const { id } = makeUpload()
     await insertUpload(ledger, makeUpload(), 'token')
 
-    await ledger.acceptChunk(id, { index: 1, size: 1000, digest: DIGEST }, null, NOW)
+    await ledger.acceptChunk(
+      id,
+      { index: 1, size: 1000, digest: DIGEST },
+      { chunkSize: null, token: null, now: NOW },
+    )
     expect(await ledger.findUpload(id)).toMatchObject({ chunkSize: null, touchedAt: NOW })
 
-    await ledger.acceptChunk(id, { index: 0, size: 1000, digest: DIGEST }, 1000, NOW + 1)
-    await ledger.acceptChunk(id, { index: 10, size: 1000, digest: DIGEST }, null, NOW + 2)
+    await ledger.acceptChunk(
+      id,
+      { index: 0, size: 1000, digest: DIGEST },
+      { chunkSize: 1000, token: null, now: NOW + 1 },
+    )
+    await ledger.acceptChunk(
+      id,
+      { index: 10, size: 1000, digest: DIGEST },
+      { chunkSize: null, token: null, now: NOW + 2 },
+    )
     expect(await ledger.findUpload(id)).toMatchObject({ chunkSize: 1000, touchedAt: NOW + 2 })
     expect(await ledger.chunks(id)).toEqual([
       { index: 0, size: 1000, digest: DIGEST },
@@ -130,8 +197,16 @@ export function keepsUploads(make: MakeLedger): void {
     const { id } = makeUpload()
     await insertUpload(ledger, makeUpload(), 'token')
 
-    await ledger.acceptChunk(id, { index: 0, size: 1000, digest: DIGEST }, 1000, NOW)
-    await ledger.acceptChunk(id, { index: 0, size: 1000, digest: DIGEST }, 1000, NOW)
+    await ledger.acceptChunk(
+      id,
+      { index: 0, size: 1000, digest: DIGEST },
+      { chunkSize: 1000, token: null, now: NOW },
+    )
+    await ledger.acceptChunk(
+      id,
+      { index: 0, size: 1000, digest: DIGEST },
+      { chunkSize: 1000, token: null, now: NOW },
+    )
 
     expect(await ledger.chunks(id)).toHaveLength(1)
   })
@@ -141,7 +216,9 @@ export function keepsUploads(make: MakeLedger): void {
 
     const chunk = { index: 0, size: 1, digest: DIGEST }
 
-    expect(await ledger.acceptChunk('gone', chunk, 1, NOW)).toEqual({ kind: 'gone' })
+    expect(
+      await ledger.acceptChunk('gone', chunk, { chunkSize: 1, token: null, now: NOW }),
+    ).toEqual({ kind: 'gone' })
     expect(await ledger.chunks('gone')).toEqual([])
   })
 
@@ -164,7 +241,11 @@ export function keepsUploads(make: MakeLedger): void {
   test('deleting takes all that belongs to the upload, but not what is owed to the backend', async () => {
     const { ledger } = await make()
     await insertUpload(ledger, makeUpload({ id: 'open' }), 'token')
-    await ledger.acceptChunk('open', { index: 0, size: 1000, digest: DIGEST }, 1000, NOW)
+    await ledger.acceptChunk(
+      'open',
+      { index: 0, size: 1000, digest: DIGEST },
+      { chunkSize: 1000, token: null, now: NOW },
+    )
     await ledger.saveTransfer('open', TRANSFER)
     await ledger.saveAcknowledgedParts('open', Uint8Array.of(1))
     await insertUpload(ledger, makeUpload({ id: 'done' }), 'token')
