@@ -3,6 +3,12 @@ import { toGramjsSession, toTelethonSession } from 'telegram-emulator'
 import { describe, expect, test } from 'vitest'
 import { parseCredentials, parseGrant } from '../../src/backend/answers.ts'
 import { readTokenHints } from '../../src/backend/token.ts'
+import {
+  CAPTION_UNITS,
+  decodeCaption,
+  encodeCaption,
+  type PostDescription,
+} from '../../src/core/model/caption.ts'
 import { AppError } from '../../src/errors.ts'
 import {
   fromChunkName,
@@ -167,3 +173,73 @@ test('any document has a file_id', () => {
     }),
   )
 })
+
+describe('captions', () => {
+  const hex = (digits: number): fc.Arbitrary<string> =>
+    fc.stringMatching(new RegExp(`^[0-9a-f]{${digits}}$`))
+  const volume = fc
+    .tuple(fc.integer({ min: 1, max: 16_384 }), fc.nat({ max: 16_384 }))
+    .map(([volume, more]) => ({ volume, of: volume + more }))
+  const names = (maxLength: number): fc.Arbitrary<string> =>
+    fc.oneof(
+      fc.string({ unit: 'binary', minLength: 1, maxLength }),
+      fc.string({ unit: 'grapheme', minLength: 1, maxLength }),
+      // Half characters among them.
+      fc.array(fc.nat({ max: 0xffff }), { minLength: 1, maxLength }).map(fromUnits),
+    )
+  const description = fc.record<PostDescription>({
+    id: hex(32),
+    kind: fc.oneof(fc.constantFrom<PostDescription['kind']>('file', 'manifest'), volume),
+    folderId: fc.option(hex(32)),
+    name: fc.option(names(60)),
+    modifiedAt: fc.option(fc.integer({ min: 0, max: 253_402_300_799_999 })),
+    sha256: fc.option(hex(64)),
+    crc32: fc.option(hex(8)),
+  })
+
+  test('what was written is read, whatever a person writes around it', () => {
+    fc.assert(
+      fc.property(description, text, text, (described, before, behind) => {
+        fc.pre(!before.includes('#telestore'))
+        const caption = encodeCaption(described)
+        expect(caption).toMatch(/^[\x21-\x7e]+( [\x21-\x7e]+)*$/)
+        const name = described.name?.toWellFormed() ?? 'document.bin'
+        const read = decodeCaption(`${before}\n${caption}\n${behind}`, 'document.bin')
+        expect(read).toEqual({ ...described, name })
+      }),
+    )
+  })
+
+  test('a long name keeps its beginning and its end, and is known again by its document', () => {
+    fc.assert(
+      fc.property(description, names(3_500), (described, given) => {
+        const name = given.toWellFormed()
+        const caption = encodeCaption({ ...described, name: given })
+        expect(caption.length).toBeLessThanOrEqual(CAPTION_UNITS)
+        expect(decodeCaption(caption, name)).toEqual({ ...described, name })
+        const alone = decodeCaption(caption, null)?.name ?? ''
+        if (alone === name) return
+        const cut = alone.lastIndexOf('…', alone.length - 16)
+        expect(name.startsWith(alone.slice(0, cut))).toBe(true)
+        expect(name.endsWith(alone.slice(cut + 1))).toBe(true)
+      }),
+    )
+  })
+
+  test('whatever stands in a caption, a description or null comes out', () => {
+    const line = fc.oneof(description.map(encodeCaption), anything)
+    const spoilt = fc
+      .tuple(line, fc.nat({ max: 400 }), fc.nat({ max: 40 }), anything)
+      .map(([whole, at, length, put]) => whole.slice(0, at) + put + whole.slice(at + length))
+    fc.assert(
+      fc.property(spoilt, fc.option(text), (caption, documentName) => {
+        const read = decodeCaption(caption, documentName)
+        expect(read === null || /^[0-9a-f]{32}$/.test(read.id)).toBe(true)
+      }),
+    )
+  })
+})
+
+function fromUnits(units: number[]): string {
+  return String.fromCharCode(...units)
+}
