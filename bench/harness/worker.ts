@@ -79,7 +79,7 @@ async function startServer(
   const startedAt = performance.now()
   const { child, pid, usage } = start(scope, {
     command: process.execPath,
-    args: ['--enable-source-maps', ...WORKER_FLAGS, 'dist/server.js'],
+    args: [...WORKER_FLAGS, 'dist/server.js'],
     env: settings,
     enter,
   })
