@@ -41,7 +41,7 @@ const ALLOWED: Record<string, readonly string[]> = {
   'src/telegram': [
     ...['src/telegram/mtproto/connection', 'src/telegram/mtproto/account'],
     ...['src/telegram/mtproto/files', 'core/model', 'core/ports', 'core/runtime'],
-    ...['node-telegram-bot-api', '@mtcute/file-id', 'zod', 'node:*'],
+    ...['node-telegram-bot-api', 'zod', 'node:*'],
   ],
   'src/telegram/mtproto/connection': [
     ...['src/telegram/*', 'core/ports', 'telegram', '@mtcute/wasm', 'aes-ige-native'],
