@@ -7,8 +7,7 @@ import { peerDown } from '../circuits.ts'
 import type { BotApiCircuit } from './ask.ts'
 import type { ExchangeTimeouts } from './node-fetch.ts'
 import { type LookForLost, postOnce } from './post-once.ts'
-import { type BotFile, findFile, readFileBlock } from './read-file.ts'
-import { trySendDocument } from './send-document.ts'
+import type { BotFile } from './read-file.ts'
 
 export interface BotApiTimeouts extends ExchangeTimeouts {
   /** For all tries of one file, waits included. */
@@ -60,7 +59,10 @@ const DEFAULT_TIMEOUTS: BotApiTimeouts = {
   lookAfterMs: [2_000, 8_000],
 }
 
-/** Telegram's Bot API: the road of files up to 50 MB. Keeps no connection and no state. */
+/**
+ * Telegram's Bot API: the road of files up to 50 MB. Keeps no connection and no state. Its client
+ * is loaded at the first use.
+ */
 export function createBotApiRoad(options: BotApiRoadOptions): BotApiRoad {
   const { root, local, log, attempts = 6 } = options
   const { circuit = createCircuitBreaker({ refuse: peerDown }) } = options
@@ -71,6 +73,7 @@ export function createBotApiRoad(options: BotApiRoadOptions): BotApiRoad {
     send: async (request, lookForLost) => {
       const token = sendableToken(request.credentials.botToken)
       request.onEvent({ phase: 'connecting' })
+      const { trySendDocument } = await import('./send-document.ts')
       return postOnce(request, {
         trySend: (onMayPost) =>
           trySendDocument(request, { root, token, timeouts, circuit, onMayPost }).then(
@@ -89,9 +92,14 @@ export function createBotApiRoad(options: BotApiRoadOptions): BotApiRoad {
         log,
       })
     },
-    findFile: async (token, fileId, signal) =>
-      findFile({ token: sendableToken(token), fileId, signal }, address),
-    readBlock: (file, block, signal) => readFileBlock(file, block, { ...address, signal }),
+    findFile: async (token, fileId, signal) => {
+      const { findFile } = await import('./read-file.ts')
+      return findFile({ token: sendableToken(token), fileId, signal }, address)
+    },
+    readBlock: async (file, block, signal) => {
+      const { readFileBlock } = await import('./read-file.ts')
+      return readFileBlock(file, block, { ...address, signal })
+    },
   }
 }
 
