@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { crc32 } from 'node:zlib'
-import { type AesIge, loadAesIge } from 'aes-ige-native'
-import { loadWasmIge } from './wasm-ige.ts'
+import { type AesIge, type LoadedAesIge, loadAesIge } from 'aes-ige-native'
+import { loadWasm, wasmIge } from './wasm-ige.ts'
 
 const BLOCK_BYTES = 16
 
@@ -21,20 +21,24 @@ export type CipherChoice =
 let engine: AesIge | undefined
 
 /**
- * Chooses what `ige` is in this thread; to be called before it is used. The native module has to give
- * the answers of WebAssembly, or is not used.
+ * Chooses what `ige` is in this thread; to be called before it is used. The native module has to
+ * encrypt as OpenSSL does and to decrypt that again, or is not used.
  */
 export function loadCipher({ native }: { native: boolean }): CipherChoice {
-  const wasm = loadWasmIge()
-  engine = wasm
-  if (!native) return { kind: 'WebAssembly', reason: 'TELESTORE_NATIVE is off' }
-  const loaded = loadAesIge()
-  if (loaded.kind === 'missing') return { kind: 'WebAssembly', reason: loaded.reason }
-  if (!agree(igeClass(loaded.ige), igeClass(wasm))) {
-    return { kind: 'WebAssembly', reason: 'the native module gives wrong answers' }
+  const loaded = native ? loadAesIge() : null
+  // Only the encryption of what is known is asked for, so this needs no WebAssembly.
+  if (loaded?.kind === 'native' && agree(igeClass(loaded.ige), igeClass(wasmIge))) {
+    engine = loaded.ige
+    return { kind: 'native', instructions: loaded.ige.instructions }
   }
-  engine = loaded.ige
-  return { kind: 'native', instructions: loaded.ige.instructions }
+  loadWasm()
+  engine = wasmIge
+  return { kind: 'WebAssembly', reason: reasonAgainst(loaded) }
+}
+
+function reasonAgainst(loaded: LoadedAesIge | null): string {
+  if (loaded === null) return 'TELESTORE_NATIVE is off'
+  return loaded.kind === 'missing' ? loaded.reason : 'the native module gives wrong answers'
 }
 
 /** A sentence for the log and for operators. */
@@ -77,7 +81,7 @@ export function igeClass(aesIge: AesIge): IgeCipherClass {
   }
 }
 
-/** Whether both classes give the same answers, in both directions and at several lengths. */
+/** Whether the candidate encrypts as the known class does, and decrypts that again, at several lengths. */
 export function agree(candidate: IgeCipherClass, known: IgeCipherClass): boolean {
   return [16, 32, 48, 1024, 4112].every((length) => {
     const [key, iv, plain] = [randomBytes(32), randomBytes(32), randomBytes(length)]

@@ -9,16 +9,21 @@ const BLOCK_WORDS = 4
 /** OpenSSL's output goes into new memory; so much at once stays in the processor's cache. */
 const PIECE_WORDS = 16 * 1024
 
-/** AES-256-IGE for machines without the native module: encryption by OpenSSL, decryption by WebAssembly. */
-export function loadWasmIge(): AesIge {
+/**
+ * AES-256-IGE for machines without the native module: encryption by OpenSSL, decryption by
+ * WebAssembly, which has to be loaded before.
+ */
+export const wasmIge: AesIge = {
+  encrypt: encryptByCbc,
+  // OpenSSL has no mode that could be turned into decryption: it would need CBC encryption with
+  // AES' inverse.
+  decrypt: (target, encrypted, key, iv) => target.set(ige256Decrypt(encrypted, key, iv)),
+  instructions: 'WebAssembly',
+}
+
+/** Compiles the WebAssembly, in this thread: 2 MB. */
+export function loadWasm(): void {
   initSync(readFileSync(getWasmUrl()))
-  return {
-    encrypt: encryptByCbc,
-    // OpenSSL has no mode that could be turned into decryption: it would need CBC encryption with
-    // AES' inverse.
-    decrypt: (target, encrypted, key, iv) => target.set(ige256Decrypt(encrypted, key, iv)),
-    instructions: 'WebAssembly',
-  }
 }
 
 /**

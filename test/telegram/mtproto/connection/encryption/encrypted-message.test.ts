@@ -14,6 +14,7 @@ test("gramjs' own code decrypts an encrypted message on the server's side", asyn
   const { MTProtoState } = require('telegram/network/MTProtoState')
   const { IGE } = require('telegram/crypto/IGE')
   const { sha256 } = require('telegram/Helpers')
+  loadCipher({ native: true })
   const key = randomBytes(256)
   const authKey = new AuthKey()
   await authKey.setKey(key)
