@@ -45,6 +45,7 @@ import { socketRoutes } from './routes/socket.ts'
 import { ticketRoutes } from './routes/tickets.ts'
 import { uploadRoutes } from './routes/uploads.ts'
 import { type Documentation, installDocumentation } from './schemas/openapi/documentation.ts'
+import { DESCRIBE_ONLY } from './schemas/openapi/operation.ts'
 import { tusRoutes } from './tus/routes.ts'
 
 /** Everything that the server needs. It gets no secret. */
@@ -135,6 +136,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
   const app = fastify({
     loggerInstance: options.log,
     serverFactory,
+    schemaController: DESCRIBE_ONLY,
     bodyLimit: MAX_JSON_BYTES,
     trustProxy: trusts,
     forceCloseConnections: 'idle',

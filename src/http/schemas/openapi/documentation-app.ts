@@ -8,7 +8,7 @@ import {
 } from 'fastify-type-provider-zod'
 import type { CachedAnswer } from '../../answers/cached-answer.ts'
 import { type ApiDocument, completeDocument, TO_JSON } from './document.ts'
-import { describeOnly, TAGS } from './operation.ts'
+import { DESCRIBE_ONLY, TAGS } from './operation.ts'
 
 const DESCRIPTION = `
 Carries files between a browser and a Telegram channel: chunked uploads in, ranged downloads out.
@@ -81,8 +81,7 @@ export async function openDocumentationApp({
   routes,
   path,
 }: DocumentationAppOptions): Promise<Render> {
-  const app = fastify({ exposeHeadRoutes: false })
-  describeOnly(app)
+  const app = fastify({ exposeHeadRoutes: false, schemaController: DESCRIBE_ONLY })
   const describe = createJsonSchemaTransformObject({ zodToJsonConfig: TO_JSON })
   await app.register(swagger, {
     openapi: {

@@ -1,6 +1,5 @@
 import type { FastifyInstance, RouteOptions } from 'fastify'
 import type { Render } from './documentation-app.ts'
-import { describeOnly } from './operation.ts'
 
 export const DOCS_PATH = '/docs'
 
@@ -19,7 +18,6 @@ export interface Documentation {
 export function installDocumentation(app: FastifyInstance): Documentation {
   const routes: RouteOptions[] = []
   let opening: Promise<Render> | null = null
-  describeOnly(app)
   app.addHook('onRoute', (route) => void routes.push(route))
 
   /** Swagger and its UI are a tenth of what a start would load, and most workers are never asked. */
