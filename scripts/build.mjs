@@ -5,8 +5,11 @@ import { execFileSync } from 'node:child_process'
 import { chmodSync, globSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { stripTypeScriptTypes } from 'node:module'
 import { fileURLToPath } from 'node:url'
+import { inputsDigest, keepInputs } from './inputs.mjs'
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)))
+// Before anything is read: what changes meanwhile is built the next time.
+const inputs = inputsDigest()
 
 function compile(folder, ...options) {
   rmSync(`${folder}/dist`, { recursive: true, force: true })
@@ -33,3 +36,5 @@ rmSync(command, { force: true })
 symlinkSync('../../dist/cli/main.js', command)
 
 execFileSync('npm', ['run', '--silent', 'page'], { stdio: 'inherit' })
+
+keepInputs(inputs)
