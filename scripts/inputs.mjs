@@ -13,8 +13,9 @@ const KEPT = 'node_modules/.cache/telestore-build/inputs'
 export function inputsDigest() {
   const digest = createHash('sha256')
   for (const path of [...PACKAGES.flatMap(inputsOf), ...OTHERS]) {
-    const { size, mtimeMs } = statSync(path)
-    digest.update(`${path} ${size} ${mtimeMs}\n`)
+    // The package may be built without the lock file.
+    const found = statSync(path, { throwIfNoEntry: false })
+    digest.update(`${path} ${found?.size} ${found?.mtimeMs}\n`)
   }
   return digest.digest('hex')
 }
