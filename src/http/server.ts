@@ -252,8 +252,8 @@ function inEqualTurns({
 }: Pick<HttpServerOptions, 'spool' | 'services'>) {
   const turns = createTurnBudget(BYTES_PER_TURN)
   const receive: Spool['receive'] = (source, how) => spool.receive(inTurns(source, turns), how)
-  const append: StreamService['append'] = (id, offset, { bytes, requestUnlock }, confirm) =>
-    streams.append(id, offset, { bytes: inTurns(bytes, turns), requestUnlock }, confirm)
+  const append: StreamService['append'] = (id, offset, source, confirm) =>
+    streams.append(id, offset, { ...source, bytes: inTurns(source.bytes, turns) }, confirm)
   const read: DownloadService['read'] = (document, range, signal) =>
     inTurns(downloads.read(document, range, signal), turns)
   return {

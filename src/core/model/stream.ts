@@ -9,6 +9,8 @@ export const STREAM_CHUNK_BYTES = 5 * MiB
 export interface ByteSource {
   /** Ends early, without an error, after `requestUnlock`. */
   readonly bytes: AsyncIterable<Uint8Array>
+  /** Whether a piece's memory may be freed once it is used: the source uses none again. */
+  readonly mayFree?: boolean
   /** Somebody else wants the upload: what has come is kept, the rest is not waited for. */
   requestUnlock: () => void
 }

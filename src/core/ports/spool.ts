@@ -25,12 +25,16 @@ export interface ReceiveOptions {
   /** What the sender has announced. A disk that cannot hold as much takes nothing of it. */
   expectedBytes?: number
   signal: AbortSignal
+  /** Whether a piece's memory may be freed once it is written: the source uses none again. */
+  mayFree?: boolean
 }
 
 export interface AppendOptions {
   /** How large the chunk is once it is whole; the source must not give more than is missing. */
   targetBytes: number
   signal: AbortSignal
+  /** Whether a piece's memory may be freed once it is written: the source uses none again. */
+  mayFree?: boolean
 }
 
 /** A chunk that comes in several pieces, such as a tus client's, and is not acknowledged yet. */

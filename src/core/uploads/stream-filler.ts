@@ -37,13 +37,14 @@ export function createStreamFiller(options: StreamFillerOptions): StreamFiller {
   const { signal } = new AbortController()
 
   /** Puts bytes behind those that are there, chunk by chunk. */
-  async function pour({ id, size }: Upload, cutter: ByteCutter): Promise<void> {
+  async function pour({ id, size }: Upload, cutter: ByteCutter, mayFree: boolean): Promise<void> {
     let index = contiguous(await ledger.chunks(id)).count
     while (await cutter.more()) {
       const name = { uploadId: id, index }
       const targetBytes = chunkSizeAt({ size, chunkSize: STREAM_CHUNK_BYTES }, index)
       const missing = targetBytes - (await spool.partialBytes(name))
-      const { whole } = await spool.append(name, cutter.take(missing), { targetBytes, signal })
+      const limits = { targetBytes, signal, mayFree }
+      const { whole } = await spool.append(name, cutter.take(missing), limits)
       if (whole === null) return
       await acknowledge(id, index, whole)
       index++
@@ -67,9 +68,9 @@ export function createStreamFiller(options: StreamFillerOptions): StreamFiller {
   async function pourConfirmed(
     upload: Upload,
     cutter: ByteCutter,
-    confirm: () => void,
+    { confirm, mayFree }: { confirm: () => void; mayFree: boolean },
   ): Promise<void> {
-    const limits = { maxBytes: STREAM_CHUNK_BYTES, signal }
+    const limits = { maxBytes: STREAM_CHUNK_BYTES, signal, mayFree }
     const portions: ReceivedChunk[] = []
     try {
       while (await cutter.more()) {
@@ -78,7 +79,7 @@ export function createStreamFiller(options: StreamFillerOptions): StreamFiller {
       confirm()
       const bytes = reread(portions)
       const size = portions.reduce((sum, portion) => sum + portion.size, 0)
-      await pour(upload, createByteCutter(bytes, size)).finally(() => bytes.return())
+      await pour(upload, createByteCutter(bytes, size), false).finally(() => bytes.return())
     } finally {
       await Promise.all(portions.map((portion) => portion.discard()))
     }
@@ -97,7 +98,7 @@ export function createStreamFiller(options: StreamFillerOptions): StreamFiller {
   }
 
   return {
-    fill: async (upload, { bytes, requestUnlock, from }, confirm) => {
+    fill: async (upload, { bytes, mayFree = false, requestUnlock, from }, confirm) => {
       let keeps = confirm === null
       let brings = false
       const onBytes = (): void => {
@@ -109,12 +110,13 @@ export function createStreamFiller(options: StreamFillerOptions): StreamFiller {
       })
       const ignoreEnding = onAbort(workGate.ending, requestUnlock)
       try {
-        if (confirm === null) await pour(upload, cutter)
+        if (confirm === null) await pour(upload, cutter, mayFree)
         else {
-          await pourConfirmed(upload, cutter, () => {
+          const keep = (): void => {
             confirm()
             keeps = true
-          })
+          }
+          await pourConfirmed(upload, cutter, { confirm: keep, mayFree })
         }
       } finally {
         forget()

@@ -151,7 +151,7 @@ export function receiver(
   // The length of the whole body: a little more than the file's.
   const expectedBytes = Math.min(Number(announced ?? 0), maxChunkBytes)
   const receive = (bytes: AsyncIterable<Uint8Array>): Promise<ReceivedChunk> =>
-    spool.receive(bytes, { maxBytes: maxChunkBytes, expectedBytes, signal })
+    spool.receive(bytes, { maxBytes: maxChunkBytes, expectedBytes, signal, mayFree: true })
   const incoming = {
     address: addressOf(request),
     bytes: announced === undefined ? maxChunkBytes : expectedBytes,

@@ -41,6 +41,7 @@ export function openBody(request: IncomingMessage): ByteSource {
 
   return {
     bytes: read(),
+    mayFree: true,
     requestUnlock: () => {
       released = true
       stop()

@@ -27,7 +27,7 @@ export function checked(source: ByteSource, header: string | undefined): Checked
   }
   const hash = createHash(algorithm)
   return {
-    source: { requestUnlock: source.requestUnlock, bytes: hashed(source.bytes, hash) },
+    source: { ...source, bytes: hashed(source.bytes, hash) },
     confirm: () => {
       if (hash.digest().equals(Buffer.from(digest, 'base64'))) return
       throw new AppError('CHECKSUM_MISMATCH', 'The bytes are not those of the checksum', {

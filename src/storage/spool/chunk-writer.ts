@@ -16,6 +16,8 @@ export interface ChunkWriteOptions {
   fsync: boolean
   throttle: WriteThrottle
   gate: DiskGate
+  /** Whether a piece's memory may be freed once it is written. */
+  mayFree?: boolean
   /** Capacity on the disk for what is written here. */
   reservation: Pick<Reservation, 'extend' | 'written'>
 }

@@ -1,4 +1,5 @@
 import type { FileHandle } from 'node:fs/promises'
+import { freeMemory } from '../../lib/free-memory.ts'
 import type { Reservation } from '../disk/disk-capacity.ts'
 import { onDisk } from '../disk/disk-error.ts'
 import type { DiskGate } from '../disk/disk-gate.ts'
@@ -13,6 +14,8 @@ export interface GatheringWriterOptions {
   /** Capacity on the disk for what is written here. */
   reservation: Pick<Reservation, 'extend' | 'written'>
   signal: AbortSignal
+  /** Whether a piece's memory may be freed once it is written. */
+  mayFree?: boolean
   /** Where in the file the first byte goes. */
   position?: number
 }
@@ -29,8 +32,9 @@ export interface GatheringWriter {
 
 export function createGatheringWriter(
   handle: FileHandle,
-  { throttle, gate, reservation, signal, position: from = 0 }: GatheringWriterOptions,
+  options: GatheringWriterOptions,
 ): GatheringWriter {
+  const { throttle, gate, reservation, signal, mayFree = false, position: from = 0 } = options
   let pieces: Uint8Array[] = []
   let gathered = 0
   let position = from
@@ -53,7 +57,10 @@ export function createGatheringWriter(
       gathered = 0
       running = gate
         .run(() => onDisk(writeFully(handle, batch.pieces, batch.position)))
-        .then(() => reservation.written(batch.bytes))
+        .then(() => {
+          reservation.written(batch.bytes)
+          if (mayFree) freeMemory(batch.pieces)
+        })
         .finally(release)
       // Its failure is seen by the next flush or by settled; until then it is not unhandled.
       running.catch(() => {})

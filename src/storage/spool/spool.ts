@@ -75,7 +75,7 @@ export async function createSpool(options: SpoolOptions): Promise<MaintainedSpoo
 
   async function receive(
     source: AsyncIterable<Uint8Array>,
-    { maxBytes, expectedBytes = 0, signal }: ReceiveOptions,
+    { maxBytes, expectedBytes = 0, signal, mayFree = false }: ReceiveOptions,
   ): Promise<ReceivedChunk> {
     signal.throwIfAborted()
     // On a disk that hangs every request more would only be one more that waits.
@@ -83,7 +83,7 @@ export async function createSpool(options: SpoolOptions): Promise<MaintainedSpoo
     const reservation = await capacity.reserve(expectedBytes)
     const { path, release, discard } = temporary.reserve()
     try {
-      const limits = { maxBytes, signal, fsync, throttle, gate, reservation }
+      const limits = { maxBytes, signal, mayFree, fsync, throttle, gate, reservation }
       const written = await writeChunkFile(path, source, limits)
       return {
         ...written,
@@ -106,14 +106,14 @@ export async function createSpool(options: SpoolOptions): Promise<MaintainedSpoo
   async function append(
     { uploadId, index }: ChunkName,
     source: AsyncIterable<Uint8Array>,
-    { targetBytes, signal }: AppendOptions,
+    { targetBytes, signal, mayFree = false }: AppendOptions,
   ): Promise<PartialChunk> {
     signal.throwIfAborted()
     if (gate.stalled()) throw spoolFailed()
     const reservation = await capacity.reserve(0)
     try {
       const path = await gate.run(() => partialFile({ uploadId, index }), signal)
-      const limits = { targetBytes, signal, fsync, throttle, gate, reservation }
+      const limits = { targetBytes, signal, mayFree, fsync, throttle, gate, reservation }
       const { size, digest } = await appendToChunkFile(path, source, limits)
       if (digest === null) return { size, whole: null }
       let isClaimed = false

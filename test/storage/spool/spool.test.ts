@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import {
   mkdir,
   readdir,
@@ -11,6 +11,8 @@ import {
 } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { readBounded } from '../../../src/lib/read-bounded.ts'
+import { KiB, MiB } from '../../../src/lib/units.ts'
 import { createDiskGate, type DiskGate } from '../../../src/storage/disk/disk-gate.ts'
 import { createSpool, type SpoolOptions } from '../../../src/storage/spool/spool.ts'
 import { createRecordingLog } from '../../helpers/recording-log.ts'
@@ -108,6 +110,32 @@ describe('the disk spool', () => {
     expect(await readdir(join(directory, 'tmp'))).toHaveLength(1)
     await waiting.discard()
     expect(await readdir(join(directory, 'tmp'))).toEqual([])
+  })
+
+  test('the memory of pieces is freed once they are written, where the source allows it', async () => {
+    const { spool } = await makeSpool()
+    const { signal } = new AbortController()
+    const bytes = randomBytes(3 * MiB)
+    const copies = (): Buffer[] => cut(bytes, 64 * KiB).map(copyOf)
+    const [kept, received, appended] = [copies(), copies(), copies()]
+    const limits = { signal, mayFree: true }
+    const sent = async function* (all: Buffer[]) {
+      yield* all
+    }
+
+    await receive(spool, sent(kept))
+    const chunk = await spool.receive(sent(received), { ...limits, maxBytes: bytes.length })
+    const appending = { ...limits, targetBytes: bytes.length }
+    const { whole } = await spool.append({ uploadId: 'up', index: 1 }, sent(appended), appending)
+
+    expect(Buffer.concat(kept).equals(bytes)).toBe(true)
+    expect([...received, ...appended].map(({ length }) => length)).toEqual(Array(96).fill(0))
+    for (const { digest } of [chunk, whole ?? chunk]) expect(digest).toBe(sha256(bytes))
+    expect((await readBounded(chunk.read(), bytes.length))?.equals(bytes)).toBe(true)
+    await whole?.claim('up', 1)
+    await chunk.claim('up', 0)
+    const layout = { size: 2 * bytes.length, chunkSize: bytes.length }
+    expect((await readAll(spool, 'up', layout)).equals(Buffer.concat([bytes, bytes]))).toBe(true)
   })
 
   test('to discard what was claimed asks nothing of the disk', async () => {
@@ -214,6 +242,24 @@ describe('the disk spool', () => {
     await expect(read).rejects.toMatchObject({ code: 'SHUTTING_DOWN' })
   })
 })
+
+function cut(bytes: Buffer, size: number): Buffer[] {
+  const count = Math.ceil(bytes.length / size)
+  return Array.from({ length: count }, (_, index) =>
+    bytes.subarray(index * size, (index + 1) * size),
+  )
+}
+
+/** Bytes in an ArrayBuffer of their own, as a request's are. */
+function copyOf(bytes: Buffer): Buffer {
+  const copy = Buffer.allocUnsafeSlow(bytes.length)
+  bytes.copy(copy)
+  return copy
+}
+
+function sha256(bytes: Buffer): string {
+  return createHash('sha256').update(bytes).digest('hex')
+}
 
 async function makeSpool(options: Partial<SpoolOptions> = {}) {
   const directory = await makeTempDir()
