@@ -64,8 +64,9 @@ export function createDocumentReader(options: DocumentReaderOptions): DocumentRe
         // One unit first: its bytes are here after one short round trip.
         ask(1)
         for (let head = ahead[0]; head; head = ahead[0]) {
-          // A consumer that has to wait wants more ahead of it; one that does not wants less.
-          window = head.ready ? Math.max(MiB, window - MiB) : Math.min(maxWindowBytes, window * 2)
+          // A consumer that has to wait wants more ahead of it; one that all of it waits for wants less.
+          if (!head.ready) window = Math.min(maxWindowBytes, window * 2)
+          else if (ahead.every(({ ready }) => ready)) window = Math.max(MiB, window - MiB)
           const bytes = await untilAborted(head.bytes, signal)
           passOn(head)
           ahead.shift()

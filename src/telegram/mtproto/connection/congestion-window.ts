@@ -12,14 +12,14 @@ export interface CongestionLimits {
 }
 
 /**
- * A line of 8 MB/s and 100 ms holds two parts; four keep it full when answers come unevenly.
- * Official clients have 4 to 8 connections for parts.
+ * A line of 8 MB/s and 100 ms holds two parts of 512 KB; three keep it full when answers come
+ * unevenly. Official clients have 4 to 8 connections for parts.
  */
 export const DEFAULT_CONGESTION_LIMITS: CongestionLimits = {
   start: 8,
   max: 24,
-  perConnection: 4,
-  maxConnections: 6,
+  perConnection: 3,
+  maxConnections: 8,
 }
 
 /** The right to send one request. */

@@ -17,15 +17,18 @@ export interface ConnectionPoolOptions {
   connections: () => number
   /** Called with whether several connections can be opened, or only the fallback's one. */
   onAddresses: (found: 'several' | 'one') => void
-  /** Requests in flight for which one connection is enough. */
+  /** Parts in flight for which one connection is enough. */
   perConnection: number
   now?: () => number
 }
 
 /** Connections that carry parts of files to or from one data centre, all with one key. */
 export interface ConnectionPool {
-  /** The connection with the least to do. Rejects with ConnectionError or the signal's reason. */
-  pick: (signal: AbortSignal) => Promise<Connection>
+  /**
+   * The connection with the least to do, for a request of so many parts.
+   * Rejects with ConnectionError or the signal's reason.
+   */
+  pick: (signal: AbortSignal, parts?: number) => Promise<Connection>
   close: () => void
 }
 
@@ -76,14 +79,15 @@ export function createConnectionPool(options: ConnectionPoolOptions): Connection
   }
 
   return {
-    pick: async (signal) => {
+    pick: async (signal, parts = 1) => {
       pool = pool.filter((connection) => !connection.closed)
       const idlest = pool.reduce<Connection | null>(
-        (best, connection) => (best && best.pending <= connection.pending ? best : connection),
+        (best, connection) =>
+          best && best.pendingParts <= connection.pendingParts ? best : connection,
         null,
       )
       if (!idlest) return untilAborted(grow(), signal)
-      const busy = idlest.pending >= options.perConnection
+      const busy = idlest.pendingParts + parts > options.perConnection
       if (busy && pool.length < options.connections() && addresses().length > 0) {
         // The request at hand does not wait for it.
         grow().catch(() => {})

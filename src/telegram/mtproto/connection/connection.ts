@@ -7,6 +7,8 @@ export interface RequestOptions {
   signal?: AbortSignal | undefined
   /** Milliseconds after which the answer is given up. */
   timeoutMs: number
+  /** How much it brings or carries, in parts of 512 KB; 1 by default. */
+  parts?: number | undefined
 }
 
 /** One open connection. It never reconnects: when it ends, all its requests fail, at once. */
@@ -14,8 +16,8 @@ export interface Connection {
   /** Rejects with RpcError, ConnectionError, or the signal's reason. */
   request: <Answer>(request: TlRequest<Answer>, options: RequestOptions) => Promise<Answer>
   readonly authKey: Buffer
-  /** Requests that wait for their answers. */
-  readonly pending: number
+  /** Parts of the requests that wait for their answers. */
+  readonly pendingParts: number
   readonly closed: boolean
   /** Fails what is pending with the error, or with `closed`. */
   close: (error?: Error) => void
@@ -34,6 +36,7 @@ export async function openConnection(
   const { gramjs, timeoutMs } = options
   const waiting = new Set<(error: Error) => void>()
   let ended: Error | null = null
+  let pendingParts = 0
 
   function end(error: Error): void {
     if (ended) return
@@ -58,7 +61,7 @@ export async function openConnection(
   }
 
   return {
-    request: (request, { signal: cancelled, timeoutMs: limit }) =>
+    request: (request, { signal: cancelled, timeoutMs: limit, parts = 1 }) =>
       abortable(cancelled, (resolve, reject) => {
         if (ended) {
           reject(ended)
@@ -72,18 +75,20 @@ export async function openConnection(
           if (sender.heardAt < sentAt) end(new ConnectionError('timeout'))
         }, limit)
         waiting.add(reject)
+        pendingParts += parts
         sent.answer.then(resolve, reject)
         return () => {
           clearTimeout(timer)
           waiting.delete(reject)
+          pendingParts -= parts
           sent.abandon()
         }
       }),
     get authKey() {
       return sender.authKey()
     },
-    get pending() {
-      return waiting.size
+    get pendingParts() {
+      return pendingParts
     },
     get closed() {
       return ended !== null

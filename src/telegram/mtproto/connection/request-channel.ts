@@ -43,6 +43,8 @@ export interface CallOptions {
   permit?: Permit
   /** Never sent again once it may have reached Telegram: a lost answer is the caller's matter. */
   once?: boolean
+  /** How much the request brings or carries, in parts of 512 KB; 1 by default. */
+  parts?: number
   /** Waits for a data centre that is down, and as long as Telegram asks, instead of failing. */
   persistent?: boolean
 }
@@ -68,7 +70,7 @@ export interface RequestChannel {
 export interface RequestChannelOptions {
   congestion: CongestionWindow
   /** Finds or opens the connection to use. */
-  pick: (signal: AbortSignal) => Promise<Connection>
+  pick: (signal: AbortSignal, parts?: number) => Promise<Connection>
   retryPolicy: RetryPolicy
   /** Small calls: they obey waits, but take no slot of the window, which is for parts of files. */
   ordinary?: boolean
@@ -125,7 +127,7 @@ export function createRequestChannel(options: RequestChannelOptions): RequestCha
   return {
     acquire,
     call: async (method, build, callOptions) => {
-      const { signal, once = false, persistent = false } = callOptions
+      const { signal, once = false, persistent = false, parts } = callOptions
       const outageMs = persistent ? retryPolicy.outageMs : 0
       const state: Tries = {
         attempt: 1,
@@ -141,12 +143,12 @@ export function createRequestChannel(options: RequestChannelOptions): RequestCha
         state.connected = false
         let delay: number
         try {
-          const connection = await pick(signal)
+          const connection = await pick(signal, parts)
           state.connected = true
           const request = await build()
           state.sent = true
           const timeoutMs = timeoutFor(state.attempt)
-          const answer = await connection.request(request, { signal, timeoutMs })
+          const answer = await connection.request(request, { signal, timeoutMs, parts })
           if (!ordinary) congestion.succeeded(permit)
           return answer
         } catch (error) {

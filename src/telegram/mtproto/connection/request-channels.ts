@@ -124,9 +124,9 @@ export function createRequestChannels(options: RequestChannelsOptions): RequestC
     onFlood?: RequestChannelOptions['onFlood'],
   ): RequestChannel {
     // The pool is looked up for each try: it may have been closed, or have got another key.
-    const pick = async (signal: AbortSignal): Promise<Connection> => {
+    const pick = async (signal: AbortSignal, parts?: number): Promise<Connection> => {
       await ready(signal)
-      return poolAt(place).pick(signal)
+      return poolAt(place).pick(signal, parts)
     }
     return createRequestChannel({ congestion: congestion(place.dcId), pick, retryPolicy, onFlood })
   }

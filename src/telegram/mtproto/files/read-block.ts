@@ -1,7 +1,7 @@
 import type { StoredDocument } from '../../../core/ports/records.ts'
 import { untilAborted } from '../../../lib/waiting/abortable.ts'
 import { faultOf, unavailable } from '../../errors.ts'
-import { BLOCK_BYTES } from '../../limits.ts'
+import { BLOCK_BYTES, PART_BYTES } from '../../limits.ts'
 import type { Account } from '../account/account.ts'
 import type { Api, Gramjs } from '../connection/gramjs.ts'
 import { CdnTokenError, readCdnPlace, readFromCdn } from './cdn.ts'
@@ -71,7 +71,8 @@ async function askForFile(
   const request = (): Api.upload.GetFile =>
     fileRequest(account.gramjs, document, { offset, length })
   // Its reader most likely has bytes already: waiting is better than a download that breaks off.
-  return requestChannel.call('upload.GetFile', request, { signal, persistent: true })
+  const parts = Math.ceil(length / PART_BYTES)
+  return requestChannel.call('upload.GetFile', request, { signal, parts, persistent: true })
 }
 
 function fileRequest(
