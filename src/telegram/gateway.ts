@@ -69,7 +69,7 @@ export interface TelegramGatewayOptions {
 export function createTelegramGateway(options: TelegramGatewayOptions): TelegramGateway {
   const { log, botApi, waits, now = Date.now } = options
   const cipher = loadCipher({ native: options.native ?? true })
-  log.info({ cipher }, describeCipher(cipher))
+  log.info({ cipher: cipher.kind }, describeCipher(cipher))
   const circuits = createTelegramCircuits({ log, server: options.server, limits: options.circuit })
   const accounts = createAccounts({
     log,
