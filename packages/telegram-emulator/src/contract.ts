@@ -91,6 +91,8 @@ export interface ListedMessage {
   date: number
   fromId: number
   caption: string
+  /** Whether it was posted without a notification. */
+  silent: boolean
   randomId: string | null
   documentId: string
   fileName: string

@@ -25,6 +25,7 @@ export async function listMessages(
       date: message.date,
       fromId: message.fromId,
       caption: message.text,
+      silent: message.details.silent === true,
       randomId: store.messages.randomIdOf(id, message.id),
       documentId: document.id,
       fileName: document.fileName,
