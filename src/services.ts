@@ -121,6 +121,7 @@ function createJobs(
     onWebhook: () => outbox?.notify(),
     attempts: config.transferAttempts,
     maxDurationMs: config.transferMaxMs,
+    namesInCaptions: config.namesInCaptions,
   })
   return { queue, transfers }
 }

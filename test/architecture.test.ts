@@ -52,7 +52,7 @@ const ALLOWED: Record<string, readonly string[]> = {
   ],
   'src/telegram/mtproto/files': [
     ...['src/telegram/mtproto/connection', 'src/telegram/mtproto/account', 'src/telegram/*'],
-    ...['core/ports', 'node:*'],
+    ...['core/model', 'core/ports', 'node:*'],
   ],
   'src/storage': ['core/model', 'core/ports', 'node:*'],
   'src/backend': ['core/ports', 'zod', 'node:*'],

@@ -3,6 +3,7 @@
  * Its argument is the Telegram to talk to; see `answer-commands.ts`.
  */
 import { randomBytes } from 'node:crypto'
+import { encodeCaption } from '../../src/core/model/caption.ts'
 import type { TransferState, Upload } from '../../src/core/ports/records.ts'
 import type { TransferJournal } from '../../src/core/ports/telegram.ts'
 import { createArrivingFile } from '../../src/core/transfers/outgoing-file.ts'
@@ -89,6 +90,8 @@ async function spoolFile(id: string, size: number): Promise<Upload> {
     reason: null,
     lastPercent: null,
     retryAt: null,
+    modifiedAt: null,
+    captionId: randomBytes(16).toString('hex'),
   }
 }
 
@@ -100,9 +103,13 @@ async function transfer(upload: Upload): Promise<void> {
   })
   const file = createArrivingFile(upload, spool)
   file.load(upload, present)
+  const { captionId: id, fileName: name, modifiedAt } = upload
+  const unknown = { folderId: null, sha256: null, crc32: null }
+  const captioned = { id, kind: 'file', name, modifiedAt, ...unknown } as const
   await gateway.finish({
     credentials: { userId: 'bench', botToken: null, channelId, session, apiId, apiHash },
     file,
+    caption: encodeCaption(captioned),
     journal: memoryJournal(),
     signal: new AbortController().signal,
     onEvent: () => {},

@@ -44,6 +44,8 @@ export interface Config {
   readonly blockCacheBytes: number
   readonly transferAttempts: number
   readonly transferMaxMs: number
+  /** Whether the captions of posts tell the names and folders of files. */
+  readonly namesInCaptions: boolean
   /** A sender that stands still for so long is cut. */
   readonly stallMs: number
   /** Beyond this much memory new work is refused; 0: nine tenths of what the container has. */
@@ -114,6 +116,7 @@ export function loadConfig(environment: Record<string, string | undefined>): Con
     blockCacheBytes: env.BLOCK_CACHE_BYTES,
     transferAttempts: env.TRANSFER_ATTEMPTS,
     transferMaxMs: env.TRANSFER_MAX_SECONDS * 1000,
+    namesInCaptions: env.CAPTIONS === 'on',
     stallMs: env.STALL_SECONDS * 1000,
     maxRssBytes: env.MAX_RSS_BYTES,
     maxEventLoopDelayMs: env.MAX_EVENT_LOOP_DELAY_MS,

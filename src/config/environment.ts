@@ -232,6 +232,15 @@ const traffic = {
   TRANSFER_MAX_SECONDS: seconds(1).default(21_600).meta({
     description: 'Time after `/complete-upload` within which the file must be in Telegram.',
   }),
+  CAPTIONS: z
+    .enum(['on', 'off'], { error: 'expected on or off' })
+    .default('on')
+    .meta({
+      description: '`off`: do not write the names and folders of files into the captions of posts.',
+      details:
+        'Each post describes itself by a [line in its caption](format.md), so that the channel can ' +
+        'be read without the worker. The rest of the line is always written.',
+    }),
   TELESTORE_NATIVE: z
     .enum(['on', 'off'], { error: 'expected on or off' })
     .default('on')

@@ -20,6 +20,8 @@ export function makeUpload(fields: Partial<Upload> = {}): Upload {
     reason: null,
     lastPercent: null,
     retryAt: null,
+    modifiedAt: null,
+    captionId: '000102030405060708090a0b0c0d0e0f',
     ...fields,
   }
 }

@@ -10,6 +10,9 @@ export interface UploadDescription {
   mimeType: string
   size: number
   totalChunks: number
+  /** When the file was last changed. */
+  modifiedAt: number | null
+  captionId: string
 }
 
 /**

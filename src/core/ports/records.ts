@@ -46,6 +46,10 @@ export interface Upload {
   readonly lastPercent: number | null
   /** For an upload that failed because Telegram asks to wait: when it may be added again. */
   readonly retryAt: number | null
+  /** When the file was last changed, as its sender says; null where that is not known. */
+  readonly modifiedAt: number | null
+  /** The id of its posts' captions (core/model/caption.ts), which every try of a post repeats. */
+  readonly captionId: string
 }
 
 export interface ChunkRecord {

@@ -44,6 +44,8 @@ export type TransferEvent =
 export interface TransferRequest {
   credentials: Credentials
   file: OutgoingFile
+  /** What the file's message says, ASCII; the same at every try. */
+  caption: string
   journal: TransferJournal
   signal: AbortSignal
   onEvent: (event: TransferEvent) => void

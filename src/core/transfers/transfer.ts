@@ -1,5 +1,6 @@
 import { AppError } from '../../errors.ts'
 import { retry } from '../../lib/waiting/retry.ts'
+import { encodeCaption } from '../model/caption.ts'
 import { accountWaits } from '../model/flood-wait.ts'
 import { isPartial } from '../model/stream.ts'
 import type { Credentials, CredentialsProvider } from '../ports/credentials.ts'
@@ -21,6 +22,8 @@ export interface TransfersOptions extends TransferEndingsOptions {
   attempts: number
   /** Milliseconds from complete to giving up. */
   maxDurationMs: number
+  /** Whether captions tell the names of files. */
+  namesInCaptions: boolean
 }
 
 /** The jobs that carry uploads to Telegram, at most one per upload. */
@@ -88,9 +91,11 @@ export function createTransfers(options: TransfersOptions): Transfers {
     job: JobContext,
     journal: FlushingJournal,
   ): Promise<PostedFile | { error: unknown }> {
+    const caption = captionOf(upload, options.namesInCaptions)
     const requestWith = (granted: Credentials): TransferRequest => ({
       credentials: granted,
       file,
+      caption,
       journal,
       signal: job.signal,
       onEvent: (event) => {
@@ -238,4 +243,16 @@ export function createTransfers(options: TransfersOptions): Transfers {
       }
     },
   }
+}
+
+function captionOf({ captionId, fileName, modifiedAt }: Upload, namesInCaptions: boolean): string {
+  return encodeCaption({
+    id: captionId,
+    kind: 'file',
+    folderId: null,
+    name: namesInCaptions ? fileName : null,
+    modifiedAt,
+    sha256: null,
+    crc32: null,
+  })
 }

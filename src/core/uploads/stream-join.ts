@@ -3,6 +3,7 @@ import { AppError } from '../../errors.ts'
 import type { KeyedLock } from '../../lib/concurrency/keyed-lock.ts'
 import type { PreemptibleLock } from '../../lib/concurrency/preemptible-lock.ts'
 import { assertNotCancelled, uploadCancelled } from '../model/cancellation.ts'
+import { newCaptionId } from '../model/caption.ts'
 import type { StreamState } from '../model/stream.ts'
 import { isPartial } from '../model/stream.ts'
 import { emptyFile, openUpload } from '../model/upload.ts'
@@ -28,6 +29,7 @@ export interface StreamJoinOptions extends UploadIntakeOptions {
 export interface JoinDescription {
   fileName: string
   mimeType: string
+  modifiedAt: number | null
   /** In the order of their bytes. */
   partIds: readonly string[]
   metadata: string | null
@@ -75,7 +77,7 @@ export function createStreamJoin(options: StreamJoinOptions) {
   }
 
   async function make(id: string, described: JoinDescription, token: string): Promise<Upload> {
-    const { partIds, fileName, mimeType, metadata, concat } = described
+    const { partIds, fileName, mimeType, modifiedAt, metadata, concat } = described
     const granted = await uploads.authenticate(token)
     // Before the locks were held a part may have been cancelled.
     for (const partId of partIds) {
@@ -92,8 +94,9 @@ export function createStreamJoin(options: StreamJoinOptions) {
     if (size === 0) throw emptyFile('Upload-Concat')
     assertTakes(options, granted, size)
     assertNoLongWait(options, granted, size)
-    const file = { id, owner: granted.userId, fileName, mimeType, size, totalChunks: chunks.length }
-    const upload: Upload = { ...openUpload(file, now()), state: 'sealed', sealedAt: now() }
+    const file = { id, owner: granted.userId, fileName, mimeType, size, modifiedAt }
+    const opened = { ...file, totalChunks: chunks.length, captionId: newCaptionId() }
+    const upload: Upload = { ...openUpload(opened, now()), state: 'sealed', sealedAt: now() }
     for (const [index, piece] of pieces.entries()) {
       await spool.share({ uploadId: piece.uploadId, index: piece.index }, { uploadId: id, index })
     }

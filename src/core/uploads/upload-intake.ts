@@ -1,5 +1,6 @@
 import { AppError } from '../../errors.ts'
 import { assertNotCancelled, START_OVER, uploadCancelled } from '../model/cancellation.ts'
+import { newCaptionId } from '../model/caption.ts'
 import { accountWaits } from '../model/flood-wait.ts'
 import {
   assertSameChunk,
@@ -39,7 +40,7 @@ export interface UploadIntakeOptions {
 }
 
 /** What a caller says about the file of an upload; its owner is found out by the token. */
-export interface FileDescription extends Omit<UploadDescription, 'owner'> {
+export interface FileDescription extends Omit<UploadDescription, 'owner' | 'captionId'> {
   /** Its words as a stream; without them it comes in chunks. */
   stream?: Omit<StreamRecord, 'uploadId'>
 }
@@ -157,7 +158,7 @@ export function createUploadIntake(options: UploadIntakeOptions): UploadIntake {
     // With another user's id, too: what is refused anyway must not tell that the id is taken.
     options.workGate.assertNew()
     const { stream = null, ...described } = file
-    const upload = openUpload({ ...described, owner }, now())
+    const upload = openUpload({ ...described, owner, captionId: newCaptionId() }, now())
     assertTakes(options, granted, upload.size)
     assertNoLongWait(options, granted, stream?.concat === 'partial' ? null : upload.size)
     // A chunk that is refused must not have reserved anything.

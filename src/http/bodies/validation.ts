@@ -109,6 +109,43 @@ export const fileName = z
     examples: ['holiday.mp4'],
   })
 
+/** The years 0 to 9999, in epoch milliseconds: what a caption can say. */
+const TIMES = { min: -62_167_219_200_000, max: 253_402_300_799_999 }
+const MODIFIED_AT = 'expected milliseconds since 1970, or a time such as 2026-11-29T04:26:55Z'
+
+/** When a file was last changed, in epoch milliseconds. Empty text is none, as forms have it. */
+export const modifiedAt = z
+  .preprocess(
+    (given) => (given === '' ? undefined : given),
+    z
+      .union(
+        [
+          z.number().meta({ type: 'integer', minimum: TIMES.min, maximum: TIMES.max }),
+          z
+            .string()
+            .regex(/^-?\d{1,15}$/)
+            .transform(Number),
+          z.iso.datetime({ offset: true }).transform((text) => Date.parse(text)),
+        ],
+        { error: MODIFIED_AT },
+      )
+      .pipe(
+        z
+          .number()
+          .int(MODIFIED_AT)
+          .min(TIMES.min, { error: MODIFIED_AT })
+          .max(TIMES.max, { error: MODIFIED_AT }),
+      )
+      .optional(),
+  )
+  .optional()
+  .meta({
+    description:
+      'When the file was last changed: milliseconds since 1970, or a time with its zone. It is kept ' +
+      "in the caption of the file's message.",
+    examples: [1_764_390_415_123],
+  })
+
 export const token = z
   .string()
   .min(1)
@@ -158,6 +195,7 @@ export const FileFields = z.object({
       examples: ['video/mp4'],
     })
     .optional(),
+  modifiedAt,
 })
 
 /** In hex. */

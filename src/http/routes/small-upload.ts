@@ -66,7 +66,7 @@ export const smallUploadRoutes: FastifyPluginAsync<UploadRoutesOptions> = async 
       try {
         const named = { fileName: fields.fileName || file.fileName || 'file' }
         const { fileName: name } = parseWire(FileNameField, named)
-        parseWire(SmallUploadFields, fields)
+        const { modifiedAt = null } = parseWire(SmallUploadFields, fields)
         const token = requireToken(request)
         await options.throttle.assertNotThrottled(request)
         const uploadId = wholeUploadId(newUploadId())
@@ -74,7 +74,8 @@ export const smallUploadRoutes: FastifyPluginAsync<UploadRoutesOptions> = async 
         if (size === 0) throw emptyFile('file')
         const mimeType = mimeTypeOf(file.mimeType, name)
         await uploads.assertReachable(token, size)
-        await takeWhole({ id: uploadId, fileName: name, mimeType, size }, token, received)
+        const described = { id: uploadId, fileName: name, mimeType, size, modifiedAt }
+        await takeWhole(described, token, received)
         options.unclaimed.trust(addressOf(request))
         const end = await uploads.finished(uploadId, clientSignal(reply))
         if (end.phase === 'cancelled') throw uploadCancelled()

@@ -191,6 +191,7 @@ function toFile(fields: z.infer<typeof FileFields>): FileDescription {
     fileName: fields.fileName,
     mimeType: mimeTypeOf(fields.mimeType, fields.fileName),
     size: fields.fileSize,
+    modifiedAt: fields.modifiedAt ?? null,
     totalChunks: fields.totalChunks,
   }
 }

@@ -1,12 +1,12 @@
 import { z } from 'zod'
-import { fileName, token } from '../bodies/validation.ts'
+import { fileName, modifiedAt, token } from '../bodies/validation.ts'
 import { count, fileBytes, fileNameOut, success, uploadIdOut, userId } from './answer-fields.ts'
 import { operation } from './openapi/operation.ts'
 import { OF_OPENING, OF_TELEGRAM } from './openapi/refusals.ts'
 import { postedFileId, postedMessageId } from './progress.ts'
 
 /** Beside the file and its name. */
-export const SmallUploadFields = z.object({ authToken: token.optional() })
+export const SmallUploadFields = z.object({ authToken: token.optional(), modifiedAt })
 
 export const smallUpload = operation({
   id: 'upload',

@@ -4,6 +4,7 @@ import { AppError } from '../../errors.ts'
 import {
   fileName,
   invalid,
+  modifiedAt,
   parseWire,
   TELEGRAM_MAX_BYTES,
   UPLOAD_ID,
@@ -83,18 +84,25 @@ export async function parseMetadata(header: string | null): Promise<Record<strin
 
 /** Its key is the header's name, so that a refusal names the header. */
 const FileName = z.object({ 'Upload-Metadata': fileName })
+const ModifiedAt = z.object({ 'Upload-Metadata': modifiedAt })
 
 /**
- * Returns name and type of the file. Uppy sends `name` and `type`, other clients `filename` and
+ * Returns name, type and time of the file. Uppy sends `name` and `type`, other clients `filename` and
  * `filetype`.
  */
 export function describeFile(metadata: Readonly<Record<string, string | null>> = {}): {
   fileName: string
   mimeType: string
+  modifiedAt: number | null
 } {
   const given = { 'Upload-Metadata': metadata.filename || metadata.name || 'file' }
   const { 'Upload-Metadata': name } = parseWire(FileName, given)
-  return { fileName: name, mimeType: mimeTypeOf(metadata.filetype || metadata.type, name) }
+  const changed = parseWire(ModifiedAt, { 'Upload-Metadata': metadata.modifiedAt ?? undefined })
+  return {
+    fileName: name,
+    mimeType: mimeTypeOf(metadata.filetype || metadata.type, name),
+    modifiedAt: changed['Upload-Metadata'] ?? null,
+  }
 }
 
 /** How a new upload relates to others. */

@@ -1,5 +1,5 @@
 import { encodeForm, InputFile } from 'node-telegram-bot-api'
-import type { OutgoingFile } from '../../core/ports/telegram.ts'
+import type { OutgoingFile, TransferRequest } from '../../core/ports/telegram.ts'
 import { KiB } from '../../lib/units.ts'
 
 const PIECE_SIZE = 512 * KiB
@@ -7,6 +7,9 @@ const PIECE_SIZE = 512 * KiB
 export interface DocumentForm {
   chat_id: string
   document: InputFile
+  caption: string
+  /** Files that come by the hundred must not ring for each member of the channel. */
+  disable_notification: true
   /** Otherwise Telegram converts videos, and then the message's id is not final at once. */
   disable_content_type_detection: true
 }
@@ -35,24 +38,24 @@ export function createPiecePool(): PiecePool {
   }
 }
 
+/** What is posted, and where. */
+export type DocumentPost = Pick<TransferRequest, 'file' | 'caption'> & { chatId: string }
+
 /** The parameters of `sendDocument`; the file is read piece by piece as the body is sent. */
-export function createDocumentForm(
-  chatId: string,
-  file: OutgoingFile,
-  pool: PiecePool,
-): DocumentForm {
-  return formWith(chatId, file, () => readPieces(file, pool))
+export function createDocumentForm(post: DocumentPost, pool: PiecePool): DocumentForm {
+  return formWith(post, () => readPieces(post.file, pool))
 }
 
 /** The bytes of the whole multipart body: known beforehand, it can be sent with its length. */
-export async function measureForm(chatId: string, file: OutgoingFile): Promise<number> {
-  const { body } = await encodeForm({ ...formWith(chatId, file, new Uint8Array()) })
+export async function measureForm(post: DocumentPost): Promise<number> {
+  const { file } = post
+  const { body } = await encodeForm({ ...formWith(post, new Uint8Array()) })
   let overhead = 0
   for await (const piece of new Response(body()).body ?? []) overhead += piece.length
   return overhead + file.size
 }
 
-function formWith(chatId: string, file: OutgoingFile, bytes: InputFile['data']): DocumentForm {
+function formWith({ chatId, file, caption }: DocumentPost, bytes: InputFile['data']): DocumentForm {
   const meta = {
     filename: escapeFileName(file.name),
     contentType: file.mimeType || 'application/octet-stream',
@@ -60,6 +63,8 @@ function formWith(chatId: string, file: OutgoingFile, bytes: InputFile['data']):
   return {
     chat_id: chatId,
     document: new InputFile(bytes, meta),
+    caption,
+    disable_notification: true,
     disable_content_type_detection: true,
   }
 }

@@ -42,12 +42,12 @@ export async function trySendDocument(
   request: TransferRequest,
   { root, token, timeouts, circuit, onMayPost }: SendDocumentOptions,
 ): Promise<PostedFile | Failure> {
-  const { file, credentials, signal, onEvent } = request
+  const { file, caption, credentials, signal, onEvent } = request
   const trace: ExchangeTrace = { complete: false, status: null }
   const pool = createPiecePool()
   try {
-    const chatId = toChatId(credentials.channelId)
-    const contentLength = await measureForm(chatId, file)
+    const outgoing = { chatId: toChatId(credentials.channelId), file, caption }
+    const contentLength = await measureForm(outgoing)
     const overhead = contentLength - file.size
     const fetch = createNodeFetch({
       // A Bot API server hands the file on before it answers: a larger one takes it longer.
@@ -64,7 +64,7 @@ export async function trySendDocument(
       },
     })
     const api = new Api(token, { apiRoot: root, fetch, maxRetries: 0, timeoutMs: 0 })
-    const form = createDocumentForm(chatId, file, pool)
+    const form = createDocumentForm(outgoing, pool)
     const post = async (): Promise<PostedFile> =>
       toPostedFile(await api.sendDocument({ ...form }, signal))
     const outcome = await ask(post, { asks: 'post', circuit, trace, token, signal })

@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest'
+import { newCaptionId } from '../../../src/core/model/caption.ts'
 import { chunkSizeWith, missingChunks, openUpload } from '../../../src/core/model/upload.ts'
 import { MiB } from '../../../src/lib/units.ts'
 
 function upload(size: number, totalChunks: number, chunkSize?: number) {
-  const opened = openUpload(
-    { id: 'a', owner: 'ann', fileName: 'a', mimeType: 'text/plain', size, totalChunks },
-    0,
-  )
+  const about = { fileName: 'a', mimeType: 'text/plain', modifiedAt: null }
+  const named = { id: 'a', owner: 'ann', captionId: newCaptionId() }
+  const opened = openUpload({ ...named, ...about, size, totalChunks }, 0)
   return chunkSize === undefined ? opened : { ...opened, chunkSize }
 }
 

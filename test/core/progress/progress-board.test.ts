@@ -1,9 +1,11 @@
 import { expect, test } from 'vitest'
+import { newCaptionId } from '../../../src/core/model/caption.ts'
 import { openUpload } from '../../../src/core/model/upload.ts'
 import type { Upload } from '../../../src/core/ports/records.ts'
 import { createProgressBoard, whenEnded } from '../../../src/core/progress/progress-board.ts'
 
-const described = { id: 'a', owner: 'ann', fileName: 'a', mimeType: 'text/plain' }
+const about = { fileName: 'a', mimeType: 'text/plain', modifiedAt: null }
+const described = { id: 'a', owner: 'ann', captionId: newCaptionId(), ...about }
 const receiving = openUpload({ ...described, size: 1000, totalChunks: 1 }, 0)
 const sealed: Upload = { ...receiving, state: 'sealed' }
 

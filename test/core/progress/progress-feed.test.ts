@@ -1,10 +1,12 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { newCaptionId } from '../../../src/core/model/caption.ts'
 import { openUpload } from '../../../src/core/model/upload.ts'
 import type { Upload } from '../../../src/core/ports/records.ts'
 import { createProgressBoard } from '../../../src/core/progress/progress-board.ts'
 import { createProgressFeed } from '../../../src/core/progress/progress-feed.ts'
 
-const about = { fileName: 'a', mimeType: 'text/plain', size: 1000, totalChunks: 1 }
+const described = { fileName: 'a', mimeType: 'text/plain', modifiedAt: null }
+const about = { ...described, size: 1000, totalChunks: 1, captionId: newCaptionId() }
 const uploadOf = (id: string, owner: string): Upload => ({
   ...openUpload({ ...about, id, owner }, 0),
   state: 'sealed',

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { CANCELLED, REMEMBERED_CANCELLATIONS } from '../../../src/core/model/cancellation.ts'
+import { decodeCaption } from '../../../src/core/model/caption.ts'
 import type { Credentials } from '../../../src/core/ports/credentials.ts'
 import type { Upload } from '../../../src/core/ports/records.ts'
 import { createProgressBoard, type Progress } from '../../../src/core/progress/progress-board.ts'
@@ -70,6 +71,50 @@ test('a sealed upload is posted, recorded, told to the backend and cleared away'
   expect(await spool.uploadIds()).toEqual([])
   expect(await progressOf('a')).toMatchObject({ status: 'completed', messageId: 1 })
   expect(metrics.ended.mock.calls).toEqual([[{ uploadId: 'a', outcome: 'completed', seconds: 0 }]])
+})
+
+test('every try of a post says the same in its caption, also after a restart', async () => {
+  const { open, put, gateway, finish, ledger, newProcess, transfers } = start()
+  const { upload } = await open('a', 10)
+  await put({ id: 'a' }, 0)
+  const sealing = await ledger.sealUpload('a', NOW)
+  gateway.beforeFinish = async () => {
+    throw passing
+  }
+
+  if (sealing.kind === 'sealed') transfers.sealed(sealing.upload)
+  await vi.advanceTimersByTimeAsync(2000)
+  gateway.beforeFinish = async () => {}
+  await newProcess().transfers.resume()
+  await vi.advanceTimersByTimeAsync(0)
+
+  const captions = finish.mock.calls.map(([{ caption }]) => caption)
+  expect(captions.length).toBeGreaterThan(2)
+  expect(new Set(captions).size).toBe(1)
+  expect(decodeCaption(captions[0] ?? '', null)).toEqual({
+    id: upload.captionId,
+    kind: 'file',
+    folderId: null,
+    name: 'a.bin',
+    modifiedAt: NOW,
+    sha256: null,
+    crc32: null,
+  })
+})
+
+test('a caption without names has everything else', async () => {
+  const { open, seal, finish } = start({ namesInCaptions: false })
+  const { upload } = await open('a', 10)
+
+  await seal('a')
+
+  const [{ caption } = { caption: '' }] = finish.mock.lastCall ?? []
+  expect(caption).not.toContain('name=')
+  expect(decodeCaption(caption, null)).toMatchObject({
+    id: upload.captionId,
+    name: null,
+    modifiedAt: NOW,
+  })
 })
 
 test('without a backend no webhook is recorded', async () => {
@@ -565,7 +610,9 @@ function hang(gateway: Harness['gateway']): () => void {
 type Harness = ReturnType<typeof start>
 
 interface StartOptions
-  extends Partial<Pick<TransfersOptions, 'webhooks' | 'attempts' | 'maxDurationMs'>> {
+  extends Partial<
+    Pick<TransfersOptions, 'webhooks' | 'attempts' | 'maxDurationMs' | 'namesInCaptions'>
+  > {
   concurrency?: number
   /** Whether parts go before the upload is sealed. */
   early?: boolean
@@ -597,7 +644,8 @@ function start({ early = false, concurrency = 1, ...changes }: StartOptions = {}
     const queue = createJobQueue({ concurrency, onError })
     const peers = { ledger, spool, gateway, credentials, progress, queue, onWebhook, metrics, log }
     const limits = { webhooks: true, attempts: 3, maxDurationMs: 360 * MINUTE, now: Date.now }
-    return { queue, transfers: createTransfers({ ...peers, ...limits, ...changes }) }
+    const defaults = { ...limits, namesInCaptions: true }
+    return { queue, transfers: createTransfers({ ...peers, ...defaults, ...changes }) }
   }
   const { queue, transfers } = newProcess()
 
@@ -605,7 +653,7 @@ function start({ early = false, concurrency = 1, ...changes }: StartOptions = {}
     const { owner = 'ann', concat, token = 'token' } = options
     const bytes = randomBytes(size)
     const totalChunks = Math.ceil(size / CHUNK)
-    const fields = { id, owner, fileName: `${id}.bin`, size, totalChunks }
+    const fields = { id, owner, fileName: `${id}.bin`, size, totalChunks, modifiedAt: NOW }
     const upload = makeUpload({ ...fields, createdAt: NOW, touchedAt: NOW })
     const stream = concat === undefined ? null : { metadata: null, concat }
     await insertUpload(ledger, upload, token ?? '', stream)

@@ -305,7 +305,8 @@ async function start(changes: Partial<StreamJoinOptions> = {}, { waits = false }
     held: () => [...held],
     join: (partIds: readonly string[]) => {
       const words = { metadata: 'words', concat: 'final;…' }
-      const file = { fileName: 'a.bin', mimeType: 'application/octet-stream' }
+      const mimeType = 'application/octet-stream'
+      const file = { fileName: 'a.bin', mimeType, modifiedAt: null }
       return join({ ...file, ...words, partIds }, 'token')
     },
     cancel: async (id: string): Promise<void> => {

@@ -26,6 +26,7 @@ const FILE: FileDescription = {
   fileName: 'a.bin',
   mimeType: 'application/octet-stream',
   size: 10,
+  modifiedAt: null,
   totalChunks: 3,
 }
 const CHUNKS = [randomBytes(4), randomBytes(4), randomBytes(2)] as const
@@ -270,7 +271,10 @@ test.each<[string, OpenCase]>([
 
   const row = await ledger.findUpload(ID)
   if (outcome === 'opens') {
-    expect(opened).toEqual(makeUpload({ ...FILE, owner: 'ann', createdAt: NOW, touchedAt: NOW }))
+    expect(opened).toEqual({
+      ...makeUpload({ ...FILE, owner: 'ann', createdAt: NOW, touchedAt: NOW }),
+      captionId: expect.stringMatching(/^[0-9a-f]{32}$/),
+    })
     expect(row).toEqual(opened)
   } else if (outcome === 'resumes') {
     expect(row).toMatchObject({ owner: 'ann', createdAt: EARLIER })

@@ -352,6 +352,7 @@ test('a ledger of the first version is brought up to date with all that it holds
       `DROP TABLE ticket_epochs; DROP TABLE ticket_tokens; DROP TABLE streams; DROP TABLE clock;
        DROP INDEX uploads_cancelled; ALTER TABLE uploads DROP COLUMN cancelled;
        ALTER TABLE uploads DROP COLUMN last_percent; ALTER TABLE uploads DROP COLUMN retry_at;
+       ALTER TABLE uploads DROP COLUMN modified_at; ALTER TABLE uploads DROP COLUMN caption_id;
        PRAGMA user_version = 1`,
     ),
   )
@@ -359,6 +360,10 @@ test('a ledger of the first version is brought up to date with all that it holds
   const after = open()
 
   expect(await after.uploadToken(id)).toBe('token')
+  expect(await after.findUpload(id)).toMatchObject({
+    modifiedAt: null,
+    captionId: expect.stringMatching(/^[0-9a-f]{32}$/),
+  })
   expect(await after.issueTicket('ann', null, 5000)).toBe(5)
 })
 

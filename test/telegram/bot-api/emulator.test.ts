@@ -23,6 +23,8 @@ test.each([1, 5 * MiB + 1, 20 * MiB])('a file of %i bytes comes back as it was',
   expect(messages.at(-1)).toMatchObject({
     id: messageId,
     fileName: 'Ünïcödé отчёт 📄.bin',
+    caption: request.caption,
+    silent: true,
     sha256: request.digest,
   })
   const file = await road.findFile(request.credentials.botToken ?? '', fileId, signal)

@@ -13,6 +13,8 @@ export interface PostedDocument {
   readonly size: number
   readonly digest: string
   readonly detection: string
+  readonly caption: string
+  readonly silent: string
 }
 
 /** What becomes of one call of `sendDocument`. */
@@ -157,6 +159,8 @@ function parseDocument(body: Buffer, contentType: string): PostedDocument {
   if (!document) throw new Error('no document')
   return {
     chatId: fields.get('chat_id')?.content.toString() ?? '',
+    caption: fields.get('caption')?.content.toString() ?? '',
+    silent: fields.get('disable_notification')?.content.toString() ?? '',
     detection: fields.get('disable_content_type_detection')?.content.toString() ?? '',
     fileName: readFileName(document.head),
     mimeType: /^content-type: (.*)$/im.exec(document.head)?.[1] ?? '',

@@ -29,6 +29,8 @@ test('a file arrives whole, with its name, its type and a known length', async (
       size: 3 * MiB + 17,
       digest: request.digest,
       detection: 'true',
+      caption: request.caption,
+      silent: 'true',
     },
   ])
   expect(Number(api.calls[0]?.headers['content-length'])).toBeGreaterThan(3 * MiB)

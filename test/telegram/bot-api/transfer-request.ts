@@ -53,6 +53,7 @@ export function makeRequest(changes: RequestChanges = {}): ObservedRequest {
         bytes.copy(target, 0, offset, offset + target.length)
       },
     },
+    caption: '#telestore v=1 id=000102030405060708090a0b0c0d0e0f kind=file',
     journal: memoryJournal(saved, changes.left ?? null),
     signal: controller.signal,
     onEvent: (event) => events.push(event),

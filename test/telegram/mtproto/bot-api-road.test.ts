@@ -1,4 +1,5 @@
 import { expect, test, vi } from 'vitest'
+import { encodeCaption } from '../../../src/core/model/caption.ts'
 import { MiB } from '../../../src/lib/units.ts'
 import { startTelegram } from '../../helpers/peers/telegram.ts'
 import { createFile, createRequest, startGateway, userOf } from './setup.ts'
@@ -71,6 +72,42 @@ test("a Bot API post whose answer is lost is found through the user's session", 
   expect(messages.map(({ id }) => id)).toEqual([posted.messageId])
 })
 
+test('of two files of one name and size each is found by the line in its caption', async () => {
+  const telegram = await startTelegram()
+  const { gateway } = startGateway(telegram)
+  const { account } = telegram
+  const credentials = { ...userOf(account), botToken: account.botToken }
+  const file = createFile(MiB)
+  const [mine, other] = ['a', 'b'].map((digit) => captionOf(digit.repeat(32)))
+  telegram.faults.add({ method: 'bot:sendDocument', effect: { kind: 'drop-after' }, times: 1 })
+
+  const lost = gateway.finish(createRequest(credentials, file, { caption: mine ?? '' }))
+  await vi.waitFor(async () => expect(await telegram.messages(account.channelId)).toHaveLength(1))
+  const later = await gateway.finish(createRequest(credentials, file, { caption: other ?? '' }))
+  const found = await lost
+
+  const messages = await telegram.messages(account.channelId)
+  expect(messages.map(({ id, caption }) => [id, caption])).toEqual([
+    [found.messageId, mine],
+    [later.messageId, other],
+  ])
+})
+
+test('a lost file that the Bot API has renamed is found by its caption', async () => {
+  const telegram = await startTelegram()
+  const { gateway } = startGateway(telegram)
+  const { account } = telegram
+  const credentials = { ...userOf(account), botToken: account.botToken }
+  telegram.faults.add({ method: 'bot:sendDocument', effect: { kind: 'drop-after' }, times: 1 })
+  // Names cannot have half characters; others are cut or cleaned by Telegram's own servers.
+  const file = createFile(MiB, { name: 'half \ud800.bin' })
+
+  const posted = await gateway.finish(createRequest(credentials, file))
+
+  const messages = await telegram.messages(account.channelId)
+  expect(messages).toMatchObject([{ id: posted.messageId, fileName: 'half \ufffd.bin' }])
+})
+
 test('a malformed session does not keep a small file from the Bot API', async () => {
   const telegram = await startTelegram()
   const { gateway } = startGateway(telegram)
@@ -86,3 +123,8 @@ test('a malformed session does not keep a small file from the Bot API', async ()
     message: 'Telegram session not authorized',
   })
 })
+
+function captionOf(id: string): string {
+  const unknown = { folderId: null, modifiedAt: null, sha256: null, crc32: null }
+  return encodeCaption({ id, kind: 'file', name: 'file.bin', ...unknown })
+}

@@ -177,15 +177,18 @@ export interface TestRequest extends TransferRequest {
   events: TransferEvent[]
 }
 
+const CAPTION = '#telestore v=1 id=000102030405060708090a0b0c0d0e0f kind=file'
+
 export function createRequest(
   credentials: Credentials,
   file: FakeFile,
-  options: { journal?: MemoryJournal; signal?: AbortSignal } = {},
+  options: { journal?: MemoryJournal; signal?: AbortSignal; caption?: string } = {},
 ): TestRequest {
   const events: TransferEvent[] = []
   return {
     credentials,
     file,
+    caption: options.caption ?? CAPTION,
     journal: options.journal ?? createJournal(),
     signal: options.signal ?? new AbortController().signal,
     onEvent: (event) => void events.push(event),

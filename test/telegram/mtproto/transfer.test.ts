@@ -1,7 +1,15 @@
 import { expect, test } from 'vitest'
 import { KiB, MiB } from '../../../src/lib/units.ts'
 import { startTelegram } from '../../helpers/peers/telegram.ts'
-import { createFile, createRequest, expectedHash, hashOf, startGateway, userOf } from './setup.ts'
+import {
+  botOf,
+  createFile,
+  createRequest,
+  expectedHash,
+  hashOf,
+  startGateway,
+  userOf,
+} from './setup.ts'
 
 const signal = new AbortController().signal
 
@@ -26,4 +34,18 @@ test.each([
   expect(await hashOf(gateway, document)).toBe(expectedHash(file))
   expect(telegram.counters.read()).toMatchObject({ messagesPosted: 1, keysKilled: 0 })
   expect(telegram.counters.read().repeatedParts).toEqual([])
+})
+
+test.each([
+  ['the user', userOf],
+  ['the bot', botOf],
+])('what %s posts has its caption, and is silent', async (_name, credentialsOf) => {
+  const telegram = await startTelegram({ settings: { botApiUploadLimit: 1 } })
+  const { gateway } = startGateway(telegram)
+  const request = createRequest(credentialsOf(telegram.account), createFile(KiB))
+
+  const { messageId } = await gateway.finish(request)
+
+  const messages = await telegram.messages(telegram.account.channelId)
+  expect(messages).toMatchObject([{ id: messageId, caption: request.caption, silent: true }])
 })

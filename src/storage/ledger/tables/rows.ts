@@ -29,6 +29,8 @@ export function toUpload(row: Row): Upload {
     reason: textOrNull(row, 'reason'),
     lastPercent: integerOrNull(row, 'last_percent'),
     retryAt: integerOrNull(row, 'retry_at'),
+    modifiedAt: integerOrNull(row, 'modified_at'),
+    captionId: text(row, 'caption_id'),
   }
 }
 

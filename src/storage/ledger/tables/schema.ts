@@ -112,6 +112,12 @@ const MIGRATIONS = [
   `
   ALTER TABLE uploads ADD COLUMN retry_at INTEGER;
   `,
+  // What an earlier version has begun is posted by this one: every row needs an id.
+  `
+  ALTER TABLE uploads ADD COLUMN modified_at INTEGER;
+  ALTER TABLE uploads ADD COLUMN caption_id TEXT;
+  UPDATE uploads SET caption_id = lower(hex(randomblob(16)));
+  `,
 ]
 
 /** What `user_version` says of a ledger of this version. */

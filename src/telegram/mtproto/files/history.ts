@@ -34,14 +34,14 @@ export interface Newer {
 export async function findPosted(
   reading: Reading,
   { after, since = 0 }: Newer,
-  isWanted: (document: Api.Document) => boolean,
+  isWanted: (document: Api.Document, message: Api.Message) => boolean,
 ): Promise<{ message: Api.Message; document: Api.Document } | null> {
   const { gramjs } = reading.account
   for await (const message of newerMessages(reading, after)) {
     if (!(message instanceof gramjs.Api.MessageEmpty) && message.date < since) return null
     const document = documentOf(gramjs, message)
     if (!document || !(message instanceof gramjs.Api.Message)) continue
-    if (isWanted(document)) return { message, document }
+    if (isWanted(document, message)) return { message, document }
   }
   return null
 }

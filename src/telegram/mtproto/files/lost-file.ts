@@ -1,3 +1,4 @@
+import { decodeCaption } from '../../../core/model/caption.ts'
 import type { PostedFile } from '../../../core/ports/records.ts'
 import type { TransferRequest } from '../../../core/ports/telegram.ts'
 import { documentFileId } from '../../file-id.ts'
@@ -17,7 +18,8 @@ export interface LostFileSearch {
 
 /**
  * Looks for a file that the Bot API may have posted: the newest message since the transfer began
- * with its name and size. The Bot API cannot look itself, a user can.
+ * with its size and its caption's id. A message without a line of ours counts by its name: a version
+ * that wrote no captions may have posted it. The Bot API cannot look itself, a user can.
  */
 export async function lookForPostedFile(search: LostFileSearch): Promise<PostedFile | null> {
   const { account, channels, request } = search
@@ -28,13 +30,17 @@ export async function lookForPostedFile(search: LostFileSearch): Promise<PostedF
   const since = Math.floor(startedAt / 1000) - CLOCK_SKEW_S
   const onWait = (retryAfter: number): void => onEvent({ phase: 'waiting', retryAfter })
   const options = { signal, onWait }
+  const id = decodeCaption(request.caption, null)?.id
   return channels.use(account, credentials.channelId, options, async (channel) => {
     const reading = { account, channel, options }
-    const found = await findPosted(reading, { after: 0, since }, (document) => {
+    const found = await findPosted(reading, { after: 0, since }, (document, message) => {
+      if (Number(document.size) !== file.size) return false
+      const said = decodeCaption(message.message, null)
+      if (said !== null) return said.id === id
       const name = document.attributes.find(
         (entry) => entry instanceof Api.DocumentAttributeFilename,
       )
-      return Number(document.size) === file.size && name?.fileName === file.name
+      return name?.fileName === file.name
     })
     if (!found) return null
     const { message, document } = found

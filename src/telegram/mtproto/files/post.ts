@@ -137,7 +137,9 @@ async function send(job: PostJob, document: StoredDocument): Promise<PostedFile 
     new Api.messages.SendMedia({
       peer: toInputPeer(gramjs, channel),
       media: new Api.InputMediaDocument({ id }),
-      message: '',
+      message: job.request.caption,
+      // Files that come by the hundred must not ring for each member of the channel.
+      silent: true,
       randomId: toLong(randomId),
     }),
     { ...options, once: true },

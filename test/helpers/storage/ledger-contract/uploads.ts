@@ -7,7 +7,7 @@ import { DIGEST, type MakeLedger, NOW, PAYLOAD, RESULT, TRANSFER } from './fixtu
 export function keepsUploads(make: MakeLedger): void {
   test('an upload is found as it was inserted, and only by its id', async () => {
     const { ledger } = await make()
-    const upload = makeUpload({ size: 2 ** 40 })
+    const upload = makeUpload({ size: 2 ** 40, modifiedAt: 253_402_300_799_999 })
 
     await insertUpload(ledger, upload, 'token')
 
