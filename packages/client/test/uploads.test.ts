@@ -3,6 +3,7 @@ import { appendFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import { expect, test, vi } from 'vitest'
+import { decodeCaption } from '../../../src/core/model/caption.ts'
 import { AppError } from '../../../src/errors.ts'
 import { KiB, MiB } from '../../../src/lib/units.ts'
 import { postJson, sha256 } from '../../../test/helpers/callers/client.ts'
@@ -49,6 +50,23 @@ test('a file arrives in Telegram unchanged, and both bars reach their end', asyn
   })
   const phases = [...new Set(heard.map(({ phase }) => phase))]
   expect(phases).toEqual(['opening', 'sending', 'telegram', 'completed'])
+})
+
+test.each([
+  ['its time', 1_762_700_000_123, 1_762_700_000_123],
+  ['the first moment', 0, 0],
+  ['a time of a broken disk, which the worker would refuse', 8e15, null],
+  ['no time', undefined, null],
+])('a file with %s tells it to the worker where it can', async (_, lastModified, modifiedAt) => {
+  const { gateway, client } = await start()
+  const captions: string[] = []
+  gateway.beforeFinish = async ({ caption }) => void captions.push(caption)
+  const blob = new Blob([new Uint8Array(randomBytes(10))])
+  const slice = (from: number, to: number): Blob => blob.slice(from, to)
+
+  await client.upload({ name: 'a', size: 10, lastModified, slice }).done
+
+  expect(captions.map((caption) => decodeCaption(caption, null))).toMatchObject([{ modifiedAt }])
 })
 
 test('telegramPercent begins at 0 and never falls', async () => {

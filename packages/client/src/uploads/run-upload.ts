@@ -71,13 +71,14 @@ export async function runUpload(
 
 /** Announces the upload, so that a bad token or a file that the worker refuses fails before any byte is sent. */
 async function announce(context: UploadContext, { uploadId, signal }: RunRequest): Promise<void> {
-  const { fileName, mimeType, size, totalChunks } = context.file
+  const { fileName, mimeType, modifiedAt, size, totalChunks } = context.file
   const body = {
     uploadId,
     fileName,
     totalChunks,
     fileSize: size,
     ...(mimeType !== null && { mimeType }),
+    ...(modifiedAt !== null && { modifiedAt }),
   }
   await post(context, '/init-upload', { body, signal })
 }

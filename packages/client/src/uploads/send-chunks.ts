@@ -11,6 +11,8 @@ import type { UploadState } from './upload-state.ts'
 export interface FileDescription {
   fileName: string
   mimeType: string | null
+  /** Epoch milliseconds; null where the source has none that the worker takes. */
+  modifiedAt: number | null
   size: number
   chunkSize: number
   totalChunks: number
@@ -95,6 +97,7 @@ async function postChunk(
     fileName: file.fileName,
     fileSize: file.size,
     ...(file.mimeType !== null && { mimeType: file.mimeType }),
+    ...(file.modifiedAt !== null && { modifiedAt: file.modifiedAt }),
     ...(digest !== null && { chunkDigest: digest }),
   }
   const form = new FormData()

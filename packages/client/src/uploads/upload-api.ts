@@ -7,7 +7,10 @@ export interface UploadSource {
   readonly size: number
   /** Its media type; empty when it is not known. */
   readonly type?: string | undefined
-  /** Epoch ms. A file with another time is not resumed as the same file. */
+  /**
+   * Epoch ms, kept in the caption of the file's message. A file with another time is not resumed as
+   * the same file.
+   */
   readonly lastModified?: number | undefined
   /** The bytes from `start` up to, not including, `end`. */
   readonly slice: (start: number, end: number) => Blob | Promise<Blob>

@@ -34,6 +34,8 @@ export interface UploadDependencies {
 
 const CHUNK_BYTES = 5 * 1024 * 1024
 const MAX_RESTARTS = 2
+/** Epoch ms: captions have room for years of four digits. */
+const YEAR_10000 = 253_402_300_800_000
 
 /** Starts the upload at once. */
 export function createUploadJob(
@@ -159,10 +161,17 @@ function describeFile(source: UploadSource, options: UploadOptions): FileDescrip
   return {
     fileName: options.fileName ?? source.name ?? '',
     mimeType: options.mimeType || source.type || null,
+    modifiedAt: usableTime(source.lastModified),
     size,
     chunkSize,
     totalChunks: Math.max(1, Math.ceil(size / chunkSize)),
   }
+}
+
+/** What a disk says of a file may be any number: a wrong clock must not keep a file from the worker. */
+function usableTime(lastModified: number | undefined): number | null {
+  const time = Math.round(lastModified ?? Number.NaN)
+  return time >= 0 && time < YEAR_10000 ? time : null
 }
 
 function assertUsable({ fileName, size, chunkSize }: FileDescription): void {
