@@ -1,0 +1,92 @@
+"""Lists the files of a channel, by docs/format.md alone: one line of JSON for each, oldest first.
+
+    pip install Telethon
+    TELEGRAM_API_ID=… TELEGRAM_API_HASH=… TELEGRAM_SESSION=… python read-channel.py -1001234567890
+
+The session is a Telethon string session of a user, the same as the worker's. Stop the worker first:
+Telegram ends a session that two programs use.
+"""
+
+import asyncio
+import json
+import os
+import re
+import sys
+from collections import defaultdict
+from datetime import datetime
+from urllib.parse import unquote
+
+from telethon import TelegramClient
+from telethon.sessions import StringSession
+from telethon.tl.types import PeerChannel
+
+LINE = re.compile(r"(?<!\S)#telestore[ \t]+([^\n]*)")
+FIELD = re.compile(r"(?<!\S)([a-z0-9]+)=(\S+)")
+TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{3})?Z")
+
+
+def digits(value, count):
+    return value.lower() if re.fullmatch("[0-9a-fA-F]{%d}" % count, value) else None
+
+
+def kind(value):
+    pieces = re.fullmatch("volume-([0-9]{1,9})-of-([0-9]{1,9})", value)
+    is_volume = pieces and 1 <= int(pieces[1]) <= int(pieces[2])
+    return value if is_volume or value in ("file", "manifest") else None
+
+
+def time(value):
+    try:
+        return TIME.fullmatch(value) and datetime.fromisoformat(value[:-1]) and value
+    except ValueError:
+        return None
+
+
+def name(value, document_name):
+    """The name of a file; None where the field cannot be read."""
+    if re.search("%(?![0-9a-fA-F]{2})", value) or value.count("*") > 1:
+        return None
+    try:
+        start, star, end = (unquote(part, errors="strict") for part in value.partition("*"))
+    except UnicodeDecodeError:
+        return None
+    whole = document_name or ""
+    if star and len(whole) > len(start + end) and whole.startswith(start) and whole.endswith(end):
+        return whole
+    return start + star.replace("*", "…") + end if start or end else None
+
+
+def describe(caption, document_name):
+    """What the first line of ours says; nothing known where there is none."""
+    for line in LINE.findall(caption):
+        field = defaultdict(str, kind="file")
+        field.update(reversed(FIELD.findall(line)))  # Of several of one key the first counts.
+        if field["v"] == "1" and digits(field["id"], 32) and kind(field["kind"]):
+            return {
+                "id": digits(field["id"], 32),
+                "kind": kind(field["kind"]),
+                "folder": digits(field["folder"], 32),
+                "name": name(field["name"], document_name) or document_name,
+                "modified": time(field["modified"]),
+                "sha256": digits(field["sha256"], 64),
+                "crc32": digits(field["crc32"], 8),
+            }
+    return {"name": document_name}
+
+
+async def main():
+    channel = PeerChannel(-int(sys.argv[1]) - 10**12)
+    session = StringSession(os.environ["TELEGRAM_SESSION"])
+    api = int(os.environ["TELEGRAM_API_ID"]), os.environ["TELEGRAM_API_HASH"]
+    client = TelegramClient(session, *api, receive_updates=False)
+    await client.connect()
+    await client.get_dialogs(archived=None)  # The session has no other way to the channel.
+    async for message in client.iter_messages(channel, reverse=True):
+        if message.document:
+            known = describe(message.raw_text or "", message.file.name)
+            print(json.dumps({"message": message.id, "size": message.file.size, **known}))
+    await client.disconnect()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

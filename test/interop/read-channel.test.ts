@@ -1,0 +1,100 @@
+import { execFile } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { expect, test } from 'vitest'
+import { decodeCaption, encodeCaption, type PostDescription } from '../../src/core/model/caption.ts'
+import { KiB } from '../../src/lib/units.ts'
+import { startTelegram } from '../helpers/peers/telegram.ts'
+import { makeTempDir } from '../helpers/temp-dir.ts'
+import { createFile, createRequest, startGateway, userOf } from '../telegram/mtproto/setup.ts'
+import { plainEnvironment } from './support/programs.ts'
+import { findTelethon } from './support/telethon.ts'
+
+const READER = fileURLToPath(new URL('../../docs/read-channel.py', import.meta.url))
+const ID = '000102030405060708090a0b0c0d0e0f'
+const LINE = `#telestore v=1 id=${ID}`
+const ODD = 'Ferien 2026 – отчёт 👍\u202e\n*.tar.gz'
+const LONG = `${'字'.repeat(300)}.mkv`
+const full: PostDescription = {
+  id: ID,
+  kind: 'file',
+  folderId: 'f'.repeat(32),
+  name: ODD,
+  modifiedAt: 1_764_390_415_123,
+  sha256: '0'.repeat(63).concat('a'),
+  crc32: '0000abcd',
+}
+
+/** Captions, and the names of their documents. */
+const POSTS: [caption: string, documentName: string][] = [
+  [encodeCaption(full), 'a.bin'],
+  [encodeCaption({ ...full, name: null, folderId: null, kind: 'manifest' }), 'a.bin'],
+  [encodeCaption({ ...full, kind: { volume: 2, of: 12 } }), 'a.bin'],
+  [encodeCaption({ ...full, name: LONG }), LONG],
+  [encodeCaption({ ...full, name: LONG }), 'other.mkv'],
+  ['', 'a.bin'],
+  [`Our trip\n${LINE} name=a (the good one)\nwith friends`, 'a.bin'],
+  [`${LINE} name=a name=b id=${'e'.repeat(32)} cipher=xyz`, 'a.bin'],
+  [`${LINE.toUpperCase()} name=a`, 'a.bin'],
+  [`${LINE.replace('v=1', 'v=2')} name=b\n${LINE} name=a`, 'a.bin'],
+  [`${LINE} kind=volume-4-of-3 name=b`, 'a.bin'],
+  [`${LINE} name=%ff modified=2026-02-30T00:00:00Z sha256=12 folder=../..`, 'a.bin'],
+  [`${LINE} name=a%4 modified=2026-02-03T00:00:00Z crc32=0000ABCD`, 'a.bin'],
+  [`${LINE} name=*%2Ebin`, 'a.bin'],
+  [`${LINE} name=*`, 'a.bin'],
+]
+
+test('a reader that was written by the specification reads captions as the worker does', async (context) => {
+  const telethon = await findTelethon()
+  if ('missing' in telethon) return context.skip(telethon.missing)
+  const telegram = await startTelegram({ settings: { strictSessions: false } })
+  const { account } = telegram
+  const { gateway } = startGateway(telegram)
+  const user = userOf(account)
+  // By both roads in turn.
+  const roads = [user, { ...user, botToken: account.botToken }]
+  for (const [at, [caption, name]] of POSTS.entries()) {
+    const file = createFile(KiB + at, { name })
+    await gateway.finish(createRequest(roads[at % 2] ?? user, file, { caption }))
+  }
+  await gateway.close()
+
+  const { stdout } = await promisify(execFile)(telethon.python, [READER, account.channelId], {
+    env: {
+      ...plainEnvironment(await makeTempDir()),
+      TELEGRAM_API_ID: String(account.apiId),
+      TELEGRAM_API_HASH: account.apiHash,
+      TELEGRAM_SESSION: account.telethonSession ?? '',
+    },
+  })
+
+  const posted = await telegram.messages(account.channelId)
+  const read = stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+  expect(read).toEqual(
+    posted.map(({ id, size, caption, fileName }) => ({
+      message: id,
+      size,
+      ...asReader(decodeCaption(caption, fileName), fileName),
+    })),
+  )
+  expect(read[0]).toMatchObject({ name: ODD, sha256: full.sha256 })
+  expect(read[3]).toMatchObject({ name: LONG })
+  expect(read).toHaveLength(POSTS.length)
+})
+
+/** The worker's words in the reader's. */
+function asReader(description: PostDescription | null, documentName: string): object {
+  if (description === null) return { name: documentName }
+  const { folderId: folder, modifiedAt, kind, ...same } = description
+  return {
+    ...same,
+    folder,
+    kind: typeof kind === 'string' ? kind : `volume-${kind.volume}-of-${kind.of}`,
+    modified: expect.toSatisfy(
+      (text: string | null) => (text === null ? null : Date.parse(text)) === modifiedAt,
+    ),
+  }
+}
