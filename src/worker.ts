@@ -38,7 +38,7 @@ export interface Worker {
   /** Its HTTP server, for `inject`, or for hooks and routes of one's own before it listens. */
   readonly server: FastifyInstance
   /**
-   * Listens, on the configuration's HOST and PORT unless told otherwise (port 0: any free one), and
+   * Listens on `at`, or else on the configuration's HOST and PORT; port 0 is any free one. Then it
    * goes on with what an earlier run left unfinished. Resolves with the address.
    */
   readonly listen: (at?: { port?: number; host?: string }) => Promise<string>

@@ -94,8 +94,8 @@ export function loadConfig(environment: Record<string, string | undefined>): Con
       root: env.TELEGRAM_BOT_API_ROOT.replace(/\/+$/, ''),
       local: env.TELEGRAM_BOT_API_LOCAL,
     },
-    // Dashboards keep a PEM on one line, with \n for its line ends.
     native: env.TELESTORE_NATIVE === 'on',
+    // Dashboards keep a PEM on one line, with \n for its line ends.
     serverKeyPem: env.TELEGRAM_SERVER_KEY?.replaceAll('\\n', '\n') ?? null,
     server: serverOf(env.TELEGRAM_SERVER),
     ledgerKey: env.LEDGER_KEY ?? null,

@@ -83,7 +83,7 @@ export function withoutUpdates<Answer>(
   return asAnswering(new Api.InvokeWithoutUpdates({ query: asQuery(query) }))
 }
 
-/** gramjs types a wrapped query as any request; ours say only what is needed of them. */
+/** gramjs' wrappers take its own request types; `TlRequest` is only the part of one that we use. */
 function asQuery(request: TlRequest<unknown>): Api.AnyRequest {
   return request as Api.AnyRequest
 }

@@ -9,7 +9,7 @@ import type {
 
 export interface LedgerUnderTest {
   ledger: MaintainedLedger
-  /** The same rows for a second caller: another connection, where the ledger has any. */
+  /** A second caller of the same rows: over a connection of its own if the ledger has connections. */
   other: MaintainedLedger
 }
 
