@@ -28,7 +28,7 @@ import { createMetricsRegistry } from './metrics/metrics.ts'
 const UNLOCK_TIMEOUT_MS = 10_000
 /** What one reader, and all of them together, may have ahead of what they have passed on. */
 const READER_WINDOW_BYTES = 8 * MiB
-const ALL_READERS_BYTES = 64 * MiB
+const ALL_READERS_BYTES = 32 * MiB
 
 /** Core's services, as the rooms around core use them. */
 export interface Services {

@@ -222,7 +222,7 @@ const traffic = {
   MAX_CONCURRENT_DOWNLOADS: wholeNumber(1, 10_000)
     .default(64)
     .meta({ description: 'Downloads at the same time.' }),
-  BLOCK_CACHE_BYTES: size(0).prefault('32MB').meta({
+  BLOCK_CACHE_BYTES: size(0).prefault('16MB').meta({
     description: 'Memory for blocks of files that several downloads share. `0`: no cache.',
   }),
   TRANSFER_ATTEMPTS: wholeNumber(1, 100).default(8).meta({

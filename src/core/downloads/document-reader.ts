@@ -10,7 +10,7 @@ export interface DocumentReaderOptions {
   cache: BlockCache
   /** Bytes that one reader may have asked for and not yet passed on. */
   maxWindowBytes: number
-  /** Bytes that all readers may have ahead together; each may always have one block. */
+  /** Bytes that all readers may have ahead together, in equal shares; each may always have a piece. */
   maxTotalBytes: number
 }
 
@@ -31,7 +31,7 @@ export interface DocumentReader {
 
 export function createDocumentReader(options: DocumentReaderOptions): DocumentReader {
   const { cache, maxWindowBytes, maxTotalBytes } = options
-  let totalAhead = 0
+  let readers = 0
 
   return {
     read: async function* (document, range, signal) {
@@ -45,21 +45,15 @@ export function createDocumentReader(options: DocumentReaderOptions): DocumentRe
         for (const slice of cache.request(document, next, Math.min(count, units.end - next))) {
           ahead.push(slice)
           bytesAhead += slice.length
-          totalAhead += slice.length
           next += slice.length / UNIT_BYTES
         }
       }
-      const passOn = ({ length }: BlockSlice): void => {
-        bytesAhead -= length
-        totalAhead -= length
-      }
       const fill = (): void => {
-        while (next < units.end && bytesAhead < window) {
-          if (bytesAhead > 0 && totalAhead >= maxTotalBytes) return
-          ask(UNITS_PER_BLOCK)
-        }
+        const share = maxTotalBytes / readers
+        while (next < units.end && bytesAhead < Math.min(window, share)) ask(unitsAtOnce(share))
       }
 
+      readers++
       try {
         // One unit first: its bytes are here after one short round trip.
         ask(1)
@@ -68,8 +62,8 @@ export function createDocumentReader(options: DocumentReaderOptions): DocumentRe
           if (!head.ready) window = Math.min(maxWindowBytes, window * 2)
           else if (ahead.every(({ ready }) => ready)) window = Math.max(MiB, window - MiB)
           const bytes = await untilAborted(head.bytes, signal)
-          passOn(head)
           ahead.shift()
+          bytesAhead -= head.length
           fill()
           try {
             yield cut(bytes, head.offset, range)
@@ -78,13 +72,17 @@ export function createDocumentReader(options: DocumentReaderOptions): DocumentRe
           }
         }
       } finally {
-        for (const slice of ahead) {
-          slice.release()
-          passOn(slice)
-        }
+        readers--
+        for (const slice of ahead) slice.release()
       }
     },
   }
+}
+
+/** A whole block with each request costs least; smaller ones leave memory for many readers. */
+function unitsAtOnce(share: number): number {
+  if (share >= 2 * MiB) return UNITS_PER_BLOCK
+  return share >= MiB ? UNITS_PER_BLOCK / 2 : UNITS_PER_BLOCK / 4
 }
 
 function unitsOf({ start, end }: ByteRange): { first: number; end: number } {

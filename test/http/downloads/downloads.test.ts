@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto'
-import { get } from 'node:http'
+import { get, type IncomingMessage } from 'node:http'
+import { buffer } from 'node:stream/consumers'
 import { expect, test, vi } from 'vitest'
 import type { CredentialsProvider } from '../../../src/core/ports/credentials.ts'
 import { AppError } from '../../../src/errors.ts'
 import { KiB, MiB } from '../../../src/lib/units.ts'
+import { sleep } from '../../../src/lib/waiting/sleep.ts'
 import { downloadUrl, uploadFile } from '../../helpers/callers/client.ts'
 import { createFakeGateway } from '../../helpers/peers/fake-gateway.ts'
 import { startWorker, testCredentials } from '../../helpers/worker/app.ts'
@@ -35,6 +37,21 @@ test('the answer with a whole file describes it in its headers', async () => {
     'last-modified': 'Thu, 01 Jan 2026 00:00:00 GMT',
     'referrer-policy': 'no-referrer',
   })
+})
+
+test('a reader that stands still gets the right bytes, however often their memory was used since', async () => {
+  const bytes = randomBytes(24 * MiB)
+  const { link, gateway } = await start(bytes, 'film.mp4', { BLOCK_CACHE_BYTES: '0' })
+  const answer = await new Promise<IncomingMessage>((resolve) => get(link, resolve))
+  // Until the sockets are full, and a while longer.
+  await vi.waitFor(async () => {
+    const before = gateway.readBytes
+    await sleep(300)
+    expect([before > 0, gateway.readBytes]).toEqual([true, before])
+  })
+
+  expect(gateway.readBytes).toBeLessThan(bytes.length)
+  expect((await buffer(answer)).equals(bytes)).toBe(true)
 })
 
 test.each([

@@ -13,6 +13,9 @@ const MSG_CONTAINER = 0x73f1f8dc
 const BOOL_TRUE = 0x997275b5
 
 const modules = loadModules()
+/** gramjs' long; the fast path wants less of it than its type says. */
+const long = (value: bigint) =>
+  modules.helpers.returnBigInt(String(value)) as unknown as FastPathSender['_state']['id']
 
 test('a packet with one answer can be given back for the next one', async () => {
   const packet = message(RPC_RESULT, 300_004)
@@ -46,10 +49,6 @@ function message(constructorId: number, size: number): Buffer {
 /** Through the fast path of a sender that has a key; decryption itself has tests of its own. */
 async function decrypt(plain: Buffer): Promise<void> {
   const key = randomBytes(256)
-  const long = (value: bigint) => ({
-    toString: () => String(value),
-    eq: (other: object) => String(other) === String(value),
-  })
   const state: FastPathSender['_state'] = {
     salt: long(1n),
     id: long(SESSION),
