@@ -7,7 +7,8 @@ import type { Upload } from '../ports/records.ts'
 import type { ReceivedChunk, Spool } from '../ports/spool.ts'
 import type { ProgressBoard } from '../progress/progress-board.ts'
 import { type ByteCutter, createByteCutter } from './byte-cutter.ts'
-import { type UploadIntake, type UploadIntakeOptions, uploadNotFound } from './upload-intake.ts'
+import { uploadNotFound } from './intake-refusals.ts'
+import type { UploadIntake, UploadIntakeOptions } from './upload-intake.ts'
 
 /** How often a sender that is slower than a chunk per `SESSION_TTL` is noted to be alive. */
 const TOUCH_EVERY_MS = 5_000

@@ -9,12 +9,8 @@ import { isPartial } from '../model/stream.ts'
 import { emptyFile, openUpload } from '../model/upload.ts'
 import type { ChunkRecord, JoinedUpload, Upload } from '../ports/records.ts'
 import type { Spool } from '../ports/spool.ts'
-import {
-  assertNoLongWait,
-  assertTakes,
-  type UploadIntakeOptions,
-  uploadNotFound,
-} from './upload-intake.ts'
+import { uploadNotFound } from './intake-refusals.ts'
+import { assertNoLongWait, assertTakes, type UploadIntakeOptions } from './upload-intake.ts'
 import type { UploadService } from './upload-service.ts'
 
 export interface StreamJoinOptions extends UploadIntakeOptions {

@@ -14,13 +14,13 @@ import { emptyFile } from '../model/upload.ts'
 import type { StreamRecord, Upload } from '../ports/records.ts'
 import type { Spool } from '../ports/spool.ts'
 import type { ProgressBoard } from '../progress/progress-board.ts'
+import { uploadNotFound } from './intake-refusals.ts'
 import { createStreamFiller } from './stream-filler.ts'
 import { createStreamJoin, type JoinDescription } from './stream-join.ts'
 import {
   createUploadIntake,
   type FileDescription,
   type UploadIntakeOptions,
-  uploadNotFound,
 } from './upload-intake.ts'
 import type { UploadService } from './upload-service.ts'
 

@@ -1,5 +1,5 @@
 import { AppError } from '../../errors.ts'
-import { assertNotCancelled, START_OVER, uploadCancelled } from '../model/cancellation.ts'
+import { assertNotCancelled } from '../model/cancellation.ts'
 import { newCaptionId } from '../model/caption.ts'
 import { accountWaits } from '../model/flood-wait.ts'
 import {
@@ -19,6 +19,7 @@ import type { TelegramGateway } from '../ports/telegram.ts'
 import type { WorkGate } from '../runtime/work-gate.ts'
 import type { Transfers } from '../transfers/transfer.ts'
 import { type Capacity, noCapacity } from './capacity.ts'
+import { notAccepted, overShare, type UserShare, uploadNotFound } from './intake-refusals.ts'
 
 export interface UploadIntakeOptions {
   ledger: Ledger
@@ -34,7 +35,7 @@ export interface UploadIntakeOptions {
   /** Milliseconds: an account that has to wait for longer begins no upload. */
   maxWaitMs: number
   /** What one user may have unfinished at one time. */
-  perUser: { maxUploads: number; maxBytes: number }
+  perUser: UserShare
   now: () => number
   log: Log
 }
@@ -256,31 +257,6 @@ function assertResumes(
   assertSameFile(upload, { size, totalChunks })
 }
 
-/** Seconds: what a user has unfinished ends by itself, or by being cancelled. */
-const SHARE_RETRY_AFTER = 60
-
-/**
- * One user's share of the worker is used up. Too many uploads are too many requests; too many bytes
- * are no room, as a quota is in WebDAV (RFC 4331, section 6): both pass when another upload ends.
- */
-function overShare(
-  held: { uploads: number; bytes: number },
-  { maxUploads, maxBytes }: UploadIntakeOptions['perUser'],
-): AppError {
-  if (held.uploads >= maxUploads) {
-    return new AppError(
-      'TOO_MANY_UPLOADS',
-      `You have ${held.uploads} unfinished uploads; finish or cancel one first`,
-      { retryAfter: SHARE_RETRY_AFTER, details: { maxUploads } },
-    )
-  }
-  return new AppError(
-    'QUOTA_EXCEEDED',
-    'Your unfinished uploads leave no room for this file; finish or cancel one first',
-    { retryAfter: SHARE_RETRY_AFTER, details: { maxBytes, heldBytes: held.bytes } },
-  )
-}
-
 /** Why this cannot be a chunk of the upload, or null. */
 function chunkFlaw(upload: Upload, { index, size }: { index: number; size: number }): unknown {
   try {
@@ -289,21 +265,4 @@ function chunkFlaw(upload: Upload, { index, size }: { index: number; size: numbe
   } catch (error) {
     return error
   }
-}
-
-/** What became of the upload while its chunk was on the way to its row. */
-function notAccepted(accepted: Exclude<AcceptedChunk, { kind: 'accepted' }>): AppError {
-  if (accepted.kind === 'gone') return uploadNotFound()
-  return accepted.upload.state === 'cancelled' ? uploadCancelled() : closed(accepted.upload)
-}
-
-export function uploadNotFound(): AppError {
-  return new AppError('UPLOAD_NOT_FOUND', 'Upload session not found', {
-    details: { hint: START_OVER },
-  })
-}
-
-function closed(upload: Upload): AppError {
-  const error = upload.state === 'failed' ? `Upload failed: ${upload.reason}` : 'Upload is complete'
-  return new AppError('UPLOAD_CLOSED', `${error}. ${START_OVER}`, { details: { hint: START_OVER } })
 }

@@ -13,7 +13,7 @@ import type { Upload } from '../ports/records.ts'
 import type { Spool } from '../ports/spool.ts'
 import type { ProgressBoard } from '../progress/progress-board.ts'
 import type { Transfers } from '../transfers/transfer.ts'
-import { uploadNotFound } from './upload-intake.ts'
+import { uploadNotFound } from './intake-refusals.ts'
 
 export interface UploadRemovalOptions {
   ledger: Pick<Ledger, 'findUpload' | 'cancelUpload' | 'deleteUpload' | 'expireUpload'>

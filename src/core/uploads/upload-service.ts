@@ -8,12 +8,12 @@ import type { ChunkRecord, Upload } from '../ports/records.ts'
 import type { ReceivedChunk } from '../ports/spool.ts'
 import { type Progress, type ProgressBoard, whenEnded } from '../progress/progress-board.ts'
 import { noCapacity } from './capacity.ts'
+import { uploadNotFound } from './intake-refusals.ts'
 import {
   type ChunkAnswer,
   createUploadIntake,
   type FileDescription,
   type UploadIntakeOptions,
-  uploadNotFound,
 } from './upload-intake.ts'
 import type { UploadRemoval } from './upload-removal.ts'
 
