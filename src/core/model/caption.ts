@@ -16,14 +16,14 @@ const CUT = '*'
 /** What people see in place of the part that is not known. */
 const ELLIPSIS = '…'
 
-export type PostKind = 'file' | 'manifest' | { volume: number; of: number }
+export type PostKind = 'file' | 'manifest' | 'folder' | { volume: number; of: number }
 
 /** What a post says about itself. All of it but `id` and `kind` may be unknown. */
 export interface PostDescription {
-  /** 16 random bytes in lower-case hex, the same for all posts of one file. */
+  /** 16 random bytes in lower-case hex, the same for all posts of one file; a folder's own id. */
   readonly id: string
   readonly kind: PostKind
-  /** An id of the same form; null: the root. */
+  /** The folder in which it lies, an id of the same form; null: the root. */
   readonly folderId: string | null
   readonly name: string | null
   /** Epoch milliseconds. */
@@ -95,7 +95,7 @@ function kindToText(kind: PostKind): string {
 
 /** Null for a kind of a later version, which this one must not take for a file. */
 function kindIn(text = 'file'): PostKind | null {
-  if (text === 'file' || text === 'manifest') return text
+  if (text === 'file' || text === 'manifest' || text === 'folder') return text
   const [, volume, of] = (/^volume-(\d{1,9})-of-(\d{1,9})$/.exec(text) ?? []).map(Number)
   if (volume === undefined || of === undefined) return null
   return volume >= 1 && volume <= of ? { volume, of } : null

@@ -159,7 +159,7 @@ test.each<[string, string]>([
   ['an id that is too long', `#telestore v=1 id=${ID}0 name=a`],
   ['an id with other letters', `#telestore v=1 id=${ID.replace('f', 'g')} name=a`],
   ['an id on the next line', `#telestore v=1\nid=${ID} name=a`],
-  ['a kind of a later version', `${LINE} kind=folder name=a`],
+  ['a kind of a later version', `${LINE} kind=note name=a`],
   ['volume 0', `${LINE} kind=volume-0-of-3`],
   ['a volume behind the last', `${LINE} kind=volume-4-of-3`],
   ['a volume of endless ones', `${LINE} kind=volume-1-of-99999999999999999999`],
