@@ -1,0 +1,88 @@
+import type { FileRow, FolderPost, LibraryFile, LibraryKey } from '../../ports/catalogue.ts'
+import type { Credentials } from '../../ports/credentials.ts'
+import { decodeCaption } from '../caption.ts'
+
+/** A message of the channel with a document, as Telegram tells it. Texts may be anything. */
+export interface DocumentPost {
+  readonly messageId: number
+  readonly postedAt: number
+  readonly editedAt: number | null
+  readonly caption: string
+  /** The name of the document, or null where it has none. */
+  readonly documentName: string | null
+  readonly size: number
+  readonly mimeType: string
+  readonly hasThumbnail: boolean
+}
+
+/** A message of the channel with text alone. */
+export interface TextPost {
+  readonly messageId: number
+  readonly postedAt: number
+  readonly editedAt: number | null
+  readonly text: string
+}
+
+/** A marked channel id is -(10^12 + bare id): core.telegram.org/api/bots/ids. */
+const CHANNEL_MARK = 10n ** 12n
+
+/** The library that is meant wherever these credentials are used. */
+export function libraryKeyOf({ userId, channelId }: Credentials): LibraryKey {
+  const id = channelId.trim()
+  const isBare = /^\d{1,19}$/.test(id)
+  return { owner: userId, channelId: isBare ? String(-CHANNEL_MARK - BigInt(id)) : id }
+}
+
+/** The file that a message is. Size and type are the document's, name and folder the line's. */
+export function fileOfPost(post: DocumentPost): FileRow {
+  const { caption, documentName, ...facts } = post
+  const line = decodeCaption(caption, documentName)
+  // A folder is a text of its own: of a document its line says nothing.
+  const said = line?.kind === 'folder' ? null : line
+  return {
+    ...facts,
+    name: said?.name ?? documentName ?? `file-${post.messageId}`,
+    folderId: said?.folderId ?? null,
+    modifiedAt: said?.modifiedAt ?? null,
+    sha256: said?.sha256 ?? null,
+    crc32: said?.crc32 ?? null,
+    captionId: said?.id ?? null,
+    knowsPlace: said === null || decodeCaption(caption, null)?.name !== null,
+  }
+}
+
+/** The folder that a text makes, or null when it makes none. */
+export function folderOfPost({ messageId, text, ...times }: TextPost): FolderPost | null {
+  const line = decodeCaption(text, null)
+  if (line?.kind !== 'folder') return null
+  return {
+    messageId,
+    folderId: line.id,
+    name: line.name ?? '',
+    parentId: line.folderId,
+    editedAt: times.editedAt ?? times.postedAt,
+  }
+}
+
+/**
+ * The row after a source has told of the file; `before` itself where it stays as it is. Times of
+ * edits have whole seconds: of two in one second the one that is told last counts.
+ */
+export function mergeFile(before: LibraryFile | null, told: FileRow): LibraryFile {
+  const { knowsPlace, ...file } = told
+  if (before === null) return file
+  if ((before.editedAt ?? 0) > (file.editedAt ?? 0)) return before
+  const isSameFile = before.captionId === file.captionId && before.size === file.size
+  const merged: LibraryFile = {
+    ...file,
+    ...(!knowsPlace && { name: before.name, folderId: before.folderId }),
+    // What the worker has reckoned itself stays known where the caption had no room for it.
+    ...(isSameFile && {
+      modifiedAt: file.modifiedAt ?? before.modifiedAt,
+      sha256: file.sha256 ?? before.sha256,
+      crc32: file.crc32 ?? before.crc32,
+    }),
+  }
+  const isSame = Object.entries(merged).every(([key, value]) => Reflect.get(before, key) === value)
+  return isSame ? before : merged
+}

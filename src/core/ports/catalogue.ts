@@ -1,0 +1,134 @@
+/**
+ * The library: what a channel holds, as rows that can be thrown away and read from the channel again.
+ * Only where a bot without MTProto credentials has the channel, which cannot see messages, the rows
+ * are the only record. So rows go for one reason alone: their message is known to be gone.
+ *
+ * Nothing is validated here. Calls reject with SPOOL_FULL and SPOOL_FAILED, as the ledger's do.
+ */
+export interface Catalogue {
+  /**
+   * Writes what is known of a library's messages, in one transaction. It may be told again, and in
+   * another order: of one message the newest edit stays. A call with some hundred changes takes
+   * milliseconds during which nothing else runs; a caller with more makes several calls.
+   */
+  applyToLibrary: (key: LibraryKey, changes: LibraryChanges) => Promise<LibraryEffect>
+  /** Null before the first change of the library. */
+  librarySync: (key: LibraryKey) => Promise<LibrarySync | null>
+  libraryFile: (key: LibraryKey, messageId: number) => Promise<ShownFile | null>
+  /** The folder that is shown at this path of names, from the root (`[]`) down; null: there is none. */
+  libraryFolder: (key: LibraryKey, path: readonly string[]) => Promise<ShownFolder | null>
+  /** The newest messages first. */
+  libraryFilesNamed: (
+    key: LibraryKey,
+    path: readonly string[],
+    name: string,
+  ) => Promise<ShownFile[]>
+}
+
+/** The channel that the credentials of an owner name, by its marked id where it has one. */
+export interface LibraryKey {
+  readonly owner: string
+  readonly channelId: string
+}
+
+export type FileKind = 'video' | 'audio' | 'image' | 'document' | 'archive' | 'other'
+
+/** A message with a document. */
+export interface LibraryFile {
+  readonly messageId: number
+  readonly name: string
+  /** The folder's id as the caption says it, 32 hex digits; null: the root. It may be unknown. */
+  readonly folderId: string | null
+  readonly size: number
+  readonly mimeType: string
+  readonly postedAt: number
+  /** The message's last edit; null: it was never edited. */
+  readonly editedAt: number | null
+  /** When the file itself was last changed, as its sender says. */
+  readonly modifiedAt: number | null
+  /** Hex, as the caption claims it. */
+  readonly sha256: string | null
+  /** Hex, as the caption claims it. */
+  readonly crc32: string | null
+  readonly hasThumbnail: boolean
+  /** The id of the caption's line (core/model/caption.ts); null: the message has no line. */
+  readonly captionId: string | null
+}
+
+/** A file as one of its sources tells it. */
+export interface FileRow extends LibraryFile {
+  /**
+   * Whether the source knows name and folder. A caption may leave both out: then those stay that the
+   * row has, and the ones given here are for a row that is new.
+   */
+  readonly knowsPlace: boolean
+}
+
+/** A message that makes a folder. Several may have one id: the lowest message counts. */
+export interface FolderPost {
+  readonly messageId: number
+  /** 32 hex digits. */
+  readonly folderId: string
+  readonly name: string
+  /** The id of the folder around it; null: the root. It may be unknown. */
+  readonly parentId: string | null
+  /** When the message was edited last, or else posted. */
+  readonly editedAt: number
+}
+
+export interface LibraryChanges {
+  readonly files?: readonly FileRow[]
+  readonly folders?: readonly FolderPost[]
+  /** Messages that are gone, or hold neither a file nor a folder now. */
+  readonly gone?: readonly number[]
+  /**
+   * The files and folders of this call are all that the channel has among these ids, both ends
+   * included: other rows between them go.
+   */
+  readonly complete?: { readonly from: number; readonly to: number }
+  readonly sync?: LibrarySync
+}
+
+/** What has really changed. */
+export interface LibraryEffect {
+  /** Messages whose rows were written or removed, without those that were so already. */
+  readonly messageIds: readonly number[]
+}
+
+/** How far the rows follow the channel. */
+export interface LibrarySync {
+  /** The channel's `pts` that the rows have reached; null: they have never been complete. */
+  readonly pts: number | null
+  /** A rescan on its way, or null. */
+  readonly scan: LibraryScan | null
+  /** When the rows last agreed with the channel, or null. */
+  readonly lookedAt: number | null
+}
+
+export interface LibraryScan {
+  /** The channel's `pts` before the first message was read. */
+  readonly pts: number
+  /** Messages with this id and above have been read. */
+  readonly below: number
+  /** Messages read so far. */
+  readonly seen: number
+  /** About how many messages there are, where that is known. */
+  readonly total: number | null
+}
+
+export interface ShownFile extends LibraryFile {
+  readonly kind: FileKind
+  /** Names from the root down: where the file is shown. */
+  readonly path: readonly string[]
+}
+
+export interface ShownFolder {
+  /** The id that new files of this folder name; null: the root. */
+  readonly folderId: string | null
+  readonly path: readonly string[]
+  /** Files of it and of all folders below. */
+  readonly files: number
+  readonly bytes: number
+  /** All messages that are shown as this folder, the one that counts first; none: the root. */
+  readonly posts: readonly FolderPost[]
+}

@@ -1,0 +1,158 @@
+import { expect, test } from 'vitest'
+import { encodeCaption, type PostDescription } from '../../../../src/core/model/caption.ts'
+import {
+  type DocumentPost,
+  fileOfPost,
+  folderOfPost,
+  libraryKeyOf,
+  mergeFile,
+} from '../../../../src/core/model/library/posts.ts'
+import type { FileRow, LibraryFile } from '../../../../src/core/ports/catalogue.ts'
+
+const ID = '000102030405060708090a0b0c0d0e0f'
+const FOLDER = 'ffffffffffffffffffffffffffffffff'
+const SHA256 = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'
+const described: PostDescription = {
+  id: ID,
+  kind: 'file',
+  folderId: FOLDER,
+  name: 'a long name.bin',
+  modifiedAt: 1000,
+  sha256: SHA256,
+  crc32: '0000abcd',
+}
+const post: DocumentPost = {
+  messageId: 7,
+  postedAt: 2000,
+  editedAt: null,
+  caption: encodeCaption(described),
+  documentName: 'cut.bin',
+  size: 5,
+  mimeType: 'video/mp4',
+  hasThumbnail: true,
+}
+const file: FileRow = {
+  messageId: 7,
+  name: 'a long name.bin',
+  folderId: FOLDER,
+  size: 5,
+  mimeType: 'video/mp4',
+  postedAt: 2000,
+  editedAt: null,
+  modifiedAt: 1000,
+  sha256: SHA256,
+  crc32: '0000abcd',
+  hasThumbnail: true,
+  captionId: ID,
+  knowsPlace: true,
+}
+
+test('size and type of a file are the document’s, name, folder, time and digests the line’s', () => {
+  expect(fileOfPost(post)).toEqual(file)
+})
+
+test('a document without a line is a file by its own name, in the root', () => {
+  expect(fileOfPost({ ...post, caption: 'a holiday' })).toEqual({
+    ...file,
+    name: 'cut.bin',
+    folderId: null,
+    modifiedAt: null,
+    sha256: null,
+    crc32: null,
+    captionId: null,
+  })
+  expect(fileOfPost({ ...post, caption: '', documentName: null }).name).toBe('file-7')
+})
+
+test('a line without a name tells nothing of the place', () => {
+  const caption = encodeCaption({ ...described, name: null, folderId: null })
+
+  expect(fileOfPost({ ...post, caption })).toMatchObject({ name: 'cut.bin', knowsPlace: false })
+})
+
+test('a document with the line of a folder is a plain document', () => {
+  const caption = encodeCaption({ ...described, kind: 'folder' })
+
+  expect(fileOfPost({ ...post, caption })).toMatchObject({ name: 'cut.bin', captionId: null })
+})
+
+test('a text makes a folder by a line of that kind alone', () => {
+  const text = { messageId: 3, postedAt: 10, editedAt: 20 }
+  const line = encodeCaption({ ...described, kind: 'folder', name: 'Fotos' })
+
+  expect(folderOfPost({ ...text, text: `old photos\n${line}` })).toEqual({
+    messageId: 3,
+    folderId: ID,
+    name: 'Fotos',
+    parentId: FOLDER,
+    editedAt: 20,
+  })
+  expect(folderOfPost({ ...text, text: 'hello' })).toBeNull()
+  expect(folderOfPost({ ...text, text: encodeCaption(described) })).toBeNull()
+})
+
+const { knowsPlace: _, ...row } = file
+
+test.each<[string, Partial<LibraryFile>, Partial<FileRow>, Partial<LibraryFile>]>([
+  ['a newer edit counts', {}, { editedAt: 9, name: 'b' }, { editedAt: 9, name: 'b' }],
+  ['an edit in the same second counts', { editedAt: 9 }, { editedAt: 9, name: 'b' }, { name: 'b' }],
+  [
+    'an older edit changes nothing',
+    { editedAt: 9 },
+    { editedAt: 8, name: 'b' },
+    { name: file.name },
+  ],
+  [
+    'a message before its edit changes nothing',
+    { editedAt: 9 },
+    { name: 'b' },
+    { name: file.name },
+  ],
+  [
+    'a line without a place leaves the place',
+    {},
+    { knowsPlace: false, name: 'b', folderId: null, hasThumbnail: false },
+    { name: file.name, folderId: FOLDER, hasThumbnail: false },
+  ],
+  [
+    'digests that the same line left out stay',
+    {},
+    { sha256: null, crc32: null, modifiedAt: null },
+    { sha256: SHA256, crc32: '0000abcd', modifiedAt: 1000 },
+  ],
+  [
+    'digests of another document go',
+    {},
+    { sha256: null, crc32: null, size: 6 },
+    { sha256: null, crc32: null, size: 6 },
+  ],
+  [
+    'a line that was taken out leaves a plain document',
+    {},
+    { editedAt: 9, captionId: null, folderId: null, name: 'cut.bin', sha256: null },
+    { captionId: null, folderId: null, name: 'cut.bin', sha256: null },
+  ],
+])('%s', (_name, before, told, after) => {
+  const merged = mergeFile({ ...row, editedAt: null, ...before }, { ...file, ...told })
+
+  expect(merged).toMatchObject(after)
+})
+
+test('what is told again leaves the row as it is, the same object', () => {
+  expect(mergeFile(null, file)).toEqual(row)
+  expect(mergeFile(row, file)).toBe(row)
+})
+
+test.each([
+  ['-1001234567890', '-1001234567890'],
+  ['1234567890', '-1001234567890'],
+  [' 77 ', '-1000000000077'],
+  ['@name', '@name'],
+])('the channel %j has the library of %j', (channelId, marked) => {
+  const credentials = { botToken: null, session: null, apiId: null, apiHash: null }
+
+  expect(libraryKeyOf({ ...credentials, userId: 'u', channelId })).toEqual({
+    owner: 'u',
+    channelId: marked,
+  })
+})
