@@ -1,3 +1,4 @@
+import type { Catalogue } from './catalogue.ts'
 import type {
   ChunkRecord,
   JoinedUpload,
@@ -271,7 +272,7 @@ export interface KeptToken {
 }
 
 /** What start-up and the sweeper need beside what the flows need. */
-export interface MaintainedLedger extends Ledger, ClockRecords {
+export interface MaintainedLedger extends Ledger, ClockRecords, Catalogue {
   /** Forgets one chunk, whose bytes were lost. */
   deleteChunk: (uploadId: string, index: number) => Promise<void>
   /** Ids of the uploads that ended at `before` or earlier. */

@@ -3,6 +3,8 @@ import type { Log } from '../../core/ports/log.ts'
 import { createCheckpointer, NO_CHECKPOINTER } from './checkpointer.ts'
 import { createClockRecords } from './clock.ts'
 import { wrapDatabase } from './database.ts'
+import { createLibraryReading } from './library/reading.ts'
+import { createLibraryWriting } from './library/writing.ts'
 import { openDatabase } from './open.ts'
 import { createLedgerCipher } from './secrets/cipher.ts'
 import { checkKey, createSecretRecords } from './secrets/secrets.ts'
@@ -54,6 +56,8 @@ export function openLedger(options: LedgerOptions): MaintainedLedger {
     ...secrets,
     ...clock,
     ...createTicketRecords(database, cipher),
+    ...createLibraryWriting(database),
+    ...createLibraryReading(database),
     checkpoint: async () => {
       await checkpointer.run()
       // Little is left to do by now but to empty the log.
@@ -120,5 +124,10 @@ function toPromises(records: Records): MaintainedLedger {
     finishedBefore: resolving(records.finishedBefore),
     lastReading: resolving(records.lastReading),
     keepReading: resolving(records.keepReading),
+    applyToLibrary: resolving(records.applyToLibrary),
+    librarySync: resolving(records.librarySync),
+    libraryFile: resolving(records.libraryFile),
+    libraryFolder: resolving(records.libraryFolder),
+    libraryFilesNamed: resolving(records.libraryFilesNamed),
   }
 }

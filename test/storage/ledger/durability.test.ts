@@ -353,6 +353,8 @@ test('a ledger of the first version is brought up to date with all that it holds
        DROP INDEX uploads_cancelled; ALTER TABLE uploads DROP COLUMN cancelled;
        ALTER TABLE uploads DROP COLUMN last_percent; ALTER TABLE uploads DROP COLUMN retry_at;
        ALTER TABLE uploads DROP COLUMN modified_at; ALTER TABLE uploads DROP COLUMN caption_id;
+       DROP TABLE libraries; DROP TABLE library_files; DROP TABLE library_names;
+       DROP TABLE library_folders; DROP TABLE library_folder_posts;
        PRAGMA user_version = 1`,
     ),
   )
@@ -365,6 +367,7 @@ test('a ledger of the first version is brought up to date with all that it holds
     captionId: expect.stringMatching(/^[0-9a-f]{32}$/),
   })
   expect(await after.issueTicket('ann', null, 5000)).toBe(5)
+  expect(await after.librarySync({ owner: 'ann', channelId: '-1' })).toBeNull()
 })
 
 test('a ledger of a later version is refused with a sentence, and left as it is', async () => {

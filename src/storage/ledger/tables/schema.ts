@@ -118,6 +118,77 @@ const MIGRATIONS = [
   ALTER TABLE uploads ADD COLUMN caption_id TEXT;
   UPDATE uploads SET caption_id = lower(hex(randomblob(16)));
   `,
+  // The id of a message's row is library * 2^32 + message id, so a library's rows lie together, in the
+  // order of their dates. `own_` counts what names the folder itself, `files` and `bytes` all that is
+  // shown in it and below. A folder that is not shown itself is `shown` as another one.
+  `
+  CREATE TABLE libraries (
+    id INTEGER PRIMARY KEY CHECK (id < 2097152),
+    owner TEXT NOT NULL,
+    channel_id TEXT NOT NULL,
+    pts INTEGER,
+    scan_pts INTEGER,
+    scan_below INTEGER,
+    scan_seen INTEGER,
+    scan_total INTEGER,
+    looked_at INTEGER,
+    UNIQUE (owner, channel_id)
+  ) STRICT;
+
+  CREATE TABLE library_files (
+    id INTEGER PRIMARY KEY,
+    library INTEGER NOT NULL,
+    folder INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    folded TEXT NOT NULL,
+    sort_name TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    mime_type TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    posted_at INTEGER NOT NULL,
+    edited_at INTEGER,
+    modified_at INTEGER,
+    sha256 BLOB,
+    crc32 BLOB,
+    has_thumbnail INTEGER NOT NULL,
+    caption_id BLOB
+  ) STRICT;
+  CREATE INDEX library_files_by_name ON library_files (library, sort_name);
+  CREATE INDEX library_files_by_size ON library_files (library, size);
+  CREATE INDEX library_files_in_folder ON library_files (folder);
+  CREATE INDEX library_files_in_folder_by_name ON library_files (folder, sort_name);
+  CREATE INDEX library_files_in_folder_by_size ON library_files (folder, size);
+  CREATE VIRTUAL TABLE library_names USING fts5(folded, content='', contentless_delete=1,
+    detail=none, tokenize='trigram case_sensitive 1');
+
+  CREATE TABLE library_folder_posts (
+    id INTEGER PRIMARY KEY,
+    library INTEGER NOT NULL,
+    folder_id BLOB NOT NULL,
+    name TEXT NOT NULL,
+    parent_id BLOB,
+    edited_at INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX library_folder_posts_by_folder ON library_folder_posts (library, folder_id);
+
+  CREATE TABLE library_folders (
+    id INTEGER PRIMARY KEY,
+    library INTEGER NOT NULL,
+    folder_id BLOB NOT NULL,
+    shown INTEGER NOT NULL,
+    parent INTEGER,
+    name TEXT NOT NULL,
+    folded TEXT NOT NULL,
+    sort_name TEXT NOT NULL,
+    own_files INTEGER NOT NULL,
+    own_bytes INTEGER NOT NULL,
+    files INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    UNIQUE (library, folder_id)
+  ) STRICT;
+  CREATE INDEX library_folders_shown ON library_folders (shown);
+  CREATE INDEX library_folders_in_folder ON library_folders (parent, sort_name);
+  `,
 ]
 
 /** What `user_version` says of a ledger of this version. */

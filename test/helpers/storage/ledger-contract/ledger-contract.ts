@@ -3,6 +3,7 @@ import { keepsClock } from './clock.ts'
 import { decidesTogether } from './decisions.ts'
 import { endsUploads } from './endings.ts'
 import type { MakeLedger } from './fixtures.ts'
+import { keepsLibraries } from './library.ts'
 import { keepsStreams } from './streams.ts'
 import { keepsTickets } from './tickets.ts'
 import { keepsTransfers } from './transfers.ts'
@@ -17,6 +18,7 @@ export function describeLedger(name: string, make: MakeLedger): void {
     keepsTransfers(make)
     keepsTickets(make)
     keepsClock(make)
+    keepsLibraries(make)
     decidesTogether(make)
   })
 }

@@ -1,0 +1,133 @@
+import {
+  arrangeFolders,
+  countBelow,
+  type FolderCount,
+  shownAs,
+} from '../../../core/model/library/folder-tree.ts'
+import { foldName, sortName } from '../../../core/model/library/names.ts'
+import type { LedgerDatabase, Row } from '../database.ts'
+import { integer, integerOrNull, text } from '../tables/rows.ts'
+import { folderIdOf, ROOT, toFolderKey, toFolderPost } from './rows.ts'
+
+/** The rows of folders; all calls are made inside the caller's transaction. */
+export interface FolderRows {
+  /** The row of the folder with this id, begun in the root where it is unknown. */
+  rowOf: (library: number, folderId: string | null) => number
+  /** Adds to what lies in the folder itself, and to what is counted in all folders around it. */
+  count: (folder: number, added: FolderCount) => void
+  /** Puts all folders of a library where their messages say, and counts anew what they hold. */
+  arrange: (library: number) => void
+  /** Forgets a folder without messages that no file names any more. */
+  forgetUnused: (folder: number) => void
+}
+
+export function createFolderRows(database: LedgerDatabase): FolderRows {
+  const find = database.prepare(
+    'SELECT id FROM library_folders WHERE library = ? AND folder_id = ?',
+  )
+  const insert = database.prepare(
+    `INSERT INTO library_folders (library, folder_id, shown, parent, name, folded, sort_name,
+       own_files, own_bytes, files, bytes)
+     VALUES (?, ?, ?, NULL, '', '', '', 0, 0, 0, 0) RETURNING id`,
+  )
+  const showItself = database.prepare('UPDATE library_folders SET shown = id WHERE id = ?')
+  const countOwn = database.prepare(
+    `UPDATE library_folders SET own_files = own_files + ?2, own_bytes = own_bytes + ?3
+     WHERE id = ?1`,
+  )
+  const countAround = database.prepare(
+    `WITH RECURSIVE around (id) AS (
+       SELECT shown FROM library_folders WHERE id = ?1
+       UNION ALL
+       SELECT parent FROM library_folders JOIN around USING (id) WHERE parent IS NOT NULL)
+     UPDATE library_folders SET files = files + ?2, bytes = bytes + ?3
+     WHERE id IN (SELECT id FROM around)`,
+  )
+  const posts = database.prepare('SELECT * FROM library_folder_posts WHERE library = ?')
+  const all = database.prepare('SELECT * FROM library_folders WHERE library = ?')
+  const place = database.prepare(
+    `UPDATE library_folders SET shown = ?, parent = ?, name = ?, folded = ?, sort_name = ?,
+       files = ?, bytes = ?
+     WHERE id = ?`,
+  )
+  const forget = database.prepare(
+    `DELETE FROM library_folders WHERE id = ? AND own_files = 0 AND length(folder_id) > 0
+       AND NOT EXISTS (SELECT 1 FROM library_folder_posts AS posts
+         WHERE posts.library = library_folders.library
+           AND posts.folder_id = library_folders.folder_id)`,
+  )
+
+  function rootOf(library: number): number {
+    const row = find.get(library, ROOT)
+    if (row) return integer(row, 'id')
+    // It is shown as itself, whose id nobody knows before.
+    const id = insertRow(library, null, 0)
+    showItself.run(id)
+    return id
+  }
+
+  function insertRow(library: number, folderId: string | null, shown: number): number {
+    const row = insert.get(library, toFolderKey(folderId), shown)
+    if (!row) throw new Error('the row of a folder was not written')
+    return integer(row, 'id')
+  }
+
+  function rowOf(library: number, folderId: string | null): number {
+    if (folderId === null) return rootOf(library)
+    const row = find.get(library, toFolderKey(folderId))
+    return row ? integer(row, 'id') : insertRow(library, folderId, rootOf(library))
+  }
+
+  return {
+    rowOf,
+    count: (folder, { files, bytes }) => {
+      if (files === 0 && bytes === 0) return
+      countOwn.run(folder, files, bytes)
+      countAround.run(folder, files, bytes)
+    },
+    arrange: (library) => {
+      const tree = arrangeFolders(posts.all(library).map(toFolderPost))
+      rootOf(library)
+      for (const id of [...tree.shown.keys(), ...tree.merged.keys()]) rowOf(library, id)
+      const rows = new Map(all.all(library).map((row) => [folderIdOf(row), row]))
+      const idOf = (folderId: string | null): number => rowId(rows.get(folderId))
+      const counts = countBelow(tree, ownCounts(rows))
+      for (const [folderId, row] of rows) {
+        const node = folderId === null ? null : (tree.shown.get(folderId) ?? null)
+        const isShown = folderId === null || node !== null
+        const name = node?.name ?? ''
+        if (!isShown && integer(row, 'own_files') === 0 && !tree.merged.has(folderId)) {
+          forget.run(rowId(row))
+          continue
+        }
+        const { files, bytes } = (isShown && counts.get(folderId)) || { files: 0, bytes: 0 }
+        const shown = idOf(shownAs(tree, folderId))
+        const parent = node === null ? null : idOf(node.parentId)
+        const isSame =
+          integer(row, 'shown') === shown &&
+          integerOrNull(row, 'parent') === parent &&
+          text(row, 'name') === name &&
+          integer(row, 'files') === files &&
+          integer(row, 'bytes') === bytes
+        if (isSame) continue
+        const folded = foldName(name)
+        place.run(shown, parent, name, folded, sortName(folded), files, bytes, rowId(row))
+      }
+    },
+    forgetUnused: (folder) => void forget.run(folder),
+  }
+}
+
+function ownCounts(rows: ReadonlyMap<string | null, Row>): Map<string | null, FolderCount> {
+  return new Map(
+    [...rows].map(([folderId, row]) => [
+      folderId,
+      { files: integer(row, 'own_files'), bytes: integer(row, 'own_bytes') },
+    ]),
+  )
+}
+
+function rowId(row: Row | undefined): number {
+  if (!row) throw new Error('a folder of the tree has no row')
+  return integer(row, 'id')
+}

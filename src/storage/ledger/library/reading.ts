@@ -1,0 +1,162 @@
+import { foldName, isSameName, sortName } from '../../../core/model/library/names.ts'
+import type {
+  Catalogue,
+  LibraryKey,
+  ShownFile,
+  ShownFolder,
+} from '../../../core/ports/catalogue.ts'
+import type { LedgerDatabase, Row } from '../database.ts'
+import type { Synchronous } from '../synchronous.ts'
+import { integer, integerOrNull, text } from '../tables/rows.ts'
+import {
+  FILE_COLUMNS,
+  type FileInFolder,
+  folderIdOf,
+  messageRow,
+  ROOT,
+  toFile,
+  toFolderPost,
+  toSync,
+} from './rows.ts'
+
+export interface LibraryReading
+  extends Pick<
+    Synchronous<Catalogue>,
+    'librarySync' | 'libraryFile' | 'libraryFolder' | 'libraryFilesNamed'
+  > {
+  /** The number of the library in its rows; null before its first change. */
+  libraryOf: (key: LibraryKey) => number | null
+  /** The row of the folder that is shown at a path, or null. */
+  folderAt: (library: number, path: readonly string[]) => Row | null
+  /** Says where rows are shown, and looks up each folder once. */
+  createPaths: () => Paths
+}
+
+export interface Paths {
+  /** The path at which a folder's row is shown. */
+  of: (folder: number) => readonly string[]
+  /** Whether the folder is shown as `ancestor`, or below it. */
+  isWithin: (folder: number, ancestor: number) => boolean
+  shown: (row: FileInFolder) => ShownFile
+}
+
+export function createLibraryReading(database: LedgerDatabase): LibraryReading {
+  const find = database.prepare('SELECT * FROM libraries WHERE owner = ? AND channel_id = ?')
+  const findFile = database.prepare(`SELECT ${FILE_COLUMNS} FROM library_files WHERE id = ?`)
+  const root = database.prepare('SELECT * FROM library_folders WHERE library = ? AND folder_id = ?')
+  const inside = database.prepare('SELECT * FROM library_folders WHERE parent = ? AND name = ?')
+  const findFolder = database.prepare('SELECT * FROM library_folders WHERE id = ?')
+  const postsOf = database.prepare(
+    `SELECT posts.* FROM library_folders
+       JOIN library_folder_posts AS posts USING (library, folder_id)
+     WHERE shown = ? ORDER BY posts.id`,
+  )
+  const named = database.prepare(
+    `SELECT ${FILE_COLUMNS} FROM library_files
+     WHERE folder IN (SELECT id FROM library_folders WHERE shown = ?) AND sort_name = ?
+     ORDER BY library_files.id DESC`,
+  )
+
+  function libraryOf({ owner, channelId }: LibraryKey): number | null {
+    const row = find.get(owner, channelId)
+    return row ? integer(row, 'id') : null
+  }
+
+  function folderAt(library: number, path: readonly string[]): Row | null {
+    let row = root.get(library, ROOT)
+    for (const name of path) {
+      if (!row) return null
+      row = inside.get(integer(row, 'id'), name)
+    }
+    return row ?? null
+  }
+
+  function createPaths(): Paths {
+    const known = new Map<number, { parent: number | null; path: readonly string[] }>()
+
+    /** The row as which a folder is shown. */
+    function placeOf(folder: number): {
+      id: number
+      parent: number | null
+      path: readonly string[]
+    } {
+      const shown = integer(rowOf(folder), 'shown')
+      const place = known.get(shown)
+      if (place) return { id: shown, ...place }
+      // From the folder up to the first whose path is known: names can be nested by the thousand.
+      const way: Row[] = []
+      let at: number | null = shown
+      while (at !== null && !known.has(at)) {
+        const row = rowOf(at)
+        way.unshift(row)
+        at = integerOrNull(row, 'parent')
+      }
+      let path = at === null ? [] : (known.get(at)?.path ?? [])
+      for (const row of way) {
+        const parent = integerOrNull(row, 'parent')
+        path = parent === null ? [] : [...path, text(row, 'name')]
+        known.set(integer(row, 'id'), { parent, path })
+      }
+      return { id: shown, parent: known.get(shown)?.parent ?? null, path }
+    }
+
+    return {
+      of: (folder) => placeOf(folder).path,
+      isWithin: (folder, ancestor) => {
+        for (let place = placeOf(folder); ; place = placeOf(place.parent)) {
+          if (place.id === ancestor) return true
+          if (place.parent === null) return false
+        }
+      },
+      shown: ({ file, folder }) => ({ ...file, path: placeOf(folder).path }),
+    }
+  }
+
+  function rowOf(folder: number): Row {
+    const row = findFolder.get(folder)
+    if (!row) throw new Error('a file names a folder without a row')
+    return row
+  }
+
+  function folderWith(row: Row, path: readonly string[]): ShownFolder {
+    const shown = integer(row, 'id')
+    return {
+      folderId: folderIdOf(row),
+      path,
+      files: integer(row, 'files'),
+      bytes: integer(row, 'bytes'),
+      posts: postsOf.all(shown).map(toFolderPost),
+    }
+  }
+
+  return {
+    libraryOf,
+    folderAt,
+    createPaths,
+    librarySync: (key) => {
+      const row = find.get(key.owner, key.channelId)
+      return row ? toSync(row) : null
+    },
+    libraryFile: (key, messageId) => {
+      const library = libraryOf(key)
+      const row = library === null ? undefined : findFile.get(messageRow(library, messageId))
+      return row ? createPaths().shown(toFile(row)) : null
+    },
+    libraryFolder: (key, path) => {
+      const library = libraryOf(key)
+      const row = library === null ? null : folderAt(library, path)
+      return row ? folderWith(row, path) : null
+    },
+    libraryFilesNamed: (key, path, name) => {
+      const library = libraryOf(key)
+      const row = library === null ? null : folderAt(library, path)
+      if (row === null) return []
+      const paths = createPaths()
+      const sorted = sortName(foldName(name))
+      return named
+        .all(integer(row, 'id'), sorted)
+        .map((found) => paths.shown(toFile(found)))
+        .filter((file) => isSameName(file.name, name))
+    },
+  }
+}

@@ -1,0 +1,226 @@
+import { kindOf } from '../../../core/model/library/kind.ts'
+import { foldName, sortName } from '../../../core/model/library/names.ts'
+import { mergeFile } from '../../../core/model/library/posts.ts'
+import type {
+  Catalogue,
+  FileRow,
+  FolderPost,
+  LibraryChanges,
+  LibraryEffect,
+  LibraryFile,
+  LibraryKey,
+  LibrarySync,
+} from '../../../core/ports/catalogue.ts'
+import type { LedgerDatabase } from '../database.ts'
+import type { Synchronous } from '../synchronous.ts'
+import { integer } from '../tables/rows.ts'
+import { createFolderRows } from './folders.ts'
+import {
+  FILE_COLUMNS,
+  fromHex,
+  messageOf,
+  messageRow,
+  toFile,
+  toFolderKey,
+  toFolderPost,
+} from './rows.ts'
+
+export interface LibraryWriting extends Pick<Synchronous<Catalogue>, 'applyToLibrary'> {
+  /** The same inside the caller's transaction. */
+  applyInside: (key: LibraryKey, changes: LibraryChanges) => LibraryEffect
+}
+
+/** What a call has changed so far. */
+interface Changing {
+  library: number
+  messageIds: Set<number>
+  /** What was added to each folder's row. */
+  counts: Map<number, { files: number; bytes: number }>
+  /** Whether messages of folders have changed. */
+  folders: boolean
+}
+
+export function createLibraryWriting(database: LedgerDatabase): LibraryWriting {
+  const find = database.prepare('SELECT id FROM libraries WHERE owner = ? AND channel_id = ?')
+  const begin = database.prepare(
+    'INSERT INTO libraries (owner, channel_id) VALUES (?, ?) RETURNING id',
+  )
+  const keepSync = database.prepare(
+    `UPDATE libraries SET pts = ?, scan_pts = ?, scan_below = ?, scan_seen = ?, scan_total = ?,
+       looked_at = ?
+     WHERE id = ?`,
+  )
+  const folders = createFolderRows(database)
+  const files = createFileWriting(database, folders.rowOf)
+  const posts = createFolderPostWriting(database)
+
+  function libraryOf({ owner, channelId }: LibraryKey): number {
+    const row = find.get(owner, channelId) ?? begin.get(owner, channelId)
+    if (!row) throw new Error('the row of a library was not written')
+    return integer(row, 'id')
+  }
+
+  function writeSync(library: number, { pts, scan, lookedAt }: LibrarySync): void {
+    const { pts: scanPts = null, below = null, seen = null, total = null } = scan ?? {}
+    keepSync.run(pts, scanPts, below, seen, total, lookedAt, library)
+  }
+
+  function applyInside(key: LibraryKey, told: LibraryChanges): LibraryEffect {
+    const library = libraryOf(key)
+    const changing: Changing = { library, messageIds: new Set(), counts: new Map(), folders: false }
+    const present = new Set<number>()
+    for (const file of told.files ?? []) {
+      present.add(file.messageId)
+      posts.remove(file.messageId, changing)
+      files.put(file, changing)
+    }
+    for (const post of told.folders ?? []) {
+      present.add(post.messageId)
+      files.remove(post.messageId, changing)
+      posts.put(post, changing)
+    }
+    const missing = told.complete
+      ? [...files.within(library, told.complete), ...posts.within(library, told.complete)]
+      : []
+    for (const messageId of [...(told.gone ?? []), ...missing.filter((id) => !present.has(id))]) {
+      files.remove(messageId, changing)
+      posts.remove(messageId, changing)
+    }
+    for (const [folder, added] of changing.counts) folders.count(folder, added)
+    if (changing.folders) folders.arrange(library)
+    for (const [folder, { files: added }] of changing.counts) {
+      if (added < 0) folders.forgetUnused(folder)
+    }
+    if (told.sync) writeSync(library, told.sync)
+    return { messageIds: [...changing.messageIds] }
+  }
+
+  return {
+    applyInside,
+    applyToLibrary: (key, changes) => database.transaction(() => applyInside(key, changes)),
+  }
+}
+
+type MessageRange = NonNullable<LibraryChanges['complete']>
+
+function createFileWriting(
+  database: LedgerDatabase,
+  folderRow: (library: number, folderId: string | null) => number,
+) {
+  const find = database.prepare(`SELECT ${FILE_COLUMNS} FROM library_files WHERE id = ?`)
+  const put = database.prepare(
+    `INSERT INTO library_files (id, library, folder, name, folded, sort_name, size, mime_type, kind,
+       posted_at, edited_at, modified_at, sha256, crc32, has_thumbnail, caption_id)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+     ON CONFLICT DO UPDATE SET folder = excluded.folder, name = excluded.name,
+       folded = excluded.folded, sort_name = excluded.sort_name, size = excluded.size,
+       mime_type = excluded.mime_type, kind = excluded.kind, posted_at = excluded.posted_at,
+       edited_at = excluded.edited_at, modified_at = excluded.modified_at,
+       sha256 = excluded.sha256, crc32 = excluded.crc32,
+       has_thumbnail = excluded.has_thumbnail, caption_id = excluded.caption_id`,
+  )
+  const putName = database.prepare(
+    'INSERT OR REPLACE INTO library_names (rowid, folded) VALUES (?, ?)',
+  )
+  const remove = database.prepare('DELETE FROM library_files WHERE id = ?')
+  const removeName = database.prepare('DELETE FROM library_names WHERE rowid = ?')
+  const within = database.prepare('SELECT id FROM library_files WHERE id BETWEEN ? AND ?')
+
+  function count({ counts }: Changing, folder: number, files: number, bytes: number): void {
+    const before = counts.get(folder) ?? { files: 0, bytes: 0 }
+    counts.set(folder, { files: before.files + files, bytes: before.bytes + bytes })
+  }
+
+  function findFile(id: number): { file: LibraryFile; folder: number } | null {
+    const row = find.get(id)
+    if (!row) return null
+    const { file, folder } = toFile(row)
+    const { kind: _, ...stored } = file
+    return { file: stored, folder }
+  }
+
+  return {
+    put: (told: FileRow, changing: Changing): void => {
+      const id = messageRow(changing.library, told.messageId)
+      const before = findFile(id)
+      const file = mergeFile(before?.file ?? null, told)
+      if (file === before?.file) return
+      const folder = folderRow(changing.library, file.folderId)
+      const folded = foldName(file.name)
+      put.run(
+        id,
+        changing.library,
+        folder,
+        file.name,
+        folded,
+        sortName(folded),
+        file.size,
+        file.mimeType,
+        kindOf(file.mimeType, file.name),
+        file.postedAt,
+        file.editedAt,
+        file.modifiedAt,
+        fromHex(file.sha256),
+        fromHex(file.crc32),
+        file.hasThumbnail ? 1 : 0,
+        fromHex(file.captionId),
+      )
+      if (file.name !== before?.file.name) putName.run(id, folded)
+      if (before) count(changing, before.folder, -1, -before.file.size)
+      count(changing, folder, 1, file.size)
+      changing.messageIds.add(told.messageId)
+    },
+    remove: (messageId: number, changing: Changing): void => {
+      const id = messageRow(changing.library, messageId)
+      const before = findFile(id)
+      if (!before) return
+      remove.run(id)
+      removeName.run(id)
+      count(changing, before.folder, -1, -before.file.size)
+      changing.messageIds.add(messageId)
+    },
+    within: (library: number, { from, to }: MessageRange): number[] =>
+      within
+        .all(messageRow(library, from), messageRow(library, to))
+        .map((row) => messageOf(integer(row, 'id'))),
+  }
+}
+
+function createFolderPostWriting(database: LedgerDatabase) {
+  const find = database.prepare('SELECT * FROM library_folder_posts WHERE id = ?')
+  const put = database.prepare(
+    `INSERT OR REPLACE INTO library_folder_posts (id, library, folder_id, name, parent_id, edited_at)
+     VALUES (?, ?, ?, ?, ?, ?)`,
+  )
+  const remove = database.prepare('DELETE FROM library_folder_posts WHERE id = ?')
+  const within = database.prepare('SELECT id FROM library_folder_posts WHERE id BETWEEN ? AND ?')
+
+  return {
+    put: (post: FolderPost, changing: Changing): void => {
+      const { messageId, folderId, name, parentId, editedAt } = post
+      const id = messageRow(changing.library, messageId)
+      const row = find.get(id)
+      const before = row ? toFolderPost(row) : null
+      if (before && before.editedAt > editedAt) return
+      const isSame =
+        before?.folderId === folderId &&
+        before.name === name &&
+        before.parentId === parentId &&
+        before.editedAt === editedAt
+      if (isSame) return
+      const names = [toFolderKey(folderId), name, fromHex(parentId)] as const
+      put.run(id, changing.library, ...names, editedAt)
+      changing.messageIds.add(messageId)
+      changing.folders = true
+    },
+    remove: (messageId: number, changing: Changing): void => {
+      if (remove.run(messageRow(changing.library, messageId)) === 0) return
+      changing.messageIds.add(messageId)
+      changing.folders = true
+    },
+    within: (library: number, { from, to }: MessageRange): number[] =>
+      within
+        .all(messageRow(library, from), messageRow(library, to))
+        .map((row) => messageOf(integer(row, 'id'))),
+  }
+}
