@@ -56,7 +56,9 @@ export interface LibraryFile {
 }
 
 /** A file as one of its sources tells it. */
-export interface FileRow extends LibraryFile {
+export interface FileRow extends Omit<LibraryFile, 'hasThumbnail'> {
+  /** Null: the source does not know. */
+  readonly hasThumbnail: boolean | null
   /**
    * Whether the source knows name and folder. A caption may leave both out: then those stay that the
    * row has, and the ones given here are for a row that is new.

@@ -1,4 +1,4 @@
-import type { Catalogue } from './catalogue.ts'
+import type { Catalogue, FileRow, LibraryKey } from './catalogue.ts'
 import type {
   ChunkRecord,
   JoinedUpload,
@@ -50,15 +50,10 @@ export interface Ledger extends TicketRecords, StreamRecords {
   /** Seals an upload that receives and has all its chunks: the look and the row are one step. */
   sealUpload: (id: string, now: number) => Promise<Sealing>
   /**
-   * Ends an unfinished upload: writes the result and the outbox row (if any), erases token and
-   * transfer state.
+   * Ends an unfinished upload: writes the result, the outbox row (if any) and the file's row in its
+   * library, erases token and transfer state.
    */
-  completeUpload: (
-    id: string,
-    result: PostedFile,
-    webhook: WebhookPayload | null,
-    now: number,
-  ) => Promise<Ending>
+  completeUpload: (id: string, completion: Completion) => Promise<Ending>
   /** Ends an unfinished upload: writes the failure, erases token, transfer state and chunk rows. */
   failUpload: (id: string, failure: Failure) => Promise<Ending>
   /**
@@ -198,6 +193,15 @@ export interface ListedUpload {
   upload: Upload
   /** The sum of its chunks while it receives, else 0. */
   receivedBytes: number
+}
+
+/** How an upload ended that is in Telegram now. */
+export interface Completion {
+  result: PostedFile
+  webhook: WebhookPayload | null
+  /** Null where it is not known which channel has it. */
+  library: { key: LibraryKey; file: FileRow } | null
+  now: number
 }
 
 /** How an upload ended that went wrong. */

@@ -1,5 +1,7 @@
 import { AppError } from '../../errors.ts'
 import { floodWaitSentence, isFloodWait } from '../model/flood-wait.ts'
+import { fileOfUpload } from '../model/library/posts.ts'
+import type { LibraryKey } from '../ports/catalogue.ts'
 import type { Ending, Ledger } from '../ports/ledger.ts'
 import type { Log } from '../ports/log.ts'
 import type { UploadMetrics } from '../ports/metrics.ts'
@@ -21,12 +23,18 @@ export interface TransferEndingsOptions {
   log: Log
 }
 
+/** Where a file is by now. */
+export interface Posted {
+  result: PostedFile
+  library: LibraryKey
+}
+
 /**
  * How a transfer ends: the result is written first, then told, then the disk is freed. While the
  * disk takes no row they wait for it, until the signal: a posted file's row must not be lost.
  */
 export interface TransferEndings {
-  completed: (upload: Upload, result: PostedFile, signal: AbortSignal) => Promise<void>
+  completed: (upload: Upload, posted: Posted, signal: AbortSignal) => Promise<void>
   failed: (upload: Upload, error: unknown, signal: AbortSignal) => Promise<void>
 }
 
@@ -52,12 +60,15 @@ export function createTransferEndings(options: TransferEndingsOptions): Transfer
   }
 
   return {
-    completed: async (upload, result, signal) => {
+    completed: async (upload, { result, library: key }, signal) => {
       const { id, fileName, size, mimeType } = upload
       const payload = { userId: upload.owner, fileName, ...result, size, mimeType }
       const webhook = options.webhooks ? payload : null
       // The message is posted: nothing may come between that and the row.
-      const write = (): Promise<Ending> => ledger.completeUpload(id, result, webhook, now())
+      const write = (): Promise<Ending> => {
+        const file = fileOfUpload(upload, result.messageId, now())
+        return ledger.completeUpload(id, { result, webhook, library: { key, file }, now: now() })
+      }
       const ending = await settle(id, write, signal)
       if (ending.kind === 'ended') {
         const seconds = secondsFromSeal(ending.upload)

@@ -2,15 +2,20 @@ import { AppError } from '../../errors.ts'
 import { retry } from '../../lib/waiting/retry.ts'
 import { encodeCaption } from '../model/caption.ts'
 import { accountWaits } from '../model/flood-wait.ts'
+import { libraryKeyOf } from '../model/library/posts.ts'
 import { isPartial } from '../model/stream.ts'
 import type { Credentials, CredentialsProvider } from '../ports/credentials.ts'
-import type { PostedFile, Upload } from '../ports/records.ts'
+import type { Upload } from '../ports/records.ts'
 import type { TelegramGateway, TransferRequest } from '../ports/telegram.ts'
 import type { ProgressEvent } from '../progress/progress-board.ts'
 import { onceDiskTakes } from '../runtime/disk-failure.ts'
 import type { JobContext, JobQueue } from '../runtime/job-queue.ts'
 import { type ArrivingFile, createArrivingFile } from './outgoing-file.ts'
-import { createTransferEndings, type TransferEndingsOptions } from './transfer-endings.ts'
+import {
+  createTransferEndings,
+  type Posted,
+  type TransferEndingsOptions,
+} from './transfer-endings.ts'
 import { type FlushingJournal, openTransferJournal } from './transfer-journal.ts'
 import { delayFor, isRetryable, isWait, usesAttempt } from './transfer-retry.ts'
 
@@ -63,9 +68,9 @@ export function createTransfers(options: TransfersOptions): Transfers {
       // Chunks that come meanwhile are told to the file: nothing is lost between the two.
       if (!(await onceDiskTakes(() => load(upload.id, file), job.signal))) return
       journal = await onceDiskTakes(() => openTransferJournal(upload.id, ledger, log), job.signal)
-      const result = await carry(upload, file, job, journal)
-      if ('error' in result) await endings.failed(upload, result.error, job.signal)
-      else await endings.completed(upload, result, job.signal)
+      const carried = await carry(upload, file, job, journal)
+      if ('error' in carried) await endings.failed(upload, carried.error, job.signal)
+      else await endings.completed(upload, carried, job.signal)
     } catch (error) {
       if (!job.signal.aborted) throw error
     } finally {
@@ -90,7 +95,7 @@ export function createTransfers(options: TransfersOptions): Transfers {
     file: ArrivingFile,
     job: JobContext,
     journal: FlushingJournal,
-  ): Promise<PostedFile | { error: unknown }> {
+  ): Promise<Posted | { error: unknown }> {
     const caption = captionOf(upload, options.namesInCaptions)
     const requestWith = (granted: Credentials): TransferRequest => ({
       credentials: granted,
@@ -155,7 +160,7 @@ export function createTransfers(options: TransfersOptions): Transfers {
     upload: Upload,
     job: JobContext,
     requestWith: (granted: Credentials) => TransferRequest,
-  ): Promise<PostedFile> {
+  ): Promise<Posted> {
     report(upload, { phase: 'queued' })
     log.info({ uploadId: upload.id, size: upload.size }, 'Background upload started')
     const startedAt = now()
@@ -163,7 +168,8 @@ export function createTransfers(options: TransfersOptions): Transfers {
       async () => {
         const granted = await grant(upload, job.signal)
         assertNoWait(granted, upload.size)
-        return job.slot(() => gateway.finish(requestWith(granted)))
+        const result = await job.slot(() => gateway.finish(requestWith(granted)))
+        return { result, library: libraryKeyOf(granted) }
       },
       {
         attempts: options.attempts,

@@ -42,6 +42,7 @@ export function openLedger(options: LedgerOptions): MaintainedLedger {
 
   const uploads = createUploadRecords(database, cipher)
   const streams = createStreamRecords(database)
+  const library = createLibraryWriting(database)
   const secrets = createSecretRecords(database, cipher)
   const clock = createClockRecords(database)
   checkKey(secrets, { isNew: clock.lastReading() === null, log })
@@ -51,12 +52,12 @@ export function openLedger(options: LedgerOptions): MaintainedLedger {
     ...streams,
     ...createOpeningRecords(database, uploads, streams),
     ...createTransferRecords(database),
-    ...createEndingRecords(database, uploads),
+    ...createEndingRecords(database, uploads, library),
     ...createOutboxRecords(database),
     ...secrets,
     ...clock,
     ...createTicketRecords(database, cipher),
-    ...createLibraryWriting(database),
+    ...library,
     ...createLibraryReading(database),
     checkpoint: async () => {
       await checkpointer.run()

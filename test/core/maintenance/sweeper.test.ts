@@ -88,9 +88,14 @@ test('a finished upload is readable for an hour, then forgotten', async () => {
   const { sweeper, add, ledger } = makeSweeper()
   const result = { messageId: 1, fileId: 'f' }
   for (const id of ['old-done', 'old-failed', 'young']) await add(id)
-  await ledger.completeUpload('old-done', result, null, NOW - HOUR)
+  await ledger.completeUpload('old-done', { result, webhook: null, library: null, now: NOW - HOUR })
   await ledger.failUpload('old-failed', failure('No', NOW - HOUR - 1))
-  await ledger.completeUpload('young', result, null, NOW - HOUR + 1)
+  await ledger.completeUpload('young', {
+    result,
+    webhook: null,
+    library: null,
+    now: NOW - HOUR + 1,
+  })
 
   expect(await sweeper.run()).toMatchObject({ forgotten: 2 })
 
@@ -103,7 +108,12 @@ test('folders go unless an unfinished upload owns them', async () => {
   const { sweeper, add, ledger, spool } = makeSweeper()
   for (const id of ['receiving', 'sealed', 'completed', 'failed']) await add(id)
   await ledger.sealUpload('sealed', NOW)
-  await ledger.completeUpload('completed', { messageId: 1, fileId: 'f' }, null, NOW)
+  await ledger.completeUpload('completed', {
+    result: { messageId: 1, fileId: 'f' },
+    webhook: null,
+    library: null,
+    now: NOW,
+  })
   await ledger.failUpload('failed', failure('No', NOW))
   await claim(spool, 'orphan', 0, pieces(randomBytes(10), 10))
 

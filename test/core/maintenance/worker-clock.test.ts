@@ -85,7 +85,12 @@ test('a result that the clock says is old stays readable for half of its hour', 
   const { machine, start, ledger } = makeMachine()
   await (await start()).keep()
   await insertUpload(ledger, makeUpload(), 'token')
-  await ledger.completeUpload(makeUpload().id, { messageId: 1, fileId: 'f' }, null, NOW)
+  await ledger.completeUpload(makeUpload().id, {
+    result: { messageId: 1, fileId: 'f' },
+    webhook: null,
+    library: null,
+    now: NOW,
+  })
   machine.wall += YEAR
 
   const clock = await start()

@@ -67,6 +67,11 @@ test('a sealed upload is posted, recorded, told to the backend and cleared away'
   expect(await ledger.dueWebhooks(NOW, 9)).toMatchObject([
     { uploadId: 'a', payload: { userId: 'ann', ...result, size: 10 } },
   ])
+  expect(await ledger.libraryFile({ owner: 'ann', channelId: '-1001' }, 1)).toMatchObject({
+    name: 'a.bin',
+    size: 10,
+    path: [],
+  })
   expect(onWebhook).toHaveBeenCalledTimes(1)
   expect(await spool.uploadIds()).toEqual([])
   expect(await progressOf('a')).toMatchObject({ status: 'completed', messageId: 1 })

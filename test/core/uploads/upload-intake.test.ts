@@ -400,7 +400,13 @@ test.each<[string, TakeCase]>([
   [
     'a late chunk is refused after the upload is in Telegram',
     {
-      given: ({ ledger }) => ledger.completeUpload(ID, { messageId: 1, fileId: 'f' }, null, NOW),
+      given: ({ ledger }) =>
+        ledger.completeUpload(ID, {
+          result: { messageId: 1, fileId: 'f' },
+          webhook: null,
+          library: null,
+          now: NOW,
+        }),
       outcome: 'UPLOAD_CLOSED',
       count: 0,
     },

@@ -30,7 +30,13 @@ const bring: Record<UploadState | 'gone', (ledger: MemoryLedger) => Promise<unkn
   gone: (ledger) => ledger.deleteUpload(ID),
   receiving: async () => {},
   sealed: (ledger) => ledger.sealUpload(ID, NOW),
-  completed: (ledger) => ledger.completeUpload(ID, { messageId: 1, fileId: 'f' }, null, NOW),
+  completed: (ledger) =>
+    ledger.completeUpload(ID, {
+      result: { messageId: 1, fileId: 'f' },
+      webhook: null,
+      library: null,
+      now: NOW,
+    }),
   failed: (ledger) => ledger.failUpload(ID, failure('No', NOW)),
   cancelled: (ledger) => ledger.cancelUpload(ID, CANCELLED, KEEP),
 }

@@ -60,7 +60,12 @@ test('what has not come yet is counted over unfinished uploads only', async () =
     )
   }
   await ledger.sealUpload('sealed', 2)
-  await ledger.completeUpload('done', { messageId: 1, fileId: 'f' }, null, 3)
+  await ledger.completeUpload('done', {
+    result: { messageId: 1, fileId: 'f' },
+    webhook: null,
+    library: null,
+    now: 3,
+  })
   await ledger.failUpload('failed', failure('a reason', 4))
 
   expect((await ledger.reservations()).unwrittenBytes).toBe(2 * (2000 - 600))

@@ -114,7 +114,12 @@ test('neither a token nor what it was encrypted to stays in the files of a finis
   const sealed = readSealedToken(path).subarray(-1000)
   expect((await readFile(path)).includes(sealed)).toBe(true)
 
-  await ledger.completeUpload(id, { messageId: 1, fileId: 'f' }, null, NOW)
+  await ledger.completeUpload(id, {
+    result: { messageId: 1, fileId: 'f' },
+    webhook: null,
+    library: null,
+    now: NOW,
+  })
   await ledger.checkpoint()
 
   for (const name of await readdir(join(path, '..'))) {
@@ -207,7 +212,12 @@ test.each([
   await before.saveTransfer('upload-7', TRANSFER)
   await insertUpload(before, makeUpload({ id: 'done' }), 'token')
   const payload = { userId: 'u', fileName: 'f', messageId: 1, fileId: 'f', size: 1, mimeType: 'm' }
-  await before.completeUpload('done', { messageId: 1, fileId: 'f' }, payload, NOW)
+  await before.completeUpload('done', {
+    result: { messageId: 1, fileId: 'f' },
+    webhook: payload,
+    library: null,
+    now: NOW,
+  })
   await before.close()
   await open().close()
   expect(log.entries).toEqual([])
@@ -390,7 +400,12 @@ test('a transaction that breaks in the middle leaves nothing of itself', async (
   const payload = { userId: 'u', fileName: 'f', messageId: 1, fileId: 'f', size: 1, mimeType: 'm' }
 
   await expect(
-    ledger.completeUpload(id, { messageId: 1, fileId: 'f' }, payload, NOW),
+    ledger.completeUpload(id, {
+      result: { messageId: 1, fileId: 'f' },
+      webhook: payload,
+      library: null,
+      now: NOW,
+    }),
   ).rejects.toThrow('outbox')
 
   expect(await ledger.findUpload(id)).toEqual(makeUpload())

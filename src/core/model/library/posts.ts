@@ -1,5 +1,6 @@
 import type { FileRow, FolderPost, LibraryFile, LibraryKey } from '../../ports/catalogue.ts'
 import type { Credentials } from '../../ports/credentials.ts'
+import type { Upload } from '../../ports/records.ts'
 import { decodeCaption } from '../caption.ts'
 
 /** A message of the channel with a document, as Telegram tells it. Texts may be anything. */
@@ -51,6 +52,25 @@ export function fileOfPost(post: DocumentPost): FileRow {
   }
 }
 
+/** The file that an upload has become, before its message is seen in the channel. */
+export function fileOfUpload(upload: Upload, messageId: number, now: number): FileRow {
+  return {
+    messageId,
+    name: upload.fileName,
+    folderId: null,
+    size: upload.size,
+    mimeType: upload.mimeType,
+    postedAt: now,
+    editedAt: null,
+    modifiedAt: upload.modifiedAt,
+    sha256: null,
+    crc32: null,
+    hasThumbnail: null,
+    captionId: upload.captionId,
+    knowsPlace: true,
+  }
+}
+
 /** The folder that a text makes, or null when it makes none. */
 export function folderOfPost({ messageId, text, ...times }: TextPost): FolderPost | null {
   const line = decodeCaption(text, null)
@@ -69,7 +89,8 @@ export function folderOfPost({ messageId, text, ...times }: TextPost): FolderPos
  * edits have whole seconds: of two in one second the one that is told last counts.
  */
 export function mergeFile(before: LibraryFile | null, told: FileRow): LibraryFile {
-  const { knowsPlace, ...file } = told
+  const { knowsPlace, hasThumbnail, ...rest } = told
+  const file = { ...rest, hasThumbnail: hasThumbnail ?? before?.hasThumbnail ?? false }
   if (before === null) return file
   if ((before.editedAt ?? 0) > (file.editedAt ?? 0)) return before
   const isSameFile = before.captionId === file.captionId && before.size === file.size

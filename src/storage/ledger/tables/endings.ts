@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Ending, KeptCancellations, Ledger } from '../../../core/ports/ledger.ts'
 import type { LedgerDatabase, Row } from '../database.ts'
+import type { LibraryWriting } from '../library/writing.ts'
 import type { Synchronous } from '../synchronous.ts'
 import { integer, text } from './rows.ts'
 import type { UploadRecords } from './uploads.ts'
@@ -14,6 +15,7 @@ export type EndingRecords = Pick<
 export function createEndingRecords(
   database: LedgerDatabase,
   { findUpload }: Pick<UploadRecords, 'findUpload'>,
+  { applyInside }: Pick<LibraryWriting, 'applyInside'>,
 ): EndingRecords {
   const complete = database.prepare(
     `UPDATE uploads SET state = 'completed', message_id = ?, file_id = ?, finished_at = ?,
@@ -55,12 +57,13 @@ export function createEndingRecords(
   }
 
   return {
-    completeUpload: (id, result, webhook, now) =>
+    completeUpload: (id, { result, webhook, library, now }) =>
       end(
         id,
         () => complete.run(result.messageId, result.fileId, now, now, id),
         () => {
           if (webhook) addWebhook.run(randomUUID(), id, JSON.stringify(webhook), now, now)
+          if (library) applyInside(library.key, { files: [library.file] })
         },
       ),
     failUpload: (id, { reason, percent, retryAt, now }) =>

@@ -3,11 +3,13 @@ import { encodeCaption, type PostDescription } from '../../../../src/core/model/
 import {
   type DocumentPost,
   fileOfPost,
+  fileOfUpload,
   folderOfPost,
   libraryKeyOf,
   mergeFile,
 } from '../../../../src/core/model/library/posts.ts'
 import type { FileRow, LibraryFile } from '../../../../src/core/ports/catalogue.ts'
+import { makeUpload } from '../../../helpers/upload.ts'
 
 const ID = '000102030405060708090a0b0c0d0e0f'
 const FOLDER = 'ffffffffffffffffffffffffffffffff'
@@ -91,7 +93,8 @@ test('a text makes a folder by a line of that kind alone', () => {
   expect(folderOfPost({ ...text, text: encodeCaption(described) })).toBeNull()
 })
 
-const { knowsPlace: _, ...row } = file
+const { knowsPlace: _, ...known } = file
+const row: LibraryFile = { ...known, hasThumbnail: true }
 
 test.each<[string, Partial<LibraryFile>, Partial<FileRow>, Partial<LibraryFile>]>([
   ['a newer edit counts', {}, { editedAt: 9, name: 'b' }, { editedAt: 9, name: 'b' }],
@@ -127,6 +130,12 @@ test.each<[string, Partial<LibraryFile>, Partial<FileRow>, Partial<LibraryFile>]
     { sha256: null, crc32: null, size: 6 },
   ],
   [
+    'a source that does not know of a thumbnail leaves what is known',
+    {},
+    { hasThumbnail: null },
+    { hasThumbnail: true },
+  ],
+  [
     'a line that was taken out leaves a plain document',
     {},
     { editedAt: 9, captionId: null, folderId: null, name: 'cut.bin', sha256: null },
@@ -141,6 +150,21 @@ test.each<[string, Partial<LibraryFile>, Partial<FileRow>, Partial<LibraryFile>]
 test('what is told again leaves the row as it is, the same object', () => {
   expect(mergeFile(null, file)).toEqual(row)
   expect(mergeFile(row, file)).toBe(row)
+})
+
+test('an upload becomes a file by its own words, whose message is not seen yet', () => {
+  const upload = makeUpload({ fileName: 'a.mkv', size: 5, modifiedAt: 1000, captionId: ID })
+
+  expect(fileOfUpload(upload, 7, 2000)).toEqual({
+    ...file,
+    name: 'a.mkv',
+    folderId: null,
+    mimeType: upload.mimeType,
+    sha256: null,
+    crc32: null,
+    hasThumbnail: null,
+  })
+  expect(mergeFile(null, fileOfUpload(upload, 7, 2000)).hasThumbnail).toBe(false)
 })
 
 test.each([

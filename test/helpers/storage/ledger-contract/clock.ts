@@ -47,7 +47,12 @@ export function keepsClock(make: MakeLedger): void {
     }
     await ledger.acceptChunk('open', CHUNK, { chunkSize: null, token: null, now: NOW + 1 })
 
-    await ledger.completeUpload('done', RESULT, PAYLOAD, NOW + 5)
+    await ledger.completeUpload('done', {
+      result: RESULT,
+      webhook: PAYLOAD,
+      library: null,
+      now: NOW + 5,
+    })
     await ledger.issueTicket('ann', kept, NOW)
     await ledger.deleteExpiredTicketTokens(NOW + 9)
 

@@ -194,13 +194,17 @@ export function decidesTogether(make: MakeLedger): void {
     test.each<[string, (ledger: Ledger) => ReturnType<Ledger['failUpload']>]>([
       ['failure', (ledger) => ledger.failUpload(id, failure('No', NOW))],
       ['cancel', (ledger) => ledger.cancelUpload(id, CANCELLED, KEEP)],
-      ['second completion', (ledger) => ledger.completeUpload(id, RESULT, PAYLOAD, NOW)],
+      [
+        'second completion',
+        (ledger) =>
+          ledger.completeUpload(id, { result: RESULT, webhook: PAYLOAD, library: null, now: NOW }),
+      ],
     ])('a completion and a %s: the upload ends once', async (_name, end) => {
       for (const _round of ROUNDS) {
         const { ledger, other } = await begin()
 
         const endings = await Promise.all([
-          ledger.completeUpload(id, RESULT, PAYLOAD, NOW),
+          ledger.completeUpload(id, { result: RESULT, webhook: PAYLOAD, library: null, now: NOW }),
           end(other),
         ])
 
@@ -309,7 +313,9 @@ export function decidesTogether(make: MakeLedger): void {
     }
     const twice = { ...join([id]), chunks: [CHUNK, CHUNK] }
 
-    await expect(ledger.completeUpload(id, RESULT, payload, NOW)).rejects.toBe(broken)
+    await expect(
+      ledger.completeUpload(id, { result: RESULT, webhook: payload, library: null, now: NOW }),
+    ).rejects.toBe(broken)
     await expect(ledger.joinUploads(twice, NOW)).rejects.toThrow()
 
     expect(await ledger.findUpload(id)).toEqual(before)

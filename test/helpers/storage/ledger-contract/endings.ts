@@ -17,7 +17,7 @@ export function endsUploads(make: MakeLedger): void {
     await ledger.saveTransfer(id, TRANSFER)
     await ledger.saveAcknowledgedParts(id, Uint8Array.of(0xff))
 
-    await ledger.completeUpload(id, RESULT, PAYLOAD, NOW)
+    await ledger.completeUpload(id, { result: RESULT, webhook: PAYLOAD, library: null, now: NOW })
 
     expect(await ledger.findUpload(id)).toMatchObject({
       state: 'completed',
@@ -36,9 +36,14 @@ export function endsUploads(make: MakeLedger): void {
     const { ledger } = await make()
     const { id } = makeUpload()
     await insertUpload(ledger, makeUpload(), 'token')
-    await ledger.completeUpload(id, RESULT, PAYLOAD, NOW)
+    await ledger.completeUpload(id, { result: RESULT, webhook: PAYLOAD, library: null, now: NOW })
 
-    await ledger.completeUpload(id, { messageId: 43, fileId: 'other' }, PAYLOAD, NOW + 1)
+    await ledger.completeUpload(id, {
+      result: { messageId: 43, fileId: 'other' },
+      webhook: PAYLOAD,
+      library: null,
+      now: NOW + 1,
+    })
     await ledger.failUpload(id, failure('No', NOW + 2))
 
     expect(await ledger.findUpload(id)).toMatchObject({ state: 'completed', result: RESULT })
@@ -108,10 +113,20 @@ export function endsUploads(make: MakeLedger): void {
       for (const id of ['cancelled', 'completed'])
         await insertUpload(ledger, makeUpload({ id }), 'token')
       await ledger.cancelUpload('cancelled', CANCELLED, KEEP)
-      await ledger.completeUpload('completed', RESULT, null, NOW)
+      await ledger.completeUpload('completed', {
+        result: RESULT,
+        webhook: null,
+        library: null,
+        now: NOW,
+      })
 
       await ledger.sealUpload('cancelled', NOW)
-      await ledger.completeUpload('cancelled', RESULT, null, NOW)
+      await ledger.completeUpload('cancelled', {
+        result: RESULT,
+        webhook: null,
+        library: null,
+        now: NOW,
+      })
       await ledger.failUpload('cancelled', failure('No', NOW))
       await ledger.cancelUpload('completed', CANCELLED, KEEP)
 

@@ -6,7 +6,9 @@ import type {
   LibraryKey,
   LibrarySync,
 } from '../../../../src/core/ports/catalogue.ts'
-import { type MakeLedger, NOW } from './fixtures.ts'
+import { makeUpload } from '../../upload.ts'
+import { insertUpload } from '../insert-upload.ts'
+import { type MakeLedger, NOW, PAYLOAD, RESULT } from './fixtures.ts'
 
 const KEY: LibraryKey = { owner: 'ann', channelId: '-1001' }
 const PHOTOS = 'a'.repeat(32)
@@ -68,6 +70,29 @@ export function keepsLibraries(make: MakeLedger): void {
     expect(await ledger.libraryFile(KEY, 1)).toBeNull()
     expect(await ledger.libraryFile({ ...KEY, owner: 'bob' }, file.messageId)).toBeNull()
     expect(await ledger.libraryFile({ ...KEY, channelId: '-1002' }, file.messageId)).toBeNull()
+  })
+
+  test('an upload is in its library once it is completed, and never without that', async () => {
+    const { ledger } = await make()
+    const { id } = makeUpload()
+    await insertUpload(ledger, makeUpload(), 'token')
+    const completing = (file: FileRow) =>
+      ledger.completeUpload(id, {
+        result: { ...RESULT, messageId: file.messageId },
+        webhook: PAYLOAD,
+        library: { key: KEY, file },
+        now: NOW,
+      })
+
+    await expect(completing(makeFile(6, { size: 0.5 }))).rejects.toThrow()
+    expect(await ledger.findUpload(id)).toMatchObject({ state: 'receiving' })
+    expect(await ledger.librarySync(KEY)).toBeNull()
+    expect(await completing(makeFile(7))).toMatchObject({ kind: 'ended' })
+    expect(await completing(makeFile(8))).toMatchObject({ kind: 'closed' })
+
+    expect(await ledger.libraryFile(KEY, 7)).toMatchObject({ name: 'file 7.bin' })
+    expect(await ledger.libraryFile(KEY, 8)).toBeNull()
+    expect(await ledger.dueWebhooks(NOW, 10)).toHaveLength(1)
   })
 
   test('two libraries know nothing of each other', async () => {

@@ -38,7 +38,7 @@ export function keepsTransfers(make: MakeLedger): void {
     const { ledger } = await make()
     const { id } = makeUpload()
     await insertUpload(ledger, makeUpload(), 'token')
-    await ledger.completeUpload(id, RESULT, null, NOW)
+    await ledger.completeUpload(id, { result: RESULT, webhook: null, library: null, now: NOW })
 
     for (const late of [id, 'gone']) {
       await ledger.saveTransfer(late, TRANSFER)
@@ -54,7 +54,12 @@ export function keepsTransfers(make: MakeLedger): void {
     expect(await ledger.nextWebhookAt()).toBeNull()
     for (const [index, id] of ['first', 'second', 'third'].entries()) {
       await insertUpload(ledger, makeUpload({ id }), 'token')
-      await ledger.completeUpload(id, RESULT, { ...PAYLOAD, messageId: index }, NOW + index)
+      await ledger.completeUpload(id, {
+        result: RESULT,
+        webhook: { ...PAYLOAD, messageId: index },
+        library: null,
+        now: NOW + index,
+      })
     }
     const [first, second] = await ledger.dueWebhooks(NOW + 1, 10)
     expect([first?.uploadId, second?.uploadId]).toEqual(['first', 'second'])

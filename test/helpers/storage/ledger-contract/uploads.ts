@@ -68,7 +68,7 @@ export function keepsUploads(make: MakeLedger): void {
       await insertUpload(ledger, makeUpload({ id, createdAt }), 'token')
     }
     await ledger.sealUpload('sealed', NOW)
-    await ledger.completeUpload('done', RESULT, null, NOW)
+    await ledger.completeUpload('done', { result: RESULT, webhook: null, library: null, now: NOW })
     await ledger.failUpload('failed', failure('No', NOW))
     const cancelled = { reason: 'it was cancelled', percent: 0, now: NOW }
     await ledger.cancelUpload('cancelled', cancelled, { perOwner: 10, inAll: 10 })
@@ -84,7 +84,12 @@ export function keepsUploads(make: MakeLedger): void {
       await insertUpload(ledger, makeUpload({ id, totalChunks: 0 }), 'token')
     }
     await ledger.sealUpload('sealed', NOW)
-    await ledger.completeUpload('completed', RESULT, null, NOW)
+    await ledger.completeUpload('completed', {
+      result: RESULT,
+      webhook: null,
+      library: null,
+      now: NOW,
+    })
     await ledger.failUpload('failed', failure('No', NOW))
 
     for (const state of ['receiving', 'sealed'] as const) {
@@ -249,7 +254,12 @@ export function keepsUploads(make: MakeLedger): void {
     await ledger.saveTransfer('open', TRANSFER)
     await ledger.saveAcknowledgedParts('open', Uint8Array.of(1))
     await insertUpload(ledger, makeUpload({ id: 'done' }), 'token')
-    await ledger.completeUpload('done', RESULT, PAYLOAD, NOW)
+    await ledger.completeUpload('done', {
+      result: RESULT,
+      webhook: PAYLOAD,
+      library: null,
+      now: NOW,
+    })
 
     for (const id of ['open', 'done', 'never-there']) await ledger.deleteUpload(id)
 
@@ -269,7 +279,12 @@ export function keepsUploads(make: MakeLedger): void {
     }
 
     await ledger.sealUpload('sealed', NOW)
-    await ledger.completeUpload('completed', RESULT, null, NOW)
+    await ledger.completeUpload('completed', {
+      result: RESULT,
+      webhook: null,
+      library: null,
+      now: NOW,
+    })
     await ledger.failUpload('failed', failure('No', NOW))
 
     expect((await ledger.reservations()).reservedBytes).toBe(2_097_152_300)
