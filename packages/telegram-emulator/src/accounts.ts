@@ -32,10 +32,10 @@ function makeBundle(telegram: Telegram, options: CreateAccountOptions): Bundle {
   const age = channelPosition ? 30 * DAY_SECONDS : 0
   const createdAt = nowSeconds() - age
   const channel = channels.create({ title: `${label} files`, creatorId: user.id, createdAt })
-  if (bot) channels.setMember(channel.id, bot.id, { role: 'admin', folderId: 0 })
+  if (bot) channels.setMember(channel.id, bot.id, { role: 'admin', folderId: 0, lacks: [] })
   if (channelPosition) {
     const folderId = channelPosition.archived ? 1 : 0
-    channels.setMember(channel.id, user.id, { role: 'creator', folderId })
+    channels.setMember(channel.id, user.id, { role: 'creator', folderId, lacks: [] })
     addCrowd(telegram, { userId: user.id, after: createdAt, folderId, ...channelPosition })
   }
   const authKeyId = withUser ? makeSession(telegram, user.id) : null
@@ -60,7 +60,7 @@ function addCrowd(
     const createdAt = crowd.after + 60 * (1 + Math.floor(n / 2))
     const channel = channels.create({ title: `Channel ${n + 1}`, creatorId: owner.id, createdAt })
     const folderId = n < crowd.dialogsBefore ? crowd.folderId : 1 - crowd.folderId
-    channels.setMember(channel.id, crowd.userId, { role: 'member', folderId })
+    channels.setMember(channel.id, crowd.userId, { role: 'member', folderId, lacks: [] })
   }
 }
 

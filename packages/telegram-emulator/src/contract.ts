@@ -103,6 +103,9 @@ export interface ListedMessage {
 
 export type ChannelRole = 'creator' | 'admin' | 'member'
 
+/** To post, which includes changing one's own posts; to edit, and to delete, what others have posted. */
+export type AdminRight = 'post' | 'edit' | 'delete'
+
 /** Things that a test can make the emulated Telegram do, besides fault rules. */
 export interface ScriptedActions {
   /** Ends every file reference given out so far. */
@@ -116,6 +119,14 @@ export interface ScriptedActions {
   cutConnections: () => number
   /** Moves one document, or all of them, to another data centre. */
   migrateDocuments: (dcId: number, documentId?: string) => void
-  /** Makes an account admin, member or nothing (null) of a channel, named by its marked id. */
-  setRole: (change: { channelId: string; accountId: number; role: ChannelRole | null }) => void
+  /**
+   * Makes an account admin, member or nothing (null) of a channel, named by its marked id. `without`:
+   * the rights that an admin lacks.
+   */
+  setRole: (change: {
+    channelId: string
+    accountId: number
+    role: ChannelRole | null
+    without?: readonly AdminRight[] | undefined
+  }) => void
 }

@@ -1,4 +1,5 @@
 import type { Telegram } from '../context.ts'
+import type { AdminRight } from '../contract.ts'
 import { thumbType } from '../files/thumbs.ts'
 import { isService } from '../posts/posts.ts'
 import type { Account } from '../store/accounts.ts'
@@ -31,15 +32,15 @@ export function toUser({ telegram, account }: View, user: Account): TlObject {
 }
 
 /** The rights of an administrator in a channel of this Telegram. */
-export const ADMIN_RIGHTS: TlObject = {
+export const adminRights = (lacks: readonly AdminRight[]): TlObject => ({
   _: 'chatAdminRights',
   change_info: true,
-  post_messages: true,
-  edit_messages: true,
-  delete_messages: true,
+  post_messages: !lacks.includes('post'),
+  edit_messages: !lacks.includes('edit'),
+  delete_messages: !lacks.includes('delete'),
   invite_users: true,
   other: true,
-}
+})
 
 export function toChannel({ telegram, account }: View, channel: Channel): TlObject {
   const { store } = telegram
@@ -56,7 +57,7 @@ export function toChannel({ telegram, account }: View, channel: Channel): TlObje
     username: channel.username ?? undefined,
     photo: { _: 'chatPhotoEmpty' },
     date: channel.createdAt,
-    admin_rights: isAdmin ? ADMIN_RIGHTS : undefined,
+    admin_rights: isAdmin ? adminRights(member.lacks) : undefined,
     participants_count: store.channels.memberCount(channel.id),
   }
 }

@@ -1,10 +1,10 @@
-import type { ChannelRole } from '../contract.ts'
+import type { AdminRight, ChannelRole } from '../contract.ts'
 import { badRequest } from '../rpc-error.ts'
 import type { Account } from '../store/accounts.ts'
 import type { Channel } from '../store/channels.ts'
 import { child, int, long, text } from '../tl-fields.ts'
 import type { TlObject } from '../types.ts'
-import { ADMIN_RIGHTS, toChannel, toUser } from './entities.ts'
+import { adminRights, toChannel, toUser } from './entities.ts'
 import type { Call, Methods } from './method.ts'
 import { isAdministrator, resolveChannel } from './peers.ts'
 import { resolveUser } from './users.ts'
@@ -12,6 +12,7 @@ import { resolveUser } from './users.ts'
 interface Participant {
   user: Account
   role: ChannelRole
+  lacks: readonly AdminRight[]
 }
 
 /** https://core.telegram.org/method/channels.getParticipants gives 200 at a time. */
@@ -34,7 +35,7 @@ function getParticipant(call: Call): TlObject {
   if (!member) throw badRequest('USER_NOT_PARTICIPANT')
   return {
     _: 'channels.channelParticipant',
-    participant: toParticipant(call, channel, { user, role: member.role }),
+    participant: toParticipant(call, channel, { user, ...member }),
     chats: [toChannel(call, channel)],
     users: [toUser(call, user)],
   }
@@ -65,7 +66,8 @@ function listParticipants({ telegram }: Call, channel: Channel): Participant[] {
   const { accounts, channels } = telegram.store
   return channels.members(channel.id).flatMap(({ accountId, role }) => {
     const user = accounts.find(accountId)
-    return user ? [{ user, role }] : []
+    const lacks = channels.member(channel.id, accountId)?.lacks ?? []
+    return user ? [{ user, role, lacks }] : []
   })
 }
 
@@ -102,12 +104,16 @@ function hashOf(ids: readonly bigint[]): bigint {
   return hash
 }
 
-function toParticipant({ account }: Call, channel: Channel, { user, role }: Participant): TlObject {
+function toParticipant(
+  { account }: Call,
+  channel: Channel,
+  { user, role, lacks }: Participant,
+): TlObject {
   const isSelf = user.id === account.id
   const common = { user_id: BigInt(user.id), date: channel.createdAt }
   const inviter_id = BigInt(channel.creatorId)
   if (role === 'creator')
-    return { _: 'channelParticipantCreator', ...common, admin_rights: ADMIN_RIGHTS }
+    return { _: 'channelParticipantCreator', ...common, admin_rights: adminRights([]) }
   if (role === 'admin')
     return {
       _: 'channelParticipantAdmin',
@@ -116,7 +122,7 @@ function toParticipant({ account }: Call, channel: Channel, { user, role }: Part
       // Both stand under one flag.
       ...(isSelf ? { inviter_id } : {}),
       promoted_by: inviter_id,
-      admin_rights: ADMIN_RIGHTS,
+      admin_rights: adminRights(lacks),
     }
   if (isSelf) return { _: 'channelParticipantSelf', ...common, inviter_id }
   return { _: 'channelParticipant', ...common }

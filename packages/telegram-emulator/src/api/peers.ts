@@ -1,5 +1,7 @@
+import type { AdminRight } from '../contract.ts'
 import { badRequest, RpcError } from '../rpc-error.ts'
-import type { Channel } from '../store/channels.ts'
+import type { Channel, Member } from '../store/channels.ts'
+import type { Message } from '../store/messages.ts'
 import { isTlObject, long } from '../tl-fields.ts'
 import type { TlObject, TlValue } from '../types.ts'
 import type { View } from './entities.ts'
@@ -30,11 +32,26 @@ export function resolveChannel(view: View, input: TlValue): Channel {
 /** As `resolveChannel`, and throws when the account may not post in the channel. */
 export function resolveWritable(view: View, input: TlValue): Channel {
   const channel = resolveChannel(view, input)
-  if (!isAdministrator(view, channel)) throw new RpcError(403, 'CHAT_WRITE_FORBIDDEN')
+  if (!has(view.telegram.store.channels.member(channel.id, view.account.id), 'post'))
+    throw new RpcError(403, 'CHAT_WRITE_FORBIDDEN')
   return channel
 }
 
-/** Whether the account is the channel's creator or an administrator, who have every right here. */
+/** Whether the account may change the message: its own, or that of another one. */
+export function mayChange(
+  { telegram, account }: View,
+  { channelId, fromId }: Pick<Message, 'channelId' | 'fromId'>,
+  right: 'edit' | 'delete',
+): boolean {
+  const member = telegram.store.channels.member(channelId, account.id)
+  return has(member, right) || (fromId === account.id && has(member, 'post'))
+}
+
+/** The creator has every right, an administrator those that were not taken away. */
+export const has = (member: Member | null, right: AdminRight): boolean =>
+  member?.role === 'creator' || (member?.role === 'admin' && !member.lacks.includes(right))
+
+/** Whether the account is the channel's creator or an administrator. */
 export function isAdministrator({ telegram, account }: View, channel: Channel): boolean {
   const role = telegram.store.channels.member(channel.id, account.id)?.role
   return role === 'creator' || role === 'admin'

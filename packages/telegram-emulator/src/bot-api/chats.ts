@@ -1,3 +1,4 @@
+import { has } from '../api/peers.ts'
 import type { Telegram } from '../context.ts'
 import type { Account } from '../store/accounts.ts'
 import type { Channel } from '../store/channels.ts'
@@ -23,15 +24,27 @@ export function resolveChat(telegram: Telegram, bot: Account, chatId: string | u
   return channel
 }
 
-/** As `resolveChat`, for a bot that may post there. */
-export function resolvePostable(
+/** As `resolveChat`, for a bot that is an administrator there. */
+export function resolveAdministered(
   telegram: Telegram,
   bot: Account,
   chatId: string | undefined,
 ): Channel {
   const channel = resolveChat(telegram, bot, chatId)
-  if (telegram.store.channels.member(channel.id, bot.id)?.role !== 'admin')
-    throw badBotRequest('need administrator rights in the channel chat')
+  const member = telegram.store.channels.member(channel.id, bot.id)
+  if (member?.role !== 'admin') throw badBotRequest('need administrator rights in the channel chat')
+  return channel
+}
+
+/** As `resolveAdministered`, for a bot that may post. */
+export function resolvePostable(
+  telegram: Telegram,
+  bot: Account,
+  chatId: string | undefined,
+): Channel {
+  const channel = resolveAdministered(telegram, bot, chatId)
+  if (!has(telegram.store.channels.member(channel.id, bot.id), 'post'))
+    throw badBotRequest('not enough rights to post messages in the channel chat')
   return channel
 }
 

@@ -1,5 +1,10 @@
 import type { BotMethod } from './call.ts'
-import { deleteMessage, editMessageCaption, editMessageText } from './methods/edit.ts'
+import {
+  deleteMessage,
+  deleteMessages,
+  editMessageCaption,
+  editMessageText,
+} from './methods/edit.ts'
 import { copyMessage, forwardMessage } from './methods/forward.ts'
 import { getFile } from './methods/get-file.ts'
 import { getUpdates, getWebhookInfo } from './methods/get-updates.ts'
@@ -22,6 +27,7 @@ export const botMethods: Record<string, BotMethod> = {
   editMessageText,
   editMessageCaption,
   deleteMessage,
+  deleteMessages,
   getFile,
   getUpdates,
   getWebhookInfo,

@@ -96,5 +96,6 @@ export const action = z.discriminatedUnion('action', [
     channelId: z.string(),
     accountId: z.int(),
     role: z.enum(['admin', 'member']).nullable(),
+    without: z.array(z.enum(['post', 'edit', 'delete'])).exactOptional(),
   }),
 ])

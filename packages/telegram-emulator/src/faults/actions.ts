@@ -41,12 +41,12 @@ export function createActions(telegram: Telegram, rules: SessionRules): Actions 
     forgetRandomIds: store.messages.forgetRandomIds,
     cutConnections,
     migrateDocuments: store.documents.migrate,
-    setRole: ({ channelId, accountId, role }) => {
+    setRole: ({ channelId, accountId, role, without = [] }) => {
       const id = fromMarkedId(Number(channelId))
       if (!store.channels.find(id)) throw badRequest('CHANNEL_INVALID')
       const folderId = store.channels.member(id, accountId)?.folderId ?? 0
       if (role === null) store.channels.removeMember(id, accountId)
-      else store.channels.setMember(id, accountId, { role, folderId })
+      else store.channels.setMember(id, accountId, { role, folderId, lacks: without })
     },
     changeSettings: (changes) => {
       Object.assign(settings, changes)

@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto'
-import type { ChannelRole } from '../contract.ts'
+import type { AdminRight, ChannelRole } from '../contract.ts'
 import type { ChangeStore } from './changes.ts'
 import type { Database } from './database.ts'
 
@@ -18,6 +18,8 @@ export interface Member {
   role: ChannelRole
   /** 0: the main list of chats, 1: the archive (https://core.telegram.org/api/folders#peer-folders). */
   folderId: number
+  /** Rights that an administrator lacks. */
+  lacks: readonly AdminRight[]
 }
 
 export interface ChannelStore {
@@ -51,12 +53,35 @@ export function createChannelStore(database: Database, changes: ChangeStore): Ch
     return row ? toChannel(row) : null
   }
 
-  function setMember(channelId: number, accountId: number, { role, folderId }: Member): void {
-    database.run(
-      'INSERT OR REPLACE INTO members (channel_id, account_id, role, folder_id) VALUES (?, ?, ?, ?)',
-      ...[channelId, accountId, role, folderId],
-    )
+  function setMember(
+    channelId: number,
+    accountId: number,
+    { role, folderId, lacks }: Member,
+  ): void {
+    database.transaction(() => {
+      database.run(
+        'INSERT OR REPLACE INTO members (channel_id, account_id, role, folder_id) VALUES (?, ?, ?, ?)',
+        ...[channelId, accountId, role, folderId],
+      )
+      database.run(
+        'DELETE FROM missing_rights WHERE account_id = ? AND channel_id = ?',
+        ...[accountId, channelId],
+      )
+      for (const right of new Set(lacks))
+        database.run(
+          'INSERT INTO missing_rights (channel_id, account_id, missing) VALUES (?, ?, ?)',
+          ...[channelId, accountId, right],
+        )
+    })
   }
+
+  const lacksOf = (channelId: number, accountId: number): AdminRight[] =>
+    database
+      .all<{ missing: AdminRight }>(
+        'SELECT missing FROM missing_rights WHERE account_id = ? AND channel_id = ?',
+        ...[accountId, channelId],
+      )
+      .map(({ missing }) => missing)
 
   return {
     create: ({ title, creatorId, createdAt }) =>
@@ -71,16 +96,18 @@ export function createChannelStore(database: Database, changes: ChangeStore): Ch
           ...[id, createdAt, creatorId],
         )
         const { pts } = changes.record({ channelId: id, kind: 'new', messageIds: [1] })
-        setMember(id, creatorId, { role: 'creator', folderId: 0 })
+        setMember(id, creatorId, { role: 'creator', folderId: 0, lacks: [] })
         return { id, title, username: null, createdAt, creatorId, pts, lastMessageId: 1 }
       }),
     find: (id) => select('id', id),
     findByUsername: (username) => select('lower(username)', username.toLowerCase()),
-    member: (channelId, accountId) =>
-      database.get<Member>(
+    member: (channelId, accountId) => {
+      const member = database.get<Omit<Member, 'lacks'>>(
         'SELECT role, folder_id AS folderId FROM members WHERE account_id = ? AND channel_id = ?',
         ...[accountId, channelId],
-      ) ?? null,
+      )
+      return member ? { ...member, lacks: lacksOf(channelId, accountId) } : null
+    },
     setMember,
     removeMember: (channelId, accountId) => {
       database.run(

@@ -35,6 +35,9 @@ const SCHEMA = `
   CREATE TABLE IF NOT EXISTS members (
     channel_id INTEGER NOT NULL, account_id INTEGER NOT NULL, role TEXT NOT NULL,
     folder_id INTEGER NOT NULL, PRIMARY KEY (account_id, channel_id)) STRICT;
+  CREATE TABLE IF NOT EXISTS missing_rights (
+    channel_id INTEGER NOT NULL, account_id INTEGER NOT NULL, missing TEXT NOT NULL,
+    PRIMARY KEY (account_id, channel_id, missing)) STRICT;
   CREATE TABLE IF NOT EXISTS documents (
     id TEXT PRIMARY KEY, size INTEGER NOT NULL, mime_type TEXT NOT NULL, file_name TEXT NOT NULL,
     date INTEGER NOT NULL, dc_id INTEGER NOT NULL) STRICT;

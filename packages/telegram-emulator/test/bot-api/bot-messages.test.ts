@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { parseFileId } from '@mtcute/file-id'
 import { Api, InputFile } from 'node-telegram-bot-api'
 import { expect, test } from 'vitest'
-import type { EmulatedAccount } from '../../src/contract.ts'
+import type { AdminRight, EmulatedAccount } from '../../src/contract.ts'
 import { makeJpeg } from '../helpers/posting.ts'
 import { startSharedTelegram } from '../helpers/telegram.ts'
 
@@ -213,6 +213,56 @@ test('the administrators of a channel are listed without other bots', async () =
   await expect(api.getChatAdministrators({ chat_id: third.channelId })).rejects.toMatchObject(
     refused('member list is inaccessible'),
   )
+})
+
+test('a hundred messages are deleted by one call, which skips those that do not exist', async () => {
+  const sent = [await sendFile('one'), await sendFile('two'), await sendFile('three')]
+  const [first = 0, second = 0, third = 0] = sent.map(({ message_id }) => message_id)
+
+  expect(await api.deleteMessages({ chat_id, message_ids: [first, 9999, third] })).toBe(true)
+
+  expect((await listed(account)).slice(-1)).toEqual(['two'])
+  expect(await api.deleteMessages({ chat_id, message_ids: [first] })).toBe(true)
+  const tooMany = Array.from({ length: 101 }, (_, index) => second + index)
+  for (const message_ids of [[], tooMany])
+    await expect(api.deleteMessages({ chat_id, message_ids })).rejects.toMatchObject({
+      errorCode: 400,
+    })
+})
+
+test('a bot changes its own posts; for those of others it needs the rights', async () => {
+  const home = telegram.createAccount({ label: 'rights' })
+  const bot = new Api(home.botToken ?? '', { apiRoot: botApi.root, maxRetries: 0 })
+  const chat = { chat_id: home.channelId }
+  const setWithout = (without: AdminRight[]) =>
+    telegram.faults.setRole({
+      ...{ channelId: home.channelId, accountId: account.botId ?? 0, role: 'admin' },
+      without,
+    })
+  const theirs = await bot.sendMessage({ ...chat, text: 'theirs' })
+  setWithout(['edit', 'delete'])
+  const own = await api.sendMessage({ ...chat, text: 'own' })
+  const edit = ({ message_id }: { message_id: number }) =>
+    api.editMessageText({ ...chat, message_id, text: 'edited' })
+  const remove = (...all: { message_id: number }[]) =>
+    api.deleteMessages({ ...chat, message_ids: all.map(({ message_id }) => message_id) })
+
+  expect(await edit(own)).toMatchObject({ text: 'edited' })
+  await expect(edit(theirs)).rejects.toMatchObject(refused("message can't be edited"))
+  await expect(remove(own, theirs)).rejects.toMatchObject(refused("message can't be deleted"))
+  expect(await remove(own)).toBe(true)
+  const user_id = account.botId ?? 0
+  expect(await api.getChatMember({ ...chat, user_id })).toMatchObject({
+    can_post_messages: true,
+    can_edit_messages: false,
+    can_delete_messages: false,
+  })
+  setWithout(['post'])
+  await expect(api.sendMessage({ ...chat, text: 'no' })).rejects.toMatchObject(
+    refused('not enough rights to post messages in the channel chat'),
+  )
+  expect(await edit(theirs)).toMatchObject({ text: 'edited' })
+  expect(await remove(theirs)).toBe(true)
 })
 
 const refused = (reason: string) => ({ errorCode: 400, description: `Bad Request: ${reason}` })

@@ -6,7 +6,7 @@ import type { Message } from '../../store/messages.ts'
 import { child, flag, int, isTlObject } from '../../tl-fields.ts'
 import type { TlObject } from '../../types.ts'
 import type { Call, Methods } from '../method.ts'
-import { isAdministrator, resolveChannel } from '../peers.ts'
+import { isAdministrator, mayChange, resolveChannel } from '../peers.ts'
 import { writtenUpdates } from './answers.ts'
 import { type ResolvedMedia, resolveMedia } from './media-input.ts'
 import { readText } from './message-text.ts'
@@ -21,7 +21,9 @@ async function editMessage(call: Call): Promise<TlObject> {
   const { telegram, method } = call
   const channel = resolveChannel(call, child(method, 'peer'))
   if (!isAdministrator(call, channel)) throw new RpcError(403, 'CHAT_ADMIN_REQUIRED')
-  findEditable(call, channel)
+  // "Message author required": of another one's post the right to edit is needed.
+  if (!mayChange(call, findEditable(call, channel), 'edit'))
+    throw new RpcError(403, 'MESSAGE_AUTHOR_REQUIRED')
   const media = isTlObject(method.media) ? await resolveMedia(call, method.media) : null
   // The message may have changed while its new medium was made.
   const message = findEditable(call, channel)

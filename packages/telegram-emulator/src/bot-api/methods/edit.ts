@@ -1,11 +1,13 @@
+import { z } from 'zod'
+import { mayChange } from '../../api/peers.ts'
 import { edit, remove } from '../../posts/posts.ts'
 import type { Channel } from '../../store/channels.ts'
 import type { Message } from '../../store/messages.ts'
 import { badBotRequest } from '../bot-api-error.ts'
 import type { BotCall } from '../call.ts'
-import { resolveChat, resolvePostable } from '../chats.ts'
+import { resolveAdministered, resolveChat } from '../chats.ts'
 import { toBotMessage } from '../objects/message.ts'
-import { isSet, numberOf, textOf } from '../request/parameters.ts'
+import { isSet, jsonOf, numberOf, textOf } from '../request/parameters.ts'
 import { findMessage } from './existing-message.ts'
 import { type BotText, readCaption, readMessageText } from './message-text.ts'
 import { refuseOthers } from './send-options.ts'
@@ -28,9 +30,10 @@ export function editMessageCaption(call: BotCall): Record<string, unknown> {
 
 function findEditable(call: BotCall): { channel: Channel; message: Message } {
   const { telegram, bot, parameters } = call
-  const channel = resolvePostable(telegram, bot, textOf(parameters, 'chat_id'))
+  const channel = resolveAdministered(telegram, bot, textOf(parameters, 'chat_id'))
   const message = findMessage(call, channel, EDITING)
-  if (message.details.forward) throw badBotRequest("message can't be edited")
+  const mayEdit = mayChange({ telegram, account: bot }, message, 'edit')
+  if (!mayEdit || message.details.forward) throw badBotRequest("message can't be edited")
   refuseOthers(call)
   return { channel, message }
 }
@@ -51,13 +54,39 @@ function replaceText(
 }
 
 /** https://core.telegram.org/bots/api#deletemessage */
-export function deleteMessage({ telegram, bot, parameters }: BotCall): true {
-  const channel = resolveChat(telegram, bot, textOf(parameters, 'chat_id'))
-  const id = numberOf(parameters, 'message_id')
+export function deleteMessage(call: BotCall): true {
+  const id = numberOf(call.parameters, 'message_id')
   if (id === 0) throw badBotRequest('message identifier is not specified')
-  if (telegram.store.channels.member(channel.id, bot.id)?.role !== 'admin')
-    throw badBotRequest("message can't be deleted")
-  if (!remove(telegram, { channelId: channel.id, ids: [id] }, null))
-    throw badBotRequest('message to delete not found')
+  if (!removeAll(call, [id])) throw badBotRequest('message to delete not found')
   return true
+}
+
+const messageIds = z.array(z.int().positive()).max(100)
+
+/**
+ * https://core.telegram.org/bots/api#deletemessages: "If some of the specified messages can't be
+ * found, they are skipped".
+ */
+export function deleteMessages(call: BotCall): true {
+  const { parameters } = call
+  const given = jsonOf(parameters, {
+    name: 'message_ids',
+    shape: messageIds,
+    what: 'message identifiers',
+  })
+  if (!given || given.length === 0) throw badBotRequest('message identifiers are not specified')
+  removeAll(call, given)
+  return true
+}
+
+/** Returns false when there were no such messages. */
+function removeAll({ telegram, bot, parameters }: BotCall, ids: readonly number[]): boolean {
+  const { store } = telegram
+  const channel = resolveChat(telegram, bot, textOf(parameters, 'chat_id'))
+  const isAdmin = store.channels.member(channel.id, bot.id)?.role === 'admin'
+  const found = ids.flatMap((id) => store.messages.find(channel.id, id) ?? [])
+  const view = { telegram, account: bot }
+  if (!isAdmin || found.some((message) => !mayChange(view, message, 'delete')))
+    throw badBotRequest("message can't be deleted")
+  return remove(telegram, { channelId: channel.id, ids }, null) !== null
 }

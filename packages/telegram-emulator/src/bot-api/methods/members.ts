@@ -1,4 +1,4 @@
-import type { ChannelRole } from '../../contract.ts'
+import type { AdminRight } from '../../contract.ts'
 import type { Account } from '../../store/accounts.ts'
 import type { Member } from '../../store/channels.ts'
 import { badBotRequest } from '../bot-api-error.ts'
@@ -24,11 +24,11 @@ export function getChat({ telegram, bot, parameters }: BotCall): Record<string, 
 }
 
 /** https://core.telegram.org/bots/api#chatmemberadministrator, for a channel. */
-const RIGHTS = {
+const rightsWithout = (lacks: readonly AdminRight[]) => ({
   can_be_edited: false,
   is_anonymous: false,
   can_manage_chat: true,
-  can_delete_messages: true,
+  can_delete_messages: !lacks.includes('delete'),
   can_manage_video_chats: false,
   can_restrict_members: false,
   can_promote_members: false,
@@ -37,10 +37,10 @@ const RIGHTS = {
   can_post_stories: false,
   can_edit_stories: false,
   can_delete_stories: false,
-  can_post_messages: true,
-  can_edit_messages: true,
+  can_post_messages: !lacks.includes('post'),
+  can_edit_messages: !lacks.includes('edit'),
   can_manage_direct_messages: false,
-}
+})
 
 /**
  * https://core.telegram.org/bots/api#getchatadministrators: "all chat administrators except other
@@ -53,7 +53,8 @@ export function getChatAdministrators({ telegram, bot, parameters }: BotCall): u
   return channels.members(channel.id).flatMap(({ accountId, role }) => {
     const user = accounts.find(accountId)
     const isOtherBot = user?.kind === 'bot' && user.id !== bot.id
-    return user && role !== 'member' && !isOtherBot ? [toChatMember(user, role)] : []
+    const { lacks = [] } = channels.member(channel.id, accountId) ?? {}
+    return user && role !== 'member' && !isOtherBot ? [toChatMember(user, { role, lacks })] : []
   })
 }
 
@@ -66,7 +67,7 @@ export function getChatMember({ telegram, bot, parameters }: BotCall): Record<st
   if (userId !== bot.id) checkMayList(channels.member(channel.id, bot.id))
   const user = accounts.find(userId)
   if (!user) throw badBotRequest('user not found')
-  return toChatMember(user, channels.member(channel.id, user.id)?.role ?? null)
+  return toChatMember(user, channels.member(channel.id, user.id))
 }
 
 /** Only administrators see the members of a channel. */
@@ -75,13 +76,16 @@ function checkMayList(member: Member | null): void {
 }
 
 /** https://core.telegram.org/bots/api#chatmember */
-function toChatMember(user: Account, role: ChannelRole | null): Record<string, unknown> {
+function toChatMember(
+  user: Account,
+  as: Pick<Member, 'role' | 'lacks'> | null,
+): Record<string, unknown> {
   const member = { user: toBotUser(user) }
-  switch (role) {
+  switch (as?.role) {
     case 'creator':
       return { ...member, status: 'creator', is_anonymous: false }
     case 'admin':
-      return { ...member, status: 'administrator', ...RIGHTS }
+      return { ...member, status: 'administrator', ...rightsWithout(as.lacks) }
     case 'member':
       return { ...member, status: 'member' }
     default:

@@ -10,6 +10,7 @@ import {
   object,
   post,
   postText,
+  toInputChannel,
   upload,
   uploadedDocument,
   uploadedMedia,
@@ -176,6 +177,54 @@ test('a member without rights, a forward, and buttons of a bot are refused', asy
     code: 403,
     message: 'CHAT_ADMIN_REQUIRED',
   })
+})
+
+test('an administrator without the rights changes its own posts alone', async () => {
+  const caller = await createCaller()
+  const { account, actions } = caller
+  const peer = await channelPeer(caller, caller.user)
+  const theirs = await postText(caller.user, peer, 'theirs')
+  const bot = await caller.bot()
+  const byBot = { ...peer, access_hash: 0n }
+  const own = await postText(bot, byBot, 'own')
+  const { channelId, botId } = account
+  const without = ['edit', 'delete'] as const
+  actions.setRole({ channelId, accountId: botId ?? 0, role: 'admin', without })
+  const editAsBot = (id: number) =>
+    bot.call('messages.editMessage', { peer: byBot, id, message: 'edited' })
+  const removeAsBot = (...id: number[]) =>
+    bot.call('channels.deleteMessages', { channel: toInputChannel(byBot), id })
+
+  expect(await editAsBot(own)).toMatchObject({ kind: 'result' })
+  expect(await editAsBot(theirs)).toMatchObject({ code: 403, message: 'MESSAGE_AUTHOR_REQUIRED' })
+  expect(await removeAsBot(own, theirs)).toMatchObject({
+    code: 403,
+    message: 'MESSAGE_DELETE_FORBIDDEN',
+  })
+  expect(await removeAsBot(own, 9999)).toMatchObject({ value: { pts_count: 1 } })
+  const { chats } = await bot.invoke('channels.getChannels', { id: [toInputChannel(byBot)] })
+  expect(list(chats)).toMatchObject([
+    { admin_rights: { post_messages: true, edit_messages: false, delete_messages: false } },
+  ])
+  actions.setRole({ channelId, accountId: botId ?? 0, role: 'admin', without: ['post'] })
+  const text = { peer: byBot, message: 'no', random_id: newFileId() }
+  expect(await bot.call('messages.sendMessage', text)).toMatchObject({
+    message: 'CHAT_WRITE_FORBIDDEN',
+  })
+  expect(await editAsBot(theirs)).toMatchObject({ kind: 'result' })
+})
+
+test('a call deletes a hundred messages at most', async () => {
+  const caller = await createCaller()
+  const channel = toInputChannel(await channelPeer(caller, caller.user))
+  const remove = (length: number) =>
+    caller.user.call('channels.deleteMessages', {
+      channel,
+      id: Array.from({ length }, (_, index) => 1000 + index),
+    })
+
+  expect(await remove(100)).toMatchObject({ value: { pts_count: 0 } })
+  expect(await remove(101)).toMatchObject({ message: 'MSG_IDS_INVALID' })
 })
 
 test('a part of an album may become only a file that fits the others', async () => {
