@@ -2,7 +2,7 @@ import type { Account } from '../account/account.ts'
 import { type Channel, toInputChannel, toInputPeer } from '../account/channel.ts'
 import type { Api } from '../connection/gramjs.ts'
 import type { CallOptions } from '../connection/request-channel.ts'
-import { documentOf, messagesIn } from './messages.ts'
+import { messagesIn } from './messages.ts'
 
 /** What one `messages.getHistory` or `channels.getMessages` brings at most. */
 const PAGE = 100
@@ -30,18 +30,16 @@ export interface Newer {
   since?: number
 }
 
-/** The newest message within these bounds that carries the document, or null. */
-export async function findPosted(
+/** The newest message within these bounds that is wanted, or null. */
+export async function findMessage(
   reading: Reading,
   { after, since = 0 }: Newer,
-  isWanted: (document: Api.Document, message: Api.Message) => boolean,
-): Promise<{ message: Api.Message; document: Api.Document } | null> {
-  const { gramjs } = reading.account
+  isWanted: (message: Api.Message) => boolean,
+): Promise<Api.Message | null> {
+  const { Api } = reading.account.gramjs
   for await (const message of newerMessages(reading, after)) {
-    if (!(message instanceof gramjs.Api.MessageEmpty) && message.date < since) return null
-    const document = documentOf(gramjs, message)
-    if (!document || !(message instanceof gramjs.Api.Message)) continue
-    if (isWanted(document, message)) return { message, document }
+    if (!(message instanceof Api.MessageEmpty) && message.date < since) return null
+    if (message instanceof Api.Message && isWanted(message)) return message
   }
   return null
 }
@@ -78,29 +76,74 @@ async function* readHistory(
   }
 }
 
+/** Bots may not read history, but they may ask for messages by id. */
+async function* readById(reading: Reading, after: number): AsyncGenerator<Api.TypeMessage> {
+  const pts = await readPts(reading)
+  let isBound = false
+  for (let page = 0, top = pts; page < MAX_PAGES && top > after; page++) {
+    const lowest = Math.max(after + 1, top - PAGE + 1)
+    const ids = Array.from({ length: top - lowest + 1 }, (_, back) => top - back)
+    const found = await messagesById(reading, ids)
+    yield* found
+    top = lowest - 1
+    if (found.length > 0 || isBound) continue
+    // Edits and deletes have counted `pts` away from the ids.
+    isBound = true
+    top = Math.min(top, await highestId(reading, pts))
+  }
+}
+
 /**
- * Bots may not read history, but they may ask for messages by id. `pts` counts every event of
- * a channel (core.telegram.org/api/updates#message-related-event-sequences), so that no message
- * has an id above it.
+ * The channel's `pts`, which counts every event (core.telegram.org/api/updates#message-related-event-sequences),
+ * so that no message has an id above it.
  */
-async function* readById(
+export async function readPts({ account, channel, options }: Reading): Promise<number> {
+  const { Api } = account.gramjs
+  const request = new Api.channels.GetFullChannel({
+    channel: toInputChannel(account.gramjs, channel),
+  })
+  const { fullChat } = await account.call(request, options)
+  return fullChat instanceof Api.ChannelFull ? fullChat.pts : 0
+}
+
+/** Those of at most a hundred messages that exist. */
+export async function messagesById(
   { account, channel, options }: Reading,
-  after: number,
-): AsyncGenerator<Api.TypeMessage> {
+  ids: readonly number[],
+): Promise<(Api.Message | Api.MessageService)[]> {
   const { gramjs } = account
   const { Api } = gramjs
-  const input = toInputChannel(gramjs, channel)
-  const full = await account.call(new Api.channels.GetFullChannel({ channel: input }), options)
-  if (!(full.fullChat instanceof Api.ChannelFull)) return
-  for (let page = 0, top = full.fullChat.pts; page < MAX_PAGES && top > after; page++) {
-    const lowest = Math.max(after + 1, top - PAGE + 1)
-    const id = Array.from(
-      { length: top - lowest + 1 },
-      (_, back) => new Api.InputMessageID({ id: top - back }),
-    )
-    const request = new Api.channels.GetMessages({ channel: input, id })
-    const messages = messagesIn(gramjs, await account.call(request, options))
-    for (const message of messages) if (!(message instanceof Api.MessageEmpty)) yield message
-    top = lowest - 1
+  const request = new Api.channels.GetMessages({
+    channel: toInputChannel(gramjs, channel),
+    id: ids.map((id) => new Api.InputMessageID({ id })),
+  })
+  const messages = messagesIn(gramjs, await account.call(request, options))
+  return messages.filter((message) => !(message instanceof Api.MessageEmpty))
+}
+
+/**
+ * An id above which the channel had no message at this `pts`: mostly that of its newest one. The last
+ * events name it; where they are edits and deletes alone, there were fewer messages than events
+ * before them.
+ */
+export async function highestId(reading: Reading, pts: number): Promise<number> {
+  const { account, channel, options } = reading
+  const { Api } = account.gramjs
+  const since = pts - PAGE
+  if (since < 1) return pts
+  const difference = await account.call(
+    new Api.updates.GetChannelDifference({
+      channel: toInputChannel(account.gramjs, channel),
+      filter: new Api.ChannelMessagesFilterEmpty(),
+      pts: since,
+      limit: PAGE,
+    }),
+    options,
+  )
+  if (difference instanceof Api.updates.ChannelDifferenceTooLong) {
+    const { dialog } = difference
+    return dialog instanceof Api.Dialog ? Math.min(dialog.topMessage, pts) : pts
   }
+  const fresh = difference instanceof Api.updates.ChannelDifference ? difference.newMessages : []
+  return fresh.length > 0 ? Math.max(...fresh.map(({ id }) => id)) : since
 }

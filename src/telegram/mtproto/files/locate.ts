@@ -7,7 +7,7 @@ import type { Account } from '../account/account.ts'
 import { toInputChannel } from '../account/channel.ts'
 import type { Channels } from '../account/channels.ts'
 import type { Api } from '../connection/gramjs.ts'
-import { documentOf, messagesIn, toStoredDocument } from './messages.ts'
+import { documentOf, fileNameOf, messagesIn, toStoredDocument } from './messages.ts'
 
 /** What was found; only the caller knows by which road. */
 export type LocatedDocument = Omit<RemoteDocument, 'road'>
@@ -74,7 +74,7 @@ export function createLocations(channels: Channels): Locations {
         const message = messagesIn(gramjs, answer).find(({ id }) => id === messageId)
         const document = message && documentOf(gramjs, message)
         if (!document || !(message instanceof Api.Message)) throw notFound()
-        return { message, document, fileName: fileNameOf(document, Api) }
+        return { message, document, fileName: fileNameOf(gramjs, document) }
       }),
     )
   }
@@ -147,11 +147,6 @@ function createLocator(
     },
   }
   return locator
-}
-
-function fileNameOf({ attributes }: Api.Document, classes: typeof Api): string | null {
-  const named = attributes.find((entry) => entry instanceof classes.DocumentAttributeFilename)
-  return named?.fileName ?? null
 }
 
 function notFound(): AppError {

@@ -4,8 +4,8 @@ import type { TransferRequest } from '../../../core/ports/telegram.ts'
 import { documentFileId } from '../../file-id.ts'
 import type { Account } from '../account/account.ts'
 import type { Channels } from '../account/channels.ts'
-import { findPosted } from './history.ts'
-import { toStoredDocument } from './messages.ts'
+import { findMessage } from './history.ts'
+import { documentOf, fileNameOf, toStoredDocument } from './messages.ts'
 
 /** Seconds by which Telegram's clock and ours may differ. */
 const CLOCK_SKEW_S = 120
@@ -24,7 +24,6 @@ export interface LostFileSearch {
 export async function lookForPostedFile(search: LostFileSearch): Promise<PostedFile | null> {
   const { account, channels, request } = search
   const { file, credentials, journal, signal, onEvent } = request
-  const { Api } = account.gramjs
   const state = await journal.load()
   const startedAt = state?.road === 'bot-api' ? state.startedAt : Date.now()
   const since = Math.floor(startedAt / 1000) - CLOCK_SKEW_S
@@ -33,17 +32,15 @@ export async function lookForPostedFile(search: LostFileSearch): Promise<PostedF
   const id = decodeCaption(request.caption, null)?.id
   return channels.use(account, credentials.channelId, options, async (channel) => {
     const reading = { account, channel, options }
-    const found = await findPosted(reading, { after: 0, since }, (document, message) => {
-      if (Number(document.size) !== file.size) return false
-      const said = decodeCaption(message.message, null)
+    const message = await findMessage(reading, { after: 0, since }, (candidate) => {
+      const document = documentOf(account.gramjs, candidate)
+      if (Number(document?.size) !== file.size) return false
+      const said = decodeCaption(candidate.message, null)
       if (said !== null) return said.id === id
-      const name = document.attributes.find(
-        (entry) => entry instanceof Api.DocumentAttributeFilename,
-      )
-      return name?.fileName === file.name
+      return document !== null && fileNameOf(account.gramjs, document) === file.name
     })
-    if (!found) return null
-    const { message, document } = found
+    const document = message && documentOf(account.gramjs, message)
+    if (!document) return null
     return { messageId: message.id, fileId: documentFileId(toStoredDocument(document)) }
   })
 }

@@ -9,6 +9,12 @@ export function documentOf({ Api }: Gramjs, message: Api.TypeMessage): Api.Docum
   return media.document instanceof Api.Document ? media.document : null
 }
 
+/** The name that the document itself has, or null. */
+export function fileNameOf({ Api }: Gramjs, { attributes }: Api.Document): string | null {
+  const named = attributes.find((entry) => entry instanceof Api.DocumentAttributeFilename)
+  return named?.fileName ?? null
+}
+
 /** The messages in an answer of `messages.getHistory` or `channels.getMessages`. */
 export function messagesIn({ Api }: Gramjs, answer: Api.messages.TypeMessages): Api.TypeMessage[] {
   return answer instanceof Api.messages.MessagesNotModified ? [] : answer.messages
@@ -23,28 +29,33 @@ export function toStoredDocument(document: Api.Document): StoredDocument {
   }
 }
 
+/** A message that was made, as far as the answer tells: always its id. */
+export interface PostedMessage {
+  id: number
+  message: Api.Message | null
+}
+
 /**
- * The id of the message that carries the document, out of what posting it answers: the new
- * message itself, or an old one when the `random_id` was known. Null when no update names it.
+ * The message out of what posting it answers: the new one itself, or an old one when the `random_id`
+ * was known. Null when no update names it.
  */
-export function postedMessageId(
-  gramjs: Gramjs,
+export function postedMessage(
+  { Api }: Gramjs,
   updates: Api.TypeUpdates,
-  wanted: { documentId: string; randomId: string },
-): number | null {
-  const { Api } = gramjs
-  if (updates instanceof Api.UpdateShortSentMessage) return updates.id
+  { randomId, isPosted }: { randomId: string; isPosted: (message: Api.Message) => boolean },
+): PostedMessage | null {
+  if (updates instanceof Api.UpdateShortSentMessage) return { id: updates.id, message: null }
   const list =
     updates instanceof Api.Updates || updates instanceof Api.UpdatesCombined ? updates.updates : []
   let byRandomId: number | null = null
   for (const update of list) {
     if (update instanceof Api.UpdateNewChannelMessage || update instanceof Api.UpdateNewMessage) {
-      const document = documentOf(gramjs, update.message)
-      if (document?.id.toString() === wanted.documentId) return update.message.id
+      const { message } = update
+      if (message instanceof Api.Message && isPosted(message)) return { id: message.id, message }
     }
-    if (update instanceof Api.UpdateMessageID && update.randomId?.toString() === wanted.randomId) {
+    if (update instanceof Api.UpdateMessageID && update.randomId?.toString() === randomId) {
       byRandomId = update.id
     }
   }
-  return byRandomId
+  return byRandomId === null ? null : { id: byRandomId, message: null }
 }

@@ -2,7 +2,7 @@ import { expect, test, vi } from 'vitest'
 import type { Account } from '../../../../src/telegram/mtproto/account/account.ts'
 import { loadCipher } from '../../../../src/telegram/mtproto/connection/encryption/cipher.ts'
 import { loadGramjs } from '../../../../src/telegram/mtproto/connection/gramjs.ts'
-import { findPosted } from '../../../../src/telegram/mtproto/files/history.ts'
+import { findMessage } from '../../../../src/telegram/mtproto/files/history.ts'
 import { createRecordingLog } from '../../../helpers/recording-log.ts'
 
 const NEWEST = { id: 5_000, date: 1_762_700_000 }
@@ -11,7 +11,7 @@ test('a lost file is not looked for among messages that are older than its trans
   const { reading, asked } = openChannel()
   const isWanted = vi.fn(() => false)
 
-  const found = await findPosted(reading, { after: 0, since: NEWEST.date - 9 }, isWanted)
+  const found = await findMessage(reading, { after: 0, since: NEWEST.date - 9 }, isWanted)
 
   expect(found).toBeNull()
   expect(asked()).toBe(1)
