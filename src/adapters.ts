@@ -15,6 +15,7 @@ import type { Config } from './config/config.ts'
 import { reconcile } from './core/maintenance/reconcile.ts'
 import { KEEP_FINISHED_MS } from './core/maintenance/sweeper.ts'
 import { openWorkerClock, type WorkerClock } from './core/maintenance/worker-clock.ts'
+import type { ChannelGateway } from './core/ports/channel.ts'
 import type { CredentialsProvider } from './core/ports/credentials.ts'
 import type { CircuitStatus, Probe } from './core/ports/health.ts'
 import type { MaintainedLedger } from './core/ports/ledger.ts'
@@ -42,7 +43,9 @@ export interface Adapters {
   ledger: MaintainedLedger
   spool: Spool
   gateway: TelegramGateway
-  /** Before that gateway: says when it may connect. */
+  /** The messages of channels, by the same connections. */
+  channel: ChannelGateway
+  /** Before these gateways: says when it may connect. */
   gate: TelegramGate
   /** This instance among the others of its deployment. */
   deployment: Deployment
@@ -162,6 +165,7 @@ async function openInOrder(
     ledger,
     spool,
     gateway: telegram.gateway,
+    channel: telegram.channel,
     gate: telegram.gate,
     deployment: openDeployment({ secret, publicUrl: config.publicUrl }),
     outbox,

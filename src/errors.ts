@@ -14,6 +14,9 @@ const CATALOGUE = {
   TOKEN_MISSING: { status: 401, retryable: false },
   TOKEN_REFUSED: { status: 401, retryable: false },
   FORBIDDEN: { status: 403, retryable: false },
+  /** No account of the user may edit this post, or delete it; `details.right` is what is missing. */
+  NOT_EDITABLE: { status: 403, retryable: false },
+  NOT_DELETABLE: { status: 403, retryable: false },
   NOT_FOUND: { status: 404, retryable: false },
   UPLOAD_NOT_FOUND: { status: 404, retryable: false },
   MESSAGE_NOT_FOUND: { status: 404, retryable: false },

@@ -1,11 +1,14 @@
+import type { ChannelGateway } from '../core/ports/channel.ts'
 import type { TelegramGate, TelegramGateway } from '../core/ports/telegram.ts'
 import { type AppError, shuttingDown } from '../errors.ts'
 import { createGate } from '../lib/concurrency/gate.ts'
 import { createTally } from '../lib/concurrency/tally.ts'
 import { withTimeout } from '../lib/waiting/with-timeout.ts'
+import type { ConnectedTelegram } from './gateway.ts'
 
 export interface GatedGateway {
   gateway: TelegramGateway
+  channel: ChannelGateway
   gate: TelegramGate
 }
 
@@ -16,7 +19,7 @@ const CUT_WITHIN_MS = 1_000
  * A gateway behind a gate, shut at first: while it is, calls that need Telegram wait, and nothing
  * is loaded or connected. `connect` makes the gateway itself, anew after each leaving.
  */
-export function createGatedGateway(connect: () => TelegramGateway): GatedGateway {
+export function createGatedGateway(connect: () => ConnectedTelegram): GatedGateway {
   const gate = createGate()
   const calls = createTally()
   let inner = connect()
@@ -64,6 +67,17 @@ export function createGatedGateway(connect: () => TelegramGateway): GatedGateway
       circuits: () => inner.circuits(),
       windows: () => inner.windows(),
       close: () => leave(shuttingDown()),
+    },
+    channel: {
+      reader: (credentials) => inner.channel.reader(credentials),
+      position: (call) => passing(call.signal, () => inner.channel.position(call)),
+      page: (call, before) => passing(call.signal, () => inner.channel.page(call, before)),
+      messages: (call, ids) => passing(call.signal, () => inner.channel.messages(call, ids)),
+      difference: (call, pts) => passing(call.signal, () => inner.channel.difference(call, pts)),
+      edit: (call, edit) => passing(call.signal, () => inner.channel.edit(call, edit)),
+      remove: (call, ids, postedBy) =>
+        passing(call.signal, () => inner.channel.remove(call, ids, postedBy)),
+      post: (call, post) => passing(call.signal, () => inner.channel.post(call, post)),
     },
   }
 }

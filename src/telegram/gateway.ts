@@ -1,4 +1,5 @@
 import { isFloodWait } from '../core/model/flood-wait.ts'
+import type { ChannelGateway } from '../core/ports/channel.ts'
 import type { Credentials } from '../core/ports/credentials.ts'
 import type { Log } from '../core/ports/log.ts'
 import type { PostedFile, Road } from '../core/ports/records.ts'
@@ -9,6 +10,7 @@ import { MiB } from '../lib/units.ts'
 import type { CircuitLimits } from '../lib/waiting/circuit-breaker.ts'
 import type { AccountWaits } from './account-waits.ts'
 import { createBotApiRoad } from './bot-api/bot-api-road.ts'
+import { createChannelGateway } from './channel-gateway.ts'
 import { createTelegramCircuits, type TelegramCircuits } from './circuits.ts'
 import { createDocuments } from './documents.ts'
 import { toAppError } from './errors.ts'
@@ -65,8 +67,13 @@ export interface TelegramGatewayOptions {
   openMs?: number | undefined
 }
 
+/** All of Telegram that the worker uses: files, and the messages of channels. */
+export interface ConnectedTelegram extends TelegramGateway {
+  readonly channel: ChannelGateway
+}
+
 /** Telegram by all its roads: the Bot API, MTProto as the user, MTProto as the bot. */
-export function createTelegramGateway(options: TelegramGatewayOptions): TelegramGateway {
+export function createTelegramGateway(options: TelegramGatewayOptions): ConnectedTelegram {
   const { log, botApi, waits, now = Date.now } = options
   const cipher = loadCipher({ native: options.native ?? true })
   log.info({ cipher: cipher.kind }, describeCipher(cipher))
@@ -136,7 +143,7 @@ export function createTelegramGateway(options: TelegramGatewayOptions): Telegram
 
   async function asAccount<T>(
     road: Road,
-    { credentials, signal }: TransferRequest,
+    { credentials, signal }: Pick<TransferRequest, 'credentials' | 'signal'>,
     work: (account: Account) => Promise<T>,
   ): Promise<T> {
     waits.used(accountsOf(credentials))
@@ -211,7 +218,19 @@ export function createTelegramGateway(options: TelegramGatewayOptions): Telegram
     }
   }
 
+  const channel = createChannelGateway({
+    channels,
+    botRoad,
+    asAccount,
+    guarded,
+    onBotWait: (credentials, seconds) => {
+      const name = accountOn('bot-api', credentials)
+      if (name !== null) waits.asked(name, seconds)
+    },
+  })
+
   return {
+    channel,
     roadFor,
     sendsEarly,
     assertReachable: (credentials, size) => {

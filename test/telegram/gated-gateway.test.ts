@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import type { Credentials } from '../../src/core/ports/credentials.ts'
-import type { TelegramGateway } from '../../src/core/ports/telegram.ts'
 import { AppError } from '../../src/errors.ts'
 import { createGatedGateway } from '../../src/telegram/gated-gateway.ts'
+import { createFakeChannel } from '../helpers/peers/fake-channel.ts'
 import { createFakeGateway, type FakeGateway } from '../helpers/peers/fake-gateway.ts'
 
 const credentials: Credentials = {
@@ -61,13 +61,14 @@ const document = {
 /** Each gateway that it makes ends its reads when it is closed, and never before. */
 function open() {
   const made: FakeGateway[] = []
-  const gated = createGatedGateway((): TelegramGateway => {
+  const gated = createGatedGateway(() => {
     const fake = createFakeGateway()
     made.push(fake)
     const closed = Promise.withResolvers<never>()
     closed.promise.catch(() => {})
     return {
       ...fake,
+      channel: createFakeChannel(),
       roadFor: fake.roadFor,
       readBlock: () => closed.promise,
       close: async () => closed.reject(new Error('The gateway was closed')),

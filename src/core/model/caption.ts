@@ -89,6 +89,11 @@ export function decodeCaption(
   return null
 }
 
+/** The first line of ours, as it stands there, or null: two posts of one line are one post. */
+export function lineOfOurs(text: string): string | null {
+  return /(?<!\S)#telestore[ \t][^\n]*/.exec(text)?.[0].trim() ?? null
+}
+
 function kindToText(kind: PostKind): string {
   return typeof kind === 'string' ? kind : `volume-${kind.volume}-of-${kind.of}`
 }

@@ -1,3 +1,4 @@
+import type { ChannelCall, MessageEdit, NewMessage, NewPost } from '../../core/ports/channel.ts'
 import type { Log } from '../../core/ports/log.ts'
 import type { PostedFile } from '../../core/ports/records.ts'
 import type { TransferRequest } from '../../core/ports/telegram.ts'
@@ -5,6 +6,7 @@ import { AppError } from '../../errors.ts'
 import { createCircuitBreaker } from '../../lib/waiting/circuit-breaker.ts'
 import { peerDown } from '../circuits.ts'
 import type { BotApiCircuit } from './ask.ts'
+import type { BotMessageCall } from './messages.ts'
 import type { ExchangeTimeouts } from './node-fetch.ts'
 import { type LookForLost, postOnce } from './post-once.ts'
 import type { BotFile } from './read-file.ts'
@@ -49,7 +51,16 @@ export interface BotApiRoad {
     block: { offset: number; length: number },
     signal: AbortSignal,
   ) => Promise<Uint8Array>
+  /** As ChannelGateway.edit, by the bot alone. */
+  edit: (call: ChannelCall, edit: MessageEdit) => Promise<{ editedAt: number | null }>
+  /** Deletes a hundred messages at most; rejects with NOT_DELETABLE where Telegram refuses one of them. */
+  remove: (call: ChannelCall, ids: readonly number[]) => Promise<void>
+  /** As ChannelGateway.post, by the bot alone. */
+  post: (call: ChannelCall, post: NewPost) => Promise<NewMessage>
 }
+
+/** As ChannelCall.patience has it. */
+const PATIENCE_SECONDS = 60
 
 const DEFAULT_TIMEOUTS: BotApiTimeouts = {
   connectMs: 15_000,
@@ -68,6 +79,13 @@ export function createBotApiRoad(options: BotApiRoadOptions): BotApiRoad {
   const { circuit = createCircuitBreaker({ refuse: peerDown }) } = options
   const timeouts = { ...DEFAULT_TIMEOUTS, ...options.timeouts }
   const address = { root, local, timeouts, circuit }
+
+  const toMessageCall = ({ credentials, patience, ...call }: ChannelCall): BotMessageCall => ({
+    ...call,
+    ...{ root, timeouts, circuit, patience: patience ?? PATIENCE_SECONDS },
+    token: sendableToken(credentials.botToken),
+    channelId: credentials.channelId,
+  })
 
   return {
     send: async (request, lookForLost) => {
@@ -99,6 +117,18 @@ export function createBotApiRoad(options: BotApiRoadOptions): BotApiRoad {
     readBlock: async (file, block, signal) => {
       const { readFileBlock } = await import('./read-file.ts')
       return readFileBlock(file, block, { ...address, signal })
+    },
+    edit: async (call, edit) => {
+      const { editMessage } = await import('./messages.ts')
+      return editMessage(toMessageCall(call), edit)
+    },
+    remove: async (call, ids) => {
+      const { deleteMessages } = await import('./messages.ts')
+      return deleteMessages(toMessageCall(call), ids)
+    },
+    post: async (call, post) => {
+      const { postMessage } = await import('./messages.ts')
+      return postMessage(toMessageCall(call), post)
     },
   }
 }

@@ -13,6 +13,7 @@ import type {
 } from '../../../src/core/ports/telegram.ts'
 import { createAccountWaits } from '../../../src/telegram/account-waits.ts'
 import {
+  type ConnectedTelegram,
   createTelegramGateway,
   type TelegramGatewayOptions,
 } from '../../../src/telegram/gateway.ts'
@@ -20,7 +21,7 @@ import { createWaitStore } from '../../../src/telegram/wait-store.ts'
 import { createRecordingLog } from '../../helpers/recording-log.ts'
 
 export interface StartedGateway {
-  gateway: TelegramGateway
+  gateway: ConnectedTelegram
   log: ReturnType<typeof createRecordingLog>
   secrets: Map<string, Buffer>
 }

@@ -36,6 +36,16 @@ export const REFUSAL_EXAMPLES: Readonly<Record<ErrorCode, Words>> = {
   TOKEN_MISSING: { error: 'authToken: is missing', field: 'authToken' },
   TOKEN_REFUSED: 'The token is not valid',
   FORBIDDEN: 'This link is for another file',
+  NOT_EDITABLE: {
+    error:
+      'Telegram does not let this account edit the post. In the channel: Administrators, this account, "Edit messages of others"',
+    right: 'edit_messages',
+  },
+  NOT_DELETABLE: {
+    error:
+      'Telegram does not let this account delete the post. In the channel: Administrators, this account, "Delete messages of others"',
+    right: 'delete_messages',
+  },
   NOT_FOUND: 'There is nothing here',
   UPLOAD_NOT_FOUND: { error: 'Upload session not found', hint: START_OVER },
   MESSAGE_NOT_FOUND: 'There is no such file in the channel',

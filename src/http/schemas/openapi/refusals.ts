@@ -88,6 +88,13 @@ export const Refusal = z
         examples: ['Could not resolve channel ID'],
       })
       .optional(),
+    right: z
+      .enum(['edit_messages', 'delete_messages'])
+      .meta({
+        description: 'The right in the channel that the Telegram account lacks.',
+        examples: ['edit_messages'],
+      })
+      .optional(),
     uploadId: text('Id of the upload.', '1762700000000_k3j9x0a2b'),
     chunkIndex: count('Index of the chunk.', 5),
     totalChunks: count('Number of chunks of the file.', 20),

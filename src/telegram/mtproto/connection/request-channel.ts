@@ -47,6 +47,8 @@ export interface CallOptions {
   parts?: number
   /** Waits for a data centre that is down, and as long as Telegram asks, instead of failing. */
   persistent?: boolean
+  /** In place of RetryPolicy.floodMs. */
+  floodMs?: number | undefined
 }
 
 /** Calls of one account at one data centre: within its congestion window, retried, Telegram's waits obeyed. */
@@ -54,7 +56,7 @@ export interface RequestChannel {
   /** Rejects with TELEGRAM_FLOOD_WAIT for a long wait on the method, or with the signal's reason. */
   acquire: (
     method: string,
-    options: Pick<CallOptions, 'signal' | 'onWait' | 'persistent'>,
+    options: Pick<CallOptions, 'signal' | 'onWait' | 'persistent' | 'floodMs'>,
   ) => Promise<Permit>
   /**
    * Sends what `build` makes, which is called for each try. `method` names what shares Telegram's
@@ -84,8 +86,9 @@ export interface RequestChannelOptions {
 
 export function createRequestChannel(options: RequestChannelOptions): RequestChannel {
   const { congestion, pick, retryPolicy, ordinary = false, now = () => performance.now() } = options
-  const acquire: RequestChannel['acquire'] = (method, { signal, onWait, persistent = false }) => {
-    const waits = { onWait, ...(!persistent && { longestMs: retryPolicy.floodMs }) }
+  const acquire: RequestChannel['acquire'] = (method, acquireOptions) => {
+    const { signal, onWait, persistent = false, floodMs = retryPolicy.floodMs } = acquireOptions
+    const waits = { onWait, ...(!persistent && { longestMs: floodMs }) }
     return ordinary
       ? congestion.acquireUnlimited(method, signal, waits)
       : congestion.acquire(method, signal, waits)

@@ -1,0 +1,47 @@
+import type { ChannelMessage, MessageDocument } from '../../../core/ports/channel.ts'
+import type { Account } from '../account/account.ts'
+import type { Api, Gramjs } from '../connection/gramjs.ts'
+import { documentOf, fileNameOf } from '../files/messages.ts'
+
+/** The messages among them: what is empty or about the channel itself is none. */
+export function toChannelMessages(
+  account: Pick<Account, 'gramjs' | 'kind'>,
+  messages: readonly Api.TypeMessage[],
+): ChannelMessage[] {
+  const { Api } = account.gramjs
+  return messages.flatMap((message) =>
+    message instanceof Api.Message ? toChannelMessage(account, message) : [],
+  )
+}
+
+function toChannelMessage(
+  { gramjs, kind }: Pick<Account, 'gramjs' | 'kind'>,
+  message: Api.Message,
+): ChannelMessage {
+  const document = documentOf(gramjs, message)
+  return {
+    messageId: message.id,
+    postedAt: message.date * 1000,
+    editedAt: message.editDate ? message.editDate * 1000 : null,
+    text: message.message,
+    postedBy: message.out === true ? kind : null,
+    document: document && toMessageDocument(gramjs, document),
+  }
+}
+
+function toMessageDocument(gramjs: Gramjs, document: Api.Document): MessageDocument {
+  const { Api } = gramjs
+  return {
+    id: document.id.toString(),
+    size: Number(document.size),
+    fileName: fileNameOf(gramjs, document),
+    mimeType: document.mimeType || null,
+    // Outlines and blurred previews come inside the message, and are no pictures.
+    thumbnail: (document.thumbs ?? []).some(
+      (thumb) =>
+        thumb instanceof Api.PhotoSize ||
+        thumb instanceof Api.PhotoSizeProgressive ||
+        thumb instanceof Api.PhotoCachedSize,
+    ),
+  }
+}
