@@ -23,6 +23,12 @@ export interface Catalogue {
     path: readonly string[],
     name: string,
   ) => Promise<ShownFile[]>
+  /**
+   * One page of a folder; null: there is no such folder. It lets other calls through while it works,
+   * so it sees what they write: a file whose place in the order changes meanwhile may be missing, or
+   * come twice.
+   */
+  libraryPage: (key: LibraryKey, query: LibraryQuery) => Promise<LibraryPage | null>
 }
 
 /** The channel that the credentials of an owner name, by its marked id where it has one. */
@@ -134,3 +140,47 @@ export interface ShownFolder {
   /** All messages that are shown as this folder, the one that counts first; none: the root. */
   readonly posts: readonly FolderPost[]
 }
+
+export type LibrarySort = 'name' | 'size' | 'date'
+
+export interface LibraryQuery {
+  /** The folder, from the root down. */
+  readonly path: readonly string[]
+  /** Files of all folders below as well. */
+  readonly recursive: boolean
+  /** Words made by `searchWords`, all of which the name has. None: every name. */
+  readonly words: readonly string[]
+  readonly kind: FileKind | null
+  readonly sort: LibrarySort
+  readonly descending: boolean
+  /** Of files, and of folders too. */
+  readonly limit: number
+  readonly after: LibraryPosition
+}
+
+/** Where the next page begins, among files and among folders. */
+export interface LibraryPosition {
+  readonly file: OrderPosition
+  readonly folder: OrderPosition
+}
+
+/**
+ * A place in an order: its start, its end, or behind what has this value, and among equal ones this
+ * id (a file's message id).
+ */
+export type OrderPosition =
+  | 'start'
+  | 'end'
+  | { readonly value: string | number; readonly id: number }
+
+export interface LibraryPage {
+  readonly files: readonly ShownFile[]
+  /**
+   * By name. Without words the folders that lie in the folder itself; with words those that have
+   * them in their names, also further below where the query is recursive.
+   */
+  readonly folders: readonly FolderSummary[]
+  readonly next: LibraryPosition | null
+}
+
+export type FolderSummary = Pick<ShownFolder, 'path' | 'files' | 'bytes'>

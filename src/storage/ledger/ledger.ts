@@ -3,6 +3,7 @@ import type { Log } from '../../core/ports/log.ts'
 import { createCheckpointer, NO_CHECKPOINTER } from './checkpointer.ts'
 import { createClockRecords } from './clock.ts'
 import { wrapDatabase } from './database.ts'
+import { createLibraryPages } from './library/page.ts'
 import { createLibraryReading } from './library/reading.ts'
 import { createLibraryWriting } from './library/writing.ts'
 import { openDatabase } from './open.ts'
@@ -43,6 +44,8 @@ export function openLedger(options: LedgerOptions): MaintainedLedger {
   const uploads = createUploadRecords(database, cipher)
   const streams = createStreamRecords(database)
   const library = createLibraryWriting(database)
+  const reading = createLibraryReading(database)
+  const { libraryPage } = createLibraryPages(database, reading)
   const secrets = createSecretRecords(database, cipher)
   const clock = createClockRecords(database)
   checkKey(secrets, { isNew: clock.lastReading() === null, log })
@@ -58,7 +61,8 @@ export function openLedger(options: LedgerOptions): MaintainedLedger {
     ...clock,
     ...createTicketRecords(database, cipher),
     ...library,
-    ...createLibraryReading(database),
+    ...reading,
+    libraryPage,
     checkpoint: async () => {
       await checkpointer.run()
       // Little is left to do by now but to empty the log.
@@ -71,14 +75,17 @@ export function openLedger(options: LedgerOptions): MaintainedLedger {
   })
 }
 
-type Records = Omit<Synchronous<MaintainedLedger>, 'checkpoint'> &
-  Pick<MaintainedLedger, 'checkpoint'>
+/** These wait between two steps, so they are promises from the start. */
+type Waiting = 'checkpoint' | 'libraryPage'
+
+type Records = Omit<Synchronous<MaintainedLedger>, Waiting> & Pick<MaintainedLedger, Waiting>
 
 /** Each call works at once, and resolves or rejects with what came of it. */
 function toPromises(records: Records): MaintainedLedger {
   return {
     deriveKey: records.deriveKey,
     checkpoint: records.checkpoint,
+    libraryPage: records.libraryPage,
     openUpload: resolving(records.openUpload),
     findUpload: resolving(records.findUpload),
     uploadsOf: resolving(records.uploadsOf),

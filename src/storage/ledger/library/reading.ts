@@ -35,8 +35,6 @@ export interface LibraryReading
 export interface Paths {
   /** The path at which a folder's row is shown. */
   of: (folder: number) => readonly string[]
-  /** Whether the folder is shown as `ancestor`, or below it. */
-  isWithin: (folder: number, ancestor: number) => boolean
   shown: (row: FileInFolder) => ShownFile
 }
 
@@ -102,12 +100,6 @@ export function createLibraryReading(database: LedgerDatabase): LibraryReading {
 
     return {
       of: (folder) => placeOf(folder).path,
-      isWithin: (folder, ancestor) => {
-        for (let place = placeOf(folder); ; place = placeOf(place.parent)) {
-          if (place.id === ancestor) return true
-          if (place.parent === null) return false
-        }
-      },
       shown: ({ file, folder }) => ({ ...file, path: placeOf(folder).path }),
     }
   }

@@ -1,10 +1,15 @@
 import { expect, test } from 'vitest'
+import { foldName, searchWords, sortName } from '../../../../src/core/model/library/names.ts'
 import type {
   Catalogue,
   FileRow,
   FolderPost,
   LibraryKey,
+  LibraryPage,
+  LibraryPosition,
+  LibraryQuery,
   LibrarySync,
+  ShownFile,
 } from '../../../../src/core/ports/catalogue.ts'
 import { makeUpload } from '../../upload.ts'
 import { insertUpload } from '../insert-upload.ts'
@@ -280,6 +285,173 @@ export function keepsLibraries(make: MakeLedger): void {
     expect(await named(['P'])).toEqual([5])
     expect(await named(['Q'])).toEqual([])
   })
+
+  test('pages of every order and filter hold each file once, in the order of the names', async () => {
+    const { ledger } = await make()
+    const world = makeWorld(2_600)
+    // More than are put in order at once, so that every way of reading is taken.
+    await ledger.applyToLibrary(KEY, world)
+    await ledger.applyToLibrary({ ...KEY, owner: 'bob' }, world)
+
+    for (const asked of everyQuery()) {
+      const { files, folders } = await readAll(ledger, { ...QUERY, ...asked, limit: 500 })
+      const expected = world.files.filter((file) => isWanted(file, asked)).sort(inOrder(asked))
+      const name = JSON.stringify(asked)
+      expect(
+        files.map(({ messageId }) => messageId),
+        name,
+      ).toEqual(expected.map(({ messageId }) => messageId))
+      expect(new Set(folders).size, name).toBe(folders.length)
+    }
+  }, 60_000)
+
+  test('folders are paged as files are, by name, and searched by name', async () => {
+    const { ledger } = await make()
+    const names = Array.from({ length: 25 }, (_, n) => `Folder ${n}`)
+    await ledger.applyToLibrary(KEY, {
+      folders: [
+        ...names.map((name, n) => makeFolder(n + 1, hexId(n), name, { parentId: null })),
+        makeFolder(100, hexId(100), 'Ménage', { parentId: hexId(3) }),
+      ],
+      files: [makeFile(200, { folderId: hexId(100), size: 7 })],
+    })
+    const paths = async (query: Partial<LibraryQuery>) =>
+      (await readAll(ledger, { ...QUERY, limit: 10, ...query })).folders
+
+    expect(await paths({})).toEqual(names.map((name) => `/${name}`))
+    expect(await paths({ recursive: true })).toEqual(names.map((name) => `/${name}`))
+    expect(await paths({ path: ['Folder 3'] })).toEqual(['/Folder 3/Ménage'])
+    expect(await paths({ words: ['menage'] })).toEqual([])
+    expect(await paths({ words: ['menage'], recursive: true })).toEqual(['/Folder 3/Ménage'])
+    expect(await paths({ words: ['menage'], recursive: true, path: ['Folder 4'] })).toEqual([])
+    const page = await ledger.libraryPage(KEY, { ...QUERY, path: ['Folder 3'] })
+    expect(page?.folders).toEqual([{ path: ['Folder 3', 'Ménage'], files: 1, bytes: 7 }])
+  })
+
+  test('an empty library is an empty root, and a folder that is not there is none', async () => {
+    const { ledger } = await make()
+    const empty = { files: [], folders: [], next: null }
+
+    expect(await ledger.libraryPage(KEY, QUERY)).toEqual(empty)
+    expect(await ledger.libraryPage(KEY, { ...QUERY, path: ['A'] })).toBeNull()
+    await ledger.applyToLibrary(KEY, { sync: SYNC })
+    expect(await ledger.libraryPage(KEY, QUERY)).toEqual(empty)
+    await ledger.applyToLibrary(KEY, { folders: [makeFolder(1, PHOTOS, 'A')] })
+    expect(await ledger.libraryPage(KEY, { ...QUERY, path: ['A'] })).toEqual(empty)
+  })
+
+  test('what is written between two pages is seen, and nothing comes twice', async () => {
+    const { ledger } = await make()
+    const files = Array.from({ length: 5 }, (_, n) => makeFile(n + 1, { name: `${n}` }))
+    await ledger.applyToLibrary(KEY, { files })
+    const query = { ...QUERY, sort: 'name', descending: false, limit: 2 } as const
+    const first = await ledger.libraryPage(KEY, query)
+
+    await ledger.applyToLibrary(KEY, { files: [makeFile(9, { name: '2b' })], gone: [2, 4] })
+    const second = await ledger.libraryPage(KEY, { ...query, after: first?.next ?? QUERY.after })
+
+    expect(first?.files.map(({ name }) => name)).toEqual(['0', '1'])
+    expect(second?.files.map(({ name }) => name)).toEqual(['2', '2b'])
+  })
+
+  test.each(['"', "'", '%', '_', '*', 'a"b OR c', '\\', '日本', '😀😀😀', 'NOT', 'a:b', '^abc'])(
+    'the word %j is found as it is, and is no part of a query',
+    async (word) => {
+      const { ledger } = await make()
+      const folded = searchWords(word)
+      const many = Array.from({ length: 2_100 }, (_, n) => makeFile(n + 10))
+      const hit = makeFile(1, { name: `x${word}y` })
+      await ledger.applyToLibrary(KEY, { files: [...many, hit] })
+
+      const page = await ledger.libraryPage(KEY, { ...QUERY, recursive: true, words: folded })
+
+      expect(page?.files.map(({ messageId }) => messageId)).toEqual([1])
+    },
+  )
+}
+
+const QUERY: LibraryQuery = {
+  path: [],
+  recursive: false,
+  words: [],
+  kind: null,
+  sort: 'date',
+  descending: true,
+  limit: 100,
+  after: { file: 'start', folder: 'start' },
+}
+
+type Asked = Pick<LibraryQuery, 'path' | 'recursive' | 'words' | 'kind' | 'sort' | 'descending'>
+
+function* everyQuery(): Generator<Asked> {
+  for (const path of [[], ['Photos'], ['Photos', 'Summer']]) {
+    for (const recursive of [false, true]) {
+      for (const words of [[], ['img'], ['img', 'b'], ['z'], ['img 11'], ['1'], ['nowhere']]) {
+        for (const kind of [null, 'video'] as const) {
+          for (const sort of ['name', 'size', 'date'] as const) {
+            yield { path, recursive, words, kind, sort, descending: false }
+            yield { path, recursive, words, kind, sort, descending: true }
+          }
+        }
+      }
+    }
+  }
+}
+
+function hexId(n: number): string {
+  return n.toString(16).padStart(32, '0')
+}
+
+/** Many files in the root, and some in `/Photos`, in its twin, and in `/Photos/Summer`. */
+function makeWorld(size: number): { files: FileRow[]; folders: FolderPost[] } {
+  const places = [null, null, hexId(1), hexId(2), hexId(3), hexId(99)]
+  const files = Array.from({ length: size }, (_, n) =>
+    makeFile(n + 10, {
+      name: `${n % 3 === 0 ? 'IMG' : 'doc'} ${(n * 7919) % size}${n % 5 === 0 ? ' ünique b' : ''}.${n % 4 === 0 ? 'mp4' : 'bin'}`,
+      folderId: places[n % places.length] ?? null,
+      size: (n * 31) % 40,
+    }),
+  )
+  const folders = [
+    makeFolder(1, hexId(1), 'Photos'),
+    makeFolder(2, hexId(2), 'Photos'),
+    makeFolder(3, hexId(3), 'Summer', { parentId: hexId(2) }),
+  ]
+  return { files, folders }
+}
+
+function isWanted(file: FileRow, { path, recursive, words, kind }: Asked): boolean {
+  const inPhotos = file.folderId === hexId(1) || file.folderId === hexId(2)
+  const at = inPhotos ? 1 : file.folderId === hexId(3) ? 2 : 0
+  const isInside = recursive ? at >= path.length : at === path.length
+  const folded = foldName(file.name)
+  const isOfKind = kind === null || file.name.endsWith('.mp4')
+  return isInside && isOfKind && words.every((word) => folded.includes(word))
+}
+
+function inOrder({ sort, descending }: Asked): (a: FileRow, b: FileRow) => number {
+  const key = (file: FileRow): string | number =>
+    sort === 'name' ? sortName(foldName(file.name)) : sort === 'size' ? file.size : file.messageId
+  const sign = descending ? -1 : 1
+  return (a, b) => {
+    if (key(a) === key(b)) return sign * (a.messageId - b.messageId)
+    return key(a) < key(b) ? -sign : sign
+  }
+}
+
+/** All pages of a query. */
+async function readAll(ledger: Catalogue, query: LibraryQuery) {
+  const files: ShownFile[] = []
+  const folders: string[] = []
+  for (let after: LibraryPosition | null = query.after; after !== null; ) {
+    const page: LibraryPage | null = await ledger.libraryPage(KEY, { ...query, after })
+    if (page === null) throw new Error('there is no such folder')
+    expect(page.files.length).toBeLessThanOrEqual(query.limit)
+    files.push(...page.files)
+    folders.push(...page.folders.map(({ path }) => `/${path.join('/')}`))
+    after = page.next
+  }
+  return { files, folders }
 }
 
 /** What every folder counts, by its path, with no path that is not there. */
