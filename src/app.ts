@@ -113,7 +113,7 @@ function limitsOf(config: Config): HttpLimits {
 function createLease(
   config: Config,
   { deployment, gate, log }: Adapters,
-  { workGate, transfers, downloads, queue, streams }: Services,
+  { workGate, transfers, downloads, queue, follower, streams }: Services,
   returnAfterMs: number | undefined,
 ): TelegramLease {
   const graceMs = config.shutdownGraceMs
@@ -133,9 +133,10 @@ function createLease(
     address: deployment.address,
     gate,
     workGate,
-    release: createRelease({ workGate, transfers, downloads, queue, gate, budget, log }),
+    release: createRelease({ workGate, transfers, downloads, queue, follower, gate, budget, log }),
     onHeld: () => {
       queue.reopen()
+      follower.reopen()
       void resumeWork()
     },
     graceMs,

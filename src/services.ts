@@ -5,6 +5,7 @@ import { createTicketService, type TicketService } from './core/access/ticket-se
 import { createBlockCache } from './core/downloads/block-cache.ts'
 import { createDocumentReader } from './core/downloads/document-reader.ts'
 import { createDownloadService, type DownloadService } from './core/downloads/download-service.ts'
+import { createFollower, type Follower } from './core/library/follow/follower.ts'
 import type { Metrics, UploadMetrics } from './core/ports/metrics.ts'
 import { countJobs } from './core/progress/job-counts.ts'
 import { createJobList, type JobList } from './core/progress/job-list.ts'
@@ -44,6 +45,8 @@ export interface Services {
   workGate: WorkGate
   capacity: Capacity
   knownTokens: KnownTokens
+  /** Looks at channels for what has changed in their libraries. */
+  follower: Follower
   /** One request at a time works on an upload as a stream. */
   uploadLock: PreemptibleLock
   /** One change at a time of each upload. */
@@ -86,6 +89,14 @@ export function createServices(config: Config, adapters: Adapters): Services {
     downloads: createDownloadService({ credentials, gateway, reader, workGate }),
     watch: createProgressWatch({ ledger, board: progress, uploads, credentials }),
     jobs: createJobList({ ledger, board: progress, credentials }),
+    follower: createFollower({
+      catalogue: ledger,
+      channel: adapters.channel,
+      isBusy: () => [...queue.stages().values()].includes('working'),
+      metrics: registry.follow,
+      now,
+      log,
+    }),
     metrics: registry.open({
       ledger,
       spool,

@@ -28,7 +28,10 @@ const ALLOWED: Record<string, readonly string[]> = {
     'node:crypto',
   ],
   'src/core/maintenance': ['core/model', 'core/ports', 'core/uploads'],
-  'src/core/handover': ['core/downloads', 'core/ports', 'core/runtime', 'core/transfers'],
+  'src/core/library/follow': ['core/model', 'core/ports', 'core/runtime'],
+  'src/core/handover': [
+    ...['core/downloads', 'core/library', 'core/ports', 'core/runtime', 'core/transfers'],
+  ],
 
   // Only http knows Fastify.
   'src/http': [

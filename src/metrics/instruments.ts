@@ -13,6 +13,8 @@ export interface Instruments {
   attempts: Counter<'cause' | 'retryable'>
   reads: Counter<'cause'>
   floodSeconds: Counter
+  looks: Counter<'outcome'>
+  messagesRead: Counter
   requests: Histogram<'method' | 'route' | 'status'>
 }
 
@@ -58,6 +60,17 @@ export function createInstruments(registry: Registry): Instruments {
     floodSeconds: new Counter({
       name: 'telestore_flood_wait_seconds_total',
       help: 'Seconds that Telegram has asked transfers to wait',
+      registers,
+    }),
+    looks: new Counter({
+      name: 'telestore_library_looks_total',
+      help: 'Looks at channels for what has changed in their libraries, by outcome',
+      labelNames: ['outcome'] as const,
+      registers,
+    }),
+    messagesRead: new Counter({
+      name: 'telestore_library_messages_read_total',
+      help: 'Messages of channels that were read for libraries',
       registers,
     }),
     requests: new Histogram({

@@ -1,5 +1,5 @@
 import { collectDefaultMetrics, Registry } from 'prom-client'
-import type { Metrics, UploadMetrics } from '../core/ports/metrics.ts'
+import type { FollowMetrics, Metrics, UploadMetrics } from '../core/ports/metrics.ts'
 import type { TelegramGateway } from '../core/ports/telegram.ts'
 import { createInstruments } from './instruments.ts'
 import { meterGateway } from './metered-gateway.ts'
@@ -17,6 +17,8 @@ const MISNAMED = [
 export interface MetricsRegistry {
   /** Where core reports uploads. */
   uploads: UploadMetrics
+  /** Where core reports looks at channels. */
+  follow: FollowMetrics
   /** Returns a gateway that counts what passes through it. */
   meterGateway: (gateway: TelegramGateway) => TelegramGateway
   /** Adds what is read only when it is asked for, and returns what gives all figures out. */
@@ -32,6 +34,10 @@ export function createMetricsRegistry(): MetricsRegistry {
 
   return {
     uploads,
+    follow: {
+      read: (messages) => instruments.messagesRead.inc(messages),
+      looked: (outcome) => instruments.looks.inc({ outcome }),
+    },
     meterGateway: (gateway) => meterGateway(gateway, instruments, uploads.noteRoad),
     open: (readings) => {
       addReadings(registry, readings)

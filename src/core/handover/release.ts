@@ -1,6 +1,7 @@
 import { shuttingDown } from '../../errors.ts'
 import { withTimeout } from '../../lib/waiting/with-timeout.ts'
 import type { DownloadService } from '../downloads/download-service.ts'
+import type { Follower } from '../library/follow/follower.ts'
 import type { Log } from '../ports/log.ts'
 import type { TelegramGate } from '../ports/telegram.ts'
 import type { JobQueue } from '../runtime/job-queue.ts'
@@ -13,6 +14,7 @@ export interface ReleaseOptions {
   transfers: Pick<Transfers, 'idle'>
   downloads: Pick<DownloadService, 'idle'>
   queue: Pick<JobQueue, 'close'>
+  follower: Pick<Follower, 'close'>
   gate: Pick<TelegramGate, 'leave'>
   budget: Pick<ShutdownBudget, 'endMs' | 'noteMs'>
   log: Log
@@ -27,7 +29,7 @@ export interface ReleaseOptions {
 export type Release = (options: { hurry: boolean }) => Promise<void>
 
 export function createRelease(options: ReleaseOptions): Release {
-  const { workGate, transfers, downloads, queue, gate, budget, log } = options
+  const { workGate, transfers, downloads, queue, follower, gate, budget, log } = options
 
   return async ({ hurry }) => {
     workGate.startDraining()
@@ -35,7 +37,8 @@ export function createRelease(options: ReleaseOptions): Release {
     if (!hurry) await withTimeout(ended, { ms: budget.endMs, onTimeout: () => {} })
     const reason = shuttingDown()
     workGate.close(reason)
-    await withTimeout(queue.close(reason), { ms: budget.noteMs, onTimeout: () => {} })
+    const stopped = Promise.all([queue.close(reason), follower.close(reason)])
+    await withTimeout(stopped, { ms: budget.noteMs, onTimeout: () => {} })
     await gate.leave(reason)
     log.info({}, 'disconnected from Telegram')
   }

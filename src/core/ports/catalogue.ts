@@ -14,6 +14,8 @@ export interface Catalogue {
   applyToLibrary: (key: LibraryKey, changes: LibraryChanges) => Promise<LibraryEffect>
   /** Null before the first change of the library. */
   librarySync: (key: LibraryKey) => Promise<LibrarySync | null>
+  /** The highest id of a message that has a row; 0: there is none. */
+  newestInLibrary: (key: LibraryKey) => Promise<number>
   libraryFile: (key: LibraryKey, messageId: number) => Promise<ShownFile | null>
   /** The folder that is shown at this path of names, from the root (`[]`) down; null: there is none. */
   libraryFolder: (key: LibraryKey, path: readonly string[]) => Promise<ShownFolder | null>

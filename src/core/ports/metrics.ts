@@ -29,6 +29,24 @@ export interface EndedDownload {
 /** `left`: the reader went away, or took a part and asked for another. */
 export type DownloadOutcome = 'completed' | 'left' | 'broken'
 
+/** What core reports of looks at channels, to be counted. Calls do not throw. */
+export interface FollowMetrics {
+  /** So many messages of a channel were read. */
+  read: (messages: number) => void
+  /** A look has ended. */
+  looked: (outcome: LookOutcome) => void
+}
+
+/**
+ * | outcome | means |
+ * |---|---|
+ * | `current` | the library was as the channel is |
+ * | `changed` | it was not, and is now |
+ * | `rescanned` | the whole channel has been read |
+ * | `failed` | Telegram could not be asked, and the next look goes on |
+ */
+export type LookOutcome = 'current' | 'changed' | 'rescanned' | 'failed'
+
 /** What core reports of uploads, to be counted. Calls do not throw. */
 export interface UploadMetrics {
   /** A chunk of so many bytes was acknowledged. */

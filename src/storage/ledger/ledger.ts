@@ -134,6 +134,7 @@ function toPromises(records: Records): MaintainedLedger {
     keepReading: resolving(records.keepReading),
     applyToLibrary: resolving(records.applyToLibrary),
     librarySync: resolving(records.librarySync),
+    newestInLibrary: resolving(records.newestInLibrary),
     libraryFile: resolving(records.libraryFile),
     libraryFolder: resolving(records.libraryFolder),
     libraryFilesNamed: resolving(records.libraryFilesNamed),

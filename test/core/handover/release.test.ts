@@ -27,6 +27,7 @@ test.each([
   await done
   expect(events).toEqual([
     ['close queue', endsAt],
+    ['stop looking', endsAt],
     ['leave Telegram', leavesAt],
   ])
 })
@@ -61,6 +62,7 @@ function start({ endsAfterMs, closesAfterMs }: { endsAfterMs: number; closesAfte
         await sleep(closesAfterMs)
       },
     },
+    follower: { close: async () => note('stop looking') },
     gate: { leave: async () => note('leave Telegram') },
     budget: shutdownBudget(16_000),
     log: createRecordingLog(),

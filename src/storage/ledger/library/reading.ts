@@ -12,6 +12,7 @@ import {
   FILE_COLUMNS,
   type FileInFolder,
   folderIdOf,
+  messageOf,
   messageRow,
   ROOT,
   toFile,
@@ -22,7 +23,7 @@ import {
 export interface LibraryReading
   extends Pick<
     Synchronous<Catalogue>,
-    'librarySync' | 'libraryFile' | 'libraryFolder' | 'libraryFilesNamed'
+    'librarySync' | 'newestInLibrary' | 'libraryFile' | 'libraryFolder' | 'libraryFilesNamed'
   > {
   /** The number of the library in its rows; null before its first change. */
   libraryOf: (key: LibraryKey) => number | null
@@ -48,6 +49,11 @@ export function createLibraryReading(database: LedgerDatabase): LibraryReading {
     `SELECT posts.* FROM library_folders
        JOIN library_folder_posts AS posts USING (library, folder_id)
      WHERE shown = ? ORDER BY posts.id`,
+  )
+  const newest = database.prepare(
+    `SELECT max(id) AS id FROM (
+       SELECT max(id) AS id FROM library_files WHERE id BETWEEN ?1 AND ?2
+       UNION ALL SELECT max(id) FROM library_folder_posts WHERE id BETWEEN ?1 AND ?2)`,
   )
   const named = database.prepare(
     `SELECT ${FILE_COLUMNS} FROM library_files
@@ -128,6 +134,13 @@ export function createLibraryReading(database: LedgerDatabase): LibraryReading {
     librarySync: (key) => {
       const row = find.get(key.owner, key.channelId)
       return row ? toSync(row) : null
+    },
+    newestInLibrary: (key) => {
+      const library = libraryOf(key)
+      if (library === null) return 0
+      const row = newest.get(messageRow(library, 0), messageRow(library + 1, 0) - 1)
+      const id = row && integerOrNull(row, 'id')
+      return id == null ? 0 : messageOf(id)
     },
     libraryFile: (key, messageId) => {
       const library = libraryOf(key)

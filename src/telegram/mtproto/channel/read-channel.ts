@@ -53,11 +53,14 @@ async function readHistory(
   const answer = await account.call(request, options)
   const found = messagesIn(gramjs, answer)
   const oldest = found.at(-1)
+  const total = answer instanceof Api.messages.ChannelMessages ? answer.count : null
+  // Rows would go by an answer that says itself that it is not all.
+  if (!oldest && before === ABOVE_ALL && total !== null && total > 0) throw unavailable()
   return {
     messages: toChannelMessages(account, found),
     // A page may be short without being the last: only an empty one has nothing older.
     lowestId: oldest?.id ?? 1,
-    total: answer instanceof Api.messages.ChannelMessages ? answer.count : null,
+    total,
   }
 }
 

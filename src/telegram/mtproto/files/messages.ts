@@ -1,4 +1,5 @@
 import type { StoredDocument } from '../../../core/ports/records.ts'
+import { unavailable } from '../../errors.ts'
 import type { Api, Gramjs } from '../connection/gramjs.ts'
 
 /** The document a message carries, or null. */
@@ -15,9 +16,13 @@ export function fileNameOf({ Api }: Gramjs, { attributes }: Api.Document): strin
   return named?.fileName ?? null
 }
 
-/** The messages in an answer of `messages.getHistory` or `channels.getMessages`. */
+/**
+ * The messages in an answer of `messages.getHistory` or `channels.getMessages`. Throws
+ * TELEGRAM_UNAVAILABLE for one that has none because nothing has changed: no call asks for that.
+ */
 export function messagesIn({ Api }: Gramjs, answer: Api.messages.TypeMessages): Api.TypeMessage[] {
-  return answer instanceof Api.messages.MessagesNotModified ? [] : answer.messages
+  if (answer instanceof Api.messages.MessagesNotModified) throw unavailable()
+  return answer.messages
 }
 
 export function toStoredDocument(document: Api.Document): StoredDocument {

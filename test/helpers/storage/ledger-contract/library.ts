@@ -77,6 +77,21 @@ export function keepsLibraries(make: MakeLedger): void {
     expect(await ledger.libraryFile({ ...KEY, channelId: '-1002' }, file.messageId)).toBeNull()
   })
 
+  test('the newest message of a library is that of a file or of a folder', async () => {
+    const { ledger } = await make()
+    const others = { ...KEY, owner: 'bob' }
+    expect(await ledger.newestInLibrary(KEY)).toBe(0)
+    await ledger.applyToLibrary(KEY, { files: [makeFile(7)] })
+    await ledger.applyToLibrary(others, { files: [makeFile(2 ** 31 - 1)] })
+    expect(await ledger.newestInLibrary(KEY)).toBe(7)
+
+    await ledger.applyToLibrary(KEY, { folders: [makeFolder(9, PHOTOS, 'A')] })
+
+    expect(await ledger.newestInLibrary(KEY)).toBe(9)
+    await ledger.applyToLibrary(KEY, { gone: [7, 9] })
+    expect(await ledger.newestInLibrary(KEY)).toBe(0)
+  })
+
   test('an upload is in its library once it is completed, and never without that', async () => {
     const { ledger } = await make()
     const { id } = makeUpload()
