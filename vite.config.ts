@@ -4,15 +4,20 @@ import { defaultClientConditions, defineConfig, type Plugin } from 'vite'
 /** Writes a brotli and a gzip copy beside each text file; the worker sends them to browsers that accept them. */
 const precompress: Plugin = {
   name: 'precompress',
-  generateBundle(_options, bundle) {
-    for (const output of Object.values(bundle)) {
-      if (!/\.(js|css|svg)$/.test(output.fileName)) continue
-      const source = output.type === 'chunk' ? output.code : output.source
-      const brotli = brotliCompressSync(source)
-      const gzip = gzipSync(source, { level: 9 })
-      this.emitFile({ type: 'asset', fileName: `${output.fileName}.br`, source: brotli })
-      this.emitFile({ type: 'asset', fileName: `${output.fileName}.gz`, source: gzip })
-    }
+  // Vite writes what an import needs into the code at the very end.
+  enforce: 'post',
+  generateBundle: {
+    order: 'post',
+    handler(_options, bundle) {
+      for (const output of Object.values(bundle)) {
+        if (!/\.(js|css|svg)$/.test(output.fileName)) continue
+        const source = output.type === 'chunk' ? output.code : output.source
+        const brotli = brotliCompressSync(source)
+        const gzip = gzipSync(source, { level: 9 })
+        this.emitFile({ type: 'asset', fileName: `${output.fileName}.br`, source: brotli })
+        this.emitFile({ type: 'asset', fileName: `${output.fileName}.gz`, source: gzip })
+      }
+    },
   },
 }
 

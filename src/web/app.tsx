@@ -6,12 +6,13 @@ import type { Session } from './state/session.ts'
 import { type Store, useStore } from './state/store.ts'
 import type { Workspace } from './state/workspace.ts'
 import { Button } from './ui/button.tsx'
-import { ConfirmDialog, type Question } from './ui/dialogs/confirm-dialog.tsx'
+import type { Question } from './ui/dialogs/confirm-dialog.tsx'
+import { ConfirmDialog } from './ui/dialogs/lazy-dialogs.ts'
 import { DropZone } from './ui/drop-zone.tsx'
 import { LibraryList } from './ui/library/library-list.tsx'
 import { questionOnLeaving } from './ui/questions.ts'
 import { SignIn } from './ui/sign-in.tsx'
-import { UploadList } from './ui/uploads/upload-list.tsx'
+import { UploadPanel } from './ui/uploads/upload-panel.tsx'
 import { isLeaving } from './uploads/upload-file.ts'
 import type { Uploads } from './uploads/uploads.ts'
 import type { WorkerTerms } from './worker.ts'
@@ -48,39 +49,30 @@ export function App({ session, terms, workspace }: AppProps) {
       </header>
       <main>
         {token === null && <SignIn session={session} terms={terms} />}
-        {work && <Work work={work} signedIn={token !== null} terms={terms} />}
+        {work && token !== null && <Work work={work} maxFileBytes={terms.maxFileBytes} />}
       </main>
-      <Notice />
+      <div class="dock">
+        <Notice />
+        {/* It stays without a token, so that nothing seems lost. */}
+        {work && <UploadPanel key={work.userKey} uploads={work.uploads} />}
+      </div>
       <Announcer />
     </>
   )
 }
 
-/** Without a token only the uploads stay, so that nothing seems lost. */
-function Work({
-  work,
-  signedIn,
-  terms,
-}: { work: Workspace; signedIn: boolean } & Pick<AppProps, 'terms'>) {
-  const { uploads, library } = work
-  return (
-    <>
-      {signedIn && <AddFiles work={work} maxFileBytes={terms.maxFileBytes} />}
-      <UploadList uploads={uploads} />
-      {signedIn && <LibraryList library={library} work={work} />}
-    </>
-  )
-}
-
-function AddFiles({ work, maxFileBytes }: { work: Workspace; maxFileBytes: number }) {
+function Work({ work, maxFileBytes }: { work: Workspace; maxFileBytes: number }) {
   const { uploads, library } = work
   const isEmpty = useStore(uploads.files).length + useStore(library.entries).length === 0
   return (
-    <DropZone
-      small={!isEmpty}
-      maxFileBytes={maxFileBytes}
-      onPicked={(picked) => void uploads.add(picked)}
-    />
+    <>
+      <DropZone
+        small={!isEmpty}
+        maxFileBytes={maxFileBytes}
+        onPicked={(picked) => void uploads.add(picked)}
+      />
+      <LibraryList library={library} work={work} />
+    </>
   )
 }
 

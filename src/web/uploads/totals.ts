@@ -9,6 +9,7 @@ export interface Totals {
   paused: number
   /** Files that a reload has interrupted, so that they must be chosen again. */
   interrupted: number
+  failed: number
   /** Files whose bytes are all at the worker. */
   atWorker: number
   sentBytes: number
@@ -35,6 +36,7 @@ export function totalsOf(files: readonly UploadFile[]): Totals {
     leaving: leaving.length,
     paused: leaving.filter(({ isPaused }) => isPaused).length,
     interrupted: files.filter((file) => isInterrupted(file) && !file.error).length,
+    failed: files.filter(({ error }) => error).length,
     atWorker: files.filter(isAtWorker).length,
     sentBytes,
     totalBytes,

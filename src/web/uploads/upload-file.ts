@@ -55,6 +55,16 @@ export function isLeaving(file: UploadFile): boolean {
   return !file.isGhost && !isFinished(file) && !file.error && !file.meta.sealed
 }
 
+/** It waits until other files have left this browser. */
+export function isWaiting(file: UploadFile): boolean {
+  return isLeaving(file) && !file.isPaused && file.meta.progress === null
+}
+
+/** It goes on only when the user does something. */
+export function needsUser(file: UploadFile): boolean {
+  return Boolean(file.error) || isInterrupted(file)
+}
+
 /** All bytes are at the worker, and on their way into Telegram. */
 export function isAtWorker(file: UploadFile): boolean {
   return file.meta.sealed && !isFinished(file) && !file.error

@@ -86,8 +86,11 @@ test('everything can be done by the keyboard alone', async () => {
   await expect.poll(focused).toBe('Choose a folder')
   await choose(await makeFile(folder, 'keys.txt', Buffer.from('by hand')))
   await entry('keys.txt').waitFor()
-  // The list above may hear of the end a little later.
+  // The panel may hear of the end a little later.
   await page.getByRole('button', { name: 'Clear finished' }).waitFor()
+  await page.getByRole('heading', { name: 'Uploads' }).focus()
+  await press('Tab')
+  await expect.poll(focused).toBe('Hide the uploads')
   await press('Tab')
   await expect.poll(focused).toBe('Clear finished')
   await press('Enter')

@@ -88,7 +88,7 @@ test('a refused token is asked for once, and the uploads of both tabs go on', as
   await signIn()
 
   await upload('one.bin').getByText('in Telegram').waitFor()
-  await second.getByText('1 file in Telegram').waitFor()
+  await second.getByText('1 file in Telegram', { exact: true }).waitFor()
 })
 
 test('two tabs send at once, and signing out asks first for both', async () => {
@@ -112,7 +112,7 @@ test('two tabs send at once, and signing out asks first for both', async () => {
   await release()
 
   await upload('one.bin').getByText('in Telegram').waitFor()
-  await second.getByText('1 file in Telegram').waitFor()
+  await second.getByText('1 file in Telegram', { exact: true }).waitFor()
 })
 
 test('a tab that is a copy of another leaves the uploads of that one alone', async () => {

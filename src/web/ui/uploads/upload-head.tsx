@@ -1,6 +1,7 @@
-import { countOf, formatBytes, formatSeconds, formatSpeed } from '../../format.ts'
+import { countOf, formatSeconds, formatSpeed } from '../../format.ts'
 import type { Totals } from '../../uploads/totals.ts'
 import type { Uploads } from '../../uploads/uploads.ts'
+import { percentOf } from '../../uploads/wording.ts'
 import { Button } from '../button.tsx'
 import { Icon } from '../icon.tsx'
 
@@ -37,32 +38,40 @@ export function ListActions({ uploads, totals, onChoose, onCancel }: ListActions
   )
 }
 
-/** How far all uploads are together. */
-export function TotalWords({ totals }: { totals: Totals }) {
-  const { files, finished, leaving, interrupted, atWorker, sentBytes, totalBytes } = totals
-  const { paused, speed, secondsLeft } = totals
+/** How far all uploads are together, in one line. */
+export function totalWords(totals: Totals): string {
+  const { files, finished, leaving, paused, failed, sentBytes, totalBytes } = totals
+  const { speed, secondsLeft } = totals
   const parts = [`${finished} of ${countOf(files, 'file')} in Telegram`]
+  if (failed > 0) parts.push(`${failed} failed`)
   if (leaving > 0) {
-    parts.push(`${formatBytes(sentBytes)} of ${formatBytes(totalBytes)} at the worker`)
+    parts.push(`${percentOf(sentBytes, totalBytes)} % at the worker`)
     if (speed && paused < leaving) parts.push(formatSpeed(speed))
     if (secondsLeft && paused < leaving) parts.push(`${formatSeconds(secondsLeft)} left`)
   }
+  return parts.join(' · ')
+}
+
+/** What the user has to do, or need not do any more. */
+export function Advice({ totals }: { totals: Totals }) {
+  const { leaving, interrupted, atWorker } = totals
   return (
-    <div class="totals">
-      <p class="dim">{parts.join(' · ')}</p>
+    <>
       {interrupted > 1 && (
-        <p class="dim">
+        <p class="dim small">
           A reload has stopped {interrupted} files. Choose or drop them again, all at once if you
           like.
         </p>
       )}
-      {leaving > 0 && <p class="dim">Keep this page open until everything is at the worker.</p>}
+      {leaving > 0 && (
+        <p class="dim small">Keep this page open until everything is at the worker.</p>
+      )}
       {leaving + interrupted === 0 && atWorker > 0 && (
-        <p class="good">
+        <p class="good small">
           <Icon name="check" />
           Everything is at the worker. You can close this page.
         </p>
       )}
-    </div>
+    </>
   )
 }

@@ -8,11 +8,16 @@ import { Icon, type IconName } from '../icon.tsx'
 import { UploadActions } from './upload-actions.tsx'
 import { UploadSentence } from './upload-sentence.tsx'
 
-export interface UploadRowProps {
-  file: UploadFile
+/** What the buttons of a row do. */
+export interface RowActions {
   uploads: Uploads
+  /** Opens the browser's window for files that a reload has interrupted. */
   onChoose: () => void
-  onRemove: () => void
+  onRemove: (file: UploadFile) => void
+}
+
+export interface UploadRowProps extends RowActions {
+  file: UploadFile
 }
 
 /** One file on its way. */
@@ -28,21 +33,30 @@ export function UploadRow({ file, uploads, onChoose, onRemove }: UploadRowProps)
       </span>
       <div class="row-text">
         <FileName name={name} />
-        <p class="dim small">
-          {formatBytes(size ?? 0)}
-          {folder && (
-            <>
-              {' · in '}
-              <bdi>{folder}</bdi>
-            </>
-          )}
-          {isAlone && ` · ${sentenceOf(file)}`}
-        </p>
+        {state === 'busy' ? (
+          <UploadSentence file={file} />
+        ) : (
+          <p class="dim small">
+            {formatBytes(size ?? 0)}
+            {folder && (
+              <>
+                {' · in '}
+                <bdi>{folder}</bdi>
+              </>
+            )}
+            {isAlone && ` · ${sentenceOf(file)}`}
+          </p>
+        )}
       </div>
-      <UploadActions file={file} uploads={uploads} onChoose={onChoose} onRemove={onRemove} />
+      <UploadActions
+        file={file}
+        uploads={uploads}
+        onChoose={onChoose}
+        onRemove={() => onRemove(file)}
+      />
       {state === 'busy' && <Bars file={file} />}
       {state === 'interrupted' && meta.storedBytes > 0 && <StoredBar file={file} />}
-      {!isAlone && <UploadSentence file={file} />}
+      {(state === 'failed' || state === 'interrupted') && <UploadSentence file={file} />}
     </li>
   )
 }

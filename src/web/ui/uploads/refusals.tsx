@@ -1,7 +1,7 @@
-import type { Refusal } from '../uploads/uploads.ts'
-import { sentenceOnLeftOut } from '../uploads/wording.ts'
-import { Button } from './button.tsx'
-import { Icon } from './icon.tsx'
+import type { Refusal } from '../../uploads/uploads.ts'
+import { sentenceOnLeftOut } from '../../uploads/wording.ts'
+import { Button } from '../button.tsx'
+import { Icon } from '../icon.tsx'
 
 export interface RefusalsProps {
   refusals: readonly Refusal[]
