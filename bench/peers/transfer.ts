@@ -103,13 +103,13 @@ async function transfer(upload: Upload): Promise<void> {
   })
   const file = createArrivingFile(upload, spool)
   file.load(upload, present)
-  const { captionId: id, fileName: name, modifiedAt } = upload
-  const unknown = { folderId: null, sha256: null, crc32: null }
-  const captioned = { id, kind: 'file', name, modifiedAt, ...unknown } as const
+  const { captionId, fileName: name, modifiedAt } = upload
+  const common = { id: captionId, kind: 'file', name, modifiedAt, folderId: null } as const
   await gateway.finish({
     credentials: { userId: 'bench', botToken: null, channelId, session, apiId, apiHash },
     file,
-    caption: encodeCaption(captioned),
+    caption: async () => encodeCaption({ ...common, ...(await file.digests()) }),
+    captionId,
     journal: memoryJournal(),
     signal: new AbortController().signal,
     onEvent: () => {},

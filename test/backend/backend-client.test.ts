@@ -219,6 +219,7 @@ function event(): WebhookEvent {
       fileId: 'BQACAgQAAx0',
       size: 3,
       mimeType: 'application/pdf',
+      sha256: 'f00d'.repeat(16),
     },
     attempts: 0,
     dueAt: 0,

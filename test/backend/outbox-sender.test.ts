@@ -208,6 +208,7 @@ function event(id: string): WebhookEvent {
     fileId: 'f',
     size: 1,
     mimeType: 'application/octet-stream',
+    sha256: null,
   }
   return { id, uploadId: `upload-${id}`, payload, attempts: 0, dueAt: 0, createdAt: 0 }
 }

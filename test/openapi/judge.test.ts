@@ -19,6 +19,7 @@ const PROGRESS = {
   reason: null,
   messageId: null,
   fileId: null,
+  sha256: null,
   retryAfter: null,
 }
 

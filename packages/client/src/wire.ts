@@ -22,6 +22,7 @@ export function toProgress(fields: Fields): TransferProgress {
     reason: textOf(fields.reason),
     messageId: numberOf(fields.messageId),
     fileId: textOf(fields.fileId),
+    sha256: textOf(fields.sha256),
     retryAfter: numberOf(fields.retryAfter),
   }
 }

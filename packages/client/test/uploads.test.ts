@@ -60,7 +60,7 @@ test.each([
 ])('a file with %s tells it to the worker where it can', async (_, lastModified, modifiedAt) => {
   const { gateway, client } = await start()
   const captions: string[] = []
-  gateway.beforeFinish = async ({ caption }) => void captions.push(caption)
+  gateway.beforeFinish = async ({ caption }) => void captions.push(await caption())
   const blob = new Blob([new Uint8Array(randomBytes(10))])
   const slice = (from: number, to: number): Blob => blob.slice(from, to)
 

@@ -1,8 +1,8 @@
 import type { Catalogue, FileRow, LibraryKey } from './catalogue.ts'
 import type {
   ChunkRecord,
+  FinishedFile,
   JoinedUpload,
-  PostedFile,
   StreamRecord,
   TransferState,
   Upload,
@@ -197,7 +197,7 @@ export interface ListedUpload {
 
 /** How an upload ended that is in Telegram now. */
 export interface Completion {
-  result: PostedFile
+  result: FinishedFile
   webhook: WebhookPayload | null
   /** Null where it is not known which channel has it. */
   library: { key: LibraryKey; file: FileRow } | null

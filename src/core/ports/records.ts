@@ -39,7 +39,7 @@ export interface Upload {
   readonly touchedAt: number
   readonly sealedAt: number | null
   readonly finishedAt: number | null
-  readonly result: PostedFile | null
+  readonly result: FinishedFile | null
   /** For a failed or cancelled upload: the sentence for a person. */
   readonly reason: string | null
   /** The percent at which its progress stands, or was kept last; null before that. */
@@ -84,6 +84,18 @@ export interface PostedFile {
   readonly messageId: number
   /** Shaped like a Bot API file_id; a real one whenever the bot's own account saw the document. */
   readonly fileId: string
+}
+
+/** What identifies the bytes of a whole file, lower-case hex. */
+export interface Digests {
+  readonly sha256: string
+  /** As in ZIP, 8 digits. */
+  readonly crc32: string
+}
+
+export interface FinishedFile extends PostedFile {
+  /** Of the bytes as they were sent; null where an earlier version has sent them. */
+  readonly digests: Digests | null
 }
 
 /** A document Telegram has made of an upload's parts, before it is posted. Longs are decimal text. */
@@ -143,6 +155,8 @@ export interface WebhookPayload {
   fileId: string
   size: number
   mimeType: string
+  /** Hex; null where the upload's digests are. */
+  sha256: string | null
 }
 
 export type Road = 'bot-api' | 'mtproto-user' | 'mtproto-bot'

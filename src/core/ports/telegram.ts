@@ -44,8 +44,13 @@ export type TransferEvent =
 export interface TransferRequest {
   credentials: Credentials
   file: OutgoingFile
-  /** What the file's message says, ASCII; the same at every try. */
-  caption: string
+  /**
+   * What the file's message says, ASCII; the same at every try. For a sealed file; reads what was not
+   * read before, and rejects as `file.read` does.
+   */
+  caption: () => Promise<string>
+  /** The id in the caption, by which the message is found again. */
+  captionId: string
   journal: TransferJournal
   signal: AbortSignal
   onEvent: (event: TransferEvent) => void

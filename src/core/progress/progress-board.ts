@@ -27,6 +27,8 @@ export interface Progress {
   reason: string | null
   messageId: number | null
   fileId: string | null
+  /** Of the whole file, hex; null until it is known. */
+  sha256: string | null
   /**
    * Seconds Telegram asks to wait, while `phase` is `waiting`; of an upload that failed for it, until
    * the file may be added again.
@@ -89,6 +91,7 @@ export function createProgressBoard(now: () => number = Date.now): ProgressBoard
       reason: null,
       messageId: null,
       fileId: null,
+      sha256: null,
       retryAfter: waitMs > 0 ? Math.ceil(waitMs / 1000) : null,
     }
   }
@@ -194,6 +197,7 @@ function finished(upload: Upload, now: number): Progress {
     reason: completed ? null : upload.reason,
     messageId: upload.result?.messageId ?? null,
     fileId: upload.result?.fileId ?? null,
+    sha256: upload.result?.digests?.sha256 ?? null,
     retryAfter: upload.retryAt === null ? null : secondsUntil(upload.retryAt, now),
   }
 }

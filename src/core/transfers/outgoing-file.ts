@@ -4,9 +4,10 @@ import { chunkAt, layoutOf } from '../model/chunk-layout.ts'
 import type { ChunkRecord, Upload } from '../ports/records.ts'
 import type { ChunkLayout, Spool } from '../ports/spool.ts'
 import type { OutgoingFile } from '../ports/telegram.ts'
+import { createDigestedFile, type DigestedFile } from './file-digests.ts'
 
 /** The file behind a transfer, which is told of chunks as they are acknowledged. */
-export interface ArrivingFile extends OutgoingFile {
+export interface ArrivingFile extends OutgoingFile, DigestedFile {
   /** Counts up with everything that changes what `has` or `sealed` say. */
   readonly version: number
   /** Says what is here of the upload; chunks that were added before stay. */
@@ -30,7 +31,22 @@ export function createArrivingFile(upload: Upload, spool: Pick<Spool, 'read'>): 
     changes.changed()
   }
 
+  function has(offset: number, length: number): boolean {
+    if (layout === null) return false
+    const last = chunkAt(layout, offset + length - 1).index
+    for (let { index } = chunkAt(layout, offset); index <= last; index++) {
+      if (!chunks.has(index)) return false
+    }
+    return true
+  }
+
+  async function read(offset: number, target: Uint8Array): Promise<void> {
+    if (layout === null) throw new AppError('SPOOL_DAMAGED', 'No chunk is there yet')
+    await spool.read(upload.id, layout, offset, target)
+  }
+
   return {
+    ...createDigestedFile({ size: upload.size, has, read }),
     uploadId: upload.id,
     name: upload.fileName,
     mimeType: upload.mimeType,
@@ -41,18 +57,7 @@ export function createArrivingFile(upload: Upload, spool: Pick<Spool, 'read'>): 
     get version() {
       return version
     },
-    has: (offset, length) => {
-      if (layout === null) return false
-      const last = chunkAt(layout, offset + length - 1).index
-      for (let { index } = chunkAt(layout, offset); index <= last; index++) {
-        if (!chunks.has(index)) return false
-      }
-      return true
-    },
-    read: async (offset, target) => {
-      if (layout === null) throw new AppError('SPOOL_DAMAGED', 'No chunk is there yet')
-      await spool.read(upload.id, layout, offset, target)
-    },
+    has,
     load: (row, present) => {
       layout = layoutOf(row, present) ?? layout
       for (const { index } of present) chunks.add(index)

@@ -5,7 +5,7 @@ import type { LibraryKey } from '../ports/catalogue.ts'
 import type { Ending, Ledger } from '../ports/ledger.ts'
 import type { Log } from '../ports/log.ts'
 import type { UploadMetrics } from '../ports/metrics.ts'
-import type { PostedFile, Upload } from '../ports/records.ts'
+import type { FinishedFile, Upload, WebhookPayload } from '../ports/records.ts'
 import type { Spool } from '../ports/spool.ts'
 import type { ProgressBoard } from '../progress/progress-board.ts'
 import { onceDiskTakes } from '../runtime/disk-failure.ts'
@@ -25,7 +25,7 @@ export interface TransferEndingsOptions {
 
 /** Where a file is by now. */
 export interface Posted {
-  result: PostedFile
+  result: FinishedFile
   library: LibraryKey
 }
 
@@ -61,12 +61,11 @@ export function createTransferEndings(options: TransferEndingsOptions): Transfer
 
   return {
     completed: async (upload, { result, library: key }, signal) => {
-      const { id, fileName, size, mimeType } = upload
-      const payload = { userId: upload.owner, fileName, ...result, size, mimeType }
-      const webhook = options.webhooks ? payload : null
+      const { id } = upload
+      const webhook = options.webhooks ? webhookOf(upload, result) : null
       // The message is posted: nothing may come between that and the row.
       const write = (): Promise<Ending> => {
-        const file = fileOfUpload(upload, result.messageId, now())
+        const file = fileOfUpload(upload, result, now())
         return ledger.completeUpload(id, { result, webhook, library: { key, file }, now: now() })
       }
       const ending = await settle(id, write, signal)
@@ -92,6 +91,11 @@ export function createTransferEndings(options: TransferEndingsOptions): Transfer
       await clear(id, ending)
     },
   }
+}
+
+function webhookOf(upload: Upload, { messageId, fileId, digests }: FinishedFile): WebhookPayload {
+  const { owner: userId, fileName, size, mimeType } = upload
+  return { userId, fileName, messageId, fileId, size, mimeType, sha256: digests?.sha256 ?? null }
 }
 
 /** From the moment all its bytes were here. */

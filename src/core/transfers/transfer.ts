@@ -5,7 +5,7 @@ import { accountWaits } from '../model/flood-wait.ts'
 import { libraryKeyOf } from '../model/library/posts.ts'
 import { isPartial } from '../model/stream.ts'
 import type { Credentials, CredentialsProvider } from '../ports/credentials.ts'
-import type { Upload } from '../ports/records.ts'
+import type { Digests, Upload } from '../ports/records.ts'
 import type { TelegramGateway, TransferRequest } from '../ports/telegram.ts'
 import type { ProgressEvent } from '../progress/progress-board.ts'
 import { onceDiskTakes } from '../runtime/disk-failure.ts'
@@ -96,11 +96,11 @@ export function createTransfers(options: TransfersOptions): Transfers {
     job: JobContext,
     journal: FlushingJournal,
   ): Promise<Posted | { error: unknown }> {
-    const caption = captionOf(upload, options.namesInCaptions)
     const requestWith = (granted: Credentials): TransferRequest => ({
       credentials: granted,
       file,
-      caption,
+      caption: async () => captionOf(upload, await file.digests(), options.namesInCaptions),
+      captionId: upload.captionId,
       journal,
       signal: job.signal,
       onEvent: (event) => {
@@ -111,7 +111,7 @@ export function createTransfers(options: TransfersOptions): Transfers {
     })
     try {
       await sendWhileArriving(upload, file, job, requestWith)
-      return await finish(upload, job, requestWith)
+      return await finish(upload, file, job, requestWith)
     } catch (error) {
       job.signal.throwIfAborted()
       return { error }
@@ -158,6 +158,7 @@ export function createTransfers(options: TransfersOptions): Transfers {
 
   async function finish(
     upload: Upload,
+    file: ArrivingFile,
     job: JobContext,
     requestWith: (granted: Credentials) => TransferRequest,
   ): Promise<Posted> {
@@ -168,7 +169,10 @@ export function createTransfers(options: TransfersOptions): Transfers {
       async () => {
         const granted = await grant(upload, job.signal)
         assertNoWait(granted, upload.size)
-        const result = await job.slot(() => gateway.finish(requestWith(granted)))
+        const result = await job.slot(async () => {
+          const posted = await gateway.finish(requestWith(granted))
+          return { ...posted, digests: await digestsOf(file) }
+        })
         return { result, library: libraryKeyOf(granted) }
       },
       {
@@ -185,6 +189,16 @@ export function createTransfers(options: TransfersOptions): Transfers {
         },
       },
     )
+  }
+
+  /** The file is posted: nothing that is wrong with the disk may undo that. */
+  async function digestsOf(file: ArrivingFile): Promise<Digests | null> {
+    try {
+      return await file.digests()
+    } catch (err) {
+      log.warn({ uploadId: file.uploadId, err }, 'a posted file cannot be hashed')
+      return null
+    }
   }
 
   /** A job that has to wait for Telegram anyway does so without a slot that others could use. */
@@ -251,14 +265,18 @@ export function createTransfers(options: TransfersOptions): Transfers {
   }
 }
 
-function captionOf({ captionId, fileName, modifiedAt }: Upload, namesInCaptions: boolean): string {
+function captionOf(
+  { captionId, fileName, modifiedAt }: Upload,
+  { sha256, crc32 }: Digests,
+  namesInCaptions: boolean,
+): string {
   return encodeCaption({
     id: captionId,
     kind: 'file',
     folderId: null,
     name: namesInCaptions ? fileName : null,
     modifiedAt,
-    sha256: null,
-    crc32: null,
+    sha256,
+    crc32,
   })
 }

@@ -80,8 +80,8 @@ export const smallUploadRoutes: FastifyPluginAsync<UploadRoutesOptions> = async 
         const end = await uploads.finished(uploadId, clientSignal(reply))
         if (end.phase === 'cancelled') throw uploadCancelled()
         if (end.status === 'failed') throw failed(end)
-        const { messageId, fileId } = end
-        return { success: true, messageId, fileId, fileName: name, uploadId, size }
+        const { messageId, fileId, sha256 } = end
+        return { success: true, messageId, fileId, fileName: name, uploadId, size, sha256 }
       } finally {
         await received.discard()
       }

@@ -38,6 +38,15 @@ export const postedFileId = z
     examples: ['BQACAgIAAyEFAASRk7fJAAMqaRBu'],
   })
 
+export const fileSha256 = z
+  .string()
+  .regex(/^[0-9a-f]{64}$/)
+  .nullable()
+  .meta({
+    description: 'SHA-256 of the whole file, in hex; null until it is posted.',
+    examples: ['e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'],
+  })
+
 /** An upload on its way to Telegram. */
 export const PROGRESS_EXAMPLE = {
   uploadId: '1762700000000_k3j9x0a2b',
@@ -48,6 +57,7 @@ export const PROGRESS_EXAMPLE = {
   reason: null,
   messageId: null,
   fileId: null,
+  sha256: null,
   retryAfter: null,
 }
 
@@ -89,6 +99,7 @@ export const Progress = z
       }),
     messageId: postedMessageId,
     fileId: postedFileId,
+    sha256: fileSha256,
     retryAfter: z
       .number()
       .int()

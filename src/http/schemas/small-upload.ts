@@ -3,7 +3,7 @@ import { fileName, modifiedAt, token } from '../bodies/validation.ts'
 import { count, fileBytes, fileNameOut, success, uploadIdOut, userId } from './answer-fields.ts'
 import { operation } from './openapi/operation.ts'
 import { OF_OPENING, OF_TELEGRAM } from './openapi/refusals.ts'
-import { postedFileId, postedMessageId } from './progress.ts'
+import { fileSha256, postedFileId, postedMessageId } from './progress.ts'
 
 /** Beside the file and its name. */
 export const SmallUploadFields = z.object({ authToken: token.optional(), modifiedAt })
@@ -34,6 +34,7 @@ export const smallUpload = operation({
         success,
         messageId: postedMessageId,
         fileId: postedFileId,
+        sha256: fileSha256,
         fileName: fileNameOut('Name of the file in Telegram.'),
         uploadId: uploadIdOut,
         size: count('Size of the file in bytes.', 1_048_576),

@@ -39,7 +39,10 @@ export function createPiecePool(): PiecePool {
 }
 
 /** What is posted, and where. */
-export type DocumentPost = Pick<TransferRequest, 'file' | 'caption'> & { chatId: string }
+export interface DocumentPost extends Pick<TransferRequest, 'file'> {
+  chatId: string
+  caption: string
+}
 
 /** The parameters of `sendDocument`; the file is read piece by piece as the body is sent. */
 export function createDocumentForm(post: DocumentPost, pool: PiecePool): DocumentForm {

@@ -42,10 +42,11 @@ export async function trySendDocument(
   request: TransferRequest,
   { root, token, timeouts, circuit, onMayPost }: SendDocumentOptions,
 ): Promise<PostedFile | Failure> {
-  const { file, caption, credentials, signal, onEvent } = request
+  const { file, credentials, signal, onEvent } = request
   const trace: ExchangeTrace = { complete: false, status: null }
   const pool = createPiecePool()
   try {
+    const caption = await request.caption()
     const outgoing = { chatId: toChatId(credentials.channelId), file, caption }
     const contentLength = await measureForm(outgoing)
     const overhead = contentLength - file.size

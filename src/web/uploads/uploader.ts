@@ -70,10 +70,10 @@ export function installUploader(uppy: UploadEngine, options: UploaderOptions): v
       onProgress: (transfer) => show(uppy, file.id, progressOf(file, transfer), meter),
     })
     followed.delete(file.id)
-    const { messageId, fileId, status, reason, phase } = end
+    const { messageId, fileId, sha256, status, reason, phase } = end
     if (phase === 'cancelled') throw cancelledUpload()
     if (status === 'completed' && messageId !== null) {
-      return { uploadId, messageId, fileId, fileName: file.name, size: file.size ?? 0 }
+      return { uploadId, messageId, fileId, sha256, fileName: file.name, size: file.size ?? 0 }
     }
     throw new TeleStoreError('UPLOAD_FAILED', reason ?? 'Telegram did not take the file')
   }

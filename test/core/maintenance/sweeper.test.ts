@@ -86,7 +86,7 @@ test('a clock that was set back does not keep an upload for ever', async () => {
 
 test('a finished upload is readable for an hour, then forgotten', async () => {
   const { sweeper, add, ledger } = makeSweeper()
-  const result = { messageId: 1, fileId: 'f' }
+  const result = { messageId: 1, fileId: 'f', digests: null }
   for (const id of ['old-done', 'old-failed', 'young']) await add(id)
   await ledger.completeUpload('old-done', { result, webhook: null, library: null, now: NOW - HOUR })
   await ledger.failUpload('old-failed', failure('No', NOW - HOUR - 1))
@@ -109,7 +109,7 @@ test('folders go unless an unfinished upload owns them', async () => {
   for (const id of ['receiving', 'sealed', 'completed', 'failed']) await add(id)
   await ledger.sealUpload('sealed', NOW)
   await ledger.completeUpload('completed', {
-    result: { messageId: 1, fileId: 'f' },
+    result: { messageId: 1, fileId: 'f', digests: null },
     webhook: null,
     library: null,
     now: NOW,

@@ -86,7 +86,7 @@ test('a result that the clock says is old stays readable for half of its hour', 
   await (await start()).keep()
   await insertUpload(ledger, makeUpload(), 'token')
   await ledger.completeUpload(makeUpload().id, {
-    result: { messageId: 1, fileId: 'f' },
+    result: { messageId: 1, fileId: 'f', digests: null },
     webhook: null,
     library: null,
     now: NOW,

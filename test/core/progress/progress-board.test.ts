@@ -97,7 +97,11 @@ test('listeners hear every change, the end, and that it is gone', () => {
   const stop = board.subscribe({ uploadId: 'a' }, (progress) => heard.push(progress?.phase ?? null))
 
   board.report(sealed, { phase: 'posting' })
-  board.finish({ ...sealed, state: 'completed', result: { messageId: 7, fileId: 'f' } })
+  board.finish({
+    ...sealed,
+    state: 'completed',
+    result: { messageId: 7, fileId: 'f', digests: null },
+  })
   board.forget(receiving)
   stop()
   board.report(sealed, { phase: 'queued' })
@@ -111,7 +115,11 @@ test('an end that comes while the row is looked at is not missed', async () => {
   const { signal } = new AbortController()
   const ended = whenEnded(board, sealed.id, () => looked.promise, signal)
 
-  board.finish({ ...sealed, state: 'completed', result: { messageId: 7, fileId: 'f' } })
+  board.finish({
+    ...sealed,
+    state: 'completed',
+    result: { messageId: 7, fileId: 'f', digests: null },
+  })
   looked.resolve(sealed)
 
   await expect(ended).resolves.toMatchObject({ status: 'completed', messageId: 7 })

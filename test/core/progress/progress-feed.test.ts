@@ -70,7 +70,11 @@ test('a change of phase is passed on at once', async () => {
     board.report(mine, { phase })
     await vi.advanceTimersByTimeAsync(1)
   }
-  board.finish({ ...mine, state: 'completed', result: { messageId: 1, fileId: 'f' } })
+  board.finish({
+    ...mine,
+    state: 'completed',
+    result: { messageId: 1, fileId: 'f', digests: null },
+  })
   await vi.advanceTimersByTimeAsync(1)
   board.forget(mine)
   await vi.advanceTimersByTimeAsync(1)

@@ -1,9 +1,10 @@
-import { randomBytes } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
+import { crc32 } from 'node:zlib'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { CANCELLED, REMEMBERED_CANCELLATIONS } from '../../../src/core/model/cancellation.ts'
 import { decodeCaption } from '../../../src/core/model/caption.ts'
 import type { Credentials } from '../../../src/core/ports/credentials.ts'
-import type { Upload } from '../../../src/core/ports/records.ts'
+import type { Digests, Upload } from '../../../src/core/ports/records.ts'
 import { createProgressBoard, type Progress } from '../../../src/core/progress/progress-board.ts'
 import { createJobQueue } from '../../../src/core/runtime/job-queue.ts'
 import { createTransfers, type TransfersOptions } from '../../../src/core/transfers/transfer.ts'
@@ -58,14 +59,16 @@ test('a sealed upload is posted, recorded, told to the backend and cleared away'
   await seal('a')
 
   expect(gateway.posted).toMatchObject([{ name: 'a.bin', bytes }])
-  const result = { messageId: 1, fileId: 'file-1' }
+  const digests = digestsOf(bytes)
+  const { sha256 } = digests
+  const posted = { messageId: 1, fileId: 'file-1' }
   expect(await ledger.findUpload('a')).toMatchObject({
     state: 'completed',
-    result,
+    result: { ...posted, digests },
     finishedAt: NOW,
   })
   expect(await ledger.dueWebhooks(NOW, 9)).toMatchObject([
-    { uploadId: 'a', payload: { userId: 'ann', ...result, size: 10 } },
+    { uploadId: 'a', payload: { userId: 'ann', ...posted, size: 10, sha256 } },
   ])
   expect(await ledger.libraryFile({ owner: 'ann', channelId: '-1001' }, 1)).toMatchObject({
     name: 'a.bin',
@@ -74,27 +77,27 @@ test('a sealed upload is posted, recorded, told to the backend and cleared away'
   })
   expect(onWebhook).toHaveBeenCalledTimes(1)
   expect(await spool.uploadIds()).toEqual([])
-  expect(await progressOf('a')).toMatchObject({ status: 'completed', messageId: 1 })
+  expect(await progressOf('a')).toMatchObject({ status: 'completed', messageId: 1, sha256 })
   expect(metrics.ended.mock.calls).toEqual([[{ uploadId: 'a', outcome: 'completed', seconds: 0 }]])
 })
 
 test('every try of a post says the same in its caption, also after a restart', async () => {
-  const { open, put, gateway, finish, ledger, newProcess, transfers } = start()
-  const { upload } = await open('a', 10)
+  const { open, put, gateway, ledger, newProcess, transfers } = start()
+  const { upload, bytes } = await open('a', 10)
   await put({ id: 'a' }, 0)
   const sealing = await ledger.sealUpload('a', NOW)
-  gateway.beforeFinish = async () => {
-    throw passing
+  const captions: string[] = []
+  gateway.beforeFinish = async ({ caption }) => {
+    captions.push(await caption())
+    if (captions.length < 3) throw passing
   }
 
   if (sealing.kind === 'sealed') transfers.sealed(sealing.upload)
   await vi.advanceTimersByTimeAsync(2000)
-  gateway.beforeFinish = async () => {}
   await newProcess().transfers.resume()
   await vi.advanceTimersByTimeAsync(0)
 
-  const captions = finish.mock.calls.map(([{ caption }]) => caption)
-  expect(captions.length).toBeGreaterThan(2)
+  expect(captions).toHaveLength(3)
   expect(new Set(captions).size).toBe(1)
   expect(decodeCaption(captions[0] ?? '', null)).toEqual({
     id: upload.captionId,
@@ -102,18 +105,20 @@ test('every try of a post says the same in its caption, also after a restart', a
     folderId: null,
     name: 'a.bin',
     modifiedAt: NOW,
-    sha256: null,
-    crc32: null,
+    ...digestsOf(bytes),
   })
 })
 
 test('a caption without names has everything else', async () => {
-  const { open, seal, finish } = start({ namesInCaptions: false })
+  const { open, seal, gateway } = start({ namesInCaptions: false })
   const { upload } = await open('a', 10)
+  let caption = ''
+  gateway.beforeFinish = async (request) => {
+    caption = await request.caption()
+  }
 
   await seal('a')
 
-  const [{ caption } = { caption: '' }] = finish.mock.lastCall ?? []
   expect(caption).not.toContain('name=')
   expect(decodeCaption(caption, null)).toMatchObject({
     id: upload.captionId,
@@ -627,6 +632,11 @@ interface OpenOptions {
   owner?: string
   concat?: string
   token?: string | null
+}
+
+function digestsOf(bytes: Uint8Array): Digests {
+  const sha256 = createHash('sha256').update(bytes).digest('hex')
+  return { sha256, crc32: crc32(bytes).toString(16).padStart(8, '0') }
 }
 
 function start({ early = false, concurrency = 1, ...changes }: StartOptions = {}) {

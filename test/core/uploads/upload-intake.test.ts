@@ -402,7 +402,7 @@ test.each<[string, TakeCase]>([
     {
       given: ({ ledger }) =>
         ledger.completeUpload(ID, {
-          result: { messageId: 1, fileId: 'f' },
+          result: { messageId: 1, fileId: 'f', digests: null },
           webhook: null,
           library: null,
           now: NOW,

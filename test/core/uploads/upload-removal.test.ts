@@ -32,7 +32,7 @@ const bring: Record<UploadState | 'gone', (ledger: MemoryLedger) => Promise<unkn
   sealed: (ledger) => ledger.sealUpload(ID, NOW),
   completed: (ledger) =>
     ledger.completeUpload(ID, {
-      result: { messageId: 1, fileId: 'f' },
+      result: { messageId: 1, fileId: 'f', digests: null },
       webhook: null,
       library: null,
       now: NOW,

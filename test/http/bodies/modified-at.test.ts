@@ -63,7 +63,7 @@ async function start() {
   const gateway = createFakeGateway()
   const { url } = await startWorker({ gateway, credentials: testCredentials })
   const captions: string[] = []
-  gateway.beforeFinish = async ({ caption }) => void captions.push(caption)
+  gateway.beforeFinish = async ({ caption }) => void captions.push(await caption())
   return { url, captions }
 }
 

@@ -61,7 +61,7 @@ test('what has not come yet is counted over unfinished uploads only', async () =
   }
   await ledger.sealUpload('sealed', 2)
   await ledger.completeUpload('done', {
-    result: { messageId: 1, fileId: 'f' },
+    result: { messageId: 1, fileId: 'f', digests: null },
     webhook: null,
     library: null,
     now: 3,

@@ -115,7 +115,7 @@ test('neither a token nor what it was encrypted to stays in the files of a finis
   expect((await readFile(path)).includes(sealed)).toBe(true)
 
   await ledger.completeUpload(id, {
-    result: { messageId: 1, fileId: 'f' },
+    result: { messageId: 1, fileId: 'f', digests: null },
     webhook: null,
     library: null,
     now: NOW,
@@ -211,9 +211,17 @@ test.each([
   )
   await before.saveTransfer('upload-7', TRANSFER)
   await insertUpload(before, makeUpload({ id: 'done' }), 'token')
-  const payload = { userId: 'u', fileName: 'f', messageId: 1, fileId: 'f', size: 1, mimeType: 'm' }
+  const payload = {
+    userId: 'u',
+    fileName: 'f',
+    messageId: 1,
+    fileId: 'f',
+    size: 1,
+    mimeType: 'm',
+    sha256: null,
+  }
   await before.completeUpload('done', {
-    result: { messageId: 1, fileId: 'f' },
+    result: { messageId: 1, fileId: 'f', digests: null },
     webhook: payload,
     library: null,
     now: NOW,
@@ -363,6 +371,7 @@ test('a ledger of the first version is brought up to date with all that it holds
        DROP INDEX uploads_cancelled; ALTER TABLE uploads DROP COLUMN cancelled;
        ALTER TABLE uploads DROP COLUMN last_percent; ALTER TABLE uploads DROP COLUMN retry_at;
        ALTER TABLE uploads DROP COLUMN modified_at; ALTER TABLE uploads DROP COLUMN caption_id;
+       ALTER TABLE uploads DROP COLUMN sha256; ALTER TABLE uploads DROP COLUMN crc32;
        DROP TABLE libraries; DROP TABLE library_files; DROP TABLE library_names;
        DROP TABLE library_folders; DROP TABLE library_folder_posts;
        PRAGMA user_version = 1`,
@@ -397,11 +406,19 @@ test('a transaction that breaks in the middle leaves nothing of itself', async (
   await insertUpload(ledger, makeUpload(), 'token')
   // The last statement of completing is the webhook's: it will fail.
   tamper(path, (database) => database.exec('DROP TABLE outbox'))
-  const payload = { userId: 'u', fileName: 'f', messageId: 1, fileId: 'f', size: 1, mimeType: 'm' }
+  const payload = {
+    userId: 'u',
+    fileName: 'f',
+    messageId: 1,
+    fileId: 'f',
+    size: 1,
+    mimeType: 'm',
+    sha256: null,
+  }
 
   await expect(
     ledger.completeUpload(id, {
-      result: { messageId: 1, fileId: 'f' },
+      result: { messageId: 1, fileId: 'f', digests: null },
       webhook: payload,
       library: null,
       now: NOW,

@@ -10,7 +10,7 @@ import {
 } from '../../../src/telegram/bot-api/bot-api-road.ts'
 import { startSharedTelegram } from '../../helpers/peers/telegram.ts'
 import { createRecordingLog } from '../../helpers/recording-log.ts'
-import { makeRequest, type ObservedRequest } from './transfer-request.ts'
+import { CAPTION, makeRequest, type ObservedRequest } from './transfer-request.ts'
 
 const telegram = await startSharedTelegram()
 
@@ -23,7 +23,7 @@ test.each([1, 5 * MiB + 1, 20 * MiB])('a file of %i bytes comes back as it was',
   expect(messages.at(-1)).toMatchObject({
     id: messageId,
     fileName: 'Ünïcödé отчёт 📄.bin',
-    caption: request.caption,
+    caption: CAPTION,
     silent: true,
     sha256: request.digest,
   })

@@ -12,7 +12,7 @@ import {
 import { peerDown } from '../../../src/telegram/circuits.ts'
 import { createRecordingLog, type LogEntry } from '../../helpers/recording-log.ts'
 import { type Answer, type FakeBotApi, startBotApi, TOKEN } from './fake-bot-api.ts'
-import { makeRequest } from './transfer-request.ts'
+import { CAPTION, makeRequest } from './transfer-request.ts'
 
 test('a file arrives whole, with its name, its type and a known length', async () => {
   const { api, road } = await start()
@@ -29,7 +29,7 @@ test('a file arrives whole, with its name, its type and a known length', async (
       size: 3 * MiB + 17,
       digest: request.digest,
       detection: 'true',
-      caption: request.caption,
+      caption: CAPTION,
       silent: 'true',
     },
   ])

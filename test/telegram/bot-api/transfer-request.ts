@@ -7,6 +7,9 @@ import type {
 } from '../../../src/core/ports/telegram.ts'
 import { TOKEN } from './fake-bot-api.ts'
 
+/** What a request's message says. */
+export const CAPTION = '#telestore v=1 id=000102030405060708090a0b0c0d0e0f kind=file'
+
 export interface ObservedRequest extends TransferRequest {
   readonly events: TransferEvent[]
   readonly saved: TransferState[]
@@ -53,7 +56,8 @@ export function makeRequest(changes: RequestChanges = {}): ObservedRequest {
         bytes.copy(target, 0, offset, offset + target.length)
       },
     },
-    caption: '#telestore v=1 id=000102030405060708090a0b0c0d0e0f kind=file',
+    caption: async () => CAPTION,
+    captionId: '000102030405060708090a0b0c0d0e0f',
     journal: memoryJournal(saved, changes.left ?? null),
     signal: controller.signal,
     onEvent: (event) => events.push(event),

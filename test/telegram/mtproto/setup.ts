@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { EmulatedAccount, Emulator } from 'telegram-emulator'
 import { onTestFinished } from 'vitest'
+import { decodeCaption } from '../../../src/core/model/caption.ts'
 import type { Credentials } from '../../../src/core/ports/credentials.ts'
 import type { MtprotoTransferState, TransferState } from '../../../src/core/ports/records.ts'
 import type {
@@ -178,7 +179,9 @@ export interface TestRequest extends TransferRequest {
   events: TransferEvent[]
 }
 
-const CAPTION = '#telestore v=1 id=000102030405060708090a0b0c0d0e0f kind=file'
+const CAPTION_ID = '000102030405060708090a0b0c0d0e0f'
+/** What a request's message says by default. */
+export const CAPTION = `#telestore v=1 id=${CAPTION_ID} kind=file`
 
 export function createRequest(
   credentials: Credentials,
@@ -189,7 +192,8 @@ export function createRequest(
   return {
     credentials,
     file,
-    caption: options.caption ?? CAPTION,
+    caption: async () => options.caption ?? CAPTION,
+    captionId: decodeCaption(options.caption ?? CAPTION, null)?.id ?? '',
     journal: options.journal ?? createJournal(),
     signal: options.signal ?? new AbortController().signal,
     onEvent: (event) => void events.push(event),

@@ -3,6 +3,7 @@ import { KiB, MiB } from '../../../src/lib/units.ts'
 import { startTelegram } from '../../helpers/peers/telegram.ts'
 import {
   botOf,
+  CAPTION,
   createFile,
   createRequest,
   expectedHash,
@@ -47,5 +48,5 @@ test.each([
   const { messageId } = await gateway.finish(request)
 
   const messages = await telegram.messages(telegram.account.channelId)
-  expect(messages).toMatchObject([{ id: messageId, caption: request.caption, silent: true }])
+  expect(messages).toMatchObject([{ id: messageId, caption: CAPTION, silent: true }])
 })

@@ -92,6 +92,8 @@ export interface UploadResult {
   /** The number of the message, which `download` and `ticket` take. */
   readonly messageId: number
   readonly fileId: string | null
+  /** SHA-256 of the file as it was sent to Telegram, hex; null from a worker that does not say it. */
+  readonly sha256: string | null
 }
 
 export interface UploadJob {
@@ -128,6 +130,8 @@ export interface TransferProgress {
   readonly reason: string | null
   readonly messageId: number | null
   readonly fileId: string | null
+  /** SHA-256 of the file, hex, once it is posted. */
+  readonly sha256: string | null
   /** Seconds, while Telegram asks to wait. */
   readonly retryAfter: number | null
 }

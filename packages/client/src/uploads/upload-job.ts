@@ -183,13 +183,13 @@ function assertUsable({ fileName, size, chunkSize }: FileDescription): void {
 }
 
 function toResult(end: TransferProgress, file: FileDescription): UploadResult {
-  const { uploadId, messageId, fileId } = end
+  const { uploadId, messageId, fileId, sha256 } = end
   if (end.status === 'failed') {
     const sentence = end.error ?? end.reason ?? 'Upload failed'
     throw new TeleStoreError('UPLOAD_FAILED', sentence, { details: { reason: end.reason } })
   }
   if (messageId === null) throw badAnswer()
-  return { uploadId, fileName: file.fileName, size: file.size, messageId, fileId }
+  return { uploadId, fileName: file.fileName, size: file.size, messageId, fileId, sha256 }
 }
 
 /** Rethrows what a listener throws outside of the upload, where it would look like a failed chunk. */

@@ -1,6 +1,6 @@
 import type { FileRow, FolderPost, LibraryFile, LibraryKey } from '../../ports/catalogue.ts'
 import type { Credentials } from '../../ports/credentials.ts'
-import type { Upload } from '../../ports/records.ts'
+import type { FinishedFile, Upload } from '../../ports/records.ts'
 import { decodeCaption } from '../caption.ts'
 
 /** A message of the channel with a document, as Telegram tells it. Texts may be anything. */
@@ -53,7 +53,11 @@ export function fileOfPost(post: DocumentPost): FileRow {
 }
 
 /** The file that an upload has become, before its message is seen in the channel. */
-export function fileOfUpload(upload: Upload, messageId: number, now: number): FileRow {
+export function fileOfUpload(
+  upload: Upload,
+  { messageId, digests }: FinishedFile,
+  now: number,
+): FileRow {
   return {
     messageId,
     name: upload.fileName,
@@ -63,8 +67,8 @@ export function fileOfUpload(upload: Upload, messageId: number, now: number): Fi
     postedAt: now,
     editedAt: null,
     modifiedAt: upload.modifiedAt,
-    sha256: null,
-    crc32: null,
+    sha256: digests?.sha256 ?? null,
+    crc32: digests?.crc32 ?? null,
     hasThumbnail: null,
     captionId: upload.captionId,
     knowsPlace: true,

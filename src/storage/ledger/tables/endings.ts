@@ -18,8 +18,8 @@ export function createEndingRecords(
   { applyInside }: Pick<LibraryWriting, 'applyInside'>,
 ): EndingRecords {
   const complete = database.prepare(
-    `UPDATE uploads SET state = 'completed', message_id = ?, file_id = ?, finished_at = ?,
-       touched_at = ?, token = NULL
+    `UPDATE uploads SET state = 'completed', message_id = ?, file_id = ?, sha256 = ?, crc32 = ?,
+       finished_at = ?, touched_at = ?, token = NULL
      WHERE id = ? AND state IN ('receiving', 'sealed')`,
   )
   const fail = database.prepare(
@@ -60,7 +60,11 @@ export function createEndingRecords(
     completeUpload: (id, { result, webhook, library, now }) =>
       end(
         id,
-        () => complete.run(result.messageId, result.fileId, now, now, id),
+        () => {
+          const { messageId, fileId, digests } = result
+          const { sha256 = null, crc32 = null } = digests ?? {}
+          return complete.run(messageId, fileId, sha256, crc32, now, now, id)
+        },
         () => {
           if (webhook) addWebhook.run(randomUUID(), id, JSON.stringify(webhook), now, now)
           if (library) applyInside(library.key, { files: [library.file] })

@@ -1,6 +1,7 @@
 import type {
   ChunkRecord,
-  PostedFile,
+  Digests,
+  FinishedFile,
   Road,
   StoredDocument,
   TransferState,
@@ -25,7 +26,7 @@ export function toUpload(row: Row): Upload {
     touchedAt: integer(row, 'touched_at'),
     sealedAt: integerOrNull(row, 'sealed_at'),
     finishedAt: integerOrNull(row, 'finished_at'),
-    result: toPostedFile(row),
+    result: toFinishedFile(row),
     reason: textOrNull(row, 'reason'),
     lastPercent: integerOrNull(row, 'last_percent'),
     retryAt: integerOrNull(row, 'retry_at'),
@@ -39,9 +40,15 @@ function toState(row: Row): UploadState {
   return oneOf<UploadState>(['receiving', 'sealed', 'completed', 'failed'], text(row, 'state'))
 }
 
-function toPostedFile(row: Row): PostedFile | null {
+function toFinishedFile(row: Row): FinishedFile | null {
   const messageId = integerOrNull(row, 'message_id')
-  return messageId === null ? null : { messageId, fileId: text(row, 'file_id') }
+  if (messageId === null) return null
+  return { messageId, fileId: text(row, 'file_id'), digests: toDigests(row) }
+}
+
+function toDigests(row: Row): Digests | null {
+  const sha256 = textOrNull(row, 'sha256')
+  return sha256 === null ? null : { sha256, crc32: text(row, 'crc32') }
 }
 
 export function toChunk(row: Fields): ChunkRecord {
@@ -111,6 +118,8 @@ function toPayload(json: string): WebhookPayload {
     fileId: text(value, 'fileId'),
     size: integer(value, 'size'),
     mimeType: text(value, 'mimeType'),
+    // Earlier versions wrote none.
+    sha256: value.sha256 === undefined ? null : textOrNull(value, 'sha256'),
   }
 }
 

@@ -189,6 +189,10 @@ const MIGRATIONS = [
   CREATE INDEX library_folders_shown ON library_folders (shown);
   CREATE INDEX library_folders_in_folder ON library_folders (parent, sort_name);
   `,
+  `
+  ALTER TABLE uploads ADD COLUMN sha256 TEXT;
+  ALTER TABLE uploads ADD COLUMN crc32 TEXT;
+  `,
 ]
 
 /** What `user_version` says of a ledger of this version. */

@@ -6,7 +6,7 @@ import type { Synchronous } from '../synchronous.ts'
 import { blob, integer, text, toChunk, toUpload } from './rows.ts'
 
 const COLUMNS = `id, owner, file_name, mime_type, size, total_chunks, chunk_size, state, created_at,
-  touched_at, sealed_at, finished_at, message_id, file_id, reason, modified_at, caption_id`
+  touched_at, sealed_at, finished_at, message_id, file_id, reason, modified_at, caption_id, sha256, crc32`
 const ALL = `${COLUMNS}, cancelled, last_percent, retry_at`
 // A piece of another upload is no file of its own.
 const PARTIAL = `SELECT upload_id FROM streams WHERE concat = 'partial'`
@@ -51,7 +51,7 @@ export function createUploadRecords(database: LedgerDatabase, cipher: LedgerCiph
 function uploadCalls(database: LedgerDatabase, cipher: LedgerCipher) {
   const insert = database.prepare(
     `INSERT INTO uploads (${COLUMNS}, token)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   )
   const find = database.prepare(`SELECT ${ALL} FROM uploads WHERE id = ?`)
   const byOwner = database.prepare(
@@ -107,6 +107,8 @@ function uploadCalls(database: LedgerDatabase, cipher: LedgerCipher) {
         upload.reason,
         upload.modifiedAt,
         upload.captionId,
+        upload.result?.digests?.sha256 ?? null,
+        upload.result?.digests?.crc32 ?? null,
         encryptToken(cipher, upload.id, token),
       )
     },

@@ -29,14 +29,13 @@ export async function lookForPostedFile(search: LostFileSearch): Promise<PostedF
   const since = Math.floor(startedAt / 1000) - CLOCK_SKEW_S
   const onWait = (retryAfter: number): void => onEvent({ phase: 'waiting', retryAfter })
   const options = { signal, onWait }
-  const id = decodeCaption(request.caption, null)?.id
   return channels.use(account, credentials.channelId, options, async (channel) => {
     const reading = { account, channel, options }
     const message = await findMessage(reading, { after: 0, since }, (candidate) => {
       const document = documentOf(account.gramjs, candidate)
       if (Number(document?.size) !== file.size) return false
       const said = decodeCaption(candidate.message, null)
-      if (said !== null) return said.id === id
+      if (said !== null) return said.id === request.captionId
       return document !== null && fileNameOf(account.gramjs, document) === file.name
     })
     const document = message && documentOf(account.gramjs, message)

@@ -70,6 +70,7 @@ async function toInputFile(
 export async function postDocument(job: PostJob, document: StoredDocument): Promise<PostedFile> {
   const { reading, request } = job
   const { gramjs } = reading.account
+  const text = await request.caption()
   const posted = await postOnce({
     reading,
     state: job.state,
@@ -78,7 +79,7 @@ export async function postDocument(job: PostJob, document: StoredDocument): Prom
       return job.save(job.state)
     },
     isPosted: (message) => documentOf(gramjs, message)?.id.toString() === document.id,
-    send: (randomId) => sendDocument(reading, { document, text: request.caption, randomId }),
+    send: (randomId) => sendDocument(reading, { document, text, randomId }),
   })
   const found = posted.message && documentOf(gramjs, posted.message)
   return toPosted(posted.id, found ? toStoredDocument(found) : document)

@@ -135,8 +135,8 @@ describe.each(['user', 'bot'] as const)('as a %s', (actor) => {
     channel.before = async (method) => {
       if (method !== 'page') return
       const upload = makeUpload({ fileName: 'new.bin', size: 1 })
-      const messageId = 4711
-      await ledger.applyToLibrary(KEY, { files: [fileOfUpload(upload, messageId, START)] })
+      const finished = { messageId: 4711, fileId: 'f', digests: null }
+      await ledger.applyToLibrary(KEY, { files: [fileOfUpload(upload, finished, START)] })
     }
 
     await look()
@@ -276,7 +276,8 @@ test('a bot that sees no messages is not asked, and its rows stay', async () => 
   const { channel, look, rescan, shown, ledger } = start()
   channel.sees = null
   const upload = makeUpload({ fileName: 'a.bin', size: 1 })
-  await ledger.applyToLibrary(KEY, { files: [fileOfUpload(upload, 5, START)] })
+  const finished = { messageId: 5, fileId: 'f', digests: null }
+  await ledger.applyToLibrary(KEY, { files: [fileOfUpload(upload, finished, START)] })
 
   await look()
   await rescan()

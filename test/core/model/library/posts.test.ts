@@ -155,16 +155,17 @@ test('what is told again leaves the row as it is, the same object', () => {
 test('an upload becomes a file by its own words, whose message is not seen yet', () => {
   const upload = makeUpload({ fileName: 'a.mkv', size: 5, modifiedAt: 1000, captionId: ID })
 
-  expect(fileOfUpload(upload, 7, 2000)).toEqual({
+  const finished = { messageId: 7, fileId: 'f', digests: { sha256: 'a', crc32: 'b' } }
+
+  expect(fileOfUpload(upload, finished, 2000)).toEqual({
     ...file,
     name: 'a.mkv',
     folderId: null,
     mimeType: upload.mimeType,
-    sha256: null,
-    crc32: null,
+    ...finished.digests,
     hasThumbnail: null,
   })
-  expect(mergeFile(null, fileOfUpload(upload, 7, 2000)).hasThumbnail).toBe(false)
+  expect(mergeFile(null, fileOfUpload(upload, finished, 2000)).hasThumbnail).toBe(false)
 })
 
 test.each([

@@ -39,7 +39,7 @@ export function endsUploads(make: MakeLedger): void {
     await ledger.completeUpload(id, { result: RESULT, webhook: PAYLOAD, library: null, now: NOW })
 
     await ledger.completeUpload(id, {
-      result: { messageId: 43, fileId: 'other' },
+      result: { ...RESULT, messageId: 43 },
       webhook: PAYLOAD,
       library: null,
       now: NOW + 1,

@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto'
 import type { MaintainedLedger } from '../../../../src/core/ports/ledger.ts'
 import type {
   ChunkRecord,
+  FinishedFile,
   MtprotoTransferState,
-  PostedFile,
   WebhookPayload,
 } from '../../../../src/core/ports/records.ts'
 
@@ -17,8 +17,12 @@ export interface LedgerUnderTest {
 export type MakeLedger = () => Promise<LedgerUnderTest>
 
 export const NOW = 1_762_700_001_000
-export const RESULT: PostedFile = { messageId: 42, fileId: 'BQACAgQAAx' }
 export const DIGEST = createHash('sha256').update('chunk').digest('hex')
+export const RESULT: FinishedFile = {
+  messageId: 42,
+  fileId: 'BQACAgQAAx',
+  digests: { sha256: DIGEST, crc32: '0000abcd' },
+}
 export const CHUNK: ChunkRecord = { index: 0, size: 1000, digest: DIGEST }
 
 export const TRANSFER: MtprotoTransferState = {
@@ -39,4 +43,5 @@ export const PAYLOAD: WebhookPayload = {
   fileId: 'BQACAgQAAx',
   size: 2_097_152_000,
   mimeType: 'video/x-matroska',
+  sha256: DIGEST,
 }
