@@ -181,6 +181,9 @@ export function createMessageStore(database: Database, changes: ChangeStore): Me
   }
 }
 
+/** A search for one finds it as a whole word, and finds no names of files. */
+const HASHTAG = /^#\w+$/
+
 /** Newest first, with Telegram's offsets (https://core.telegram.org/api/offsets). */
 function selectHistory(
   database: Database,
@@ -190,12 +193,15 @@ function selectHistory(
   const { minDate, maxDate, kinds } = query
   const kindOf =
     "coalesce((SELECT kind FROM document_details WHERE document_details.document_id = messages.document_id), 'document')"
-  const matching = `channel_id = ? AND (? = 0 OR document_id IS NOT NULL) AND (? = '' OR instr(?, ${kindOf}) > 0) AND (? = 0 OR date > ?) AND (? = 0 OR date < ?) AND (? = '' OR text LIKE ? OR document_id IN (SELECT id FROM documents WHERE file_name LIKE ?))`
-  const like = `%${query.text.replaceAll(/[%_]/g, '')}%`
+  const matching = `channel_id = ? AND (? = 0 OR document_id IS NOT NULL) AND (? = '' OR instr(?, ${kindOf}) > 0) AND (? = 0 OR date > ?) AND (? = 0 OR date < ?) AND (? = '' OR ' ' || lower(text) || ' ' GLOB ?) AND (? = '' OR text LIKE ? OR document_id IN (SELECT id FROM documents WHERE file_name LIKE ?))`
+  const hashtag = HASHTAG.test(query.text) ? query.text.toLowerCase() : ''
+  const words = hashtag === '' ? query.text : ''
+  const like = `%${words.replaceAll(/[%_]/g, '')}%`
   const wantedKinds = kinds?.join(' ') ?? ''
   const values = [
     ...[channelId, query.documentsOnly ? 1 : 0, wantedKinds, wantedKinds],
-    ...[minDate, minDate, maxDate, maxDate, query.text, like, like],
+    ...[minDate, minDate, maxDate, maxDate],
+    ...[hashtag, `*[^a-z0-9_]${hashtag}[^a-z0-9_]*`, words, like, like],
   ]
   const count = database.get<{ n: number }>(
     `SELECT count(*) AS n FROM messages WHERE ${matching}`,

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { nowSeconds } from '../../../src/lib/clock.ts'
 import type { TlObject } from '../../../src/types.ts'
 import { type Caller, createCaller, type Fields } from '../../helpers/caller.ts'
-import { channelPeer, list, post } from '../../helpers/posting.ts'
+import { channelPeer, list, post, postText } from '../../helpers/posting.ts'
 
 test.each<[string, (caller: Caller, peer: TlObject) => Fields, number[]]>([
   ['everything', () => ({}), [2, 1]],
@@ -24,6 +24,38 @@ test.each<[string, (caller: Caller, peer: TlObject) => Fields, number[]]>([
   })
 
   expect(list(found.messages).map(({ id }) => id)).toEqual(ids)
+})
+
+test.each<[string, string[]]>([
+  ['#telestore', ['one #telestore line', 'in #TeleStore, with a comma']],
+  ['#tele', []],
+  [
+    'telestore',
+    [
+      'telestore without its sign',
+      'in #TeleStore, with a comma',
+      '#telestores',
+      'x#telestore',
+      'one #telestore line',
+    ],
+  ],
+])('a search for %s finds hashtags as whole words', async (q, expected) => {
+  const caller = await createCaller()
+  const peer = await channelPeer(caller, caller.user)
+  const texts = [
+    'one #telestore line',
+    'x#telestore',
+    '#telestores',
+    'in #TeleStore, with a comma',
+    'telestore without its sign',
+  ]
+  for (const text of texts) await postText(caller.user, peer, text)
+
+  const found = await caller.user.invoke('messages.search', { ...SEARCH, peer, q })
+
+  const messages = list(found.messages).map(({ message }) => message)
+  expect(messages.sort()).toEqual(expected.sort())
+  expect(found.count).toBe(expected.length)
 })
 
 test.each<[string, Fields, string]>([
