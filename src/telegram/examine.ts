@@ -28,6 +28,9 @@ export interface ExaminedSession {
   premium: boolean
   channelTitle: string
   mayPost: boolean
+  /** Whether it may edit, and delete, what others have posted. */
+  mayEdit: boolean
+  mayDelete: boolean
 }
 
 const OPEN_MS = 10_000
@@ -94,7 +97,7 @@ async function readChannel(
   account: Account,
   channelId: string,
   signal: AbortSignal,
-): Promise<Pick<ExaminedSession, 'channelTitle' | 'mayPost'>> {
+): Promise<Omit<ExaminedSession, 'dcId' | 'name' | 'premium'>> {
   const { gramjs } = account
   const { Api } = gramjs
   return createChannels().use(account, channelId, { signal }, async (channel) => {
@@ -104,6 +107,12 @@ async function readChannel(
     const { creator, adminRights, megagroup } = found ?? {}
     // In a broadcast channel only its creator and administrators with this right post.
     const mayPost = creator === true || megagroup === true || adminRights?.postMessages === true
-    return { channelTitle: found?.title ?? '', mayPost }
+    return {
+      channelTitle: found?.title ?? '',
+      mayPost,
+      // In a group no one has this right.
+      mayEdit: creator === true || megagroup === true || adminRights?.editMessages === true,
+      mayDelete: creator === true || adminRights?.deleteMessages === true,
+    }
   })
 }

@@ -140,6 +140,23 @@ test('a bot that is in the channel and may not post is a fault, with advice for 
   expect(lines).toContain('    In the channel: Administrators, @a_bot, "Post messages".')
 })
 
+test('rights that only posts of others need are noted, and are no fault', async () => {
+  const home = telegram.createAccount({ label: 'rights' })
+  const { channelId } = home
+  const guest = { ...telegram.account, channelId }
+  const asGuest = (accountId: number | null, without: ('edit' | 'delete')[]) =>
+    telegram.faults.setRole({ channelId, accountId: accountId ?? 0, role: 'admin', without })
+  asGuest(guest.botId, ['edit', 'delete'])
+  asGuest(guest.userId, ['delete'])
+
+  const { code, lines } = await runHere(['doctor'], await standalone(guest))
+
+  expect(code).toBe(0)
+  expect(lines).toContain("• Bot's channel: may not edit or delete what others have posted")
+  expect(lines).toContain("• Session's channel: may not delete what others have posted")
+  expect(lines).toContain('    Administrators, this account, "Delete messages of others".')
+})
+
 test('while a worker uses the folder, its session is not used', async () => {
   const { DATA_DIR: elsewhere = '', ...env } = await standalone()
   const worker = await startWorker({ env })

@@ -1,6 +1,7 @@
 import { toChatId } from '../../telegram/bot-api/chat-id.ts'
 import { ask } from './ask.ts'
 import type { AccountContext } from './check.ts'
+import { reportRights } from './rights.ts'
 
 const BOT = 'Bot'
 const CHANNEL = "Bot's channel"
@@ -45,13 +46,19 @@ async function checkChannel(context: AccountContext, me: Fields): Promise<void> 
     })
   }
   const member = await call(context, 'getChatMember', { chat_id, user_id: String(me.id) })
-  const { status, can_post_messages: mayPost } = member?.result ?? {}
+  const { status, can_post_messages: mayPost, ...rights } = member?.result ?? {}
   const title = `${chat.result.title}`
   // Only channels have this right; in a group every member may post.
   const isChannel = chat.result.type === 'channel'
   const may =
     status === 'creator' || (isChannel ? status === 'administrator' && mayPost !== false : !!status)
-  if (may) return report({ verdict: 'ok', check: CHANNEL, text: `may post in "${title}"` })
+  if (may) {
+    report({ verdict: 'ok', check: CHANNEL, text: `may post in "${title}"` })
+    // A creator's rights are not told.
+    const mayEdit = status === 'creator' || !isChannel || rights.can_edit_messages === true
+    const mayDelete = status === 'creator' || rights.can_delete_messages === true
+    return reportRights(context, { check: CHANNEL, who: nameOf(me), mayEdit, mayDelete })
+  }
   report({
     verdict: 'failed',
     check: CHANNEL,

@@ -2,6 +2,7 @@ import { AppError } from '../../errors.ts'
 import { addressOfSession, examineSession } from '../../telegram/examine.ts'
 import { ask } from './ask.ts'
 import type { AccountContext } from './check.ts'
+import { reportRights } from './rights.ts'
 
 const SESSION = 'Session'
 const CHANNEL = "Session's channel"
@@ -51,6 +52,7 @@ export async function checkSession(context: AccountContext, dataDirInUse: boolea
             advice: 'In the channel: Administrators, this account, "Post messages".',
           },
     )
+    if (found.mayPost) reportRights(context, { ...found, check: CHANNEL, who: 'this account' })
   } catch (error) {
     if (!(error instanceof AppError)) throw error
     report(explain(error, context))
