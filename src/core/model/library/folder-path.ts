@@ -1,10 +1,6 @@
 import { AppError } from '../../../errors.ts'
-import { MAX_DEPTH } from './folder-tree.ts'
-
-/** Bytes of UTF-8 that a folder's name has at most: escaped, as many always fit into its message. */
-export const MAX_FOLDER_NAME_BYTES = 255
-/** Bytes of UTF-8 of a whole path, slashes included. */
-export const MAX_PATH_BYTES = 4096
+import { MAX_DEPTH, MAX_PATH_BYTES } from './folder-tree.ts'
+import { MAX_FOLDER_NAME_BYTES } from './names.ts'
 
 /** The names of folders from the root down; none: the root. */
 export type FolderPath = readonly string[]

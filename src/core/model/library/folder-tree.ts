@@ -3,6 +3,8 @@ import { folderSegment } from './names.ts'
 
 /** How many folders a path has at most. */
 export const MAX_DEPTH = 100
+/** Bytes of UTF-8 of a whole path, slashes included. */
+export const MAX_PATH_BYTES = 4096
 
 /** Where the folders of a library are shown. */
 export interface FolderTree {
@@ -28,7 +30,7 @@ export interface ShownNode {
  * 2. A folder whose parent is unknown lies in the root.
  * 3. Of folders that lie in each other, the one that was edited last lies in the root: this edit has
  *    closed the circle.
- * 4. A folder that would lie deeper than `MAX_DEPTH` lies in the root.
+ * 4. A folder whose path would be too long, by folders or by bytes, lies in the root.
  * 5. Folders with one path are shown as one, the one with the lowest message.
  *
  * The order of the messages makes no difference.
@@ -36,7 +38,7 @@ export interface ShownNode {
 export function arrangeFolders(posts: readonly FolderPost[]): FolderTree {
   const folders = mergeDuplicates(posts)
   const parents = cutCircles(folders)
-  cutDepth(folders, parents)
+  cutPaths(folders, parents)
   const children = Map.groupBy(
     [...folders.values()].sort((a, b) => a.messageId - b.messageId),
     ({ folderId }) => parents.get(folderId) ?? null,
@@ -98,23 +100,26 @@ function cutCircles(folders: ReadonlyMap<string, FolderPost>): Map<string, strin
   return parents
 }
 
-/** Takes the parent of each folder that would lie too deep. */
-function cutDepth(folders: ReadonlyMap<string, FolderPost>, parents: Map<string, string>): void {
-  const depths = new Map<string, number>()
+/** Takes the parent of each folder whose path would be too long. */
+function cutPaths(folders: ReadonlyMap<string, FolderPost>, parents: Map<string, string>): void {
+  const known = new Map<string, { depth: number; bytes: number }>()
   for (const start of folders.keys()) {
     const way: string[] = []
     let at: string | undefined = start
-    for (; at !== undefined && !depths.has(at); at = parents.get(at)) way.push(at)
-    let depth = at === undefined ? 0 : (depths.get(at) ?? 0)
+    for (; at !== undefined && !known.has(at); at = parents.get(at)) way.push(at)
+    let path = (at === undefined ? undefined : known.get(at)) ?? EMPTY_PATH
     for (const id of way.reverse()) {
-      if (depth === MAX_DEPTH) {
-        parents.delete(id)
-        depth = 0
-      }
-      depths.set(id, ++depth)
+      const bytes = 1 + Buffer.byteLength(folderSegment(folders.get(id)?.name ?? ''))
+      const fits = path.depth < MAX_DEPTH && path.bytes + bytes <= MAX_PATH_BYTES
+      if (!fits) parents.delete(id)
+      const around = fits ? path : EMPTY_PATH
+      path = { depth: around.depth + 1, bytes: around.bytes + bytes }
+      known.set(id, path)
     }
   }
 }
+
+const EMPTY_PATH = { depth: 0, bytes: 0 }
 
 function isNewer(a: FolderPost, b: FolderPost): boolean {
   return a.editedAt === b.editedAt ? a.messageId > b.messageId : a.editedAt > b.editedAt

@@ -48,9 +48,13 @@ export function sortName(folded: string): string {
     .toWellFormed()
 }
 
+/** Bytes of UTF-8 that a folder's name has at most: escaped, as many always fit into its message. */
+export const MAX_FOLDER_NAME_BYTES = 255
+
 /**
  * A folder's name as a segment of a path. The name is text from a stranger: slashes, control
- * characters and what would not be a segment (`..`) become `_`. NFC and NFD are one name.
+ * characters and what would not be a segment (`..`) become `_`, and what is too long is cut. NFC and
+ * NFD are one name.
  */
 export function folderSegment(name: string): string {
   const segment = name
@@ -58,5 +62,13 @@ export function folderSegment(name: string): string {
     .normalize('NFC')
     .replace(/[\p{Cc}/\\]/gu, '_')
     .trim()
+  if (Buffer.byteLength(segment) > MAX_FOLDER_NAME_BYTES) return cut(segment)
   return /^\.{0,2}$/.test(segment) ? '_'.repeat(Math.max(1, segment.length)) : segment
+}
+
+/** As much of a segment as fits, in whole characters. */
+function cut(segment: string): string {
+  const room = new Uint8Array(MAX_FOLDER_NAME_BYTES)
+  const { read } = new TextEncoder().encodeInto(segment, room)
+  return segment.slice(0, read).trim()
 }

@@ -3,13 +3,11 @@ import {
   folderOfRelativePath,
   formatFolderPath,
   isWithinFolder,
-  MAX_FOLDER_NAME_BYTES,
-  MAX_PATH_BYTES,
   parseFolderPath,
   splitFolderPath,
 } from '../../../../src/core/model/library/folder-path.ts'
-import { MAX_DEPTH } from '../../../../src/core/model/library/folder-tree.ts'
-import { folderSegment } from '../../../../src/core/model/library/names.ts'
+import { MAX_DEPTH, MAX_PATH_BYTES } from '../../../../src/core/model/library/folder-tree.ts'
+import { folderSegment, MAX_FOLDER_NAME_BYTES } from '../../../../src/core/model/library/names.ts'
 
 const deepest = Array.from({ length: MAX_DEPTH }, (_, at) => `f${at}`)
 

@@ -124,6 +124,18 @@ test('a chain of 10,000 folders is cut before it is too deep, and nothing is los
   expect(Math.max(...depths)).toBe(MAX_DEPTH)
 })
 
+test('a path that would have too many bytes is cut', () => {
+  const posts = Array.from({ length: 40 }, (_, n) =>
+    post(n + 1, `${n}`, `${n}`.padEnd(255, 'é'), `${n - 1}`),
+  )
+
+  const paths = Object.values(pathsOf(arrangeFolders(posts)))
+
+  expect(paths).toHaveLength(40)
+  expect(Math.max(...paths.map((path) => Buffer.byteLength(path)))).toBeLessThanOrEqual(4096)
+  expect(paths.filter((path) => path.lastIndexOf('/') === 0)).toHaveLength(3)
+})
+
 test('a long circle is cut once', () => {
   const posts = Array.from({ length: 90 }, (_, n) =>
     post(n + 1, `${n}`, `n${n}`, `${(n + 89) % 90}`),

@@ -61,6 +61,8 @@ test.each([
   ['..', '__'],
   ['...', '...'],
   ['\ud800', '\ufffd'],
+  ['é'.repeat(200), 'é'.repeat(127)],
+  ['😀'.repeat(100), '😀'.repeat(63)],
 ])('a folder of the name %j has the segment %j', (name, segment) => {
   expect(folderSegment(name)).toBe(segment)
 })
