@@ -24,6 +24,8 @@ export interface TextPost {
   readonly text: string
 }
 
+/** UTF-16 units of a name. Captions have no more. */
+const MAX_NAME_UNITS = 1024
 /** A marked channel id is -(10^12 + bare id): core.telegram.org/api/bots/ids. */
 const CHANNEL_MARK = 10n ** 12n
 
@@ -34,6 +36,13 @@ export function libraryKeyOf({ userId, channelId }: Credentials): LibraryKey {
   return { owner: userId, channelId: isBare ? String(-CHANNEL_MARK - BigInt(id)) : id }
 }
 
+/** The address at which Telegram's apps show a message. */
+export function linkOf({ channelId }: LibraryKey, messageId: number): string {
+  const isMarked = /^-\d{1,19}$/.test(channelId)
+  const channel = isMarked ? `c/${-BigInt(channelId) - CHANNEL_MARK}` : channelId.replace(/^@/, '')
+  return `https://t.me/${channel}/${messageId}`
+}
+
 /** The file that a message is. Size and type are the document's, name and folder the line's. */
 export function fileOfPost(post: DocumentPost): FileRow {
   const { caption, documentName, ...facts } = post
@@ -42,7 +51,7 @@ export function fileOfPost(post: DocumentPost): FileRow {
   const said = line?.kind === 'folder' ? null : line
   return {
     ...facts,
-    name: said?.name ?? documentName ?? `file-${post.messageId}`,
+    name: shownName(said?.name || documentName || `file-${post.messageId}`),
     folderId: said?.folderId ?? null,
     modifiedAt: said?.modifiedAt ?? null,
     sha256: said?.sha256 ?? null,
@@ -50,6 +59,14 @@ export function fileOfPost(post: DocumentPost): FileRow {
     captionId: said?.id ?? null,
     knowsPlace: said === null || decodeCaption(caption, null)?.name !== null,
   }
+}
+
+/** A name as uploads may have it: text from a stranger may look like a path, or break a line. */
+function shownName(name: string): string {
+  return name
+    .slice(0, MAX_NAME_UNITS)
+    .toWellFormed()
+    .replace(/[\p{Cc}/\\]/gu, '_')
 }
 
 /** The file that an upload has become, before its message is seen in the channel. */
