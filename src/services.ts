@@ -6,6 +6,8 @@ import { createBlockCache } from './core/downloads/block-cache.ts'
 import { createDocumentReader } from './core/downloads/document-reader.ts'
 import { createDownloadService, type DownloadService } from './core/downloads/download-service.ts'
 import { createFollower, type Follower } from './core/library/follow/follower.ts'
+import { createLibraryNews, tellChanges } from './core/library/library-news.ts'
+import { createLibraryService, type LibraryService } from './core/library/library-service.ts'
 import type { Metrics, UploadMetrics } from './core/ports/metrics.ts'
 import { countJobs } from './core/progress/job-counts.ts'
 import { createJobList, type JobList } from './core/progress/job-list.ts'
@@ -39,6 +41,7 @@ export interface Services {
   tickets: TicketService
   watch: ProgressWatch
   jobs: JobList
+  library: LibraryService
   metrics: Metrics
   transfers: Transfers
   queue: JobQueue
@@ -57,7 +60,8 @@ export interface Services {
 export function createServices(config: Config, adapters: Adapters): Services {
   const { spool, now, log } = adapters
   const registry = createMetricsRegistry()
-  const { ledger } = adapters
+  const news = createLibraryNews()
+  const ledger = tellChanges(adapters.ledger, news)
   const gateway = registry.meterGateway(adapters.gateway)
   const knownTokens = createKnownTokens()
   const tickets = createTicketService({
@@ -79,6 +83,14 @@ export function createServices(config: Config, adapters: Adapters): Services {
     maxTotalBytes: ALL_READERS_BYTES,
   })
   const { uploads } = intake
+  const follower = createFollower({
+    catalogue: ledger,
+    channel: adapters.channel,
+    isBusy: () => [...queue.stages().values()].includes('working'),
+    metrics: registry.follow,
+    now,
+    log,
+  })
   return {
     ...intake,
     workGate,
@@ -89,13 +101,14 @@ export function createServices(config: Config, adapters: Adapters): Services {
     downloads: createDownloadService({ credentials, gateway, reader, workGate }),
     watch: createProgressWatch({ ledger, board: progress, uploads, credentials }),
     jobs: createJobList({ ledger, board: progress, credentials }),
-    follower: createFollower({
+    follower,
+    library: createLibraryService({
       catalogue: ledger,
+      credentials,
       channel: adapters.channel,
-      isBusy: () => [...queue.stages().values()].includes('working'),
-      metrics: registry.follow,
-      now,
-      log,
+      follower,
+      news,
+      cursorKey: ledger.deriveKey('library: cursors'),
     }),
     metrics: registry.open({
       ledger,

@@ -29,6 +29,7 @@ const ALLOWED: Record<string, readonly string[]> = {
     ...['core/model', 'core/ports', 'core/progress', 'core/runtime', 'core/transfers'],
     'node:crypto',
   ],
+  'src/core/library': ['core/library/follow', 'core/model', 'core/ports', 'node:crypto'],
   'src/core/maintenance': ['core/model', 'core/ports', 'core/uploads'],
   'src/core/library/follow': ['core/model', 'core/ports', 'core/runtime'],
   'src/core/handover': [
@@ -37,8 +38,8 @@ const ALLOWED: Record<string, readonly string[]> = {
 
   // Only http knows Fastify.
   'src/http': [
-    ...['core/access', 'core/downloads', 'core/model', 'core/ports', 'core/progress'],
-    ...['core/runtime', 'core/uploads'],
+    ...['core/access', 'core/downloads', 'core/library', 'core/model', 'core/ports'],
+    ...['core/progress', 'core/runtime', 'core/uploads'],
     ...['fastify', '@fastify/*', 'fastify-type-provider-zod', '@tus/server', 'zod'],
     ...['content-disposition', 'content-type', 'node:*'],
   ],

@@ -2,6 +2,7 @@ import { type FastifyBaseLogger, type FastifyInstance, fastify } from 'fastify'
 import type { KnownTokens } from '../core/access/known-tokens.ts'
 import type { TicketService } from '../core/access/ticket-service.ts'
 import type { DownloadService } from '../core/downloads/download-service.ts'
+import type { LibraryService } from '../core/library/library-service.ts'
 import type { Probe } from '../core/ports/health.ts'
 import type { Metrics } from '../core/ports/metrics.ts'
 import type { Spool } from '../core/ports/spool.ts'
@@ -36,6 +37,7 @@ import { docsRoutes } from './routes/docs.ts'
 import { downloadRoutes } from './routes/download.ts'
 import { type HandOverRoutesOptions, handOverRoutes } from './routes/hand-over.ts'
 import { jobsRoutes } from './routes/jobs.ts'
+import { libraryRoutes } from './routes/library.ts'
 import { metricsRoutes } from './routes/metrics.ts'
 import { type Page, pageRoutes } from './routes/page.ts'
 import { progressRoutes } from './routes/progress.ts'
@@ -71,6 +73,7 @@ export interface HttpServices {
   watch: ProgressWatch
   metrics: Metrics
   jobs: JobList
+  library: LibraryService
   tickets: TicketService
   knownTokens: Pick<KnownTokens, 'find' | 'addLink'>
   capacity: Pick<Capacity, 'unclaimedBytes' | 'freeBytes'>
@@ -219,7 +222,7 @@ async function registerFileRoutes(
   { throttle, connections, address }: FileRouteParts,
 ): Promise<void> {
   const { services, limits, now } = options
-  const { uploads, watch, uploadLock, jobs, tickets, metrics, knownTokens } = services
+  const { uploads, watch, uploadLock, jobs, library, tickets, metrics, knownTokens } = services
   const { maxChunkBytes, maxFileBytes, sessionTtlMs, maxConcurrentDownloads } = limits
   const { spool, streams, downloads } = inEqualTurns(options)
   const unclaimed = createUnclaimedBudget(services.capacity)
@@ -231,8 +234,9 @@ async function registerFileRoutes(
   await app.register(tusRoutes, tus)
   const maxSubscribers = connections.max * SUBSCRIBERS_OF_A_KIND
   await app.register(progressRoutes, { uploads, watch, callerToken, maxSubscribers })
-  await app.register(socketRoutes, { watch, maxSubscribers })
+  await app.register(socketRoutes, { watch, library, maxSubscribers })
   await app.register(jobsRoutes, { jobs })
+  await app.register(libraryRoutes, { library })
   await app.register(ticketRoutes, { tickets, address })
   await app.register(downloadRoutes, {
     downloads,

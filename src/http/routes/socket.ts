@@ -1,5 +1,6 @@
 import websocket from '@fastify/websocket'
 import type { FastifyPluginAsync, FastifyRequest } from 'fastify'
+import type { LibraryService } from '../../core/library/library-service.ts'
 import type { Progress } from '../../core/progress/progress-board.ts'
 import type { ProgressWatch, Watched } from '../../core/progress/progress-watch.ts'
 import { AppError } from '../../errors.ts'
@@ -12,6 +13,7 @@ import { Ping, SocketParams, watchUploads } from '../schemas/socket.ts'
 
 export interface SocketRoutesOptions {
   watch: ProgressWatch
+  library: Pick<LibraryService, 'changes'>
   /** The most sockets at one time. */
   maxSubscribers: number
 }
@@ -22,9 +24,9 @@ const MAX_FRAGMENTS = 16
 /** RFC 6455, section 7.4.1. */
 const GOING_AWAY = 1001
 
-/** `WS /ws/{userId}`: the progress of all uploads of the token's owner. */
+/** `WS /ws/{userId}`: the progress of all uploads of the token's owner, and changes of the library. */
 export const socketRoutes: FastifyPluginAsync<SocketRoutesOptions> = async (app, options) => {
-  const { watch, maxSubscribers } = options
+  const { watch, library, maxSubscribers } = options
   await app.register(websocket, {
     options: {
       maxPayload: MAX_MESSAGE_BYTES,
@@ -38,7 +40,7 @@ export const socketRoutes: FastifyPluginAsync<SocketRoutesOptions> = async (app,
     },
   })
   const quota = createConnectionQuota('sockets', maxSubscribers)
-  const watched = new WeakMap<FastifyRequest, Watched<Progress[]>>()
+  const watched = new WeakMap<FastifyRequest, Subject>()
 
   /** Counts the connection until it ends, also while its token is checked. Aborts at its end. */
   function countUntilClosed(request: FastifyRequest): AbortSignal {
@@ -66,7 +68,9 @@ export const socketRoutes: FastifyPluginAsync<SocketRoutesOptions> = async (app,
         const { userId } = parseWire(SocketParams, request.params)
         parseWire(TokenQuery, request.query)
         const token = requireToken(request)
-        watched.set(request, await watch.user(userId, token, countUntilClosed(request)))
+        const signal = countUntilClosed(request)
+        const uploads = await watch.user(userId, token, signal)
+        watched.set(request, { uploads, library: await library.changes(token, signal) })
       },
     },
     async (socket, request) => {
@@ -75,14 +79,31 @@ export const socketRoutes: FastifyPluginAsync<SocketRoutesOptions> = async (app,
       const subscriber = createSubscriber(socket, (bytes) => {
         if (isPing(bytes)) void send(subscriber, 'pong', {})
       })
-      await push(subscriber, found).catch((error: unknown) => {
+      const pushes = [
+        pushUploads(subscriber, found.uploads),
+        pushLibrary(subscriber, found.library),
+      ]
+      await Promise.all(pushes).catch((error: unknown) => {
         request.log.debug({ err: error }, 'a socket ended')
       })
     },
   )
 }
 
-async function push(subscriber: Subscriber, { now, changes }: Watched<Progress[]>): Promise<void> {
+/** What a socket tells of. */
+interface Subject {
+  uploads: Watched<Progress[]>
+  library: AsyncGenerator<void>
+}
+
+async function pushLibrary(subscriber: Subscriber, changes: Subject['library']): Promise<void> {
+  for await (const _ of changes) await send(subscriber, 'library_changed', {})
+}
+
+async function pushUploads(
+  subscriber: Subscriber,
+  { now, changes }: Subject['uploads'],
+): Promise<void> {
   for (const progress of now) await send(subscriber, 'upload_progress', progress)
   for await (const { uploadId, progress } of changes) {
     await send(subscriber, 'upload_progress', progress ?? { uploadId, status: 'cancelled' })

@@ -1,10 +1,10 @@
-import { createHash } from 'node:crypto'
 import type { FastifyPluginAsync } from 'fastify'
 import type { z } from 'zod'
 import type { TicketService, TicketWish } from '../../core/access/ticket-service.ts'
 import { AppError } from '../../errors.ts'
 import { parseWire } from '../bodies/validation.ts'
-import { requireToken, tokenOf } from '../guards/presented-credentials.ts'
+import { requireToken } from '../guards/presented-credentials.ts'
+import { createTokenRate } from '../guards/token-rate.ts'
 import type { PublicAddress } from '../public-address.ts'
 import { IssueFields, issueTicket, RevokeFields, revokeTickets } from '../schemas/tickets.ts'
 
@@ -19,15 +19,7 @@ const MAX_PER_MINUTE = 600
 /** Links that may be shared: for one message or one upload, until they expire or are revoked. */
 export const ticketRoutes: FastifyPluginAsync<TicketRoutesOptions> = async (app, options) => {
   const { tickets, address } = options
-  // Counted by the token; the throttle stops callers with many refused tokens.
-  const rate = app.createRateLimit({
-    max: MAX_PER_MINUTE,
-    timeWindow: 60_000,
-    keyGenerator: (request) =>
-      createHash('sha256')
-        .update(tokenOf(request) ?? '')
-        .digest('base64'),
-  })
+  const countCall = createTokenRate(app, { maxPerMinute: MAX_PER_MINUTE, what: 'links' })
 
   const issuing = { token: 'json', uploadId: 'json', messageId: 'json' } as const
   app.post(
@@ -37,8 +29,7 @@ export const ticketRoutes: FastifyPluginAsync<TicketRoutesOptions> = async (app,
       const fields = parseWire(IssueFields, request.body)
       const wish = wishOf(fields)
       const login = requireToken(request)
-      const state = await rate(request)
-      if (!state.isAllowed && state.isExceeded) throw tooMany(state.ttlInSeconds)
+      await countCall(request)
       const { ticket, expiresAt } = await tickets.issue(wish, fields.expiresIn * 1000, login)
       reply.header('cache-control', 'no-store')
       const url = linkOf(wish, ticket, fields)
@@ -58,12 +49,6 @@ export const ticketRoutes: FastifyPluginAsync<TicketRoutesOptions> = async (app,
     parseWire(RevokeFields, request.body)
     await tickets.revoke(requireToken(request))
     return { success: true, message: 'All links are revoked' }
-  })
-}
-
-function tooMany(retryAfter: number): AppError {
-  return new AppError('TOO_MANY_REQUESTS', 'Too many links at once; try again in a moment', {
-    retryAfter,
   })
 }
 

@@ -44,13 +44,18 @@ z.object({
   timestamp,
 }).meta({ id: 'SocketCancelled', description: 'An upload was cancelled.' })
 
+z.object({ type: type('library_changed'), timestamp }).meta({
+  id: 'SocketLibraryChanged',
+  description: 'Something in the library is other than before: ask for it again.',
+})
+
 export const watchUploads = operation({
   id: 'watchUploads',
   tag: 'Progress',
-  summary: 'Pushes the progress of all uploads of a user',
+  summary: 'Pushes the progress of all uploads of a user, and changes of the library',
   description:
     'A WebSocket (RFC 6455, version 13) whose messages are JSON; `x-messages` names their schemas. ' +
-    'Each upload has at most one message in 250 ms, and a slow subscriber gets only the newest ' +
+    'Each upload has at most one message in 250 ms, the library one in a second, and a slow subscriber gets only the newest ' +
     'state. The worker drops a socket that does not answer its pings for 30 seconds, and closes ' +
     'one that sends more than 100 frames in ten seconds with 1008.',
   auth: 'link',
@@ -59,7 +64,7 @@ export const watchUploads = operation({
   answers: { 101: { description: 'The socket is open.' } },
   refusals: [...OF_TOKENS, 'TOKEN_MISSING', 'FORBIDDEN', 'NOT_FOUND', 'BUSY'],
   messages: {
-    worker: ['SocketProgress', 'SocketCancelled', 'SocketPong'],
+    worker: ['SocketProgress', 'SocketCancelled', 'SocketLibraryChanged', 'SocketPong'],
     client: ['SocketPing'],
   },
 })

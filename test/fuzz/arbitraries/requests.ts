@@ -18,9 +18,15 @@ import { mostly, number, rangeHeader, text, token, uploadId } from './values.ts'
 
 /** Requests for every endpoint, well framed, with values of all kinds. */
 
-const JSON_ROUTES = ['/init-upload', '/complete-upload', '/cancel-upload', '/tickets'] as const
+const JSON_ROUTES = [
+  '/init-upload',
+  '/complete-upload',
+  '/cancel-upload',
+  '/tickets',
+  '/library/rescan',
+] as const
 const PATHS =
-  '/upload-progress/ /upload-status/ /files/ / /download /readyz /metrics /jobs /ws/ /docs/'
+  '/upload-progress/ /upload-status/ /files/ / /download /readyz /metrics /jobs /library /library/ /ws/ /docs/'
 const METHODS = ['GET', 'GET', 'HEAD', 'POST', 'DELETE', 'OPTIONS', 'PATCH']
 const CONDITIONS = ['If-Range', 'If-Match', 'If-None-Match', 'If-Modified-Since', 'Accept']
 

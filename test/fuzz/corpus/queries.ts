@@ -112,6 +112,7 @@ export const queryCorpus: HostileRequest[] = [
       '/readyz',
       '/metrics',
       '/jobs',
+      '/library',
       '/docs',
       '/docs/json',
       '/files',

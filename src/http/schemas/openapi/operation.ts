@@ -9,6 +9,7 @@ export const TAGS = {
   Uploads: 'Files in chunks, or small files whole.',
   Progress: 'How far uploads are: by request, as events, or by WebSocket.',
   tus: 'Uploads by tus 1.0.0 (https://tus.io/protocols/resumable-upload).',
+  Library: 'What is in the channel: folders, files, and a search.',
   Downloads: 'Files from Telegram, and links to them.',
   Service: 'Health, metrics, and a description of the worker.',
 } as const

@@ -1,0 +1,112 @@
+import type { FastifyPluginAsync } from 'fastify'
+import type { LibraryService, LibraryState } from '../../core/library/library-service.ts'
+import { formatFolderPath, parseFolderPath } from '../../core/model/library/folder-path.ts'
+import { searchWords } from '../../core/model/library/names.ts'
+import { linkOf } from '../../core/model/library/posts.ts'
+import type { FolderSummary, LibraryKey, ShownFile } from '../../core/ports/catalogue.ts'
+import { parseWire } from '../bodies/validation.ts'
+import { requireToken } from '../guards/presented-credentials.ts'
+import { createTokenRate } from '../guards/token-rate.ts'
+import {
+  LibraryItemParams,
+  LibraryItemQuery,
+  LibraryQuery,
+  listLibrary,
+  RescanFields,
+  rescanLibrary,
+  showLibraryItem,
+} from '../schemas/library.ts'
+
+export interface LibraryRoutesOptions {
+  library: LibraryService
+}
+
+/** Of one token. A search of 100,000 names takes some milliseconds of the process. */
+const MAX_PER_MINUTE = 600
+
+/** What is in the channel (CONTRACT.md, section 7). */
+export const libraryRoutes: FastifyPluginAsync<LibraryRoutesOptions> = async (app, { library }) => {
+  const countCall = createTokenRate(app, { maxPerMinute: MAX_PER_MINUTE, what: 'calls' })
+  const presents = { token: 'query' } as const
+
+  app.get('/library', { schema: listLibrary, config: { presents } }, async (request, reply) => {
+    const query = parseWire(LibraryQuery, request.query)
+    const path = parseFolderPath(query.folder, 'folder')
+    const words = searchWords(query.q)
+    const { recursive = words.length > 0 ? 'true' : 'false' } = query
+    const { order = query.sort === 'name' ? 'asc' : 'desc' } = query
+    const token = requireToken(request)
+    await countCall(request)
+    const { page, next, state, key } = await library.list(token, {
+      path,
+      words,
+      recursive: recursive === 'true',
+      kind: query.kind ?? null,
+      sort: query.sort,
+      descending: order === 'desc',
+      limit: query.limit,
+      cursor: query.cursor || null,
+    })
+    reply.header('cache-control', 'no-store')
+    return {
+      items: page.files.map((file) => toItem(file, key)),
+      folders: page.folders.map(toFolder),
+      next,
+      sync: toSync(state),
+    }
+  })
+
+  app.get(
+    '/library/:messageId',
+    { schema: showLibraryItem, config: { presents } },
+    async (request, reply) => {
+      const { messageId } = parseWire(LibraryItemParams, request.params)
+      parseWire(LibraryItemQuery, request.query)
+      const token = requireToken(request)
+      await countCall(request)
+      const { file, key } = await library.find(token, messageId)
+      reply.header('cache-control', 'no-store')
+      return toItem(file, key)
+    },
+  )
+
+  const rescanning = { schema: rescanLibrary, config: { presents: { token: 'json' } } } as const
+  app.post('/library/rescan', rescanning, async (request, reply) => {
+    parseWire(RescanFields, request.body)
+    const token = requireToken(request)
+    await countCall(request)
+    const state = await library.rescan(token)
+    return reply.code(202).send({ sync: toSync(state) })
+  })
+}
+
+/** A file as the API shows it. */
+export function toItem(file: ShownFile, key: LibraryKey) {
+  return {
+    messageId: file.messageId,
+    fileName: file.name,
+    folder: formatFolderPath(file.path),
+    size: file.size,
+    mimeType: file.mimeType,
+    kind: file.kind,
+    createdAt: new Date(file.postedAt).toISOString(),
+    modifiedAt: toTime(file.modifiedAt),
+    sha256: file.sha256,
+    volumes: 1,
+    thumbnail: file.hasThumbnail,
+    link: linkOf(key, file.messageId),
+    postedBy: file.captionId === null ? 'telegram' : 'telestore',
+  }
+}
+
+function toFolder({ path, files, bytes }: FolderSummary) {
+  return { path: formatFolderPath(path), name: path.at(-1) ?? '', files, bytes }
+}
+
+function toSync({ state, seen, total, at }: LibraryState) {
+  return { state, seen, total, at: toTime(at) }
+}
+
+function toTime(time: number | null): string | null {
+  return time === null ? null : new Date(time).toISOString()
+}
