@@ -17,7 +17,7 @@ import {
 } from '../../src/storage/spool/upload-folder.ts'
 import { toChatId } from '../../src/telegram/bot-api/chat-id.ts'
 import { bareChannelId } from '../../src/telegram/channel-id.ts'
-import { documentFileId } from '../../src/telegram/file-id.ts'
+import { documentFileId } from '../../src/core/model/file-id.ts'
 import { parseSession } from '../../src/telegram/mtproto/connection/session.ts'
 import { text } from './arbitraries/values.ts'
 

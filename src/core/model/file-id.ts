@@ -1,4 +1,4 @@
-import type { StoredDocument } from '../core/ports/records.ts'
+import type { StoredDocument } from '../ports/records.ts'
 
 /** Of TDLib's `FileType`; the flag says that a file reference follows. */
 const DOCUMENT = 5

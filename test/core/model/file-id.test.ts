@@ -1,6 +1,6 @@
 import { parseFileId } from '@mtcute/file-id'
 import { expect, test } from 'vitest'
-import { documentFileId } from '../../src/telegram/file-id.ts'
+import { documentFileId } from '../../../src/core/model/file-id.ts'
 
 const document = {
   id: '5_188_811_335_468_290_304'.replaceAll('_', ''),
