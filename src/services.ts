@@ -98,7 +98,7 @@ export function createServices(config: Config, adapters: Adapters): Services {
     tickets,
     queue,
     transfers,
-    downloads: createDownloadService({ credentials, gateway, reader, workGate }),
+    downloads: createDownloadService({ credentials, gateway, ledger, reader, workGate }),
     watch: createProgressWatch({ ledger, board: progress, uploads, credentials }),
     jobs: createJobList({ ledger, board: progress, credentials }),
     follower,

@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto'
+import { crc32 } from 'node:zlib'
 import { expect, test, vi } from 'vitest'
+import { decodeCaption } from '../../src/core/model/caption.ts'
 import { MiB } from '../../src/lib/units.ts'
 import {
   completeAndPoll,
@@ -34,6 +36,10 @@ test.each([...sizes, ['50 MB', 50 * MiB] as const, ['50 MB + 1', 50 * MiB + 1] a
       size,
       sha256: sha256(bytes),
     })
+    expect(decodeCaption(message?.caption ?? '', null)).toMatchObject({
+      sha256: sha256(bytes),
+      crc32: crc32(bytes).toString(16).padStart(8, '0'),
+    })
     expect(await download(url, end.messageId, 'link-main')).toBe(sha256(bytes))
     const { methods } = telegram.counters.read()
     expect('messages.sendMedia' in methods).toBe(size > 50 * MiB)
@@ -45,6 +51,7 @@ test.each([...sizes, ['50 MB', 50 * MiB] as const, ['50 MB + 1', 50 * MiB + 1] a
       fileId: end.fileId,
       size,
       mimeType: 'video/mp4',
+      sha256: sha256(bytes),
     })
   },
 )
@@ -170,5 +177,8 @@ test.each([
 async function download(url: string, messageId: number | null, token: string): Promise<string> {
   const response = await fetch(downloadUrl(url, messageId, token))
   if (!response.ok) throw new Error(`download: ${response.status} ${await response.text()}`)
-  return sha256(new Uint8Array(await response.arrayBuffer()))
+  const digest = sha256(new Uint8Array(await response.arrayBuffer()))
+  const said = Buffer.from(digest, 'hex').toString('base64')
+  expect(response.headers.get('repr-digest')).toBe(`sha-256=:${said}:`)
+  return digest
 }

@@ -56,7 +56,7 @@ test.each(['SIGKILL', 'SIGTERM'] as const)(
     const end = polls.at(-1)
 
     expect(exitCode).toBe(signal === 'SIGTERM' ? 0 : null)
-    expect(end).toMatchObject({ status: 'completed', progress: 100 })
+    expect(end).toMatchObject({ status: 'completed', progress: 100, sha256: sha256(bytes) })
     expect(Math.min(...polls.map(({ progress }) => progress))).toBeGreaterThanOrEqual(shown)
     const messages = await telegram.messages(telegram.account.channelId)
     expect(messages.map((message) => message.sha256)).toEqual([sha256(bytes)])

@@ -9,6 +9,7 @@ import {
   encodeCaption,
   type PostDescription,
 } from '../../src/core/model/caption.ts'
+import { documentFileId } from '../../src/core/model/file-id.ts'
 import { AppError } from '../../src/errors.ts'
 import {
   fromChunkName,
@@ -17,7 +18,6 @@ import {
 } from '../../src/storage/spool/upload-folder.ts'
 import { toChatId } from '../../src/telegram/bot-api/chat-id.ts'
 import { bareChannelId } from '../../src/telegram/channel-id.ts'
-import { documentFileId } from '../../src/core/model/file-id.ts'
 import { parseSession } from '../../src/telegram/mtproto/connection/session.ts'
 import { text } from './arbitraries/values.ts'
 

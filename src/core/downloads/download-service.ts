@@ -3,7 +3,9 @@ import { AppError } from '../../errors.ts'
 import { createTally } from '../../lib/concurrency/tally.ts'
 import { createTtlCache } from '../../lib/ttl-cache.ts'
 import type { ByteRange } from '../model/byte-range.ts'
+import { documentIdIn } from '../model/file-id.ts'
 import type { CredentialsProvider, DownloadGrant } from '../ports/credentials.ts'
+import type { Ledger } from '../ports/ledger.ts'
 import type { RemoteDocument, TelegramGateway } from '../ports/telegram.ts'
 import type { WorkGate } from '../runtime/work-gate.ts'
 import type { DocumentReader } from './document-reader.ts'
@@ -15,6 +17,7 @@ const MAX_BINDINGS = 50_000
 export interface DownloadServiceOptions {
   credentials: Pick<CredentialsProvider, 'forDownload'>
   gateway: Pick<TelegramGateway, 'locate'>
+  ledger: Pick<Ledger, 'receiptOf'>
   reader: DocumentReader
   workGate: Pick<WorkGate, 'assertNew'>
 }
@@ -26,6 +29,8 @@ export interface WantedFile {
 
 export interface FoundFile {
   document: RemoteDocument
+  /** SHA-256 of the document's bytes, hex; null where it is not known. */
+  sha256: string | null
   /** Core's user id of the token's or ticket's owner. */
   owner: string
 }
@@ -47,7 +52,7 @@ export interface DownloadService {
 }
 
 export function createDownloadService(options: DownloadServiceOptions): DownloadService {
-  const { credentials, gateway, reader, workGate } = options
+  const { credentials, gateway, ledger, reader, workGate } = options
   const reading = createTally()
   const boundTo = createTtlCache<number>({ maxEntries: MAX_BINDINGS })
 
@@ -74,7 +79,10 @@ export function createDownloadService(options: DownloadServiceOptions): Download
       // Bound only to a file that is there, and checked again: another request may have been first.
       const key = assertMayRead(grant, token, messageId)
       if (key !== null) boundTo.set(key, messageId, BINDING_TTL_MS)
-      return { document, owner: grant.credentials.userId }
+      const id = document.road === 'bot-api' ? documentIdIn(fileId ?? '') : document.id
+      const receipt = id === null ? null : await ledger.receiptOf(id, document.size)
+      const { userId: owner } = grant.credentials
+      return { document, sha256: receipt?.sha256 ?? null, owner }
     },
     read: async function* (document, range, signal) {
       const leave = reading.enter()

@@ -1,6 +1,7 @@
 import type { Catalogue, FileRow, LibraryKey } from './catalogue.ts'
 import type {
   ChunkRecord,
+  Digests,
   FinishedFile,
   JoinedUpload,
   StreamRecord,
@@ -50,8 +51,8 @@ export interface Ledger extends TicketRecords, StreamRecords {
   /** Seals an upload that receives and has all its chunks: the look and the row are one step. */
   sealUpload: (id: string, now: number) => Promise<Sealing>
   /**
-   * Ends an unfinished upload: writes the result, the outbox row (if any) and the file's row in its
-   * library, erases token and transfer state.
+   * Ends an unfinished upload: writes the result, the outbox row (if any), the file's row in its
+   * library and the receipt of its document, erases token and transfer state.
    */
   completeUpload: (id: string, completion: Completion) => Promise<Ending>
   /** Ends an unfinished upload: writes the failure, erases token, transfer state and chunk rows. */
@@ -89,6 +90,12 @@ export interface Ledger extends TicketRecords, StreamRecords {
   /** One bit per acknowledged part, lowest bit of the first byte first; empty when unknown. */
   acknowledgedParts: (uploadId: string) => Promise<Uint8Array>
   saveAcknowledgedParts: (uploadId: string, bitmap: Uint8Array) => Promise<void>
+
+  /**
+   * The digests of a document of this id, decimal text, and size, as they were made while its bytes
+   * were sent; null where this ledger does not know them. What a caption claims is not among them.
+   */
+  receiptOf: (documentId: string, size: number) => Promise<Digests | null>
 
   /** Webhooks due at `now`, oldest first. */
   dueWebhooks: (now: number, limit: number) => Promise<WebhookEvent[]>

@@ -5,10 +5,12 @@ import { bareTypeOf } from '../../lib/media-type.ts'
 import { type BodyPiece, contentRange, layOutByteranges, rangeLength } from './byteranges.ts'
 import type { DownloadPlan } from './download-plan.ts'
 
-/** How the link wants the file to be presented. */
+/** How the link wants the file to be presented, and what is known of its bytes. */
 export interface Presentation {
   fileName?: string | undefined
   disposition: 'inline' | 'attachment'
+  /** SHA-256 of the whole file, hex. */
+  sha256?: string | null
 }
 
 export interface DownloadAnswer {
@@ -32,7 +34,11 @@ export function answerDownload(
   const { size } = document
   const validators = validatorsOf(document)
   const contentType = contentTypeOf(document, presentation)
-  const described = { ...validators, ...describe(document, presentation, contentType) }
+  const described = {
+    ...validators,
+    ...describe(document, presentation, contentType),
+    ...digestOf(presentation),
+  }
   switch (plan.kind) {
     case 'not-modified':
       return { status: 304, headers: validators, pieces: [] }
@@ -77,6 +83,12 @@ function validatorsOf(document: RemoteDocument): Record<string, string> {
       'last-modified': new Date(document.modifiedAt).toUTCString(),
     }),
   }
+}
+
+/** RFC 9530: the digest of the whole file, whatever ranges of it are sent. */
+function digestOf({ sha256 }: Presentation): Record<string, string> {
+  if (!sha256) return {}
+  return { 'repr-digest': `sha-256=:${Buffer.from(sha256, 'hex').toString('base64')}:` }
 }
 
 /**

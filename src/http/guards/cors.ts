@@ -39,6 +39,7 @@ const ALLOWED = [
   'If-Unmodified-Since',
   'Last-Event-ID',
   'Range',
+  'Want-Repr-Digest',
   'X-HTTP-Method-Override',
   'X-Request-ID',
   'X-Requested-With',
@@ -54,6 +55,7 @@ const EXPOSED = [
   'ETag',
   'Last-Modified',
   'Location',
+  'Repr-Digest',
   'Retry-After',
   ...TUS_RESPONSE,
 ]

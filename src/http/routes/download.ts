@@ -41,7 +41,7 @@ export const downloadRoutes: FastifyPluginAsync<DownloadRoutesOptions> = async (
     const credential = requireToken(request)
 
     const signal = clientSignal(reply)
-    const { document, owner } = await downloads.find(credential, query, signal)
+    const { document, sha256, owner } = await downloads.find(credential, query, signal)
     // By now the link is tied to this message, so nothing more can be tried out with it.
     options.knownTokens.addLink(credential)
     const plan = planDownload({
@@ -51,7 +51,8 @@ export const downloadRoutes: FastifyPluginAsync<DownloadRoutesOptions> = async (
       etag: etagOf(document),
       modifiedAt: document.modifiedAt,
     })
-    const answer = answerDownload(plan, document, query)
+    const digest = refusesSha256(request.headers['want-repr-digest']) ? null : sha256
+    const answer = answerDownload(plan, document, { ...query, sha256: digest })
 
     if (answer.pieces.length > 0) {
       // Only after the check: a stranger's guess must not take a slot.
@@ -74,6 +75,11 @@ export const downloadRoutes: FastifyPluginAsync<DownloadRoutesOptions> = async (
   app.route({ ...route, method: 'HEAD', schema: headDownload })
   const heavy = { ...route, config: { ...config, isHeavy: true } }
   app.route({ ...heavy, method: 'GET', schema: download, exposeHeadRoute: false })
+}
+
+/** Whether `Want-Repr-Digest` (RFC 9530, section 4) says that this algorithm is not wanted. */
+function refusesSha256(wanted: string | string[] | undefined): boolean {
+  return /(^|,)\s*sha-256\s*=\s*0\s*(,|;|$)/.test(String(wanted ?? ''))
 }
 
 /** Destinations that a browser runs as a part of a page (Fetch, section 3.2.6). */

@@ -44,7 +44,15 @@ const Conditions = z.object({
   ),
 })
 
+const WantedDigest = {
+  'Want-Repr-Digest': condition(
+    'Digests that the caller wants (RFC 9530). `sha-256=0` leaves `Repr-Digest` out.',
+    'sha-256=10',
+  ),
+}
+
 const Ranges = Conditions.extend({
+  ...WantedDigest,
   Range: condition('Which bytes to send (RFC 9110). Several ranges are possible.', 'bytes=0-1023'),
   'If-Range': condition(
     'Send the range only if the file still has this entity tag or date; otherwise the whole file.',
@@ -58,7 +66,12 @@ const VALIDATORS: readonly HeaderName[] = [
   'ETag',
   'Last-Modified',
 ]
-const OF_FILES: readonly HeaderName[] = [...VALIDATORS, 'Content-Disposition', 'Content-Length']
+const OF_FILES: readonly HeaderName[] = [
+  ...VALIDATORS,
+  'Content-Disposition',
+  'Content-Length',
+  'Repr-Digest',
+]
 
 const bytes = z.file().meta({ description: "The file's bytes.", examples: ['(the bytes)'] })
 
@@ -104,7 +117,7 @@ export const headDownload = operation({
   summary: 'Returns the headers of a download',
   description:
     'The headers are those of the whole file, with ranges ignored. Errors have no body either.',
-  headers: Conditions,
+  headers: Conditions.extend(WantedDigest),
   answers: {
     200: { description: 'The headers of the whole file.', headers: OF_FILES },
     304: { description: 'The caller has the current file.', headers: VALIDATORS },

@@ -29,6 +29,10 @@ export const HEADERS = {
     "When the file's message was sent or last edited.",
     'Tue, 04 Nov 2025 10:00:00 GMT',
   ),
+  'Repr-Digest': text(
+    'SHA-256 of the whole file (RFC 9530), where the worker knows it: for files that it has sent itself.',
+    'sha-256=:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:',
+  ),
   Vary: text('The answer depends on this header.', 'Accept'),
   Location: text(
     "The upload's address, whole or relative to the request's; its last segment is the `uploadId`.",

@@ -13,6 +13,7 @@ import { resolving, type Synchronous } from './synchronous.ts'
 import { createEndingRecords } from './tables/endings.ts'
 import { createOpeningRecords } from './tables/opening.ts'
 import { createOutboxRecords } from './tables/outbox.ts'
+import { createReceiptRecords } from './tables/receipts.ts'
 import { createStreamRecords } from './tables/streams.ts'
 import { createTicketRecords } from './tables/tickets.ts'
 import { createTransferRecords } from './tables/transfers.ts'
@@ -45,6 +46,7 @@ export function openLedger(options: LedgerOptions): MaintainedLedger {
   const streams = createStreamRecords(database)
   const library = createLibraryWriting(database)
   const reading = createLibraryReading(database)
+  const receipts = createReceiptRecords(database)
   const { libraryPage } = createLibraryPages(database, reading)
   const secrets = createSecretRecords(database, cipher)
   const clock = createClockRecords(database)
@@ -55,13 +57,14 @@ export function openLedger(options: LedgerOptions): MaintainedLedger {
     ...streams,
     ...createOpeningRecords(database, uploads, streams),
     ...createTransferRecords(database),
-    ...createEndingRecords(database, uploads, library),
+    ...createEndingRecords(database, uploads, { ...library, ...receipts }),
     ...createOutboxRecords(database),
     ...secrets,
     ...clock,
     ...createTicketRecords(database, cipher),
     ...library,
     ...reading,
+    ...receipts,
     libraryPage,
     checkpoint: async () => {
       await checkpointer.run()
@@ -115,6 +118,7 @@ function toPromises(records: Records): MaintainedLedger {
     nextWebhookAt: resolving(records.nextWebhookAt),
     postponeWebhook: resolving(records.postponeWebhook),
     deleteWebhook: resolving(records.deleteWebhook),
+    receiptOf: resolving(records.receiptOf),
     secret: resolving(records.secret),
     saveSecret: resolving(records.saveSecret),
     deleteSecret: resolving(records.deleteSecret),

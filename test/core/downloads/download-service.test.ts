@@ -3,6 +3,7 @@ import {
   createDownloadService,
   type WantedFile,
 } from '../../../src/core/downloads/download-service.ts'
+import { documentFileId } from '../../../src/core/model/file-id.ts'
 import type { Credentials, DownloadGrant } from '../../../src/core/ports/credentials.ts'
 import type { RemoteDocument } from '../../../src/core/ports/telegram.ts'
 import { AppError, shuttingDown } from '../../../src/errors.ts'
@@ -119,6 +120,27 @@ test.each<{ name: string; grant: Partial<DownloadGrant>; passed: string | undefi
   expect(located).toEqual([{ messageId: 1, fileId: passed }])
 })
 
+const KNOWN = { id: '5188811335468290304', accessHash: '1', fileReference: '', dcId: 4 }
+const DIGESTS = { sha256: 'f00d'.repeat(16), crc32: '0000abcd' }
+
+test.each<[string, Partial<RemoteDocument>, string | undefined, string | null]>([
+  ['that was sent from here', { id: KNOWN.id }, undefined, DIGESTS.sha256],
+  ['of another sender', { id: '7' }, undefined, null],
+  [
+    'that a bot names by its file_id',
+    { id: 'AgADBAAD', road: 'bot-api' },
+    documentFileId(KNOWN),
+    DIGESTS.sha256,
+  ],
+  ['whose file_id names no document', { id: KNOWN.id, road: 'bot-api' }, 'file-1', null],
+])('the digest of a document %s', async (_, found, fileId, sha256) => {
+  const { downloads } = harness({ grant: { kind: 'login' }, found })
+
+  const { sha256: digest } = await downloads.find('token', { messageId: 1, fileId }, never)
+
+  expect(digest).toBe(sha256)
+})
+
 test('a message that a link may not read is not looked for in Telegram', async () => {
   const { downloads, located } = harness({ grant: { messageId: 7 } })
 
@@ -198,13 +220,16 @@ test.each(['ends', 'leaves', 'fails'])(
 interface HarnessOptions {
   /** What each token grants, or why it is refused. */
   grant?: Partial<DownloadGrant> | AppError
+  /** What is found differs in this from any other document. */
+  found?: Partial<RemoteDocument>
   assertNew?: () => void
   /** The piece of a reading that fails. */
   failsAt?: number | null
 }
 
 /** The service over a channel in which every message but 404 has a document of the same id. */
-function harness({ grant = {}, assertNew = () => {}, failsAt = null }: HarnessOptions) {
+function harness({ grant = {}, found = {}, ...options }: HarnessOptions) {
+  const { assertNew = () => {}, failsAt = null } = options
   const located: WantedFile[] = []
   const held = new Map<number, Promise<void>>()
   let asked = 0
@@ -221,8 +246,11 @@ function harness({ grant = {}, assertNew = () => {}, failsAt = null }: HarnessOp
         located.push({ messageId, fileId })
         await held.get(messageId)
         if (messageId === 404) throw new AppError('MESSAGE_NOT_FOUND', 'no such message')
-        return documentOf(messageId)
+        return { ...documentOf(messageId), ...found }
       },
+    },
+    ledger: {
+      receiptOf: async (documentId) => (documentId === KNOWN.id ? DIGESTS : null),
     },
     reader: {
       read: async function* () {

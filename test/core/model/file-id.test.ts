@@ -1,6 +1,6 @@
-import { parseFileId } from '@mtcute/file-id'
+import { parseFileId, toFileId } from '@mtcute/file-id'
 import { expect, test } from 'vitest'
-import { documentFileId } from '../../../src/core/model/file-id.ts'
+import { documentFileId, documentIdIn } from '../../../src/core/model/file-id.ts'
 
 const document = {
   id: '5_188_811_335_468_290_304'.replaceAll('_', ''),
@@ -24,6 +24,7 @@ test.each([0, 1, 2, 3, 4, 25, 100, 253, 254, 255, 256, 600])(
     expect(parsed).toMatchObject({ type: 5, dcId: 4, location: { _: 'common' } })
     expect(Buffer.from(parsed.fileReference ?? []).equals(reference)).toBe(true)
     expect(longsOf(parsed.location)).toEqual([document.id, document.accessHash])
+    expect(documentIdIn(id)).toBe(document.id)
   },
 )
 
@@ -35,6 +36,26 @@ test('more zeros than a byte can count are read back', () => {
   )
 
   expect(Buffer.from(parsed.fileReference ?? [])).toEqual(reference)
+})
+
+test.each([
+  ['a document without a file reference', { fileReference: null }, document.id],
+  ['a video', { type: 4 }, document.id],
+  ['a photo', { type: 2 }, null],
+] as const)('the id in a file_id of %s', (_, changes, expected) => {
+  const fileId = toFileId({ ...parseFileId(documentFileId(document)), ...changes })
+
+  expect(documentIdIn(fileId)).toBe(expected)
+})
+
+test.each([
+  ['', 'an empty text'],
+  ['file-1', 'no file_id'],
+  ['BA', 'a version alone'],
+  ['BQACAgQAAwkABAGquwAEOgQ', 'a file_id that is cut'],
+  ['BQACAv___________________zoE', 'a length beyond the end'],
+])('%j names no document: it is %s', (text) => {
+  expect(documentIdIn(text)).toBeNull()
 })
 
 function longsOf(location: object): string[] {

@@ -29,6 +29,8 @@ export interface FakeGateway extends TelegramGateway {
   early: boolean
   /** Milliseconds before each block is answered. */
   readDelayMs: number
+  /** The file_id of what is posted; its document has the id 1000 + message id. */
+  fileIdOf: (messageId: number) => string
   /** Called before each finish; what it throws is what Telegram says. */
   beforeFinish: (request: TransferRequest) => Promise<void>
   beforeRead: (block: { offset: number; length: number }) => Promise<void>
@@ -57,6 +59,7 @@ export function createFakeGateway(): FakeGateway {
     road: 'mtproto-user',
     early: false,
     readDelayMs: 0,
+    fileIdOf: (messageId) => `file-${messageId}`,
     beforeFinish: async () => {},
     beforeRead: async () => {},
     get readBytes() {
@@ -89,7 +92,7 @@ export function createFakeGateway(): FakeGateway {
       request.onEvent({ phase: 'posting' })
       const messageId = posted.length + 1
       posted.push({ messageId, name: file.name, mimeType: file.mimeType, bytes })
-      return { messageId, fileId: `file-${messageId}` }
+      return { messageId, fileId: fake.fileIdOf(messageId) }
     },
     locate: async (_credentials, messageId): Promise<RemoteDocument> => {
       const document = posted.find((one) => one.messageId === messageId)

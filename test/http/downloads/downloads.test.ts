@@ -1,7 +1,8 @@
-import { randomBytes } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { get, type IncomingMessage } from 'node:http'
 import { buffer } from 'node:stream/consumers'
 import { expect, test, vi } from 'vitest'
+import { documentFileId } from '../../../src/core/model/file-id.ts'
 import type { CredentialsProvider } from '../../../src/core/ports/credentials.ts'
 import { AppError } from '../../../src/errors.ts'
 import { KiB, MiB } from '../../../src/lib/units.ts'
@@ -12,8 +13,25 @@ import { startWorker, testCredentials } from '../../helpers/worker/app.ts'
 
 const token = 'token-ann'
 
-async function start(bytes: Buffer, fileName = 'film.mp4', env: Record<string, string> = {}) {
+/** A worker that has a receipt of the file. */
+async function startWithReceipts(bytes: Buffer) {
   const gateway = createFakeGateway()
+  gateway.fileIdOf = (messageId) =>
+    documentFileId({
+      id: String(1000 + messageId),
+      accessHash: '1',
+      fileReference: '',
+      dcId: 2,
+    })
+  return start(bytes, 'film.mp4', {}, gateway)
+}
+
+async function start(
+  bytes: Buffer,
+  fileName = 'film.mp4',
+  env: Record<string, string> = {},
+  gateway = createFakeGateway(),
+) {
   const worker = await startWorker({ env, gateway, credentials: testCredentials })
   const { messageId } = await uploadFile(worker.url, fileName, bytes, { token })
   return { ...worker, gateway, messageId, link: downloadUrl(worker.url, messageId, token) }
@@ -37,6 +55,51 @@ test('the answer with a whole file describes it in its headers', async () => {
     'last-modified': 'Thu, 01 Jan 2026 00:00:00 GMT',
     'referrer-policy': 'no-referrer',
   })
+})
+
+test.each<[string, number, RequestInit]>([
+  ['a whole file', 200, {}],
+  ['a range', 206, { headers: { range: 'bytes=10-19' } }],
+  ['two ranges', 206, { headers: { range: 'bytes=0-9,500-509' } }],
+  ['a HEAD', 200, { method: 'HEAD' }],
+  ['a caller that wants it', 200, { headers: { 'want-repr-digest': 'sha-512=3, sha-256=10' } }],
+])('the answer to %s has the digest of the whole file', async (_, status, init) => {
+  const bytes = randomBytes(1000)
+  const { link } = await startWithReceipts(bytes)
+
+  const answer = await fetch(link, init)
+
+  const digest = createHash('sha256').update(bytes).digest('base64')
+  expect([answer.status, answer.headers.get('repr-digest')]).toEqual([
+    status,
+    `sha-256=:${digest}:`,
+  ])
+})
+
+test.each<[string, number, RequestInit]>([
+  ['a caller that wants no SHA-256', 200, { headers: { 'want-repr-digest': 'sha-256=0' } }],
+  ['a caller that has the file', 304, { headers: { 'if-none-match': '"1001"' } }],
+  ['a range beyond the end', 416, { headers: { range: 'bytes=1000-' } }],
+])('the answer to %s has no digest', async (_, status, init) => {
+  const { link } = await startWithReceipts(randomBytes(1000))
+
+  const answer = await fetch(link, init)
+
+  expect([answer.status, answer.headers.get('repr-digest')]).toEqual([status, null])
+})
+
+test('a file that is another one now, or of another sender, has no digest', async () => {
+  const { link, gateway } = await startWithReceipts(randomBytes(1000))
+  const { locate } = gateway
+  const changes = [{ id: '4711' }, { size: 999 }, {}]
+  const digests: unknown[] = []
+
+  for (const change of changes) {
+    gateway.locate = async (...call) => ({ ...(await locate(...call)), ...change })
+    digests.push((await fetch(link, { method: 'HEAD' })).headers.get('repr-digest'))
+  }
+
+  expect(digests).toEqual([null, null, expect.stringContaining('sha-256=:')])
 })
 
 test('a reader that stands still gets the right bytes, however often their memory was used since', async () => {

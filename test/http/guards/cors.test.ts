@@ -123,6 +123,7 @@ test('a page may read the headers that describe a file or a resumable upload', a
       'Content-Range',
       'ETag',
       'Location',
+      'Repr-Digest',
       'Retry-After',
       'Tus-Extension',
       'Upload-Offset',

@@ -3,6 +3,7 @@ import type { Ending, KeptCancellations, Ledger } from '../../../core/ports/ledg
 import type { LedgerDatabase, Row } from '../database.ts'
 import type { LibraryWriting } from '../library/writing.ts'
 import type { Synchronous } from '../synchronous.ts'
+import type { ReceiptRecords } from './receipts.ts'
 import { integer, text } from './rows.ts'
 import type { UploadRecords } from './uploads.ts'
 
@@ -15,7 +16,7 @@ export type EndingRecords = Pick<
 export function createEndingRecords(
   database: LedgerDatabase,
   { findUpload }: Pick<UploadRecords, 'findUpload'>,
-  { applyInside }: Pick<LibraryWriting, 'applyInside'>,
+  { applyInside, addReceipt }: Pick<LibraryWriting & ReceiptRecords, 'applyInside' | 'addReceipt'>,
 ): EndingRecords {
   const complete = database.prepare(
     `UPDATE uploads SET state = 'completed', message_id = ?, file_id = ?, sha256 = ?, crc32 = ?,
@@ -66,6 +67,7 @@ export function createEndingRecords(
           return complete.run(messageId, fileId, sha256, crc32, now, now, id)
         },
         () => {
+          addReceipt(id, result)
           if (webhook) addWebhook.run(randomUUID(), id, JSON.stringify(webhook), now, now)
           if (library) applyInside(library.key, { files: [library.file] })
         },

@@ -193,6 +193,16 @@ const MIGRATIONS = [
   ALTER TABLE uploads ADD COLUMN sha256 TEXT;
   ALTER TABLE uploads ADD COLUMN crc32 TEXT;
   `,
+  // What is known of documents outlives the uploads that have sent them.
+  `
+  CREATE TABLE receipts (
+    number INTEGER PRIMARY KEY,
+    document_id TEXT NOT NULL UNIQUE,
+    size INTEGER NOT NULL,
+    sha256 BLOB NOT NULL,
+    crc32 BLOB NOT NULL
+  ) STRICT;
+  `,
 ]
 
 /** What `user_version` says of a ledger of this version. */

@@ -1,7 +1,7 @@
 import { decodeCaption } from '../../../core/model/caption.ts'
+import { documentFileId } from '../../../core/model/file-id.ts'
 import type { PostedFile } from '../../../core/ports/records.ts'
 import type { TransferRequest } from '../../../core/ports/telegram.ts'
-import { documentFileId } from '../../../core/model/file-id.ts'
 import type { Account } from '../account/account.ts'
 import type { Channels } from '../account/channels.ts'
 import { findMessage } from './history.ts'

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { documentFileId } from '../../../core/model/file-id.ts'
 import type {
   MtprotoTransferState,
   PostedFile,
@@ -6,7 +7,6 @@ import type {
 } from '../../../core/ports/records.ts'
 import type { TransferRequest } from '../../../core/ports/telegram.ts'
 import { unavailable } from '../../errors.ts'
-import { documentFileId } from '../../../core/model/file-id.ts'
 import { PART_BYTES, SMALL_FILE_BYTES } from '../../limits.ts'
 import { toInputPeer } from '../account/channel.ts'
 import type { Api } from '../connection/gramjs.ts'

@@ -1,7 +1,10 @@
 import { describe, expect, test } from 'vitest'
+import { documentFileId } from '../../../../src/core/model/file-id.ts'
 import { failure, makeUpload } from '../../upload.ts'
 import { insertUpload } from '../insert-upload.ts'
 import { DIGEST, type MakeLedger, NOW, PAYLOAD, RESULT, TRANSFER } from './fixtures.ts'
+
+const DOCUMENT = { id: '5188811335468290304', accessHash: '-6', fileReference: 'AAEC', dcId: 4 }
 
 /** How uploads end. */
 export function endsUploads(make: MakeLedger): void {
@@ -30,6 +33,39 @@ export function endsUploads(make: MakeLedger): void {
     expect(await ledger.acknowledgedParts(id)).toEqual(new Uint8Array())
     expect(await ledger.chunks(id)).toHaveLength(1)
     expect(await ledger.dueWebhooks(NOW, 10)).toMatchObject([{ uploadId: id, payload: PAYLOAD }])
+  })
+
+  test('the receipt of a document outlives its upload, and is for its size alone', async () => {
+    const { ledger } = await make()
+    const { id, size } = makeUpload()
+    await insertUpload(ledger, makeUpload(), 'token')
+    const fileId = documentFileId(DOCUMENT)
+
+    await ledger.completeUpload(id, {
+      result: { ...RESULT, fileId },
+      webhook: null,
+      library: null,
+      now: NOW,
+    })
+    await ledger.deleteUpload(id)
+
+    expect(await ledger.receiptOf(DOCUMENT.id, size)).toEqual(RESULT.digests)
+    expect(await ledger.receiptOf(DOCUMENT.id, size + 1)).toBeNull()
+    expect(await ledger.receiptOf('7', size)).toBeNull()
+  })
+
+  test('the first receipt of a document counts', async () => {
+    const { ledger } = await make()
+    const fileId = documentFileId(DOCUMENT)
+    const { size } = makeUpload()
+    const other = { sha256: 'f00d'.repeat(16), crc32: '12345678' }
+    for (const [id, digests] of Object.entries({ first: RESULT.digests, second: other })) {
+      await insertUpload(ledger, makeUpload({ id }), 'token')
+      const result = { messageId: 42, fileId, digests }
+      await ledger.completeUpload(id, { result, webhook: null, library: null, now: NOW })
+    }
+
+    expect(await ledger.receiptOf(DOCUMENT.id, size)).toEqual(RESULT.digests)
   })
 
   test('an upload ends once: a second end changes nothing and owes no second webhook', async () => {
