@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { request } from 'node:http'
 import { Api, InputFile } from 'node-telegram-bot-api'
 import { expect, test } from 'vitest'
@@ -23,6 +24,22 @@ test('a path with two slashes is no route', async () => {
   const { control } = await startTelegram()
 
   expect(await ask(control.root, 'GET', '//')).toMatchObject({ status: 404 })
+})
+
+test('a byte of a file that a bot sends is flipped', async () => {
+  const { control, account, botApi, messages } = await startTelegram()
+  const bytes = Buffer.from('hello')
+  const effect = { kind: 'flip-byte', at: 1 }
+  await ask(control.root, 'POST', '/faults', { method: 'bot:sendDocument', effect, times: 1 })
+  const api = new Api(account.botToken ?? '', { apiRoot: botApi.root })
+  const document = new InputFile(bytes, { filename: 'a.bin' })
+
+  for (let post = 0; post < 2; post++) {
+    await api.sendDocument({ chat_id: account.channelId, document })
+  }
+
+  const digests = (await messages(account.channelId)).map(({ sha256 }) => sha256)
+  expect(digests).toEqual(['hdllo', 'hello'].map(sha256Of))
 })
 
 test('a rule goes in and out, and a wrong one is refused', async () => {
@@ -113,4 +130,8 @@ function statusOf(url: string, headers: Record<string, string>): Promise<number 
       .on('error', reject)
       .end()
   })
+}
+
+function sha256Of(text: string): string {
+  return createHash('sha256').update(text).digest('hex')
 }

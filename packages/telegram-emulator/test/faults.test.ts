@@ -1,8 +1,9 @@
-import { randomBytes } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { expect, test } from 'vitest'
+import { KiB } from '../src/lib/units.ts'
 import type { RpcOutcome } from '../src/types.ts'
 import { type ApiClient, createCaller } from './helpers/caller.ts'
-import { channelPeer, post, upload, uploadedMedia } from './helpers/posting.ts'
+import { channelPeer, PART, post, upload, uploadedMedia } from './helpers/posting.ts'
 
 test('a rule names a method, how many calls pass first and how many are met', async () => {
   const { telegram, user } = await createCaller()
@@ -91,6 +92,66 @@ test('latency delays every answer, and calls overlap', async () => {
 
   expect(performance.now() - start).toBeGreaterThan(95)
   expect(callsAtAnswer).toEqual([5, 5, 5, 5, 5])
+})
+
+test('flip-byte changes one byte of one part on its way in', async () => {
+  const caller = await createCaller()
+  const bytes = randomBytes(3 * PART)
+  caller.telegram.faults.add({
+    method: 'upload.saveFilePart',
+    effect: { kind: 'flip-byte', at: 7 },
+    after: 1,
+    times: 1,
+  })
+
+  const { document } = await post(caller, bytes)
+
+  bytes[PART + 7] = (bytes[PART + 7] ?? 0) ^ 1
+  const stored = await caller.telegram.files.read(String(document.id), 0, bytes.length)
+  expect(Buffer.from(stored).equals(bytes)).toBe(true)
+})
+
+test('a part whose byte was flipped is not the one of its MD5', async () => {
+  const caller = await createCaller()
+  const bytes = randomBytes(10)
+  const md5 = createHash('md5').update(bytes).digest('hex')
+  const peer = await channelPeer(caller, caller.user)
+  caller.telegram.faults.add({ method: 'upload.*', effect: { kind: 'flip-byte' } })
+  const media = uploadedMedia(await upload(caller.user, bytes), md5)
+
+  const outcome = await caller.user.call('messages.uploadMedia', { peer, media })
+
+  expect(outcome).toMatchObject({ message: 'MD5_CHECKSUM_INVALID' })
+})
+
+test('flip-byte changes one byte on its way out, and the document stays as it is', async () => {
+  const caller = await createCaller()
+  const bytes = randomBytes(4 * KiB)
+  const { document } = await post(caller, bytes)
+  const location = {
+    _: 'inputDocumentFileLocation',
+    id: document.id ?? 0n,
+    access_hash: document.access_hash ?? 0n,
+    file_reference: document.file_reference ?? new Uint8Array(),
+    thumb_size: '',
+  }
+  caller.telegram.faults.add({
+    method: 'upload.getFile',
+    effect: { kind: 'flip-byte', at: 5000 },
+    times: 1,
+  })
+  const read = async (): Promise<unknown[]> => {
+    const file = { location, offset: 0n, limit: 4 * KiB }
+    const { bytes: part } = await caller.user.invoke('upload.getFile', file)
+    return part instanceof Uint8Array ? [...part] : []
+  }
+
+  const damaged = await read()
+  const whole = await read()
+
+  expect(whole).toEqual([...bytes])
+  bytes[5000 - 4 * KiB] = (bytes[5000 - 4 * KiB] ?? 0) ^ 1
+  expect(damaged).toEqual([...bytes])
 })
 
 test('migrateDocuments moves a document to the other data centre', async () => {

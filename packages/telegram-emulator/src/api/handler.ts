@@ -1,7 +1,9 @@
 import { HOME_DC, type Telegram } from '../context.ts'
+import { flipBytes } from '../faults/flip-byte.ts'
 import type { FaultEffect } from '../faults/rules.ts'
 import { sleep } from '../lib/sleep.ts'
 import { badRequest, floodWait, RpcError } from '../rpc-error.ts'
+import { isTlObject } from '../tl-fields.ts'
 import type { RpcCall, RpcHandler, RpcOutcome, TlValue } from '../types.ts'
 import { createCallRules } from './call-rules.ts'
 import { sessionOf } from './method.ts'
@@ -31,7 +33,7 @@ export function createRpcHandler(telegram: Telegram, rules: SessionRules): RpcHa
         rules.check(call)
         callRules.check(call)
         endPart = startPart(telegram, call)
-        return applyBefore(effects) ?? run(telegram, table, call)
+        return applyBefore(effects) ?? runWith(effects, telegram, table, call)
       })
       pushes.subscribe(call)
       if (outcome.kind === 'error')
@@ -82,6 +84,24 @@ async function answer(
     telegram.log(`${call.method._} failed: ${error instanceof Error ? error.stack : error}`)
     return { kind: 'error', code: 500, message: 'INTERNAL' }
   }
+}
+
+/** Runs the method; effects on bytes are on those that the call brings, or else on those it fetches. */
+async function runWith(
+  effects: readonly FaultEffect[],
+  telegram: Telegram,
+  table: MethodTable,
+  call: RpcCall,
+): Promise<RpcOutcome> {
+  const { bytes } = call.method
+  if (bytes instanceof Uint8Array) {
+    const method = { ...call.method, bytes: flipBytes(effects, bytes) }
+    return run(telegram, table, { ...call, method })
+  }
+  const outcome = await run(telegram, table, call)
+  const { value } = outcome.kind === 'result' ? outcome : { value: null }
+  if (value === null || !isTlObject(value) || !(value.bytes instanceof Uint8Array)) return outcome
+  return { kind: 'result', value: { ...value, bytes: flipBytes(effects, value.bytes) } }
 }
 
 async function run(telegram: Telegram, table: MethodTable, call: RpcCall): Promise<RpcOutcome> {

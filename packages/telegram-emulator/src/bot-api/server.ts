@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { Telegram } from '../context.ts'
+import { flipBytesOfFile } from '../faults/flip-byte.ts'
 import type { FaultEffect } from '../faults/rules.ts'
 import { type HttpListener, listenHttp, urlOf } from '../http-listener.ts'
 import { sleep } from '../lib/sleep.ts'
@@ -54,7 +55,7 @@ async function serve(exchange: Exchange): Promise<void> {
   if (telegram.settings.latencyMs > 0) await sleep(telegram.settings.latencyMs)
   if (await applyBefore(exchange, effects)) return
   if (file && bot) return serveFile(exchange, named)
-  const reply = await replyTo(exchange, bot, named)
+  const reply = await replyTo(exchange, bot, named, effects)
   if (reply.status !== 200) countError(telegram, name, String(reply.body.description))
   if (effects.some(({ kind }) => kind === 'drop-after')) request.socket.resetAndDestroy()
   else if (!effects.some(({ kind }) => kind === 'lose-answer')) sendJson(response, reply)
@@ -77,7 +78,12 @@ async function serveFile({ telegram, request, response }: Exchange, path: string
   }
 }
 
-async function replyTo(exchange: Exchange, bot: Account | null, name: string): Promise<Reply> {
+async function replyTo(
+  exchange: Exchange,
+  bot: Account | null,
+  name: string,
+  effects: readonly FaultEffect[],
+): Promise<Reply> {
   const { telegram, updates, request, response, url } = exchange
   const left = new AbortController()
   response.once('close', () => left.abort())
@@ -90,8 +96,10 @@ async function replyTo(exchange: Exchange, bot: Account | null, name: string): P
       spoolFolder: telegram.store.spoolFolder,
       maxFileBytes: uploadLimit(telegram),
     })
-    for (const { size } of parameters.files.values())
+    for (const { path, size } of parameters.files.values()) {
       telegram.counters.method(`bot:${name}`).bytesIn += size
+      await flipBytesOfFile(effects, path, size)
+    }
     try {
       return {
         status: 200,

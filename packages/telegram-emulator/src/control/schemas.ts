@@ -12,6 +12,7 @@ export const effect = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('lose-answer') }),
   z.strictObject({ kind: z.literal('drop-after') }),
   z.strictObject({ kind: z.literal('latency'), ms: z.number().nonnegative() }),
+  z.strictObject({ kind: z.literal('flip-byte'), at: z.int().nonnegative().exactOptional() }),
   z.strictObject({ kind: z.literal('html'), status: z.int() }),
 ])
 

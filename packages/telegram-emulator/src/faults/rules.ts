@@ -12,6 +12,11 @@ export type FaultEffect =
   | { kind: 'drop-after' }
   /** Delays the answer by so many milliseconds. */
   | { kind: 'latency'; ms: number }
+  /**
+   * Changes one bit of a file on its way: of the byte `at`, 0 by default, of the part that a call
+   * brings or fetches, of the file that a call of the Bot API brings. Beyond the end it begins anew.
+   */
+  | { kind: 'flip-byte'; at?: number }
   /** Bot API: answers with an HTML page, like a failing proxy. */
   | { kind: 'html'; status: number }
 
