@@ -4,8 +4,9 @@
  *
  *   c[i] = E(p[i] ^ c[i-1]) ^ p[i-1]        p[i] = D(c[i] ^ p[i-1]) ^ c[i-1]
  *
- * where the halves of the vector are c[-1] and p[-1]. Each block needs the one before it, so one
- * chain of instructions is as fast as it gets.
+ * where the halves of the vector are c[-1] and p[-1]. Each block needs the one before it, and the
+ * processor waits for each instruction's answer. Up to four messages are encrypted side by side, in
+ * the time of one: while one waits, the others go on.
  *
  * The instructions are asked for by function, never for the file: the module loads on a processor
  * that has none, and says so.
@@ -19,10 +20,38 @@
 #define VECTOR_BYTES 32
 /* AES-256 has 14 rounds, and one key more than rounds (FIPS 197, section 5). */
 #define ROUNDS 14
+/* Messages that are encrypted side by side. */
+#define MAX_LANES 4
+/* Messages in one call. */
+#define MAX_MESSAGES 8
 
 #if defined(__x86_64__)
-
 #include <immintrin.h>
+typedef __m128i round_key;
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+typedef uint8x16_t round_key;
+#else
+typedef uint8_t round_key;
+#endif
+
+/* What is left of one message. */
+typedef struct {
+  uint8_t *target;
+  const uint8_t *source;
+  size_t length;
+  uint8_t vector[VECTOR_BYTES];
+  round_key keys[ROUNDS + 1];
+} lane;
+
+/* The state of a lane stays in its registers only when the loops over lanes are unrolled. */
+#if defined(__clang__)
+#define UNROLLED _Pragma("unroll")
+#else
+#define UNROLLED _Pragma("GCC unroll 4")
+#endif
+
+#if defined(__x86_64__)
 
 #define INSTRUCTIONS "aes-ni"
 #define USES_AES __attribute__((target("aes,sse2")))
@@ -66,19 +95,35 @@ USES_AES static void expand_key(__m128i keys[ROUNDS + 1], const uint8_t *key) {
   EXPAND_EVEN(keys, 14, 0x40);
 }
 
-USES_AES static void encrypt_ige(uint8_t *target, const uint8_t *source, size_t length,
-                                 const uint8_t *key, const uint8_t *vector) {
-  __m128i keys[ROUNDS + 1];
-  expand_key(keys, key);
-  __m128i cipher = _mm_loadu_si128((const __m128i *)vector);
-  __m128i plain = _mm_loadu_si128((const __m128i *)(vector + BLOCK_BYTES));
+USES_AES static inline __attribute__((always_inline)) void encrypt_lanes(lane *lanes,
+                                                                         const int count,
+                                                                         size_t length) {
+  __m128i cipher[MAX_LANES], plain[MAX_LANES];
+  for (int i = 0; i < count; i++) {
+    cipher[i] = _mm_loadu_si128((const __m128i *)lanes[i].vector);
+    plain[i] = _mm_loadu_si128((const __m128i *)(lanes[i].vector + BLOCK_BYTES));
+  }
   for (size_t at = 0; at < length; at += BLOCK_BYTES) {
-    const __m128i next = _mm_loadu_si128((const __m128i *)(source + at));
-    __m128i state = _mm_xor_si128(_mm_xor_si128(next, cipher), keys[0]);
-    for (int round = 1; round < ROUNDS; round++) state = _mm_aesenc_si128(state, keys[round]);
-    cipher = _mm_xor_si128(_mm_aesenclast_si128(state, keys[ROUNDS]), plain);
-    plain = next;
-    _mm_storeu_si128((__m128i *)(target + at), cipher);
+    __m128i next[MAX_LANES], state[MAX_LANES];
+    UNROLLED for (int i = 0; i < count; i++) {
+      next[i] = _mm_loadu_si128((const __m128i *)(lanes[i].source + at));
+      state[i] = _mm_xor_si128(_mm_xor_si128(next[i], cipher[i]), lanes[i].keys[0]);
+    }
+    for (int round = 1; round < ROUNDS; round++) {
+      UNROLLED for (int i = 0; i < count; i++) {
+        state[i] = _mm_aesenc_si128(state[i], lanes[i].keys[round]);
+      }
+    }
+    UNROLLED for (int i = 0; i < count; i++) {
+      state[i] = _mm_aesenclast_si128(state[i], lanes[i].keys[ROUNDS]);
+      cipher[i] = _mm_xor_si128(state[i], plain[i]);
+      plain[i] = next[i];
+      _mm_storeu_si128((__m128i *)(lanes[i].target + at), cipher[i]);
+    }
+  }
+  for (int i = 0; i < count; i++) {
+    _mm_storeu_si128((__m128i *)lanes[i].vector, cipher[i]);
+    _mm_storeu_si128((__m128i *)(lanes[i].vector + BLOCK_BYTES), plain[i]);
   }
 }
 
@@ -106,8 +151,6 @@ USES_AES static void decrypt_ige(uint8_t *target, const uint8_t *source, size_t 
 }
 
 #elif defined(__aarch64__)
-
-#include <arm_neon.h>
 
 #define INSTRUCTIONS "armv8"
 #if defined(__clang__)
@@ -154,22 +197,35 @@ USES_AES static void expand_key(uint8x16_t keys[ROUNDS + 1], const uint8_t *key)
   }
 }
 
-USES_AES static void encrypt_ige(uint8_t *target, const uint8_t *source, size_t length,
-                                 const uint8_t *key, const uint8_t *vector) {
-  uint8x16_t keys[ROUNDS + 1];
-  expand_key(keys, key);
-  uint8x16_t cipher = vld1q_u8(vector);
-  uint8x16_t plain = vld1q_u8(vector + BLOCK_BYTES);
+USES_AES static inline __attribute__((always_inline)) void encrypt_lanes(lane *lanes,
+                                                                         const int count,
+                                                                         size_t length) {
+  uint8x16_t cipher[MAX_LANES], plain[MAX_LANES];
+  for (int i = 0; i < count; i++) {
+    cipher[i] = vld1q_u8(lanes[i].vector);
+    plain[i] = vld1q_u8(lanes[i].vector + BLOCK_BYTES);
+  }
   for (size_t at = 0; at < length; at += BLOCK_BYTES) {
-    const uint8x16_t next = vld1q_u8(source + at);
-    uint8x16_t state = veorq_u8(next, cipher);
-    for (int round = 0; round < ROUNDS - 1; round++) {
-      state = vaesmcq_u8(vaeseq_u8(state, keys[round]));
+    uint8x16_t next[MAX_LANES], state[MAX_LANES];
+    UNROLLED for (int i = 0; i < count; i++) {
+      next[i] = vld1q_u8(lanes[i].source + at);
+      state[i] = veorq_u8(next[i], cipher[i]);
     }
-    state = veorq_u8(vaeseq_u8(state, keys[ROUNDS - 1]), keys[ROUNDS]);
-    cipher = veorq_u8(state, plain);
-    plain = next;
-    vst1q_u8(target + at, cipher);
+    for (int round = 0; round < ROUNDS - 1; round++) {
+      UNROLLED for (int i = 0; i < count; i++) {
+        state[i] = vaesmcq_u8(vaeseq_u8(state[i], lanes[i].keys[round]));
+      }
+    }
+    UNROLLED for (int i = 0; i < count; i++) {
+      state[i] = vaeseq_u8(state[i], lanes[i].keys[ROUNDS - 1]);
+      cipher[i] = veorq_u8(veorq_u8(state[i], lanes[i].keys[ROUNDS]), plain[i]);
+      plain[i] = next[i];
+      vst1q_u8(lanes[i].target + at, cipher[i]);
+    }
+  }
+  for (int i = 0; i < count; i++) {
+    vst1q_u8(lanes[i].vector, cipher[i]);
+    vst1q_u8(lanes[i].vector + BLOCK_BYTES, plain[i]);
   }
 }
 
@@ -201,18 +257,53 @@ USES_AES static void decrypt_ige(uint8_t *target, const uint8_t *source, size_t 
 
 #define INSTRUCTIONS "none"
 static int has_instructions(void) { return 0; }
-static void encrypt_ige(uint8_t *target, const uint8_t *source, size_t length, const uint8_t *key,
+static void expand_key(round_key *keys, const uint8_t *key) { (void)keys, (void)key; }
+static void encrypt_lanes(lane *lanes, const int count, size_t length) {
+  (void)lanes, (void)count, (void)length;
+}
+static void decrypt_ige(uint8_t *target, const uint8_t *source, size_t length, const uint8_t *key,
                         const uint8_t *vector) {
   (void)target, (void)source, (void)length, (void)key, (void)vector;
 }
-#define decrypt_ige encrypt_ige
 
 #endif
+
+/* `count` is known to the compiler in each of the calls. */
+USES_AES static void encrypt_side_by_side(lane *lanes, int count, size_t length) {
+  switch (count) {
+    case 1: encrypt_lanes(lanes, 1, length); break;
+    case 2: encrypt_lanes(lanes, 2, length); break;
+    case 3: encrypt_lanes(lanes, 3, length); break;
+    default: encrypt_lanes(lanes, MAX_LANES, length);
+  }
+}
+
+/* Encrypts up to MAX_LANES messages, side by side as far as they reach. */
+static void encrypt_all(lane *lanes, int count) {
+  while (count > 0) {
+    size_t length = lanes[0].length;
+    for (int i = 1; i < count; i++) {
+      if (lanes[i].length < length) length = lanes[i].length;
+    }
+    encrypt_side_by_side(lanes, count, length);
+    for (int i = count - 1; i >= 0; i--) {
+      lanes[i].target += length;
+      lanes[i].source += length;
+      lanes[i].length -= length;
+      if (lanes[i].length == 0) lanes[i] = lanes[--count];
+    }
+  }
+}
 
 typedef struct {
   uint8_t *at;
   size_t length;
 } bytes;
+
+/* One message and what it is encrypted with, as JavaScript gives it. */
+typedef struct {
+  bytes target, source, key, vector;
+} message;
 
 /* False for everything that is no Uint8Array; a Buffer is one. */
 static int read_bytes(napi_env env, napi_value value, bytes *out) {
@@ -229,52 +320,137 @@ static int read_bytes(napi_env env, napi_value value, bytes *out) {
   return type == napi_uint8_array;
 }
 
-typedef void (*ige)(uint8_t *, const uint8_t *, size_t, const uint8_t *, const uint8_t *);
+static int overlap(bytes a, bytes b) {
+  const uintptr_t from = (uintptr_t)a.at, to = (uintptr_t)b.at;
+  return from < to ? to - from < a.length : from - to < b.length;
+}
 
-/* (target, source, key, vector): target may be source itself, and else must not overlap it. */
-static napi_value run(napi_env env, napi_callback_info info, ige transform) {
+/* Reads and checks (target, source, key, vector); false with an exception pending. */
+static int read_message(napi_env env, const napi_value values[4], message *out) {
+  if (!read_bytes(env, values[0], &out->target) || !read_bytes(env, values[1], &out->source) ||
+      !read_bytes(env, values[2], &out->key) || !read_bytes(env, values[3], &out->vector)) {
+    napi_throw_type_error(env, NULL, "Expected four Uint8Arrays: target, source, key, vector");
+    return 0;
+  }
+  if (out->key.length != KEY_BYTES || out->vector.length != VECTOR_BYTES) {
+    napi_throw_range_error(env, NULL, "Expected a key and a vector of 32 bytes each");
+    return 0;
+  }
+  if (out->source.length % BLOCK_BYTES != 0 || out->target.length != out->source.length) {
+    napi_throw_range_error(env, NULL, "Expected whole blocks of 16 bytes, as many in both");
+    return 0;
+  }
+  if (out->target.at != out->source.at && overlap(out->target, out->source)) {
+    napi_throw_range_error(env, NULL, "Expected a target that is the source, or apart from it");
+    return 0;
+  }
+  return 1;
+}
+
+static int read_arguments(napi_env env, napi_callback_info info, message *out) {
   napi_value values[4];
   size_t count = 4;
-  bytes target, source, key, vector;
-  if (napi_get_cb_info(env, info, &count, values, NULL, NULL) != napi_ok) return NULL;
-  if (count < 4 || !read_bytes(env, values[0], &target) || !read_bytes(env, values[1], &source) ||
-      !read_bytes(env, values[2], &key) || !read_bytes(env, values[3], &vector)) {
-    napi_throw_type_error(env, NULL, "Expected four Uint8Arrays: target, source, key, vector");
-    return NULL;
-  }
-  if (key.length != KEY_BYTES || vector.length != VECTOR_BYTES) {
-    napi_throw_range_error(env, NULL, "Expected a key and a vector of 32 bytes each");
-    return NULL;
-  }
-  if (source.length % BLOCK_BYTES != 0 || target.length != source.length) {
-    napi_throw_range_error(env, NULL, "Expected whole blocks of 16 bytes, as many in both");
-    return NULL;
-  }
-  const uintptr_t from = (uintptr_t)source.at, to = (uintptr_t)target.at;
-  const uintptr_t apart = from < to ? to - from : from - to;
-  if (from != to && apart < source.length) {
-    napi_throw_range_error(env, NULL, "Expected a target that is the source, or apart from it");
-    return NULL;
-  }
-  transform(target.at, source.at, source.length, key.at, vector.at);
+  /* What is not given is `undefined`, which is no Uint8Array. */
+  if (napi_get_cb_info(env, info, &count, values, NULL, NULL) != napi_ok) return 0;
+  return read_message(env, values, out);
+}
+
+static void start_lane(lane *lane, const message *message) {
+  lane->target = message->target.at;
+  lane->source = message->source.at;
+  lane->length = message->source.length;
+  memcpy(lane->vector, message->vector.at, VECTOR_BYTES);
+  expand_key(lane->keys, message->key.at);
+}
+
+/* (target, source, key, vector): target may be source itself, and else must not overlap it. */
+static napi_value encrypt(napi_env env, napi_callback_info info) {
+  message message;
+  lane lane;
+  if (!read_arguments(env, info, &message)) return NULL;
+  start_lane(&lane, &message);
+  encrypt_all(&lane, 1);
   return NULL;
 }
 
-static napi_value encrypt(napi_env env, napi_callback_info info) {
-  return run(env, info, encrypt_ige);
+static napi_value decrypt(napi_env env, napi_callback_info info) {
+  message message;
+  if (!read_arguments(env, info, &message)) return NULL;
+  decrypt_ige(message.target.at, message.source.at, message.source.length, message.key.at,
+              message.vector.at);
+  return NULL;
 }
 
-static napi_value decrypt(napi_env env, napi_callback_info info) {
-  return run(env, info, decrypt_ige);
+/* The four values of element `at`, itself a list; false with an exception pending. */
+static int read_element(napi_env env, napi_value list, uint32_t at, napi_value values[4]) {
+  napi_value element;
+  bool is_array = false;
+  if (napi_get_element(env, list, at, &element) != napi_ok) return 0;
+  if (napi_is_array(env, element, &is_array) != napi_ok || !is_array) {
+    napi_throw_type_error(env, NULL, "Expected lists of target, source, key and vector");
+    return 0;
+  }
+  for (uint32_t i = 0; i < 4; i++) {
+    if (napi_get_element(env, element, i, &values[i]) != napi_ok) return 0;
+  }
+  return 1;
+}
+
+/* ([[target, source, key, vector], ...]): no target may overlap any other memory but its source. */
+static napi_value encrypt_together(napi_env env, napi_callback_info info) {
+  napi_value list;
+  size_t given = 1;
+  uint32_t count = 0;
+  napi_value values[MAX_MESSAGES][4];
+  message messages[MAX_MESSAGES];
+  lane lanes[MAX_LANES];
+  bool is_array = false;
+  if (napi_get_cb_info(env, info, &given, &list, NULL, NULL) != napi_ok) return NULL;
+  if (napi_is_array(env, list, &is_array) != napi_ok || !is_array) {
+    napi_throw_type_error(env, NULL, "Expected a list of messages");
+    return NULL;
+  }
+  if (napi_get_array_length(env, list, &count) != napi_ok) return NULL;
+  if (count > MAX_MESSAGES) {
+    napi_throw_range_error(env, NULL, "Expected 8 messages at the most");
+    return NULL;
+  }
+  /* An element may be a getter, which could take memory away: no pointer is asked for before the last. */
+  for (uint32_t i = 0; i < count; i++) {
+    if (!read_element(env, list, i, values[i])) return NULL;
+  }
+  for (uint32_t i = 0; i < count; i++) {
+    if (!read_message(env, values[i], &messages[i])) return NULL;
+    for (uint32_t j = 0; j < i; j++) {
+      if (overlap(messages[i].target, messages[j].target) ||
+          overlap(messages[i].target, messages[j].source) ||
+          overlap(messages[i].source, messages[j].target)) {
+        napi_throw_range_error(env, NULL, "Expected targets that are apart from each other");
+        return NULL;
+      }
+    }
+  }
+  for (uint32_t from = 0; from < count; from += MAX_LANES) {
+    const int used = count - from < MAX_LANES ? (int)(count - from) : MAX_LANES;
+    for (int i = 0; i < used; i++) start_lane(&lanes[i], &messages[from + i]);
+    encrypt_all(lanes, used);
+  }
+  return NULL;
+}
+
+static int export_function(napi_env env, napi_value exports, const char *name,
+                           napi_callback function) {
+  napi_value value;
+  return napi_create_function(env, name, NAPI_AUTO_LENGTH, function, NULL, &value) == napi_ok &&
+         napi_set_named_property(env, exports, name, value) == napi_ok;
 }
 
 NAPI_MODULE_INIT() {
   napi_value value;
   if (!has_instructions()) return exports;
-  if (napi_create_function(env, "encrypt", NAPI_AUTO_LENGTH, encrypt, NULL, &value) != napi_ok ||
-      napi_set_named_property(env, exports, "encrypt", value) != napi_ok ||
-      napi_create_function(env, "decrypt", NAPI_AUTO_LENGTH, decrypt, NULL, &value) != napi_ok ||
-      napi_set_named_property(env, exports, "decrypt", value) != napi_ok ||
+  if (!export_function(env, exports, "encrypt", encrypt) ||
+      !export_function(env, exports, "decrypt", decrypt) ||
+      !export_function(env, exports, "encryptTogether", encrypt_together) ||
       napi_create_string_utf8(env, INSTRUCTIONS, NAPI_AUTO_LENGTH, &value) != napi_ok ||
       napi_set_named_property(env, exports, "instructions", value) != napi_ok) {
     napi_throw_error(env, NULL, "The module cannot be set up");

@@ -29,7 +29,7 @@ function compile(target: string): string | null {
   const made = `${target}.${process.pid}`
   try {
     const link = process.platform === 'darwin' ? ['-undefined', 'dynamic_lookup'] : []
-    const flags = ['-O2', '-fPIC', '-shared', ...link, '-I', headers, '-o', made, SOURCE_FILE]
+    const flags = ['-O3', '-fPIC', '-shared', ...link, '-I', headers, '-o', made, SOURCE_FILE]
     execFileSync(compiler, flags, { stdio: ['ignore', 'ignore', 'pipe'], timeout: TIMEOUT_MS })
     renameSync(made, target)
     return null

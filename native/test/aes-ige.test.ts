@@ -60,6 +60,71 @@ describe.runIf(loaded.kind === 'native')('the compiled module', () => {
     expect(target.equals(Buffer.from(ige256Encrypt(zeros, zeros, zeros)))).toBe(true)
   })
 
+  test.each([
+    [[]],
+    [[4112]],
+    [[16, 32]],
+    [[524_320, 524_320, 524_320, 524_320]],
+    [[48, 16, 0, 4112]],
+    [[16, 16, 16, 1024, 32, 0, 160, 48]],
+  ])('messages of %j bytes are encrypted together as each of them alone', (lengths) => {
+    const messages = lengths.map((length) => ({
+      plain: randomBytes(length),
+      target: Buffer.alloc(length),
+      key: randomBytes(32),
+      vector: randomBytes(32),
+    }))
+    const alone = messages.map(({ plain, key, vector }) => {
+      const target = Buffer.alloc(plain.length)
+      ige.encrypt(target, plain, key, vector)
+      return target
+    })
+
+    ige.encryptTogether(messages.map((one) => [one.target, one.plain, one.key, one.vector]))
+    // And each in its own memory.
+    ige.encryptTogether(messages.map((one) => [one.plain, one.plain, one.key, one.vector]))
+
+    for (const [index, { target, plain }] of messages.entries()) {
+      expect(target.equals(alone[index] ?? Buffer.alloc(0))).toBe(true)
+      expect(plain.equals(target)).toBe(true)
+    }
+  })
+
+  test('a list that is no list of messages, or has too many, is refused before a byte is written', () => {
+    const together = ige.encryptTogether as (list: unknown) => void
+    const make = (): Uint8Array[] => [Buffer.alloc(16), Buffer.alloc(16), block, block]
+    const first = make()
+
+    for (const list of [undefined, 1, {}, [1], [{}], [[]], [first, []], [first, [1, 2, 3, 4]]]) {
+      expect(() => together(list)).toThrow(TypeError)
+    }
+    expect(() => together(Array.from({ length: 9 }, make))).toThrow(RangeError)
+    expect(() => together([first, [Buffer.alloc(8), Buffer.alloc(8), block, block]])).toThrow(
+      RangeError,
+    )
+    // Two messages may not share memory that is written.
+    expect(() => together([first, first])).toThrow(RangeError)
+    expect(() => together([first, [first[1], Buffer.alloc(16), block, block]])).toThrow(RangeError)
+    expect(() => together([first, [Buffer.alloc(16), first[0], block, block]])).toThrow(RangeError)
+    expect(first.every((bytes) => bytes.every((byte) => byte === 0))).toBe(true)
+  })
+
+  test('a getter in the list cannot take memory away from what was read before', () => {
+    const victim = new Uint8Array(1 << 20)
+    const list: unknown[] = [[victim, victim, block, block]]
+    Object.defineProperty(list, 1, {
+      enumerable: true,
+      get: () => {
+        structuredClone(null, { transfer: [victim.buffer] })
+        return [Buffer.alloc(16), Buffer.alloc(16), block, block]
+      },
+    })
+
+    ;(ige.encryptTogether as (list: unknown) => void)(list)
+
+    expect(victim.byteLength).toBe(0)
+  })
+
   const block = Buffer.alloc(32)
   test.each<[string, unknown[]]>([
     ['nothing', []],

@@ -1,10 +1,13 @@
 import type { AesIge } from 'aes-ige-native'
 import { loadWasmIge } from './wasm-ige.ts'
 
+/** What both of them can do. */
+export type Cipher = Pick<AesIge, 'encrypt' | 'decrypt'>
+
 const engine = (await loadNative()) ?? loadWasmIge()
 
 /** The package `aes-ige-native` where it is installed and compiled: ten times as fast. */
-async function loadNative(): Promise<AesIge | null> {
+async function loadNative(): Promise<Cipher | null> {
   try {
     const { loadAesIge } = await import('aes-ige-native')
     const loaded = loadAesIge()

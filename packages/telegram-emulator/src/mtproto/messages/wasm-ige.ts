@@ -1,7 +1,7 @@
 import { createCipheriv } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { getWasmUrl, ige256Decrypt, initSync } from '@mtcute/wasm'
-import type { AesIge } from 'aes-ige-native'
+import type { Cipher } from './ige.ts'
 
 /** A block of AES is four words of 32 bits. */
 const BLOCK = 4
@@ -19,13 +19,12 @@ function xorFrom(target: Int32Array, at: number, other: Int32Array): void {
 }
 
 /** The cipher of machines without `aes-ige-native`: it encrypts by OpenSSL and decrypts by WebAssembly. */
-export function loadWasmIge(): AesIge {
+export function loadWasmIge(): Cipher {
   initSync(readFileSync(getWasmUrl()))
   return {
     encrypt: encryptByCbc,
     // OpenSSL has no mode that could be turned into this one.
     decrypt: (target, data, key, iv) => target.set(ige256Decrypt(data, key, iv)),
-    instructions: 'WebAssembly',
   }
 }
 

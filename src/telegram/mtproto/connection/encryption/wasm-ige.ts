@@ -15,6 +15,9 @@ const PIECE_WORDS = 16 * 1024
  */
 export const wasmIge: AesIge = {
   encrypt: encryptByCbc,
+  encryptTogether: (messages) => {
+    for (const message of messages) encryptByCbc(...message)
+  },
   // OpenSSL has no mode that could be turned into decryption: it would need CBC encryption with
   // AES' inverse.
   decrypt: (target, encrypted, key, iv) => target.set(ige256Decrypt(encrypted, key, iv)),
@@ -51,16 +54,20 @@ function encryptByCbc(
   }
   const cbc = createCipheriv('aes-256-cbc', key, iv.subarray(0, BLOCK_BYTES)).setAutoPadding(false)
   const result = new Uint32Array(target.buffer, target.byteOffset, source.length)
+  // The target may be the source itself: a block is read before the one behind it is written, and of
+  // each piece the last block is kept for the next.
+  let before = start.slice(BLOCK_WORDS, 2 * BLOCK_WORDS)
   for (let from = 0; from < result.length; from += PIECE_WORDS) {
     const to = Math.min(from + PIECE_WORDS, result.length)
     const encrypted = toWords(cbc.update(new Uint8Array(mixed.buffer, from * 4, (to - from) * 4)))
-    const first = from === 0 ? BLOCK_WORDS : from
-    for (let at = from; at < first; at++) {
-      result[at] = word(encrypted, at) ^ word(start, at + BLOCK_WORDS)
-    }
-    for (let at = first; at < to; at++) {
+    const last = source.slice(to - BLOCK_WORDS, to)
+    for (let at = to - 1; at >= from + BLOCK_WORDS; at--) {
       result[at] = word(encrypted, at - from) ^ word(source, at - BLOCK_WORDS)
     }
+    for (let at = 0; at < BLOCK_WORDS; at++) {
+      result[from + at] = word(encrypted, at) ^ word(before, at)
+    }
+    before = last
   }
 }
 

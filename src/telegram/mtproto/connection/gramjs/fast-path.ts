@@ -1,5 +1,6 @@
 import { buffers } from '../encryption/buffer-pool.ts'
-import { type DecryptMessage, encryptMessage } from '../encryption/encrypted-message.ts'
+import { encryptLarge } from '../encryption/encrypt-together.ts'
+import { type DecryptMessage, encryptMessages } from '../encryption/encrypted-message.ts'
 
 /*
  * Shortcuts through gramjs' message layer for large messages. They are laid over one sender at
@@ -79,7 +80,11 @@ function encryptInPieces({ authKey, _state: state }: FastPathSender): void {
     const pieces = Array.isArray(data) ? data : [data]
     if (!key) return encrypt(Buffer.concat(pieces))
     const salt = BigInt(state.salt.toString())
-    return encryptMessage({ authKey: key, salt, sessionId: BigInt(state.id.toString()) }, pieces)
+    const keys = { authKey: key, salt, sessionId: BigInt(state.id.toString()) }
+    const message = { keys, pieces }
+    // Only a large message comes in pieces: see `packAlone`.
+    if (Array.isArray(data)) return encryptLarge(message)
+    return encryptMessages([message])[0] as Buffer
   }
 }
 
