@@ -1,6 +1,6 @@
 import { createHash, createPublicKey } from 'node:crypto'
 import type { Log } from '../../../core/ports/log.ts'
-import { agree, type CipherChoice, crc32, crc32Agrees, ige, igeClass } from './encryption/cipher.ts'
+import { agree, type CipherChoice, ige, igeClass } from './encryption/cipher.ts'
 import { createDecryptPool } from './encryption/decrypt-pool.ts'
 import { type DecryptMessage, decryptMessage } from './encryption/encrypted-message.ts'
 import { createConnectionClass } from './gramjs/connection.ts'
@@ -66,11 +66,10 @@ export function loadGramjs(log: Log, cipher: CipherChoice): Gramjs {
  * decrypts large messages, or null where gramjs' own cipher stays.
  */
 function installCipher(
-  { ige: module, helpers }: Modules,
+  { ige: module }: Modules,
   log: Log,
   cipher: CipherChoice,
 ): DecryptMessage | null {
-  if (crc32Agrees()) helpers.crc32 = crc32
   try {
     const fast = igeClass(ige())
     if (!agree(fast, module.IGE)) throw new Error('a known answer came out wrong')

@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto'
-import { crc32 } from 'node:zlib'
 import { type AesIge, type LoadedAesIge, loadAesIge } from 'aes-ige-native'
 import { loadWasm, wasmIge } from './wasm-ige.ts'
 
@@ -92,7 +91,3 @@ export function agree(candidate: IgeCipherClass, known: IgeCipherClass): boolean
     )
   })
 }
-
-/** zlib's CRC-32, and whether it gives the known answer (RFC 1952's check value). */
-export { crc32 }
-export const crc32Agrees = (): boolean => crc32('123456789') === 0xcbf43926

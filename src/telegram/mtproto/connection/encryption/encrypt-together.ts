@@ -30,13 +30,13 @@ export function createEncryption(encrypt: typeof encryptMessages): EncryptLarge 
     clearTimeout(timer)
     const together = waiting
     waiting = []
-    encryptedAt = performance.now()
     try {
       const packets = encrypt(together.map(({ message }) => message))
       for (const [index, { resolve }] of together.entries()) resolve(packets[index] as Buffer)
     } catch (error) {
       for (const { reject } of together) reject(error)
     }
+    encryptedAt = performance.now()
   }
 
   return (message) =>

@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module'
 import type { Api } from 'telegram'
-import type { crc32, IgeCipherClass } from '../encryption/cipher.ts'
+import type { IgeCipherClass } from '../encryption/cipher.ts'
 import type { GramjsConnectionClass } from './connection.ts'
 import type { MessageTools } from './fast-path.ts'
 import { type LibrarySender, layerOf } from './library.ts'
@@ -45,7 +45,7 @@ export interface Modules {
   authKeyClass: { new (): AuthKey; prototype: AuthKey }
   connectionClass: GramjsConnectionClass
   ige: { IGE: IgeCipherClass }
-  helpers: { crc32: typeof crc32; returnBigInt: (value: string) => Long }
+  helpers: { returnBigInt: (value: string) => Long }
   rsa: { _serverKeys: Map<string, { n: Long; e: number }> }
   tools: MessageTools
   gzip: { GZIPPacked: { gzipIfSmaller: (related: boolean, data: Buffer) => Promise<Buffer> } }

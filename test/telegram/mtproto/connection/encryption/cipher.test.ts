@@ -4,8 +4,6 @@ import { loadAesIge } from 'aes-ige-native'
 import { describe, expect, test } from 'vitest'
 import {
   agree,
-  crc32,
-  crc32Agrees,
   type IgeCipherClass,
   ige,
   igeClass,
@@ -14,7 +12,6 @@ import {
 
 const require = createRequire(import.meta.url)
 const Stock: IgeCipherClass = require('telegram/crypto/IGE').IGE
-const stockCrc32: (bytes: Buffer) => number = require('telegram/Helpers').crc32
 
 /** The chosen cipher, with the interface of gramjs' own. */
 function fastIge(native: boolean): IgeCipherClass {
@@ -73,13 +70,6 @@ test('a cipher that disagrees is noticed', () => {
 
   expect(agree(Fast, Stock)).toBe(true)
   expect(agree(Wrong, Stock)).toBe(false)
-})
-
-test("zlib's CRC-32 is gramjs' CRC-32", () => {
-  const bytes = randomBytes(10_001)
-
-  expect(crc32Agrees()).toBe(true)
-  expect(crc32(bytes)).toBe(stockCrc32(bytes))
 })
 
 test('the native module is chosen where it is compiled, unless it is switched off', () => {
