@@ -2,6 +2,11 @@ import { KiB, MiB } from '../../../../lib/units.ts'
 
 /** Buffers below this size are cheap enough to make anew. */
 const MIN_POOLED_BYTES = 128 * KiB
+/**
+ * Sizes are rounded up to multiples of this: packets with a block of a file differ by up to a
+ * kilobyte of random padding, and must fit into each other's memory.
+ */
+const SIZE_STEP = 4 * KiB
 /** Free bytes that are kept for later use. */
 const MAX_FREE_BYTES = 8 * MiB
 
@@ -40,11 +45,12 @@ function createBufferPool(): BufferPool {
   return {
     take: (size) => {
       if (size < MIN_POOLED_BYTES) return Buffer.allocUnsafe(size)
-      const known = free.get(size)?.pop()
-      if (known) freeBytes -= size
-      const buffer = known ?? Buffer.allocUnsafeSlow(size)
+      const rounded = Math.ceil(size / SIZE_STEP) * SIZE_STEP
+      const known = free.get(rounded)?.pop()
+      if (known) freeBytes -= rounded
+      const buffer = known ?? Buffer.allocUnsafeSlow(rounded)
       lent.set(buffer.buffer, buffer)
-      return buffer
+      return buffer.subarray(0, size)
     },
     giveBack: ({ buffer: memory }) => {
       const buffer = lent.get(memory)

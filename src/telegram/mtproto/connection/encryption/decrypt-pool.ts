@@ -93,7 +93,7 @@ export function createDecryptPool(
 /** Memory that may be transferred: no other buffer lies in it. */
 function ownMemory(packet: Buffer): Uint8Array<ArrayBuffer> {
   const { buffer, byteOffset, byteLength } = packet
-  // A packet that the socket read has memory of its own, but for its checksum.
+  // A packet that the socket read has memory of its own, which may be a little longer.
   const alone = buffer instanceof ArrayBuffer && byteLength > buffer.byteLength / 2
   return alone ? new Uint8Array(buffer, byteOffset, byteLength) : Uint8Array.from(packet)
 }
