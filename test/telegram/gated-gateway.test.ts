@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import type { Credentials } from '../../src/core/ports/credentials.ts'
 import { AppError } from '../../src/errors.ts'
 import { createGatedGateway } from '../../src/telegram/gated-gateway.ts'
-import { createFakeChannel } from '../helpers/peers/fake-channel.ts'
+import { createFakeChannel, type FakeChannel } from '../helpers/peers/fake-channel.ts'
 import { createFakeGateway, type FakeGateway } from '../helpers/peers/fake-gateway.ts'
 
 const credentials: Credentials = {
@@ -30,6 +30,20 @@ test('calls wait at the gate; roads are known without Telegram', async () => {
   gate.open()
 
   expect((await waiting).size).toBe(1)
+})
+
+test('calls for the messages of a channel wait at the same gate', async () => {
+  const { channel, gate, channels } = open()
+  expect(channel.reader(credentials)).toBe('user')
+  const waiting = channel.position({ credentials, signal: never })
+  await Promise.resolve()
+  expect(channels[0]?.requests).toEqual([])
+
+  gate.open()
+
+  expect((await waiting).pts).toBe(1)
+  await gate.leave(restarting)
+  await expect(channel.page({ credentials, signal: never }, 1)).rejects.toBe(restarting)
 })
 
 test('leaving ends running and new calls, and opening again makes a new gateway', async () => {
@@ -61,18 +75,21 @@ const document = {
 /** Each gateway that it makes ends its reads when it is closed, and never before. */
 function open() {
   const made: FakeGateway[] = []
+  const channels: FakeChannel[] = []
   const gated = createGatedGateway(() => {
     const fake = createFakeGateway()
     made.push(fake)
+    const channel = createFakeChannel()
+    channels.push(channel)
     const closed = Promise.withResolvers<never>()
     closed.promise.catch(() => {})
     return {
       ...fake,
-      channel: createFakeChannel(),
+      channel,
       roadFor: fake.roadFor,
       readBlock: () => closed.promise,
       close: async () => closed.reject(new Error('The gateway was closed')),
     }
   })
-  return { ...gated, made }
+  return { ...gated, made, channels }
 }

@@ -1,146 +1,60 @@
-import { randomBytes } from 'node:crypto'
-import type { Api, TelegramClient } from 'telegram'
-import { CustomFile } from 'telegram/client/uploads.js'
-import { expect, test, vi } from 'vitest'
-import {
-  connectGramjs,
-  FOR_GRAMJS,
-} from '../../../packages/telegram-emulator/test/helpers/gramjs-client.ts'
-import { connectMtcute } from '../../../packages/telegram-emulator/test/helpers/mtcute-client.ts'
-import { makeJpeg } from '../../../packages/telegram-emulator/test/helpers/posting.ts'
-import { createFollower } from '../../../src/core/library/follow/follower.ts'
-import { encodeCaption } from '../../../src/core/model/caption.ts'
-import { libraryKeyOf } from '../../../src/core/model/library/posts.ts'
-import type { Credentials } from '../../../src/core/ports/credentials.ts'
+import { expect, test } from 'vitest'
 import { startSharedTelegram } from '../../helpers/peers/telegram.ts'
-import { createRecordingLog } from '../../helpers/recording-log.ts'
-import { createMemoryLedger } from '../../helpers/storage/memory-ledger.ts'
-import { createNotes, start, type Way } from './setup.ts'
+import { startGateway, userOf } from '../mtproto/setup.ts'
+import { botApiOf, captionOf, createNotes, openLibrary, postFile } from './setup.ts'
 
-/** The foreign clients do not keep to every rule that the worker keeps to. */
-const telegram = await startSharedTelegram(FOR_GRAMJS)
-const MINUTE = 60_000
+const telegram = await startSharedTelegram()
 
 test.each(['user', 'bot'] as const)(
-  'a %s sees what gramjs posts, edits and deletes as another client of the channel',
+  'the library of a %s follows what other clients post, edit and delete',
   async (way) => {
-    const library = open(way)
-    const { client, channel } = await connectForeign(library.label)
-    await client.sendFile(channel, { file: makeFile('theirs.pdf', 33), forceDocument: true })
-    const caption = captionOf('ours.mkv')
-    const ours = await client.sendFile(channel, {
-      ...{ file: makeFile('cut.mkv', 44), forceDocument: true, caption },
-    })
-    const gone = await client.sendFile(channel, { file: makeFile('gone.bin', 5) })
+    const library = openLibrary(telegram, way)
+    const ours = await postFile(telegram, library, { caption: captionOf('ours'), size: 5 })
+    await postFile(telegram, library, { name: 'theirs.pdf', caption: 'hello', size: 6 })
+    const gone = await postFile(telegram, library, { name: 'gone.pdf', size: 7 })
     await library.look()
-    expect(await library.files()).toEqual(['theirs.pdf 33', 'ours.mkv 44', 'gone.bin 5'])
+    expect(await library.files()).toEqual(['ours 5', 'theirs.pdf 6', 'gone.pdf 7'])
 
-    await client.editMessage(channel, { message: ours.id, text: captionOf('renamed.mkv') })
-    await client.deleteMessages(channel, [gone.id], { revoke: true })
-    await client.sendFile(channel, {
-      file: [makeFile('one.bin', 1), makeFile('two.bin', 2)],
-      caption: ['hello', '#telestore v=1 id=damaged name=other.bin'],
-      forceDocument: true,
-    })
+    const chat_id = library.account.channelId
+    const api = botApiOf(telegram, library)
+    await api.editMessageCaption({ chat_id, message_id: ours, caption: captionOf('renamed') })
+    await api.deleteMessage({ chat_id, message_id: gone })
+    await postFile(telegram, library, { name: 'new.pdf', size: 8 })
     await library.look()
 
-    const known = ['theirs.pdf 33', 'renamed.mkv 44', 'one.bin 1', 'two.bin 2']
-    expect(await library.files()).toEqual(known)
-    // A person swaps the file, and then puts text in the place of the line.
-    const file = makeFile('swapped.mkv', 66)
-    await client.editMessage(channel, { message: ours.id, text: 'my film', file })
-    await library.look()
-    expect(await library.files()).toEqual(known.with(1, 'swapped.mkv 66'))
+    expect(await library.files()).toEqual(['renamed 5', 'theirs.pdf 6', 'new.pdf 8'])
   },
 )
-
-test.each(['user', 'bot'] as const)(
-  'a %s sees what mtcute posts, with its folder and its thumbnail',
-  async (way) => {
-    const library = open(way)
-    const account = telegram.createAccount({ label: library.label })
-    const client = await connectMtcute({ ...telegram, account })
-    await client.start({ botToken: account.botToken ?? '' })
-    const chat = Number(account.channelId)
-    const folder = randomBytes(16).toString('hex')
-    await client.sendText(chat, captionOf('Films', { id: folder, kind: 'folder' }))
-    const { id } = await client.sendMedia(chat, {
-      ...{ type: 'video', file: Buffer.alloc(50, 1), fileName: 'a.mp4', fileMime: 'video/mp4' },
-      ...{ thumb: makeJpeg(320, 180), width: 640, height: 360, duration: 7 },
-      caption: captionOf('Ä film.mp4', { folderId: folder }),
-    })
-
-    await library.look()
-
-    expect(await library.file(id)).toMatchObject({
-      ...{ name: 'Ä film.mp4', path: ['Films'], size: 50, mimeType: 'video/mp4' },
-      hasThumbnail: true,
-    })
-    await client.editMessage({
-      message: 2,
-      chatId: chat,
-      text: captionOf('Kino', { id: folder, kind: 'folder' }),
-    })
-    await library.look()
-    expect(await library.file(id)).toMatchObject({ path: ['Kino'] })
-  },
-)
-
-test('what the worker writes is seen by a foreign client, and by its own next look', async () => {
-  const library = open('user')
-  const { client, channel } = await connectForeign(library.label)
-  const sent = await client.sendFile(channel, { file: makeFile('a.bin', 10), forceDocument: true })
-  const { gateway, call } = library
-  const text = captionOf('copy.bin')
-  const { messageId } = await gateway.post(call, {
-    ...{ text, copyOf: sent.id, journal: createNotes() },
-  })
-  const edited = captionOf('renamed.bin')
-  await gateway.edit(call, { messageId: sent.id, text: edited, part: 'caption', postedBy: null })
-
-  const found = await client.getMessages(channel, { ids: [sent.id, messageId] })
-  expect([...found].map((message) => message?.message)).toEqual([edited, text])
-  // Telegram's own search finds all posts by the tag.
-  const byTag = await client.getMessages(channel, { search: '#telestore' })
-  expect([...byTag].map(({ id }) => id)).toEqual([messageId, sent.id])
-  await library.look()
-  expect(await library.files()).toEqual(['renamed.bin 10', 'copy.bin 10'])
-  await gateway.remove(call, [sent.id], null)
-  await library.look()
-  expect(await library.files()).toEqual(['copy.bin 10'])
-})
 
 test('a member that was thrown out keeps its rows, and finds what it has missed', async () => {
-  const library = open('bot')
-  const { client, channel } = await connectForeign(library.label)
-  await client.sendFile(channel, { file: makeFile('a.bin', 1), forceDocument: true })
+  const library = openLibrary(telegram, 'bot')
+  const source = await postFile(telegram, library, { name: 'a.bin', size: 1 })
   await library.look()
-  const { channelId, botId } = library.account
+  const { account } = library
+  const { channelId, botId } = account
   const setRole = (role: 'admin' | null) =>
     telegram.faults.setRole({ channelId, accountId: botId ?? 0, role })
   setRole(null)
-  await client.sendFile(channel, { file: makeFile('b.bin', 2), forceDocument: true })
+  const { channel } = startGateway(telegram).gateway
+  const asUser = { credentials: userOf(account), signal: new AbortController().signal }
+  const text = captionOf('b')
+  await channel.post(asUser, { text, copyOf: source, journal: createNotes() })
 
   await library.look()
 
   expect(await library.files()).toEqual(['a.bin 1'])
   setRole('admin')
   await library.look()
-  expect(await library.files()).toEqual(['a.bin 1', 'b.bin 2'])
+  expect(await library.files()).toEqual(['a.bin 1', 'b 1'])
 })
 
 test.each(['user', 'bot'] as const)(
   'a wait of Telegram slows a %s down, and stops nothing',
   async (way) => {
-    const library = open(way)
-    const { client, channel } = await connectForeign(library.label)
-    await client.sendFile(channel, { file: makeFile('a.bin', 1), forceDocument: true })
+    const library = openLibrary(telegram, way)
+    await postFile(telegram, library, { name: 'a.bin', size: 1 })
     const effect = { kind: 'error', code: 420, message: 'FLOOD_WAIT_1' } as const
-    for (const method of [
-      'messages.getHistory',
-      'channels.getMessages',
-      'updates.getChannelDifference',
-    ]) {
+    for (const method of ['messages.getHistory', 'channels.getMessages']) {
       telegram.faults.add({ method, effect, account: library.label, times: 1 })
     }
 
@@ -149,61 +63,3 @@ test.each(['user', 'bot'] as const)(
     expect(await library.files()).toEqual(['a.bin 1'])
   },
 )
-
-/** The library of a channel of its own, by one of the ways to see it. */
-function open(way: Way) {
-  const { account, credentials, channel, call } = start(telegram, way)
-  const ledger = createMemoryLedger()
-  const key = libraryKeyOf(credentials)
-  let time = Date.now()
-  const follower = createFollower({
-    ...{ catalogue: ledger, channel, isBusy: () => false, now: () => time, paceMs: 1 },
-    metrics: { looked: () => {}, read: () => {} },
-    log: createRecordingLog(),
-  })
-  const file = (messageId: number) => ledger.libraryFile(key, messageId)
-  return {
-    ...{ account, label: account.label, gateway: channel, call, file },
-    /** A minute later. */
-    look: async () => {
-      time += MINUTE
-      follower.look(asked(credentials))
-      await vi.waitFor(() => expect(follower.isLooking(key)).toBe(false), { timeout: 30_000 })
-    },
-    /** The oldest first. */
-    files: async () => {
-      const newest = await ledger.newestInLibrary(key)
-      const all = await Promise.all(Array.from({ length: newest }, (_, index) => file(index + 1)))
-      return all.flatMap((found) => (found ? `${found.name} ${found.size}` : []))
-    },
-  }
-}
-
-/** As each request brings them anew. */
-function asked(credentials: Credentials): Credentials {
-  return { ...credentials }
-}
-
-/** gramjs as another session of the channel's creator. */
-async function connectForeign(
-  label: string,
-): Promise<{ client: TelegramClient; channel: Api.TypeInputPeer }> {
-  const { session, channelId } = telegram.createAccount({ label, freshSession: true })
-  const client = await connectGramjs(telegram, session ?? '')
-  const dialogs = await client.getDialogs({})
-  const found = dialogs.find(({ id }) => id?.toString() === channelId)
-  if (!found) throw new Error('the channel is not in the list of chats')
-  return { client, channel: found.inputEntity }
-}
-
-function makeFile(name: string, size: number): CustomFile {
-  return new CustomFile(name, size, '', randomBytes(size))
-}
-
-function captionOf(
-  name: string,
-  said: { id?: string; kind?: 'folder'; folderId?: string } = {},
-): string {
-  const { id = randomBytes(16).toString('hex'), kind = 'file', folderId = null } = said
-  return encodeCaption({ id, kind, folderId, name, modifiedAt: null, sha256: null, crc32: null })
-}

@@ -1,8 +1,16 @@
 import { randomBytes } from 'node:crypto'
+import { Api, InputFile } from 'node-telegram-bot-api'
 import type { EmulatedAccount, Emulator } from 'telegram-emulator'
+import { expect, vi } from 'vitest'
+import { createFollower } from '../../../src/core/library/follow/follower.ts'
+import { libraryKeyOf } from '../../../src/core/model/library/posts.ts'
 import type { ChannelGateway, PostJournal, PostNote } from '../../../src/core/ports/channel.ts'
 import type { Credentials } from '../../../src/core/ports/credentials.ts'
+import { createRecordingLog } from '../../helpers/recording-log.ts'
+import { createMemoryLedger } from '../../helpers/storage/memory-ledger.ts'
 import { botOf, type GatewayOptions, startGateway, userOf } from '../mtproto/setup.ts'
+
+const MINUTE = 60_000
 
 export type Way = 'user' | 'bot' | 'bot-api' | 'user and bot'
 
@@ -52,3 +60,66 @@ export const captionOf = (name: string): string =>
 /** A folder's text. */
 export const folderText = (name: string): string =>
   `#telestore v=1 id=${hex()} kind=folder name=${name}`
+
+/** The library of a channel of its own, by one of the ways to see it. */
+export function openLibrary(telegram: Emulator, way: Way) {
+  const { account, credentials, channel, call } = start(telegram, way)
+  const ledger = createMemoryLedger()
+  const key = libraryKeyOf(credentials)
+  let time = Date.now()
+  const follower = createFollower({
+    ...{ catalogue: ledger, channel, isBusy: () => false, now: () => time, paceMs: 1 },
+    metrics: { looked: () => {}, read: () => {} },
+    log: createRecordingLog(),
+  })
+  const file = (messageId: number) => ledger.libraryFile(key, messageId)
+  return {
+    ...{ account, label: account.label, gateway: channel, call, file },
+    /** A minute later. */
+    look: async () => {
+      time += MINUTE
+      follower.look(credentials)
+      await vi.waitFor(() => expect(follower.isLooking(key)).toBe(false), { timeout: 30_000 })
+    },
+    /** The oldest first. */
+    files: async () => {
+      const newest = await ledger.newestInLibrary(key)
+      const all = await Promise.all(Array.from({ length: newest }, (_, index) => file(index + 1)))
+      return all.flatMap((found) => (found ? `${found.name} ${found.size}` : []))
+    },
+  }
+}
+
+/** The Bot API as another client of the channel uses it. */
+export function botApiOf(telegram: Emulator, { account }: Pick<Start, 'account'>): Api {
+  return new Api(account.botToken ?? '', { apiRoot: telegram.botApi.root, maxRetries: 0 })
+}
+
+/** Posts a file by the Bot API; the message's id. */
+export async function postFile(
+  telegram: Emulator,
+  at: Pick<Start, 'account'>,
+  {
+    caption = '',
+    name = 'file.bin',
+    size = 10,
+  }: { caption?: string; name?: string; size?: number },
+): Promise<number> {
+  const document = new InputFile(Buffer.alloc(size, 1), { filename: name })
+  const post = { chat_id: at.account.channelId, document, caption }
+  return (await botApiOf(telegram, at).sendDocument(post)).message_id
+}
+
+/** Posts texts by the Bot API; their messages' ids. */
+export async function postTexts(
+  telegram: Emulator,
+  at: Pick<Start, 'account'>,
+  texts: readonly string[],
+): Promise<number[]> {
+  const api = botApiOf(telegram, at)
+  const ids: number[] = []
+  for (const text of texts) {
+    ids.push((await api.sendMessage({ chat_id: at.account.channelId, text })).message_id)
+  }
+  return ids
+}

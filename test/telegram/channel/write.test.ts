@@ -1,15 +1,22 @@
-import { Api, InputFile } from 'node-telegram-bot-api'
 import type { FaultEffect } from 'telegram-emulator'
 import { describe, expect, test } from 'vitest'
 import { startSharedTelegram } from '../../helpers/peers/telegram.ts'
-import { captionOf, createNotes, folderText, type Start, start } from './setup.ts'
+import {
+  botApiOf,
+  captionOf,
+  createNotes,
+  folderText,
+  postFile,
+  type Start,
+  start,
+} from './setup.ts'
 
 const telegram = await startSharedTelegram()
 
 describe.each(['user', 'bot', 'bot-api'] as const)('as a %s', (way) => {
   test('a caption is replaced; to say the same again is a success', async () => {
     const { channel, call, ...at } = start(telegram, way)
-    const messageId = await postFile(at, 'old')
+    const messageId = await postFile(telegram, at, { caption: 'old' })
     const edit = { messageId, text: captionOf('new'), part: 'caption', postedBy: null } as const
 
     const { editedAt } = await channel.edit(call, edit)
@@ -41,7 +48,7 @@ describe.each(['user', 'bot', 'bot-api'] as const)('as a %s', (way) => {
 
   test('a copy has the same document, its own caption, and no sound', async () => {
     const { channel, call, ...at } = start(telegram, way)
-    const source = await postFile(at, 'source')
+    const source = await postFile(telegram, at, { caption: 'source' })
     const text = captionOf('copy')
 
     const { messageId } = await channel.post(call, {
@@ -62,8 +69,8 @@ describe.each(['user', 'bot', 'bot-api'] as const)('as a %s', (way) => {
 
   test('two hundred and fifty messages are deleted by three requests, those that are gone too', async () => {
     const { channel, call, ...at } = start(telegram, way)
-    const kept = await postFile(at, 'kept')
-    const gone = await postFile(at, 'gone')
+    const kept = await postFile(telegram, at, { caption: 'kept' })
+    const gone = await postFile(telegram, at, { caption: 'gone' })
     const ids = Array.from({ length: 250 }, (_, n) => gone + n)
     telegram.counters.reset()
 
@@ -77,7 +84,7 @@ describe.each(['user', 'bot', 'bot-api'] as const)('as a %s', (way) => {
 
   test('without its rights it is refused, and told which one is missing', async () => {
     const { channel, call, ...at } = start(telegram, way)
-    const messageId = await postFile(at, 'a')
+    const messageId = await postFile(telegram, at, { caption: 'a' })
     demote(at, way === 'user' ? 'userId' : 'botId')
     const edit = { messageId, text: 'b', part: 'caption', postedBy: null } as const
 
@@ -117,7 +124,7 @@ describe.each(['user', 'bot'] as const)('as a %s', (way) => {
     ['Telegram fails', { kind: 'error', code: 500, message: 'RPC_CALL_FAIL' }],
   ])('a post is made exactly once when %s', async (_, effect) => {
     const { channel, call, ...at } = start(telegram, way)
-    const source = await postFile(at, 'source')
+    const source = await postFile(telegram, at, { caption: 'source' })
     const { label } = at.account
     for (const method of ['messages.sendMedia', 'messages.sendMessage']) {
       telegram.faults.add({ method, effect, account: label, times: 1 })
@@ -136,7 +143,7 @@ describe.each(['user', 'bot'] as const)('as a %s', (way) => {
 
   test('a post that had arrived before the process died is found, also when its source is gone', async () => {
     const { channel, call, ...at } = start(telegram, way)
-    const source = await postFile(at, 'source')
+    const source = await postFile(telegram, at, { caption: 'source' })
     const journal = createNotes()
     const post = { text: captionOf('c'), copyOf: source, journal }
     const first = await channel.post(call, post)
@@ -151,10 +158,10 @@ describe.each(['user', 'bot'] as const)('as a %s', (way) => {
 
   test('a forwarded post cannot be edited by anyone, which is not a matter of rights', async () => {
     const { channel, call, ...at } = start(telegram, way)
-    const source = await postFile(at, 'source')
+    const source = await postFile(telegram, at, { caption: 'source' })
     const chat_id = at.account.channelId
     const forward = { chat_id, from_chat_id: chat_id, message_id: source }
-    const { message_id: messageId } = await apiOf(at).forwardMessage(forward)
+    const { message_id: messageId } = await botApiOf(telegram, at).forwardMessage(forward)
     const edit = { messageId, text: 'x', part: 'caption', postedBy: null } as const
 
     const refusal = channel.edit(call, edit)
@@ -166,7 +173,7 @@ describe.each(['user', 'bot'] as const)('as a %s', (way) => {
 describe('of two accounts', () => {
   test('the one that may edits, deletes and posts where the other one may not', async () => {
     const { channel, call, ...at } = start(telegram, 'user and bot')
-    const messageId = await postFile(at, 'a')
+    const messageId = await postFile(telegram, at, { caption: 'a' })
     demote(at, 'userId')
     const edit = { messageId, text: 'b', part: 'caption', postedBy: null } as const
 
@@ -180,7 +187,7 @@ describe('of two accounts', () => {
 
   test('the one that has posted tries first', async () => {
     const { channel, call, ...at } = start(telegram, 'user and bot')
-    const messageId = await postFile(at, 'a')
+    const messageId = await postFile(telegram, at, { caption: 'a' })
     telegram.counters.reset()
     const edit = { messageId, part: 'caption', postedBy: 'bot' } as const
     const { channelId, userId: accountId } = at.account
@@ -194,14 +201,18 @@ describe('of two accounts', () => {
 
   test('each deletes its own where neither may delete those of the other one', async () => {
     const { channel, call, ...at } = start(telegram, 'user and bot')
-    const byBot = await postFile(at, 'by the bot')
+    const byBot = await postFile(telegram, at, { caption: 'by the bot' })
     const post = { text: captionOf('c'), copyOf: byBot, journal: createNotes() }
     const { messageId: byUser } = await channel.post(call, post)
     const stranger = telegram.createAccount({ label: `${at.account.label} stranger` })
     const { channelId } = at.account
     const asAdmin = { channelId, role: 'admin' } as const
     telegram.faults.setRole({ ...asAdmin, accountId: stranger.botId ?? 0 })
-    const strangers = await postFile({ account: { ...stranger, channelId } }, 'by a stranger')
+    const strangers = await postFile(
+      telegram,
+      { account: { ...stranger, channelId } },
+      { caption: 'by a stranger' },
+    )
     for (const accountId of [at.account.userId, at.account.botId ?? 0]) {
       telegram.faults.setRole({ ...asAdmin, accountId, without: ['delete'] })
     }
@@ -229,15 +240,6 @@ test('by the Bot API a post whose answer was lost is tried once more, and then n
   expect(await textAt(at, 5)).toBe(lost.text)
 })
 
-const apiOf = ({ account }: Pick<Start, 'account'>): Api =>
-  new Api(account.botToken ?? '', { apiRoot: telegram.botApi.root, maxRetries: 0 })
-
-async function postFile(at: Pick<Start, 'account'>, caption: string): Promise<number> {
-  const document = new InputFile(Buffer.alloc(10, 1), { filename: 'file.bin' })
-  const post = { chat_id: at.account.channelId, document, caption }
-  return (await apiOf(at).sendDocument(post)).message_id
-}
-
 /** The captions of a channel's files, the oldest first. */
 async function captions({ account }: Pick<Start, 'account'>): Promise<string[]> {
   return (await telegram.messages(account.channelId)).map(({ caption }) => caption)
@@ -247,7 +249,7 @@ async function captions({ account }: Pick<Start, 'account'>): Promise<string[]> 
 async function textAt(at: Pick<Start, 'account'>, message_id: number): Promise<string | undefined> {
   const chat_id = at.account.channelId
   const answer = { chat_id, text: 'answer', reply_parameters: { message_id } }
-  return (await apiOf(at).sendMessage(answer)).reply_to_message?.text
+  return (await botApiOf(telegram, at).sendMessage(answer)).reply_to_message?.text
 }
 
 function demote({ account }: Pick<Start, 'account'>, who: 'userId' | 'botId'): void {
