@@ -4,6 +4,8 @@ import { createTally } from '../../lib/concurrency/tally.ts'
 import { createTtlCache } from '../../lib/ttl-cache.ts'
 import type { ByteRange } from '../model/byte-range.ts'
 import { documentIdIn } from '../model/file-id.ts'
+import { libraryKeyOf } from '../model/library/posts.ts'
+import type { Catalogue } from '../ports/catalogue.ts'
 import type { CredentialsProvider, DownloadGrant } from '../ports/credentials.ts'
 import type { Ledger } from '../ports/ledger.ts'
 import type { RemoteDocument, TelegramGateway } from '../ports/telegram.ts'
@@ -17,7 +19,7 @@ const MAX_BINDINGS = 50_000
 export interface DownloadServiceOptions {
   credentials: Pick<CredentialsProvider, 'forDownload'>
   gateway: Pick<TelegramGateway, 'locate'>
-  ledger: Pick<Ledger, 'receiptOf'>
+  ledger: Pick<Ledger, 'receiptOf'> & Pick<Catalogue, 'libraryFile'>
   reader: DocumentReader
   workGate: Pick<WorkGate, 'assertNew'>
 }
@@ -29,6 +31,8 @@ export interface WantedFile {
 
 export interface FoundFile {
   document: RemoteDocument
+  /** The file's name in the library; null where the library does not know it. */
+  fileName: string | null
   /** SHA-256 of the document's bytes, hex; null where it is not known. */
   sha256: string | null
   /** Core's user id of the token's or ticket's owner. */
@@ -81,8 +85,9 @@ export function createDownloadService(options: DownloadServiceOptions): Download
       if (key !== null) boundTo.set(key, messageId, BINDING_TTL_MS)
       const id = document.road === 'bot-api' ? documentIdIn(fileId ?? '') : document.id
       const receipt = id === null ? null : await ledger.receiptOf(id, document.size)
+      const row = await ledger.libraryFile(libraryKeyOf(grant.credentials), messageId)
       const { userId: owner } = grant.credentials
-      return { document, sha256: receipt?.sha256 ?? null, owner }
+      return { document, fileName: row?.name ?? null, sha256: receipt?.sha256 ?? null, owner }
     },
     read: async function* (document, range, signal) {
       const leave = reading.enter()

@@ -41,7 +41,8 @@ export const downloadRoutes: FastifyPluginAsync<DownloadRoutesOptions> = async (
     const credential = requireToken(request)
 
     const signal = clientSignal(reply)
-    const { document, sha256, owner } = await downloads.find(credential, query, signal)
+    const found = await downloads.find(credential, query, signal)
+    const { document, sha256, owner } = found
     // By now the link is tied to this message, so nothing more can be tried out with it.
     options.knownTokens.addLink(credential)
     const plan = planDownload({
@@ -52,7 +53,8 @@ export const downloadRoutes: FastifyPluginAsync<DownloadRoutesOptions> = async (
       modifiedAt: document.modifiedAt,
     })
     const digest = refusesSha256(request.headers['want-repr-digest']) ? null : sha256
-    const answer = answerDownload(plan, document, { ...query, sha256: digest })
+    const fileName = query.fileName ?? found.fileName ?? undefined
+    const answer = answerDownload(plan, document, { ...query, fileName, sha256: digest })
 
     if (answer.pieces.length > 0) {
       // Only after the check: a stranger's guess must not take a slot.

@@ -14,7 +14,11 @@ export const DownloadQuery = z.object({
   messageId,
   fileId: fileId.optional(),
   token: linkToken.optional(),
-  fileName: fileName.meta({ description: 'The name under which the file is saved.' }).optional(),
+  fileName: fileName
+    .meta({
+      description: 'The name under which the file is saved; by default its name in the library.',
+    })
+    .optional(),
   disposition: disposition.default('inline'),
 })
 

@@ -4,9 +4,11 @@ import {
   type WantedFile,
 } from '../../../src/core/downloads/download-service.ts'
 import { documentFileId } from '../../../src/core/model/file-id.ts'
+import type { ShownFile } from '../../../src/core/ports/catalogue.ts'
 import type { Credentials, DownloadGrant } from '../../../src/core/ports/credentials.ts'
 import type { RemoteDocument } from '../../../src/core/ports/telegram.ts'
 import { AppError, shuttingDown } from '../../../src/errors.ts'
+import { makeFile } from '../../helpers/storage/ledger-contract/library.ts'
 
 const never = new AbortController().signal
 const HOUR = 3_600_000
@@ -217,6 +219,15 @@ test.each(['ends', 'leaves', 'fails'])(
   },
 )
 
+test('a file has its name in the library of its owner', async () => {
+  const { downloads } = harness({ grant: { kind: 'login' } })
+
+  const named = await downloads.find('token', { messageId: 7 }, never)
+  const unknown = await downloads.find('token', { messageId: 8 }, never)
+
+  expect([named.fileName, unknown.fileName]).toEqual(['Übersicht.pdf', null])
+})
+
 interface HarnessOptions {
   /** What each token grants, or why it is refused. */
   grant?: Partial<DownloadGrant> | AppError
@@ -251,6 +262,8 @@ function harness({ grant = {}, found = {}, ...options }: HarnessOptions) {
     },
     ledger: {
       receiptOf: async (documentId) => (documentId === KNOWN.id ? DIGESTS : null),
+      libraryFile: async ({ owner }, messageId) =>
+        owner === ANN.userId && messageId === 7 ? LISTED : null,
     },
     reader: {
       read: async function* () {
@@ -273,6 +286,13 @@ function harness({ grant = {}, found = {}, ...options }: HarnessOptions) {
       return gate.resolve
     },
   }
+}
+
+const LISTED: ShownFile = {
+  ...makeFile(7, { name: 'Übersicht.pdf' }),
+  hasThumbnail: false,
+  kind: 'document',
+  path: [],
 }
 
 const ANN: Credentials = {

@@ -9,6 +9,7 @@ import { KiB, MiB } from '../../../src/lib/units.ts'
 import { sleep } from '../../../src/lib/waiting/sleep.ts'
 import { downloadUrl, uploadFile } from '../../helpers/callers/client.ts'
 import { createFakeGateway } from '../../helpers/peers/fake-gateway.ts'
+import { makeFile } from '../../helpers/storage/ledger-contract/library.ts'
 import { startWorker, testCredentials } from '../../helpers/worker/app.ts'
 
 const token = 'token-ann'
@@ -100,6 +101,18 @@ test('a file that is another one now, or of another sender, has no digest', asyn
   }
 
   expect(digests).toEqual([null, null, expect.stringContaining('sha-256=:')])
+})
+
+test('a file has its name of the library, unless the link gives it another', async () => {
+  const { link, adapters, messageId } = await start(randomBytes(10), 'film.mp4')
+  const file = makeFile(messageId ?? 0, { name: 'Ferien ☀.mp4', editedAt: 1, size: 10 })
+  await adapters.ledger.applyToLibrary({ owner: 'ann', channelId: '-1001' }, { files: [file] })
+
+  const plain = await fetch(link)
+  const named = await fetch(`${link}&fileName=other.mp4`)
+
+  expect(plain.headers.get('content-disposition')).toContain("UTF-8''Ferien%20%E2%98%80.mp4")
+  expect(named.headers.get('content-disposition')).toContain('filename=other.mp4')
 })
 
 test('a reader that stands still gets the right bytes, however often their memory was used since', async () => {
