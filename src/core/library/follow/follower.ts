@@ -49,60 +49,62 @@ export interface Follower {
   reopen: () => void
 }
 
-/** Looks that run at once; each makes one request at a time. */
-const LOOKS_AT_ONCE = 4
+/** Requests that all looks together make at once; each look makes one at a time. */
+const REQUESTS_AT_ONCE = 4
 /** Milliseconds from one look at a channel to the next. */
 const LOOK_EVERY_MS = 60_000
 /** The longest time for which a channel is left alone because Telegram wants it so. */
 const LONGEST_QUIET_MS = 3_600_000
-const MAX_QUIET = 10_000
+/** For how long looks at a channel take their time once Telegram has asked for a wait. */
+const SLOW_MS = 3_600_000
+const MAX_REMEMBERED = 10_000
 /** Changes that are written together: the rest of the worker stands still meanwhile. */
 const SLICE = 200
 /** Rescans in one look. More of them would mean that Telegram forgets faster than we read. */
 const MAX_RESCANS = 1
 const PACE_MS = 1_000
+/** After a longer wait that Telegram asks for, the next look goes on. */
+const LONGEST_WAIT_SECONDS = 60
 
 interface Look {
   readonly key: LibraryKey
+  readonly job: JobContext
   readonly call: ChannelCall
   sync: LibrarySync | null
   requests: number
+  /** Rescans that it has begun. */
   rescans: number
+  /** Whether it has read the channel to its end. */
+  scanned: boolean
   changed: boolean
-  /** Telegram has asked for a wait: from here on the look takes its time. */
-  slowed: boolean
 }
 
 export function createFollower(options: FollowerOptions): Follower {
   const { catalogue, channel, isBusy, metrics, now, log, paceMs = PACE_MS } = options
   const queue = createJobQueue({
-    concurrency: LOOKS_AT_ONCE,
+    concurrency: REQUESTS_AT_ONCE,
     onError: (_key, err) => log.error({ err }, 'a look at a channel ended in a bug'),
   })
-  const quiet = createTtlCache<true>({ maxEntries: MAX_QUIET, now })
+  const quiet = createTtlCache<true>({ maxEntries: MAX_REMEMBERED, now })
+  const slow = createTtlCache<true>({ maxEntries: MAX_REMEMBERED, now })
   const rescansWanted = new Set<string>()
 
   function start(key: LibraryKey, credentials: Credentials): void {
     const name = nameOf(key)
     queue.start({ key: name, group: key.owner }, (job) =>
-      job
-        .slot(() => look(key, credentials, job))
-        .catch((error: unknown) => {
-          // Stopped, it goes on with the next look.
-          if (!job.signal.aborted) throw error
-        }),
+      look(key, credentials, job).catch((error: unknown) => {
+        // Stopped, it goes on with the next look.
+        if (!job.signal.aborted) throw error
+      }),
     )
   }
 
   async function look(key: LibraryKey, credentials: Credentials, job: JobContext): Promise<void> {
     const { signal } = job
-    const onWait = (): void => {
-      state.slowed = true
-    }
     const state: Look = {
-      key,
-      call: { credentials, signal, onWait },
-      ...{ sync: null, requests: 0, rescans: 0, changed: false, slowed: false },
+      // It sits out waits itself, where it holds back no other look.
+      ...{ key, job, call: { credentials, signal, patience: 0 } },
+      ...{ sync: null, requests: 0, rescans: 0, scanned: false, changed: false },
     }
     try {
       state.sync = await catalogue.librarySync(key)
@@ -111,7 +113,9 @@ export function createFollower(options: FollowerOptions): Follower {
       if (isFresh && !rescansWanted.has(nameOf(key))) return
       const timeout = await follow(state)
       leaveAlone(key, timeout)
-      metrics.looked(state.rescans > 0 ? 'rescanned' : state.changed ? 'changed' : 'current')
+      const { requests, scanned, changed } = state
+      if (scanned) log.info({ requests }, 'a channel was read from end to end')
+      metrics.looked(scanned ? 'rescanned' : changed ? 'changed' : 'current')
     } catch (error) {
       signal.throwIfAborted()
       leaveAlone(key, error instanceof AppError ? error.retryAfter : undefined)
@@ -127,18 +131,35 @@ export function createFollower(options: FollowerOptions): Follower {
     for (;;) {
       await startRescanIfWanted(state)
       if (state.requests > 0) await giveWay(state)
-      state.requests++
       const step = nextStep(state.sync)
+      if (step.kind === 'position' && state.rescans >= MAX_RESCANS) throw changesTooFast()
+      const taken = await takeInTurn(step, state)
+      if (taken === 'again') continue
       if (step.kind === 'position') state.rescans++
-      if (state.rescans > MAX_RESCANS) {
-        log.warn({}, 'a channel changes faster than it can be read; the next look tries again')
-        return undefined
-      }
-      const { changes, final, timeout } = await take(step, state)
-      await write(state, changes)
       // One that was asked for during a rescan is this one.
       if (step.kind !== 'difference') rescansWanted.delete(nameOf(state.key))
-      if (final && !rescansWanted.has(nameOf(state.key))) return timeout ?? undefined
+      if (step.kind === 'page' && state.sync?.scan === null) state.scanned = true
+      if (taken.final && !rescansWanted.has(nameOf(state.key))) return taken.timeout ?? undefined
+    }
+  }
+
+  /** One step when it is the look's turn; `again` after a wait that Telegram has asked for. */
+  async function takeInTurn(step: Step, state: Look): Promise<Taken | 'again'> {
+    const { key, job } = state
+    state.requests++
+    try {
+      return await job.slot(async () => {
+        const taken = await take(step, state)
+        await write(state, taken.changes)
+        return taken
+      })
+    } catch (error) {
+      if (!isFloodWait(error)) throw error
+      slow.set(nameOf(key), true, SLOW_MS)
+      const { retryAfter = 1 } = error
+      if (retryAfter > LONGEST_WAIT_SECONDS) throw error
+      await sleep(retryAfter * 1000, job.signal)
+      return 'again'
     }
   }
 
@@ -178,8 +199,8 @@ export function createFollower(options: FollowerOptions): Follower {
   }
 
   /** Transfers go first, and an account that was asked to wait is asked less. */
-  async function giveWay({ slowed, call }: Look): Promise<void> {
-    if (slowed || isBusy()) await sleep(paceMs, call.signal)
+  async function giveWay({ key, call }: Look): Promise<void> {
+    if (isBusy() || slow.get(nameOf(key))) await sleep(paceMs, call.signal)
     call.signal.throwIfAborted()
   }
 
@@ -212,6 +233,11 @@ interface Taken {
   /** Whether nothing is left to ask. */
   final: boolean
   timeout?: number | null
+}
+
+function changesTooFast(): AppError {
+  const sentence = 'The channel changes faster than it can be read'
+  return new AppError('TELEGRAM_UNAVAILABLE', sentence, { retryAfter: LOOK_EVERY_MS / 1000 })
 }
 
 function nameOf({ owner, channelId }: LibraryKey): string {

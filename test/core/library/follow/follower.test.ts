@@ -198,6 +198,23 @@ test('after a wait that Telegram asks for the channel is left alone for as long'
   expect(channel.requests).not.toEqual([])
 })
 
+test('a short wait is sat out, and the same request made again', async () => {
+  const { channel, look, shown } = start()
+  addFile(channel, 'a')
+  const waits: string[] = []
+  channel.before = async (method) => {
+    if (waits.includes(method)) return
+    waits.push(method)
+    throw new AppError('TELEGRAM_FLOOD_WAIT', 'wait', { retryAfter: 0.001 })
+  }
+
+  await look()
+
+  expect(await shown()).toEqual(expectedOf(channel))
+  const steps = ['position', 'page', 'difference']
+  expect(channel.requests).toEqual(steps.flatMap((step) => [step, step]))
+})
+
 test('a rescan reads all again, at once, and rows stay meanwhile', async () => {
   const { channel, look, shown, rescan, sync } = start()
   addFile(channel, 'a')
@@ -250,6 +267,17 @@ test('while transfers work, a look takes its time between two requests', async (
   expect(follower.isLooking(KEY)).toBe(false)
 })
 
+test('a look that takes its time holds back no other library', async () => {
+  const { channel, follower } = start({ isBusy: () => true, paceMs: 60_000 })
+  addFile(channel, 'a')
+  const users = Array.from({ length: 9 }, (_, n) => ({ ...credentials, userId: `user ${n}` }))
+
+  for (const user of users) follower.look(user)
+
+  await vi.waitFor(() => expect(channel.requests).toHaveLength(9))
+  await follower.close(shuttingDown())
+})
+
 test('a look that was stopped goes on when it may', async () => {
   const { channel, follower, look, shown } = start()
   for (let n = 0; n < 150; n++) addFile(channel, `file ${n}`)
@@ -287,7 +315,7 @@ test('a bot that sees no messages is not asked, and its rows stay', async () => 
 })
 
 test('a channel that changes faster than it is read is left for the next look', async () => {
-  const { channel, look, log } = start()
+  const { channel, look, log, outcomes } = start()
   addFile(channel, 'a')
   channel.forgottenBefore = Number.MAX_SAFE_INTEGER
 
@@ -295,6 +323,7 @@ test('a channel that changes faster than it is read is left for the next look', 
 
   expect(channel.requests.filter((request) => request === 'position')).toHaveLength(1)
   expect(log.entries.map(({ level }) => level)).toEqual(['warn'])
+  expect(outcomes).toEqual(['failed'])
 })
 
 test('what a look has found is counted', async () => {
