@@ -29,6 +29,15 @@ export type Command =
       force: boolean
     })
   | (CommonOptions & { kind: 'status'; uploadId: string | null })
+  | (CommonOptions & {
+      kind: 'ls'
+      folder: string
+      recursive: boolean
+      sort: LibrarySort
+      reverse: boolean
+    })
+  | (CommonOptions & { kind: 'find'; words: string[]; folder: string; fileKind: FileKind | null })
+  | (CommonOptions & { kind: 'rescan' })
   | (CommonOptions & { kind: 'doctor'; force: boolean })
 
 export type CommandOf<Kind extends Command['kind']> = Extract<Command, { kind: Kind }>
@@ -52,6 +61,11 @@ const OPTIONS = {
   output: { type: 'string', short: 'o' },
   range: { type: 'string' },
   force: { type: 'boolean', short: 'f' },
+  recursive: { type: 'boolean', short: 'r' },
+  sort: { type: 'string' },
+  reverse: { type: 'boolean' },
+  folder: { type: 'string' },
+  kind: { type: 'string' },
 } as const
 
 const COMMON = ['url', 'token', 'token-file', 'json', 'quiet', 'help', 'version']
@@ -59,6 +73,9 @@ const ALLOWED: Record<string, string[]> = {
   upload: ['file-name', 'parallel', 'no-resume', 'all'],
   download: ['output', 'file-name', 'file-id', 'range', 'force'],
   status: [],
+  ls: ['recursive', 'sort', 'reverse'],
+  find: ['folder', 'kind'],
+  rescan: [],
   doctor: ['force'],
 }
 
@@ -80,10 +97,13 @@ export function parseCommand(argv: string[]): Command {
   const common = commonOf(values)
   if (name === 'upload') return { kind: 'upload', ...common, ...uploadOf(values, operands) }
   if (name === 'download') return { kind: 'download', ...common, ...downloadOf(values, operands) }
-  if (operands.length > (name === 'status' ? 1 : 0)) {
+  if (name === 'find') return { kind: 'find', ...common, ...findOf(values, operands) }
+  if (operands.length > (name === 'status' || name === 'ls' ? 1 : 0)) {
     throw new UsageError(`${name}: ${operands.at(-1)} is one word too many`)
   }
   if (name === 'doctor') return { kind: 'doctor', ...common, force: values.force === true }
+  if (name === 'rescan') return { kind: 'rescan', ...common }
+  if (name === 'ls') return { kind: 'ls', ...common, ...listOf(values, operands[0]) }
   return { kind: 'status', ...common, uploadId: operands[0] ?? null }
 }
 
@@ -143,6 +163,28 @@ function downloadOf(values: Values, operands: string[]) {
     range: values.range === undefined ? null : rangeOf(values.range),
     force: values.force === true,
   }
+}
+
+const SORTS = ['name', 'size', 'date'] as const
+const KINDS = ['video', 'audio', 'image', 'document', 'archive', 'other'] as const
+type LibrarySort = (typeof SORTS)[number]
+type FileKind = (typeof KINDS)[number]
+
+function listOf(values: Values, folder = '/') {
+  const sort = oneOf('--sort', SORTS, values.sort ?? 'name')
+  return { folder, recursive: values.recursive === true, sort, reverse: values.reverse === true }
+}
+
+function findOf(values: Values, words: string[]) {
+  if (words.length === 0) throw new UsageError('find: no word is given')
+  const fileKind = values.kind === undefined ? null : oneOf('--kind', KINDS, values.kind)
+  return { words, folder: values.folder ?? '/', fileKind }
+}
+
+function oneOf<T extends string>(option: string, known: readonly T[], given: string): T {
+  const found = known.find((each) => each === given)
+  if (found === undefined) throw new UsageError(`${option}: expected ${known.join(', ')}`)
+  return found
 }
 
 function rangeOf(text: string): { start: number; end?: number } {

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { createClient } from 'telestore-client'
 import { type Command, type CommonOptions, parseCommand, UsageError } from './arguments.ts'
 import { download } from './commands/download-command.ts'
+import { find, list, rescan } from './commands/library-command.ts'
 import { status } from './commands/status-command.ts'
 import { upload } from './commands/upload-command.ts'
 import type { CliContext, CommandContext, Env } from './context.ts'
@@ -44,6 +45,12 @@ async function runCommand(command: Command, context: CliContext): Promise<number
       return download(command, await openContext(command, context))
     case 'status':
       return status(command, await openContext(command, context))
+    case 'ls':
+      return list(command, await openContext(command, context))
+    case 'find':
+      return find(command, await openContext(command, context))
+    case 'rescan':
+      return rescan(command, await openContext(command, context))
     case 'doctor': {
       // Loaded only here, because the doctor needs parts of the worker and the other commands do not.
       const { doctor } = await import('./doctor/doctor.ts').catch((cause: unknown) => {

@@ -2,6 +2,9 @@ export const USAGE = `Usage:
   telestore-worker upload PATH…          sends files into the channel, and all that are in folders
   telestore-worker download MESSAGE      brings the file of a message back
   telestore-worker status [UPLOAD_ID]    how the worker is, or how far one upload is
+  telestore-worker ls [FOLDER]           what is in a folder of the channel
+  telestore-worker find WORD…            files of the channel by words of their names
+  telestore-worker rescan                reads the whole channel again
   telestore-worker doctor                looks for what is wrong with a set-up, and says what to do
 
 Options:
@@ -25,6 +28,15 @@ download:
   --file-id ID       for a bot that cannot see messages
   --range A-B        only these bytes, the first is 0; A- goes to the end
   --force            overwrite a file that is there
+
+ls:
+  --recursive        also what is in folders below, with paths
+  --sort ORDER       name, size or date; the largest and the newest come first
+  --reverse          the other way round
+
+find:
+  --folder FOLDER    only in this folder and below
+  --kind KIND        only video, audio, image, document, archive or other
 
 doctor:
   --url URL          looks at the worker there, too

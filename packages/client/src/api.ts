@@ -3,6 +3,7 @@
  * otherwise, and every failure is a TeleStoreError, or the signal's reason after an abort.
  */
 
+import type { Library } from './library/library-api.ts'
 import type { CallOptions } from './options.ts'
 import type {
   TransferProgress,
@@ -97,6 +98,8 @@ export interface Client {
   readonly ticket: (messageId: number, options?: TicketOptions) => Promise<Ticket>
   /** Revokes all links of this user. */
   readonly revokeTickets: (options?: CallOptions) => Promise<void>
+  /** What is in the channel: folders, files, and a search. */
+  readonly library: Library
   /** Any other JSON call of the worker, with the token: `path` begins with a slash. */
   readonly get: (path: string, options?: CallOptions) => Promise<unknown>
 }

@@ -2,6 +2,7 @@ import type { Client, Ticket, TicketOptions } from './api.ts'
 import { type Caller, createCaller } from './call.ts'
 import { startDownload } from './download.ts'
 import { createFollower } from './follow.ts'
+import { createLibrary } from './library/library.ts'
 import type { ClientOptions } from './options.ts'
 import { findBrowserStore } from './uploads/resume-store.ts'
 import { chooseTransport } from './uploads/transport.ts'
@@ -25,6 +26,16 @@ export {
   TeleStoreError,
   type TeleStoreErrorOptions,
 } from './error.ts'
+export type {
+  FileKind,
+  Library,
+  LibraryFolder,
+  LibraryItem,
+  LibraryPage,
+  LibraryPageOptions,
+  LibraryQuery,
+  LibrarySync,
+} from './library/library-api.ts'
 export type { CallOptions, ClientOptions } from './options.ts'
 export { type RetryPolicy, withRetries } from './retry.ts'
 export { createSpeedMeter, type SpeedMeter } from './speed.ts'
@@ -79,6 +90,7 @@ export function createClient(options: ClientOptions): Client {
     revokeTickets: async ({ signal } = {}) => {
       await caller.json('/tickets', { method: 'DELETE', signal })
     },
+    library: createLibrary(caller),
     get: (path, { signal } = {}) => caller.json(path, { signal }),
   }
 }

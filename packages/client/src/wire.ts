@@ -68,6 +68,6 @@ export function badAnswer(): TeleStoreError {
   return new TeleStoreError('BAD_ANSWER', 'The answer is not one that a worker gives')
 }
 
-function numberOf(value: unknown): number | null {
+export function numberOf(value: unknown): number | null {
   return typeof value === 'number' ? value : null
 }

@@ -1,0 +1,91 @@
+import type { CallOptions } from '../options.ts'
+
+/** A file of the channel. */
+export interface LibraryItem {
+  readonly messageId: number
+  readonly fileName: string
+  /** The path of the folder in which it is shown: `/` is the root. */
+  readonly folder: string
+  readonly size: number
+  readonly mimeType: string
+  readonly kind: FileKind
+  /** When it was posted. */
+  readonly createdAt: Date
+  /** When the file itself was last changed, as its sender says. */
+  readonly modifiedAt: Date | null
+  /** Hex, as the caption of the message claims it. */
+  readonly sha256: string | null
+  /** Documents that hold the file. */
+  readonly volumes: number
+  /** Whether there is a small picture of it. */
+  readonly thumbnail: boolean
+  /** Opens the message in Telegram's apps, for members of the channel. */
+  readonly link: string
+  readonly postedBy: 'telestore' | 'telegram'
+}
+
+export type FileKind = 'video' | 'audio' | 'image' | 'document' | 'archive' | 'other'
+
+export interface LibraryFolder {
+  readonly path: string
+  readonly name: string
+  /** Files in it and in all folders below. */
+  readonly files: number
+  readonly bytes: number
+}
+
+/** How far the library follows the channel. */
+export interface LibrarySync {
+  /**
+   * `never`: the channel has not been read yet. `scanning`: it is being read, and more files may come.
+   * `current`: they agreed at `at`. `unavailable`: the worker cannot see the channel's messages, and
+   * knows of what was uploaded by it.
+   */
+  readonly state: 'current' | 'scanning' | 'never' | 'unavailable'
+  /** Messages that the reading on its way has read. */
+  readonly seen: number
+  /** About how many there are, where that is known. */
+  readonly total: number | null
+  readonly at: Date | null
+}
+
+export interface LibraryQuery {
+  /** `/` by default. */
+  readonly folder?: string | undefined
+  /** Words that names must have, without accents and capitals. */
+  readonly q?: string | undefined
+  /** Also what lies in folders below: by default only with a `q`. */
+  readonly recursive?: boolean | undefined
+  readonly kind?: FileKind | undefined
+  /** `name` by default. */
+  readonly sort?: 'name' | 'size' | 'date' | undefined
+  /** By default `asc` for names, and `desc` for sizes and dates. */
+  readonly order?: 'asc' | 'desc' | undefined
+  /** Files of a page, and folders too: 100 by default, 500 at most. */
+  readonly limit?: number | undefined
+}
+
+export interface LibraryPage {
+  readonly items: readonly LibraryItem[]
+  readonly folders: readonly LibraryFolder[]
+  /** The cursor of the next page, or null. */
+  readonly next: string | null
+  readonly sync: LibrarySync
+}
+
+export interface LibraryPageOptions extends CallOptions {
+  /** `next` of the page before, for the same query. */
+  readonly cursor?: string | null | undefined
+}
+
+/** The files of the channel, as folders. Answers come from the worker and do not wait for Telegram. */
+export interface Library {
+  /** One page. Rejects with FOLDER_NOT_FOUND. */
+  readonly list: (query?: LibraryQuery, options?: LibraryPageOptions) => Promise<LibraryPage>
+  /** All pages, each as it is asked for. */
+  readonly pages: (query?: LibraryQuery, options?: CallOptions) => AsyncGenerator<LibraryPage, void>
+  /** Rejects with MESSAGE_NOT_FOUND. */
+  readonly get: (messageId: number, options?: CallOptions) => Promise<LibraryItem>
+  /** Makes the worker read the whole channel again, in the background. */
+  readonly rescan: (options?: CallOptions) => Promise<LibrarySync>
+}

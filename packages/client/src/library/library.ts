@@ -1,0 +1,108 @@
+import type { Caller } from '../call.ts'
+import type { CallOptions } from '../options.ts'
+import { badAnswer, numberOf, textOf } from '../wire.ts'
+import type {
+  Library,
+  LibraryFolder,
+  LibraryItem,
+  LibraryPage,
+  LibraryPageOptions,
+  LibraryQuery,
+  LibrarySync,
+} from './library-api.ts'
+
+type Fields = Readonly<Record<string, unknown>>
+
+const KINDS = ['video', 'audio', 'image', 'document', 'archive', 'other'] as const
+const STATES = ['current', 'scanning', 'never', 'unavailable'] as const
+
+export function createLibrary(caller: Caller): Library {
+  async function list(
+    query: LibraryQuery = {},
+    { signal, cursor }: LibraryPageOptions = {},
+  ): Promise<LibraryPage> {
+    const fields = new URLSearchParams()
+    for (const [name, value] of Object.entries({ ...query, cursor })) {
+      if (value !== undefined && value !== null) fields.set(name, String(value))
+    }
+    return toPage(await caller.json(`/library?${fields}`, { signal }))
+  }
+
+  async function* pages(query: LibraryQuery = {}, { signal }: CallOptions = {}) {
+    for (let cursor: string | null = null; ; ) {
+      const page = await list(query, { signal, cursor })
+      yield page
+      if (page.next === null) return
+      cursor = page.next
+    }
+  }
+
+  return {
+    list,
+    pages,
+    get: async (messageId, { signal } = {}) =>
+      toItem(await caller.json(`/library/${messageId}`, { signal })),
+    rescan: async ({ signal } = {}) => {
+      const { sync } = await caller.json('/library/rescan', { method: 'POST', signal })
+      return toSync(sync)
+    },
+  }
+}
+
+/** Throws BAD_ANSWER when the fields are no page. */
+function toPage({ items, folders, next, sync }: Fields): LibraryPage {
+  if (!Array.isArray(items) || !Array.isArray(folders)) throw badAnswer()
+  return {
+    items: items.map(toItem),
+    folders: folders.map(toFolder),
+    next: textOf(next),
+    sync: toSync(sync),
+  }
+}
+
+function toItem(value: unknown): LibraryItem {
+  const fields = fieldsOf(value)
+  const { messageId, fileName, folder, size } = fields
+  const createdAt = dateOf(fields.createdAt)
+  if (typeof messageId !== 'number' || typeof size !== 'number' || createdAt === null) {
+    throw badAnswer()
+  }
+  return {
+    messageId,
+    fileName: String(fileName),
+    folder: String(folder),
+    size,
+    mimeType: textOf(fields.mimeType) ?? '',
+    kind: KINDS.find((kind) => kind === fields.kind) ?? 'other',
+    createdAt,
+    modifiedAt: dateOf(fields.modifiedAt),
+    sha256: textOf(fields.sha256),
+    volumes: numberOf(fields.volumes) ?? 1,
+    thumbnail: fields.thumbnail === true,
+    link: textOf(fields.link) ?? '',
+    postedBy: fields.postedBy === 'telestore' ? 'telestore' : 'telegram',
+  }
+}
+
+function toFolder(value: unknown): LibraryFolder {
+  const { path, name, files, bytes } = fieldsOf(value)
+  if (typeof path !== 'string') throw badAnswer()
+  return { path, name: String(name), files: numberOf(files) ?? 0, bytes: numberOf(bytes) ?? 0 }
+}
+
+function toSync(value: unknown): LibrarySync {
+  const { state, seen, total, at } = fieldsOf(value)
+  const known = STATES.find((each) => each === state)
+  if (!known) throw badAnswer()
+  return { state: known, seen: numberOf(seen) ?? 0, total: numberOf(total), at: dateOf(at) }
+}
+
+function fieldsOf(value: unknown): Fields {
+  if (typeof value !== 'object' || value === null) throw badAnswer()
+  return Object.fromEntries(Object.entries(value))
+}
+
+function dateOf(value: unknown): Date | null {
+  const date = new Date(textOf(value) ?? Number.NaN)
+  return Number.isNaN(date.getTime()) ? null : date
+}

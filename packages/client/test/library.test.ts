@@ -1,0 +1,98 @@
+import { expect, test } from 'vitest'
+import { createFakeGateway } from '../../../test/helpers/peers/fake-gateway.ts'
+import { makeFile, makeFolder } from '../../../test/helpers/storage/ledger-contract/library.ts'
+import { startWorker, testCredentials } from '../../../test/helpers/worker/app.ts'
+import { createClient, type LibraryItem } from '../src/client.ts'
+
+const PHOTOS = 'a'.repeat(32)
+
+async function start() {
+  const worker = await startWorker({ gateway: createFakeGateway(), credentials: testCredentials })
+  await worker.adapters.ledger.applyToLibrary(
+    { owner: 'ann', channelId: '-1001' },
+    {
+      folders: [makeFolder(1, PHOTOS, 'Photos & more')],
+      files: [
+        makeFile(2, { name: 'one.mp4', size: 1, mimeType: 'video/mp4', modifiedAt: 5 }),
+        makeFile(3, { name: 'two.bin', size: 2, folderId: PHOTOS, captionId: PHOTOS }),
+        makeFile(4, { name: 'three.bin', size: 3, folderId: PHOTOS }),
+      ],
+    },
+  )
+  return createClient({ url: worker.url, token: 'token-ann' })
+}
+
+test('a page has files, folders, and how far the library follows the channel', async () => {
+  const { library } = await start()
+
+  const page = await library.list()
+
+  expect(page).toEqual({
+    items: [
+      {
+        messageId: 2,
+        fileName: 'one.mp4',
+        folder: '/',
+        size: 1,
+        mimeType: 'video/mp4',
+        kind: 'video',
+        createdAt: expect.any(Date),
+        modifiedAt: new Date(5),
+        sha256: null,
+        volumes: 1,
+        thumbnail: false,
+        link: expect.stringContaining('https://t.me/'),
+        postedBy: 'telegram',
+      },
+    ],
+    folders: [{ path: '/Photos & more', name: 'Photos & more', files: 2, bytes: 5 }],
+    next: null,
+    sync: { state: 'unavailable', seen: 0, total: null, at: null },
+  })
+})
+
+test('pages follow each other until there is no more', async () => {
+  const { library } = await start()
+  const names: string[] = []
+  let pages = 0
+
+  for await (const { items } of library.pages({ recursive: true, sort: 'size', limit: 1 })) {
+    names.push(...items.map(({ fileName }: LibraryItem) => fileName))
+    pages++
+  }
+
+  expect([names, pages]).toEqual([['three.bin', 'two.bin', 'one.mp4'], 3])
+})
+
+test('a query is asked as it is', async () => {
+  const { library } = await start()
+  const query = { folder: '/Photos & more', q: 'BIN', kind: 'other', order: 'desc' } as const
+
+  const { items } = await library.list({ ...query, sort: undefined })
+
+  expect(items.map(({ fileName }) => fileName)).toEqual(['two.bin', 'three.bin'])
+  await expect(library.list({ folder: '/none' })).rejects.toMatchObject({
+    code: 'FOLDER_NOT_FOUND',
+    status: 404,
+  })
+})
+
+test('one file is known by its message', async () => {
+  const { library } = await start()
+
+  expect(await library.get(3)).toMatchObject({ folder: '/Photos & more', postedBy: 'telestore' })
+  await expect(library.get(5)).rejects.toMatchObject({ code: 'MESSAGE_NOT_FOUND' })
+})
+
+test('a rescan says how the library stands', async () => {
+  const { library } = await start()
+
+  expect(await library.rescan()).toEqual({ state: 'unavailable', seen: 0, total: null, at: null })
+})
+
+test('an answer that is no page is not taken for one', async () => {
+  const fetch = async () => Response.json({ items: [{ messageId: 'x' }], folders: [] })
+  const { library } = createClient({ url: 'https://worker.example', token: 't', fetch })
+
+  await expect(library.list()).rejects.toMatchObject({ code: 'BAD_ANSWER' })
+})

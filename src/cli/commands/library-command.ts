@@ -1,0 +1,115 @@
+import type { LibraryFolder, LibraryItem, LibraryQuery, LibrarySync } from 'telestore-client'
+import { printable } from '../../lib/printable.ts'
+import { sleep } from '../../lib/waiting/sleep.ts'
+import type { CommandOf } from '../arguments.ts'
+import type { CommandContext } from '../context.ts'
+import { formatBytes } from '../terminal/bars.ts'
+
+const PAGE = 500
+/** How often the state of a rescan is asked for. */
+const POLL_MS = 500
+/** Year to minute. */
+const DATE_LENGTH = 16
+
+/** Prints what is in a folder. */
+export async function list(command: CommandOf<'ls'>, context: CommandContext): Promise<number> {
+  const { folder, recursive, sort, reverse, json } = command
+  const order = reverse === (sort === 'name') ? 'desc' : 'asc'
+  const query = { folder, recursive, sort, order } as const
+  await printPages(query, { json, withPath: recursive }, context)
+  return 0
+}
+
+/** Prints the files that have all words in their names, and folders too. Returns 1 when none has. */
+export async function find(command: CommandOf<'find'>, context: CommandContext): Promise<number> {
+  const { words, folder, fileKind, json } = command
+  const query = { q: words.join(' '), folder, recursive: true, kind: fileKind ?? undefined }
+  return (await printPages(query, { json, withPath: true }, context)) > 0 ? 0 : 1
+}
+
+interface Print {
+  json: boolean
+  /** Whether whole paths are shown, not names. */
+  withPath: boolean
+}
+
+/** Prints all pages as they come, and returns how many lines there were. */
+async function printPages(
+  query: LibraryQuery,
+  { json, withPath }: Print,
+  { client, screen, signal }: CommandContext,
+): Promise<number> {
+  let lines = 0
+  let state: LibrarySync | null = null
+  for await (const page of client.library.pages({ ...query, limit: PAGE }, { signal })) {
+    const shown = [
+      ...page.folders.map((folder) =>
+        json ? JSON.stringify(folder) : lineOfFolder(folder, withPath),
+      ),
+      ...page.items.map((item) => (json ? JSON.stringify(item) : lineOfItem(item, withPath))),
+    ]
+    for (const line of shown) screen.print(line)
+    lines += shown.length
+    state = page.sync
+  }
+  const warning = state && warningOf(state)
+  if (warning) screen.say(warning)
+  return lines
+}
+
+/** Makes the worker read the channel, and waits until it has. Returns 1 where it cannot. */
+export async function rescan(
+  { json, quiet }: CommandOf<'rescan'>,
+  { client, screen, signal }: CommandContext,
+): Promise<number> {
+  const before = await client.library.rescan({ signal })
+  let sync = before
+  while (sync.state !== 'unavailable' && !hasEnded(sync, before)) {
+    if (!quiet) screen.draw([scanOf(sync)])
+    await sleep(POLL_MS, signal)
+    sync = (await client.library.list({ limit: 1 }, { signal })).sync
+  }
+  screen.draw([])
+  const sentence = warningOf(sync) ?? 'The library agrees with the channel'
+  screen.print(json ? JSON.stringify(sync) : sentence)
+  return sync.state === 'unavailable' ? 1 : 0
+}
+
+function hasEnded({ state, at }: LibrarySync, before: LibrarySync): boolean {
+  return state === 'current' && at?.getTime() !== before.at?.getTime()
+}
+
+function scanOf({ seen, total }: LibrarySync): string {
+  return `The channel is being read: ${seen} ${total === null ? '' : `of about ${total} `}messages`
+}
+
+/** What a list may lack; null: nothing. */
+function warningOf(sync: LibrarySync): string | null {
+  switch (sync.state) {
+    case 'current':
+      return null
+    case 'unavailable':
+      return 'The worker cannot see the messages of the channel: it knows of what was uploaded by it'
+    case 'never':
+      return 'The channel has not been read yet: files may be missing'
+    case 'scanning':
+      return `${scanOf(sync)}. Files may be missing`
+  }
+}
+
+/** Columns: size, date, message, name. */
+function lineOf(size: string, date: string, what: string, name: string): string {
+  return `${size.padStart(9)}  ${date.padEnd(DATE_LENGTH)}  ${what.padStart(10)}  ${printable(name)}`
+}
+
+function lineOfItem(item: LibraryItem, withPath: boolean): string {
+  const { size, createdAt, messageId, fileName } = item
+  const date = createdAt.toISOString().slice(0, DATE_LENGTH).replace('T', ' ')
+  const folder = item.folder === '/' ? '/' : `${item.folder}/`
+  return lineOf(formatBytes(size), date, `${messageId}`, withPath ? folder + fileName : fileName)
+}
+
+function lineOfFolder({ bytes, files, path, name }: LibraryFolder, withPath: boolean): string {
+  const what = `${files} file${files === 1 ? '' : 's'}`
+  return lineOf(formatBytes(bytes), '', what, `${withPath ? path : name}/`)
+}
