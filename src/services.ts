@@ -146,6 +146,7 @@ function createJobs(
     attempts: config.transferAttempts,
     maxDurationMs: config.transferMaxMs,
     namesInCaptions: config.namesInCaptions,
+    verify: config.verify,
   })
   return { queue, transfers }
 }

@@ -110,6 +110,7 @@ async function transfer(upload: Upload): Promise<void> {
     file,
     caption: async () => encodeCaption({ ...common, ...(await file.digests()) }),
     captionId,
+    verification: { blocks: () => [], damaged: () => {}, unread: () => {} },
     journal: memoryJournal(),
     signal: new AbortController().signal,
     onEvent: () => {},

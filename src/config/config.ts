@@ -46,6 +46,8 @@ export interface Config {
   readonly transferMaxMs: number
   /** Whether the captions of posts tell the names and folders of files. */
   readonly namesInCaptions: boolean
+  /** What of each file is read back from Telegram. */
+  readonly verify: Env['VERIFY']
   /** A sender that stands still for so long is cut. */
   readonly stallMs: number
   /** Beyond this much memory new work is refused; 0: nine tenths of what the container has. */
@@ -117,6 +119,7 @@ export function loadConfig(environment: Record<string, string | undefined>): Con
     transferAttempts: env.TRANSFER_ATTEMPTS,
     transferMaxMs: env.TRANSFER_MAX_SECONDS * 1000,
     namesInCaptions: env.CAPTIONS === 'on',
+    verify: env.VERIFY,
     stallMs: env.STALL_SECONDS * 1000,
     maxRssBytes: env.MAX_RSS_BYTES,
     maxEventLoopDelayMs: env.MAX_EVENT_LOOP_DELAY_MS,

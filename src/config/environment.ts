@@ -241,6 +241,18 @@ const traffic = {
         'Each post describes itself by a [line in its caption](format.md), so that the channel can ' +
         'be read without the worker. The rest of the line is always written.',
     }),
+  VERIFY: z
+    .enum(['off', 'sample', 'full'], { error: 'expected off, sample or full' })
+    .default('sample')
+    .meta({
+      description:
+        'What of each file the worker reads back from Telegram before the upload is completed: nothing, ' +
+        'the first, the last and four other megabytes, or everything.',
+      details:
+        'A file of which Telegram has other bytes is sent once more; the second time its upload fails. ' +
+        '`sample` leaves out files of up to 10 MB. `full` doubles the bytes between the worker and ' +
+        'Telegram. A bot without `TELEGRAM_API_ID` reads files of up to 20 MB back.',
+    }),
   TELESTORE_NATIVE: z
     .enum(['on', 'off'], { error: 'expected on or off' })
     .default('on')

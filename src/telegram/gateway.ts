@@ -10,11 +10,12 @@ import { MiB } from '../lib/units.ts'
 import type { CircuitLimits } from '../lib/waiting/circuit-breaker.ts'
 import type { AccountWaits } from './account-waits.ts'
 import { createBotApiRoad } from './bot-api/bot-api-road.ts'
+import { type PostIntactOptions, postIntact } from './bot-api/post-intact.ts'
 import { createChannelGateway } from './channel-gateway.ts'
 import { createTelegramCircuits, type TelegramCircuits } from './circuits.ts'
 import { createDocuments } from './documents.ts'
 import { toAppError } from './errors.ts'
-import { PART_BYTES } from './limits.ts'
+import { BLOCK_BYTES, BOT_API_READABLE_BYTES, PART_BYTES } from './limits.ts'
 import type { Account } from './mtproto/account/account.ts'
 import { type Accounts, createAccounts } from './mtproto/account/accounts.ts'
 import { type Secrets, secretName } from './mtproto/account/bots.ts'
@@ -32,6 +33,7 @@ import { lookForPostedFile } from './mtproto/files/lost-file.ts'
 import { PART_TTL_MS } from './mtproto/files/transfer-state.ts'
 import { sendAhead, sendAndPost, type UploadJob } from './mtproto/files/upload.ts'
 import { actorFor, chooseRoad, mtprotoRoad, sendsEarly } from './roads.ts'
+import { isAsSent } from './verify.ts'
 
 export interface TelegramGatewayOptions {
   log: Log
@@ -210,11 +212,33 @@ export function createTelegramGateway(options: TelegramGatewayOptions): Connecte
     if (other !== null && (await hasBegunByMtproto(request)))
       return byMtproto(other, request, sendAndPost)
     try {
-      return await byBotApi(request)
+      return await postIntact(request, intactOptions(request))
     } catch (error) {
       // Near the border the server's limit may be lower than ours.
       if (other === null || !isTooLarge(error)) throw error
       return byMtproto(other, request, sendAndPost)
+    }
+  }
+
+  function intactOptions(request: TransferRequest): PostIntactOptions {
+    const { credentials, file, signal } = request
+    const isReadable = file.size <= BOT_API_READABLE_BYTES || botApi.local
+    return {
+      canReadBack: isReadable || mtprotoRoad(credentials) !== null,
+      post: () => byBotApi(request),
+      isAsSent: async ({ messageId, fileId }, blocks) => {
+        const document = await documents.locate(credentials, messageId, signal, fileId)
+        const length = BLOCK_BYTES
+        const read = (offset: number): Promise<Uint8Array> =>
+          documents.readBlock(document, { offset, length }, signal)
+        return document.size === file.size && isAsSent({ request, blocks, read, memory })
+      },
+      remove: async ({ messageId }) => {
+        await channel.remove({ credentials, signal }, [messageId], 'bot').catch((err: unknown) => {
+          signal.throwIfAborted()
+          log.warn({ messageId, err }, 'the message of a damaged file stays')
+        })
+      },
     }
   }
 

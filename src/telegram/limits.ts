@@ -12,7 +12,10 @@ export const DEFAULT_MAX_PARTS = 4000
 /** The largest file `sendDocument` takes at api.telegram.org. */
 export const BOT_API_FILE_BYTES = 50 * MiB
 
-/** The same for a Bot API server that runs with `--local`. */
+/** The largest file `getFile` finds there. */
+export const BOT_API_READABLE_BYTES = 20 * MiB
+
+/** The largest file `sendDocument` takes at a Bot API server that runs with `--local`. */
 export const LOCAL_BOT_API_FILE_BYTES = 2000 * MiB
 
 /** No `upload.getFile` may cross a multiple of this, nor ask for more. */

@@ -120,6 +120,8 @@ export interface BotApiTransferState extends CommonTransferState {
   readonly road: 'bot-api'
   /** By the machine's clock, unlike all other times: it is compared with the dates of messages. */
   readonly startedAt: number
+  /** The file's message, while what it holds is still to be read back. */
+  readonly posted: PostedFile | null
 }
 
 export interface MtprotoTransferState extends CommonTransferState {

@@ -39,7 +39,8 @@ export type TransferEvent =
   | { phase: 'sending'; acceptedBytes: number }
   /** Telegram asks to wait. */
   | { phase: 'waiting'; retryAfter: number }
-  | { phase: 'posting' }
+  /** `verified`: the share of what is read back that has been, from 0 to 1. */
+  | { phase: 'posting'; verified?: number }
 
 export interface TransferRequest {
   credentials: Credentials
@@ -52,8 +53,22 @@ export interface TransferRequest {
   /** The id in the caption, by which the message is found again. */
   captionId: string
   journal: TransferJournal
+  verification: Verification
   signal: AbortSignal
   onEvent: (event: TransferEvent) => void
+}
+
+/** How what Telegram has is compared with what was sent, before the file counts as posted. */
+export interface Verification {
+  /** The numbers of the blocks of 1 MiB to read back, other ones each time; none: nothing is. */
+  blocks: () => readonly number[]
+  /** Called when Telegram has other bytes. Throws the job's end, unless the file is to be sent again. */
+  damaged: () => void
+  /**
+   * Called when a posted file could not be read back. Throws the error if that is to be tried again;
+   * else the post counts as it is.
+   */
+  unread: (error: unknown) => void
 }
 
 /** A document in a channel, found by its message. Everything but `locator` is for callers. */

@@ -10,6 +10,8 @@ const RESOLVING = 20
 const SENDING_FROM = 30
 const SENDING_TO = 90
 const POSTING = 92
+/** While what was sent is read back, the bar goes from there to this. */
+const VERIFIED = 99
 
 export type ProgressEvent = TransferEvent | { phase: 'receiving' } | { phase: 'queued' }
 export type Phase = ProgressEvent['phase'] | 'completed' | 'failed' | 'cancelled'
@@ -182,7 +184,7 @@ function percentAt(event: ProgressEvent, size: number): number {
     case 'sending':
       return SENDING_FROM + (SENDING_TO - SENDING_FROM) * Math.min(1, event.acceptedBytes / size)
     case 'posting':
-      return POSTING
+      return POSTING + (VERIFIED - POSTING) * (event.verified ?? 0)
   }
 }
 

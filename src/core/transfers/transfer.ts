@@ -4,6 +4,7 @@ import { encodeCaption } from '../model/caption.ts'
 import { accountWaits } from '../model/flood-wait.ts'
 import { libraryKeyOf } from '../model/library/posts.ts'
 import { isPartial } from '../model/stream.ts'
+import type { VerifyMode } from '../model/verification.ts'
 import type { Credentials, CredentialsProvider } from '../ports/credentials.ts'
 import type { Digests, Upload } from '../ports/records.ts'
 import type { TelegramGateway, TransferRequest } from '../ports/telegram.ts'
@@ -18,6 +19,7 @@ import {
 } from './transfer-endings.ts'
 import { type FlushingJournal, openTransferJournal } from './transfer-journal.ts'
 import { delayFor, isRetryable, isWait, usesAttempt } from './transfer-retry.ts'
+import { createVerification } from './verification.ts'
 
 export interface TransfersOptions extends TransferEndingsOptions {
   gateway: TelegramGateway
@@ -29,6 +31,8 @@ export interface TransfersOptions extends TransferEndingsOptions {
   maxDurationMs: number
   /** Whether captions tell the names of files. */
   namesInCaptions: boolean
+  /** What of a file is read back from Telegram. */
+  verify: VerifyMode
 }
 
 /** The jobs that carry uploads to Telegram, at most one per upload. */
@@ -96,12 +100,14 @@ export function createTransfers(options: TransfersOptions): Transfers {
     job: JobContext,
     journal: FlushingJournal,
   ): Promise<Posted | { error: unknown }> {
+    const verification = createVerification(file, options.verify, log)
     const requestWith = (granted: Credentials): TransferRequest => ({
       credentials: granted,
       file,
       caption: async () => captionOf(upload, await file.digests(), options.namesInCaptions),
       captionId: upload.captionId,
       journal,
+      verification,
       signal: job.signal,
       onEvent: (event) => {
         // Until the file is whole only what lasts is noted: bytes that have gone, and a wait.

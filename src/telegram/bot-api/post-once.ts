@@ -78,7 +78,7 @@ export async function postOnce(
 async function loadState({ journal }: TransferRequest): Promise<BotApiTransferState> {
   const saved = await journal.load()
   if (saved?.road === 'bot-api') return saved
-  return { road: 'bot-api', startedAt: Date.now(), postAttempts: 0 }
+  return { road: 'bot-api', startedAt: Date.now(), postAttempts: 0, posted: null }
 }
 
 async function look(

@@ -431,7 +431,7 @@ async function start(
 }
 
 function leftBehind(postAttempts: number): TransferState {
-  return { road: 'bot-api', startedAt: 1, postAttempts }
+  return { road: 'bot-api', startedAt: 1, postAttempts, posted: null }
 }
 
 async function failureOf(work: Promise<unknown>): Promise<AppError> {

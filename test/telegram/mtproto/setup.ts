@@ -11,6 +11,7 @@ import type {
   TransferEvent,
   TransferJournal,
   TransferRequest,
+  Verification,
 } from '../../../src/core/ports/telegram.ts'
 import { createAccountWaits } from '../../../src/telegram/account-waits.ts'
 import {
@@ -186,7 +187,13 @@ export const CAPTION = `#telestore v=1 id=${CAPTION_ID} kind=file`
 export function createRequest(
   credentials: Credentials,
   file: FakeFile,
-  options: { journal?: MemoryJournal; signal?: AbortSignal; caption?: string } = {},
+  options: {
+    journal?: MemoryJournal
+    signal?: AbortSignal
+    caption?: string
+    /** Nothing is read back by default. */
+    verification?: Verification
+  } = {},
 ): TestRequest {
   const events: TransferEvent[] = []
   return {
@@ -194,6 +201,11 @@ export function createRequest(
     file,
     caption: async () => options.caption ?? CAPTION,
     captionId: decodeCaption(options.caption ?? CAPTION, null)?.id ?? '',
+    verification: options.verification ?? {
+      blocks: () => [],
+      damaged: () => {},
+      unread: () => {},
+    },
     journal: options.journal ?? createJournal(),
     signal: options.signal ?? new AbortController().signal,
     onEvent: (event) => void events.push(event),

@@ -2,6 +2,7 @@ import type {
   ChunkRecord,
   Digests,
   FinishedFile,
+  PostedFile,
   Road,
   StoredDocument,
   TransferState,
@@ -65,9 +66,11 @@ export function toTransfer(row: Row): TransferState {
     startedAt: integer(row, 'started_at'),
     postAttempts: integer(row, 'post_attempts'),
   }
-  // The other columns of such a row hold nothing.
-  if (road === 'bot-api') return { road, ...common }
   const document = textOrNull(row, 'document')
+  // The other columns of such a row hold nothing.
+  if (road === 'bot-api') {
+    return { road, ...common, posted: document === null ? null : toPostedFile(document) }
+  }
   return {
     road,
     ...common,
@@ -82,10 +85,18 @@ export function toTransfer(row: Row): TransferState {
 /** The columns of a transfer's row, in the order of the table; `NOT NULL` ones have a value. */
 export function fromTransfer(state: TransferState): (string | number | null)[] {
   const { road, startedAt, postAttempts } = state
-  if (state.road === 'bot-api') return [road, '', '0', startedAt, null, null, null, postAttempts]
+  if (state.road === 'bot-api') {
+    const posted = state.posted && JSON.stringify(state.posted)
+    return [road, '', '0', startedAt, posted, null, null, postAttempts]
+  }
   const { partsHolder, fileId, document, randomId, newestMessageId } = state
   const json = document === null ? null : JSON.stringify(document)
   return [road, partsHolder, fileId, startedAt, json, randomId, newestMessageId, postAttempts]
+}
+
+function toPostedFile(json: string): PostedFile {
+  const value = parseObject(json)
+  return { messageId: integer(value, 'messageId'), fileId: text(value, 'fileId') }
 }
 
 function toDocument(json: string): StoredDocument {

@@ -5,11 +5,15 @@ import type {
 } from '../../../core/ports/records.ts'
 import type { TransferRequest } from '../../../core/ports/telegram.ts'
 import type { Semaphore } from '../../../lib/concurrency/semaphore.ts'
-import { faultOf, unavailable } from '../../errors.ts'
+import { faultOf, RpcError, unavailable } from '../../errors.ts'
+import { BLOCK_BYTES } from '../../limits.ts'
+import { isAsSent } from '../../verify.ts'
 import type { Account } from '../account/account.ts'
 import type { Channels } from '../account/channels.ts'
 import type { CallOptions } from '../connection/request-channel.ts'
+import type { Locator } from './locate.ts'
 import { lookFor, makeDocument, type PostJob, postDocument } from './post.ts'
+import { readBlock } from './read-block.ts'
 import { sendParts } from './send-parts.ts'
 import { partsHolderOf, resumeOrStart, type StateOptions, startOver } from './transfer-state.ts'
 
@@ -71,9 +75,16 @@ async function deliver(job: UploadJob, post: PostJob): Promise<PostedFile> {
   let missing = 0
   for (let starts = 1; ; ) {
     try {
-      const document = post.state.document ?? (await makeFromParts(job, post))
+      const known = post.state.document
+      const document = known ?? (await makeFromParts(job, post))
       request.onEvent({ phase: 'posting' })
-      return await postDocument(post, document)
+      // What was tried to be posted before was read back before that.
+      const isVerified = known !== null && post.state.postAttempts > 0
+      if (isVerified || (await isDocumentAsSent(job, document))) {
+        return await postDocument(post, document)
+      }
+      request.verification.damaged()
+      await sendAnew(job, post)
     } catch (error) {
       request.signal.throwIfAborted()
       const fault = faultOf(error)
@@ -86,16 +97,42 @@ async function deliver(job: UploadJob, post: PostJob): Promise<PostedFile> {
       } else if (fault.kind === 'part-missing' || fault.kind === 'parts-lost') {
         if (starts++ >= MAX_STARTS) throw unavailable(error)
         missing = 0
-        // The same random_id: should a try have arrived after all, Telegram says so.
-        const { randomId, newestMessageId, postAttempts } = post.state
-        const fresh = await startOver(stateOptions(job))
-        post.state = { ...fresh, randomId, newestMessageId, postAttempts }
-        await post.save(post.state)
+        await sendAnew(job, post)
       } else {
         throw error
       }
     }
   }
+}
+
+/** Forgets all parts, so that they are sent again under a new file id. */
+async function sendAnew(job: UploadJob, post: PostJob): Promise<void> {
+  // The same random_id: should a try have arrived after all, Telegram says so.
+  const { randomId, newestMessageId, postAttempts } = post.state
+  const fresh = await startOver(stateOptions(job))
+  post.state = { ...fresh, randomId, newestMessageId, postAttempts }
+  await post.save(post.state)
+}
+
+/** Reads back what Telegram has made of the parts. */
+function isDocumentAsSent(
+  { account, request, memory }: UploadJob,
+  document: StoredDocument,
+): Promise<boolean> {
+  const { file, signal } = request
+  const locator: Locator = {
+    use: (work) => work(account),
+    document,
+    cdn: null,
+    // It is in no message that could be asked for: it has to be made anew.
+    refresh: () => Promise.reject(new RpcError(400, 'FILE_REFERENCE_EXPIRED', 'upload.getFile')),
+  }
+  return isAsSent({
+    request,
+    blocks: request.verification.blocks(),
+    read: (offset) => readBlock({ locator, size: file.size, offset, length: BLOCK_BYTES, signal }),
+    memory,
+  })
 }
 
 /** Sends the parts that are missing, and has Telegram make a document of them. */

@@ -34,6 +34,23 @@ export function keepsTransfers(make: MakeLedger): void {
     expect(await ledger.acknowledgedParts(id)).toEqual(new Uint8Array())
   })
 
+  test('a post by the Bot API that is still to be read back is remembered', async () => {
+    const { ledger } = await make()
+    const { id } = makeUpload()
+    await insertUpload(ledger, makeUpload(), 'token')
+    const posted = { messageId: 7, fileId: 'file-7' }
+    const common = { road: 'bot-api', startedAt: NOW, postAttempts: 1 } as const
+
+    for (const state of [
+      { ...common, posted: null },
+      { ...common, posted },
+    ]) {
+      await ledger.saveTransfer(id, state)
+
+      expect(await ledger.transfer(id)).toEqual(state)
+    }
+  })
+
   test('a late flush brings nothing back of an upload that has ended or gone', async () => {
     const { ledger } = await make()
     const { id } = makeUpload()

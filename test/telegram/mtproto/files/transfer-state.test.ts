@@ -24,7 +24,11 @@ test.each<[string, TransferState | null, 'goes on' | 'starts over']>([
   ['has parts of another key', { ...SAVED, partsHolder: 'other@2' }, 'starts over'],
   ['has parts of just their time', { ...SAVED, startedAt: NOW - HOUR }, 'starts over'],
   ['has a document of old parts', { ...SAVED, startedAt: 0, document: DOCUMENT }, 'goes on'],
-  ['came by the Bot API', { road: 'bot-api', startedAt: NOW, postAttempts: 1 }, 'starts over'],
+  [
+    'came by the Bot API',
+    { road: 'bot-api', startedAt: NOW, postAttempts: 1, posted: null },
+    'starts over',
+  ],
 ])('a transfer that %s %s', async (_name, saved, outcome) => {
   const { resume, journal } = start(saved)
 
