@@ -1,4 +1,5 @@
-"""Lists the files of a channel, by docs/format.md alone: one line of JSON for each, oldest first.
+"""Lists the files of a channel, by docs/format.md alone: one line of JSON for each, oldest first,
+with the path of its folder.
 
     pip install Telethon
     TELEGRAM_API_ID=… TELEGRAM_API_HASH=… TELEGRAM_SESSION=… python read-channel.py -1001234567890
@@ -12,6 +13,7 @@ import json
 import os
 import re
 import sys
+import unicodedata
 from collections import defaultdict
 from datetime import datetime
 from urllib.parse import unquote
@@ -32,7 +34,7 @@ def digits(value, count):
 def kind(value):
     pieces = re.fullmatch("volume-([0-9]{1,9})-of-([0-9]{1,9})", value)
     is_volume = pieces and 1 <= int(pieces[1]) <= int(pieces[2])
-    return value if is_volume or value in ("file", "manifest") else None
+    return value if is_volume or value in ("file", "manifest", "folder") else None
 
 
 def time(value):
@@ -74,6 +76,38 @@ def describe(caption, document_name):
     return {"name": document_name}
 
 
+def segment(text):
+    """The name of a folder as a part of a path."""
+    text = unicodedata.normalize("NFC", text or "")
+    text = "".join("_" if unicodedata.category(c) == "Cc" or c in "/\\" else c for c in text).strip()
+    if len(text.encode()) > 255:
+        return text.encode()[:255].decode(errors="ignore").strip()
+    return "_" * max(1, len(text)) if text in ("", ".", "..") else text
+
+
+def paths(folders):
+    """The path of each folder, as a list of names. A folder has a name, a parent and its edit."""
+    parents = {id: folder["parent"] for id, folder in folders.items()}
+    for at in folders:
+        way = []
+        while at in folders and at not in way:
+            way.append(at)
+            at = parents[at]
+        if at in folders:  # A circle.
+            parents[max(way[way.index(at) :], key=lambda id: folders[id]["edit"])] = None
+    known = {}
+    for at in folders:
+        way = []
+        while at in folders and at not in known:
+            way.append(at)
+            at = parents[at]
+        for id in reversed(way):
+            path = known.get(parents[id], []) + [segment(folders[id]["name"])]
+            fits = len(path) <= 100 and sum(len(name.encode()) + 1 for name in path) <= 4096
+            known[id] = path if fits else path[-1:]
+    return known
+
+
 async def main():
     channel = PeerChannel(-int(sys.argv[1]) - 10**12)
     session = StringSession(os.environ["TELEGRAM_SESSION"])
@@ -81,11 +115,22 @@ async def main():
     client = TelegramClient(session, *api, receive_updates=False)
     await client.connect()
     await client.get_dialogs(archived=None)  # The session has no other way to the channel.
+    files, folders = [], {}
     async for message in client.iter_messages(channel, reverse=True):
+        document_name = message.file.name if message.document else None
+        known = describe(message.raw_text or "", document_name)
+        is_folder = known.get("kind") == "folder"
         if message.document:
-            known = describe(message.raw_text or "", message.file.name)
-            print(json.dumps({"message": message.id, "size": message.file.size, **known}))
+            known = {"name": document_name} if is_folder else known
+            files.append({"message": message.id, "size": message.file.size, **known})
+        elif is_folder:
+            edit = (message.edit_date or message.date, message.id)
+            folder = {"name": known["name"], "parent": known["folder"], "edit": edit}
+            folders.setdefault(known["id"], folder)
     await client.disconnect()
+    shown = paths(folders)
+    for file in files:
+        print(json.dumps({**file, "path": "/" + "/".join(shown.get(file.get("folder"), []))}))
 
 
 if __name__ == "__main__":

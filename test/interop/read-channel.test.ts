@@ -6,6 +6,7 @@ import { decodeCaption, encodeCaption, type PostDescription } from '../../src/co
 import { KiB } from '../../src/lib/units.ts'
 import { startTelegram } from '../helpers/peers/telegram.ts'
 import { makeTempDir } from '../helpers/temp-dir.ts'
+import { createNotes, openLibrary } from '../telegram/channel/setup.ts'
 import { createFile, createRequest, startGateway, userOf } from '../telegram/mtproto/setup.ts'
 import { plainEnvironment } from './support/programs.ts'
 import { findTelethon } from './support/telethon.ts'
@@ -25,6 +26,11 @@ const full: PostDescription = {
   crc32: '0000abcd',
 }
 
+/** A file in each of the folders below. */
+const IN_FOLDERS = ['a', 'b', 'c', 'd', '1', '2', '3'].map((digit) =>
+  encodeCaption({ ...full, folderId: digit.repeat(32) }),
+)
+
 /** Captions, and the names of their documents. */
 const POSTS: [caption: string, documentName: string][] = [
   [encodeCaption(full), 'a.bin'],
@@ -42,15 +48,43 @@ const POSTS: [caption: string, documentName: string][] = [
   [`${LINE} name=a%4 modified=2026-02-03T00:00:00Z crc32=0000ABCD`, 'a.bin'],
   [`${LINE} name=*%2Ebin`, 'a.bin'],
   [`${LINE} name=*`, 'a.bin'],
+  ...IN_FOLDERS.map((caption): [string, string] => [caption, 'a.bin']),
 ]
+
+const A = 'a'.repeat(32)
+const B = 'b'.repeat(32)
+const C = 'c'.repeat(32)
+const D = 'd'.repeat(32)
+
+/** Texts of folders: one in another, a second one of its name, a circle, and names that are no paths. */
+const FOLDERS = [
+  folder(A, 'Ä'),
+  folder(B, '../b\\c', A),
+  folder(C, 'A\u0308'),
+  folder(D, '..', C),
+  folder('1'.repeat(32), 'around', '2'.repeat(32)),
+  folder('2'.repeat(32), 'and around', '1'.repeat(32)),
+  folder('3'.repeat(32), ` ${'字'.repeat(100)}`, '9'.repeat(32)),
+  folder(A, 'a later double'),
+]
+
+function folder(id: string, name: string, folderId: string | null = null): string {
+  const unknown = { modifiedAt: null, sha256: null, crc32: null }
+  return encodeCaption({ id, kind: 'folder', name, folderId, ...unknown })
+}
 
 test('a reader that was written by the specification reads captions as the worker does', async (context) => {
   const telethon = await findTelethon()
   if ('missing' in telethon) return context.skip(telethon.missing)
   const telegram = await startTelegram({ settings: { strictSessions: false } })
-  const { account } = telegram
+  const library = openLibrary(telegram, 'bot')
+  const { account } = library
   const { gateway } = startGateway(telegram)
   const user = userOf(account)
+  const call = { credentials: user, signal: new AbortController().signal }
+  for (const text of FOLDERS) {
+    await gateway.channel.post(call, { text, copyOf: null, journal: createNotes() })
+  }
   // By both roads in turn.
   const roads = [user, { ...user, botToken: account.botToken }]
   for (const [at, [caption, name]] of POSTS.entries()) {
@@ -58,6 +92,7 @@ test('a reader that was written by the specification reads captions as the worke
     await gateway.finish(createRequest(roads[at % 2] ?? user, file, { caption }))
   }
   await gateway.close()
+  await library.look()
 
   const { stdout } = await promisify(execFile)(telethon.python, [READER, account.channelId], {
     env: {
@@ -69,20 +104,33 @@ test('a reader that was written by the specification reads captions as the worke
   })
 
   const posted = await telegram.messages(account.channelId)
+  const pathOf = async (id: number) => ({ path: `/${(await library.file(id))?.path.join('/')}` })
+  const shown = await Promise.all(posted.map(({ id }) => pathOf(id)))
   const read = stdout
     .trim()
     .split('\n')
     .map((line) => JSON.parse(line))
   expect(read).toEqual(
-    posted.map(({ id, size, caption, fileName }) => ({
+    posted.map(({ id, size, caption, fileName }, at) => ({
       message: id,
       size,
       ...asReader(decodeCaption(caption, fileName), fileName),
+      ...shown[at],
     })),
   )
   expect(read[0]).toMatchObject({ name: ODD, sha256: full.sha256 })
   expect(read[3]).toMatchObject({ name: LONG })
   expect(read).toHaveLength(POSTS.length)
+  const ofFolders = read.slice(-IN_FOLDERS.length).map(({ path }) => path)
+  expect(ofFolders).toEqual([
+    '/Ä',
+    '/Ä/.._b_c',
+    '/Ä',
+    '/Ä/__',
+    '/and around/around',
+    '/and around',
+    `/${'字'.repeat(85)}`,
+  ])
 })
 
 /** The worker's words in the reader's. */
