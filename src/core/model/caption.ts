@@ -55,7 +55,7 @@ export function encodeCaption(description: PostDescription): string {
   const line = [TAG, ...known.map(([key, value]) => `${key}=${value}`)].join(' ')
   if (!name) return line
   const beginning = `${line} name=`
-  return beginning + escapeName(name.toWellFormed(), CAPTION_UNITS - beginning.length)
+  return beginning + escapeName(name, CAPTION_UNITS - beginning.length)
 }
 
 /**
@@ -68,23 +68,45 @@ export function decodeCaption(
   caption: string,
   documentName: string | null,
 ): PostDescription | null {
-  for (const [, line = ''] of caption.matchAll(/(?<!\S)#telestore[ \t]+([^\n]*)/g)) {
+  const line = findLine(caption)
+  if (line === null) return null
+  const { id, kind, fields } = line
+  return {
+    id,
+    kind,
+    folderId: hexIn(fields.get('folder'), 32),
+    name: nameIn(fields.get('name'), documentName),
+    modifiedAt: timeIn(fields.get('modified')),
+    sha256: hexIn(fields.get('sha256'), 64),
+    crc32: hexIn(fields.get('crc32'), 8),
+  }
+}
+
+/** The line of ours that counts in a caption. */
+export interface CaptionLine {
+  /** Where its first field begins, behind the tag. */
+  readonly start: number
+  /** What stands from there to the line's end. */
+  readonly text: string
+  readonly id: string
+  readonly kind: PostKind
+  /** The first of each key, as it stands there. */
+  readonly fields: ReadonlyMap<string, string>
+}
+
+export const FIELD = /(?<!\S)([a-z0-9]+)=(\S+)/g
+
+export function findLine(caption: string): CaptionLine | null {
+  for (const match of caption.matchAll(/(?<!\S)#telestore[ \t]+([^\n]*)/g)) {
+    const [whole, text = ''] = match
     const fields = new Map<string, string>()
-    for (const [, key = '', value = ''] of line.matchAll(/(?<!\S)([a-z0-9]+)=(\S+)/g)) {
+    for (const [, key = '', value = ''] of text.matchAll(FIELD)) {
       if (!fields.has(key)) fields.set(key, value)
     }
     const id = hexIn(fields.get('id'), 32)
     const kind = kindIn(fields.get('kind'))
     if (fields.get('v') !== VERSION || id === null || kind === null) continue
-    return {
-      id,
-      kind,
-      folderId: hexIn(fields.get('folder'), 32),
-      name: nameIn(fields.get('name'), documentName),
-      modifiedAt: timeIn(fields.get('modified')),
-      sha256: hexIn(fields.get('sha256'), 64),
-      crc32: hexIn(fields.get('crc32'), 8),
-    }
+    return { start: match.index + whole.length - text.length, text, id, kind, fields }
   }
   return null
 }
@@ -128,8 +150,9 @@ function timeIn(text = ''): number | null {
   return !Number.isNaN(time) && timeToText(time) === whole ? time : null
 }
 
-/** Escapes a name, and cuts it where it takes more than `units`. */
-function escapeName(name: string, units: number): string {
+/** Escapes a name, and cuts it where it takes more than `units`; its ending may still take more. */
+export function escapeName(unsafe: string, units: number): string {
+  const name = unsafe.toWellFormed()
   // A character takes at least one unit: whatever is longer than this does not fit anyway.
   const whole = name.length <= units ? escapeText(name) : null
   if (whole !== null && whole.length <= units) return whole

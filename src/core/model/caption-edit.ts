@@ -1,0 +1,64 @@
+import {
+  CAPTION_UNITS,
+  encodeCaption,
+  escapeName,
+  FIELD,
+  findLine,
+  newCaptionId,
+} from './caption.ts'
+
+/** Where a post is shown, as its line says it. */
+export interface Place {
+  /** Null: the line says none, and the name of the document stands for it. */
+  readonly name: string | null
+  /** The folder in which it lies; null: the root, or the line says none. */
+  readonly folderId: string | null
+}
+
+/**
+ * The caption of a post that is renamed or moved. Of our line only name and folder change: fields of
+ * later versions stay, and so does all that people have written around it. A caption without a line
+ * gets one behind what is there, unless it would say nothing. Doing it again changes nothing.
+ *
+ * Returns null where the text of people leaves no room for the name.
+ */
+export function editCaption(caption: string, place: Place): string | null {
+  const { name, folderId } = place
+  // An account that could write a longer one may do so again.
+  const units = Math.max(CAPTION_UNITS, caption.length)
+  const line = findLine(caption)
+  if (line === null && name === null && folderId === null) return caption
+  const { before, behind } = line ? cutLine(caption, line) : openLine(caption)
+  const said = folderId === null ? before : `${before} folder=${folderId}`
+  if (name === null) return within(units, said + behind)
+  const beginning = `${said} name=`
+  const escaped = escapeName(name, units - beginning.length - behind.length)
+  return within(units, beginning + escaped + behind)
+}
+
+interface Cut {
+  /** The caption up to where name and folder belong. */
+  readonly before: string
+  readonly behind: string
+}
+
+function cutLine(caption: string, line: { start: number; text: string }): Cut {
+  const { start, text } = line
+  const last = [...text.matchAll(FIELD)].at(-1)
+  const end = last === undefined ? 0 : last.index + last[0].length
+  const kept = text.slice(0, end).replace(/(?<!\S)(?:name|folder)=\S+\s*/g, '')
+  return {
+    before: caption.slice(0, start) + kept.trimEnd(),
+    behind: caption.slice(start + end),
+  }
+}
+
+function openLine(caption: string): Cut {
+  const nothing = { folderId: null, name: null, modifiedAt: null, sha256: null, crc32: null }
+  const line = encodeCaption({ id: newCaptionId(), kind: 'file', ...nothing })
+  return { before: caption === '' ? line : `${caption}\n${line}`, behind: '' }
+}
+
+function within(units: number, caption: string): string | null {
+  return caption.length <= units ? caption : null
+}
