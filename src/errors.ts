@@ -27,6 +27,10 @@ const CATALOGUE = {
   CHUNK_DIFFERS: { status: 409, retryable: false },
   UPLOAD_CLOSED: { status: 409, retryable: false },
   OFFSET_CONFLICT: { status: 409, retryable: false },
+  /** The folder has a file of this name, and the caller wants no second one. */
+  FILE_EXISTS: { status: 409, retryable: false },
+  FOLDER_EXISTS: { status: 409, retryable: false },
+  FOLDER_NOT_EMPTY: { status: 409, retryable: false },
   UPLOAD_GONE: { status: 410, retryable: false },
   /** The upload was cancelled; only a new one helps. */
   UPLOAD_CANCELLED: { status: 410, retryable: false },

@@ -5,6 +5,13 @@ import { createTicketService, type TicketService } from './core/access/ticket-se
 import { createBlockCache } from './core/downloads/block-cache.ts'
 import { createDocumentReader } from './core/downloads/document-reader.ts'
 import { createDownloadService, type DownloadService } from './core/downloads/download-service.ts'
+import { createPostEditing } from './core/library/changes/edit-posts.ts'
+import {
+  createLibraryChanging,
+  type LibraryChanging,
+} from './core/library/changes/library-changes.ts'
+import { createLibraryJobs, type LibraryJobs } from './core/library/changes/library-jobs.ts'
+import { createFolderMaking } from './core/library/changes/make-folders.ts'
 import { createFollower, type Follower } from './core/library/follow/follower.ts'
 import { createLibraryNews, tellChanges } from './core/library/library-news.ts'
 import { createLibraryService, type LibraryService } from './core/library/library-service.ts'
@@ -48,6 +55,9 @@ export interface Services {
   workGate: WorkGate
   capacity: Capacity
   knownTokens: KnownTokens
+  /** Changes what is in the channel. */
+  changing: LibraryChanging
+  changingJobs: LibraryJobs
   /** Looks at channels for what has changed in their libraries. */
   follower: Follower
   /** One request at a time works on an upload as a stream. */
@@ -74,7 +84,7 @@ export function createServices(config: Config, adapters: Adapters): Services {
   const progress = recordProgress(createProgressBoard(now), { ledger, log })
   const metrics = registry.uploads
   const shared = { ledger, spool, gateway, credentials, progress, workGate, metrics, now, log }
-  const { queue, transfers } = createJobs(config, adapters, shared)
+  const { queue, transfers, changing, changingJobs } = createJobs(config, adapters, shared)
   const intake = createFileServices(config, shared, { transfers, tickets })
   const cache = createBlockCache({ gateway, maxBytes: config.blockCacheBytes })
   const reader = createDocumentReader({
@@ -98,6 +108,8 @@ export function createServices(config: Config, adapters: Adapters): Services {
     tickets,
     queue,
     transfers,
+    changing,
+    changingJobs,
     downloads: createDownloadService({ credentials, gateway, ledger, reader, workGate }),
     watch: createProgressWatch({ ledger, board: progress, uploads, credentials }),
     jobs: createJobList({ ledger, board: progress, credentials }),
@@ -131,24 +143,37 @@ interface Shared
 
 function createJobs(
   config: Config,
-  { outbox, log }: Adapters,
+  { outbox, channel, log }: Adapters,
   shared: Shared,
-): Pick<Services, 'queue' | 'transfers'> {
+): Pick<Services, 'queue' | 'transfers' | 'changing' | 'changingJobs'> {
+  const { ledger } = shared
+  const { transferAttempts: attempts, namesInCaptions } = config
   const queue = createJobQueue({
     concurrency: config.maxConcurrentUploads,
     onError: (uploadId, err) => log.error({ uploadId, err }, 'a job ended in a bug'),
   })
+  const locks = createKeyedLock()
+  const library = { ...shared, channel, catalogue: ledger, records: ledger, locks }
+  const makeFolders = createFolderMaking(library)
+  const posts = createPostEditing({ ...library, namesInCaptions })
+  const changingJobs = createLibraryJobs({ ...library, posts, makeFolders, queue, attempts })
+  const changing = createLibraryChanging({ ...library, posts, makeFolders, jobs: changingJobs })
   const transfers = createTransfers({
     ...shared,
     queue,
+    folderOf: ({ folder }, call) => makeFolders(call, folder),
+    onDeletion: () =>
+      changingJobs.resume().catch((err: unknown) => {
+        log.warn({ err }, 'replaced files are deleted after the next start')
+      }),
     webhooks: outbox !== null,
     onWebhook: () => outbox?.notify(),
-    attempts: config.transferAttempts,
+    attempts,
     maxDurationMs: config.transferMaxMs,
-    namesInCaptions: config.namesInCaptions,
+    namesInCaptions,
     verify: config.verify,
   })
-  return { queue, transfers }
+  return { queue, transfers, changing, changingJobs }
 }
 
 /** What takes files in, in chunks and as streams. */
@@ -166,6 +191,7 @@ function createFileServices(
   const { progressReader } = tickets
   const intake = {
     ...shared,
+    catalogue: ledger,
     transfers,
     locks,
     capacity,

@@ -92,6 +92,10 @@ async function spoolFile(id: string, size: number): Promise<Upload> {
     retryAt: null,
     modifiedAt: null,
     captionId: randomBytes(16).toString('hex'),
+    folder: [],
+    folderId: null,
+    givenName: null,
+    replaces: null,
   }
 }
 

@@ -7,6 +7,9 @@ export interface CommonOptions {
   quiet: boolean
 }
 
+const ON_CONFLICT = ['keep-both', 'reject', 'replace'] as const
+type OnConflict = (typeof ON_CONFLICT)[number]
+
 export type Command =
   | { kind: 'help' }
   | { kind: 'version' }
@@ -14,6 +17,9 @@ export type Command =
       kind: 'upload'
       files: string[]
       fileName: string | null
+      /** The folder of the library; null: the root, without the folders that files lie in here. */
+      folder: string | null
+      onConflict: OnConflict | null
       parallel: number
       resume: boolean
       /** Also the files of operating systems, such as .DS_Store. */
@@ -55,6 +61,8 @@ const OPTIONS = {
   version: { type: 'boolean' },
   'file-name': { type: 'string' },
   'file-id': { type: 'string' },
+  folder: { type: 'string' },
+  'on-conflict': { type: 'string' },
   parallel: { type: 'string' },
   'no-resume': { type: 'boolean' },
   all: { type: 'boolean' },
@@ -64,13 +72,12 @@ const OPTIONS = {
   recursive: { type: 'boolean', short: 'r' },
   sort: { type: 'string' },
   reverse: { type: 'boolean' },
-  folder: { type: 'string' },
   kind: { type: 'string' },
 } as const
 
 const COMMON = ['url', 'token', 'token-file', 'json', 'quiet', 'help', 'version']
 const ALLOWED: Record<string, string[]> = {
-  upload: ['file-name', 'parallel', 'no-resume', 'all'],
+  upload: ['file-name', 'folder', 'on-conflict', 'parallel', 'no-resume', 'all'],
   download: ['output', 'file-name', 'file-id', 'range', 'force'],
   status: [],
   ls: ['recursive', 'sort', 'reverse'],
@@ -146,7 +153,10 @@ function uploadOf(values: Values, files: string[]) {
     throw new UsageError('--parallel: expected a whole number from 1 to 16')
   }
   const resume = values['no-resume'] !== true
-  return { files, fileName, parallel, resume, all: values.all === true }
+  const way = values['on-conflict']
+  const onConflict = way === undefined ? null : oneOf('--on-conflict', ON_CONFLICT, way)
+  const place = { folder: values.folder ?? null, onConflict }
+  return { files, fileName, ...place, parallel, resume, all: values.all === true }
 }
 
 function downloadOf(values: Values, operands: string[]) {

@@ -18,6 +18,9 @@ Options:
 
 upload:
   --file-name NAME   another name, for one file
+  --folder PATH      into this folder of the library, such as /Photos/2026, which is made where it
+                     is missing; the folders of a PATH are kept below it
+  --on-conflict WAY  where the folder has a file of this name: keep-both, reject or replace
   --parallel N       chunks on their way at once (3)
   --no-resume        begin anew even if an earlier try was broken off
   --all              of folders also what systems keep for themselves (.DS_Store, Thumbs.db, ._…)

@@ -9,17 +9,25 @@ import { expect, onTestFinished, test, vi } from 'vitest'
 import { startFaultProxy } from '../../packages/client/test/fault-proxy.ts'
 import { type Found, lookAt, walk } from '../../src/cli/commands/find-files.ts'
 import { createUploadTally } from '../../src/cli/commands/upload-tally.ts'
+import { createFakeChannel } from '../helpers/peers/fake-channel.ts'
 import { createFakeGateway } from '../helpers/peers/fake-gateway.ts'
+import { makeFile } from '../helpers/storage/ledger-contract/library.ts'
 import { makeTempDir } from '../helpers/temp-dir.ts'
 import { startWorker, testCredentials } from '../helpers/worker/app.ts'
 import { runCommand, startCommand } from './command.ts'
 
+const KEY = { owner: 'ann', channelId: '-1001' }
+
 async function start(files: Record<string, string>) {
   const gateway = createFakeGateway()
-  const worker = await startWorker({ gateway, credentials: testCredentials })
+  // Messages of folders and of files have one numbering in Telegram.
+  const channel = createFakeChannel()
+  for (let id = 0; id < 100; id++) channel.add('words')
+  const worker = await startWorker({ gateway, channel, credentials: testCredentials })
+  const { ledger } = worker.adapters
   const proxy = await startFaultProxy(worker.url)
   const posted = () => gateway.posted.map(({ name, bytes }) => `${name}=${bytes}`)
-  return { proxy, posted, url: proxy.url, cwd: await makeTree(files) }
+  return { proxy, posted, ledger, url: proxy.url, cwd: await makeTree(files) }
 }
 
 /** Files by their path, each with its text. */
@@ -31,6 +39,27 @@ async function makeTree(files: Record<string, string>): Promise<string> {
   }
   return root
 }
+
+test('with --folder the files of a folder keep their folders, and each is in the library', async () => {
+  const { url, cwd, ledger } = await start({
+    'photos/a.jpg': 'a',
+    'photos/trip/b.jpg': 'b',
+    'notes.txt': 'notes',
+  })
+  await ledger.applyToLibrary(KEY, { files: [makeFile(999, { name: 'notes.txt' })] })
+
+  const place = ['--folder', '/Drive/', '--on-conflict', 'keep-both']
+  const ended = await runCommand(['upload', 'photos', 'notes.txt', ...place], { url, cwd })
+
+  expect([ended.code, ended.stderr]).toEqual([0, expect.not.stringContaining('wrong')])
+  const names = async (...path: string[]): Promise<number[]> => {
+    const tree = await ledger.libraryTree(KEY, path)
+    return [tree?.fileIds.length ?? 0, tree?.depth ?? 0]
+  }
+  expect(await names('Drive')).toEqual([3, 2])
+  expect(await names('Drive', 'photos', 'trip')).toEqual([1, 0])
+  expect(await ledger.libraryFilesNamed(KEY, ['Drive'], 'notes.txt')).toHaveLength(1)
+})
 
 test('a folder is sent with all files in it, without the files of operating systems', async () => {
   const { posted, url, cwd } = await start({

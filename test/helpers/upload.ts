@@ -22,6 +22,10 @@ export function makeUpload(fields: Partial<Upload> = {}): Upload {
     retryAt: null,
     modifiedAt: null,
     captionId: '000102030405060708090a0b0c0d0e0f',
+    folder: [],
+    folderId: null,
+    givenName: null,
+    replaces: null,
     ...fields,
   }
 }

@@ -1,4 +1,4 @@
-import { join } from 'node:path'
+import { dirname, join, relative, resolve, sep } from 'node:path'
 import { TeleStoreError, type UploadResult } from 'telestore-client'
 import { openFile } from 'telestore-client/node'
 import { printable } from '../../lib/printable.ts'
@@ -41,7 +41,8 @@ export async function upload(
   const upload: Upload = { ...context, command, tally, sent, hasFolder, isOver: false }
   for (const found of named) {
     if (found.kind !== 'folder') await take(upload, found)
-    else for await (const inside of walk(found.path, command)) await take(upload, inside)
+    else
+      for await (const inside of walk(found.path, command)) await take(upload, inside, found.path)
     signal.throwIfAborted()
   }
   const { failed, leftOut } = tally.counts
@@ -55,18 +56,21 @@ export async function upload(
 }
 
 async function openSent(
-  { files, fileName, resume }: CommandOf<'upload'>,
+  { files, fileName, folder: target, resume }: CommandOf<'upload'>,
   { env, url, token }: CommandContext,
 ): Promise<SentFiles> {
   const folder = join(cacheFolder(env), 'commands')
-  const list = await openSentFiles(folder, [url, token, process.cwd(), files, fileName])
+  const place = target === null ? [] : [target]
+  const list = await openSentFiles(folder, [
+    ...[url, token, process.cwd(), files, fileName, ...place],
+  ])
   if (resume) return list
   await list.forget()
   return { find: () => null, add: async () => {}, forget: async () => {} }
 }
 
-/** Sends what was found if it is a file, and counts how it ended. */
-async function take(upload: Upload, found: Found): Promise<void> {
+/** Sends what was found, in the named folder `root`, if it is a file, and counts how it ended. */
+async function take(upload: Upload, found: Found, root: string | null = null): Promise<void> {
   const { command, signal, tally } = upload
   signal.throwIfAborted()
   if (found.kind === 'left-out') return tally.leaveOut(found.why)
@@ -74,7 +78,7 @@ async function take(upload: Upload, found: Found): Promise<void> {
   const { path } = found
   try {
     if (found.kind === 'failed') throw found.error
-    const { result, ms } = await send(upload, path)
+    const { result, ms } = await send(upload, path, root)
     if (ms === null) tally.sentBefore()
     else tally.sent()
     if (command.json) print(upload, { file: path, ok: true, ...result })
@@ -94,6 +98,7 @@ async function take(upload: Upload, found: Found): Promise<void> {
 async function send(
   { command, client, screen, env, signal, sent, hasFolder }: Upload,
   path: string,
+  root: string | null,
 ): Promise<{ result: UploadResult; ms: number | null }> {
   const source = await openFile(path)
   const before = sent.find(path, source)
@@ -108,6 +113,8 @@ async function send(
     parallel: command.parallel,
     resumeStore: command.resume ? createResumeFiles(join(cacheFolder(env), 'uploads')) : null,
     ...(command.fileName !== null && { fileName: command.fileName }),
+    ...(command.folder !== null && { folder: folderOf(command.folder, path, root) }),
+    ...(command.onConflict !== null && { onConflict: command.onConflict }),
     onProgress: (progress) => {
       const over = ['completed', 'failed', 'cancelled'].includes(progress.phase)
       if (!command.quiet && !over) reporter.tell(progress)
@@ -116,6 +123,13 @@ async function send(
   const result = await job.done.finally(reporter.end)
   await sent.add(path, source, result)
   return { result, ms: Date.now() - startedAt }
+}
+
+/** The folder of the library for a file, which keeps the folders from the named one down. */
+function folderOf(folder: string, path: string, root: string | null): string {
+  if (root === null) return folder
+  const inside = relative(dirname(resolve(root)), dirname(resolve(path)))
+  return [folder.replace(/\/$/, ''), ...inside.split(sep)].join('/')
 }
 
 function print({ screen }: Upload, result: object): void {

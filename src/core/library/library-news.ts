@@ -3,6 +3,7 @@ import { createCondition } from '../../lib/waiting/condition.ts'
 import { sleep } from '../../lib/waiting/sleep.ts'
 import type { Catalogue, LibraryKey } from '../ports/catalogue.ts'
 import type { Ledger } from '../ports/ledger.ts'
+import type { LibraryJobRecords } from '../ports/library-jobs.ts'
 
 /** Tells the owners of libraries that something in them has changed. */
 export interface LibraryNews {
@@ -31,7 +32,9 @@ export function createLibraryNews(): LibraryNews {
 
 /** The same ledger, whose calls tell of what they have changed in libraries. */
 export function tellChanges<
-  L extends Pick<Ledger, 'completeUpload'> & Pick<Catalogue, 'applyToLibrary'>,
+  L extends Pick<Ledger, 'completeUpload'> &
+    Pick<Catalogue, 'applyToLibrary'> &
+    Pick<LibraryJobRecords, 'settleLibraryItems' | 'settleFolder'>,
 >(ledger: L, news: Pick<LibraryNews, 'changed'>): L {
   const scanning = new Set<string>()
 
@@ -50,6 +53,16 @@ export function tellChanges<
       const effect = await ledger.applyToLibrary(key, changes)
       const scans = notesScan(key, changes.sync && changes.sync.scan !== null)
       if (scans || effect.messageIds.length > 0) news.changed(key.owner)
+      return effect
+    },
+    settleLibraryItems: async (id, settled, changes) => {
+      const { job, effect } = await ledger.settleLibraryItems(id, settled, changes)
+      if (job && effect.messageIds.length > 0) news.changed(job.key.owner)
+      return { job, effect }
+    },
+    settleFolder: async (key, folderId, changes) => {
+      const effect = await ledger.settleFolder(key, folderId, changes)
+      if (effect.messageIds.length > 0) news.changed(key.owner)
       return effect
     },
     completeUpload: async (id, completion) => {

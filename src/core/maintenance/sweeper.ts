@@ -111,6 +111,10 @@ async function sweep(options: SweeperOptions, isFirst: boolean): Promise<SweepRe
   const folders = await each(spool.uploadIds, removeOrphan)
   await attempt(spool.removeTemporary)
   await attempt(async () => ledger.deleteExpiredTicketTokens(options.now()))
+  await attempt(async () => {
+    const { keepFinishedMs = KEEP_FINISHED_MS } = options
+    await ledger.forgetLibraryJobs(options.now() - keepFinishedMs)
+  })
   await attempt(async () => options.keepTime?.())
   // It takes a thread, when a small machine has its hands full with the start and nothing is written.
   if (!isFirst) await attempt(async () => ledger.checkpoint())

@@ -23,12 +23,27 @@ export interface Place {
  * Returns null where the text of people leaves no room for the name.
  */
 export function editCaption(caption: string, place: Place): string | null {
+  const line = findLine(caption)
+  if (line) return placeIn(cutLine(caption, line), caption, place)
+  const saysNothing = place.name === null && place.folderId === null
+  return saysNothing ? caption : placeIn(openLine(caption, newCaptionId()), caption, place)
+}
+
+/** The caption of a copy of that post, which is a post with an id of its own. */
+export function copyCaption(caption: string, place: Place, id: string): string | null {
+  const line = findLine(caption)
+  if (!line) return placeIn(openLine(caption, id), caption, place)
+  const { before, behind } = cutLine(caption, line)
+  const { start } = line
+  // The first id counts, and is that of the line.
+  const fields = before.slice(start).replace(/(?<!\S)id=\S+/, `id=${id}`)
+  return placeIn({ before: before.slice(0, start) + fields, behind }, caption, place)
+}
+
+function placeIn({ before, behind }: Cut, caption: string, place: Place): string | null {
   const { name, folderId } = place
   // An account that could write a longer one may do so again.
   const units = Math.max(CAPTION_UNITS, caption.length)
-  const line = findLine(caption)
-  if (line === null && name === null && folderId === null) return caption
-  const { before, behind } = line ? cutLine(caption, line) : openLine(caption)
   const said = folderId === null ? before : `${before} folder=${folderId}`
   if (name === null) return within(units, said + behind)
   const beginning = `${said} name=`
@@ -53,9 +68,9 @@ function cutLine(caption: string, line: { start: number; text: string }): Cut {
   }
 }
 
-function openLine(caption: string): Cut {
+function openLine(caption: string, id: string): Cut {
   const nothing = { folderId: null, name: null, modifiedAt: null, sha256: null, crc32: null }
-  const line = encodeCaption({ id: newCaptionId(), kind: 'file', ...nothing })
+  const line = encodeCaption({ id, kind: 'file', ...nothing })
   return { before: caption === '' ? line : `${caption}\n${line}`, behind: '' }
 }
 

@@ -13,6 +13,10 @@ export interface UploadDescription {
   /** When the file was last changed. */
   modifiedAt: number | null
   captionId: string
+  folder: readonly string[]
+  folderId: string | null
+  givenName: string | null
+  replaces: Upload['replaces']
 }
 
 /**
@@ -56,7 +60,8 @@ export function assertSameFile(
   described: Pick<UploadDescription, 'size' | 'totalChunks'> & { fileName?: string },
 ): void {
   const differing = (['size', 'totalChunks'] as const).find((key) => upload[key] !== described[key])
-  if (differing !== undefined || (described.fileName ?? upload.fileName) !== upload.fileName) {
+  const given = upload.givenName ?? upload.fileName
+  if (differing !== undefined || (described.fileName ?? given) !== given) {
     const field = differing === 'size' ? 'fileSize' : (differing ?? 'fileName')
     throw new AppError('UPLOAD_DIFFERS', `This upload was opened with another ${field}`, {
       details: { field },

@@ -31,6 +31,8 @@ export interface Catalogue {
    * come twice.
    */
   libraryPage: (key: LibraryKey, query: LibraryQuery) => Promise<LibraryPage | null>
+  /** Everything that is shown in a folder and below; null: there is no such folder. */
+  libraryTree: (key: LibraryKey, path: readonly string[]) => Promise<LibraryTree | null>
 }
 
 /** The channel that the credentials of an owner name, by its marked id where it has one. */
@@ -186,3 +188,13 @@ export interface LibraryPage {
 }
 
 export type FolderSummary = Pick<ShownFolder, 'path' | 'files' | 'bytes'>
+
+/** What a folder holds at one moment. */
+export interface LibraryTree {
+  /** Messages of all files, in no order. */
+  readonly fileIds: readonly number[]
+  /** Messages of the folder itself and of those below, the deepest folders first. */
+  readonly folderIds: readonly number[]
+  /** How many folders lie in each other, the folder itself not counted. */
+  readonly depth: number
+}

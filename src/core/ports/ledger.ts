@@ -1,4 +1,5 @@
 import type { Catalogue, FileRow, LibraryKey } from './catalogue.ts'
+import type { LibraryJobRecords, NewLibraryJob } from './library-jobs.ts'
 import type {
   ChunkRecord,
   Digests,
@@ -52,7 +53,8 @@ export interface Ledger extends TicketRecords, StreamRecords {
   sealUpload: (id: string, now: number) => Promise<Sealing>
   /**
    * Ends an unfinished upload: writes the result, the outbox row (if any), the file's row in its
-   * library and the receipt of its document, erases token and transfer state.
+   * library, the receipt of its document and the job that deletes what it replaces (if any), erases
+   * token and transfer state.
    */
   completeUpload: (id: string, completion: Completion) => Promise<Ending>
   /** Ends an unfinished upload: writes the failure, erases token, transfer state and chunk rows. */
@@ -62,6 +64,8 @@ export interface Ledger extends TicketRecords, StreamRecords {
    * is lower than what is kept is not written.
    */
   savePercent: (id: string, percent: number) => Promise<void>
+  /** Keeps in which folder the file is posted: every try says the same. */
+  saveUploadFolder: (id: string, folderId: string) => Promise<void>
   /**
    * Ends an upload that is unfinished or has failed as a cancelled one: erases what `failUpload`
    * erases, and a stream's words as well. Then forgets the oldest cancelled ones beyond `keep`: of
@@ -207,7 +211,12 @@ export interface Completion {
   result: FinishedFile
   webhook: WebhookPayload | null
   /** Null where it is not known which channel has it. */
-  library: { key: LibraryKey; file: FileRow } | null
+  library: {
+    key: LibraryKey
+    file: FileRow
+    /** Deletes the message that the file replaces; null: it replaces none. */
+    deletion: NewLibraryJob | null
+  } | null
   now: number
 }
 
@@ -283,7 +292,7 @@ export interface KeptToken {
 }
 
 /** What start-up and the sweeper need beside what the flows need. */
-export interface MaintainedLedger extends Ledger, ClockRecords, Catalogue {
+export interface MaintainedLedger extends Ledger, ClockRecords, Catalogue, LibraryJobRecords {
   /** Forgets one chunk, whose bytes were lost. */
   deleteChunk: (uploadId: string, index: number) => Promise<void>
   /** Ids of the uploads that ended at `before` or earlier. */

@@ -50,6 +50,14 @@ export interface Upload {
   readonly modifiedAt: number | null
   /** The id of its posts' captions (core/model/caption.ts), which every try of a post repeats. */
   readonly captionId: string
+  /** The folder into which it goes, by names from the root down. */
+  readonly folder: readonly string[]
+  /** The id of that folder; null: the root, or it is not known yet. */
+  readonly folderId: string | null
+  /** What its sender calls the file; null: by its `fileName`, which no other one had then. */
+  readonly givenName: string | null
+  /** The message that goes once this file is in Telegram; null: none. */
+  readonly replaces: { readonly channelId: string; readonly messageId: number } | null
 }
 
 export interface ChunkRecord {

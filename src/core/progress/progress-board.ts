@@ -14,7 +14,8 @@ const POSTING = 92
 const VERIFIED = 99
 
 export type ProgressEvent = TransferEvent | { phase: 'receiving' } | { phase: 'queued' }
-export type Phase = ProgressEvent['phase'] | 'completed' | 'failed' | 'cancelled'
+/** `changing`: a job changes messages of the library. */
+export type Phase = ProgressEvent['phase'] | 'changing' | 'completed' | 'failed' | 'cancelled'
 
 /** How far an upload is, as callers see it. A cancelled upload is a failed one in its own phase. */
 export interface Progress {
@@ -58,6 +59,8 @@ export interface ProgressBoard {
   finish: (upload: Upload) => void
   /** Forgets an upload that no longer exists; listeners hear of it with null. */
   forget: (upload: Pick<Upload, 'id' | 'owner'>) => void
+  /** Tells listeners how something else stands that has an id of its own: a job of the library. */
+  tell: (subject: Pick<Upload, 'id' | 'owner'>, progress: Progress) => void
   /** Calls back on every change until the returned function is called. */
   subscribe: (subject: ProgressSubject, listener: ProgressListener) => () => void
 }
@@ -131,6 +134,7 @@ export function createProgressBoard(now: () => number = Date.now): ProgressBoard
       live.delete(upload.id)
       tell(upload, null)
     },
+    tell,
     subscribe: (subject, listener) => {
       const key = keyOf(subject)
       const all = listeners.get(key) ?? new Set()

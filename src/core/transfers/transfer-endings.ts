@@ -1,8 +1,10 @@
 import { AppError } from '../../errors.ts'
 import { floodWaitSentence, isFloodWait } from '../model/flood-wait.ts'
+import { newLibraryJobId } from '../model/library/job.ts'
 import { fileOfUpload } from '../model/library/posts.ts'
 import type { LibraryKey } from '../ports/catalogue.ts'
 import type { Ending, Ledger } from '../ports/ledger.ts'
+import type { NewLibraryJob } from '../ports/library-jobs.ts'
 import type { Log } from '../ports/log.ts'
 import type { UploadMetrics } from '../ports/metrics.ts'
 import type { FinishedFile, Upload, WebhookPayload } from '../ports/records.ts'
@@ -19,6 +21,8 @@ export interface TransferEndingsOptions {
   metrics: Pick<UploadMetrics, 'ended'>
   /** Called when a webhook has been written to the outbox. */
   onWebhook: () => void
+  /** Called when a job that deletes a replaced file has been written. */
+  onDeletion: () => void
   now: () => number
   log: Log
 }
@@ -27,6 +31,8 @@ export interface TransferEndingsOptions {
 export interface Posted {
   result: FinishedFile
   library: LibraryKey
+  /** The folder that its caption names. */
+  folderId: string | null
 }
 
 /**
@@ -59,14 +65,31 @@ export function createTransferEndings(options: TransferEndingsOptions): Transfer
     })
   }
 
+  /** What the file replaces goes by a job of its own, which is written with the result. */
+  async function deletionOf(
+    { id, replaces }: Upload,
+    messageId: number,
+    key: LibraryKey,
+  ): Promise<NewLibraryJob | null> {
+    // In another channel the number means another message.
+    if (replaces?.channelId !== key.channelId || replaces.messageId === messageId) return null
+    const token = await ledger.uploadToken(id)
+    if (token === null) return null
+    const items = [{ messageId: replaces.messageId, isFolder: false, captionId: null }]
+    const job = { id: newLibraryJobId(), key, kind: 'delete', target: null } as const
+    return { ...job, items, token, now: now() }
+  }
+
   return {
-    completed: async (upload, { result, library: key }, signal) => {
+    completed: async (upload, { result, library: key, folderId }, signal) => {
       const { id } = upload
       const webhook = options.webhooks ? webhookOf(upload, result) : null
       // The message is posted: nothing may come between that and the row.
-      const write = (): Promise<Ending> => {
-        const file = fileOfUpload(upload, result, now())
-        return ledger.completeUpload(id, { result, webhook, library: { key, file }, now: now() })
+      const write = async (): Promise<Ending> => {
+        const file = fileOfUpload({ ...upload, folderId }, result, now())
+        const deletion = await deletionOf(upload, result.messageId, key)
+        const library = { key, file, deletion }
+        return ledger.completeUpload(id, { result, webhook, library, now: now() })
       }
       const ending = await settle(id, write, signal)
       if (ending.kind === 'ended') {
@@ -74,6 +97,7 @@ export function createTransferEndings(options: TransferEndingsOptions): Transfer
         metrics.ended({ uploadId: id, outcome: 'completed', ...(seconds !== null && { seconds }) })
       }
       if (options.webhooks) options.onWebhook()
+      if (upload.replaces !== null) options.onDeletion()
       log.info({ uploadId: id, messageId: result.messageId }, 'Upload completed successfully')
       await clear(id, ending)
     },

@@ -5,6 +5,7 @@ import { accountWaits } from '../model/flood-wait.ts'
 import { libraryKeyOf } from '../model/library/posts.ts'
 import { isPartial } from '../model/stream.ts'
 import type { VerifyMode } from '../model/verification.ts'
+import type { ChannelCall } from '../ports/channel.ts'
 import type { Credentials, CredentialsProvider } from '../ports/credentials.ts'
 import type { Digests, Upload } from '../ports/records.ts'
 import type { TelegramGateway, TransferRequest } from '../ports/telegram.ts'
@@ -33,6 +34,11 @@ export interface TransfersOptions extends TransferEndingsOptions {
   namesInCaptions: boolean
   /** What of a file is read back from Telegram. */
   verify: VerifyMode
+  /**
+   * Resolves with the id of the folder into which the upload goes, which is made where it is missing;
+   * null: the root. Rejects as the channel's calls do.
+   */
+  folderOf: (upload: Upload, call: ChannelCall) => Promise<string | null>
 }
 
 /** The jobs that carry uploads to Telegram, at most one per upload. */
@@ -101,10 +107,11 @@ export function createTransfers(options: TransfersOptions): Transfers {
     journal: FlushingJournal,
   ): Promise<Posted | { error: unknown }> {
     const verification = createVerification(file, options.verify, log)
-    const requestWith = (granted: Credentials): TransferRequest => ({
+    const requestWith: RequestWith = (granted, folderId) => ({
       credentials: granted,
       file,
-      caption: async () => captionOf(upload, await file.digests(), options.namesInCaptions),
+      caption: async () =>
+        captionOf({ ...upload, folderId }, await file.digests(), options.namesInCaptions),
       captionId: upload.captionId,
       journal,
       verification,
@@ -129,7 +136,7 @@ export function createTransfers(options: TransfersOptions): Transfers {
     upload: Upload,
     file: ArrivingFile,
     job: JobContext,
-    requestWith: (granted: Credentials) => TransferRequest,
+    requestWith: RequestWith,
   ): Promise<void> {
     const { signal } = job
     const whenSealed = async (timeoutMs?: number): Promise<void> => {
@@ -145,7 +152,8 @@ export function createTransfers(options: TransfersOptions): Transfers {
         const road = gateway.roadFor(granted, upload.size)
         if (!gateway.sendsEarly(road, upload.size)) return await whenSealed()
         assertNoWait(granted, upload.size)
-        await job.slot(() => gateway.sendAvailable(requestWith(granted)))
+        // Nothing is posted yet, so the folder does not matter.
+        await job.slot(() => gateway.sendAvailable(requestWith(granted, null)))
         failures = 0
       } catch (error) {
         job.signal.throwIfAborted()
@@ -166,7 +174,7 @@ export function createTransfers(options: TransfersOptions): Transfers {
     upload: Upload,
     file: ArrivingFile,
     job: JobContext,
-    requestWith: (granted: Credentials) => TransferRequest,
+    requestWith: RequestWith,
   ): Promise<Posted> {
     report(upload, { phase: 'queued' })
     log.info({ uploadId: upload.id, size: upload.size }, 'Background upload started')
@@ -175,11 +183,12 @@ export function createTransfers(options: TransfersOptions): Transfers {
       async () => {
         const granted = await grant(upload, job.signal)
         assertNoWait(granted, upload.size)
-        const result = await job.slot(async () => {
-          const posted = await gateway.finish(requestWith(granted))
-          return { ...posted, digests: await digestsOf(file) }
+        return job.slot(async () => {
+          const folderId = await placeIn(upload, granted, job.signal)
+          const posted = await gateway.finish(requestWith(granted, folderId))
+          const result = { ...posted, digests: await digestsOf(file) }
+          return { result, library: libraryKeyOf(granted), folderId }
         })
-        return { result, library: libraryKeyOf(granted) }
       },
       {
         attempts: options.attempts,
@@ -205,6 +214,21 @@ export function createTransfers(options: TransfersOptions): Transfers {
       log.warn({ uploadId: file.uploadId, err }, 'a posted file cannot be hashed')
       return null
     }
+  }
+
+  /** Every try of a post names the same folder, also after a restart. */
+  async function placeIn(
+    { id, ...opened }: Upload,
+    granted: Credentials,
+    signal: AbortSignal,
+  ): Promise<string | null> {
+    if (opened.folder.length === 0) return null
+    const upload = (await ledger.findUpload(id)) ?? { id, ...opened }
+    if (upload.folderId !== null) return upload.folderId
+    const onWait = (retryAfter: number): void => report(upload, { phase: 'waiting', retryAfter })
+    const folderId = await options.folderOf(upload, { credentials: granted, signal, onWait })
+    if (folderId !== null) await ledger.saveUploadFolder(id, folderId)
+    return folderId
   }
 
   /** A job that has to wait for Telegram anyway does so without a slot that others could use. */
@@ -271,15 +295,17 @@ export function createTransfers(options: TransfersOptions): Transfers {
   }
 }
 
+type RequestWith = (granted: Credentials, folderId: string | null) => TransferRequest
+
 function captionOf(
-  { captionId, fileName, modifiedAt }: Upload,
+  { captionId, fileName, folderId, modifiedAt }: Upload,
   { sha256, crc32 }: Digests,
   namesInCaptions: boolean,
 ): string {
   return encodeCaption({
     id: captionId,
     kind: 'file',
-    folderId: null,
+    folderId: namesInCaptions ? folderId : null,
     name: namesInCaptions ? fileName : null,
     modifiedAt,
     sha256,

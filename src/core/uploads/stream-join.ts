@@ -10,6 +10,7 @@ import { emptyFile, openUpload } from '../model/upload.ts'
 import type { ChunkRecord, JoinedUpload, Upload } from '../ports/records.ts'
 import type { Spool } from '../ports/spool.ts'
 import { uploadNotFound } from './intake-refusals.ts'
+import { type OnConflict, placeUpload } from './place-upload.ts'
 import { assertNoLongWait, assertTakes, type UploadIntakeOptions } from './upload-intake.ts'
 import type { UploadService } from './upload-service.ts'
 
@@ -26,6 +27,8 @@ export interface JoinDescription {
   fileName: string
   mimeType: string
   modifiedAt: number | null
+  folder: readonly string[]
+  onConflict: OnConflict | null
   /** In the order of their bytes. */
   partIds: readonly string[]
   metadata: string | null
@@ -38,8 +41,8 @@ export interface JoinDescription {
  * a crash after it leaves the parts' own names, which are swept as well.
  *
  * Rejects with UPLOAD_NOT_FOUND (also another user's part), UPLOAD_CANCELLED, CHUNKS_MISSING while a
- * part is not whole, EMPTY_FILE when all of them are empty, UPLOAD_LOCKED, INVALID_REQUEST,
- * FILE_TOO_LARGE, SPOOL_FULL, SPOOL_FAILED.
+ * part is not whole, EMPTY_FILE when all of them are empty, FILE_EXISTS, UPLOAD_LOCKED,
+ * INVALID_REQUEST, FILE_TOO_LARGE, SPOOL_FULL, SPOOL_FAILED.
  */
 export function createStreamJoin(options: StreamJoinOptions) {
   const { ledger, spool, uploads, locks, uploadLock, find, transfers, now, log } = options
@@ -73,7 +76,7 @@ export function createStreamJoin(options: StreamJoinOptions) {
   }
 
   async function make(id: string, described: JoinDescription, token: string): Promise<Upload> {
-    const { partIds, fileName, mimeType, modifiedAt, metadata, concat } = described
+    const { partIds, mimeType, modifiedAt, metadata, concat } = described
     const granted = await uploads.authenticate(token)
     // Before the locks were held a part may have been cancelled.
     for (const partId of partIds) {
@@ -90,7 +93,8 @@ export function createStreamJoin(options: StreamJoinOptions) {
     if (size === 0) throw emptyFile('Upload-Concat')
     assertTakes(options, granted, size)
     assertNoLongWait(options, granted, size)
-    const file = { id, owner: granted.userId, fileName, mimeType, size, modifiedAt }
+    const placed = await placeUpload(options.catalogue, granted, described)
+    const file = { id, owner: granted.userId, ...placed, mimeType, size, modifiedAt }
     const opened = { ...file, totalChunks: chunks.length, captionId: newCaptionId() }
     const upload: Upload = { ...openUpload(opened, now()), state: 'sealed', sealedAt: now() }
     for (const [index, piece] of pieces.entries()) {

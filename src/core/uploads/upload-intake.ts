@@ -9,6 +9,7 @@ import {
   openUpload,
   type UploadDescription,
 } from '../model/upload.ts'
+import type { Catalogue } from '../ports/catalogue.ts'
 import type { Credentials } from '../ports/credentials.ts'
 import type { AcceptedChunk, FoundChunk, Ledger, Opened, Opening } from '../ports/ledger.ts'
 import type { Log } from '../ports/log.ts'
@@ -20,6 +21,7 @@ import type { WorkGate } from '../runtime/work-gate.ts'
 import type { Transfers } from '../transfers/transfer.ts'
 import { type Capacity, noCapacity } from './capacity.ts'
 import { notAccepted, overShare, type UserShare, uploadNotFound } from './intake-refusals.ts'
+import { asGiven, type Placed, type Placing, placeUpload } from './place-upload.ts'
 
 export interface UploadIntakeOptions {
   ledger: Ledger
@@ -30,6 +32,8 @@ export interface UploadIntakeOptions {
   capacity: Pick<Capacity, 'available' | 'fits'>
   /** Removes the expired uploads that have brought no byte. */
   expireByteless: () => Promise<void>
+  /** The libraries as they are known. */
+  catalogue: Pick<Catalogue, 'libraryFolder' | 'libraryFilesNamed'>
   /** Largest file, in bytes, that the operator allows; Telegram may take less. */
   maxFileBytes: number
   /** Milliseconds: an account that has to wait for longer begins no upload. */
@@ -41,7 +45,9 @@ export interface UploadIntakeOptions {
 }
 
 /** What a caller says about the file of an upload; its owner is found out by the token. */
-export interface FileDescription extends Omit<UploadDescription, 'owner' | 'captionId'> {
+export interface FileDescription
+  extends Omit<UploadDescription, 'owner' | 'captionId' | keyof Placed>,
+    Placing {
   /** Its words as a stream; without them it comes in chunks. */
   stream?: Omit<StreamRecord, 'uploadId'>
 }
@@ -63,8 +69,8 @@ export interface UploadIntake {
   assertReachable: (granted: Credentials, size: number) => void
   /**
    * Resolves with the upload of this id, opened now if there is none. Rejects with UPLOAD_NOT_FOUND
-   * (another user's), UPLOAD_CANCELLED, UPLOAD_DIFFERS, EMPTY_FILE, FILE_TOO_LARGE, TOO_MANY_UPLOADS,
-   * QUOTA_EXCEEDED, SPOOL_FULL, SPOOL_FAILED, TELEGRAM_FLOOD_WAIT, SHUTTING_DOWN. An upload reserves its whole size, so that it is not refused
+   * (another user's), UPLOAD_CANCELLED, UPLOAD_DIFFERS, EMPTY_FILE, FILE_EXISTS, FILE_TOO_LARGE,
+   * TOO_MANY_UPLOADS, QUOTA_EXCEEDED, SPOOL_FULL, SPOOL_FAILED, TELEGRAM_FLOOD_WAIT, SHUTTING_DOWN. An upload reserves its whole size, so that it is not refused
    * for want of space later. With `first`, the chunk that opens it and is on the disk already, also
    * CHUNK_OUT_OF_RANGE and CHUNK_SIZE_WRONG: a chunk that is refused opens nothing.
    */
@@ -158,10 +164,14 @@ export function createUploadIntake(options: UploadIntakeOptions): UploadIntake {
     if (known?.owner === owner) return reopen(known, file, token)
     // With another user's id, too: what is refused anyway must not tell that the id is taken.
     options.workGate.assertNew()
-    const { stream = null, ...described } = file
-    const upload = openUpload({ ...described, owner, captionId: newCaptionId() }, now())
+    const { stream = null, onConflict: _, ...described } = file
+    // A part of another upload is no file that could be found.
+    const isPart = stream?.concat === 'partial'
+    const placed = isPart ? asGiven(file) : await placeUpload(options.catalogue, granted, file)
+    const captionId = newCaptionId()
+    const upload = openUpload({ ...described, ...placed, owner, captionId }, now())
     assertTakes(options, granted, upload.size)
-    assertNoLongWait(options, granted, stream?.concat === 'partial' ? null : upload.size)
+    assertNoLongWait(options, granted, isPart ? null : upload.size)
     // A chunk that is refused must not have reserved anything.
     const flaw = first ? chunkFlaw(upload, first) : null
     const share = options.perUser

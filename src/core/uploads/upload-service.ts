@@ -9,6 +9,7 @@ import type { ReceivedChunk } from '../ports/spool.ts'
 import { type Progress, type ProgressBoard, whenEnded } from '../progress/progress-board.ts'
 import { noCapacity } from './capacity.ts'
 import { uploadNotFound } from './intake-refusals.ts'
+import { type Placing, placeUpload } from './place-upload.ts'
 import {
   type ChunkAnswer,
   createUploadIntake,
@@ -45,9 +46,16 @@ export interface UploadService {
   /**
    * Rejects when a chunk of this upload would be refused anyway, before any byte is taken, where so
    * much is known by then: with UPLOAD_CANCELLED, or, where there is no such upload, as
-   * `assertCapacity` and `assertNoLongWait` do. One that is open goes on and has its space.
+   * `assertCapacity`, `assertNoLongWait` and `assertPlace` do. One that is open goes on and has its space.
    */
-  assertGoesOn: (uploadId: string, size: number, token: string) => Promise<void>
+  assertGoesOn: (
+    uploadId: string,
+    size: number,
+    placing: Placing | null,
+    token: string,
+  ) => Promise<void>
+  /** Rejects with FILE_EXISTS when a new upload would be refused because of its name. */
+  assertPlace: (placing: Placing | null, token: string) => Promise<void>
   /** Rejects with SPOOL_FULL when an upload of `size` bytes could not be opened now. */
   assertCapacity: (size: number) => Promise<void>
   /**
@@ -149,12 +157,16 @@ export function createUploadService(options: UploadServiceOptions): UploadServic
 
   return {
     authenticate: (token) => credentials.forUpload(token),
-    assertGoesOn: async (uploadId, size, token) => {
+    assertPlace: async (placing, token) => {
+      if (placing) await placeUpload(options.catalogue, await credentials.forUpload(token), placing)
+    },
+    assertGoesOn: async (uploadId, size, placing, token) => {
       const granted = await credentials.forUpload(token)
       const known = await ledger.findUpload(uploadId)
       if (known?.owner === granted.userId) return assertNotCancelled(known)
       await assertCapacity(size)
       intake.assertNoLongWait(granted, size)
+      if (placing) await placeUpload(options.catalogue, granted, placing)
     },
     assertCapacity,
     assertNoLongWait: async (size, token) =>

@@ -1,4 +1,7 @@
 import { z } from 'zod'
+import { type FolderPath, parseFolderPath } from '../../core/model/library/folder-path.ts'
+import { MAX_PATH_BYTES } from '../../core/model/library/folder-tree.ts'
+import { ON_CONFLICT } from '../../core/uploads/place-upload.ts'
 import { AppError } from '../../errors.ts'
 import { MiB } from '../../lib/units.ts'
 
@@ -146,6 +149,36 @@ export const modifiedAt = z
     examples: [1_764_390_415_123],
   })
 
+/** What forms and programs send in place of nothing. */
+const isNone = (given: unknown): boolean => given === '' || given === 'null' || given === null
+
+/** A folder as its caller writes it; `folderOf` reads it. */
+export const folder = z
+  .preprocess(
+    (given) => (isNone(given) ? undefined : given),
+    z.string().max(MAX_PATH_BYTES).optional(),
+  )
+  .optional()
+  .meta({
+    description:
+      "Path of the folder into which the file goes, such as `/Photos/2026`. Missing folders are made. An empty text, `null` and `/` are the library's root.",
+    examples: ['/Photos/2026'],
+  })
+
+/** Throws INVALID_REQUEST for a path that cannot be. */
+export function folderOf(fields: { folder?: string | undefined }): FolderPath {
+  return parseFolderPath(fields.folder ?? '', 'folder')
+}
+
+export const onConflict = z
+  .preprocess((given) => (isNone(given) ? undefined : given), z.enum(ON_CONFLICT).optional())
+  .optional()
+  .meta({
+    description:
+      'What to do where the folder has a file of this name, by what the library knows when the upload opens. `keep-both` adds ` (2)` to the name, `reject` refuses the upload with `FILE_EXISTS`, and `replace` deletes the other file once this one is in Telegram. By default both have the name.',
+    examples: ['keep-both'],
+  })
+
 export const token = z
   .string()
   .min(1)
@@ -196,7 +229,12 @@ export const FileFields = z.object({
     })
     .optional(),
   modifiedAt,
+  folder,
+  onConflict,
 })
+
+/** Where a file goes. */
+export const PlacingFields = FileFields.pick({ fileName: true, folder: true, onConflict: true })
 
 /** In hex. */
 export const SHA256 = /^[0-9a-fA-F]{64}$/

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { uploadCancelled } from '../../core/model/cancellation.ts'
 import { mimeTypeOf } from '../../core/model/mime-type.ts'
 import { emptyFile, wholeUploadId } from '../../core/model/upload.ts'
+import type { Upload } from '../../core/ports/records.ts'
 import type { ReceivedChunk } from '../../core/ports/spool.ts'
 import type { Progress } from '../../core/progress/progress-board.ts'
 import type { FileDescription } from '../../core/uploads/upload-intake.ts'
@@ -10,7 +11,7 @@ import { AppError } from '../../errors.ts'
 import { MiB } from '../../lib/units.ts'
 import { readForm } from '../bodies/form/form.ts'
 import { newUploadId } from '../bodies/new-upload.ts'
-import { fileName, parseWire } from '../bodies/validation.ts'
+import { fileName, folderOf, parseWire } from '../bodies/validation.ts'
 import { clientSignal } from '../connections/client-signal.ts'
 import { addressOf } from '../guards/address.ts'
 import { requireToken } from '../guards/presented-credentials.ts'
@@ -32,10 +33,11 @@ export const smallUploadRoutes: FastifyPluginAsync<UploadRoutesOptions> = async 
     file: Omit<FileDescription, 'totalChunks'>,
     token: string,
     received: ReceivedChunk,
-  ): Promise<void> {
+  ): Promise<Upload> {
     try {
-      await uploads.takeChunk({ ...file, totalChunks: 1 }, 0, token, received)
+      const { upload } = await uploads.takeChunk({ ...file, totalChunks: 1 }, 0, token, received)
       await uploads.complete(file.id, null)
+      return upload
     } catch (error) {
       await uploads.discard(file.id).catch(() => {})
       throw error
@@ -66,7 +68,12 @@ export const smallUploadRoutes: FastifyPluginAsync<UploadRoutesOptions> = async 
       try {
         const named = { fileName: fields.fileName || file.fileName || 'file' }
         const { fileName: name } = parseWire(FileNameField, named)
-        const { modifiedAt = null } = parseWire(SmallUploadFields, fields)
+        const {
+          modifiedAt = null,
+          onConflict = null,
+          ...where
+        } = parseWire(SmallUploadFields, fields)
+        const placing = { fileName: name, folder: folderOf(where), onConflict }
         const token = requireToken(request)
         await options.throttle.assertNotThrottled(request)
         const uploadId = wholeUploadId(newUploadId())
@@ -74,14 +81,14 @@ export const smallUploadRoutes: FastifyPluginAsync<UploadRoutesOptions> = async 
         if (size === 0) throw emptyFile('file')
         const mimeType = mimeTypeOf(file.mimeType, name)
         await uploads.assertReachable(token, size)
-        const described = { id: uploadId, fileName: name, mimeType, size, modifiedAt }
-        await takeWhole(described, token, received)
+        const described = { id: uploadId, ...placing, mimeType, size, modifiedAt }
+        const { fileName } = await takeWhole(described, token, received)
         options.unclaimed.trust(addressOf(request))
         const end = await uploads.finished(uploadId, clientSignal(reply))
         if (end.phase === 'cancelled') throw uploadCancelled()
         if (end.status === 'failed') throw failed(end)
         const { messageId, fileId, sha256 } = end
-        return { success: true, messageId, fileId, fileName: name, uploadId, size, sha256 }
+        return { success: true, messageId, fileId, fileName, uploadId, size, sha256 }
       } finally {
         await received.discard()
       }

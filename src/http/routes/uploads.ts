@@ -3,10 +3,18 @@ import type { z } from 'zod'
 import { mimeTypeOf } from '../../core/model/mime-type.ts'
 import { assertUndamaged } from '../../core/model/upload.ts'
 import type { ReceivedChunk, Spool } from '../../core/ports/spool.ts'
+import type { Placing } from '../../core/uploads/place-upload.ts'
 import type { FileDescription } from '../../core/uploads/upload-intake.ts'
 import type { UploadService } from '../../core/uploads/upload-service.ts'
 import { type ReadFormOptions, readForm } from '../bodies/form/form.ts'
-import { ChunkFields, FileFields, parseWire, UploadIdFields } from '../bodies/validation.ts'
+import {
+  ChunkFields,
+  FileFields,
+  folderOf,
+  PlacingFields,
+  parseWire,
+  UploadIdFields,
+} from '../bodies/validation.ts'
 import { clientSignal } from '../connections/client-signal.ts'
 import { failBody } from '../connections/min-upload-rate.ts'
 import { addressOf } from '../guards/address.ts'
@@ -176,13 +184,21 @@ export function receiver(
       if (wholeFiles) {
         // A file of unknown length counts as the longest possible.
         await uploads.assertNoLongWait(incoming.bytes, token)
+        await uploads.assertPlace(placingOf(fields), token)
       } else if (uploadId && size > 0) {
-        await uploads.assertGoesOn(uploadId, size, token)
+        await uploads.assertGoesOn(uploadId, size, placingOf(fields), token)
       }
       return holding(await unclaimed.takeOfUser(owner, incoming), bytes)
     }
     return holding(await unclaimed.take(incoming), bytes)
   }
+}
+
+/** What is known of it before the file's bytes; null where it does not matter, or may still come. */
+function placingOf(fields: Record<string, string>): Placing | null {
+  if (!fields.fileName || !fields.onConflict) return null
+  const { fileName, onConflict = null, ...where } = parseWire(PlacingFields, fields)
+  return { fileName, folder: folderOf(where), onConflict }
 }
 
 function toFile(fields: z.infer<typeof FileFields>): FileDescription {
@@ -192,6 +208,8 @@ function toFile(fields: z.infer<typeof FileFields>): FileDescription {
     mimeType: mimeTypeOf(fields.mimeType, fields.fileName),
     size: fields.fileSize,
     modifiedAt: fields.modifiedAt ?? null,
+    folder: folderOf(fields),
+    onConflict: fields.onConflict ?? null,
     totalChunks: fields.totalChunks,
   }
 }

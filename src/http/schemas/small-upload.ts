@@ -1,12 +1,17 @@
 import { z } from 'zod'
-import { fileName, modifiedAt, token } from '../bodies/validation.ts'
+import { fileName, folder, modifiedAt, onConflict, token } from '../bodies/validation.ts'
 import { count, fileBytes, fileNameOut, success, uploadIdOut, userId } from './answer-fields.ts'
 import { operation } from './openapi/operation.ts'
 import { OF_OPENING, OF_TELEGRAM } from './openapi/refusals.ts'
 import { fileSha256, postedFileId, postedMessageId } from './progress.ts'
 
 /** Beside the file and its name. */
-export const SmallUploadFields = z.object({ authToken: token.optional(), modifiedAt })
+export const SmallUploadFields = z.object({
+  authToken: token.optional(),
+  modifiedAt,
+  folder,
+  onConflict,
+})
 
 export const smallUpload = operation({
   id: 'upload',

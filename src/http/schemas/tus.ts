@@ -37,7 +37,7 @@ const Creation = Checksum.extend({
     BYTES,
   ).optional(),
   'Upload-Metadata': header(
-    'Keys, and values in base64: `filename` and `filetype`, or `name` and `type`; `modifiedAt`.',
+    'Keys, and values in base64: `filename` and `filetype`, or `name` and `type`; `modifiedAt`, `folder` and `onConflict` as in other uploads. Without `folder`, that of `relativePath` (Uppy).',
     'filename aG9saWRheS5tcDQ=,filetype dmlkZW8vbXA0',
     new RegExp(`^${PAIR}(?:,${PAIR})*$`),
   ).optional(),

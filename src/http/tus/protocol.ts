@@ -1,10 +1,18 @@
 import { z } from 'zod'
+import {
+  type FolderPath,
+  folderOfRelativePath,
+  parseFolderPath,
+} from '../../core/model/library/folder-path.ts'
 import { mimeTypeOf } from '../../core/model/mime-type.ts'
+import type { OnConflict } from '../../core/uploads/place-upload.ts'
 import { AppError } from '../../errors.ts'
 import {
   fileName,
+  folder,
   invalid,
   modifiedAt,
+  onConflict,
   parseWire,
   TELEGRAM_MAX_BYTES,
   UPLOAD_ID,
@@ -85,24 +93,40 @@ export async function parseMetadata(header: string | null): Promise<Record<strin
 /** Its key is the header's name, so that a refusal names the header. */
 const FileName = z.object({ 'Upload-Metadata': fileName })
 const ModifiedAt = z.object({ 'Upload-Metadata': modifiedAt })
+const Folder = z.object({ 'Upload-Metadata': folder })
+const Conflict = z.object({ 'Upload-Metadata': onConflict })
 
 /**
- * Returns name, type and time of the file. Uppy sends `name` and `type`, other clients `filename` and
- * `filetype`.
+ * Returns name, type, time and folder of the file. Uppy sends `name` and `type`, other clients
+ * `filename` and `filetype`; Uppy sends `relativePath` too, whose last segment is the file's name.
  */
 export function describeFile(metadata: Readonly<Record<string, string | null>> = {}): {
   fileName: string
   mimeType: string
   modifiedAt: number | null
+  folder: FolderPath
+  onConflict: OnConflict | null
 } {
   const given = { 'Upload-Metadata': metadata.filename || metadata.name || 'file' }
   const { 'Upload-Metadata': name } = parseWire(FileName, given)
+  const wanted = parseWire(Conflict, { 'Upload-Metadata': metadata.onConflict ?? undefined })
   const changed = parseWire(ModifiedAt, { 'Upload-Metadata': metadata.modifiedAt ?? undefined })
   return {
     fileName: name,
     mimeType: mimeTypeOf(metadata.filetype || metadata.type, name),
     modifiedAt: changed['Upload-Metadata'] ?? null,
+    folder: folderIn(metadata),
+    onConflict: wanted['Upload-Metadata'] ?? null,
   }
+}
+
+function folderIn(metadata: Readonly<Record<string, string | null>>): FolderPath {
+  const wanted = metadata.folder ?? undefined
+  const { 'Upload-Metadata': path } = parseWire(Folder, { 'Upload-Metadata': wanted })
+  if (path !== undefined) return parseFolderPath(path, 'Upload-Metadata')
+  const relative = metadata.relativePath ?? metadata.relative_path
+  const isNone = !relative || relative === 'null'
+  return isNone ? [] : folderOfRelativePath(relative, 'Upload-Metadata')
 }
 
 /** How a new upload relates to others. */

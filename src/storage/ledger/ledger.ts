@@ -3,8 +3,11 @@ import type { Log } from '../../core/ports/log.ts'
 import { createCheckpointer, NO_CHECKPOINTER } from './checkpointer.ts'
 import { createClockRecords } from './clock.ts'
 import { wrapDatabase } from './database.ts'
+import { createFolderDrafts } from './library/drafts.ts'
+import { createLibraryJobRecords } from './library/jobs.ts'
 import { createLibraryPages } from './library/page.ts'
 import { createLibraryReading } from './library/reading.ts'
+import { createLibraryTree } from './library/tree.ts'
 import { createLibraryWriting } from './library/writing.ts'
 import { openDatabase } from './open.ts'
 import { createLedgerCipher } from './secrets/cipher.ts'
@@ -48,6 +51,8 @@ export function openLedger(options: LedgerOptions): MaintainedLedger {
   const reading = createLibraryReading(database)
   const receipts = createReceiptRecords(database)
   const { libraryPage } = createLibraryPages(database, reading)
+  const jobs = createLibraryJobRecords(database, cipher, library)
+  const drafts = createFolderDrafts(database, library)
   const secrets = createSecretRecords(database, cipher)
   const clock = createClockRecords(database)
   checkKey(secrets, { isNew: clock.lastReading() === null, log })
@@ -57,7 +62,7 @@ export function openLedger(options: LedgerOptions): MaintainedLedger {
     ...streams,
     ...createOpeningRecords(database, uploads, streams),
     ...createTransferRecords(database),
-    ...createEndingRecords(database, uploads, { ...library, ...receipts }),
+    ...createEndingRecords(database, uploads, { ...library, ...jobs, ...receipts }),
     ...createOutboxRecords(database),
     ...secrets,
     ...clock,
@@ -66,6 +71,14 @@ export function openLedger(options: LedgerOptions): MaintainedLedger {
     ...reading,
     ...receipts,
     libraryPage,
+    ...createLibraryTree(database, reading),
+    ...jobs,
+    ...drafts,
+    forgetLibraryJobs: (before) =>
+      database.transaction(() => {
+        jobs.forgetJobs(before)
+        drafts.forgetDrafts(before)
+      }),
     checkpoint: async () => {
       await checkpointer.run()
       // Little is left to do by now but to empty the log.
@@ -104,6 +117,7 @@ function toPromises(records: Records): MaintainedLedger {
     completeUpload: resolving(records.completeUpload),
     failUpload: resolving(records.failUpload),
     savePercent: resolving(records.savePercent),
+    saveUploadFolder: resolving(records.saveUploadFolder),
     cancelUpload: resolving(records.cancelUpload),
     deleteUpload: resolving(records.deleteUpload),
     expireUpload: resolving(records.expireUpload),
@@ -137,6 +151,20 @@ function toPromises(records: Records): MaintainedLedger {
     lastReading: resolving(records.lastReading),
     keepReading: resolving(records.keepReading),
     applyToLibrary: resolving(records.applyToLibrary),
+    openLibraryJob: resolving(records.openLibraryJob),
+    libraryJob: resolving(records.libraryJob),
+    libraryJobsOf: resolving(records.libraryJobsOf),
+    unfinishedLibraryJobs: resolving(records.unfinishedLibraryJobs),
+    libraryJobToken: resolving(records.libraryJobToken),
+    openLibraryItems: resolving(records.openLibraryItems),
+    saveLibraryItemNote: resolving(records.saveLibraryItemNote),
+    settleLibraryItems: resolving(records.settleLibraryItems),
+    endLibraryJob: resolving(records.endLibraryJob),
+    forgetLibraryJobs: resolving(records.forgetLibraryJobs),
+    draftFolder: resolving(records.draftFolder),
+    saveFolderNote: resolving(records.saveFolderNote),
+    settleFolder: resolving(records.settleFolder),
+    libraryTree: resolving(records.libraryTree),
     librarySync: resolving(records.librarySync),
     newestInLibrary: resolving(records.newestInLibrary),
     libraryFile: resolving(records.libraryFile),

@@ -5,8 +5,9 @@ import {
   decodeCaption,
   encodeCaption,
   type PostDescription,
+  type PostKind,
 } from '../../../src/core/model/caption.ts'
-import { editCaption } from '../../../src/core/model/caption-edit.ts'
+import { copyCaption, editCaption } from '../../../src/core/model/caption-edit.ts'
 
 const ID = 'ab'.repeat(16)
 const FOLDER = 'cd'.repeat(16)
@@ -64,6 +65,16 @@ test.each(['', 'Words of a person', '#telestore without fields'])(
   },
 )
 
+test.each([
+  [
+    `Rome\n#telestore v=1 id=${ID} x=1 id=${ID} name=a.txt sunny`,
+    `Rome\n#telestore v=1 id=${OTHER} x=1 id=${ID} folder=${FOLDER} name=b sunny`,
+  ],
+  ['Rome', `Rome\n#telestore v=1 id=${OTHER} kind=file folder=${FOLDER} name=b`],
+])('the copy of a post with %j has an id of its own and the words', (before, after) => {
+  expect(copyCaption(before, { name: 'b', folderId: FOLDER }, OTHER)).toBe(after)
+})
+
 test('the words of people are not cut for a name: it is cut instead, or has no room', () => {
   const line = `\n#telestore v=1 id=${ID} name=a`
   const name = `${'x'.repeat(300)}.tar.gz`
@@ -86,7 +97,7 @@ const FOLDERS = [null, FOLDER, OTHER]
 const names = fc.string({ unit: 'binary', minLength: 1, maxLength: 20 })
 const WORDS = ['', 'Rome', 'name=x', 'folder=y', '#holiday', '*bold*', 'v=1', '💾', 'one  two']
 const words = fc.array(fc.constantFrom(...WORDS), { maxLength: 5 }).map((all) => all.join(' '))
-const kinds = fc.constantFrom('file', 'manifest', 'folder', { volume: 3, of: 12 } as const)
+const kinds = fc.constantFrom<PostKind[]>('file', 'manifest', 'folder', { volume: 3, of: 12 })
 const lines = fc.record<PostDescription>({
   id: fc.constant(ID),
   kind: kinds,

@@ -4,7 +4,8 @@ import { chunkSizeWith, missingChunks, openUpload } from '../../../src/core/mode
 import { MiB } from '../../../src/lib/units.ts'
 
 function upload(size: number, totalChunks: number, chunkSize?: number) {
-  const about = { fileName: 'a', mimeType: 'text/plain', modifiedAt: null }
+  const placed = { folder: [], folderId: null, givenName: null, replaces: null }
+  const about = { fileName: 'a', mimeType: 'text/plain', modifiedAt: null, ...placed }
   const named = { id: 'a', owner: 'ann', captionId: newCaptionId() }
   const opened = openUpload({ ...named, ...about, size, totalChunks }, 0)
   return chunkSize === undefined ? opened : { ...opened, chunkSize }

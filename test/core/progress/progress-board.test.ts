@@ -4,7 +4,8 @@ import { openUpload } from '../../../src/core/model/upload.ts'
 import type { Upload } from '../../../src/core/ports/records.ts'
 import { createProgressBoard, whenEnded } from '../../../src/core/progress/progress-board.ts'
 
-const about = { fileName: 'a', mimeType: 'text/plain', modifiedAt: null }
+const placed = { folder: [], folderId: null, givenName: null, replaces: null }
+const about = { fileName: 'a', mimeType: 'text/plain', modifiedAt: null, ...placed }
 const described = { id: 'a', owner: 'ann', captionId: newCaptionId(), ...about }
 const receiving = openUpload({ ...described, size: 1000, totalChunks: 1 }, 0)
 const sealed: Upload = { ...receiving, state: 'sealed' }

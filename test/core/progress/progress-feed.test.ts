@@ -5,7 +5,8 @@ import type { Upload } from '../../../src/core/ports/records.ts'
 import { createProgressBoard } from '../../../src/core/progress/progress-board.ts'
 import { createProgressFeed } from '../../../src/core/progress/progress-feed.ts'
 
-const described = { fileName: 'a', mimeType: 'text/plain', modifiedAt: null }
+const placed = { folder: [], folderId: null, givenName: null, replaces: null }
+const described = { fileName: 'a', mimeType: 'text/plain', modifiedAt: null, ...placed }
 const about = { ...described, size: 1000, totalChunks: 1, captionId: newCaptionId() }
 const uploadOf = (id: string, owner: string): Upload => ({
   ...openUpload({ ...about, id, owner }, 0),

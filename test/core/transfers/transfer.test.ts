@@ -659,7 +659,8 @@ function start({ early = false, concurrency = 1, ...changes }: StartOptions = {}
     const queue = createJobQueue({ concurrency, onError })
     const peers = { ledger, spool, gateway, credentials, progress, queue, onWebhook, metrics, log }
     const limits = { webhooks: true, attempts: 3, maxDurationMs: 360 * MINUTE, now: Date.now }
-    const defaults = { ...limits, namesInCaptions: true, verify: 'sample' as const }
+    const placing = { folderOf: async () => null, onDeletion: () => {} }
+    const defaults = { ...limits, ...placing, namesInCaptions: true, verify: 'sample' as const }
     return { queue, transfers: createTransfers({ ...peers, ...defaults, ...changes }) }
   }
   const { queue, transfers } = newProcess()

@@ -268,6 +268,7 @@ async function start(changes: Partial<StreamJoinOptions> = {}, { waits = false }
       },
     },
     metrics: { received: () => {}, ended: () => {} },
+    catalogue: ledger,
     capacity: { available: neverAsked, fits: neverAsked },
     expireByteless: neverAsked,
     maxFileBytes: 100,
@@ -306,7 +307,7 @@ async function start(changes: Partial<StreamJoinOptions> = {}, { waits = false }
     join: (partIds: readonly string[]) => {
       const words = { metadata: 'words', concat: 'final;…' }
       const mimeType = 'application/octet-stream'
-      const file = { fileName: 'a.bin', mimeType, modifiedAt: null }
+      const file = { fileName: 'a.bin', mimeType, modifiedAt: null, folder: [], onConflict: null }
       return join({ ...file, ...words, partIds }, 'token')
     },
     cancel: async (id: string): Promise<void> => {

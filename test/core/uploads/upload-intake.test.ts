@@ -27,6 +27,8 @@ const FILE: FileDescription = {
   mimeType: 'application/octet-stream',
   size: 10,
   modifiedAt: null,
+  folder: [],
+  onConflict: null,
   totalChunks: 3,
 }
 const CHUNKS = [randomBytes(4), randomBytes(4), randomBytes(2)] as const
@@ -271,8 +273,9 @@ test.each<[string, OpenCase]>([
 
   const row = await ledger.findUpload(ID)
   if (outcome === 'opens') {
+    const { onConflict: _, ...described } = FILE
     expect(opened).toEqual({
-      ...makeUpload({ ...FILE, owner: 'ann', createdAt: NOW, touchedAt: NOW }),
+      ...makeUpload({ ...described, owner: 'ann', createdAt: NOW, touchedAt: NOW }),
       captionId: expect.stringMatching(/^[0-9a-f]{32}$/),
     })
     expect(row).toEqual(opened)
@@ -642,6 +645,7 @@ function start(changes: Partial<UploadIntakeOptions> = {}) {
   const metrics = { received: vi.fn(), ended: vi.fn() }
   const intake = createUploadIntake({
     ledger,
+    catalogue: ledger,
     gateway,
     workGate,
     transfers,

@@ -17,6 +17,8 @@ export interface FakeChannel extends ChannelGateway {
   differenceLimit: number
   /** Changes that are forgotten: from this `pts` on they are known. */
   forgottenBefore: number
+  /** Messages that no account may delete. */
+  refuses: readonly number[]
   /** Called before each request; what it throws is what Telegram says. */
   before: (method: Method) => Promise<void>
   /** Another client posts a message; its id. */
@@ -55,6 +57,7 @@ export function createFakeChannel(): FakeChannel {
     sees: 'user',
     differenceLimit: 100,
     forgottenBefore: 0,
+    refuses: [],
     before: async () => {},
     add: (text, document) => {
       const messageId = ++lastId
@@ -120,8 +123,8 @@ export function createFakeChannel(): FakeChannel {
     },
     remove: async (_call, ids) => {
       await asked('remove')
-      fake.drop(...ids)
-      return { refusedIds: [] }
+      fake.drop(...ids.filter((id) => !fake.refuses.includes(id)))
+      return { refusedIds: ids.filter((id) => fake.refuses.includes(id)) }
     },
     post: async (_call, { text, copyOf }) => {
       await asked('post')

@@ -5,6 +5,7 @@ import { onTestFinished } from 'vitest'
 import { type OpenedAdapters, openAdapters } from '../../../src/adapters.ts'
 import { type App, buildApp } from '../../../src/app.ts'
 import { type Config, loadConfig } from '../../../src/config/config.ts'
+import type { ChannelGateway } from '../../../src/core/ports/channel.ts'
 import type { CredentialsProvider } from '../../../src/core/ports/credentials.ts'
 import type { TelegramGateway } from '../../../src/core/ports/telegram.ts'
 import { AppError } from '../../../src/errors.ts'
@@ -30,6 +31,8 @@ export interface TestWorkerOptions {
   env?: Record<string, string>
   /** In place of the real Telegram room. */
   gateway?: TelegramGateway
+  /** In place of the messages that it sees there. */
+  channel?: ChannelGateway
   /** In place of what the environment asks for. */
   credentials?: CredentialsProvider
   /** A folder that outlives this worker; a fresh one otherwise. */
@@ -101,7 +104,8 @@ export async function startWorker(options: TestWorkerOptions = {}): Promise<Test
   const { ledgerDelays = DELAYS_OF_ALL } = options
   const ledger =
     ledgerDelays === undefined ? opened.ledger : delayLedger(opened.ledger, ledgerDelays)
-  const adapters = { ...opened, ledger, gateway, credentials }
+  const { channel = opened.channel } = options
+  const adapters = { ...opened, ledger, gateway, channel, credentials }
   const { returnAfterMs } = options
   const app = await buildApp(config, adapters, {
     ...(returnAfterMs !== undefined && { returnAfterMs }),

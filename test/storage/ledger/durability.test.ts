@@ -375,6 +375,10 @@ test('a ledger of the first version is brought up to date with all that it holds
        DROP TABLE receipts;
        DROP TABLE libraries; DROP TABLE library_files; DROP TABLE library_names;
        DROP TABLE library_folders; DROP TABLE library_folder_posts;
+       ALTER TABLE uploads DROP COLUMN folder; ALTER TABLE uploads DROP COLUMN folder_id;
+       ALTER TABLE uploads DROP COLUMN given_name; ALTER TABLE uploads DROP COLUMN replaces;
+       ALTER TABLE uploads DROP COLUMN replaces_in; DROP TABLE library_items;
+       DROP TABLE library_jobs; DROP TABLE library_folder_drafts;
        PRAGMA user_version = 1`,
     ),
   )
@@ -385,6 +389,8 @@ test('a ledger of the first version is brought up to date with all that it holds
   expect(await after.findUpload(id)).toMatchObject({
     modifiedAt: null,
     captionId: expect.stringMatching(/^[0-9a-f]{32}$/),
+    folder: [],
+    replaces: null,
   })
   expect(await after.issueTicket('ann', null, 5000)).toBe(5)
   expect(await after.librarySync({ owner: 'ann', channelId: '-1' })).toBeNull()

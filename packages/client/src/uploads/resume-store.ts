@@ -52,9 +52,10 @@ export function findBrowserStore(): ResumeStore | null {
 export function resumeKey(
   url: string,
   source: UploadSource,
-  { fileName, chunkSize }: { fileName: string; chunkSize: number },
+  { fileName, chunkSize, folder }: { fileName: string; chunkSize: number; folder: string | null },
 ): string {
-  return JSON.stringify([url, fileName, source.size, source.lastModified ?? 0, chunkSize])
+  const place = folder === null ? [] : [folder]
+  return JSON.stringify([url, fileName, source.size, source.lastModified ?? 0, chunkSize, ...place])
 }
 
 function ageOf(storage: TextStorage, name: string): number {

@@ -71,7 +71,7 @@ export async function runUpload(
 
 /** Announces the upload, so that a bad token or a file that the worker refuses fails before any byte is sent. */
 async function announce(context: UploadContext, { uploadId, signal }: RunRequest): Promise<void> {
-  const { fileName, mimeType, modifiedAt, size, totalChunks } = context.file
+  const { fileName, mimeType, modifiedAt, folder, onConflict, size, totalChunks } = context.file
   const body = {
     uploadId,
     fileName,
@@ -79,6 +79,8 @@ async function announce(context: UploadContext, { uploadId, signal }: RunRequest
     fileSize: size,
     ...(mimeType !== null && { mimeType }),
     ...(modifiedAt !== null && { modifiedAt }),
+    ...(folder !== null && { folder }),
+    ...(onConflict !== null && { onConflict }),
   }
   await post(context, '/init-upload', { body, signal })
 }

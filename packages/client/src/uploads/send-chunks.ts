@@ -13,6 +13,8 @@ export interface FileDescription {
   mimeType: string | null
   /** Epoch milliseconds; null where the source has none that the worker takes. */
   modifiedAt: number | null
+  folder: string | null
+  onConflict: string | null
   size: number
   chunkSize: number
   totalChunks: number
@@ -98,6 +100,8 @@ async function postChunk(
     fileSize: file.size,
     ...(file.mimeType !== null && { mimeType: file.mimeType }),
     ...(file.modifiedAt !== null && { modifiedAt: file.modifiedAt }),
+    ...(file.folder !== null && { folder: file.folder }),
+    ...(file.onConflict !== null && { onConflict: file.onConflict }),
     ...(digest !== null && { chunkDigest: digest }),
   }
   const form = new FormData()

@@ -26,6 +26,13 @@ export interface ResumeStore {
 export interface UploadOptions extends CallOptions {
   readonly fileName?: string | undefined
   readonly mimeType?: string | undefined
+  /** The folder into which the file goes, such as `/Photos/2026`; missing folders are made. */
+  readonly folder?: string | undefined
+  /**
+   * What happens if the folder has a file of this name: this one gets another name, the upload fails
+   * with FILE_EXISTS, or the other file is deleted once this one is in Telegram. By default both stay.
+   */
+  readonly onConflict?: 'keep-both' | 'reject' | 'replace' | undefined
   /** Resumes this upload if the worker still has it; otherwise a new one begins. */
   readonly uploadId?: string | undefined
   /** Where the ids of unfinished uploads are kept: in browsers localStorage by default; null: nowhere. */

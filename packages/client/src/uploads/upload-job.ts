@@ -162,6 +162,8 @@ function describeFile(source: UploadSource, options: UploadOptions): FileDescrip
     fileName: options.fileName ?? source.name ?? '',
     mimeType: options.mimeType || source.type || null,
     modifiedAt: usableTime(source.lastModified),
+    folder: options.folder ?? null,
+    onConflict: options.onConflict ?? null,
     size,
     chunkSize,
     totalChunks: Math.max(1, Math.ceil(size / chunkSize)),

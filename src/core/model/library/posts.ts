@@ -78,7 +78,7 @@ export function fileOfUpload(
   return {
     messageId,
     name: upload.fileName,
-    folderId: null,
+    folderId: upload.folderId,
     size: upload.size,
     mimeType: upload.mimeType,
     postedAt: now,

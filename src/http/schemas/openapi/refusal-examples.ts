@@ -56,6 +56,12 @@ export const REFUSAL_EXAMPLES: Readonly<Record<ErrorCode, Words>> = {
   CHUNK_DIFFERS: { error: 'Chunk 5 is here already, with other bytes', chunkIndex: 5 },
   UPLOAD_CLOSED: { error: `The upload is complete. ${START_OVER}`, hint: START_OVER },
   OFFSET_CONFLICT: { error: 'Upload-Offset is not where the upload is', offset: 5_242_880 },
+  FILE_EXISTS: { error: '/Holidays/rome.mp4 is in the library already', messageId: 42 },
+  FOLDER_EXISTS: 'There is a folder /Holidays/Rome already',
+  FOLDER_NOT_EMPTY: {
+    error: 'The folder /Holidays is not empty',
+    hint: 'Delete what is in it, or say recursive=true',
+  },
   UPLOAD_GONE: { error: 'The upload has failed', reason: 'Could not resolve channel ID' },
   UPLOAD_CANCELLED: {
     error: 'This upload was cancelled. Take it off the list and add the file again',

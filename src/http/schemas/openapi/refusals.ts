@@ -30,6 +30,7 @@ export const OF_OPENING: readonly ErrorCode[] = [
   // The id belongs to another user.
   'UPLOAD_NOT_FOUND',
   'UPLOAD_DIFFERS',
+  'FILE_EXISTS',
   'UPLOAD_CLOSED',
   'UPLOAD_CANCELLED',
   'TOO_MANY_UPLOADS',
@@ -118,6 +119,7 @@ export const Refusal = z
       })
       .optional(),
     offset: count('Bytes that the worker has: continue from here.', 5_242_880),
+    messageId: count('Id of the message that is in the way.', 42),
     maxFileSize: count('The largest file, in bytes.', 2_097_152_000),
     maxUploads: count('Number of unfinished uploads that a user may have.', 1000),
     maxBytes: count('Bytes of unfinished uploads that a user may have.', 4_294_967_296),

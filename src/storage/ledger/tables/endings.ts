@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { Ending, KeptCancellations, Ledger } from '../../../core/ports/ledger.ts'
+import type { NewLibraryJob } from '../../../core/ports/library-jobs.ts'
 import type { LedgerDatabase, Row } from '../database.ts'
 import type { LibraryWriting } from '../library/writing.ts'
 import type { Synchronous } from '../synchronous.ts'
@@ -16,7 +17,9 @@ export type EndingRecords = Pick<
 export function createEndingRecords(
   database: LedgerDatabase,
   { findUpload }: Pick<UploadRecords, 'findUpload'>,
-  { applyInside, addReceipt }: Pick<LibraryWriting & ReceiptRecords, 'applyInside' | 'addReceipt'>,
+  library: Pick<LibraryWriting & ReceiptRecords, 'applyInside' | 'addReceipt'> & {
+    insertLibraryJob: (job: NewLibraryJob) => void
+  },
 ): EndingRecords {
   const complete = database.prepare(
     `UPDATE uploads SET state = 'completed', message_id = ?, file_id = ?, sha256 = ?, crc32 = ?,
@@ -58,7 +61,7 @@ export function createEndingRecords(
   }
 
   return {
-    completeUpload: (id, { result, webhook, library, now }) =>
+    completeUpload: (id, { result, webhook, library: posted, now }) =>
       end(
         id,
         () => {
@@ -67,9 +70,10 @@ export function createEndingRecords(
           return complete.run(messageId, fileId, sha256, crc32, now, now, id)
         },
         () => {
-          addReceipt(id, result)
+          library.addReceipt(id, result)
           if (webhook) addWebhook.run(randomUUID(), id, JSON.stringify(webhook), now, now)
-          if (library) applyInside(library.key, { files: [library.file] })
+          if (posted) library.applyInside(posted.key, { files: [posted.file] })
+          if (posted?.deletion) library.insertLibraryJob(posted.deletion)
         },
       ),
     failUpload: (id, { reason, percent, retryAt, now }) =>

@@ -1,3 +1,4 @@
+import { parseFolderPath } from '../../../core/model/library/folder-path.ts'
 import type {
   ChunkRecord,
   Digests,
@@ -33,6 +34,10 @@ export function toUpload(row: Row): Upload {
     retryAt: integerOrNull(row, 'retry_at'),
     modifiedAt: integerOrNull(row, 'modified_at'),
     captionId: text(row, 'caption_id'),
+    folder: parseFolderPath(text(row, 'folder'), 'folder'),
+    folderId: textOrNull(row, 'folder_id'),
+    givenName: textOrNull(row, 'given_name'),
+    replaces: toReplaced(row),
   }
 }
 
@@ -50,6 +55,11 @@ function toFinishedFile(row: Row): FinishedFile | null {
 function toDigests(row: Row): Digests | null {
   const sha256 = textOrNull(row, 'sha256')
   return sha256 === null ? null : { sha256, crc32: text(row, 'crc32') }
+}
+
+function toReplaced(row: Row): Upload['replaces'] {
+  const messageId = integerOrNull(row, 'replaces')
+  return messageId === null ? null : { channelId: text(row, 'replaces_in'), messageId }
 }
 
 export function toChunk(row: Fields): ChunkRecord {
@@ -136,7 +146,7 @@ function toPayload(json: string): WebhookPayload {
 
 type Fields = Readonly<Record<string, unknown>>
 
-function parseObject(json: string): Fields {
+export function parseObject(json: string): Fields {
   const value: unknown = JSON.parse(json)
   if (typeof value !== 'object' || value === null) throw unreadable('json')
   return Object.fromEntries(Object.entries(value))
@@ -169,7 +179,7 @@ export function integerOrNull(row: Fields, column: string): number | null {
   return row[column] === null ? null : integer(row, column)
 }
 
-function oneOf<T extends string>(values: readonly T[], value: string): T {
+export function oneOf<T extends string>(values: readonly T[], value: string): T {
   const found = values.find((candidate) => candidate === value)
   if (found === undefined) throw unreadable('a name')
   return found

@@ -203,6 +203,56 @@ const MIGRATIONS = [
     crc32 BLOB NOT NULL
   ) STRICT;
   `,
+  // What changes a library goes on after a restart, and its posts are made once. `given_name` is what
+  // the sender calls a file that another one had the name of, and `replaces` the message that goes, of
+  // the channel `replaces_in`.
+  `
+  ALTER TABLE uploads ADD COLUMN folder TEXT NOT NULL DEFAULT '/';
+  ALTER TABLE uploads ADD COLUMN folder_id TEXT;
+  ALTER TABLE uploads ADD COLUMN given_name TEXT;
+  ALTER TABLE uploads ADD COLUMN replaces INTEGER;
+  ALTER TABLE uploads ADD COLUMN replaces_in TEXT;
+
+  CREATE TABLE library_jobs (
+    id TEXT PRIMARY KEY,
+    owner TEXT NOT NULL,
+    channel_id TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    target TEXT,
+    total INTEGER NOT NULL,
+    done INTEGER NOT NULL,
+    failed INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    reason TEXT,
+    created_at INTEGER NOT NULL,
+    finished_at INTEGER,
+    token BLOB
+  ) STRICT;
+  CREATE INDEX library_jobs_by_owner ON library_jobs (owner, created_at);
+  CREATE INDEX library_jobs_by_state ON library_jobs (state, finished_at);
+
+  CREATE TABLE library_items (
+    job_id TEXT NOT NULL REFERENCES library_jobs ON DELETE CASCADE,
+    position INTEGER NOT NULL,
+    message_id INTEGER NOT NULL,
+    is_folder INTEGER NOT NULL,
+    caption_id TEXT,
+    note TEXT,
+    settled INTEGER NOT NULL,
+    PRIMARY KEY (job_id, position)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE library_folder_drafts (
+    owner TEXT NOT NULL,
+    channel_id TEXT NOT NULL,
+    parent_id TEXT NOT NULL,
+    name TEXT NOT NULL,
+    folder_id TEXT NOT NULL,
+    note TEXT,
+    created_at INTEGER NOT NULL,
+    PRIMARY KEY (owner, channel_id, parent_id, name)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ]
 
 /** What `user_version` says of a ledger of this version. */

@@ -1,3 +1,4 @@
+import { formatFolderPath } from '../../../core/model/library/folder-path.ts'
 import type { MaintainedLedger } from '../../../core/ports/ledger.ts'
 import type { ChunkRecord, Upload } from '../../../core/ports/records.ts'
 import type { LedgerDatabase } from '../database.ts'
@@ -6,7 +7,8 @@ import type { Synchronous } from '../synchronous.ts'
 import { blob, integer, text, toChunk, toUpload } from './rows.ts'
 
 const COLUMNS = `id, owner, file_name, mime_type, size, total_chunks, chunk_size, state, created_at,
-  touched_at, sealed_at, finished_at, message_id, file_id, reason, modified_at, caption_id, sha256, crc32`
+  touched_at, sealed_at, finished_at, message_id, file_id, reason, modified_at, caption_id, sha256, crc32,
+  folder, folder_id, given_name, replaces, replaces_in`
 const ALL = `${COLUMNS}, cancelled, last_percent, retry_at`
 // A piece of another upload is no file of its own.
 const PARTIAL = `SELECT upload_id FROM streams WHERE concat = 'partial'`
@@ -26,6 +28,7 @@ export type UploadRecords = Pick<
   | 'touchUpload'
   | 'sealUpload'
   | 'savePercent'
+  | 'saveUploadFolder'
   | 'deleteUpload'
   | 'expireUpload'
   | 'reservations'
@@ -51,7 +54,7 @@ export function createUploadRecords(database: LedgerDatabase, cipher: LedgerCiph
 function uploadCalls(database: LedgerDatabase, cipher: LedgerCipher) {
   const insert = database.prepare(
     `INSERT INTO uploads (${COLUMNS}, token)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   )
   const find = database.prepare(`SELECT ${ALL} FROM uploads WHERE id = ?`)
   const byOwner = database.prepare(
@@ -68,6 +71,7 @@ function uploadCalls(database: LedgerDatabase, cipher: LedgerCipher) {
   const keepPercent = database.prepare(
     `UPDATE uploads SET last_percent = max(?, coalesce(last_percent, 0)) WHERE id = ? AND ${UNFINISHED}`,
   )
+  const keepFolder = database.prepare('UPDATE uploads SET folder_id = ? WHERE id = ?')
   const remove = database.prepare('DELETE FROM uploads WHERE id = ?')
   const count = database.prepare('SELECT count(*) AS n FROM uploads WHERE state = ?')
   const reservedByOwner = database.prepare(
@@ -109,6 +113,11 @@ function uploadCalls(database: LedgerDatabase, cipher: LedgerCipher) {
         upload.captionId,
         upload.result?.digests?.sha256 ?? null,
         upload.result?.digests?.crc32 ?? null,
+        formatFolderPath(upload.folder),
+        upload.folderId,
+        upload.givenName,
+        upload.replaces?.messageId ?? null,
+        upload.replaces?.channelId ?? null,
         encryptToken(cipher, upload.id, token),
       )
     },
@@ -124,6 +133,7 @@ function uploadCalls(database: LedgerDatabase, cipher: LedgerCipher) {
       return row ? integer(row, 'n') : 0
     },
     touchUpload: (id, now) => void touch.run(now, id),
+    saveUploadFolder: (id, folderId) => void keepFolder.run(folderId, id),
     savePercent: (id, percent) => void keepPercent.run(percent, id),
     deleteUpload: (id) =>
       database.transaction(() => {

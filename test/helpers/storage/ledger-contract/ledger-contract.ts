@@ -4,6 +4,7 @@ import { decidesTogether } from './decisions.ts'
 import { endsUploads } from './endings.ts'
 import type { MakeLedger } from './fixtures.ts'
 import { keepsLibraries } from './library.ts'
+import { keepsLibraryJobs } from './library-jobs.ts'
 import { keepsStreams } from './streams.ts'
 import { keepsTickets } from './tickets.ts'
 import { keepsTransfers } from './transfers.ts'
@@ -19,6 +20,7 @@ export function describeLedger(name: string, make: MakeLedger): void {
     keepsTickets(make)
     keepsClock(make)
     keepsLibraries(make)
+    keepsLibraryJobs(make)
     decidesTogether(make)
   })
 }

@@ -100,7 +100,7 @@ export function keepsLibraries(make: MakeLedger): void {
       ledger.completeUpload(id, {
         result: { ...RESULT, messageId: file.messageId },
         webhook: PAYLOAD,
-        library: { key: KEY, file },
+        library: { key: KEY, file, deletion: null },
         now: NOW,
       })
 

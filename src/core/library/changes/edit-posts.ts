@@ -1,0 +1,183 @@
+import { AppError } from '../../../errors.ts'
+import type { KeyedLock } from '../../../lib/concurrency/keyed-lock.ts'
+import { decodeCaption, encodeCaption } from '../../model/caption.ts'
+import { copyCaption, editCaption, type Place } from '../../model/caption-edit.ts'
+import { fileOfPost } from '../../model/library/posts.ts'
+import type {
+  Catalogue,
+  FileRow,
+  FolderPost,
+  LibraryFile,
+  LibraryKey,
+} from '../../ports/catalogue.ts'
+import type { Actor, ChannelCall, ChannelGateway, ChannelMessage } from '../../ports/channel.ts'
+
+export interface PostEditingOptions {
+  channel: Pick<ChannelGateway, 'reader' | 'messages' | 'edit'>
+  catalogue: Pick<Catalogue, 'applyToLibrary' | 'libraryFile'>
+  locks: KeyedLock
+  /** Whether captions tell the names and folders of files. */
+  namesInCaptions: boolean
+}
+
+/** A post of a file as it is now. */
+export interface FilePost {
+  readonly file: FileRow
+  readonly caption: string
+  readonly documentName: string | null
+  readonly postedBy: Actor | null
+}
+
+/** Changes what posts say of themselves: in Telegram first, then in the rows. */
+export interface PostEditing {
+  /**
+   * Resolves with the post, read anew from the channel where its messages can be seen. Rejects with
+   * MESSAGE_NOT_FOUND, and then its row is gone.
+   */
+  read: (key: LibraryKey, call: ChannelCall, messageId: number) => Promise<FilePost>
+  /**
+   * Renames or moves a file, and writes its row; `place` is given what the row says now. Nothing else
+   * here changes the same message meanwhile. Rejects with MESSAGE_NOT_FOUND and NOT_EDITABLE.
+   */
+  placeFile: (
+    key: LibraryKey,
+    call: ChannelCall,
+    change: { messageId: number; place: (file: LibraryFile) => FilePlace },
+  ) => Promise<void>
+  /** The caption of a copy of a post. */
+  captionOfCopy: (post: FilePost, copy: FilePlace & { captionId: string }) => string
+  /** Renames or moves a folder by one of its messages. Rejects as `placeFile` does. */
+  placeFolder: (
+    key: LibraryKey,
+    call: ChannelCall,
+    change: { post: FolderPost; place: { name: string; parentId: string | null } },
+  ) => Promise<void>
+}
+
+export interface FilePlace {
+  readonly name: string
+  readonly folderId: string | null
+}
+
+export function createPostEditing(options: PostEditingOptions): PostEditing {
+  const { channel, catalogue, locks, namesInCaptions } = options
+
+  function alone<T>(key: LibraryKey, messageId: number, work: () => Promise<T>): Promise<T> {
+    return locks.run(`message ${key.owner} ${key.channelId} ${messageId}`, work)
+  }
+
+  /** The message, or null for an account that sees none. */
+  async function readMessage(
+    key: LibraryKey,
+    call: ChannelCall,
+    messageId: number,
+  ): Promise<ChannelMessage | null> {
+    if (channel.reader(call.credentials) === null) return null
+    const [message] = await channel.messages(call, [messageId])
+    if (message) return message
+    await catalogue.applyToLibrary(key, { gone: [messageId] })
+    throw noSuchFile()
+  }
+
+  async function read(key: LibraryKey, call: ChannelCall, messageId: number): Promise<FilePost> {
+    const message = await readMessage(key, call, messageId)
+    const row = await catalogue.libraryFile(key, messageId)
+    if (message === null) {
+      if (row === null) throw noSuchFile()
+      const { path: _path, kind: _kind, ...file } = row
+      return {
+        file: { ...file, knowsPlace: true },
+        caption: captionOf(file, namesInCaptions),
+        documentName: null,
+        postedBy: 'bot',
+      }
+    }
+    const { text: caption, document, postedBy } = message
+    if (document === null) throw noSuchFile()
+    const { postedAt, editedAt } = message
+    const { fileName: documentName, size, mimeType } = document
+    const file = fileOfPost({
+      ...{ messageId, postedAt, editedAt, caption, documentName, size },
+      mimeType: mimeType ?? 'application/octet-stream',
+      hasThumbnail: document.thumbnail,
+    })
+    // Only the row knows where a file is whose caption does not say it.
+    const place = row !== null && !file.knowsPlace ? placeOf(row) : {}
+    return { file: { ...file, ...place }, caption, documentName, postedBy }
+  }
+
+  /** What a caption says of a place: nothing where captions tell no names. */
+  const said = (place: FilePlace): Place =>
+    namesInCaptions ? place : { name: null, folderId: null }
+
+  return {
+    read,
+    placeFile: (key, call, { messageId, place }) =>
+      alone(key, messageId, async () => {
+        const { file, caption, postedBy } = await read(key, call, messageId)
+        const { knowsPlace: _, ...known } = file
+        const placed = place({ ...known, hasThumbnail: known.hasThumbnail ?? false })
+        const text = editCaption(caption, said(placed))
+        if (text === null) throw noRoom()
+        const { editedAt } =
+          text === caption
+            ? file
+            : await channel.edit(call, { messageId, text, part: 'caption', postedBy })
+        const captionId = decodeCaption(text, null)?.id ?? null
+        const row = { ...file, ...placed, captionId, editedAt: editedAt ?? file.editedAt }
+        await catalogue.applyToLibrary(key, { files: [{ ...row, knowsPlace: true }] })
+      }),
+    captionOfCopy: ({ caption }, { captionId, ...place }) => {
+      const text = copyCaption(caption, said(place), captionId)
+      if (text === null) throw noRoom()
+      return text
+    },
+    placeFolder: (key, call, { post, place }) =>
+      alone(key, post.messageId, async () => {
+        const { messageId, folderId } = post
+        const { name, parentId } = place
+        const message = await readMessage(key, call, messageId)
+        const before = message?.text ?? captionOfFolder(post)
+        const text = editCaption(before, { name, folderId: parentId })
+        if (text === null) throw noRoom()
+        const part = message?.document ? 'caption' : 'text'
+        const { editedAt } =
+          text === before
+            ? post
+            : await channel.edit(call, {
+                messageId,
+                text,
+                part,
+                postedBy: message?.postedBy ?? null,
+              })
+        const row = { messageId, folderId, name, parentId, editedAt: editedAt ?? post.editedAt }
+        await catalogue.applyToLibrary(key, { folders: [row] })
+      }),
+  }
+}
+
+function placeOf({ name, folderId }: LibraryFile): FilePlace {
+  return { name, folderId }
+}
+
+/** What the caption of a post says, as far as its row knows. */
+function captionOf(file: LibraryFile, namesInCaptions: boolean): string {
+  const { captionId, name, folderId, modifiedAt, sha256, crc32 } = file
+  if (captionId === null) return ''
+  const place = namesInCaptions ? { name, folderId } : { name: null, folderId: null }
+  return encodeCaption({ id: captionId, kind: 'file', ...place, modifiedAt, sha256, crc32 })
+}
+
+function captionOfFolder({ folderId: id, name, parentId: folderId }: FolderPost): string {
+  const unknown = { modifiedAt: null, sha256: null, crc32: null }
+  return encodeCaption({ id, kind: 'folder', folderId, name, ...unknown })
+}
+
+export function noSuchFile(): AppError {
+  return new AppError('MESSAGE_NOT_FOUND', 'There is no such file in the channel')
+}
+
+function noRoom(): AppError {
+  const sentence = 'The text beside the file leaves no room for the name: shorten it in Telegram'
+  return new AppError('NOT_EDITABLE', sentence)
+}

@@ -1,0 +1,259 @@
+import { AppError } from '../../../errors.ts'
+import { newCaptionId } from '../../model/caption.ts'
+import { isFloodWait } from '../../model/flood-wait.ts'
+import {
+  type FolderPath,
+  formatFolderPath,
+  isWithinFolder,
+  splitFolderPath,
+} from '../../model/library/folder-path.ts'
+import { MAX_DEPTH } from '../../model/library/folder-tree.ts'
+import { newLibraryJobId } from '../../model/library/job.ts'
+import { libraryKeyOf } from '../../model/library/posts.ts'
+import type { Catalogue, LibraryKey, ShownFile, ShownFolder } from '../../ports/catalogue.ts'
+import type { ChannelCall, ChannelGateway } from '../../ports/channel.ts'
+import type { CredentialsProvider } from '../../ports/credentials.ts'
+import type {
+  LibraryJob,
+  LibraryJobKind,
+  LibraryJobRecords,
+  NewLibraryItem,
+} from '../../ports/library-jobs.ts'
+import type { Progress } from '../../progress/progress-board.ts'
+import type { WorkGate } from '../../runtime/work-gate.ts'
+import { noSuchFile, type PostEditing } from './edit-posts.ts'
+import type { LibraryJobs } from './library-jobs.ts'
+import type { MakeFolders } from './make-folders.ts'
+
+export interface LibraryChangingOptions {
+  channel: Pick<ChannelGateway, 'reader' | 'messages' | 'remove'>
+  catalogue: Pick<Catalogue, 'applyToLibrary' | 'libraryFile' | 'libraryFolder' | 'libraryTree'>
+  records: LibraryJobRecords
+  credentials: Pick<CredentialsProvider, 'forUpload'>
+  workGate: Pick<WorkGate, 'assertNew' | 'ending'>
+  posts: PostEditing
+  makeFolders: MakeFolders
+  jobs: LibraryJobs
+  now: () => number
+}
+
+export interface Caller {
+  token: string
+  signal: AbortSignal
+}
+
+/**
+ * What users change in their library: in Telegram first, then in the rows. What was done there and
+ * could not be written here is found by the follower's next look. All calls reject as the channel's
+ * do, with TOO_MANY_REQUESTS where Telegram asks to wait for longer than a request may take.
+ */
+export interface LibraryChanging {
+  /** Renames or moves a file; missing folders are made. Rejects with MESSAGE_NOT_FOUND, NOT_EDITABLE. */
+  placeFile: (
+    caller: Caller,
+    messageId: number,
+    place: { fileName?: string; folder?: FolderPath },
+  ) => Promise<ShownFile>
+  /** One that does not exist counts as deleted. Rejects with NOT_DELETABLE. */
+  deleteFile: (caller: Caller, messageId: number) => Promise<void>
+  makeFolder: (caller: Caller, path: FolderPath) => Promise<{ folder: ShownFolder; isNew: boolean }>
+  /** Rejects with FOLDER_NOT_FOUND, FOLDER_EXISTS, NOT_EDITABLE. */
+  moveFolder: (caller: Caller, from: FolderPath, to: FolderPath) => Promise<ShownFolder>
+  /**
+   * Deletes an empty folder at once, and any other by a job where `recursive`; resolves with null, or
+   * the job. Rejects with FOLDER_NOT_FOUND, FOLDER_NOT_EMPTY, NOT_DELETABLE.
+   */
+  deleteFolder: (
+    caller: Caller,
+    path: FolderPath,
+    options: { recursive: boolean },
+  ) => Promise<Progress | null>
+  /** Opens a job and begins it. */
+  startJob: (
+    caller: Caller,
+    wanted: { kind: LibraryJobKind; messageIds: readonly number[]; folder: FolderPath | null },
+  ) => Promise<Progress>
+  /** Rejects with UPLOAD_NOT_FOUND, also for another user's. */
+  progress: (jobId: string, token: string | null) => Promise<Progress>
+  jobsOf: (owner: string, limit: number) => Promise<LibraryJob[]>
+}
+
+/** Seconds of a wait of Telegram's that a request sits out. */
+const PATIENCE = 10
+/** Jobs that one user may have unfinished. */
+const MAX_UNFINISHED = 50
+
+export function createLibraryChanging(options: LibraryChangingOptions): LibraryChanging {
+  const { channel, catalogue, records, credentials, workGate, posts, makeFolders, jobs } = options
+
+  /** Runs one change for its caller. */
+  async function change<T>(
+    { token, signal: left }: Caller,
+    work: (key: LibraryKey, call: ChannelCall) => Promise<T>,
+  ): Promise<T> {
+    workGate.assertNew()
+    const granted = await credentials.forUpload(token)
+    const signal = AbortSignal.any([left, workGate.ending])
+    try {
+      return await work(libraryKeyOf(granted), { credentials: granted, signal, patience: PATIENCE })
+    } catch (error) {
+      throw isFloodWait(error) ? askedToWait(error) : error
+    }
+  }
+
+  async function folderAt(key: LibraryKey, path: FolderPath): Promise<ShownFolder> {
+    const folder = await catalogue.libraryFolder(key, path)
+    if (folder === null) throw noSuchFolder(path)
+    return folder
+  }
+
+  /** Deletes messages by one account or the other, and their rows. */
+  async function remove(key: LibraryKey, call: ChannelCall, ids: readonly number[]): Promise<void> {
+    const { refusedIds } = await channel.remove(call, ids, null)
+    const refused = new Set(refusedIds)
+    await catalogue.applyToLibrary(key, { gone: ids.filter((id) => !refused.has(id)) })
+    if (refused.size > 0) throw notDeletable()
+  }
+
+  async function hasFile(key: LibraryKey, call: ChannelCall, messageId: number): Promise<boolean> {
+    if ((await catalogue.libraryFile(key, messageId)) !== null) return true
+    if (channel.reader(call.credentials) === null) return false
+    const [message] = await channel.messages(call, [messageId])
+    return message !== undefined && message.document !== null
+  }
+
+  async function open(
+    token: string,
+    key: LibraryKey,
+    job: { kind: LibraryJobKind; target: FolderPath | null; items: readonly NewLibraryItem[] },
+  ): Promise<Progress> {
+    const wanted = { id: newLibraryJobId(), key, ...job, token, now: options.now() }
+    const opened = await records.openLibraryJob(wanted, MAX_UNFINISHED)
+    if (opened === null) throw tooManyJobs()
+    jobs.start(opened)
+    return jobs.progressOf(opened)
+  }
+
+  return {
+    placeFile: (caller, messageId, { fileName, folder }) =>
+      change(caller, async (key, call) => {
+        const folderId = folder && (await makeFolders(call, folder))
+        await posts.placeFile(key, call, {
+          messageId,
+          place: (file) => ({
+            name: fileName ?? file.name,
+            folderId: folderId === undefined ? file.folderId : folderId,
+          }),
+        })
+        const shown = await catalogue.libraryFile(key, messageId)
+        if (shown === null) throw noSuchFile()
+        return shown
+      }),
+    deleteFile: (caller, messageId) =>
+      change(caller, async (key, call) => {
+        if (await hasFile(key, call, messageId)) await remove(key, call, [messageId])
+      }),
+    makeFolder: (caller, path) =>
+      change(caller, async (key, call) => {
+        const isNew = (await catalogue.libraryFolder(key, path)) === null && path.length > 0
+        await makeFolders(call, path)
+        return { folder: await folderAt(key, path), isNew }
+      }),
+    moveFolder: (caller, from, to) =>
+      change(caller, async (key, call) => {
+        const target = splitFolderPath(to)
+        if (from.length === 0 || target === null) throw rootIsFixed('path')
+        const folder = await folderAt(key, from)
+        if (formatFolderPath(from) === formatFolderPath(to)) return folder
+        if (isWithinFolder(to, from)) throw invalid('path', 'a folder cannot lie in itself')
+        if ((await catalogue.libraryFolder(key, to)) !== null) throw folderExists(to)
+        const tree = await catalogue.libraryTree(key, from)
+        if (to.length + (tree?.depth ?? 0) > MAX_DEPTH) {
+          throw invalid('path', `more than ${MAX_DEPTH} folders would lie in each other`)
+        }
+        const parentId = await makeFolders(call, target.parent)
+        // Several are shown as one: they stay together. The one that counts is the last.
+        for (const post of folder.posts.toReversed()) {
+          await posts.placeFolder(key, call, { post, place: { name: target.name, parentId } })
+        }
+        return folderAt(key, to)
+      }),
+    deleteFolder: (caller, path, { recursive }) =>
+      change(caller, async (key, call) => {
+        if (path.length === 0) throw rootIsFixed('path')
+        const { posts: own } = await folderAt(key, path)
+        const { fileIds, folderIds } = (await catalogue.libraryTree(key, path)) ?? EMPTY
+        const isEmpty = fileIds.length === 0 && folderIds.length <= own.length
+        if (isEmpty) {
+          await remove(key, call, folderIds)
+          return null
+        }
+        if (!recursive) throw notEmpty(path)
+        const items = [
+          ...fileIds.map((messageId) => ({ messageId, isFolder: false, captionId: null })),
+          ...folderIds.map((messageId) => ({ messageId, isFolder: true, captionId: null })),
+        ]
+        return open(caller.token, key, { kind: 'delete', target: null, items })
+      }),
+    startJob: (caller, { kind, messageIds, folder }) =>
+      change(caller, async (key) => {
+        const items = [...new Set(messageIds)].map((messageId) => ({
+          ...{ messageId, isFolder: false },
+          captionId: kind === 'copy' ? newCaptionId() : null,
+        }))
+        return open(caller.token, key, { kind, target: folder, items })
+      }),
+    progress: async (jobId, token) => {
+      const user = token === null ? null : (await credentials.forUpload(token)).userId
+      const job = await records.libraryJob(jobId)
+      if (job === null || (user !== null && user !== job.key.owner)) throw noSuchJob()
+      return jobs.progressOf(job)
+    },
+    jobsOf: records.libraryJobsOf,
+  }
+}
+
+const EMPTY = { fileIds: [], folderIds: [] }
+
+function askedToWait(error: AppError): AppError {
+  const { message, retryAfter = 1 } = error
+  return new AppError('TOO_MANY_REQUESTS', message, { retryAfter, cause: error })
+}
+
+function noSuchFolder(path: FolderPath): AppError {
+  return new AppError('FOLDER_NOT_FOUND', `There is no folder ${formatFolderPath(path)}`)
+}
+
+function folderExists(path: FolderPath): AppError {
+  return new AppError('FOLDER_EXISTS', `There is a folder ${formatFolderPath(path)} already`)
+}
+
+function notEmpty(path: FolderPath): AppError {
+  const sentence = `The folder ${formatFolderPath(path)} is not empty`
+  return new AppError('FOLDER_NOT_EMPTY', sentence, {
+    details: { hint: 'Delete what is in it, or say recursive=true' },
+  })
+}
+
+function notDeletable(): AppError {
+  const sentence =
+    'No Telegram account of yours may delete the post. In the channel: Administrators, "Delete messages of others"'
+  return new AppError('NOT_DELETABLE', sentence, { details: { right: 'delete_messages' } })
+}
+
+function rootIsFixed(field: string): AppError {
+  return invalid(field, 'the root can neither be moved nor deleted')
+}
+
+function invalid(field: string, problem: string): AppError {
+  return new AppError('INVALID_REQUEST', `${field}: ${problem}`, { details: { field } })
+}
+
+function tooManyJobs(): AppError {
+  const sentence = `You have ${MAX_UNFINISHED} unfinished changes; wait for one to end`
+  return new AppError('TOO_MANY_REQUESTS', sentence, { retryAfter: 10 })
+}
+
+function noSuchJob(): AppError {
+  return new AppError('UPLOAD_NOT_FOUND', 'There is no such job')
+}

@@ -1,0 +1,268 @@
+import { AppError } from '../../../errors.ts'
+import { sleep } from '../../../lib/waiting/sleep.ts'
+import { floodWaitSentence, isFloodWait } from '../../model/flood-wait.ts'
+import { folderOfPost, libraryKeyOf } from '../../model/library/posts.ts'
+import type { Catalogue, LibraryChanges, LibraryKey } from '../../ports/catalogue.ts'
+import type { ChannelCall, ChannelGateway } from '../../ports/channel.ts'
+import type { CredentialsProvider } from '../../ports/credentials.ts'
+import type {
+  LibraryItem,
+  LibraryJob,
+  LibraryJobRecords,
+  SettledItem,
+} from '../../ports/library-jobs.ts'
+import type { Log } from '../../ports/log.ts'
+import { progressOfJob } from '../../progress/library-job-progress.ts'
+import type { Progress, ProgressBoard } from '../../progress/progress-board.ts'
+import { onceDiskTakes } from '../../runtime/disk-failure.ts'
+import type { JobContext, JobQueue } from '../../runtime/job-queue.ts'
+import { delayFor, isRetryable, isWait, usesAttempt } from '../../transfers/transfer-retry.ts'
+import type { PostEditing } from './edit-posts.ts'
+import type { MakeFolders } from './make-folders.ts'
+
+export interface LibraryJobsOptions {
+  channel: Pick<ChannelGateway, 'reader' | 'messages' | 'remove' | 'post'>
+  catalogue: Pick<Catalogue, 'libraryFile'>
+  records: LibraryJobRecords
+  credentials: Pick<CredentialsProvider, 'forRunningUpload'>
+  posts: PostEditing
+  makeFolders: MakeFolders
+  progress: Pick<ProgressBoard, 'tell'>
+  queue: Pick<JobQueue, 'start'>
+  /** How often a request is tried when it fails in a way that may pass. */
+  attempts: number
+  now: () => number
+  log: Log
+}
+
+/** Jobs that change many messages of a library, one request after another. */
+export interface LibraryJobs {
+  /** Begins a job that is in the ledger. */
+  start: (job: LibraryJob) => void
+  /** Begins, or goes on with, all jobs that are not ended. */
+  resume: () => Promise<void>
+  progressOf: (job: LibraryJob) => Progress
+}
+
+/** What Telegram deletes in one request. */
+const REMOVED_AT_ONCE = 100
+/** Failures of one item, which leave the others. */
+const OF_ONE_ITEM = new Set(['MESSAGE_NOT_FOUND', 'NOT_EDITABLE', 'NOT_DELETABLE'])
+
+const NOT_DELETABLE =
+  'No Telegram account of yours may delete the post. In the channel: Administrators, "Delete messages of others"'
+
+export function createLibraryJobs(options: LibraryJobsOptions): LibraryJobs {
+  const { channel, catalogue, records, posts, makeFolders, queue, now, log } = options
+  /** Until when Telegram has asked a job to wait. */
+  const waits = new Map<string, number>()
+
+  const progressOf = (job: LibraryJob): Progress =>
+    progressOfJob(job, waits.get(job.id) ?? 0, now())
+
+  function tell(job: LibraryJob): void {
+    options.progress.tell({ id: job.id, owner: job.key.owner }, progressOf(job))
+  }
+
+  async function run(job: LibraryJob, context: JobContext): Promise<void> {
+    const { signal } = context
+    try {
+      const failure = await work(job, signal)
+      const latest = (await onceDiskTakes(() => records.libraryJob(job.id), signal)) ?? job
+      const reason = failure === null ? reasonOf(latest) : sentenceOf(failure)
+      const end = () => records.endLibraryJob(job.id, reason, now())
+      const ended = await onceDiskTakes(end, signal)
+      waits.delete(job.id)
+      if (ended !== null) tell(ended)
+      const { kind, total, done, failed } = ended ?? latest
+      const fields = { job: job.id, kind, total, done, failed, err: failure ?? undefined }
+      log[reason === null ? 'info' : 'warn'](fields, 'a job of the library has ended')
+    } catch (error) {
+      if (!signal.aborted) throw error
+    }
+  }
+
+  /** Settles all items; resolves with what ended the job before that, or null. */
+  async function work(job: LibraryJob, signal: AbortSignal): Promise<unknown> {
+    for (let failures = 0; ; ) {
+      try {
+        if (!(await step(job, signal))) return null
+        failures = 0
+      } catch (error) {
+        signal.throwIfAborted()
+        if (!isRetryable(error)) return error
+        if (usesAttempt(error) && ++failures >= options.attempts) return error
+        const delay = delayFor(error, failures)
+        log.warn({ job: job.id, delay, err: error }, 'a job of the library will go on')
+        if (isWait(error)) wait(job, delay / 1000)
+        await sleep(delay, signal)
+      }
+    }
+  }
+
+  function wait(job: LibraryJob, seconds: number): void {
+    waits.set(job.id, now() + seconds * 1000)
+    tell(job)
+  }
+
+  /** Some items; false when none is left. */
+  async function step(job: LibraryJob, signal: AbortSignal): Promise<boolean> {
+    const items = await records.openLibraryItems(job.id, REMOVED_AT_ONCE)
+    if (items.length === 0) return false
+    const token = await records.libraryJobToken(job.id)
+    if (token === null) throw new AppError('TOKEN_REFUSED', 'Sign in again')
+    const credentials = await options.credentials.forRunningUpload(token)
+    const key = libraryKeyOf(credentials)
+    // The number of a message means another one there.
+    if (key.channelId !== job.key.channelId || key.owner !== job.key.owner) throw otherChannel()
+    const latest = (await records.libraryJob(job.id)) ?? job
+    const call = { credentials, signal, onWait: (seconds: number) => wait(latest, seconds) }
+    if (job.kind === 'delete') await removeAll(job, call, items)
+    else await placeEach(job, call, items)
+    return true
+  }
+
+  async function settle(
+    job: LibraryJob,
+    settled: readonly SettledItem[],
+    changes: LibraryChanges,
+  ): Promise<void> {
+    const { job: latest } = await records.settleLibraryItems(job.id, settled, changes)
+    if (latest) tell(latest)
+  }
+
+  async function removeAll(
+    job: LibraryJob,
+    call: ChannelCall,
+    items: readonly LibraryItem[],
+  ): Promise<void> {
+    const ids = await removable(job.key, call, items)
+    const { refusedIds } =
+      ids.length === 0 ? { refusedIds: [] } : await channel.remove(call, ids, null)
+    const refused = new Set(refusedIds)
+    const settled = items.map(({ position, messageId }) => ({
+      position,
+      reason: refused.has(messageId) ? NOT_DELETABLE : null,
+    }))
+    await settle(job, settled, { gone: ids.filter((id) => !refused.has(id)) })
+  }
+
+  /**
+   * What may be deleted: a message that is in the rows, or that holds what the item says. A number
+   * that was given by mistake must not delete what people have written.
+   */
+  async function removable(
+    key: LibraryKey,
+    call: ChannelCall,
+    items: readonly LibraryItem[],
+  ): Promise<number[]> {
+    const known: number[] = []
+    const unknown = new Map<number, LibraryItem>()
+    for (const item of items) {
+      const row = item.isFolder ? null : await catalogue.libraryFile(key, item.messageId)
+      if (row) known.push(item.messageId)
+      else unknown.set(item.messageId, item)
+    }
+    if (unknown.size === 0) return known
+    if (channel.reader(call.credentials) === null) {
+      return [...known, ...[...unknown.values()].filter(isFolder).map(idOf)]
+    }
+    const found = await channel.messages(call, [...unknown.keys()])
+    const meant = found.filter((message) =>
+      unknown.get(message.messageId)?.isFolder
+        ? message.document === null && folderOfPost(message) !== null
+        : message.document !== null,
+    )
+    return [...known, ...meant.map(idOf)]
+  }
+
+  async function placeEach(
+    job: LibraryJob,
+    call: ChannelCall,
+    items: readonly LibraryItem[],
+  ): Promise<void> {
+    const folderId = await makeFolders(call, job.target ?? [])
+    for (const item of items) {
+      call.signal.throwIfAborted()
+      try {
+        if (job.kind === 'copy') await copy(job, call, { item, folderId })
+        else {
+          const { messageId } = item
+          const place = ({ name }: { name: string }) => ({ name, folderId })
+          await posts.placeFile(job.key, call, { messageId, place })
+          await settle(job, [{ position: item.position, reason: null }], {})
+        }
+      } catch (error) {
+        if (!(error instanceof AppError) || !OF_ONE_ITEM.has(error.code)) throw error
+        await settle(job, [{ position: item.position, reason: error.message }], {})
+      }
+    }
+  }
+
+  /** Its caption's id and the note of its post are kept before it is sent: it is posted once. */
+  async function copy(
+    job: LibraryJob,
+    call: ChannelCall,
+    { item, folderId }: { item: LibraryItem; folderId: string | null },
+  ): Promise<void> {
+    const { position, messageId, captionId } = item
+    if (captionId === null) throw new Error('a copy has no id')
+    const post = await posts.read(job.key, call, messageId)
+    const { name } = post.file
+    let { note } = item
+    const posted = await channel.post(call, {
+      text: posts.captionOfCopy(post, { name, folderId, captionId }),
+      copyOf: messageId,
+      journal: {
+        load: async () => note,
+        save: async (next) => {
+          note = next
+          await records.saveLibraryItemNote(job.id, position, next)
+        },
+      },
+    })
+    const { messageId: copyId, postedAt } = posted
+    const placed = { messageId: copyId, postedAt, editedAt: null, captionId, folderId }
+    const file = { ...post.file, ...placed, knowsPlace: true }
+    await settle(job, [{ position, reason: null }], { files: [file] })
+  }
+
+  function start(job: LibraryJob): void {
+    // It takes none of the slots of files: its requests are small, and come one after another.
+    queue.start({ key: job.id, group: job.key.owner }, (context) => run(job, context))
+  }
+
+  return {
+    start,
+    resume: async () => {
+      for (const job of await records.unfinishedLibraryJobs()) start(job)
+    },
+    progressOf,
+  }
+}
+
+function isFolder(item: LibraryItem): boolean {
+  return item.isFolder
+}
+
+function idOf({ messageId }: { messageId: number }): number {
+  return messageId
+}
+
+/** Why a job has failed of which all items are settled; null: it has not. */
+function reasonOf({ total, failed, reason }: LibraryJob): string | null {
+  if (failed === 0) return null
+  return total === 1 ? reason : `${failed} of ${total} could not be changed. ${reason}`
+}
+
+function sentenceOf(error: unknown): string {
+  if (!(error instanceof AppError)) return 'Something went wrong inside the worker'
+  if (isFloodWait(error) && error.retryAfter !== undefined) {
+    return floodWaitSentence(error.retryAfter, 'Try again')
+  }
+  return error.code === 'TOKEN_REFUSED' ? 'Sign in again' : error.message
+}
+
+function otherChannel(): AppError {
+  return new AppError('TELEGRAM_CHANNEL_NOT_FOUND', 'Another channel is connected by now')
+}

@@ -1,0 +1,47 @@
+import type { Catalogue } from '../../../core/ports/catalogue.ts'
+import type { LedgerDatabase } from '../database.ts'
+import type { Synchronous } from '../synchronous.ts'
+import { integer } from '../tables/rows.ts'
+import type { LibraryReading } from './reading.ts'
+import { messageOf } from './rows.ts'
+
+/** `below` is the folder with this row and all that are shown in it, each with its depth. */
+const BELOW = `WITH RECURSIVE below (id, depth) AS (
+  SELECT ?, 0
+  UNION ALL
+  SELECT library_folders.id, depth + 1 FROM library_folders JOIN below ON parent = below.id)`
+
+export function createLibraryTree(
+  database: LedgerDatabase,
+  { libraryOf, folderAt }: Pick<LibraryReading, 'libraryOf' | 'folderAt'>,
+): Pick<Synchronous<Catalogue>, 'libraryTree'> {
+  const files = database.prepare(
+    `${BELOW} SELECT library_files.id FROM below
+       JOIN library_folders ON shown = below.id
+       JOIN library_files ON folder = library_folders.id`,
+  )
+  const posts = database.prepare(
+    `${BELOW} SELECT posts.id FROM below
+       JOIN library_folders ON shown = below.id
+       JOIN library_folder_posts AS posts USING (library, folder_id)
+     ORDER BY depth DESC, posts.id DESC`,
+  )
+  const deepest = database.prepare(`${BELOW} SELECT max(depth) AS depth FROM below`)
+  const idsOf = (rows: { id?: unknown }[]): number[] =>
+    rows.map((row) => messageOf(integer(row, 'id')))
+
+  return {
+    libraryTree: (key, path) => {
+      const library = libraryOf(key)
+      const row = library === null ? null : folderAt(library, path)
+      if (row === null) return null
+      const folder = integer(row, 'id')
+      const depth = deepest.get(folder)
+      return {
+        fileIds: idsOf(files.all(folder)),
+        folderIds: idsOf(posts.all(folder)),
+        depth: depth ? integer(depth, 'depth') : 0,
+      }
+    },
+  }
+}
