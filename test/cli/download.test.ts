@@ -5,19 +5,34 @@ import { expect, test, vi } from 'vitest'
 import { startFaultProxy } from '../../packages/client/test/fault-proxy.ts'
 import { safeName } from '../../src/cli/target.ts'
 import { MiB } from '../../src/lib/units.ts'
-import { sha256 } from '../helpers/callers/client.ts'
-import { createFakeGateway } from '../helpers/peers/fake-gateway.ts'
+import { sha256, uploadFile } from '../helpers/callers/client.ts'
+import { createFakeGateway, documentFileIdOf } from '../helpers/peers/fake-gateway.ts'
 import { makeTempDir } from '../helpers/temp-dir.ts'
 import { startWorker, testCredentials } from '../helpers/worker/app.ts'
 import { runCommand, runHere, startCommand } from './command.ts'
 
-async function start({ size = 100_000, name = 'video.mp4' } = {}) {
+async function start({ size = 100_000, name = 'video.mp4', env = {} } = {}) {
   const gateway = createFakeGateway()
   const bytes = randomBytes(size)
   gateway.posted.push({ messageId: 1, name, mimeType: 'video/mp4', bytes })
-  const worker = await startWorker({ gateway, credentials: testCredentials })
+  const worker = await startWorker({ env, gateway, credentials: testCredentials })
   const proxy = await startFaultProxy(worker.url)
   return { gateway, proxy, bytes, at: { url: proxy.url, cwd: await makeTempDir() } }
+}
+
+/** The same with a file that the worker has sent itself, and so has a receipt of. */
+async function startWithReceipts(size: number) {
+  // What was damaged must not come from memory again.
+  const started = await start({ size, env: { BLOCK_CACHE_BYTES: '0' } })
+  started.gateway.posted.pop()
+  started.gateway.fileIdOf = documentFileIdOf
+  const bytes = randomBytes(size)
+  await uploadFile(started.at.url, 'video.mp4', bytes, { token: 'token-ann' })
+  return { ...started, bytes }
+}
+
+function flipByte(bytes: Buffer | undefined): void {
+  if (bytes) bytes[500] = (bytes[500] ?? 0) ^ 1
 }
 
 test('a file comes back under the name it was sent with', async () => {
@@ -68,6 +83,47 @@ test('after Ctrl-C the same command reads only the rest', async () => {
     range: `bytes=${kept}-${bytes.length - 1}`,
     'if-range': '"1001"',
   })
+})
+
+test('a file that was damaged on its way gets no name, and the next try begins anew', async () => {
+  const { at, gateway, bytes } = await startWithReceipts(3 * MiB)
+  flipByte(gateway.posted[0]?.bytes)
+
+  const damaged = await runCommand(['download', '1'], at)
+  const left = await readdir(at.cwd)
+  flipByte(gateway.posted[0]?.bytes)
+  const whole = await runCommand(['download', '1', '--json'], at)
+
+  expect(damaged).toMatchObject({ code: 1, lines: [] })
+  expect(damaged.stderr).toContain('The file was damaged on its way')
+  expect(left).not.toContain('video.mp4')
+  expect(JSON.parse(whole.lines[0] ?? '')).toMatchObject({ ok: true, sha256: sha256(bytes) })
+  expect(sha256(await readFile(join(at.cwd, 'video.mp4')))).toBe(sha256(bytes))
+  expect(await readdir(at.cwd)).toEqual(['video.mp4'])
+})
+
+test('what an earlier try has left is checked with the rest', async () => {
+  const { at, gateway, bytes } = await startWithReceipts(8 * MiB)
+  let blocks = 0
+  gateway.beforeRead = () => (++blocks > 3 ? new Promise(() => {}) : Promise.resolve())
+  const { child, ended } = await startCommand(['download', '1'], at)
+  await vi.waitFor(async () => expect(await partBytes(at.cwd)).toBeGreaterThan(MiB))
+  child.kill('SIGINT')
+  await ended
+  gateway.beforeRead = async () => {}
+  const [part = ''] = await readdir(at.cwd)
+  const kept = await readFile(join(at.cwd, part))
+  flipByte(kept)
+  await writeFile(join(at.cwd, part), kept)
+
+  const damaged = await runCommand(['download', '1'], at)
+  const left = await partBytes(at.cwd)
+  const whole = await runCommand(['download', '1'], at)
+
+  expect(damaged.stderr).toContain('The file was damaged on its way')
+  expect(left).toBe(0)
+  expect(whole.code).toBe(0)
+  expect(sha256(await readFile(join(at.cwd, 'video.mp4')))).toBe(sha256(bytes))
 })
 
 test('the part file of another file is not used', async () => {

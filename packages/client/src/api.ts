@@ -37,13 +37,16 @@ export interface Download {
   readonly fileName: string | null
   readonly mimeType: string | null
   readonly etag: string | null
+  /** SHA-256 of the whole file, hex; null where the worker does not know it. */
+  readonly sha256: string | null
   /** Bytes of the whole file. */
   readonly size: number
   /** First and last byte of `body`, both included. */
   readonly range: { readonly start: number; readonly end: number }
   /**
    * The bytes, as fast as they are read. A broken download is resumed where it broke. When the file
-   * has changed meanwhile, the stream fails with FILE_CHANGED.
+   * has changed meanwhile, the stream fails with FILE_CHANGED. A whole file whose `sha256` is known is
+   * checked as it is read: the stream fails with FILE_DAMAGED in place of its end.
    */
   readonly body: ReadableStream<Uint8Array>
 }

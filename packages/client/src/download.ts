@@ -2,6 +2,7 @@ import type { Download, DownloadOptions } from './api.ts'
 import { type Caller, parseObject, rawAnswer, toError } from './call.ts'
 import { isRetryable, networkError, TeleStoreError } from './error.ts'
 import { fileNameIn } from './file-name.ts'
+import { createSha256 } from './lib/sha256.ts'
 import { withTimeout } from './lib/with-timeout.ts'
 import { withRetries } from './retry.ts'
 import { badAnswer } from './wire.ts'
@@ -32,9 +33,12 @@ export async function startDownload(
     fileName: fileNameIn(head.headers.get('content-disposition')),
     mimeType: head.headers.get('content-type'),
     etag: head.etag,
+    sha256: head.sha256,
     size: head.size,
     range: { start: head.start, end: head.end },
-    body: toStream(bytesOf(request, first, attempts), () => cancelled.abort(cancelledByReader())),
+    body: toStream(checked(head, bytesOf(request, first, attempts)), () =>
+      cancelled.abort(cancelledByReader()),
+    ),
   }
 }
 
@@ -48,6 +52,8 @@ interface Head {
   status: 200 | 206
   headers: Headers
   etag: string | null
+  /** Hex. */
+  sha256: string | null
   size: number
   start: number
   end: number
@@ -126,6 +132,23 @@ async function* bytesOf(
   }
 }
 
+/** The same bytes, and at their end a failure if they are not those of the digest. */
+async function* checked(
+  { sha256, size, start, end }: Head,
+  bytes: AsyncGenerator<Uint8Array>,
+): AsyncGenerator<Uint8Array> {
+  if (sha256 === null || start !== 0 || end !== size - 1) return yield* bytes
+  const digest = createSha256()
+  for await (const piece of bytes) {
+    // Its reader may use the memory for something else.
+    digest.update(piece)
+    yield piece
+  }
+  if (digest.hex() !== sha256) {
+    throw new TeleStoreError('FILE_DAMAGED', 'The file was damaged on its way. Download it again')
+  }
+}
+
 /** Returns a stream without a buffer of its own: it reads on only when its reader does. */
 function toStream(
   bytes: AsyncGenerator<Uint8Array>,
@@ -147,16 +170,26 @@ function toStream(
 function headOf({ status, headers }: Response): Head | null {
   const tag = headers.get('etag')
   const etag = tag?.startsWith('W/') ? null : tag
+  const sha256 = sha256In(headers.get('repr-digest'))
   if (status === 206) {
     const range = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(headers.get('content-range') ?? '')
     if (!range) return null
     const [start = 0, end = 0, size = 0] = range.slice(1).map(Number)
-    return { status, headers, etag, size, start, end }
+    return { status, headers, etag, sha256, size, start, end }
   }
   const length = headers.get('content-length')
   if (status !== 200 || length === null) return null
   const size = Number(length)
-  return { status, headers, etag, size, start: 0, end: size - 1 }
+  return { status, headers, etag, sha256, size, start: 0, end: size - 1 }
+}
+
+/** The SHA-256 of a `Repr-Digest` (RFC 9530), hex. */
+function sha256In(header: string | null): string | null {
+  // 32 bytes in base64.
+  const [, base64] = /(?:^|,)\s*sha-256\s*=\s*:([A-Za-z0-9+/]{43}=):/i.exec(header ?? '') ?? []
+  if (base64 === undefined) return null
+  const bytes = Array.from(atob(base64), (character) => character.charCodeAt(0))
+  return bytes.map((byte) => byte.toString(16).padStart(2, '0')).join('')
 }
 
 function rangeHeader(start: number, end: number | undefined): string {

@@ -6,6 +6,8 @@ export type ClientErrorCode =
   | 'BAD_ANSWER'
   /** The file has changed since the upload or download began. */
   | 'FILE_CHANGED'
+  /** The bytes that came are not those of the file. */
+  | 'FILE_DAMAGED'
   /** Telegram did not take the file; the message says why. */
   | 'UPLOAD_FAILED'
   /** The client had no answer for so long that the worker has forgotten how the upload ended. */

@@ -2,8 +2,8 @@ import { randomBytes } from 'node:crypto'
 import { buffer } from 'node:stream/consumers'
 import { expect, test, vi } from 'vitest'
 import { MiB } from '../../../src/lib/units.ts'
-import { sha256 } from '../../../test/helpers/callers/client.ts'
-import { createFakeGateway } from '../../../test/helpers/peers/fake-gateway.ts'
+import { sha256, uploadFile } from '../../../test/helpers/callers/client.ts'
+import { createFakeGateway, documentFileIdOf } from '../../../test/helpers/peers/fake-gateway.ts'
 import { startWorker, testCredentials } from '../../../test/helpers/worker/app.ts'
 import { createClient } from '../src/client.ts'
 import { startFaultProxy } from './fault-proxy.ts'
@@ -24,6 +24,19 @@ async function start(size: number, names = ['Grüße "1".bin']) {
   })
   const [bytes = Buffer.alloc(0)] = files
   return { gateway, proxy, client, bytes }
+}
+
+/** The same with a file that the worker has sent itself, and so has a receipt of. */
+async function startWithReceipts(size: number) {
+  const started = await start(size, [])
+  started.gateway.fileIdOf = documentFileIdOf
+  const bytes = randomBytes(size)
+  await uploadFile(started.proxy.url, 'a.bin', bytes, { token })
+  return { ...started, bytes }
+}
+
+function flipByte(bytes: Buffer | undefined): void {
+  if (bytes) bytes[500] = (bytes[500] ?? 0) ^ 1
 }
 
 test('a download has the name, the type and every byte of the file', async () => {
@@ -56,6 +69,36 @@ test.each([
 
   expect(download).toMatchObject({ status: 206, range: sent, size: bytes.length })
   expect(back.equals(bytes.subarray(sent.start, sent.end + 1))).toBe(true)
+})
+
+test('a whole file is checked as it is read, also when its answer was broken', async () => {
+  const { client, proxy, bytes } = await startWithReceipts(4 * MiB)
+  proxy.inject('/download', { kind: 'cut-answer', afterBytes: 1_500_000 })
+
+  const download = await client.download(1)
+  const back = await buffer(download.body)
+
+  expect(download.sha256).toBe(sha256(bytes))
+  expect(sha256(back)).toBe(sha256(bytes))
+})
+
+test('a file that was damaged on its way ends with an error', async () => {
+  const { client, gateway } = await startWithReceipts(3 * MiB)
+  flipByte(gateway.posted[0]?.bytes)
+
+  const { body } = await client.download(1)
+
+  await expect(buffer(body)).rejects.toMatchObject({ code: 'FILE_DAMAGED' })
+})
+
+test('of a range nothing can be checked', async () => {
+  const { client, gateway, bytes } = await startWithReceipts(1000)
+  flipByte(gateway.posted[0]?.bytes)
+
+  const { sha256: digest, body } = await client.download(1, { range: { start: 1 } })
+
+  expect(digest).toBe(sha256(bytes))
+  expect((await buffer(body)).length).toBe(999)
 })
 
 test('a broken download is resumed where it broke', async () => {

@@ -7,6 +7,7 @@ const CLIENT_CODES: Record<ClientErrorCode, true> = {
   NETWORK: true,
   BAD_ANSWER: true,
   FILE_CHANGED: true,
+  FILE_DAMAGED: true,
   UPLOAD_FAILED: true,
   UPLOAD_FORGOTTEN: true,
   CANCELLED: true,

@@ -52,20 +52,34 @@ async function toFile(
     if (rest) {
       await receive(command, context, { answer: rest, name: target, before, take: part.append })
     }
+    // The client has checked what came in one piece.
+    if (before > 0) await checkPart(answer, part)
     await part.finish(command.force)
+  } catch (error) {
+    if (error instanceof TeleStoreError && error.code === 'FILE_DAMAGED') await part.discard()
+    throw error
   } finally {
     await part.close()
   }
-  const { size, etag, mimeType } = answer
+  const { size, etag, mimeType, sha256 } = answer
   const bytes = part.size
   if (command.json) {
     const { messageId } = command
-    screen.print(JSON.stringify({ ok: true, messageId, file: target, bytes, size, etag, mimeType }))
+    screen.print(
+      JSON.stringify({ ok: true, messageId, file: target, bytes, size, etag, mimeType, sha256 }),
+    )
     return
   }
   const took = formatSeconds((Date.now() - startedAt) / 1000)
   const kept = before > 0 ? `, ${formatBytes(before)} of it here before` : ''
   screen.print(`${printable(target)}: ${formatBytes(bytes)} in ${took}${kept}`)
+}
+
+/** Rejects with FILE_DAMAGED where bytes of several tries do not make the file. */
+async function checkPart({ sha256, range, size }: Download, part: PartFile): Promise<void> {
+  const isWhole = range.start === 0 && range.end === size - 1
+  if (!isWhole || sha256 === null || (await part.sha256()) === sha256) return
+  throw new TeleStoreError('FILE_DAMAGED', 'The file was damaged on its way. Download it again')
 }
 
 /** Returns the answer with the bytes that are missing in the part file; null when none is missing. */

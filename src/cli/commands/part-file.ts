@@ -4,11 +4,17 @@ import { link, open, rename, stat, unlink } from 'node:fs/promises'
 import type { Download } from 'telestore-client'
 import { LocalFailure } from '../failure.ts'
 
+const PIECE_BYTES = 1024 * 1024
+
 /** The bytes of an unfinished download, in a file beside the target. */
 export interface PartFile {
   /** Bytes in the part file, all of this same file. */
   readonly size: number
   append: (bytes: Uint8Array) => Promise<void>
+  /** SHA-256 of what is in it now, read from the disk, hex. */
+  sha256: () => Promise<string>
+  /** Empties it: none of its bytes are of use. */
+  discard: () => Promise<void>
   /** Renames it to the target. Overwrites an existing file only with `force`. */
   finish: (force: boolean) => Promise<void>
   /** Keeps it for the next try. */
@@ -42,6 +48,21 @@ export async function openPart(target: string, answer: Download): Promise<PartFi
         at += bytesWritten
         size += bytesWritten
       }
+    },
+    sha256: async () => {
+      const hash = createHash('sha256')
+      const bytes = Buffer.allocUnsafe(PIECE_BYTES)
+      for (let at = 0; at < size; ) {
+        const { bytesRead } = await file.read(bytes, 0, bytes.length, at)
+        if (bytesRead === 0) break
+        hash.update(bytes.subarray(0, bytesRead))
+        at += bytesRead
+      }
+      return hash.digest('hex')
+    },
+    discard: async () => {
+      await file.truncate(0)
+      size = 0
     },
     finish: async (force) => {
       await file.close()

@@ -1,3 +1,4 @@
+import { documentFileId } from '../../../src/core/model/file-id.ts'
 import type { Road } from '../../../src/core/ports/records.ts'
 import type {
   RemoteDocument,
@@ -34,6 +35,16 @@ export interface FakeGateway extends TelegramGateway {
   /** Called before each finish; what it throws is what Telegram says. */
   beforeFinish: (request: TransferRequest) => Promise<void>
   beforeRead: (block: { offset: number; length: number }) => Promise<void>
+}
+
+/** A file_id that names the document of this message, so that the worker keeps a receipt of it. */
+export function documentFileIdOf(messageId: number): string {
+  return documentFileId({
+    id: String(1000 + messageId),
+    accessHash: '1',
+    fileReference: '',
+    dcId: 2,
+  })
 }
 
 /** The gateway port in memory: stricter than Telegram about what it is asked, and observable. */

@@ -2,13 +2,12 @@ import { createHash, randomBytes } from 'node:crypto'
 import { get, type IncomingMessage } from 'node:http'
 import { buffer } from 'node:stream/consumers'
 import { expect, test, vi } from 'vitest'
-import { documentFileId } from '../../../src/core/model/file-id.ts'
 import type { CredentialsProvider } from '../../../src/core/ports/credentials.ts'
 import { AppError } from '../../../src/errors.ts'
 import { KiB, MiB } from '../../../src/lib/units.ts'
 import { sleep } from '../../../src/lib/waiting/sleep.ts'
 import { downloadUrl, uploadFile } from '../../helpers/callers/client.ts'
-import { createFakeGateway } from '../../helpers/peers/fake-gateway.ts'
+import { createFakeGateway, documentFileIdOf } from '../../helpers/peers/fake-gateway.ts'
 import { makeFile } from '../../helpers/storage/ledger-contract/library.ts'
 import { startWorker, testCredentials } from '../../helpers/worker/app.ts'
 
@@ -17,13 +16,7 @@ const token = 'token-ann'
 /** A worker that has a receipt of the file. */
 async function startWithReceipts(bytes: Buffer) {
   const gateway = createFakeGateway()
-  gateway.fileIdOf = (messageId) =>
-    documentFileId({
-      id: String(1000 + messageId),
-      accessHash: '1',
-      fileReference: '',
-      dcId: 2,
-    })
+  gateway.fileIdOf = documentFileIdOf
   return start(bytes, 'film.mp4', {}, gateway)
 }
 
