@@ -108,7 +108,7 @@ export function createFakeChannel(): FakeChannel {
       const touched = new Set(slice.flatMap(({ kind, id }) => (kind === 'delete' ? [] : id)))
       return {
         kind: 'changes',
-        pts: slice.at(-1)?.pts ?? pts,
+        pts: slice.at(-1)?.pts ?? (all.length > 0 ? since : pts),
         final: slice.length === all.length,
         messages: [...touched].flatMap((id) => messages.get(id) ?? []),
         deletedIds: slice.flatMap(({ kind, id }) => (kind === 'delete' ? id : [])),

@@ -15,6 +15,7 @@ import {
   afterPosition,
   forgetPosition,
   inSlices,
+  isProgress,
   nextStep,
   type Step,
 } from './plan.ts'
@@ -40,7 +41,10 @@ export interface Follower {
    * be seen.
    */
   look: (credentials: Credentials) => void
-  /** Begins to read the whole channel again; one that is on its way goes on. */
+  /**
+   * Begins to read the whole channel again; a rescan that is on its way goes on. After one that has
+   * just ended it looks for changes only.
+   */
   rescan: (credentials: Credentials) => void
   /** Whether the library is being brought into agreement now. */
   isLooking: (key: LibraryKey) => boolean
@@ -55,6 +59,8 @@ const REQUESTS_AT_ONCE = 4
 const LOOK_EVERY_MS = 60_000
 /** The longest time for which a channel is left alone because Telegram wants it so. */
 const LONGEST_QUIET_MS = 3_600_000
+/** Milliseconds after a rescan within which there is no other one. */
+const RESCAN_EVERY_MS = 10_000
 /** For how long looks at a channel take their time once Telegram has asked for a wait. */
 const SLOW_MS = 3_600_000
 const MAX_REMEMBERED = 10_000
@@ -87,7 +93,9 @@ export function createFollower(options: FollowerOptions): Follower {
   })
   const quiet = createTtlCache<true>({ maxEntries: MAX_REMEMBERED, now })
   const slow = createTtlCache<true>({ maxEntries: MAX_REMEMBERED, now })
-  const rescansWanted = new Set<string>()
+  const rescanned = createTtlCache<true>({ maxEntries: MAX_REMEMBERED, now })
+  /** What was asked for, and not begun yet. */
+  const wanted = new Map<string, 'look' | 'rescan'>()
 
   function start(key: LibraryKey, credentials: Credentials): void {
     const name = nameOf(key)
@@ -110,11 +118,14 @@ export function createFollower(options: FollowerOptions): Follower {
       state.sync = await catalogue.librarySync(key)
       const { sync } = state
       const isFresh = sync?.scan === null && (sync.lookedAt ?? 0) > now() - LOOK_EVERY_MS
-      if (isFresh && !rescansWanted.has(nameOf(key))) return
+      if (isFresh && !wanted.has(nameOf(key))) return
       const timeout = await follow(state)
       leaveAlone(key, timeout)
       const { requests, scanned, changed } = state
-      if (scanned) log.info({ requests }, 'a channel was read from end to end')
+      if (scanned) {
+        log.info({ requests }, 'a channel was read from end to end')
+        rescanned.set(nameOf(key), true, RESCAN_EVERY_MS)
+      }
       metrics.looked(scanned ? 'rescanned' : changed ? 'changed' : 'current')
     } catch (error) {
       signal.throwIfAborted()
@@ -137,9 +148,10 @@ export function createFollower(options: FollowerOptions): Follower {
       if (taken === 'again') continue
       if (step.kind === 'position') state.rescans++
       // One that was asked for during a rescan is this one.
-      if (step.kind !== 'difference') rescansWanted.delete(nameOf(state.key))
+      if (step.kind !== 'difference') wanted.delete(nameOf(state.key))
       if (step.kind === 'page' && state.sync?.scan === null) state.scanned = true
-      if (taken.final && !rescansWanted.has(nameOf(state.key))) return taken.timeout ?? undefined
+      if (taken.final && !wanted.has(nameOf(state.key))) return taken.timeout ?? undefined
+      if (!taken.final && !isProgress(step, nextStep(state.sync))) throw getsNowhere()
     }
   }
 
@@ -164,7 +176,10 @@ export function createFollower(options: FollowerOptions): Follower {
   }
 
   async function startRescanIfWanted(state: Look): Promise<void> {
-    if (!rescansWanted.delete(nameOf(state.key)) || nextStep(state.sync).kind === 'page') return
+    const name = nameOf(state.key)
+    const isWanted = wanted.get(name) === 'rescan' && nextStep(state.sync).kind !== 'page'
+    wanted.delete(name)
+    if (!isWanted) return
     state.rescans = 0
     await write(state, { sync: forgetPosition(state.sync) })
   }
@@ -218,7 +233,7 @@ export function createFollower(options: FollowerOptions): Follower {
     rescan: (credentials) => {
       const key = libraryKeyOf(credentials)
       if (channel.reader(credentials) === null) return
-      rescansWanted.add(nameOf(key))
+      wanted.set(nameOf(key), rescanned.get(nameOf(key)) ? 'look' : 'rescan')
       quiet.delete(nameOf(key))
       start(key, credentials)
     },
@@ -233,6 +248,10 @@ interface Taken {
   /** Whether nothing is left to ask. */
   final: boolean
   timeout?: number | null
+}
+
+function getsNowhere(): AppError {
+  return new AppError('TELEGRAM_UNAVAILABLE', 'Telegram answers without getting any further')
 }
 
 function changesTooFast(): AppError {

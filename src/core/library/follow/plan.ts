@@ -26,6 +26,13 @@ export function nextStep(sync: LibrarySync | null): Step {
   return pts === null ? { kind: 'position' } : { kind: 'difference', pts }
 }
 
+/** Whether the second step is nearer to the end than the first: an answer that gets nowhere is none. */
+export function isProgress(from: Step, to: Step): boolean {
+  if (from.kind === 'page' && to.kind === 'page') return to.before < from.before
+  if (from.kind === 'difference' && to.kind === 'difference') return to.pts > from.pts
+  return from.kind !== to.kind
+}
+
 /** What a library has to forget, so that the next step begins a rescan. Its rows stay meanwhile. */
 export function forgetPosition(sync: LibrarySync | null): LibrarySync {
   return { ...(sync ?? UNKNOWN), pts: null, scan: null }

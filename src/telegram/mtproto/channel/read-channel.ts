@@ -67,8 +67,9 @@ async function readHistory(
 /** As ChannelGateway.messages. */
 export async function readMessages(
   reading: Reading,
-  ids: readonly number[],
+  wanted: readonly number[],
 ): Promise<ChannelMessage[]> {
+  const ids = [...new Set(wanted)]
   const found: ChannelMessage[] = []
   for (let at = 0; at < ids.length; at += PAGE) {
     const messages = await messagesById(reading, ids.slice(at, at + PAGE))

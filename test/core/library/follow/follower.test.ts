@@ -216,9 +216,10 @@ test('a short wait is sat out, and the same request made again', async () => {
 })
 
 test('a rescan reads all again, at once, and rows stay meanwhile', async () => {
-  const { channel, look, shown, rescan, sync } = start()
+  const { channel, look, shown, rescan, sync, clock } = start()
   addFile(channel, 'a')
   await look()
+  clock.pass(10_000)
   const before = await shown()
   channel.requests.length = 0
   const seen: unknown[] = []
@@ -228,7 +229,7 @@ test('a rescan reads all again, at once, and rows stay meanwhile', async () => {
 
   expect(channel.requests).toEqual(['position', 'page', 'difference'])
   expect(seen).toEqual([before, before, before])
-  expect((await sync())?.lookedAt).toBe(START)
+  expect((await sync())?.lookedAt).toBe(clock.now())
 })
 
 test.each([
@@ -324,6 +325,36 @@ test('a channel that changes faster than it is read is left for the next look', 
   expect(channel.requests.filter((request) => request === 'position')).toHaveLength(1)
   expect(log.entries.map(({ level }) => level)).toEqual(['warn'])
   expect(outcomes).toEqual(['failed'])
+})
+
+test('an answer that gets nowhere ends the look', async () => {
+  const { channel, look, outcomes, clock } = start()
+  addFile(channel, 'a')
+  await look()
+  addFile(channel, 'b')
+  channel.differenceLimit = 0
+  clock.pass(MINUTE)
+
+  await look()
+
+  expect(outcomes).toEqual(['rescanned', 'failed'])
+})
+
+test('a rescan that has just ended is followed by a look for changes, and no other rescan', async () => {
+  const { channel, rescan, clock, sync } = start()
+  addFile(channel, 'a')
+  await rescan()
+  const whole = ['position', 'page', 'difference']
+  expect(channel.requests).toEqual(whole)
+  clock.pass(9_999)
+  await rescan()
+  expect(channel.requests).toEqual([...whole, 'difference'])
+  expect((await sync())?.lookedAt).toBe(clock.now())
+
+  clock.pass(1)
+  await rescan()
+
+  expect(channel.requests).toEqual([...whole, 'difference', ...whole])
 })
 
 test('what a look has found is counted', async () => {

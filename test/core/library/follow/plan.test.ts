@@ -6,6 +6,7 @@ import {
   afterPosition,
   forgetPosition,
   inSlices,
+  isProgress,
   nextStep,
 } from '../../../../src/core/library/follow/plan.ts'
 import { encodeCaption } from '../../../../src/core/model/caption.ts'
@@ -39,6 +40,22 @@ test.each([
 ])('a rescan of %s begins at the beginning', (_, before, after) => {
   expect(forgetPosition(before)).toEqual(after)
   expect(nextStep(after)).toEqual({ kind: 'position' })
+})
+
+test.each([
+  ['an older page', { kind: 'page', before: 5 }, { kind: 'page', before: 4 }, true],
+  ['the same page', { kind: 'page', before: 5 }, { kind: 'page', before: 5 }, false],
+  ['later changes', { kind: 'difference', pts: 5 }, { kind: 'difference', pts: 6 }, true],
+  ['the same changes', { kind: 'difference', pts: 5 }, { kind: 'difference', pts: 5 }, false],
+  [
+    'the changes behind the last page',
+    { kind: 'page', before: 5 },
+    { kind: 'difference', pts: 1 },
+    true,
+  ],
+  ['a rescan', { kind: 'difference', pts: 5 }, { kind: 'position' }, true],
+] as const)('%s after a step is progress, or it is not', (_, from, to, expected) => {
+  expect(isProgress(from, to)).toBe(expected)
 })
 
 test('the position is noted before anything is read', () => {
