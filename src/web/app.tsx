@@ -7,9 +7,8 @@ import { type Store, useStore } from './state/store.ts'
 import type { Workspace } from './state/workspace.ts'
 import { Button } from './ui/button.tsx'
 import type { Question } from './ui/dialogs/confirm-dialog.tsx'
-import { ConfirmDialog } from './ui/dialogs/lazy-dialogs.ts'
-import { DropZone } from './ui/drop-zone.tsx'
-import { LibraryList } from './ui/library/library-list.tsx'
+import { ConfirmDialog, RevokeDialog } from './ui/dialogs/lazy-dialogs.ts'
+import { LibraryView } from './ui/library/library-view.tsx'
 import { questionOnLeaving } from './ui/questions.ts'
 import { SignIn } from './ui/sign-in.tsx'
 import { UploadPanel } from './ui/uploads/upload-panel.tsx'
@@ -45,11 +44,14 @@ export function App({ session, terms, workspace }: AppProps) {
         <h1 ref={title} tabIndex={-1}>
           TeleStore
         </h1>
+        {token !== null && work && <Revoke work={work} />}
         {token !== null && work && <SignOut session={session} uploads={work.uploads} />}
       </header>
       <main>
         {token === null && <SignIn session={session} terms={terms} />}
-        {work && token !== null && <Work work={work} maxFileBytes={terms.maxFileBytes} />}
+        {work && token !== null && (
+          <LibraryView key={work.userKey} work={work} maxFileBytes={terms.maxFileBytes} />
+        )}
       </main>
       <div class="dock">
         <Notice />
@@ -61,17 +63,20 @@ export function App({ session, terms, workspace }: AppProps) {
   )
 }
 
-function Work({ work, maxFileBytes }: { work: Workspace; maxFileBytes: number }) {
-  const { uploads, library } = work
-  const isEmpty = useStore(uploads.files).length + useStore(library.entries).length === 0
+function Revoke({ work }: { work: Workspace }) {
+  const [isOpen, setOpen] = useState(false)
   return (
     <>
-      <DropZone
-        small={!isEmpty}
-        maxFileBytes={maxFileBytes}
-        onPicked={(picked) => void uploads.add(picked)}
-      />
-      <LibraryList library={library} work={work} />
+      <Button icon="link" words="with-room" onClick={() => setOpen(true)}>
+        Revoke all links
+      </Button>
+      {isOpen && (
+        <RevokeDialog
+          links={work.links}
+          onClose={() => setOpen(false)}
+          onFailure={work.dropRefusedToken}
+        />
+      )}
     </>
   )
 }

@@ -1,6 +1,6 @@
 import { KiB } from '../lib/units.ts'
 
-const UNITS = ['bytes', 'KB', 'MB', 'GB'] as const
+const UNITS = ['bytes', 'KB', 'MB', 'GB', 'TB'] as const
 
 /** Returns `1 byte`, `340 KB` or `12.4 MB`; 1 KB is 1024 bytes, as in the configuration of the worker. */
 export function formatBytes(bytes: number): string {
@@ -35,6 +35,11 @@ export function formatTime(epochMs: number, now = new Date()): string {
     return time.toLocaleTimeString([], { hour: 'numeric', minute: '2-digit' })
   }
   return time.toLocaleDateString([], { day: 'numeric', month: 'short', year: 'numeric' })
+}
+
+/** Returns day and time. */
+export function formatDate(epochMs: number): string {
+  return new Date(epochMs).toLocaleString([], { dateStyle: 'medium', timeStyle: 'short' })
 }
 
 export function countOf(count: number, noun: string): string {

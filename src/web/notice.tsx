@@ -8,8 +8,6 @@ import { Icon } from './ui/icon.tsx'
 export interface NoticeContent {
   text: string
   isFault?: boolean
-  /** Reverts the event. */
-  undo?: () => void
 }
 
 const SHOWN_MS = 20_000
@@ -28,7 +26,6 @@ export function Notice() {
   const hide = (): void => shown.set(null)
   useEffect(() => {
     if (!words) return
-    if (words.undo) bar.current?.querySelector('button')?.focus()
     const timer = setInterval(() => {
       // It stays while the user is at its buttons.
       if (!bar.current?.matches(':focus-within, :hover')) hide()
@@ -36,22 +33,11 @@ export function Notice() {
     return () => clearInterval(timer)
   }, [words])
   if (!words) return null
-  const { text, isFault = false, undo } = words
+  const { text, isFault = false } = words
   return (
     <section ref={bar} class={isFault ? 'notice fault' : 'notice'} aria-label="Notice">
       <Icon name={isFault ? 'warning' : 'check'} />
       <p>{text}</p>
-      {undo && (
-        <Button
-          icon="undo"
-          onClick={() => {
-            undo()
-            hide()
-          }}
-        >
-          Undo
-        </Button>
-      )}
       <Button icon="close" words="unseen" onClick={hide}>
         Dismiss
       </Button>

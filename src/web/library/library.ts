@@ -1,106 +1,112 @@
-import { type Client, TeleStoreError } from 'telestore-client'
-import { concernsName, readJson, writeText } from '../state/storage.ts'
+import type { Client } from 'telestore-client'
 import { createStore, type Store } from '../state/store.ts'
-import { parseJobs } from './jobs.ts'
+import { createListing, type Listing } from './listing.ts'
+import { createPlaceStore, type PlaceStore } from './place-store.ts'
+import { createPreferences, type Preferences } from './preferences.ts'
+import { NOTHING, retain, type Selection } from './selection.ts'
 
-/** A file in the user's channel. */
-export interface LibraryEntry {
-  messageId: number
-  /** Needed where a bot serves the channel, because bots cannot read messages. */
-  fileId: string | null
-  uploadId: string
-  name: string
-  size: number
-  type: string
-  /** Epoch ms. */
-  at: number
-}
-
-/** The uploaded files, newest first: those of this browser, and those that the worker still lists. */
-export interface Library {
-  readonly entries: Store<readonly LibraryEntry[]>
-  add: (entry: LibraryEntry) => void
-  /** Removes it from the list. The file stays in Telegram. */
-  remove: (entry: LibraryEntry) => void
-  /** Reverts the removal. */
-  restore: (entry: LibraryEntry) => void
-  /** Adds files that other browsers have uploaded, from the list of the worker. */
-  refresh: (client: Client) => Promise<void>
+/** What is in the user's channel, as the page shows it. */
+export interface Library extends Pick<PlaceStore, 'place' | 'go'> {
+  readonly preferences: Store<Preferences>
+  readonly selection: Store<Selection>
+  readonly listing: Listing
+  /** Reads the list again, soon: of many calls in a short time, one does it. */
+  refresh: () => void
   close: () => void
 }
 
-const MAX_ENTRIES = 500
+const REFRESH_EVERY_MS = 1500
+/** A list of ten thousand is twenty calls: it is read again every ten seconds at most. */
+const REFRESH_MS_PER_ENTRY = 1
+/** A scan of the channel shows how far it is. */
+const SCAN_EVERY_MS = 2000
+/** A search begins when no letter has come for so long. */
+const TYPING_MS = 150
 
-export function createLibrary(userKey: string): Library {
-  const name = `${userKey}:library`
-  const hiddenName = `${userKey}:hidden`
-  const entries = createStore<readonly LibraryEntry[]>(readEntries(name))
+export interface LibraryOptions {
+  client: Pick<Client, 'get'>
+  onFailure: (error: unknown) => void
+}
 
-  function write(next: readonly LibraryEntry[]): void {
-    const newest = [...next].sort((a, b) => b.at - a.at).slice(0, MAX_ENTRIES)
-    entries.set(newest)
-    writeText(localStorage, name, JSON.stringify(newest))
+export function createLibrary({ client, onFailure }: LibraryOptions): Library {
+  const { place, go, close } = createPlaceStore()
+  const preferences = createPreferences()
+  const selection = createStore<Selection>(NOTHING)
+  const listing = createListing(client, onFailure)
+  const stop = new AbortController()
+  let refreshedAt = 0
+  let refreshTimer: ReturnType<typeof setTimeout> | undefined
+  let scanTimer: ReturnType<typeof setTimeout> | undefined
+  let typingTimer: ReturnType<typeof setTimeout> | undefined
+  let shown = place.value
+
+  function refresh(): void {
+    if (refreshTimer !== undefined || stop.signal.aborted) return
+    const { entries } = listing.state.value
+    const pause = Math.max(REFRESH_EVERY_MS, entries.length * REFRESH_MS_PER_ENTRY)
+    const due = refreshedAt + pause - Date.now()
+    refreshTimer = setTimeout(
+      () => {
+        refreshTimer = undefined
+        refreshedAt = Date.now()
+        void listing.refresh()
+      },
+      Math.max(0, due),
+    )
   }
 
-  function merge(added: readonly LibraryEntry[]): void {
-    // Another tab may have written since.
-    const known = readEntries(name)
-    const fresh = added.filter((one) => !known.some((each) => isSameFile(each, one)))
-    if (fresh.length > 0) write([...known, ...fresh])
+  function show(): void {
+    clearTimeout(typingTimer)
+    shown = place.value
+    selection.set(NOTHING)
+    void listing.show(place.value, preferences.value)
   }
 
-  const listener = (event: StorageEvent): void => {
-    if (concernsName(event, name)) entries.set(readEntries(name))
-  }
-  addEventListener('storage', listener)
+  let { by, descending } = preferences.value
+  const unfollows = [
+    place.subscribe(() => {
+      clearTimeout(typingTimer)
+      const isTyping = place.value.words !== '' && place.value.words !== shown.words
+      if (isTyping) typingTimer = setTimeout(show, TYPING_MS)
+      else show()
+    }),
+    preferences.subscribe(() => {
+      const next = preferences.value
+      if (next.by === by && next.descending === descending) return
+      by = next.by
+      descending = next.descending
+      show()
+    }),
+    listing.state.subscribe(() => {
+      const { entries, sync, isLoading } = listing.state.value
+      selection.set(
+        retain(
+          selection.value,
+          entries.map(({ key }) => key),
+        ),
+      )
+      clearTimeout(scanTimer)
+      const isScanning = sync?.state === 'scanning' && !isLoading
+      if (isScanning) scanTimer = setTimeout(refresh, SCAN_EVERY_MS)
+    }),
+  ]
+  show()
 
   return {
-    entries,
-    add: (entry) => merge([entry]),
-    remove: (entry) => {
-      write(readEntries(name).filter((each) => !isSameFile(each, entry)))
-      const hidden = [entry.uploadId, ...readHidden(hiddenName)].slice(0, MAX_ENTRIES)
-      writeText(localStorage, hiddenName, JSON.stringify(hidden))
+    place,
+    go,
+    preferences,
+    selection,
+    listing,
+    refresh,
+    close: () => {
+      stop.abort()
+      clearTimeout(refreshTimer)
+      clearTimeout(scanTimer)
+      clearTimeout(typingTimer)
+      for (const unfollow of unfollows) unfollow()
+      listing.close()
+      close()
     },
-    restore: (entry) => {
-      const hidden = readHidden(hiddenName).filter((uploadId) => uploadId !== entry.uploadId)
-      writeText(localStorage, hiddenName, JSON.stringify(hidden))
-      merge([entry])
-    },
-    refresh: async (client) => {
-      const jobs = await client.get('/jobs').then(parseJobs, (error: unknown) => {
-        // An older worker has no such list.
-        if (error instanceof TeleStoreError && error.status === 404) return []
-        throw error
-      })
-      const hidden = new Set(readHidden(hiddenName))
-      merge(jobs.filter(({ uploadId }) => !hidden.has(uploadId)))
-    },
-    close: () => removeEventListener('storage', listener),
   }
-}
-
-function isSameFile(one: LibraryEntry, other: LibraryEntry): boolean {
-  return one.uploadId === other.uploadId || one.messageId === other.messageId
-}
-
-function readHidden(name: string): string[] {
-  const value = readJson(localStorage, name)
-  return Array.isArray(value) ? value.map(String) : []
-}
-
-function readEntries(name: string): LibraryEntry[] {
-  const value = readJson(localStorage, name)
-  return Array.isArray(value) ? value.filter(isEntry) : []
-}
-
-function isEntry(value: unknown): value is LibraryEntry {
-  if (typeof value !== 'object' || value === null) return false
-  const texts = ['name', 'type', 'uploadId'].every(
-    (field) => typeof Reflect.get(value, field) === 'string',
-  )
-  const numbers = ['messageId', 'size', 'at'].every(
-    (field) => typeof Reflect.get(value, field) === 'number',
-  )
-  return texts && numbers
 }

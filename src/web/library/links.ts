@@ -1,5 +1,18 @@
 import type { Client, Ticket } from 'telestore-client'
-import type { LibraryEntry } from './library.ts'
+import type { FileIds } from './file-ids.ts'
+import type { LibraryFile } from './items.ts'
+
+/** Addresses of files. They have a ticket, never the login token. Calls reject as the client's do. */
+export interface FileLinks {
+  /** Returns an address at which the browser shows the file. */
+  toShow: (file: LibraryFile) => Promise<string>
+  /** Returns an absolute address for other people. */
+  toShare: (file: LibraryFile, expiresIn: number) => Promise<string>
+  /** Makes the browser save the file. */
+  save: (file: LibraryFile) => Promise<void>
+  /** Ends all addresses that were made for this user. */
+  revokeAll: () => Promise<void>
+}
 
 /** A film may be paused for hours. */
 const SHOW_SECONDS = 12 * 3600
@@ -12,28 +25,33 @@ export const LIFETIMES = [
   { seconds: 7 * 86_400, label: '7 days' },
 ] as const
 
-/** Returns an address at which the browser shows the file. It has a ticket, never the login token. */
-export async function linkToShow(client: Client, entry: LibraryEntry): Promise<string> {
-  const wish = { expiresIn: SHOW_SECONDS, disposition: 'inline' } as const
-  return (await ticketFor(client, entry, wish)).url
-}
+export function createFileLinks(client: Client, fileIds: FileIds): FileLinks {
+  async function ticketFor(
+    { messageId, name }: LibraryFile,
+    wish: { expiresIn: number; disposition?: 'inline' | 'attachment' },
+  ): Promise<Ticket> {
+    const fileId = fileIds.of(messageId)
+    return client.ticket(messageId, { ...wish, fileName: name, ...(fileId !== null && { fileId }) })
+  }
 
-export async function saveFile(client: Client, entry: LibraryEntry): Promise<void> {
-  const wish = { expiresIn: SAVE_SECONDS, disposition: 'attachment' } as const
-  const anchor = document.createElement('a')
-  anchor.href = (await ticketFor(client, entry, wish)).url
-  anchor.download = entry.name
-  anchor.click()
-}
-
-/** Returns an absolute address for other people. */
-export async function linkToShare(
-  client: Client,
-  entry: LibraryEntry,
-  expiresIn: number,
-): Promise<string> {
-  const { link } = await ticketFor(client, entry, { expiresIn })
-  return new URL(link, location.href).href
+  return {
+    toShow: async (file) => {
+      const wish = { expiresIn: SHOW_SECONDS, disposition: 'inline' } as const
+      return (await ticketFor(file, wish)).url
+    },
+    toShare: async (file, expiresIn) => {
+      const { link } = await ticketFor(file, { expiresIn })
+      return new URL(link, location.href).href
+    },
+    save: async (file) => {
+      const wish = { expiresIn: SAVE_SECONDS, disposition: 'attachment' } as const
+      const anchor = document.createElement('a')
+      anchor.href = (await ticketFor(file, wish)).url
+      anchor.download = file.name
+      anchor.click()
+    },
+    revokeAll: () => client.revokeTickets(),
+  }
 }
 
 /** Copies the text, and returns whether that worked. Without HTTPS only `execCommand` works. */
@@ -45,16 +63,4 @@ export async function copyText(text: string, field: HTMLInputElement): Promise<b
     field.select()
     return document.execCommand('copy')
   }
-}
-
-function ticketFor(
-  client: Client,
-  { messageId, fileId, name }: LibraryEntry,
-  wish: { expiresIn: number; disposition?: 'inline' | 'attachment' },
-): Promise<Ticket> {
-  return client.ticket(messageId, {
-    ...wish,
-    fileName: name,
-    ...(fileId !== null && { fileId }),
-  })
 }

@@ -1,5 +1,7 @@
-import type { Client } from 'telestore-client'
+import { createFileIds } from '../library/file-ids.ts'
 import { createLibrary, type Library } from '../library/library.ts'
+import { createFileLinks, type FileLinks } from '../library/links.ts'
+import { followChanges } from '../library/live.ts'
 import { notify } from '../notice.tsx'
 import { announceChanges } from '../uploads/announce-changes.ts'
 import { createUploads, type Uploads } from '../uploads/uploads.ts'
@@ -11,17 +13,15 @@ import { createStore, type Store } from './store.ts'
 /** Everything of the user that is signed in. */
 export interface Workspace {
   userKey: string
-  client: Client
   uploads: Uploads
   library: Library
+  links: FileLinks
   /** Shows the error, and asks for a new token when the worker has refused the last one. */
   onFailure: (error: unknown) => void
   /** The same without showing the error. */
   dropRefusedToken: (error: unknown) => void
   close: () => void
 }
-
-const REFRESH_EVERY_MS = 30_000
 
 /**
  * The workspace opens with the first sign-in. It stays open when the token is refused, so that nothing
@@ -38,12 +38,13 @@ export function createWorkspaceStore(
     const token = session.token.value
     if (token !== null) {
       const userKey = userKeyOf(token)
-      if (workspace.value?.userKey === userKey) workspace.value.uploads.retryRefused()
-      else {
-        workspace.value?.close()
-        workspace.set(open(session, userKey, terms))
+      if (workspace.value?.userKey === userKey) {
+        workspace.value.uploads.retryRefused()
+        workspace.value.library.refresh()
+        return
       }
-      workspace.value?.library.refresh(workspace.value.client).catch(session.dropRefusedToken)
+      workspace.value?.close()
+      workspace.set(open(session, userKey, terms))
     }
   }
 
@@ -60,31 +61,31 @@ export function createWorkspaceStore(
 
 function open(session: Session, userKey: string, { maxFileBytes }: WorkerTerms): Workspace {
   const client = createPageClient(session)
-  const library = createLibrary(userKey)
+  const fileIds = createFileIds(userKey)
+  const library = createLibrary({ client, onFailure: session.dropRefusedToken })
   const uploads = createUploads({
     client,
     userKey,
     maxFileBytes,
     onFailure: session.dropRefusedToken,
-    onUploaded: ({ uploadId, messageId, fileId, fileName, size }, type) =>
-      library.add({ uploadId, messageId, fileId, size, type, name: fileName, at: Date.now() }),
+    onUploaded: ({ messageId, fileId }) => {
+      fileIds.add(messageId, fileId)
+      library.refresh()
+    },
   })
   const stopAnnouncing = announceChanges(uploads)
   const releaseWakeLock = holdWakeLock(uploads.files)
   const stop = new AbortController()
-  let refreshedAt = Date.now()
-  // Shows the files of other browsers when the user comes back to the page.
-  const refresh = (): void => {
-    if (session.token.value === null || Date.now() - refreshedAt < REFRESH_EVERY_MS) return
-    refreshedAt = Date.now()
-    library.refresh(client).catch(session.dropRefusedToken)
-  }
-  addEventListener('focus', refresh, { signal: stop.signal })
+  followChanges({
+    token: () => session.token.value,
+    onChange: library.refresh,
+    signal: stop.signal,
+  })
   return {
     userKey,
-    client,
     uploads,
     library,
+    links: createFileLinks(client, fileIds),
     onFailure: (error) => {
       session.dropRefusedToken(error)
       notify({ text: error instanceof Error ? error.message : String(error), isFault: true })

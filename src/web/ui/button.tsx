@@ -10,6 +10,8 @@ export interface ButtonProps {
   /** The words are only heard, or shown where there is room. */
   words?: 'shown' | 'unseen' | 'with-room'
   disabled?: boolean
+  /** -1 where the keyboard has another way. */
+  tabIndex?: number
   /** For a button that shows and hides a part of the page. */
   isExpanded?: boolean
   /** Has the focus when its dialog opens. */
@@ -18,7 +20,7 @@ export interface ButtonProps {
 
 export function Button(props: ButtonProps) {
   const { icon, children, onClick, of, look = 'plain', words = 'shown', disabled = false } = props
-  const { autofocus, isExpanded } = props
+  const { autofocus, isExpanded, tabIndex } = props
   return (
     <button
       type="button"
@@ -26,9 +28,11 @@ export function Button(props: ButtonProps) {
       title={words === 'shown' ? undefined : children}
       aria-label={of === undefined ? undefined : `${children}: ${of}`}
       aria-expanded={isExpanded}
-      disabled={disabled}
+      tabIndex={tabIndex}
+      // It keeps the focus, which a browser takes from a button that is disabled.
+      aria-disabled={disabled}
       data-autofocus={autofocus}
-      onClick={onClick}
+      onClick={disabled ? undefined : onClick}
     >
       <Icon name={icon} />
       <span class="button-words">{children}</span>

@@ -7,7 +7,7 @@ import { useDrop, usePaste } from './use-drop.ts'
 
 export interface DropZoneProps {
   onPicked: (picked: readonly PickedFile[]) => void
-  /** A small zone leaves the space to the lists below. */
+  /** A small zone is only its buttons. */
   small: boolean
   maxFileBytes: number
 }

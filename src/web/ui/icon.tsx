@@ -22,10 +22,16 @@ export type IconName =
   | 'eye'
   | 'search'
   | 'key'
-  | 'undo'
   | 'sign-out'
   | 'more'
   | 'less'
+  | 'list'
+  | 'tiles'
+  | 'info'
+  | 'copy'
+  | 'previous'
+  | 'next'
+  | 'select-all'
 
 /** A picture beside words that say the same. */
 export function Icon({ name }: { name: IconName }) {

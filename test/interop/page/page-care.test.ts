@@ -54,22 +54,6 @@ test('many finished files are folded up', async () => {
   await upload('6.txt').waitFor()
 })
 
-test('what was taken off the list comes back by Undo', async () => {
-  const { page, folder, signIn, choose, entry } = await visitPage()
-  await signIn()
-  await choose(await makeFile(folder, 'regretted.txt', Buffer.from('dear')))
-  const remove = entry('regretted.txt').getByRole('button', { name: 'Remove from the list' })
-  await remove.click()
-  await entry('regretted.txt').waitFor({ state: 'detached' })
-  await expectSound(page, 'undo')
-
-  await page.keyboard.press('Enter')
-
-  await entry('regretted.txt').waitFor()
-  await page.reload()
-  await entry('regretted.txt').waitFor()
-})
-
 test('a failed download is shown as well as announced', async () => {
   const { page, folder, signIn, choose, entry } = await visitPage()
   await signIn()

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { Page } from 'playwright-core'
 import { expect, test, vi } from 'vitest'
 import { MiB } from '../../../src/lib/units.ts'
-import { makeFile, type PageVisit, visitPage } from '../support/page-visit.ts'
+import { entryIn, makeFile, type PageVisit, visitPage } from '../support/page-visit.ts'
 
 const BYTES = 28 * MiB
 
@@ -136,7 +136,7 @@ test('a tab that is a copy of another leaves the uploads of that one alone', asy
   await release()
 
   await upload('mine.bin').getByText('in Telegram').waitFor()
-  await copy.getByRole('heading', { name: 'mine.bin' }).waitFor()
+  await entryIn(copy, 'mine.bin').waitFor()
 })
 
 async function openTab(context: PageVisit['context'], url: string): Promise<Page> {

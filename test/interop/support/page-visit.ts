@@ -26,6 +26,8 @@ export interface PageVisit {
   /** The row of one upload, and of one file in Telegram. */
   upload: (name: string) => Locator
   entry: (name: string) => Locator
+  /** Selects one file in Telegram. */
+  select: (name: string) => Promise<void>
   /** Lets so many chunks pass, and holds the others until the returned function is called. */
   holdChunksAfter: (count: number) => Promise<() => Promise<void>>
 }
@@ -68,16 +70,23 @@ export async function visitPage({ env, context: wish }: VisitOptions = {}): Prom
       await expect.poll(() => page.evaluate('document.activeElement.localName')).toBe('h1')
     },
     choose: (...paths) => page.setInputFiles('#files', paths),
-    upload: (name) => rowIn(page, 'Uploads', name),
-    entry: (name) => rowIn(page, 'In Telegram', name),
+    upload: (name) => uploadIn(page, name),
+    entry: (name) => entryIn(page, name),
+    select: (name) => page.getByRole('button', { name: `Select ${name}`, exact: true }).click(),
     holdChunksAfter: (count) => holdChunks(page, count),
   }
 }
 
-function rowIn(page: Page, section: string, name: string): Locator {
-  const region = page.getByRole('region', { name: section, exact: true })
+function uploadIn(page: Page, name: string): Locator {
+  const region = page.getByRole('region', { name: 'Uploads', exact: true })
   const heading = page.getByRole('heading', { name, exact: true })
   return region.getByRole('listitem').filter({ has: heading })
+}
+
+/** A folder or file of the library. */
+export function entryIn(page: Page, name: string): Locator {
+  const text = page.getByText(name, { exact: true })
+  return page.getByRole('grid').getByRole('gridcell').filter({ has: text })
 }
 
 function watchChunks(context: BrowserContext): { count: number } {

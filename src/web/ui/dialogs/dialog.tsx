@@ -38,12 +38,12 @@ export function Dialog({ title, large = false, onClose, children }: DialogProps)
       onClick={(event) => event.target === dialog.current && close()}
     >
       <div class="dialog-inside">
-        <header class="dialog-head">
+        <div class="dialog-head">
           <h2 id={titleId}>{title}</h2>
           <Button icon="close" words="unseen" onClick={close}>
             Close
           </Button>
-        </header>
+        </div>
         {typeof children === 'function' ? children(close) : children}
       </div>
     </dialog>

@@ -2,6 +2,7 @@ import { lazy } from '../lazy.tsx'
 
 /** The dialogs; each is loaded when it is first wanted. */
 export const ConfirmDialog = lazy(async () => (await import('./confirm-dialog.tsx')).ConfirmDialog)
+export const DetailsDialog = lazy(async () => (await import('./details-dialog.tsx')).DetailsDialog)
 export const RevokeDialog = lazy(async () => (await import('./revoke-dialog.tsx')).RevokeDialog)
 export const ShareDialog = lazy(async () => (await import('./share-dialog.tsx')).ShareDialog)
 export const ViewerDialog = lazy(async () => (await import('./viewer-dialog.tsx')).ViewerDialog)

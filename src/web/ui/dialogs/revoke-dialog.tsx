@@ -1,22 +1,22 @@
 import { useState } from 'preact/hooks'
-import type { Client } from 'telestore-client'
+import type { FileLinks } from '../../library/links.ts'
 import { Button } from '../button.tsx'
 import { Dialog } from './dialog.tsx'
 
 export interface RevokeDialogProps {
-  client: Client
+  links: FileLinks
   onClose: () => void
   onFailure: (error: unknown) => void
 }
 
 /** Asks before every link the user has given away stops working. */
-export function RevokeDialog({ client, onClose, onFailure }: RevokeDialogProps) {
+export function RevokeDialog({ links, onClose, onFailure }: RevokeDialogProps) {
   const [words, setWords] = useState('')
   const [done, setDone] = useState(false)
 
   async function revoke(): Promise<void> {
     try {
-      await client.revokeTickets()
+      await links.revokeAll()
       setDone(true)
       setWords('Done: none of the links opens anything any more.')
     } catch (error) {

@@ -1,19 +1,18 @@
 import { useRef, useState } from 'preact/hooks'
-import type { Client } from 'telestore-client'
-import type { LibraryEntry } from '../../library/library.ts'
-import { copyText, LIFETIMES, linkToShare } from '../../library/links.ts'
+import type { LibraryFile } from '../../library/items.ts'
+import { copyText, type FileLinks, LIFETIMES } from '../../library/links.ts'
 import { Button } from '../button.tsx'
 import { Dialog } from './dialog.tsx'
 
 export interface ShareDialogProps {
-  entry: LibraryEntry
-  client: Client
+  file: LibraryFile
+  links: FileLinks
   onClose: () => void
   onFailure: (error: unknown) => void
 }
 
 /** Makes a link to one file, for as long as the user says. */
-export function ShareDialog({ entry, client, onClose, onFailure }: ShareDialogProps) {
+export function ShareDialog({ file, links, onClose, onFailure }: ShareDialogProps) {
   const [seconds, setSeconds] = useState<number>(LIFETIMES[1].seconds)
   const [link, setLink] = useState('')
   const [words, setWords] = useState('')
@@ -22,7 +21,7 @@ export function ShareDialog({ entry, client, onClose, onFailure }: ShareDialogPr
 
   async function copy(): Promise<void> {
     try {
-      const made = await linkToShare(client, entry, seconds)
+      const made = await links.toShare(file, seconds)
       setLink(made)
       // The old way of copying needs it in the field at once.
       if (field.current) field.current.value = made
@@ -42,7 +41,7 @@ export function ShareDialog({ entry, client, onClose, onFailure }: ShareDialogPr
     <Dialog
       title={
         <>
-          Link to <bdi>{entry.name}</bdi>
+          Link to <bdi>{file.name}</bdi>
         </>
       }
       onClose={onClose}

@@ -1,62 +1,110 @@
 import { useEffect, useState } from 'preact/hooks'
-import type { Client } from 'telestore-client'
 import { type FileKind, kindOf } from '../../library/file-kind.ts'
-import type { LibraryEntry } from '../../library/library.ts'
-import { linkToShow, saveFile } from '../../library/links.ts'
+import type { LibraryFile } from '../../library/items.ts'
+import type { FileLinks } from '../../library/links.ts'
 import { Button } from '../button.tsx'
 import { Icon } from '../icon.tsx'
 import { Dialog } from './dialog.tsx'
 import { TextFile } from './text-file.tsx'
 
 export interface ViewerDialogProps {
-  entry: LibraryEntry
-  client: Client
+  file: LibraryFile
+  /** All files that can be shown, in the order of the list. */
+  files: readonly LibraryFile[]
+  links: FileLinks
+  onGo: (file: LibraryFile) => void
   onClose: () => void
   onFailure: (error: unknown) => void
 }
 
-/** Plays or shows one file in place. */
-export function ViewerDialog({ entry, client, onClose, onFailure }: ViewerDialogProps) {
-  const [link, setLink] = useState<string | null>(null)
+/** Plays or shows one file in place, and leads to those beside it in the list. */
+export function ViewerDialog(props: ViewerDialogProps) {
+  const { file, files, links, onGo, onClose, onFailure } = props
+  const [link, setLink] = useState<{ of: LibraryFile; url: string } | null>(null)
   const [fault, setFault] = useState<string | null>(null)
+  const index = files.findIndex(({ messageId }) => messageId === file.messageId)
+  const previous = index > 0 ? files[index - 1] : undefined
+  const next = index >= 0 ? files[index + 1] : undefined
+  const url = link?.of === file ? link.url : null
   const refuse = (error: unknown): void => {
     onFailure(error)
     setFault(error instanceof Error ? error.message : String(error))
   }
   useEffect(() => {
-    linkToShow(client, entry).then(setLink, refuse)
-  }, [entry, client])
+    let isWanted = true
+    setFault(null)
+    links.toShow(file).then(
+      (made) => isWanted && setLink({ of: file, url: made }),
+      (error: unknown) => isWanted && refuse(error),
+    )
+    return () => {
+      isWanted = false
+    }
+  }, [file, links])
+
+  useEffect(() => {
+    const turn = (event: KeyboardEvent): void => {
+      // A player uses the arrows itself.
+      if (event.target instanceof HTMLMediaElement || event.altKey || event.ctrlKey) return
+      const to =
+        event.key === 'ArrowLeft' ? previous : event.key === 'ArrowRight' ? next : undefined
+      if (to) onGo(to)
+    }
+    document.addEventListener('keydown', turn)
+    return () => document.removeEventListener('keydown', turn)
+  })
 
   return (
-    <Dialog title={<bdi>{entry.name}</bdi>} large onClose={onClose}>
-      <div class={`viewer of-${kindOf(entry)}`}>
+    <Dialog title={<bdi>{file.name}</bdi>} large onClose={onClose}>
+      <div class={`viewer of-${kindOf(file)}`}>
         {fault !== null && (
           <p class="fault" role="alert">
             <Icon name="warning" />
             {fault}
           </p>
         )}
-        {fault === null && link === null && <p class="dim">Opening…</p>}
-        {fault === null && link !== null && (
+        {fault === null && url === null && <p class="dim">Opening…</p>}
+        {fault === null && url !== null && (
           <Shown
-            kind={kindOf(entry)}
-            link={link}
-            name={entry.name}
+            key={url}
+            kind={kindOf(file)}
+            link={url}
+            name={file.name}
             onFault={() => setFault('This browser cannot show the file. Download it instead.')}
           />
         )}
       </div>
       <div class="buttons">
-        <Button icon="download" onClick={() => void saveFile(client, entry).catch(refuse)}>
+        {files.length > 1 && (
+          <>
+            <Button
+              icon="previous"
+              words="with-room"
+              disabled={!previous}
+              onClick={() => previous && onGo(previous)}
+            >
+              Previous
+            </Button>
+            <Button
+              icon="next"
+              words="with-room"
+              disabled={!next}
+              onClick={() => next && onGo(next)}
+            >
+              Next
+            </Button>
+          </>
+        )}
+        <Button icon="download" onClick={() => void links.save(file).catch(refuse)}>
           Download
         </Button>
-        {link !== null && (
+        {url !== null && (
           <a
             class="button plain"
-            href={link}
+            href={url}
             target="_blank"
             rel="noopener noreferrer"
-            aria-label={`Open in a new tab: ${entry.name}`}
+            aria-label={`Open in a new tab: ${file.name}`}
           >
             <Icon name="open" />
             <span class="button-words">Open in a new tab</span>

@@ -1,0 +1,108 @@
+import { countOf, formatBytes, formatTime } from '../../format.ts'
+import { type FileKind, kindOf } from '../../library/file-kind.ts'
+import type { LibraryFile } from '../../library/items.ts'
+import type { Entry } from '../../library/listing.ts'
+import { hashOf, ROOT } from '../../library/place.ts'
+import { Button } from '../button.tsx'
+import { Icon } from '../icon.tsx'
+
+export interface EntryCellProps {
+  entry: Entry
+  /** The one entry that the Tab key reaches. */
+  isActive: boolean
+  isSelected: boolean
+  /** Shows the folder of a file, where files of several folders are listed. */
+  showsFolder: boolean
+  onDownload: (file: LibraryFile) => void
+}
+
+/** One folder or file: its name opens it, its box selects it. */
+export function EntryCell(props: EntryCellProps) {
+  const { entry, isActive, isSelected, showsFolder, onDownload } = props
+  const kind = entry.kind === 'folder' ? 'folder' : kindOf(entry.file)
+  return (
+    // The list has one listener for all of its entries.
+    // biome-ignore lint/a11y/useSemanticElements: a table has no entries in tiles.
+    <div
+      role="gridcell"
+      class={isSelected ? 'entry selected' : 'entry'}
+      data-key={entry.key}
+      tabIndex={isActive ? 0 : -1}
+      aria-selected={isSelected}
+    >
+      <button
+        type="button"
+        class="entry-check"
+        tabIndex={-1}
+        aria-pressed={isSelected}
+        aria-label={`Select ${entry.name}`}
+      >
+        <Icon name="check" />
+      </button>
+      <span class={`row-icon kind-${kind}`}>
+        <Icon name={kind} />
+      </span>
+      <Name entry={entry} kind={kind} words={wordsOn(entry, showsFolder)} />
+      {entry.kind === 'file' && (
+        <Button
+          icon="download"
+          words="unseen"
+          of={entry.name}
+          tabIndex={-1}
+          onClick={() => onDownload(entry.file)}
+        >
+          Download
+        </Button>
+      )}
+    </div>
+  )
+}
+
+interface NameProps {
+  entry: Entry
+  kind: FileKind | 'folder'
+  words: string
+}
+
+function Name({ entry, kind, words }: NameProps) {
+  const title = entry.name.length > 20 ? entry.name : undefined
+  const common = { class: 'entry-name', tabIndex: -1, title }
+  const text = (
+    <>
+      <span>
+        {entry.kind === 'file' && <span class="unseen">{verbOn(kind)} </span>}
+        <bdi>{entry.name}</bdi>
+      </span>
+      <span class="dim small">{words}</span>
+    </>
+  )
+  if (entry.kind === 'file') {
+    return (
+      <button type="button" {...common}>
+        {text}
+      </button>
+    )
+  }
+  return (
+    <a href={hashOf({ ...ROOT, folder: entry.folder.path })} {...common}>
+      {text}
+    </a>
+  )
+}
+
+/** What opening the file does. */
+function verbOn(kind: FileKind | 'folder'): string {
+  if (kind === 'video' || kind === 'audio') return 'Play'
+  return kind === 'archive' || kind === 'other' ? 'Details of' : 'Show'
+}
+
+function wordsOn(entry: Entry, showsFolder: boolean): string {
+  if (entry.kind === 'folder') {
+    const { files, bytes } = entry.folder
+    return files === 0 ? 'empty' : `${countOf(files, 'file')} · ${formatBytes(bytes)}`
+  }
+  const { size, at, folder } = entry.file
+  const parts = [formatBytes(size), formatTime(at)]
+  if (showsFolder) parts.push(`in ${folder}`)
+  return parts.join(' · ')
+}

@@ -1,0 +1,58 @@
+import { formatBytes } from '../../format.ts'
+import type { LibraryFile } from '../../library/items.ts'
+import type { Entry } from '../../library/listing.ts'
+import { Button } from '../button.tsx'
+
+export interface SelectionBarProps {
+  chosen: readonly Entry[]
+  onDownload: (files: readonly LibraryFile[]) => void
+  onShare: (file: LibraryFile) => void
+  onDetails: (file: LibraryFile) => void
+  onAll: () => void
+  onClear: () => void
+}
+
+/** What can be done with the selected entries. It takes the place of search and order. */
+export function SelectionBar(props: SelectionBarProps) {
+  const { chosen, onDownload, onShare, onDetails, onAll, onClear } = props
+  const files = chosen.flatMap((entry) => (entry.kind === 'file' ? [entry.file] : []))
+  const onlyFiles = files.length === chosen.length
+  const alone = chosen.length === 1 ? files[0] : undefined
+  return (
+    // biome-ignore lint/a11y/useSemanticElements: a fieldset is for fields.
+    <div class="toolbar selection-bar" role="group" aria-label="Selection">
+      <Button icon="close" words="unseen" onClick={onClear}>
+        Clear the selection
+      </Button>
+      <p class="selection-words">{wordsOn(chosen)}</p>
+      <div class="buttons">
+        {onlyFiles && (
+          <Button icon="download" words="with-room" onClick={() => onDownload(files)}>
+            Download
+          </Button>
+        )}
+        {alone && (
+          <Button icon="link" words="with-room" onClick={() => onShare(alone)}>
+            Link
+          </Button>
+        )}
+        {alone && (
+          <Button icon="info" words="with-room" onClick={() => onDetails(alone)}>
+            Details
+          </Button>
+        )}
+        <Button icon="select-all" words="with-room" onClick={onAll}>
+          Select all
+        </Button>
+      </div>
+    </div>
+  )
+}
+
+export function wordsOn(chosen: readonly Entry[]): string {
+  const bytes = chosen.map((entry) =>
+    entry.kind === 'file' ? entry.file.size : entry.folder.bytes,
+  )
+  const total = bytes.reduce((sum, each) => sum + each, 0)
+  return `${chosen.length} selected · ${formatBytes(total)}`
+}
