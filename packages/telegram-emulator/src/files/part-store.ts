@@ -42,6 +42,8 @@ export interface PartStoreOptions {
 export function createPartStore({ store, files, settings }: PartStoreOptions): PartStore {
   const lock = createKeyedLock()
   const handles = new Map<string, FileHandle>()
+  /** Parts that are being written, by the keys of their files. */
+  const writing = new Map<string, Set<Promise<void>>>()
   const { uploads } = store
 
   const keyOf = (accountId: number, fileId: string): string => `${accountId}_${fileId}`
@@ -65,33 +67,62 @@ export function createPartStore({ store, files, settings }: PartStoreOptions): P
     return handle
   }
 
-  async function save(upload: Upload, { part, total, bytes }: IncomingPart): Promise<boolean> {
+  /** Where a part goes: into a file of its own, or to its place among the others. */
+  async function placeOf(upload: Upload, { part, bytes }: IncomingPart, apart: boolean) {
     const { accountId, fileId } = upload
+    const key = keyOf(accountId, fileId)
     const folder = folderOf(accountId, fileId)
-    await mkdir(folder, { recursive: true })
-    const known = uploads.part(accountId, fileId, part) !== null
+    const { partSize } = upload
+    if (apart || !handles.has(key)) await mkdir(folder, { recursive: true })
+    if (apart) return () => writeFile(partPath(folder, part), bytes)
+    const handle = await handleOf(key, folder)
+    return () => handle.write(bytes, 0, bytes.length, part * partSize)
+  }
+
+  /** Begins to write a part; its file is locked only until then, so that parts are written side by side. */
+  async function begin(
+    upload: Upload,
+    incoming: IncomingPart,
+  ): Promise<{ saved: Promise<boolean> }> {
+    const { accountId, fileId } = upload
+    const { part, total, bytes } = incoming
     const isLast = total !== null && part === total - 1
     if (total !== null && !isLast) upload.partSize = bytes.length
     if (total !== null) upload.total = total
     if (total === -1) upload.streamed = true
+    upload.touchedAt = Date.now()
     // The offset of a last part is known only once another part has shown the part size.
     const apart = total === null || isLast
-    if (apart) await writeFile(partPath(folder, part), bytes)
-    else {
-      const handle = await handleOf(keyOf(accountId, fileId), folder)
-      await handle.write(bytes, 0, bytes.length, part * upload.partSize)
-    }
-    upload.touchedAt = Date.now()
-    store.transaction(() => {
-      uploads.save(upload)
-      uploads.savePart(accountId, fileId, {
-        part,
-        size: bytes.length,
-        apart,
-        savedAt: upload.touchedAt,
-      })
+    const write = await placeOf(upload, incoming, apart)
+    uploads.save(upload)
+    const saved = write().then(() => {
+      const known = uploads.part(accountId, fileId, part) !== null
+      const savedAt = upload.touchedAt
+      uploads.savePart(accountId, fileId, { part, size: bytes.length, apart, savedAt })
+      return known
     })
-    return known
+    track(keyOf(accountId, fileId), saved)
+    return { saved }
+  }
+
+  function track(key: string, saved: Promise<unknown>): void {
+    const running = writing.get(key) ?? new Set()
+    writing.set(key, running)
+    const ended = saved
+      .catch(() => {})
+      .then(() => {
+        running.delete(ended)
+        if (running.size === 0 && writing.get(key) === running) writing.delete(key)
+      })
+    running.add(ended)
+  }
+
+  /** Runs `work` while no part of the file is written. */
+  function alone<T>(key: string, work: () => Promise<T>): Promise<T> {
+    return lock.run(key, async () => {
+      await Promise.all(writing.get(key) ?? [])
+      return work()
+    })
   }
 
   async function remove({ accountId, fileId }: Upload): Promise<void> {
@@ -135,20 +166,23 @@ export function createPartStore({ store, files, settings }: PartStoreOptions): P
   }
 
   return {
-    save: (accountId, fileId, incoming) =>
-      lock.run(keyOf(accountId, fileId), async () => {
+    save: async (accountId, fileId, incoming) => {
+      const key = keyOf(accountId, fileId)
+      const { saved } = await lock.run(key, async () => {
         const claim: PartClaim = { ...incoming, size: incoming.bytes.length }
         checkPart(claim)
         const upload = uploads.find(accountId, fileId) ?? newUpload(accountId, fileId, claim)
         checkAgainst(upload, claim)
         if (upload.documentId !== null)
           await reopen({ store, upload, folder: folderOf(accountId, fileId) })
-        return save(upload, incoming)
-      }),
+        return begin(upload, incoming)
+      })
+      return saved
+    },
     toDocument: (accountId, claim, metadata) =>
-      lock.run(keyOf(accountId, claim.fileId), () => toDocument(accountId, claim, metadata)),
+      alone(keyOf(accountId, claim.fileId), () => toDocument(accountId, claim, metadata)),
     read: (accountId, claim) =>
-      lock.run(keyOf(accountId, claim.fileId), async () => {
+      alone(keyOf(accountId, claim.fileId), async () => {
         const folder = folderOf(accountId, claim.fileId)
         const ttlMs = settings.partsTtlMs
         const { path } = await assemble({ store, accountId, claim, folder, ttlMs })
@@ -159,14 +193,15 @@ export function createPartStore({ store, files, settings }: PartStoreOptions): P
     lose: async (fileId, parts) => {
       let lost = 0
       for (const upload of uploads.withFileId(fileId))
-        lost += await lock.run(keyOf(upload.accountId, fileId), () => lose(upload, parts))
+        lost += await alone(keyOf(upload.accountId, fileId), () => lose(upload, parts))
       return lost
     },
     sweep: async () => {
       for (const upload of uploads.untouchedSince(Date.now() - settings.partsTtlMs))
-        await lock.run(keyOf(upload.accountId, upload.fileId), () => remove(upload))
+        await alone(keyOf(upload.accountId, upload.fileId), () => remove(upload))
     },
     close: async () => {
+      await Promise.all([...writing.values()].flatMap((running) => [...running]))
       await Promise.all([...handles.keys()].map(closeHandle))
     },
   }
