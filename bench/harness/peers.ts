@@ -84,14 +84,21 @@ function build(command: string, args: string[], cwd: string): void {
 
 const lastLine = (text: string): string => text.trim().split('\n').at(-1) ?? ''
 
+export interface TransferOptions {
+  bytes: number
+  /** Whether the file is hashed on its way, as the worker does it. */
+  digests?: boolean
+  env?: Record<string, string>
+}
+
 /** The worker's own transfer: the file is in its spool, and is carried to Telegram and posted. */
 export async function startTransfer(
   scope: Scope,
   emulator: EmulatorProcess,
-  { bytes, env }: { bytes: number; env?: Record<string, string> },
+  { bytes, digests = true, env }: TransferOptions,
 ): Promise<Contestant> {
   const folder = await tempFolder(scope)
-  const place = { ...emulator.mtproto, ...(await emulator.ownSession()), folder }
+  const place = { ...emulator.mtproto, ...(await emulator.ownSession()), folder, digests }
   const program = nodeProgram('bench/peers/transfer.ts', [JSON.stringify(place)], WORKER_FLAGS)
   const talker = await startTalker(scope, { ...program, env: { ...WORKER_ENV, ...env } })
   return {

@@ -15,6 +15,10 @@ export async function run(scope: Scope): Promise<Figure[]> {
   const contestants = new Map([
     ['worker', await startTransfer(scope, emulator, { bytes: FILE_BYTES })],
     [
+      'worker without digests',
+      await startTransfer(scope, emulator, { bytes: FILE_BYTES, digests: false }),
+    ],
+    [
       'worker without native',
       await startTransfer(scope, emulator, { bytes: FILE_BYTES, env: WITHOUT_NATIVE }),
     ],
