@@ -15,6 +15,7 @@ import { createFolderMaking } from './core/library/changes/make-folders.ts'
 import { createFollower, type Follower } from './core/library/follow/follower.ts'
 import { createLibraryNews, tellChanges } from './core/library/library-news.ts'
 import { createLibraryService, type LibraryService } from './core/library/library-service.ts'
+import { isLibraryJobId } from './core/model/library/job.ts'
 import type { Metrics, UploadMetrics } from './core/ports/metrics.ts'
 import { countJobs } from './core/progress/job-counts.ts'
 import { createJobList, type JobList } from './core/progress/job-list.ts'
@@ -55,6 +56,8 @@ export interface Services {
   workGate: WorkGate
   capacity: Capacity
   knownTokens: KnownTokens
+  /** The progress of an upload, or of a job of the library. */
+  progressOf: UploadService['progress']
   /** Changes what is in the channel. */
   changing: LibraryChanging
   changingJobs: LibraryJobs
@@ -93,6 +96,8 @@ export function createServices(config: Config, adapters: Adapters): Services {
     maxTotalBytes: ALL_READERS_BYTES,
   })
   const { uploads } = intake
+  const progressOf: UploadService['progress'] = (id, token) =>
+    isLibraryJobId(id) ? changing.progress(id, token) : uploads.progress(id, token)
   const follower = createFollower({
     catalogue: ledger,
     channel: adapters.channel,
@@ -111,7 +116,11 @@ export function createServices(config: Config, adapters: Adapters): Services {
     changing,
     changingJobs,
     downloads: createDownloadService({ credentials, gateway, ledger, reader, workGate }),
-    watch: createProgressWatch({ ledger, board: progress, uploads, credentials }),
+    progressOf,
+    watch: createProgressWatch({
+      ...{ ledger, board: progress, changes: changing, credentials },
+      uploads: { progress: progressOf },
+    }),
     jobs: createJobList({ ledger, board: progress, credentials }),
     follower,
     library: createLibraryService({

@@ -2,6 +2,7 @@ import { type FastifyBaseLogger, type FastifyInstance, fastify } from 'fastify'
 import type { KnownTokens } from '../core/access/known-tokens.ts'
 import type { TicketService } from '../core/access/ticket-service.ts'
 import type { DownloadService } from '../core/downloads/download-service.ts'
+import type { LibraryChanging } from '../core/library/changes/library-changes.ts'
 import type { LibraryService } from '../core/library/library-service.ts'
 import type { Probe } from '../core/ports/health.ts'
 import type { Metrics } from '../core/ports/metrics.ts'
@@ -38,6 +39,7 @@ import { downloadRoutes } from './routes/download.ts'
 import { type HandOverRoutesOptions, handOverRoutes } from './routes/hand-over.ts'
 import { jobsRoutes } from './routes/jobs.ts'
 import { libraryRoutes } from './routes/library.ts'
+import { libraryChangesRoutes } from './routes/library-changes.ts'
 import { metricsRoutes } from './routes/metrics.ts'
 import { type Page, pageRoutes } from './routes/page.ts'
 import { progressRoutes } from './routes/progress.ts'
@@ -74,6 +76,9 @@ export interface HttpServices {
   metrics: Metrics
   jobs: JobList
   library: LibraryService
+  changing: LibraryChanging
+  /** The progress of an upload, or of a job of the library. */
+  progressOf: UploadService['progress']
   tickets: TicketService
   knownTokens: Pick<KnownTokens, 'find' | 'addLink'>
   capacity: Pick<Capacity, 'unclaimedBytes' | 'freeBytes'>
@@ -222,7 +227,8 @@ async function registerFileRoutes(
   { throttle, connections, address }: FileRouteParts,
 ): Promise<void> {
   const { services, limits, now } = options
-  const { uploads, watch, uploadLock, jobs, library, tickets, metrics, knownTokens } = services
+  const { uploads, watch, uploadLock, jobs, library, changing, tickets } = services
+  const { metrics, knownTokens } = services
   const { maxChunkBytes, maxFileBytes, sessionTtlMs, maxConcurrentDownloads } = limits
   const { spool, streams, downloads } = inEqualTurns(options)
   const unclaimed = createUnclaimedBudget(services.capacity)
@@ -233,10 +239,12 @@ async function registerFileRoutes(
   const tus = { streams, uploads, uploadLock, address, maxFileBytes, sessionTtlMs, now }
   await app.register(tusRoutes, tus)
   const maxSubscribers = connections.max * SUBSCRIBERS_OF_A_KIND
-  await app.register(progressRoutes, { uploads, watch, callerToken, maxSubscribers })
+  const progress = { uploads: { progress: services.progressOf }, watch }
+  await app.register(progressRoutes, { ...progress, callerToken, maxSubscribers })
   await app.register(socketRoutes, { watch, library, maxSubscribers })
-  await app.register(jobsRoutes, { jobs })
+  await app.register(jobsRoutes, { jobs, changing })
   await app.register(libraryRoutes, { library })
+  await app.register(libraryChangesRoutes, { changing })
   await app.register(ticketRoutes, { tickets, address })
   await app.register(downloadRoutes, {
     downloads,

@@ -30,10 +30,13 @@ const DOCUMENT = 'document'
 
 export function createJudge(document: ApiDocument): Judge {
   const validate = createValidators(document)
-  const operations = operationsOf(document).map((each) => ({
-    ...each,
-    pattern: new RegExp(`^${each.path.replace(/\{\w+\}/g, '[^/]+')}$`),
-  }))
+  const operations = operationsOf(document)
+    // A path without parameters is matched before one with them (OpenAPI 3.1, section 4.8.8.2).
+    .toSorted((a, b) => Number(a.path.includes('{')) - Number(b.path.includes('{')))
+    .map((each) => ({
+      ...each,
+      pattern: new RegExp(`^${each.path.replace(/\{\w+\}/g, '[^/]+')}$`),
+    }))
 
   function judgeBody(response: ApiResponse, at: string[], answer: RecordedAnswer): string | null {
     const { body, method, headers } = answer

@@ -17,6 +17,8 @@ export interface ProgressWatchOptions {
     /** Rejects with UPLOAD_NOT_FOUND, also for another user's. */
     progress: (uploadId: string, token: string | null) => Promise<Progress>
   }
+  /** Jobs of the library, which are watched as uploads are. */
+  changes: { jobsOf: (owner: string, limit: number) => Promise<{ progress: Progress }[]> }
   credentials: Pick<CredentialsProvider, 'forUpload'>
 }
 
@@ -40,7 +42,7 @@ export interface ProgressWatch {
 }
 
 export function createProgressWatch(options: ProgressWatchOptions): ProgressWatch {
-  const { ledger, board, uploads, credentials } = options
+  const { ledger, board, uploads, changes: jobs, credentials } = options
 
   return {
     upload: async (uploadId, token, signal) => {
@@ -48,7 +50,8 @@ export function createProgressWatch(options: ProgressWatchOptions): ProgressWatc
       const changes = createProgressFeed(board, { uploadId }, { signal })
       // It may have gone on while the token was checked.
       const upload = await ledger.findUpload(uploadId)
-      return { now: upload ? board.of(upload) : told, changes }
+      const again = () => uploads.progress(uploadId, token).catch(() => told)
+      return { now: upload ? board.of(upload) : await again(), changes }
     },
     user: async (userId, token, signal) => {
       const { userId: owner } = await credentials.forUpload(token)
@@ -56,7 +59,12 @@ export function createProgressWatch(options: ProgressWatchOptions): ProgressWatc
         throw new AppError('FORBIDDEN', 'This is the socket of another user')
       const changes = createProgressFeed(board, { owner }, { signal })
       const listed = await ledger.uploadsOf(owner, MAX_TOLD)
-      return { now: listed.map(({ upload }) => board.of(upload)), changes }
+      const changing = await jobs.jobsOf(owner, MAX_TOLD)
+      const now = [
+        ...listed.map(({ upload }) => board.of(upload)),
+        ...changing.map(({ progress }) => progress),
+      ]
+      return { now, changes }
     },
   }
 }

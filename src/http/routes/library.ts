@@ -99,7 +99,8 @@ export function toItem(file: ShownFile, key: LibraryKey) {
   }
 }
 
-function toFolder({ path, files, bytes }: FolderSummary) {
+/** A folder as the API shows it. */
+export function toFolder({ path, files, bytes }: FolderSummary) {
   return { path: formatFolderPath(path), name: path.at(-1) ?? '', files, bytes }
 }
 

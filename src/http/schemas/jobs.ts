@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { linkToken, wholeNumber } from '../bodies/validation.ts'
 import { count, fileNameOut } from './answer-fields.ts'
+import { Change } from './library-changes.ts'
 import { operation } from './openapi/operation.ts'
 import { OF_TOKENS } from './openapi/refusals.ts'
 import { PROGRESS_EXAMPLE, Progress } from './progress.ts'
@@ -58,6 +59,10 @@ export const listJobs = operation({
       headers: ['Cache-Control'],
       body: z.object({
         jobs: z.array(Job).meta({ description: 'The uploads, in this order.', examples: [[]] }),
+        changes: z.array(Change).meta({
+          description: 'Jobs that move, copy or delete files of the library, in the same order.',
+          examples: [[]],
+        }),
       }),
     },
   },

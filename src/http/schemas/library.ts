@@ -123,7 +123,7 @@ export const LibraryItem = z
   })
   .meta({ id: 'LibraryItem', description: 'A file of the channel.' })
 
-const Folder = z
+export const LibraryFolder = z
   .object({
     path: path("The folder's path.", '/Photos'),
     name: z.string().meta({ description: 'Its last name.', examples: ['Photos'] }),
@@ -172,7 +172,7 @@ export const listLibrary = operation({
       headers: ['Cache-Control'],
       body: z.object({
         items: z.array(LibraryItem).meta({ description: 'Files, in the order.', examples: [[]] }),
-        folders: z.array(Folder).meta({ description: 'Folders, by name.', examples: [[]] }),
+        folders: z.array(LibraryFolder).meta({ description: 'Folders, by name.', examples: [[]] }),
         next: z
           .string()
           .nullable()

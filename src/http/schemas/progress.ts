@@ -14,6 +14,7 @@ const PHASES = [
   'sending',
   'waiting',
   'posting',
+  'changing',
   'completed',
   'failed',
   'cancelled',
@@ -80,14 +81,18 @@ export const Progress = z
         examples: [47],
       }),
     phase: z.enum(PHASES).meta({
-      description: 'What happens now. `waiting`: Telegram has asked the worker to wait.',
+      description:
+        'What happens now. `waiting`: Telegram has asked the worker to wait. `changing`: a job changes ' +
+        'messages of the library.',
       examples: ['sending'],
     }),
     error: z
       .string()
       .nullable()
       .meta({
-        description: 'Of a failed upload: `Upload failed: ` and the reason. Else null.',
+        description:
+          'Of a failed upload: `Upload failed: ` and the reason. Of a failed job of the library: ' +
+          '`Move failed: `, `Copy failed: ` or `Delete failed: ` and the reason. Else null.',
         examples: ['Upload failed: Could not resolve channel ID'],
       }),
     reason: z

@@ -24,9 +24,13 @@ const JSON_ROUTES = [
   '/cancel-upload',
   '/tickets',
   '/library/rescan',
+  '/library/folders',
+  '/library/move',
+  '/library/copy',
+  '/library/delete',
 ] as const
 const PATHS =
-  '/upload-progress/ /upload-status/ /files/ / /download /readyz /metrics /jobs /library /library/ /ws/ /docs/'
+  '/upload-progress/ /upload-status/ /files/ / /download /readyz /metrics /jobs /library /library/ /library/folders /ws/ /docs/'
 const METHODS = ['GET', 'GET', 'HEAD', 'POST', 'DELETE', 'OPTIONS', 'PATCH']
 const CONDITIONS = ['If-Range', 'If-Match', 'If-None-Match', 'If-Modified-Since', 'Accept']
 

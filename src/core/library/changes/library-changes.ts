@@ -53,7 +53,7 @@ export interface LibraryChanging {
     caller: Caller,
     messageId: number,
     place: { fileName?: string; folder?: FolderPath },
-  ) => Promise<ShownFile>
+  ) => Promise<{ file: ShownFile; key: LibraryKey }>
   /** One that does not exist counts as deleted. Rejects with NOT_DELETABLE. */
   deleteFile: (caller: Caller, messageId: number) => Promise<void>
   makeFolder: (caller: Caller, path: FolderPath) => Promise<{ folder: ShownFolder; isNew: boolean }>
@@ -75,7 +75,15 @@ export interface LibraryChanging {
   ) => Promise<Progress>
   /** Rejects with UPLOAD_NOT_FOUND, also for another user's. */
   progress: (jobId: string, token: string | null) => Promise<Progress>
-  jobsOf: (owner: string, limit: number) => Promise<LibraryJob[]>
+  /** Unfinished ones first, of each kind the newest first; those that ended within the last hour. */
+  jobs: (token: string, limit: number) => Promise<LibraryChange[]>
+  jobsOf: (owner: string, limit: number) => Promise<LibraryChange[]>
+}
+
+/** A job that changes the library. */
+export interface LibraryChange {
+  job: LibraryJob
+  progress: Progress
 }
 
 /** Seconds of a wait of Telegram's that a request sits out. */
@@ -134,6 +142,11 @@ export function createLibraryChanging(options: LibraryChangingOptions): LibraryC
     return jobs.progressOf(opened)
   }
 
+  async function jobsOf(owner: string, limit: number): Promise<LibraryChange[]> {
+    const found = await records.libraryJobsOf(owner, limit)
+    return found.map((job) => ({ job, progress: jobs.progressOf(job) }))
+  }
+
   return {
     placeFile: (caller, messageId, { fileName, folder }) =>
       change(caller, async (key, call) => {
@@ -145,9 +158,9 @@ export function createLibraryChanging(options: LibraryChangingOptions): LibraryC
             folderId: folderId === undefined ? file.folderId : folderId,
           }),
         })
-        const shown = await catalogue.libraryFile(key, messageId)
-        if (shown === null) throw noSuchFile()
-        return shown
+        const file = await catalogue.libraryFile(key, messageId)
+        if (file === null) throw noSuchFile()
+        return { file, key }
       }),
     deleteFile: (caller, messageId) =>
       change(caller, async (key, call) => {
@@ -209,7 +222,8 @@ export function createLibraryChanging(options: LibraryChangingOptions): LibraryC
       if (job === null || (user !== null && user !== job.key.owner)) throw noSuchJob()
       return jobs.progressOf(job)
     },
-    jobsOf: records.libraryJobsOf,
+    jobs: async (token, limit) => jobsOf((await credentials.forUpload(token)).userId, limit),
+    jobsOf,
   }
 }
 

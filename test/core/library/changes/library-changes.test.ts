@@ -11,7 +11,10 @@ test('a file is renamed and moved in Telegram, and then in its row', async () =>
   const id = addFile('a.txt')
   await look()
 
-  const shown = await changing.placeFile(caller, id, { fileName: 'b.txt', folder: ['Rome', 'Day'] })
+  const { file: shown } = await changing.placeFile(caller, id, {
+    fileName: 'b.txt',
+    folder: ['Rome', 'Day'],
+  })
 
   expect(shown).toMatchObject({ messageId: id, name: 'b.txt', path: ['Rome', 'Day'] })
   const [message, rome, day] = channel.list()
@@ -29,8 +32,8 @@ test('a change of the name leaves the folder, and a change of the folder the nam
   await look()
 
   await changing.placeFile(caller, id, { folder: ['Rome'] })
-  const renamed = await changing.placeFile(caller, id, { fileName: 'b.txt' })
-  const back = await changing.placeFile(caller, id, { folder: [] })
+  const { file: renamed } = await changing.placeFile(caller, id, { fileName: 'b.txt' })
+  const { file: back } = await changing.placeFile(caller, id, { folder: [] })
 
   expect(renamed).toMatchObject({ name: 'b.txt', path: ['Rome'] })
   expect(back).toMatchObject({ name: 'b.txt', path: [] })
@@ -69,7 +72,7 @@ test('a name that a file has already is no edit', async () => {
   await look()
 
   expect(await changing.placeFile(caller, id, { fileName: 'a.txt' })).toMatchObject({
-    name: 'a.txt',
+    file: { name: 'a.txt' },
   })
   expect(channel.requests).toEqual(['messages'])
 })
@@ -79,7 +82,7 @@ test('the document of another sender gets a line of its own', async () => {
   const id = channel.add('Look at this', { fileName: 'IMG_1.jpg', size: 3 })
   await look()
 
-  const shown = await changing.placeFile(caller, id, { fileName: 'Rome.jpg' })
+  const { file: shown } = await changing.placeFile(caller, id, { fileName: 'Rome.jpg' })
 
   expect(shown).toMatchObject({ name: 'Rome.jpg', captionId: expect.any(String) })
   expect(channel.list()[0]?.text).toMatch(/^Look at this\n#telestore v=1 id=\w+ kind=file name=/)
@@ -92,10 +95,10 @@ test('without names in captions a file is renamed in its row alone', async () =>
   await look()
 
   expect(await changing.placeFile(caller, id, { fileName: 'x.txt' })).toMatchObject({
-    name: 'x.txt',
+    file: { name: 'x.txt' },
   })
   expect(await changing.placeFile(caller, named, { fileName: 'y.txt' })).toMatchObject({
-    name: 'y.txt',
+    file: { name: 'y.txt' },
   })
 
   expect(channel.list().map(({ text }) => text)).toEqual(['', expect.not.stringContaining('name=')])
@@ -107,7 +110,7 @@ test('a bot that sees no messages writes what the rows know', async () => {
   await look()
   channel.sees = null
 
-  const shown = await changing.placeFile(caller, id, { fileName: 'b.txt' })
+  const { file: shown } = await changing.placeFile(caller, id, { fileName: 'b.txt' })
 
   expect(shown).toMatchObject({ name: 'b.txt' })
   expect(decodeCaption(channel.list()[0]?.text ?? '', null)?.name).toBe('b.txt')
