@@ -1,8 +1,4 @@
-import type { AesIge } from 'aes-ige-native'
-import { loadWasmIge } from './wasm-ige.ts'
-
-/** What both of them can do. */
-export type Cipher = Pick<AesIge, 'encrypt' | 'decrypt'>
+import { type Cipher, loadWasmIge } from './wasm-ige.ts'
 
 const engine = (await loadNative()) ?? loadWasmIge()
 

@@ -1,7 +1,10 @@
 import { createCipheriv } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { getWasmUrl, ige256Decrypt, initSync } from '@mtcute/wasm'
-import type { Cipher } from './ige.ts'
+import type { AesIge } from 'aes-ige-native'
+
+/** What this one and `aes-ige-native` can do. */
+export type Cipher = Pick<AesIge, 'encrypt' | 'decrypt'>
 
 /** A block of AES is four words of 32 bits. */
 const BLOCK = 4
