@@ -7,7 +7,7 @@ import { startTelegram } from '../helpers/peers/telegram.ts'
 import { makeTempDir } from '../helpers/temp-dir.ts'
 import { startWorkerProcess } from '../helpers/worker/worker-process.ts'
 
-/** `LIBRARY_ROUNDS=100 CHAOS_SEED=7 npx vitest run test/faults/library-crash` plays more, and others. */
+/** `LIBRARY_ROUNDS=100 CHAOS_SEED=7 npx vitest run test/e2e/library-crash` plays more, and others. */
 const ROUNDS = Number(process.env.LIBRARY_ROUNDS ?? 4)
 const SEED = Number(process.env.CHAOS_SEED ?? 20)
 const FILES = 600
@@ -48,6 +48,7 @@ test.each(['user', 'bot'] as const)(
     const expected = channel.map(({ id, caption, size }) => `${id} ${nameIn(caption)} ${size}`)
     expect(await listAll(worker.url)).toEqual(expected.sort())
   },
+  60_000 + ROUNDS * 30_000,
 )
 
 interface Listing {
