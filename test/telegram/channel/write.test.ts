@@ -108,7 +108,7 @@ describe.each(['user', 'bot', 'bot-api'] as const)('as a %s', (way) => {
     for (const method of ['messages.editMessage', 'bot:editMessageCaption']) {
       telegram.faults.add({ method, effect, account: label })
     }
-    const edit = { messageId: 2, text: 'b', part: 'caption', postedBy: null } as const
+    const edit = { messageId: 2, text: captionOf('b'), part: 'caption', postedBy: null } as const
 
     await expect(channel.edit({ ...call, patience: 0 }, edit)).rejects.toMatchObject({
       code: 'TELEGRAM_FLOOD_WAIT',
@@ -154,6 +154,37 @@ describe.each(['user', 'bot'] as const)('as a %s', (way) => {
 
     expect(again.messageId).toBe(first.messageId)
     expect(await captions(at)).toEqual([post.text])
+  })
+
+  test('what people wrote beside our line keeps its formats, also in a copy', async () => {
+    const { channel, call, ...at } = start(telegram, way)
+    const ours = (name: string) => `#telestore v=1 id=${'a'.repeat(32)} name=${name}`
+    const around = (line: string) => `Our trip 👍\n${line}\nwith friends`
+    const caption = around(ours('old'))
+    const formats = [
+      { type: 'bold', offset: 4, length: 4 },
+      { type: 'italic', offset: caption.indexOf('friends'), length: 7 },
+    ] as const
+    const chat_id = at.account.channelId
+    const source = await postFile(telegram, at, { caption })
+    const api = botApiOf(telegram, at)
+    const caption_entities = [...formats]
+    await api.editMessageCaption({ chat_id, message_id: source, caption, caption_entities })
+    const text = around(ours('a-longer-name'))
+
+    const copy = { text, copyOf: source, journal: createNotes() }
+    const { messageId } = await channel.post(call, copy)
+    await channel.edit(call, { messageId: source, text, part: 'caption', postedBy: null })
+
+    for (const message_id of [source, messageId]) {
+      const answer = { chat_id, text: 'answer', reply_parameters: { message_id } }
+      const { reply_to_message: shown } = await api.sendMessage(answer)
+      expect(shown?.caption).toBe(text)
+      expect(shown?.caption_entities).toEqual([
+        formats[0],
+        { ...formats[1], offset: text.indexOf('friends') },
+      ])
+    }
   })
 
   test('a forwarded post cannot be edited by anyone, which is not a matter of rights', async () => {

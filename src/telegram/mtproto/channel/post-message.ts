@@ -8,6 +8,7 @@ import { messagesById, type Reading } from '../files/history.ts'
 import { documentOf, toStoredDocument } from '../files/messages.ts'
 import { sendDocument } from '../files/post.ts'
 import { type PostState, postOnce } from '../files/post-once.ts'
+import { keepFormats } from './formatting.ts'
 
 /** As ChannelGateway.post, by one account; exactly once. */
 export async function postMessage(
@@ -48,9 +49,11 @@ async function sendCopy(
   // Read anew each time: a reference may end at any moment.
   const send = async (): Promise<Api.TypeUpdates> => {
     const [message] = await messagesById(reading, [messageId])
-    const document = message && documentOf(reading.account.gramjs, message)
-    if (!document) throw noSuchMessage()
-    return sendDocument(reading, { document: toStoredDocument(document), ...post })
+    const { gramjs } = reading.account
+    const document = message && documentOf(gramjs, message)
+    if (!document || !(message instanceof gramjs.Api.Message)) throw noSuchMessage()
+    const entities = keepFormats(message, post.text)
+    return sendDocument(reading, { document: toStoredDocument(document), entities, ...post })
   }
   try {
     return await send()

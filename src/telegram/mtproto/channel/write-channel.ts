@@ -1,8 +1,11 @@
+import { lineOfOurs } from '../../../core/model/caption.ts'
 import type { MessageEdit } from '../../../core/ports/channel.ts'
 import { RpcError } from '../../errors.ts'
 import { noSuchMessage, notDeletable, notEditable } from '../../message-refusals.ts'
 import { toInputChannel, toInputPeer } from '../account/channel.ts'
+import type { Api } from '../connection/gramjs.ts'
 import { messagesById, type Reading } from '../files/history.ts'
+import { keepFormats } from './formatting.ts'
 
 /** What Telegram says where an account lacks the right to change a message of another. */
 const NOT_ALLOWED = new Set([
@@ -23,12 +26,15 @@ export async function editMessage(
   const { account, channel, options } = reading
   const { gramjs } = account
   const { Api } = gramjs
-  const peer = toInputPeer(gramjs, channel)
+  const request = new Api.messages.EditMessage({
+    peer: toInputPeer(gramjs, channel),
+    id: messageId,
+    message: text,
+    noWebpage: true,
+    entities: await formatsFor(reading, messageId, text),
+  })
   try {
-    const updates = await account.call(
-      new Api.messages.EditMessage({ peer, id: messageId, message: text, noWebpage: true }),
-      options,
-    )
+    const updates = await account.call(request, options)
     const list = updates instanceof Api.Updates ? updates.updates : []
     const edited = list.find((update) => update instanceof Api.UpdateEditChannelMessage)
     const message = edited?.message instanceof Api.Message ? edited.message : null
@@ -42,6 +48,18 @@ export async function editMessage(
     const found = await messagesById(reading, [messageId])
     throw found.length > 0 ? notEditable('kind', error) : noSuchMessage(error)
   }
+}
+
+/** What people wrote beside our line keeps its formats, which have to be read for that. */
+async function formatsFor(
+  reading: Reading,
+  messageId: number,
+  text: string,
+): Promise<Api.TypeMessageEntity[]> {
+  if (lineOfOurs(text) === text) return []
+  const [message] = await messagesById(reading, [messageId])
+  if (!message) throw noSuchMessage()
+  return message instanceof reading.account.gramjs.Api.Message ? keepFormats(message, text) : []
 }
 
 /** Deletes a hundred messages at most. Rejects with NOT_DELETABLE where Telegram refuses one of them. */

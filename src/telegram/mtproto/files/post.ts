@@ -98,10 +98,18 @@ export async function lookFor(
   return document ? toPosted(message.id, toStoredDocument(document)) : null
 }
 
+export interface SentDocument {
+  document: StoredDocument
+  text: string
+  /** The formats of the text. */
+  entities?: Api.TypeMessageEntity[]
+  randomId: string
+}
+
 /** One `messages.sendMedia` of a document that Telegram has. */
 export async function sendDocument(
   { account, channel, options }: Reading,
-  { document, text, randomId }: { document: StoredDocument; text: string; randomId: string },
+  { document, text, entities = [], randomId }: SentDocument,
 ): Promise<Api.TypeUpdates> {
   const { gramjs } = account
   const { Api, toLong } = gramjs
@@ -115,6 +123,7 @@ export async function sendDocument(
       peer: toInputPeer(gramjs, channel),
       media: new Api.InputMediaDocument({ id }),
       message: text,
+      ...(entities.length > 0 && { entities }),
       // Files that come by the hundred must not ring for each member of the channel.
       silent: true,
       randomId: toLong(randomId),
