@@ -44,6 +44,10 @@ export type Command =
     })
   | (CommonOptions & { kind: 'find'; words: string[]; folder: string; fileKind: FileKind | null })
   | (CommonOptions & { kind: 'rescan' })
+  | (CommonOptions & { kind: 'mv'; sources: string[]; target: string })
+  | (CommonOptions & { kind: 'cp'; sources: string[]; target: string })
+  | (CommonOptions & { kind: 'rm'; sources: string[]; recursive: boolean })
+  | (CommonOptions & { kind: 'mkdir'; folders: string[] })
   | (CommonOptions & { kind: 'doctor'; force: boolean })
 
 export type CommandOf<Kind extends Command['kind']> = Extract<Command, { kind: Kind }>
@@ -83,6 +87,10 @@ const ALLOWED: Record<string, string[]> = {
   ls: ['recursive', 'sort', 'reverse'],
   find: ['folder', 'kind'],
   rescan: [],
+  mv: [],
+  cp: [],
+  rm: ['recursive'],
+  mkdir: [],
   doctor: ['force'],
 }
 
@@ -105,6 +113,12 @@ export function parseCommand(argv: string[]): Command {
   if (name === 'upload') return { kind: 'upload', ...common, ...uploadOf(values, operands) }
   if (name === 'download') return { kind: 'download', ...common, ...downloadOf(values, operands) }
   if (name === 'find') return { kind: 'find', ...common, ...findOf(values, operands) }
+  if (name === 'mv' || name === 'cp') return { kind: name, ...common, ...targetOf(name, operands) }
+  if (name === 'rm' || name === 'mkdir') {
+    if (operands.length === 0) throw new UsageError(`${name}: nothing is named`)
+    if (name === 'mkdir') return { kind: name, ...common, folders: operands }
+    return { kind: name, ...common, sources: operands, recursive: values.recursive === true }
+  }
   if (operands.length > (name === 'status' || name === 'ls' ? 1 : 0)) {
     throw new UsageError(`${name}: ${operands.at(-1)} is one word too many`)
   }
@@ -189,6 +203,13 @@ function findOf(values: Values, words: string[]) {
   if (words.length === 0) throw new UsageError('find: no word is given')
   const fileKind = values.kind === undefined ? null : oneOf('--kind', KINDS, values.kind)
   return { words, folder: values.folder ?? '/', fileKind }
+}
+
+function targetOf(name: string, operands: string[]) {
+  const sources = operands.slice(0, -1)
+  const target = operands.at(-1)
+  if (sources.length === 0 || !target) throw new UsageError(`${name}: expected WHAT… and WHERE`)
+  return { sources, target }
 }
 
 function oneOf<T extends string>(option: string, known: readonly T[], given: string): T {

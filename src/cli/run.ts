@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { createClient } from 'telestore-client'
 import { type Command, type CommonOptions, parseCommand, UsageError } from './arguments.ts'
+import { copy, makeFolders, move, remove } from './commands/change-command.ts'
 import { download } from './commands/download-command.ts'
 import { find, list, rescan } from './commands/library-command.ts'
 import { status } from './commands/status-command.ts'
@@ -49,6 +50,14 @@ async function runCommand(command: Command, context: CliContext): Promise<number
       return list(command, await openContext(command, context))
     case 'find':
       return find(command, await openContext(command, context))
+    case 'mv':
+      return move(command, await openContext(command, context))
+    case 'cp':
+      return copy(command, await openContext(command, context))
+    case 'rm':
+      return remove(command, await openContext(command, context))
+    case 'mkdir':
+      return makeFolders(command, await openContext(command, context))
     case 'rescan':
       return rescan(command, await openContext(command, context))
     case 'doctor': {

@@ -5,6 +5,10 @@ export const USAGE = `Usage:
   telestore-worker ls [FOLDER]           what is in a folder of the channel
   telestore-worker find WORD…            files of the channel by words of their names
   telestore-worker rescan                reads the whole channel again
+  telestore-worker mv WHAT… WHERE        renames or moves files and folders of the channel
+  telestore-worker cp FILE… FOLDER       copies files of the channel, without their bytes
+  telestore-worker rm WHAT…              deletes files and empty folders of the channel
+  telestore-worker mkdir FOLDER…         makes folders in the channel
   telestore-worker doctor                looks for what is wrong with a set-up, and says what to do
 
 Options:
@@ -40,6 +44,11 @@ ls:
 find:
   --folder FOLDER    only in this folder and below
   --kind KIND        only video, audio, image, document, archive or other
+
+mv, cp, rm:
+  WHAT and FILE are paths in the channel, such as /Photos/cat.jpg, or numbers of messages. WHERE is a
+  folder that is there, a path with a slash at its end, or for one thing its new path.
+  --recursive        rm: a folder with all that is in it
 
 doctor:
   --url URL          looks at the worker there, too

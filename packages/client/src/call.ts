@@ -9,7 +9,7 @@ export interface RawAnswer {
 }
 
 export interface CallInit {
-  method?: 'GET' | 'POST' | 'DELETE'
+  method?: 'GET' | 'POST' | 'PATCH' | 'DELETE'
   /** Sent as JSON. */
   body?: object
   headers?: Record<string, string>
@@ -24,7 +24,7 @@ export interface Caller {
   fetch: typeof globalThis.fetch
   /** Resolves with any answer, also an error, with its body unread. Sends the token in the header. */
   open: (path: string, init?: CallInit) => Promise<Response>
-  /** Resolves with the JSON object of a 2xx answer. Rejects for any other. */
+  /** Resolves with the JSON object of a 2xx answer, empty for 204. Rejects for any other. */
   json: (path: string, init?: CallInit) => Promise<Record<string, unknown>>
 }
 
@@ -93,8 +93,9 @@ export async function rawAnswer(response: Response): Promise<RawAnswer> {
   return { status: response.status, retryAfter, text: await response.text() }
 }
 
-/** Returns the JSON object of a 2xx answer. Throws TeleStoreError for any other. */
+/** Returns the JSON object of a 2xx answer, empty for 204. Throws TeleStoreError for any other. */
 export function readAnswer(answer: RawAnswer): Record<string, unknown> {
+  if (answer.status === 204) return {}
   const body = parseObject(answer.text)
   if (answer.status >= 200 && answer.status < 300 && body !== null) return body
   throw toError(answer, body)

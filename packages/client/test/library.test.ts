@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { createFakeChannel } from '../../../test/helpers/peers/fake-channel.ts'
 import { createFakeGateway } from '../../../test/helpers/peers/fake-gateway.ts'
 import { makeFile, makeFolder } from '../../../test/helpers/storage/ledger-contract/library.ts'
 import { startWorker, testCredentials } from '../../../test/helpers/worker/app.ts'
@@ -96,3 +97,41 @@ test('an answer that is no page is not taken for one', async () => {
 
   await expect(library.list()).rejects.toMatchObject({ code: 'BAD_ANSWER' })
 })
+
+test('files and folders are changed, and jobs are followed as uploads are', async () => {
+  const { library, follow, ids } = await startWithChannel()
+  const [one = 0, two = 0] = ids
+
+  const placed = await library.place(one, { fileName: 'new.bin', folder: '/A & B' })
+  const made = await library.makeFolder('/A & B/C')
+  const moved = await follow((await library.move([two], '/A & B/C')).uploadId)
+  const copied = await follow((await library.copy([two], '/')).uploadId)
+  const folder = await library.moveFolder('/A & B', '/D')
+  const refused = library.deleteFolder('/D')
+
+  expect(placed).toMatchObject({ fileName: 'new.bin', folder: '/A & B' })
+  expect(made).toEqual({ path: '/A & B/C', name: 'C', files: 0, bytes: 0 })
+  expect([moved.status, copied.status]).toEqual(['completed', 'completed'])
+  expect(folder).toMatchObject({ path: '/D', files: 2 })
+  await expect(refused).rejects.toMatchObject({ code: 'FOLDER_NOT_EMPTY', status: 409 })
+  const job = await library.deleteFolder('/D', { recursive: true })
+  expect(await follow(job?.uploadId ?? '')).toMatchObject({ status: 'completed' })
+  const [copy] = (await library.list({ recursive: true })).items
+  expect(copy).toMatchObject({ folder: '/' })
+  await library.delete(copy?.messageId ?? 0)
+  await follow((await library.deleteItems([777])).uploadId)
+  expect(await library.deleteFolder((await library.makeFolder('/E')).path)).toBeNull()
+  expect(await library.list({ recursive: true })).toMatchObject({ items: [], folders: [] })
+})
+
+/** A client of a worker whose channel has two files. */
+async function startWithChannel() {
+  const channel = createFakeChannel()
+  const gateway = createFakeGateway()
+  const worker = await startWorker({ gateway, channel, credentials: testCredentials })
+  const ids = ['one', 'two'].map((fileName) => channel.add('', { fileName, size: 1 }))
+  const files = ids.map((id) => makeFile(id, { size: 1 }))
+  const key = { owner: 'ann', channelId: '-1001' }
+  await worker.adapters.ledger.applyToLibrary(key, { files })
+  return { ...createClient({ url: worker.url, token: 'token-ann' }), ids }
+}

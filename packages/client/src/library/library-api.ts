@@ -1,4 +1,5 @@
 import type { CallOptions } from '../options.ts'
+import type { TransferProgress } from '../uploads/upload-api.ts'
 
 /** A file of the channel. */
 export interface LibraryItem {
@@ -78,7 +79,17 @@ export interface LibraryPageOptions extends CallOptions {
   readonly cursor?: string | null | undefined
 }
 
-/** The files of the channel, as folders. Answers come from the worker and do not wait for Telegram. */
+type ChangeItems = (
+  messageIds: readonly number[],
+  folder: string,
+  options?: CallOptions,
+) => Promise<TransferProgress>
+
+/**
+ * The files of the channel, as folders. What is read comes from the worker and does not wait for
+ * Telegram. What is changed is changed in Telegram first; calls reject with TOO_MANY_REQUESTS, and
+ * `retryAfter`, where Telegram asks to wait.
+ */
 export interface Library {
   /** One page. Rejects with FOLDER_NOT_FOUND. */
   readonly list: (query?: LibraryQuery, options?: LibraryPageOptions) => Promise<LibraryPage>
@@ -86,6 +97,38 @@ export interface Library {
   readonly pages: (query?: LibraryQuery, options?: CallOptions) => AsyncGenerator<LibraryPage, void>
   /** Rejects with MESSAGE_NOT_FOUND. */
   readonly get: (messageId: number, options?: CallOptions) => Promise<LibraryItem>
+  /** Renames or moves a file. Rejects with MESSAGE_NOT_FOUND and NOT_EDITABLE. */
+  readonly place: (
+    messageId: number,
+    place: { fileName?: string | undefined; folder?: string | undefined },
+    options?: CallOptions,
+  ) => Promise<LibraryItem>
+  /** Deletes a file in Telegram; one that does not exist counts as deleted. Rejects with NOT_DELETABLE. */
+  readonly delete: (messageId: number, options?: CallOptions) => Promise<void>
+  /**
+   * Moves up to 1,000 files into a folder, which is made where it is missing. Resolves with a job that
+   * has begun: `follow` it by its `uploadId`.
+   */
+  readonly move: ChangeItems
+  /** The same, with copies: no bytes are moved. */
+  readonly copy: ChangeItems
+  /** Deletes up to 1,000 files in Telegram, by a job. */
+  readonly deleteItems: (
+    messageIds: readonly number[],
+    options?: CallOptions,
+  ) => Promise<TransferProgress>
+  /** Makes a folder and those around it, or finds it. */
+  readonly makeFolder: (path: string, options?: CallOptions) => Promise<LibraryFolder>
+  /** Renames or moves a folder with all that is in it. Rejects with FOLDER_NOT_FOUND, FOLDER_EXISTS. */
+  readonly moveFolder: (path: string, to: string, options?: CallOptions) => Promise<LibraryFolder>
+  /**
+   * Deletes an empty folder; with `recursive` also all that is in it, and then resolves with a job.
+   * Rejects with FOLDER_NOT_FOUND, FOLDER_NOT_EMPTY.
+   */
+  readonly deleteFolder: (
+    path: string,
+    options?: CallOptions & { recursive?: boolean | undefined },
+  ) => Promise<TransferProgress | null>
   /** Makes the worker read the whole channel again, in the background. */
   readonly rescan: (options?: CallOptions) => Promise<LibrarySync>
 }

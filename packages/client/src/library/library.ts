@@ -1,6 +1,6 @@
 import type { Caller } from '../call.ts'
 import type { CallOptions } from '../options.ts'
-import { badAnswer, numberOf, textOf } from '../wire.ts'
+import { badAnswer, numberOf, textOf, toProgress } from '../wire.ts'
 import type {
   Library,
   LibraryFolder,
@@ -42,11 +42,40 @@ export function createLibrary(caller: Caller): Library {
     pages,
     get: async (messageId, { signal } = {}) =>
       toItem(await caller.json(`/library/${messageId}`, { signal })),
+    place: async (messageId, place, { signal } = {}) =>
+      toItem(await caller.json(`/library/${messageId}`, { method: 'PATCH', body: place, signal })),
+    delete: async (messageId, { signal } = {}) => {
+      await caller.json(`/library/${messageId}`, { method: 'DELETE', signal })
+    },
+    move: changing(caller, 'move'),
+    copy: changing(caller, 'copy'),
+    deleteItems: async (items, { signal } = {}) =>
+      toProgress(await caller.json('/library/delete', { method: 'POST', body: { items }, signal })),
+    makeFolder: async (path, { signal } = {}) =>
+      toFolder(await caller.json('/library/folders', { method: 'POST', body: { path }, signal })),
+    moveFolder: async (path, to, { signal } = {}) =>
+      toFolder(await caller.json(folderAt(path), { method: 'PATCH', body: { path: to }, signal })),
+    deleteFolder: async (path, { signal, recursive = false } = {}) => {
+      const address = recursive ? `${folderAt(path)}&recursive=true` : folderAt(path)
+      const answer = await caller.json(address, { method: 'DELETE', signal })
+      return 'uploadId' in answer ? toProgress(answer) : null
+    },
     rescan: async ({ signal } = {}) => {
       const { sync } = await caller.json('/library/rescan', { method: 'POST', signal })
       return toSync(sync)
     },
   }
+}
+
+function changing(caller: Caller, kind: 'move' | 'copy'): Library['move'] {
+  return async (items, folder, { signal } = {}) => {
+    const body = { items, folder }
+    return toProgress(await caller.json(`/library/${kind}`, { method: 'POST', body, signal }))
+  }
+}
+
+function folderAt(path: string): string {
+  return `/library/folders?${new URLSearchParams({ path })}`
 }
 
 /** Throws BAD_ANSWER when the fields are no page. */
