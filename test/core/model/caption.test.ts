@@ -3,6 +3,7 @@ import {
   CAPTION_UNITS,
   decodeCaption,
   encodeCaption,
+  lineOfOurs,
   newCaptionId,
   type PostDescription,
 } from '../../../src/core/model/caption.ts'
@@ -199,6 +200,16 @@ test('a time may lack its milliseconds, and digests may be in capitals', () => {
     sha256: SHA256,
     crc32: '0000abcd',
   })
+})
+
+test.each([
+  [`${LINE} name=a`, `${LINE} name=a`],
+  [`Our trip\n  ${LINE} name=a \nwith friends\n${LINE} name=b`, `${LINE} name=a`],
+  ['#telestore damaged', '#telestore damaged'],
+  ['#telestores are many', null],
+  ['', null],
+])('the line of ours in %j is %j', (text, line) => {
+  expect(lineOfOurs(text)).toBe(line)
 })
 
 test('an id is 16 bytes of its own each time', () => {
