@@ -13,6 +13,7 @@ import * as download from './parts/download.ts'
 import * as emulator from './parts/emulator.ts'
 import * as far from './parts/far.ts'
 import * as faults from './parts/faults.ts'
+import * as library from './parts/library.ts'
 import * as load from './parts/load.ts'
 import * as memory from './parts/memory.ts'
 import * as start from './parts/start.ts'
@@ -32,6 +33,7 @@ const PARTS: Record<PartName, Part> = {
   start,
   memory,
   waits,
+  library,
   emulator,
   faults,
   load,

@@ -7,6 +7,7 @@ export const PART_NAMES = [
   'start',
   'memory',
   'waits',
+  'library',
   'emulator',
 ] as const
 
