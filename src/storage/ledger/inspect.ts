@@ -32,8 +32,8 @@ export function inspectFiles(path: string): FoundFiles {
 }
 
 /**
- * Whether it is a ledger whose pages are whole, and the indexes of all but libraries: their rows are
- * many, and can be read from the channel again. Throws UnfitFileError.
+ * Whether it is a ledger whose pages are whole, and the indexes of all but the files of libraries:
+ * their rows are many, and can be read from the channel again. Throws UnfitFileError.
  */
 export function inspectPages(database: DatabaseSync, { exists }: FoundFiles): void {
   const owner = Number(database.prepare('PRAGMA application_id').get()?.application_id)
@@ -46,7 +46,8 @@ export function inspectPages(database: DatabaseSync, { exists }: FoundFiles): vo
   const [first] = database.prepare('PRAGMA quick_check(1)').all()
   if (first?.quick_check !== 'ok') throw new UnfitFileError('it is not whole')
   const checked = database.prepare(
-    "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'library%'",
+    `SELECT name FROM sqlite_schema
+     WHERE type = 'table' AND name <> 'library_files' AND name NOT LIKE 'library_names%'`,
   )
   for (const { name } of checked.all()) {
     const [index] = database.prepare(`PRAGMA integrity_check(${name})`).all()
