@@ -26,6 +26,45 @@ test.each(['user', 'bot'] as const)(
   },
 )
 
+test.each(['user', 'bot'] as const)(
+  'three hundred files take a %s a request for each hundred, and what has changed takes one',
+  async (way) => {
+    const library = openLibrary(telegram, way)
+    const api = botApiOf(telegram, library)
+    const chat_id = library.account.channelId
+    const source = await postFile(telegram, library, {})
+    const copy = (name: string) =>
+      api.copyMessage({
+        ...{ chat_id, from_chat_id: chat_id, message_id: source, caption: captionOf(name) },
+      })
+    for (let n = 1; n < 300; n++) await copy(`file-${n}`)
+    telegram.counters.reset()
+
+    await library.look()
+
+    expect(await library.files()).toHaveLength(300)
+    // Three pages, one for the oldest messages, and what connecting, finding the channel and its position take.
+    expect(requests()).toBeLessThanOrEqual(3 + 1 + 7)
+    for (let n = 0; n < 10; n++) await copy(`new-${n}`)
+    for (const message_id of [100, 150, 200]) {
+      await api.editMessageCaption({ chat_id, message_id, caption: captionOf('edited') })
+    }
+    await api.deleteMessages({ chat_id, message_ids: [250, 260] })
+    telegram.counters.reset()
+    await library.look()
+    expect(await library.files()).toHaveLength(308)
+    expect(requests()).toBe(1)
+  },
+)
+
+/** Calls by MTProto. */
+function requests(): number {
+  const methods = Object.entries(telegram.counters.read().methods)
+  return methods
+    .filter(([name]) => !name.startsWith('bot:'))
+    .reduce((sum, [, { calls }]) => sum + calls, 0)
+}
+
 test('a member that was thrown out keeps its rows, and finds what it has missed', async () => {
   const library = openLibrary(telegram, 'bot')
   const source = await postFile(telegram, library, { name: 'a.bin', size: 1 })
