@@ -1,4 +1,5 @@
 import type { Registry } from 'prom-client'
+import type { Catalogue } from '../core/ports/catalogue.ts'
 import type { CircuitStatus } from '../core/ports/health.ts'
 import type { Ledger } from '../core/ports/ledger.ts'
 import type { Spool } from '../core/ports/spool.ts'
@@ -7,7 +8,7 @@ import { counter, gauge, gauges } from './instruments.ts'
 
 /** What is read when the figures are asked for. */
 export interface Readings {
-  ledger: Pick<Ledger, 'reservations' | 'countInState'>
+  ledger: Pick<Ledger, 'reservations' | 'countInState'> & Pick<Catalogue, 'libraryTotals'>
   spool: Pick<Spool, 'space'>
   spoolMaxBytes: number
   circuits: () => Record<string, CircuitStatus>
@@ -62,6 +63,16 @@ export function addReadings(registry: Registry, readings: Readings): void {
     name: 'telestore_spool_free_bytes',
     help: "Free bytes on the spool's disk",
     read: () => freeBytesOf(spool),
+  })
+  gauge(registry, {
+    name: 'telestore_libraries',
+    help: 'Libraries that the ledger has rows of, one for each user and channel',
+    read: async () => (await ledger.libraryTotals()).libraries,
+  })
+  gauge(registry, {
+    name: 'telestore_library_files',
+    help: 'Files in all libraries',
+    read: async () => (await ledger.libraryTotals()).files,
   })
   gauge(registry, {
     name: 'telestore_cache_bytes',

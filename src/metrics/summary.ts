@@ -29,6 +29,7 @@ export async function summarize(
       limit_bytes: spoolMaxBytes,
       free_bytes: await freeBytesOf(spool),
     },
+    library: await ledger.libraryTotals(),
     cache: { bytes: cacheBytes, hits, misses },
     circuits: Object.fromEntries(
       Object.entries(circuits()).map(([peer, { state }]) => [peer, state]),

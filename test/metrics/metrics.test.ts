@@ -8,6 +8,7 @@ test('a disk that does not say how full it is hides no other figure', async () =
     ledger: {
       reservations: async () => ({ reservedBytes: 7, unwrittenBytes: 7 }),
       countInState: async () => 0,
+      libraryTotals: async () => ({ libraries: 2, files: 30 }),
     },
     spool: { space: async () => Promise.reject(spoolFailed()) },
     spoolMaxBytes: 1000,
@@ -23,5 +24,10 @@ test('a disk that does not say how full it is hides no other figure', async () =
 
   expect(body).toMatch(/^telestore_spool_reserved_bytes 7$/m)
   expect(body).not.toMatch(/^telestore_spool_free_bytes /m)
-  expect(summary).toMatchObject({ spool: { reserved_bytes: 7, free_bytes: null } })
+  expect(body).toMatch(/^telestore_libraries 2$/m)
+  expect(body).toMatch(/^telestore_library_files 30$/m)
+  expect(summary).toMatchObject({
+    library: { libraries: 2, files: 30 },
+    spool: { reserved_bytes: 7, free_bytes: null },
+  })
 })

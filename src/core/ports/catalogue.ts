@@ -16,6 +16,8 @@ export interface Catalogue {
   librarySync: (key: LibraryKey) => Promise<LibrarySync | null>
   /** The highest id of a message that has a row; 0: there is none. */
   newestInLibrary: (key: LibraryKey) => Promise<number>
+  /** How many libraries there are, and the files in all of them. */
+  libraryTotals: () => Promise<{ libraries: number; files: number }>
   libraryFile: (key: LibraryKey, messageId: number) => Promise<ShownFile | null>
   /** The folder that is shown at this path of names, from the root (`[]`) down; null: there is none. */
   libraryFolder: (key: LibraryKey, path: readonly string[]) => Promise<ShownFolder | null>

@@ -63,6 +63,15 @@ const Figures = z
           },
         ],
       }),
+    library: z
+      .object({
+        libraries: figure('Libraries: one for each user and channel.', 1),
+        files: figure('Files in all libraries.', 1200),
+      })
+      .meta({
+        description: 'What the worker knows of channels.',
+        examples: [{ libraries: 1, files: 1200 }],
+      }),
     cache: z
       .object({
         bytes: figure('Bytes in the cache.', 1_048_576),

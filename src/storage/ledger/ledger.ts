@@ -165,6 +165,7 @@ function toPromises(records: Records): MaintainedLedger {
     saveFolderNote: resolving(records.saveFolderNote),
     settleFolder: resolving(records.settleFolder),
     libraryTree: resolving(records.libraryTree),
+    libraryTotals: resolving(records.libraryTotals),
     librarySync: resolving(records.librarySync),
     newestInLibrary: resolving(records.newestInLibrary),
     libraryFile: resolving(records.libraryFile),

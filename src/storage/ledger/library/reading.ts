@@ -23,7 +23,12 @@ import {
 export interface LibraryReading
   extends Pick<
     Synchronous<Catalogue>,
-    'librarySync' | 'newestInLibrary' | 'libraryFile' | 'libraryFolder' | 'libraryFilesNamed'
+    | 'libraryTotals'
+    | 'librarySync'
+    | 'newestInLibrary'
+    | 'libraryFile'
+    | 'libraryFolder'
+    | 'libraryFilesNamed'
   > {
   /** The number of the library in its rows; null before its first change. */
   libraryOf: (key: LibraryKey) => number | null
@@ -41,6 +46,10 @@ export interface Paths {
 
 export function createLibraryReading(database: LedgerDatabase): LibraryReading {
   const find = database.prepare('SELECT * FROM libraries WHERE owner = ? AND channel_id = ?')
+  const totals = database.prepare(
+    `SELECT count(*) AS libraries, coalesce(sum(files), 0) AS files
+     FROM libraries LEFT JOIN library_folders ON library = libraries.id AND folder_id = ?`,
+  )
   const findFile = database.prepare(`SELECT ${FILE_COLUMNS} FROM library_files WHERE id = ?`)
   const root = database.prepare('SELECT * FROM library_folders WHERE library = ? AND folder_id = ?')
   const inside = database.prepare('SELECT * FROM library_folders WHERE parent = ? AND name = ?')
@@ -131,6 +140,12 @@ export function createLibraryReading(database: LedgerDatabase): LibraryReading {
     libraryOf,
     folderAt,
     createPaths,
+    libraryTotals: () => {
+      const row = totals.get(ROOT)
+      return row
+        ? { libraries: integer(row, 'libraries'), files: integer(row, 'files') }
+        : { libraries: 0, files: 0 }
+    },
     librarySync: (key) => {
       const row = find.get(key.owner, key.channelId)
       return row ? toSync(row) : null

@@ -130,6 +130,7 @@ export function keepsLibraries(make: MakeLedger): void {
       '/A': '0 files 0 bytes',
     })
     expect(await ledger.libraryFolder(others, [])).toMatchObject({ files: 0 })
+    expect(await ledger.libraryTotals()).toEqual({ libraries: 2, files: 1 })
     expect(await ledger.libraryFolder(others, ['A'])).toBeNull()
   })
 
