@@ -1,7 +1,8 @@
+import { isLibraryJobId } from '../model/library/job.ts'
 import type { JobQueue } from '../runtime/job-queue.ts'
 import type { ProgressBoard } from './progress-board.ts'
 
-/** The jobs at this moment. */
+/** The jobs of files at this moment. */
 export interface JobCounts {
   /** All of them, also those that wait for chunks. */
   readonly all: number
@@ -18,9 +19,12 @@ export function countJobs(
   const stages = queue.stages()
   let running = 0
   let waiting = 0
+  let all = 0
   for (const [key, stage] of stages) {
+    if (isLibraryJobId(key)) continue
+    all++
     if (stage === 'queued' || board.isWaiting(key)) waiting++
     else if (stage === 'working') running++
   }
-  return { all: stages.size, running, waiting }
+  return { all, running, waiting }
 }

@@ -1,8 +1,7 @@
-import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
-import type { Caller, LibraryChanging } from '../../core/library/changes/library-changes.ts'
+import type { FastifyPluginAsync, FastifyRequest } from 'fastify'
+import type { LibraryChanging } from '../../core/library/changes/library-changes.ts'
 import { parseFolderPath } from '../../core/model/library/folder-path.ts'
 import { parseWire } from '../bodies/validation.ts'
-import { clientSignal } from '../connections/client-signal.ts'
 import { requireToken } from '../guards/presented-credentials.ts'
 import { createTokenRate } from '../guards/token-rate.ts'
 import { LibraryItemParams } from '../schemas/library.ts'
@@ -41,50 +40,42 @@ export const libraryChangesRoutes: FastifyPluginAsync<LibraryChangesRoutesOption
   const inJson = { presents: { token: 'json' } } as const
   const inHeader = { presents: {} }
 
-  async function callerOf(request: FastifyRequest, reply: FastifyReply): Promise<Caller> {
+  async function tokenOf(request: FastifyRequest): Promise<string> {
     const token = requireToken(request)
     await countCall(request)
-    return { token, signal: clientSignal(reply) }
+    return token
   }
 
-  app.patch(
-    '/library/:messageId',
-    { schema: placeItem, config: inJson },
-    async (request, reply) => {
-      const { messageId } = parseWire(LibraryItemParams, request.params)
-      const { fileName, folder } = parseWire(PlaceFields, request.body)
-      const place = {
-        ...(fileName !== undefined && { fileName }),
-        ...(folder !== undefined && { folder: parseFolderPath(folder, 'folder') }),
-      }
-      const { file, key } = await changing.placeFile(
-        await callerOf(request, reply),
-        messageId,
-        place,
-      )
-      return toItem(file, key)
-    },
-  )
+  app.patch('/library/:messageId', { schema: placeItem, config: inJson }, async (request) => {
+    const { messageId } = parseWire(LibraryItemParams, request.params)
+    const { fileName, folder } = parseWire(PlaceFields, request.body)
+    const place = {
+      ...(fileName !== undefined && { fileName }),
+      ...(folder !== undefined && { folder: parseFolderPath(folder, 'folder') }),
+    }
+    const { file, key } = await changing.placeFile(await tokenOf(request), messageId, place)
+    return toItem(file, key)
+  })
 
   const deleting = { schema: deleteItem, config: inHeader }
   app.delete('/library/:messageId', deleting, async (request, reply) => {
     const { messageId } = parseWire(LibraryItemParams, request.params)
-    await changing.deleteFile(await callerOf(request, reply), messageId)
+    await changing.deleteFile(await tokenOf(request), messageId)
     return reply.code(204).send()
   })
 
   const making = { schema: makeFolder, config: inJson }
   app.post('/library/folders', making, async (request, reply) => {
     const path = parseFolderPath(parseWire(NewFolderFields, request.body).path, 'path')
-    const { folder, isNew } = await changing.makeFolder(await callerOf(request, reply), path)
+    const { folder, isNew } = await changing.makeFolder(await tokenOf(request), path)
     return reply.code(isNew ? 201 : 200).send(toFolder(folder))
   })
 
   const moving = { schema: moveFolder, config: inJson }
-  app.patch('/library/folders', moving, async (request, reply) => {
+  app.patch('/library/folders', moving, async (request) => {
     const from = parseFolderPath(parseWire(FolderQuery, request.query).path, 'path')
     const to = parseFolderPath(parseWire(MoveFolderFields, request.body).path, 'path')
-    return toFolder(await changing.moveFolder(await callerOf(request, reply), from, to))
+    return toFolder(await changing.moveFolder(await tokenOf(request), from, to))
   })
 
   const emptying = { schema: deleteFolder, config: inHeader }
@@ -92,7 +83,7 @@ export const libraryChangesRoutes: FastifyPluginAsync<LibraryChangesRoutesOption
     const query = parseWire(DeleteFolderQuery, request.query)
     const path = parseFolderPath(query.path, 'path')
     const how = { recursive: query.recursive === 'true' }
-    const job = await changing.deleteFolder(await callerOf(request, reply), path, how)
+    const job = await changing.deleteFolder(await tokenOf(request), path, how)
     return job === null ? reply.code(204).send() : reply.code(202).send(job)
   })
 
@@ -103,7 +94,7 @@ export const libraryChangesRoutes: FastifyPluginAsync<LibraryChangesRoutesOption
     app.post(`/library/${kind}`, { schema, config: inJson }, async (request, reply) => {
       const { items, folder } = parseWire(TargetFields, request.body)
       const wanted = { kind, messageIds: items, folder: parseFolderPath(folder, 'folder') }
-      return reply.code(202).send(await changing.startJob(await callerOf(request, reply), wanted))
+      return reply.code(202).send(await changing.startJob(await tokenOf(request), wanted))
     })
   }
 
@@ -111,6 +102,6 @@ export const libraryChangesRoutes: FastifyPluginAsync<LibraryChangesRoutesOption
   app.post('/library/delete', ending, async (request, reply) => {
     const { items } = parseWire(DeleteItemsFields, request.body)
     const wanted = { kind: 'delete', messageIds: items, folder: null } as const
-    return reply.code(202).send(await changing.startJob(await callerOf(request, reply), wanted))
+    return reply.code(202).send(await changing.startJob(await tokenOf(request), wanted))
   })
 }

@@ -37,11 +37,6 @@ export interface LibraryChangingOptions {
   now: () => number
 }
 
-export interface Caller {
-  token: string
-  signal: AbortSignal
-}
-
 /**
  * What users change in their library: in Telegram first, then in the rows. What was done there and
  * could not be written here is found by the follower's next look. All calls reject as the channel's
@@ -50,27 +45,27 @@ export interface Caller {
 export interface LibraryChanging {
   /** Renames or moves a file; missing folders are made. Rejects with MESSAGE_NOT_FOUND, NOT_EDITABLE. */
   placeFile: (
-    caller: Caller,
+    token: string,
     messageId: number,
     place: { fileName?: string; folder?: FolderPath },
   ) => Promise<{ file: ShownFile; key: LibraryKey }>
   /** One that does not exist counts as deleted. Rejects with NOT_DELETABLE. */
-  deleteFile: (caller: Caller, messageId: number) => Promise<void>
-  makeFolder: (caller: Caller, path: FolderPath) => Promise<{ folder: ShownFolder; isNew: boolean }>
+  deleteFile: (token: string, messageId: number) => Promise<void>
+  makeFolder: (token: string, path: FolderPath) => Promise<{ folder: ShownFolder; isNew: boolean }>
   /** Rejects with FOLDER_NOT_FOUND, FOLDER_EXISTS, NOT_EDITABLE. */
-  moveFolder: (caller: Caller, from: FolderPath, to: FolderPath) => Promise<ShownFolder>
+  moveFolder: (token: string, from: FolderPath, to: FolderPath) => Promise<ShownFolder>
   /**
    * Deletes an empty folder at once, and any other by a job where `recursive`; resolves with null, or
    * the job. Rejects with FOLDER_NOT_FOUND, FOLDER_NOT_EMPTY, NOT_DELETABLE.
    */
   deleteFolder: (
-    caller: Caller,
+    token: string,
     path: FolderPath,
     options: { recursive: boolean },
   ) => Promise<Progress | null>
   /** Opens a job and begins it. */
   startJob: (
-    caller: Caller,
+    token: string,
     wanted: { kind: LibraryJobKind; messageIds: readonly number[]; folder: FolderPath | null },
   ) => Promise<Progress>
   /** Rejects with UPLOAD_NOT_FOUND, also for another user's. */
@@ -94,15 +89,15 @@ const MAX_UNFINISHED = 50
 export function createLibraryChanging(options: LibraryChangingOptions): LibraryChanging {
   const { channel, catalogue, records, credentials, workGate, posts, makeFolders, jobs } = options
 
-  /** Runs one change for its caller. */
+  /** Runs one change, to its end: a page may send it when it is left, and row and message belong together. */
   async function change<T>(
-    { token, signal: left }: Caller,
+    token: string,
     work: (key: LibraryKey, call: ChannelCall) => Promise<T>,
   ): Promise<T> {
     workGate.assertNew()
     const granted = await credentials.forUpload(token)
-    const signal = AbortSignal.any([left, workGate.ending])
     try {
+      const { ending: signal } = workGate
       return await work(libraryKeyOf(granted), { credentials: granted, signal, patience: PATIENCE })
     } catch (error) {
       throw isFloodWait(error) ? askedToWait(error) : error
@@ -148,8 +143,8 @@ export function createLibraryChanging(options: LibraryChangingOptions): LibraryC
   }
 
   return {
-    placeFile: (caller, messageId, { fileName, folder }) =>
-      change(caller, async (key, call) => {
+    placeFile: (token, messageId, { fileName, folder }) =>
+      change(token, async (key, call) => {
         const folderId = folder && (await makeFolders(call, folder))
         await posts.placeFile(key, call, {
           messageId,
@@ -162,18 +157,18 @@ export function createLibraryChanging(options: LibraryChangingOptions): LibraryC
         if (file === null) throw noSuchFile()
         return { file, key }
       }),
-    deleteFile: (caller, messageId) =>
-      change(caller, async (key, call) => {
+    deleteFile: (token, messageId) =>
+      change(token, async (key, call) => {
         if (await hasFile(key, call, messageId)) await remove(key, call, [messageId])
       }),
-    makeFolder: (caller, path) =>
-      change(caller, async (key, call) => {
+    makeFolder: (token, path) =>
+      change(token, async (key, call) => {
         const isNew = (await catalogue.libraryFolder(key, path)) === null && path.length > 0
         await makeFolders(call, path)
         return { folder: await folderAt(key, path), isNew }
       }),
-    moveFolder: (caller, from, to) =>
-      change(caller, async (key, call) => {
+    moveFolder: (token, from, to) =>
+      change(token, async (key, call) => {
         const target = splitFolderPath(to)
         if (from.length === 0 || target === null) throw rootIsFixed('path')
         const folder = await folderAt(key, from)
@@ -191,8 +186,8 @@ export function createLibraryChanging(options: LibraryChangingOptions): LibraryC
         }
         return folderAt(key, to)
       }),
-    deleteFolder: (caller, path, { recursive }) =>
-      change(caller, async (key, call) => {
+    deleteFolder: (token, path, { recursive }) =>
+      change(token, async (key, call) => {
         if (path.length === 0) throw rootIsFixed('path')
         const { posts: own } = await folderAt(key, path)
         const { fileIds, folderIds } = (await catalogue.libraryTree(key, path)) ?? EMPTY
@@ -206,15 +201,15 @@ export function createLibraryChanging(options: LibraryChangingOptions): LibraryC
           ...fileIds.map((messageId) => ({ messageId, isFolder: false, captionId: null })),
           ...folderIds.map((messageId) => ({ messageId, isFolder: true, captionId: null })),
         ]
-        return open(caller.token, key, { kind: 'delete', target: null, items })
+        return open(token, key, { kind: 'delete', target: null, items })
       }),
-    startJob: (caller, { kind, messageIds, folder }) =>
-      change(caller, async (key) => {
+    startJob: (token, { kind, messageIds, folder }) =>
+      change(token, async (key) => {
         const items = [...new Set(messageIds)].map((messageId) => ({
           ...{ messageId, isFolder: false },
           captionId: kind === 'copy' ? newCaptionId() : null,
         }))
-        return open(caller.token, key, { kind, target: folder, items })
+        return open(token, key, { kind, target: folder, items })
       }),
     progress: async (jobId, token) => {
       const user = token === null ? null : (await credentials.forUpload(token)).userId

@@ -7,11 +7,11 @@ const floodOf = (retryAfter: number): AppError =>
   new AppError('TELEGRAM_FLOOD_WAIT', 'Telegram asks to wait', { retryAfter })
 
 test('a file is renamed and moved in Telegram, and then in its row', async () => {
-  const { addFile, look, changing, caller, channel, ledger } = startChanges()
+  const { addFile, look, changing, token, channel, ledger } = startChanges()
   const id = addFile('a.txt')
   await look()
 
-  const { file: shown } = await changing.placeFile(caller, id, {
+  const { file: shown } = await changing.placeFile(token, id, {
     fileName: 'b.txt',
     folder: ['Rome', 'Day'],
   })
@@ -27,37 +27,37 @@ test('a file is renamed and moved in Telegram, and then in its row', async () =>
 })
 
 test('a change of the name leaves the folder, and a change of the folder the name', async () => {
-  const { addFile, look, changing, caller } = startChanges()
+  const { addFile, look, changing, token } = startChanges()
   const id = addFile('a.txt')
   await look()
 
-  await changing.placeFile(caller, id, { folder: ['Rome'] })
-  const { file: renamed } = await changing.placeFile(caller, id, { fileName: 'b.txt' })
-  const { file: back } = await changing.placeFile(caller, id, { folder: [] })
+  await changing.placeFile(token, id, { folder: ['Rome'] })
+  const { file: renamed } = await changing.placeFile(token, id, { fileName: 'b.txt' })
+  const { file: back } = await changing.placeFile(token, id, { folder: [] })
 
   expect(renamed).toMatchObject({ name: 'b.txt', path: ['Rome'] })
   expect(back).toMatchObject({ name: 'b.txt', path: [] })
 })
 
 test('what people wrote beside a file stays, also when they wrote it a moment ago', async () => {
-  const { addFile, look, changing, caller, channel } = startChanges()
+  const { addFile, look, changing, token, channel } = startChanges()
   const id = addFile('a.txt')
   await look()
   channel.change(id, `My holiday\n${channel.list()[0]?.text}\nin Rome`)
 
-  await changing.placeFile(caller, id, { fileName: 'b.txt' })
+  await changing.placeFile(token, id, { fileName: 'b.txt' })
 
   expect(channel.list()[0]?.text).toMatch(/^My holiday\n#telestore .*name=b%2Etxt\nin Rome$/)
 })
 
 test('two tabs that rename one file at once do it one after the other, and the last name stays', async () => {
-  const { addFile, look, changing, caller, channel, ledger } = startChanges()
+  const { addFile, look, changing, token, channel, ledger } = startChanges()
   const id = addFile('a.txt')
   await look()
 
   await Promise.all([
-    changing.placeFile(caller, id, { fileName: 'b.txt' }),
-    changing.placeFile(caller, id, { fileName: 'c.txt' }),
+    changing.placeFile(token, id, { fileName: 'b.txt' }),
+    changing.placeFile(token, id, { fileName: 'c.txt' }),
   ])
 
   expect(decodeCaption(channel.list()[0]?.text ?? '', null)?.name).toBe('c.txt')
@@ -67,37 +67,37 @@ test('two tabs that rename one file at once do it one after the other, and the l
 })
 
 test('a name that a file has already is no edit', async () => {
-  const { addFile, look, changing, caller, channel } = startChanges()
+  const { addFile, look, changing, token, channel } = startChanges()
   const id = addFile('a.txt')
   await look()
 
-  expect(await changing.placeFile(caller, id, { fileName: 'a.txt' })).toMatchObject({
+  expect(await changing.placeFile(token, id, { fileName: 'a.txt' })).toMatchObject({
     file: { name: 'a.txt' },
   })
   expect(channel.requests).toEqual(['messages'])
 })
 
 test('the document of another sender gets a line of its own', async () => {
-  const { look, changing, caller, channel } = startChanges()
+  const { look, changing, token, channel } = startChanges()
   const id = channel.add('Look at this', { fileName: 'IMG_1.jpg', size: 3 })
   await look()
 
-  const { file: shown } = await changing.placeFile(caller, id, { fileName: 'Rome.jpg' })
+  const { file: shown } = await changing.placeFile(token, id, { fileName: 'Rome.jpg' })
 
   expect(shown).toMatchObject({ name: 'Rome.jpg', captionId: expect.any(String) })
   expect(channel.list()[0]?.text).toMatch(/^Look at this\n#telestore v=1 id=\w+ kind=file name=/)
 })
 
 test('without names in captions a file is renamed in its row alone', async () => {
-  const { addFile, look, changing, caller, channel } = startChanges({ namesInCaptions: false })
+  const { addFile, look, changing, token, channel } = startChanges({ namesInCaptions: false })
   const id = channel.add('', { fileName: 'a.txt', size: 3 })
   const named = addFile('b.txt')
   await look()
 
-  expect(await changing.placeFile(caller, id, { fileName: 'x.txt' })).toMatchObject({
+  expect(await changing.placeFile(token, id, { fileName: 'x.txt' })).toMatchObject({
     file: { name: 'x.txt' },
   })
-  expect(await changing.placeFile(caller, named, { fileName: 'y.txt' })).toMatchObject({
+  expect(await changing.placeFile(token, named, { fileName: 'y.txt' })).toMatchObject({
     file: { name: 'y.txt' },
   })
 
@@ -105,12 +105,12 @@ test('without names in captions a file is renamed in its row alone', async () =>
 })
 
 test('a bot that sees no messages writes what the rows know', async () => {
-  const { addFile, look, changing, caller, channel } = startChanges()
+  const { addFile, look, changing, token, channel } = startChanges()
   const id = addFile('a.txt')
   await look()
   channel.sees = null
 
-  const { file: shown } = await changing.placeFile(caller, id, { fileName: 'b.txt' })
+  const { file: shown } = await changing.placeFile(token, id, { fileName: 'b.txt' })
 
   expect(shown).toMatchObject({ name: 'b.txt' })
   expect(decodeCaption(channel.list()[0]?.text ?? '', null)?.name).toBe('b.txt')
@@ -118,46 +118,46 @@ test('a bot that sees no messages writes what the rows know', async () => {
 })
 
 test('a file that somebody has deleted is not found, and its row goes', async () => {
-  const { addFile, look, changing, caller, channel, ledger } = startChanges()
+  const { addFile, look, changing, token, channel, ledger } = startChanges()
   const id = addFile('a.txt')
   await look()
   channel.drop(id)
 
-  await expect(changing.placeFile(caller, id, { fileName: 'b' })).rejects.toMatchObject({
+  await expect(changing.placeFile(token, id, { fileName: 'b' })).rejects.toMatchObject({
     code: 'MESSAGE_NOT_FOUND',
   })
   expect(await ledger.libraryFile(KEY, id)).toBeNull()
 })
 
 test('a refusal of Telegram leaves the row as it is', async () => {
-  const { addFile, look, changing, caller, channel, ledger } = startChanges()
+  const { addFile, look, changing, token, channel, ledger } = startChanges()
   const id = addFile('a.txt')
   await look()
   channel.before = async (method) => {
     if (method === 'edit') throw new AppError('NOT_EDITABLE', 'no right')
   }
 
-  await expect(changing.placeFile(caller, id, { fileName: 'b' })).rejects.toMatchObject({
+  await expect(changing.placeFile(token, id, { fileName: 'b' })).rejects.toMatchObject({
     code: 'NOT_EDITABLE',
   })
   expect(await ledger.libraryFile(KEY, id)).toMatchObject({ name: 'a.txt' })
 })
 
 test('a long wait of Telegram is passed on as 429', async () => {
-  const { addFile, look, changing, caller, channel } = startChanges()
+  const { addFile, look, changing, token, channel } = startChanges()
   const id = addFile('a.txt')
   await look()
   channel.before = async () => {
     throw floodOf(77)
   }
 
-  await expect(changing.deleteFile(caller, id)).rejects.toMatchObject({
+  await expect(changing.deleteFile(token, id)).rejects.toMatchObject({
     ...{ code: 'TOO_MANY_REQUESTS', status: 429, retryAfter: 77 },
   })
 })
 
 test('a file is deleted, once more is the same, and a text of people is never deleted', async () => {
-  const { addFile, look, changing, caller, channel, ledger } = startChanges()
+  const { addFile, look, changing, token, channel, ledger } = startChanges()
   const id = addFile('a.txt')
   const text = channel.add('Only words')
   const unseen = addFile('posted a moment ago')
@@ -166,33 +166,33 @@ test('a file is deleted, once more is the same, and a text of people is never de
   await look()
   await ledger.applyToLibrary(KEY, { gone: [newest] })
 
-  for (const each of [id, id, text, unseen, newest]) await changing.deleteFile(caller, each)
+  for (const each of [id, id, text, unseen, newest]) await changing.deleteFile(token, each)
 
   expect(channel.list().map(({ messageId }) => messageId)).toEqual([text])
   expect(await ledger.libraryFile(KEY, id)).toBeNull()
 })
 
 test('what no account may delete stays in the rows', async () => {
-  const { addFile, look, changing, caller, channel, ledger } = startChanges()
+  const { addFile, look, changing, token, channel, ledger } = startChanges()
   const id = addFile('a.txt')
   await look()
   channel.refuses = [id]
 
-  await expect(changing.deleteFile(caller, id)).rejects.toMatchObject({
+  await expect(changing.deleteFile(token, id)).rejects.toMatchObject({
     ...{ code: 'NOT_DELETABLE', details: { right: 'delete_messages' } },
   })
   expect(await ledger.libraryFile(KEY, id)).not.toBeNull()
 })
 
 test('a folder is made with those around it, and once', async () => {
-  const { changing, caller, channel } = startChanges()
+  const { changing, token, channel } = startChanges()
 
   const both = await Promise.all([
-    changing.makeFolder(caller, ['Rome', 'Day 1']),
-    changing.makeFolder(caller, ['Rome', 'Day 2']),
-    changing.makeFolder(caller, ['Rome', 'Day 1']),
+    changing.makeFolder(token, ['Rome', 'Day 1']),
+    changing.makeFolder(token, ['Rome', 'Day 2']),
+    changing.makeFolder(token, ['Rome', 'Day 1']),
   ])
-  const again = await changing.makeFolder(caller, ['Rome'])
+  const again = await changing.makeFolder(token, ['Rome'])
 
   expect(both.map(({ folder }) => folder.path.join('/'))).toEqual([
     ...['Rome/Day 1', 'Rome/Day 2', 'Rome/Day 1'],
@@ -225,14 +225,14 @@ test('a folder whose post failed is made with the id and the note of the first t
 })
 
 test('a folder with all that is in it is renamed and moved by one edit', async () => {
-  const { changing, caller, channel, ledger, addFile, look } = startChanges()
-  const { folder } = await changing.makeFolder(caller, ['Rome'])
-  await changing.makeFolder(caller, ['Rome', 'Day'])
+  const { changing, token, channel, ledger, addFile, look } = startChanges()
+  const { folder } = await changing.makeFolder(token, ['Rome'])
+  await changing.makeFolder(token, ['Rome', 'Day'])
   const id = addFile('a.txt', folder.folderId)
   await look()
   channel.requests.length = 0
 
-  const moved = await changing.moveFolder(caller, ['Rome'], ['Holidays', 'Roma'])
+  const moved = await changing.moveFolder(token, ['Rome'], ['Holidays', 'Roma'])
 
   expect(moved).toMatchObject({ path: ['Holidays', 'Roma'], files: 1, folderId: folder.folderId })
   expect(await ledger.libraryFile(KEY, id)).toMatchObject({ path: ['Holidays', 'Roma'] })
@@ -251,52 +251,52 @@ test.each([
   [['Rome'], [], 'INVALID_REQUEST'],
   [['Rome'], Array.from({ length: 100 }, () => 'x'), 'INVALID_REQUEST'],
 ])('the folder %j cannot become %j: %s', async (from, to, code) => {
-  const { changing, caller, channel } = startChanges()
-  await changing.makeFolder(caller, ['Rome', 'Day'])
-  await changing.makeFolder(caller, ['Paris'])
+  const { changing, token, channel } = startChanges()
+  await changing.makeFolder(token, ['Rome', 'Day'])
+  await changing.makeFolder(token, ['Paris'])
   channel.requests.length = 0
 
-  await expect(changing.moveFolder(caller, from, to)).rejects.toMatchObject({ code })
+  await expect(changing.moveFolder(token, from, to)).rejects.toMatchObject({ code })
   expect(channel.requests).toEqual([])
 })
 
 test('a folder stays where it is when it is moved to itself', async () => {
-  const { changing, caller, channel } = startChanges()
-  await changing.makeFolder(caller, ['Rome'])
+  const { changing, token, channel } = startChanges()
+  await changing.makeFolder(token, ['Rome'])
   channel.requests.length = 0
 
-  expect(await changing.moveFolder(caller, ['Rome'], ['Rome'])).toMatchObject({ path: ['Rome'] })
+  expect(await changing.moveFolder(token, ['Rome'], ['Rome'])).toMatchObject({ path: ['Rome'] })
   expect(channel.requests).toEqual([])
 })
 
 test('an empty folder is deleted, and one that is not empty only with all that is in it', async () => {
-  const { changing, caller, channel, ledger, addFile, look, queue, heard } = startChanges()
-  const { folder } = await changing.makeFolder(caller, ['Rome'])
-  await changing.makeFolder(caller, ['Rome', 'Day'])
-  await changing.makeFolder(caller, ['Empty'])
+  const { changing, token, channel, ledger, addFile, look, queue, heard } = startChanges()
+  const { folder } = await changing.makeFolder(token, ['Rome'])
+  await changing.makeFolder(token, ['Rome', 'Day'])
+  await changing.makeFolder(token, ['Empty'])
   addFile('a.txt', folder.folderId)
   const other = addFile('b.txt')
   await look()
 
-  const refused = changing.deleteFolder(caller, ['Rome'], { recursive: false })
+  const refused = changing.deleteFolder(token, ['Rome'], { recursive: false })
   await expect(refused).rejects.toMatchObject({ code: 'FOLDER_NOT_EMPTY' })
-  expect(await changing.deleteFolder(caller, ['Empty'], { recursive: false })).toBeNull()
-  const job = await changing.deleteFolder(caller, ['Rome'], { recursive: true })
+  expect(await changing.deleteFolder(token, ['Empty'], { recursive: false })).toBeNull()
+  const job = await changing.deleteFolder(token, ['Rome'], { recursive: true })
   await queue.ended(job?.uploadId ?? '')
 
   expect(heard.get(job?.uploadId ?? '')).toMatchObject({ status: 'completed', progress: 100 })
   expect(channel.list().map(({ messageId }) => messageId)).toEqual([other])
   expect(await ledger.libraryFolder(KEY, ['Rome'])).toBeNull()
-  await expect(changing.deleteFolder(caller, ['Rome'], { recursive: true })).rejects.toMatchObject({
+  await expect(changing.deleteFolder(token, ['Rome'], { recursive: true })).rejects.toMatchObject({
     code: 'FOLDER_NOT_FOUND',
   })
 })
 
 test('an instance that hands over begins no change', async () => {
-  const { changing, caller, workGate, channel } = startChanges()
+  const { changing, token, workGate, channel } = startChanges()
   workGate.startDraining()
 
-  await expect(changing.makeFolder(caller, ['Rome'])).rejects.toMatchObject({
+  await expect(changing.makeFolder(token, ['Rome'])).rejects.toMatchObject({
     code: 'SHUTTING_DOWN',
   })
   expect(channel.requests).toEqual([])

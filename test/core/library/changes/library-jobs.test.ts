@@ -10,12 +10,12 @@ beforeEach(() => void vi.useFakeTimers())
 afterEach(() => void vi.useRealTimers())
 
 test('a thousand files are deleted by ten requests', async () => {
-  const { changing, caller, channel, queue, addFile, look, heard } = startChanges()
+  const { changing, token, channel, queue, addFile, look, heard } = startChanges()
   const ids = Array.from({ length: 1000 }, (_, index) => addFile(`${index}`))
   const kept = addFile('kept')
   await look()
 
-  const opened = await changing.startJob(caller, { kind: 'delete', messageIds: ids, folder: null })
+  const opened = await changing.startJob(token, { kind: 'delete', messageIds: ids, folder: null })
   await queue.ended(opened.uploadId)
 
   expect(opened).toMatchObject({ status: 'uploading', phase: 'queued', progress: 0 })
@@ -27,12 +27,12 @@ test('a thousand files are deleted by ten requests', async () => {
 })
 
 test('files are moved into a folder, which is made once', async () => {
-  const { changing, caller, channel, queue, addFile, look, ledger } = startChanges()
+  const { changing, token, channel, queue, addFile, look, ledger } = startChanges()
   const ids = [addFile('a'), addFile('b')]
   await look()
 
   const wanted = { kind: 'move', messageIds: ids, folder: ['Rome'] } as const
-  const { uploadId } = await changing.startJob(caller, wanted)
+  const { uploadId } = await changing.startJob(token, wanted)
   await queue.ended(uploadId)
 
   const rows = await Promise.all(ids.map((id) => ledger.libraryFile(KEY, id)))
@@ -41,14 +41,14 @@ test('files are moved into a folder, which is made once', async () => {
 })
 
 test('a copy is a post of the same document, with an id of its own and all that was known', async () => {
-  const { changing, caller, channel, queue, look, ledger } = startChanges()
+  const { changing, token, channel, queue, look, ledger } = startChanges()
   const sha256 = 'ab'.repeat(32)
   const line = `Rome!\n#telestore v=1 id=${'1'.repeat(32)} kind=file sha256=${sha256} name=a`
   const id = channel.add(line, { fileName: 'a', size: 10, id: 'document' })
   await look()
 
   const wanted = { kind: 'copy', messageIds: [id], folder: ['Copies'] } as const
-  const { uploadId } = await changing.startJob(caller, wanted)
+  const { uploadId } = await changing.startJob(token, wanted)
   await queue.ended(uploadId)
 
   const copy = channel.list().at(-1)
@@ -65,7 +65,7 @@ test('a copy is a post of the same document, with an id of its own and all that 
 })
 
 test('every try of a copy posts the same, with the note of the first one', async () => {
-  const { changing, caller, channel, queue, addFile, look, newProcess } = startChanges()
+  const { changing, token, channel, queue, addFile, look, newProcess } = startChanges()
   const id = addFile('a')
   await look()
   const texts: string[] = []
@@ -81,7 +81,7 @@ test('every try of a copy posts the same, with the note of the first one', async
   }
 
   const wanted = { kind: 'copy', messageIds: [id], folder: [] } as const
-  const { uploadId } = await changing.startJob(caller, wanted)
+  const { uploadId } = await changing.startJob(token, wanted)
   await vi.waitFor(() => expect(texts).toHaveLength(1))
   await queue.close(shuttingDown())
   const next = newProcess()
@@ -95,7 +95,7 @@ test('every try of a copy posts the same, with the note of the first one', async
 })
 
 test('a job waits as long as Telegram asks, says so, and then goes on', async () => {
-  const { changing, caller, channel, queue, addFile, look, heard } = startChanges()
+  const { changing, token, channel, queue, addFile, look, heard } = startChanges()
   const id = addFile('a')
   await look()
   let floods = 1
@@ -104,7 +104,7 @@ test('a job waits as long as Telegram asks, says so, and then goes on', async ()
   }
 
   const wanted = { kind: 'delete', messageIds: [id], folder: null } as const
-  const { uploadId } = await changing.startJob(caller, wanted)
+  const { uploadId } = await changing.startJob(token, wanted)
   await vi.waitFor(() =>
     expect(heard.get(uploadId)).toMatchObject({ phase: 'waiting', status: 'uploading' }),
   )
@@ -117,13 +117,13 @@ test('a job waits as long as Telegram asks, says so, and then goes on', async ()
 })
 
 test('what cannot be changed leaves the others, and the job says how many there were', async () => {
-  const { changing, caller, channel, queue, addFile, look, heard, ledger } = startChanges()
+  const { changing, token, channel, queue, addFile, look, heard, ledger } = startChanges()
   const [a, gone, b] = [addFile('a'), addFile('gone'), addFile('b')]
   await look()
   channel.drop(gone)
 
   const wanted = { kind: 'move', messageIds: [a, gone, b], folder: ['Rome'] } as const
-  const { uploadId } = await changing.startJob(caller, wanted)
+  const { uploadId } = await changing.startJob(token, wanted)
   await queue.ended(uploadId)
 
   const reason = '1 of 3 could not be changed. There is no such file in the channel'
@@ -134,13 +134,13 @@ test('what cannot be changed leaves the others, and the job says how many there 
 })
 
 test('what no account may delete is told, and stays in the rows', async () => {
-  const { changing, caller, channel, queue, addFile, look, heard, ledger } = startChanges()
+  const { changing, token, channel, queue, addFile, look, heard, ledger } = startChanges()
   const [a, b] = [addFile('a'), addFile('b')]
   await look()
   channel.refuses = [a]
 
   const wanted = { kind: 'delete', messageIds: [a, b], folder: null } as const
-  const { uploadId } = await changing.startJob(caller, wanted)
+  const { uploadId } = await changing.startJob(token, wanted)
   await queue.ended(uploadId)
 
   expect(heard.get(uploadId)?.reason).toMatch(/^1 of 2 could not be changed. No Telegram account/)
@@ -149,7 +149,7 @@ test('what no account may delete is told, and stays in the rows', async () => {
 })
 
 test('a number that is no file of the library deletes nothing', async () => {
-  const { changing, caller, channel, queue, addFile, look, ledger } = startChanges()
+  const { changing, token, channel, queue, addFile, look, ledger } = startChanges()
   const words = channel.add('Only words')
   const unseen = addFile('posted a moment ago')
   await look()
@@ -157,14 +157,14 @@ test('a number that is no file of the library deletes nothing', async () => {
 
   const ids = [words, unseen, 777, unseen]
   const wanted = { kind: 'delete', messageIds: ids, folder: null } as const
-  const { uploadId } = await changing.startJob(caller, wanted)
+  const { uploadId } = await changing.startJob(token, wanted)
   await queue.ended(uploadId)
 
   expect(channel.list().map(({ messageId }) => messageId)).toEqual([words])
 })
 
 test('failures that may pass are tried a few times, and then end the job', async () => {
-  const { changing, caller, channel, queue, addFile, look, heard } = startChanges()
+  const { changing, token, channel, queue, addFile, look, heard } = startChanges()
   const id = addFile('a')
   await look()
   channel.before = async () => {
@@ -172,7 +172,7 @@ test('failures that may pass are tried a few times, and then end the job', async
   }
 
   const wanted = { kind: 'delete', messageIds: [id], folder: null } as const
-  const { uploadId } = await changing.startJob(caller, wanted)
+  const { uploadId } = await changing.startJob(token, wanted)
   await vi.advanceTimersByTimeAsync(10 * 60_000)
   await queue.ended(uploadId)
 
@@ -183,7 +183,7 @@ test('failures that may pass are tried a few times, and then end the job', async
 })
 
 test('in another channel a job changes nothing: its numbers mean other messages there', async () => {
-  const { changing, caller, channel, queue, addFile, look, heard, granted } = startChanges()
+  const { changing, token, channel, queue, addFile, look, heard, granted } = startChanges()
   const id = addFile('a')
   await look()
   channel.before = async () => {
@@ -192,7 +192,7 @@ test('in another channel a job changes nothing: its numbers mean other messages 
   }
 
   const wanted = { kind: 'delete', messageIds: [id], folder: null } as const
-  const { uploadId } = await changing.startJob(caller, wanted)
+  const { uploadId } = await changing.startJob(token, wanted)
   await vi.advanceTimersByTimeAsync(60_000)
   await queue.ended(uploadId)
 
@@ -203,14 +203,14 @@ test('in another channel a job changes nothing: its numbers mean other messages 
 })
 
 test('a job of which everything was done before a restart ends after it', async () => {
-  const { changing, caller, channel, queue, addFile, look, newProcess, ledger } = startChanges()
+  const { changing, token, channel, queue, addFile, look, newProcess, ledger } = startChanges()
   const id = addFile('a')
   await look()
   channel.before = async () => {
     throw unavailable
   }
   const wanted = { kind: 'delete', messageIds: [id], folder: null } as const
-  const { uploadId } = await changing.startJob(caller, wanted)
+  const { uploadId } = await changing.startJob(token, wanted)
   await vi.waitFor(() => expect(channel.requests).toHaveLength(1))
   await queue.close(shuttingDown())
   channel.before = async () => {}
@@ -226,11 +226,11 @@ test('a job of which everything was done before a restart ends after it', async 
 })
 
 test('another user’s job is not found', async () => {
-  const { changing, caller, addFile, look, granted } = startChanges()
+  const { changing, token, addFile, look, granted } = startChanges()
   const id = addFile('a')
   await look()
   const wanted = { kind: 'delete', messageIds: [id], folder: null } as const
-  const { uploadId } = await changing.startJob(caller, wanted)
+  const { uploadId } = await changing.startJob(token, wanted)
 
   expect(await changing.progress(uploadId, null)).toMatchObject({ uploadId })
   granted.userId = 'bob'

@@ -51,11 +51,11 @@ export function startChanges({ namesInCaptions = true } = {}) {
     return { queue, jobs, changing, makeFolders }
   }
 
-  const caller = { token: 'token', signal: new AbortController().signal }
-  const call = { credentials: granted, signal: caller.signal }
+  const token = 'token'
+  const call = { credentials: granted, signal: new AbortController().signal }
   return {
     ...newProcess(),
-    ...{ channel, ledger, log, board, granted, credentials, workGate, newProcess, caller, call },
+    ...{ channel, ledger, log, board, granted, credentials, workGate, newProcess, token, call },
     /** The progress that listeners heard last of each job. */
     heard: hear(board),
     /** Posts a file as the worker does; its message. */
