@@ -5,8 +5,8 @@
  *   c[i] = E(p[i] ^ c[i-1]) ^ p[i-1]        p[i] = D(c[i] ^ p[i-1]) ^ c[i-1]
  *
  * where the halves of the vector are c[-1] and p[-1]. Each block needs the one before it, and the
- * processor waits for each instruction's answer. Up to four messages are encrypted side by side, in
- * the time of one: while one waits, the others go on.
+ * processor waits for each instruction's answer. Up to four messages go side by side, in the time of
+ * one: while one waits, the others go on.
  *
  * The instructions are asked for by function, never for the file: the module loads on a processor
  * that has none, and says so.
@@ -20,7 +20,7 @@
 #define VECTOR_BYTES 32
 /* AES-256 has 14 rounds, and one key more than rounds (FIPS 197, section 5). */
 #define ROUNDS 14
-/* Messages that are encrypted side by side. */
+/* Messages that go side by side. */
 #define MAX_LANES 4
 /* Messages in one call. */
 #define MAX_MESSAGES 8
@@ -40,7 +40,8 @@ typedef struct {
   uint8_t *target;
   const uint8_t *source;
   size_t length;
-  uint8_t vector[VECTOR_BYTES];
+  /* What goes into the next block before the cipher, and after it. */
+  uint8_t before[BLOCK_BYTES], after[BLOCK_BYTES];
   round_key keys[ROUNDS + 1];
 } lane;
 
@@ -95,58 +96,46 @@ USES_AES static void expand_key(__m128i keys[ROUNDS + 1], const uint8_t *key) {
   EXPAND_EVEN(keys, 14, 0x40);
 }
 
-USES_AES static inline __attribute__((always_inline)) void encrypt_lanes(lane *lanes,
-                                                                         const int count,
-                                                                         size_t length) {
-  __m128i cipher[MAX_LANES], plain[MAX_LANES];
+/* The keys of the equivalent inverse cipher (FIPS 197, section 5.3.5): mixed, in the reverse order. */
+USES_AES static void invert_keys(__m128i keys[ROUNDS + 1]) {
+  __m128i inverse[ROUNDS + 1];
+  inverse[0] = keys[ROUNDS];
+  for (int round = 1; round < ROUNDS; round++) inverse[round] = _mm_aesimc_si128(keys[ROUNDS - round]);
+  inverse[ROUNDS] = keys[0];
+  memcpy(keys, inverse, sizeof inverse);
+}
+
+/* One direction for up to MAX_LANES messages; the last two arguments are known to the compiler. */
+USES_AES static inline __attribute__((always_inline)) void transform_lanes(
+    lane *lanes, size_t length, const int count, const int decrypts) {
+  __m128i before[MAX_LANES], after[MAX_LANES];
   for (int i = 0; i < count; i++) {
-    cipher[i] = _mm_loadu_si128((const __m128i *)lanes[i].vector);
-    plain[i] = _mm_loadu_si128((const __m128i *)(lanes[i].vector + BLOCK_BYTES));
+    before[i] = _mm_loadu_si128((const __m128i *)lanes[i].before);
+    after[i] = _mm_loadu_si128((const __m128i *)lanes[i].after);
   }
   for (size_t at = 0; at < length; at += BLOCK_BYTES) {
     __m128i next[MAX_LANES], state[MAX_LANES];
     UNROLLED for (int i = 0; i < count; i++) {
       next[i] = _mm_loadu_si128((const __m128i *)(lanes[i].source + at));
-      state[i] = _mm_xor_si128(_mm_xor_si128(next[i], cipher[i]), lanes[i].keys[0]);
+      state[i] = _mm_xor_si128(_mm_xor_si128(next[i], before[i]), lanes[i].keys[0]);
     }
     for (int round = 1; round < ROUNDS; round++) {
       UNROLLED for (int i = 0; i < count; i++) {
-        state[i] = _mm_aesenc_si128(state[i], lanes[i].keys[round]);
+        const __m128i key = lanes[i].keys[round];
+        state[i] = decrypts ? _mm_aesdec_si128(state[i], key) : _mm_aesenc_si128(state[i], key);
       }
     }
     UNROLLED for (int i = 0; i < count; i++) {
-      state[i] = _mm_aesenclast_si128(state[i], lanes[i].keys[ROUNDS]);
-      cipher[i] = _mm_xor_si128(state[i], plain[i]);
-      plain[i] = next[i];
-      _mm_storeu_si128((__m128i *)(lanes[i].target + at), cipher[i]);
+      const __m128i key = lanes[i].keys[ROUNDS];
+      state[i] = decrypts ? _mm_aesdeclast_si128(state[i], key) : _mm_aesenclast_si128(state[i], key);
+      before[i] = _mm_xor_si128(state[i], after[i]);
+      after[i] = next[i];
+      _mm_storeu_si128((__m128i *)(lanes[i].target + at), before[i]);
     }
   }
   for (int i = 0; i < count; i++) {
-    _mm_storeu_si128((__m128i *)lanes[i].vector, cipher[i]);
-    _mm_storeu_si128((__m128i *)(lanes[i].vector + BLOCK_BYTES), plain[i]);
-  }
-}
-
-USES_AES static void decrypt_ige(uint8_t *target, const uint8_t *source, size_t length,
-                                 const uint8_t *key, const uint8_t *vector) {
-  __m128i keys[ROUNDS + 1];
-  expand_key(keys, key);
-  /* The equivalent inverse cipher (FIPS 197, section 5.3.5): mixed keys, in the reverse order. */
-  __m128i inverse[ROUNDS + 1];
-  inverse[0] = keys[ROUNDS];
-  for (int round = 1; round < ROUNDS; round++) {
-    inverse[round] = _mm_aesimc_si128(keys[ROUNDS - round]);
-  }
-  inverse[ROUNDS] = keys[0];
-  __m128i cipher = _mm_loadu_si128((const __m128i *)vector);
-  __m128i plain = _mm_loadu_si128((const __m128i *)(vector + BLOCK_BYTES));
-  for (size_t at = 0; at < length; at += BLOCK_BYTES) {
-    const __m128i next = _mm_loadu_si128((const __m128i *)(source + at));
-    __m128i state = _mm_xor_si128(_mm_xor_si128(next, plain), inverse[0]);
-    for (int round = 1; round < ROUNDS; round++) state = _mm_aesdec_si128(state, inverse[round]);
-    plain = _mm_xor_si128(_mm_aesdeclast_si128(state, inverse[ROUNDS]), cipher);
-    cipher = next;
-    _mm_storeu_si128((__m128i *)(target + at), plain);
+    _mm_storeu_si128((__m128i *)lanes[i].before, before[i]);
+    _mm_storeu_si128((__m128i *)lanes[i].after, after[i]);
   }
 }
 
@@ -197,59 +186,47 @@ USES_AES static void expand_key(uint8x16_t keys[ROUNDS + 1], const uint8_t *key)
   }
 }
 
-USES_AES static inline __attribute__((always_inline)) void encrypt_lanes(lane *lanes,
-                                                                         const int count,
-                                                                         size_t length) {
-  uint8x16_t cipher[MAX_LANES], plain[MAX_LANES];
-  for (int i = 0; i < count; i++) {
-    cipher[i] = vld1q_u8(lanes[i].vector);
-    plain[i] = vld1q_u8(lanes[i].vector + BLOCK_BYTES);
-  }
-  for (size_t at = 0; at < length; at += BLOCK_BYTES) {
-    uint8x16_t next[MAX_LANES], state[MAX_LANES];
-    UNROLLED for (int i = 0; i < count; i++) {
-      next[i] = vld1q_u8(lanes[i].source + at);
-      state[i] = veorq_u8(next[i], cipher[i]);
-    }
-    for (int round = 0; round < ROUNDS - 1; round++) {
-      UNROLLED for (int i = 0; i < count; i++) {
-        state[i] = vaesmcq_u8(vaeseq_u8(state[i], lanes[i].keys[round]));
-      }
-    }
-    UNROLLED for (int i = 0; i < count; i++) {
-      state[i] = vaeseq_u8(state[i], lanes[i].keys[ROUNDS - 1]);
-      cipher[i] = veorq_u8(veorq_u8(state[i], lanes[i].keys[ROUNDS]), plain[i]);
-      plain[i] = next[i];
-      vst1q_u8(lanes[i].target + at, cipher[i]);
-    }
-  }
-  for (int i = 0; i < count; i++) {
-    vst1q_u8(lanes[i].vector, cipher[i]);
-    vst1q_u8(lanes[i].vector + BLOCK_BYTES, plain[i]);
-  }
-}
-
-USES_AES static void decrypt_ige(uint8_t *target, const uint8_t *source, size_t length,
-                                 const uint8_t *key, const uint8_t *vector) {
-  uint8x16_t keys[ROUNDS + 1];
-  expand_key(keys, key);
-  /* The equivalent inverse cipher (FIPS 197, section 5.3.5): mixed keys, in the reverse order. */
+/* The keys of the equivalent inverse cipher (FIPS 197, section 5.3.5): mixed, in the reverse order. */
+USES_AES static void invert_keys(uint8x16_t keys[ROUNDS + 1]) {
   uint8x16_t inverse[ROUNDS + 1];
   inverse[0] = keys[ROUNDS];
   for (int round = 1; round < ROUNDS; round++) inverse[round] = vaesimcq_u8(keys[ROUNDS - round]);
   inverse[ROUNDS] = keys[0];
-  uint8x16_t cipher = vld1q_u8(vector);
-  uint8x16_t plain = vld1q_u8(vector + BLOCK_BYTES);
+  memcpy(keys, inverse, sizeof inverse);
+}
+
+/* One direction for up to MAX_LANES messages; the last two arguments are known to the compiler. */
+USES_AES static inline __attribute__((always_inline)) void transform_lanes(
+    lane *lanes, size_t length, const int count, const int decrypts) {
+  uint8x16_t before[MAX_LANES], after[MAX_LANES];
+  for (int i = 0; i < count; i++) {
+    before[i] = vld1q_u8(lanes[i].before);
+    after[i] = vld1q_u8(lanes[i].after);
+  }
   for (size_t at = 0; at < length; at += BLOCK_BYTES) {
-    const uint8x16_t next = vld1q_u8(source + at);
-    uint8x16_t state = veorq_u8(next, plain);
-    for (int round = 0; round < ROUNDS - 1; round++) {
-      state = vaesimcq_u8(vaesdq_u8(state, inverse[round]));
+    uint8x16_t next[MAX_LANES], state[MAX_LANES];
+    UNROLLED for (int i = 0; i < count; i++) {
+      next[i] = vld1q_u8((lanes[i].source + at));
+      state[i] = veorq_u8(next[i], before[i]);
     }
-    state = veorq_u8(vaesdq_u8(state, inverse[ROUNDS - 1]), inverse[ROUNDS]);
-    plain = veorq_u8(state, cipher);
-    cipher = next;
-    vst1q_u8(target + at, plain);
+    for (int round = 0; round < ROUNDS - 1; round++) {
+      UNROLLED for (int i = 0; i < count; i++) {
+        const uint8x16_t key = lanes[i].keys[round];
+        state[i] = decrypts ? vaesimcq_u8(vaesdq_u8(state[i], key))
+                            : vaesmcq_u8(vaeseq_u8(state[i], key));
+      }
+    }
+    UNROLLED for (int i = 0; i < count; i++) {
+      const uint8x16_t key = lanes[i].keys[ROUNDS - 1];
+      state[i] = decrypts ? vaesdq_u8(state[i], key) : vaeseq_u8(state[i], key);
+      before[i] = veorq_u8(veorq_u8(state[i], lanes[i].keys[ROUNDS]), after[i]);
+      after[i] = next[i];
+      vst1q_u8((lanes[i].target + at), before[i]);
+    }
+  }
+  for (int i = 0; i < count; i++) {
+    vst1q_u8(lanes[i].before, before[i]);
+    vst1q_u8(lanes[i].after, after[i]);
   }
 }
 
@@ -258,34 +235,34 @@ USES_AES static void decrypt_ige(uint8_t *target, const uint8_t *source, size_t 
 #define INSTRUCTIONS "none"
 static int has_instructions(void) { return 0; }
 static void expand_key(round_key *keys, const uint8_t *key) { (void)keys, (void)key; }
-static void encrypt_lanes(lane *lanes, const int count, size_t length) {
-  (void)lanes, (void)count, (void)length;
-}
-static void decrypt_ige(uint8_t *target, const uint8_t *source, size_t length, const uint8_t *key,
-                        const uint8_t *vector) {
-  (void)target, (void)source, (void)length, (void)key, (void)vector;
+static void invert_keys(round_key *keys) { (void)keys; }
+static void transform_lanes(lane *lanes, size_t length, const int count, const int decrypts) {
+  (void)lanes, (void)length, (void)count, (void)decrypts;
 }
 
 #endif
 
-/* `count` is known to the compiler in each of the calls. */
-USES_AES static void encrypt_side_by_side(lane *lanes, int count, size_t length) {
-  switch (count) {
-    case 1: encrypt_lanes(lanes, 1, length); break;
-    case 2: encrypt_lanes(lanes, 2, length); break;
-    case 3: encrypt_lanes(lanes, 3, length); break;
-    default: encrypt_lanes(lanes, MAX_LANES, length);
+USES_AES static void transform_side_by_side(lane *lanes, size_t length, int count, int decrypts) {
+  switch (2 * count + decrypts) {
+    case 2: transform_lanes(lanes, length, 1, 0); break;
+    case 3: transform_lanes(lanes, length, 1, 1); break;
+    case 4: transform_lanes(lanes, length, 2, 0); break;
+    case 5: transform_lanes(lanes, length, 2, 1); break;
+    case 6: transform_lanes(lanes, length, 3, 0); break;
+    case 7: transform_lanes(lanes, length, 3, 1); break;
+    case 8: transform_lanes(lanes, length, 4, 0); break;
+    case 9: transform_lanes(lanes, length, 4, 1); break;
   }
 }
 
-/* Encrypts up to MAX_LANES messages, side by side as far as they reach. */
-static void encrypt_all(lane *lanes, int count) {
+/* Transforms up to MAX_LANES messages, side by side as far as they reach. */
+static void transform_all(lane *lanes, int count, int decrypts) {
   while (count > 0) {
     size_t length = lanes[0].length;
     for (int i = 1; i < count; i++) {
       if (lanes[i].length < length) length = lanes[i].length;
     }
-    encrypt_side_by_side(lanes, count, length);
+    transform_side_by_side(lanes, length, count, decrypts);
     for (int i = count - 1; i >= 0; i--) {
       lanes[i].target += length;
       lanes[i].source += length;
@@ -347,39 +324,37 @@ static int read_message(napi_env env, const napi_value values[4], message *out) 
   return 1;
 }
 
-static int read_arguments(napi_env env, napi_callback_info info, message *out) {
-  napi_value values[4];
-  size_t count = 4;
-  /* What is not given is `undefined`, which is no Uint8Array. */
-  if (napi_get_cb_info(env, info, &count, values, NULL, NULL) != napi_ok) return 0;
-  return read_message(env, values, out);
-}
-
-static void start_lane(lane *lane, const message *message) {
+/*
+ * To encrypt, the ciphertext of the block before goes in first, and its plaintext goes in last; to
+ * decrypt it is the other way round. In both the first one is the block that came out.
+ */
+static void start_lane(lane *lane, const message *message, int decrypts) {
+  const uint8_t *cipher = message->vector.at, *plain = message->vector.at + BLOCK_BYTES;
   lane->target = message->target.at;
   lane->source = message->source.at;
   lane->length = message->source.length;
-  memcpy(lane->vector, message->vector.at, VECTOR_BYTES);
+  memcpy(lane->before, decrypts ? plain : cipher, BLOCK_BYTES);
+  memcpy(lane->after, decrypts ? cipher : plain, BLOCK_BYTES);
   expand_key(lane->keys, message->key.at);
+  if (decrypts) invert_keys(lane->keys);
 }
 
 /* (target, source, key, vector): target may be source itself, and else must not overlap it. */
-static napi_value encrypt(napi_env env, napi_callback_info info) {
+static napi_value run(napi_env env, napi_callback_info info, int decrypts) {
+  napi_value values[4];
   message message;
   lane lane;
-  if (!read_arguments(env, info, &message)) return NULL;
-  start_lane(&lane, &message);
-  encrypt_all(&lane, 1);
+  size_t count = 4;
+  /* What is not given is `undefined`, which is no Uint8Array. */
+  if (napi_get_cb_info(env, info, &count, values, NULL, NULL) != napi_ok) return NULL;
+  if (!read_message(env, values, &message)) return NULL;
+  start_lane(&lane, &message, decrypts);
+  transform_all(&lane, 1, decrypts);
   return NULL;
 }
 
-static napi_value decrypt(napi_env env, napi_callback_info info) {
-  message message;
-  if (!read_arguments(env, info, &message)) return NULL;
-  decrypt_ige(message.target.at, message.source.at, message.source.length, message.key.at,
-              message.vector.at);
-  return NULL;
-}
+static napi_value encrypt(napi_env env, napi_callback_info info) { return run(env, info, 0); }
+static napi_value decrypt(napi_env env, napi_callback_info info) { return run(env, info, 1); }
 
 /* The four values of element `at`, itself a list; false with an exception pending. */
 static int read_element(napi_env env, napi_value list, uint32_t at, napi_value values[4]) {
@@ -397,7 +372,7 @@ static int read_element(napi_env env, napi_value list, uint32_t at, napi_value v
 }
 
 /* ([[target, source, key, vector], ...]): no target may overlap any other memory but its source. */
-static napi_value encrypt_together(napi_env env, napi_callback_info info) {
+static napi_value run_together(napi_env env, napi_callback_info info, int decrypts) {
   napi_value list;
   size_t given = 1;
   uint32_t count = 0;
@@ -432,10 +407,18 @@ static napi_value encrypt_together(napi_env env, napi_callback_info info) {
   }
   for (uint32_t from = 0; from < count; from += MAX_LANES) {
     const int used = count - from < MAX_LANES ? (int)(count - from) : MAX_LANES;
-    for (int i = 0; i < used; i++) start_lane(&lanes[i], &messages[from + i]);
-    encrypt_all(lanes, used);
+    for (int i = 0; i < used; i++) start_lane(&lanes[i], &messages[from + i], decrypts);
+    transform_all(lanes, used, decrypts);
   }
   return NULL;
+}
+
+static napi_value encrypt_together(napi_env env, napi_callback_info info) {
+  return run_together(env, info, 0);
+}
+
+static napi_value decrypt_together(napi_env env, napi_callback_info info) {
+  return run_together(env, info, 1);
 }
 
 static int export_function(napi_env env, napi_value exports, const char *name,
@@ -451,6 +434,7 @@ NAPI_MODULE_INIT() {
   if (!export_function(env, exports, "encrypt", encrypt) ||
       !export_function(env, exports, "decrypt", decrypt) ||
       !export_function(env, exports, "encryptTogether", encrypt_together) ||
+      !export_function(env, exports, "decryptTogether", decrypt_together) ||
       napi_create_string_utf8(env, INSTRUCTIONS, NAPI_AUTO_LENGTH, &value) != napi_ok ||
       napi_set_named_property(env, exports, "instructions", value) != napi_ok) {
     napi_throw_error(env, NULL, "The module cannot be set up");

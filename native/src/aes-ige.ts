@@ -23,8 +23,9 @@ export interface AesIge {
    * and no target may overlap what belongs to another message.
    */
   encryptTogether: (messages: readonly IgeMessage[]) => void
-  /** The inverse of `encrypt`, with the same rules. */
+  /** The inverses, with the same rules. */
   decrypt: (target: Uint8Array, source: Uint8Array, key: Uint8Array, vector: Uint8Array) => void
+  decryptTogether: (messages: readonly IgeMessage[]) => void
   /** Which instructions it uses: `aes-ni` or `armv8`. */
   readonly instructions: string
 }

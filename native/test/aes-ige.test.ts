@@ -67,31 +67,40 @@ describe.runIf(loaded.kind === 'native')('the compiled module', () => {
     [[524_320, 524_320, 524_320, 524_320]],
     [[48, 16, 0, 4112]],
     [[16, 16, 16, 1024, 32, 0, 160, 48]],
-  ])('messages of %j bytes are encrypted together as each of them alone', (lengths) => {
-    const messages = lengths.map((length) => ({
-      plain: randomBytes(length),
-      target: Buffer.alloc(length),
-      key: randomBytes(32),
-      vector: randomBytes(32),
-    }))
-    const alone = messages.map(({ plain, key, vector }) => {
-      const target = Buffer.alloc(plain.length)
-      ige.encrypt(target, plain, key, vector)
-      return target
-    })
+  ])(
+    'messages of %j bytes are encrypted together as each of them alone, and decrypted again',
+    (lengths) => {
+      const messages = lengths.map((length) => ({
+        plain: randomBytes(length),
+        target: Buffer.alloc(length),
+        key: randomBytes(32),
+        vector: randomBytes(32),
+      }))
+      const before = messages.map(({ plain }) => Buffer.from(plain))
+      const alone = messages.map(({ plain, key, vector }) => {
+        const target = Buffer.alloc(plain.length)
+        ige.encrypt(target, plain, key, vector)
+        return target
+      })
 
-    ige.encryptTogether(messages.map((one) => [one.target, one.plain, one.key, one.vector]))
-    // And each in its own memory.
-    ige.encryptTogether(messages.map((one) => [one.plain, one.plain, one.key, one.vector]))
+      ige.encryptTogether(messages.map((one) => [one.target, one.plain, one.key, one.vector]))
+      // And each in its own memory.
+      ige.encryptTogether(messages.map((one) => [one.plain, one.plain, one.key, one.vector]))
 
-    for (const [index, { target, plain }] of messages.entries()) {
-      expect(target.equals(alone[index] ?? Buffer.alloc(0))).toBe(true)
-      expect(plain.equals(target)).toBe(true)
-    }
-  })
+      for (const [index, { target, plain }] of messages.entries()) {
+        expect(target.equals(alone[index] ?? Buffer.alloc(0))).toBe(true)
+        expect(plain.equals(target)).toBe(true)
+      }
+      ige.decryptTogether(messages.map((one) => [one.target, one.target, one.key, one.vector]))
+      expect(messages.map(({ target }) => target)).toEqual(before)
+    },
+  )
 
   test('a list that is no list of messages, or has too many, is refused before a byte is written', () => {
-    const together = ige.encryptTogether as (list: unknown) => void
+    const together = (list: unknown): void => {
+      expect(() => (ige.decryptTogether as (list: unknown) => void)(list)).toThrow()
+      ;(ige.encryptTogether as (list: unknown) => void)(list)
+    }
     const make = (): Uint8Array[] => [Buffer.alloc(16), Buffer.alloc(16), block, block]
     const first = make()
 

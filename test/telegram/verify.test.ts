@@ -41,7 +41,8 @@ test.each([
   ['a block that is looked at is found', 3, 2],
   ['another block is not', 4, 1],
 ])('a flipped byte in %s', async (_, block, documents) => {
-  const { telegram, post } = await start()
+  // One part at a time: the calls come in the order of the parts.
+  const { telegram, post } = await start({ gateway: { congestion: { start: 1, max: 1 } } })
   flip(telegram, 'upload.saveBigFilePart', { after: 2 * block })
 
   await post({ ...verificationOf('full'), blocks: () => [0, 3] })

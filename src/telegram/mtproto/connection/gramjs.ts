@@ -2,7 +2,8 @@ import { createHash, createPublicKey } from 'node:crypto'
 import type { Log } from '../../../core/ports/log.ts'
 import { agree, type CipherChoice, ige, igeClass } from './encryption/cipher.ts'
 import { createDecryptPool } from './encryption/decrypt-pool.ts'
-import { type DecryptMessage, decryptMessage } from './encryption/encrypted-message.ts'
+import { type DecryptMessage, decryptMessages } from './encryption/encrypted-message.ts'
+import { createGathering } from './encryption/gathering.ts'
 import { createConnectionClass } from './gramjs/connection.ts'
 import {
   type ApiClasses,
@@ -74,7 +75,7 @@ function installCipher(
     const fast = igeClass(ige())
     if (!agree(fast, module.IGE)) throw new Error('a known answer came out wrong')
     module.IGE = fast
-    return cipher.kind === 'native' ? decryptMessage : createDecryptPool().decrypt
+    return cipher.kind === 'native' ? createGathering(decryptMessages) : createDecryptPool().decrypt
   } catch (error) {
     log.warn({ err: error }, "gramjs' own slow cipher stays in use")
     return null

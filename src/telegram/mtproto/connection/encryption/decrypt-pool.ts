@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
 import { ConnectionError } from '../../../errors.ts'
 import { buffers } from './buffer-pool.ts'
+import type { IncomingPacket } from './encrypted-message.ts'
 
 /** What a thread is asked. The packet's memory goes with it. */
 export interface DecryptRequest {
@@ -23,10 +24,10 @@ export interface DecryptAnswer {
  */
 export interface DecryptPool {
   /**
-   * As `decryptMessage`. The packet must not be used afterwards: its memory goes to the thread.
+   * As `decryptMessages`, for one packet. The packet must not be used afterwards: its memory goes to the thread.
    * Rejects with ConnectionError when the thread has died.
    */
-  decrypt: (authKey: Buffer, packet: Buffer) => Promise<Buffer | null>
+  decrypt: (incoming: IncomingPacket) => Promise<Buffer | null>
 }
 
 interface Thread {
@@ -77,7 +78,7 @@ export function createDecryptPool(
   }
 
   return {
-    decrypt: (authKey, packet) => {
+    decrypt: ({ authKey, packet }) => {
       const thread = leastBusy()
       const id = ++lastId
       const answer = Promise.withResolvers<Buffer | null>()

@@ -16,11 +16,11 @@ export interface OutgoingMessage {
   pieces: readonly Uint8Array[]
 }
 
-/** `decryptMessage`, or the same in another thread. */
+/** `decryptMessages` for one packet of a connection, in this thread or another. */
 export type DecryptMessage = (
-  authKey: Buffer,
-  packet: Buffer,
-) => Buffer | null | Promise<Buffer | null>
+  incoming: IncomingPacket,
+  connection: object,
+) => Promise<Buffer | null>
 
 const HEADER_BYTES = 16
 const KEY_ID_BYTES = 8
@@ -75,18 +75,43 @@ function preparePacket({ keys, pieces }: OutgoingMessage): PreparedPacket {
   return { packet, plain, ...cipherKey(authKey, messageKey, FROM_CLIENT) }
 }
 
+/** A packet of a server, and the key that it should be under. */
+export interface IncomingPacket {
+  authKey: Buffer
+  packet: Buffer
+}
+
 /**
- * Decrypts one message of a server: salt, session, message id and so on, with the padding.
- * Null when it is not for this key or was tampered with. The answer lies in the packet's memory.
+ * Decrypts messages of a server, together: salt, session, message id and so on, with the padding.
+ * Null for one that is not for its key or was tampered with. The answers lie in the packets' memory.
  */
+export function decryptMessages(packets: readonly IncomingPacket[]): (Buffer | null)[] {
+  const found = packets.map((incoming) => ({ incoming, sealed: openPacket(incoming) }))
+  ige().decryptTogether(
+    found.flatMap(({ sealed }) =>
+      sealed ? [[sealed.plain, sealed.plain, sealed.key, sealed.iv] as const] : [],
+    ),
+  )
+  return found.map(({ incoming: { authKey }, sealed }) => {
+    if (!sealed) return null
+    const isGenuine = messageKeyOf(authKey, sealed.plain, FROM_SERVER).equals(sealed.messageKey)
+    return isGenuine ? sealed.plain : null
+  })
+}
+
+/** The same for one packet. */
 export function decryptMessage(authKey: Buffer, packet: Buffer): Buffer | null {
+  return decryptMessages([{ authKey, packet }])[0] ?? null
+}
+
+/** Null for a packet that is not under this key. */
+function openPacket({ authKey, packet }: IncomingPacket) {
+  // To be decrypted in its own memory.
   const plain = packet.subarray(KEY_ID_BYTES + MESSAGE_KEY_BYTES)
   if (plain.length === 0 || plain.length % BLOCK_BYTES !== 0) return null
   if (!packet.subarray(0, KEY_ID_BYTES).equals(keyIdOf(authKey))) return null
   const messageKey = packet.subarray(KEY_ID_BYTES, KEY_ID_BYTES + MESSAGE_KEY_BYTES)
-  const { key, iv } = cipherKey(authKey, messageKey, FROM_SERVER)
-  ige().decrypt(plain, plain, key, iv)
-  return messageKeyOf(authKey, plain, FROM_SERVER).equals(messageKey) ? plain : null
+  return { plain, messageKey, ...cipherKey(authKey, messageKey, FROM_SERVER) }
 }
 
 /** The middle of a hash over a piece of the auth key and the plaintext with its padding. */

@@ -20,8 +20,20 @@ export const wasmIge: AesIge = {
   },
   // OpenSSL has no mode that could be turned into decryption: it would need CBC encryption with
   // AES' inverse.
-  decrypt: (target, encrypted, key, iv) => target.set(ige256Decrypt(encrypted, key, iv)),
+  decrypt: decryptByWasm,
+  decryptTogether: (messages) => {
+    for (const message of messages) decryptByWasm(...message)
+  },
   instructions: 'WebAssembly',
+}
+
+function decryptByWasm(
+  target: Uint8Array,
+  encrypted: Uint8Array,
+  key: Uint8Array,
+  iv: Uint8Array,
+): void {
+  target.set(ige256Decrypt(encrypted, key, iv))
 }
 
 /** Compiles the WebAssembly, in this thread: 2 MB. */

@@ -1,6 +1,6 @@
 import { buffers } from '../encryption/buffer-pool.ts'
-import { encryptLarge } from '../encryption/encrypt-together.ts'
 import { type DecryptMessage, encryptMessages } from '../encryption/encrypted-message.ts'
+import { createGathering } from '../encryption/gathering.ts'
 
 /*
  * Shortcuts through gramjs' message layer for large messages. They are laid over one sender at
@@ -62,6 +62,9 @@ const MESSAGE_HEADER_BYTES = 32
 /** Ids of messages that are remembered, so that none is taken twice. */
 const MAX_KNOWN_IDS = 500
 
+/** One for the process, because one processor encrypts for all connections. */
+const encryptLarge = createGathering(encryptMessages)
+
 export function layFastPath(
   sender: FastPathSender,
   tools: MessageTools,
@@ -83,7 +86,7 @@ function encryptInPieces({ authKey, _state: state }: FastPathSender): void {
     const keys = { authKey: key, salt, sessionId: BigInt(state.id.toString()) }
     const message = { keys, pieces }
     // Only a large message comes in pieces: see `packAlone`.
-    if (Array.isArray(data)) return encryptLarge(message)
+    if (Array.isArray(data)) return encryptLarge(message, state)
     return encryptMessages([message])[0] as Buffer
   }
 }
@@ -113,7 +116,7 @@ function decryptInPlace(
   state.decryptMessageData = async (body) => {
     const key = authKey.getKey()
     if (!key || body.length < LARGE_BYTES) return decrypt(body)
-    const plain = await decryptMessage(key, body)
+    const plain = await decryptMessage({ authKey: key, packet: body }, state)
     if (!plain) throw new securityErrorClass('a message that was not made with our key')
     const reader = new readerClass(plain)
     reader.readLong()

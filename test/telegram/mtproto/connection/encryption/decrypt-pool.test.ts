@@ -26,7 +26,9 @@ test('messages that are decrypted at once in other threads come back each to its
   const plains = Array.from({ length: 12 }, (_, at) => randomBytes(16 * (at + 1) * 640))
   const packets = await Promise.all(plains.map((plain) => sealByServer(authKey, plain)))
 
-  const opened = await Promise.all(packets.map((packet) => decryptPool.decrypt(authKey, packet)))
+  const opened = await Promise.all(
+    packets.map((packet) => decryptPool.decrypt({ authKey, packet })),
+  )
 
   for (const [at, plain] of plains.entries()) expect(opened[at]?.equals(plain)).toBe(true)
 })
@@ -38,7 +40,9 @@ test('a message for another key or with a changed byte is not decrypted', async 
   const changed = Buffer.from(packet)
   changed[2000] = (changed[2000] ?? 0) ^ 1
 
-  expect(await decryptPool.decrypt(randomBytes(256), Buffer.from(packet))).toBeNull()
-  expect(await decryptPool.decrypt(authKey, changed)).toBeNull()
-  expect(await decryptPool.decrypt(authKey, packet)).not.toBeNull()
+  expect(
+    await decryptPool.decrypt({ authKey: randomBytes(256), packet: Buffer.from(packet) }),
+  ).toBeNull()
+  expect(await decryptPool.decrypt({ authKey, packet: changed })).toBeNull()
+  expect(await decryptPool.decrypt({ authKey, packet })).not.toBeNull()
 })

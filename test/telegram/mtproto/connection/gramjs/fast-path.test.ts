@@ -59,6 +59,6 @@ async function decrypt(plain: Buffer): Promise<void> {
     },
     writeDataAsMessage: async () => undefined,
   }
-  layFastPath({ authKey: { getKey: () => key }, _state: state }, modules.tools, () => plain)
+  layFastPath({ authKey: { getKey: () => key }, _state: state }, modules.tools, async () => plain)
   await state.decryptMessageData(plain)
 }
