@@ -169,6 +169,7 @@ function createUploadSweeper(
 function createPing({ keepAwake }: Config, { deployment, ledger, log }: Adapters): SelfPing | null {
   const { ping } = deployment
   if (ping === null || !keepAwake) return null
-  const isBusy = async (): Promise<boolean> => (await ledger.countInState('sealed')) > 0
+  const isBusy = async (): Promise<boolean> =>
+    (await ledger.countInState('sealed')) > 0 || (await ledger.unfinishedLibraryJobs()).length > 0
   return createSelfPing({ isBusy, ping, log })
 }
