@@ -44,7 +44,10 @@ export function createFolderRows(database: LedgerDatabase): FolderRows {
      WHERE id IN (SELECT id FROM around)`,
   )
   const posts = database.prepare('SELECT * FROM library_folder_posts WHERE library = ?')
-  const all = database.prepare('SELECT * FROM library_folders WHERE library = ?')
+  const all = database.prepare(
+    `SELECT id, folder_id, shown, parent, name, own_files, own_bytes, files, bytes
+     FROM library_folders WHERE library = ?`,
+  )
   const place = database.prepare(
     `UPDATE library_folders SET shown = ?, parent = ?, name = ?, folded = ?, sort_name = ?,
        files = ?, bytes = ?
@@ -78,6 +81,15 @@ export function createFolderRows(database: LedgerDatabase): FolderRows {
     return row ? integer(row, 'id') : insertRow(library, folderId, rootOf(library))
   }
 
+  /** All rows of a library by their folders; those of `needed` are begun where they are missing. */
+  function rowsOf(library: number, needed: (string | null)[]): Map<string | null, Row> {
+    const read = () => new Map(all.all(library).map((row) => [folderIdOf(row), row]))
+    const rows = read()
+    const missing = needed.filter((folderId) => !rows.has(folderId))
+    for (const folderId of missing) rowOf(library, folderId)
+    return missing.length > 0 ? read() : rows
+  }
+
   return {
     rowOf,
     count: (folder, { files, bytes }) => {
@@ -87,9 +99,7 @@ export function createFolderRows(database: LedgerDatabase): FolderRows {
     },
     arrange: (library) => {
       const tree = arrangeFolders(posts.all(library).map(toFolderPost))
-      rootOf(library)
-      for (const id of [...tree.shown.keys(), ...tree.merged.keys()]) rowOf(library, id)
-      const rows = new Map(all.all(library).map((row) => [folderIdOf(row), row]))
+      const rows = rowsOf(library, [null, ...tree.shown.keys(), ...tree.merged.keys()])
       const idOf = (folderId: string | null): number => rowId(rows.get(folderId))
       const counts = countBelow(tree, ownCounts(rows))
       for (const [folderId, row] of rows) {
