@@ -42,3 +42,18 @@ test('a scan of many thousand files finds those of every step, and lets others t
   await scan
   expect(order).toEqual(['other', 'scan'])
 })
+
+test('scans run one at a time, and owners by turns', async () => {
+  const ledger = createMemoryLedger()
+  const bob = { ...KEY, owner: 'bob' }
+  for (const key of [KEY, bob]) await ledger.applyToLibrary(key, { files: [makeFile(1)] })
+  const ended: string[] = []
+  const scan = async (key: typeof KEY, name: string) => {
+    await ledger.libraryPage(key, QUERY)
+    ended.push(name)
+  }
+
+  await Promise.all([scan(KEY, 'ann 1'), scan(KEY, 'ann 2'), scan(KEY, 'ann 3'), scan(bob, 'bob')])
+
+  expect(ended).toEqual(['ann 1', 'bob', 'ann 2', 'ann 3'])
+})

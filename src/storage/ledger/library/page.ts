@@ -5,6 +5,7 @@ import type {
   LibraryQuery,
   OrderPosition,
 } from '../../../core/ports/catalogue.ts'
+import { createFairSlots } from '../../../lib/concurrency/fair-slots.ts'
 import type { LedgerDatabase, Row } from '../database.ts'
 import { integer, text } from '../tables/rows.ts'
 import {
@@ -28,6 +29,8 @@ const TRIGRAM = 3
 /** Pieces that are looked up. More would cost more than they leave out. */
 const MAX_TRIGRAMS = 24
 
+const NEVER = new AbortController().signal
+
 /** A part of a page, and where its next part begins. */
 interface Part<T> {
   items: T[]
@@ -44,6 +47,7 @@ export function createLibraryPages(
   reading: LibraryReading,
 ): Pick<Catalogue, 'libraryPage'> {
   const search = createOrderedSearch(database)
+  const scans = createFairSlots(1)
   const rowsWith = createNameIndex(database)
   const foldersOf = createFolderPages(database)
   const foldersWithin = createSubtrees(database)
@@ -69,7 +73,7 @@ export function createLibraryPages(
     const within = foldersWithin(folder, query)
     const wanted: Wanted = { ...query, after, library, within }
     const source = sourceFor(folder, wanted)
-    const found = source === null ? await scan(wanted) : search(source, wanted)
+    const found = source === null ? await scanInTurn(wanted) : search(source, wanted)
     const page = found.slice(0, limit)
     const last = found.length > limit ? page.at(-1) : undefined
     return { items: filesIn(page), next: last ? positionOf(last, sort) : 'end' }
@@ -84,6 +88,16 @@ export function createLibraryPages(
     if (isSmall && within !== null) return { kind: 'folders' }
     const ids = rowsWith(library, words)
     return ids === null ? null : { kind: 'rows', ids }
+  }
+
+  /** Scans run one at a time, and libraries by turns: the steps of many would block as one. */
+  async function scanInTurn(wanted: Wanted): Promise<Placed[]> {
+    const leave = await scans.acquire(String(wanted.library), NEVER)
+    try {
+      return await scan(wanted)
+    } finally {
+      leave()
+    }
   }
 
   /** Rows lie in the order of their dates: by date the scan ends when the page is full. */
