@@ -11,6 +11,7 @@ import { ConfirmDialog, RevokeDialog } from './ui/dialogs/lazy-dialogs.ts'
 import { LibraryView } from './ui/library/library-view.tsx'
 import { questionOnLeaving } from './ui/questions.ts'
 import { SignIn } from './ui/sign-in.tsx'
+import { Conflicts } from './ui/uploads/conflicts.tsx'
 import { UploadPanel } from './ui/uploads/upload-panel.tsx'
 import { isLeaving } from './uploads/upload-file.ts'
 import type { Uploads } from './uploads/uploads.ts'
@@ -58,6 +59,7 @@ export function App({ session, terms, workspace }: AppProps) {
         {/* It stays without a token, so that nothing seems lost. */}
         {work && <UploadPanel key={work.userKey} uploads={work.uploads} />}
       </div>
+      {work && token !== null && <Conflicts key={work.userKey} uploads={work.uploads} />}
       <Announcer />
     </>
   )

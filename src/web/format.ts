@@ -29,8 +29,7 @@ export function formatSeconds(seconds: number): string {
 }
 
 /** Returns the time for today, and the date for any other day. */
-export function formatTime(epochMs: number, now = new Date()): string {
-  const time = new Date(epochMs)
+export function formatTime(time: Date, now = new Date()): string {
   if (time.toDateString() === now.toDateString()) {
     return time.toLocaleTimeString([], { hour: 'numeric', minute: '2-digit' })
   }
@@ -38,8 +37,8 @@ export function formatTime(epochMs: number, now = new Date()): string {
 }
 
 /** Returns day and time. */
-export function formatDate(epochMs: number): string {
-  return new Date(epochMs).toLocaleString([], { dateStyle: 'medium', timeStyle: 'short' })
+export function formatDate(time: Date): string {
+  return time.toLocaleString([], { dateStyle: 'medium', timeStyle: 'short' })
 }
 
 export function countOf(count: number, noun: string): string {

@@ -1,3 +1,5 @@
+import type { LibraryItem } from 'telestore-client'
+
 /** How a file is shown: `other` ones are only saved. */
 export type FileKind = 'video' | 'audio' | 'image' | 'pdf' | 'text' | 'archive' | 'other'
 
@@ -57,6 +59,10 @@ export function kindOf({ name, type }: { name: string; type: string }): FileKind
   if (type.startsWith('image/svg')) return 'other'
   if (family === 'video' || family === 'audio' || family === 'image') return family
   return BY_EXTENSION[extension] ?? (family === 'text' && extension !== 'html' ? 'text' : 'other')
+}
+
+export function kindOfItem({ fileName, mimeType }: LibraryItem): FileKind {
+  return kindOf({ name: fileName, type: mimeType })
 }
 
 export function canBeShown(kind: FileKind): boolean {

@@ -24,7 +24,7 @@ const SCAN_EVERY_MS = 2000
 const TYPING_MS = 150
 
 export interface LibraryOptions {
-  client: Pick<Client, 'get'>
+  client: Pick<Client, 'library'>
   onFailure: (error: unknown) => void
 }
 
@@ -32,7 +32,7 @@ export function createLibrary({ client, onFailure }: LibraryOptions): Library {
   const { place, go, close } = createPlaceStore()
   const preferences = createPreferences()
   const selection = createStore<Selection>(NOTHING)
-  const listing = createListing(client, onFailure)
+  const listing = createListing(client.library, onFailure)
   const stop = new AbortController()
   let refreshedAt = 0
   let refreshTimer: ReturnType<typeof setTimeout> | undefined

@@ -1,15 +1,14 @@
-import type { Client, Ticket } from 'telestore-client'
+import type { Client, LibraryItem, Ticket } from 'telestore-client'
 import type { FileIds } from './file-ids.ts'
-import type { LibraryFile } from './items.ts'
 
 /** Addresses of files. They have a ticket, never the login token. Calls reject as the client's do. */
 export interface FileLinks {
   /** Returns an address at which the browser shows the file. */
-  toShow: (file: LibraryFile) => Promise<string>
+  toShow: (file: LibraryItem) => Promise<string>
   /** Returns an absolute address for other people. */
-  toShare: (file: LibraryFile, expiresIn: number) => Promise<string>
+  toShare: (file: LibraryItem, expiresIn: number) => Promise<string>
   /** Makes the browser save the file. */
-  save: (file: LibraryFile) => Promise<void>
+  save: (file: LibraryItem) => Promise<void>
   /** Ends all addresses that were made for this user. */
   revokeAll: () => Promise<void>
 }
@@ -27,11 +26,11 @@ export const LIFETIMES = [
 
 export function createFileLinks(client: Client, fileIds: FileIds): FileLinks {
   async function ticketFor(
-    { messageId, name }: LibraryFile,
+    { messageId, fileName }: LibraryItem,
     wish: { expiresIn: number; disposition?: 'inline' | 'attachment' },
   ): Promise<Ticket> {
     const fileId = fileIds.of(messageId)
-    return client.ticket(messageId, { ...wish, fileName: name, ...(fileId !== null && { fileId }) })
+    return client.ticket(messageId, { ...wish, fileName, ...(fileId !== null && { fileId }) })
   }
 
   return {
@@ -47,7 +46,7 @@ export function createFileLinks(client: Client, fileIds: FileIds): FileLinks {
       const wish = { expiresIn: SAVE_SECONDS, disposition: 'attachment' } as const
       const anchor = document.createElement('a')
       anchor.href = (await ticketFor(file, wish)).url
-      anchor.download = file.name
+      anchor.download = file.fileName
       anchor.click()
     },
     revokeAll: () => client.revokeTickets(),

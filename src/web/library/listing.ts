@@ -1,12 +1,12 @@
-import type { Client } from 'telestore-client'
+import type {
+  Client,
+  LibraryFolder,
+  LibraryItem,
+  LibraryPage,
+  LibraryQuery,
+  LibrarySync,
+} from 'telestore-client'
 import { createStore, type Store } from '../state/store.ts'
-import {
-  type LibraryFile,
-  type LibraryFolder,
-  type LibraryPage,
-  type LibrarySync,
-  parsePage,
-} from './items.ts'
 import type { Place } from './place.ts'
 
 export type SortBy = 'name' | 'size' | 'date'
@@ -19,7 +19,7 @@ export interface Order {
 /** One line of the list. Its key stays the same when the list is read again. */
 export type Entry =
   | { kind: 'folder'; key: string; name: string; folder: LibraryFolder }
-  | { kind: 'file'; key: string; name: string; file: LibraryFile }
+  | { kind: 'file'; key: string; name: string; file: LibraryItem }
 
 export interface ListingState {
   /** Folders first. Those of the last place stay until those of a new one are here. */
@@ -53,7 +53,7 @@ const EMPTY: ListingState = { entries: [], next: null, sync: null, isLoading: tr
 
 /** Calls do not reject: what went wrong stands in the state, and is told to `onFailure`. */
 export function createListing(
-  client: Pick<Client, 'get'>,
+  library: Pick<Client['library'], 'list'>,
   onFailure: (error: unknown) => void,
 ): Listing {
   const state = createStore<ListingState>(EMPTY)
@@ -66,9 +66,7 @@ export function createListing(
   const patch = (part: Partial<ListingState>): void => state.set({ ...state.value, ...part })
 
   async function readPage(cursor: string | null, signal: AbortSignal): Promise<LibraryPage> {
-    const fields = new URLSearchParams(request?.fields)
-    if (cursor !== null) fields.set('cursor', cursor)
-    const page = parsePage(await client.get(`/library?${fields}`, { signal }))
+    const page = await library.list(request?.query, { signal, cursor })
     return request?.hidesFolders ? { ...page, folders: [] } : page
   }
 
@@ -157,32 +155,32 @@ export function createListing(
 
 /** One list of the worker. */
 interface Request {
-  fields: Record<string, string>
+  query: LibraryQuery
   hidesFolders: boolean
 }
 
 function requestFor({ folder, words, kind }: Place, { by, descending }: Order): Request {
   const isSearch = words !== '' || kind !== null
-  const fields = {
+  const query: LibraryQuery = {
     folder,
     sort: by,
     order: descending ? 'desc' : 'asc',
-    limit: String(PAGE),
-    ...(isSearch && { recursive: 'true' }),
+    limit: PAGE,
+    ...(isSearch && { recursive: true }),
     ...(words !== '' && { q: words }),
     ...(kind !== null && { kind }),
   }
   // A kind is one of files.
-  return { fields, hidesFolders: kind !== null && words === '' }
+  return { query, hidesFolders: kind !== null && words === '' }
 }
 
-function entriesOf({ folders, files }: LibraryPage): Entry[] {
+function entriesOf({ folders, items }: LibraryPage): Entry[] {
   return [
     ...folders.map((folder): Entry => {
       return { kind: 'folder', key: `folder ${folder.path}`, name: folder.name, folder }
     }),
-    ...files.map((file): Entry => {
-      return { kind: 'file', key: `file ${file.messageId}`, name: file.name, file }
+    ...items.map((file): Entry => {
+      return { kind: 'file', key: `file ${file.messageId}`, name: file.fileName, file }
     }),
   ]
 }

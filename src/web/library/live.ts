@@ -27,8 +27,11 @@ export function followChanges({ token, onChange, signal }: LiveOptions): void {
     const address = new URL(`${WORKER_PATH}/ws/me`, location.href)
     address.protocol = address.protocol.replace('http', 'ws')
     address.searchParams.set('token', known)
-    socket = new WebSocket(address)
+    const opening = new WebSocket(address)
+    socket = opening
     socket.onopen = () => {
+      // It was opening at that time, and a browser complains about those that are closed then.
+      if (signal.aborted) opening.close()
       pause = FIRST_PAUSE_MS
       if (wasOpen) onChange()
       wasOpen = true
@@ -54,7 +57,7 @@ export function followChanges({ token, onChange, signal }: LiveOptions): void {
   addEventListener('focus', connectNow, { signal })
   signal.addEventListener('abort', () => {
     clearTimeout(timer)
-    socket?.close()
+    if (socket?.readyState === WebSocket.OPEN) socket.close()
   })
   connect()
 }

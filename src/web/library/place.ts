@@ -1,15 +1,23 @@
+import type { FileKind } from 'telestore-client'
+
 /** What the library shows: a folder, or what a search finds. It stands in the address of the page. */
 export interface Place {
   /** Path with a slash at the beginning; `/` for the root. */
   folder: string
   /** Words of a search in the folder and below; empty: none. */
   words: string
-  kind: FileKindFilter | null
+  kind: FileKind | null
 }
 
 /** The kinds that the worker tells apart. */
-export const KINDS = ['video', 'audio', 'image', 'document', 'archive', 'other'] as const
-export type FileKindFilter = (typeof KINDS)[number]
+export const KINDS = [
+  'video',
+  'audio',
+  'image',
+  'document',
+  'archive',
+  'other',
+] as const satisfies FileKind[]
 
 export interface Crumb {
   path: string

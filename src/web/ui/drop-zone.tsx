@@ -6,7 +6,8 @@ import { Icon } from './icon.tsx'
 import { useDrop, usePaste } from './use-drop.ts'
 
 export interface DropZoneProps {
-  onPicked: (picked: readonly PickedFile[]) => void
+  /** `folder` is the path of the folder they were dropped on; null: on none. */
+  onPicked: (picked: readonly PickedFile[], folder: string | null) => void
   /** A small zone is only its buttons. */
   small: boolean
   maxFileBytes: number
@@ -16,7 +17,7 @@ export interface DropZoneProps {
 export function DropZone({ onPicked, small, maxFileBytes }: DropZoneProps) {
   const files = useRef<HTMLInputElement>(null)
   const folder = useRef<HTMLInputElement>(null)
-  const isOver = useDrop(onPicked)
+  const target = useDrop(onPicked)
   usePaste(onPicked)
   const folders = 'webkitdirectory' in HTMLInputElement.prototype
 
@@ -26,25 +27,29 @@ export function DropZone({ onPicked, small, maxFileBytes }: DropZoneProps) {
     const open = findOpenPicker()
     const ask = (): void => files.current?.click()
     // A picker that the browser has but does not allow here: the input is always allowed.
-    if (open) open().then(onPicked, ask)
+    if (open) open().then((picked) => onPicked(picked, null), ask)
     else ask()
   }
 
   function take({ currentTarget }: { currentTarget: HTMLInputElement }): void {
-    if (currentTarget.files) onPicked(filesOfInput(currentTarget.files))
+    if (currentTarget.files) onPicked(filesOfInput(currentTarget.files), null)
     // So that the same file can be chosen again.
     currentTarget.value = ''
   }
 
   return (
     <section
-      class={`drop ${isOver ? 'over' : ''} ${small ? 'small-drop' : ''}`}
+      class={`drop ${target ? 'over' : ''} ${small ? 'small-drop' : ''}`}
       aria-labelledby="drop-title"
     >
-      {isOver && (
+      {target && (
         <div class="veil" aria-hidden="true">
-          <Icon name="upload" />
-          Let go to add them
+          <p>
+            <Icon name="upload" />
+            {target.folder === null
+              ? 'Let go to add them'
+              : `Let go to add them to ${target.folder}`}
+          </p>
         </div>
       )}
       <span class="drop-icon">

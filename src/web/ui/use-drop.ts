@@ -2,11 +2,15 @@ import { useEffect, useRef, useState } from 'preact/hooks'
 import { notify } from '../notice.tsx'
 import { filesOfDrop, filesOfInput, type PickedFile } from '../uploads/picked-files.ts'
 
-type OnPicked = (picked: readonly PickedFile[]) => void
+/** `folder` is the path of the folder they were dropped on; null: on none. */
+type OnPicked = (picked: readonly PickedFile[], folder: string | null) => void
 
-/** Whether files are being dragged over the page; what is dropped goes to `onPicked`. */
-export function useDrop(onPicked: OnPicked): boolean {
-  const [isOver, setOver] = useState(false)
+/** Where dragged files would go. */
+export type DropTarget = { folder: string | null } | null
+
+/** Whether files are being dragged over the page, and where; what is dropped goes to `onPicked`. */
+export function useDrop(onPicked: OnPicked): DropTarget {
+  const [target, setTarget] = useState<DropTarget>(null)
   const latest = useRef(onPicked)
   latest.current = onPicked
 
@@ -15,18 +19,23 @@ export function useDrop(onPicked: OnPicked): boolean {
     const over = (event: DragEvent): void => {
       if (!carriesFiles(event)) return
       event.preventDefault()
-      setOver(true)
+      const folder = folderAt(event.target)
+      setTarget((last) => (last?.folder === folder && last ? last : { folder }))
     }
     const leave = (event: DragEvent): void => {
-      if (event.relatedTarget === null) setOver(false)
+      if (event.relatedTarget === null) setTarget(null)
     }
     const drop = (event: DragEvent): void => {
-      setOver(false)
+      setTarget(null)
+      const folder = folderAt(event.target)
       if (!carriesFiles(event) || !event.dataTransfer) return
       event.preventDefault()
-      filesOfDrop(event.dataTransfer).then(latest.current, () => {
-        notify({ text: 'What was dropped cannot be read.', isFault: true })
-      })
+      filesOfDrop(event.dataTransfer).then(
+        (picked) => latest.current(picked, folder),
+        () => {
+          notify({ text: 'What was dropped cannot be read.', isFault: true })
+        },
+      )
     }
     const { signal } = stop
     document.addEventListener('dragover', over, { signal })
@@ -34,7 +43,13 @@ export function useDrop(onPicked: OnPicked): boolean {
     document.addEventListener('drop', drop, { signal })
     return () => stop.abort()
   }, [])
-  return isOver
+  return target
+}
+
+/** Returns the path of the folder in the library on which a pointer is. */
+function folderAt(target: EventTarget | null): string | null {
+  const entry = target instanceof Element ? target.closest<HTMLElement>('[data-folder]') : null
+  return entry?.dataset.folder ?? null
 }
 
 function carriesFiles(event: DragEvent): boolean {
@@ -52,7 +67,7 @@ export function usePaste(onPicked: OnPicked): void {
       const files = event.clipboardData?.files
       if (!files?.length) return
       event.preventDefault()
-      latest.current(filesOfInput(files))
+      latest.current(filesOfInput(files), null)
     }
     document.addEventListener('paste', paste, { signal: stop.signal })
     return () => stop.abort()

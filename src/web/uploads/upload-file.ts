@@ -5,12 +5,16 @@ import type { UploadProgress, UploadResult } from 'telestore-client'
 /** Why an upload stopped. */
 export type Failure = { code: string; message: string }
 
+export type OnConflict = 'reject' | 'keep-both' | 'replace'
+
 /** What the page knows of a file in addition to Uppy. */
 export type UploadMeta = {
   /** Epoch ms; with name and size it tells whether a file is the same one. */
   lastModified: number
-  /** Its folders and name when it came in a folder, else empty. */
+  /** Folders and name that it gets in the library, without a slash at the beginning. */
   relativePath: string
+  /** What becomes of it if the folder has a file of its name; the user is asked before. */
+  onConflict: OnConflict
   /** The id of the upload; null before it has begun. */
   uploadId: string | null
   /** All bytes are at the worker: the rest needs no file. */
@@ -32,6 +36,7 @@ export type UploadEngine = Uppy<UploadMeta, UploadBody>
 export const NEW_META: UploadMeta = {
   lastModified: 0,
   relativePath: '',
+  onConflict: 'reject',
   uploadId: null,
   sealed: false,
   storedBytes: 0,
@@ -58,6 +63,16 @@ export function isLeaving(file: UploadFile): boolean {
 /** It waits until other files have left this browser. */
 export function isWaiting(file: UploadFile): boolean {
   return isLeaving(file) && !file.isPaused && file.meta.progress === null
+}
+
+/** Returns the path of the folder into which it goes. */
+export function folderOf({ meta }: UploadFile): string {
+  return `/${meta.relativePath.split('/').slice(0, -1).filter(Boolean).join('/')}`
+}
+
+/** The folder has a file of its name, and the user has to say what becomes of this one. */
+export function isConflict({ error, meta }: UploadFile): boolean {
+  return Boolean(error) && meta.failure?.code === 'FILE_EXISTS'
 }
 
 /** It goes on only when the user does something. */

@@ -11,7 +11,13 @@ import {
   type UploadProgress,
   type UploadResult,
 } from 'telestore-client'
-import { isFinished, patchMeta, type UploadEngine, type UploadFile } from './upload-file.ts'
+import {
+  folderOf,
+  isFinished,
+  patchMeta,
+  type UploadEngine,
+  type UploadFile,
+} from './upload-file.ts'
 import { createUploadSlots } from './upload-slots.ts'
 
 export interface UploaderOptions {
@@ -44,6 +50,8 @@ export function installUploader(uppy: UploadEngine, options: UploaderOptions): v
     const job = client.upload(data, {
       fileName: file.name,
       mimeType: file.type,
+      folder: folderOf(file),
+      onConflict: meta.onConflict,
       uploadId: meta.uploadId ?? undefined,
       // The page keeps a list of its own for each user.
       resumeStore: null,

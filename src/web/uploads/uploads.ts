@@ -1,6 +1,7 @@
 import Uppy from '@uppy/core'
 import { type Client, isSystemFile, type UploadResult } from 'telestore-client'
 import { createStore, type Store } from '../state/store.ts'
+import type { ConflictAnswer } from './conflicts.ts'
 import { forgetHandle, keepHandle, reopenFile } from './file-handles.ts'
 import { checkInterruptedUploads } from './interrupted-uploads.ts'
 import { isSame, type PickedFile } from './picked-files.ts'
@@ -8,6 +9,7 @@ import { restoreFiles } from './restore-files.ts'
 import { createThrottle } from './throttle.ts'
 import {
   isAtWorker,
+  isConflict,
   isFinished,
   isInterrupted,
   isLeaving,
@@ -44,10 +46,13 @@ export interface Uploads {
   readonly refusals: Store<readonly Refusal[]>
   /** How many files of operating systems were left out when files were added last. */
   readonly leftOut: Store<number>
-  add: (picked: readonly PickedFile[]) => Promise<void>
+  /** They go into this folder, and into those that they bring; `/` by default. */
+  add: (picked: readonly PickedFile[], folder?: string) => Promise<void>
   pauseOrResume: (id: string) => void
   pauseAll: (paused: boolean) => void
   retry: (id: string) => void
+  /** Settles what becomes of a file whose folder has one of its name: it goes on, or leaves the list. */
+  settle: (id: string, answer: ConflictAnswer) => void
   /** Retries the uploads whose token the worker has refused. */
   retryRefused: () => void
   /** Cancels the upload if it runs, and removes it from the list. */
@@ -119,12 +124,12 @@ export function createUploads(options: UploadsOptions): Uploads {
     uppy.removeFiles(unwanted.map(({ id }) => id))
   }
 
-  async function add(picked: readonly PickedFile[]): Promise<void> {
+  async function add(picked: readonly PickedFile[], folder = '/'): Promise<void> {
     refusals.set([])
     const accepted = picked.filter((each) => !isSystemFile(each.relativePath || each.file.name))
     leftOut.set(picked.length - accepted.length)
     const known = uppy.getFiles()
-    const wanted = accepted.map((each) => describe(each, known))
+    const wanted = accepted.map((each) => describe(each, folder, known))
     removeDuplicates(uppy, wanted)
     uppy.addFiles(wanted.map(({ descriptor }) => descriptor))
     const ids = new Map(uppy.getFiles().map(({ id, data }) => [data, id]))
@@ -159,6 +164,14 @@ export function createUploads(options: UploadsOptions): Uploads {
       }
     },
     retry: start,
+    settle: (id, answer) => {
+      const file = uppy.getFile(id)
+      // What the page shows may be older than an answer for all.
+      if (!file || !isConflict(file)) return
+      if (answer === 'skip') return uppy.removeFile(id)
+      patchMeta(uppy, id, { onConflict: answer })
+      start(id)
+    },
     retryRefused: () => {
       for (const { id, meta } of uppy.getFiles()) {
         if (meta.failure?.code.startsWith('TOKEN_')) start(id)
@@ -195,15 +208,20 @@ function recordOf({ name, size, meta }: UploadFile) {
 }
 
 /** Describes a file for Uppy. The file of an interrupted upload is found by name, size and time. */
-function describe({ file, relativePath }: PickedFile, known: readonly UploadFile[]) {
+function describe(picked: PickedFile, folder: string, known: readonly UploadFile[]) {
+  const { file } = picked
   const interrupted = known.find((each) => each.isGhost && isSame(file, recordOf(each)))
   const meta = {
     ...NEW_META,
     lastModified: file.lastModified,
-    relativePath: interrupted ? interrupted.meta.relativePath : relativePath,
+    relativePath: interrupted ? interrupted.meta.relativePath : pathIn(folder, picked),
   }
   const { name, type } = file
   return { file, descriptor: { data: file, name, type, meta } }
+}
+
+function pathIn(folder: string, { file, relativePath }: PickedFile): string {
+  return [folder, relativePath || file.name].join('/').split('/').filter(Boolean).join('/')
 }
 
 /** Removes finished and failed uploads of the same files, which Uppy would refuse as duplicates. */

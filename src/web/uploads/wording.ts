@@ -78,6 +78,7 @@ const ADVICE: Readonly<Record<string, string>> = {
   TOKEN_REFUSED: 'Sign in again to go on',
   TOKEN_MISSING: 'Sign in again to go on',
   UPLOAD_FAILED: 'Try again, or look at what Telegram said',
+  FILE_EXISTS: 'Try again to say what to do',
   BAD_ANSWER: 'Something between here and the worker is in the way. Try again in a while',
 }
 

@@ -197,6 +197,63 @@ test(`${MANY} files scroll to the end, and only those in sight are drawn`, async
   expect(await cells.count()).toBeLessThan(150)
 })
 
+test('files go into the folder that is open, or on which they are dropped', async () => {
+  const visit = await visitPage()
+  const { page, folder, signIn, choose } = visit
+  await fillChannel(visit)
+  await signIn()
+  await entryIn(page, 'Holiday').getByRole('link').click()
+  await entryIn(page, 'The beach').waitFor()
+
+  await choose(await makeFile(folder, 'tickets.txt', Buffer.from('two')))
+  await entryIn(page, 'tickets.txt').waitFor()
+  const transfer = await page.evaluateHandle(`(() => {
+    const transfer = new DataTransfer()
+    transfer.items.add(new File(['a shell'], 'shell.txt', { type: 'text/plain' }))
+    return transfer
+  })()`)
+  const beach = entryIn(page, 'The beach')
+  await beach.dispatchEvent('dragover', { dataTransfer: transfer })
+  await page.getByText('Let go to add them to /Holiday/The beach').waitFor()
+  await beach.dispatchEvent('drop', { dataTransfer: transfer })
+  await visit.upload('shell.txt').getByText('in Holiday/The beach · in Telegram').waitFor()
+  await beach.getByRole('link').click()
+
+  await entryIn(page, 'shell.txt').waitFor()
+})
+
+test('a file whose folder has one of its name is asked for, and for all others if the user likes', async () => {
+  const visit = await visitPage()
+  const { page, telegram, folder, signIn, choose, upload } = visit
+  await fillChannel(visit)
+  await signIn()
+  await page.goto(`${visit.worker.url}#/Holiday`)
+  await entryIn(page, 'plan.txt').waitFor()
+  const plan = await makeFile(folder, 'plan.txt', Buffer.from('another plan'))
+  const sea = await makeFile(folder, 'sea.txt', Buffer.from('another sea'))
+  const dialog = page.getByRole('dialog')
+
+  await choose(plan)
+  await dialog.getByText('has a file named').waitFor()
+  await expectSound(page, 'conflict')
+  await page.keyboard.press('Escape')
+  await upload('plan.txt').getByRole('button', { name: 'Retry' }).click()
+  await dialog.getByRole('button', { name: 'Keep both' }).click()
+  await entryIn(page, 'plan (2).txt').waitFor()
+  expect(await telegram.messages(telegram.account.channelId)).toHaveLength(5)
+  await choose(plan, sea)
+  await dialog.getByLabel('Do the same for all others').check()
+  await dialog.getByRole('button', { name: 'Replace' }).click()
+
+  await page.getByText('2 files in Telegram', { exact: true }).waitFor()
+  await expect
+    .poll(async () => (await telegram.messages(telegram.account.channelId)).length)
+    .toBe(5)
+  await choose(sea)
+  await dialog.getByRole('button', { name: 'Skip this one' }).click()
+  await upload('sea.txt').waitFor({ state: 'detached' })
+})
+
 /** Folders and files, as another worker would have posted them. */
 async function fillChannel({ telegram }: PageVisit): Promise<void> {
   const { account, botApi } = telegram
@@ -234,7 +291,9 @@ async function serveMany(page: Page): Promise<void> {
     const items = Array.from({ length: to - from }, (_, index) => ({
       messageId: from + index + 1,
       fileName: `file ${from + index + 1}`,
+      folder: '/',
       size: 1,
+      createdAt: '2026-11-29T08:00:00.000Z',
     }))
     const next = to < MANY ? String(to) : null
     await route.fulfill({ json: { items, folders: [], next, sync: { state: 'current' } } })

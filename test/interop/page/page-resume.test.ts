@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { expect, test, vi } from 'vitest'
 import { MiB } from '../../../src/lib/units.ts'
-import { makeFile, type PageVisit, visitPage } from '../support/page-visit.ts'
+import { entryIn, makeFile, type PageVisit, visitPage } from '../support/page-visit.ts'
 
 const IN_TELEGRAM = /in Telegram/
 /** Of 5 MB each. */
@@ -240,7 +240,7 @@ test('a second tab leaves the uploads of the first alone', async () => {
   await release()
 
   await upload('mine.bin').getByText(IN_TELEGRAM).waitFor()
-  await second.getByRole('heading', { name: 'mine.bin' }).waitFor()
+  await entryIn(second, 'mine.bin').waitFor()
   expect(await second.getByRole('region', { name: 'Uploads' }).count()).toBe(0)
 })
 

@@ -1,3 +1,4 @@
+import type { LibraryFolder, LibraryItem, LibraryPageOptions, LibraryQuery } from 'telestore-client'
 import { expect, test, vi } from 'vitest'
 import { createListing } from '../../../src/web/library/listing.ts'
 import { ROOT } from '../../../src/web/library/place.ts'
@@ -58,7 +59,7 @@ test('the answer for a place that was left is not shown', async () => {
   await Promise.all([left, shown])
 
   expect(listing.state.value.entries.map(({ key }) => key)).toEqual(['file 1', 'file 2'])
-  expect(worker.asked.map((query) => query.get('folder'))).toEqual(['/left', '/shown'])
+  expect(worker.asked.map(({ folder }) => folder)).toEqual(['/left', '/shown'])
   expect(listing.state.value.isLoading).toBe(false)
 })
 
@@ -93,15 +94,15 @@ test('a kind is looked for in all folders below, without the folders', async () 
 
   await listing.show({ ...ROOT, kind: 'video' }, { by: 'size', descending: true })
 
-  expect(String(worker.asked[0])).toBe(
-    'folder=%2F&sort=size&order=desc&limit=500&recursive=true&kind=video',
-  )
+  expect(worker.asked[0]).toEqual({
+    ...{ folder: '/', sort: 'size', order: 'desc', limit: 500, recursive: true, kind: 'video' },
+  })
   expect(listing.state.value.entries.map(({ kind }) => kind)).toEqual(['file'])
 })
 
-/** Answers `GET /library` with files that are numbered from 1 on. */
+/** Answers with files that are numbered from 1 on. */
 function fakeWorker({ files, folders = [] }: { files: number; folders?: string[] }) {
-  const asked: URLSearchParams[] = []
+  const asked: LibraryQuery[] = []
   let gate = Promise.resolve()
   let open = (): void => {}
   const worker = {
@@ -114,24 +115,32 @@ function fakeWorker({ files, folders = [] }: { files: number; folders?: string[]
       })
     },
     release: () => open(),
-    get: async (path: string, { signal }: { signal?: AbortSignal | undefined } = {}) => {
-      const query = new URLSearchParams(path.split('?')[1])
+    list: async (query: LibraryQuery = {}, { signal, cursor }: LibraryPageOptions = {}) => {
       asked.push(query)
       await gate
       signal?.throwIfAborted()
       if (worker.fault) throw worker.fault
-      const from = Number(query.get('cursor') ?? 0)
-      const to = Math.min(from + Number(query.get('limit')), worker.files)
+      const from = Number(cursor ?? 0)
+      const to = Math.min(from + (query.limit ?? 0), worker.files)
       return {
-        items: Array.from({ length: to - from }, (_, index) => ({
-          messageId: from + index + 1,
-          fileName: `${from + index}.txt`,
-        })),
-        folders: from === 0 ? folders.map((name) => ({ name, path: `/${name}` })) : [],
+        items: Array.from({ length: to - from }, (_, index) => makeItem(from + index)),
+        folders: from === 0 ? folders.map(makeFolder) : [],
         next: to < worker.files ? String(to) : null,
-        sync: { state: 'current', seen: 0, total: null },
+        sync: { state: 'current' as const, seen: 0, total: null, at: null },
       }
     },
   }
   return worker
+}
+
+function makeItem(index: number): LibraryItem {
+  return {
+    ...{ messageId: index + 1, fileName: `${index}.txt`, folder: '/', size: 1, volumes: 1 },
+    ...{ mimeType: 'text/plain', kind: 'document', createdAt: new Date(), modifiedAt: null },
+    ...{ sha256: null, thumbnail: false, link: '', postedBy: 'telestore' },
+  }
+}
+
+function makeFolder(name: string): LibraryFolder {
+  return { name, path: `/${name}`, files: 0, bytes: 0 }
 }

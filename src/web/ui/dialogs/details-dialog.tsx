@@ -1,14 +1,14 @@
 import type { ComponentChildren } from 'preact'
 import { useRef, useState } from 'preact/hooks'
+import type { LibraryItem } from 'telestore-client'
 import { formatBytes, formatDate } from '../../format.ts'
-import type { LibraryFile } from '../../library/items.ts'
 import { copyText, type FileLinks } from '../../library/links.ts'
 import { Button } from '../button.tsx'
 import { Icon } from '../icon.tsx'
 import { Dialog } from './dialog.tsx'
 
 export interface DetailsDialogProps {
-  file: LibraryFile
+  file: LibraryItem
   links: FileLinks
   onClose: () => void
   onFailure: (error: unknown) => void
@@ -18,13 +18,13 @@ export interface DetailsDialogProps {
 /** Everything that is known of one file. */
 export function DetailsDialog({ file, links, onClose, onFailure, onShare }: DetailsDialogProps) {
   const [words, setWords] = useState('')
-  const { name, folder, size, type, at, modifiedAt, sha256, link, isOurs } = file
+  const { fileName, folder, size, mimeType, createdAt, modifiedAt, sha256, link } = file
   const refuse = (error: unknown): void => {
     onFailure(error)
     setWords(error instanceof Error ? error.message : String(error))
   }
   return (
-    <Dialog title={<bdi>{name}</bdi>} onClose={onClose}>
+    <Dialog title={<bdi>{fileName}</bdi>} onClose={onClose}>
       <dl class="details">
         <Detail term="Folder">
           <bdi>{folder}</bdi>
@@ -33,10 +33,12 @@ export function DetailsDialog({ file, links, onClose, onFailure, onShare }: Deta
           {formatBytes(size)}
           {size >= 1000 && ` (${size.toLocaleString()} bytes)`}
         </Detail>
-        {type && <Detail term="Type">{type}</Detail>}
-        <Detail term="In Telegram since">{formatDate(at)}</Detail>
+        {mimeType && <Detail term="Type">{mimeType}</Detail>}
+        <Detail term="In Telegram since">{formatDate(createdAt)}</Detail>
         {modifiedAt !== null && <Detail term="Last changed">{formatDate(modifiedAt)}</Detail>}
-        <Detail term="Posted by">{isOurs ? 'TeleStore' : 'an app of Telegram'}</Detail>
+        <Detail term="Posted by">
+          {file.postedBy === 'telestore' ? 'TeleStore' : 'an app of Telegram'}
+        </Detail>
         {sha256 !== null && <Digest sha256={sha256} onCopied={setWords} />}
       </dl>
       <p role="status" class="sentence">
@@ -49,7 +51,7 @@ export function DetailsDialog({ file, links, onClose, onFailure, onShare }: Deta
         <Button icon="link" onClick={onShare}>
           Link
         </Button>
-        {link !== null && (
+        {link.startsWith('https://') && (
           <a class="button plain" href={link} target="_blank" rel="noopener noreferrer">
             <Icon name="open" />
             <span class="button-words">Open in Telegram</span>

@@ -1,11 +1,11 @@
 import { useRef, useState } from 'preact/hooks'
-import type { LibraryFile } from '../../library/items.ts'
+import type { LibraryItem } from 'telestore-client'
 import { copyText, type FileLinks, LIFETIMES } from '../../library/links.ts'
 import { Button } from '../button.tsx'
 import { Dialog } from './dialog.tsx'
 
 export interface ShareDialogProps {
-  file: LibraryFile
+  file: LibraryItem
   links: FileLinks
   onClose: () => void
   onFailure: (error: unknown) => void
@@ -41,7 +41,7 @@ export function ShareDialog({ file, links, onClose, onFailure }: ShareDialogProp
     <Dialog
       title={
         <>
-          Link to <bdi>{file.name}</bdi>
+          Link to <bdi>{file.fileName}</bdi>
         </>
       }
       onClose={onClose}

@@ -1,6 +1,6 @@
 import { useEffect, useState } from 'preact/hooks'
-import { type FileKind, kindOf } from '../../library/file-kind.ts'
-import type { LibraryFile } from '../../library/items.ts'
+import type { LibraryItem } from 'telestore-client'
+import { type FileKind, kindOfItem } from '../../library/file-kind.ts'
 import type { FileLinks } from '../../library/links.ts'
 import { Button } from '../button.tsx'
 import { Icon } from '../icon.tsx'
@@ -8,11 +8,11 @@ import { Dialog } from './dialog.tsx'
 import { TextFile } from './text-file.tsx'
 
 export interface ViewerDialogProps {
-  file: LibraryFile
+  file: LibraryItem
   /** All files that can be shown, in the order of the list. */
-  files: readonly LibraryFile[]
+  files: readonly LibraryItem[]
   links: FileLinks
-  onGo: (file: LibraryFile) => void
+  onGo: (file: LibraryItem) => void
   onClose: () => void
   onFailure: (error: unknown) => void
 }
@@ -20,7 +20,7 @@ export interface ViewerDialogProps {
 /** Plays or shows one file in place, and leads to those beside it in the list. */
 export function ViewerDialog(props: ViewerDialogProps) {
   const { file, files, links, onGo, onClose, onFailure } = props
-  const [link, setLink] = useState<{ of: LibraryFile; url: string } | null>(null)
+  const [link, setLink] = useState<{ of: LibraryItem; url: string } | null>(null)
   const [fault, setFault] = useState<string | null>(null)
   const index = files.findIndex(({ messageId }) => messageId === file.messageId)
   const previous = index > 0 ? files[index - 1] : undefined
@@ -55,8 +55,8 @@ export function ViewerDialog(props: ViewerDialogProps) {
   })
 
   return (
-    <Dialog title={<bdi>{file.name}</bdi>} large onClose={onClose}>
-      <div class={`viewer of-${kindOf(file)}`}>
+    <Dialog title={<bdi>{file.fileName}</bdi>} large onClose={onClose}>
+      <div class={`viewer of-${kindOfItem(file)}`}>
         {fault !== null && (
           <p class="fault" role="alert">
             <Icon name="warning" />
@@ -67,9 +67,9 @@ export function ViewerDialog(props: ViewerDialogProps) {
         {fault === null && url !== null && (
           <Shown
             key={url}
-            kind={kindOf(file)}
+            kind={kindOfItem(file)}
             link={url}
-            name={file.name}
+            name={file.fileName}
             onFault={() => setFault('This browser cannot show the file. Download it instead.')}
           />
         )}
@@ -104,7 +104,7 @@ export function ViewerDialog(props: ViewerDialogProps) {
             href={url}
             target="_blank"
             rel="noopener noreferrer"
-            aria-label={`Open in a new tab: ${file.name}`}
+            aria-label={`Open in a new tab: ${file.fileName}`}
           >
             <Icon name="open" />
             <span class="button-words">Open in a new tab</span>

@@ -1,5 +1,5 @@
 import { useLayoutEffect, useRef, useState } from 'preact/hooks'
-import type { LibraryFile } from '../../library/items.ts'
+import type { LibraryItem } from 'telestore-client'
 import type { Entry } from '../../library/listing.ts'
 import { indexAfter } from '../../library/moves.ts'
 import type { View } from '../../library/preferences.ts'
@@ -17,7 +17,7 @@ export interface EntriesProps {
   /** Selects everything, also what is not read yet. */
   onSelectAll: () => void
   onOpen: (entry: Entry) => void
-  onDownload: (file: LibraryFile) => void
+  onDownload: (file: LibraryItem) => void
   /** Called when the end of what is read comes near. */
   onNearEnd: () => void
 }

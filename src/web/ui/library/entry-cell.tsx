@@ -1,6 +1,6 @@
+import type { LibraryItem } from 'telestore-client'
 import { countOf, formatBytes, formatTime } from '../../format.ts'
-import { type FileKind, kindOf } from '../../library/file-kind.ts'
-import type { LibraryFile } from '../../library/items.ts'
+import { type FileKind, kindOfItem } from '../../library/file-kind.ts'
 import type { Entry } from '../../library/listing.ts'
 import { hashOf, ROOT } from '../../library/place.ts'
 import { Button } from '../button.tsx'
@@ -13,13 +13,13 @@ export interface EntryCellProps {
   isSelected: boolean
   /** Shows the folder of a file, where files of several folders are listed. */
   showsFolder: boolean
-  onDownload: (file: LibraryFile) => void
+  onDownload: (file: LibraryItem) => void
 }
 
 /** One folder or file: its name opens it, its box selects it. */
 export function EntryCell(props: EntryCellProps) {
   const { entry, isActive, isSelected, showsFolder, onDownload } = props
-  const kind = entry.kind === 'folder' ? 'folder' : kindOf(entry.file)
+  const kind = entry.kind === 'folder' ? 'folder' : kindOfItem(entry.file)
   return (
     // The list has one listener for all of its entries.
     // biome-ignore lint/a11y/useSemanticElements: a table has no entries in tiles.
@@ -27,6 +27,7 @@ export function EntryCell(props: EntryCellProps) {
       role="gridcell"
       class={isSelected ? 'entry selected' : 'entry'}
       data-key={entry.key}
+      data-folder={entry.kind === 'folder' ? entry.folder.path : undefined}
       tabIndex={isActive ? 0 : -1}
       aria-selected={isSelected}
     >
@@ -101,8 +102,8 @@ function wordsOn(entry: Entry, showsFolder: boolean): string {
     const { files, bytes } = entry.folder
     return files === 0 ? 'empty' : `${countOf(files, 'file')} · ${formatBytes(bytes)}`
   }
-  const { size, at, folder } = entry.file
-  const parts = [formatBytes(size), formatTime(at)]
+  const { size, createdAt, folder } = entry.file
+  const parts = [formatBytes(size), formatTime(createdAt)]
   if (showsFolder) parts.push(`in ${folder}`)
   return parts.join(' · ')
 }

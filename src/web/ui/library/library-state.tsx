@@ -1,4 +1,4 @@
-import type { LibrarySync } from '../../library/items.ts'
+import type { LibrarySync } from 'telestore-client'
 import type { ListingState } from '../../library/listing.ts'
 import { type Place, ROOT } from '../../library/place.ts'
 import { Button } from '../button.tsx'
@@ -53,7 +53,7 @@ export function NothingHere({ state, place, onRetry, onPlace }: NothingHereProps
     )
   }
   if (place.folder !== '/') {
-    return <p class="dim empty">This folder is empty.</p>
+    return <p class="dim empty">This folder is empty. What you add now goes into it.</p>
   }
   if (sync?.state === 'scanning' || sync?.state === 'never') return null
   return <p class="dim empty">What you upload is listed here, to play, save and share.</p>

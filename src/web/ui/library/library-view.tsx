@@ -1,7 +1,7 @@
 import { useCallback, useEffect, useState } from 'preact/hooks'
+import type { LibraryItem } from 'telestore-client'
 import { announce } from '../../announcer.tsx'
-import { canBeShown, kindOf } from '../../library/file-kind.ts'
-import type { LibraryFile } from '../../library/items.ts'
+import { canBeShown, kindOfItem } from '../../library/file-kind.ts'
 import type { Library } from '../../library/library.ts'
 import type { FileLinks } from '../../library/links.ts'
 import type { Entry, ListingState } from '../../library/listing.ts'
@@ -21,7 +21,7 @@ export interface LibraryViewProps {
   maxFileBytes: number
 }
 
-type Opened = { kind: 'viewer' | 'share' | 'details'; file: LibraryFile } | { kind: 'none' }
+type Opened = { kind: 'viewer' | 'share' | 'details'; file: LibraryItem } | { kind: 'none' }
 
 /** What is in the channel. */
 export function LibraryView({ work, maxFileBytes }: LibraryViewProps) {
@@ -52,10 +52,13 @@ export function LibraryView({ work, maxFileBytes }: LibraryViewProps) {
   function open(entry: Entry): void {
     if (entry.kind === 'folder') go({ ...ROOT, folder: entry.folder.path }, 'step')
     else
-      setOpened({ kind: canBeShown(kindOf(entry.file)) ? 'viewer' : 'details', file: entry.file })
+      setOpened({
+        kind: canBeShown(kindOfItem(entry.file)) ? 'viewer' : 'details',
+        file: entry.file,
+      })
   }
 
-  async function download(files: readonly LibraryFile[]): Promise<void> {
+  async function download(files: readonly LibraryItem[]): Promise<void> {
     for (const file of files) await links.save(file)
   }
 
@@ -65,7 +68,7 @@ export function LibraryView({ work, maxFileBytes }: LibraryViewProps) {
       <DropZone
         small={!isBlank(state, place) || isUploading}
         maxFileBytes={maxFileBytes}
-        onPicked={(picked) => void uploads.add(picked)}
+        onPicked={(picked, folder) => void uploads.add(picked, folder ?? place.folder)}
       />
       <div class={chosen.length > 0 ? 'tools selecting' : 'tools'}>
         <Toolbar
@@ -135,7 +138,7 @@ function Dialogs({ opened, setOpened, close, links, library, onFailure }: Dialog
     return <DetailsDialog {...common} onShare={() => setOpened({ kind: 'share', file })} />
   }
   const files = entries.flatMap((entry) =>
-    entry.kind === 'file' && canBeShown(kindOf(entry.file)) ? [entry.file] : [],
+    entry.kind === 'file' && canBeShown(kindOfItem(entry.file)) ? [entry.file] : [],
   )
   return (
     <ViewerDialog

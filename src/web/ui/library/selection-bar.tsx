@@ -1,13 +1,13 @@
+import type { LibraryItem } from 'telestore-client'
 import { formatBytes } from '../../format.ts'
-import type { LibraryFile } from '../../library/items.ts'
 import type { Entry } from '../../library/listing.ts'
 import { Button } from '../button.tsx'
 
 export interface SelectionBarProps {
   chosen: readonly Entry[]
-  onDownload: (files: readonly LibraryFile[]) => void
-  onShare: (file: LibraryFile) => void
-  onDetails: (file: LibraryFile) => void
+  onDownload: (files: readonly LibraryItem[]) => void
+  onShare: (file: LibraryItem) => void
+  onDetails: (file: LibraryItem) => void
   onAll: () => void
   onClear: () => void
 }

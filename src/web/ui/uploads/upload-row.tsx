@@ -1,6 +1,6 @@
 import { formatBytes } from '../../format.ts'
 import { kindOf } from '../../library/file-kind.ts'
-import { isFinished, isInterrupted, type UploadFile } from '../../uploads/upload-file.ts'
+import { folderOf, isFinished, isInterrupted, type UploadFile } from '../../uploads/upload-file.ts'
 import type { Uploads } from '../../uploads/uploads.ts'
 import { percentOf, sentenceOf } from '../../uploads/wording.ts'
 import { FileName } from '../file-name.tsx'
@@ -25,7 +25,7 @@ export function UploadRow({ file, uploads, onChoose, onRemove }: UploadRowProps)
   const { name, size, meta } = file
   const state = stateOf(file)
   const isAlone = state === 'finished' || state === 'queued'
-  const folder = meta.relativePath.split('/').slice(0, -1).filter(Boolean).join('/')
+  const folder = folderOf(file).slice(1)
   return (
     <li class={`row upload ${state}`}>
       <span class="row-icon">
