@@ -21,6 +21,8 @@ const CATALOGUE = {
   UPLOAD_NOT_FOUND: { status: 404, retryable: false },
   MESSAGE_NOT_FOUND: { status: 404, retryable: false },
   FOLDER_NOT_FOUND: { status: 404, retryable: false },
+  /** The file is there, and Telegram has no small picture of it. */
+  THUMBNAIL_NOT_FOUND: { status: 404, retryable: false },
   METHOD_NOT_ALLOWED: { status: 405, retryable: false },
   REQUEST_TIMEOUT: { status: 408, retryable: true },
   UPLOAD_DIFFERS: { status: 409, retryable: false },

@@ -5,6 +5,10 @@ import { createTicketService, type TicketService } from './core/access/ticket-se
 import { createBlockCache } from './core/downloads/block-cache.ts'
 import { createDocumentReader } from './core/downloads/document-reader.ts'
 import { createDownloadService, type DownloadService } from './core/downloads/download-service.ts'
+import {
+  createThumbnailService,
+  type ThumbnailService,
+} from './core/downloads/thumbnail-service.ts'
 import { createPostEditing } from './core/library/changes/edit-posts.ts'
 import {
   createLibraryChanging,
@@ -50,6 +54,7 @@ export interface Services {
   watch: ProgressWatch
   jobs: JobList
   library: LibraryService
+  thumbnails: ThumbnailService
   metrics: Metrics
   transfers: Transfers
   queue: JobQueue
@@ -130,6 +135,13 @@ export function createServices(config: Config, adapters: Adapters): Services {
       follower,
       news,
       cursorKey: ledger.deriveKey('library: cursors'),
+    }),
+    thumbnails: createThumbnailService({
+      catalogue: ledger,
+      credentials,
+      gateway,
+      channel: adapters.channel,
+      workGate,
     }),
     metrics: registry.open({
       ledger,

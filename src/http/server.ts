@@ -2,6 +2,7 @@ import { type FastifyBaseLogger, type FastifyInstance, fastify } from 'fastify'
 import type { KnownTokens } from '../core/access/known-tokens.ts'
 import type { TicketService } from '../core/access/ticket-service.ts'
 import type { DownloadService } from '../core/downloads/download-service.ts'
+import type { ThumbnailService } from '../core/downloads/thumbnail-service.ts'
 import type { LibraryChanging } from '../core/library/changes/library-changes.ts'
 import type { LibraryService } from '../core/library/library-service.ts'
 import type { Probe } from '../core/ports/health.ts'
@@ -76,6 +77,7 @@ export interface HttpServices {
   metrics: Metrics
   jobs: JobList
   library: LibraryService
+  thumbnails: ThumbnailService
   changing: LibraryChanging
   /** The progress of an upload, or of a job of the library. */
   progressOf: UploadService['progress']
@@ -243,7 +245,7 @@ async function registerFileRoutes(
   await app.register(progressRoutes, { ...progress, callerToken, maxSubscribers })
   await app.register(socketRoutes, { watch, library, maxSubscribers })
   await app.register(jobsRoutes, { jobs, changing })
-  await app.register(libraryRoutes, { library })
+  await app.register(libraryRoutes, { library, thumbnails: services.thumbnails })
   await app.register(libraryChangesRoutes, { changing })
   await app.register(ticketRoutes, { tickets, address })
   await app.register(downloadRoutes, {

@@ -74,6 +74,12 @@ export function meterGateway(
         bytes.inc({ direction: 'from_telegram' }, answer.length)
         return answer
       }),
+    readThumbnail: (document, signal) =>
+      reading(signal, async () => {
+        const answer = await gateway.readThumbnail(document, signal)
+        if (answer) bytes.inc({ direction: 'from_telegram' }, answer.length)
+        return answer
+      }),
   }
 }
 

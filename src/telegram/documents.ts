@@ -6,7 +6,7 @@ import { type BotDocuments, type BotLocator, createBotDocuments } from './bot-ap
 import type { Accounts } from './mtproto/account/accounts.ts'
 import type { Channels } from './mtproto/account/channels.ts'
 import { createLocations, type Locator } from './mtproto/files/locate.ts'
-import { readBlock } from './mtproto/files/read-block.ts'
+import { readBlock, readThumbnail } from './mtproto/files/read-block.ts'
 import { actorFor, mtprotoRoad } from './roads.ts'
 
 export interface DocumentsOptions {
@@ -26,7 +26,7 @@ export function createDocuments({
   channels,
   botRoad,
   closing,
-}: DocumentsOptions): Pick<TelegramGateway, 'locate' | 'readBlock'> {
+}: DocumentsOptions): Pick<TelegramGateway, 'locate' | 'readBlock' | 'readThumbnail'> {
   const locations = createLocations(channels)
   const botDocuments = createBotDocuments(botRoad, closing)
 
@@ -52,6 +52,11 @@ export function createDocuments({
       return 'road' in place
         ? botDocuments.readBlock({ locator: place, size, offset, length, signal })
         : readBlock({ locator: place, size, offset, length, signal })
+    },
+    readThumbnail: ({ locator }, signal) => {
+      const place = locator as Locator | BotLocator
+      // The Bot API knows a thumbnail by a file_id of its own, which a document's does not tell.
+      return 'road' in place ? Promise.resolve(null) : readThumbnail(place, signal)
     },
   }
 }

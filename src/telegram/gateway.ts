@@ -277,6 +277,8 @@ export function createTelegramGateway(options: TelegramGatewayOptions): Connecte
       guarded(outer, (signal) => documents.locate(credentials, messageId, signal, fileId)),
     readBlock: (document, block, outer) =>
       guarded(outer, (signal) => documents.readBlock(document, block, signal)),
+    readThumbnail: (document, outer) =>
+      guarded(outer, (signal) => documents.readThumbnail(document, signal)),
     reuse: buffers.giveBack,
     circuits: () => ({ all: circuits.status(), vital: circuits.vital() }),
     windows: accounts.windows,

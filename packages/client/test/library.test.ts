@@ -85,6 +85,26 @@ test('one file is known by its message', async () => {
   await expect(library.get(5)).rejects.toMatchObject({ code: 'MESSAGE_NOT_FOUND' })
 })
 
+test('a thumbnail is a blob, or null where there is none', async () => {
+  const jpeg = new Uint8Array([0xff, 0xd8, 0xff, 0xd9])
+  const asked: string[] = []
+  const fetch = async (input: string | URL | Request) => {
+    asked.push(String(input))
+    if (asked.length === 1) return new Response(jpeg, { headers: { 'content-type': 'image/jpeg' } })
+    const code = asked.length === 2 ? 'THUMBNAIL_NOT_FOUND' : 'MESSAGE_NOT_FOUND'
+    return Response.json({ error: 'There is none', code }, { status: 404 })
+  }
+  const { library } = createClient({ url: 'https://worker.example', token: 't', fetch })
+
+  const picture = await library.thumbnail(7)
+
+  expect(asked).toEqual(['https://worker.example/library/7/thumbnail'])
+  expect(picture?.type).toBe('image/jpeg')
+  expect(new Uint8Array((await picture?.arrayBuffer()) ?? [])).toEqual(jpeg)
+  expect(await library.thumbnail(7)).toBeNull()
+  await expect(library.thumbnail(7)).rejects.toMatchObject({ code: 'MESSAGE_NOT_FOUND' })
+})
+
 test('a rescan says how the library stands', async () => {
   const { library } = await start()
 

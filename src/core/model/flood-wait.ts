@@ -20,6 +20,16 @@ export function isFloodWait(error: unknown): error is AppError {
   return error instanceof AppError && error.code === 'TELEGRAM_FLOOD_WAIT'
 }
 
+/**
+ * The same error, but TOO_MANY_REQUESTS where Telegram's wait is why it failed: for requests that
+ * are worth repeating by themselves.
+ */
+export function orTooMany(error: unknown): unknown {
+  if (!isFloodWait(error)) return error
+  const { message, retryAfter = 1 } = error
+  return new AppError('TOO_MANY_REQUESTS', message, { retryAfter, cause: error })
+}
+
 /** A duration in words, rounded up: `40 seconds`, `12 minutes`, `6 hours 57 minutes`. */
 export function durationOf(seconds: number): string {
   if (seconds < 60) return count(Math.ceil(seconds), 'second')

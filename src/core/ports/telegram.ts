@@ -140,6 +140,12 @@ export interface TelegramGateway {
     signal: AbortSignal,
   ) => Promise<Uint8Array>
   /**
+   * The largest JPEG of a document that Telegram keeps beside it, of at most 320 pixels; null: there
+   * is none. One request at the most. Waits of Telegram's that take longer than some seconds reject
+   * with TELEGRAM_FLOOD_WAIT.
+   */
+  readThumbnail: (document: RemoteDocument, signal: AbortSignal) => Promise<Uint8Array | null>
+  /**
    * Takes back what `readBlock` answered, whole, for later answers: called once, when nothing reads
    * it any more. A block that is never given back is only garbage.
    */

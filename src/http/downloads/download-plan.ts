@@ -48,8 +48,7 @@ function evaluatePreconditions(
   const ifNoneMatch = header(question, 'if-none-match')
   const ifModifiedSince = httpDate(header(question, 'if-modified-since'))
   if (ifNoneMatch !== undefined) {
-    // Weak comparison: W/ makes no difference here (RFC 9110, section 13.1.2).
-    if (matches(ifNoneMatch, (tag) => tag.replace(/^W\//, '') === etag)) return 'not-modified'
+    if (hasTag(ifNoneMatch, etag)) return 'not-modified'
   } else if (modified !== null && ifModifiedSince !== null && modified <= ifModifiedSince) {
     return 'not-modified'
   }
@@ -66,6 +65,14 @@ function ifRangeHolds(question: DownloadQuestion): boolean {
   if (value.startsWith('"') || value.startsWith('W/')) return value === question.etag
   const modified = modifiedSeconds(question)
   return modified !== null && httpDate(value) === modified
+}
+
+/**
+ * Whether an `If-None-Match` has this entity tag. The comparison is weak: W/ makes no difference here
+ * (RFC 9110, section 13.1.2).
+ */
+export function hasTag(ifNoneMatch: string, etag: string): boolean {
+  return matches(ifNoneMatch, (tag) => tag.replace(/^W\//, '') === etag)
 }
 
 /** Whether `*` or one of the listed entity tags is accepted. */

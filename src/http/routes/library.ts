@@ -1,10 +1,14 @@
 import type { FastifyPluginAsync } from 'fastify'
+import type { ThumbnailService } from '../../core/downloads/thumbnail-service.ts'
 import type { LibraryService, LibraryState } from '../../core/library/library-service.ts'
 import { formatFolderPath, parseFolderPath } from '../../core/model/library/folder-path.ts'
 import { searchWords } from '../../core/model/library/names.ts'
 import { linkOf } from '../../core/model/library/posts.ts'
 import type { FolderSummary, LibraryKey, ShownFile } from '../../core/ports/catalogue.ts'
 import { parseWire } from '../bodies/validation.ts'
+import { clientSignal } from '../connections/client-signal.ts'
+import { etagOf } from '../downloads/download-answer.ts'
+import { hasTag } from '../downloads/download-plan.ts'
 import { requireToken } from '../guards/presented-credentials.ts'
 import { createTokenRate } from '../guards/token-rate.ts'
 import {
@@ -15,18 +19,27 @@ import {
   RescanFields,
   rescanLibrary,
   showLibraryItem,
+  showThumbnail,
 } from '../schemas/library.ts'
 
 export interface LibraryRoutesOptions {
   library: LibraryService
+  thumbnails: ThumbnailService
 }
 
 /** Of one token. A search of 100,000 names takes some milliseconds of the process. */
 const MAX_PER_MINUTE = 600
+/** Of one token: a grid shows dozens at once, and a person scrolls. */
+const MAX_THUMBNAILS_PER_MINUTE = 3_000
 
 /** What is in the channel (CONTRACT.md, section 7). */
-export const libraryRoutes: FastifyPluginAsync<LibraryRoutesOptions> = async (app, { library }) => {
+export const libraryRoutes: FastifyPluginAsync<LibraryRoutesOptions> = async (app, options) => {
+  const { library, thumbnails } = options
   const countCall = createTokenRate(app, { maxPerMinute: MAX_PER_MINUTE, what: 'calls' })
+  const countThumbnail = createTokenRate(app, {
+    maxPerMinute: MAX_THUMBNAILS_PER_MINUTE,
+    what: 'thumbnails',
+  })
   const presents = { token: 'query' } as const
 
   app.get('/library', { schema: listLibrary, config: { presents } }, async (request, reply) => {
@@ -67,6 +80,26 @@ export const libraryRoutes: FastifyPluginAsync<LibraryRoutesOptions> = async (ap
       const { file, key } = await library.find(token, messageId)
       reply.header('cache-control', 'no-store')
       return toItem(file, key)
+    },
+  )
+
+  app.get(
+    '/library/:messageId/thumbnail',
+    { schema: showThumbnail, config: { presents, isHeavy: true } },
+    async (request, reply) => {
+      const { messageId } = parseWire(LibraryItemParams, request.params)
+      parseWire(LibraryItemQuery, request.query)
+      const token = requireToken(request)
+      await countThumbnail(request)
+      const signal = clientSignal(reply)
+      const found = await thumbnails.find(token, messageId, signal)
+      const etag = etagOf(found.document)
+      // Asked for again each time: in one browser two users may have messages of one number.
+      const headers = { 'cache-control': 'private, no-cache', etag }
+      const { 'if-none-match': known } = request.headers
+      if (known !== undefined && hasTag(known, etag)) return reply.code(304).headers(headers).send()
+      const picture = await thumbnails.read(found, signal)
+      return reply.headers(headers).type('image/jpeg').send(picture)
     },
   )
 

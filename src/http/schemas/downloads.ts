@@ -29,15 +29,17 @@ const condition = (description: string, example: string) =>
     .meta({ description, examples: [example] })
     .optional()
 
+export const ifNoneMatch = condition(
+  'Send it only if it has another entity tag; otherwise 304.',
+  '"5123456"',
+)
+
 const Conditions = z.object({
   'If-Match': condition(
     'Send the file only if it still has this entity tag; otherwise 412.',
     '"5123456"',
   ),
-  'If-None-Match': condition(
-    'Send the file only if it has another entity tag; otherwise 304.',
-    '"5123456"',
-  ),
+  'If-None-Match': ifNoneMatch,
   'If-Modified-Since': condition(
     'Send the file only if it has changed since; otherwise 304.',
     'Tue, 04 Nov 2025 10:00:00 GMT',

@@ -2,8 +2,9 @@ import { z } from 'zod'
 import { FILE_KINDS } from '../../core/model/library/kind.ts'
 import { linkToken, MAX_MESSAGE_ID, messageId, token, wholeNumber } from '../bodies/validation.ts'
 import { count, fileNameOut } from './answer-fields.ts'
+import { ifNoneMatch } from './downloads.ts'
 import { operation } from './openapi/operation.ts'
-import { OF_TOKENS } from './openapi/refusals.ts'
+import { OF_TELEGRAM, OF_TOKENS } from './openapi/refusals.ts'
 
 const MAX_ITEMS = 500
 const DEFAULT_ITEMS = 100
@@ -193,6 +194,38 @@ export const showLibraryItem = operation({
   query: LibraryItemQuery,
   answers: { 200: { description: 'The file.', headers: ['Cache-Control'], body: LibraryItem } },
   refusals: [...OF_TOKENS, 'TOKEN_MISSING', 'MESSAGE_NOT_FOUND', 'SPOOL_FAILED'],
+})
+
+export const showThumbnail = operation({
+  id: 'showThumbnail',
+  tag: 'Library',
+  summary: 'Returns a small picture of a file',
+  description:
+    'A JPEG of at most 320 pixels, which Telegram has; where it has none, the answer is 404. It never ' +
+    'changes while the entity tag stays, which is that of the file in `/download`. A bot without ' +
+    '`TELEGRAM_API_ID` cannot see it. If Telegram asks to wait for more than some seconds, the answer ' +
+    'is 429 with `Retry-After`.',
+  auth: 'link',
+  params: LibraryItemParams,
+  query: LibraryItemQuery,
+  headers: z.object({ 'If-None-Match': ifNoneMatch }),
+  answers: {
+    200: {
+      description: 'The picture.',
+      headers: ['Cache-Control', 'ETag', 'Content-Length'],
+      body: { 'image/jpeg': z.file().meta({ description: 'A JPEG.', examples: ['(the bytes)'] }) },
+    },
+    304: { description: 'The caller has the picture.', headers: ['Cache-Control', 'ETag'] },
+  },
+  refusals: [
+    ...OF_TOKENS,
+    ...OF_TELEGRAM,
+    'TOKEN_MISSING',
+    'MESSAGE_NOT_FOUND',
+    'THUMBNAIL_NOT_FOUND',
+    'SPOOL_FAILED',
+    'BUSY',
+  ],
 })
 
 export const rescanLibrary = operation({

@@ -32,6 +32,12 @@ export interface FakeGateway extends TelegramGateway {
   readDelayMs: number
   /** The file_id of what is posted; its document has the id 1000 + message id. */
   fileIdOf: (messageId: number) => string
+  /** The thumbnails of messages. */
+  readonly thumbnails: Map<number, Uint8Array>
+  /** Messages whose thumbnails were asked for. */
+  readonly thumbnailReads: number[]
+  /** Called before each thumbnail; what it throws is what Telegram says. */
+  beforeThumbnail: (messageId: number) => Promise<void>
   /** Called before each finish; what it throws is what Telegram says. */
   beforeFinish: (request: TransferRequest) => Promise<void>
   beforeRead: (block: { offset: number; length: number }) => Promise<void>
@@ -69,6 +75,9 @@ export function createFakeGateway(): FakeGateway {
     blocks,
     road: 'mtproto-user',
     early: false,
+    thumbnails: new Map(),
+    thumbnailReads: [],
+    beforeThumbnail: async () => {},
     readDelayMs: 0,
     fileIdOf: (messageId) => `file-${messageId}`,
     beforeFinish: async () => {},
@@ -134,6 +143,14 @@ export function createFakeGateway(): FakeGateway {
       } finally {
         openReads--
       }
+    },
+    readThumbnail: async ({ id }, signal) => {
+      const messageId = Number(id) - 1000
+      fake.thumbnailReads.push(messageId)
+      await fake.beforeThumbnail(messageId)
+      signal.throwIfAborted()
+      const thumbnail = fake.thumbnails.get(messageId)
+      return thumbnail ? Uint8Array.from(thumbnail) : null
     },
     // What still reads a block that was given back gets bytes that are in no file.
     reuse: (block) => void block.fill(0xee),

@@ -97,6 +97,8 @@ export interface Library {
   readonly pages: (query?: LibraryQuery, options?: CallOptions) => AsyncGenerator<LibraryPage, void>
   /** Rejects with MESSAGE_NOT_FOUND. */
   readonly get: (messageId: number, options?: CallOptions) => Promise<LibraryItem>
+  /** A JPEG of at most 320 pixels, or null: there is none. Rejects with MESSAGE_NOT_FOUND. */
+  readonly thumbnail: (messageId: number, options?: CallOptions) => Promise<Blob | null>
   /** Renames or moves a file. Rejects with MESSAGE_NOT_FOUND and NOT_EDITABLE. */
   readonly place: (
     messageId: number,

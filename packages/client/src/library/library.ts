@@ -1,4 +1,4 @@
-import type { Caller } from '../call.ts'
+import { type Caller, parseObject, rawAnswer, toError } from '../call.ts'
 import type { CallOptions } from '../options.ts'
 import { badAnswer, numberOf, textOf, toProgress } from '../wire.ts'
 import type {
@@ -42,6 +42,17 @@ export function createLibrary(caller: Caller): Library {
     pages,
     get: async (messageId, { signal } = {}) =>
       toItem(await caller.json(`/library/${messageId}`, { signal })),
+    thumbnail: async (messageId, { signal } = {}) => {
+      const answer = await caller.open(`/library/${messageId}/thumbnail`, {
+        headers: { accept: 'image/jpeg, application/json' },
+        signal,
+      })
+      if (answer.ok) return answer.blob()
+      const raw = await rawAnswer(answer)
+      const error = toError(raw, parseObject(raw.text))
+      if (error.code === 'THUMBNAIL_NOT_FOUND') return null
+      throw error
+    },
     place: async (messageId, place, { signal } = {}) =>
       toItem(await caller.json(`/library/${messageId}`, { method: 'PATCH', body: place, signal })),
     delete: async (messageId, { signal } = {}) => {

@@ -1,6 +1,6 @@
 import { AppError } from '../../../errors.ts'
 import { newCaptionId } from '../../model/caption.ts'
-import { isFloodWait } from '../../model/flood-wait.ts'
+import { orTooMany } from '../../model/flood-wait.ts'
 import {
   type FolderPath,
   formatFolderPath,
@@ -100,7 +100,7 @@ export function createLibraryChanging(options: LibraryChangingOptions): LibraryC
       const { ending: signal } = workGate
       return await work(libraryKeyOf(granted), { credentials: granted, signal, patience: PATIENCE })
     } catch (error) {
-      throw isFloodWait(error) ? askedToWait(error) : error
+      throw orTooMany(error)
     }
   }
 
@@ -223,11 +223,6 @@ export function createLibraryChanging(options: LibraryChangingOptions): LibraryC
 }
 
 const EMPTY = { fileIds: [], folderIds: [] }
-
-function askedToWait(error: AppError): AppError {
-  const { message, retryAfter = 1 } = error
-  return new AppError('TOO_MANY_REQUESTS', message, { retryAfter, cause: error })
-}
 
 function noSuchFolder(path: FolderPath): AppError {
   return new AppError('FOLDER_NOT_FOUND', `There is no folder ${formatFolderPath(path)}`)

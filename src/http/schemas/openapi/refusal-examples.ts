@@ -50,6 +50,7 @@ export const REFUSAL_EXAMPLES: Readonly<Record<ErrorCode, Words>> = {
   UPLOAD_NOT_FOUND: { error: 'Upload session not found', hint: START_OVER },
   MESSAGE_NOT_FOUND: 'There is no such file in the channel',
   FOLDER_NOT_FOUND: 'There is no folder /Photos',
+  THUMBNAIL_NOT_FOUND: 'There is no small picture of this file',
   METHOD_NOT_ALLOWED: 'An upload is asked by HEAD, PATCH or DELETE',
   REQUEST_TIMEOUT: 'The request took too long to arrive',
   UPLOAD_DIFFERS: { error: 'fileSize: is not what the upload was opened with', field: 'fileSize' },

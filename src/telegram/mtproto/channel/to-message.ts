@@ -1,7 +1,7 @@
 import type { ChannelMessage, MessageDocument } from '../../../core/ports/channel.ts'
 import type { Account } from '../account/account.ts'
 import type { Api, Gramjs } from '../connection/gramjs.ts'
-import { documentOf, fileNameOf } from '../files/messages.ts'
+import { documentOf, fileNameOf, thumbnailOf } from '../files/messages.ts'
 
 /** The messages among them: what is empty or about the channel itself is none. */
 export function toChannelMessages(
@@ -30,18 +30,11 @@ function toChannelMessage(
 }
 
 function toMessageDocument(gramjs: Gramjs, document: Api.Document): MessageDocument {
-  const { Api } = gramjs
   return {
     id: document.id.toString(),
     size: Number(document.size),
     fileName: fileNameOf(gramjs, document),
     mimeType: document.mimeType || null,
-    // Outlines and blurred previews come inside the message, and are no pictures.
-    thumbnail: (document.thumbs ?? []).some(
-      (thumb) =>
-        thumb instanceof Api.PhotoSize ||
-        thumb instanceof Api.PhotoSizeProgressive ||
-        thumb instanceof Api.PhotoCachedSize,
-    ),
+    thumbnail: thumbnailOf(gramjs, document) !== null,
   }
 }

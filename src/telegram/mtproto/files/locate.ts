@@ -7,7 +7,14 @@ import type { Account } from '../account/account.ts'
 import { toInputChannel } from '../account/channel.ts'
 import type { Channels } from '../account/channels.ts'
 import type { Api } from '../connection/gramjs.ts'
-import { documentOf, fileNameOf, messagesIn, toStoredDocument } from './messages.ts'
+import {
+  documentOf,
+  fileNameOf,
+  messagesIn,
+  type StoredThumbnail,
+  thumbnailOf,
+  toStoredDocument,
+} from './messages.ts'
 
 /** What was found; only the caller knows by which road. */
 export type LocatedDocument = Omit<RemoteDocument, 'road'>
@@ -19,6 +26,7 @@ export type UseAccount = <T>(work: (account: Account) => Promise<T>) => Promise<
 export interface Locator {
   readonly use: UseAccount
   document: StoredDocument
+  readonly thumbnail: StoredThumbnail | null
   /** Gets a new file reference; once for all callers that ask meanwhile. */
   refresh: (outdated: StoredDocument, signal: AbortSignal) => Promise<void>
   /** Set while Telegram sends readers of the document to a CDN. */
@@ -74,7 +82,12 @@ export function createLocations(channels: Channels): Locations {
         const message = messagesIn(gramjs, answer).find(({ id }) => id === messageId)
         const document = message && documentOf(gramjs, message)
         if (!document || !(message instanceof Api.Message)) throw notFound()
-        return { message, document, fileName: fileNameOf(gramjs, document) }
+        return {
+          message,
+          document,
+          fileName: fileNameOf(gramjs, document),
+          thumbnail: thumbnailOf(gramjs, document),
+        }
       }),
     )
   }
@@ -83,7 +96,7 @@ export function createLocations(channels: Channels): Locations {
     // Shared by all that ask meanwhile, so that no caller's leaving ends it.
     const found = await fetch(request, new AbortController().signal)
     const { message, document, fileName } = found
-    const locator = createLocator(request, toStoredDocument(document), fetch)
+    const locator = createLocator(request, found, fetch)
     return {
       id: document.id.toString(),
       size: Number(document.size),
@@ -116,11 +129,12 @@ interface Found {
   message: Api.Message
   document: Api.Document
   fileName: string | null
+  thumbnail: StoredThumbnail | null
 }
 
 function createLocator(
   request: LocateRequest,
-  document: StoredDocument,
+  { document, thumbnail }: Pick<Found, 'document' | 'thumbnail'>,
   fetch: (request: LocateRequest, signal: AbortSignal) => Promise<Found>,
 ): Locator {
   let refreshing: Promise<void> | null = null
@@ -135,7 +149,8 @@ function createLocator(
 
   const locator: Locator = {
     use: request.use,
-    document,
+    document: toStoredDocument(document),
+    thumbnail,
     cdn: null,
     refresh: (outdated, signal) => {
       // Somebody else has renewed it since the caller looked.

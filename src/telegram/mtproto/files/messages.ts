@@ -34,6 +34,42 @@ export function toStoredDocument(document: Api.Document): StoredDocument {
   }
 }
 
+/** A picture of a document, by its letter. */
+export interface StoredThumbnail {
+  readonly type: string
+  /** Null: they have to be asked for. */
+  readonly bytes: Uint8Array | null
+}
+
+/** The longest side of a thumbnail. */
+const MAX_SIDE = 320
+
+/**
+ * The largest picture of a document within MAX_SIDE, or null. Outlines and blurred previews, which
+ * come inside the message, are no pictures (core.telegram.org/api/files#image-thumbnail-types).
+ */
+export function thumbnailOf({ Api }: Gramjs, { thumbs }: Api.Document): StoredThumbnail | null {
+  const [largest] = (thumbs ?? [])
+    .flatMap((size) => (isPicture(Api, size) && Math.max(size.w, size.h) <= MAX_SIDE ? size : []))
+    .sort((a, b) => b.w * b.h - a.w * a.h)
+  if (!largest) return null
+  return {
+    type: largest.type,
+    bytes: largest instanceof Api.PhotoCachedSize ? new Uint8Array(largest.bytes) : null,
+  }
+}
+
+function isPicture(
+  { PhotoSize, PhotoSizeProgressive, PhotoCachedSize }: Gramjs['Api'],
+  size: Api.TypePhotoSize,
+): size is Api.PhotoSize | Api.PhotoSizeProgressive | Api.PhotoCachedSize {
+  return (
+    size instanceof PhotoSize ||
+    size instanceof PhotoSizeProgressive ||
+    size instanceof PhotoCachedSize
+  )
+}
+
 /** A message that was made, as far as the answer tells: always its id. */
 export interface PostedMessage {
   id: number

@@ -1,4 +1,5 @@
 import type { StoredDocument } from '../../../core/ports/records.ts'
+import { KiB } from '../../../lib/units.ts'
 import { untilAborted } from '../../../lib/waiting/abortable.ts'
 import { faultOf, unavailable } from '../../errors.ts'
 import { BLOCK_BYTES, PART_BYTES } from '../../limits.ts'
@@ -17,10 +18,19 @@ export interface BlockRequest {
   signal: AbortSignal
 }
 
+/** A range of a document, or of one of its thumbnails. */
+interface Wanted extends Omit<BlockRequest, 'locator'> {
+  /** The letter of the thumbnail; empty: the document itself. */
+  thumbSize: string
+}
+
 /** Turns one block may take: references renewed, other data centres, CDNs. */
 const MAX_TURNS = 6
 /** Answers with too few bytes, in a row. */
 const MAX_SHORT = 3
+/** More than a thumbnail has (core.telegram.org/bots/api#senddocument: 200 KB), in one request. */
+const THUMBNAIL_BYTES = 256 * KiB
+const THUMBNAIL_FLOOD_MS = 5_000
 
 /**
  * The bytes from `offset`, by one `upload.getFile`, retried, and redirected as Telegram asks.
@@ -32,19 +42,44 @@ export async function readBlock(request: BlockRequest): Promise<Uint8Array> {
   if (expected <= 0) return new Uint8Array()
   return locator.use(async (account) => {
     for (let short = 0; short < MAX_SHORT; short++) {
-      const bytes = await fetchBlock(account, request)
+      const bytes = await fetchBlock(account, locator, { ...request, thumbSize: '' })
       if (bytes.length >= expected) return bytes.subarray(0, expected)
     }
     throw unavailable(new Error('Telegram sent fewer bytes than the file has'))
   })
 }
 
-async function fetchBlock(account: Account, request: BlockRequest): Promise<Uint8Array> {
-  const { locator, signal } = request
+/**
+ * The document's thumbnail by one `upload.getFile`; null: it has none that is a JPEG (those of
+ * stickers are WebP).
+ */
+export async function readThumbnail(
+  locator: Locator,
+  signal: AbortSignal,
+): Promise<Uint8Array | null> {
+  const { thumbnail } = locator
+  if (!thumbnail) return null
+  const { type, bytes } = thumbnail
+  const size = THUMBNAIL_BYTES
+  const wanted = { size, offset: 0, length: size, signal, thumbSize: type }
+  const picture = bytes ?? (await locator.use((account) => fetchBlock(account, locator, wanted)))
+  return isJpeg(picture) ? picture : null
+}
+
+function isJpeg([first, second, third]: Uint8Array): boolean {
+  return first === 0xff && second === 0xd8 && third === 0xff
+}
+
+async function fetchBlock(
+  account: Account,
+  locator: Locator,
+  request: Wanted,
+): Promise<Uint8Array> {
+  const { signal, thumbSize } = request
   for (let turn = 1; ; turn++) {
     const { document, cdn } = locator
     try {
-      if (cdn) return await readFromCdn(account, cdn, request)
+      if (cdn && thumbSize === '') return await readFromCdn(account, cdn, request)
       const answer = await askForFile(account, document, request)
       if (!(answer instanceof account.gramjs.Api.upload.FileCdnRedirect)) return answer.bytes
       await untilAborted(trustCdns(account), signal)
@@ -65,30 +100,32 @@ async function fetchBlock(account: Account, request: BlockRequest): Promise<Uint
 async function askForFile(
   account: Account,
   document: StoredDocument,
-  { offset, length, signal }: BlockRequest,
+  wanted: Wanted,
 ): Promise<Api.upload.TypeFile> {
+  const { length, signal, thumbSize } = wanted
   const requestChannel = account.requestChannel(document.dcId)
-  const request = (): Api.upload.GetFile =>
-    fileRequest(account.gramjs, document, { offset, length })
-  // Its reader most likely has bytes already: waiting is better than a download that breaks off.
+  const request = (): Api.upload.GetFile => fileRequest(account.gramjs, document, wanted)
   const parts = Math.ceil(length / PART_BYTES)
-  return requestChannel.call('upload.GetFile', request, { signal, parts, persistent: true })
+  // The reader of a document most likely has bytes already: waiting is better than a download that
+  // breaks off. A thumbnail comes whole or not at all.
+  const patience = thumbSize === '' ? { persistent: true } : { floodMs: THUMBNAIL_FLOOD_MS }
+  return requestChannel.call('upload.GetFile', request, { signal, parts, ...patience })
 }
 
 function fileRequest(
   { Api, toLong }: Gramjs,
   document: StoredDocument,
-  { offset, length }: { offset: number; length: number },
+  { offset, length, thumbSize }: Wanted,
 ): Api.upload.GetFile {
   return new Api.upload.GetFile({
     // Only lengths that divide a block may be asked for plainly (core.telegram.org/api/files).
     precise: BLOCK_BYTES % length !== 0,
-    cdnSupported: true,
+    cdnSupported: thumbSize === '',
     location: new Api.InputDocumentFileLocation({
       id: toLong(document.id),
       accessHash: toLong(document.accessHash),
       fileReference: Buffer.from(document.fileReference, 'base64'),
-      thumbSize: '',
+      thumbSize,
     }),
     offset: toLong(String(offset)),
     limit: length,

@@ -123,6 +123,7 @@ function isDocumentAsSent(
   const locator: Locator = {
     use: (work) => work(account),
     document,
+    thumbnail: null,
     cdn: null,
     // It is in no message that could be asked for: it has to be made anew.
     refresh: () => Promise.reject(new RpcError(400, 'FILE_REFERENCE_EXPIRED', 'upload.getFile')),
