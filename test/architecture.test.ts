@@ -34,7 +34,8 @@ const ALLOWED: Record<string, readonly string[]> = {
   'src/core/library/follow': ['core/model', 'core/ports', 'core/runtime'],
   // Its jobs wait and try again as transfers do.
   'src/core/library/changes': [
-    ...['core/model', 'core/ports', 'core/progress', 'core/runtime', 'core/transfers'],
+    ...['core/library', 'core/model', 'core/ports', 'core/progress', 'core/runtime'],
+    'core/transfers',
   ],
   'src/core/handover': [
     ...['core/downloads', 'core/library', 'core/ports', 'core/runtime', 'core/transfers'],

@@ -49,9 +49,7 @@ export interface UploadService {
    * `assertCapacity`, `assertNoLongWait` and `assertPlace` do. One that is open goes on and has its space.
    */
   assertGoesOn: (
-    uploadId: string,
-    size: number,
-    placing: Placing | null,
+    file: { id: string; size: number; placing: Placing | null },
     token: string,
   ) => Promise<void>
   /** Rejects with FILE_EXISTS when a new upload would be refused because of its name. */
@@ -160,9 +158,9 @@ export function createUploadService(options: UploadServiceOptions): UploadServic
     assertPlace: async (placing, token) => {
       if (placing) await placeUpload(options.catalogue, await credentials.forUpload(token), placing)
     },
-    assertGoesOn: async (uploadId, size, placing, token) => {
+    assertGoesOn: async ({ id, size, placing }, token) => {
       const granted = await credentials.forUpload(token)
-      const known = await ledger.findUpload(uploadId)
+      const known = await ledger.findUpload(id)
       if (known?.owner === granted.userId) return assertNotCancelled(known)
       await assertCapacity(size)
       intake.assertNoLongWait(granted, size)

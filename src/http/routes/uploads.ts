@@ -186,7 +186,7 @@ export function receiver(
         await uploads.assertNoLongWait(incoming.bytes, token)
         await uploads.assertPlace(placingOf(fields), token)
       } else if (uploadId && size > 0) {
-        await uploads.assertGoesOn(uploadId, size, placingOf(fields), token)
+        await uploads.assertGoesOn({ id: uploadId, size, placing: placingOf(fields) }, token)
       }
       return holding(await unclaimed.takeOfUser(owner, incoming), bytes)
     }

@@ -133,7 +133,8 @@ export const uploadProgress = operation({
     'The answer is JSON, or with `Accept: text/event-stream` a stream of events until the end. The ' +
     'data of each event is the same object. A stream sends states, not a history: a client that ' +
     'reconnects with `Last-Event-ID` gets the current state. A comment every 15 seconds keeps the ' +
-    'connection open. The progress of a finished upload can be read for an hour.',
+    'connection open. The progress of a finished upload can be read for an hour. A job of the library ' +
+    'is asked for in the same way.',
   auth: 'optional-link',
   params: UploadIdParams,
   query: TokenQuery,

@@ -34,7 +34,8 @@ z.object({ type: type('pong'), timestamp }).meta({
 
 z.object({ type: type('upload_progress'), ...Progress.shape, timestamp }).meta({
   id: 'SocketProgress',
-  description: 'Progress of one upload: at first of each upload, then at every change.',
+  description:
+    'Progress of one upload, or of one job of the library: at first of each, then at every change.',
 })
 
 z.object({

@@ -124,7 +124,7 @@ function folderIn(metadata: Readonly<Record<string, string | null>>): FolderPath
   const wanted = metadata.folder ?? undefined
   const { 'Upload-Metadata': path } = parseWire(Folder, { 'Upload-Metadata': wanted })
   if (path !== undefined) return parseFolderPath(path, 'Upload-Metadata')
-  const relative = metadata.relativePath ?? metadata.relative_path
+  const relative = metadata.relativePath
   const isNone = !relative || relative === 'null'
   return isNone ? [] : folderOfRelativePath(relative, 'Upload-Metadata')
 }

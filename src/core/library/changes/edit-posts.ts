@@ -1,4 +1,3 @@
-import { AppError } from '../../../errors.ts'
 import type { KeyedLock } from '../../../lib/concurrency/keyed-lock.ts'
 import { decodeCaption, encodeCaption } from '../../model/caption.ts'
 import { copyCaption, editCaption, type Place } from '../../model/caption-edit.ts'
@@ -11,6 +10,7 @@ import type {
   LibraryKey,
 } from '../../ports/catalogue.ts'
 import type { Actor, ChannelCall, ChannelGateway, ChannelMessage } from '../../ports/channel.ts'
+import { noRoomForName, noSuchFile } from './refusals.ts'
 
 export interface PostEditingOptions {
   channel: Pick<ChannelGateway, 'reader' | 'messages' | 'edit'>
@@ -118,7 +118,7 @@ export function createPostEditing(options: PostEditingOptions): PostEditing {
         const { knowsPlace: _, ...known } = file
         const placed = place({ ...known, hasThumbnail: known.hasThumbnail ?? false })
         const text = editCaption(caption, said(placed))
-        if (text === null) throw noRoom()
+        if (text === null) throw noRoomForName()
         const { editedAt } =
           text === caption
             ? file
@@ -129,7 +129,7 @@ export function createPostEditing(options: PostEditingOptions): PostEditing {
       }),
     captionOfCopy: ({ caption }, { captionId, ...place }) => {
       const text = copyCaption(caption, said(place), captionId)
-      if (text === null) throw noRoom()
+      if (text === null) throw noRoomForName()
       return text
     },
     placeFolder: (key, call, { post, place }) =>
@@ -139,7 +139,7 @@ export function createPostEditing(options: PostEditingOptions): PostEditing {
         const message = await readMessage(key, call, messageId)
         const before = message?.text ?? captionOfFolder(post)
         const text = editCaption(before, { name, folderId: parentId })
-        if (text === null) throw noRoom()
+        if (text === null) throw noRoomForName()
         const part = message?.document ? 'caption' : 'text'
         const { editedAt } =
           text === before
@@ -171,13 +171,4 @@ function captionOf(file: LibraryFile, namesInCaptions: boolean): string {
 function captionOfFolder({ folderId: id, name, parentId: folderId }: FolderPost): string {
   const unknown = { modifiedAt: null, sha256: null, crc32: null }
   return encodeCaption({ id, kind: 'folder', folderId, name, ...unknown })
-}
-
-export function noSuchFile(): AppError {
-  return new AppError('MESSAGE_NOT_FOUND', 'There is no such file in the channel')
-}
-
-function noRoom(): AppError {
-  const sentence = 'The text beside the file leaves no room for the name: shorten it in Telegram'
-  return new AppError('NOT_EDITABLE', sentence)
 }

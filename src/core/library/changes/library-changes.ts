@@ -4,6 +4,7 @@ import { orTooMany } from '../../model/flood-wait.ts'
 import {
   type FolderPath,
   formatFolderPath,
+  invalidPath,
   isWithinFolder,
   splitFolderPath,
 } from '../../model/library/folder-path.ts'
@@ -21,9 +22,11 @@ import type {
 } from '../../ports/library-jobs.ts'
 import type { Progress } from '../../progress/progress-board.ts'
 import type { WorkGate } from '../../runtime/work-gate.ts'
-import { noSuchFile, type PostEditing } from './edit-posts.ts'
+import { folderNotFound } from '../library-service.ts'
+import type { PostEditing } from './edit-posts.ts'
 import type { LibraryJobs } from './library-jobs.ts'
 import type { MakeFolders } from './make-folders.ts'
+import { noSuchFile, notDeletable } from './refusals.ts'
 
 export interface LibraryChangingOptions {
   channel: Pick<ChannelGateway, 'reader' | 'messages' | 'remove'>
@@ -106,7 +109,7 @@ export function createLibraryChanging(options: LibraryChangingOptions): LibraryC
 
   async function folderAt(key: LibraryKey, path: FolderPath): Promise<ShownFolder> {
     const folder = await catalogue.libraryFolder(key, path)
-    if (folder === null) throw noSuchFolder(path)
+    if (folder === null) throw folderNotFound(path)
     return folder
   }
 
@@ -170,14 +173,14 @@ export function createLibraryChanging(options: LibraryChangingOptions): LibraryC
     moveFolder: (token, from, to) =>
       change(token, async (key, call) => {
         const target = splitFolderPath(to)
-        if (from.length === 0 || target === null) throw rootIsFixed('path')
+        if (from.length === 0 || target === null) throw rootIsFixed()
         const folder = await folderAt(key, from)
         if (formatFolderPath(from) === formatFolderPath(to)) return folder
-        if (isWithinFolder(to, from)) throw invalid('path', 'a folder cannot lie in itself')
+        if (isWithinFolder(to, from)) throw invalidPath('path', 'a folder cannot lie in itself')
         if ((await catalogue.libraryFolder(key, to)) !== null) throw folderExists(to)
         const tree = await catalogue.libraryTree(key, from)
         if (to.length + (tree?.depth ?? 0) > MAX_DEPTH) {
-          throw invalid('path', `more than ${MAX_DEPTH} folders would lie in each other`)
+          throw invalidPath('path', `more than ${MAX_DEPTH} folders would lie in each other`)
         }
         const parentId = await makeFolders(call, target.parent)
         // Several are shown as one: they stay together. The one that counts is the last.
@@ -188,7 +191,7 @@ export function createLibraryChanging(options: LibraryChangingOptions): LibraryC
       }),
     deleteFolder: (token, path, { recursive }) =>
       change(token, async (key, call) => {
-        if (path.length === 0) throw rootIsFixed('path')
+        if (path.length === 0) throw rootIsFixed()
         const { posts: own } = await folderAt(key, path)
         const { fileIds, folderIds } = (await catalogue.libraryTree(key, path)) ?? EMPTY
         const isEmpty = fileIds.length === 0 && folderIds.length <= own.length
@@ -224,10 +227,6 @@ export function createLibraryChanging(options: LibraryChangingOptions): LibraryC
 
 const EMPTY = { fileIds: [], folderIds: [] }
 
-function noSuchFolder(path: FolderPath): AppError {
-  return new AppError('FOLDER_NOT_FOUND', `There is no folder ${formatFolderPath(path)}`)
-}
-
 function folderExists(path: FolderPath): AppError {
   return new AppError('FOLDER_EXISTS', `There is a folder ${formatFolderPath(path)} already`)
 }
@@ -239,18 +238,8 @@ function notEmpty(path: FolderPath): AppError {
   })
 }
 
-function notDeletable(): AppError {
-  const sentence =
-    'No Telegram account of yours may delete the post. In the channel: Administrators, "Delete messages of others"'
-  return new AppError('NOT_DELETABLE', sentence, { details: { right: 'delete_messages' } })
-}
-
-function rootIsFixed(field: string): AppError {
-  return invalid(field, 'the root can neither be moved nor deleted')
-}
-
-function invalid(field: string, problem: string): AppError {
-  return new AppError('INVALID_REQUEST', `${field}: ${problem}`, { details: { field } })
+function rootIsFixed(): AppError {
+  return invalidPath('path', 'the root can neither be moved nor deleted')
 }
 
 function tooManyJobs(): AppError {

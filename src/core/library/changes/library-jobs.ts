@@ -19,6 +19,7 @@ import type { JobContext, JobQueue } from '../../runtime/job-queue.ts'
 import { delayFor, isRetryable, isWait, usesAttempt } from '../../transfers/transfer-retry.ts'
 import type { PostEditing } from './edit-posts.ts'
 import type { MakeFolders } from './make-folders.ts'
+import { NOT_DELETABLE } from './refusals.ts'
 
 export interface LibraryJobsOptions {
   channel: Pick<ChannelGateway, 'reader' | 'messages' | 'remove' | 'post'>
@@ -48,9 +49,6 @@ export interface LibraryJobs {
 const REMOVED_AT_ONCE = 100
 /** Failures of one item, which leave the others. */
 const OF_ONE_ITEM = new Set(['MESSAGE_NOT_FOUND', 'NOT_EDITABLE', 'NOT_DELETABLE'])
-
-const NOT_DELETABLE =
-  'No Telegram account of yours may delete the post. In the channel: Administrators, "Delete messages of others"'
 
 export function createLibraryJobs(options: LibraryJobsOptions): LibraryJobs {
   const { channel, catalogue, records, posts, makeFolders, queue, now, log } = options

@@ -12,27 +12,27 @@ export type FolderPath = readonly string[]
  */
 export function parseFolderPath(text: string, field: string): FolderPath {
   if (Buffer.byteLength(text) > MAX_PATH_BYTES) {
-    throw invalid(field, `the path is longer than ${MAX_PATH_BYTES} bytes`)
+    throw invalidPath(field, `the path is longer than ${MAX_PATH_BYTES} bytes`)
   }
   if (text === '' || text === '/') return []
   const inside = text.replace(/^\//, '').replace(/\/$/, '')
   const names = inside.split('/').map((name) => parseFolderName(name, field))
   if (names.length > MAX_DEPTH) {
-    throw invalid(field, `the path has more than ${MAX_DEPTH} folders`)
+    throw invalidPath(field, `the path has more than ${MAX_DEPTH} folders`)
   }
   return names
 }
 
 function parseFolderName(name: string, field: string): string {
-  if (!name.isWellFormed()) throw invalid(field, 'the name of a folder is no Unicode text')
+  if (!name.isWellFormed()) throw invalidPath(field, 'the name of a folder is no Unicode text')
   if (/[\p{Cc}\\]/u.test(name)) {
-    throw invalid(field, 'the name of a folder has a backslash or a control character')
+    throw invalidPath(field, 'the name of a folder has a backslash or a control character')
   }
   const shown = name.normalize('NFC').trim()
-  if (shown === '') throw invalid(field, 'the name of a folder is empty')
-  if (shown === '.' || shown === '..') throw invalid(field, `a folder cannot be named ${shown}`)
+  if (shown === '') throw invalidPath(field, 'the name of a folder is empty')
+  if (shown === '.' || shown === '..') throw invalidPath(field, `a folder cannot be named ${shown}`)
   if (Buffer.byteLength(shown) > MAX_FOLDER_NAME_BYTES) {
-    throw invalid(field, `the name of a folder is longer than ${MAX_FOLDER_NAME_BYTES} bytes`)
+    throw invalidPath(field, `the name of a folder is longer than ${MAX_FOLDER_NAME_BYTES} bytes`)
   }
   return shown
 }
@@ -62,6 +62,7 @@ export function folderOfRelativePath(relativePath: string, field: string): Folde
   return end < 0 ? [] : parseFolderPath(relativePath.slice(0, end), field)
 }
 
-function invalid(field: string, problem: string): AppError {
+/** `problem` completes a sentence about the path. */
+export function invalidPath(field: string, problem: string): AppError {
   return new AppError('INVALID_REQUEST', `${field}: ${problem}`, { details: { field } })
 }
