@@ -69,10 +69,22 @@ test('conditions on the entity tag hold, and conditions on dates are ignored', a
   expect((await bodyOf(dated)).equals(bytes)).toBe(true)
 })
 
-test('a download without a fileId is refused with what is missing, and one with a wrong fileId is not found', async () => {
-  const { bare, link } = await start(100)
+test('a file that was uploaded here needs no fileId, and has its whole name', async () => {
+  const { bare, bytes } = await start(100)
 
-  const missing = await fetch(bare)
+  const answer = await fetch(bare)
+
+  expect([answer.status, answer.headers.get('content-disposition')]).toEqual([
+    200,
+    'inline; filename=film.mp4',
+  ])
+  expect((await bodyOf(answer)).equals(bytes)).toBe(true)
+})
+
+test('a download of an unknown message without a fileId is refused with what is missing, and one with a wrong fileId is not found', async () => {
+  const { url, bare, link } = await start(100)
+
+  const missing = await fetch(downloadUrl(url, 4711, 'bob'))
   expect(missing.status).toBe(400)
   expect(await missing.json()).toMatchObject({
     code: 'INVALID_REQUEST',
@@ -114,7 +126,8 @@ test('a ticket holds the fileId, and no other file can be read with it', async (
   expect((await bodyOf(await fetch(link))).equals(bytes)).toBe(true)
   const swapped = await fetch(`${link}&fileId=${other.fileId}`)
   expect((await bodyOf(swapped)).equals(bytes)).toBe(true)
-  expect((await fetch(`${nameless}&fileId=${other.fileId}`)).status).toBe(400)
+  const named = await fetch(`${nameless}&fileId=${other.fileId}`)
+  expect((await bodyOf(named)).equals(bytes)).toBe(true)
 })
 
 test('failures of the Bot API delay a reader and change no byte', async () => {

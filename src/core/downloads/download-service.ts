@@ -77,15 +77,16 @@ export function createDownloadService(options: DownloadServiceOptions): Download
       workGate.assertNew()
       const grant = await credentials.forDownload(token)
       assertMayRead(grant, token, messageId)
+      const row = await ledger.libraryFile(libraryKeyOf(grant.credentials), messageId)
       // A link's holder must not read another file by naming it instead of its message.
-      const fileId = grant.kind === 'login' ? asked : grant.fileId
+      const named = grant.kind === 'login' ? asked : grant.fileId
+      const fileId = named ?? row?.fileId ?? undefined
       const document = await gateway.locate(grant.credentials, messageId, signal, fileId)
       // Bound only to a file that is there, and checked again: another request may have been first.
       const key = assertMayRead(grant, token, messageId)
       if (key !== null) boundTo.set(key, messageId, BINDING_TTL_MS)
       const id = document.road === 'bot-api' ? documentIdIn(fileId ?? '') : document.id
       const receipt = id === null ? null : await ledger.receiptOf(id, document.size)
-      const row = await ledger.libraryFile(libraryKeyOf(grant.credentials), messageId)
       const { userId: owner } = grant.credentials
       return { document, fileName: row?.name ?? null, sha256: receipt?.sha256 ?? null, owner }
     },

@@ -63,14 +63,21 @@ export interface LibraryFile {
   /** Hex, as the caption claims it. */
   readonly crc32: string | null
   readonly hasThumbnail: boolean
+  /**
+   * The Bot API's id of the document, where the file was posted from here: a bot that cannot see
+   * messages finds the file by it.
+   */
+  readonly fileId: string | null
   /** The id of the caption's line (core/model/caption.ts); null: the message has no line. */
   readonly captionId: string | null
 }
 
 /** A file as one of its sources tells it. */
-export interface FileRow extends Omit<LibraryFile, 'hasThumbnail'> {
+export interface FileRow extends Omit<LibraryFile, 'hasThumbnail' | 'fileId'> {
   /** Null: the source does not know. */
   readonly hasThumbnail: boolean | null
+  /** Without it the source does not know. */
+  readonly fileId?: string | null
   /**
    * Whether the source knows name and folder. A caption may leave both out: then those stay that the
    * row has, and the ones given here are for a row that is new.

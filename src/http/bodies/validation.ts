@@ -202,7 +202,8 @@ export const fileId = z
   .regex(/^[\w-]{1,512}$/, 'expected letters, digits, - and _')
   .meta({
     description:
-      '`fileId` of the upload. A bot without `TELEGRAM_API_ID` needs it to find the file.',
+      '`fileId` of the upload. A bot without `TELEGRAM_API_ID` needs it to find a file that its library ' +
+      'does not know.',
     examples: ['BQACAgIAAyEFAASRk7fJAAMqaRBu'],
   })
 

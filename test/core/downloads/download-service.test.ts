@@ -228,6 +228,20 @@ test('a file has its name in the library of its owner', async () => {
   expect([named.fileName, unknown.fileName]).toEqual(['Übersicht.pdf', null])
 })
 
+test.each<[string, Partial<DownloadGrant>, string | undefined, string]>([
+  ['a login token', { kind: 'login' }, undefined, 'BQACAgQAAx'],
+  ['a login token that names one', { kind: 'login' }, 'other', 'other'],
+  ['a link', {}, undefined, 'BQACAgQAAx'],
+  ['a link that names one', {}, 'other', 'BQACAgQAAx'],
+  ['a ticket that has one', { messageId: 7, fileId: 'sealed' }, undefined, 'sealed'],
+])('by %s a bot finds a file by the file id that is known of it', async (_, grant, asked, used) => {
+  const { downloads, located } = harness({ grant })
+
+  await downloads.find('token', { messageId: 7, fileId: asked }, never)
+
+  expect(located).toEqual([{ messageId: 7, fileId: used }])
+})
+
 interface HarnessOptions {
   /** What each token grants, or why it is refused. */
   grant?: Partial<DownloadGrant> | AppError
@@ -291,6 +305,7 @@ function harness({ grant = {}, found = {}, ...options }: HarnessOptions) {
 const LISTED: ShownFile = {
   ...makeFile(7, { name: 'Übersicht.pdf' }),
   hasThumbnail: false,
+  fileId: 'BQACAgQAAx',
   kind: 'document',
   path: [],
 }

@@ -116,7 +116,11 @@ export function createPostEditing(options: PostEditingOptions): PostEditing {
       alone(key, messageId, async () => {
         const { file, caption, postedBy } = await read(key, call, messageId)
         const { knowsPlace: _, ...known } = file
-        const placed = place({ ...known, hasThumbnail: known.hasThumbnail ?? false })
+        const placed = place({
+          ...known,
+          fileId: known.fileId ?? null,
+          hasThumbnail: known.hasThumbnail ?? false,
+        })
         const text = editCaption(caption, said(placed))
         if (text === null) throw noRoomForName()
         const { editedAt } =

@@ -72,7 +72,7 @@ function shownName(name: string): string {
 /** The file that an upload has become, before its message is seen in the channel. */
 export function fileOfUpload(
   upload: Upload,
-  { messageId, digests }: FinishedFile,
+  { messageId, fileId, digests }: FinishedFile,
   now: number,
 ): FileRow {
   return {
@@ -87,6 +87,7 @@ export function fileOfUpload(
     sha256: digests?.sha256 ?? null,
     crc32: digests?.crc32 ?? null,
     hasThumbnail: null,
+    fileId,
     captionId: upload.captionId,
     knowsPlace: true,
   }
@@ -110,16 +111,17 @@ export function folderOfPost({ messageId, text, ...times }: TextPost): FolderPos
  * edits have whole seconds: of two in one second the one that is told last counts.
  */
 export function mergeFile(before: LibraryFile | null, told: FileRow): LibraryFile {
-  const { knowsPlace, hasThumbnail, ...rest } = told
-  const file = { ...rest, hasThumbnail: hasThumbnail ?? before?.hasThumbnail ?? false }
+  const { knowsPlace, hasThumbnail, fileId = null, ...rest } = told
+  const file = { ...rest, fileId, hasThumbnail: hasThumbnail ?? before?.hasThumbnail ?? false }
   if (before === null) return file
   if ((before.editedAt ?? 0) > (file.editedAt ?? 0)) return before
   const isSameFile = before.captionId === file.captionId && before.size === file.size
   const merged: LibraryFile = {
     ...file,
     ...(!knowsPlace && { name: before.name, folderId: before.folderId }),
-    // What the worker has reckoned itself stays known where the caption had no room for it.
+    // What the worker knows of its own file stays known where the message does not say it.
     ...(isSameFile && {
+      fileId: file.fileId ?? before.fileId,
       modifiedAt: file.modifiedAt ?? before.modifiedAt,
       sha256: file.sha256 ?? before.sha256,
       crc32: file.crc32 ?? before.crc32,

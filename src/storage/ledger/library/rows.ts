@@ -6,7 +6,7 @@ import type {
   ShownFile,
 } from '../../../core/ports/catalogue.ts'
 import type { Row } from '../database.ts'
-import { blob, integer, integerOrNull, text } from '../tables/rows.ts'
+import { blob, integer, integerOrNull, text, textOrNull } from '../tables/rows.ts'
 
 /** Rows of a library's messages begin at library * 2^32. */
 const MESSAGES = 2 ** 32
@@ -31,6 +31,7 @@ export interface FileInFolder {
 /** `folder_id` is that of the folder's row: files keep no copy of it. */
 export const FILE_COLUMNS = `library_files.id, folder, library_files.name, size, mime_type, kind,
   posted_at, edited_at, modified_at, sha256, crc32, has_thumbnail, caption_id,
+  file_id,
   (SELECT folder_id FROM library_folders WHERE library_folders.id = folder) AS folder_id`
 
 export function toFile(row: Row): FileInFolder {
@@ -46,6 +47,7 @@ export function toFile(row: Row): FileInFolder {
     sha256: hexOrNull(row, 'sha256'),
     crc32: hexOrNull(row, 'crc32'),
     hasThumbnail: integer(row, 'has_thumbnail') === 1,
+    fileId: textOrNull(row, 'file_id'),
     captionId: hexOrNull(row, 'caption_id'),
   }
   const kind = FILE_KINDS.find((known) => known === row.kind) ?? 'other'

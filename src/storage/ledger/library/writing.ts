@@ -110,14 +110,14 @@ function createFileWriting(
   const find = database.prepare(`SELECT ${FILE_COLUMNS} FROM library_files WHERE id = ?`)
   const put = database.prepare(
     `INSERT INTO library_files (id, library, folder, name, folded, sort_name, size, mime_type, kind,
-       posted_at, edited_at, modified_at, sha256, crc32, has_thumbnail, caption_id)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+       posted_at, edited_at, modified_at, sha256, crc32, has_thumbnail, file_id, caption_id)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
      ON CONFLICT DO UPDATE SET folder = excluded.folder, name = excluded.name,
        folded = excluded.folded, sort_name = excluded.sort_name, size = excluded.size,
        mime_type = excluded.mime_type, kind = excluded.kind, posted_at = excluded.posted_at,
        edited_at = excluded.edited_at, modified_at = excluded.modified_at,
        sha256 = excluded.sha256, crc32 = excluded.crc32,
-       has_thumbnail = excluded.has_thumbnail, caption_id = excluded.caption_id`,
+       has_thumbnail = excluded.has_thumbnail, file_id = excluded.file_id, caption_id = excluded.caption_id`,
   )
   const putName = database.prepare(
     'INSERT OR REPLACE INTO library_names (rowid, folded) VALUES (?, ?)',
@@ -163,6 +163,7 @@ function createFileWriting(
         fromHex(file.sha256),
         fromHex(file.crc32),
         file.hasThumbnail ? 1 : 0,
+        file.fileId,
         fromHex(file.captionId),
       )
       if (file.name !== before?.file.name) putName.run(id, folded)

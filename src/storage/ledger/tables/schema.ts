@@ -253,6 +253,9 @@ const MIGRATIONS = [
     PRIMARY KEY (owner, channel_id, parent_id, name)
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  ALTER TABLE library_files ADD COLUMN file_id TEXT;
+  `,
 ]
 
 /** What `user_version` says of a ledger of this version. */

@@ -94,7 +94,7 @@ test('a text makes a folder by a line of that kind alone', () => {
 })
 
 const { knowsPlace: _, ...known } = file
-const row: LibraryFile = { ...known, hasThumbnail: true }
+const row: LibraryFile = { ...known, hasThumbnail: true, fileId: null }
 
 test.each<[string, Partial<LibraryFile>, Partial<FileRow>, Partial<LibraryFile>]>([
   ['a newer edit counts', {}, { editedAt: 9, name: 'b' }, { editedAt: 9, name: 'b' }],
@@ -123,6 +123,8 @@ test.each<[string, Partial<LibraryFile>, Partial<FileRow>, Partial<LibraryFile>]
     { sha256: null, crc32: null, modifiedAt: null },
     { sha256: SHA256, crc32: '0000abcd', modifiedAt: 1000 },
   ],
+  ['the file id that a message does not tell stays', { fileId: 'f' }, {}, { fileId: 'f' }],
+  ['the file id of another document goes', { fileId: 'f' }, { size: 6 }, { fileId: null }],
   [
     'digests of another document go',
     {},
@@ -164,6 +166,7 @@ test('an upload becomes a file by its own words, whose message is not seen yet',
     mimeType: upload.mimeType,
     ...finished.digests,
     hasThumbnail: null,
+    fileId: 'f',
   })
   expect(mergeFile(null, fileOfUpload(upload, finished, 2000)).hasThumbnail).toBe(false)
 })

@@ -65,6 +65,7 @@ export function keepsLibraries(make: MakeLedger): void {
       sha256: 'cd'.repeat(32),
       crc32: '0000abcd',
       hasThumbnail: true,
+      fileId: 'BQACAgQAAx',
       captionId: 'ef'.repeat(16),
     })
     await ledger.applyToLibrary(KEY, { files: [file] })
