@@ -57,6 +57,11 @@ async function printPages(
   return lines
 }
 
+/** Telegram may ask to wait for a minute; a worker without access to the channel tries once a minute. */
+const STANDSTILL_MS = 150_000
+const STANDSTILL =
+  'The worker gets no further at the moment: its log says why. It goes on by itself'
+
 /** Makes the worker read the channel, and waits until it has. Returns 1 where it cannot. */
 export async function rescan(
   { json, quiet }: CommandOf<'rescan'>,
@@ -64,10 +69,18 @@ export async function rescan(
 ): Promise<number> {
   const before = await client.library.rescan({ signal })
   let sync = before
+  let movedAt = performance.now()
   while (sync.state !== 'unavailable' && !hasEnded(sync, before)) {
+    if (performance.now() - movedAt > STANDSTILL_MS) {
+      screen.draw([])
+      screen.print(json ? JSON.stringify(sync) : `${warningOf(sync)}. ${STANDSTILL}`)
+      return 1
+    }
     if (!quiet) screen.draw([scanOf(sync)])
     await sleep(POLL_MS, signal)
-    sync = (await client.library.list({ limit: 1 }, { signal })).sync
+    const next = (await client.library.list({ limit: 1 }, { signal })).sync
+    if (next.seen !== sync.seen || next.state !== sync.state) movedAt = performance.now()
+    sync = next
   }
   screen.draw([])
   const sentence = warningOf(sync) ?? 'The library agrees with the channel'
