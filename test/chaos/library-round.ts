@@ -9,11 +9,11 @@ const ROUND_MS = 120_000
 const FOLDERS = ['/A', '/A/B', '/C']
 const FILES = 12
 /** What is done when the worker dies. */
-const KINDS = [
+export const KINDS = [
   ...(['delete', 'rename', 'move', 'copy', 'move folder', 'delete folder', 'upload'] as const),
   ...(['rescan', 'replace'] as const),
 ] as const
-type Kind = (typeof KINDS)[number]
+export type Kind = (typeof KINDS)[number]
 /** Those that are over after some requests to Telegram. */
 const QUICK: ReadonlySet<Kind> = new Set(['delete', 'rename', 'move folder', 'rescan'])
 
@@ -52,15 +52,19 @@ export interface LibraryRound {
 /**
  * A channel with some files, one change, and one or two deaths of the worker while it is made. After
  * the next look library and channel agree, and nothing is lost that was not asked to be deleted.
- * Rejects with a Violation.
+ * Rejects with a Violation. `only`: the one change that is made.
  */
-export async function runLibraryRound(world: World, seed: number): Promise<LibraryRound> {
+export async function runLibraryRound(
+  world: World,
+  seed: number,
+  only?: Kind,
+): Promise<LibraryRound> {
   const stuck = new AbortController()
   const deadline = sleep(ROUND_MS, stuck.signal).then(() => {
     throw new Violation('the round does not end')
   })
   try {
-    return await Promise.race([play(world, seed), deadline])
+    return await Promise.race([play(world, seed, only), deadline])
   } finally {
     stuck.abort(new Error('over'))
     await deadline.catch(() => {})
@@ -68,10 +72,11 @@ export async function runLibraryRound(world: World, seed: number): Promise<Libra
   }
 }
 
-async function play(world: World, seed: number): Promise<LibraryRound> {
+async function play(world: World, seed: number, only?: Kind): Promise<LibraryRound> {
   const random = createRandom(seed)
   const accountKind = random.pick<AccountKind>(['user', 'user', 'both', 'bot'])
-  const kind = random.pick(KINDS)
+  const anyKind = random.pick(KINDS)
+  const kind = only ?? anyKind
   const { token, channelId } = await world.addUser(`library-${seed}`, accountKind)
   const library = createLibraryCalls(world, token)
   await world.ready()
@@ -105,6 +110,7 @@ async function play(world: World, seed: number): Promise<LibraryRound> {
   if (channel.toSorted(byNumber).join() !== shown.toSorted(byNumber).join()) {
     throw new Violation(`the channel has ${channel.join()}, the library ${shown.join()}`)
   }
+  assertFoldersOnce(world, `library-${seed}`)
   check(change, before, read.files)
   return { seed, accountKind, kind, killedAfterMs }
 }
@@ -292,6 +298,19 @@ function createLibraryCalls(world: World, token: string) {
 }
 
 const NO_SYNC = { state: 'never', at: null }
+
+/** After a rescan the rows have every message of a folder: each folder was posted once. */
+function assertFoldersOnce(world: World, owner: string): void {
+  const twice = world.ledger((database) =>
+    database
+      .prepare(
+        `SELECT name FROM library_folder_posts JOIN libraries ON library = libraries.id
+         WHERE owner = ? GROUP BY parent_id, name HAVING count(*) > 1`,
+      )
+      .all(owner),
+  )
+  if (twice.length > 0) throw new Violation(`a folder was made twice: ${JSON.stringify(twice)}`)
+}
 
 /** A look is made once a minute: a dead worker's clock is turned, so that the next one is due. */
 function makeLookDue(world: World): void {

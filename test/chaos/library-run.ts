@@ -1,10 +1,10 @@
 /**
  * `npm run chaos:library -- --rounds 200 --seed 7`: kills a worker while it deletes, renames, moves,
  * copies, uploads and reads again, and looks whether library and channel agree after that. A failed
- * round can be played alone: `--rounds 1 --seed <its seed>`.
+ * round can be played alone: `--rounds 1 --seed <its seed>`; `--kind copy` makes only such changes.
  */
 import { parseArgs } from 'node:util'
-import { runLibraryRound } from './library-round.ts'
+import { KINDS, runLibraryRound } from './library-round.ts'
 import { createWorld, type World } from './world.ts'
 
 /** A new world after so many rounds. */
@@ -14,11 +14,13 @@ const { values } = parseArgs({
   options: {
     rounds: { type: 'string', default: '200' },
     seed: { type: 'string', default: String(Date.now() % 1_000_000) },
+    kind: { type: 'string' },
     verbose: { type: 'boolean', default: false },
   },
 })
 const rounds = Number(values.rounds)
 const firstSeed = Number(values.seed)
+const only = KINDS.find((kind) => kind === values.kind)
 const failures: string[] = []
 let world: World | null = null
 
@@ -42,7 +44,7 @@ process.exit(failures.length > 0 ? 1 : 0)
 async function play(world: World, seed: number): Promise<string | null> {
   const startedAt = performance.now()
   try {
-    const { accountKind, kind, killedAfterMs } = await runLibraryRound(world, seed)
+    const { accountKind, kind, killedAfterMs } = await runLibraryRound(world, seed, only)
     const seconds = ((performance.now() - startedAt) / 1000).toFixed(1)
     console.log(
       `seed ${seed}: ${accountKind}, ${kind}, killed after ${killedAfterMs} ms, ${seconds} s`,
