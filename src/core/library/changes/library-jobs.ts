@@ -52,13 +52,15 @@ const OF_ONE_ITEM = new Set(['MESSAGE_NOT_FOUND', 'NOT_EDITABLE', 'NOT_DELETABLE
 
 export function createLibraryJobs(options: LibraryJobsOptions): LibraryJobs {
   const { channel, catalogue, records, posts, makeFolders, queue, now, log } = options
-  /** Until when Telegram has asked a job to wait. */
-  const waits = new Map<string, number>()
+  /** Until when Telegram has asked a running job to wait, and the job as it was told last. */
+  const live = new Map<string, { waitUntil: number; job: LibraryJob }>()
 
   const progressOf = (job: LibraryJob): Progress =>
-    progressOfJob(job, waits.get(job.id) ?? 0, now())
+    progressOfJob(job, live.get(job.id)?.waitUntil ?? 0, now())
 
-  function tell(job: LibraryJob): void {
+  function tell(job: LibraryJob, waitUntil = live.get(job.id)?.waitUntil ?? 0): void {
+    if (job.state === 'running') live.set(job.id, { waitUntil, job })
+    else live.delete(job.id)
     options.progress.tell({ id: job.id, owner: job.key.owner }, progressOf(job))
   }
 
@@ -70,13 +72,14 @@ export function createLibraryJobs(options: LibraryJobsOptions): LibraryJobs {
       const reason = failure === null ? reasonOf(latest) : sentenceOf(failure)
       const end = () => records.endLibraryJob(job.id, reason, now())
       const ended = await onceDiskTakes(end, signal)
-      waits.delete(job.id)
       if (ended !== null) tell(ended)
       const { kind, total, done, failed } = ended ?? latest
       const fields = { job: job.id, kind, total, done, failed, err: failure ?? undefined }
       log[reason === null ? 'info' : 'warn'](fields, 'a job of the library has ended')
     } catch (error) {
       if (!signal.aborted) throw error
+    } finally {
+      live.delete(job.id)
     }
   }
 
@@ -99,8 +102,7 @@ export function createLibraryJobs(options: LibraryJobsOptions): LibraryJobs {
   }
 
   function wait(job: LibraryJob, seconds: number): void {
-    waits.set(job.id, now() + seconds * 1000)
-    tell(job)
+    tell(live.get(job.id)?.job ?? job, now() + seconds * 1000)
   }
 
   /** Some items; false when none is left. */
@@ -113,8 +115,7 @@ export function createLibraryJobs(options: LibraryJobsOptions): LibraryJobs {
     const key = libraryKeyOf(credentials)
     // The number of a message means another one there.
     if (key.channelId !== job.key.channelId || key.owner !== job.key.owner) throw otherChannel()
-    const latest = (await records.libraryJob(job.id)) ?? job
-    const call = { credentials, signal, onWait: (seconds: number) => wait(latest, seconds) }
+    const call = { credentials, signal, onWait: (seconds: number) => wait(job, seconds) }
     if (job.kind === 'delete') await removeAll(job, call, items)
     else await placeEach(job, call, items)
     return true

@@ -116,6 +116,26 @@ test('a job waits as long as Telegram asks, says so, and then goes on', async ()
   expect(channel.list()).toEqual([])
 })
 
+test('the progress of a job does not go back when Telegram asks to wait', async () => {
+  const { changing, token, channel, queue, addFile, look, board } = startChanges()
+  const ids = ['a', 'b', 'c'].map((name) => addFile(name))
+  await look()
+  const seen: number[] = []
+  board.subscribe({ owner: 'ann' }, (progress) => void seen.push(progress?.progress ?? 0))
+  let edits = 0
+  channel.before = async (method) => {
+    if (method === 'edit' && ++edits === 3) throw flood
+  }
+
+  const wanted = { kind: 'move', messageIds: ids, folder: ['Rome'] } as const
+  const { uploadId } = await changing.startJob(token, wanted)
+  await vi.advanceTimersByTimeAsync(2 * 3_600_000)
+  await queue.ended(uploadId)
+
+  expect(seen).toEqual(seen.toSorted((a, b) => a - b))
+  expect(seen.at(-1)).toBe(100)
+})
+
 test('what cannot be changed leaves the others, and the job says how many there were', async () => {
   const { changing, token, channel, queue, addFile, look, heard, ledger } = startChanges()
   const [a, gone, b] = [addFile('a'), addFile('gone'), addFile('b')]
