@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import type { TransferRequest } from '../core/ports/telegram.ts'
 import type { Semaphore } from '../lib/concurrency/semaphore.ts'
 import { BLOCK_BYTES } from './limits.ts'
@@ -40,7 +41,15 @@ export async function isAsSent(options: VerifyOptions): Promise<boolean> {
     }
   }
 
-  const running = Array.from({ length: Math.min(PARALLEL, blocks.length) }, verifyNext)
+  const running: Promise<void>[] = []
+  while (running.length < Math.min(PARALLEL, blocks.length)) {
+    const reading = verifyNext()
+    // Looked at below.
+    reading.catch(() => {})
+    running.push(reading)
+    // Requests of one moment would all take the same connection.
+    await setImmediate()
+  }
   // Another one may still use the file, whose chunks go when this rejects.
   await Promise.allSettled(running)
   await Promise.all(running)
