@@ -117,6 +117,7 @@ async function transfer(upload: Upload): Promise<void> {
     file,
     caption: async () => encodeCaption({ ...common, ...(await file.digests()) }),
     captionId,
+    thumbnail: { load: async () => null, refused: () => {} },
     verification: { blocks: () => [], damaged: () => {}, unread: () => {} },
     journal: memoryJournal(),
     signal: new AbortController().signal,

@@ -7,6 +7,7 @@ import { decodeCaption } from '../../../src/core/model/caption.ts'
 import { AppError } from '../../../src/errors.ts'
 import { KiB, MiB } from '../../../src/lib/units.ts'
 import { postJson, sha256 } from '../../../test/helpers/callers/client.ts'
+import { makePicture } from '../../../test/helpers/jpeg.ts'
 import { createFakeGateway } from '../../../test/helpers/peers/fake-gateway.ts'
 import { makeTempDir } from '../../../test/helpers/temp-dir.ts'
 import { startWorker, testCredentials } from '../../../test/helpers/worker/app.ts'
@@ -221,6 +222,37 @@ test('a wait that Telegram asks for is in the progress', async () => {
   const waiting = heard.find(({ phase }) => phase === 'waiting')
   expect(waiting?.waiting?.on).toBe('telegram')
   expect(waiting?.text).toMatch(/^Telegram asks to wait \d+ s$/)
+})
+
+test('a thumbnail goes with the file, and is asked for once', async () => {
+  const { gateway, client } = await start()
+  const jpeg = makePicture(320, 180, 150_000)
+  let drawn = 0
+
+  await client.upload(makeFile(randomBytes(10)), {
+    thumbnail: async () => {
+      drawn++
+      return new Blob([Uint8Array.from(jpeg)])
+    },
+  }).done
+  await client.upload(makeFile(randomBytes(11)), { thumbnail: new Blob([Uint8Array.from(jpeg)]) })
+    .done
+
+  const sent = gateway.posted.map(({ thumbnail }) => Buffer.from(thumbnail ?? []).equals(jpeg))
+  expect([sent, drawn]).toEqual([[true, true], 1])
+})
+
+test.each([
+  ['that is refused', () => new Blob(['no JPEG'])],
+  ['that is too large', () => new Blob([new Uint8Array(201 * KiB)])],
+  ['that cannot be drawn', () => Promise.reject(new Error('no canvas'))],
+  ['that is not there', () => null],
+])('a file with a thumbnail %s is sent without it', async (_, thumbnail) => {
+  const { gateway, client } = await start()
+
+  await client.upload(makeFile(randomBytes(10)), { thumbnail }).done
+
+  expect(gateway.posted).toMatchObject([{ thumbnail: null }])
 })
 
 test('a refused token fails the upload before any byte is sent, without a retry', async () => {

@@ -91,6 +91,8 @@ export interface Ledger extends TicketRecords, StreamRecords {
   saveTransfer: (uploadId: string, state: TransferState) => Promise<void>
   /** Forgets the transfer and its parts. */
   deleteTransfer: (uploadId: string) => Promise<void>
+  /** The JPEG that came when the upload was opened, until the upload ends; null: none was kept. */
+  uploadThumbnail: (uploadId: string) => Promise<Uint8Array | null>
   /** One bit per acknowledged part, lowest bit of the first byte first; empty when unknown. */
   acknowledgedParts: (uploadId: string) => Promise<Uint8Array>
   saveAcknowledgedParts: (uploadId: string, bitmap: Uint8Array) => Promise<void>
@@ -122,6 +124,8 @@ export interface Opening {
   token: string
   /** The upload's words as a stream, whose id no client was told of yet; null for one in chunks. */
   stream: Omit<StreamRecord, 'uploadId'> | null
+  /** A JPEG to keep until the upload ends; it is dropped where many uploads have one. */
+  thumbnail?: Uint8Array | null
   /** What its owner may have unfinished at one time, this one included. */
   share: { maxUploads: number; maxBytes: number }
   /** What the spool holds. */

@@ -92,6 +92,8 @@ export interface PostedFile {
   readonly messageId: number
   /** Shaped like a Bot API file_id; a real one whenever the bot's own account saw the document. */
   readonly fileId: string
+  /** Whether Telegram has a small picture of it, where its answer tells. */
+  readonly hasThumbnail?: boolean
 }
 
 /** What identifies the bytes of a whole file, lower-case hex. */

@@ -54,8 +54,17 @@ export interface TransferRequest {
   captionId: string
   journal: TransferJournal
   verification: Verification
+  thumbnail: OutgoingThumbnail
   signal: AbortSignal
   onEvent: (event: TransferEvent) => void
+}
+
+/** A small picture that goes with a file. Whatever becomes of it, the file is posted. */
+export interface OutgoingThumbnail {
+  /** A JPEG; null: there is none, or it was refused. Does not reject. */
+  load: () => Promise<Uint8Array | null>
+  /** Called when Telegram has not taken it: the file goes without. */
+  refused: (error: unknown) => void
 }
 
 /** How what Telegram has is compared with what was sent, before the file counts as posted. */

@@ -13,6 +13,7 @@ import type { ProgressEvent } from '../progress/progress-board.ts'
 import { onceDiskTakes } from '../runtime/disk-failure.ts'
 import type { JobContext, JobQueue } from '../runtime/job-queue.ts'
 import { type ArrivingFile, createArrivingFile } from './outgoing-file.ts'
+import { createOutgoingThumbnail } from './outgoing-thumbnail.ts'
 import {
   createTransferEndings,
   type Posted,
@@ -107,6 +108,7 @@ export function createTransfers(options: TransfersOptions): Transfers {
     journal: FlushingJournal,
   ): Promise<Posted | { error: unknown }> {
     const verification = createVerification(file, options.verify, log)
+    const thumbnail = createOutgoingThumbnail(upload.id, ledger, log)
     const requestWith: RequestWith = (granted, folderId) => ({
       credentials: granted,
       file,
@@ -115,6 +117,7 @@ export function createTransfers(options: TransfersOptions): Transfers {
       captionId: upload.captionId,
       journal,
       verification,
+      thumbnail,
       signal: job.signal,
       onEvent: (event) => {
         // Until the file is whole only what lasts is noted: bytes that have gone, and a wait.

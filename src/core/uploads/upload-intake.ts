@@ -50,6 +50,8 @@ export interface FileDescription
     Placing {
   /** Its words as a stream; without them it comes in chunks. */
   stream?: Omit<StreamRecord, 'uploadId'>
+  /** A JPEG as `assertThumbnail` takes it: of an upload that is open already, the first one counts. */
+  thumbnail?: Uint8Array | null
 }
 
 export interface ChunkAnswer {
@@ -164,7 +166,7 @@ export function createUploadIntake(options: UploadIntakeOptions): UploadIntake {
     if (known?.owner === owner) return reopen(known, file, token)
     // With another user's id, too: what is refused anyway must not tell that the id is taken.
     options.workGate.assertNew()
-    const { stream = null, onConflict: _, ...described } = file
+    const { stream = null, thumbnail = null, onConflict: _, ...described } = file
     // A part of another upload is no file that could be found.
     const isPart = stream?.concat === 'partial'
     const placed = isPart ? asGiven(file) : await placeUpload(options.catalogue, granted, file)
@@ -175,7 +177,7 @@ export function createUploadIntake(options: UploadIntakeOptions): UploadIntake {
     // A chunk that is refused must not have reserved anything.
     const flaw = first ? chunkFlaw(upload, first) : null
     const share = options.perUser
-    const opening = { upload, token, stream, share, lookOnly: flaw !== null }
+    const opening = { upload, token, stream, thumbnail, share, lookOnly: flaw !== null }
     const opened = await openRow(opening, first?.size ?? 0)
     if (flaw !== null && (opened.kind === 'opened' || opened.kind === 'known')) throw flaw
     switch (opened.kind) {

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { type FolderPath, parseFolderPath } from '../../core/model/library/folder-path.ts'
 import { MAX_PATH_BYTES } from '../../core/model/library/folder-tree.ts'
+import { assertThumbnail, MAX_THUMBNAIL_BYTES } from '../../core/model/thumbnail.ts'
 import { ON_CONFLICT } from '../../core/uploads/place-upload.ts'
 import { AppError } from '../../errors.ts'
 import { MiB } from '../../lib/units.ts'
@@ -179,6 +180,39 @@ export const onConflict = z
     examples: ['keep-both'],
   })
 
+/** Of the text in which a thumbnail of MAX_THUMBNAIL_BYTES comes. */
+const MAX_BASE64 = Math.ceil(MAX_THUMBNAIL_BYTES / 3) * 4
+
+const THUMBNAIL =
+  'A small picture of the file, which goes to Telegram with it: a JPEG of at most 320 x 320 pixels ' +
+  'and 200 KB without metadata, such as EXIF. It is never the reason why a file is not posted.'
+
+/** In JSON; `thumbnailOf` reads it. */
+export const thumbnail = z
+  .preprocess(
+    (given) => (isNone(given) ? undefined : given),
+    z
+      .base64({ error: 'expected a JPEG in base64' })
+      .max(MAX_BASE64, { error: `is larger than ${MAX_THUMBNAIL_BYTES} bytes` })
+      .optional(),
+  )
+  .optional()
+  .meta({ description: `${THUMBNAIL} In base64.`, examples: ['/9j/4AAQSkZJRgABAQAAAQ=='] })
+
+/** Throws INVALID_REQUEST for what is no thumbnail. */
+export function thumbnailOf(fields: { thumbnail?: string | undefined }): Uint8Array | null {
+  if (fields.thumbnail === undefined) return null
+  const jpeg = Buffer.from(fields.thumbnail, 'base64')
+  assertThumbnail(jpeg)
+  return jpeg
+}
+
+/** In a form: a file beside the file. */
+export const thumbnailFile = z
+  .file()
+  .optional()
+  .meta({ description: THUMBNAIL, examples: ['(the bytes)'] })
+
 export const token = z
   .string()
   .min(1)
@@ -233,6 +267,9 @@ export const FileFields = z.object({
   folder,
   onConflict,
 })
+
+/** What opens an upload before its first chunk. */
+export const InitFields = FileFields.extend({ thumbnail })
 
 /** Where a file goes. */
 export const PlacingFields = FileFields.pick({ fileName: true, folder: true, onConflict: true })

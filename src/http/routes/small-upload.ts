@@ -2,6 +2,7 @@ import type { FastifyPluginAsync } from 'fastify'
 import { z } from 'zod'
 import { uploadCancelled } from '../../core/model/cancellation.ts'
 import { mimeTypeOf } from '../../core/model/mime-type.ts'
+import { assertThumbnail, MAX_THUMBNAIL_BYTES } from '../../core/model/thumbnail.ts'
 import { emptyFile, wholeUploadId } from '../../core/model/upload.ts'
 import type { Upload } from '../../core/ports/records.ts'
 import type { ReceivedChunk } from '../../core/ports/spool.ts'
@@ -58,8 +59,9 @@ export const smallUploadRoutes: FastifyPluginAsync<UploadRoutesOptions> = async 
         request,
         reply,
       )
-      const { fields, file } = await readForm(request, {
+      const { fields, file, small } = await readForm(request, {
         fileField: 'file',
+        smallFile: { field: 'thumbnail', maxBytes: MAX_THUMBNAIL_BYTES },
         fieldNames: FIELD_NAMES,
         maxFileBytes: MAX_BYTES,
         receive: (bytes, fields) => receive(bytes, fields).catch(asFileTooLarge),
@@ -78,10 +80,13 @@ export const smallUploadRoutes: FastifyPluginAsync<UploadRoutesOptions> = async 
         await options.throttle.assertNotThrottled(request)
         const uploadId = wholeUploadId(newUploadId())
         const { size } = received
+        // An empty one is what a form without a picture sends.
+        const thumbnail = small?.length ? small : null
+        if (thumbnail) assertThumbnail(thumbnail)
         if (size === 0) throw emptyFile('file')
         const mimeType = mimeTypeOf(file.mimeType, name)
         await uploads.assertReachable(token, size)
-        const described = { id: uploadId, ...placing, mimeType, size, modifiedAt }
+        const described = { id: uploadId, ...placing, mimeType, size, modifiedAt, thumbnail }
         const { fileName } = await takeWhole(described, token, received)
         options.unclaimed.trust(addressOf(request))
         const end = await uploads.finished(uploadId, clientSignal(reply))

@@ -6,13 +6,16 @@ import type { ReceivedChunk, Spool } from '../../core/ports/spool.ts'
 import type { Placing } from '../../core/uploads/place-upload.ts'
 import type { FileDescription } from '../../core/uploads/upload-intake.ts'
 import type { UploadService } from '../../core/uploads/upload-service.ts'
+import { KiB } from '../../lib/units.ts'
 import { type ReadFormOptions, readForm } from '../bodies/form/form.ts'
 import {
   ChunkFields,
-  FileFields,
+  type FileFields,
   folderOf,
+  InitFields,
   PlacingFields,
   parseWire,
+  thumbnailOf,
   UploadIdFields,
 } from '../bodies/validation.ts'
 import { clientSignal } from '../connections/client-signal.ts'
@@ -44,6 +47,9 @@ export interface UploadRoutesOptions {
 const CHUNK_FORM = { token: 'form', uploadId: 'form', opensUpload: true } as const
 const IN_JSON = { token: 'json', uploadId: 'json' } as const
 
+/** With a thumbnail in base64, and room for one that is too large, so that the answer says so. */
+const MAX_INIT_BYTES = 512 * KiB
+
 /** Answers a cancel that came too late. */
 const IN_TELEGRAM = 'The file is in Telegram already'
 
@@ -52,9 +58,11 @@ export const uploadRoutes: FastifyPluginAsync<UploadRoutesOptions> = async (app,
   const { uploads, callerToken } = options
 
   const opening = { isHeavy: true, presents: { ...IN_JSON, opensUpload: true } }
-  app.post('/init-upload', { schema: initUpload, config: opening }, async (request) => {
-    const fields = parseWire(FileFields, request.body)
-    const upload = await uploads.open(toFile(fields), requireToken(request))
+  const inits = { schema: initUpload, config: opening, bodyLimit: MAX_INIT_BYTES }
+  app.post('/init-upload', inits, async (request) => {
+    const fields = parseWire(InitFields, request.body)
+    const file = { ...toFile(fields), thumbnail: thumbnailOf(fields) }
+    const upload = await uploads.open(file, requireToken(request))
     return { success: true, uploadId: upload.id, message: 'Upload session initialized' }
   })
 

@@ -1,5 +1,12 @@
 import { z } from 'zod'
-import { fileName, folder, modifiedAt, onConflict, token } from '../bodies/validation.ts'
+import {
+  fileName,
+  folder,
+  modifiedAt,
+  onConflict,
+  thumbnailFile,
+  token,
+} from '../bodies/validation.ts'
 import { count, fileBytes, fileNameOut, success, uploadIdOut, userId } from './answer-fields.ts'
 import { operation } from './openapi/operation.ts'
 import { OF_OPENING, OF_TELEGRAM } from './openapi/refusals.ts'
@@ -29,6 +36,7 @@ export const smallUpload = operation({
         examples: ['holiday.mp4'],
       }),
     ...SmallUploadFields.shape,
+    thumbnail: thumbnailFile,
     userId,
   }),
   bodyType: 'multipart/form-data',

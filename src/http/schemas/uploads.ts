@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { ChunkFields, FileFields, SHA256, UploadIdFields } from '../bodies/validation.ts'
+import { ChunkFields, InitFields, SHA256, UploadIdFields } from '../bodies/validation.ts'
 import {
   count,
   fileBytes,
@@ -26,7 +26,7 @@ export const initUpload = operation({
     'This call may be left out: the first chunk opens the upload as well. It may be repeated with ' +
     'the same values.',
   auth: 'field',
-  body: FileFields.extend({ userId }),
+  body: InitFields.extend({ userId }),
   answers: {
     200: {
       description: 'The upload is open, and its room on the disk is reserved.',

@@ -126,6 +126,7 @@ function toPromises(records: Records): MaintainedLedger {
     transfer: resolving(records.transfer),
     saveTransfer: resolving(records.saveTransfer),
     deleteTransfer: resolving(records.deleteTransfer),
+    uploadThumbnail: resolving(records.uploadThumbnail),
     acknowledgedParts: resolving(records.acknowledgedParts),
     saveAcknowledgedParts: resolving(records.saveAcknowledgedParts),
     dueWebhooks: resolving(records.dueWebhooks),

@@ -3,11 +3,13 @@ import type { OutgoingFile, TransferRequest } from '../../core/ports/telegram.ts
 import { KiB } from '../../lib/units.ts'
 
 const PIECE_SIZE = 512 * KiB
+const THUMBNAIL = { filename: 'thumbnail.jpg', contentType: 'image/jpeg' }
 
 export interface DocumentForm {
   chat_id: string
   document: InputFile
   caption: string
+  thumbnail?: InputFile
   /** Files that come by the hundred must not ring for each member of the channel. */
   disable_notification: true
   /** Otherwise Telegram converts videos, and then the message's id is not final at once. */
@@ -42,6 +44,8 @@ export function createPiecePool(): PiecePool {
 export interface DocumentPost extends Pick<TransferRequest, 'file'> {
   chatId: string
   caption: string
+  /** A JPEG, or null. */
+  thumbnail: Uint8Array | null
 }
 
 /** The parameters of `sendDocument`; the file is read piece by piece as the body is sent. */
@@ -58,7 +62,10 @@ export async function measureForm(post: DocumentPost): Promise<number> {
   return overhead + file.size
 }
 
-function formWith({ chatId, file, caption }: DocumentPost, bytes: InputFile['data']): DocumentForm {
+function formWith(
+  { chatId, file, caption, thumbnail }: DocumentPost,
+  bytes: InputFile['data'],
+): DocumentForm {
   const meta = {
     filename: escapeFileName(file.name),
     contentType: file.mimeType || 'application/octet-stream',
@@ -67,6 +74,7 @@ function formWith({ chatId, file, caption }: DocumentPost, bytes: InputFile['dat
     chat_id: chatId,
     document: new InputFile(bytes, meta),
     caption,
+    ...(thumbnail && { thumbnail: new InputFile(thumbnail, THUMBNAIL) }),
     disable_notification: true,
     disable_content_type_detection: true,
   }

@@ -20,7 +20,7 @@ export interface SendDocumentOptions {
   onMayPost: () => Promise<void>
 }
 
-const Sent = z.object({ file_id: z.string().min(1) }).optional()
+const Sent = z.object({ file_id: z.string().min(1), thumbnail: z.unknown().optional() }).optional()
 /** Telegram names the same document otherwise when it thinks that it knows better. */
 const Message = z
   .object({
@@ -32,14 +32,35 @@ const Message = z
     voice: Sent,
     sticker: Sent,
   })
-  .transform(({ message_id, ...kinds }) => ({
-    messageId: message_id,
-    fileId: Object.values(kinds).find((kind) => kind !== undefined)?.file_id,
-  }))
+  .transform(({ message_id, ...kinds }) => {
+    const sent = Object.values(kinds).find((kind) => kind !== undefined)
+    const hasThumbnail = sent?.thumbnail !== undefined
+    return { messageId: message_id, fileId: sent?.file_id, hasThumbnail }
+  })
 
-/** One try of `sendDocument`. Rejects only with the signal's reason. */
+/**
+ * One try of `sendDocument`, and a second one without the thumbnail where the first was refused for a
+ * reason that may be the thumbnail. Rejects only with the signal's reason.
+ */
 export async function trySendDocument(
   request: TransferRequest,
+  options: SendDocumentOptions,
+): Promise<PostedFile | Failure> {
+  const thumbnail = await request.thumbnail.load()
+  const outcome = await trySend(request, thumbnail, options)
+  if (thumbnail === null || !('kind' in outcome) || !mayBeThumbnail(outcome)) return outcome
+  request.thumbnail.refused(outcome.error)
+  return trySend(request, null, options)
+}
+
+/** What is known to have another reason is no reason to send the whole file again. */
+function mayBeThumbnail({ kind, error }: Failure): boolean {
+  return kind === 'final' && error.code === 'TELEGRAM_REJECTED'
+}
+
+async function trySend(
+  request: TransferRequest,
+  thumbnail: Uint8Array | null,
   { root, token, timeouts, circuit, onMayPost }: SendDocumentOptions,
 ): Promise<PostedFile | Failure> {
   const { file, credentials, signal, onEvent } = request
@@ -47,7 +68,7 @@ export async function trySendDocument(
   const pool = createPiecePool()
   try {
     const caption = await request.caption()
-    const outgoing = { chatId: toChatId(credentials.channelId), file, caption }
+    const outgoing = { chatId: toChatId(credentials.channelId), file, caption, thumbnail }
     const contentLength = await measureForm(outgoing)
     const overhead = contentLength - file.size
     const fetch = createNodeFetch({
@@ -77,7 +98,9 @@ export async function trySendDocument(
 }
 
 function toPostedFile(message: unknown): PostedFile {
-  const { messageId, fileId } = Message.safeParse(message).data ?? {}
-  if (messageId !== undefined && fileId !== undefined) return { messageId, fileId }
+  const { messageId, fileId, hasThumbnail } = Message.safeParse(message).data ?? {}
+  if (messageId !== undefined && fileId !== undefined && hasThumbnail !== undefined) {
+    return { messageId, fileId, hasThumbnail }
+  }
   throw new Error('Telegram answered without saying where the file is')
 }

@@ -16,6 +16,8 @@ export interface PostedDocument {
   name: string
   mimeType: string
   bytes: Buffer
+  /** What came with it. */
+  thumbnail?: Uint8Array | null
 }
 
 export interface FakeGateway extends TelegramGateway {
@@ -111,8 +113,10 @@ export function createFakeGateway(): FakeGateway {
       }
       request.onEvent({ phase: 'posting' })
       const messageId = posted.length + 1
-      posted.push({ messageId, name: file.name, mimeType: file.mimeType, bytes })
-      return { messageId, fileId: fake.fileIdOf(messageId) }
+      const thumbnail = await request.thumbnail.load()
+      posted.push({ messageId, name: file.name, mimeType: file.mimeType, bytes, thumbnail })
+      if (thumbnail) fake.thumbnails.set(messageId, thumbnail)
+      return { messageId, fileId: fake.fileIdOf(messageId), hasThumbnail: thumbnail !== null }
     },
     locate: async (_credentials, messageId): Promise<RemoteDocument> => {
       const document = posted.find((one) => one.messageId === messageId)

@@ -2,7 +2,7 @@ import type { Ledger, Opening } from '../../../src/core/ports/ledger.ts'
 import type { Upload } from '../../../src/core/ports/records.ts'
 
 /** A share and a spool that refuse nothing. */
-const BOUNDLESS: Pick<Opening, 'share' | 'capacity'> = {
+export const BOUNDLESS: Pick<Opening, 'share' | 'capacity'> = {
   share: { maxUploads: Number.MAX_SAFE_INTEGER, maxBytes: Number.MAX_SAFE_INTEGER },
   capacity: {
     limitBytes: Number.MAX_SAFE_INTEGER,

@@ -20,7 +20,7 @@ test('a file arrives whole, with its name, its type and a known length', async (
 
   const result = await road.send(request)
 
-  expect(result).toEqual({ messageId: 1, fileId: 'file-1' })
+  expect(result).toEqual({ messageId: 1, fileId: 'file-1', hasThumbnail: false })
   expect(api.posted).toEqual([
     {
       chatId: '-1001234567890',

@@ -58,6 +58,7 @@ export function makeRequest(changes: RequestChanges = {}): ObservedRequest {
     },
     caption: async () => CAPTION,
     captionId: '000102030405060708090a0b0c0d0e0f',
+    thumbnail: { load: async () => null, refused: () => {} },
     verification: { blocks: () => [], damaged: () => {}, unread: () => {} },
     journal: memoryJournal(saved, changes.left ?? null),
     signal: controller.signal,

@@ -43,7 +43,11 @@ test.each(HTTP_FAULTS)(
     await peer.recover()
     clock.pass(BREAK_MS)
     expect(state()).toBe('half-open')
-    expect(await patientRoad.send(makeRequest())).toEqual({ messageId: 1, fileId: 'file-1' })
+    expect(await patientRoad.send(makeRequest())).toEqual({
+      messageId: 1,
+      fileId: 'file-1',
+      hasThumbnail: false,
+    })
     expect(state()).toBe('closed')
   },
 )

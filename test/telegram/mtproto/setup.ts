@@ -6,6 +6,7 @@ import type { Credentials } from '../../../src/core/ports/credentials.ts'
 import type { MtprotoTransferState, TransferState } from '../../../src/core/ports/records.ts'
 import type {
   OutgoingFile,
+  OutgoingThumbnail,
   RemoteDocument,
   TelegramGateway,
   TransferEvent,
@@ -193,6 +194,7 @@ export function createRequest(
     caption?: string
     /** Nothing is read back by default. */
     verification?: Verification
+    thumbnail?: OutgoingThumbnail
   } = {},
 ): TestRequest {
   const events: TransferEvent[] = []
@@ -206,6 +208,7 @@ export function createRequest(
       damaged: () => {},
       unread: () => {},
     },
+    thumbnail: options.thumbnail ?? { load: async () => null, refused: () => {} },
     journal: options.journal ?? createJournal(),
     signal: options.signal ?? new AbortController().signal,
     onEvent: (event) => void events.push(event),

@@ -7,6 +7,8 @@ import type { TransferProgress } from './upload-api.ts'
 
 /** What an upload of one file works with. */
 export interface UploadContext extends SendOptions {
+  /** In base64; null: there is none, or it was refused. Does not reject. */
+  thumbnail: () => Promise<string | null>
   follower: Follower
 }
 
@@ -82,7 +84,22 @@ async function announce(context: UploadContext, { uploadId, signal }: RunRequest
     ...(folder !== null && { folder }),
     ...(onConflict !== null && { onConflict }),
   }
+  const thumbnail = await context.thumbnail()
+  if (thumbnail !== null) {
+    try {
+      await post(context, '/init-upload', { body: { ...body, thumbnail }, signal })
+      return
+    } catch (error) {
+      if (!mayBeThumbnail(error)) throw error
+    }
+  }
   await post(context, '/init-upload', { body, signal })
+}
+
+/** Whether the call may succeed without its thumbnail: older workers take no body of this size. */
+function mayBeThumbnail(error: unknown): boolean {
+  if (!(error instanceof TeleStoreError)) return false
+  return error.code === 'PAYLOAD_TOO_LARGE' || error.details.field === 'thumbnail'
 }
 
 /** Sends the missing chunks and completes the upload. */

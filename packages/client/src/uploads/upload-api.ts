@@ -33,6 +33,12 @@ export interface UploadOptions extends CallOptions {
    * with FILE_EXISTS, or the other file is deleted once this one is in Telegram. By default both stay.
    */
   readonly onConflict?: 'keep-both' | 'reject' | 'replace' | undefined
+  /**
+   * A small picture of the file, which Telegram shows beside it: a JPEG of at most 320 x 320 pixels and
+   * 200 KB without metadata. A function is called when the upload is opened. Whatever is wrong with the
+   * picture, the file is sent.
+   */
+  readonly thumbnail?: Blob | (() => Blob | null | Promise<Blob | null>) | null | undefined
   /** Resumes this upload if the worker still has it; otherwise a new one begins. */
   readonly uploadId?: string | undefined
   /** Where the ids of unfinished uploads are kept: in browsers localStorage by default; null: nowhere. */

@@ -13,6 +13,7 @@ import { createPauseGate } from './pause-gate.ts'
 import { type ResumeEntry, resumeEntryOf, resumeKey } from './resume-store.ts'
 import { runUpload, type UploadContext } from './run-upload.ts'
 import type { FileDescription } from './send-chunks.ts'
+import { readOnce } from './thumbnail.ts'
 import type { Transport } from './transport.ts'
 import type {
   ResumeStore,
@@ -59,7 +60,8 @@ export function createUploadJob(
     options.resumeStore === undefined ? dependencies.defaultStore : options.resumeStore,
     resumeKey(dependencies.caller.address('/'), source, file),
   )
-  const context = { ...dependencies, source, file, gate, state, attempts, parallel }
+  const thumbnail = readOnce(options.thumbnail)
+  const context = { ...dependencies, source, file, thumbnail, gate, state, attempts, parallel }
   const done = runWithRestarts(context, { entry, wanted: options.uploadId ?? null, signal }).then(
     (result) => {
       state.enter('completed')

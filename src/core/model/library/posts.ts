@@ -72,7 +72,7 @@ function shownName(name: string): string {
 /** The file that an upload has become, before its message is seen in the channel. */
 export function fileOfUpload(
   upload: Upload,
-  { messageId, fileId, digests }: FinishedFile,
+  { messageId, fileId, digests, hasThumbnail }: FinishedFile,
   now: number,
 ): FileRow {
   return {
@@ -86,7 +86,7 @@ export function fileOfUpload(
     modifiedAt: upload.modifiedAt,
     sha256: digests?.sha256 ?? null,
     crc32: digests?.crc32 ?? null,
-    hasThumbnail: null,
+    hasThumbnail: hasThumbnail ?? null,
     fileId,
     captionId: upload.captionId,
     knowsPlace: true,

@@ -29,6 +29,8 @@ export interface FilePart {
 export interface Form {
   fields: Record<string, string>
   file: FilePart
+  /** Null without such a part. */
+  small: Buffer | null
 }
 
 export interface ReadFormOptions {
@@ -36,6 +38,8 @@ export interface ReadFormOptions {
   fileField: string
   /** The names of the fields; others are ignored. */
   fieldNames: readonly string[]
+  /** A small file that may be beside it, which is held in memory. */
+  smallFile?: { field: string; maxBytes: number }
   /** The most bytes of the file; the whole form may have a little more. */
   maxFileBytes: number
   /** Takes the file's bytes as they arrive; `fields` are those that came before it. */
@@ -52,12 +56,13 @@ export interface ReadFormOptions {
  * which name the wrong part, and with the errors of `receive`.
  */
 export async function readForm(request: FastifyRequest, options: ReadFormOptions): Promise<Form> {
-  const { fileField, fieldNames, maxFileBytes, receive } = options
+  const { fileField, smallFile, fieldNames, maxFileBytes, receive } = options
   const boundary = await boundaryOf(request)
   const body = openRequestBody(request.raw)
   const fields: Record<string, string> = Object.create(null)
   request.formFields = fields
   let file: FilePart | null = null
+  let small: Buffer | null = null
   let count = 0
   try {
     const source = bounded(body.bytes, maxFileBytes + MAX_FIELDS_BYTES)
@@ -70,6 +75,12 @@ export async function readForm(request: FastifyRequest, options: ReadFormOptions
         if (fieldNames.includes(name)) setField(fields, name, await readField(part))
         continue
       }
+      if (name === smallFile?.field) {
+        if (small) throw invalid(name, 'is there twice')
+        small = await readBounded(part.bytes, smallFile.maxBytes)
+        if (!small) throw invalid(name, `is larger than ${smallFile.maxBytes} bytes`)
+        continue
+      }
       if (name !== fileField) {
         throw invalid(name, `is not a file of this call, whose file is named ${fileField}`)
       }
@@ -77,7 +88,7 @@ export async function readForm(request: FastifyRequest, options: ReadFormOptions
       file = { fileName, mimeType: type, received: await receive(part.bytes, fields) }
     }
     if (!file) throw invalid(fileField, 'is missing')
-    return { fields, file }
+    return { fields, file, small }
   } catch (error) {
     await file?.received.discard()
     throw error

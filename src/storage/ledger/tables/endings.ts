@@ -42,6 +42,7 @@ export function createEndingRecords(
   )
   const forgetTransfer = database.prepare('DELETE FROM transfers WHERE upload_id = ?')
   const forgetParts = database.prepare('DELETE FROM acknowledged_parts WHERE upload_id = ?')
+  const forgetThumbnail = database.prepare('DELETE FROM thumbnails WHERE upload_id = ?')
   const forgetChunks = database.prepare('DELETE FROM chunks WHERE upload_id = ?')
   const forgetWords = database.prepare('UPDATE streams SET metadata = NULL WHERE upload_id = ?')
   const forgetCancelled = createForgetting(database)
@@ -55,6 +56,7 @@ export function createEndingRecords(
       if (!ended) return { kind: 'closed', upload }
       forgetTransfer.run(id)
       forgetParts.run(id)
+      forgetThumbnail.run(id)
       erase()
       return { kind: 'ended', upload }
     })

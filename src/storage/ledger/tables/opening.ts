@@ -6,6 +6,12 @@ import type { UploadRecords } from './uploads.ts'
 
 export type OpeningRecords = Pick<Synchronous<Ledger>, 'openUpload' | 'joinUploads'>
 
+/**
+ * Uploads that keep a thumbnail at one time: with 200 KB each, 50 MB beside the spool. A file without
+ * one is posted all the same.
+ */
+const MAX_THUMBNAILS = 256
+
 /** How uploads begin: of nothing, or of the parts that are here. */
 export function createOpeningRecords(
   database: LedgerDatabase,
@@ -16,13 +22,17 @@ export function createOpeningRecords(
     'INSERT INTO chunks (upload_id, chunk_index, size, digest) VALUES (?, ?, ?, ?)',
   )
   const removeChunks = database.prepare('DELETE FROM chunks WHERE upload_id = ?')
+  const addThumbnail = database.prepare(
+    `INSERT INTO thumbnails (upload_id, jpeg)
+     SELECT ?, ? WHERE (SELECT count(*) FROM thumbnails) < ${MAX_THUMBNAILS}`,
+  )
   const useUp = database.prepare(
     `UPDATE uploads SET state = 'completed', finished_at = ?, touched_at = ?, token = NULL
      WHERE id = ?`,
   )
 
   return {
-    openUpload: ({ upload, token, stream, share, capacity, lookOnly = false }) =>
+    openUpload: ({ upload, token, stream, thumbnail = null, share, capacity, lookOnly = false }) =>
       database.transaction(() => {
         const held = uploads.reservedBy(upload.owner)
         const overShare =
@@ -34,6 +44,7 @@ export function createOpeningRecords(
         if (lookOnly) return { kind: 'opened' }
         uploads.insertUpload(upload, token)
         if (stream !== null) streams.insertStream({ uploadId: upload.id, ...stream }, false)
+        if (thumbnail !== null) addThumbnail.run(upload.id, thumbnail)
         return { kind: 'opened' }
       }),
     joinUploads: ({ upload, stream, chunks, partIds, token }, now) =>

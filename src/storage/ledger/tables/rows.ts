@@ -106,7 +106,9 @@ export function fromTransfer(state: TransferState): (string | number | null)[] {
 
 function toPostedFile(json: string): PostedFile {
   const value = parseObject(json)
-  return { messageId: integer(value, 'messageId'), fileId: text(value, 'fileId') }
+  const posted = { messageId: integer(value, 'messageId'), fileId: text(value, 'fileId') }
+  const { hasThumbnail } = value
+  return typeof hasThumbnail === 'boolean' ? { ...posted, hasThumbnail } : posted
 }
 
 function toDocument(json: string): StoredDocument {

@@ -256,6 +256,13 @@ const MIGRATIONS = [
   `
   ALTER TABLE library_files ADD COLUMN file_id TEXT;
   `,
+  // Until the file is posted: a thumbnail goes to Telegram with it, also after a restart.
+  `
+  CREATE TABLE thumbnails (
+    upload_id TEXT PRIMARY KEY REFERENCES uploads ON DELETE CASCADE,
+    jpeg BLOB NOT NULL
+  ) STRICT;
+  `,
 ]
 
 /** What `user_version` says of a ledger of this version. */

@@ -9,11 +9,12 @@ import type { TransferRequest } from '../../../core/ports/telegram.ts'
 import { unavailable } from '../../errors.ts'
 import { PART_BYTES, SMALL_FILE_BYTES } from '../../limits.ts'
 import { toInputPeer } from '../account/channel.ts'
-import type { Api } from '../connection/gramjs.ts'
+import type { Api, Gramjs } from '../connection/gramjs.ts'
 import { findMessage, type Reading } from './history.ts'
-import { documentOf, toStoredDocument } from './messages.ts'
+import { documentOf, thumbnailOf, toStoredDocument } from './messages.ts'
 import { countParts } from './part-plan.ts'
 import { postOnce } from './post-once.ts'
+import { withThumbnail } from './send-thumbnail.ts'
 
 export interface PostJob {
   request: TransferRequest
@@ -32,16 +33,20 @@ export async function makeDocument({ request, reading, state }: PostJob): Promis
   const { gramjs } = account
   const { Api } = gramjs
   const { file } = request
-  const media = new Api.InputMediaUploadedDocument({
-    file: await toInputFile(gramjs, request, state.fileId),
-    mimeType: file.mimeType,
-    attributes: [new Api.DocumentAttributeFilename({ fileName: file.name })],
-    // Otherwise Telegram converts videos, whose message id is not final at once.
-    forceFile: true,
-    nosoundVideo: true,
-  })
+  const inputFile = await toInputFile(gramjs, request, state.fileId)
   const peer = toInputPeer(gramjs, channel)
-  const answer = await account.call(new Api.messages.UploadMedia({ peer, media }), options)
+  const answer = await withThumbnail(account, request, (thumb) => {
+    const media = new Api.InputMediaUploadedDocument({
+      file: inputFile,
+      ...(thumb && { thumb }),
+      mimeType: file.mimeType,
+      attributes: [new Api.DocumentAttributeFilename({ fileName: file.name })],
+      // Otherwise Telegram converts videos, whose message id is not final at once.
+      forceFile: true,
+      nosoundVideo: true,
+    })
+    return account.call(new Api.messages.UploadMedia({ peer, media }), options)
+  })
   const document = answer instanceof Api.MessageMediaDocument ? answer.document : undefined
   if (!(document instanceof Api.Document)) throw unavailable()
   return toStoredDocument(document)
@@ -82,7 +87,7 @@ export async function postDocument(job: PostJob, document: StoredDocument): Prom
     send: (randomId) => sendDocument(reading, { document, text, randomId }),
   })
   const found = posted.message && documentOf(gramjs, posted.message)
-  return toPosted(posted.id, found ? toStoredDocument(found) : document)
+  return found ? toSeen(gramjs, posted.id, found) : toPosted(posted.id, document)
 }
 
 /** The posted file, if a message newer than the noted one carries the document. */
@@ -95,7 +100,7 @@ export async function lookFor(
     documentOf(gramjs, message)?.id.toString() === wanted.id
   const message = await findMessage(reading, { after: state.newestMessageId ?? 0 }, isWanted)
   const document = message && documentOf(gramjs, message)
-  return document ? toPosted(message.id, toStoredDocument(document)) : null
+  return document ? toSeen(gramjs, message.id, document) : null
 }
 
 export interface SentDocument {
@@ -130,6 +135,12 @@ export async function sendDocument(
     }),
     { ...options, once: true },
   )
+}
+
+/** A document as its message shows it. */
+function toSeen(gramjs: Gramjs, messageId: number, document: Api.Document): PostedFile {
+  const hasThumbnail = thumbnailOf(gramjs, document) !== null
+  return { ...toPosted(messageId, toStoredDocument(document)), hasThumbnail }
 }
 
 function toPosted(messageId: number, document: StoredDocument): PostedFile {

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { expect, test } from 'vitest'
-import type { MtprotoTransferState } from '../../../../src/core/ports/records.ts'
+import type { MtprotoTransferState, Upload } from '../../../../src/core/ports/records.ts'
 import { makeUpload } from '../../upload.ts'
-import { insertUpload } from '../insert-upload.ts'
+import { BOUNDLESS, insertUpload } from '../insert-upload.ts'
 import { type MakeLedger, NOW, PAYLOAD, RESULT, TRANSFER } from './fixtures.ts'
 
 /** What jobs, the outbox and logins keep. */
@@ -39,16 +39,53 @@ export function keepsTransfers(make: MakeLedger): void {
     const { id } = makeUpload()
     await insertUpload(ledger, makeUpload(), 'token')
     const posted = { messageId: 7, fileId: 'file-7' }
+    const shown = { ...posted, hasThumbnail: true }
     const common = { road: 'bot-api', startedAt: NOW, postAttempts: 1 } as const
 
     for (const state of [
       { ...common, posted: null },
       { ...common, posted },
+      { ...common, posted: shown },
     ]) {
       await ledger.saveTransfer(id, state)
 
       expect(await ledger.transfer(id)).toEqual(state)
     }
+  })
+
+  test('a thumbnail is kept until its upload ends, however it does', async () => {
+    const { ledger } = await make()
+    const jpeg = randomBytes(5_000)
+    const endings: ((id: string) => Promise<unknown>)[] = [
+      (id) => ledger.completeUpload(id, { result: RESULT, webhook: null, library: null, now: NOW }),
+      (id) => ledger.failUpload(id, { reason: 'x', percent: 1, retryAt: null, now: NOW }),
+      (id) =>
+        ledger.cancelUpload(id, { reason: 'x', percent: 1, now: NOW }, { perOwner: 9, inAll: 9 }),
+      (id) => ledger.deleteUpload(id),
+      (id) => ledger.expireUpload(id, makeUpload().touchedAt),
+    ]
+    for (const [index, end] of endings.entries()) {
+      const id = `with-${index}`
+      await ledger.openUpload({ ...BOUNDLESS, ...opening(makeUpload({ id })), thumbnail: jpeg })
+      expect(await ledger.uploadThumbnail(id)).toEqual(new Uint8Array(jpeg))
+
+      await end(id)
+
+      expect(await ledger.uploadThumbnail(id)).toBeNull()
+    }
+  })
+
+  test('few uploads keep a thumbnail at one time, and the others are opened without', async () => {
+    const { ledger } = await make()
+    const thumbnail = Uint8Array.of(1)
+    for (let number = 0; number < 257; number++) {
+      const upload = makeUpload({ id: `id-${number}`, size: 1 })
+      const opened = await ledger.openUpload({ ...BOUNDLESS, ...opening(upload), thumbnail })
+      expect(opened.kind).toBe('opened')
+    }
+
+    expect(await ledger.uploadThumbnail('id-255')).toEqual(thumbnail)
+    expect(await ledger.uploadThumbnail('id-256')).toBeNull()
   })
 
   test('a late flush brings nothing back of an upload that has ended or gone', async () => {
@@ -111,3 +148,5 @@ export function keepsTransfers(make: MakeLedger): void {
     expect(await ledger.secret('bot:2')).toHaveLength(1)
   })
 }
+
+const opening = (upload: Upload) => ({ upload, token: 'token', stream: null })
