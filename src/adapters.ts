@@ -181,7 +181,11 @@ async function openInOrder(
       }),
     },
     circuits: () => circuitsOf({ backend: client, telegram: telegram.gateway }),
-    page: { ...readPage(), tokensBeginWith: embedded ? DEMO_TOKENS_BEGIN_WITH : null },
+    page: {
+      ...readPage(),
+      tokensBeginWith: embedded ? DEMO_TOKENS_BEGIN_WITH : null,
+      hasBackend: client !== null,
+    },
     log,
     close: async () => {
       await telegram.gateway.close()
@@ -215,7 +219,7 @@ async function openRepaired(
 }
 
 /** The built page; where it is not built, a sentence that says how. */
-function readPage(): Omit<Page, 'tokensBeginWith'> {
+function readPage(): Pick<Page, 'html' | 'assets'> {
   // From `src` and from `dist` alike.
   const folder = new URL('../dist/web/', import.meta.url)
   try {

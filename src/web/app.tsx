@@ -8,7 +8,9 @@ import type { Workspace } from './state/workspace.ts'
 import { Button } from './ui/button.tsx'
 import type { Question } from './ui/dialogs/confirm-dialog.tsx'
 import { ConfirmDialog, RevokeDialog } from './ui/dialogs/lazy-dialogs.ts'
+import { Busy } from './ui/library/busy.tsx'
 import { LibraryView } from './ui/library/library-view.tsx'
+import { UndoBar } from './ui/library/undo-bar.tsx'
 import { questionOnLeaving } from './ui/questions.ts'
 import { SignIn } from './ui/sign-in.tsx'
 import { Conflicts } from './ui/uploads/conflicts.tsx'
@@ -50,12 +52,12 @@ export function App({ session, terms, workspace }: AppProps) {
       </header>
       <main>
         {token === null && <SignIn session={session} terms={terms} />}
-        {work && token !== null && (
-          <LibraryView key={work.userKey} work={work} maxFileBytes={terms.maxFileBytes} />
-        )}
+        {work && token !== null && <LibraryView key={work.userKey} work={work} terms={terms} />}
       </main>
       <div class="dock">
         <Notice />
+        {work && <UndoBar key={work.userKey} deletes={work.changes.deletes} />}
+        {work && <Busy key={work.userKey} busy={work.changes.busy} />}
         {/* It stays without a token, so that nothing seems lost. */}
         {work && <UploadPanel key={work.userKey} uploads={work.uploads} />}
       </div>

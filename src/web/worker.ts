@@ -1,6 +1,5 @@
 import { type Client, createClient, TeleStoreError } from 'telestore-client'
 import { MiB } from '../lib/units.ts'
-import type { Session } from './state/session.ts'
 import { WORKER_PATH } from './worker-path.ts'
 
 /** What the worker tells about itself without a login. */
@@ -8,9 +7,15 @@ export interface WorkerTerms {
   maxFileBytes: number
   /** In the demo every token with this beginning is valid; elsewhere null. */
   tokensBeginWith: string | null
+  /** A backend keeps a list of its own, which changes in the library do not reach. */
+  hasBackend: boolean
 }
 
-export const DEFAULT_TERMS: WorkerTerms = { maxFileBytes: 2000 * MiB, tokensBeginWith: null }
+export const DEFAULT_TERMS: WorkerTerms = {
+  maxFileBytes: 2000 * MiB,
+  tokensBeginWith: null,
+  hasBackend: false,
+}
 
 export async function readTerms(): Promise<WorkerTerms> {
   const response = await fetch(`${WORKER_PATH}/`, { headers: { accept: 'application/json' } })
@@ -20,13 +25,23 @@ export async function readTerms(): Promise<WorkerTerms> {
   const tokensBeginWith: unknown = Reflect.get(answer, 'tokens_begin_with')
   return {
     maxFileBytes: typeof maxFileBytes === 'number' ? maxFileBytes : DEFAULT_TERMS.maxFileBytes,
+    hasBackend: Reflect.get(answer, 'backend_list') === true,
     tokensBeginWith: typeof tokensBeginWith === 'string' ? tokensBeginWith : null,
   }
 }
 
 /** Returns a client for the user that is signed in. */
-export function createPageClient(session: Session): Client {
-  return createClient({ url: WORKER_PATH, token: session.lastToken })
+export function createPageClient(token: () => string): Client {
+  return createClient({ url: WORKER_PATH, token })
+}
+
+/** The same, whose requests go on when the page is left. */
+export function createLastClient(token: () => string): Client {
+  return createClient({
+    url: WORKER_PATH,
+    token,
+    fetch: (input, init) => fetch(input, { ...init, keepalive: true }),
+  })
 }
 
 /** Rejects with the sentence of the worker when it refuses the token. */

@@ -29,6 +29,16 @@ test('the root names the service to programs and shows a page to browsers', asyn
   expect(await browser.text()).toMatch(/^<!doctype html>/i)
 })
 
+test('the root says whether a backend keeps a list of its own', async () => {
+  const standalone = await start()
+  const { url } = await start({ BACKEND_URL: 'http://127.0.0.1:9' })
+
+  const fields = async (address: string): Promise<unknown> => (await fetch(address)).json()
+
+  expect(await fields(url)).toMatchObject({ backend_list: true })
+  expect(await fields(standalone.url)).not.toHaveProperty('backend_list')
+})
+
 test.each([
   ['TEXT/HTML', 'text/html'],
   ['text/html;q=0.9, application/json;q=0.5', 'text/html'],

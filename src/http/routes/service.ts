@@ -16,7 +16,7 @@ const HEALTH_CHECK = { isHealthCheck: true }
 
 export interface ServiceRoutesOptions {
   /** The page a browser gets at `/`. */
-  page: Pick<Page, 'html' | 'tokensBeginWith'>
+  page: Pick<Page, 'html' | 'tokensBeginWith' | 'hasBackend'>
   /** The most bytes of one file. */
   maxFileBytes: number
   /** The checks of `/readyz`, by the dependency's name. */
@@ -29,7 +29,7 @@ export interface ServiceRoutesOptions {
 /** Describes the service, and tells whether it is alive and ready. */
 export const serviceRoutes: FastifyPluginAsync<ServiceRoutesOptions> = async (app, options) => {
   const { maxFileBytes, probes, documentation } = options
-  const { html, tokensBeginWith } = options.page
+  const { html, tokensBeginWith, hasBackend } = options.page
   const policy = pagePolicy(html)
 
   app.get('/', { schema: describeService }, async (request, reply) => {
@@ -48,6 +48,7 @@ export const serviceRoutes: FastifyPluginAsync<ServiceRoutesOptions> = async (ap
       // The document does not list its own address.
       endpoints: [...documentation.endpoints(), `GET ${DOCS_PATH}`],
       max_file_bytes: maxFileBytes,
+      ...(hasBackend && { backend_list: true as const }),
       ...(tokensBeginWith !== null && { tokens_begin_with: tokensBeginWith }),
     }
   })

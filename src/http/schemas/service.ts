@@ -36,6 +36,15 @@ export const describeService = operation({
               description: 'The largest file, in bytes.',
               examples: [2_097_152_000],
             }),
+          backend_list: z
+            .literal(true)
+            .meta({
+              description:
+                'In backend mode: the backend keeps a list of its own, which renames and deletes in the ' +
+                'library do not reach.',
+              examples: [true],
+            })
+            .optional(),
           tokens_begin_with: z
             .string()
             .meta({

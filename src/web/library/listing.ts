@@ -60,7 +60,7 @@ export function createListing(
   /** What is listed; null before that, and when the listing is closed. */
   let request: Request | null = null
   /** The list is being read again. `isAsked`: a change came meanwhile. */
-  let refreshing: { isAsked: boolean } | null = null
+  let refreshing: { isAsked: boolean; done: Promise<void> } | null = null
   let reading = new AbortController()
 
   const patch = (part: Partial<ListingState>): void => state.set({ ...state.value, ...part })
@@ -111,20 +111,21 @@ export function createListing(
     return { entries: foldersFirst([...entries, ...added]), next: page.next, sync: page.sync }
   }
 
+  /** Changes may come faster than a long list is read: each reading is finished. */
   async function refresh(): Promise<void> {
-    if (request === null) return
-    // Changes may come faster than a long list is read: each reading is finished.
     if (refreshing) {
       refreshing.isAsked = true
-      return
+      return refreshing.done
     }
-    const now = { isAsked: true }
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const now = { isAsked: true, done: promise }
     refreshing = now
     while (now.isAsked && request !== null) {
       now.isAsked = false
       await read((signal) => readAgain(signal, state.value.entries.length))
     }
     refreshing = null
+    resolve()
   }
 
   return {

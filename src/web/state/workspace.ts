@@ -1,3 +1,5 @@
+import type { Client } from 'telestore-client'
+import { type Changes, createChanges } from '../library/changes.ts'
 import { createFileIds } from '../library/file-ids.ts'
 import { createLibrary, type Library } from '../library/library.ts'
 import { createFileLinks, type FileLinks } from '../library/links.ts'
@@ -6,7 +8,7 @@ import { notify } from '../notice.tsx'
 import { announceChanges } from '../uploads/announce-changes.ts'
 import { createUploads, type Uploads } from '../uploads/uploads.ts'
 import { holdWakeLock } from '../uploads/wake-lock.ts'
-import { createPageClient, type WorkerTerms } from '../worker.ts'
+import { createLastClient, createPageClient, type WorkerTerms } from '../worker.ts'
 import { type Session, userKeyOf } from './session.ts'
 import { createStore, type Store } from './store.ts'
 
@@ -16,6 +18,8 @@ export interface Workspace {
   uploads: Uploads
   library: Library
   links: FileLinks
+  changes: Changes
+  folders: Pick<Client['library'], 'list'>
   /** Shows the error, and asks for a new token when the worker has refused the last one. */
   onFailure: (error: unknown) => void
   /** The same without showing the error. */
@@ -60,7 +64,13 @@ export function createWorkspaceStore(
 }
 
 function open(session: Session, userKey: string, { maxFileBytes }: WorkerTerms): Workspace {
-  const client = createPageClient(session)
+  const token = (): string => {
+    const last = session.lastToken()
+    // What is still under way must not go on in the channel of another user.
+    if (userKeyOf(last) !== userKey) throw new Error('Another user has signed in')
+    return last
+  }
+  const client = createPageClient(token)
   const fileIds = createFileIds(userKey)
   const library = createLibrary({ client, onFailure: session.dropRefusedToken })
   const uploads = createUploads({
@@ -73,9 +83,20 @@ function open(session: Session, userKey: string, { maxFileBytes }: WorkerTerms):
       library.refresh()
     },
   })
+  const onFailure = (error: unknown): void => {
+    session.dropRefusedToken(error)
+    notify({ text: error instanceof Error ? error.message : String(error), isFault: true })
+  }
+  const changes = createChanges({
+    client,
+    lastClient: createLastClient(token),
+    onFailure,
+    onChanged: library.listing.refresh,
+  })
   const stopAnnouncing = announceChanges(uploads)
   const releaseWakeLock = holdWakeLock(uploads.files)
   const stop = new AbortController()
+  addEventListener('pagehide', changes.leave, { signal: stop.signal })
   followChanges({
     token: () => session.token.value,
     onChange: library.refresh,
@@ -86,12 +107,12 @@ function open(session: Session, userKey: string, { maxFileBytes }: WorkerTerms):
     uploads,
     library,
     links: createFileLinks(client, fileIds),
-    onFailure: (error) => {
-      session.dropRefusedToken(error)
-      notify({ text: error instanceof Error ? error.message : String(error), isFault: true })
-    },
+    changes,
+    folders: client.library,
+    onFailure,
     dropRefusedToken: session.dropRefusedToken,
     close: () => {
+      changes.leave()
       stop.abort()
       stopAnnouncing()
       releaseWakeLock()

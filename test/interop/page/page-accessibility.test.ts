@@ -113,7 +113,7 @@ test('everything can be done by the keyboard alone', async () => {
   await expect.poll(key).toMatch(/^file /)
   await press('Space')
   await page.getByText('1 selected').first().waitFor()
-  await press('Shift+Tab', 3)
+  await press('Shift+Tab', 6)
   await expect.poll(focused).toBe('Link')
   await press('Enter')
   await page.getByRole('dialog').getByRole('radio', { name: '1 day' }).focus()

@@ -1,7 +1,8 @@
-import type { LibraryFolder, LibraryItem, LibraryPageOptions, LibraryQuery } from 'telestore-client'
+import type { LibraryFolder, LibraryPageOptions, LibraryQuery } from 'telestore-client'
 import { expect, test, vi } from 'vitest'
 import { createListing } from '../../../src/web/library/listing.ts'
 import { ROOT } from '../../../src/web/library/place.ts'
+import { makeItem } from './entries.ts'
 
 const BY_NAME = { by: 'name', descending: false } as const
 
@@ -131,14 +132,6 @@ function fakeWorker({ files, folders = [] }: { files: number; folders?: string[]
     },
   }
   return worker
-}
-
-function makeItem(index: number): LibraryItem {
-  return {
-    ...{ messageId: index + 1, fileName: `${index}.txt`, folder: '/', size: 1, volumes: 1 },
-    ...{ mimeType: 'text/plain', kind: 'document', createdAt: new Date(), modifiedAt: null },
-    ...{ sha256: null, thumbnail: false, link: '', postedBy: 'telestore' },
-  }
 }
 
 function makeFolder(name: string): LibraryFolder {

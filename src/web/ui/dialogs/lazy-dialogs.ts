@@ -6,6 +6,8 @@ export const ConflictDialog = lazy(
   async () => (await import('./conflict-dialog.tsx')).ConflictDialog,
 )
 export const DetailsDialog = lazy(async () => (await import('./details-dialog.tsx')).DetailsDialog)
+export const FolderDialog = lazy(async () => (await import('./folder-dialog.tsx')).FolderDialog)
+export const MoveDialog = lazy(async () => (await import('./move-dialog.tsx')).MoveDialog)
 export const RevokeDialog = lazy(async () => (await import('./revoke-dialog.tsx')).RevokeDialog)
 export const ShareDialog = lazy(async () => (await import('./share-dialog.tsx')).ShareDialog)
 export const ViewerDialog = lazy(async () => (await import('./viewer-dialog.tsx')).ViewerDialog)

@@ -18,6 +18,12 @@ export interface EntriesProps {
   onSelectAll: () => void
   onOpen: (entry: Entry) => void
   onDownload: (file: LibraryItem) => void
+  /** The key of the entry whose name is being written anew. */
+  renaming: string | null
+  onRename: (entry: Entry) => void
+  onRenamed: (entry: Entry, name: string | null) => void
+  /** Deletes the entry; where something is selected, all of that. */
+  onDelete: (entry: Entry) => void
   /** Called when the end of what is read comes near. */
   onNearEnd: () => void
 }
@@ -31,6 +37,7 @@ const ROWS_AHEAD = 40
  */
 export function Entries(props: EntriesProps) {
   const { entries, view, selection, showsFolder, onSelect, onOpen, onDownload } = props
+  const { renaming, onRename, onRenamed, onDelete } = props
   const list = useRef<HTMLDivElement>(null)
   const seen = useWindow(list, { count: entries.length, view })
   const { from, to, columns, rowHeight, rowsOfPage } = seen
@@ -111,6 +118,8 @@ export function Entries(props: EntriesProps) {
     else if (event.key === 'Escape' && selection.chosen.size > 0) onSelect(NOTHING)
     else if (event.key === ' ' && isOnCell) select(entry.key, event)
     else if (event.key === 'Enter' && isOnCell) onOpen(entry)
+    else if (event.key === 'F2') onRename(entry)
+    else if (event.key === 'Delete') onDelete(entry)
     else {
       const next = indexAfter(event.key, index, { count: entries.length, columns, rowsOfPage })
       const to = next === null ? undefined : entries[next]
@@ -149,8 +158,9 @@ export function Entries(props: EntriesProps) {
       onFocusOut={({ target, relatedTarget }) => {
         // An entry that is scrolled away is gone by then, and the focus was not moved by the user.
         queueMicrotask(() => {
-          if (target instanceof Node && target.isConnected)
-            hasFocus.current = relatedTarget !== null
+          const isInside =
+            relatedTarget instanceof Node && list.current?.contains(relatedTarget) === true
+          if (target instanceof Node && target.isConnected) hasFocus.current = isInside
         })
       }}
       {...press.handlers}
@@ -169,6 +179,8 @@ export function Entries(props: EntriesProps) {
                 isSelected={selection.chosen.has(entry.key)}
                 showsFolder={showsFolder}
                 onDownload={onDownload}
+                isRenaming={entry.key === renaming}
+                onRenamed={onRenamed}
               />
             ))}
           </div>

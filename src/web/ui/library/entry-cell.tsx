@@ -5,6 +5,7 @@ import type { Entry } from '../../library/listing.ts'
 import { hashOf, ROOT } from '../../library/place.ts'
 import { Button } from '../button.tsx'
 import { Icon } from '../icon.tsx'
+import { RenameField } from './rename-field.tsx'
 
 export interface EntryCellProps {
   entry: Entry
@@ -14,11 +15,19 @@ export interface EntryCellProps {
   /** Shows the folder of a file, where files of several folders are listed. */
   showsFolder: boolean
   onDownload: (file: LibraryItem) => void
+  /** Its name is a field. */
+  isRenaming: boolean
+  /** Null: the name stays. */
+  onRenamed: (entry: Entry, name: string | null) => void
 }
+
+/** A finger that rests on an entry selects it; with a mouse it can be dragged. */
+const DRAGS = matchMedia('(pointer: fine)').matches
 
 /** One folder or file: its name opens it, its box selects it. */
 export function EntryCell(props: EntryCellProps) {
   const { entry, isActive, isSelected, showsFolder, onDownload } = props
+  const { isRenaming, onRenamed } = props
   const kind = entry.kind === 'folder' ? 'folder' : kindOfItem(entry.file)
   return (
     // The list has one listener for all of its entries.
@@ -29,6 +38,7 @@ export function EntryCell(props: EntryCellProps) {
       data-key={entry.key}
       data-folder={entry.kind === 'folder' ? entry.folder.path : undefined}
       tabIndex={isActive ? 0 : -1}
+      draggable={DRAGS && !isRenaming}
       aria-selected={isSelected}
     >
       <button
@@ -43,7 +53,11 @@ export function EntryCell(props: EntryCellProps) {
       <span class={`row-icon kind-${kind}`}>
         <Icon name={kind} />
       </span>
-      <Name entry={entry} kind={kind} words={wordsOn(entry, showsFolder)} />
+      {isRenaming ? (
+        <RenameField name={entry.name} onEnd={(name) => onRenamed(entry, name)} />
+      ) : (
+        <Name entry={entry} kind={kind} words={wordsOn(entry, showsFolder)} />
+      )}
       {entry.kind === 'file' && (
         <Button
           icon="download"
@@ -67,7 +81,7 @@ interface NameProps {
 
 function Name({ entry, kind, words }: NameProps) {
   const title = entry.name.length > 20 ? entry.name : undefined
-  const common = { class: 'entry-name', tabIndex: -1, title }
+  const common = { class: 'entry-name', tabIndex: -1, title, draggable: false }
   const text = (
     <>
       <span>

@@ -1,52 +1,70 @@
-import { useCallback, useEffect, useState } from 'preact/hooks'
+import { useCallback, useEffect, useMemo, useState } from 'preact/hooks'
 import type { LibraryItem } from 'telestore-client'
 import { announce } from '../../announcer.tsx'
 import { canBeShown, kindOfItem } from '../../library/file-kind.ts'
-import type { Library } from '../../library/library.ts'
-import type { FileLinks } from '../../library/links.ts'
 import type { Entry, ListingState } from '../../library/listing.ts'
-import { type Place, ROOT } from '../../library/place.ts'
+import { namesOf, type Place, pathOf, ROOT } from '../../library/place.ts'
 import { chooseAll, NOTHING, type Selection } from '../../library/selection.ts'
 import { useStore } from '../../state/store.ts'
 import type { Workspace } from '../../state/workspace.ts'
-import { DetailsDialog, ShareDialog, ViewerDialog } from '../dialogs/lazy-dialogs.ts'
+import type { WorkerTerms } from '../../worker.ts'
+import {
+  DetailsDialog,
+  FolderDialog,
+  MoveDialog,
+  ShareDialog,
+  ViewerDialog,
+} from '../dialogs/lazy-dialogs.ts'
 import { DropZone } from '../drop-zone.tsx'
 import { Entries } from './entries.tsx'
 import { NothingHere, SyncLine } from './library-state.tsx'
 import { SelectionBar, wordsOn } from './selection-bar.tsx'
 import { Crumbs, Toolbar } from './toolbar.tsx'
+import { useMoveDrag } from './use-move-drag.ts'
 
 export interface LibraryViewProps {
   work: Workspace
-  maxFileBytes: number
+  terms: WorkerTerms
 }
 
-type Opened = { kind: 'viewer' | 'share' | 'details'; file: LibraryItem } | { kind: 'none' }
+type Opened =
+  | { kind: 'viewer' | 'share' | 'details'; file: LibraryItem }
+  | { kind: 'move'; entries: readonly Entry[] }
+  | { kind: 'folder' }
+  | { kind: 'none' }
 
 /** What is in the channel. */
-export function LibraryView({ work, maxFileBytes }: LibraryViewProps) {
-  const { library, links, uploads, onFailure } = work
+export function LibraryView({ work, terms }: LibraryViewProps) {
+  const { library, links, uploads, changes, onFailure } = work
   const { listing, go } = library
   const place = useStore(library.place)
   const preferences = useStore(library.preferences)
   const selection = useStore(library.selection)
-  const state = useStore(listing.state)
+  const listed = useStore(listing.state)
+  const hidden = useStore(changes.deletes.hidden)
+  const entries = useMemo(
+    () => listed.entries.filter(({ key }) => !hidden.has(key)),
+    [listed.entries, hidden],
+  )
+  const state = { ...listed, entries }
+  const [renaming, setRenaming] = useState<string | null>(null)
   const [opened, setOpened] = useState<Opened>({ kind: 'none' })
   const isUploading = useStore(uploads.files).length > 0
-  const chosen = state.entries.filter(({ key }) => selection.chosen.has(key))
+  const chosen = entries.filter(({ key }) => selection.chosen.has(key))
   const close = (): void => setOpened((now) => (now === opened ? { kind: 'none' } : now))
   const more = useCallback(() => void listing.more(), [listing])
   useTitleFocus(place)
 
   function select(next: Selection): void {
     library.selection.set(next)
-    const now = state.entries.filter(({ key }) => next.chosen.has(key))
+    const now = listing.state.value.entries.filter(({ key }) => next.chosen.has(key))
     announce(now.length === 0 ? 'Nothing selected' : wordsOn(now))
   }
 
   async function selectAll(): Promise<void> {
     await listing.all()
-    select(chooseAll(listing.state.value.entries.map(({ key }) => key)))
+    const keys = listing.state.value.entries.map(({ key }) => key)
+    select(chooseAll(keys.filter((key) => !changes.deletes.hidden.value.has(key))))
   }
 
   function open(entry: Entry): void {
@@ -62,12 +80,43 @@ export function LibraryView({ work, maxFileBytes }: LibraryViewProps) {
     for (const file of files) await links.save(file)
   }
 
+  /** What is selected; without a selection the entry alone. */
+  function withSelection(entry: Entry): readonly Entry[] {
+    return chosen.length > 0 ? chosen : [entry]
+  }
+
+  function remove(entries: readonly Entry[]): void {
+    library.selection.set(NOTHING)
+    changes.deletes.add(entries)
+    focusEntries()
+  }
+
+  function move(entries: readonly Entry[], folder: string): void {
+    library.selection.set(NOTHING)
+    void changes.move(entries, folder)
+  }
+
+  function renamed(entry: Entry, name: string | null): void {
+    setRenaming(null)
+    focusEntries()
+    if (name !== null) void changes.rename(entry, name)
+  }
+
+  const drag = useMoveDrag({
+    draggedWith: (key) => {
+      const entry = state.entries.find((each) => each.key === key)
+      if (!entry) return []
+      return selection.chosen.has(key) ? chosen : [entry]
+    },
+    onMove: move,
+  })
+
   return (
-    <section class="card library" aria-label="In Telegram">
+    <section class="card library" aria-label="In Telegram" {...drag}>
       <Crumbs folder={place.folder} />
       <DropZone
         small={!isBlank(state, place) || isUploading}
-        maxFileBytes={maxFileBytes}
+        maxFileBytes={terms.maxFileBytes}
         onPicked={(picked, folder) => void uploads.add(picked, folder ?? place.folder)}
       />
       <div class={chosen.length > 0 ? 'tools selecting' : 'tools'}>
@@ -76,6 +125,7 @@ export function LibraryView({ work, maxFileBytes }: LibraryViewProps) {
           preferences={preferences}
           onPlace={go}
           onPreferences={library.preferences.set}
+          onNewFolder={() => setOpened({ kind: 'folder' })}
         />
         {chosen.length > 0 && (
           <SelectionBar
@@ -83,6 +133,12 @@ export function LibraryView({ work, maxFileBytes }: LibraryViewProps) {
             onDownload={(files) => void download(files).catch(onFailure)}
             onShare={(file) => setOpened({ kind: 'share', file })}
             onDetails={(file) => setOpened({ kind: 'details', file })}
+            onRename={({ key }) => {
+              library.selection.set(NOTHING)
+              setRenaming(key)
+            }}
+            onMove={() => setOpened({ kind: 'move', entries: chosen })}
+            onDelete={() => remove(chosen)}
             onAll={() => void selectAll()}
             onClear={() => {
               select(NOTHING)
@@ -109,12 +165,18 @@ export function LibraryView({ work, maxFileBytes }: LibraryViewProps) {
           onOpen={open}
           onDownload={(file) => void download([file]).catch(onFailure)}
           onNearEnd={more}
+          renaming={renaming}
+          onRename={({ key }) => setRenaming(key)}
+          onRenamed={renamed}
+          onDelete={(entry) => remove(withSelection(entry))}
         />
       )}
-      <Dialogs
-        {...{ opened, setOpened, close, links, library }}
-        onFailure={work.dropRefusedToken}
-      />
+      {terms.hasBackend && (
+        <p class="dim small">
+          Renames and deletes here do not reach the list that your TeleStore backend keeps.
+        </p>
+      )}
+      <Dialogs opened={opened} setOpened={setOpened} close={close} work={work} onMove={move} />
     </section>
   )
 }
@@ -123,16 +185,32 @@ interface DialogsProps {
   opened: Opened
   setOpened: (opened: Opened) => void
   close: () => void
-  links: FileLinks
-  library: Library
-  onFailure: (error: unknown) => void
+  work: Workspace
+  onMove: (entries: readonly Entry[], folder: string) => void
 }
 
-function Dialogs({ opened, setOpened, close, links, library, onFailure }: DialogsProps) {
+function Dialogs({ opened, setOpened, close, work, onMove }: DialogsProps) {
+  const { library, links, changes, folders, dropRefusedToken } = work
+  const { folder } = library.place.value
   const { entries } = library.listing.state.value
   if (opened.kind === 'none') return null
+  if (opened.kind === 'folder') {
+    const make = (name: string) => changes.makeFolder(pathOf([...namesOf(folder), name]))
+    return <FolderDialog onClose={close} onMake={make} />
+  }
+  if (opened.kind === 'move') {
+    return (
+      <MoveDialog
+        entries={opened.entries}
+        from={folder}
+        library={folders}
+        onMove={(target) => onMove(opened.entries, target)}
+        onClose={close}
+      />
+    )
+  }
   const { file } = opened
-  const common = { file, links, onClose: close, onFailure }
+  const common = { file, links, onClose: close, onFailure: dropRefusedToken }
   if (opened.kind === 'share') return <ShareDialog {...common} />
   if (opened.kind === 'details') {
     return <DetailsDialog {...common} onShare={() => setOpened({ kind: 'share', file })} />

@@ -8,6 +8,9 @@ export interface SelectionBarProps {
   onDownload: (files: readonly LibraryItem[]) => void
   onShare: (file: LibraryItem) => void
   onDetails: (file: LibraryItem) => void
+  onRename: (entry: Entry) => void
+  onMove: () => void
+  onDelete: () => void
   onAll: () => void
   onClear: () => void
 }
@@ -15,6 +18,8 @@ export interface SelectionBarProps {
 /** What can be done with the selected entries. It takes the place of search and order. */
 export function SelectionBar(props: SelectionBarProps) {
   const { chosen, onDownload, onShare, onDetails, onAll, onClear } = props
+  const { onRename, onMove, onDelete } = props
+  const [first] = chosen
   const files = chosen.flatMap((entry) => (entry.kind === 'file' ? [entry.file] : []))
   const onlyFiles = files.length === chosen.length
   const alone = chosen.length === 1 ? files[0] : undefined
@@ -41,6 +46,17 @@ export function SelectionBar(props: SelectionBarProps) {
             Details
           </Button>
         )}
+        {first && chosen.length === 1 && (
+          <Button icon="rename" words="with-room" onClick={() => onRename(first)}>
+            Rename
+          </Button>
+        )}
+        <Button icon="move" words="with-room" onClick={onMove}>
+          Move
+        </Button>
+        <Button icon="delete" words="with-room" onClick={onDelete}>
+          Delete
+        </Button>
         <Button icon="select-all" words="with-room" onClick={onAll}>
           Select all
         </Button>

@@ -9,6 +9,7 @@ export interface ToolbarProps {
   preferences: Preferences
   onPlace: (place: Place, how: 'step' | 'rewrite') => void
   onPreferences: (preferences: Preferences) => void
+  onNewFolder: () => void
 }
 
 const KIND_WORDS: Readonly<Record<(typeof KINDS)[number], string>> = {
@@ -30,7 +31,7 @@ const SORTS: readonly { by: SortBy; descending: boolean; words: string }[] = [
 ]
 
 /** Search, filter, order and view. */
-export function Toolbar({ place, preferences, onPlace, onPreferences }: ToolbarProps) {
+export function Toolbar({ place, preferences, onPlace, onPreferences, onNewFolder }: ToolbarProps) {
   const { by, descending, view } = preferences
   const isTiles = view === 'tiles'
   const search = (words: string): void => {
@@ -51,6 +52,9 @@ export function Toolbar({ place, preferences, onPlace, onPreferences }: ToolbarP
           onInput={({ currentTarget }) => search(currentTarget.value)}
         />
       </div>
+      <Button icon="new-folder" words="unseen" onClick={onNewFolder}>
+        New folder
+      </Button>
       <select
         class="field"
         aria-label="Kind"
@@ -103,11 +107,13 @@ export function Crumbs({ folder }: { folder: string }) {
         <nav aria-label="Folders around this one">
           <ol>
             <li>
-              <a href={hashOf(ROOT)}>In Telegram</a>
+              <a href={hashOf(ROOT)} data-folder="/">
+                In Telegram
+              </a>
             </li>
             {crumbs.slice(0, -1).map(({ path, name: each }) => (
               <li key={path}>
-                <a href={hashOf({ ...ROOT, folder: path })}>
+                <a href={hashOf({ ...ROOT, folder: path })} data-folder={path}>
                   <bdi>{each}</bdi>
                 </a>
               </li>

@@ -17,6 +17,7 @@ export interface ListActionsProps {
 export function ListActions({ uploads, totals, onChoose, onCancel }: ListActionsProps) {
   const { files, leaving, paused, finished, interrupted } = totals
   const allPaused = leaving > 0 && paused === leaving
+  if (interrupted <= 1 && leaving === 0 && files - finished <= 1) return null
   return (
     <div class="buttons">
       {interrupted > 1 && (
