@@ -129,7 +129,8 @@ test.each([
   ['DELETE', '/library/folders?path=/None', undefined, 404, 'There is no folder /None'],
   ['POST', '/library/move', { items: [], folder: '/a' }, 400, 'items: '],
   ['POST', '/library/move', { items: [1] }, 400, 'folder: is missing'],
-  ['POST', '/library/copy', { items: [0], folder: '/' }, 400, 'items.0: '],
+  ['POST', '/library/copy', { items: [0], folder: '/' }, 400, 'items.0: expected 1 at least'],
+  ['POST', '/library/folders', [], 400, 'body: expected an object'],
   ['POST', '/library/delete', { items: Array(1001).fill(7) }, 400, 'items: expected 1000 at most'],
 ])('%s %s with %j is %i', async (method, path, body, status, sentence) => {
   const { call, channel } = await start()

@@ -16,9 +16,19 @@ export function parseWire<Schema extends z.ZodType>(
   if (data === undefined || data === null) throw bodyMissing()
   const [issue] = parsed.error.issues
   const field = issue?.path.join('.') || 'body'
-  const missing = typeof data === 'object' && data !== null && !(field in data)
-  const problem = missing || !issue ? 'is missing' : sayIssue(issue)
+  const problem = !issue || isMissing(data, issue.path) ? 'is missing' : sayIssue(issue)
   throw invalid(field, problem)
+}
+
+/** Whether nothing stands at a path of keys and indexes. */
+function isMissing(data: unknown, path: readonly PropertyKey[]): boolean {
+  let value = data
+  for (const key of path) {
+    if (typeof value !== 'object' || value === null) return false
+    if (!(key in value)) return true
+    value = Reflect.get(value, key)
+  }
+  return false
 }
 
 /** `problem` completes a sentence about the field. */
