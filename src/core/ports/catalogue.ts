@@ -206,4 +206,6 @@ export interface LibraryTree {
   readonly folderIds: readonly number[]
   /** How many folders lie in each other, the folder itself not counted. */
   readonly depth: number
+  /** Bytes of UTF-8 by which the longest path in it is longer than that of the folder itself. */
+  readonly bytes: number
 }

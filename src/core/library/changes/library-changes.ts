@@ -1,14 +1,16 @@
 import { AppError } from '../../../errors.ts'
+import type { KeyedLock } from '../../../lib/concurrency/keyed-lock.ts'
 import { newCaptionId } from '../../model/caption.ts'
 import { orTooMany } from '../../model/flood-wait.ts'
 import {
+  bytesOfPath,
   type FolderPath,
   formatFolderPath,
   invalidPath,
   isWithinFolder,
   splitFolderPath,
 } from '../../model/library/folder-path.ts'
-import { MAX_DEPTH } from '../../model/library/folder-tree.ts'
+import { MAX_DEPTH, MAX_PATH_BYTES } from '../../model/library/folder-tree.ts'
 import { newLibraryJobId } from '../../model/library/job.ts'
 import { libraryKeyOf } from '../../model/library/posts.ts'
 import type { Catalogue, LibraryKey, ShownFile, ShownFolder } from '../../ports/catalogue.ts'
@@ -37,6 +39,7 @@ export interface LibraryChangingOptions {
   posts: PostEditing
   makeFolders: MakeFolders
   jobs: LibraryJobs
+  locks: KeyedLock
   now: () => number
 }
 
@@ -91,6 +94,7 @@ const MAX_UNFINISHED = 50
 
 export function createLibraryChanging(options: LibraryChangingOptions): LibraryChanging {
   const { channel, catalogue, records, credentials, workGate, posts, makeFolders, jobs } = options
+  const { locks } = options
 
   /** Runs one change, to its end: a page may send it when it is left, and row and message belong together. */
   async function change<T>(
@@ -119,6 +123,32 @@ export function createLibraryChanging(options: LibraryChangingOptions): LibraryC
     const refused = new Set(refusedIds)
     await catalogue.applyToLibrary(key, { gone: ids.filter((id) => !refused.has(id)) })
     if (refused.size > 0) throw notDeletable()
+  }
+
+  async function moveFolder(
+    key: LibraryKey,
+    call: ChannelCall,
+    { from, to }: { from: FolderPath; to: FolderPath },
+  ): Promise<ShownFolder> {
+    const target = splitFolderPath(to)
+    if (from.length === 0 || target === null) throw rootIsFixed()
+    const folder = await folderAt(key, from)
+    if (formatFolderPath(from) === formatFolderPath(to)) return folder
+    if (isWithinFolder(to, from)) throw invalidPath('path', 'a folder cannot lie in itself')
+    if ((await catalogue.libraryFolder(key, to)) !== null) throw folderExists(to)
+    const { depth, bytes } = (await catalogue.libraryTree(key, from)) ?? EMPTY
+    if (to.length + depth > MAX_DEPTH) {
+      throw invalidPath('path', `more than ${MAX_DEPTH} folders would lie in each other`)
+    }
+    if (bytesOfPath(to) + bytes > MAX_PATH_BYTES) {
+      throw invalidPath('path', `a path in it would be longer than ${MAX_PATH_BYTES} bytes`)
+    }
+    const parentId = await makeFolders(call, target.parent)
+    // Several are shown as one: they stay together. The one that counts is the last.
+    for (const post of folder.posts.toReversed()) {
+      await posts.placeFolder(key, call, { post, place: { name: target.name, parentId } })
+    }
+    return folderAt(key, to)
   }
 
   async function hasFile(key: LibraryKey, call: ChannelCall, messageId: number): Promise<boolean> {
@@ -171,24 +201,12 @@ export function createLibraryChanging(options: LibraryChangingOptions): LibraryC
         return { folder: await folderAt(key, path), isNew }
       }),
     moveFolder: (token, from, to) =>
-      change(token, async (key, call) => {
-        const target = splitFolderPath(to)
-        if (from.length === 0 || target === null) throw rootIsFixed()
-        const folder = await folderAt(key, from)
-        if (formatFolderPath(from) === formatFolderPath(to)) return folder
-        if (isWithinFolder(to, from)) throw invalidPath('path', 'a folder cannot lie in itself')
-        if ((await catalogue.libraryFolder(key, to)) !== null) throw folderExists(to)
-        const tree = await catalogue.libraryTree(key, from)
-        if (to.length + (tree?.depth ?? 0) > MAX_DEPTH) {
-          throw invalidPath('path', `more than ${MAX_DEPTH} folders would lie in each other`)
-        }
-        const parentId = await makeFolders(call, target.parent)
-        // Several are shown as one: they stay together. The one that counts is the last.
-        for (const post of folder.posts.toReversed()) {
-          await posts.placeFolder(key, call, { post, place: { name: target.name, parentId } })
-        }
-        return folderAt(key, to)
-      }),
+      change(token, (key, call) =>
+        // Two at once could close a circle, or take one name.
+        locks.run(`moved folders ${key.owner} ${key.channelId}`, () =>
+          moveFolder(key, call, { from, to }),
+        ),
+      ),
     deleteFolder: (token, path, { recursive }) =>
       change(token, async (key, call) => {
         if (path.length === 0) throw rootIsFixed()
@@ -225,7 +243,7 @@ export function createLibraryChanging(options: LibraryChangingOptions): LibraryC
   }
 }
 
-const EMPTY = { fileIds: [], folderIds: [] }
+const EMPTY = { fileIds: [], folderIds: [], depth: 0, bytes: 0 }
 
 function folderExists(path: FolderPath): AppError {
   return new AppError('FOLDER_EXISTS', `There is a folder ${formatFolderPath(path)} already`)

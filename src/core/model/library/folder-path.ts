@@ -11,15 +11,15 @@ export type FolderPath = readonly string[]
  * Throws INVALID_REQUEST, which names `field`.
  */
 export function parseFolderPath(text: string, field: string): FolderPath {
-  if (Buffer.byteLength(text) > MAX_PATH_BYTES) {
-    throw invalidPath(field, `the path is longer than ${MAX_PATH_BYTES} bytes`)
-  }
+  if (Buffer.byteLength(text) > MAX_PATH_BYTES) throw pathTooLong(field)
   if (text === '' || text === '/') return []
   const inside = text.replace(/^\//, '').replace(/\/$/, '')
   const names = inside.split('/').map((name) => parseFolderName(name, field))
   if (names.length > MAX_DEPTH) {
     throw invalidPath(field, `the path has more than ${MAX_DEPTH} folders`)
   }
+  // As it is shown it may be longer: with its first slash, and in NFC.
+  if (bytesOfPath(names) > MAX_PATH_BYTES) throw pathTooLong(field)
   return names
 }
 
@@ -42,6 +42,11 @@ export function formatFolderPath(path: FolderPath): string {
   return `/${path.join('/')}`
 }
 
+/** Bytes of UTF-8 of a path as the API shows it. */
+export function bytesOfPath(path: FolderPath): number {
+  return Buffer.byteLength(formatFolderPath(path))
+}
+
 /** The folder around it and its own name; null for the root. */
 export function splitFolderPath(path: FolderPath): { parent: FolderPath; name: string } | null {
   const name = path.at(-1)
@@ -60,6 +65,10 @@ export function isWithinFolder(path: FolderPath, folder: FolderPath): boolean {
 export function folderOfRelativePath(relativePath: string, field: string): FolderPath {
   const end = relativePath.lastIndexOf('/')
   return end < 0 ? [] : parseFolderPath(relativePath.slice(0, end), field)
+}
+
+function pathTooLong(field: string): AppError {
+  return invalidPath(field, `the path is longer than ${MAX_PATH_BYTES} bytes`)
 }
 
 /** `problem` completes a sentence about the path. */

@@ -5,11 +5,15 @@ import { integer } from '../tables/rows.ts'
 import type { LibraryReading } from './reading.ts'
 import { messageOf } from './rows.ts'
 
-/** `below` is the folder with this row and all that are shown in it, each with its depth. */
-const BELOW = `WITH RECURSIVE below (id, depth) AS (
-  SELECT ?, 0
+/**
+ * `below` is the folder with this row and all that are shown in it, each with its depth, and with the
+ * bytes of the path to it.
+ */
+const BELOW = `WITH RECURSIVE below (id, depth, path_bytes) AS (
+  SELECT ?, 0, 0
   UNION ALL
-  SELECT library_folders.id, depth + 1 FROM library_folders JOIN below ON parent = below.id)`
+  SELECT library_folders.id, depth + 1, path_bytes + 1 + length(CAST(name AS BLOB))
+  FROM library_folders JOIN below ON parent = below.id)`
 
 export function createLibraryTree(
   database: LedgerDatabase,
@@ -26,7 +30,9 @@ export function createLibraryTree(
        JOIN library_folder_posts AS posts USING (library, folder_id)
      ORDER BY depth DESC, posts.id DESC`,
   )
-  const deepest = database.prepare(`${BELOW} SELECT max(depth) AS depth FROM below`)
+  const longest = database.prepare(
+    `${BELOW} SELECT max(depth) AS depth, max(path_bytes) AS path_bytes FROM below`,
+  )
   const idsOf = (rows: { id?: unknown }[]): number[] =>
     rows.map((row) => messageOf(integer(row, 'id')))
 
@@ -36,11 +42,12 @@ export function createLibraryTree(
       const row = library === null ? null : folderAt(library, path)
       if (row === null) return null
       const folder = integer(row, 'id')
-      const depth = deepest.get(folder)
+      const most = longest.get(folder)
       return {
         fileIds: idsOf(files.all(folder)),
         folderIds: idsOf(posts.all(folder)),
-        depth: depth ? integer(depth, 'depth') : 0,
+        depth: most ? integer(most, 'depth') : 0,
+        bytes: most ? integer(most, 'path_bytes') : 0,
       }
     },
   }

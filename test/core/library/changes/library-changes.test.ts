@@ -250,6 +250,12 @@ test.each([
   [[], ['Paris 2'], 'INVALID_REQUEST'],
   [['Rome'], [], 'INVALID_REQUEST'],
   [['Rome'], Array.from({ length: 100 }, () => 'x'), 'INVALID_REQUEST'],
+  // The path to `Day` would have one byte too many.
+  [
+    ['Rome'],
+    [...Array.from({ length: 16 }, () => 'x'.repeat(254)), 'x'.repeat(12)],
+    'INVALID_REQUEST',
+  ],
 ])('the folder %j cannot become %j: %s', async (from, to, code) => {
   const { changing, token, channel } = startChanges()
   await changing.makeFolder(token, ['Rome', 'Day'])
@@ -258,6 +264,36 @@ test.each([
 
   await expect(changing.moveFolder(token, from, to)).rejects.toMatchObject({ code })
   expect(channel.requests).toEqual([])
+})
+
+test('two folders that are moved at once, each into the other, close no circle', async () => {
+  const { changing, token } = startChanges()
+  await changing.makeFolder(token, ['a'])
+  await changing.makeFolder(token, ['b'])
+
+  const moved = await Promise.all([
+    changing.moveFolder(token, ['a'], ['b', 'a']),
+    changing.moveFolder(token, ['b'], ['a', 'b']),
+  ])
+
+  // Where the first one lay there is none any more, so the second move makes another one.
+  expect(moved.map(({ path }) => path)).toEqual([
+    ['b', 'a'],
+    ['a', 'b'],
+  ])
+})
+
+test('of two folders that are moved to one name at once the second is refused', async () => {
+  const { changing, token, ledger } = startChanges()
+  await changing.makeFolder(token, ['a'])
+  await changing.makeFolder(token, ['b'])
+
+  const first = changing.moveFolder(token, ['a'], ['c'])
+  const second = changing.moveFolder(token, ['b'], ['c'])
+
+  await expect(second).rejects.toMatchObject({ code: 'FOLDER_EXISTS' })
+  expect(await first).toMatchObject({ path: ['c'] })
+  expect(await ledger.libraryFolder(KEY, ['b'])).not.toBeNull()
 })
 
 test('a folder stays where it is when it is moved to itself', async () => {

@@ -11,6 +11,8 @@ import { folderSegment, MAX_FOLDER_NAME_BYTES } from '../../../../src/core/model
 
 const deepest = Array.from({ length: MAX_DEPTH }, (_, at) => `f${at}`)
 
+const TOO_LONG = `the path is longer than ${MAX_PATH_BYTES} bytes`
+
 test.each([
   ['', []],
   ['/', []],
@@ -45,7 +47,11 @@ test.each([
   ['/a\ud800', 'the name of a folder is no Unicode text'],
   [`/${'ä'.repeat(128)}`, `the name of a folder is longer than ${MAX_FOLDER_NAME_BYTES} bytes`],
   ['/x'.repeat(300), `the path has more than ${MAX_DEPTH} folders`],
-  [`/${'abcdefg/'.repeat(600)}`, `the path is longer than ${MAX_PATH_BYTES} bytes`],
+  // With the slash that it is shown with it has one byte too many.
+  ['abcdefghijklmno'.repeat(16).concat('/').repeat(17).slice(0, MAX_PATH_BYTES), TOO_LONG],
+  // In NFC it has twice as many bytes.
+  [`/${'\u0958'.repeat(42)}`.repeat(30), TOO_LONG],
+  [`/${'abcdefg/'.repeat(600)}`, TOO_LONG],
 ])('the path %j is refused', (text, problem) => {
   expect(() => parseFolderPath(text, 'folder')).toThrowError(
     expect.objectContaining({
