@@ -52,6 +52,7 @@ export function installUploader(uppy: UploadEngine, options: UploaderOptions): v
       mimeType: file.type,
       folder: folderOf(file),
       onConflict: meta.onConflict,
+      thumbnail: () => thumbnailOf(data, file.type),
       uploadId: meta.uploadId ?? undefined,
       // The page keeps a list of its own for each user.
       resumeStore: null,
@@ -139,6 +140,13 @@ export function installUploader(uppy: UploadEngine, options: UploaderOptions): v
     const telegramSpeed = telegramPhase === 'sending' ? meter.read() : null
     patchMeta(engine, id, { progress, uploadId, sealed, storedBytes, telegramSpeed })
   }
+}
+
+/** What draws is loaded with the first file that may have a picture. */
+async function thumbnailOf(data: Blob, type: string): Promise<Blob | null> {
+  if (!/^(image|video)\//.test(type)) return null
+  const { drawThumbnail } = await import('./thumbnail/draw-thumbnail.ts')
+  return drawThumbnail(data)
 }
 
 function isSealed({ phase, waiting }: UploadProgress): boolean {
