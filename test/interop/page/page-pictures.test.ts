@@ -22,6 +22,7 @@ test.runIf(process.env.PICTURES)(
     const visit = await visitPage()
     const { page, folder, signIn, choose, entry } = visit
     await everyLook(page, (look) => take(page, `sign-in-${look}`))
+    await page.setViewportSize({ width: 1280, height: 800 })
     await signIn()
     await choose(
       await makeFile(folder, 'Rental agreement.pdf', randomBytes(800 * KiB)),
@@ -34,8 +35,10 @@ test.runIf(process.env.PICTURES)(
     await page.getByRole('button', { name: 'Clear finished' }).click()
 
     await showUploads(visit)
-    await everyLook(page, (look) => take(page, `uploads-${look}`))
+    await everyLook(page, (look) => take(page, `uploads-${look}`, false))
+    await page.setViewportSize({ width: 1280, height: 800 })
     await page.getByRole('button', { name: 'Pause all' }).click()
+    await page.getByRole('button', { name: 'Hide the uploads' }).click()
     await entry('Flight over the fjord.mp4').getByRole('button', { name: 'Play' }).click()
     await page.locator('dialog video').waitFor()
     await page.evaluate(`new Promise((resolve) => {
