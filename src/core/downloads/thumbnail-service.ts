@@ -1,5 +1,6 @@
 import { AppError } from '../../errors.ts'
 import { createFairSlots } from '../../lib/concurrency/fair-slots.ts'
+import { createSharesByKey } from '../../lib/concurrency/shares-by-key.ts'
 import { MiB } from '../../lib/units.ts'
 import { untilAborted } from '../../lib/waiting/abortable.ts'
 import { orTooMany } from '../model/flood-wait.ts'
@@ -43,22 +44,26 @@ export interface ThumbnailService {
 /** Thumbnails have 10 to 20 KB: those of some screens. */
 const KEPT_BYTES = 8 * MiB
 /** Requests to Telegram at a time, of all users. Transfers and downloads have the rest. */
-const MAX_READS = 8
+const MAX_READS = 16
+/** Of one user: an account that has to wait must not hold up the others. */
+const MAX_READS_OF_USER = 4
 
 export function createThumbnailService(options: ThumbnailServiceOptions): ThumbnailService {
   const { catalogue, credentials, gateway, workGate } = options
   const kept = createPictures(options.maxBytes ?? KEPT_BYTES)
   const reading = new Map<string, Promise<Uint8Array>>()
+  const shares = createSharesByKey()
   const slots = createFairSlots(MAX_READS)
 
   async function inTurn<T>(owner: string, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
-    const release = await slots.acquire(owner, signal)
+    const giveBack = await shares.take(owner, { weight: 1, limit: MAX_READS_OF_USER, signal })
     try {
-      return await work()
+      const release = await slots.acquire(owner, signal)
+      return await work().finally(release)
     } catch (error) {
       throw orTooMany(error)
     } finally {
-      release()
+      giveBack()
     }
   }
 

@@ -19,18 +19,20 @@ async function start(maxBytes?: number) {
     gateway.posted.push({ messageId, name: 'a.jpg', mimeType: 'image/jpeg', bytes })
     gateway.thumbnails.set(messageId, Buffer.alloc(100, messageId))
   }
-  await ledger.applyToLibrary(
-    { owner: 'ann', channelId: '-1001' },
-    { files: ids.map((id) => makeFile(id, { hasThumbnail: true })) },
-  )
+  const addUser = (owner: string) =>
+    ledger.applyToLibrary(
+      { owner, channelId: '-1001' },
+      { files: ids.map((id) => makeFile(id, { hasThumbnail: true })) },
+    )
+  await addUser('ann')
   const service = createThumbnailService({
     ...{ catalogue: ledger, credentials: testCredentials, channel: createFakeChannel(), gateway },
     workGate: createWorkGate(),
     ...(maxBytes !== undefined && { maxBytes }),
   })
-  const show = async (messageId: number, leaving: AbortSignal = signal) =>
-    service.read(await service.find('token-ann', messageId, leaving), leaving)
-  return { gateway, show, ids }
+  const show = async (messageId: number, leaving: AbortSignal = signal, token = 'token-ann') =>
+    service.read(await service.find(token, messageId, leaving), leaving)
+  return { gateway, show, ids, addUser }
 }
 
 test('thumbnails are kept within the bound of bytes, those that are read again longer', async () => {
@@ -50,22 +52,36 @@ test('a thumbnail that is larger than the bound is sent, and not kept', async ()
   expect(gateway.thumbnailReads).toEqual([1, 1])
 })
 
-test('eight thumbnails are read at a time, and one that no one waits for is not read', async () => {
+test('four thumbnails of a user are read at a time, and one that no one waits for is not read', async () => {
   const { gateway, show, ids } = await start()
   const { promise: answered, resolve: answerNow } = Promise.withResolvers<void>()
   gateway.beforeThumbnail = () => answered
   const leaving = new AbortController()
-  const waiting = ids.slice(0, 8).map((id) => show(id))
-  await vi.waitFor(() => expect(gateway.thumbnailReads).toHaveLength(8))
-  const left = ids.slice(8, 16).map((id) => show(id, leaving.signal).catch(() => 'left'))
+  const waiting = ids.slice(0, 4).map((id) => show(id))
+  await vi.waitFor(() => expect(gateway.thumbnailReads).toHaveLength(4))
+  const left = ids.slice(4, 16).map((id) => show(id, leaving.signal).catch(() => 'left'))
   const later = show(20)
 
   leaving.abort()
   answerNow()
 
-  expect(await Promise.all(left)).toEqual(Array(8).fill('left'))
+  expect(await Promise.all(left)).toEqual(Array(12).fill('left'))
   await Promise.all([...waiting, later])
-  expect(gateway.thumbnailReads).toEqual([...ids.slice(0, 8), 20])
+  expect(gateway.thumbnailReads).toEqual([...ids.slice(0, 4), 20])
+})
+
+test('a user whose account waits holds up no other one', async () => {
+  const { gateway, show, ids, addUser } = await start()
+  await addUser('bob')
+  const { promise: answered, resolve: answerNow } = Promise.withResolvers<void>()
+  gateway.beforeThumbnail = (id) => (id < 20 ? answered : Promise.resolve())
+  const waiting = ids.slice(0, 19).map((id) => show(id))
+  await vi.waitFor(() => expect(gateway.thumbnailReads).toHaveLength(4))
+
+  expect(await show(20, signal, 'token-bob')).toHaveLength(100)
+
+  answerNow()
+  await Promise.all(waiting)
 })
 
 test('what is kept is a copy, because the answer goes back to the gateway', async () => {
