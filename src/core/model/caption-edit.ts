@@ -16,23 +16,29 @@ export interface Place {
 }
 
 /**
- * The caption of a post that is renamed or moved. Of our line only name and folder change: fields of
- * later versions stay, and so does all that people have written around it. A caption without a line
+ * The caption of a file's post that is renamed or moved. Of our line only name and folder change: fields
+ * of later versions stay, and so does all that people have written around it. A caption without a line
  * gets one behind what is there, unless it would say nothing. Doing it again changes nothing.
  *
  * Returns null where the text of people leaves no room for the name.
  */
 export function editCaption(caption: string, place: Place): string | null {
   const line = findLine(caption)
-  if (line) return placeIn(cutLine(caption, line), caption, place)
+  if (line && line.kind !== 'folder') return placeIn(cutLine(caption, line), caption, place)
   const saysNothing = place.name === null && place.folderId === null
   return saysNothing ? caption : placeIn(openLine(caption, newCaptionId()), caption, place)
+}
+
+/** The text of a folder's message, in the same way. Null also where it has no line. */
+export function editFolderText(text: string, place: Place): string | null {
+  const line = findLine(text)
+  return line && placeIn(cutLine(text, line), text, place)
 }
 
 /** The caption of a copy of that post, which is a post with an id of its own. */
 export function copyCaption(caption: string, place: Place, id: string): string | null {
   const line = findLine(caption)
-  if (!line) return placeIn(openLine(caption, id), caption, place)
+  if (!line || line.kind === 'folder') return placeIn(openLine(caption, id), caption, place)
   const { before, behind } = cutLine(caption, line)
   const { start } = line
   // The first id counts, and is that of the line.
@@ -71,6 +77,8 @@ function cutLine(caption: string, line: { start: number; text: string }): Cut {
 function openLine(caption: string, id: string): Cut {
   const nothing = { folderId: null, name: null, modifiedAt: null, sha256: null, crc32: null }
   const line = encodeCaption({ id, kind: 'file', ...nothing })
+  // The first line counts: that of a folder, which says nothing of a file, must come behind ours.
+  if (findLine(caption)) return { before: line, behind: `\n${caption}` }
   return { before: caption === '' ? line : `${caption}\n${line}`, behind: '' }
 }
 

@@ -7,7 +7,7 @@ import {
   type PostDescription,
   type PostKind,
 } from '../../../src/core/model/caption.ts'
-import { copyCaption, editCaption } from '../../../src/core/model/caption-edit.ts'
+import { copyCaption, editCaption, editFolderText } from '../../../src/core/model/caption-edit.ts'
 
 const ID = 'ab'.repeat(16)
 const FOLDER = 'cd'.repeat(16)
@@ -75,6 +75,22 @@ test.each([
   expect(copyCaption(before, { name: 'b', folderId: FOLDER }, OTHER)).toBe(after)
 })
 
+test('the line of a folder beside a file stays behind the line of the file', () => {
+  const caption = `Rome\n#telestore v=1 id=${ID} kind=folder name=Evil sunny`
+  const place = { name: 'b', folderId: FOLDER }
+
+  const copy = `#telestore v=1 id=${OTHER} kind=file folder=${FOLDER} name=b\n${caption}`
+  expect(copyCaption(caption, place, OTHER)).toBe(copy)
+  const edited = editCaption(caption, place)
+  expect(edited?.replace(/id=\w+/, `id=${OTHER}`)).toBe(copy)
+  expect(editCaption(edited ?? '', place)).toBe(edited)
+  expect(editCaption(caption, { name: null, folderId: null })).toBe(caption)
+})
+
+test('a text without the line of a folder is no folder that can be renamed', () => {
+  expect(editFolderText('Words', { name: 'b', folderId: null })).toBeNull()
+})
+
 test('the words of people are not cut for a name: it is cut instead, or has no room', () => {
   const line = `\n#telestore v=1 id=${ID} name=a`
   const name = `${'x'.repeat(300)}.tar.gz`
@@ -122,7 +138,9 @@ test('whatever stands in a caption, an edit changes name and folder and nothing 
       const caption = `${above}\n${pieces.join(' ')}\n${below}`
       const before = decodeCaption(caption, null)
 
-      const edited = editCaption(caption, wanted)
+      // Each kind of post has its own way.
+      const edit = before?.kind === 'folder' ? editFolderText : editCaption
+      const edited = edit(caption, wanted)
 
       if (edited === null) throw new Error('there was room')
       expect(edited.startsWith(`${above}\n`)).toBe(true)
@@ -131,7 +149,7 @@ test('whatever stands in a caption, an edit changes name and folder and nothing 
       const isSaid = before !== null || wanted.name !== null || wanted.folderId !== null
       expect(after).toEqual(isSaid ? { ...after, ...before, ...wanted } : null)
       // With a line, the same edit once more is no edit.
-      expect(editCaption(edited, wanted)).toBe(edited)
+      expect(edit(edited, wanted)).toBe(edited)
     }),
     { numRuns: 2000, seed: 20_261_129 },
   )

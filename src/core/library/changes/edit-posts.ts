@@ -1,7 +1,7 @@
 import type { KeyedLock } from '../../../lib/concurrency/keyed-lock.ts'
-import { decodeCaption, encodeCaption } from '../../model/caption.ts'
-import { copyCaption, editCaption, type Place } from '../../model/caption-edit.ts'
-import { fileOfPost } from '../../model/library/posts.ts'
+import { encodeCaption } from '../../model/caption.ts'
+import { copyCaption, editCaption, editFolderText, type Place } from '../../model/caption-edit.ts'
+import { describeFile, fileOfPost, folderOfPost } from '../../model/library/posts.ts'
 import type {
   Catalogue,
   FileRow,
@@ -79,6 +79,19 @@ export function createPostEditing(options: PostEditingOptions): PostEditing {
     throw noSuchFile()
   }
 
+  /** Somebody may have made something else of the message; then the rows say so. */
+  async function assertIsFolder(
+    key: LibraryKey,
+    folderId: string,
+    message: ChannelMessage,
+  ): Promise<void> {
+    const found = message.document === null ? folderOfPost(message) : null
+    if (found?.folderId === folderId) return
+    const { messageId } = message
+    await catalogue.applyToLibrary(key, found ? { folders: [found] } : { gone: [messageId] })
+    throw noSuchFile()
+  }
+
   async function read(key: LibraryKey, call: ChannelCall, messageId: number): Promise<FilePost> {
     const message = await readMessage(key, call, messageId)
     const row = await catalogue.libraryFile(key, messageId)
@@ -127,7 +140,7 @@ export function createPostEditing(options: PostEditingOptions): PostEditing {
           text === caption
             ? file
             : await channel.edit(call, { messageId, text, part: 'caption', postedBy })
-        const captionId = decodeCaption(text, null)?.id ?? null
+        const captionId = describeFile(text, null)?.id ?? null
         const row = { ...file, ...placed, captionId, editedAt: editedAt ?? file.editedAt }
         await catalogue.applyToLibrary(key, { files: [{ ...row, knowsPlace: true }] })
       }),
@@ -141,19 +154,15 @@ export function createPostEditing(options: PostEditingOptions): PostEditing {
         const { messageId, folderId } = post
         const { name, parentId } = place
         const message = await readMessage(key, call, messageId)
+        if (message !== null) await assertIsFolder(key, folderId, message)
         const before = message?.text ?? captionOfFolder(post)
-        const text = editCaption(before, { name, folderId: parentId })
+        const text = editFolderText(before, { name, folderId: parentId })
         if (text === null) throw noRoomForName()
-        const part = message?.document ? 'caption' : 'text'
+        const postedBy = message?.postedBy ?? null
         const { editedAt } =
           text === before
             ? post
-            : await channel.edit(call, {
-                messageId,
-                text,
-                part,
-                postedBy: message?.postedBy ?? null,
-              })
+            : await channel.edit(call, { messageId, text, part: 'text', postedBy })
         const row = { messageId, folderId, name, parentId, editedAt: editedAt ?? post.editedAt }
         await catalogue.applyToLibrary(key, { folders: [row] })
       }),

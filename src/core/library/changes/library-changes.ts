@@ -12,7 +12,7 @@ import {
 } from '../../model/library/folder-path.ts'
 import { MAX_DEPTH, MAX_PATH_BYTES } from '../../model/library/folder-tree.ts'
 import { newLibraryJobId } from '../../model/library/job.ts'
-import { libraryKeyOf } from '../../model/library/posts.ts'
+import { isFolderMessage, libraryKeyOf } from '../../model/library/posts.ts'
 import type { Catalogue, LibraryKey, ShownFile, ShownFolder } from '../../ports/catalogue.ts'
 import type { ChannelCall, ChannelGateway } from '../../ports/channel.ts'
 import type { CredentialsProvider } from '../../ports/credentials.ts'
@@ -125,6 +125,23 @@ export function createLibraryChanging(options: LibraryChangingOptions): LibraryC
     if (refused.size > 0) throw notDeletable()
   }
 
+  /** Deletes messages that still are folders; what people have made of others since then stays. */
+  async function removeFolders(
+    key: LibraryKey,
+    call: ChannelCall,
+    ids: readonly number[],
+  ): Promise<void> {
+    if (channel.reader(call.credentials) === null) return remove(key, call, ids)
+    const found = await channel.messages(call, ids)
+    const others = new Set(found.filter((post) => !isFolderMessage(post)).map(idOf))
+    await catalogue.applyToLibrary(key, { gone: [...others] })
+    await remove(
+      key,
+      call,
+      ids.filter((id) => !others.has(id)),
+    )
+  }
+
   async function moveFolder(
     key: LibraryKey,
     call: ChannelCall,
@@ -214,7 +231,7 @@ export function createLibraryChanging(options: LibraryChangingOptions): LibraryC
         const { fileIds, folderIds } = (await catalogue.libraryTree(key, path)) ?? EMPTY
         const isEmpty = fileIds.length === 0 && folderIds.length <= own.length
         if (isEmpty) {
-          await remove(key, call, folderIds)
+          await removeFolders(key, call, folderIds)
           return null
         }
         if (!recursive) throw notEmpty(path)
@@ -244,6 +261,10 @@ export function createLibraryChanging(options: LibraryChangingOptions): LibraryC
 }
 
 const EMPTY = { fileIds: [], folderIds: [], depth: 0, bytes: 0 }
+
+function idOf({ messageId }: { messageId: number }): number {
+  return messageId
+}
 
 function folderExists(path: FolderPath): AppError {
   return new AppError('FOLDER_EXISTS', `There is a folder ${formatFolderPath(path)} already`)

@@ -1,7 +1,7 @@
 import { AppError } from '../../../errors.ts'
 import { sleep } from '../../../lib/waiting/sleep.ts'
 import { floodWaitSentence, isFloodWait } from '../../model/flood-wait.ts'
-import { folderOfPost, libraryKeyOf } from '../../model/library/posts.ts'
+import { isFolderMessage, libraryKeyOf } from '../../model/library/posts.ts'
 import type { Catalogue, LibraryChanges, LibraryKey } from '../../ports/catalogue.ts'
 import type { ChannelCall, ChannelGateway } from '../../ports/channel.ts'
 import type { CredentialsProvider } from '../../ports/credentials.ts'
@@ -169,7 +169,7 @@ export function createLibraryJobs(options: LibraryJobsOptions): LibraryJobs {
     const found = await channel.messages(call, [...unknown.keys()])
     const meant = found.filter((message) =>
       unknown.get(message.messageId)?.isFolder
-        ? message.document === null && folderOfPost(message) !== null
+        ? isFolderMessage(message)
         : message.document !== null,
     )
     return [...known, ...meant.map(idOf)]

@@ -1,7 +1,7 @@
 import type { FileRow, FolderPost, LibraryFile, LibraryKey } from '../../ports/catalogue.ts'
 import type { Credentials } from '../../ports/credentials.ts'
 import type { FinishedFile, Upload } from '../../ports/records.ts'
-import { decodeCaption } from '../caption.ts'
+import { decodeCaption, type PostDescription } from '../caption.ts'
 
 /** A message of the channel with a document, as Telegram tells it. Texts may be anything. */
 export interface DocumentPost {
@@ -46,9 +46,7 @@ export function linkOf({ channelId }: LibraryKey, messageId: number): string {
 /** The file that a message is. Size and type are the document's, name and folder the line's. */
 export function fileOfPost(post: DocumentPost): FileRow {
   const { caption, documentName, ...facts } = post
-  const line = decodeCaption(caption, documentName)
-  // A folder is a text of its own: of a document its line says nothing.
-  const said = line?.kind === 'folder' ? null : line
+  const said = describeFile(caption, documentName)
   return {
     ...facts,
     name: shownName(said?.name || documentName || `file-${post.messageId}`),
@@ -57,8 +55,17 @@ export function fileOfPost(post: DocumentPost): FileRow {
     sha256: said?.sha256 ?? null,
     crc32: said?.crc32 ?? null,
     captionId: said?.id ?? null,
-    knowsPlace: said === null || decodeCaption(caption, null)?.name !== null,
+    // A line with a folder alone says that the document has the name.
+    knowsPlace:
+      said === null || said.folderId !== null || describeFile(caption, null)?.name !== null,
   }
+}
+
+/** What the caption of a document says of the file. */
+export function describeFile(caption: string, documentName: string | null): PostDescription | null {
+  const line = decodeCaption(caption, documentName)
+  // A folder is a text of its own: of a document its line says nothing.
+  return line?.kind === 'folder' ? null : line
 }
 
 /** A name as uploads may have it: text from a stranger may look like a path, or break a line. */
@@ -104,6 +111,11 @@ export function folderOfPost({ messageId, text, ...times }: TextPost): FolderPos
     parentId: line.folderId,
     editedAt: times.editedAt ?? times.postedAt,
   }
+}
+
+/** Whether a message of the channel makes a folder. */
+export function isFolderMessage(message: TextPost & { readonly document: unknown }): boolean {
+  return message.document === null && folderOfPost(message) !== null
 }
 
 /**

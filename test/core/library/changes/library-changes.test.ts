@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { decodeCaption } from '../../../../src/core/model/caption.ts'
+import { decodeCaption, encodeCaption } from '../../../../src/core/model/caption.ts'
 import { AppError } from '../../../../src/errors.ts'
 import { KEY, startChanges } from './setup.ts'
 
@@ -294,6 +294,44 @@ test('of two folders that are moved to one name at once the second is refused', 
   await expect(second).rejects.toMatchObject({ code: 'FOLDER_EXISTS' })
   expect(await first).toMatchObject({ path: ['c'] })
   expect(await ledger.libraryFolder(KEY, ['b'])).not.toBeNull()
+})
+
+test('a file whose caption has the line of a folder is renamed, also as a reader sees it', async () => {
+  const { changing, token, channel, look, ledger } = startChanges()
+  const line = { id: 'a'.repeat(32), kind: 'folder', folderId: null, name: 'Evil' } as const
+  const unknown = { modifiedAt: null, sha256: null, crc32: null }
+  const id = channel.add(encodeCaption({ ...line, ...unknown }), { fileName: 'a.txt', size: 5 })
+  await look()
+
+  const { file } = await changing.placeFile(token, id, { fileName: 'b.txt', folder: ['Rome'] })
+  await look()
+
+  expect(file).toMatchObject({ name: 'b.txt', path: ['Rome'] })
+  expect(await ledger.libraryFile(KEY, id)).toEqual(file)
+})
+
+test('a folder of whose message people have made something else is gone', async () => {
+  const { changing, token, channel, ledger } = startChanges()
+  const { folder } = await changing.makeFolder(token, ['Rome'])
+  const [messageId = 0] = folder.posts.map((post) => post.messageId)
+  channel.change(messageId, 'Our plans')
+
+  const moved = changing.moveFolder(token, ['Rome'], ['Paris'])
+
+  await expect(moved).rejects.toMatchObject({ code: 'MESSAGE_NOT_FOUND' })
+  expect(channel.list().map(({ text }) => text)).toEqual(['Our plans'])
+  expect(await ledger.libraryFolder(KEY, ['Rome'])).toBeNull()
+})
+
+test('a message of which people have made something else is not deleted with its folder', async () => {
+  const { changing, token, channel, ledger } = startChanges()
+  const { folder } = await changing.makeFolder(token, ['Rome'])
+  channel.change(folder.posts[0]?.messageId ?? 0, 'Our plans')
+
+  expect(await changing.deleteFolder(token, ['Rome'], { recursive: false })).toBeNull()
+
+  expect(channel.list().map(({ text }) => text)).toEqual(['Our plans'])
+  expect(await ledger.libraryFolder(KEY, ['Rome'])).toBeNull()
 })
 
 test('a folder stays where it is when it is moved to itself', async () => {

@@ -72,6 +72,14 @@ test('a line without a name tells nothing of the place', () => {
   expect(fileOfPost({ ...post, caption })).toMatchObject({ name: 'cut.bin', knowsPlace: false })
 })
 
+test('a line with a folder alone says where the file lies, by the name of its document', () => {
+  const caption = encodeCaption({ ...described, name: null })
+
+  expect(fileOfPost({ ...post, caption })).toMatchObject({
+    ...{ name: 'cut.bin', folderId: described.folderId, knowsPlace: true },
+  })
+})
+
 test('a document with the line of a folder is a plain document', () => {
   const caption = encodeCaption({ ...described, kind: 'folder' })
 
