@@ -10,6 +10,8 @@ import { startWorker, testCredentials } from '../helpers/worker/app.ts'
 const KEY = { owner: 'ann', channelId: '-1001' }
 const ANN = { authorization: 'Bearer token-ann' }
 
+const ROME = { messageId: 1, name: 'Rome', parentId: null, editedAt: 1 }
+
 type Fields = Record<string, string>
 
 async function start() {
@@ -145,6 +147,27 @@ for (const [name, send] of Object.entries(ROADS)) {
     expect(await worker.placeOf(messageId)).toBe('/a.txt')
   })
 }
+
+test.each([
+  ['renamed', { name: 'precious.txt' }],
+  ['moved', { folderId: 'f'.repeat(32) }],
+])('what an upload was to replace stays when it is %s meanwhile', async (_what, change) => {
+  const { url, channel, ledger, placeOf, chunk, completed } = await start()
+  const old = channel.add('', { fileName: 'a.txt' })
+  const folders = [{ ...ROME, folderId: 'f'.repeat(32) }]
+  await ledger.applyToLibrary(KEY, { folders, files: [makeFile(old, { name: 'a.txt' })] })
+  const uploadId = newUploadId()
+  const file = { uploadId, fileName: 'a.txt', fileSize: 5, totalChunks: 1, onConflict: 'replace' }
+  await postJson(`${url}/init-upload`, file, ANN)
+  await ledger.applyToLibrary(KEY, { files: [makeFile(old, { name: 'a.txt', ...change })] })
+
+  await chunk(uploadId)
+  await postJson(`${url}/complete-upload`, { uploadId }, ANN)
+
+  expect(await placeOf(await completed(uploadId))).toBe('/a.txt')
+  expect(await ledger.libraryJobsOf('ann', 10)).toEqual([])
+  expect(channel.list().map(({ messageId }) => messageId)).toContain(old)
+})
 
 test.each([
   ['folder', { folder: '/a/../b' }, 'folder: a folder cannot be named ..'],

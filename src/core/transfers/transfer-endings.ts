@@ -1,8 +1,10 @@
 import { AppError } from '../../errors.ts'
 import { floodWaitSentence, isFloodWait } from '../model/flood-wait.ts'
+import { formatFolderPath } from '../model/library/folder-path.ts'
 import { newLibraryJobId } from '../model/library/job.ts'
+import { isSameName } from '../model/library/names.ts'
 import { fileOfUpload } from '../model/library/posts.ts'
-import type { LibraryKey } from '../ports/catalogue.ts'
+import type { Catalogue, LibraryKey } from '../ports/catalogue.ts'
 import type { Ending, Ledger } from '../ports/ledger.ts'
 import type { NewLibraryJob } from '../ports/library-jobs.ts'
 import type { Log } from '../ports/log.ts'
@@ -13,7 +15,7 @@ import type { ProgressBoard } from '../progress/progress-board.ts'
 import { onceDiskTakes } from '../runtime/disk-failure.ts'
 
 export interface TransferEndingsOptions {
-  ledger: Ledger
+  ledger: Ledger & Pick<Catalogue, 'libraryFile'>
   spool: Spool
   progress: ProgressBoard
   /** False in standalone mode: there is no backend to tell. */
@@ -67,12 +69,17 @@ export function createTransferEndings(options: TransferEndingsOptions): Transfer
 
   /** What the file replaces goes by a job of its own, which is written with the result. */
   async function deletionOf(
-    { id, replaces }: Upload,
-    messageId: number,
-    key: LibraryKey,
+    upload: Upload,
+    { result: { messageId }, library: key, folderId }: Posted,
   ): Promise<NewLibraryJob | null> {
+    const { id, replaces } = upload
     // In another channel the number means another message.
     if (replaces?.channelId !== key.channelId || replaces.messageId === messageId) return null
+    const old = await ledger.libraryFile(key, replaces.messageId)
+    // Somebody who has renamed or moved it since the upload opened wants to keep it.
+    if (old === null || !isSameName(old.name, upload.fileName)) return null
+    const isInFolder = formatFolderPath(old.path) === formatFolderPath(upload.folder)
+    if (old.folderId !== folderId && !isInFolder) return null
     const token = await ledger.uploadToken(id)
     if (token === null) return null
     const items = [{ messageId: replaces.messageId, isFolder: false, captionId: null }]
@@ -81,13 +88,14 @@ export function createTransferEndings(options: TransferEndingsOptions): Transfer
   }
 
   return {
-    completed: async (upload, { result, library: key, folderId }, signal) => {
+    completed: async (upload, posted, signal) => {
       const { id } = upload
+      const { result, library: key, folderId } = posted
       const webhook = options.webhooks ? webhookOf(upload, result) : null
       // The message is posted: nothing may come between that and the row.
       const write = async (): Promise<Ending> => {
         const file = fileOfUpload({ ...upload, folderId }, result, now())
-        const deletion = await deletionOf(upload, result.messageId, key)
+        const deletion = await deletionOf(upload, posted)
         const library = { key, file, deletion }
         return ledger.completeUpload(id, { result, webhook, library, now: now() })
       }
