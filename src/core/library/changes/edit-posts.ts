@@ -1,3 +1,4 @@
+import type { AppError } from '../../../errors.ts'
 import type { KeyedLock } from '../../../lib/concurrency/keyed-lock.ts'
 import { encodeCaption } from '../../model/caption.ts'
 import { copyCaption, editCaption, editFolderText, type Place } from '../../model/caption-edit.ts'
@@ -10,7 +11,7 @@ import type {
   LibraryKey,
 } from '../../ports/catalogue.ts'
 import type { Actor, ChannelCall, ChannelGateway, ChannelMessage } from '../../ports/channel.ts'
-import { noRoomForName, noSuchFile } from './refusals.ts'
+import { noRoomForName, noSuchFile, noSuchFolder } from './refusals.ts'
 
 export interface PostEditingOptions {
   channel: Pick<ChannelGateway, 'reader' | 'messages' | 'edit'>
@@ -46,7 +47,7 @@ export interface PostEditing {
   ) => Promise<void>
   /** The caption of a copy of a post. */
   captionOfCopy: (post: FilePost, copy: FilePlace & { captionId: string }) => string
-  /** Renames or moves a folder by one of its messages. Rejects as `placeFile` does. */
+  /** Renames or moves a folder by one of its messages. Rejects with FOLDER_NOT_FOUND and NOT_EDITABLE. */
   placeFolder: (
     key: LibraryKey,
     call: ChannelCall,
@@ -66,17 +67,17 @@ export function createPostEditing(options: PostEditingOptions): PostEditing {
     return locks.run(`message ${key.owner} ${key.channelId} ${messageId}`, work)
   }
 
-  /** The message, or null for an account that sees none. */
+  /** The message, or null for an account that sees none. Rejects with `missing`, and then its row is gone. */
   async function readMessage(
     key: LibraryKey,
     call: ChannelCall,
-    messageId: number,
+    { messageId, missing }: { messageId: number; missing: () => AppError },
   ): Promise<ChannelMessage | null> {
     if (channel.reader(call.credentials) === null) return null
     const [message] = await channel.messages(call, [messageId])
     if (message) return message
     await catalogue.applyToLibrary(key, { gone: [messageId] })
-    throw noSuchFile()
+    throw missing()
   }
 
   /** Somebody may have made something else of the message; then the rows say so. */
@@ -89,11 +90,11 @@ export function createPostEditing(options: PostEditingOptions): PostEditing {
     if (found?.folderId === folderId) return
     const { messageId } = message
     await catalogue.applyToLibrary(key, found ? { folders: [found] } : { gone: [messageId] })
-    throw noSuchFile()
+    throw noSuchFolder()
   }
 
   async function read(key: LibraryKey, call: ChannelCall, messageId: number): Promise<FilePost> {
-    const message = await readMessage(key, call, messageId)
+    const message = await readMessage(key, call, { messageId, missing: noSuchFile })
     const row = await catalogue.libraryFile(key, messageId)
     if (message === null) {
       if (row === null) throw noSuchFile()
@@ -153,7 +154,7 @@ export function createPostEditing(options: PostEditingOptions): PostEditing {
       alone(key, post.messageId, async () => {
         const { messageId, folderId } = post
         const { name, parentId } = place
-        const message = await readMessage(key, call, messageId)
+        const message = await readMessage(key, call, { messageId, missing: noSuchFolder })
         if (message !== null) await assertIsFolder(key, folderId, message)
         const before = message?.text ?? captionOfFolder(post)
         const text = editFolderText(before, { name, folderId: parentId })

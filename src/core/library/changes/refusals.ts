@@ -11,6 +11,11 @@ export function noSuchFile(): AppError {
   return new AppError('MESSAGE_NOT_FOUND', 'There is no such file in the channel')
 }
 
+/** Its message is gone, or is no folder any more. */
+export function noSuchFolder(): AppError {
+  return new AppError('FOLDER_NOT_FOUND', 'The folder is no longer in the channel')
+}
+
 /** What people have written beside a file leaves no room for its name. */
 export function noRoomForName(): AppError {
   const sentence = 'The text beside the file leaves no room for the name: shorten it in Telegram'

@@ -318,7 +318,7 @@ test('a folder of whose message people have made something else is gone', async 
 
   const moved = changing.moveFolder(token, ['Rome'], ['Paris'])
 
-  await expect(moved).rejects.toMatchObject({ code: 'MESSAGE_NOT_FOUND' })
+  await expect(moved).rejects.toMatchObject({ code: 'FOLDER_NOT_FOUND' })
   expect(channel.list().map(({ text }) => text)).toEqual(['Our plans'])
   expect(await ledger.libraryFolder(KEY, ['Rome'])).toBeNull()
 })
