@@ -97,6 +97,7 @@ const DECLARED = {
   'GET /jobs': 'token in query',
   'GET /library': 'token in query',
   'GET /library/:messageId': 'token in query',
+  'GET /library/:messageId/thumbnail': 'heavy, token in query',
   'POST /library/rescan': 'token in json',
   'PATCH /library/:messageId': 'token in json',
   'DELETE /library/:messageId': 'token in header',

@@ -88,10 +88,13 @@ test.each([
   expect(await answer.json()).toMatchObject({ error, code: 'INVALID_REQUEST' })
 })
 
-test('JSON of more than 64 KB is refused with 413', async () => {
+test.each([
+  ['/complete-upload', 64],
+  ['/init-upload', 512],
+])('JSON for %s of more than %i KB is refused with 413', async (path, limit) => {
   const { url } = await start()
 
-  const answer = await postJson(`${url}/init-upload`, { fileName: 'x'.repeat(64 * KiB) })
+  const answer = await postJson(`${url}${path}`, { uploadId: 'x'.repeat(limit * KiB) })
 
   expect(answer.status).toBe(413)
   expect(await answer.json()).toMatchObject({ code: 'PAYLOAD_TOO_LARGE' })
