@@ -24,6 +24,8 @@ export interface PostEditingOptions {
 /** A post of a file as it is now. */
 export interface FilePost {
   readonly file: FileRow
+  /** Whether the library knew it before. */
+  readonly hasRow: boolean
   readonly caption: string
   readonly documentName: string | null
   readonly postedBy: Actor | null
@@ -101,6 +103,7 @@ export function createPostEditing(options: PostEditingOptions): PostEditing {
       const { path: _path, kind: _kind, ...file } = row
       return {
         file: { ...file, knowsPlace: true },
+        hasRow: true,
         caption: captionOf(file, namesInCaptions),
         documentName: null,
         postedBy: 'bot',
@@ -117,7 +120,7 @@ export function createPostEditing(options: PostEditingOptions): PostEditing {
     })
     // Only the row knows where a file is whose caption does not say it.
     const place = row !== null && !file.knowsPlace ? placeOf(row) : {}
-    return { file: { ...file, ...place }, caption, documentName, postedBy }
+    return { file: { ...file, ...place }, hasRow: row !== null, caption, documentName, postedBy }
   }
 
   /** What a caption says of a place: nothing where captions tell no names. */
@@ -128,7 +131,7 @@ export function createPostEditing(options: PostEditingOptions): PostEditing {
     read,
     placeFile: (key, call, { messageId, place }) =>
       alone(key, messageId, async () => {
-        const { file, caption, postedBy } = await read(key, call, messageId)
+        const { file, hasRow, caption, postedBy } = await read(key, call, messageId)
         const { knowsPlace: _, ...known } = file
         const placed = place({
           ...known,
@@ -142,6 +145,9 @@ export function createPostEditing(options: PostEditingOptions): PostEditing {
             ? file
             : await channel.edit(call, { messageId, text, part: 'caption', postedBy })
         const captionId = describeFile(text, null)?.id ?? null
+        // A file that was deleted meanwhile must not come back.
+        const isGone = hasRow && (await catalogue.libraryFile(key, messageId)) === null
+        if (isGone) throw noSuchFile()
         const row = { ...file, ...placed, captionId, editedAt: editedAt ?? file.editedAt }
         await catalogue.applyToLibrary(key, { files: [{ ...row, knowsPlace: true }] })
       }),

@@ -323,6 +323,20 @@ test('a folder of whose message people have made something else is gone', async 
   expect(await ledger.libraryFolder(KEY, ['Rome'])).toBeNull()
 })
 
+test('a file that is deleted while it is renamed does not come back', async () => {
+  const { changing, token, channel, ledger, addFile, look } = startChanges()
+  const id = addFile('a.txt')
+  await look()
+  channel.before = async (method) => {
+    if (method === 'edit') await ledger.applyToLibrary(KEY, { gone: [id] })
+  }
+
+  const renamed = changing.placeFile(token, id, { fileName: 'b.txt' })
+
+  await expect(renamed).rejects.toMatchObject({ code: 'MESSAGE_NOT_FOUND' })
+  expect(await ledger.libraryFile(KEY, id)).toBeNull()
+})
+
 test('a message of which people have made something else is not deleted with its folder', async () => {
   const { changing, token, channel, ledger } = startChanges()
   const { folder } = await changing.makeFolder(token, ['Rome'])
