@@ -378,7 +378,7 @@ test('a ledger of the first version is brought up to date with all that it holds
        ALTER TABLE uploads DROP COLUMN folder; ALTER TABLE uploads DROP COLUMN folder_id;
        ALTER TABLE uploads DROP COLUMN given_name; ALTER TABLE uploads DROP COLUMN replaces;
        ALTER TABLE uploads DROP COLUMN replaces_in; DROP TABLE library_items;
-       DROP TABLE library_jobs; DROP TABLE library_folder_drafts;
+       DROP TABLE library_jobs; DROP TABLE library_folder_drafts; DROP TABLE thumbnails;
        PRAGMA user_version = 1`,
     ),
   )
