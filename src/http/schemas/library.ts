@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { MAX_PATH_BYTES } from '../../core/model/library/folder-tree.ts'
 import { FILE_KINDS } from '../../core/model/library/kind.ts'
 import { linkToken, MAX_MESSAGE_ID, messageId, token, wholeNumber } from '../bodies/validation.ts'
 import { count, fileNameOut } from './answer-fields.ts'
@@ -15,6 +16,7 @@ const MAX_CURSOR = 2_000
 export const LibraryQuery = z.object({
   folder: z
     .string()
+    .max(MAX_PATH_BYTES)
     .default('/')
     .meta({ description: 'Path of the folder, such as `/Photos/2026`.', examples: ['/Photos'] }),
   q: z
@@ -154,7 +156,10 @@ const Sync = z
       .nullable()
       .meta({ ...DATE, description: 'When the library last agreed with the channel, or null.' }),
   })
-  .meta({ id: 'LibrarySync', description: 'How far the library follows the channel.' })
+  .meta({
+    description: 'How far the library follows the channel.',
+    examples: [{ state: 'current', seen: 0, total: null, at: '2026-11-27T09:30:00.000Z' }],
+  })
 
 export const listLibrary = operation({
   id: 'listLibrary',
