@@ -372,7 +372,7 @@ test('a ledger of the first version is brought up to date with all that it holds
        ALTER TABLE uploads DROP COLUMN last_percent; ALTER TABLE uploads DROP COLUMN retry_at;
        ALTER TABLE uploads DROP COLUMN modified_at; ALTER TABLE uploads DROP COLUMN caption_id;
        ALTER TABLE uploads DROP COLUMN sha256; ALTER TABLE uploads DROP COLUMN crc32;
-       DROP TABLE receipts; DROP TABLE thumbnails;
+       DROP TABLE receipts;
        DROP TABLE libraries; DROP TABLE library_files; DROP TABLE library_names;
        DROP TABLE library_folders; DROP TABLE library_folder_posts;
        ALTER TABLE uploads DROP COLUMN folder; ALTER TABLE uploads DROP COLUMN folder_id;
