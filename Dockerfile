@@ -48,4 +48,4 @@ ENTRYPOINT ["/usr/bin/tini", "--"]
 # For 512 MB: a heap that starts at 64 MB spares the collector its early full rounds, and one that
 # ends at 256 MB leaves the other half to buffers, which are not on it. A small young generation
 # lets go of buffers sooner.
-CMD ["node", "--max-semi-space-size=1", "--initial-old-space-size=64", "--max-old-space-size=256", "dist/server.js"]
+CMD ["node", "--max-semi-space-size=1", "--v8-pool-size=1", "--initial-old-space-size=64", "--max-old-space-size=256", "dist/server.js"]

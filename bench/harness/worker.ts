@@ -19,6 +19,7 @@ export interface WorkerOptions {
 /** Node's flags in the command line of the Dockerfile. */
 export const WORKER_FLAGS = [
   '--max-semi-space-size=1',
+  '--v8-pool-size=1',
   '--initial-old-space-size=64',
   '--max-old-space-size=256',
 ]
