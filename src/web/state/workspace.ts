@@ -4,6 +4,7 @@ import { createFileIds } from '../library/file-ids.ts'
 import { createLibrary, type Library } from '../library/library.ts'
 import { createFileLinks, type FileLinks } from '../library/links.ts'
 import { followChanges } from '../library/live.ts'
+import { createThumbnails, type Thumbnails } from '../library/thumbnails.ts'
 import { notify } from '../notice.tsx'
 import { announceChanges } from '../uploads/announce-changes.ts'
 import { createUploads, type Uploads } from '../uploads/uploads.ts'
@@ -19,6 +20,7 @@ export interface Workspace {
   library: Library
   links: FileLinks
   changes: Changes
+  thumbnails: Thumbnails
   folders: Pick<Client['library'], 'list'>
   /** Shows the error, and asks for a new token when the worker has refused the last one. */
   onFailure: (error: unknown) => void
@@ -93,6 +95,11 @@ function open(session: Session, userKey: string, { maxFileBytes }: WorkerTerms):
     onFailure,
     onChanged: library.listing.refresh,
   })
+  const thumbnails = createThumbnails({
+    load: (messageId, signal) => client.library.thumbnail(messageId, { signal }),
+    toUrl: (picture) => URL.createObjectURL(picture),
+    revoke: (url) => URL.revokeObjectURL(url),
+  })
   const stopAnnouncing = announceChanges(uploads)
   const releaseWakeLock = holdWakeLock(uploads.files)
   const stop = new AbortController()
@@ -108,6 +115,7 @@ function open(session: Session, userKey: string, { maxFileBytes }: WorkerTerms):
     library,
     links: createFileLinks(client, fileIds),
     changes,
+    thumbnails,
     folders: client.library,
     onFailure,
     dropRefusedToken: session.dropRefusedToken,
@@ -118,6 +126,7 @@ function open(session: Session, userKey: string, { maxFileBytes }: WorkerTerms):
       releaseWakeLock()
       uploads.close()
       library.close()
+      thumbnails.close()
     },
   }
 }

@@ -49,6 +49,16 @@ test('a picture goes up with a thumbnail that the page has drawn, and others go 
   ])
   const shown = await fetch(`${worker.url}/library/${items[2].messageId}/thumbnail`, { headers })
   expect(Buffer.from(await shown.arrayBuffer()).equals(thumbnail)).toBe(true)
+  // The library shows it, and nothing for the others.
+  const pictures = page.locator('.entries img')
+  await pictures.first().waitFor()
+  expect(await pictures.count()).toBe(1)
+  const width = await page.evaluate(`(async () => {
+    const picture = document.querySelector('.entries img')
+    await picture.decode()
+    return picture.naturalWidth
+  })()`)
+  expect(width).toBe(320)
   expect(bodies.get('broken.jpg')).not.toHaveProperty('thumbnail')
   expect(bodies.get('note.txt')).not.toHaveProperty('thumbnail')
 })

@@ -4,12 +4,14 @@ import type { Entry } from '../../library/listing.ts'
 import { indexAfter } from '../../library/moves.ts'
 import type { View } from '../../library/preferences.ts'
 import { extendTo, NOTHING, type Selection, toggle } from '../../library/selection.ts'
+import type { Thumbnails } from '../../library/thumbnails.ts'
 import { EntryCell } from './entry-cell.tsx'
 import { useLongPress } from './use-long-press.ts'
 import { useWindow } from './use-window.ts'
 
 export interface EntriesProps {
   entries: readonly Entry[]
+  thumbnails: Thumbnails
   view: View
   selection: Selection
   showsFolder: boolean
@@ -175,6 +177,7 @@ export function Entries(props: EntriesProps) {
               <EntryCell
                 key={entry.key}
                 entry={entry}
+                thumbnails={props.thumbnails}
                 isActive={entry.key === reached}
                 isSelected={selection.chosen.has(entry.key)}
                 showsFolder={showsFolder}

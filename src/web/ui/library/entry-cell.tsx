@@ -3,12 +3,15 @@ import { countOf, formatBytes, formatTime } from '../../format.ts'
 import { type FileKind, kindOfItem } from '../../library/file-kind.ts'
 import type { Entry } from '../../library/listing.ts'
 import { hashOf, ROOT } from '../../library/place.ts'
+import type { Thumbnails } from '../../library/thumbnails.ts'
 import { Button } from '../button.tsx'
 import { Icon } from '../icon.tsx'
+import { EntryPicture } from './entry-picture.tsx'
 import { RenameField } from './rename-field.tsx'
 
 export interface EntryCellProps {
   entry: Entry
+  thumbnails: Thumbnails
   /** The one entry that the Tab key reaches. */
   isActive: boolean
   isSelected: boolean
@@ -52,6 +55,7 @@ export function EntryCell(props: EntryCellProps) {
       </button>
       <span class={`row-icon kind-${kind}`}>
         <Icon name={kind} />
+        <EntryPicture entry={entry} thumbnails={props.thumbnails} />
       </span>
       {isRenaming ? (
         <RenameField name={entry.name} onEnd={(name) => onRenamed(entry, name)} />

@@ -157,6 +157,7 @@ export function LibraryView({ work, terms }: LibraryViewProps) {
       {state.entries.length > 0 && (
         <Entries
           entries={state.entries}
+          thumbnails={work.thumbnails}
           view={preferences.view}
           selection={selection}
           showsFolder={place.words !== '' || place.kind !== null}
