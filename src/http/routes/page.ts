@@ -10,8 +10,8 @@ export interface Page {
   assets: string | null
   /** In the demo every token with this prefix is good; null outside the demo. */
   tokensBeginWith: string | null
-  /** A backend keeps a list of its own. */
-  hasBackend: boolean
+  /** Whether a backend keeps a list of its own; by default none does. */
+  hasBackend?: boolean
 }
 
 export interface PageRoutesOptions {
