@@ -80,6 +80,34 @@ test('parts may come in any order, the short last one first', async () => {
   ])
 })
 
+test('a file that is used while its parts are still being written has all of them', async () => {
+  const caller = await createCaller()
+  const content = randomBytes(11 * MiB + 5)
+  const parts = 23
+  const peer = await channelPeer(caller, caller.user)
+  const saving = Array.from({ length: parts }, (_, part) =>
+    caller.user.invoke('upload.saveBigFilePart', {
+      file_id: 9n,
+      file_part: part,
+      file_total_parts: parts,
+      bytes: content.subarray(part * PART, (part + 1) * PART),
+    }),
+  )
+
+  await caller.user.invoke('messages.sendMedia', {
+    peer,
+    media: {
+      _: 'inputMediaUploadedDocument',
+      ...uploadedMedia({ fileId: 9n, parts, big: true }),
+    },
+    message: '',
+    random_id: newFileId(),
+  })
+
+  await Promise.all(saving)
+  expect(await newest(caller)).toMatchObject({ size: content.length, sha256: sha256(content) })
+})
+
 test.each([
   ['10 MB by saveBigFilePart', 10 * MiB, true],
   ['10 MB and a byte by saveFilePart', 10 * MiB + 1, false],
