@@ -96,10 +96,7 @@ test('a file that is used while its parts are still being written has all of the
 
   await caller.user.invoke('messages.sendMedia', {
     peer,
-    media: {
-      _: 'inputMediaUploadedDocument',
-      ...uploadedMedia({ fileId: 9n, parts, big: true }),
-    },
+    media: uploadedMedia({ fileId: 9n, parts, big: true }),
     message: '',
     random_id: newFileId(),
   })

@@ -78,7 +78,7 @@ function Digest({ sha256, onCopied }: { sha256: string; onCopied: (words: string
     onCopied(isCopied ? 'Copied.' : 'The browser does not let this page copy.')
   }
   return (
-    <Detail term="SHA-256, computed while it was sent">
+    <Detail term="SHA-256, as the post says it">
       <span class="with-button">
         <input ref={field} class="field digest" readOnly value={sha256} aria-label="SHA-256" />
         <Button icon="copy" words="unseen" onClick={() => void copy()}>
