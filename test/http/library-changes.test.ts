@@ -18,7 +18,8 @@ async function start(names: readonly string[] = ['a.txt', 'b.txt', 'c.txt']) {
     files: channel.list().flatMap(({ text: caption, document, ...times }) =>
       document
         ? fileOfPost({
-            ...{ ...times, caption, documentName: document.fileName, size: document.size },
+            ...{ ...times, caption, documentId: document.id, size: document.size },
+            documentName: document.fileName,
             ...{ mimeType: 'text/plain', hasThumbnail: false },
           })
         : [],

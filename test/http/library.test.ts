@@ -53,6 +53,7 @@ test('a folder is listed with its files, its folders and what they hold', async 
         createdAt: expect.stringMatching(/^20\d\d-.*Z$/),
         modifiedAt: null,
         sha256: null,
+        verified: false,
         volumes: 1,
         thumbnail: false,
         link: expect.stringMatching(/^https:\/\/t\.me\/.*\/11$/),

@@ -40,6 +40,7 @@ test('a page has files, folders, and how far the library follows the channel', a
         createdAt: expect.any(Date),
         modifiedAt: new Date(5),
         sha256: null,
+        verified: false,
         volumes: 1,
         thumbnail: false,
         link: expect.stringContaining('https://t.me/'),

@@ -58,26 +58,38 @@ export interface LibraryFile {
   readonly editedAt: number | null
   /** When the file itself was last changed, as its sender says. */
   readonly modifiedAt: number | null
-  /** Hex, as the caption claims it. */
+  /** Hex. */
   readonly sha256: string | null
-  /** Hex, as the caption claims it. */
+  /** Hex. */
   readonly crc32: string | null
+  /**
+   * Whether the digests are those of a receipt: this worker has made them of the bytes that it sent.
+   * Otherwise the caption claims them.
+   */
+  readonly isMeasured: boolean
   readonly hasThumbnail: boolean
   /**
    * The Bot API's id of the document, where the file was posted from here: a bot that cannot see
    * messages finds the file by it.
    */
   readonly fileId: string | null
+  /** Telegram's id of the document, decimal text: the same bytes for ever. Null: not known. */
+  readonly documentId: string | null
   /** The id of the caption's line (core/model/caption.ts); null: the message has no line. */
   readonly captionId: string | null
 }
 
 /** A file as one of its sources tells it. */
-export interface FileRow extends Omit<LibraryFile, 'hasThumbnail' | 'fileId'> {
+export interface FileRow
+  extends Omit<LibraryFile, 'hasThumbnail' | 'fileId' | 'documentId' | 'isMeasured'> {
   /** Null: the source does not know. */
   readonly hasThumbnail: boolean | null
   /** Without it the source does not know. */
   readonly fileId?: string | null
+  /** Without it the source does not know. */
+  readonly documentId?: string | null
+  /** True: the digests are the worker's own. Those of a receipt count in any case. */
+  readonly isMeasured?: boolean
   /**
    * Whether the source knows name and folder. A caption may leave both out: then those stay that the
    * row has, and the ones given here are for a row that is new.

@@ -125,6 +125,7 @@ export function toItem(file: ShownFile, key: LibraryKey) {
     createdAt: new Date(file.postedAt).toISOString(),
     modifiedAt: toTime(file.modifiedAt),
     sha256: file.sha256,
+    verified: file.isMeasured,
     volumes: 1,
     thumbnail: file.hasThumbnail,
     link: linkOf(key, file.messageId),

@@ -107,9 +107,15 @@ export const LibraryItem = z
       .string()
       .nullable()
       .meta({
-        description: 'SHA-256 in hex, as the caption claims it; null where it claims none.',
+        description: 'SHA-256 in hex; null where it is not known.',
         examples: ['e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'],
       }),
+    verified: z.boolean().meta({
+      description:
+        'Whether this worker has made the digest of the bytes that it sent. Otherwise the caption ' +
+        'claims it, and all who may edit the post may have changed it.',
+      examples: [true],
+    }),
     volumes: count('How many documents hold the file.', 1),
     thumbnail: z
       .boolean()

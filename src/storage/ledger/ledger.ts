@@ -47,9 +47,9 @@ export function openLedger(options: LedgerOptions): MaintainedLedger {
 
   const uploads = createUploadRecords(database, cipher)
   const streams = createStreamRecords(database)
-  const library = createLibraryWriting(database)
-  const reading = createLibraryReading(database)
   const receipts = createReceiptRecords(database)
+  const library = createLibraryWriting(database, receipts)
+  const reading = createLibraryReading(database)
   const { libraryPage } = createLibraryPages(database, reading)
   const jobs = createLibraryJobRecords(database, cipher, library)
   const drafts = createFolderDrafts(database, library)

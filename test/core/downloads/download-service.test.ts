@@ -304,7 +304,7 @@ function harness({ grant = {}, found = {}, ...options }: HarnessOptions) {
 
 const LISTED: ShownFile = {
   ...makeFile(7, { name: 'Übersicht.pdf' }),
-  hasThumbnail: false,
+  ...{ hasThumbnail: false, documentId: null, isMeasured: false },
   fileId: 'BQACAgQAAx',
   kind: 'document',
   path: [],

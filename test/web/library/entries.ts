@@ -5,7 +5,7 @@ export function makeItem(index: number, folder = '/'): LibraryItem {
   return {
     ...{ messageId: index + 1, fileName: `${index}.txt`, folder, size: 1, volumes: 1 },
     ...{ mimeType: 'text/plain', kind: 'document', createdAt: new Date(), modifiedAt: null },
-    ...{ sha256: null, thumbnail: false, link: '', postedBy: 'telestore' },
+    ...{ sha256: null, verified: false, thumbnail: false, link: '', postedBy: 'telestore' },
   }
 }
 

@@ -14,8 +14,10 @@ export interface LibraryItem {
   readonly createdAt: Date
   /** When the file itself was last changed, as its sender says. */
   readonly modifiedAt: Date | null
-  /** Hex, as the caption of the message claims it. */
+  /** Hex. */
   readonly sha256: string | null
+  /** Whether the worker has made the digest of the bytes that it sent; else the caption claims it. */
+  readonly verified: boolean
   /** Documents that hold the file. */
   readonly volumes: number
   /** Whether there is a small picture of it. */

@@ -117,6 +117,7 @@ function toItem(value: unknown): LibraryItem {
     createdAt,
     modifiedAt: dateOf(fields.modifiedAt),
     sha256: textOf(fields.sha256),
+    verified: fields.verified === true,
     volumes: numberOf(fields.volumes) ?? 1,
     thumbnail: fields.thumbnail === true,
     link: textOf(fields.link) ?? '',

@@ -112,9 +112,9 @@ export function createPostEditing(options: PostEditingOptions): PostEditing {
     const { text: caption, document, postedBy } = message
     if (document === null) throw noSuchFile()
     const { postedAt, editedAt } = message
-    const { fileName: documentName, size, mimeType } = document
+    const { id: documentId, fileName: documentName, size, mimeType } = document
     const file = fileOfPost({
-      ...{ messageId, postedAt, editedAt, caption, documentName, size },
+      ...{ messageId, postedAt, editedAt, caption, documentId, documentName, size },
       mimeType: mimeType ?? 'application/octet-stream',
       hasThumbnail: document.thumbnail,
     })
@@ -136,6 +136,8 @@ export function createPostEditing(options: PostEditingOptions): PostEditing {
         const placed = place({
           ...known,
           fileId: known.fileId ?? null,
+          documentId: known.documentId ?? null,
+          isMeasured: known.isMeasured ?? false,
           hasThumbnail: known.hasThumbnail ?? false,
         })
         const text = editCaption(caption, said(placed))

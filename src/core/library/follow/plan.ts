@@ -126,11 +126,11 @@ function rowsOf(messages: readonly ChannelMessage[]): Rows {
       else rows.others.push(messageId)
       continue
     }
-    const { size, fileName, mimeType, thumbnail } = document
+    const { id: documentId, size, fileName, mimeType, thumbnail } = document
     rows.files.push(
       fileOfPost({
         ...post,
-        ...{ caption: text, documentName: fileName, size, hasThumbnail: thumbnail },
+        ...{ caption: text, documentId, documentName: fileName, size, hasThumbnail: thumbnail },
         mimeType: mimeType ?? ANY_TYPE,
       }),
     )

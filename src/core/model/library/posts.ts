@@ -1,7 +1,8 @@
 import type { FileRow, FolderPost, LibraryFile, LibraryKey } from '../../ports/catalogue.ts'
 import type { Credentials } from '../../ports/credentials.ts'
-import type { FinishedFile, Upload } from '../../ports/records.ts'
+import type { Digests, FinishedFile, Upload } from '../../ports/records.ts'
 import { decodeCaption, type PostDescription } from '../caption.ts'
+import { documentIdIn } from '../file-id.ts'
 
 /** A message of the channel with a document, as Telegram tells it. Texts may be anything. */
 export interface DocumentPost {
@@ -9,6 +10,8 @@ export interface DocumentPost {
   readonly postedAt: number
   readonly editedAt: number | null
   readonly caption: string
+  /** Telegram's id of the document, decimal text. */
+  readonly documentId: string
   /** The name of the document, or null where it has none. */
   readonly documentName: string | null
   readonly size: number
@@ -93,8 +96,10 @@ export function fileOfUpload(
     modifiedAt: upload.modifiedAt,
     sha256: digests?.sha256 ?? null,
     crc32: digests?.crc32 ?? null,
+    isMeasured: digests !== null,
     hasThumbnail: hasThumbnail ?? null,
     fileId,
+    documentId: documentIdIn(fileId),
     captionId: upload.captionId,
     knowsPlace: true,
   }
@@ -120,25 +125,61 @@ export function isFolderMessage(message: TextPost & { readonly document: unknown
 
 /**
  * The row after a source has told of the file; `before` itself where it stays as it is. Times of
- * edits have whole seconds: of two in one second the one that is told last counts.
+ * edits have whole seconds: of two in one second the one that is told last counts. Digests that this
+ * worker has measured stay for as long as the document does, whatever a caption claims: `receipt` has
+ * those of the document that is told.
  */
-export function mergeFile(before: LibraryFile | null, told: FileRow): LibraryFile {
-  const { knowsPlace, hasThumbnail, fileId = null, ...rest } = told
-  const file = { ...rest, fileId, hasThumbnail: hasThumbnail ?? before?.hasThumbnail ?? false }
+export function mergeFile(
+  before: LibraryFile | null,
+  told: FileRow,
+  receipt: Digests | null,
+): LibraryFile {
+  const { knowsPlace, hasThumbnail, fileId = null, documentId = null, ...rest } = told
+  const file: LibraryFile = {
+    ...rest,
+    isMeasured: told.isMeasured ?? false,
+    ...measuredBy(receipt),
+    ...{ fileId, documentId, hasThumbnail: hasThumbnail ?? before?.hasThumbnail ?? false },
+  }
   if (before === null) return file
-  if ((before.editedAt ?? 0) > (file.editedAt ?? 0)) return before
-  const isSameFile = before.captionId === file.captionId && before.size === file.size
+  const isSameDocument = haveSameDocument(before, file)
+  if ((before.editedAt ?? 0) > (file.editedAt ?? 0)) {
+    const isNews = isSameDocument && file.isMeasured && !before.isMeasured
+    return isNews ? { ...before, ...measuredBy(file) } : before
+  }
   const merged: LibraryFile = {
     ...file,
     ...(!knowsPlace && { name: before.name, folderId: before.folderId }),
     // What the worker knows of its own file stays known where the message does not say it.
-    ...(isSameFile && {
-      fileId: file.fileId ?? before.fileId,
+    ...(haveSameLine(before, file) && {
       modifiedAt: file.modifiedAt ?? before.modifiedAt,
       sha256: file.sha256 ?? before.sha256,
       crc32: file.crc32 ?? before.crc32,
     }),
+    ...(isSameDocument && {
+      fileId: file.fileId ?? before.fileId,
+      documentId: file.documentId ?? before.documentId,
+      ...(before.isMeasured && !file.isMeasured && measuredBy(before)),
+    }),
   }
   const isSame = Object.entries(merged).every(([key, value]) => Reflect.get(before, key) === value)
   return isSame ? before : merged
+}
+
+function haveSameLine(before: LibraryFile, file: LibraryFile): boolean {
+  return before.captionId === file.captionId && before.size === file.size
+}
+
+/** Where the ids are not known, the line has to do. */
+function haveSameDocument(before: LibraryFile, file: LibraryFile): boolean {
+  if (before.documentId === null || file.documentId === null) return haveSameLine(before, file)
+  return before.documentId === file.documentId
+}
+
+function measuredBy(
+  digests: Pick<LibraryFile, 'sha256' | 'crc32'> | null,
+): Partial<Pick<LibraryFile, 'sha256' | 'crc32' | 'isMeasured'>> {
+  if (digests === null) return {}
+  const { sha256, crc32 } = digests
+  return { sha256, crc32, isMeasured: true }
 }

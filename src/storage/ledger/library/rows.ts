@@ -30,8 +30,8 @@ export interface FileInFolder {
 
 /** `folder_id` is that of the folder's row: files keep no copy of it. */
 export const FILE_COLUMNS = `library_files.id, folder, library_files.name, size, mime_type, kind,
-  posted_at, edited_at, modified_at, sha256, crc32, has_thumbnail, caption_id,
-  file_id,
+  posted_at, edited_at, modified_at, sha256, crc32, measured, has_thumbnail,
+  caption_id, file_id, document_id,
   (SELECT folder_id FROM library_folders WHERE library_folders.id = folder) AS folder_id`
 
 export function toFile(row: Row): FileInFolder {
@@ -46,8 +46,10 @@ export function toFile(row: Row): FileInFolder {
     modifiedAt: integerOrNull(row, 'modified_at'),
     sha256: hexOrNull(row, 'sha256'),
     crc32: hexOrNull(row, 'crc32'),
+    isMeasured: integer(row, 'measured') === 1,
     hasThumbnail: integer(row, 'has_thumbnail') === 1,
     fileId: textOrNull(row, 'file_id'),
+    documentId: textOrNull(row, 'document_id'),
     captionId: hexOrNull(row, 'caption_id'),
   }
   const kind = FILE_KINDS.find((known) => known === row.kind) ?? 'other'

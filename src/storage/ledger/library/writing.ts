@@ -13,6 +13,7 @@ import type {
 } from '../../../core/ports/catalogue.ts'
 import type { LedgerDatabase } from '../database.ts'
 import type { Synchronous } from '../synchronous.ts'
+import type { ReceiptRecords } from '../tables/receipts.ts'
 import { integer } from '../tables/rows.ts'
 import { createFolderRows } from './folders.ts'
 import {
@@ -40,7 +41,10 @@ interface Changing {
   folders: boolean
 }
 
-export function createLibraryWriting(database: LedgerDatabase): LibraryWriting {
+export function createLibraryWriting(
+  database: LedgerDatabase,
+  { receiptOf }: Pick<ReceiptRecords, 'receiptOf'>,
+): LibraryWriting {
   const find = database.prepare('SELECT id FROM libraries WHERE owner = ? AND channel_id = ?')
   const begin = database.prepare(
     'INSERT INTO libraries (owner, channel_id) VALUES (?, ?) RETURNING id',
@@ -51,7 +55,7 @@ export function createLibraryWriting(database: LedgerDatabase): LibraryWriting {
      WHERE id = ?`,
   )
   const folders = createFolderRows(database)
-  const files = createFileWriting(database, folders.rowOf)
+  const files = createFileWriting(database, { folderRow: folders.rowOf, receiptOf })
   const posts = createFolderPostWriting(database)
 
   function libraryOf({ owner, channelId }: LibraryKey): number {
@@ -103,21 +107,24 @@ export function createLibraryWriting(database: LedgerDatabase): LibraryWriting {
 
 type MessageRange = NonNullable<LibraryChanges['complete']>
 
-function createFileWriting(
-  database: LedgerDatabase,
-  folderRow: (library: number, folderId: string | null) => number,
-) {
+interface FileWritingOptions extends Pick<ReceiptRecords, 'receiptOf'> {
+  folderRow: (library: number, folderId: string | null) => number
+}
+
+function createFileWriting(database: LedgerDatabase, { folderRow, receiptOf }: FileWritingOptions) {
   const find = database.prepare(`SELECT ${FILE_COLUMNS} FROM library_files WHERE id = ?`)
   const put = database.prepare(
     `INSERT INTO library_files (id, library, folder, name, folded, sort_name, size, mime_type, kind,
-       posted_at, edited_at, modified_at, sha256, crc32, has_thumbnail, file_id, caption_id)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+       posted_at, edited_at, modified_at, sha256, crc32, measured, has_thumbnail,
+       file_id, document_id, caption_id)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
      ON CONFLICT DO UPDATE SET folder = excluded.folder, name = excluded.name,
        folded = excluded.folded, sort_name = excluded.sort_name, size = excluded.size,
        mime_type = excluded.mime_type, kind = excluded.kind, posted_at = excluded.posted_at,
        edited_at = excluded.edited_at, modified_at = excluded.modified_at,
-       sha256 = excluded.sha256, crc32 = excluded.crc32,
-       has_thumbnail = excluded.has_thumbnail, file_id = excluded.file_id, caption_id = excluded.caption_id`,
+       sha256 = excluded.sha256, crc32 = excluded.crc32, measured = excluded.measured,
+       has_thumbnail = excluded.has_thumbnail, file_id = excluded.file_id,
+       document_id = excluded.document_id, caption_id = excluded.caption_id`,
   )
   const putName = database.prepare(
     'INSERT OR REPLACE INTO library_names (rowid, folded) VALUES (?, ?)',
@@ -143,7 +150,9 @@ function createFileWriting(
     put: (told: FileRow, changing: Changing): void => {
       const id = messageRow(changing.library, told.messageId)
       const before = findFile(id)
-      const file = mergeFile(before?.file ?? null, told)
+      const { documentId, size } = told
+      const receipt = documentId ? receiptOf(documentId, size) : null
+      const file = mergeFile(before?.file ?? null, told, receipt)
       if (file === before?.file) return
       const folder = folderRow(changing.library, file.folderId)
       const folded = foldName(file.name)
@@ -162,8 +171,10 @@ function createFileWriting(
         file.modifiedAt,
         fromHex(file.sha256),
         fromHex(file.crc32),
+        file.isMeasured ? 1 : 0,
         file.hasThumbnail ? 1 : 0,
         file.fileId,
+        file.documentId,
         fromHex(file.captionId),
       )
       if (file.name !== before?.file.name) putName.run(id, folded)

@@ -263,6 +263,11 @@ const MIGRATIONS = [
     jpeg BLOB NOT NULL
   ) STRICT;
   `,
+  // Digests of rows that are here already count as claims until the row is written again.
+  `
+  ALTER TABLE library_files ADD COLUMN document_id TEXT;
+  ALTER TABLE library_files ADD COLUMN measured INTEGER NOT NULL DEFAULT 0;
+  `,
 ]
 
 /** What `user_version` says of a ledger of this version. */

@@ -18,7 +18,7 @@ export interface DetailsDialogProps {
 /** Everything that is known of one file. */
 export function DetailsDialog({ file, links, onClose, onFailure, onShare }: DetailsDialogProps) {
   const [words, setWords] = useState('')
-  const { fileName, folder, size, mimeType, createdAt, modifiedAt, sha256, link } = file
+  const { fileName, folder, size, mimeType, createdAt, modifiedAt, sha256, verified, link } = file
   const refuse = (error: unknown): void => {
     onFailure(error)
     setWords(error instanceof Error ? error.message : String(error))
@@ -39,7 +39,7 @@ export function DetailsDialog({ file, links, onClose, onFailure, onShare }: Deta
         <Detail term="Posted by">
           {file.postedBy === 'telestore' ? 'TeleStore' : 'an app of Telegram'}
         </Detail>
-        {sha256 !== null && <Digest sha256={sha256} onCopied={setWords} />}
+        {sha256 !== null && <Digest {...{ sha256, verified }} onCopied={setWords} />}
       </dl>
       <p role="status" class="sentence">
         {words}
@@ -71,14 +71,19 @@ function Detail({ term, children }: { term: string; children: ComponentChildren 
   )
 }
 
-function Digest({ sha256, onCopied }: { sha256: string; onCopied: (words: string) => void }) {
+interface DigestProps extends Pick<LibraryItem, 'verified'> {
+  sha256: string
+  onCopied: (words: string) => void
+}
+
+function Digest({ sha256, verified, onCopied }: DigestProps) {
   const field = useRef<HTMLInputElement>(null)
   async function copy(): Promise<void> {
     const isCopied = field.current !== null && (await copyText(sha256, field.current))
     onCopied(isCopied ? 'Copied.' : 'The browser does not let this page copy.')
   }
   return (
-    <Detail term="SHA-256, as the post says it">
+    <Detail term={`SHA-256, ${verified ? 'verified' : 'as the post says it'}`}>
       <span class="with-button">
         <input ref={field} class="field digest" readOnly value={sha256} aria-label="SHA-256" />
         <Button icon="copy" words="unseen" onClick={() => void copy()}>

@@ -83,7 +83,8 @@ async function look(channel: FakeChannel, catalogue: Catalogue): Promise<void> {
     files: messages.flatMap(({ document, text, ...times }) =>
       document
         ? fileOfPost({
-            ...{ ...times, caption: text, documentName: document.fileName, size: document.size },
+            ...{ ...times, caption: text, documentId: document.id, size: document.size },
+            documentName: document.fileName,
             mimeType: document.mimeType ?? 'application/octet-stream',
             hasThumbnail: document.thumbnail,
           })

@@ -28,6 +28,7 @@ const post: DocumentPost = {
   postedAt: 2000,
   editedAt: null,
   caption: encodeCaption(described),
+  documentId: '77',
   documentName: 'cut.bin',
   size: 5,
   mimeType: 'video/mp4',
@@ -45,6 +46,7 @@ const file: FileRow = {
   sha256: SHA256,
   crc32: '0000abcd',
   hasThumbnail: true,
+  documentId: '77',
   captionId: ID,
   knowsPlace: true,
 }
@@ -102,7 +104,13 @@ test('a text makes a folder by a line of that kind alone', () => {
 })
 
 const { knowsPlace: _, ...known } = file
-const row: LibraryFile = { ...known, hasThumbnail: true, fileId: null }
+const row: LibraryFile = {
+  ...known,
+  ...{ hasThumbnail: true, fileId: null, documentId: '77', isMeasured: false },
+}
+/** What somebody has written into the caption. */
+const FORGED = { sha256: 'f'.repeat(64), crc32: 'ffffffff' }
+const MEASURED = { sha256: 'a'.repeat(64), crc32: 'aaaaaaaa' }
 
 test.each<[string, Partial<LibraryFile>, Partial<FileRow>, Partial<LibraryFile>]>([
   ['a newer edit counts', {}, { editedAt: 9, name: 'b' }, { editedAt: 9, name: 'b' }],
@@ -132,7 +140,7 @@ test.each<[string, Partial<LibraryFile>, Partial<FileRow>, Partial<LibraryFile>]
     { sha256: SHA256, crc32: '0000abcd', modifiedAt: 1000 },
   ],
   ['the file id that a message does not tell stays', { fileId: 'f' }, {}, { fileId: 'f' }],
-  ['the file id of another document goes', { fileId: 'f' }, { size: 6 }, { fileId: null }],
+  ['the file id of another document goes', { fileId: 'f' }, { documentId: '78' }, { fileId: null }],
   [
     'digests of another document go',
     {},
@@ -151,15 +159,67 @@ test.each<[string, Partial<LibraryFile>, Partial<FileRow>, Partial<LibraryFile>]
     { editedAt: 9, captionId: null, folderId: null, name: 'cut.bin', sha256: null },
     { captionId: null, folderId: null, name: 'cut.bin', sha256: null },
   ],
+  [
+    'digests that were measured stay, whatever an edited caption claims',
+    { ...MEASURED, isMeasured: true },
+    { ...FORGED, editedAt: 9 },
+    { ...MEASURED, isMeasured: true, editedAt: 9 },
+  ],
+  [
+    'they stay where the caption has another line by now, or none',
+    { ...MEASURED, isMeasured: true },
+    { ...FORGED, editedAt: 9, captionId: null },
+    { ...MEASURED, isMeasured: true, captionId: null },
+  ],
+  [
+    'they stay where the source knows no document, but the same line',
+    { ...MEASURED, isMeasured: true },
+    { ...FORGED, documentId: null },
+    { ...MEASURED, isMeasured: true, documentId: '77' },
+  ],
+  [
+    'they go with their document, though the caption is the same',
+    { ...MEASURED, isMeasured: true },
+    { ...FORGED, editedAt: 9, documentId: '78' },
+    { ...FORGED, isMeasured: false, documentId: '78' },
+  ],
+  [
+    'digests that are measured count after a claim that was there before',
+    { ...FORGED, documentId: null },
+    { ...MEASURED, isMeasured: true },
+    { ...MEASURED, isMeasured: true, documentId: '77' },
+  ],
+  [
+    'they count also where the caption has been edited before',
+    { ...FORGED, editedAt: 9, name: 'b' },
+    { ...MEASURED, isMeasured: true },
+    { ...MEASURED, isMeasured: true, editedAt: 9, name: 'b' },
+  ],
+  [
+    'a claim counts where nothing was measured',
+    {},
+    { ...FORGED, editedAt: 9 },
+    { ...FORGED, isMeasured: false },
+  ],
 ])('%s', (_name, before, told, after) => {
-  const merged = mergeFile({ ...row, editedAt: null, ...before }, { ...file, ...told })
+  const merged = mergeFile({ ...row, editedAt: null, ...before }, { ...file, ...told }, null)
 
   expect(merged).toMatchObject(after)
 })
 
 test('what is told again leaves the row as it is, the same object', () => {
-  expect(mergeFile(null, file)).toEqual(row)
-  expect(mergeFile(row, file)).toBe(row)
+  expect(mergeFile(null, file, null)).toEqual(row)
+  expect(mergeFile(row, file, null)).toBe(row)
+  const measured: LibraryFile = { ...row, ...MEASURED, isMeasured: true }
+  expect(mergeFile(measured, { ...file, ...FORGED }, null)).toBe(measured)
+})
+
+test('the receipt of a document counts more than any claim, in a new row and in one that is there', () => {
+  const measured = { ...MEASURED, isMeasured: true }
+
+  expect(mergeFile(null, { ...file, ...FORGED }, MEASURED)).toMatchObject(measured)
+  expect(mergeFile(row, { ...file, ...FORGED }, MEASURED)).toMatchObject(measured)
+  expect(mergeFile({ ...row, editedAt: 9 }, file, MEASURED)).toMatchObject(measured)
 })
 
 test('an upload becomes a file by its own words, whose message is not seen yet', () => {
@@ -173,10 +233,12 @@ test('an upload becomes a file by its own words, whose message is not seen yet',
     folderId: null,
     mimeType: upload.mimeType,
     ...finished.digests,
+    isMeasured: true,
     hasThumbnail: null,
     fileId: 'f',
+    documentId: null,
   })
-  expect(mergeFile(null, fileOfUpload(upload, finished, 2000)).hasThumbnail).toBe(false)
+  expect(mergeFile(null, fileOfUpload(upload, finished, 2000), null).hasThumbnail).toBe(false)
 })
 
 test.each([

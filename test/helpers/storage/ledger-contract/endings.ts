@@ -3,6 +3,7 @@ import { documentFileId } from '../../../../src/core/model/file-id.ts'
 import { failure, makeUpload } from '../../upload.ts'
 import { insertUpload } from '../insert-upload.ts'
 import { DIGEST, type MakeLedger, NOW, PAYLOAD, RESULT, TRANSFER } from './fixtures.ts'
+import { makeFile } from './library.ts'
 
 const DOCUMENT = { id: '5188811335468290304', accessHash: '-6', fileReference: 'AAEC', dcId: 4 }
 
@@ -66,6 +67,24 @@ export function endsUploads(make: MakeLedger): void {
     }
 
     expect(await ledger.receiptOf(DOCUMENT.id, size)).toEqual(RESULT.digests)
+  })
+
+  test('a caption that claims other digests than the receipt changes none in the library', async () => {
+    const { ledger } = await make()
+    const { id, size } = makeUpload()
+    await insertUpload(ledger, makeUpload(), 'token')
+    const result = { ...RESULT, fileId: documentFileId(DOCUMENT) }
+    await ledger.completeUpload(id, { result, webhook: null, library: null, now: NOW })
+
+    const key = { owner: 'ann', channelId: '-1001' }
+    const forged = { sha256: 'f00d'.repeat(16), crc32: '12345678' }
+    const copy = makeFile(43, { ...forged, documentId: DOCUMENT.id, size })
+    const other = makeFile(44, { ...forged, documentId: '7', size })
+    await ledger.applyToLibrary(key, { files: [copy, other] })
+
+    const measured = { ...RESULT.digests, isMeasured: true }
+    expect(await ledger.libraryFile(key, 43)).toMatchObject(measured)
+    expect(await ledger.libraryFile(key, 44)).toMatchObject({ ...forged, isMeasured: false })
   })
 
   test('an upload ends once: a second end changes nothing and owes no second webhook', async () => {

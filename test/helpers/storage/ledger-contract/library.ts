@@ -64,8 +64,10 @@ export function keepsLibraries(make: MakeLedger): void {
       modifiedAt: -5,
       sha256: 'cd'.repeat(32),
       crc32: '0000abcd',
+      isMeasured: true,
       hasThumbnail: true,
       fileId: 'BQACAgQAAx',
+      documentId: '-5',
       captionId: 'ef'.repeat(16),
     })
     await ledger.applyToLibrary(KEY, { files: [file] })
