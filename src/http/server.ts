@@ -25,6 +25,7 @@ import { installConnectionDraining } from './connections/connection-draining.ts'
 import type { Connections } from './connections/connections.ts'
 import { installMinUploadRate } from './connections/min-upload-rate.ts'
 import { createNodeServer } from './connections/node-server.ts'
+import { createDelivery } from './downloads/delivery.ts'
 import { allowOriginEarly, installCors, installSocketOrigins } from './guards/cors.ts'
 import { installLimits, MAX_JSON_BYTES, MAX_PARAMETER, trustedProxies } from './guards/limits.ts'
 import { installMethods } from './guards/methods.ts'
@@ -248,13 +249,8 @@ async function registerFileRoutes(
   await app.register(libraryRoutes, { library, thumbnails: services.thumbnails })
   await app.register(libraryChangesRoutes, { changing })
   await app.register(ticketRoutes, { tickets, address })
-  await app.register(downloadRoutes, {
-    downloads,
-    metrics,
-    knownTokens,
-    connections,
-    maxConcurrent: maxConcurrentDownloads,
-  })
+  const deliver = createDelivery({ maxConcurrent: maxConcurrentDownloads, connections })
+  await app.register(downloadRoutes, { downloads, metrics, knownTokens, deliver })
 }
 
 /**

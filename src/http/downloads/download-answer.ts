@@ -1,16 +1,23 @@
 import { create as contentDisposition } from 'content-disposition'
 import { mimeTypeOf } from '../../core/model/mime-type.ts'
-import type { RemoteDocument } from '../../core/ports/telegram.ts'
 import { bareTypeOf } from '../../lib/media-type.ts'
 import { type BodyPiece, contentRange, layOutByteranges, rangeLength } from './byteranges.ts'
 import type { DownloadPlan } from './download-plan.ts'
 
-/** How the link wants the file to be presented, and what is known of its bytes. */
-export interface Presentation {
-  fileName?: string | undefined
+/** A file as it is sent: bytes that stay the same for as long as their entity tag does. */
+export interface Representation {
+  /** Strong, with its quotes. */
+  etag: string
+  size: number
+  /** Epoch ms; null where it is not known. */
+  modifiedAt: number | null
+  fileName: string
+  mimeType: string | null
   disposition: 'inline' | 'attachment'
-  /** SHA-256 of the whole file, hex. */
-  sha256?: string | null
+  /** SHA-256 of the whole file, hex; null where it is not known, or not wanted. */
+  sha256: string | null
+  /** Whether any range of it can be sent. */
+  hasRanges: boolean
 }
 
 export interface DownloadAnswer {
@@ -21,24 +28,16 @@ export interface DownloadAnswer {
 }
 
 /** Strong: a document's bytes never change, and another document has another id. */
-export function etagOf(document: RemoteDocument): string {
-  return `"${document.id}"`
+export function etagOf({ id }: { id: string }): string {
+  return `"${id}"`
 }
 
 /** Returns status, headers and body of a planned answer. */
-export function answerDownload(
-  plan: DownloadPlan,
-  document: RemoteDocument,
-  presentation: Presentation,
-): DownloadAnswer {
-  const { size } = document
-  const validators = validatorsOf(document)
-  const contentType = contentTypeOf(document, presentation)
-  const described = {
-    ...validators,
-    ...describe(document, presentation, contentType),
-    ...digestOf(presentation),
-  }
+export function answerDownload(plan: DownloadPlan, file: Representation): DownloadAnswer {
+  const { size } = file
+  const validators = validatorsOf(file)
+  const contentType = contentTypeOf(file)
+  const described = { ...validators, ...describe(file, contentType), ...digestOf(file) }
   switch (plan.kind) {
     case 'not-modified':
       return { status: 304, headers: validators, pieces: [] }
@@ -73,20 +72,18 @@ export function answerDownload(
 }
 
 /** The headers of every answer about a file, a 304 too (RFC 9110, section 15.4.5). */
-function validatorsOf(document: RemoteDocument): Record<string, string> {
+function validatorsOf({ etag, modifiedAt, hasRanges }: Representation): Record<string, string> {
   return {
-    'accept-ranges': 'bytes',
+    'accept-ranges': hasRanges ? 'bytes' : 'none',
     'cache-control': 'private, no-cache',
-    etag: etagOf(document),
+    etag,
     'referrer-policy': 'no-referrer',
-    ...(document.modifiedAt !== null && {
-      'last-modified': new Date(document.modifiedAt).toUTCString(),
-    }),
+    ...(modifiedAt !== null && { 'last-modified': new Date(modifiedAt).toUTCString() }),
   }
 }
 
 /** RFC 9530: the digest of the whole file, whatever ranges of it are sent. */
-function digestOf({ sha256 }: Presentation): Record<string, string> {
+function digestOf({ sha256 }: Representation): Record<string, string> {
   if (!sha256) return {}
   return { 'repr-digest': `sha-256=:${Buffer.from(sha256, 'hex').toString('base64')}:` }
 }
@@ -103,18 +100,16 @@ const ACTIVE = /^(multipart|message)\/|mimearchive|\b(html|xhtml|xml|xsl|svg)\b/
  * its viewer needs scripts.
  */
 function describe(
-  document: RemoteDocument,
-  { fileName, disposition }: Presentation,
+  { fileName, disposition }: Representation,
   contentType: string,
 ): Record<string, string> {
-  const name = fileName ?? document.fileName ?? `file-${document.id}`
   const bareType = bareTypeOf(contentType)
   const type = ACTIVE.test(bareType) ? 'attachment' : disposition
   const policy =
     bareType === 'application/pdf' ? "default-src 'self'; object-src 'self'" : 'sandbox'
   return {
     'content-type': contentType,
-    'content-disposition': contentDisposition(name, { type }),
+    'content-disposition': contentDisposition(fileName.toWellFormed(), { type }),
     'content-security-policy': policy,
     // Proxies such as nginx would otherwise collect the body before passing it on.
     'x-accel-buffering': 'no',
@@ -123,10 +118,10 @@ function describe(
 }
 
 /**
- * The document's type; if it has none, the type of its name. Text without a charset is sent as
- * UTF-8, because browsers would read it as windows-1252.
+ * The file's type; if it has none, the type of its name. Text without a charset is sent as UTF-8,
+ * because browsers would read it as windows-1252.
  */
-function contentTypeOf(document: RemoteDocument, { fileName }: Presentation): string {
-  const type = mimeTypeOf(document.mimeType, fileName ?? document.fileName ?? '')
+function contentTypeOf({ mimeType, fileName }: Representation): string {
+  const type = mimeTypeOf(mimeType, fileName)
   return /^text\/[^;]*$/.test(type) ? `${type}; charset=utf-8` : type
 }

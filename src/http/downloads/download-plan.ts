@@ -9,6 +9,8 @@ export interface DownloadQuestion {
   etag: string
   /** Epoch ms; HTTP dates have whole seconds. If null, conditions on dates are ignored. */
   modifiedAt: number | null
+  /** Whether any range can be sent; else `Range` is ignored (RFC 9110, section 14.2). */
+  hasRanges: boolean
 }
 
 export type DownloadPlan =
@@ -24,12 +26,12 @@ export type DownloadPlan =
  * range.
  */
 export function planDownload(question: DownloadQuestion): DownloadPlan {
-  const { method, size } = question
+  const { method, size, hasRanges } = question
   const precondition = evaluatePreconditions(question)
   if (precondition) return { kind: precondition }
   if (method === 'HEAD') return { kind: 'head' }
   const range = header(question, 'range')
-  if (range === undefined || !ifRangeHolds(question)) return { kind: 'full' }
+  if (range === undefined || !hasRanges || !ifRangeHolds(question)) return { kind: 'full' }
   return parseRange(range, size)
 }
 
