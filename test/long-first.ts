@@ -2,7 +2,6 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
 /** Files that take longer than their length tells. */
 const LONG = [
-  'test/fuzz/fuzz.test.ts',
   'test/http/bodies/bodyless.test.ts',
   'test/http/service.test.ts',
   'test/http/sockets.test.ts',
