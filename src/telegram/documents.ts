@@ -2,7 +2,13 @@ import type { Credentials } from '../core/ports/credentials.ts'
 import type { RemoteDocument, TelegramGateway } from '../core/ports/telegram.ts'
 import { AppError } from '../errors.ts'
 import type { BotApiRoad } from './bot-api/bot-api-road.ts'
-import { type BotDocuments, type BotLocator, createBotDocuments } from './bot-api/documents.ts'
+import {
+  type BotBlockRequest,
+  type BotDocuments,
+  type BotLocator,
+  createBotDocuments,
+} from './bot-api/documents.ts'
+import { THUMBNAIL_BYTES } from './limits.ts'
 import type { Accounts } from './mtproto/account/accounts.ts'
 import type { Channels } from './mtproto/account/channels.ts'
 import { createLocations, type Locator } from './mtproto/files/locate.ts'
@@ -53,12 +59,29 @@ export function createDocuments({
         ? botDocuments.readBlock({ locator: place, size, offset, length, signal })
         : readBlock({ locator: place, size, offset, length, signal })
     },
-    readThumbnail: ({ locator }, signal) => {
+    readThumbnail: async ({ locator, size }, signal) => {
       const place = locator as Locator | BotLocator
-      // The Bot API knows a thumbnail by a file_id of its own, which a document's does not tell.
-      return 'road' in place ? Promise.resolve(null) : readThumbnail(place, signal)
+      const picture =
+        'road' in place
+          ? await readWhole(botDocuments, { locator: place, size, signal })
+          : await readThumbnail(place, signal)
+      // Those of stickers are WebP.
+      return picture && isJpeg(picture) ? picture : null
     },
   }
+}
+
+/** To the Bot API a thumbnail is a file of its own. Null: it is too large for one. */
+async function readWhole(
+  documents: BotDocuments,
+  { locator, size, signal }: Pick<BotBlockRequest, 'locator' | 'size' | 'signal'>,
+): Promise<Uint8Array | null> {
+  if (size > THUMBNAIL_BYTES) return null
+  return documents.readBlock({ locator, size, offset: 0, length: size, signal })
+}
+
+function isJpeg([first, second, third]: Uint8Array): boolean {
+  return first === 0xff && second === 0xd8 && third === 0xff
 }
 
 async function locateAsBot(

@@ -192,9 +192,7 @@ export function createTelegramGateway(options: TelegramGatewayOptions): Connecte
     }
     // A wait of the user that looks is no wait of the bot's.
     const look = session === null || apiId === null ? undefined : () => lookForLost(request)
-    const posted = await botRoad.send({ ...request, onEvent }, look)
-    // A bot alone cannot show it again.
-    return mtprotoRoad(request.credentials) ? posted : { ...posted, hasThumbnail: false }
+    return botRoad.send({ ...request, onEvent }, look)
   }
 
   function accountFor(credentials: Credentials, size: number): string[] {

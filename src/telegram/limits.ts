@@ -20,3 +20,5 @@ export const LOCAL_BOT_API_FILE_BYTES = 2000 * MiB
 
 /** No `upload.getFile` may cross a multiple of this, nor ask for more. */
 export const BLOCK_BYTES = MiB
+/** More than a thumbnail has (core.telegram.org/bots/api#senddocument: 200 KB), in one request. */
+export const THUMBNAIL_BYTES = 256 * KiB

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { Api, InputFile } from 'node-telegram-bot-api'
 import { expect, test, vi } from 'vitest'
-import { uploadFile } from '../helpers/callers/client.ts'
+import { postJson, uploadFile } from '../helpers/callers/client.ts'
+import { makePicture } from '../helpers/jpeg.ts'
 import { startTelegram } from '../helpers/peers/telegram.ts'
 import { makeTempDir } from '../helpers/temp-dir.ts'
 import { startTeleStore, type TeleStore } from '../helpers/worker/telestore.ts'
@@ -59,6 +60,31 @@ test('the library of a bot without an API id is what was posted from here', asyn
   expect(sync).toEqual({ state: 'unavailable', seen: 0, total: null, at: null })
 })
 
+test('a bot without an API id shows the thumbnails of what was posted from here, and of copies', async () => {
+  const store = await startTeleStore()
+  store.addUser('bob', store.telegram.createAccount({ label: 'bob', withUser: false }), BARE)
+  const headers = { authorization: 'Bearer bob' }
+  const picture = makePicture(320, 180, 20_000)
+  const form = new FormData()
+  form.append('file', new Blob(['bytes']), 'a.jpg')
+  form.append('thumbnail', new Blob([Uint8Array.from(picture)]), 't.jpg')
+
+  const sent = await fetch(`${store.url}/upload`, { method: 'POST', headers, body: form })
+  const { messageId } = await sent.json()
+  await postJson(`${store.url}/library/copy`, { items: [messageId], folder: '/copies' }, headers)
+
+  const { items } = await vi.waitFor(async () => {
+    const listed = await list(store, 'bob')
+    expect(listed.items).toHaveLength(2)
+    return listed
+  })
+  for (const { messageId: id } of items) {
+    const answer = await fetch(`${store.url}/library/${id}/thumbnail`, { headers })
+    expect(Buffer.from(await answer.arrayBuffer()).equals(picture)).toBe(true)
+  }
+  expect(items).toMatchObject([{ verified: true }, { verified: true }])
+})
+
 test('what a look has found is told over the socket and counted', async () => {
   const store = await startTeleStore()
   await settled(store)
@@ -84,6 +110,7 @@ interface Listing {
     size: number
     createdAt: string
     postedBy: string
+    verified: boolean
   }[]
   sync: { state: string; seen: number; total: number | null; at: string | null }
 }

@@ -24,7 +24,7 @@ export interface DownloadOptions extends CallOptions {
   /** The ETag of the bytes you have: the range is honoured only if the file is still the same. */
   readonly ifRange?: string | undefined
   readonly fileName?: string | undefined
-  /** Needed where a bot serves the channel, because bots cannot read messages. */
+  /** For a bot that cannot see messages, where the worker's library does not know the file. */
   readonly fileId?: string | undefined
   /** Tries in a row without a new byte, 10 by default. With 1 a broken connection ends the body. */
   readonly attempts?: number | undefined

@@ -22,6 +22,7 @@ export interface ThumbnailServiceOptions {
 }
 
 export interface FoundThumbnail {
+  /** The message's, or the picture itself where only that can be found. */
   document: RemoteDocument
   /** Core's user id of the token's owner. */
   owner: string
@@ -33,7 +34,7 @@ export interface FoundThumbnail {
  */
 export interface ThumbnailService {
   /**
-   * The document of a message, which Telegram is asked for once an hour at the most. Rejects with
+   * The document of a message, for which Telegram is asked once an hour at the most. Rejects with
    * MESSAGE_NOT_FOUND, and THUMBNAIL_NOT_FOUND where the library knows of no picture.
    */
   find: (token: string, messageId: number, signal: AbortSignal) => Promise<FoundThumbnail>
@@ -95,9 +96,13 @@ export function createThumbnailService(options: ThumbnailServiceOptions): Thumbn
       if (file === null) {
         throw new AppError('MESSAGE_NOT_FOUND', 'There is no such file in the library')
       }
-      if (!file.hasThumbnail || options.channel.reader(granted) === null) throw noThumbnail()
+      if (!file.hasThumbnail) throw noThumbnail()
       const { userId: owner } = granted
-      const document = await inTurn(owner, signal, () => gateway.locate(granted, messageId, signal))
+      // A bot that cannot see messages finds no document, but the picture by its own id.
+      const thumbnailId = options.channel.reader(granted) === null ? file.thumbnailId : undefined
+      if (thumbnailId === null) throw noThumbnail()
+      const locate = () => gateway.locate(granted, messageId, signal, thumbnailId)
+      const document = await inTurn(owner, signal, locate)
       return { document, owner }
     },
     read: async ({ document, owner }, signal) =>

@@ -73,6 +73,8 @@ export interface LibraryFile {
    * messages finds the file by it.
    */
   readonly fileId: string | null
+  /** The Bot API's id of the document's small picture, as `fileId`. */
+  readonly thumbnailId: string | null
   /** Telegram's id of the document, decimal text: the same bytes for ever. Null: not known. */
   readonly documentId: string | null
   /** The id of the caption's line (core/model/caption.ts); null: the message has no line. */
@@ -81,11 +83,16 @@ export interface LibraryFile {
 
 /** A file as one of its sources tells it. */
 export interface FileRow
-  extends Omit<LibraryFile, 'hasThumbnail' | 'fileId' | 'documentId' | 'isMeasured'> {
+  extends Omit<
+    LibraryFile,
+    'hasThumbnail' | 'fileId' | 'thumbnailId' | 'documentId' | 'isMeasured'
+  > {
   /** Null: the source does not know. */
   readonly hasThumbnail: boolean | null
   /** Without it the source does not know. */
   readonly fileId?: string | null
+  /** Without it the source does not know. */
+  readonly thumbnailId?: string | null
   /** Without it the source does not know. */
   readonly documentId?: string | null
   /** True: the digests are the worker's own. Those of a receipt count in any case. */

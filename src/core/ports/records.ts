@@ -94,6 +94,8 @@ export interface PostedFile {
   readonly fileId: string
   /** Whether Telegram has a small picture of it, where its answer tells. */
   readonly hasThumbnail?: boolean
+  /** The Bot API's id of that picture, where its answer tells. */
+  readonly thumbnailId?: string
 }
 
 /** What identifies the bytes of a whole file, lower-case hex. */

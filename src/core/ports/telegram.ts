@@ -150,7 +150,8 @@ export interface TelegramGateway {
   ) => Promise<Uint8Array>
   /**
    * The largest JPEG of a document that Telegram keeps beside it, of at most 320 pixels; null: there
-   * is none. One request at the most. Waits of Telegram's that take longer than some seconds reject
+   * is none. One request at the most. For a bot without MTProto credentials the document is the
+   * thumbnail itself, located by the thumbnail's `fileId`. Waits of Telegram's that take longer than some seconds reject
    * with TELEGRAM_FLOOD_WAIT.
    */
   readThumbnail: (document: RemoteDocument, signal: AbortSignal) => Promise<Uint8Array | null>

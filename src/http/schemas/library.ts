@@ -213,8 +213,9 @@ export const showThumbnail = operation({
   summary: 'Returns a small picture of a file',
   description:
     'A JPEG of at most 320 pixels, which Telegram has; where it has none, the answer is 404. It never ' +
-    'changes while the entity tag stays, which is that of the file in `/download`. A bot without ' +
-    '`TELEGRAM_API_ID` cannot see it. If Telegram asks to wait for more than some seconds, the answer ' +
+    'changes while the entity tag stays, which is that of the file in `/download`, or for a bot ' +
+    'without `TELEGRAM_API_ID` one of its own; such a bot has the pictures of what was posted from ' +
+    'here. If Telegram asks to wait for more than some seconds, the answer ' +
     'is 429 with `Retry-After`.',
   auth: 'link',
   params: LibraryItemParams,

@@ -20,7 +20,10 @@ export interface SendDocumentOptions {
   onMayPost: () => Promise<void>
 }
 
-const Sent = z.object({ file_id: z.string().min(1), thumbnail: z.unknown().optional() }).optional()
+const fileId = z.string().min(1)
+const Sent = z
+  .object({ file_id: fileId, thumbnail: z.object({ file_id: fileId }).optional().catch(undefined) })
+  .optional()
 /** Telegram names the same document otherwise when it thinks that it knows better. */
 const Message = z
   .object({
@@ -34,8 +37,7 @@ const Message = z
   })
   .transform(({ message_id, ...kinds }) => {
     const sent = Object.values(kinds).find((kind) => kind !== undefined)
-    const hasThumbnail = sent?.thumbnail !== undefined
-    return { messageId: message_id, fileId: sent?.file_id, hasThumbnail }
+    return { messageId: message_id, fileId: sent?.file_id, thumbnailId: sent?.thumbnail?.file_id }
   })
 
 /**
@@ -98,9 +100,10 @@ async function trySend(
 }
 
 function toPostedFile(message: unknown): PostedFile {
-  const { messageId, fileId, hasThumbnail } = Message.safeParse(message).data ?? {}
-  if (messageId !== undefined && fileId !== undefined && hasThumbnail !== undefined) {
-    return { messageId, fileId, hasThumbnail }
+  const { messageId, fileId, thumbnailId } = Message.safeParse(message).data ?? {}
+  if (messageId !== undefined && fileId !== undefined) {
+    const thumbnail = thumbnailId === undefined ? {} : { thumbnailId }
+    return { messageId, fileId, hasThumbnail: thumbnailId !== undefined, ...thumbnail }
   }
   throw new Error('Telegram answered without saying where the file is')
 }

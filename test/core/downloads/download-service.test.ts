@@ -304,7 +304,7 @@ function harness({ grant = {}, found = {}, ...options }: HarnessOptions) {
 
 const LISTED: ShownFile = {
   ...makeFile(7, { name: 'Übersicht.pdf' }),
-  ...{ hasThumbnail: false, documentId: null, isMeasured: false },
+  ...{ hasThumbnail: false, thumbnailId: null, documentId: null, isMeasured: false },
   fileId: 'BQACAgQAAx',
   kind: 'document',
   path: [],

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { TlObject } from '../types.ts'
 import type { Database } from './database.ts'
@@ -40,6 +41,8 @@ export interface DocumentStore {
   newId: () => string
   /** Where the bytes of a document lie. */
   pathOf: (id: string) => string
+  /** Lays the thumbnail beside them, where it is a file for programs on the same disk. */
+  thumbPathOf: (document: Document) => string
   add: (document: Document) => Document
   find: (id: string) => Document | null
   /** Moves one document, or all of them, to another data centre. */
@@ -65,6 +68,11 @@ export function createDocumentStore(database: Database, folder: string): Documen
   return {
     newId: () => BigInt.asUintN(62, randomBytes(8).readBigUInt64BE()).toString(),
     pathOf: (id) => join(folder, id),
+    thumbPathOf: ({ id, thumb }) => {
+      const path = join(folder, `${id}.thumb.jpg`)
+      writeFileSync(path, thumb?.bytes ?? '')
+      return path
+    },
     add: (document) =>
       database.transaction(() => {
         const { id, size, mimeType, fileName, date, dcId, kind, attributes, thumb } = document

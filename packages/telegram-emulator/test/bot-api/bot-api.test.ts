@@ -6,6 +6,7 @@ import { Api, InputFile } from 'node-telegram-bot-api'
 import { expect, test } from 'vitest'
 import type { Emulator } from '../../src/emulator.ts'
 import { MiB } from '../../src/lib/units.ts'
+import { makeJpeg } from '../helpers/posting.ts'
 import { startTelegram } from '../helpers/telegram.ts'
 import { makeTempDir } from '../helpers/temp-dir.ts'
 
@@ -102,6 +103,21 @@ test('a local server has no such limits and names its files by their path', asyn
 
   expect(file.file_path).toMatch(/^\//)
   expect(Buffer.compare(await readFile(file.file_path ?? ''), content)).toBe(0)
+})
+
+test('a local server names a thumbnail by its path as well', async () => {
+  const telegram = await startTelegram({ settings: { botApiLocal: true } })
+  const thumbnail = makeJpeg(320, 180)
+  const { document } = await connect(telegram).sendDocument({
+    chat_id: telegram.account.channelId,
+    document: new InputFile(Buffer.from('content'), { filename: 'a.bin' }),
+    thumbnail: new InputFile(thumbnail, { filename: 'thumbnail.jpg' }),
+  })
+
+  const wanted = { file_id: document?.thumbnail?.file_id ?? '' }
+  const { file_path: path = '' } = await connect(telegram).getFile(wanted)
+
+  expect(Buffer.compare(await readFile(path), thumbnail)).toBe(0)
 })
 
 test.each([

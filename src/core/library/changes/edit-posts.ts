@@ -136,6 +136,7 @@ export function createPostEditing(options: PostEditingOptions): PostEditing {
         const placed = place({
           ...known,
           fileId: known.fileId ?? null,
+          thumbnailId: known.thumbnailId ?? null,
           documentId: known.documentId ?? null,
           isMeasured: known.isMeasured ?? false,
           hasThumbnail: known.hasThumbnail ?? false,

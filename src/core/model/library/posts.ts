@@ -82,7 +82,7 @@ function shownName(name: string): string {
 /** The file that an upload has become, before its message is seen in the channel. */
 export function fileOfUpload(
   upload: Upload,
-  { messageId, fileId, digests, hasThumbnail }: FinishedFile,
+  { messageId, fileId, digests, hasThumbnail, thumbnailId }: FinishedFile,
   now: number,
 ): FileRow {
   return {
@@ -98,7 +98,7 @@ export function fileOfUpload(
     crc32: digests?.crc32 ?? null,
     isMeasured: digests !== null,
     hasThumbnail: hasThumbnail ?? null,
-    fileId,
+    ...{ fileId, thumbnailId: thumbnailId ?? null },
     documentId: documentIdIn(fileId),
     captionId: upload.captionId,
     knowsPlace: true,
@@ -134,12 +134,14 @@ export function mergeFile(
   told: FileRow,
   receipt: Digests | null,
 ): LibraryFile {
-  const { knowsPlace, hasThumbnail, fileId = null, documentId = null, ...rest } = told
+  const { knowsPlace, hasThumbnail, ...rest } = told
+  const { fileId = null, thumbnailId = null, documentId = null } = told
   const file: LibraryFile = {
     ...rest,
     isMeasured: told.isMeasured ?? false,
     ...measuredBy(receipt),
-    ...{ fileId, documentId, hasThumbnail: hasThumbnail ?? before?.hasThumbnail ?? false },
+    ...{ fileId, thumbnailId, documentId },
+    hasThumbnail: hasThumbnail ?? before?.hasThumbnail ?? false,
   }
   if (before === null) return file
   const isSameDocument = haveSameDocument(before, file)
@@ -158,6 +160,7 @@ export function mergeFile(
     }),
     ...(isSameDocument && {
       fileId: file.fileId ?? before.fileId,
+      thumbnailId: file.thumbnailId ?? before.thumbnailId,
       documentId: file.documentId ?? before.documentId,
       ...(before.isMeasured && !file.isMeasured && measuredBy(before)),
     }),

@@ -31,7 +31,7 @@ export interface FileInFolder {
 /** `folder_id` is that of the folder's row: files keep no copy of it. */
 export const FILE_COLUMNS = `library_files.id, folder, library_files.name, size, mime_type, kind,
   posted_at, edited_at, modified_at, sha256, crc32, measured, has_thumbnail,
-  caption_id, file_id, document_id,
+  caption_id, file_id, thumbnail_id, document_id,
   (SELECT folder_id FROM library_folders WHERE library_folders.id = folder) AS folder_id`
 
 export function toFile(row: Row): FileInFolder {
@@ -49,6 +49,7 @@ export function toFile(row: Row): FileInFolder {
     isMeasured: integer(row, 'measured') === 1,
     hasThumbnail: integer(row, 'has_thumbnail') === 1,
     fileId: textOrNull(row, 'file_id'),
+    thumbnailId: textOrNull(row, 'thumbnail_id'),
     documentId: textOrNull(row, 'document_id'),
     captionId: hexOrNull(row, 'caption_id'),
   }

@@ -116,15 +116,15 @@ function createFileWriting(database: LedgerDatabase, { folderRow, receiptOf }: F
   const put = database.prepare(
     `INSERT INTO library_files (id, library, folder, name, folded, sort_name, size, mime_type, kind,
        posted_at, edited_at, modified_at, sha256, crc32, measured, has_thumbnail,
-       file_id, document_id, caption_id)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+       file_id, thumbnail_id, document_id, caption_id)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
      ON CONFLICT DO UPDATE SET folder = excluded.folder, name = excluded.name,
        folded = excluded.folded, sort_name = excluded.sort_name, size = excluded.size,
        mime_type = excluded.mime_type, kind = excluded.kind, posted_at = excluded.posted_at,
        edited_at = excluded.edited_at, modified_at = excluded.modified_at,
        sha256 = excluded.sha256, crc32 = excluded.crc32, measured = excluded.measured,
        has_thumbnail = excluded.has_thumbnail, file_id = excluded.file_id,
-       document_id = excluded.document_id, caption_id = excluded.caption_id`,
+       thumbnail_id = excluded.thumbnail_id, document_id = excluded.document_id, caption_id = excluded.caption_id`,
   )
   const putName = database.prepare(
     'INSERT OR REPLACE INTO library_names (rowid, folded) VALUES (?, ?)',
@@ -174,6 +174,7 @@ function createFileWriting(database: LedgerDatabase, { folderRow, receiptOf }: F
         file.isMeasured ? 1 : 0,
         file.hasThumbnail ? 1 : 0,
         file.fileId,
+        file.thumbnailId,
         file.documentId,
         fromHex(file.captionId),
       )

@@ -107,8 +107,12 @@ export function fromTransfer(state: TransferState): (string | number | null)[] {
 function toPostedFile(json: string): PostedFile {
   const value = parseObject(json)
   const posted = { messageId: integer(value, 'messageId'), fileId: text(value, 'fileId') }
-  const { hasThumbnail } = value
-  return typeof hasThumbnail === 'boolean' ? { ...posted, hasThumbnail } : posted
+  const { hasThumbnail, thumbnailId } = value
+  return {
+    ...posted,
+    ...(typeof hasThumbnail === 'boolean' && { hasThumbnail }),
+    ...(typeof thumbnailId === 'string' && { thumbnailId }),
+  }
 }
 
 function toDocument(json: string): StoredDocument {

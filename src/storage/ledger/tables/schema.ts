@@ -268,6 +268,9 @@ const MIGRATIONS = [
   ALTER TABLE library_files ADD COLUMN document_id TEXT;
   ALTER TABLE library_files ADD COLUMN measured INTEGER NOT NULL DEFAULT 0;
   `,
+  `
+  ALTER TABLE library_files ADD COLUMN thumbnail_id TEXT;
+  `,
 ]
 
 /** What `user_version` says of a ledger of this version. */

@@ -1,8 +1,7 @@
 import type { StoredDocument } from '../../../core/ports/records.ts'
-import { KiB } from '../../../lib/units.ts'
 import { untilAborted } from '../../../lib/waiting/abortable.ts'
 import { faultOf, unavailable } from '../../errors.ts'
-import { BLOCK_BYTES, PART_BYTES } from '../../limits.ts'
+import { BLOCK_BYTES, PART_BYTES, THUMBNAIL_BYTES } from '../../limits.ts'
 import type { Account } from '../account/account.ts'
 import type { Api, Gramjs } from '../connection/gramjs.ts'
 import { CdnTokenError, readCdnPlace, readFromCdn } from './cdn.ts'
@@ -28,8 +27,6 @@ interface Wanted extends Omit<BlockRequest, 'locator'> {
 const MAX_TURNS = 6
 /** Answers with too few bytes, in a row. */
 const MAX_SHORT = 3
-/** More than a thumbnail has (core.telegram.org/bots/api#senddocument: 200 KB), in one request. */
-const THUMBNAIL_BYTES = 256 * KiB
 const THUMBNAIL_FLOOD_MS = 5_000
 
 /**
@@ -49,10 +46,7 @@ export async function readBlock(request: BlockRequest): Promise<Uint8Array> {
   })
 }
 
-/**
- * The document's thumbnail by one `upload.getFile`; null: it has none that is a JPEG (those of
- * stickers are WebP).
- */
+/** The document's thumbnail by one `upload.getFile`; null: it has none. */
 export async function readThumbnail(
   locator: Locator,
   signal: AbortSignal,
@@ -62,12 +56,7 @@ export async function readThumbnail(
   const { type, bytes } = thumbnail
   const size = THUMBNAIL_BYTES
   const wanted = { size, offset: 0, length: size, signal, thumbSize: type }
-  const picture = bytes ?? (await locator.use((account) => fetchBlock(account, locator, wanted)))
-  return isJpeg(picture) ? picture : null
-}
-
-function isJpeg([first, second, third]: Uint8Array): boolean {
-  return first === 0xff && second === 0xd8 && third === 0xff
+  return bytes ?? locator.use((account) => fetchBlock(account, locator, wanted))
 }
 
 async function fetchBlock(

@@ -106,7 +106,7 @@ test('a text makes a folder by a line of that kind alone', () => {
 const { knowsPlace: _, ...known } = file
 const row: LibraryFile = {
   ...known,
-  ...{ hasThumbnail: true, fileId: null, documentId: '77', isMeasured: false },
+  ...{ hasThumbnail: true, fileId: null, thumbnailId: null, documentId: '77', isMeasured: false },
 }
 /** What somebody has written into the caption. */
 const FORGED = { sha256: 'f'.repeat(64), crc32: 'ffffffff' }
@@ -140,6 +140,12 @@ test.each<[string, Partial<LibraryFile>, Partial<FileRow>, Partial<LibraryFile>]
     { sha256: SHA256, crc32: '0000abcd', modifiedAt: 1000 },
   ],
   ['the file id that a message does not tell stays', { fileId: 'f' }, {}, { fileId: 'f' }],
+  [
+    'the file id of its thumbnail stays as well',
+    { thumbnailId: 't' },
+    { hasThumbnail: null },
+    { thumbnailId: 't' },
+  ],
   ['the file id of another document goes', { fileId: 'f' }, { documentId: '78' }, { fileId: null }],
   [
     'digests of another document go',
@@ -236,6 +242,7 @@ test('an upload becomes a file by its own words, whose message is not seen yet',
     isMeasured: true,
     hasThumbnail: null,
     fileId: 'f',
+    thumbnailId: null,
     documentId: null,
   })
   expect(mergeFile(null, fileOfUpload(upload, finished, 2000), null).hasThumbnail).toBe(false)

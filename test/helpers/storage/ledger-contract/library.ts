@@ -67,6 +67,7 @@ export function keepsLibraries(make: MakeLedger): void {
       isMeasured: true,
       hasThumbnail: true,
       fileId: 'BQACAgQAAx',
+      thumbnailId: 'AAMCAgQAAx',
       documentId: '-5',
       captionId: 'ef'.repeat(16),
     })

@@ -39,7 +39,7 @@ export function keepsTransfers(make: MakeLedger): void {
     const { id } = makeUpload()
     await insertUpload(ledger, makeUpload(), 'token')
     const posted = { messageId: 7, fileId: 'file-7' }
-    const shown = { ...posted, hasThumbnail: true }
+    const shown = { ...posted, hasThumbnail: true, thumbnailId: 'thumbnail-7' }
     const common = { road: 'bot-api', startedAt: NOW, postAttempts: 1 } as const
 
     for (const state of [

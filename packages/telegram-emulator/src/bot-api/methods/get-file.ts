@@ -17,12 +17,16 @@ export function getFile({ telegram, bot, parameters }: BotCall): Record<string, 
     throw badBotRequest('file is too big')
   const ids = isThumb ? toThumbFileIds : toBotFileIds
   const { fileId, fileUniqueId } = ids(telegram, bot, document)
+  const { documents } = store
   return {
     file_id: fileId,
     file_unique_id: fileUniqueId,
     file_size: size,
     // With --local the path is one on the server's disk.
-    file_path:
-      settings.botApiLocal && !isThumb ? store.documents.pathOf(document.id) : toFilePath(file),
+    file_path: !settings.botApiLocal
+      ? toFilePath(file)
+      : isThumb
+        ? documents.thumbPathOf(document)
+        : documents.pathOf(document.id),
   }
 }
