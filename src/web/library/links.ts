@@ -1,5 +1,4 @@
 import type { Client, LibraryItem, Ticket } from 'telestore-client'
-import type { FileIds } from './file-ids.ts'
 
 /** Addresses of files. They have a ticket, never the login token. Calls reject as the client's do. */
 export interface FileLinks {
@@ -24,13 +23,12 @@ export const LIFETIMES = [
   { seconds: 7 * 86_400, label: '7 days' },
 ] as const
 
-export function createFileLinks(client: Client, fileIds: FileIds): FileLinks {
-  async function ticketFor(
+export function createFileLinks(client: Client): FileLinks {
+  function ticketFor(
     { messageId, fileName }: LibraryItem,
     wish: { expiresIn: number; disposition?: 'inline' | 'attachment' },
   ): Promise<Ticket> {
-    const fileId = fileIds.of(messageId)
-    return client.ticket(messageId, { ...wish, fileName, ...(fileId !== null && { fileId }) })
+    return client.ticket(messageId, { ...wish, fileName })
   }
 
   return {

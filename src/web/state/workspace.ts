@@ -1,6 +1,5 @@
 import type { Client } from 'telestore-client'
 import { type Changes, createChanges } from '../library/changes.ts'
-import { createFileIds } from '../library/file-ids.ts'
 import { createLibrary, type Library } from '../library/library.ts'
 import { createFileLinks, type FileLinks } from '../library/links.ts'
 import { followChanges } from '../library/live.ts'
@@ -11,6 +10,7 @@ import { createUploads, type Uploads } from '../uploads/uploads.ts'
 import { holdWakeLock } from '../uploads/wake-lock.ts'
 import { createLastClient, createPageClient, type WorkerTerms } from '../worker.ts'
 import { type Session, userKeyOf } from './session.ts'
+import { removeText } from './storage.ts'
 import { createStore, type Store } from './store.ts'
 
 /** Everything of the user that is signed in. */
@@ -73,17 +73,14 @@ function open(session: Session, userKey: string, { maxFileBytes }: WorkerTerms):
     return last
   }
   const client = createPageClient(token)
-  const fileIds = createFileIds(userKey)
+  forgetOldLists(userKey)
   const library = createLibrary({ client, onFailure: session.dropRefusedToken })
   const uploads = createUploads({
     client,
     userKey,
     maxFileBytes,
     onFailure: session.dropRefusedToken,
-    onUploaded: ({ messageId, fileId }) => {
-      fileIds.add(messageId, fileId)
-      library.refresh()
-    },
+    onUploaded: library.refresh,
   })
   const onFailure = (error: unknown): void => {
     session.dropRefusedToken(error)
@@ -113,7 +110,7 @@ function open(session: Session, userKey: string, { maxFileBytes }: WorkerTerms):
     userKey,
     uploads,
     library,
-    links: createFileLinks(client, fileIds),
+    links: createFileLinks(client),
     changes,
     thumbnails,
     folders: client.library,
@@ -129,4 +126,10 @@ function open(session: Session, userKey: string, { maxFileBytes }: WorkerTerms):
       thumbnails.close()
     },
   }
+}
+
+/** Earlier versions of the page kept lists of files, which the library has now. */
+function forgetOldLists(userKey: string): void {
+  for (const name of ['library', 'hidden', 'file-ids'])
+    removeText(localStorage, `${userKey}:${name}`)
 }

@@ -1,5 +1,5 @@
 import Uppy from '@uppy/core'
-import { type Client, isSystemFile, type UploadResult } from 'telestore-client'
+import { type Client, isSystemFile } from 'telestore-client'
 import { createStore, type Store } from '../state/store.ts'
 import type { ConflictAnswer } from './conflicts.ts'
 import { forgetHandle, keepHandle, reopenFile } from './file-handles.ts'
@@ -29,7 +29,8 @@ export interface UploadsOptions {
   /** Keeps the uploads of different users apart. */
   userKey: string
   maxFileBytes: number
-  onUploaded: (result: UploadResult, type: string) => void
+  /** Called when a file is in Telegram. */
+  onUploaded: () => void
   onFailure: (error: unknown) => void
 }
 
@@ -108,7 +109,7 @@ export function createUploads(options: UploadsOptions): Uploads {
   uppy.on('upload-success', (file, { body }) => {
     if (!file || !body) return
     drop(file.id)
-    onUploaded(body.result, file.type)
+    onUploaded()
   })
   uppy.on('restriction-failed', (file, { message }) => {
     const refusal = { name: file?.name ?? '', reason: message }
