@@ -5,6 +5,7 @@ import { createTicketService, type TicketService } from './core/access/ticket-se
 import { createBlockCache } from './core/downloads/block-cache.ts'
 import { createDocumentReader } from './core/downloads/document-reader.ts'
 import { createDownloadService, type DownloadService } from './core/downloads/download-service.ts'
+import { createLibraryFiles } from './core/downloads/library-files.ts'
 import {
   createThumbnailService,
   type ThumbnailService,
@@ -100,6 +101,7 @@ export function createServices(config: Config, adapters: Adapters): Services {
     maxWindowBytes: READER_WINDOW_BYTES,
     maxTotalBytes: ALL_READERS_BYTES,
   })
+  const files = createLibraryFiles({ gateway, catalogue: ledger, reader })
   const { uploads } = intake
   const progressOf: UploadService['progress'] = (id, token) =>
     isLibraryJobId(id) ? changing.progress(id, token) : uploads.progress(id, token)
@@ -120,7 +122,7 @@ export function createServices(config: Config, adapters: Adapters): Services {
     transfers,
     changing,
     changingJobs,
-    downloads: createDownloadService({ credentials, gateway, ledger, reader, workGate }),
+    downloads: createDownloadService({ credentials, files, ledger, workGate }),
     progressOf,
     watch: createProgressWatch({
       ...{ ledger, board: progress, changes: changing, credentials },

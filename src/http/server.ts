@@ -264,8 +264,8 @@ function inEqualTurns({
   const receive: Spool['receive'] = (source, how) => spool.receive(inTurns(source, turns), how)
   const append: StreamService['append'] = (id, offset, source, confirm) =>
     streams.append(id, offset, { ...source, bytes: inTurns(source.bytes, turns) }, confirm)
-  const read: DownloadService['read'] = (document, range, signal) =>
-    inTurns(downloads.read(document, range, signal), turns)
+  const read: DownloadService['read'] = (file, range, signal) =>
+    inTurns(downloads.read(file, range, signal), turns)
   return {
     spool: { receive },
     streams: { ...streams, append },

@@ -3,14 +3,10 @@ import { AppError } from '../../errors.ts'
 import { createTally } from '../../lib/concurrency/tally.ts'
 import { createTtlCache } from '../../lib/ttl-cache.ts'
 import type { ByteRange } from '../model/byte-range.ts'
-import { documentIdIn } from '../model/file-id.ts'
-import { libraryKeyOf } from '../model/library/posts.ts'
-import type { Catalogue } from '../ports/catalogue.ts'
 import type { CredentialsProvider, DownloadGrant } from '../ports/credentials.ts'
 import type { Ledger } from '../ports/ledger.ts'
-import type { RemoteDocument, TelegramGateway } from '../ports/telegram.ts'
 import type { WorkGate } from '../runtime/work-gate.ts'
-import type { DocumentReader } from './document-reader.ts'
+import type { LibraryFiles, OpenFile } from './library-files.ts'
 
 /** Download tokens live for an hour; a token is tied to its message for as long as it can be used. */
 const BINDING_TTL_MS = 2 * 3_600_000
@@ -18,9 +14,8 @@ const MAX_BINDINGS = 50_000
 
 export interface DownloadServiceOptions {
   credentials: Pick<CredentialsProvider, 'forDownload'>
-  gateway: Pick<TelegramGateway, 'locate'>
-  ledger: Pick<Ledger, 'receiptOf'> & Pick<Catalogue, 'libraryFile'>
-  reader: DocumentReader
+  files: LibraryFiles
+  ledger: Pick<Ledger, 'receiptOf'>
   workGate: Pick<WorkGate, 'assertNew'>
 }
 
@@ -30,10 +25,8 @@ export interface WantedFile {
 }
 
 export interface FoundFile {
-  document: RemoteDocument
-  /** The file's name in the library; null where the library does not know it. */
-  fileName: string | null
-  /** SHA-256 of the document's bytes, hex; null where it is not known. */
+  file: OpenFile
+  /** SHA-256 of the file's bytes, hex; null where it is not known. */
   sha256: string | null
   /** Core's user id of the token's or ticket's owner. */
   owner: string
@@ -41,22 +34,18 @@ export interface FoundFile {
 
 export interface DownloadService {
   /**
-   * Finds the document of a message for the holder of a token. Rejects with TOKEN_REFUSED,
+   * Finds the file of a message for the holder of a token. Rejects with TOKEN_REFUSED,
    * FORBIDDEN (a download token or ticket for another message), MESSAGE_NOT_FOUND, SHUTTING_DOWN
    * and Telegram's failures. `fileId` is for bots that cannot see messages (see TelegramGateway.locate).
    */
   find: (token: string, wanted: WantedFile, signal: AbortSignal) => Promise<FoundFile>
-  read: (
-    document: RemoteDocument,
-    range: ByteRange,
-    signal: AbortSignal,
-  ) => AsyncGenerator<Uint8Array>
+  read: (file: OpenFile, range: ByteRange, signal: AbortSignal) => AsyncGenerator<Uint8Array>
   /** Resolves when nothing is being read. */
   idle: () => Promise<void>
 }
 
 export function createDownloadService(options: DownloadServiceOptions): DownloadService {
-  const { credentials, gateway, ledger, reader, workGate } = options
+  const { credentials, files, ledger, workGate } = options
   const reading = createTally()
   const boundTo = createTtlCache<number>({ maxEntries: MAX_BINDINGS })
 
@@ -77,23 +66,20 @@ export function createDownloadService(options: DownloadServiceOptions): Download
       workGate.assertNew()
       const grant = await credentials.forDownload(token)
       assertMayRead(grant, token, messageId)
-      const row = await ledger.libraryFile(libraryKeyOf(grant.credentials), messageId)
       // A link's holder must not read another file by naming it instead of its message.
-      const named = grant.kind === 'login' ? asked : grant.fileId
-      const fileId = named ?? row?.fileId ?? undefined
-      const document = await gateway.locate(grant.credentials, messageId, signal, fileId)
+      const fileId = grant.kind === 'login' ? asked : grant.fileId
+      const file = await files.open({ credentials: grant.credentials, messageId, fileId }, signal)
       // Bound only to a file that is there, and checked again: another request may have been first.
       const key = assertMayRead(grant, token, messageId)
       if (key !== null) boundTo.set(key, messageId, BINDING_TTL_MS)
-      const id = document.road === 'bot-api' ? documentIdIn(fileId ?? '') : document.id
-      const receipt = id === null ? null : await ledger.receiptOf(id, document.size)
-      const { userId: owner } = grant.credentials
-      return { document, fileName: row?.name ?? null, sha256: receipt?.sha256 ?? null, owner }
+      const { documentId, size } = file
+      const receipt = documentId === null ? null : await ledger.receiptOf(documentId, size)
+      return { file, sha256: receipt?.sha256 ?? null, owner: grant.credentials.userId }
     },
-    read: async function* (document, range, signal) {
+    read: async function* (file, range, signal) {
       const leave = reading.enter()
       try {
-        yield* reader.read(document, range, signal)
+        yield* file.read(range, signal)
       } finally {
         leave()
       }

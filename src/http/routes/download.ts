@@ -28,25 +28,25 @@ export const downloadRoutes: FastifyPluginAsync<DownloadRoutesOptions> = async (
 
     const signal = clientSignal(reply)
     const found = await downloads.find(credential, query, signal)
-    const { document, sha256, owner } = found
+    const { file, sha256, owner } = found
     // By now the link is tied to this message, so nothing more can be tried out with it.
     options.knownTokens.addLink(credential)
-    const { id, size, modifiedAt, mimeType, road } = document
+    const { id, size, modifiedAt, mimeType, road } = file
     return deliver({
       request,
       reply,
       file: {
-        etag: etagOf(document),
+        etag: etagOf(file),
         size,
         modifiedAt,
-        fileName: query.fileName ?? found.fileName ?? document.fileName ?? `file-${id}`,
+        fileName: query.fileName ?? file.listedName ?? file.fileName ?? `file-${id}`,
         mimeType,
         disposition: query.disposition,
         sha256: refusesSha256(request) ? null : sha256,
         hasRanges: true,
       },
       owner,
-      read: (range) => downloads.read(document, range, signal),
+      read: (range) => downloads.read(file, range, signal),
       signal,
       onSent: ({ outcome, sent }) => metrics.downloaded({ outcome, road, bytes: sent }),
     })

@@ -3,6 +3,7 @@ import {
   createDownloadService,
   type WantedFile,
 } from '../../../src/core/downloads/download-service.ts'
+import { createLibraryFiles } from '../../../src/core/downloads/library-files.ts'
 import { documentFileId } from '../../../src/core/model/file-id.ts'
 import type { ShownFile } from '../../../src/core/ports/catalogue.ts'
 import type { Credentials, DownloadGrant } from '../../../src/core/ports/credentials.ts'
@@ -98,7 +99,7 @@ test.each<Row>([
   for (const { afterMs = 0, ...wanted } of asked) {
     vi.advanceTimersByTime(afterMs)
     end = await downloads.find('token', wanted, never).then(
-      ({ document }) => Number(document.id),
+      ({ file }) => Number(file.id),
       (error: AppError) => error.code,
     )
   }
@@ -202,7 +203,8 @@ test.each(['ends', 'leaves', 'fails'])(
   async (how) => {
     const { downloads } = harness({ failsAt: how === 'fails' ? 1 : null })
     let idle = false
-    const reading = downloads.read(documentOf(1), { start: 0, end: 1 }, never)
+    const { file } = await downloads.find('token', { messageId: 1 }, never)
+    const reading = downloads.read(file, { start: 0, end: 1 }, never)
     await reading.next()
     void downloads.idle().then(() => {
       idle = true
@@ -225,7 +227,7 @@ test('a file has its name in the library of its owner', async () => {
   const named = await downloads.find('token', { messageId: 7 }, never)
   const unknown = await downloads.find('token', { messageId: 8 }, never)
 
-  expect([named.fileName, unknown.fileName]).toEqual(['Übersicht.pdf', null])
+  expect([named.file.listedName, unknown.file.listedName]).toEqual(['Übersicht.pdf', null])
 })
 
 test.each<[string, Partial<DownloadGrant>, string | undefined, string]>([
@@ -258,14 +260,7 @@ function harness({ grant = {}, found = {}, ...options }: HarnessOptions) {
   const located: WantedFile[] = []
   const held = new Map<number, Promise<void>>()
   let asked = 0
-  const downloads = createDownloadService({
-    credentials: {
-      forDownload: async () => {
-        asked++
-        if (grant instanceof AppError) throw grant
-        return { credentials: ANN, kind: 'download', messageId: null, ...grant }
-      },
-    },
+  const files = createLibraryFiles({
     gateway: {
       locate: async (_credentials, messageId, _signal, fileId) => {
         located.push({ messageId, fileId })
@@ -274,8 +269,7 @@ function harness({ grant = {}, found = {}, ...options }: HarnessOptions) {
         return { ...documentOf(messageId), ...found }
       },
     },
-    ledger: {
-      receiptOf: async (documentId) => (documentId === KNOWN.id ? DIGESTS : null),
+    catalogue: {
       libraryFile: async ({ owner }, messageId) =>
         owner === ANN.userId && messageId === 7 ? LISTED : null,
     },
@@ -287,6 +281,17 @@ function harness({ grant = {}, found = {}, ...options }: HarnessOptions) {
         }
       },
     },
+  })
+  const downloads = createDownloadService({
+    credentials: {
+      forDownload: async () => {
+        asked++
+        if (grant instanceof AppError) throw grant
+        return { credentials: ANN, kind: 'download', messageId: null, ...grant }
+      },
+    },
+    files,
+    ledger: { receiptOf: async (documentId) => (documentId === KNOWN.id ? DIGESTS : null) },
     workGate: { assertNew },
   })
   return {
