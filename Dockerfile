@@ -35,7 +35,7 @@ RUN npm ci --omit=dev --ignore-scripts \
   && if [ -n "$TELEGRAM_PACKAGE" ]; then \
     npm install --no-save --omit=dev --ignore-scripts "telegram@$TELEGRAM_PACKAGE"; fi \
   && npm cache clean --force
-COPY --from=build /app/native/src/aes-ige.c ./native/src/
+COPY --from=build /app/native/src/aes-ige.c /app/native/src/sha256.c /app/native/src/bytes.h ./native/src/
 COPY --from=build /app/native/build ./native/build
 COPY --from=build /app/native/dist ./native/dist
 COPY --from=build /app/packages/client/dist ./packages/client/dist

@@ -11,9 +11,9 @@
  * The instructions are asked for by function, never for the file: the module loads on a processor
  * that has none, and says so.
  */
-#include <node_api.h>
-#include <stdint.h>
 #include <string.h>
+
+#include "bytes.h"
 
 #define BLOCK_BYTES 16
 #define KEY_BYTES 32
@@ -272,35 +272,10 @@ static void transform_all(lane *lanes, int count, int decrypts) {
   }
 }
 
-typedef struct {
-  uint8_t *at;
-  size_t length;
-} bytes;
-
 /* One message and what it is encrypted with, as JavaScript gives it. */
 typedef struct {
   bytes target, source, key, vector;
 } message;
-
-/* False for everything that is no Uint8Array; a Buffer is one. */
-static int read_bytes(napi_env env, napi_value value, bytes *out) {
-  napi_typedarray_type type;
-  void *data = NULL;
-  int is_typed = 0;
-  bool answer = false;
-  if (napi_is_typedarray(env, value, &answer) == napi_ok) is_typed = answer;
-  if (!is_typed) return 0;
-  if (napi_get_typedarray_info(env, value, &type, &out->length, &data, NULL, NULL) != napi_ok) {
-    return 0;
-  }
-  out->at = data;
-  return type == napi_uint8_array;
-}
-
-static int overlap(bytes a, bytes b) {
-  const uintptr_t from = (uintptr_t)a.at, to = (uintptr_t)b.at;
-  return from < to ? to - from < a.length : from - to < b.length;
-}
 
 /* Reads and checks (target, source, key, vector); false with an exception pending. */
 static int read_message(napi_env env, const napi_value values[4], message *out) {
@@ -421,22 +396,13 @@ static napi_value decrypt_together(napi_env env, napi_callback_info info) {
   return run_together(env, info, 1);
 }
 
-static int export_function(napi_env env, napi_value exports, const char *name,
-                           napi_callback function) {
-  napi_value value;
-  return napi_create_function(env, name, NAPI_AUTO_LENGTH, function, NULL, &value) == napi_ok &&
-         napi_set_named_property(env, exports, name, value) == napi_ok;
-}
-
 NAPI_MODULE_INIT() {
-  napi_value value;
   if (!has_instructions()) return exports;
   if (!export_function(env, exports, "encrypt", encrypt) ||
       !export_function(env, exports, "decrypt", decrypt) ||
       !export_function(env, exports, "encryptTogether", encrypt_together) ||
       !export_function(env, exports, "decryptTogether", decrypt_together) ||
-      napi_create_string_utf8(env, INSTRUCTIONS, NAPI_AUTO_LENGTH, &value) != napi_ok ||
-      napi_set_named_property(env, exports, "instructions", value) != napi_ok) {
+      !export_text(env, exports, "instructions", INSTRUCTIONS)) {
     napi_throw_error(env, NULL, "The module cannot be set up");
   }
   return exports;

@@ -1,5 +1,4 @@
-import { existsSync } from 'node:fs'
-import { moduleFile } from './module-file.ts'
+import { loadModule } from './load-module.ts'
 
 /** Target, source, key and vector, as `encrypt` takes them. */
 export type IgeMessage = readonly [
@@ -37,18 +36,6 @@ export type LoadedAesIge =
 
 /** Loads the compiled module. Does not throw: without the module, callers use another cipher. */
 export function loadAesIge(): LoadedAesIge {
-  try {
-    const file = moduleFile()
-    if (!existsSync(file)) return { kind: 'missing', reason: 'it was not compiled here' }
-    const loaded: { exports: Partial<AesIge> } = { exports: {} }
-    process.dlopen(loaded, file)
-    // The name of the file holds the module to this source: all of its functions are there, or none.
-    const { instructions } = loaded.exports
-    if (instructions === undefined) {
-      return { kind: 'missing', reason: 'this processor has no AES instructions' }
-    }
-    return { kind: 'native', ige: loaded.exports as AesIge }
-  } catch {
-    return { kind: 'missing', reason: 'the compiled module cannot be loaded' }
-  }
+  const loaded = loadModule<AesIge>('aes-ige', { instructions: 'AES' })
+  return loaded.kind === 'native' ? { kind: 'native', ige: loaded.exports } : loaded
 }

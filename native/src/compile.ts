@@ -1,35 +1,46 @@
 #!/usr/bin/env node
-// Compiles the module for this machine, once for each version of its source. A machine without a C
-// compiler is no error: whoever loads the module does without it.
+// Compiles the modules for this machine, once for each version of their sources. A machine without a C
+// compiler is no error: whoever loads a module does without it.
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
-import { moduleFile, SOURCE_FILE } from './module-file.ts'
+import { MODULES, type ModuleName, moduleFile, sourceFile } from './module-file.ts'
 
 const COMPILERS = ['cc', 'gcc', 'clang']
 const TIMEOUT_MS = 60_000
 
-const failure = compile(moduleFile())
+const failure = compileAll()
 if (failure !== null) {
-  process.stderr.write(`AES by the processor's instructions is not available: ${failure}\n`)
+  process.stderr.write(
+    `AES and SHA-256 by the processor's instructions are not available: ${failure}\n`,
+  )
 }
 
-/** Null when the module is there now; else why it is not. */
-function compile(target: string): string | null {
-  if (existsSync(target)) return null
+/** Null when the modules are there now; else why the first that is missing is not. */
+function compileAll(): string | null {
+  const missing = MODULES.filter((name) => !existsSync(moduleFile(name)))
+  if (missing.length === 0) return null
   if (process.platform === 'win32') return 'Windows is not supported'
   const compiler = process.env.CC ?? COMPILERS.find(runs)
   if (compiler === undefined) return 'there is no C compiler here'
   const headers = findHeaders()
   if (headers === null) return 'the package node-api-headers is not installed'
+  const failures = missing.map((name) => compile(name, { compiler, headers }))
+  return failures.find((reason) => reason !== null) ?? null
+}
 
+function compile(
+  name: ModuleName,
+  { compiler, headers }: { compiler: string; headers: string },
+): string | null {
+  const target = moduleFile(name)
   mkdirSync(dirname(target), { recursive: true })
   // Processes that start at the same time each make their own, and the last rename wins.
   const made = `${target}.${process.pid}`
   try {
     const link = process.platform === 'darwin' ? ['-undefined', 'dynamic_lookup'] : []
-    const flags = ['-O3', '-fPIC', '-shared', ...link, '-I', headers, '-o', made, SOURCE_FILE]
+    const flags = ['-O3', '-fPIC', '-shared', ...link, '-I', headers, '-o', made, sourceFile(name)]
     execFileSync(compiler, flags, { stdio: ['ignore', 'ignore', 'pipe'], timeout: TIMEOUT_MS })
     renameSync(made, target)
     return null
