@@ -257,10 +257,10 @@ const traffic = {
     .enum(['on', 'off'], { error: 'expected on or off' })
     .default('on')
     .meta({
-      description: "`off`: never encrypt by the processor's own AES instructions.",
+      description: "`off`: never encrypt or hash by the processor's own AES and SHA instructions.",
       details:
         'They take a compiled module (`npm run native`, a part of `npm start` and of the image). ' +
-        'Without it the worker uses WebAssembly: the same bytes, at two or three times the CPU.',
+        'Without it the worker uses WebAssembly: the same bytes, at two to five times the CPU.',
     }),
   STALL_SECONDS: seconds(1).default(60).meta({
     description: 'Time without a byte after which the worker closes the connection of a sender.',
