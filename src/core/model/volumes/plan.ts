@@ -1,0 +1,102 @@
+import { AppError } from '../../../errors.ts'
+import { MiB } from '../../../lib/units.ts'
+import { MAX_VOLUMES } from './manifest.ts'
+
+/** What of the smaller of spool and share one volume may take: two and a half of them are on the disk. */
+const SHARE_OF_ROOM = 2 / 5
+const VOLUMES_IN_WINDOW = 2.5
+
+/** How a file is cut into volumes. */
+export interface VolumePlan {
+  /** Bytes of the whole file. */
+  readonly size: number
+  /** Bytes of each volume but the last, which has the rest; whole MiB. */
+  readonly volumeBytes: number
+  readonly count: number
+  /** Bytes of disk that the upload may need at one moment: what it reserves. */
+  readonly windowBytes: number
+}
+
+/** One volume of a file. */
+export interface Volume {
+  /** From 1 on. */
+  readonly number: number
+  /** Where in the file it begins. */
+  readonly start: number
+  readonly length: number
+}
+
+export interface VolumeLimits {
+  size: number
+  totalChunks: number
+  /** The largest file that goes as one document and can be read back. */
+  documentBytes: number
+  /** The largest volume that the operator and the road allow. */
+  volumeBytes: number
+  /** What the spool can hold: the operator's bound, or what the disk can give. */
+  spoolBytes: number
+  /** What its owner may have unfinished. */
+  shareBytes: number
+}
+
+/**
+ * How a file goes as volumes; null: it goes as one document. Throws FILE_TOO_LARGE for a file of more
+ * volumes than a manifest names. The window may still be more than there is room for: of a spool that
+ * holds hardly one chunk.
+ */
+export function planVolumes(limits: VolumeLimits): VolumePlan | null {
+  const { size, totalChunks, spoolBytes, shareBytes } = limits
+  const roomBytes = Math.min(spoolBytes, shareBytes)
+  if (size <= limits.documentBytes && size <= roomBytes) return null
+  const chunkBytes = Math.ceil(size / Math.max(1, totalChunks))
+  const largest = wholeMiB(limits.volumeBytes)
+  const fitting = Math.min(
+    limits.volumeBytes,
+    SHARE_OF_ROOM * roomBytes,
+    (roomBytes - chunksInWindow(chunkBytes)) / 2,
+  )
+  const fewest = Math.ceil(size / MAX_VOLUMES / MiB) * MiB
+  if (fewest > largest) {
+    throw new AppError('FILE_TOO_LARGE', 'The file is larger than its volumes can be together', {
+      details: { maxFileSize: largest * MAX_VOLUMES },
+    })
+  }
+  const volumeBytes = Math.max(wholeMiB(fitting), fewest)
+  const windowBytes = Math.max(
+    Math.floor(VOLUMES_IN_WINDOW * volumeBytes),
+    2 * volumeBytes + chunksInWindow(chunkBytes),
+  )
+  return {
+    size,
+    volumeBytes,
+    count: Math.ceil(size / volumeBytes),
+    windowBytes: Math.min(size, windowBytes),
+  }
+}
+
+type Cut = Pick<VolumePlan, 'size' | 'volumeBytes'>
+
+/** How many volumes the file has. */
+export function countVolumes({ size, volumeBytes }: Cut): number {
+  return Math.ceil(size / volumeBytes)
+}
+
+/** The volume of this number, from 1 on. */
+export function volumeAt({ size, volumeBytes }: Cut, number: number): Volume {
+  const start = (number - 1) * volumeBytes
+  return { number, start, length: Math.min(volumeBytes, size - start) }
+}
+
+/** The volume that holds the byte at `offset`, which must be one of the file's. */
+export function volumeOf(cut: Cut, offset: number): Volume {
+  return volumeAt(cut, Math.floor(offset / cut.volumeBytes) + 1)
+}
+
+/** One that lies across the border of what was freed, and one that is further ahead than two volumes. */
+function chunksInWindow(chunkBytes: number): number {
+  return 2 * chunkBytes
+}
+
+function wholeMiB(bytes: number): number {
+  return Math.max(1, Math.floor(bytes / MiB)) * MiB
+}
