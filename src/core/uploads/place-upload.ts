@@ -1,5 +1,6 @@
 import { AppError } from '../../errors.ts'
 import { formatFolderPath } from '../model/library/folder-path.ts'
+import { numbered } from '../model/library/names.ts'
 import { libraryKeyOf } from '../model/library/posts.ts'
 import type { Catalogue, ShownFile } from '../ports/catalogue.ts'
 import type { Credentials } from '../ports/credentials.ts'
@@ -54,12 +55,6 @@ export async function placeUpload(
 /** Where the file goes if nothing is known of the library. */
 export function asGiven({ fileName, folder }: Placing): Placed {
   return { fileName, givenName: null, folder, folderId: null, replaces: null }
-}
-
-/** `report (2).pdf`: the number stands before the ending, which a leading dot does not begin. */
-export function numbered(name: string, number: number): string {
-  const [, stem = name, ending = ''] = /^(.+?)((?:\.tar)?\.[^.\s]{1,12})$/i.exec(name) ?? []
-  return `${stem} (${number})${ending}`
 }
 
 function fileExists({ name, path, messageId }: ShownFile): AppError {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { Credentials } from '../../../src/core/ports/credentials.ts'
-import { numbered, placeUpload } from '../../../src/core/uploads/place-upload.ts'
+import { placeUpload } from '../../../src/core/uploads/place-upload.ts'
 import { makeFile, makeFolder } from '../../helpers/storage/ledger-contract/library.ts'
 import { createMemoryLedger } from '../../helpers/storage/memory-ledger.ts'
 
@@ -50,19 +50,6 @@ test('replace: the newest file of the name goes, and no other', async () => {
     replaces: { channelId: '-1001', messageId: 12 },
   })
   expect(await place('new.jpg', ['Photos'], 'replace')).toMatchObject({ replaces: null })
-})
-
-test.each([
-  ['report.pdf', 'report (2).pdf'],
-  ['report', 'report (2)'],
-  ['backup.tar.gz', 'backup (2).tar.gz'],
-  ['.bashrc', '.bashrc (2)'],
-  ['.config.json', '.config (2).json'],
-  ['a.b c', 'a.b c (2)'],
-  ['a (2).txt', 'a (2) (2).txt'],
-  ['a.', 'a. (2)'],
-])('the second %j is %j', (name, second) => {
-  expect(numbered(name, 2)).toBe(second)
 })
 
 async function start() {
