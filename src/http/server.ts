@@ -49,6 +49,7 @@ import { serviceRoutes } from './routes/service.ts'
 import { smallUploadRoutes } from './routes/small-upload.ts'
 import { socketRoutes } from './routes/socket.ts'
 import { ticketRoutes } from './routes/tickets.ts'
+import { uploadThumbnailRoutes } from './routes/upload-thumbnail.ts'
 import { uploadRoutes } from './routes/uploads.ts'
 import { type Documentation, installDocumentation } from './schemas/openapi/documentation.ts'
 import { DESCRIBE_ONLY } from './schemas/openapi/operation.ts'
@@ -239,6 +240,7 @@ async function registerFileRoutes(
   const receiving = { uploads, spool, unclaimed, throttle, maxChunkBytes, callerToken }
   await app.register(uploadRoutes, receiving)
   await app.register(smallUploadRoutes, receiving)
+  await app.register(uploadThumbnailRoutes, { uploads, callerToken })
   const tus = { streams, uploads, uploadLock, address, maxFileBytes, sessionTtlMs, now }
   await app.register(tusRoutes, tus)
   const maxSubscribers = connections.max * SUBSCRIBERS_OF_A_KIND

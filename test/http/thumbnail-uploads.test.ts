@@ -1,5 +1,6 @@
 import { expect, test, vi } from 'vitest'
 import { postJson } from '../helpers/callers/client.ts'
+import { makeTusUpload, uploadIdOf } from '../helpers/callers/tus.ts'
 import { makePicture, SOI, segment } from '../helpers/jpeg.ts'
 import { createFakeChannel } from '../helpers/peers/fake-channel.ts'
 import { createFakeGateway } from '../helpers/peers/fake-gateway.ts'
@@ -46,9 +47,25 @@ async function start(options: TestWorkerOptions = {}) {
     if (order === 'last') add()
     return fetch(`${url}/upload`, { method: 'POST', headers: ANN, body: form })
   }
+  const put = (uploadId: string, bytes: Uint8Array = JPEG, headers: object = {}) =>
+    fetch(`${url}/upload-thumbnail/${uploadId}`, {
+      method: 'PUT',
+      headers: { 'content-type': 'image/jpeg', ...ANN, ...headers },
+      body: Uint8Array.from(bytes),
+    })
   const show = (messageId: number) =>
     fetch(`${url}/library/${messageId}/thumbnail`, { headers: ANN })
-  return { ...worker, ledger: adapters.ledger, gateway, init, sendChunk, complete, small, show }
+  return {
+    ...worker,
+    ledger: adapters.ledger,
+    gateway,
+    init,
+    sendChunk,
+    complete,
+    small,
+    put,
+    show,
+  }
 }
 
 test('a thumbnail in JSON goes to Telegram with the file, and is shown afterwards', async () => {
@@ -72,6 +89,68 @@ test.each(['first', 'last'] as const)('in a form the thumbnail may come %s', asy
   expect(answer.status).toBe(200)
   const { messageId } = await answer.json()
   expect((await show(messageId)).status).toBe(200)
+})
+
+test('an upload that is open takes a thumbnail by itself, and the last one counts', async () => {
+  const { init, sendChunk, complete, put, gateway } = await start()
+  await init(JPEG.toString('base64'))
+  await sendChunk()
+  const last = makePicture(10, 10, 700)
+
+  expect((await put('one', makePicture(9, 9))).status).toBe(204)
+  expect((await put('one', last, { authorization: '' })).status).toBe(204)
+  await complete()
+
+  expect(Buffer.from(gateway.posted[0]?.thumbnail ?? []).equals(last)).toBe(true)
+})
+
+test('a client of tus sends a thumbnail before its first bytes', async () => {
+  const { url, put, gateway } = await start()
+  const { upload, finished } = makeTusUpload(url, Buffer.from('bytes'), {
+    token: 'token-ann',
+    onBeforeRequest: async (request) => {
+      if (request.getMethod() === 'PATCH') await put(uploadIdOf(upload))
+    },
+  })
+
+  upload.start()
+  await finished
+
+  await vi.waitFor(() => expect(gateway.posted).toHaveLength(1))
+  expect(Buffer.from(gateway.posted[0]?.thumbnail ?? []).equals(JPEG)).toBe(true)
+})
+
+test.each<[string, number, string, Parameters<Awaited<ReturnType<typeof start>>['put']>]>([
+  ['of an upload that is complete', 409, 'UPLOAD_CLOSED', ['done']],
+  ['of no upload', 404, 'UPLOAD_NOT_FOUND', ['none']],
+  [
+    'of another user',
+    404,
+    'UPLOAD_NOT_FOUND',
+    ['one', JPEG, { authorization: 'Bearer token-bob' }],
+  ],
+  ['with EXIF', 400, 'INVALID_REQUEST', ['one', WITH_EXIF]],
+  ['without bytes', 400, 'INVALID_REQUEST', ['one', Buffer.alloc(0)]],
+  [
+    'of another type',
+    415,
+    'UNSUPPORTED_MEDIA_TYPE',
+    ['one', JPEG, { 'content-type': 'image/png' }],
+  ],
+  ['in JSON', 415, 'UNSUPPORTED_MEDIA_TYPE', ['one', JPEG, { 'content-type': 'application/json' }]],
+  ['of 600 KB', 413, 'PAYLOAD_TOO_LARGE', ['one', makePicture(9, 9, 600 * 1024)]],
+])('a thumbnail %s is refused with %i %s', async (_name, status, code, call) => {
+  const { init, sendChunk, complete, put, ledger } = await start()
+  await init(null)
+  await init(null, 'done')
+  await sendChunk('done')
+  await complete('done')
+
+  const answer = await put(...call)
+
+  expect(answer.status).toBe(status)
+  expect(await answer.json()).toMatchObject({ code })
+  expect(await ledger.uploadThumbnail('one')).toBeNull()
 })
 
 test('an upload without a thumbnail has none', async () => {

@@ -91,6 +91,11 @@ export interface Client {
    */
   readonly complete: (uploadId: string, options?: CallOptions) => Promise<void>
   /**
+   * Gives an upload that is not complete yet a small picture, for programs that send it by tus. `upload`
+   * has an option for that. Rejects with INVALID_REQUEST for what is no small JPEG, and UPLOAD_CLOSED.
+   */
+  readonly setThumbnail: (uploadId: string, jpeg: Blob, options?: CallOptions) => Promise<void>
+  /**
    * Makes the worker stop the upload and refuse further chunks. A client that is still sending it fails
    * with UPLOAD_CANCELLED. A file that is in Telegram by then stays there.
    */

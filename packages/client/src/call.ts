@@ -9,8 +9,8 @@ export interface RawAnswer {
 }
 
 export interface CallInit {
-  method?: 'GET' | 'POST' | 'PATCH' | 'DELETE'
-  /** Sent as JSON. */
+  method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+  /** Sent as JSON; a Blob as it is, by its type. */
   body?: object
   headers?: Record<string, string>
   signal?: AbortSignal | undefined
@@ -46,10 +46,10 @@ export function createCaller(options: ClientOptions): Caller {
       headers: {
         accept: 'application/json',
         authorization: `Bearer ${await token()}`,
-        ...(body !== undefined && { 'content-type': 'application/json' }),
+        ...(body !== undefined && { 'content-type': typeOf(body) }),
         ...headers,
       },
-      ...(body !== undefined && { body: JSON.stringify(body) }),
+      ...(body !== undefined && { body: body instanceof Blob ? body : JSON.stringify(body) }),
       ...(signal && { signal }),
     }
     try {
@@ -77,6 +77,10 @@ export function createCaller(options: ClientOptions): Caller {
       }
     },
   }
+}
+
+function typeOf(body: object): string {
+  return body instanceof Blob ? body.type : 'application/json'
 }
 
 /** In a browser the address may be relative to the page. Throws TypeError when it is no address. */

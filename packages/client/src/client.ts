@@ -83,6 +83,11 @@ export function createClient(options: ClientOptions): Client {
     complete: async (uploadId, { signal } = {}) => {
       await caller.json('/complete-upload', { method: 'POST', body: { uploadId }, signal })
     },
+    setThumbnail: async (uploadId, jpeg, { signal } = {}) => {
+      const body = new Blob([jpeg], { type: 'image/jpeg' })
+      const path = `/upload-thumbnail/${encodeURIComponent(uploadId)}`
+      await caller.json(path, { method: 'PUT', body, signal })
+    },
     cancel: (uploadId, { signal } = {}) => cancelUpload(caller, uploadId, signal),
     download: (messageId, downloadOptions = {}) =>
       startDownload(caller, messageId, downloadOptions),

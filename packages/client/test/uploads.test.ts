@@ -224,6 +224,20 @@ test('a wait that Telegram asks for is in the progress', async () => {
   expect(waiting?.text).toMatch(/^Telegram asks to wait \d+ s$/)
 })
 
+test('an upload of another program gets a thumbnail', async () => {
+  const { worker, client } = await start()
+  const jpeg = makePicture(40, 30)
+  const file = { uploadId: 'one', fileName: 'a.jpg', totalChunks: 1, fileSize: 5 }
+  await postJson(`${worker.url}/init-upload`, file, { authorization: `Bearer ${token}` })
+
+  await client.setThumbnail('one', new Blob([Uint8Array.from(jpeg)]))
+
+  expect(await worker.adapters.ledger.uploadThumbnail('one')).toHaveLength(jpeg.length)
+  await expect(client.setThumbnail('one', new Blob(['GIF89a']))).rejects.toMatchObject({
+    code: 'INVALID_REQUEST',
+  })
+})
+
 test('a thumbnail goes with the file, and is asked for once', async () => {
   const { gateway, client } = await start()
   const jpeg = makePicture(320, 180, 150_000)

@@ -91,8 +91,13 @@ export interface Ledger extends TicketRecords, StreamRecords {
   saveTransfer: (uploadId: string, state: TransferState) => Promise<void>
   /** Forgets the transfer and its parts. */
   deleteTransfer: (uploadId: string) => Promise<void>
-  /** The JPEG that came when the upload was opened, until the upload ends; null: none was kept. */
+  /** The JPEG that goes with the file, until the upload ends; null: none was kept. */
   uploadThumbnail: (uploadId: string) => Promise<Uint8Array | null>
+  /**
+   * Keeps a JPEG in place of the one before. `closed`: the upload does not receive any more, or there
+   * is none. `full`: too many others have one.
+   */
+  saveUploadThumbnail: (uploadId: string, jpeg: Uint8Array) => Promise<'saved' | 'closed' | 'full'>
   /** One bit per acknowledged part, lowest bit of the first byte first; empty when unknown. */
   acknowledgedParts: (uploadId: string) => Promise<Uint8Array>
   saveAcknowledgedParts: (uploadId: string, bitmap: Uint8Array) => Promise<void>

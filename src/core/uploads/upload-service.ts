@@ -79,6 +79,11 @@ export interface UploadService {
   authorize: (uploadId: string, token: string) => Promise<void>
   /** Whether there is such an upload of this user. */
   isOf: (uploadId: string, userId: string) => Promise<boolean>
+  /**
+   * Keeps a JPEG, as `assertThumbnail` takes it, for an upload that still receives; the last one
+   * counts. Rejects with UPLOAD_CLOSED, UPLOAD_CANCELLED, and BUSY where many uploads have one.
+   */
+  saveThumbnail: (uploadId: string, jpeg: Uint8Array, token: string | null) => Promise<void>
   /** Lets the upload be posted. Again: the same job. Rejects with CHUNKS_MISSING, UPLOAD_CANCELLED. */
   complete: (uploadId: string, token: string | null) => Promise<Progress>
   status: (uploadId: string, token: string | null) => Promise<UploadStatus>
@@ -194,6 +199,12 @@ export function createUploadService(options: UploadServiceOptions): UploadServic
     },
     authorize: async (uploadId, token) => void (await find(uploadId, token)),
     isOf,
+    saveThumbnail: async (uploadId, jpeg, token) => {
+      assertNotCancelled(await find(uploadId, token))
+      const saved = await ledger.saveUploadThumbnail(uploadId, jpeg)
+      if (saved === 'closed') throw comesTooLate()
+      if (saved === 'full') throw tooManyThumbnails()
+    },
     complete: async (uploadId, token) => {
       workGate.assertMore()
       await find(uploadId, token)
@@ -227,6 +238,16 @@ export function createUploadService(options: UploadServiceOptions): UploadServic
       }),
     expire: removal.expire,
   }
+}
+
+function comesTooLate(): AppError {
+  const sentence = 'A thumbnail has to come before the upload is complete'
+  return new AppError('UPLOAD_CLOSED', sentence)
+}
+
+function tooManyThumbnails(): AppError {
+  const sentence = 'Too many unfinished uploads have a thumbnail; the file is sent without one'
+  return new AppError('BUSY', sentence, { retryAfter: 5 })
 }
 
 /** All indices once the upload is in Telegram, even when its chunk rows are gone. */

@@ -193,7 +193,7 @@ export const onConflict = z
 /** Of the text in which a thumbnail of MAX_THUMBNAIL_BYTES comes. */
 const MAX_BASE64 = Math.ceil(MAX_THUMBNAIL_BYTES / 3) * 4
 
-const THUMBNAIL =
+export const THUMBNAIL =
   'A small picture of the file, which goes to Telegram with it: a JPEG of at most 320 x 320 pixels ' +
   'and 200 KB without metadata, such as EXIF. It is never the reason why a file is not posted.'
 

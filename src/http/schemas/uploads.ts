@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { ChunkFields, InitFields, SHA256, UploadIdFields } from '../bodies/validation.ts'
+import { ChunkFields, InitFields, SHA256, THUMBNAIL, UploadIdFields } from '../bodies/validation.ts'
 import {
   count,
   fileBytes,
@@ -174,6 +174,30 @@ export const uploadStatus = operation({
     },
   },
   refusals: [...OF_TOKENS, 'TOKEN_MISSING', 'UPLOAD_NOT_FOUND', 'SPOOL_FAILED'],
+})
+
+export const putThumbnail = operation({
+  id: 'putThumbnail',
+  tag: 'Uploads',
+  summary: 'Gives an open upload a small picture',
+  description:
+    'For clients whose protocol has no place for it: after the upload was opened, by tus or by its ' +
+    'first chunk, and before it is complete. The last picture counts.',
+  auth: 'optional',
+  params: UploadIdParams,
+  body: z.file().meta({ description: THUMBNAIL, examples: ['(the bytes)'] }),
+  bodyType: 'image/jpeg',
+  answers: { 204: { description: 'It goes to Telegram with the file.' } },
+  refusals: [
+    ...OF_TOKENS,
+    'TOKEN_MISSING',
+    'UPLOAD_NOT_FOUND',
+    'UPLOAD_CLOSED',
+    'UPLOAD_CANCELLED',
+    'SPOOL_FULL',
+    'SPOOL_FAILED',
+    'BUSY',
+  ],
 })
 
 export const cancelUpload = operation({

@@ -18,6 +18,7 @@ import { createOpeningRecords } from './tables/opening.ts'
 import { createOutboxRecords } from './tables/outbox.ts'
 import { createReceiptRecords } from './tables/receipts.ts'
 import { createStreamRecords } from './tables/streams.ts'
+import { createThumbnailRecords } from './tables/thumbnails.ts'
 import { createTicketRecords } from './tables/tickets.ts'
 import { createTransferRecords } from './tables/transfers.ts'
 import { createUploadRecords } from './tables/uploads.ts'
@@ -48,6 +49,7 @@ export function openLedger(options: LedgerOptions): MaintainedLedger {
   const uploads = createUploadRecords(database, cipher)
   const streams = createStreamRecords(database)
   const receipts = createReceiptRecords(database)
+  const thumbnails = createThumbnailRecords(database)
   const library = createLibraryWriting(database, receipts)
   const reading = createLibraryReading(database)
   const { libraryPage } = createLibraryPages(database, reading)
@@ -60,9 +62,9 @@ export function openLedger(options: LedgerOptions): MaintainedLedger {
   return toPromises({
     ...uploads,
     ...streams,
-    ...createOpeningRecords(database, uploads, streams),
+    ...createOpeningRecords(database, uploads, { ...streams, ...thumbnails }),
     ...createTransferRecords(database),
-    ...createEndingRecords(database, uploads, { ...library, ...jobs, ...receipts }),
+    ...createEndingRecords(database, uploads, { ...library, ...jobs, ...receipts, ...thumbnails }),
     ...createOutboxRecords(database),
     ...secrets,
     ...clock,
@@ -70,6 +72,7 @@ export function openLedger(options: LedgerOptions): MaintainedLedger {
     ...library,
     ...reading,
     ...receipts,
+    ...thumbnails,
     libraryPage,
     ...createLibraryTree(database, reading),
     ...jobs,
@@ -127,6 +130,7 @@ function toPromises(records: Records): MaintainedLedger {
     saveTransfer: resolving(records.saveTransfer),
     deleteTransfer: resolving(records.deleteTransfer),
     uploadThumbnail: resolving(records.uploadThumbnail),
+    saveUploadThumbnail: resolving(records.saveUploadThumbnail),
     acknowledgedParts: resolving(records.acknowledgedParts),
     saveAcknowledgedParts: resolving(records.saveAcknowledgedParts),
     dueWebhooks: resolving(records.dueWebhooks),

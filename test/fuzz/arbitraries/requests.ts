@@ -31,7 +31,7 @@ const JSON_ROUTES = [
 ] as const
 const PATHS =
   '/upload-progress/ /upload-status/ /files/ / /download /readyz /metrics /jobs /library /library/ /library/folders /ws/ /docs/'
-const METHODS = ['GET', 'GET', 'HEAD', 'POST', 'DELETE', 'OPTIONS', 'PATCH']
+const METHODS = ['GET', 'GET', 'HEAD', 'POST', 'DELETE', 'OPTIONS', 'PATCH', 'PUT']
 const CONDITIONS = ['If-Range', 'If-Match', 'If-None-Match', 'If-Modified-Since', 'Accept']
 
 const jsonValue: Arbitrary<unknown> = fc.oneof(

@@ -33,7 +33,7 @@ test('a preflight lets chunks, ranges and resumable uploads through, and may be 
   expect(headers.get('access-control-allow-credentials')).toBe(null)
   expect(Number(headers.get('access-control-max-age'))).toBeGreaterThan(600)
   expect(listOf(headers.get('access-control-allow-methods'))).toEqual(
-    expect.arrayContaining(['GET', 'HEAD', 'POST', 'PATCH', 'DELETE']),
+    expect.arrayContaining(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE']),
   )
   expect(listOf(headers.get('access-control-allow-headers'))).toEqual(
     expect.arrayContaining(['Range', 'Authorization', 'Tus-Resumable', 'Upload-Offset']),

@@ -84,6 +84,7 @@ const DECLARED = {
   'POST /upload-chunk': 'heavy, form, token in form, uploadId in form, opens upload',
   'POST /complete-upload': 'token in json, uploadId in json',
   'GET /upload-status/:uploadId': 'token in header, uploadId in path',
+  'PUT /upload-thumbnail/:uploadId': 'heavy, token in header, uploadId in path',
   'POST /cancel-upload': 'token in json, uploadId in json',
   'POST /upload': 'heavy, form, token in form',
   'POST /files': 'heavy, token in header',
@@ -157,7 +158,7 @@ test('a form is refused with 415 by every route that reads a body and takes no f
   const readsBody = routes.filter(({ name, method }) => {
     // Two routes read no form by other means: one checks a signature, one reads no body.
     const isOther = name === 'POST /hand-over' || name === 'DELETE /files/:uploadId'
-    return ['POST', 'PATCH', 'DELETE'].includes(method) && !isOther
+    return ['POST', 'PUT', 'PATCH', 'DELETE'].includes(method) && !isOther
   })
 
   const refusing = await answeringWith(415, url, readsBody, { headers, body: '--x' })

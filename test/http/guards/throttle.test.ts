@@ -9,6 +9,7 @@ import {
   uploadFile,
 } from '../../helpers/callers/client.ts'
 import { createTus, patchTus, tusHeaders } from '../../helpers/callers/tus.ts'
+import { makePicture } from '../../helpers/jpeg.ts'
 import { createFakeGateway } from '../../helpers/peers/fake-gateway.ts'
 import { startWorker, testCredentials } from '../../helpers/worker/app.ts'
 
@@ -154,6 +155,12 @@ const CALLS: Record<string, (url: string, uploadId: string, more: string) => Pro
   cancelUpload: (url, uploadId, more) => postJson(`${url}/cancel-upload${more}`, { uploadId }),
   uploadStatus: (url, uploadId, more) => fetch(`${url}/upload-status/${uploadId}${more}`),
   uploadProgress: (url, uploadId) => fetch(`${url}/upload-progress/${uploadId}`),
+  putThumbnail: (url, uploadId, more) =>
+    fetch(`${url}/upload-thumbnail/${uploadId}${more}`, {
+      method: 'PUT',
+      headers: { 'content-type': 'image/jpeg' },
+      body: Uint8Array.from(makePicture(9, 9)),
+    }),
   issueTicket: (url, uploadId, more) => postJson(`${url}/tickets${more}`, { uploadId }),
   tusHead: (url, uploadId, more) => tusCall('HEAD', url, uploadId + more),
   tusPatch: (url, uploadId, more) =>

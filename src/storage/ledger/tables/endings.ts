@@ -6,6 +6,7 @@ import type { LibraryWriting } from '../library/writing.ts'
 import type { Synchronous } from '../synchronous.ts'
 import type { ReceiptRecords } from './receipts.ts'
 import { integer, text } from './rows.ts'
+import type { ThumbnailRecords } from './thumbnails.ts'
 import type { UploadRecords } from './uploads.ts'
 
 export type EndingRecords = Pick<
@@ -17,7 +18,10 @@ export type EndingRecords = Pick<
 export function createEndingRecords(
   database: LedgerDatabase,
   { findUpload }: Pick<UploadRecords, 'findUpload'>,
-  library: Pick<LibraryWriting & ReceiptRecords, 'applyInside' | 'addReceipt'> & {
+  records: Pick<
+    LibraryWriting & ReceiptRecords & ThumbnailRecords,
+    'applyInside' | 'addReceipt' | 'forgetThumbnail'
+  > & {
     insertLibraryJob: (job: NewLibraryJob) => void
   },
 ): EndingRecords {
@@ -42,7 +46,6 @@ export function createEndingRecords(
   )
   const forgetTransfer = database.prepare('DELETE FROM transfers WHERE upload_id = ?')
   const forgetParts = database.prepare('DELETE FROM acknowledged_parts WHERE upload_id = ?')
-  const forgetThumbnail = database.prepare('DELETE FROM thumbnails WHERE upload_id = ?')
   const forgetChunks = database.prepare('DELETE FROM chunks WHERE upload_id = ?')
   const forgetWords = database.prepare('UPDATE streams SET metadata = NULL WHERE upload_id = ?')
   const forgetCancelled = createForgetting(database)
@@ -56,7 +59,7 @@ export function createEndingRecords(
       if (!ended) return { kind: 'closed', upload }
       forgetTransfer.run(id)
       forgetParts.run(id)
-      forgetThumbnail.run(id)
+      records.forgetThumbnail(id)
       erase()
       return { kind: 'ended', upload }
     })
@@ -72,10 +75,10 @@ export function createEndingRecords(
           return complete.run(messageId, fileId, sha256, crc32, now, now, id)
         },
         () => {
-          library.addReceipt(id, result)
+          records.addReceipt(id, result)
           if (webhook) addWebhook.run(randomUUID(), id, JSON.stringify(webhook), now, now)
-          if (posted) library.applyInside(posted.key, { files: [posted.file] })
-          if (posted?.deletion) library.insertLibraryJob(posted.deletion)
+          if (posted) records.applyInside(posted.key, { files: [posted.file] })
+          if (posted?.deletion) records.insertLibraryJob(posted.deletion)
         },
       ),
     failUpload: (id, { reason, percent, retryAt, now }) =>

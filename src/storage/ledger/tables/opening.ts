@@ -2,30 +2,21 @@ import type { Ledger, Reservations, SpoolCapacity } from '../../../core/ports/le
 import type { LedgerDatabase } from '../database.ts'
 import type { Synchronous } from '../synchronous.ts'
 import type { StreamRows } from './streams.ts'
+import type { ThumbnailRecords } from './thumbnails.ts'
 import type { UploadRecords } from './uploads.ts'
 
 export type OpeningRecords = Pick<Synchronous<Ledger>, 'openUpload' | 'joinUploads'>
-
-/**
- * Uploads that keep a thumbnail at one time: with 200 KB each, 50 MB beside the spool. A file without
- * one is posted all the same.
- */
-const MAX_THUMBNAILS = 256
 
 /** How uploads begin: of nothing, or of the parts that are here. */
 export function createOpeningRecords(
   database: LedgerDatabase,
   uploads: Pick<UploadRecords, 'insertUpload' | 'findUpload' | 'reservations' | 'reservedBy'>,
-  streams: Pick<StreamRows, 'insertStream'>,
+  rows: Pick<StreamRows, 'insertStream'> & Pick<ThumbnailRecords, 'addThumbnail'>,
 ): OpeningRecords {
   const addChunk = database.prepare(
     'INSERT INTO chunks (upload_id, chunk_index, size, digest) VALUES (?, ?, ?, ?)',
   )
   const removeChunks = database.prepare('DELETE FROM chunks WHERE upload_id = ?')
-  const addThumbnail = database.prepare(
-    `INSERT INTO thumbnails (upload_id, jpeg)
-     SELECT ?, ? WHERE (SELECT count(*) FROM thumbnails) < ${MAX_THUMBNAILS}`,
-  )
   const useUp = database.prepare(
     `UPDATE uploads SET state = 'completed', finished_at = ?, touched_at = ?, token = NULL
      WHERE id = ?`,
@@ -43,8 +34,8 @@ export function createOpeningRecords(
         if (known !== null) return { kind: 'known', upload: known }
         if (lookOnly) return { kind: 'opened' }
         uploads.insertUpload(upload, token)
-        if (stream !== null) streams.insertStream({ uploadId: upload.id, ...stream }, false)
-        if (thumbnail !== null) addThumbnail.run(upload.id, thumbnail)
+        if (stream !== null) rows.insertStream({ uploadId: upload.id, ...stream }, false)
+        if (thumbnail !== null) rows.addThumbnail(upload.id, thumbnail)
         return { kind: 'opened' }
       }),
     joinUploads: ({ upload, stream, chunks, partIds, token }, now) =>
@@ -57,7 +48,7 @@ export function createOpeningRecords(
         }
         uploads.insertUpload(upload, token)
         // A client that joins the same parts again is told of this one.
-        streams.insertStream(stream, true)
+        rows.insertStream(stream, true)
         for (const { index, size, digest } of chunks) {
           addChunk.run(upload.id, index, size, Buffer.from(digest, 'hex'))
         }

@@ -5,12 +5,7 @@ import { blob, fromTransfer, toTransfer } from './rows.ts'
 
 export type TransferRecords = Pick<
   Synchronous<Ledger>,
-  | 'transfer'
-  | 'saveTransfer'
-  | 'deleteTransfer'
-  | 'acknowledgedParts'
-  | 'saveAcknowledgedParts'
-  | 'uploadThumbnail'
+  'transfer' | 'saveTransfer' | 'deleteTransfer' | 'acknowledgedParts' | 'saveAcknowledgedParts'
 >
 
 // A late flush of a transfer must not bring back what the end of its upload has erased.
@@ -31,13 +26,7 @@ export function createTransferRecords(database: LedgerDatabase): TransferRecords
   )
   const removeParts = database.prepare('DELETE FROM acknowledged_parts WHERE upload_id = ?')
 
-  const findThumbnail = database.prepare('SELECT jpeg FROM thumbnails WHERE upload_id = ?')
-
   return {
-    uploadThumbnail: (uploadId) => {
-      const row = findThumbnail.get(uploadId)
-      return row ? new Uint8Array(blob(row, 'jpeg')) : null
-    },
     transfer: (uploadId) => {
       const row = find.get(uploadId)
       return row ? toTransfer(row) : null

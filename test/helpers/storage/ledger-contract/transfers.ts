@@ -88,6 +88,24 @@ export function keepsTransfers(make: MakeLedger): void {
     expect(await ledger.uploadThumbnail('id-256')).toBeNull()
   })
 
+  test('an upload that receives gets a thumbnail, and the last one counts', async () => {
+    const { ledger } = await make()
+    for (let number = 0; number < 257; number++) {
+      const upload = makeUpload({ id: `id-${number}`, size: 1 })
+      await ledger.openUpload({ ...BOUNDLESS, ...opening(upload) })
+      const saved = await ledger.saveUploadThumbnail(upload.id, Uint8Array.of(1))
+      expect(saved).toBe(number < 256 ? 'saved' : 'full')
+    }
+
+    expect(await ledger.saveUploadThumbnail('id-0', Uint8Array.of(2))).toBe('saved')
+    await ledger.failUpload('id-1', { reason: 'x', percent: 1, retryAt: null, now: NOW })
+    expect(await ledger.saveUploadThumbnail('id-1', Uint8Array.of(2))).toBe('closed')
+    expect(await ledger.saveUploadThumbnail('none', Uint8Array.of(2))).toBe('closed')
+
+    expect(await ledger.uploadThumbnail('id-0')).toEqual(Uint8Array.of(2))
+    expect(await ledger.uploadThumbnail('id-1')).toBeNull()
+  })
+
   test('a late flush brings nothing back of an upload that has ended or gone', async () => {
     const { ledger } = await make()
     const { id } = makeUpload()
