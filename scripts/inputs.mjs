@@ -30,7 +30,12 @@ export function keepInputs(digest) {
   writeFileSync(KEPT, digest)
 }
 
+/** The digest of the inputs of what is built. */
+export function builtInputs() {
+  return readFileSync(KEPT, 'utf8')
+}
+
 export function isBuilt() {
   if (![KEPT, ...OUTPUTS].every((path) => existsSync(path))) return false
-  return readFileSync(KEPT, 'utf8') === inputsDigest()
+  return builtInputs() === inputsDigest()
 }
