@@ -1,6 +1,8 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import type { LibrarySync } from 'telestore-client'
 import { expect, onTestFinished, test } from 'vitest'
+import { rescan } from '../../src/cli/commands/library-command.ts'
 import { createFakeGateway } from '../helpers/peers/fake-gateway.ts'
 import { makeFile, makeFolder } from '../helpers/storage/ledger-contract/library.ts'
 import { startWorker, testCredentials } from '../helpers/worker/app.ts'
@@ -138,6 +140,56 @@ test('rescan fails where the messages of the channel cannot be seen', async () =
 
   expect([code, lines]).toEqual([1, [expect.stringContaining(UNSEEN)]])
 })
+
+test('rescan gives up after 150 s without progress, and says who knows why', async () => {
+  const stuck = { state: 'scanning', seen: 7, total: 300 } as const
+
+  const { code, printed, waitedMs } = await rescanWith(() => stuck)
+
+  expect(code).toBe(1)
+  expect(printed).toEqual([expect.stringMatching(/7 of about 300 .*its log says why/)])
+  expect(waitedMs).toBe(150_500)
+})
+
+test('rescan waits for as long as it takes while the reading gets on', async () => {
+  const everyTwoMinutes = (ms: number) => Math.floor(ms / 120_000)
+
+  const { code, printed, waitedMs } = await rescanWith((ms) =>
+    ms < 3_600_000
+      ? { state: 'scanning', seen: everyTwoMinutes(ms), total: null }
+      : { state: 'current', seen: 0, total: null, at: new Date(ms) },
+  )
+
+  expect([code, printed]).toEqual([0, ['The library agrees with the channel']])
+  expect(waitedMs).toBe(3_600_000)
+})
+
+/** Runs it against a library of these states, by the milliseconds that a clock of its own has waited. */
+async function rescanWith(stateAt: (ms: number) => Omit<LibrarySync, 'at'> & { at?: Date }) {
+  let waitedMs = 0
+  const printed: string[] = []
+  const sync = () => ({ at: null, ...stateAt(waitedMs) })
+  const code = await rescan(
+    { json: false, quiet: true },
+    {
+      client: {
+        library: {
+          rescan: async () => sync(),
+          list: async () => ({ items: [], folders: [], next: null, sync: sync() }),
+        },
+      },
+      screen: { draw: () => {}, print: (line) => void printed.push(line) },
+      signal: new AbortController().signal,
+    },
+    {
+      now: () => waitedMs,
+      sleep: async (ms) => {
+        waitedMs += ms
+      },
+    },
+  )
+  return { code, printed, waitedMs }
+}
 
 async function serve(answer: (request: { method?: string }) => object): Promise<string> {
   const server = createServer((request, response) => {

@@ -1,9 +1,16 @@
-import type { LibraryFolder, LibraryItem, LibraryQuery, LibrarySync } from 'telestore-client'
+import type {
+  Library,
+  LibraryFolder,
+  LibraryItem,
+  LibraryQuery,
+  LibrarySync,
+} from 'telestore-client'
 import { printable } from '../../lib/printable.ts'
 import { sleep } from '../../lib/waiting/sleep.ts'
 import type { CommandOf } from '../arguments.ts'
 import type { CommandContext } from '../context.ts'
 import { formatBytes } from '../terminal/bars.ts'
+import type { Screen } from '../terminal/screen.ts'
 
 const PAGE = 500
 /** How often the state of a rescan is asked for. */
@@ -62,24 +69,39 @@ const STANDSTILL_MS = 150_000
 const STANDSTILL =
   'The worker gets no further at the moment: its log says why. It goes on by itself'
 
+/** What it uses of the CommandContext. */
+export interface RescanContext extends Pick<CommandContext, 'signal'> {
+  client: { library: Pick<Library, 'rescan' | 'list'> }
+  screen: Pick<Screen, 'draw' | 'print'>
+}
+
+/** A clock whose milliseconds only go forward. */
+export interface Clock {
+  now: () => number
+  sleep: (ms: number, signal: AbortSignal) => Promise<void>
+}
+
+const CLOCK: Clock = { now: () => performance.now(), sleep }
+
 /** Makes the worker read the channel, and waits until it has. Returns 1 where it cannot. */
 export async function rescan(
-  { json, quiet }: CommandOf<'rescan'>,
-  { client, screen, signal }: CommandContext,
+  { json, quiet }: Pick<CommandOf<'rescan'>, 'json' | 'quiet'>,
+  { client, screen, signal }: RescanContext,
+  clock = CLOCK,
 ): Promise<number> {
   const before = await client.library.rescan({ signal })
   let sync = before
-  let movedAt = performance.now()
+  let movedAt = clock.now()
   while (sync.state !== 'unavailable' && !hasEnded(sync, before)) {
-    if (performance.now() - movedAt > STANDSTILL_MS) {
+    if (clock.now() - movedAt > STANDSTILL_MS) {
       screen.draw([])
       screen.print(json ? JSON.stringify(sync) : `${warningOf(sync)}. ${STANDSTILL}`)
       return 1
     }
     if (!quiet) screen.draw([scanOf(sync)])
-    await sleep(POLL_MS, signal)
+    await clock.sleep(POLL_MS, signal)
     const next = (await client.library.list({ limit: 1 }, { signal })).sync
-    if (next.seen !== sync.seen || next.state !== sync.state) movedAt = performance.now()
+    if (next.seen !== sync.seen || next.state !== sync.state) movedAt = clock.now()
     sync = next
   }
   screen.draw([])
