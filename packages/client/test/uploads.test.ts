@@ -224,6 +224,16 @@ test('a wait that Telegram asks for is in the progress', async () => {
   expect(waiting?.text).toMatch(/^Telegram asks to wait \d+ s$/)
 })
 
+test('of two files of one name the second one has the name that the worker gave it', async () => {
+  const { client, gateway } = await start()
+  const send = () => client.upload(makeFile(randomBytes(9)), { onConflict: 'keep-both' }).done
+  expect(await send()).toMatchObject({ fileName: 'video.bin' })
+
+  expect(await send()).toMatchObject({ fileName: 'video (2).bin' })
+
+  expect(gateway.posted.map(({ name }) => name)).toEqual(['video.bin', 'video (2).bin'])
+})
+
 test('an upload of another program gets a thumbnail', async () => {
   const { worker, client } = await start()
   const jpeg = makePicture(40, 30)

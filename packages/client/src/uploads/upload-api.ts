@@ -100,6 +100,7 @@ export interface UploadProgress {
 
 export interface UploadResult {
   readonly uploadId: string
+  /** With `keep-both` the name that the worker has given it. */
   readonly fileName: string
   readonly size: number
   /** The number of the message, which `download` and `ticket` take. */

@@ -7,7 +7,7 @@ import {
   TeleStoreError,
 } from '../error.ts'
 import type { Follower } from '../follow.ts'
-import { badAnswer } from '../wire.ts'
+import { badAnswer, toStatus } from '../wire.ts'
 import { findPresent } from './find-present.ts'
 import { createPauseGate } from './pause-gate.ts'
 import { type ResumeEntry, resumeEntryOf, resumeKey } from './resume-store.ts'
@@ -130,7 +130,8 @@ async function runWithRestarts(
       const end = await runUpload(context, { uploadId, present, signal })
       if (end.phase === 'cancelled') throw cancelledUpload()
       await entry.remove(uploadId)
-      return toResult(end, file)
+      const result = toResult(end, file)
+      return { ...result, fileName: await storedName(context, uploadId) }
     } catch (error) {
       signal.throwIfAborted()
       // A cancelled upload is not restarted. When the file is added again it gets a new id.
@@ -184,6 +185,16 @@ function assertUsable({ fileName, size, chunkSize }: FileDescription): void {
     throw new TypeError('chunkSize: expected a whole number above 0')
   }
   if (size === 0) throw new TeleStoreError('EMPTY_FILE', 'The file is empty: Telegram takes none')
+}
+
+/** A file that is in Telegram has not failed because its name cannot be asked for. */
+async function storedName({ caller, file }: UploadContext, uploadId: string): Promise<string> {
+  if (file.onConflict !== 'keep-both') return file.fileName
+  const path = `/upload-status/${encodeURIComponent(uploadId)}`
+  return caller.json(path).then(
+    (fields) => toStatus(fields).fileName,
+    () => file.fileName,
+  )
 }
 
 function toResult(end: TransferProgress, file: FileDescription): UploadResult {
