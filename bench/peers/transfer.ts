@@ -98,6 +98,9 @@ async function spoolFile(id: string, size: number): Promise<Upload> {
     folderId: null,
     givenName: null,
     replaces: null,
+    volumeBytes: null,
+    postedVolumes: 0,
+    freedChunks: 0,
   }
 }
 

@@ -26,6 +26,9 @@ export function makeUpload(fields: Partial<Upload> = {}): Upload {
     folderId: null,
     givenName: null,
     replaces: null,
+    volumeBytes: null,
+    postedVolumes: 0,
+    freedChunks: 0,
     ...fields,
   }
 }

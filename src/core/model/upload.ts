@@ -17,6 +17,8 @@ export interface UploadDescription {
   folderId: string | null
   givenName: string | null
   replaces: Upload['replaces']
+  /** Bytes of its volumes; without it the file goes as one document. */
+  volumeBytes?: number | null
 }
 
 /**
@@ -44,6 +46,9 @@ export function openUpload(description: UploadDescription, now: number): Upload 
     reason: null,
     lastPercent: null,
     retryAt: null,
+    volumeBytes: description.volumeBytes ?? null,
+    postedVolumes: 0,
+    freedChunks: 0,
   }
 }
 

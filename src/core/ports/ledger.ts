@@ -11,6 +11,7 @@ import type {
   WebhookEvent,
   WebhookPayload,
 } from './records.ts'
+import type { VolumeRecords } from './volumes.ts'
 
 /**
  * The durable memory of the worker. When a call has resolved, its effect survives the death of the
@@ -24,7 +25,7 @@ import type {
  * `openUpload` and `sealUpload`. Times are given by the caller, by the worker's clock, and the
  * ledger never compares them with a clock of its own.
  */
-export interface Ledger extends TicketRecords, StreamRecords {
+export interface Ledger extends TicketRecords, StreamRecords, VolumeRecords {
   /**
    * Opens an upload if its owner's share and the spool have room for it: the look and the row are
    * one step, so two that open at once cannot both get the last place. The token is kept encrypted
@@ -57,7 +58,10 @@ export interface Ledger extends TicketRecords, StreamRecords {
    * token and transfer state.
    */
   completeUpload: (id: string, completion: Completion) => Promise<Ending>
-  /** Ends an unfinished upload: writes the failure, erases token, transfer state and chunk rows. */
+  /**
+   * Ends an unfinished upload: writes the failure, and what is left of it in its channel; erases token,
+   * transfer state and chunk rows.
+   */
   failUpload: (id: string, failure: Failure) => Promise<Ending>
   /**
    * Keeps how far an unfinished upload is, so that a restart does not turn its progress back. What
@@ -67,14 +71,14 @@ export interface Ledger extends TicketRecords, StreamRecords {
   /** Keeps in which folder the file is posted: every try says the same. */
   saveUploadFolder: (id: string, folderId: string) => Promise<void>
   /**
-   * Ends an upload that is unfinished or has failed as a cancelled one: erases what `failUpload`
-   * erases, and a stream's words as well. Then forgets the oldest cancelled ones beyond `keep`: of
+   * Ends an upload that is unfinished or has failed as a cancelled one: writes and erases what
+   * `failUpload` does, and erases a stream's words as well. Then forgets the oldest cancelled ones beyond `keep`: of
    * this owner, and in all those of the owner with most.
    */
   cancelUpload: (id: string, cancelled: Cancelled, keep: KeptCancellations) => Promise<Ending>
   /**
-   * Removes the upload and all that belongs to it, outbox rows excepted. Resolves with the upload
-   * as it was, or null when there was none.
+   * Removes the upload and all that belongs to it, outbox rows and what is left of it in its channel
+   * excepted. Resolves with the upload as it was, or null when there was none.
    */
   deleteUpload: (id: string) => Promise<Upload | null>
   /**
@@ -87,10 +91,16 @@ export interface Ledger extends TicketRecords, StreamRecords {
   /** Those that receive and have no chunk, except of empty files. A stream's first chunk may be partial. */
   chunklessUploads: () => Promise<Upload[]>
 
-  transfer: (uploadId: string) => Promise<TransferState | null>
-  saveTransfer: (uploadId: string, state: TransferState) => Promise<void>
+  /**
+   * A transfer carries one document: the upload's only one or its manifest, or the volume of this
+   * number, from 1 on.
+   */
+  transfer: (uploadId: string, volume?: number) => Promise<TransferState | null>
+  saveTransfer: (uploadId: string, state: TransferState, volume?: number) => Promise<void>
   /** Forgets the transfer and its parts. */
-  deleteTransfer: (uploadId: string) => Promise<void>
+  deleteTransfer: (uploadId: string, volume?: number) => Promise<void>
+  /** Forgets all transfers of the upload and their parts. */
+  deleteTransfers: (uploadId: string) => Promise<void>
   /** The JPEG that goes with the file, until the upload ends; null: none was kept. */
   uploadThumbnail: (uploadId: string) => Promise<Uint8Array | null>
   /**
@@ -99,8 +109,8 @@ export interface Ledger extends TicketRecords, StreamRecords {
    */
   saveUploadThumbnail: (uploadId: string, jpeg: Uint8Array) => Promise<'saved' | 'closed' | 'full'>
   /** One bit per acknowledged part, lowest bit of the first byte first; empty when unknown. */
-  acknowledgedParts: (uploadId: string) => Promise<Uint8Array>
-  saveAcknowledgedParts: (uploadId: string, bitmap: Uint8Array) => Promise<void>
+  acknowledgedParts: (uploadId: string, volume?: number) => Promise<Uint8Array>
+  saveAcknowledgedParts: (uploadId: string, bitmap: Uint8Array, volume?: number) => Promise<void>
 
   /**
    * The digests of a document of this id, decimal text, and size, as they were made while its bytes
@@ -131,6 +141,8 @@ export interface Opening {
   stream: Omit<StreamRecord, 'uploadId'> | null
   /** A JPEG to keep until the upload ends; it is dropped where many uploads have one. */
   thumbnail?: Uint8Array | null
+  /** What it may need of the disk at one moment, in bytes; its size, if not given. */
+  reservedBytes?: number
   /** What its owner may have unfinished at one time, this one included. */
   share: { maxUploads: number; maxBytes: number }
   /** What the spool holds. */
@@ -162,7 +174,7 @@ export type Opened =
 
 /** What unfinished uploads have reserved, in bytes. */
 export interface Reservations {
-  /** The sum of their sizes. */
+  /** The sum of what they may need of the disk at one moment. */
   reservedBytes: number
   /** How much of it has not come yet: the disk must still take it. */
   unwrittenBytes: number

@@ -58,6 +58,12 @@ export interface Upload {
   readonly givenName: string | null
   /** The message that goes once this file is in Telegram; null: none. */
   readonly replaces: { readonly channelId: string; readonly messageId: number } | null
+  /** Bytes of each of its volumes but the last; null: it goes as one document. Fixed when it opens. */
+  readonly volumeBytes: number | null
+  /** How many of its volumes are in Telegram: always the first ones. */
+  readonly postedVolumes: number
+  /** How many of its chunks are on the disk no more, because Telegram has them: always the first ones. */
+  readonly freedChunks: number
 }
 
 export interface ChunkRecord {

@@ -46,7 +46,7 @@ export interface UploadIntakeOptions {
 
 /** What a caller says about the file of an upload; its owner is found out by the token. */
 export interface FileDescription
-  extends Omit<UploadDescription, 'owner' | 'captionId' | keyof Placed>,
+  extends Omit<UploadDescription, 'owner' | 'captionId' | 'volumeBytes' | keyof Placed>,
     Placing {
   /** Its words as a stream; without them it comes in chunks. */
   stream?: Omit<StreamRecord, 'uploadId'>

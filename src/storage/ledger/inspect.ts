@@ -4,6 +4,7 @@ import type { Row } from './database.ts'
 import { checkLog, type LogState } from './log-check.ts'
 import { toChunk, toTransfer, toUpload, toWebhook } from './tables/rows.ts'
 import { APPLICATION_ID, SCHEMA_VERSION } from './tables/schema.ts'
+import { toCleanup, toVolume } from './tables/volumes.ts'
 
 const DIGEST_BYTES = 32
 
@@ -59,6 +60,8 @@ const READERS: Record<string, (row: Row) => unknown> = {
   uploads: toUpload,
   chunks: (row) => toChunk(row).digest.length === 2 * DIGEST_BYTES || unfit('chunks'),
   transfers: toTransfer,
+  volumes: toVolume,
+  volume_cleanups: toCleanup,
   outbox: toWebhook,
 }
 

@@ -22,6 +22,7 @@ import { createThumbnailRecords } from './tables/thumbnails.ts'
 import { createTicketRecords } from './tables/tickets.ts'
 import { createTransferRecords } from './tables/transfers.ts'
 import { createUploadRecords } from './tables/uploads.ts'
+import { createVolumeRecords } from './tables/volumes.ts'
 
 export interface LedgerOptions {
   /** A file, or `:memory:`. */
@@ -46,7 +47,8 @@ export function openLedger(options: LedgerOptions): MaintainedLedger {
   const checkpointer = path === ':memory:' ? NO_CHECKPOINTER : createCheckpointer(path, log)
   const database = wrapDatabase(opened, { stalled, onWrite: checkpointer.noteWrite })
 
-  const uploads = createUploadRecords(database, cipher)
+  const volumes = createVolumeRecords(database, cipher)
+  const uploads = createUploadRecords(database, cipher, volumes)
   const streams = createStreamRecords(database)
   const receipts = createReceiptRecords(database)
   const thumbnails = createThumbnailRecords(database)
@@ -61,10 +63,17 @@ export function openLedger(options: LedgerOptions): MaintainedLedger {
 
   return toPromises({
     ...uploads,
+    ...volumes,
     ...streams,
     ...createOpeningRecords(database, uploads, { ...streams, ...thumbnails }),
     ...createTransferRecords(database),
-    ...createEndingRecords(database, uploads, { ...library, ...jobs, ...receipts, ...thumbnails }),
+    ...createEndingRecords(database, uploads, {
+      ...library,
+      ...jobs,
+      ...receipts,
+      ...thumbnails,
+      ...volumes,
+    }),
     ...createOutboxRecords(database),
     ...secrets,
     ...clock,
@@ -129,6 +138,13 @@ function toPromises(records: Records): MaintainedLedger {
     transfer: resolving(records.transfer),
     saveTransfer: resolving(records.saveTransfer),
     deleteTransfer: resolving(records.deleteTransfer),
+    deleteTransfers: resolving(records.deleteTransfers),
+    volumes: resolving(records.volumes),
+    fixVolumeChannel: resolving(records.fixVolumeChannel),
+    postVolume: resolving(records.postVolume),
+    volumeCleanups: resolving(records.volumeCleanups),
+    volumeCleanupToken: resolving(records.volumeCleanupToken),
+    endVolumeCleanup: resolving(records.endVolumeCleanup),
     uploadThumbnail: resolving(records.uploadThumbnail),
     saveUploadThumbnail: resolving(records.saveUploadThumbnail),
     acknowledgedParts: resolving(records.acknowledgedParts),

@@ -379,6 +379,18 @@ test('a ledger of the first version is brought up to date with all that it holds
        ALTER TABLE uploads DROP COLUMN given_name; ALTER TABLE uploads DROP COLUMN replaces;
        ALTER TABLE uploads DROP COLUMN replaces_in; DROP TABLE library_items;
        DROP TABLE library_jobs; DROP TABLE library_folder_drafts; DROP TABLE thumbnails;
+       ALTER TABLE uploads DROP COLUMN volume_bytes; ALTER TABLE uploads DROP COLUMN posted_volumes;
+       ALTER TABLE uploads DROP COLUMN freed_chunks; ALTER TABLE uploads DROP COLUMN volume_channel;
+       ALTER TABLE uploads DROP COLUMN reserved; DROP TABLE volumes; DROP TABLE volume_cleanups;
+       DROP TABLE transfers; DROP TABLE acknowledged_parts;
+       CREATE TABLE transfers (
+         upload_id TEXT PRIMARY KEY REFERENCES uploads ON DELETE CASCADE, road TEXT NOT NULL,
+         parts_holder TEXT NOT NULL, file_id TEXT NOT NULL, started_at INTEGER NOT NULL, document TEXT,
+         random_id TEXT, newest_message_id INTEGER, post_attempts INTEGER NOT NULL) STRICT;
+       CREATE TABLE acknowledged_parts (
+         upload_id TEXT PRIMARY KEY REFERENCES uploads ON DELETE CASCADE, bitmap BLOB NOT NULL) STRICT;
+       INSERT INTO transfers VALUES ('${id}', 'mtproto-bot', 'f00d', '42', 7, NULL, '9', 8, 1);
+       INSERT INTO acknowledged_parts VALUES ('${id}', x'01ff');
        PRAGMA user_version = 1`,
     ),
   )
@@ -392,6 +404,9 @@ test('a ledger of the first version is brought up to date with all that it holds
     folder: [],
     replaces: null,
   })
+  expect(await after.transfer(id)).toMatchObject({ fileId: '42', randomId: '9', postAttempts: 1 })
+  expect(await after.acknowledgedParts(id)).toEqual(Uint8Array.of(1, 255))
+  expect(await after.reservations()).toMatchObject({ reservedBytes: makeUpload().size })
   expect(await after.issueTicket('ann', null, 5000)).toBe(5)
   expect(await after.librarySync({ owner: 'ann', channelId: '-1' })).toBeNull()
 })

@@ -8,6 +8,7 @@ import type { ReceiptRecords } from './receipts.ts'
 import { integer, text } from './rows.ts'
 import type { ThumbnailRecords } from './thumbnails.ts'
 import type { UploadRecords } from './uploads.ts'
+import type { VolumeRows } from './volumes.ts'
 
 export type EndingRecords = Pick<
   Synchronous<Ledger>,
@@ -19,8 +20,8 @@ export function createEndingRecords(
   database: LedgerDatabase,
   { findUpload }: Pick<UploadRecords, 'findUpload'>,
   records: Pick<
-    LibraryWriting & ReceiptRecords & ThumbnailRecords,
-    'applyInside' | 'addReceipt' | 'forgetThumbnail'
+    LibraryWriting & ReceiptRecords & ThumbnailRecords & VolumeRows,
+    'applyInside' | 'addReceipt' | 'forgetThumbnail' | 'cleanupOf' | 'forgetVolumes'
   > & {
     insertLibraryJob: (job: NewLibraryJob) => void
   },
@@ -50,45 +51,61 @@ export function createEndingRecords(
   const forgetWords = database.prepare('UPDATE streams SET metadata = NULL WHERE upload_id = ?')
   const forgetCancelled = createForgetting(database)
 
-  /** In one transaction: `change` says how many rows it has changed, and `erase` runs if it was one. */
+  /**
+   * Inside the caller's transaction: `change` says how many rows it has changed, and `erase` runs if it
+   * was one.
+   */
   function end(id: string, change: () => number, erase: () => void): Ending {
+    const ended = change() > 0
+    const upload = findUpload(id)
+    if (upload === null) return { kind: 'gone' }
+    if (!ended) return { kind: 'closed', upload }
+    forgetTransfer.run(id)
+    forgetParts.run(id)
+    records.forgetThumbnail(id)
+    records.forgetVolumes(id)
+    erase()
+    return { kind: 'ended', upload }
+  }
+
+  /** What it has left in its channel is to be deleted. */
+  function giveUp(id: string, change: () => number, erase: () => void): Ending {
     return database.transaction(() => {
-      const ended = change() > 0
-      const upload = findUpload(id)
-      if (upload === null) return { kind: 'gone' }
-      if (!ended) return { kind: 'closed', upload }
-      forgetTransfer.run(id)
-      forgetParts.run(id)
-      records.forgetThumbnail(id)
-      erase()
-      return { kind: 'ended', upload }
+      // The token goes with the change.
+      const keepCleanup = records.cleanupOf(id)
+      return end(id, change, () => {
+        keepCleanup()
+        erase()
+      })
     })
   }
 
   return {
     completeUpload: (id, { result, webhook, library: posted, now }) =>
-      end(
-        id,
-        () => {
-          const { messageId, fileId, digests } = result
-          const { sha256 = null, crc32 = null } = digests ?? {}
-          return complete.run(messageId, fileId, sha256, crc32, now, now, id)
-        },
-        () => {
-          records.addReceipt(id, result)
-          if (webhook) addWebhook.run(randomUUID(), id, JSON.stringify(webhook), now, now)
-          if (posted) records.applyInside(posted.key, { files: [posted.file] })
-          if (posted?.deletion) records.insertLibraryJob(posted.deletion)
-        },
+      database.transaction(() =>
+        end(
+          id,
+          () => {
+            const { messageId, fileId, digests } = result
+            const { sha256 = null, crc32 = null } = digests ?? {}
+            return complete.run(messageId, fileId, sha256, crc32, now, now, id)
+          },
+          () => {
+            records.addReceipt(id, result)
+            if (webhook) addWebhook.run(randomUUID(), id, JSON.stringify(webhook), now, now)
+            if (posted) records.applyInside(posted.key, { files: [posted.file] })
+            if (posted?.deletion) records.insertLibraryJob(posted.deletion)
+          },
+        ),
       ),
     failUpload: (id, { reason, percent, retryAt, now }) =>
-      end(
+      giveUp(
         id,
         () => fail.run(reason, percent, retryAt, now, now, id),
         () => void forgetChunks.run(id),
       ),
     cancelUpload: (id, { reason, percent, now }, keep) =>
-      end(
+      giveUp(
         id,
         () => cancel.run(reason, percent, now, now, id),
         () => {

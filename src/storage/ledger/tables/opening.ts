@@ -23,17 +23,18 @@ export function createOpeningRecords(
   )
 
   return {
-    openUpload: ({ upload, token, stream, thumbnail = null, share, capacity, lookOnly = false }) =>
+    openUpload: ({ upload, token, stream, share, capacity, ...optional }) =>
       database.transaction(() => {
+        const { thumbnail = null, reservedBytes = upload.size, lookOnly = false } = optional
         const held = uploads.reservedBy(upload.owner)
         const overShare =
-          held.uploads >= share.maxUploads || held.bytes + upload.size > share.maxBytes
+          held.uploads >= share.maxUploads || held.bytes + reservedBytes > share.maxBytes
         if (overShare) return { kind: 'over-share', held }
-        if (!fits(upload.size, uploads.reservations(), capacity)) return { kind: 'no-capacity' }
+        if (!fits(reservedBytes, uploads.reservations(), capacity)) return { kind: 'no-capacity' }
         const known = uploads.findUpload(upload.id)
         if (known !== null) return { kind: 'known', upload: known }
         if (lookOnly) return { kind: 'opened' }
-        uploads.insertUpload(upload, token)
+        uploads.insertUpload(upload, token, reservedBytes)
         if (stream !== null) rows.insertStream({ uploadId: upload.id, ...stream }, false)
         if (thumbnail !== null) rows.addThumbnail(upload.id, thumbnail)
         return { kind: 'opened' }
@@ -46,7 +47,7 @@ export function createOpeningRecords(
           const part = uploads.findUpload(partId)
           if (part?.state !== 'receiving') return { kind: 'part-closed', part }
         }
-        uploads.insertUpload(upload, token)
+        uploads.insertUpload(upload, token, upload.size)
         // A client that joins the same parts again is told of this one.
         rows.insertStream(stream, true)
         for (const { index, size, digest } of chunks) {

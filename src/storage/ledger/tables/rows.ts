@@ -38,6 +38,9 @@ export function toUpload(row: Row): Upload {
     folderId: textOrNull(row, 'folder_id'),
     givenName: textOrNull(row, 'given_name'),
     replaces: toReplaced(row),
+    volumeBytes: integerOrNull(row, 'volume_bytes'),
+    postedVolumes: integer(row, 'posted_volumes'),
+    freedChunks: integer(row, 'freed_chunks'),
   }
 }
 
@@ -148,6 +151,11 @@ function toPayload(json: string): WebhookPayload {
     // Earlier versions wrote none.
     sha256: value.sha256 === undefined ? null : textOrNull(value, 'sha256'),
   }
+}
+
+/** What the token of an upload is encrypted for. */
+export function tokenPurpose(uploadId: string): string {
+  return `token:${uploadId}`
 }
 
 type Fields = Readonly<Record<string, unknown>>

@@ -268,6 +268,68 @@ const MIGRATIONS = [
   ALTER TABLE library_files ADD COLUMN document_id TEXT;
   ALTER TABLE library_files ADD COLUMN measured INTEGER NOT NULL DEFAULT 0;
   `,
+  // A transfer carries the document of one number: 0 is the only one of its upload, or the manifest of
+  // its volumes. What is to be deleted in a channel outlives the upload that has left it there, and
+  // keeps its token, encrypted as it was for the upload.
+  `
+  ALTER TABLE uploads ADD COLUMN volume_bytes INTEGER;
+  ALTER TABLE uploads ADD COLUMN posted_volumes INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE uploads ADD COLUMN freed_chunks INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE uploads ADD COLUMN volume_channel TEXT;
+  ALTER TABLE uploads ADD COLUMN reserved INTEGER NOT NULL DEFAULT 0;
+  UPDATE uploads SET reserved = size;
+
+  CREATE TABLE volumes (
+    upload_id TEXT NOT NULL REFERENCES uploads ON DELETE CASCADE,
+    number INTEGER NOT NULL,
+    message_id INTEGER NOT NULL,
+    document_id TEXT,
+    file_id TEXT,
+    size INTEGER NOT NULL,
+    crc32 TEXT NOT NULL,
+    hash_state BLOB NOT NULL,
+    PRIMARY KEY (upload_id, number)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE volume_cleanups (
+    id INTEGER PRIMARY KEY,
+    upload_id TEXT NOT NULL,
+    owner TEXT NOT NULL,
+    channel_id TEXT NOT NULL,
+    caption_id TEXT NOT NULL,
+    message_ids TEXT NOT NULL,
+    look_after INTEGER,
+    token BLOB
+  ) STRICT;
+
+  CREATE TABLE numbered_transfers (
+    upload_id TEXT NOT NULL REFERENCES uploads ON DELETE CASCADE,
+    volume INTEGER NOT NULL,
+    road TEXT NOT NULL,
+    parts_holder TEXT NOT NULL,
+    file_id TEXT NOT NULL,
+    started_at INTEGER NOT NULL,
+    document TEXT,
+    random_id TEXT,
+    newest_message_id INTEGER,
+    post_attempts INTEGER NOT NULL,
+    PRIMARY KEY (upload_id, volume)
+  ) STRICT;
+  INSERT INTO numbered_transfers SELECT upload_id, 0, road, parts_holder, file_id, started_at,
+    document, random_id, newest_message_id, post_attempts FROM transfers;
+  DROP TABLE transfers;
+  ALTER TABLE numbered_transfers RENAME TO transfers;
+
+  CREATE TABLE numbered_parts (
+    upload_id TEXT NOT NULL REFERENCES uploads ON DELETE CASCADE,
+    volume INTEGER NOT NULL,
+    bitmap BLOB NOT NULL,
+    PRIMARY KEY (upload_id, volume)
+  ) STRICT;
+  INSERT INTO numbered_parts SELECT upload_id, 0, bitmap FROM acknowledged_parts;
+  DROP TABLE acknowledged_parts;
+  ALTER TABLE numbered_parts RENAME TO acknowledged_parts;
+  `,
   `
   ALTER TABLE library_files ADD COLUMN thumbnail_id TEXT;
   `,

@@ -4,12 +4,13 @@ import type { ChunkRecord, Upload } from '../../../core/ports/records.ts'
 import type { LedgerDatabase } from '../database.ts'
 import type { LedgerCipher } from '../secrets/cipher.ts'
 import type { Synchronous } from '../synchronous.ts'
-import { blob, integer, text, toChunk, toUpload } from './rows.ts'
+import { blob, integer, text, toChunk, tokenPurpose, toUpload } from './rows.ts'
+import type { VolumeRows } from './volumes.ts'
 
 const COLUMNS = `id, owner, file_name, mime_type, size, total_chunks, chunk_size, state, created_at,
   touched_at, sealed_at, finished_at, message_id, file_id, reason, modified_at, caption_id, sha256, crc32,
-  folder, folder_id, given_name, replaces, replaces_in`
-const ALL = `${COLUMNS}, cancelled, last_percent, retry_at`
+  folder, folder_id, given_name, replaces, replaces_in, volume_bytes`
+const ALL = `${COLUMNS}, cancelled, last_percent, retry_at, posted_volumes, freed_chunks`
 // A piece of another upload is no file of its own.
 const PARTIAL = `SELECT upload_id FROM streams WHERE concat = 'partial'`
 const UNFINISHED = `state IN ('receiving', 'sealed')`
@@ -37,13 +38,17 @@ export type UploadRecords = Pick<
   | 'finishedBefore'
 > & {
   /** Adds the row, inside the caller's transaction, which has seen that there is none. */
-  insertUpload: (upload: Upload, token: string) => void
+  insertUpload: (upload: Upload, token: string, reservedBytes: number) => void
   /** What the owner has unfinished. */
   reservedBy: (owner: string) => { uploads: number; bytes: number }
 }
 
-export function createUploadRecords(database: LedgerDatabase, cipher: LedgerCipher): UploadRecords {
-  const uploads = uploadCalls(database, cipher)
+export function createUploadRecords(
+  database: LedgerDatabase,
+  cipher: LedgerCipher,
+  volumes: Pick<VolumeRows, 'cleanupOf'>,
+): UploadRecords {
+  const uploads = uploadCalls(database, cipher, volumes)
   return {
     ...uploads,
     ...tokenCalls(database, cipher),
@@ -51,10 +56,14 @@ export function createUploadRecords(database: LedgerDatabase, cipher: LedgerCiph
   }
 }
 
-function uploadCalls(database: LedgerDatabase, cipher: LedgerCipher) {
+function uploadCalls(
+  database: LedgerDatabase,
+  cipher: LedgerCipher,
+  { cleanupOf }: Pick<VolumeRows, 'cleanupOf'>,
+) {
   const insert = database.prepare(
-    `INSERT INTO uploads (${COLUMNS}, token)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    `INSERT INTO uploads (${COLUMNS}, reserved, token)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   )
   const find = database.prepare(`SELECT ${ALL} FROM uploads WHERE id = ?`)
   const byOwner = database.prepare(
@@ -75,7 +84,7 @@ function uploadCalls(database: LedgerDatabase, cipher: LedgerCipher) {
   const remove = database.prepare('DELETE FROM uploads WHERE id = ?')
   const count = database.prepare('SELECT count(*) AS n FROM uploads WHERE state = ?')
   const reservedByOwner = database.prepare(
-    `SELECT count(*) AS uploads, coalesce(sum(size), 0) AS bytes FROM uploads
+    `SELECT count(*) AS uploads, coalesce(sum(reserved), 0) AS bytes FROM uploads
      WHERE owner = ? AND ${UNFINISHED}`,
   )
   const chunkless = database.prepare(
@@ -91,8 +100,15 @@ function uploadCalls(database: LedgerDatabase, cipher: LedgerCipher) {
     return row ? toUpload(row) : null
   }
 
+  /** Inside the caller's transaction. */
+  function removeRow(id: string): void {
+    const keepCleanup = cleanupOf(id)
+    remove.run(id)
+    keepCleanup()
+  }
+
   return {
-    insertUpload: (upload, token) => {
+    insertUpload: (upload, token, reservedBytes) => {
       insert.run(
         upload.id,
         upload.owner,
@@ -118,6 +134,8 @@ function uploadCalls(database: LedgerDatabase, cipher: LedgerCipher) {
         upload.givenName,
         upload.replaces?.messageId ?? null,
         upload.replaces?.channelId ?? null,
+        upload.volumeBytes,
+        reservedBytes,
         encryptToken(cipher, upload.id, token),
       )
     },
@@ -138,14 +156,14 @@ function uploadCalls(database: LedgerDatabase, cipher: LedgerCipher) {
     deleteUpload: (id) =>
       database.transaction(() => {
         const upload = findUpload(id)
-        if (upload !== null) remove.run(id)
+        if (upload !== null) removeRow(id)
         return upload
       }),
     expireUpload: (id, touchedAt) =>
       database.transaction(() => {
         const upload = findUpload(id)
         if (upload?.state !== 'receiving' || upload.touchedAt !== touchedAt) return null
-        remove.run(id)
+        removeRow(id)
         return upload
       }),
     reservedBy: (owner) => {
@@ -206,9 +224,10 @@ function chunkCalls(
   )
   const remove = database.prepare('DELETE FROM chunks WHERE upload_id = ? AND chunk_index = ?')
   const sums = database.prepare(
-    `SELECT (SELECT coalesce(sum(size), 0) FROM uploads WHERE ${UNFINISHED}) AS reserved,
-       (SELECT coalesce(sum(chunks.size), 0) FROM uploads JOIN chunks ON upload_id = id
-        WHERE ${UNFINISHED}) AS written`,
+    `SELECT coalesce(sum(reserved), 0) AS reserved, coalesce(sum(max(0, reserved - written)), 0) AS unwritten
+     FROM (SELECT reserved, (SELECT coalesce(sum(chunks.size), 0) FROM chunks
+         WHERE upload_id = id AND chunk_index >= freed_chunks) AS written
+       FROM uploads WHERE ${UNFINISHED})`,
   )
   const countOf = (uploadId: string): number => {
     const row = count.get(uploadId)
@@ -255,8 +274,7 @@ function chunkCalls(
     reservations: () => {
       const row = sums.get()
       if (!row) return { reservedBytes: 0, unwrittenBytes: 0 }
-      const reservedBytes = integer(row, 'reserved')
-      return { reservedBytes, unwrittenBytes: reservedBytes - integer(row, 'written') }
+      return { reservedBytes: integer(row, 'reserved'), unwrittenBytes: integer(row, 'unwritten') }
     },
     chunks: chunksOf,
     deleteChunk: (uploadId, index) => void remove.run(uploadId, index),
@@ -265,8 +283,4 @@ function chunkCalls(
 
 function encryptToken(cipher: LedgerCipher, uploadId: string, token: string): Buffer {
   return cipher.encrypt(tokenPurpose(uploadId), Buffer.from(token))
-}
-
-function tokenPurpose(uploadId: string): string {
-  return `token:${uploadId}`
 }

@@ -9,6 +9,7 @@ import { keepsStreams } from './streams.ts'
 import { keepsTickets } from './tickets.ts'
 import { keepsTransfers } from './transfers.ts'
 import { keepsUploads } from './uploads.ts'
+import { keepsVolumes } from './volumes.ts'
 
 /** What every ledger promises. */
 export function describeLedger(name: string, make: MakeLedger): void {
@@ -17,6 +18,7 @@ export function describeLedger(name: string, make: MakeLedger): void {
     endsUploads(make)
     keepsStreams(make)
     keepsTransfers(make)
+    keepsVolumes(make)
     keepsTickets(make)
     keepsClock(make)
     keepsLibraries(make)
