@@ -64,6 +64,14 @@ export function isRetryable(error: unknown): error is TeleStoreError {
   return RETRYABLE_STATUSES.has(error.status)
 }
 
+/** Codes of a worker that has no room for the bytes until others have gone to Telegram. */
+const OF_NO_ROOM = new Set(['WINDOW_FULL', 'SPOOL_FULL', 'QUOTA_EXCEEDED', 'TOO_MANY_UPLOADS'])
+
+/** Whether the worker waits for room, which may take hours. */
+export function isNoRoom(error: unknown): boolean {
+  return error instanceof TeleStoreError && OF_NO_ROOM.has(error.code)
+}
+
 export function isUnknownUpload(error: unknown): boolean {
   return error instanceof TeleStoreError && error.code === 'UPLOAD_NOT_FOUND'
 }

@@ -1,4 +1,4 @@
-import { isRetryable, type TeleStoreError } from './error.ts'
+import { isNoRoom, isRetryable, type TeleStoreError } from './error.ts'
 import { sleep } from './lib/sleep.ts'
 import type { UploadWait } from './uploads/upload-api.ts'
 
@@ -16,7 +16,8 @@ const CAP_MS = 30_000
 /**
  * Calls `run` until it succeeds, fails for a reason that no retry cures, or has used up the attempts.
  * Between two tries it waits as long as the answer asked for, else with exponential backoff and
- * jitter. While the browser reports no network, it waits for the network and counts no try.
+ * jitter. While the browser reports no network, it waits for the network and counts no try; nor does a
+ * try count for which the worker has no room.
  */
 export async function withRetries<T>(
   run: (attempt: number) => Promise<T>,
@@ -33,8 +34,10 @@ export async function withRetries<T>(
         attempt--
         continue
       }
-      if (attempt >= attempts) throw error
+      const isTry = !isNoRoom(error)
+      if (isTry && attempt >= attempts) throw error
       const waitMs = delayMs(error, attempt)
+      if (!isTry) attempt--
       const on = error.status === 0 ? 'network' : 'worker'
       onWait?.({ on, seconds: Math.ceil(waitMs / 1000) })
       await sleep(waitMs, signal)

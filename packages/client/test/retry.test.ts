@@ -85,6 +85,19 @@ test('a try that fails without a network does not count, and the next one waits 
   expect(waits).toEqual([{ on: 'network', seconds: null }, null])
 })
 
+test.each(['WINDOW_FULL', 'SPOOL_FULL', 'QUOTA_EXCEEDED', 'TOO_MANY_UPLOADS'])(
+  'a try for which the worker has no room (%s) does not count',
+  async (code) => {
+    const full = new TeleStoreError(code, 'later', { status: 507, retryAfter: 60 })
+    const { at, ended } = run(() => (at.length <= 100 ? full : null), { attempts: 2 })
+
+    await vi.runAllTimersAsync()
+
+    expect(await ended).toBe('done')
+    expect(at).toHaveLength(101)
+  },
+)
+
 test('an abort ends a wait with its reason', async () => {
   const leaving = new AbortController()
   const { at, ended } = run(() => busy(60), { signal: leaving.signal })

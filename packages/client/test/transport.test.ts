@@ -1,11 +1,12 @@
-import { expect, test, vi } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { createXhrTransport, limited, type Xhr } from '../src/uploads/transport.ts'
 
 test('XMLHttpRequest reports the bytes that leave, and an abort stops it', async () => {
   const { Xhr, last } = makeXhrClass()
   const send = createXhrTransport(Xhr)
   const sent: number[] = []
-  const common = { address: 'http://worker/upload-chunk', form: new FormData(), timeoutMs: 60_000 }
+  const limits = { timeoutMs: 60_000, heldMs: 0 }
+  const common = { address: 'http://worker/upload-chunk', form: new FormData(), ...limits }
   const onSent = (bytes: number): void => void sent.push(bytes)
   const leaving = new AbortController()
 
@@ -21,6 +22,31 @@ test('XMLHttpRequest reports the bytes that leave, and an abort stops it', async
   expect(last().aborted).toBe(true)
 })
 
+test('an answer may wait for longer than bytes may, and not for ever', async () => {
+  vi.useFakeTimers()
+  onTestFinished(() => void vi.useRealTimers())
+  const { Xhr, last } = makeXhrClass()
+  const send = createXhrTransport(Xhr)
+  const limits = { timeoutMs: 60_000, heldMs: 300_000 }
+  const { signal } = new AbortController()
+  const request = { address: '', form: new FormData(), onSent: () => {}, signal, ...limits }
+
+  const held = send(request)
+  last().upload.onload?.()
+  await vi.advanceTimersByTimeAsync(300_000)
+  last().finish()
+  expect(await held).toMatchObject({ status: 200 })
+
+  const stalled = expect(send(request)).rejects.toMatchObject({ code: 'NETWORK' })
+  await vi.advanceTimersByTimeAsync(60_000)
+  await stalled
+
+  const lost = expect(send(request)).rejects.toMatchObject({ code: 'NETWORK' })
+  last().upload.onload?.()
+  await vi.advanceTimersByTimeAsync(360_000)
+  await lost
+})
+
 test('no more forms are sent at once than the limit, and a waiting one can be aborted', async () => {
   const onTheWay: (() => void)[] = []
   const send = limited(
@@ -31,7 +57,8 @@ test('no more forms are sent at once than the limit, and a waiting one can be ab
     2,
   )
   const leaving = new AbortController()
-  const request = { address: '', form: new FormData(), onSent: () => {}, timeoutMs: 1000 }
+  const limits = { timeoutMs: 1000, heldMs: 0 }
+  const request = { address: '', form: new FormData(), onSent: () => {}, ...limits }
   const { signal } = new AbortController()
 
   const sent = [1, 2].map(() => send({ ...request, signal }))
@@ -61,7 +88,7 @@ function makeXhrClass(): { Xhr: new () => Xhr; last: () => FakeXhr } {
     const xhr: FakeXhr = {
       status: 200,
       responseText: '{}',
-      upload: { onprogress: null },
+      upload: { onprogress: null, onload: null },
       onprogress: null,
       onload: null,
       onerror: null,

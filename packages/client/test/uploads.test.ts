@@ -134,6 +134,28 @@ test('a resumed upload sends only the missing chunks', async () => {
   expect(resumeStore.size).toBe(0)
 })
 
+test.each([
+  ['5 MiB where that is enough', 80 * 1024 * MiB, undefined, 5 * MiB, 16_384],
+  ['more for a larger file, in steps', 80 * 1024 * MiB + 1, undefined, 5.5 * MiB, 14_895],
+  ['more than was wanted', 1024 * MiB, 10 * KiB, 512 * KiB, 2048],
+])('chunks have %s', async (_name, size, wanted, chunkSize, totalChunks) => {
+  const announced = vi.fn()
+  const client = createClient({
+    url: 'http://worker.invalid',
+    token: 'demo',
+    fetch: async (_address, init) => {
+      announced(JSON.parse(String(init?.body)))
+      return Response.json({ error: 'Too large', code: 'FILE_TOO_LARGE' }, { status: 413 })
+    },
+  })
+  const source = { size, name: 'large.bin', slice: () => new Blob() }
+
+  await client.upload(source, { chunkSize: wanted, resumeStore: null }).done.catch(() => {})
+
+  expect(announced).toHaveBeenCalledWith(expect.objectContaining({ totalChunks }))
+  expect(Math.ceil(size / chunkSize)).toBe(totalChunks)
+})
+
 test('an upload that the worker does not know starts over with another id', async () => {
   const { gateway, client } = await start()
 

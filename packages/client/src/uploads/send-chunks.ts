@@ -34,6 +34,8 @@ export interface SendOptions {
 /** The timeout of the first try. Each further try gets twice the time, because the connection may only be slow. */
 const FIRST_TIMEOUT_MS = 120_000
 const MAX_TIMEOUT_MS = 30 * 60_000
+/** The worker lets the answer to a chunk wait that is far ahead of what Telegram has. */
+const HELD_MS = 5 * 60_000
 
 /** Sends these chunks, several at once. When one fails, the others are stopped. */
 export async function sendChunks(
@@ -116,6 +118,7 @@ async function postChunk(
       signal,
       onSent: (bytes) => state.chunkMoved(index, bytes),
       timeoutMs: Math.min(MAX_TIMEOUT_MS, FIRST_TIMEOUT_MS * 2 ** (attempt - 1)),
+      heldMs: HELD_MS,
     })
     readAnswer(answer)
   } catch (error) {

@@ -10,6 +10,8 @@ export interface SendRequest {
   onSent: (bytes: number) => void
   /** Milliseconds without progress until the request fails; in all, where the transport sees no progress. */
   timeoutMs: number
+  /** Milliseconds more for which the answer may wait once all bytes have left. */
+  heldMs: number
 }
 
 /** Posts one form. Rejects with NETWORK or the signal's reason. */
@@ -42,8 +44,8 @@ export function limited(transport: Transport, limit: number): Transport {
 }
 
 export function createFetchTransport(fetch: typeof globalThis.fetch): Transport {
-  return async ({ address, form, signal, timeoutMs }) => {
-    const timeout = AbortSignal.timeout(timeoutMs)
+  return async ({ address, form, signal, timeoutMs, heldMs }) => {
+    const timeout = AbortSignal.timeout(timeoutMs + heldMs)
     try {
       const response = await fetch(address, {
         method: 'POST',
@@ -62,7 +64,10 @@ export function createFetchTransport(fetch: typeof globalThis.fetch): Transport 
 export interface Xhr {
   readonly status: number
   readonly responseText: string
-  readonly upload: { onprogress: ((event: { loaded: number }) => void) | null }
+  readonly upload: {
+    onprogress: ((event: { loaded: number }) => void) | null
+    onload: (() => void) | null
+  }
   onprogress: (() => void) | null
   onload: (() => void) | null
   onerror: (() => void) | null
@@ -74,7 +79,7 @@ export interface Xhr {
 export type XhrClass = new () => Xhr
 
 export function createXhrTransport(XhrClass: XhrClass): Transport {
-  return ({ address, form, signal, onSent, timeoutMs }) =>
+  return ({ address, form, signal, onSent, timeoutMs, heldMs }) =>
     new Promise((resolve, reject) => {
       if (signal.aborted) return reject(signal.reason)
       const xhr = new XhrClass()
@@ -89,15 +94,17 @@ export function createXhrTransport(XhrClass: XhrClass): Transport {
         reject(error)
       }
       const onAbort = (): void => fail(signal.reason)
-      const watch = (): void => {
+      const watchFor = (ms: number): void => {
         clearTimeout(timer)
-        timer = setTimeout(() => fail(networkError(new Error('stalled'))), timeoutMs)
+        timer = setTimeout(() => fail(networkError(new Error('stalled'))), ms)
       }
+      const watch = (): void => watchFor(timeoutMs)
       signal.addEventListener('abort', onAbort, { once: true })
       xhr.upload.onprogress = ({ loaded }) => {
         watch()
         onSent(loaded)
       }
+      xhr.upload.onload = () => watchFor(timeoutMs + heldMs)
       xhr.onprogress = watch
       xhr.onerror = () => fail(networkError(new Error('XMLHttpRequest failed')))
       xhr.onload = () => {

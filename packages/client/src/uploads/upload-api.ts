@@ -43,11 +43,17 @@ export interface UploadOptions extends CallOptions {
   readonly uploadId?: string | undefined
   /** Where the ids of unfinished uploads are kept: in browsers localStorage by default; null: nowhere. */
   readonly resumeStore?: ResumeStore | null | undefined
-  /** Bytes of a chunk, 5 MiB by default. The worker takes up to 50 MiB and 10000 chunks. */
+  /**
+   * Bytes of a chunk, 5 MiB by default. The worker takes up to 50 MiB and 16384 chunks; where the file
+   * would be more of them, its chunks are larger.
+   */
   readonly chunkSize?: number | undefined
   /** Chunks that are sent at the same time, 3 by default. */
   readonly parallel?: number | undefined
-  /** Tries in a row for each chunk and call, 10 by default. Waiting for a network does not count. */
+  /**
+   * Tries in a row for each chunk and call, 10 by default. Waiting for a network, or for room at the
+   * worker, does not count.
+   */
   readonly attempts?: number | undefined
   readonly onProgress?: ((progress: UploadProgress) => void) | undefined
 }

@@ -34,6 +34,9 @@ export interface UploadDependencies {
 }
 
 const CHUNK_BYTES = 5 * 1024 * 1024
+/** Chunks of a file that the worker takes; those of a larger file grow, in steps. */
+const MAX_CHUNKS = 16_384
+const CHUNK_STEP_BYTES = 512 * 1024
 const MAX_RESTARTS = 2
 /** Epoch ms: captions have room for years of four digits. */
 const YEAR_10000 = 253_402_300_800_000
@@ -159,8 +162,8 @@ export async function cancelUpload(
 }
 
 function describeFile(source: UploadSource, options: UploadOptions): FileDescription {
-  const { chunkSize = CHUNK_BYTES } = options
   const { size } = source
+  const chunkSize = chunkSizeFor(size, options.chunkSize ?? CHUNK_BYTES)
   return {
     fileName: options.fileName ?? source.name ?? '',
     mimeType: options.mimeType || source.type || null,
@@ -171,6 +174,12 @@ function describeFile(source: UploadSource, options: UploadOptions): FileDescrip
     chunkSize,
     totalChunks: Math.max(1, Math.ceil(size / chunkSize)),
   }
+}
+
+/** The wanted size, or what it takes for the file to be no more chunks than the worker takes. */
+function chunkSizeFor(size: number, wanted: number): number {
+  if (!(wanted >= 1) || Math.ceil(size / wanted) <= MAX_CHUNKS) return wanted
+  return Math.ceil(size / MAX_CHUNKS / CHUNK_STEP_BYTES) * CHUNK_STEP_BYTES
 }
 
 /** What a disk says of a file may be any number: a wrong clock must not keep a file from the worker. */
