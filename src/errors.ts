@@ -55,6 +55,8 @@ const CATALOGUE = {
   TELEGRAM_UNAVAILABLE: { status: 503, retryable: true },
   TELEGRAM_FLOOD_WAIT: { status: 503, retryable: true },
   BUSY: { status: 503, retryable: true },
+  /** The chunk is further ahead in its file than the upload's window on the disk. */
+  WINDOW_FULL: { status: 503, retryable: true },
   SHUTTING_DOWN: { status: 503, retryable: true },
   SPOOL_FULL: { status: 507, retryable: true },
   QUOTA_EXCEEDED: { status: 507, retryable: true },

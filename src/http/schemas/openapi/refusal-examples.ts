@@ -87,6 +87,8 @@ export const REFUSAL_EXAMPLES: Readonly<Record<ErrorCode, Words>> = {
   TELEGRAM_FLOOD_WAIT:
     'Telegram asks this account to wait for 6 hours 57 minutes. Try again after that',
   BUSY: 'The worker has too much to do; try again in a moment',
+  WINDOW_FULL:
+    'Telegram has to take what is here of this file first; send this chunk again in a moment',
   SHUTTING_DOWN: 'The worker is restarting',
   SPOOL_FULL: 'There is no room for the file',
   QUOTA_EXCEEDED: {
