@@ -5,6 +5,8 @@ import { createCounters } from './faults/counters.ts'
 import { createFaults } from './faults/faults.ts'
 import { createFileStore } from './files/file-store.ts'
 import { createPartStore } from './files/part-store.ts'
+import { createDocumentFiles } from './files/plain/document-files.ts'
+import { createPartFiles } from './files/plain/part-files.ts'
 import { createLimits } from './limits/limits.ts'
 import { createChangeFeed } from './posts/feed.ts'
 import { DEFAULT_SETTINGS } from './settings.ts'
@@ -32,11 +34,11 @@ export function createTelegram({
     changeLogLength: () => settings.changeLogLength,
     makeKey,
   })
-  const files = createFileStore(store, settings)
+  const files = createFileStore(store, { bytes: createDocumentFiles(store), settings })
   return {
     store,
     files,
-    parts: createPartStore({ store, files, settings }),
+    parts: createPartStore({ store, bytes: createPartFiles(store), files, settings }),
     settings,
     faults: createFaults(),
     limits: createLimits(settings),

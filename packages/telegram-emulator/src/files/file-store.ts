@@ -1,46 +1,48 @@
 import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
-import { open, rename } from 'node:fs/promises'
 import { extname } from 'node:path'
-import { pipeline } from 'node:stream/promises'
 import { nowSeconds } from '../lib/clock.ts'
 import type { EmulatorSettings } from '../settings.ts'
 import type { Document } from '../store/documents.ts'
 import type { Store } from '../store/store.ts'
+import type { DocumentBytes } from './bytes.ts'
 
 export type FileMetadata = Pick<Document, 'fileName' | 'mimeType' | 'kind' | 'attributes' | 'thumb'>
 
-/** The bytes of documents. */
-export interface FileStore {
-  /** Makes a document of the file at `path`, which is moved, not copied. */
+/** Documents and their bytes. */
+export interface FileStore extends Pick<DocumentBytes, 'read' | 'stream' | 'localPath'> {
+  /** Makes a document; `bring` makes the bytes those of its id. */
+  add: (
+    metadata: FileMetadata & { size: number },
+    bring: (documentId: string) => Promise<void>,
+  ) => Promise<Document>
+  /** Makes a document of the file at `path`, which is moved or removed. */
   adopt: (path: string, metadata: FileMetadata & { size: number }) => Promise<Document>
-  /** At most `limit` bytes from `offset`; fewer at the end, none after it. */
-  read: (documentId: string, offset: number, limit: number) => Promise<Uint8Array>
   sha256: (documentId: string) => Promise<string>
 }
 
-export function createFileStore(store: Store, settings: EmulatorSettings): FileStore {
+export function createFileStore(
+  store: Store,
+  { bytes, settings }: { bytes: DocumentBytes; settings: EmulatorSettings },
+): FileStore {
+  const { read, stream, localPath } = bytes
+
+  const add: FileStore['add'] = async (metadata, bring) => {
+    const id = store.documents.newId()
+    await bring(id)
+    const dcId = settings.documentsDcId
+    const fileName = shortenName(metadata.fileName, settings.documentNameLength)
+    return store.documents.add({ ...metadata, id, fileName, date: nowSeconds(), dcId })
+  }
+
   return {
-    adopt: async (path, { size, ...metadata }) => {
-      const id = store.documents.newId()
-      await rename(path, store.documents.pathOf(id))
-      const dcId = settings.documentsDcId
-      const fileName = shortenName(metadata.fileName, settings.documentNameLength)
-      return store.documents.add({ ...metadata, id, size, fileName, date: nowSeconds(), dcId })
-    },
-    read: async (documentId, offset, limit) => {
-      const file = await open(store.documents.pathOf(documentId), 'r')
-      try {
-        const buffer = Buffer.allocUnsafe(limit)
-        const { bytesRead } = await file.read(buffer, 0, limit, offset)
-        return buffer.subarray(0, bytesRead)
-      } finally {
-        await file.close()
-      }
-    },
+    read,
+    stream,
+    localPath,
+    add,
+    adopt: (path, metadata) => add(metadata, (id) => bytes.adopt(id, path)),
     sha256: async (documentId) => {
       const hash = createHash('sha256')
-      await pipeline(createReadStream(store.documents.pathOf(documentId)), hash)
+      for await (const piece of stream(documentId)) hash.update(piece)
       return hash.digest('hex')
     },
   }

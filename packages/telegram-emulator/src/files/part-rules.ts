@@ -1,9 +1,13 @@
-import { KiB } from '../lib/units.ts'
+import { KiB, MiB } from '../lib/units.ts'
 import { badRequest } from '../rpc-error.ts'
-import type { Upload } from '../store/uploads.ts'
+import type { Part, Upload } from '../store/uploads.ts'
+import type { FileClaim } from './bytes.ts'
 
 /** The largest part Telegram takes, and the number a part's size must divide. */
 export const MAX_PART_SIZE = 512 * KiB
+
+/** Above this size only saveBigFilePart will do, up to it only saveFilePart. */
+const SMALL_FILE_LIMIT = 10 * MiB
 
 export interface PartClaim {
   part: number
@@ -31,7 +35,7 @@ export function checkPart({ part, size, total, maxParts }: PartClaim): void {
 }
 
 /** All parts but the last: `size % 1024 = 0` and `524288 % size = 0`. */
-export function checkFullPart(size: number): void {
+function checkFullPart(size: number): void {
   if (size % KiB !== 0 || MAX_PART_SIZE % size !== 0) throw badRequest('FILE_PART_SIZE_INVALID')
 }
 
@@ -44,4 +48,43 @@ export function checkAgainst(upload: Upload, { part, size, total }: PartClaim): 
   if (upload.partSize === 0) return
   if (isLast ? size > upload.partSize : size !== upload.partSize)
     throw badRequest('FILE_PART_SIZE_CHANGED')
+}
+
+/** Refuses parts that are not what a file's claim says of them; returns the size of the whole. */
+export function checkParts(given: {
+  upload: Upload | null
+  parts: readonly Part[]
+  claim: FileClaim
+}): { upload: Upload; size: number } {
+  const { upload, parts, claim } = given
+  if (claim.parts < 1) throw badRequest('FILE_PARTS_INVALID')
+  const missing = firstMissing(parts, claim.parts)
+  if (!upload || missing !== null) throw badRequest(`FILE_PART_${missing ?? 0}_MISSING`)
+  if (upload.big !== claim.big) throw badRequest('FILE_PARTS_INVALID')
+  if (claim.big ? upload.total !== claim.parts : parts.length !== claim.parts)
+    throw badRequest('FILE_PARTS_INVALID')
+  checkSizes(parts)
+  const size = parts.reduce((sum, part) => sum + part.size, 0)
+  if (size === 0) throw badRequest('FILE_PART_EMPTY')
+  if (!claim.big && size > SMALL_FILE_LIMIT) throw badRequest('FILE_PARTS_INVALID')
+  // A client that streams cannot know in time that the file will be small.
+  if (claim.big && !upload.streamed && size <= SMALL_FILE_LIMIT)
+    throw badRequest('FILE_PARTS_INVALID')
+  return { upload, size }
+}
+
+function firstMissing(parts: readonly Part[], count: number): number | null {
+  const there = new Set(parts.map(({ part }) => part))
+  for (let part = 0; part < count; part++) if (!there.has(part)) return part
+  return null
+}
+
+/** "All parts must have the same size", except the last one, which may be shorter. */
+function checkSizes(parts: readonly Part[]): void {
+  const full = parts.slice(0, -1)
+  const partSize = full[0]?.size
+  if (partSize === undefined) return
+  checkFullPart(partSize)
+  if (full.some(({ size }) => size !== partSize)) throw badRequest('FILE_PART_SIZE_CHANGED')
+  if ((parts.at(-1)?.size ?? 0) > partSize) throw badRequest('FILE_PART_SIZE_CHANGED')
 }

@@ -1,15 +1,11 @@
-import { type FileHandle, mkdir, open, readFile, rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { createKeyedLock } from '../lib/keyed-lock.ts'
 import type { EmulatorSettings } from '../settings.ts'
 import type { Document } from '../store/documents.ts'
 import type { Store } from '../store/store.ts'
 import type { Upload } from '../store/uploads.ts'
-import { assemble, type FileClaim } from './assemble.ts'
+import type { FileClaim, IncomingPart, JoinedParts, PartBytes } from './bytes.ts'
 import type { FileMetadata, FileStore } from './file-store.ts'
-import { dataPath, partPath } from './part-paths.ts'
-import { checkAgainst, checkPart, type PartClaim } from './part-rules.ts'
-import { reopen } from './reopen.ts'
+import { checkAgainst, checkPart, checkParts, type PartClaim } from './part-rules.ts'
 
 /** Uploaded parts that are not a document yet, kept on disk for a while. */
 export interface PartStore {
@@ -26,58 +22,20 @@ export interface PartStore {
   close: () => Promise<void>
 }
 
-export interface IncomingPart {
-  part: number
-  total: number | null
-  bytes: Uint8Array
-  maxParts: number
-}
-
 export interface PartStoreOptions {
   store: Store
+  bytes: PartBytes
   files: FileStore
   settings: EmulatorSettings
 }
 
-export function createPartStore({ store, files, settings }: PartStoreOptions): PartStore {
+export function createPartStore({ store, bytes, files, settings }: PartStoreOptions): PartStore {
   const lock = createKeyedLock()
-  const handles = new Map<string, FileHandle>()
   /** Parts that are being written, by the keys of their files. */
   const writing = new Map<string, Set<Promise<void>>>()
   const { uploads } = store
 
   const keyOf = (accountId: number, fileId: string): string => `${accountId}_${fileId}`
-  const folderOf = (accountId: number, fileId: string): string =>
-    join(store.partsFolder, keyOf(accountId, fileId))
-
-  async function closeHandle(key: string): Promise<void> {
-    const handle = handles.get(key)
-    handles.delete(key)
-    await handle?.close()
-  }
-
-  async function handleOf(key: string, folder: string): Promise<FileHandle> {
-    const known = handles.get(key)
-    if (known) return known
-    const handle = await open(dataPath(folder), 'a+').then(async (made) => {
-      await made.close()
-      return open(dataPath(folder), 'r+')
-    })
-    handles.set(key, handle)
-    return handle
-  }
-
-  /** Where a part goes: into a file of its own, or to its place among the others. */
-  async function placeOf(upload: Upload, { part, bytes }: IncomingPart, apart: boolean) {
-    const { accountId, fileId } = upload
-    const key = keyOf(accountId, fileId)
-    const folder = folderOf(accountId, fileId)
-    const { partSize } = upload
-    if (apart || !handles.has(key)) await mkdir(folder, { recursive: true })
-    if (apart) return () => writeFile(partPath(folder, part), bytes)
-    const handle = await handleOf(key, folder)
-    return () => handle.write(bytes, 0, bytes.length, part * partSize)
-  }
 
   /** Begins to write a part; its file is locked only until then, so that parts are written side by side. */
   async function begin(
@@ -85,22 +43,19 @@ export function createPartStore({ store, files, settings }: PartStoreOptions): P
     incoming: IncomingPart,
   ): Promise<{ saved: Promise<boolean> }> {
     const { accountId, fileId } = upload
-    const { part, total, bytes } = incoming
-    const isLast = total !== null && part === total - 1
-    if (total !== null && !isLast) upload.partSize = bytes.length
+    const { part, total } = incoming
+    const size = incoming.bytes.length
+    if (total !== null && part !== total - 1) upload.partSize = size
     if (total !== null) upload.total = total
     if (total === -1) upload.streamed = true
     upload.touchedAt = Date.now()
-    // The offset of a last part is known only once another part has shown the part size.
-    const apart = total === null || isLast
-    const write = await placeOf(upload, incoming, apart)
+    const { apart, write } = await bytes.place(upload, incoming)
     uploads.save(upload)
-    const saved = write().then(() => {
-      const known = uploads.part(accountId, fileId, part) !== null
-      const savedAt = upload.touchedAt
-      uploads.savePart(accountId, fileId, { part, size: bytes.length, apart, savedAt })
-      return known
-    })
+    let known = false
+    const saved = write(() => {
+      known = uploads.part(accountId, fileId, part) !== null
+      uploads.savePart(accountId, fileId, { part, size, apart, savedAt: upload.touchedAt })
+    }).then(() => known)
     track(keyOf(accountId, fileId), saved)
     return { saved }
   }
@@ -125,70 +80,56 @@ export function createPartStore({ store, files, settings }: PartStoreOptions): P
     })
   }
 
-  async function remove({ accountId, fileId }: Upload): Promise<void> {
-    await closeHandle(keyOf(accountId, fileId))
-    uploads.remove(accountId, fileId)
-    await rm(folderOf(accountId, fileId), { recursive: true, force: true })
+  async function remove(upload: Upload): Promise<void> {
+    uploads.remove(upload.accountId, upload.fileId)
+    await bytes.remove(upload)
   }
 
   async function lose(upload: Upload, parts?: readonly number[]): Promise<number> {
-    const { accountId, fileId } = upload
-    if (upload.documentId !== null)
-      await reopen({ store, upload, folder: folderOf(accountId, fileId) })
-    const there = uploads.parts(accountId, fileId)
-    if (!parts) {
-      await remove(upload)
-      return there.length
+    await bytes.reopen(upload)
+    const there = uploads.parts(upload.accountId, upload.fileId).map(({ part }) => part)
+    const lost = there.filter((part) => !parts || parts.includes(part))
+    if (!parts) await remove(upload)
+    else {
+      for (const part of lost) uploads.removePart(upload.accountId, upload.fileId, part)
+      await bytes.remove(upload, lost)
     }
-    const lost = there.filter(({ part }) => parts.includes(part))
-    for (const { part } of lost) uploads.removePart(accountId, fileId, part)
     return lost.length
   }
 
-  async function toDocument(
+  async function join(
     accountId: number,
     claim: FileClaim,
-    metadata: FileMetadata,
-  ): Promise<Document> {
-    const { fileId } = claim
-    const folder = folderOf(accountId, fileId)
-    await closeHandle(keyOf(accountId, fileId))
-    const ttlMs = settings.partsTtlMs
-    const whole = await assemble({ store, accountId, claim, folder, ttlMs })
-    const document = await files.adopt(whole.path, { ...metadata, size: whole.size })
-    const upload = uploads.find(accountId, fileId)
-    store.transaction(() => {
-      if (upload) uploads.save({ ...upload, documentId: document.id })
-      uploads.joinParts(accountId, fileId)
-    })
-    await rm(folder, { recursive: true, force: true })
-    return document
+  ): Promise<{ joined: JoinedParts; size: number }> {
+    const parts = uploads
+      .parts(accountId, claim.fileId)
+      .filter(({ savedAt }) => Date.now() < savedAt + settings.partsTtlMs)
+    const given = { upload: uploads.find(accountId, claim.fileId), parts, claim }
+    const { upload, size } = checkParts(given)
+    return { joined: await bytes.join({ upload, claim, parts, size }), size }
   }
 
   return {
     save: async (accountId, fileId, incoming) => {
-      const key = keyOf(accountId, fileId)
-      const { saved } = await lock.run(key, async () => {
+      const { saved } = await lock.run(keyOf(accountId, fileId), async () => {
         const claim: PartClaim = { ...incoming, size: incoming.bytes.length }
         checkPart(claim)
         const upload = uploads.find(accountId, fileId) ?? newUpload(accountId, fileId, claim)
         checkAgainst(upload, claim)
-        if (upload.documentId !== null)
-          await reopen({ store, upload, folder: folderOf(accountId, fileId) })
+        await bytes.reopen(upload)
         return begin(upload, incoming)
       })
       return saved
     },
     toDocument: (accountId, claim, metadata) =>
-      alone(keyOf(accountId, claim.fileId), () => toDocument(accountId, claim, metadata)),
+      alone(keyOf(accountId, claim.fileId), async () => {
+        const { joined, size } = await join(accountId, claim)
+        return files.add({ ...metadata, size }, joined.toDocument)
+      }),
     read: (accountId, claim) =>
       alone(keyOf(accountId, claim.fileId), async () => {
-        const folder = folderOf(accountId, claim.fileId)
-        const ttlMs = settings.partsTtlMs
-        const { path } = await assemble({ store, accountId, claim, folder, ttlMs })
-        const bytes = await readFile(path)
-        await rm(path)
-        return bytes
+        const { joined } = await join(accountId, claim)
+        return joined.read()
       }),
     lose: async (fileId, parts) => {
       let lost = 0
@@ -202,7 +143,7 @@ export function createPartStore({ store, files, settings }: PartStoreOptions): P
     },
     close: async () => {
       await Promise.all([...writing.values()].flatMap((running) => [...running]))
-      await Promise.all([...handles.keys()].map(closeHandle))
+      await bytes.close()
     },
   }
 }

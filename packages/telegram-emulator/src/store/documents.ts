@@ -39,9 +39,7 @@ export interface Document {
 
 export interface DocumentStore {
   newId: () => string
-  /** Where the bytes of a document lie. */
-  pathOf: (id: string) => string
-  /** Lays the thumbnail beside them, where it is a file for programs on the same disk. */
+  /** Lays the thumbnail beside the documents, where it is a file for programs on the same disk. */
   thumbPathOf: (document: Document) => string
   add: (document: Document) => Document
   find: (id: string) => Document | null
@@ -67,7 +65,6 @@ interface DocumentRow {
 export function createDocumentStore(database: Database, folder: string): DocumentStore {
   return {
     newId: () => BigInt.asUintN(62, randomBytes(8).readBigUInt64BE()).toString(),
-    pathOf: (id) => join(folder, id),
     thumbPathOf: ({ id, thumb }) => {
       const path = join(folder, `${id}.thumb.jpg`)
       writeFileSync(path, thumb?.bytes ?? '')

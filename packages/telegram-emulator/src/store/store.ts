@@ -25,6 +25,8 @@ export interface Store {
   documents: DocumentStore
   uploads: UploadStore
   hashes: Hashes
+  /** Folder of the bytes of documents. */
+  documentsFolder: string
   /** Folder of parts that are not yet a document. */
   partsFolder: string
   /** Folder of files that are still arriving; same disk, so that they can be renamed. */
@@ -68,6 +70,7 @@ export function openStore(options: StoreOptions): Store {
     documents: createDocumentStore(database, documentsFolder),
     uploads: createUploadStore(database),
     hashes: createHashes({ secret: secrets.hashSecret, referenceTtlMs }),
+    documentsFolder,
     partsFolder,
     spoolFolder,
     transaction: database.transaction,

@@ -1,4 +1,4 @@
-import type { FileClaim } from '../../files/assemble.ts'
+import type { FileClaim } from '../../files/bytes.ts'
 import { toThumb } from '../../files/thumbs.ts'
 import { badRequest } from '../../rpc-error.ts'
 import type { Document, Thumb } from '../../store/documents.ts'

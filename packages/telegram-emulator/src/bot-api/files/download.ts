@@ -1,4 +1,3 @@
-import { createReadStream } from 'node:fs'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { pipeline } from 'node:stream/promises'
 import type { Telegram } from '../../context.ts'
@@ -49,7 +48,7 @@ async function send(
   response: ServerResponse,
 ): Promise<void> {
   try {
-    await pipeline(createReadStream(telegram.store.documents.pathOf(document.id), range), response)
+    await pipeline(telegram.files.stream(document.id, range), response)
     telegram.counters.method('bot:file').bytesOut += range.end - range.start + 1
   } catch {
     // The client has left, so there is no answer to send.

@@ -5,8 +5,9 @@ import { toFilePath } from '../files/file-paths.ts'
 import { textOf } from '../request/parameters.ts'
 
 /** https://core.telegram.org/bots/api#getfile */
-export function getFile({ telegram, bot, parameters }: BotCall): Record<string, unknown> {
-  const { settings, store } = telegram
+export async function getFile(call: BotCall): Promise<Record<string, unknown>> {
+  const { telegram, bot, parameters } = call
+  const { files, settings, store } = telegram
   const given = textOf(parameters, 'file_id')
   if (given === '') throw badBotRequest('file_id not specified')
   const file = fromBotFileId(telegram, bot, given)
@@ -27,6 +28,6 @@ export function getFile({ telegram, bot, parameters }: BotCall): Record<string, 
       ? toFilePath(file)
       : isThumb
         ? documents.thumbPathOf(document)
-        : documents.pathOf(document.id),
+        : await files.localPath(document.id),
   }
 }
