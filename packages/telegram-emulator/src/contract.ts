@@ -13,6 +13,11 @@ export interface EmulatorOptions {
    * a temporary folder that is removed by `close`.
    */
   dataDir?: string | undefined
+  /**
+   * Keeps blocks of up to 512 KB that documents and parts share, instead of a file for each document:
+   * bytes that come again take no room. A folder stays what it was when it was made.
+   */
+  deduplicate?: boolean | undefined
   settings?: Partial<EmulatorSettings> | undefined
   /** The address to listen on; 127.0.0.1 by default. */
   host?: string | undefined

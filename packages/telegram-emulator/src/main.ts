@@ -9,6 +9,7 @@ public key, and an account with its sessions and its bot token. It runs until SI
 
   --data-dir <folder>  keep everything in this folder, and bring it back from there (or DATA_DIR);
                        without it, in a temporary folder that is removed at the end
+  --deduplicate        let documents share blocks of equal bytes, so that these take room once
   --host <address>     the address to listen on; 127.0.0.1 by default
   --base-port <port>   the first of five MTProto ports in a row
   --help
@@ -16,6 +17,7 @@ public key, and an account with its sessions and its bot token. It runs until SI
 
 const OPTIONS = {
   'data-dir': { type: 'string' },
+  deduplicate: { type: 'boolean' },
   host: { type: 'string' },
   'base-port': { type: 'string' },
   help: { type: 'boolean' },
@@ -43,6 +45,7 @@ if (given.help) {
 
 const emulator = await startTelegram({
   dataDir: given['data-dir'] ?? process.env.DATA_DIR,
+  deduplicate: given.deduplicate,
   host: given.host,
   basePort: given.basePort || undefined,
   log: (line) => process.stderr.write(`${line}\n`),

@@ -66,6 +66,13 @@ const SCHEMA = `
     account_id INTEGER NOT NULL, file_id TEXT NOT NULL, part INTEGER NOT NULL,
     size INTEGER NOT NULL, apart INTEGER NOT NULL, saved_at INTEGER NOT NULL,
     PRIMARY KEY (account_id, file_id, part)) STRICT;
+  CREATE TABLE IF NOT EXISTS blocks (hash TEXT PRIMARY KEY, refs INTEGER NOT NULL) STRICT;
+  CREATE TABLE IF NOT EXISTS block_parts (
+    account_id INTEGER NOT NULL, file_id TEXT NOT NULL, part INTEGER NOT NULL,
+    hash TEXT NOT NULL, PRIMARY KEY (account_id, file_id, part)) STRICT;
+  CREATE TABLE IF NOT EXISTS block_documents (
+    document_id TEXT NOT NULL, start INTEGER NOT NULL, size INTEGER NOT NULL,
+    hash TEXT NOT NULL, PRIMARY KEY (document_id, start)) STRICT, WITHOUT ROWID;
 `
 
 /** Opens (or makes) the database at `path`. */

@@ -1,6 +1,7 @@
 import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { type AccountStore, createAccountStore } from './accounts.ts'
+import { type BlockRows, createBlockRows } from './blocks.ts'
 import { type BundleStore, createBundleStore } from './bundles.ts'
 import { type ChangeStore, createChangeStore } from './changes.ts'
 import { type ChannelStore, createChannelStore } from './channels.ts'
@@ -24,9 +25,13 @@ export interface Store {
   messages: MessageStore
   documents: DocumentStore
   uploads: UploadStore
+  /** Used where bytes that come again take no room. */
+  blocks: BlockRows
   hashes: Hashes
   /** Folder of the bytes of documents. */
   documentsFolder: string
+  /** Folder of blocks that documents and parts share. */
+  blocksFolder: string
   /** Folder of parts that are not yet a document. */
   partsFolder: string
   /** Folder of files that are still arriving; same disk, so that they can be renamed. */
@@ -48,11 +53,12 @@ export interface StoreOptions {
 export function openStore(options: StoreOptions): Store {
   const { folder, referenceTtlMs, changeLogLength, makeKey } = options
   const documentsFolder = join(folder, 'documents')
+  const blocksFolder = join(folder, 'blocks')
   const partsFolder = join(folder, 'parts')
   const spoolFolder = join(folder, 'spool')
   // Files that were still arriving when the last process ended will never be complete.
   rmSync(spoolFolder, { recursive: true, force: true })
-  for (const path of [documentsFolder, partsFolder, spoolFolder])
+  for (const path of [documentsFolder, blocksFolder, partsFolder, spoolFolder])
     mkdirSync(path, { recursive: true })
   const database = openDatabase(join(folder, 'telegram.sqlite'))
   const meta = createMetaStore(database)
@@ -69,8 +75,10 @@ export function openStore(options: StoreOptions): Store {
     messages: createMessageStore(database, changes),
     documents: createDocumentStore(database, documentsFolder),
     uploads: createUploadStore(database),
+    blocks: createBlockRows(database),
     hashes: createHashes({ secret: secrets.hashSecret, referenceTtlMs }),
     documentsFolder,
+    blocksFolder,
     partsFolder,
     spoolFolder,
     transaction: database.transaction,

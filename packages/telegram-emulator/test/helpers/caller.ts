@@ -3,7 +3,7 @@ import { createAccount } from '../../src/accounts.ts'
 import { createRpcHandler } from '../../src/api/handler.ts'
 import { createSessionRules } from '../../src/api/session-rules.ts'
 import type { Telegram } from '../../src/context.ts'
-import type { EmulatedAccount } from '../../src/contract.ts'
+import type { EmulatedAccount, EmulatorOptions } from '../../src/contract.ts'
 import { type Actions, createActions } from '../../src/faults/actions.ts'
 import type { EmulatorSettings } from '../../src/settings.ts'
 import { createTelegram } from '../../src/telegram.ts'
@@ -45,9 +45,13 @@ export interface Caller {
 }
 
 /** The API half of the emulator alone, called as the protocol half would call it. */
-export async function createCaller(settings: Partial<EmulatorSettings> = {}): Promise<Caller> {
+export async function createCaller(
+  settings: Partial<EmulatorSettings> = {},
+  { dataDir, deduplicate }: Pick<EmulatorOptions, 'dataDir' | 'deduplicate'> = {},
+): Promise<Caller> {
   const telegram = createTelegram({
-    dataDir: await makeTempDir(),
+    dataDir: dataDir ?? (await makeTempDir()),
+    deduplicate,
     settings,
     makeKey: makeSharedKey,
   })
