@@ -52,7 +52,10 @@ export function createFileLinks(client: Client): FileLinks {
 }
 
 /** Copies the text, and returns whether that worked. Without HTTPS only `execCommand` works. */
-export async function copyText(text: string, field: HTMLInputElement): Promise<boolean> {
+export async function copyText(
+  text: string,
+  field: HTMLInputElement | HTMLTextAreaElement,
+): Promise<boolean> {
   try {
     await navigator.clipboard.writeText(text)
     return true

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { expect, test, vi } from 'vitest'
 import { makeTempDir } from '../../helpers/temp-dir.ts'
+import { expectSound } from '../support/appearance.ts'
 import { colourAtCentre, openPage, PAGE_TIMEOUT_MS } from '../support/browser.ts'
 import { entryIn, makeFile, type PageVisit, visitPage } from '../support/page-visit.ts'
 import { bytesFetched } from '../support/served-file.ts'
@@ -83,6 +84,25 @@ test('a copied link opens the file without a token, until links are revoked', as
 
   expect(Buffer.from(await stranger.arrayBuffer())).toEqual(bytes)
   expect((await fetch(link)).status).toBe(401)
+})
+
+test('links to several files are made and copied at once, each opening its own file', async () => {
+  const visit = await visitPage({ context: { permissions: ['clipboard-read', 'clipboard-write'] } })
+  const { page } = visit
+  const contents = { 'a.bin': randomBytes(4_000), 'b.bin': randomBytes(5_000) }
+  for (const [name, bytes] of Object.entries(contents)) await bring(visit, name, bytes)
+
+  for (const name of Object.keys(contents)) await visit.select(name)
+  await page.getByRole('button', { name: 'Links', exact: true }).click()
+  await page.getByRole('button', { name: 'Copy all links' }).click()
+  await page.getByText('Copied. Each opens its file for 1 day').waitFor()
+  await expectSound(page, 'links')
+  const links = String(await page.evaluate('navigator.clipboard.readText()')).split('\n')
+
+  const sizes = await Promise.all(
+    links.map(async (link) => (await (await fetch(link)).arrayBuffer()).byteLength),
+  )
+  expect(sizes.toSorted()).toEqual([4_000, 5_000])
 })
 
 test('the library is there in another browser as well, and shows what is added elsewhere', async () => {

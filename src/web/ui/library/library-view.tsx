@@ -28,7 +28,8 @@ export interface LibraryViewProps {
 }
 
 type Opened =
-  | { kind: 'viewer' | 'share' | 'details'; file: LibraryItem }
+  | { kind: 'viewer' | 'details'; file: LibraryItem }
+  | { kind: 'share'; files: readonly LibraryItem[] }
   | { kind: 'move'; entries: readonly Entry[] }
   | { kind: 'folder' }
   | { kind: 'none' }
@@ -131,7 +132,7 @@ export function LibraryView({ work, terms }: LibraryViewProps) {
           <SelectionBar
             chosen={chosen}
             onDownload={(files) => void download(files).catch(onFailure)}
-            onShare={(file) => setOpened({ kind: 'share', file })}
+            onShare={(files) => setOpened({ kind: 'share', files })}
             onDetails={(file) => setOpened({ kind: 'details', file })}
             onRename={({ key }) => {
               library.selection.set(NOTHING)
@@ -210,11 +211,12 @@ function Dialogs({ opened, setOpened, close, work, onMove }: DialogsProps) {
       />
     )
   }
+  const common = { links, onClose: close, onFailure: dropRefusedToken }
+  if (opened.kind === 'share') return <ShareDialog {...common} files={opened.files} />
   const { file } = opened
-  const common = { file, links, onClose: close, onFailure: dropRefusedToken }
-  if (opened.kind === 'share') return <ShareDialog {...common} />
   if (opened.kind === 'details') {
-    return <DetailsDialog {...common} onShare={() => setOpened({ kind: 'share', file })} />
+    const share = (): void => setOpened({ kind: 'share', files: [file] })
+    return <DetailsDialog {...common} file={file} onShare={share} />
   }
   const files = entries.flatMap((entry) =>
     entry.kind === 'file' && canBeShown(kindOfItem(entry.file)) ? [entry.file] : [],
@@ -222,6 +224,7 @@ function Dialogs({ opened, setOpened, close, work, onMove }: DialogsProps) {
   return (
     <ViewerDialog
       {...common}
+      file={file}
       files={files}
       onGo={(next) => setOpened({ kind: 'viewer', file: next })}
     />

@@ -6,7 +6,7 @@ import { Button } from '../button.tsx'
 export interface SelectionBarProps {
   chosen: readonly Entry[]
   onDownload: (files: readonly LibraryItem[]) => void
-  onShare: (file: LibraryItem) => void
+  onShare: (files: readonly LibraryItem[]) => void
   onDetails: (file: LibraryItem) => void
   onRename: (entry: Entry) => void
   onMove: () => void
@@ -14,6 +14,9 @@ export interface SelectionBarProps {
   onAll: () => void
   onClear: () => void
 }
+
+/** Each link is a call of its own. */
+const MOST_LINKS = 100
 
 /** What can be done with the selected entries. It takes the place of search and order. */
 export function SelectionBar(props: SelectionBarProps) {
@@ -36,9 +39,9 @@ export function SelectionBar(props: SelectionBarProps) {
             Download
           </Button>
         )}
-        {alone && (
-          <Button icon="link" words="with-room" onClick={() => onShare(alone)}>
-            Link
+        {onlyFiles && files.length <= MOST_LINKS && (
+          <Button icon="link" words="with-room" onClick={() => onShare(files)}>
+            {alone ? 'Link' : 'Links'}
           </Button>
         )}
         {alone && (
