@@ -68,6 +68,8 @@ export function meterGateway(
     },
     locate: (credentials, messageId, signal, fileId) =>
       reading(signal, () => gateway.locate(credentials, messageId, signal, fileId)),
+    locateAll: (credentials, messageIds, signal) =>
+      reading(signal, () => gateway.locateAll(credentials, messageIds, signal)),
     readBlock: (document, block, signal) =>
       reading(signal, async () => {
         const answer = await gateway.readBlock(document, block, signal)

@@ -4,6 +4,7 @@ import type { Road } from '../core/ports/records.ts'
 import { AppError } from '../errors.ts'
 import type { BotApiRoad } from './bot-api/bot-api-road.ts'
 import { toAppError } from './errors.ts'
+import { cannotSee } from './message-refusals.ts'
 import type { Account } from './mtproto/account/account.ts'
 import type { Channels } from './mtproto/account/channels.ts'
 import { postMessage } from './mtproto/channel/post-message.ts'
@@ -170,9 +171,4 @@ function writers(credentials: Credentials, postedBy: Actor | null): Road[] {
 
 function notConnected(): AppError {
   return new AppError('TELEGRAM_NOT_CONNECTED', 'Connect Telegram in settings')
-}
-
-function cannotSee(): AppError {
-  const sentence = 'A bot without an API id cannot see the messages of a channel'
-  return new AppError('TELEGRAM_NOT_CONNECTED', sentence)
 }

@@ -1,4 +1,5 @@
 import type { Credentials } from '../core/ports/credentials.ts'
+import type { Road } from '../core/ports/records.ts'
 import type { RemoteDocument, TelegramGateway } from '../core/ports/telegram.ts'
 import { AppError } from '../errors.ts'
 import type { BotApiRoad } from './bot-api/bot-api-road.ts'
@@ -9,9 +10,10 @@ import {
   createBotDocuments,
 } from './bot-api/documents.ts'
 import { THUMBNAIL_BYTES } from './limits.ts'
+import { cannotSee } from './message-refusals.ts'
 import type { Accounts } from './mtproto/account/accounts.ts'
 import type { Channels } from './mtproto/account/channels.ts'
-import { createLocations, type Locator } from './mtproto/files/locate.ts'
+import { createLocations, type Locator, type MessagesOf } from './mtproto/files/locate.ts'
 import { readBlock, readThumbnail } from './mtproto/files/read-block.ts'
 import { actorFor, mtprotoRoad } from './roads.ts'
 
@@ -32,25 +34,37 @@ export function createDocuments({
   channels,
   botRoad,
   closing,
-}: DocumentsOptions): Pick<TelegramGateway, 'locate' | 'readBlock' | 'readThumbnail'> {
+}: DocumentsOptions): Pick<
+  TelegramGateway,
+  'locate' | 'locateAll' | 'readBlock' | 'readThumbnail'
+> {
   const locations = createLocations(channels)
   const botDocuments = createBotDocuments(botRoad, closing)
+
+  /** Where messages are looked for. */
+  function channelOf(credentials: Credentials, road: Exclude<Road, 'bot-api'>): MessagesOf {
+    const actor = actorFor(road)
+    // Readers share the locator, so no single reader's signal may end what it does.
+    const forever = new AbortController().signal
+    return {
+      accountId: accounts.nameOf(credentials, actor),
+      use: (work) => accounts.use(credentials, actor, forever, work),
+      channelId: credentials.channelId,
+    }
+  }
 
   return {
     locate: async (credentials, messageId, signal, fileId) => {
       const road = mtprotoRoad(credentials)
       if (road === null) return locateAsBot(botDocuments, credentials, signal, fileId)
-      const actor = actorFor(road)
-      // Readers share the locator, so no single reader's signal may end what it does.
-      const forever = new AbortController().signal
-      const found = await locations.find({
-        accountId: accounts.nameOf(credentials, actor),
-        use: (work) => accounts.use(credentials, actor, forever, work),
-        channelId: credentials.channelId,
-        messageId,
-        signal,
-      })
+      const found = await locations.find({ ...channelOf(credentials, road), messageId, signal })
       return { ...found, road }
+    },
+    locateAll: async (credentials, messageIds, signal) => {
+      const road = mtprotoRoad(credentials)
+      if (road === null) throw cannotSee()
+      const found = await locations.findAll({ ...channelOf(credentials, road), messageIds, signal })
+      return new Map([...found].map(([messageId, document]) => [messageId, { ...document, road }]))
     },
     readBlock: ({ locator, size }, { offset, length }, signal) => {
       // The edge: it comes back from callers for whom it is opaque.

@@ -58,6 +58,8 @@ export function createGatedGateway(connect: () => ConnectedTelegram): GatedGatew
       finish: (request) => passing(request.signal, () => inner.finish(request)),
       locate: (credentials, messageId, signal, fileId) =>
         passing(signal, () => inner.locate(credentials, messageId, signal, fileId)),
+      locateAll: (credentials, messageIds, signal) =>
+        passing(signal, () => inner.locateAll(credentials, messageIds, signal)),
       readBlock: (document, block, signal) =>
         passing(signal, () => inner.readBlock(document, block, signal)),
       readThumbnail: (document, signal) =>

@@ -275,6 +275,8 @@ export function createTelegramGateway(options: TelegramGatewayOptions): Connecte
     finish: (request) => guarded(request.signal, (signal) => finish({ ...request, signal })),
     locate: (credentials, messageId, outer, fileId) =>
       guarded(outer, (signal) => documents.locate(credentials, messageId, signal, fileId)),
+    locateAll: (credentials, messageIds, outer) =>
+      guarded(outer, (signal) => documents.locateAll(credentials, messageIds, signal)),
     readBlock: (document, block, outer) =>
       guarded(outer, (signal) => documents.readBlock(document, block, signal)),
     readThumbnail: (document, outer) =>

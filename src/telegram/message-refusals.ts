@@ -23,3 +23,8 @@ export function notDeletable(cause: unknown): AppError {
 export function noSuchMessage(cause?: unknown): AppError {
   return new AppError('MESSAGE_NOT_FOUND', 'The channel has no such file', { cause })
 }
+
+export function cannotSee(): AppError {
+  const sentence = 'A bot without an API id cannot see the messages of a channel'
+  return new AppError('TELEGRAM_NOT_CONNECTED', sentence)
+}

@@ -68,6 +68,7 @@ const document = {
   fileName: null,
   mimeType: null,
   modifiedAt: 0,
+  caption: null,
   road: 'mtproto-user' as const,
   locator: 0,
 }

@@ -14,19 +14,30 @@ export interface DocumentReaderOptions {
   maxTotalBytes: number
 }
 
+/** A range of one document. */
+export interface Span {
+  readonly range: ByteRange
+  /**
+   * The document, or where it still has to be located. Called when the span before it is begun: it is
+   * here before it is needed.
+   */
+  readonly document: () => RemoteDocument | Promise<RemoteDocument>
+}
+
 /** Reads ranges of documents, a window of blocks ahead of the consumer. */
 export interface DocumentReader {
   /**
-   * The bytes of `range`, in order. Stands still when the consumer does; stops asking Telegram
-   * when the consumer leaves or `signal` aborts. What it yields is exactly the range, or it throws.
-   * A yielded array is only to be read, and only until the next one is asked for: its memory is used
-   * again.
+   * The bytes of the spans, one behind the other, in order. Stands still when the consumer does; stops
+   * asking Telegram when the consumer leaves or `signal` aborts. What it yields is exactly the spans, or
+   * it throws. A yielded array is only to be read, and only until the next one is asked for: its memory
+   * is used again.
    */
-  read: (
-    document: RemoteDocument,
-    range: ByteRange,
-    signal: AbortSignal,
-  ) => AsyncGenerator<Uint8Array, void, undefined>
+  read: (spans: readonly Span[], signal: AbortSignal) => AsyncGenerator<Uint8Array, void, undefined>
+}
+
+/** A slice that was asked for, and the range that its bytes are wanted of. */
+interface Ahead extends Pick<Span, 'range'> {
+  readonly slice: BlockSlice
 }
 
 export function createDocumentReader(options: DocumentReaderOptions): DocumentReader {
@@ -34,48 +45,101 @@ export function createDocumentReader(options: DocumentReaderOptions): DocumentRe
   let readers = 0
 
   return {
-    read: async function* (document, range, signal) {
-      const units = unitsOf(range)
-      const ahead: BlockSlice[] = []
-      let next = units.first
+    read: async function* (spans, signal) {
+      const documents = createLocating(spans)
+      const ahead: Ahead[] = []
+      let at = 0
+      let next = firstUnit(spans[at])
       let bytesAhead = 0
       let window = MiB
 
-      const ask = (count: number): void => {
-        for (const slice of cache.request(document, next, Math.min(count, units.end - next))) {
-          ahead.push(slice)
+      /** False where the next document is not located yet. */
+      const ask = (count: number): boolean => {
+        const span = spans[at]
+        const document = documents.here(at)
+        if (!span || document === null) return false
+        documents.here(at + 1)
+        const { range } = span
+        const end = Math.floor(range.end / UNIT_BYTES) + 1
+        for (const slice of cache.request(document, next, Math.min(count, end - next))) {
+          ahead.push({ slice, range })
           bytesAhead += slice.length
           next += slice.length / UNIT_BYTES
         }
+        if (next >= end) next = firstUnit(spans[++at])
+        return true
       }
       const fill = (): void => {
         const share = maxTotalBytes / readers
-        while (next < units.end && bytesAhead < Math.min(window, share)) ask(unitsAtOnce(share))
+        while (at < spans.length && bytesAhead < Math.min(window, share)) {
+          if (!ask(unitsAtOnce(share))) return
+        }
       }
 
       readers++
       try {
-        // One unit first: its bytes are here after one short round trip.
-        ask(1)
-        for (let head = ahead[0]; head; head = ahead[0]) {
+        for (;;) {
+          if (ahead.length === 0) {
+            if (at >= spans.length) return
+            if (documents.here(at) === null) await untilAborted(documents.located(at), signal)
+            // One unit first: its bytes are here after one short round trip. So is what lies behind a
+            // border.
+            const begun = at
+            ask(1)
+            if (at > begun) ask(1)
+          }
+          const [head] = ahead
+          if (!head) throw new Error('a span without bytes')
+          const { slice, range } = head
           // A consumer that has to wait wants more ahead of it; one that all of it waits for wants less.
-          if (!head.ready) window = Math.min(maxWindowBytes, window * 2)
-          else if (ahead.every(({ ready }) => ready)) window = Math.max(MiB, window - MiB)
-          const bytes = await untilAborted(head.bytes, signal)
+          if (!slice.ready) window = Math.min(maxWindowBytes, window * 2)
+          else if (ahead.every((one) => one.slice.ready)) window = Math.max(MiB, window - MiB)
+          const bytes = await untilAborted(slice.bytes, signal)
           ahead.shift()
-          bytesAhead -= head.length
+          bytesAhead -= slice.length
           fill()
           try {
-            yield cut(bytes, head.offset, range)
+            yield cut(bytes, slice.offset, range)
           } finally {
-            head.release()
+            slice.release()
           }
         }
       } finally {
         readers--
-        for (const slice of ahead) slice.release()
+        for (const { slice } of ahead) slice.release()
       }
     },
+  }
+}
+
+/** Locates documents once each, when they are first asked for. */
+function createLocating(spans: readonly Span[]) {
+  const documents = new Map<number, RemoteDocument | Promise<RemoteDocument>>()
+
+  function locate(index: number): RemoteDocument | Promise<RemoteDocument> | null {
+    const span = spans[index]
+    if (!span) return null
+    const known = documents.get(index)
+    if (known) return known
+    const document = span.document()
+    documents.set(index, document)
+    if (document instanceof Promise) {
+      // Whoever needs it hears of the failure.
+      document.then(
+        (found) => documents.set(index, found),
+        () => {},
+      )
+    }
+    return document
+  }
+
+  return {
+    /** The document, or null while it is not here. */
+    here: (index: number): RemoteDocument | null => {
+      const document = locate(index)
+      return document instanceof Promise ? null : document
+    },
+    located: async (index: number): Promise<void> => void (await locate(index)),
   }
 }
 
@@ -85,8 +149,8 @@ function unitsAtOnce(share: number): number {
   return share >= MiB ? UNITS_PER_BLOCK / 2 : UNITS_PER_BLOCK / 4
 }
 
-function unitsOf({ start, end }: ByteRange): { first: number; end: number } {
-  return { first: Math.floor(start / UNIT_BYTES), end: Math.floor(end / UNIT_BYTES) + 1 }
+function firstUnit(span: Span | undefined): number {
+  return span ? Math.floor(span.range.start / UNIT_BYTES) : 0
 }
 
 function cut(bytes: Uint8Array, offset: number, { start, end }: ByteRange): Uint8Array {

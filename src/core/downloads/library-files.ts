@@ -50,7 +50,7 @@ export function createLibraryFiles({
         ...document,
         documentId: found.road === 'bot-api' ? documentIdIn(fileId ?? '') : found.id,
         listedName: row?.name ?? null,
-        read: (range, aborts) => reader.read(found, range, aborts),
+        read: (range, aborts) => reader.read([{ range, document: () => found }], aborts),
       }
     },
   }

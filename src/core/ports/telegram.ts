@@ -92,6 +92,11 @@ export interface RemoteDocument {
   readonly mimeType: string | null
   /** The message's edit date, else its date; null where only the file is known. */
   readonly modifiedAt: number | null
+  /**
+   * The caption with which its message was posted; null for a forwarded message, whose caption is
+   * another post's, and where messages cannot be seen.
+   */
+  readonly caption: string | null
   /** How its bytes come. */
   readonly road: Road
   /** The gateway's own: where and how to read it. */
@@ -138,6 +143,16 @@ export interface TelegramGateway {
     signal: AbortSignal,
     fileId?: string,
   ) => Promise<RemoteDocument>
+  /**
+   * Finds the documents of messages anew, by their ids; those that hold none are left out. One request
+   * for each hundred ids. Only where messages can be seen: rejects with TELEGRAM_NOT_CONNECTED for a
+   * bot without MTProto credentials.
+   */
+  locateAll: (
+    credentials: Credentials,
+    messageIds: readonly number[],
+    signal: AbortSignal,
+  ) => Promise<Map<number, RemoteDocument>>
   /**
    * One request to Telegram: the bytes from `offset`, `length` of them or less at the end of the
    * file. Both multiples of 4 KiB (the last may pass the end), all inside one 1 MiB block.

@@ -133,6 +133,7 @@ function toDocument(file: BotFile, fileId: string): RemoteDocument {
     mimeType: null,
     // The Bot API does not say when a file was posted.
     modifiedAt: null,
+    caption: null,
     road: 'bot-api',
     locator,
   }

@@ -6,7 +6,7 @@ import { MiB } from '../../../src/lib/units.ts'
 const UNITS = MiB / UNIT_BYTES
 
 function document(megabytes: number, id = '1'): RemoteDocument {
-  const described = { fileName: null, mimeType: null, modifiedAt: 0, locator: null }
+  const described = { fileName: null, mimeType: null, modifiedAt: 0, caption: null, locator: null }
   return { id, size: megabytes * MiB, road: 'mtproto-user', ...described }
 }
 

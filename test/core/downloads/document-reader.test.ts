@@ -1,6 +1,7 @@
 import { expect, test, vi } from 'vitest'
 import { createBlockCache, UNIT_BYTES } from '../../../src/core/downloads/block-cache.ts'
 import { createDocumentReader } from '../../../src/core/downloads/document-reader.ts'
+import type { ByteRange } from '../../../src/core/model/byte-range.ts'
 import type { RemoteDocument } from '../../../src/core/ports/telegram.ts'
 import { MiB } from '../../../src/lib/units.ts'
 
@@ -171,6 +172,98 @@ test('the memory of a reader that leaves is used again, and a block that comes t
   await vi.waitFor(() => expect(reused).toHaveLength(2))
 })
 
+test.each([
+  ['within the first', [[0, 0, 99]]],
+  [
+    'the end of one and the beginning of the next',
+    [
+      [0, 3 * MiB - 7, 3 * MiB + 4],
+      [1, 0, 9],
+    ],
+  ],
+  [
+    'all of three',
+    [
+      [0, 0, 3 * MiB + 4],
+      [1, 0, 3 * MiB + 4],
+      [2, 0, 3 * MiB + 4],
+    ],
+  ],
+])('of several documents in a row is read to the byte: %s', async (_name, rows) => {
+  const { spans, documents, bytes } = harness({ size: 3 * MiB + 5 })
+
+  const wanted = rows.map(([index = 0, start = 0, end = 0]) => ({ index, start, end }))
+  const read = await readAll(
+    spans.read(
+      wanted.map(({ index, ...range }) => ({ range, document: () => at(documents, index) })),
+      never,
+    ),
+  )
+
+  const parts = wanted.map(({ start, end }) => bytes.subarray(start, end + 1))
+  expect(read.equals(Buffer.concat(parts))).toBe(true)
+})
+
+test('a seek to a border asks both documents at once', async () => {
+  const { spans, documents, asked, hold } = harness({ size: 2 * MiB })
+  const answer = hold()
+
+  const reading = spans.read(
+    [
+      { range: { start: 2 * MiB - 4, end: 2 * MiB - 1 }, document: () => at(documents, 0) },
+      { range: { start: 0, end: 3 }, document: () => at(documents, 1) },
+    ],
+    never,
+  )
+  const first = reading.next()
+
+  expect(asked).toEqual([
+    { offset: 2 * MiB - UNIT_BYTES, length: UNIT_BYTES },
+    { offset: 0, length: UNIT_BYTES },
+  ])
+  answer()
+  expect((await first).value).toHaveLength(4)
+  await reading.return()
+})
+
+test('the next document is located while the one before it is read', async () => {
+  const { spans, documents } = harness({ size: 8 * MiB, maxWindowBytes: MiB })
+  const located: number[] = []
+  const range = { start: 0, end: 8 * MiB - 1 }
+  const document = (index: number) => async () => {
+    located.push(index)
+    return at(documents, index)
+  }
+
+  const reading = spans.read(
+    [0, 1, 2].map((index) => ({ range, document: document(index) })),
+    never,
+  )
+  await reading.next()
+
+  expect(located).toEqual([0, 1])
+  expect((await readAll(reading)).length).toBe(24 * MiB - UNIT_BYTES)
+  expect(located).toEqual([0, 1, 2])
+})
+
+test('a document that cannot be located ends the reading after what lies before it', async () => {
+  const { spans, documents } = harness({ size: MiB })
+  const range = { start: 0, end: MiB - 1 }
+  const lost = async () => Promise.reject(new Error('gone'))
+  const pieces: Uint8Array[] = []
+
+  const reading = spans.read(
+    [
+      { range, document: () => at(documents, 0) },
+      { range, document: lost },
+    ],
+    never,
+  )
+
+  await expect(readInto(pieces, reading)).rejects.toThrow('gone')
+  expect(Buffer.concat(pieces)).toHaveLength(MiB)
+})
+
 interface HarnessOptions {
   size: number
   maxWindowBytes?: number
@@ -211,17 +304,24 @@ function harness({
     block.fill(0xee)
   }
   const cache = createBlockCache({ gateway: { readBlock, reuse }, maxBytes: cacheBytes })
+  const reader = createDocumentReader({ cache, maxWindowBytes, maxTotalBytes })
   const file: RemoteDocument = {
     id: 'document',
     size,
     fileName: null,
     mimeType: null,
     modifiedAt: null,
+    caption: null,
     road: 'mtproto-user',
     locator: null,
   }
   return {
-    reader: createDocumentReader({ cache, maxWindowBytes, maxTotalBytes }),
+    reader: {
+      read: (document: RemoteDocument, range: ByteRange, signal: AbortSignal) =>
+        reader.read([{ range, document: () => document }], signal),
+    },
+    spans: reader,
+    documents: ['document', 'other', 'third'].map((id) => ({ ...file, id })),
     file,
     bytes,
     reused,
@@ -239,6 +339,12 @@ function harness({
       else failures.delete(offset)
     },
   }
+}
+
+function at(documents: readonly RemoteDocument[], index: number): RemoteDocument {
+  const document = documents[index]
+  if (!document) throw new Error(`no document ${index}`)
+  return document
 }
 
 async function readInto(pieces: Uint8Array[], source: AsyncIterable<Uint8Array>): Promise<void> {

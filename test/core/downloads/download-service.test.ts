@@ -331,6 +331,7 @@ function documentOf(messageId: number): RemoteDocument {
     fileName: null,
     mimeType: null,
     modifiedAt: null,
+    caption: null,
     road: 'mtproto-user',
     locator: null,
   }

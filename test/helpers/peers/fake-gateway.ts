@@ -16,6 +16,7 @@ export interface PostedDocument {
   name: string
   mimeType: string
   bytes: Buffer
+  caption?: string
   /** What came with it. */
   thumbnail?: Uint8Array | null
 }
@@ -114,7 +115,15 @@ export function createFakeGateway(): FakeGateway {
       request.onEvent({ phase: 'posting' })
       const messageId = posted.length + 1
       const thumbnail = await request.thumbnail.load()
-      posted.push({ messageId, name: file.name, mimeType: file.mimeType, bytes, thumbnail })
+      const caption = await request.caption()
+      posted.push({
+        messageId,
+        name: file.name,
+        mimeType: file.mimeType,
+        bytes,
+        caption,
+        thumbnail,
+      })
       if (thumbnail) fake.thumbnails.set(messageId, thumbnail)
       return { messageId, fileId: fake.fileIdOf(messageId), hasThumbnail: thumbnail !== null }
     },
@@ -127,9 +136,18 @@ export function createFakeGateway(): FakeGateway {
         fileName: document.name,
         mimeType: document.mimeType,
         modifiedAt: Date.UTC(2026, 0, 1),
+        caption: document.caption ?? '',
         road: 'mtproto-user',
         locator: document.bytes,
       }
+    },
+    locateAll: async (credentials, messageIds, signal) => {
+      const found = new Map<number, RemoteDocument>()
+      for (const id of messageIds) {
+        if (!posted.some(({ messageId }) => messageId === id)) continue
+        found.set(id, await fake.locate(credentials, id, signal))
+      }
+      return found
     },
     readBlock: async (document, block, signal) => {
       assertAligned(block)

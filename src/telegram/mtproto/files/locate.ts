@@ -43,19 +43,33 @@ export interface CdnPlace {
   readonly hashes: Map<number, { limit: number; hash: Buffer }>
 }
 
-export interface LocateRequest {
+/** A channel, as one account sees it. */
+export interface MessagesOf {
   /** Names the account before it is connected. */
   accountId: string
   use: UseAccount
   channelId: string
+}
+
+export interface LocateRequest extends MessagesOf {
   messageId: number
+  signal: AbortSignal
+}
+
+export interface LocateAllRequest extends MessagesOf {
+  messageIds: readonly number[]
   signal: AbortSignal
 }
 
 export interface Locations {
   /** Rejects with MESSAGE_NOT_FOUND, or as Channels.use does. */
   find: (request: LocateRequest) => Promise<LocatedDocument>
+  /** Asks anew, and leaves out messages that hold no document. Remembers nothing. */
+  findAll: (request: LocateAllRequest) => Promise<Map<number, LocatedDocument>>
 }
+
+/** What one `channels.getMessages` brings at most. */
+const MESSAGES_AT_ONCE = 100
 
 /** Documents that are known at most. */
 const MAX_LOCATIONS = 5000
@@ -66,54 +80,39 @@ const LOCATION_TTL_MS = 3_600_000
 export function createLocations(channels: Channels): Locations {
   const known = createTtlCache<LocatedDocument>({ maxEntries: MAX_LOCATIONS })
 
-  async function fetch(request: LocateRequest, signal: AbortSignal): Promise<Found> {
-    const { use, channelId, messageId } = request
-    return use((account) =>
+  const fetch: FetchMessages = ({ use, channelId }, messageIds, signal) =>
+    use((account) =>
       channels.use(account, channelId, { signal }, async (channel) => {
         const { gramjs } = account
         const { Api } = gramjs
         const answer = await account.call(
           new Api.channels.GetMessages({
             channel: toInputChannel(gramjs, channel),
-            id: [new Api.InputMessageID({ id: messageId })],
+            id: messageIds.map((id) => new Api.InputMessageID({ id })),
           }),
           { signal },
         )
-        const message = messagesIn(gramjs, answer).find(({ id }) => id === messageId)
-        const document = message && documentOf(gramjs, message)
-        if (!document || !(message instanceof Api.Message)) throw notFound()
-        return {
-          message,
-          document,
-          fileName: fileNameOf(gramjs, document),
-          thumbnail: thumbnailOf(gramjs, document),
-        }
+        return messagesIn(gramjs, answer).flatMap((message): Found | [] => {
+          const document = documentOf(gramjs, message)
+          if (!document || !(message instanceof Api.Message)) return []
+          const fileName = fileNameOf(gramjs, document)
+          return { message, document, fileName, thumbnail: thumbnailOf(gramjs, document) }
+        })
       }),
     )
-  }
 
   async function load(request: LocateRequest): Promise<LocatedDocument> {
+    const { messageId } = request
     // Shared by all that ask meanwhile, so that no caller's leaving ends it.
-    const found = await fetch(request, new AbortController().signal)
-    const { message, document, fileName } = found
-    const locator = createLocator(request, found, fetch)
-    return {
-      id: document.id.toString(),
-      size: Number(document.size),
-      fileName,
-      mimeType: document.mimeType || null,
-      modifiedAt: (message.editDate ?? message.date) * 1000,
-      locator,
-    }
+    const [found] = await fetch(request, [messageId], new AbortController().signal)
+    if (found?.message.id !== messageId) throw notFound()
+    return toDocument(request, found, fetch)
   }
 
   return {
     find: (request) => {
       const { accountId, channelId, messageId, signal } = request
-      // Message ids are 32-bit; anything else cannot even be asked for.
-      if (!Number.isInteger(messageId) || messageId < 1 || messageId > 0x7fff_ffff) {
-        return Promise.reject(notFound())
-      }
+      if (!isMessageId(messageId)) return Promise.reject(notFound())
       const key = `${accountId}/${channelId}/${messageId}`
       const loading = known.load(
         key,
@@ -122,7 +121,21 @@ export function createLocations(channels: Channels): Locations {
       )
       return untilAborted(loading, signal)
     },
+    findAll: async ({ messageIds, signal, ...place }) => {
+      const ids = [...new Set(messageIds.filter(isMessageId))]
+      const located = new Map<number, LocatedDocument>()
+      for (let at = 0; at < ids.length; at += MESSAGES_AT_ONCE) {
+        const found = await fetch(place, ids.slice(at, at + MESSAGES_AT_ONCE), signal)
+        for (const one of found) located.set(one.message.id, toDocument(place, one, fetch))
+      }
+      return located
+    },
   }
+}
+
+/** Message ids are 32-bit; anything else cannot even be asked for. */
+function isMessageId(id: number): boolean {
+  return Number.isInteger(id) && id >= 1 && id <= 0x7fff_ffff
 }
 
 interface Found {
@@ -132,23 +145,43 @@ interface Found {
   thumbnail: StoredThumbnail | null
 }
 
+/** Those of at most a hundred messages that hold documents. */
+type FetchMessages = (
+  place: MessagesOf,
+  messageIds: readonly number[],
+  signal: AbortSignal,
+) => Promise<Found[]>
+
+function toDocument(place: MessagesOf, found: Found, fetch: FetchMessages): LocatedDocument {
+  const { message, document, fileName } = found
+  return {
+    id: document.id.toString(),
+    size: Number(document.size),
+    fileName,
+    mimeType: document.mimeType || null,
+    modifiedAt: (message.editDate ?? message.date) * 1000,
+    caption: message.fwdFrom ? null : message.message,
+    locator: createLocator(place, found, fetch),
+  }
+}
+
 function createLocator(
-  request: LocateRequest,
-  { document, thumbnail }: Pick<Found, 'document' | 'thumbnail'>,
-  fetch: (request: LocateRequest, signal: AbortSignal) => Promise<Found>,
+  place: MessagesOf,
+  { message: { id: messageId }, document, thumbnail }: Found,
+  fetch: FetchMessages,
 ): Locator {
   let refreshing: Promise<void> | null = null
 
   async function renew(): Promise<void> {
-    const found = await fetch(request, new AbortController().signal)
-    const renewed = toStoredDocument(found.document)
-    // The message was edited: bytes of two files must not be mixed.
-    if (renewed.id !== locator.document.id) throw notFound()
+    const [found] = await fetch(place, [messageId], new AbortController().signal)
+    const renewed = found && toStoredDocument(found.document)
+    // The message was deleted, or edited: bytes of two files must not be mixed.
+    if (!renewed || renewed.id !== locator.document.id) throw notFound()
     locator.document = { ...renewed, dcId: locator.document.dcId }
   }
 
   const locator: Locator = {
-    use: request.use,
+    use: place.use,
     document: toStoredDocument(document),
     thumbnail,
     cdn: null,
