@@ -11,6 +11,8 @@ export interface ChannelMessage {
   readonly editedAt: number | null
   /** Its text or, beside a document, its caption: whole, whatever a person has made of it. */
   readonly text: string
+  /** Whether it was forwarded: then its text is that of another post. */
+  readonly forwarded: boolean
   /** The account that has posted it; null unless it is the one that reads. */
   readonly postedBy: Actor | null
   /** Null for texts, photos, and everything else that holds no document. */

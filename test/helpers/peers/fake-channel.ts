@@ -65,6 +65,7 @@ export function createFakeChannel(): FakeChannel {
       const { thumbnail = false } = document ?? {}
       messages.set(messageId, {
         ...{ messageId, text, postedAt: messageId * 1000, editedAt: null, postedBy: null },
+        forwarded: false,
         document: document ? { id, size, fileName, mimeType, thumbnail } : null,
       })
       record('new', messageId)

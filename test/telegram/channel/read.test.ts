@@ -22,6 +22,7 @@ describe.each(['user', 'bot'] as const)('a channel read by a %s', (way) => {
       postedAt: expect.any(Number),
       editedAt: null,
       text: caption,
+      forwarded: false,
       postedBy: way === 'bot' ? 'bot' : null,
       document: {
         id: expect.stringMatching(/^\d+$/),
@@ -35,6 +36,32 @@ describe.each(['user', 'bot'] as const)('a channel read by a %s', (way) => {
       document: null,
       text: expect.stringMatching(/folder/),
     })
+  })
+
+  test('shows which of its messages were forwarded', async () => {
+    const { channel, gateway, call, ...at } = start(telegram, way)
+    const caption = captionOf('a')
+    const posted = await postFile(telegram, at, { caption })
+    const chat = { chat_id: at.account.channelId, from_chat_id: at.account.channelId }
+    const api = botApiOf(telegram, at)
+    const { message_id: forwarded } = await api.forwardMessage({ ...chat, message_id: posted })
+    const [text = 0] = await postTexts(telegram, at, ['text'])
+
+    const messages = await channel.messages(call, [posted, forwarded])
+    const found = await gateway.locateAll(
+      call.credentials,
+      [posted, forwarded, text, 4242, 2 ** 40],
+      call.signal,
+    )
+
+    expect(messages.map((message) => [message.messageId, message.forwarded])).toEqual([
+      [posted, false],
+      [forwarded, true],
+    ])
+    expect([...found].map(([messageId, document]) => [messageId, document.caption])).toEqual([
+      [posted, caption],
+      [forwarded, null],
+    ])
   })
 
   test('is read in pages that leave nothing out, the newest first', async () => {

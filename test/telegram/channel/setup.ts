@@ -6,6 +6,7 @@ import { createFollower } from '../../../src/core/library/follow/follower.ts'
 import { libraryKeyOf } from '../../../src/core/model/library/posts.ts'
 import type { ChannelGateway, PostJournal, PostNote } from '../../../src/core/ports/channel.ts'
 import type { Credentials } from '../../../src/core/ports/credentials.ts'
+import type { TelegramGateway } from '../../../src/core/ports/telegram.ts'
 import { createRecordingLog } from '../../helpers/recording-log.ts'
 import { createMemoryLedger } from '../../helpers/storage/memory-ledger.ts'
 import { botOf, type GatewayOptions, startGateway, userOf } from '../mtproto/setup.ts'
@@ -19,17 +20,19 @@ export interface Start {
   account: EmulatedAccount
   credentials: Credentials
   channel: ChannelGateway
+  gateway: TelegramGateway
   call: { credentials: Credentials; signal: AbortSignal }
 }
 
 export function start(telegram: Emulator, way: Way, options: GatewayOptions = {}): Start {
   const account = telegram.createAccount({ label: randomBytes(6).toString('hex') })
   const credentials = credentialsFor(account, way)
-  const { channel } = startGateway(telegram, options).gateway
+  const { gateway } = startGateway(telegram, options)
   return {
     account,
     credentials,
-    channel,
+    channel: gateway.channel,
+    gateway,
     call: { credentials, signal: new AbortController().signal },
   }
 }

@@ -24,6 +24,7 @@ function toChannelMessage(
     postedAt: message.date * 1000,
     editedAt: message.editDate ? message.editDate * 1000 : null,
     text: message.message,
+    forwarded: message.fwdFrom !== undefined && message.fwdFrom !== null,
     postedBy: message.out === true ? kind : null,
     document: document && toMessageDocument(gramjs, document),
   }

@@ -227,7 +227,7 @@ test('whatever a caption says, a document stays a file of its own size, type and
 
 function message(messageId: number): ChannelMessage {
   const times = { postedAt: NOW, editedAt: null }
-  return { messageId, ...times, text: '', postedBy: null, document: null }
+  return { messageId, ...times, text: '', forwarded: false, postedBy: null, document: null }
 }
 
 function file(messageId: number): ChannelMessage {
