@@ -36,6 +36,8 @@ const CATALOGUE = {
   UPLOAD_GONE: { status: 410, retryable: false },
   /** The upload was cancelled; only a new one helps. */
   UPLOAD_CANCELLED: { status: 410, retryable: false },
+  /** Telegram has not all volumes of the file any more; `details.volume` is the first of those. */
+  FILE_INCOMPLETE: { status: 410, retryable: false },
   PROTOCOL_VERSION: { status: 412, retryable: false },
   PRECONDITION_FAILED: { status: 412, retryable: false },
   CHUNK_TOO_LARGE: { status: 413, retryable: false },

@@ -6,6 +6,7 @@ import { createBlockCache } from './core/downloads/block-cache.ts'
 import { createDocumentReader } from './core/downloads/document-reader.ts'
 import { createDownloadService, type DownloadService } from './core/downloads/download-service.ts'
 import { createLibraryFiles } from './core/downloads/library-files.ts'
+import { createManifests } from './core/downloads/manifests.ts'
 import {
   createThumbnailService,
   type ThumbnailService,
@@ -101,7 +102,8 @@ export function createServices(config: Config, adapters: Adapters): Services {
     maxWindowBytes: READER_WINDOW_BYTES,
     maxTotalBytes: ALL_READERS_BYTES,
   })
-  const files = createLibraryFiles({ gateway, catalogue: ledger, reader })
+  const manifests = createManifests({ gateway, reader })
+  const files = createLibraryFiles({ gateway, manifests, catalogue: ledger, reader })
   const { uploads } = intake
   const progressOf: UploadService['progress'] = (id, token) =>
     isLibraryJobId(id) ? changing.progress(id, token) : uploads.progress(id, token)

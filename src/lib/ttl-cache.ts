@@ -1,6 +1,8 @@
-export interface TtlCacheOptions {
+export interface TtlCacheOptions<V> {
   /** Entries beyond this number push out the ones longest unused. */
   maxEntries: number
+  /** For how many entries a value counts; 1 by default. The newest value stays in any case. */
+  weigh?: (value: V) => number
   now?: () => number
 }
 
@@ -20,22 +22,32 @@ export interface TtlCache<V> {
 /** A bounded map whose entries expire, least recently used first out, with single-flight loading. */
 export function createTtlCache<V>({
   maxEntries,
+  weigh = () => 1,
   now = () => performance.now(),
-}: TtlCacheOptions): TtlCache<V> {
+}: TtlCacheOptions<V>): TtlCache<V> {
   const entries = new Map<string, { value: V; expiresAt: number }>()
   const loading = new Map<string, Promise<V>>()
+  let weight = 0
 
   function get(key: string): V | undefined {
     const entry = entries.get(key)
     if (!entry) return undefined
+    if (entry.expiresAt <= now()) {
+      drop(key)
+      return undefined
+    }
     entries.delete(key)
-    if (entry.expiresAt <= now()) return undefined
     entries.set(key, entry)
     return entry.value
   }
 
+  function drop(key: string): void {
+    const entry = entries.get(key)
+    if (entry && entries.delete(key)) weight -= weigh(entry.value)
+  }
+
   function forget(key: string): void {
-    entries.delete(key)
+    drop(key)
     loading.delete(key)
   }
 
@@ -43,9 +55,10 @@ export function createTtlCache<V>({
     forget(key)
     if (ttlMs <= 0) return
     entries.set(key, { value, expiresAt: now() + ttlMs })
-    if (entries.size > maxEntries) {
-      const [oldest] = entries.keys()
-      if (oldest !== undefined) entries.delete(oldest)
+    weight += weigh(value)
+    for (const oldest of entries.keys()) {
+      if (weight <= maxEntries || entries.size === 1) return
+      drop(oldest)
     }
   }
 

@@ -26,6 +26,23 @@ test('a new value has a time of its own, and a time of 0 keeps nothing', () => {
   expect(cache.get('key')).toBeUndefined()
 })
 
+test('values that weigh more push out more, and a value that is too heavy stays alone', () => {
+  const cache = createTtlCache<string>({ maxEntries: 5, weigh: ({ length }) => length })
+  cache.set('a', '11', 1000)
+  cache.set('b', '222', 1000)
+
+  cache.set('c', '3333', 1000)
+  expect(['a', 'b', 'c'].map(cache.get)).toEqual([undefined, undefined, '3333'])
+
+  cache.set('d', '4', 1000)
+  cache.set('d', '44444444', 1000)
+  expect(['c', 'd'].map(cache.get)).toEqual([undefined, '44444444'])
+  cache.delete('d')
+  cache.set('e', '55', 1000)
+  cache.set('f', '666', 1000)
+  expect(cache.size).toBe(2)
+})
+
 test('a full cache forgets the entry that was unused for longest', () => {
   const { cache } = makeCache({ maxEntries: 2 })
   cache.set('a', '1', 1000)

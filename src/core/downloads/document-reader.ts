@@ -120,7 +120,7 @@ function createLocating(spans: readonly Span[]) {
     const span = spans[index]
     if (!span) return null
     const known = documents.get(index)
-    if (known) return known
+    if (known !== undefined) return known
     const document = span.document()
     documents.set(index, document)
     if (document instanceof Promise) {

@@ -1,14 +1,19 @@
 import type { ByteRange } from '../model/byte-range.ts'
+import { decodeCaption } from '../model/caption.ts'
 import { documentIdIn } from '../model/file-id.ts'
 import { libraryKeyOf } from '../model/library/posts.ts'
 import type { Catalogue } from '../ports/catalogue.ts'
 import type { Credentials } from '../ports/credentials.ts'
 import type { RemoteDocument, TelegramGateway } from '../ports/telegram.ts'
 import type { DocumentReader } from './document-reader.ts'
+import type { Manifests } from './manifests.ts'
 
 /** A file that was found in Telegram and can be read. Nothing has to be closed. */
-export interface OpenFile extends Omit<RemoteDocument, 'locator'> {
-  /** Telegram's own id of the document, decimal text; null where a bot's file_id does not tell it. */
+export interface OpenFile extends Omit<RemoteDocument, 'locator' | 'caption'> {
+  /**
+   * Telegram's own id of the document, decimal text: of a file of volumes, that of its manifest. Null
+   * where a bot's file_id does not tell it.
+   */
   readonly documentId: string | null
   /** The file's name in the library; null where the library does not know it. */
   readonly listedName: string | null
@@ -25,18 +30,20 @@ export interface FileToOpen {
 
 /** Opens files by their messages, whoever asks: this is the one place that knows how a file is stored. */
 export interface LibraryFiles {
-  /** Rejects as `TelegramGateway.locate` does. */
+  /** Rejects as `TelegramGateway.locate` and `Manifests.open` do. */
   open: (file: FileToOpen, signal: AbortSignal) => Promise<OpenFile>
 }
 
 export interface LibraryFilesOptions {
   gateway: Pick<TelegramGateway, 'locate'>
+  manifests: Manifests
   catalogue: Pick<Catalogue, 'libraryFile'>
   reader: DocumentReader
 }
 
 export function createLibraryFiles({
   gateway,
+  manifests,
   catalogue,
   reader,
 }: LibraryFilesOptions): LibraryFiles {
@@ -45,12 +52,26 @@ export function createLibraryFiles({
       const row = await catalogue.libraryFile(libraryKeyOf(credentials), messageId)
       const fileId = named ?? row?.fileId ?? undefined
       const found = await gateway.locate(credentials, messageId, signal, fileId)
-      const { locator: _, ...document } = found
+      const { locator: _locator, caption, ...document } = found
+      const joined = await manifests.open({ credentials, messageId, document: found }, signal)
+      const {
+        name: fileName,
+        mimeType,
+        size,
+      } = joined?.manifest ?? {
+        name: found.fileName,
+        mimeType: found.mimeType,
+        size: found.size,
+      }
+      const saidName = joined && decodeCaption(caption ?? '', null)?.name
       return {
         ...document,
+        ...{ fileName, mimeType, size },
         documentId: found.road === 'bot-api' ? documentIdIn(fileId ?? '') : found.id,
-        listedName: row?.name ?? null,
-        read: (range, aborts) => reader.read([{ range, document: () => found }], aborts),
+        listedName: row?.name ?? saidName ?? null,
+        read:
+          joined?.read ??
+          ((range, aborts) => reader.read([{ range, document: () => found }], aborts)),
       }
     },
   }

@@ -269,6 +269,7 @@ function harness({ grant = {}, found = {}, ...options }: HarnessOptions) {
         return { ...documentOf(messageId), ...found }
       },
     },
+    manifests: { open: async () => null },
     catalogue: {
       libraryFile: async ({ owner }, messageId) =>
         owner === ANN.userId && messageId === 7 ? LISTED : null,

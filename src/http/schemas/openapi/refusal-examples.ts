@@ -68,6 +68,12 @@ export const REFUSAL_EXAMPLES: Readonly<Record<ErrorCode, Words>> = {
     error: 'This upload was cancelled. Take it off the list and add the file again',
     hint: START_OVER,
   },
+  FILE_INCOMPLETE: {
+    error: 'The file cannot be read: volume 2 of 12 is missing in Telegram',
+    volume: 2,
+    of: 12,
+    messageId: 44,
+  },
   PROTOCOL_VERSION: 'Tus-Resumable: this is version 1.0.0',
   PRECONDITION_FAILED: 'The file is not the one that was asked for',
   CHUNK_TOO_LARGE: 'The chunk is too large',
