@@ -120,6 +120,8 @@ async function transfer(upload: Upload): Promise<void> {
     file,
     caption: async () => encodeCaption({ ...common, ...(await file.digests()) }),
     captionId,
+    kind: 'file',
+    exactlyOnce: false,
     thumbnail: { load: async () => null, refused: () => {} },
     verification: { blocks: () => [], damaged: () => {}, unread: () => {} },
     journal: memoryJournal(),

@@ -63,7 +63,8 @@ export function meterGateway(
     ...gateway,
     sendAvailable: (request) => attempt(request, () => gateway.sendAvailable(metered(request))),
     finish: (request) => {
-      onRoad(request.file.uploadId, gateway.roadFor(request.credentials, request.file.size))
+      const { credentials, file } = request
+      onRoad(file.uploadId, gateway.roadFor(credentials, file.size, request))
       return attempt(request, () => gateway.finish(metered(request)))
     },
     locate: (credentials, messageId, signal, fileId) =>

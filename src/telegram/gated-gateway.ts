@@ -52,7 +52,8 @@ export function createGatedGateway(connect: () => ConnectedTelegram): GatedGatew
       leave,
     },
     gateway: {
-      roadFor: (credentials, size) => inner.roadFor(credentials, size),
+      roadFor: (...document) => inner.roadFor(...document),
+      documentLimits: (credentials) => inner.documentLimits(credentials),
       sendsEarly: (road, size) => inner.sendsEarly(road, size),
       sendAvailable: (request) => passing(request.signal, () => inner.sendAvailable(request)),
       finish: (request) => passing(request.signal, () => inner.finish(request)),
@@ -65,8 +66,8 @@ export function createGatedGateway(connect: () => ConnectedTelegram): GatedGatew
       readThumbnail: (document, signal) =>
         passing(signal, () => inner.readThumbnail(document, signal)),
       reuse: (block) => inner.reuse?.(block),
-      assertReachable: (credentials, size) => inner.assertReachable(credentials, size),
-      waitFor: (credentials, size) => inner.waitFor(credentials, size),
+      assertReachable: (...document) => inner.assertReachable(...document),
+      waitFor: (...document) => inner.waitFor(...document),
       waits: () => inner.waits(),
       circuits: () => inner.circuits(),
       windows: () => inner.windows(),

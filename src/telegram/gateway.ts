@@ -3,7 +3,7 @@ import type { ChannelGateway } from '../core/ports/channel.ts'
 import type { Credentials } from '../core/ports/credentials.ts'
 import type { Log } from '../core/ports/log.ts'
 import type { PostedFile, Road } from '../core/ports/records.ts'
-import type { TelegramGateway, TransferRequest } from '../core/ports/telegram.ts'
+import type { PostRule, TelegramGateway, TransferRequest } from '../core/ports/telegram.ts'
 import { AppError, shuttingDown } from '../errors.ts'
 import { createSemaphore } from '../lib/concurrency/semaphore.ts'
 import { MiB } from '../lib/units.ts'
@@ -32,7 +32,14 @@ import { parseSession } from './mtproto/connection/session.ts'
 import { lookForPostedFile } from './mtproto/files/lost-file.ts'
 import { PART_TTL_MS } from './mtproto/files/transfer-state.ts'
 import { sendAhead, sendAndPost, type UploadJob } from './mtproto/files/upload.ts'
-import { actorFor, chooseRoad, mtprotoRoad, sendsEarly } from './roads.ts'
+import {
+  actorFor,
+  chooseRoad,
+  documentLimits,
+  mtprotoRoad,
+  type RoadRules,
+  sendsEarly,
+} from './roads.ts'
 import { isAsSent } from './verify.ts'
 
 export interface TelegramGatewayOptions {
@@ -105,11 +112,13 @@ export function createTelegramGateway(options: TelegramGatewayOptions): Connecte
   })
   const { partTtlMs = PART_TTL_MS } = options
 
-  const roadFor = (credentials: Credentials, size: number): Road =>
-    chooseRoad(credentials, size, {
-      botApiLocal: botApi.local,
-      maxMtprotoBytes: maxBytes(accounts, credentials),
-    })
+  const rulesFor = (credentials: Credentials): RoadRules => ({
+    botApiLocal: botApi.local,
+    maxMtprotoBytes: maxBytes(accounts, credentials),
+  })
+
+  const roadFor = (credentials: Credentials, size: number, rule?: PostRule): Road =>
+    chooseRoad(credentials, size, { ...rulesFor(credentials), ...rule })
 
   /** Ends with the caller or with the gateway; every failure becomes an AppError. */
   async function guarded<T>(
@@ -177,10 +186,11 @@ export function createTelegramGateway(options: TelegramGatewayOptions): Connecte
     )
   }
 
-  const lookForLost = (request: TransferRequest): Promise<PostedFile | null> =>
-    asAccount('mtproto-user', request, (account) =>
-      lookForPostedFile({ account, channels, request }),
-    )
+  const lookForLost = (
+    road: Exclude<Road, 'bot-api'>,
+    request: TransferRequest,
+  ): Promise<PostedFile | null> =>
+    asAccount(road, request, (account) => lookForPostedFile({ account, channels, request }))
 
   async function byBotApi(request: TransferRequest): Promise<PostedFile> {
     const { session, apiId } = request.credentials
@@ -191,22 +201,34 @@ export function createTelegramGateway(options: TelegramGatewayOptions): Connecte
       request.onEvent(event)
     }
     // A wait of the user that looks is no wait of the bot's.
-    const look = session === null || apiId === null ? undefined : () => lookForLost(request)
+    const canLook = session !== null && apiId !== null
+    const look = canLook ? () => lookForLost('mtproto-user', request) : undefined
     return botRoad.send({ ...request, onEvent }, look)
   }
 
-  function accountFor(credentials: Credentials, size: number): string[] {
+  function accountFor(credentials: Credentials, size: number, rule?: PostRule): string[] {
     try {
-      const name = accountOn(roadFor(credentials, size), credentials)
+      const name = accountOn(roadFor(credentials, size, rule), credentials)
       return name === null ? [] : [name]
     } catch {
       return []
     }
   }
 
+  /** What a bot alone may have posted, before there was a road by MTProto, is looked for first. */
+  async function finishByMtproto(
+    road: Exclude<Road, 'bot-api'>,
+    request: TransferRequest,
+  ): Promise<PostedFile> {
+    const state = await request.journal.load()
+    const mayBePosted = state?.road === 'bot-api' && state.postAttempts > 0
+    const lost = mayBePosted ? await lookForLost(road, request) : null
+    return lost ?? byMtproto(road, request, sendAndPost)
+  }
+
   async function finish(request: TransferRequest): Promise<PostedFile> {
-    const road = roadFor(request.credentials, request.file.size)
-    if (road !== 'bot-api') return byMtproto(road, request, sendAndPost)
+    const road = roadFor(request.credentials, request.file.size, request)
+    if (road !== 'bot-api') return finishByMtproto(road, request)
     const other = mtprotoRoad(request.credentials)
     // It may have been posted there already, and the Bot API could not know.
     if (other !== null && (await hasBegunByMtproto(request)))
@@ -256,19 +278,20 @@ export function createTelegramGateway(options: TelegramGatewayOptions): Connecte
   return {
     channel,
     roadFor,
+    documentLimits: (credentials) => documentLimits(credentials, rulesFor(credentials)),
     sendsEarly,
-    assertReachable: (credentials, size) => {
-      const refusal = refusalOf(circuits, credentials, roadFor(credentials, size))
+    assertReachable: (credentials, size, rule) => {
+      const refusal = refusalOf(circuits, credentials, roadFor(credentials, size, rule))
       if (refusal) throw refusal
     },
-    waitFor: (credentials, size) => {
-      const names = size === null ? accountsOf(credentials) : accountFor(credentials, size)
+    waitFor: (credentials, size, rule) => {
+      const names = size === null ? accountsOf(credentials) : accountFor(credentials, size, rule)
       return names.length === 0 ? 0 : Math.min(...names.map(waits.secondsLeft))
     },
     waits: waits.all,
     sendAvailable: (request) =>
       guarded(request.signal, async (signal) => {
-        const road = roadFor(request.credentials, request.file.size)
+        const road = roadFor(request.credentials, request.file.size, request)
         if (road === 'bot-api' || !sendsEarly(road, request.file.size)) return
         await byMtproto(road, { ...request, signal }, sendAhead)
       }),

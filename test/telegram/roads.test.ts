@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import type { Credentials } from '../../src/core/ports/credentials.ts'
 import { MiB } from '../../src/lib/units.ts'
-import { chooseRoad, sendsEarly } from '../../src/telegram/roads.ts'
+import { chooseRoad, documentLimits, sendsEarly } from '../../src/telegram/roads.ts'
 
 const both: Credentials = {
   userId: 'u',
@@ -25,6 +25,41 @@ test.each([
 ] as const)('%s', (_name, credentials, size, road) => {
   expect(chooseRoad(credentials, size, rules)).toBe(road)
 })
+
+test.each([
+  ['a user', both, 'mtproto-user'],
+  ['a bot', onlyBot, 'mtproto-bot'],
+  ['a bot alone', bareBot, 'bot-api'],
+] as const)('a small document that is to be posted once goes as %s', (_name, credentials, road) => {
+  expect(chooseRoad(credentials, 10, { ...rules, exactlyOnce: true })).toBe(road)
+})
+
+test.each([
+  ['a user', both, rules, { document: 2000, volume: 2000 }],
+  [
+    'a premium user',
+    both,
+    { ...rules, maxMtprotoBytes: 4000 * MiB },
+    { document: 4000, volume: 2000 },
+  ],
+  ['a bot', onlyBot, rules, { document: 2000, volume: 2000 }],
+  ['a bot alone', bareBot, rules, { document: 20, volume: 20 }],
+  [
+    'a bot alone at a local server',
+    bareBot,
+    { ...rules, botApiLocal: true },
+    { document: 2000, volume: 2000 },
+  ],
+  ['nobody', { ...bareBot, botToken: null }, rules, { document: 2000, volume: 2000 }],
+])(
+  'documents and volumes of %s have their limits',
+  (_name, credentials, given, { document, volume }) => {
+    expect(documentLimits(credentials, given)).toEqual({
+      documentBytes: document * MiB,
+      volumeBytes: volume * MiB,
+    })
+  },
+)
 
 test('a local Bot API server takes 2000 MB', () => {
   const local = { ...rules, botApiLocal: true }

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import type { PostKind } from '../ports/records.ts'
 
 /*
  * The line by which a post describes itself, so that everything can be found again by the channel
@@ -16,8 +17,6 @@ const CUT = '*'
 /** What people see in place of the part that is not known. */
 const ELLIPSIS = '…'
 
-export type PostKind = 'file' | 'manifest' | 'folder' | { volume: number; of: number }
-
 /** What a post says about itself. All of it but `id` and `kind` may be unknown. */
 export interface PostDescription {
   /** 16 random bytes in lower-case hex, the same for all posts of one file; a folder's own id. */
@@ -32,6 +31,8 @@ export interface PostDescription {
   readonly sha256: string | null
   /** The same, 8 digits. */
   readonly crc32: string | null
+  /** Of a volume: the SHA-256 of the whole file, which the last one tells. */
+  readonly wholeSha256?: string
 }
 
 /** An id that nobody can guess, and that tells nothing. */
@@ -41,7 +42,7 @@ export function newCaptionId(): string {
 
 /** The caption of a post: one line of ASCII, within Telegram's limit. A name that is too long is cut. */
 export function encodeCaption(description: PostDescription): string {
-  const { id, kind, folderId, name, modifiedAt, sha256, crc32 } = description
+  const { id, kind, folderId, name, modifiedAt, sha256, crc32, wholeSha256 } = description
   const fields = [
     ['v', VERSION],
     ['id', id],
@@ -50,6 +51,7 @@ export function encodeCaption(description: PostDescription): string {
     ['modified', modifiedAt === null ? null : timeToText(modifiedAt)],
     ['sha256', sha256],
     ['crc32', crc32],
+    ['wholesha256', wholeSha256 ?? null],
   ]
   const known = fields.filter(([, value]) => value !== null)
   const line = [TAG, ...known.map(([key, value]) => `${key}=${value}`)].join(' ')
@@ -71,6 +73,7 @@ export function decodeCaption(
   const line = findLine(caption)
   if (line === null) return null
   const { id, kind, fields } = line
+  const wholeSha256 = hexIn(fields.get('wholesha256'), 64)
   return {
     id,
     kind,
@@ -79,6 +82,7 @@ export function decodeCaption(
     modifiedAt: timeIn(fields.get('modified')),
     sha256: hexIn(fields.get('sha256'), 64),
     crc32: hexIn(fields.get('crc32'), 8),
+    ...(wholeSha256 !== null && { wholeSha256 }),
   }
 }
 
@@ -114,6 +118,11 @@ export function findLine(caption: string): CaptionLine | null {
 /** The first line of ours, as it stands there, or null: two posts of one line are one post. */
 export function lineOfOurs(text: string): string | null {
   return /(?<!\S)#telestore[ \t][^\n]*/.exec(text)?.[0].trim() ?? null
+}
+
+/** Whether they name the same one of the posts of a file. */
+export function isSameKind(one: PostKind, other: PostKind): boolean {
+  return kindToText(one) === kindToText(other)
 }
 
 function kindToText(kind: PostKind): string {

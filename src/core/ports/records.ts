@@ -92,6 +92,9 @@ export interface JoinedUpload {
   readonly token: string
 }
 
+/** What a post of the worker is. */
+export type PostKind = 'file' | 'manifest' | 'folder' | { volume: number; of: number }
+
 /** Where a finished upload is in Telegram. */
 export interface PostedFile {
   /** Id of the message in the channel: the handle for downloads. */

@@ -1,7 +1,7 @@
 import type { AppError } from '../../errors.ts'
 import type { CircuitStatus } from '../ports/health.ts'
 import type { Credentials } from './credentials.ts'
-import type { PostedFile, Road, TransferState } from './records.ts'
+import type { PostedFile, PostKind, Road, TransferState } from './records.ts'
 
 /** An upload's bytes as a transfer sees them, readable before the last chunk is here. */
 export interface OutgoingFile {
@@ -42,7 +42,7 @@ export type TransferEvent =
   /** `verified`: the share of what is read back that has been, from 0 to 1. */
   | { phase: 'posting'; verified?: number }
 
-export interface TransferRequest {
+export interface TransferRequest extends PostRule {
   credentials: Credentials
   file: OutgoingFile
   /**
@@ -50,8 +50,9 @@ export interface TransferRequest {
    * read before, and rejects as `file.read` does.
    */
   caption: () => Promise<string>
-  /** The id in the caption, by which the message is found again. */
+  /** The id and the kind in the caption, by which the message is found again. */
   captionId: string
+  kind: PostKind
   journal: TransferJournal
   verification: Verification
   thumbnail: OutgoingThumbnail
@@ -103,25 +104,44 @@ export interface RemoteDocument {
   readonly locator: unknown
 }
 
+/** How a document may be posted. */
+export interface PostRule {
+  /**
+   * By MTProto wherever these credentials can, and so never twice. False: as fast as may be, and when
+   * the Bot API loses an answer perhaps twice.
+   */
+  exactlyOnce: boolean
+}
+
+/** What the roads of some credentials take, in bytes. */
+export interface DocumentLimits {
+  /** The largest file that goes as one document and can be read back. */
+  documentBytes: number
+  /** The largest volume of a file that goes as several. */
+  volumeBytes: number
+}
+
 export interface TelegramGateway {
   /**
-   * Which road a file takes (CONTRACT.md section 5).
+   * Which road a document takes (CONTRACT.md section 5).
    * Throws TELEGRAM_NOT_CONNECTED when no road can carry it, FILE_TOO_LARGE when Telegram cannot.
    */
-  roadFor: (credentials: Credentials, size: number) => Road
+  roadFor: (credentials: Credentials, size: number, rule?: PostRule) => Road
+  /** How large a document may be. More is known once the account was used. */
+  documentLimits: (credentials: Credentials) => DocumentLimits
   /** Whether parts of such a file may go before it is sealed: an MTProto road and more than 10 MB. */
   sendsEarly: (road: Road, size: number) => boolean
   /**
    * Throws TELEGRAM_UNAVAILABLE with `retryAfter` when the road of such a file is known to be shut
    * at this moment; for callers that would have to wait for the file's end.
    */
-  assertReachable: (credentials: Credentials, size: number) => void
+  assertReachable: (credentials: Credentials, size: number, rule?: PostRule) => void
   /**
    * Seconds for which Telegram has asked the account that would carry such a file to wait; 0 when it
    * may go now, or no road takes it. `size` is null where it is not known yet: the shortest wait of
    * all roads.
    */
-  waitFor: (credentials: Credentials, size: number | null) => number
+  waitFor: (credentials: Credentials, size: number | null, rule?: PostRule) => number
   /** The same of every account that was used within the last hour: see `waitFor`. */
   waits: () => number[]
   /**

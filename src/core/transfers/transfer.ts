@@ -115,6 +115,8 @@ export function createTransfers(options: TransfersOptions): Transfers {
       caption: async () =>
         captionOf({ ...upload, folderId }, await file.digests(), options.namesInCaptions),
       captionId: upload.captionId,
+      kind: 'file',
+      exactlyOnce: false,
       journal,
       verification,
       thumbnail,

@@ -5,9 +5,9 @@ import {
   decodeCaption,
   encodeCaption,
   type PostDescription,
-  type PostKind,
 } from '../../../src/core/model/caption.ts'
 import { copyCaption, editCaption, editFolderText } from '../../../src/core/model/caption-edit.ts'
+import type { PostKind } from '../../../src/core/ports/records.ts'
 
 const ID = 'ab'.repeat(16)
 const FOLDER = 'cd'.repeat(16)

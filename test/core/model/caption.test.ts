@@ -43,6 +43,7 @@ test.each([
   ['a file of which nothing is known', nothing],
   ['a manifest', { ...nothing, kind: 'manifest' }],
   ['everything', full],
+  ['the last volume', { ...full, sha256: null, wholeSha256: SHA256 }],
   ['the first moment that can be written', { ...nothing, modifiedAt: -62_167_219_200_000 }],
   ['the last one', { ...nothing, modifiedAt: 253_402_300_799_999 }],
 ] satisfies [string, PostDescription][])('%s is read as it was written', (_, description) => {

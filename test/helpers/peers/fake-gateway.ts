@@ -92,6 +92,7 @@ export function createFakeGateway(): FakeGateway {
       return openReads
     },
     roadFor: () => fake.road,
+    documentLimits: () => ({ documentBytes: 2000 * MiB, volumeBytes: 2000 * MiB }),
     sendsEarly: () => fake.early,
     sendAvailable: async (request) => {
       const { file, journal } = request

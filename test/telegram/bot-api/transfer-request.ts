@@ -58,6 +58,8 @@ export function makeRequest(changes: RequestChanges = {}): ObservedRequest {
     },
     caption: async () => CAPTION,
     captionId: '000102030405060708090a0b0c0d0e0f',
+    kind: 'file',
+    exactlyOnce: false,
     thumbnail: { load: async () => null, refused: () => {} },
     verification: { blocks: () => [], damaged: () => {}, unread: () => {} },
     journal: memoryJournal(saved, changes.left ?? null),

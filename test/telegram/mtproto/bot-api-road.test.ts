@@ -1,8 +1,9 @@
 import { expect, test, vi } from 'vitest'
 import { encodeCaption } from '../../../src/core/model/caption.ts'
+import type { PostKind } from '../../../src/core/ports/records.ts'
 import { MiB } from '../../../src/lib/units.ts'
 import { startTelegram } from '../../helpers/peers/telegram.ts'
-import { createFile, createRequest, startGateway, userOf } from './setup.ts'
+import { botOf, createFile, createRequest, startGateway, userOf } from './setup.ts'
 
 const signal = new AbortController().signal
 
@@ -108,6 +109,61 @@ test('a lost file that the Bot API has renamed is found by its caption', async (
   expect(messages).toMatchObject([{ id: posted.messageId, fileName: 'half \ufffd.bin' }])
 })
 
+test('of two volumes of one size each is found by its own line', async () => {
+  const telegram = await startTelegram()
+  const { gateway } = startGateway(telegram)
+  const { account } = telegram
+  const credentials = { ...userOf(account), botToken: account.botToken }
+  const file = createFile(MiB)
+  const [first, second] = [1, 2].map((volume) => captionOf('a'.repeat(32), { volume, of: 2 }))
+  await gateway.finish(createRequest(credentials, file, { caption: first ?? '' }))
+  telegram.faults.add({ method: 'bot:sendDocument', effect: { kind: 'drop' }, times: 1 })
+
+  const posted = await gateway.finish(createRequest(credentials, file, { caption: second ?? '' }))
+
+  const messages = await telegram.messages(account.channelId)
+  expect(messages.map(({ caption }) => caption)).toEqual([first, second])
+  expect(posted.messageId).toBe(messages[1]?.id)
+})
+
+test('a small document that is to be posted once goes by MTProto', async () => {
+  const telegram = await startTelegram()
+  const { gateway } = startGateway(telegram)
+  const { account } = telegram
+  const credentials = { ...userOf(account), botToken: account.botToken }
+
+  await gateway.finish(createRequest(credentials, createFile(MiB), { exactlyOnce: true }))
+
+  expect(telegram.counters.read().methods['bot:sendDocument']).toBeUndefined()
+  expect(await telegram.messages(account.channelId)).toHaveLength(1)
+})
+
+test.each(['user', 'bot'] as const)(
+  'what a bot alone has posted is found by the %s whose API id came later',
+  async (actor) => {
+    const telegram = await startTelegram()
+    const { account } = telegram
+    const alone = { ...botOf(account), apiId: null, apiHash: null }
+    const file = createFile(MiB)
+    const death = new AbortController()
+    const first = createRequest(alone, file, { exactlyOnce: true, signal: death.signal })
+    telegram.faults.add({ method: 'bot:sendDocument', effect: { kind: 'drop-after' }, times: 1 })
+    const dying = startGateway(telegram).gateway
+    const died = expect(dying.finish(first)).rejects.toThrow('killed')
+    await vi.waitFor(async () => expect(await telegram.messages(account.channelId)).toHaveLength(1))
+    death.abort(new Error('killed'))
+    await died
+
+    const credentials = actor === 'user' ? userOf(account) : botOf(account)
+    const { journal } = first
+    const again = createRequest(credentials, file, { journal, exactlyOnce: true })
+    const posted = await startGateway(telegram).gateway.finish(again)
+
+    const messages = await telegram.messages(account.channelId)
+    expect(messages.map(({ id }) => id)).toEqual([posted.messageId])
+  },
+)
+
 test('a malformed session does not keep a small file from the Bot API', async () => {
   const telegram = await startTelegram()
   const { gateway } = startGateway(telegram)
@@ -124,7 +180,7 @@ test('a malformed session does not keep a small file from the Bot API', async ()
   })
 })
 
-function captionOf(id: string): string {
+function captionOf(id: string, kind: PostKind = 'file'): string {
   const unknown = { folderId: null, modifiedAt: null, sha256: null, crc32: null }
-  return encodeCaption({ id, kind: 'file', name: 'file.bin', ...unknown })
+  return encodeCaption({ id, kind, name: 'file.bin', ...unknown })
 }

@@ -195,14 +195,18 @@ export function createRequest(
     /** Nothing is read back by default. */
     verification?: Verification
     thumbnail?: OutgoingThumbnail
+    exactlyOnce?: boolean
   } = {},
 ): TestRequest {
   const events: TransferEvent[] = []
+  const line = decodeCaption(options.caption ?? CAPTION, null)
   return {
     credentials,
     file,
     caption: async () => options.caption ?? CAPTION,
-    captionId: decodeCaption(options.caption ?? CAPTION, null)?.id ?? '',
+    captionId: line?.id ?? '',
+    kind: line?.kind ?? 'file',
+    exactlyOnce: options.exactlyOnce ?? false,
     verification: options.verification ?? {
       blocks: () => [],
       damaged: () => {},

@@ -1,4 +1,4 @@
-import { decodeCaption } from '../../../core/model/caption.ts'
+import { decodeCaption, isSameKind } from '../../../core/model/caption.ts'
 import { documentFileId } from '../../../core/model/file-id.ts'
 import type { PostedFile } from '../../../core/ports/records.ts'
 import type { TransferRequest } from '../../../core/ports/telegram.ts'
@@ -18,7 +18,7 @@ export interface LostFileSearch {
 
 /**
  * Looks for a file that the Bot API may have posted: the newest message since the transfer began
- * with its size and its caption's id. A message without a line of ours counts by its name: a version
+ * with its size and its caption's id and kind. A message without a line of ours counts by its name: a version
  * that wrote no captions may have posted it. The Bot API cannot look itself, a user can.
  */
 export async function lookForPostedFile(search: LostFileSearch): Promise<PostedFile | null> {
@@ -35,7 +35,7 @@ export async function lookForPostedFile(search: LostFileSearch): Promise<PostedF
       const document = documentOf(account.gramjs, candidate)
       if (Number(document?.size) !== file.size) return false
       const said = decodeCaption(candidate.message, null)
-      if (said !== null) return said.id === request.captionId
+      if (said !== null) return said.id === request.captionId && isSameKind(said.kind, request.kind)
       return document !== null && fileNameOf(account.gramjs, document) === file.name
     })
     const document = message && documentOf(account.gramjs, message)
