@@ -111,6 +111,7 @@ async function sweep(options: SweeperOptions, isFirst: boolean): Promise<SweepRe
   const folders = await each(spool.uploadIds, removeOrphan)
   await attempt(spool.removeTemporary)
   await attempt(async () => ledger.deleteExpiredTicketTokens(options.now()))
+  await attempt(async () => ledger.deleteExpiredArchives(options.now()))
   await attempt(async () => {
     const { keepFinishedMs = KEEP_FINISHED_MS } = options
     await ledger.forgetLibraryJobs(options.now() - keepFinishedMs)

@@ -19,6 +19,8 @@ export interface Catalogue {
   /** How many libraries there are, and the files in all of them. */
   libraryTotals: () => Promise<{ libraries: number; files: number }>
   libraryFile: (key: LibraryKey, messageId: number) => Promise<ShownFile | null>
+  /** Those of the messages that are files, in no order. A caller with more than some hundred makes several calls. */
+  libraryFiles: (key: LibraryKey, messageIds: readonly number[]) => Promise<ShownFile[]>
   /** The folder that is shown at this path of names, from the root (`[]`) down; null: there is none. */
   libraryFolder: (key: LibraryKey, path: readonly string[]) => Promise<ShownFolder | null>
   /** The newest messages first. */
@@ -63,7 +65,8 @@ export interface LibraryFile {
   /** Hex. */
   readonly crc32: string | null
   /**
-   * Whether the digests are those of a receipt: this worker has made them of the bytes that it sent.
+   * Whether the digests are those of a receipt: this worker has made them of the bytes that it sent,
+   * or read whole.
    * Otherwise the caption claims them.
    */
   readonly isMeasured: boolean
@@ -223,6 +226,8 @@ export interface LibraryTree {
   readonly fileIds: readonly number[]
   /** Messages of the folder itself and of those below, the deepest folders first. */
   readonly folderIds: readonly number[]
+  /** Paths, from the folder itself down, of folders in it with nothing in them. */
+  readonly emptyFolders: readonly (readonly string[])[]
   /** How many folders lie in each other, the folder itself not counted. */
   readonly depth: number
   /** Bytes of UTF-8 by which the longest path in it is longer than that of the folder itself. */

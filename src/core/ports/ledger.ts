@@ -1,3 +1,4 @@
+import type { ArchiveRecords } from './archives.ts'
 import type { Catalogue, FileRow, LibraryKey } from './catalogue.ts'
 import type { LibraryJobRecords, NewLibraryJob } from './library-jobs.ts'
 import type {
@@ -114,9 +115,12 @@ export interface Ledger extends TicketRecords, StreamRecords, VolumeRecords {
 
   /**
    * The digests of a document of this id, decimal text, and size, as they were made while its bytes
-   * were sent; null where this ledger does not know them. What a caption claims is not among them.
+   * were sent, or read whole; null where this ledger does not know them. What a caption claims is not
+   * among them.
    */
   receiptOf: (documentId: string, size: number) => Promise<Digests | null>
+  /** Keeps the digests of a document whose bytes have been read whole; those that are known stay. */
+  keepReceipt: (documentId: string, size: number, digests: Digests) => Promise<void>
 
   /** Webhooks due at `now`, oldest first. */
   dueWebhooks: (now: number, limit: number) => Promise<WebhookEvent[]>
@@ -313,7 +317,12 @@ export interface KeptToken {
 }
 
 /** What start-up and the sweeper need beside what the flows need. */
-export interface MaintainedLedger extends Ledger, ClockRecords, Catalogue, LibraryJobRecords {
+export interface MaintainedLedger
+  extends Ledger,
+    ClockRecords,
+    Catalogue,
+    LibraryJobRecords,
+    ArchiveRecords {
   /** Forgets one chunk, whose bytes were lost. */
   deleteChunk: (uploadId: string, index: number) => Promise<void>
   /** Ids of the uploads that ended at `before` or earlier. */

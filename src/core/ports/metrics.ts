@@ -10,6 +10,8 @@ export interface Metrics {
   answered: (answer: HttpAnswer) => void
   /** One body of a download has ended. */
   downloaded: (download: EndedDownload) => void
+  /** One body of an archive has ended. */
+  archived: (archive: Omit<EndedDownload, 'road'>) => void
 }
 
 export interface HttpAnswer {

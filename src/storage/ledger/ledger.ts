@@ -13,6 +13,7 @@ import { openDatabase } from './open.ts'
 import { createLedgerCipher } from './secrets/cipher.ts'
 import { checkKey, createSecretRecords } from './secrets/secrets.ts'
 import { resolving, type Synchronous } from './synchronous.ts'
+import { createArchiveRecords } from './tables/archives.ts'
 import { createEndingRecords } from './tables/endings.ts'
 import { createOpeningRecords } from './tables/opening.ts'
 import { createOutboxRecords } from './tables/outbox.ts'
@@ -78,6 +79,7 @@ export function openLedger(options: LedgerOptions): MaintainedLedger {
     ...secrets,
     ...clock,
     ...createTicketRecords(database, cipher),
+    ...createArchiveRecords(database),
     ...library,
     ...reading,
     ...receipts,
@@ -154,6 +156,7 @@ function toPromises(records: Records): MaintainedLedger {
     postponeWebhook: resolving(records.postponeWebhook),
     deleteWebhook: resolving(records.deleteWebhook),
     receiptOf: resolving(records.receiptOf),
+    keepReceipt: resolving(records.keepReceipt),
     secret: resolving(records.secret),
     saveSecret: resolving(records.saveSecret),
     deleteSecret: resolving(records.deleteSecret),
@@ -167,6 +170,9 @@ function toPromises(records: Records): MaintainedLedger {
     endTicketEpoch: resolving(records.endTicketEpoch),
     ticketToken: resolving(records.ticketToken),
     deleteExpiredTicketTokens: resolving(records.deleteExpiredTicketTokens),
+    keepArchive: resolving(records.keepArchive),
+    findArchive: resolving(records.findArchive),
+    deleteExpiredArchives: resolving(records.deleteExpiredArchives),
     deleteChunk: resolving(records.deleteChunk),
     finishedBefore: resolving(records.finishedBefore),
     lastReading: resolving(records.lastReading),
@@ -186,6 +192,7 @@ function toPromises(records: Records): MaintainedLedger {
     saveFolderNote: resolving(records.saveFolderNote),
     settleFolder: resolving(records.settleFolder),
     libraryTree: resolving(records.libraryTree),
+    libraryFiles: resolving(records.libraryFiles),
     libraryTotals: resolving(records.libraryTotals),
     librarySync: resolving(records.librarySync),
     newestInLibrary: resolving(records.newestInLibrary),

@@ -109,14 +109,15 @@ export function inSlices(changes: LibraryChanges, size: number): LibraryChanges[
   return [changes]
 }
 
-interface Rows {
+export interface Rows {
   files: FileRow[]
   folders: FolderPost[]
   /** Messages that hold neither. */
   others: number[]
 }
 
-function rowsOf(messages: readonly ChannelMessage[]): Rows {
+/** What messages are to a library. */
+export function rowsOf(messages: readonly ChannelMessage[]): Rows {
   const rows: Rows = { files: [], folders: [], others: [] }
   for (const { messageId, postedAt, editedAt, text, document } of messages) {
     const post = { messageId, postedAt, editedAt }

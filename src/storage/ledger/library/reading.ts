@@ -27,6 +27,7 @@ export interface LibraryReading
     | 'librarySync'
     | 'newestInLibrary'
     | 'libraryFile'
+    | 'libraryFiles'
     | 'libraryFolder'
     | 'libraryFilesNamed'
   > {
@@ -51,6 +52,9 @@ export function createLibraryReading(database: LedgerDatabase): LibraryReading {
      FROM libraries LEFT JOIN library_folders ON library = libraries.id AND folder_id = ?`,
   )
   const findFile = database.prepare(`SELECT ${FILE_COLUMNS} FROM library_files WHERE id = ?`)
+  const findFiles = database.prepare(
+    `SELECT ${FILE_COLUMNS} FROM library_files WHERE id IN (SELECT value FROM json_each(?))`,
+  )
   const root = database.prepare('SELECT * FROM library_folders WHERE library = ? AND folder_id = ?')
   const inside = database.prepare('SELECT * FROM library_folders WHERE parent = ? AND name = ?')
   const findFolder = database.prepare('SELECT * FROM library_folders WHERE id = ?')
@@ -161,6 +165,13 @@ export function createLibraryReading(database: LedgerDatabase): LibraryReading {
       const library = libraryOf(key)
       const row = library === null ? undefined : findFile.get(messageRow(library, messageId))
       return row ? createPaths().shown(toFile(row)) : null
+    },
+    libraryFiles: (key, messageIds) => {
+      const library = libraryOf(key)
+      if (library === null) return []
+      const paths = createPaths()
+      const rows = JSON.stringify(messageIds.map((messageId) => messageRow(library, messageId)))
+      return findFiles.all(rows).map((row) => paths.shown(toFile(row)))
     },
     libraryFolder: (key, path) => {
       const library = libraryOf(key)

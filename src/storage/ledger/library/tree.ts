@@ -17,7 +17,11 @@ const BELOW = `WITH RECURSIVE below (id, depth, path_bytes) AS (
 
 export function createLibraryTree(
   database: LedgerDatabase,
-  { libraryOf, folderAt }: Pick<LibraryReading, 'libraryOf' | 'folderAt'>,
+  {
+    libraryOf,
+    folderAt,
+    createPaths,
+  }: Pick<LibraryReading, 'libraryOf' | 'folderAt' | 'createPaths'>,
 ): Pick<Synchronous<Catalogue>, 'libraryTree'> {
   const files = database.prepare(
     `${BELOW} SELECT library_files.id FROM below
@@ -33,6 +37,12 @@ export function createLibraryTree(
   const longest = database.prepare(
     `${BELOW} SELECT max(depth) AS depth, max(path_bytes) AS path_bytes FROM below`,
   )
+  const empty = database.prepare(
+    `${BELOW} SELECT below.id FROM below JOIN library_folders AS folder USING (id)
+     WHERE depth > 0 AND files = 0
+       AND NOT EXISTS (SELECT 1 FROM library_folders WHERE parent = folder.id)
+     ORDER BY below.id`,
+  )
   const idsOf = (rows: { id?: unknown }[]): number[] =>
     rows.map((row) => messageOf(integer(row, 'id')))
 
@@ -43,9 +53,13 @@ export function createLibraryTree(
       if (row === null) return null
       const folder = integer(row, 'id')
       const most = longest.get(folder)
+      const paths = createPaths()
       return {
         fileIds: idsOf(files.all(folder)),
         folderIds: idsOf(posts.all(folder)),
+        emptyFolders: empty
+          .all(folder)
+          .map((inside) => paths.of(integer(inside, 'id')).slice(path.length)),
         depth: most ? integer(most, 'depth') : 0,
         bytes: most ? integer(most, 'path_bytes') : 0,
       }

@@ -8,7 +8,7 @@ import { blob } from './rows.ts'
 /** Receipts that are kept, the newest; each takes about 100 bytes. */
 const MAX_RECEIPTS = 1_000_000
 
-export type ReceiptRecords = Pick<Synchronous<Ledger>, 'receiptOf'> & {
+export type ReceiptRecords = Pick<Synchronous<Ledger>, 'receiptOf' | 'keepReceipt'> & {
   /** Adds the receipt of an upload, inside the caller's transaction. */
   addReceipt: (uploadId: string, result: FinishedFile) => void
 }
@@ -20,6 +20,10 @@ export function createReceiptRecords(database: LedgerDatabase): ReceiptRecords {
   const add = database.prepare(
     `INSERT INTO receipts (document_id, size, sha256, crc32)
      SELECT ?, size, ?, ? FROM uploads WHERE id = ? ON CONFLICT DO NOTHING`,
+  )
+  const keep = database.prepare(
+    `INSERT INTO receipts (document_id, size, sha256, crc32) VALUES (?, ?, ?, ?)
+     ON CONFLICT DO NOTHING`,
   )
   const forget = database.prepare(
     'DELETE FROM receipts WHERE number <= (SELECT max(number) FROM receipts) - ?',
@@ -33,6 +37,10 @@ export function createReceiptRecords(database: LedgerDatabase): ReceiptRecords {
         sha256: blob(row, 'sha256').toString('hex'),
         crc32: blob(row, 'crc32').toString('hex'),
       }
+    },
+    keepReceipt: (documentId, size, { sha256, crc32 }) => {
+      keep.run(documentId, size, Buffer.from(sha256, 'hex'), Buffer.from(crc32, 'hex'))
+      forget.run(MAX_RECEIPTS)
     },
     addReceipt: (uploadId, { fileId, digests }) => {
       const documentId = documentIdIn(fileId)

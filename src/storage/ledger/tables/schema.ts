@@ -333,6 +333,19 @@ const MIGRATIONS = [
   `
   ALTER TABLE library_files ADD COLUMN thumbnail_id TEXT;
   `,
+  // The number says which list was kept first. `entries` is compressed JSON.
+  `
+  CREATE TABLE archives (
+    number INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    owner TEXT NOT NULL,
+    file_name TEXT NOT NULL,
+    entries BLOB NOT NULL,
+    expires_at INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX archives_of_owner ON archives (owner);
+  CREATE INDEX archives_by_end ON archives (expires_at);
+  `,
 ]
 
 /** What `user_version` says of a ledger of this version. */

@@ -1,4 +1,5 @@
 import { describe } from 'vitest'
+import { keepsArchives } from './archives.ts'
 import { keepsClock } from './clock.ts'
 import { decidesTogether } from './decisions.ts'
 import { endsUploads } from './endings.ts'
@@ -20,6 +21,7 @@ export function describeLedger(name: string, make: MakeLedger): void {
     keepsTransfers(make)
     keepsVolumes(make)
     keepsTickets(make)
+    keepsArchives(make)
     keepsClock(make)
     keepsLibraries(make)
     keepsLibraryJobs(make)

@@ -172,12 +172,17 @@ export function keepsLibraryJobs(make: MakeLedger): void {
     const tree = await ledger.libraryTree(KEY, ['Photos'])
 
     expect([...(tree?.fileIds ?? [])].sort()).toEqual([10, 11, 12])
-    expect(tree).toMatchObject({ folderIds: [3, 2, 4, 1], depth: 2, bytes: 11 })
+    expect(tree).toMatchObject({ folderIds: [3, 2, 4, 1], depth: 2, bytes: 11, emptyFolders: [] })
     expect(await ledger.libraryTree(KEY, ['Photos', 'Rome', 'Day 1'])).toEqual({
-      ...{ fileIds: [11], folderIds: [3], depth: 0, bytes: 0 },
+      ...{ fileIds: [11], folderIds: [3], emptyFolders: [], depth: 0, bytes: 0 },
     })
     expect(await ledger.libraryTree(KEY, ['Videos'])).toBeNull()
     expect(await ledger.libraryTree({ ...KEY, owner: 'bob' }, [])).toBeNull()
+
+    await ledger.applyToLibrary(KEY, { gone: [11] })
+
+    const emptied = await ledger.libraryTree(KEY, ['Photos'])
+    expect(emptied?.emptyFolders).toEqual([['Rome', 'Day 1']])
   })
 
   test('where an upload goes is remembered field by field', async () => {
