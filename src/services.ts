@@ -2,6 +2,7 @@ import type { Adapters } from './adapters.ts'
 import type { Config } from './config/config.ts'
 import { createKnownTokens, type KnownTokens } from './core/access/known-tokens.ts'
 import { createTicketService, type TicketService } from './core/access/ticket-service.ts'
+import { type ArchiveService, createArchiveService } from './core/archives/archive-service.ts'
 import { createBlockCache } from './core/downloads/block-cache.ts'
 import { createDocumentReader } from './core/downloads/document-reader.ts'
 import { createDownloadService, type DownloadService } from './core/downloads/download-service.ts'
@@ -52,6 +53,7 @@ export interface Services {
   uploads: UploadService
   streams: StreamService
   downloads: DownloadService
+  archives: ArchiveService
   tickets: TicketService
   watch: ProgressWatch
   jobs: JobList
@@ -104,6 +106,7 @@ export function createServices(config: Config, adapters: Adapters): Services {
   })
   const manifests = createManifests({ gateway, reader })
   const files = createLibraryFiles({ gateway, manifests, catalogue: ledger, reader })
+  const downloads = createDownloadService({ credentials, files, ledger, workGate })
   const { uploads } = intake
   const progressOf: UploadService['progress'] = (id, token) =>
     isLibraryJobId(id) ? changing.progress(id, token) : uploads.progress(id, token)
@@ -124,7 +127,11 @@ export function createServices(config: Config, adapters: Adapters): Services {
     transfers,
     changing,
     changingJobs,
-    downloads: createDownloadService({ credentials, files, ledger, workGate }),
+    downloads,
+    archives: createArchiveService({
+      ...{ ledger, catalogue: ledger, channel: adapters.channel, credentials, tickets },
+      ...{ files, downloads, follower, workGate, now, log },
+    }),
     progressOf,
     watch: createProgressWatch({
       ...{ ledger, board: progress, changes: changing, credentials },

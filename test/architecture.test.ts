@@ -25,6 +25,17 @@ const ALLOWED: Record<string, readonly string[]> = {
     ...['core/model', 'core/ports', 'core/progress', 'core/runtime', 'node:crypto', 'node:zlib'],
   ],
   'src/core/downloads': ['core/model', 'core/ports', 'core/runtime', 'node:crypto'],
+  'src/core/archives': [
+    ...[
+      'core/access',
+      'core/downloads',
+      'core/library',
+      'core/model',
+      'core/ports',
+      'core/runtime',
+    ],
+    ...['node:crypto', 'node:timers/promises', 'node:zlib'],
+  ],
   'src/core/uploads': [
     ...['core/model', 'core/ports', 'core/progress', 'core/runtime', 'core/transfers'],
     'node:crypto',
@@ -43,7 +54,14 @@ const ALLOWED: Record<string, readonly string[]> = {
 
   // Only http knows Fastify.
   'src/http': [
-    ...['core/access', 'core/downloads', 'core/library', 'core/model', 'core/ports'],
+    ...[
+      'core/access',
+      'core/archives',
+      'core/downloads',
+      'core/library',
+      'core/model',
+      'core/ports',
+    ],
     ...['core/progress', 'core/runtime', 'core/uploads'],
     ...['fastify', '@fastify/*', 'fastify-type-provider-zod', '@tus/server', 'zod'],
     ...['content-disposition', 'content-type', 'node:*'],

@@ -1,6 +1,7 @@
 import { type FastifyBaseLogger, type FastifyInstance, fastify } from 'fastify'
 import type { KnownTokens } from '../core/access/known-tokens.ts'
 import type { TicketService } from '../core/access/ticket-service.ts'
+import type { ArchiveService } from '../core/archives/archive-service.ts'
 import type { DownloadService } from '../core/downloads/download-service.ts'
 import type { ThumbnailService } from '../core/downloads/thumbnail-service.ts'
 import type { LibraryChanging } from '../core/library/changes/library-changes.ts'
@@ -20,6 +21,7 @@ import { createTurnBudget, inTurns } from '../lib/waiting/turn-budget.ts'
 import { installErrorHandler, refuseEarly } from './answers/error-handler.ts'
 import { createParseErrorAnswers } from './answers/parse-error-answer.ts'
 import { installRequestMetrics } from './answers/request-metrics.ts'
+import { archiveRoutes } from './archives/routes.ts'
 import { installBodyTypes } from './bodies/body-types.ts'
 import { installConnectionDraining } from './connections/connection-draining.ts'
 import type { Connections } from './connections/connections.ts'
@@ -75,6 +77,7 @@ export interface HttpServices {
   streams: StreamService
   uploadLock: PreemptibleLock
   downloads: DownloadService
+  archives: ArchiveService
   watch: ProgressWatch
   metrics: Metrics
   jobs: JobList
@@ -234,7 +237,7 @@ async function registerFileRoutes(
   const { uploads, watch, uploadLock, jobs, library, changing, tickets } = services
   const { metrics, knownTokens } = services
   const { maxChunkBytes, maxFileBytes, sessionTtlMs, maxConcurrentDownloads } = limits
-  const { spool, streams, downloads } = inEqualTurns(options)
+  const { spool, streams, downloads, archives } = inEqualTurns(options)
   const unclaimed = createUnclaimedBudget(services.capacity)
   const callerToken = createCallerToken(options.callers.requireAuth)
   const receiving = { uploads, spool, unclaimed, throttle, maxChunkBytes, callerToken }
@@ -250,9 +253,10 @@ async function registerFileRoutes(
   await app.register(jobsRoutes, { jobs, changing })
   await app.register(libraryRoutes, { library, thumbnails: services.thumbnails })
   await app.register(libraryChangesRoutes, { changing })
-  await app.register(ticketRoutes, { tickets, address })
+  await app.register(ticketRoutes, { tickets, archives, address })
   const deliver = createDelivery({ maxConcurrent: maxConcurrentDownloads, connections })
   await app.register(downloadRoutes, { downloads, metrics, knownTokens, deliver })
+  await app.register(archiveRoutes, { archives, metrics, knownTokens, deliver })
 }
 
 /**
@@ -260,7 +264,7 @@ async function registerFileRoutes(
  */
 function inEqualTurns({
   spool,
-  services: { streams, downloads },
+  services: { streams, downloads, archives },
 }: Pick<HttpServerOptions, 'spool' | 'services'>) {
   const turns = createTurnBudget(BYTES_PER_TURN)
   const receive: Spool['receive'] = (source, how) => spool.receive(inTurns(source, turns), how)
@@ -268,7 +272,12 @@ function inEqualTurns({
     streams.append(id, offset, { ...source, bytes: inTurns(source.bytes, turns) }, confirm)
   const read: DownloadService['read'] = (file, range, signal) =>
     inTurns(downloads.read(file, range, signal), turns)
+  const find: ArchiveService['find'] = async (token, request, signal) => {
+    const found = await archives.find(token, request, signal)
+    return { ...found, read: (range, aborts) => inTurns(found.read(range, aborts), turns) }
+  }
   return {
+    archives: { ...archives, find },
     spool: { receive },
     streams: { ...streams, append },
     downloads: { ...downloads, read },

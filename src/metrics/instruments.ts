@@ -9,6 +9,7 @@ export interface Instruments {
   uploads: Counter<'outcome' | 'road'>
   uploadSeconds: Histogram
   downloads: Counter<'outcome' | 'road'>
+  archives: Counter<'outcome'>
   bytes: Counter<'direction'>
   attempts: Counter<'cause' | 'retryable'>
   reads: Counter<'cause'>
@@ -37,6 +38,12 @@ export function createInstruments(registry: Registry): Instruments {
       name: 'telestore_downloads_total',
       help: 'Bodies of downloads that ended, by outcome and by the road of their bytes',
       labelNames: ['outcome', 'road'] as const,
+      registers,
+    }),
+    archives: new Counter({
+      name: 'telestore_archives_total',
+      help: 'Bodies of archives that ended, by outcome',
+      labelNames: ['outcome'] as const,
       registers,
     }),
     bytes: new Counter({

@@ -53,6 +53,10 @@ export function createMetricsRegistry(): MetricsRegistry {
           instruments.downloads.inc({ outcome, road })
           instruments.bytes.inc({ direction: 'served' }, bytes)
         },
+        archived: ({ outcome, bytes }) => {
+          instruments.archives.inc({ outcome })
+          instruments.bytes.inc({ direction: 'served' }, bytes)
+        },
       }
     },
   }

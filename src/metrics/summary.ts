@@ -21,6 +21,7 @@ export async function summarize(
     uploads_by_road: await byLabel(instruments.uploads, 'road'),
     downloads: await byLabel(instruments.downloads, 'outcome'),
     downloads_by_road: await byLabel(instruments.downloads, 'road'),
+    archives: await byLabel(instruments.archives, 'outcome'),
     bytes: await byLabel(instruments.bytes, 'direction'),
     transfer_failures: await byLabel(instruments.attempts, 'cause'),
     flood_wait_seconds: await total(instruments.floodSeconds),

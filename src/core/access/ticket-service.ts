@@ -8,7 +8,7 @@ import {
   type TicketKeys,
   tokenIdOf,
 } from '../model/ticket-format.ts'
-import type { CredentialsProvider, DownloadGrant } from '../ports/credentials.ts'
+import type { Credentials, CredentialsProvider, DownloadGrant } from '../ports/credentials.ts'
 import type { Ledger, TicketRecords } from '../ports/ledger.ts'
 
 export interface TicketServiceOptions {
@@ -23,6 +23,8 @@ export type TicketWish =
   | { kind: 'message'; messageId: number; fileId?: string }
   /** An upload of the caller. */
   | { kind: 'upload'; uploadId: string }
+  /** A kept list (core/ports/archives.ts). */
+  | { kind: 'archive'; listId: string }
 
 export interface IssuedTicket {
   ticket: string
@@ -48,6 +50,11 @@ export interface TicketService {
    * Rejects with TOKEN_REFUSED, FORBIDDEN (a ticket for something else), UPLOAD_NOT_FOUND.
    */
   progressReader: (token: string, uploadId: string) => Promise<string>
+  /**
+   * What a ticket for an archive opens, and as whom. Rejects with TOKEN_REFUSED, and with FORBIDDEN
+   * for a ticket for something else.
+   */
+  openArchive: (ticket: string) => Promise<{ credentials: Credentials; listId: string }>
 }
 
 export function createTicketService(options: TicketServiceOptions): TicketService {
@@ -69,10 +76,9 @@ export function createTicketService(options: TicketServiceOptions): TicketServic
       const holder = holderOf(userId, keys)
       const expiresAt = Math.ceil((now() + lifetimeMs) / 1000) * 1000
       const tokenId = tokenIdOf(token, keys)
-      const opensMessage = wish.kind === 'message'
-      const kept = opensMessage ? { tokenId, token, expiresAt } : null
+      const kept = wish.kind === 'upload' ? null : { tokenId, token, expiresAt }
       const epoch = await ledger.issueTicket(holder, kept, now())
-      const subject = opensMessage ? { ...wish, tokenId } : wish
+      const subject = wish.kind === 'upload' ? wish : { ...wish, tokenId }
       return { ticket: encodeTicket({ holder, expiresAt, epoch, subject }, keys), expiresAt }
     },
     revoke: async (token) => {
@@ -89,6 +95,7 @@ export function createTicketService(options: TicketServiceOptions): TicketServic
       isTicket(token)
         ? readers.ownerOf(token, uploadId)
         : (await credentials.forRunningUpload(token)).userId,
+    openArchive: readers.archiveOf,
   }
 }
 
@@ -103,18 +110,30 @@ function createReaders({ ledger, credentials, now }: TicketServiceOptions, keys:
     return ticket
   }
 
+  /** What the ticket's maker may do, by the token that is kept for it. */
+  async function credentialsOf(holder: string, tokenId: string): Promise<Credentials> {
+    const token = await ledger.ticketToken(tokenId, now())
+    if (token === null) throw revoked()
+    const granted = await credentials.forUpload(token)
+    // The backend may name another user by now: their files are not what was shared.
+    if (holderOf(granted.userId, keys) !== holder) throw revoked()
+    return granted
+  }
+
   return {
     grantOf: async (text: string): Promise<DownloadGrant> => {
       const { holder, subject } = await open(text)
       if (subject.kind !== 'message') throw forSomethingElse()
-      const token = await ledger.ticketToken(subject.tokenId, now())
-      if (token === null) throw revoked()
-      const granted = await credentials.forUpload(token)
-      // The backend may name another user by now: their files are not what was shared.
-      if (holderOf(granted.userId, keys) !== holder) throw revoked()
-      const { messageId, fileId } = subject
+      const { messageId, fileId, tokenId } = subject
+      const granted = await credentialsOf(holder, tokenId)
       const named = fileId === undefined ? {} : { fileId }
       return { credentials: granted, kind: 'download', messageId, ...named }
+    },
+    archiveOf: async (text: string): Promise<{ credentials: Credentials; listId: string }> => {
+      const { holder, subject } = await open(text)
+      if (subject.kind !== 'archive') throw forSomethingElse()
+      const { listId, tokenId } = subject
+      return { credentials: await credentialsOf(holder, tokenId), listId }
     },
     ownerOf: async (text: string, uploadId: string): Promise<string> => {
       const { holder, subject } = await open(text)

@@ -5,9 +5,10 @@ const PREFIX = 'tkt_'
 const MAC_BYTES = 32
 const HOLDER_BYTES = 16
 const TOKEN_ID_BYTES = 12
+const LIST_ID_BYTES = 16
 /** Kind, end, epoch, holder: what every ticket has before its subject. */
 const HEAD_BYTES = 1 + 4 + 4 + HOLDER_BYTES
-const KINDS = { message: 1, upload: 2 } as const
+const KINDS = { message: 1, upload: 2, archive: 3 } as const
 
 /** What a ticket opens, and nothing else. */
 export type TicketSubject =
@@ -17,6 +18,8 @@ export type TicketSubject =
    */
   | { kind: 'message'; messageId: number; fileId?: string; tokenId: string }
   | { kind: 'upload'; uploadId: string }
+  /** `listId` names what the archive has, kept by the worker. */
+  | { kind: 'archive'; listId: string; tokenId: string }
 
 /** What is written in a ticket. All who have the link can read it: it holds no user id, no token. */
 export interface Ticket {
@@ -82,6 +85,7 @@ export function decodeTicket(text: string, keys: TicketKeys): Ticket | null {
 
 function encodeSubject(subject: TicketSubject): Buffer {
   if (subject.kind === 'upload') return Buffer.from(subject.uploadId)
+  if (subject.kind === 'archive') return Buffer.from(subject.tokenId + subject.listId, 'hex')
   const bytes = Buffer.alloc(TOKEN_ID_BYTES + 4)
   bytes.write(subject.tokenId, 0, 'hex')
   bytes.writeUInt32BE(subject.messageId, TOKEN_ID_BYTES)
@@ -92,6 +96,10 @@ function encodeSubject(subject: TicketSubject): Buffer {
 function decodeSubject(kind: number, bytes: Buffer): TicketSubject {
   if (kind === KINDS.upload) return { kind: 'upload', uploadId: bytes.toString() }
   const tokenId = bytes.toString('hex', 0, TOKEN_ID_BYTES)
+  if (kind === KINDS.archive) {
+    const listId = bytes.toString('hex', TOKEN_ID_BYTES, TOKEN_ID_BYTES + LIST_ID_BYTES)
+    return { kind: 'archive', listId, tokenId }
+  }
   const messageId = bytes.readUInt32BE(TOKEN_ID_BYTES)
   const fileId = bytes.toString('utf8', TOKEN_ID_BYTES + 4)
   return { kind: 'message', messageId, tokenId, ...(fileId !== '' && { fileId }) }

@@ -34,7 +34,7 @@ export const ifNoneMatch = condition(
   '"5123456"',
 )
 
-const Conditions = z.object({
+export const Conditions = z.object({
   'If-Match': condition(
     'Send the file only if it still has this entity tag; otherwise 412.',
     '"5123456"',
@@ -57,7 +57,7 @@ const WantedDigest = {
   ),
 }
 
-const Ranges = Conditions.extend({
+export const Ranges = Conditions.extend({
   ...WantedDigest,
   Range: condition('Which bytes to send (RFC 9110). Several ranges are possible.', 'bytes=0-1023'),
   'If-Range': condition(
@@ -66,13 +66,13 @@ const Ranges = Conditions.extend({
   ),
 })
 
-const VALIDATORS: readonly HeaderName[] = [
+export const VALIDATORS: readonly HeaderName[] = [
   'Accept-Ranges',
   'Cache-Control',
   'ETag',
   'Last-Modified',
 ]
-const OF_FILES: readonly HeaderName[] = [
+export const OF_FILES: readonly HeaderName[] = [
   ...VALIDATORS,
   'Content-Disposition',
   'Content-Length',

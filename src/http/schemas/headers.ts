@@ -13,7 +13,7 @@ const number = (description: string, example: number) => ({
 export const HEADERS = {
   'Server-Timing': text('How long the answer took (W3C Server Timing).', 'total;dur=3.2'),
   'Retry-After': number('Seconds after which the same call may succeed.', 5),
-  'Accept-Ranges': text('Ranges are counted in bytes.', 'bytes'),
+  'Accept-Ranges': text('`bytes`; `none` where only the whole can be sent.', 'bytes'),
   'Cache-Control': text('Whether the answer may be kept.', 'private, no-cache'),
   'Content-Disposition': text(
     "The file's name (RFC 6266), and whether to show or save it.",

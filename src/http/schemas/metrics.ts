@@ -30,6 +30,7 @@ const Figures = z
     uploads_by_road: figures('Ended uploads by road.', { 'bot-api': 9 }),
     downloads: figures('Ended downloads by outcome.', { completed: 40, left: 2 }),
     downloads_by_road: figures('Ended downloads by road.', { 'mtproto-user': 42 }),
+    archives: figures('Ended downloads of archives by outcome.', { completed: 3 }),
     bytes: figures('Bytes of files: from and to clients, from and to Telegram.', {
       received: 1_048_576,
       to_telegram: 1_048_576,

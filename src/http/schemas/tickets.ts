@@ -1,9 +1,10 @@
 import { z } from 'zod'
+import { archiveFolder, archiveItems } from '../archives/schemas.ts'
 import { fileId, fileName, messageId, token, uploadId, wholeNumber } from '../bodies/validation.ts'
 import { message, success } from './answer-fields.ts'
 import { disposition } from './downloads.ts'
 import { operation } from './openapi/operation.ts'
-import { OF_TOKENS } from './openapi/refusals.ts'
+import { OF_TELEGRAM, OF_TOKENS } from './openapi/refusals.ts'
 
 const DEFAULT_SECONDS = 3600
 const MAX_SECONDS = 7 * 24 * 3600
@@ -16,6 +17,8 @@ export const IssueFields = z
     uploadId: uploadId
       .meta({ description: 'Instead of `messageId`: the upload whose progress the link shows.' })
       .optional(),
+    items: archiveItems.optional(),
+    folder: archiveFolder.optional(),
     expiresIn: wholeNumber(1, MAX_SECONDS)
       .default(DEFAULT_SECONDS)
       .meta({ description: 'Seconds until the link ends, a week at most.', examples: [3600] }),
@@ -23,7 +26,9 @@ export const IssueFields = z
     disposition: disposition.optional(),
     authToken: token.optional(),
   })
-  .meta({ oneOf: [{ required: ['messageId'] }, { required: ['uploadId'] }] })
+  .meta({
+    oneOf: ['messageId', 'uploadId', 'items', 'folder'].map((field) => ({ required: [field] })),
+  })
 
 /** The body may be missing: the token may be in the header. */
 export const RevokeFields = z.object({ authToken: token.optional() }).nullish()
@@ -33,8 +38,9 @@ export const issueTicket = operation({
   tag: 'Downloads',
   summary: 'Makes a link to share',
   description:
-    'The link opens one message, or the progress of one upload: give either `messageId` or ' +
-    '`uploadId`. It ends after `expiresIn` seconds, or when the user revokes all links.',
+    'The link opens one message, the progress of one upload, or an archive of what `items` or ' +
+    '`folder` have now: give one of the four. It ends after `expiresIn` seconds, or when the user ' +
+    'revokes all links.',
   auth: 'field',
   body: IssueFields,
   answers: {
@@ -68,7 +74,16 @@ export const issueTicket = operation({
       }),
     },
   },
-  refusals: [...OF_TOKENS, 'TOKEN_MISSING', 'UPLOAD_NOT_FOUND', 'SPOOL_FAILED'],
+  refusals: [
+    ...OF_TOKENS,
+    ...OF_TELEGRAM,
+    'TOKEN_MISSING',
+    'UPLOAD_NOT_FOUND',
+    'MESSAGE_NOT_FOUND',
+    'FOLDER_NOT_FOUND',
+    'SPOOL_FULL',
+    'SPOOL_FAILED',
+  ],
 })
 
 export const revokeTickets = operation({

@@ -60,7 +60,7 @@ export function* piecesOf(
   const { entries, locals, centrals } = layout
   const directory = locals[entries.length] ?? 0
   if (range.start < directory) {
-    for (let index = indexAt(locals, range.start); index < entries.length; index++) {
+    for (let index = entryAt(layout, range.start); index < entries.length; index++) {
       if ((locals[index] ?? 0) > range.end) return
       yield* piecesOfEntry(layout, index, { range, crcOf })
     }
@@ -144,6 +144,11 @@ function endRecord({
 function cut(bytes: Buffer, at: number, { start, end }: ByteRange): ArchivePiece | null {
   const inside = bytes.subarray(Math.max(0, start - at), Math.max(0, end + 1 - at))
   return inside.length === 0 ? null : { kind: 'bytes', bytes: inside }
+}
+
+/** The entry that this byte belongs to; the number of entries: it is behind all of them. */
+export function entryAt({ locals }: ArchiveLayout, at: number): number {
+  return indexAt(locals, at)
 }
 
 /** The last place of an ascending list that is not behind `at`. */

@@ -119,7 +119,7 @@ export const Refusal = z
       })
       .optional(),
     offset: count('Bytes that the worker has: continue from here.', 5_242_880),
-    messageId: count('Id of the message that is in the way, or that the file lacks.', 42),
+    messageId: count('Id of the message that is in the way, or that is missing.', 42),
     volume: count('The volume that the file lacks, counted from 1.', 2),
     of: count('Number of volumes of the file.', 12),
     maxFileSize: count('The largest file, in bytes.', 2_097_152_000),
