@@ -4,7 +4,7 @@ import type { LibraryFiles, OpenFile } from '../downloads/library-files.ts'
 import { libraryKeyOf } from '../model/library/posts.ts'
 import type { ArchiveList, ArchiveListEntry } from '../ports/archives.ts'
 import type { Credentials } from '../ports/credentials.ts'
-import { isSameFile, lostFile } from './open-list.ts'
+import { isSameFile, type Loss, lostFile } from './open-list.ts'
 
 /** The files of archives, which may be gone from the channel before their turn comes. */
 export interface EntryFiles {
@@ -40,14 +40,18 @@ export function createEntryFiles(files: LibraryFiles): EntryFiles {
     const { messageId } = entry
     if (messageId === null) throw new Error('a folder has no bytes')
     const library = nameOf(credentials)
-    const lose = (how: 'gone' | 'replaced'): AppError => {
+    const lose = (how: Loss): AppError => {
       lost.set(library, messageId, LOST_MS)
       return lostFile(entry, how)
     }
-    const orGone = (error: unknown): unknown => (isNotFound(error) ? lose('gone') : error)
+    const orLost = (error: unknown): unknown => {
+      if (!(error instanceof AppError)) return error
+      if (error.code === 'MESSAGE_NOT_FOUND') return lose('gone')
+      return error.code === 'FILE_INCOMPLETE' ? lose('incomplete') : error
+    }
 
     const file = await files.open({ credentials, messageId }, signal).catch((error: unknown) => {
-      throw orGone(error)
+      throw orLost(error)
     })
     if (!isSameFile(entry, file)) throw lose('replaced')
     return {
@@ -56,7 +60,7 @@ export function createEntryFiles(files: LibraryFiles): EntryFiles {
         try {
           yield* file.read(range, aborts)
         } catch (error) {
-          throw orGone(error)
+          throw orLost(error)
         }
       },
     }
@@ -78,8 +82,4 @@ export function createEntryFiles(files: LibraryFiles): EntryFiles {
 function nameOf(credentials: Credentials): string {
   const { owner, channelId } = libraryKeyOf(credentials)
   return JSON.stringify([owner, channelId])
-}
-
-function isNotFound(error: unknown): boolean {
-  return error instanceof AppError && error.code === 'MESSAGE_NOT_FOUND'
 }

@@ -57,15 +57,17 @@ export function isSameFile(
   )
 }
 
+export type Loss = keyof typeof LOSSES
+
+const LOSSES = {
+  gone: 'is no longer in the channel',
+  incomplete: 'lacks a part in the channel',
+  replaced: 'is another file now',
+}
+
 /** The failure of an archive that lacks a file now. */
-export function lostFile(
-  { path, messageId }: ArchiveListEntry,
-  how: 'gone' | 'replaced',
-): AppError {
-  const sentence =
-    how === 'gone'
-      ? `${path} is no longer in the channel, so this archive cannot be sent`
-      : `${path} is another file now than the one that this archive was made of`
+export function lostFile({ path, messageId }: ArchiveListEntry, how: Loss): AppError {
+  const sentence = `${path} ${LOSSES[how]}, so this archive cannot be sent`
   return new AppError('MESSAGE_NOT_FOUND', sentence, { details: { messageId } })
 }
 
