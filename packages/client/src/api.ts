@@ -30,6 +30,11 @@ export interface DownloadOptions extends CallOptions {
   readonly attempts?: number | undefined
 }
 
+/** What is wanted as one ZIP file: up to 500 files by their messages, or a folder with all below it. */
+export type ArchiveContent = { readonly items: readonly number[] } | { readonly folder: string }
+
+export type ArchiveOptions = Omit<DownloadOptions, 'fileId'>
+
 export interface Download {
   /** 206 when the answer is `range`. With `ifRange`, 200 means that the file has changed. */
   readonly status: 200 | 206
@@ -59,8 +64,10 @@ export interface TicketOptions extends CallOptions {
   readonly fileId?: string | undefined
 }
 
+export type ArchiveTicketOptions = Omit<TicketOptions, 'fileId' | 'disposition'>
+
 export interface Ticket {
-  /** An address that opens this one file without a login. It begins with the `url` of ClientOptions. */
+  /** An address that opens this one file or archive without a login. It begins with the `url` of ClientOptions. */
   readonly url: string
   /** The same for other people: with the public address of the worker, where the worker knows it. */
   readonly link: string
@@ -104,6 +111,13 @@ export interface Client {
   readonly download: (messageId: number, options?: DownloadOptions) => Promise<Download>
   /** A link to one message's file that may be shared. */
   readonly ticket: (messageId: number, options?: TicketOptions) => Promise<Ticket>
+  /**
+   * Many files, or a folder, as one ZIP file. An archive whose `headers` say `Accept-Ranges: none` is
+   * read again from its start where it breaks. Rejects with MESSAGE_NOT_FOUND, FOLDER_NOT_FOUND, …
+   */
+  readonly downloadArchive: (content: ArchiveContent, options?: ArchiveOptions) => Promise<Download>
+  /** A link to an archive of what is there now, which may be shared. */
+  readonly archive: (content: ArchiveContent, options?: ArchiveTicketOptions) => Promise<Ticket>
   /** Revokes all links of this user. */
   readonly revokeTickets: (options?: CallOptions) => Promise<void>
   /** What is in the channel: folders, files, and a search. */

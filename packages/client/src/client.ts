@@ -1,6 +1,6 @@
-import type { Client, Ticket, TicketOptions } from './api.ts'
+import type { ArchiveContent, Client, Ticket, TicketOptions } from './api.ts'
 import { type Caller, createCaller } from './call.ts'
-import { startDownload } from './download.ts'
+import { startArchive, startDownload } from './download.ts'
 import { createFollower } from './follow.ts'
 import { createLibrary } from './library/library.ts'
 import type { ClientOptions } from './options.ts'
@@ -10,6 +10,9 @@ import { cancelUpload, createUploadJob } from './uploads/upload-job.ts'
 import { badAnswer, textOf, toStatus } from './wire.ts'
 
 export type {
+  ArchiveContent,
+  ArchiveOptions,
+  ArchiveTicketOptions,
   Client,
   Download,
   DownloadOptions,
@@ -91,7 +94,10 @@ export function createClient(options: ClientOptions): Client {
     cancel: (uploadId, { signal } = {}) => cancelUpload(caller, uploadId, signal),
     download: (messageId, downloadOptions = {}) =>
       startDownload(caller, messageId, downloadOptions),
-    ticket: (messageId, ticketOptions = {}) => issueTicket(caller, messageId, ticketOptions),
+    downloadArchive: (content, archiveOptions = {}) =>
+      startArchive(caller, content, archiveOptions),
+    ticket: (messageId, ticketOptions = {}) => issueTicket(caller, { messageId }, ticketOptions),
+    archive: (content, ticketOptions = {}) => issueTicket(caller, content, ticketOptions),
     revokeTickets: async ({ signal } = {}) => {
       await caller.json('/tickets', { method: 'DELETE', signal })
     },
@@ -102,10 +108,10 @@ export function createClient(options: ClientOptions): Client {
 
 async function issueTicket(
   caller: Caller,
-  messageId: number,
+  named: { messageId: number } | ArchiveContent,
   { signal, ...wish }: TicketOptions,
 ): Promise<Ticket> {
-  const body = { messageId, ...wish }
+  const body = { ...named, ...wish }
   const answer = await caller.json('/tickets', { method: 'POST', body, signal })
   const ticket = textOf(answer.ticket)
   const path = textOf(answer.url)

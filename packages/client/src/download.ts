@@ -1,4 +1,4 @@
-import type { Download, DownloadOptions } from './api.ts'
+import type { ArchiveContent, ArchiveOptions, Download, DownloadOptions } from './api.ts'
 import { type Caller, parseObject, rawAnswer, toError } from './call.ts'
 import { isRetryable, networkError, TeleStoreError } from './error.ts'
 import { fileNameIn } from './file-name.ts'
@@ -11,10 +11,29 @@ import { badAnswer } from './wire.ts'
 const SILENCE = { ms: 60_000, message: 'no byte for 60 s' }
 
 /** Requests the file, or its range. Resolves when the head of the answer is here. */
-export async function startDownload(
+export function startDownload(
   caller: Caller,
   messageId: number,
-  options: DownloadOptions,
+  { fileName, fileId, ...options }: DownloadOptions,
+): Promise<Download> {
+  const path = pathOf('/download', { messageId: String(messageId), fileName, fileId })
+  return start(caller, path, options)
+}
+
+/** The same for an archive. */
+export function startArchive(
+  caller: Caller,
+  content: ArchiveContent,
+  { fileName, ...options }: ArchiveOptions,
+): Promise<Download> {
+  const named = 'items' in content ? { items: content.items.join(',') } : content
+  return start(caller, pathOf('/archive', { ...named, fileName }), options)
+}
+
+async function start(
+  caller: Caller,
+  path: string,
+  options: Omit<DownloadOptions, 'fileName' | 'fileId'>,
 ): Promise<Download> {
   const { range, ifRange, attempts = 10 } = options
   // Aborts the request when the reader cancels the body.
@@ -22,7 +41,6 @@ export async function startDownload(
   const signal = options.signal
     ? AbortSignal.any([options.signal, cancelled.signal])
     : cancelled.signal
-  const path = pathOf(messageId, options)
   const request = { caller, path, signal }
   const wanted = range && { header: rangeHeader(range.start, range.end), ifRange: ifRange ?? null }
   const first = await withRetries(() => ask(request, wanted ?? null), { attempts, signal })
@@ -94,7 +112,8 @@ async function ask({ caller, path, signal }: Request, wanted: Wanted | null): Pr
 
 /**
  * Yields the bytes of the first answer, and of further answers when it breaks. A further answer is
- * used only if it begins where the last one broke, and is of a file with the same ETag and size.
+ * used only if it is of a file with the same ETag and size, and begins where the last one broke; or at the
+ * start, where the worker sends the file only whole.
  */
 async function* bytesOf(
   request: Request,
@@ -104,15 +123,19 @@ async function* bytesOf(
   const { signal } = request
   const { end, etag, size } = first.head
   let at = first.head.start
+  let repeated = 0
   let { reader } = first
   let failures = 0
   while (at <= end) {
     try {
       const { done, value } = await withTimeout(() => reader.read(), SILENCE)
       if (done) throw networkError(new Error('the answer ended early'))
+      const known = Math.min(repeated, value.length)
+      repeated -= known
+      if (known === value.length) continue
       failures = 0
-      at += value.length
-      yield value
+      at += value.length - known
+      yield value.subarray(known)
     } catch (error) {
       signal.throwIfAborted()
       const broken = networkError(error)
@@ -123,10 +146,12 @@ async function* bytesOf(
       const wanted = { header: rangeHeader(at, end), ifRange: etag }
       const next = await withRetries(() => ask(request, wanted), { attempts, signal })
       const { head } = next
-      if (head.start !== at || head.etag !== etag || head.size !== size) {
+      const begins = head.start === at || head.status === 200
+      if (!begins || head.etag !== etag || head.size !== size) {
         await next.reader.cancel().catch(() => {})
         throw new TeleStoreError('FILE_CHANGED', 'The file has changed while it was read')
       }
+      repeated = at - head.start
       reader = next.reader
     }
   }
@@ -196,11 +221,12 @@ function rangeHeader(start: number, end: number | undefined): string {
   return `bytes=${start}-${end ?? ''}`
 }
 
-function pathOf(messageId: number, { fileName, fileId }: DownloadOptions): string {
-  const query = new URLSearchParams({ messageId: String(messageId) })
-  if (fileName !== undefined) query.set('fileName', fileName)
-  if (fileId !== undefined) query.set('fileId', fileId)
-  return `/download?${query}`
+function pathOf(path: string, fields: Readonly<Record<string, string | undefined>>): string {
+  const query = new URLSearchParams()
+  for (const [name, value] of Object.entries(fields)) {
+    if (value !== undefined) query.set(name, value)
+  }
+  return `${path}?${query}`
 }
 
 function cancelledByReader(): DOMException {
