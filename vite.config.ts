@@ -29,7 +29,8 @@ export default defineConfig({
   plugins: [precompress],
   // The client package is bundled from its sources.
   resolve: { conditions: ['telestore-source', ...defaultClientConditions] },
-  oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
+  // Otherwise each element carries the line of its source.
+  oxc: { jsx: { runtime: 'automatic', importSource: 'preact', development: false } },
   build: {
     outDir: '../../dist/web',
     // A worker that runs goes on with the scripts it has begun with; `npm run build` clears dist.

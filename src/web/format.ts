@@ -28,17 +28,19 @@ export function formatSeconds(seconds: number): string {
   return `${Math.floor(minutes / 60)} h${rest ? ` ${rest} min` : ''}`
 }
 
+// Made once: a formatter takes longer to make than all that it formats in a screen.
+const HOURS = new Intl.DateTimeFormat([], { hour: 'numeric', minute: '2-digit' })
+const DAYS = new Intl.DateTimeFormat([], { day: 'numeric', month: 'short', year: 'numeric' })
+const DAYS_AND_HOURS = new Intl.DateTimeFormat([], { dateStyle: 'medium', timeStyle: 'short' })
+
 /** Returns the time for today, and the date for any other day. */
 export function formatTime(time: Date, now = new Date()): string {
-  if (time.toDateString() === now.toDateString()) {
-    return time.toLocaleTimeString([], { hour: 'numeric', minute: '2-digit' })
-  }
-  return time.toLocaleDateString([], { day: 'numeric', month: 'short', year: 'numeric' })
+  return (time.toDateString() === now.toDateString() ? HOURS : DAYS).format(time)
 }
 
 /** Returns day and time. */
 export function formatDate(time: Date): string {
-  return time.toLocaleString([], { dateStyle: 'medium', timeStyle: 'short' })
+  return DAYS_AND_HOURS.format(time)
 }
 
 export function countOf(count: number, noun: string): string {

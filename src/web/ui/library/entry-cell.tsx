@@ -1,3 +1,4 @@
+import { useMemo } from 'preact/hooks'
 import type { LibraryItem } from 'telestore-client'
 import { countOf, formatBytes, formatTime } from '../../format.ts'
 import { type FileKind, kindOfItem } from '../../library/file-kind.ts'
@@ -27,8 +28,15 @@ export interface EntryCellProps {
 /** A finger that rests on an entry selects it; with a mouse it can be dragged. */
 const DRAGS = matchMedia('(pointer: fine)').matches
 
-/** One folder or file: its name opens it, its box selects it. */
+/**
+ * One folder or file: its name opens it, its box selects it. It is drawn again only for other props:
+ * while the list scrolls, those of an entry that stays are the same.
+ */
 export function EntryCell(props: EntryCellProps) {
+  return useMemo(() => drawCell(props), Object.values(props))
+}
+
+function drawCell(props: EntryCellProps) {
   const { entry, isActive, isSelected, showsFolder, onDownload } = props
   const { isRenaming, onRenamed } = props
   const kind = entry.kind === 'folder' ? 'folder' : kindOfItem(entry.file)
@@ -51,7 +59,7 @@ export function EntryCell(props: EntryCellProps) {
         aria-pressed={isSelected}
         aria-label={`Select ${entry.name}`}
       >
-        <Icon name="check" />
+        {isSelected && <Icon name="check" />}
       </button>
       <span class={`row-icon kind-${kind}`}>
         <Icon name={kind} />
