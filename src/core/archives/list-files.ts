@@ -1,8 +1,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { AppError } from '../../errors.ts'
+import { safeName, safePaths } from '../../lib/safe-paths.ts'
 import { rowsOf } from '../library/follow/plan.ts'
 import { folderNotFound } from '../library/library-service.ts'
-import { archivePaths, safeName } from '../model/archive/names.ts'
 import { MAX_ENTRIES } from '../model/archive/zip.ts'
 import { formatFolderPath } from '../model/library/folder-path.ts'
 import { libraryKeyOf } from '../model/library/posts.ts'
@@ -122,7 +122,7 @@ function entriesOf(
   depth: number,
 ): ArchiveListEntry[] {
   const named = files.map(({ path, name }) => ({ folder: path.slice(depth), name }))
-  const paths = archivePaths(named, emptyFolders)
+  const paths = safePaths(named, emptyFolders)
   return [
     ...paths.folders.map((path) => {
       const folder = { path, size: 0, modifiedAt: NO_TIME, crc32: 0 }

@@ -1,6 +1,6 @@
 import { AppError } from '../../errors.ts'
+import { numbered } from '../../lib/safe-paths.ts'
 import { formatFolderPath } from '../model/library/folder-path.ts'
-import { numbered } from '../model/library/names.ts'
 import { libraryKeyOf } from '../model/library/posts.ts'
 import type { Catalogue, ShownFile } from '../ports/catalogue.ts'
 import type { Credentials } from '../ports/credentials.ts'

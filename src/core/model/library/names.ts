@@ -48,12 +48,6 @@ export function sortName(folded: string): string {
     .toWellFormed()
 }
 
-/** `report (2).pdf`: the number stands before the ending, which a leading dot does not begin. */
-export function numbered(name: string, number: number): string {
-  const [, stem = name, ending = ''] = /^(.+?)((?:\.tar)?\.[^.\s]{1,12})$/i.exec(name) ?? []
-  return `${stem} (${number})${ending}`
-}
-
 /** Bytes of UTF-8 that a folder's name has at most: escaped, as many always fit into its message. */
 export const MAX_FOLDER_NAME_BYTES = 255
 

@@ -4,7 +4,6 @@ import {
   foldName,
   isSameName,
   MAX_WORDS,
-  numbered,
   searchWords,
   sortName,
 } from '../../../../src/core/model/library/names.ts'
@@ -71,17 +70,4 @@ test.each([
 test('two forms of Unicode are one name, two cases are two', () => {
   expect(isSameName('cafe\u0301', 'caf\u00e9')).toBe(true)
   expect(isSameName('a', 'A')).toBe(false)
-})
-
-test.each([
-  ['report.pdf', 'report (2).pdf'],
-  ['report', 'report (2)'],
-  ['backup.tar.gz', 'backup (2).tar.gz'],
-  ['.bashrc', '.bashrc (2)'],
-  ['.config.json', '.config (2).json'],
-  ['a.b c', 'a.b c (2)'],
-  ['a (2).txt', 'a (2) (2).txt'],
-  ['a.', 'a. (2)'],
-])('the second %j is %j', (name, second) => {
-  expect(numbered(name, 2)).toBe(second)
 })

@@ -1,13 +1,11 @@
-import { numbered } from '../library/names.ts'
-
 /** Where a file lies in the library, and what it is called there: any text. */
-export interface ArchivedName {
-  /** Names of folders, from the folder that the archive is of down. */
+export interface NamedFile {
+  /** Names of folders, from the folder that is brought out of the library down. */
   readonly folder: readonly string[]
   readonly name: string
 }
 
-export interface ArchivePaths {
+export interface SafePaths {
   /** In the order of the files. */
   readonly files: readonly string[]
   /** In the order of the folders; each ends with a slash. */
@@ -23,10 +21,10 @@ const MAX_NAME_BYTES = 255
  * forms. Where names collide, folders keep theirs, then the files that come first; the others get
  * ` (2)` and so on.
  */
-export function archivePaths(
-  files: readonly ArchivedName[],
+export function safePaths(
+  files: readonly NamedFile[],
   emptyFolders: readonly (readonly string[])[],
-): ArchivePaths {
+): SafePaths {
   const rooms = new Map<string, Room>()
   const root = createRoom('')
 
@@ -52,7 +50,7 @@ export function archivePaths(
   return { folders, files: files.map(({ folder, name }) => roomOf(folder).take(name)) }
 }
 
-/** A folder of the archive, in which every name is given once. */
+/** A folder, in which every name is given once. */
 interface Room {
   /** Ends with a slash; empty: the root. */
   readonly path: string
@@ -123,4 +121,10 @@ function collisionKey(name: string): string {
     .toUpperCase()
     .toLowerCase()
     .normalize('NFC')
+}
+
+/** `report (2).pdf`: the number stands before the ending, which a leading dot does not begin. */
+export function numbered(name: string, number: number): string {
+  const [, stem = name, ending = ''] = /^(.+?)((?:\.tar)?\.[^.\s]{1,12})$/i.exec(name) ?? []
+  return `${stem} (${number})${ending}`
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { archivePaths, safeName } from '../../../../src/core/model/archive/names.ts'
+import { numbered, safeName, safePaths } from '../../src/lib/safe-paths.ts'
 
 test.each([
   ['photo.jpg', 'photo.jpg'],
@@ -24,7 +24,7 @@ test.each([
   ['COM0', '_COM0'],
   ['console', 'console'],
   ['\ud800.txt', '\ufffd.txt'],
-])('the name %j is %j in an archive', (name, safe) => {
+])('the name %j is %j outside of the library', (name, safe) => {
   expect(safeName(name)).toBe(safe)
 })
 
@@ -53,11 +53,11 @@ test.each<[string, string[], string[]]>([
   ['a file and a folder of its name', ['doc', 'doc/x'], ['doc (2)', 'doc/x']],
   ['a folder that leads out', ['../x', './y'], ['__/x', '_/y']],
 ])('%s: no two are one', (_, paths, shown) => {
-  expect(archivePaths(paths.map(split), []).files).toEqual(shown)
+  expect(safePaths(paths.map(split), []).files).toEqual(shown)
 })
 
 test('folders without files are there, under the names of those with files', () => {
-  const paths = archivePaths([split('A/B/file')], [['A', 'empty'], ['con'], ['a']])
+  const paths = safePaths([split('A/B/file')], [['A', 'empty'], ['con'], ['a']])
 
   expect(paths).toEqual({ files: ['A/B/file'], folders: ['A/empty/', '_con/', 'a (2)/'] })
 })
@@ -71,7 +71,7 @@ test('any list of names gives as many paths that unpack inside one folder, each 
   const file = fc.record({ folder: fc.array(segment, { maxLength: 3 }), name })
   fc.assert(
     fc.property(fc.array(file, { maxLength: 12 }), (files) => {
-      const paths = archivePaths(files, []).files
+      const paths = safePaths(files, []).files
 
       expect(paths).toHaveLength(files.length)
       const keys = paths.map((path) => path.normalize('NFC').toUpperCase().toLowerCase())
@@ -89,9 +89,22 @@ test('ten thousand files of one name are named in no time', () => {
   const files = Array.from({ length: 10_000 }, () => ({ folder: [], name: 'x.jpg' }))
   const begun = performance.now()
 
-  expect(archivePaths(files, []).files.at(-1)).toBe('x (10000).jpg')
+  expect(safePaths(files, []).files.at(-1)).toBe('x (10000).jpg')
 
   expect(performance.now() - begun).toBeLessThan(2_000)
+})
+
+test.each([
+  ['report.pdf', 'report (2).pdf'],
+  ['report', 'report (2)'],
+  ['backup.tar.gz', 'backup (2).tar.gz'],
+  ['.bashrc', '.bashrc (2)'],
+  ['.config.json', '.config (2).json'],
+  ['a.b c', 'a.b c (2)'],
+  ['a (2).txt', 'a (2) (2).txt'],
+  ['a.', 'a. (2)'],
+])('the second %j is %j', (name, second) => {
+  expect(numbered(name, 2)).toBe(second)
 })
 
 function split(path: string) {
