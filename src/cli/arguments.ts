@@ -34,6 +34,16 @@ export type Command =
       range: { start: number; end?: number } | null
       force: boolean
     })
+  /** A path of the channel: a file, or a folder as a tree of files. */
+  | (CommonOptions & { kind: 'download-path'; path: string; output: string | null; force: boolean })
+  | (CommonOptions & {
+      kind: 'download-zip'
+      /** Numbers of messages, or one path. */
+      sources: string[]
+      output: string | null
+      fileName: string | null
+      force: boolean
+    })
   | (CommonOptions & { kind: 'status'; uploadId: string | null })
   | (CommonOptions & {
       kind: 'ls'
@@ -73,6 +83,7 @@ const OPTIONS = {
   output: { type: 'string', short: 'o' },
   range: { type: 'string' },
   force: { type: 'boolean', short: 'f' },
+  zip: { type: 'boolean' },
   recursive: { type: 'boolean', short: 'r' },
   sort: { type: 'string' },
   reverse: { type: 'boolean' },
@@ -82,7 +93,7 @@ const OPTIONS = {
 const COMMON = ['url', 'token', 'token-file', 'json', 'quiet', 'help', 'version']
 const ALLOWED: Record<string, string[]> = {
   upload: ['file-name', 'folder', 'on-conflict', 'parallel', 'no-resume', 'all'],
-  download: ['output', 'file-name', 'file-id', 'range', 'force'],
+  download: ['output', 'file-name', 'file-id', 'range', 'force', 'zip'],
   status: [],
   ls: ['recursive', 'sort', 'reverse'],
   find: ['folder', 'kind'],
@@ -111,7 +122,7 @@ export function parseCommand(argv: string[]): Command {
   }
   const common = commonOf(values)
   if (name === 'upload') return { kind: 'upload', ...common, ...uploadOf(values, operands) }
-  if (name === 'download') return { kind: 'download', ...common, ...downloadOf(values, operands) }
+  if (name === 'download') return downloadOf(values, operands, common)
   if (name === 'find') return { kind: 'find', ...common, ...findOf(values, operands) }
   if (name === 'mv' || name === 'cp') return { kind: name, ...common, ...targetOf(name, operands) }
   if (name === 'rm' || name === 'mkdir') {
@@ -173,20 +184,40 @@ function uploadOf(values: Values, files: string[]) {
   return { files, fileName, ...place, parallel, resume, all: values.all === true }
 }
 
-function downloadOf(values: Values, operands: string[]) {
-  const [message = '', extra] = operands
-  if (extra !== undefined) throw new UsageError(`download: ${extra} is one word too many`)
-  if (!/^[1-9]\d{0,9}$/.test(message)) {
-    throw new UsageError('download: expected the number of a message')
+function downloadOf(values: Values, operands: string[], common: CommonOptions): Command {
+  const [what = '', extra] = operands
+  const output = values.output ?? null
+  const fileName = values['file-name'] ?? null
+  const force = values.force === true
+  const wrong = operands.find((word) => !isMessage(word) && !word.startsWith('/'))
+  if (wrong !== undefined || what === '') {
+    throw new UsageError('download: expected the number of a message, or a path such as /Photos')
   }
-  return {
-    messageId: Number(message),
-    output: values.output ?? null,
-    fileName: values['file-name'] ?? null,
-    fileId: values['file-id'] ?? null,
-    range: values.range === undefined ? null : rangeOf(values.range),
-    force: values.force === true,
+  if (values.zip) {
+    if (operands.length > 1 && !operands.every(isMessage)) {
+      throw new UsageError('--zip: expected numbers of messages, or one path')
+    }
+    refuse(values, '--zip', ['range', 'file-id'])
+    return { kind: 'download-zip', ...common, sources: operands, output, fileName, force }
   }
+  if (extra !== undefined) throw new UsageError('download: several files need --zip')
+  if (!isMessage(what)) {
+    refuse(values, what, ['range', 'file-id', 'file-name'])
+    return { kind: 'download-path', ...common, path: what, output, force }
+  }
+  const fileId = values['file-id'] ?? null
+  const range = values.range === undefined ? null : rangeOf(values.range)
+  const named = { messageId: Number(what), output, fileName, fileId }
+  return { kind: 'download', ...common, ...named, range, force }
+}
+
+function isMessage(word: string): boolean {
+  return /^[1-9]\d{0,9}$/.test(word)
+}
+
+function refuse(values: Values, other: string, options: readonly (keyof Values)[]): void {
+  const given = options.find((option) => values[option] !== undefined)
+  if (given !== undefined) throw new UsageError(`--${given} has no meaning with ${other}`)
 }
 
 const SORTS = ['name', 'size', 'date'] as const

@@ -7,6 +7,11 @@ export class LocalFailure extends Error {}
 /** A signal has told the process to end. */
 export class Interrupted extends Error {}
 
+/** Codes of errors that would fail other files as well. */
+export const FOR_ALL: ReadonlySet<string> = new Set([
+  ...['NETWORK', 'TOKEN_REFUSED', 'TOKEN_MISSING', 'TELEGRAM_NOT_CONFIGURED'],
+])
+
 const SYSTEM: Record<string, string> = {
   ENOENT: 'there is no such file or folder',
   EACCES: 'access is denied',

@@ -2,7 +2,8 @@ import { readFile } from 'node:fs/promises'
 import { createClient } from 'telestore-client'
 import { type Command, type CommonOptions, parseCommand, UsageError } from './arguments.ts'
 import { copy, makeFolders, move, remove } from './commands/change-command.ts'
-import { download } from './commands/download-command.ts'
+import { download, downloadZip } from './commands/download-command.ts'
+import { downloadPath } from './commands/download-tree.ts'
 import { find, list, rescan } from './commands/library-command.ts'
 import { status } from './commands/status-command.ts'
 import { upload } from './commands/upload-command.ts'
@@ -44,6 +45,10 @@ async function runCommand(command: Command, context: CliContext): Promise<number
       return upload(command, await openContext(command, context))
     case 'download':
       return download(command, await openContext(command, context))
+    case 'download-path':
+      return downloadPath(command, await openContext(command, context))
+    case 'download-zip':
+      return downloadZip(command, await openContext(command, context))
     case 'status':
       return status(command, await openContext(command, context))
     case 'ls':

@@ -1,6 +1,7 @@
 export const USAGE = `Usage:
   telestore-worker upload PATH…          sends files into the channel, and all that are in folders
   telestore-worker download MESSAGE      brings the file of a message back
+  telestore-worker download PATH         brings a file or a folder of the channel back
   telestore-worker status [UPLOAD_ID]    how the worker is, or how far one upload is
   telestore-worker ls [FOLDER]           what is in a folder of the channel
   telestore-worker find WORD…            files of the channel by words of their names
@@ -30,7 +31,8 @@ upload:
   --all              of folders also what systems keep for themselves (.DS_Store, Thumbs.db, ._…)
 
 download:
-  --output PATH      a file or a folder; - is standard output
+  --output PATH      a file or a folder; - is standard output. Of a folder: where its files go
+  --zip              one ZIP file of a folder, or of the messages that are named
   --file-name NAME   another name
   --file-id ID       for a bot that cannot see messages
   --range A-B        only these bytes, the first is 0; A- goes to the end

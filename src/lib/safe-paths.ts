@@ -24,9 +24,10 @@ const MAX_NAME_BYTES = 255
 export function safePaths(
   files: readonly NamedFile[],
   emptyFolders: readonly (readonly string[])[],
+  maxNameBytes = MAX_NAME_BYTES,
 ): SafePaths {
   const rooms = new Map<string, Room>()
-  const root = createRoom('')
+  const root = createRoom('', maxNameBytes)
 
   /** The folder under its path in the library; it and those around it get their names once. */
   function roomOf(folder: readonly string[]): Room {
@@ -37,7 +38,7 @@ export function safePaths(
       key += `/${name}`
       let inside = rooms.get(key)
       if (!inside) {
-        inside = createRoom(`${room.take(name)}/`)
+        inside = createRoom(`${room.take(name)}/`, maxNameBytes)
         rooms.set(key, inside)
       }
       room = inside
@@ -58,19 +59,19 @@ interface Room {
   take: (name: string) => string
 }
 
-function createRoom(path: string): Room {
+function createRoom(path: string, maxNameBytes: number): Room {
   const taken = new Set<string>()
   const numbers = new Map<string, number>()
 
   return {
     path,
     take: (given) => {
-      const name = safeName(given)
+      const name = safeName(given, maxNameBytes)
       const key = collisionKey(name)
       let free = name
       // From where the last one of this name has stopped: a thousand of them are no million looks.
       let number = numbers.get(key) ?? 1
-      while (taken.has(collisionKey(free))) free = withNumber(name, ++number)
+      while (taken.has(collisionKey(free))) free = withNumber(name, ++number, maxNameBytes)
       numbers.set(key, number)
       taken.add(collisionKey(free))
       return path + free
@@ -78,22 +79,22 @@ function createRoom(path: string): Room {
   }
 }
 
-function withNumber(name: string, number: number): string {
+function withNumber(name: string, number: number, maxBytes: number): string {
   const suffix = Buffer.byteLength(` (${number})`)
-  return endSafely(numbered(cutTo(name, MAX_NAME_BYTES - suffix), number))
+  return endSafely(numbered(cutTo(name, maxBytes - suffix), number))
 }
 
 /** What Windows calls devices, with any ending. */
 const DEVICES = /^(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$) *(\.|$)/i
 
 /** A name as every file system takes it: in NFC, `_` in the place of what one of them refuses. */
-export function safeName(name: string): string {
+export function safeName(name: string, maxBytes = MAX_NAME_BYTES): string {
   const clean = name
     .toWellFormed()
     .normalize('NFC')
     .replace(/[\p{Cc}/\\:*?"<>|]/gu, '_')
   const named = DEVICES.test(clean) ? `_${clean}` : clean
-  return endSafely(cutTo(named, MAX_NAME_BYTES)) || '_'
+  return endSafely(cutTo(named, maxBytes)) || '_'
 }
 
 /** Windows drops dots and spaces at the end; `.` and `..` are no names at all. */

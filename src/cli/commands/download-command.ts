@@ -1,149 +1,97 @@
-import {
-  createSpeedMeter,
-  type Download,
-  type DownloadOptions,
-  TeleStoreError,
-} from 'telestore-client'
+import type { ArchiveContent } from 'telestore-client'
 import { printable } from '../../lib/printable.ts'
 import type { CommandOf } from '../arguments.ts'
 import type { CommandContext } from '../context.ts'
 import { chooseTarget } from '../target.ts'
 import { formatBytes, formatSeconds } from '../terminal/bars.ts'
-import { createDownloadReporter } from '../terminal/reporter.ts'
-import { alreadyThere, exists, openPart, type PartFile } from './part-file.ts'
+import { findThing } from './find-thing.ts'
+import { receive, type Saved, type Saving, saveFile } from './save-file.ts'
 
 /** Downloads the file of a message, to a file or to standard output. */
 export async function download(
   command: CommandOf<'download'>,
   context: CommandContext,
 ): Promise<number> {
-  const answer = await context.client.download(command.messageId, optionsOf(command, context))
-  if (command.output === '-') await toOutput(command, context, answer)
-  else await toFile(command, context, answer)
-  return 0
-}
-
-async function toOutput(
-  command: CommandOf<'download'>,
-  context: CommandContext,
-  answer: Download,
-): Promise<void> {
-  const name = answer.fileName ?? String(command.messageId)
-  await receive(command, context, { answer, name, before: 0, take: context.screen.write })
-}
-
-async function toFile(
-  command: CommandOf<'download'>,
-  context: CommandContext,
-  answer: Download,
-): Promise<void> {
-  const { screen } = context
-  const startedAt = Date.now()
-  const served = command.fileName ?? answer.fileName ?? `file-${command.messageId}`
-  const target = await chooseTarget(command.output, served)
-  if (!command.force && (await exists(target))) {
-    await answer.body.cancel()
-    throw alreadyThere(target)
-  }
-  const part = await openPart(target, answer)
-  const before = part.size
-  try {
-    const rest = await restOf(command, context, { answer, part })
-    if (rest) {
-      await receive(command, context, { answer: rest, name: target, before, take: part.append })
-    }
-    // The client has checked what came in one piece.
-    if (before > 0) await checkPart(answer, part)
-    await part.finish(command.force)
-  } catch (error) {
-    if (error instanceof TeleStoreError && error.code === 'FILE_DAMAGED') await part.discard()
-    throw error
-  } finally {
-    await part.close()
-  }
-  const { size, etag, mimeType, sha256 } = answer
-  const bytes = part.size
-  if (command.json) {
-    const { messageId } = command
-    screen.print(
-      JSON.stringify({ ok: true, messageId, file: target, bytes, size, etag, mimeType, sha256 }),
-    )
-    return
-  }
-  const took = formatSeconds((Date.now() - startedAt) / 1000)
-  const kept = before > 0 ? `, ${formatBytes(before)} of it here before` : ''
-  screen.print(`${printable(target)}: ${formatBytes(bytes)} in ${took}${kept}`)
-}
-
-/** Rejects with FILE_DAMAGED where bytes of several tries do not make the file. */
-async function checkPart({ sha256, range, size }: Download, part: PartFile): Promise<void> {
-  const isWhole = range.start === 0 && range.end === size - 1
-  if (!isWhole || sha256 === null || (await part.sha256()) === sha256) return
-  throw new TeleStoreError('FILE_DAMAGED', 'The file was damaged on its way. Download it again')
-}
-
-/** Returns the answer with the bytes that are missing in the part file; null when none is missing. */
-async function restOf(
-  command: CommandOf<'download'>,
-  context: CommandContext,
-  { answer, part }: { answer: Download; part: PartFile },
-): Promise<Download | null> {
-  if (part.size === 0) return answer
-  await answer.body.cancel()
-  const start = answer.range.start + part.size
-  const { end } = answer.range
-  if (start > end || answer.etag === null) return null
-  const rest = await context.client.download(command.messageId, {
-    ...optionsOf(command, context),
-    range: { start, end },
-    ifRange: answer.etag,
-  })
-  if (rest.range.start === start) return rest
-  await rest.body.cancel()
-  throw new TeleStoreError('FILE_CHANGED', 'The file has changed just now. Try again')
-}
-
-interface Receiving {
-  answer: Download
-  name: string
-  /** Bytes that an earlier try has stored. */
-  before: number
-  take: (bytes: Uint8Array) => Promise<void>
-}
-
-async function receive(
-  { quiet }: CommandOf<'download'>,
-  { screen }: CommandContext,
-  { answer, name, before, take }: Receiving,
-): Promise<void> {
-  const reporter = createDownloadReporter(screen)
-  const meter = createSpeedMeter()
-  const { start, end } = answer.range
-  const totalBytes = before + end - start + 1
-  let receivedBytes = before
-  let toldAt = 0
-  try {
-    for await (const bytes of answer.body) {
-      await take(bytes)
-      receivedBytes += bytes.length
-      meter.note(receivedBytes)
-      if (quiet || Date.now() - toldAt < 100) continue
-      toldAt = Date.now()
-      reporter.tell({ fileName: name, receivedBytes, totalBytes, speed: meter.read() })
-    }
-  } finally {
-    reporter.end()
-  }
-}
-
-function optionsOf(
-  { range, fileName, fileId }: CommandOf<'download'>,
-  { signal }: CommandContext,
-): DownloadOptions {
-  return {
-    signal,
+  const { messageId, range, fileName, fileId } = command
+  const options = {
+    signal: context.signal,
     ...(range && { range }),
     ...(fileName !== null && { fileName }),
     ...(fileId !== null && { fileId }),
   }
+  return bring(command, context, {
+    open: (rest) => context.client.download(messageId, { ...options, ...rest }),
+    name: `file-${messageId}`,
+    facts: ({ mimeType, sha256 }) => ({ messageId, mimeType, sha256 }),
+  })
+}
+
+/** Downloads a folder, or several files, as one ZIP file. */
+export async function downloadZip(
+  command: CommandOf<'download-zip'>,
+  context: CommandContext,
+): Promise<number> {
+  const content = await contentOf(command.sources, context)
+  const { signal, client } = context
+  const options = { signal, ...(command.fileName !== null && { fileName: command.fileName }) }
+  return bring(command, context, {
+    open: (rest) => client.downloadArchive(content, { ...options, ...rest }),
+    name: 'archive.zip',
+    facts: () => content,
+  })
+}
+
+async function contentOf(
+  sources: readonly string[],
+  context: CommandContext,
+): Promise<ArchiveContent> {
+  const [path = ''] = sources
+  if (!path.startsWith('/')) return { items: sources.map(Number) }
+  if (path === '/') return { folder: path }
+  const thing = await findThing(path, context)
+  return thing.kind === 'folder' ? { folder: path } : { items: [thing.file.messageId] }
+}
+
+interface Brought {
+  open: Saving['open']
+  /** What it is called where nothing else gives it a name. */
+  name: string
+  /** What the line of JSON says beside what all of them say. */
+  facts: (answer: Saved['answer']) => object
+}
+
+async function bring(
+  command: CommandOf<'download' | 'download-zip'>,
+  context: CommandContext,
+  { open, name, facts }: Brought,
+): Promise<number> {
+  const { output, fileName, force, quiet } = command
+  if (output === '-') {
+    const answer = await open({})
+    const shown = answer.fileName ?? name
+    const { write: take } = context.screen
+    await receive(context, { answer, name: shown, before: 0, take, quiet })
+    return 0
+  }
+  const startedAt = Date.now()
+  const saved = await saveFile(context, {
+    open,
+    targetFor: (answer) => chooseTarget(output, fileName ?? answer.fileName ?? name),
+    force,
+    quiet,
+  })
+  const { target: file, bytes } = saved
+  const { size, etag } = saved.answer
+  context.screen.print(
+    command.json
+      ? JSON.stringify({ ok: true, ...facts(saved.answer), file, bytes, size, etag })
+      : lineOf(saved, Date.now() - startedAt),
+  )
+  return 0
+}
+
+/** What a person is told of a file that is here. */
+export function lineOf({ target, bytes, before }: Saved, ms: number): string {
+  const kept = before > 0 ? `, ${formatBytes(before)} of it here before` : ''
+  return `${printable(target)}: ${formatBytes(bytes)} in ${formatSeconds(ms / 1000)}${kept}`
 }

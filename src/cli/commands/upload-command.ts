@@ -4,16 +4,13 @@ import { openFile } from 'telestore-client/node'
 import { printable } from '../../lib/printable.ts'
 import { type CommandOf, UsageError } from '../arguments.ts'
 import type { CommandContext } from '../context.ts'
-import { reasonOf } from '../failure.ts'
+import { FOR_ALL, reasonOf } from '../failure.ts'
 import { formatBytes, formatSeconds } from '../terminal/bars.ts'
 import { createUploadReporter } from '../terminal/reporter.ts'
 import { type Found, lookAt, walk } from './find-files.ts'
 import { cacheFolder, createResumeFiles } from './resume-files.ts'
 import { openSentFiles, type SentFiles } from './sent-files.ts'
 import { createUploadTally, type UploadTally } from './upload-tally.ts'
-
-/** Codes of errors that would fail the other files as well. */
-const FOR_ALL = new Set(['NETWORK', 'TOKEN_REFUSED', 'TOKEN_MISSING', 'TELEGRAM_NOT_CONFIGURED'])
 
 interface Upload extends CommandContext {
   command: CommandOf<'upload'>
