@@ -1,4 +1,4 @@
-import type { Client } from 'telestore-client'
+import type { Client, LibraryItem } from 'telestore-client'
 import { createStore, type Store } from '../state/store.ts'
 import { createListing, type Listing } from './listing.ts'
 import { createPlaceStore, type PlaceStore } from './place-store.ts'
@@ -10,6 +10,8 @@ export interface Library extends Pick<PlaceStore, 'place' | 'go'> {
   readonly preferences: Store<Preferences>
   readonly selection: Store<Selection>
   readonly listing: Listing
+  /** The files of a folder and of those below it. */
+  filesBelow: (folder: string) => Promise<LibraryItem[]>
   /** Reads the list again, soon: of many calls in a short time, one does it. */
   refresh: () => void
   close: () => void
@@ -62,6 +64,14 @@ export function createLibrary({ client, onFailure }: LibraryOptions): Library {
     void listing.show(place.value, preferences.value)
   }
 
+  async function filesBelow(folder: string): Promise<LibraryItem[]> {
+    const files: LibraryItem[] = []
+    const query = { folder, recursive: true, limit: 500 }
+    const { signal } = stop
+    for await (const { items } of client.library.pages(query, { signal })) files.push(...items)
+    return files
+  }
+
   let { by, descending } = preferences.value
   const unfollows = [
     place.subscribe(() => {
@@ -98,6 +108,7 @@ export function createLibrary({ client, onFailure }: LibraryOptions): Library {
     preferences,
     selection,
     listing,
+    filesBelow,
     refresh,
     close: () => {
       stop.abort()

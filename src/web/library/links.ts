@@ -1,4 +1,4 @@
-import type { Client, LibraryItem, Ticket } from 'telestore-client'
+import type { ArchiveContent, Client, LibraryItem, Ticket } from 'telestore-client'
 
 /** Addresses of files. They have a ticket, never the login token. Calls reject as the client's do. */
 export interface FileLinks {
@@ -8,6 +8,8 @@ export interface FileLinks {
   toShare: (file: LibraryItem, expiresIn: number) => Promise<string>
   /** Makes the browser save the file. */
   save: (file: LibraryItem) => Promise<void>
+  /** Makes the browser save an archive, which it goes on with by itself where the line broke. */
+  saveArchive: (content: ArchiveContent) => Promise<void>
   /** Ends all addresses that were made for this user. */
   revokeAll: () => Promise<void>
 }
@@ -15,6 +17,8 @@ export interface FileLinks {
 /** A film may be paused for hours. */
 const SHOW_SECONDS = 12 * 3600
 const SAVE_SECONDS = 3600
+/** An archive may take hours, and is paused and resumed. */
+const ARCHIVE_SECONDS = 86_400
 
 /** How long a link may open its file. */
 export const LIFETIMES = [
@@ -42,13 +46,21 @@ export function createFileLinks(client: Client): FileLinks {
     },
     save: async (file) => {
       const wish = { expiresIn: SAVE_SECONDS, disposition: 'attachment' } as const
-      const anchor = document.createElement('a')
-      anchor.href = (await ticketFor(file, wish)).url
-      anchor.download = file.fileName
-      anchor.click()
+      saveAs((await ticketFor(file, wish)).url, file.fileName)
+    },
+    saveArchive: async (content) => {
+      // The worker knows what to call it.
+      saveAs((await client.archive(content, { expiresIn: ARCHIVE_SECONDS })).url, '')
     },
     revokeAll: () => client.revokeTickets(),
   }
+}
+
+function saveAs(url: string, name: string): void {
+  const anchor = document.createElement('a')
+  anchor.href = url
+  anchor.download = name
+  anchor.click()
 }
 
 /** Copies the text, and returns whether that worked. Without HTTPS only `execCommand` works. */

@@ -1,7 +1,9 @@
+import { readFile } from 'node:fs/promises'
 import { Api, InputFile } from 'node-telegram-bot-api'
 import type { Page } from 'playwright-core'
 import { expect, test } from 'vitest'
 import { encodeCaption, newCaptionId } from '../../../src/core/model/caption.ts'
+import { readZip } from '../../helpers/callers/read-zip.ts'
 import { expectSound } from '../support/appearance.ts'
 import { entryIn, makeFile, type PageVisit, visitPage } from '../support/page-visit.ts'
 
@@ -142,10 +144,18 @@ test('several files are selected by mouse and keyboard, and saved at once', asyn
   await page.keyboard.press('Shift+ArrowDown')
   await expect.poll(() => words.textContent()).toBe('2 selected · 10 bytes')
 
-  const saved: string[] = []
-  page.on('download', (download) => saved.push(download.suggestedFilename()))
-  await page.getByRole('button', { name: 'Download', exact: true }).click()
-  await expect.poll(() => saved.sort()).toEqual(['1.txt', '2.txt'])
+  const [archive] = await Promise.all([
+    page.waitForEvent('download'),
+    page.getByRole('button', { name: 'Download', exact: true }).click(),
+  ])
+  expect(archive.suggestedFilename()).toMatch(/^telestore-20\d\d-\d\d-\d\d\.zip$/)
+  const zip = readZip(await readFile(await archive.path()))
+  expect([...zip].map(([name, bytes]) => [name, bytes.toString()])).toEqual([
+    ...[
+      ['1.txt', '1.txt'],
+      ['2.txt', '2.txt'],
+    ],
+  ])
 })
 
 test('a finger that rests on an entry selects it, and taps select more', async () => {

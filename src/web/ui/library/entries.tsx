@@ -1,5 +1,4 @@
 import { useLayoutEffect, useRef, useState } from 'preact/hooks'
-import type { LibraryItem } from 'telestore-client'
 import type { Entry } from '../../library/listing.ts'
 import { indexAfter } from '../../library/moves.ts'
 import type { View } from '../../library/preferences.ts'
@@ -19,7 +18,7 @@ export interface EntriesProps {
   /** Selects everything, also what is not read yet. */
   onSelectAll: () => void
   onOpen: (entry: Entry) => void
-  onDownload: (file: LibraryItem) => void
+  onDownload: (entry: Entry) => void
   /** The key of the entry whose name is being written anew. */
   renaming: string | null
   onRename: (entry: Entry) => void

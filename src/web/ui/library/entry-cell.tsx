@@ -1,5 +1,4 @@
 import { useMemo } from 'preact/hooks'
-import type { LibraryItem } from 'telestore-client'
 import { countOf, formatBytes, formatTime } from '../../format.ts'
 import { type FileKind, kindOfItem } from '../../library/file-kind.ts'
 import type { Entry } from '../../library/listing.ts'
@@ -18,7 +17,7 @@ export interface EntryCellProps {
   isSelected: boolean
   /** Shows the folder of a file, where files of several folders are listed. */
   showsFolder: boolean
-  onDownload: (file: LibraryItem) => void
+  onDownload: (entry: Entry) => void
   /** Its name is a field. */
   isRenaming: boolean
   /** Null: the name stays. */
@@ -70,19 +69,24 @@ function drawCell(props: EntryCellProps) {
       ) : (
         <Name entry={entry} kind={kind} words={wordsOn(entry, showsFolder)} />
       )}
-      {entry.kind === 'file' && (
+      {canBeSaved(entry) && (
         <Button
           icon="download"
           words="unseen"
           of={entry.name}
           tabIndex={-1}
-          onClick={() => onDownload(entry.file)}
+          onClick={() => onDownload(entry)}
         >
           Download
         </Button>
       )}
     </div>
   )
+}
+
+/** An empty folder makes no archive. */
+function canBeSaved(entry: Entry): boolean {
+  return entry.kind === 'file' || entry.folder.files > 0
 }
 
 interface NameProps {

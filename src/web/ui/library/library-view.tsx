@@ -1,6 +1,7 @@
 import { useCallback, useEffect, useMemo, useState } from 'preact/hooks'
 import type { LibraryItem } from 'telestore-client'
 import { announce } from '../../announcer.tsx'
+import { planDownload } from '../../library/downloads.ts'
 import { canBeShown, kindOfItem } from '../../library/file-kind.ts'
 import type { Entry, ListingState } from '../../library/listing.ts'
 import { namesOf, type Place, pathOf, ROOT } from '../../library/place.ts'
@@ -77,8 +78,18 @@ export function LibraryView({ work, terms }: LibraryViewProps) {
       })
   }
 
-  async function download(files: readonly LibraryItem[]): Promise<void> {
-    for (const file of files) await links.save(file)
+  async function download(entries: readonly Entry[]): Promise<void> {
+    const isAll = entries.length === state.entries.length && listed.next === null
+    const isPlain = place.words === '' && place.kind === null && hidden.size === 0
+    const saved = await planDownload({
+      chosen: entries,
+      whole: isAll && isPlain && entries.length > 1 ? place.folder : null,
+      filesBelow: library.filesBelow,
+    })
+    for (const each of saved) {
+      if (each.kind === 'file') await links.save(each.file)
+      else await links.saveArchive(each.content)
+    }
   }
 
   /** What is selected; without a selection the entry alone. */
@@ -131,7 +142,7 @@ export function LibraryView({ work, terms }: LibraryViewProps) {
         {chosen.length > 0 && (
           <SelectionBar
             chosen={chosen}
-            onDownload={(files) => void download(files).catch(onFailure)}
+            onDownload={() => void download(chosen).catch(onFailure)}
             onShare={(files) => setOpened({ kind: 'share', files })}
             onDetails={(file) => setOpened({ kind: 'details', file })}
             onRename={({ key }) => {
@@ -165,7 +176,7 @@ export function LibraryView({ work, terms }: LibraryViewProps) {
           onSelect={select}
           onSelectAll={() => void selectAll()}
           onOpen={open}
-          onDownload={(file) => void download([file]).catch(onFailure)}
+          onDownload={(entry) => void download([entry]).catch(onFailure)}
           onNearEnd={more}
           renaming={renaming}
           onRename={({ key }) => setRenaming(key)}

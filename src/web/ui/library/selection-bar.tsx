@@ -5,7 +5,7 @@ import { Button } from '../button.tsx'
 
 export interface SelectionBarProps {
   chosen: readonly Entry[]
-  onDownload: (files: readonly LibraryItem[]) => void
+  onDownload: () => void
   onShare: (files: readonly LibraryItem[]) => void
   onDetails: (file: LibraryItem) => void
   onRename: (entry: Entry) => void
@@ -34,11 +34,9 @@ export function SelectionBar(props: SelectionBarProps) {
       </Button>
       <p class="selection-words">{wordsOn(chosen)}</p>
       <div class="buttons">
-        {onlyFiles && (
-          <Button icon="download" words="with-room" onClick={() => onDownload(files)}>
-            Download
-          </Button>
-        )}
+        <Button icon="download" words="with-room" onClick={onDownload}>
+          Download
+        </Button>
         {onlyFiles && files.length <= MOST_LINKS && (
           <Button icon="link" words="with-room" onClick={() => onShare(files)}>
             {alone ? 'Link' : 'Links'}
