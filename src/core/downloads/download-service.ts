@@ -3,7 +3,7 @@ import { AppError } from '../../errors.ts'
 import { createTally } from '../../lib/concurrency/tally.ts'
 import { createTtlCache } from '../../lib/ttl-cache.ts'
 import type { ByteRange } from '../model/byte-range.ts'
-import type { CredentialsProvider, DownloadGrant } from '../ports/credentials.ts'
+import type { Credentials, CredentialsProvider, DownloadGrant } from '../ports/credentials.ts'
 import type { Ledger } from '../ports/ledger.ts'
 import type { WorkGate } from '../runtime/work-gate.ts'
 import type { LibraryFiles, OpenFile } from './library-files.ts'
@@ -39,6 +39,8 @@ export interface DownloadService {
    * and Telegram's failures. `fileId` is for bots that cannot see messages (see TelegramGateway.locate).
    */
   find: (token: string, wanted: WantedFile, signal: AbortSignal) => Promise<FoundFile>
+  /** The same for a caller who may read this file with these credentials of its owner. */
+  findFor: (credentials: Credentials, wanted: WantedFile, signal: AbortSignal) => Promise<FoundFile>
   read: (file: OpenFile, range: ByteRange, signal: AbortSignal) => AsyncGenerator<Uint8Array>
   /** Resolves when nothing is being read. */
   idle: () => Promise<void>
@@ -61,6 +63,18 @@ export function createDownloadService(options: DownloadServiceOptions): Download
     return grant.messageId === null ? key : null
   }
 
+  async function findFor(
+    granted: Credentials,
+    wanted: WantedFile,
+    signal: AbortSignal,
+  ): Promise<FoundFile> {
+    workGate.assertNew()
+    const file = await files.open({ credentials: granted, ...wanted }, signal)
+    const { documentId, size } = file
+    const receipt = documentId === null ? null : await ledger.receiptOf(documentId, size)
+    return { file, sha256: receipt?.sha256 ?? null, owner: granted.userId }
+  }
+
   return {
     find: async (token, { messageId, fileId: asked }, signal) => {
       workGate.assertNew()
@@ -68,14 +82,13 @@ export function createDownloadService(options: DownloadServiceOptions): Download
       assertMayRead(grant, token, messageId)
       // A link's holder must not read another file by naming it instead of its message.
       const fileId = grant.kind === 'login' ? asked : grant.fileId
-      const file = await files.open({ credentials: grant.credentials, messageId, fileId }, signal)
+      const found = await findFor(grant.credentials, { messageId, fileId }, signal)
       // Bound only to a file that is there, and checked again: another request may have been first.
       const key = assertMayRead(grant, token, messageId)
       if (key !== null) boundTo.set(key, messageId, BINDING_TTL_MS)
-      const { documentId, size } = file
-      const receipt = documentId === null ? null : await ledger.receiptOf(documentId, size)
-      return { file, sha256: receipt?.sha256 ?? null, owner: grant.credentials.userId }
+      return found
     },
+    findFor,
     read: async function* (file, range, signal) {
       const leave = reading.enter()
       try {

@@ -7,7 +7,7 @@ import { orTooMany } from '../model/flood-wait.ts'
 import { libraryKeyOf } from '../model/library/posts.ts'
 import type { Catalogue } from '../ports/catalogue.ts'
 import type { ChannelGateway } from '../ports/channel.ts'
-import type { CredentialsProvider } from '../ports/credentials.ts'
+import type { Credentials, CredentialsProvider } from '../ports/credentials.ts'
 import type { RemoteDocument, TelegramGateway } from '../ports/telegram.ts'
 import type { WorkGate } from '../runtime/work-gate.ts'
 
@@ -29,7 +29,7 @@ export interface FoundThumbnail {
 }
 
 /**
- * Small pictures of files, for holders of login tokens. Calls reject as `forUpload` and the gateway
+ * Small pictures of files. Calls reject as `forUpload` and the gateway
  * do, with SHUTTING_DOWN, and with TOO_MANY_REQUESTS where Telegram asks to wait.
  */
 export interface ThumbnailService {
@@ -38,6 +38,12 @@ export interface ThumbnailService {
    * MESSAGE_NOT_FOUND, and THUMBNAIL_NOT_FOUND where the library knows of no picture.
    */
   find: (token: string, messageId: number, signal: AbortSignal) => Promise<FoundThumbnail>
+  /** The same for a caller who may read this file with these credentials of its owner. */
+  findFor: (
+    credentials: Credentials,
+    messageId: number,
+    signal: AbortSignal,
+  ) => Promise<FoundThumbnail>
   /** A JPEG, shared by all its readers. Rejects with THUMBNAIL_NOT_FOUND. */
   read: (found: FoundThumbnail, signal: AbortSignal) => Promise<Uint8Array>
 }
@@ -88,23 +94,32 @@ export function createThumbnailService(options: ThumbnailServiceOptions): Thumbn
     return started
   }
 
+  async function findFor(
+    granted: Credentials,
+    messageId: number,
+    signal: AbortSignal,
+  ): Promise<FoundThumbnail> {
+    workGate.assertNew()
+    const file = await catalogue.libraryFile(libraryKeyOf(granted), messageId)
+    if (file === null) {
+      throw new AppError('MESSAGE_NOT_FOUND', 'There is no such file in the library')
+    }
+    if (!file.hasThumbnail) throw noThumbnail()
+    const { userId: owner } = granted
+    // A bot that cannot see messages finds no document, but the picture by its own id.
+    const thumbnailId = options.channel.reader(granted) === null ? file.thumbnailId : undefined
+    if (thumbnailId === null) throw noThumbnail()
+    const locate = () => gateway.locate(granted, messageId, signal, thumbnailId)
+    const document = await inTurn(owner, signal, locate)
+    return { document, owner }
+  }
+
   return {
     find: async (token, messageId, signal) => {
       workGate.assertNew()
-      const granted = await credentials.forUpload(token)
-      const file = await catalogue.libraryFile(libraryKeyOf(granted), messageId)
-      if (file === null) {
-        throw new AppError('MESSAGE_NOT_FOUND', 'There is no such file in the library')
-      }
-      if (!file.hasThumbnail) throw noThumbnail()
-      const { userId: owner } = granted
-      // A bot that cannot see messages finds no document, but the picture by its own id.
-      const thumbnailId = options.channel.reader(granted) === null ? file.thumbnailId : undefined
-      if (thumbnailId === null) throw noThumbnail()
-      const locate = () => gateway.locate(granted, messageId, signal, thumbnailId)
-      const document = await inTurn(owner, signal, locate)
-      return { document, owner }
+      return findFor(await credentials.forUpload(token), messageId, signal)
     },
+    findFor,
     read: async ({ document, owner }, signal) =>
       kept.get(document.id) ??
       inTurn(owner, signal, async () => {

@@ -1,12 +1,11 @@
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import type { KnownTokens } from '../../core/access/known-tokens.ts'
-import type { ArchiveRequest, ArchiveService } from '../../core/archives/archive-service.ts'
+import type { ArchiveService } from '../../core/archives/archive-service.ts'
 import type { ArchiveWish } from '../../core/archives/list-files.ts'
 import { parseFolderPath } from '../../core/model/library/folder-path.ts'
-import type { Metrics } from '../../core/ports/metrics.ts'
 import { invalid, parseWire } from '../bodies/validation.ts'
 import { clientSignal } from '../connections/client-signal.ts'
-import type { Deliver } from '../downloads/delivery.ts'
+import { type DeliverArchive, resuming } from '../downloads/deliver-archive.ts'
 import { requireToken } from '../guards/presented-credentials.ts'
 import { DOWNLOAD_HEADERS } from '../guards/security-headers.ts'
 import { createTokenRate } from '../guards/token-rate.ts'
@@ -16,8 +15,7 @@ import { ArchiveQuery, downloadArchive, headArchive } from './schemas.ts'
 export interface ArchiveRoutesOptions {
   archives: ArchiveService
   knownTokens: Pick<KnownTokens, 'addLink'>
-  metrics: Pick<Metrics, 'archived'>
-  deliver: Deliver
+  deliverArchive: DeliverArchive
 }
 
 /** Of one token: download managers ask for many ranges. */
@@ -25,7 +23,7 @@ const MAX_PER_MINUTE = 600
 
 /** Many files as one ZIP file (CONTRACT.md, section 10). */
 export const archiveRoutes: FastifyPluginAsync<ArchiveRoutesOptions> = async (app, options) => {
-  const { archives, knownTokens, metrics, deliver } = options
+  const { archives, knownTokens, deliverArchive } = options
   const countCall = createTokenRate(app, { maxPerMinute: MAX_PER_MINUTE, what: 'archives' })
 
   async function answer(request: FastifyRequest, reply: FastifyReply) {
@@ -36,24 +34,7 @@ export const archiveRoutes: FastifyPluginAsync<ArchiveRoutesOptions> = async (ap
     const wish = archiveWishOf(asked)
     const found = await archives.find(credential, wish && { wish, ...resuming(request) }, signal)
     knownTokens.addLink(credential)
-    const { etag, size, hasRanges, owner, read } = found
-    return deliver({
-      request,
-      reply,
-      file: {
-        ...{ etag, size, hasRanges },
-        // A date would not tell two archives of one folder apart.
-        modifiedAt: null,
-        fileName: fileName ?? found.fileName,
-        mimeType: 'application/zip',
-        disposition: 'attachment',
-        sha256: null,
-      },
-      owner,
-      read: (range) => read(range, signal),
-      signal,
-      onSent: ({ outcome, sent }) => metrics.archived({ outcome, bytes: sent }),
-    })
+    return deliverArchive({ request, reply, found, fileName, signal })
   }
 
   const config = { ...LISTED, presents: { token: 'query' } } as const
@@ -74,10 +55,4 @@ export function archiveWishOf(asked: {
   }
   if (items !== undefined) return { kind: 'items', messageIds: items }
   return folder === undefined ? null : { kind: 'folder', path: parseFolderPath(folder, 'folder') }
-}
-
-/** A caller with a condition or a range has begun the archive before. */
-function resuming({ headers }: FastifyRequest): Pick<ArchiveRequest, 'resumes'> {
-  const { range, 'if-range': ifRange, 'if-match': ifMatch } = headers
-  return { resumes: range !== undefined || ifRange !== undefined || ifMatch !== undefined }
 }

@@ -23,6 +23,8 @@ export interface Delivered {
   read: ReadRange
   /** Aborts when the client leaves. */
   signal: AbortSignal
+  /** Called when the first byte is here and not sent yet. Where it rejects, none is sent. */
+  onFirstByte?: () => Promise<void>
   /** Called when a body has ended. */
   onSent: (body: SentBody) => void
 }
@@ -42,7 +44,7 @@ const REFUSALS: Record<number, { error: string; code: string }> = {
 export function createDelivery({ maxConcurrent, connections }: DeliveryOptions): Deliver {
   const slots = createDownloadSlots({ max: maxConcurrent })
 
-  return async ({ request, reply, file, owner, read, signal, onSent }) => {
+  return async ({ request, reply, file, owner, read, signal, onFirstByte, onSent }) => {
     assertNoProgram(request)
     const method = request.method === 'HEAD' ? 'HEAD' : 'GET'
     const plan = planDownload({ ...file, method, headers: request.headers })
@@ -50,7 +52,7 @@ export function createDelivery({ maxConcurrent, connections }: DeliveryOptions):
     if (answer.pieces.length > 0) {
       await slots.take({ reply, user: owner, signal })
       connections.exempt(reply.raw)
-      onSent(await sendPieces(reply, answer, read))
+      onSent(await sendPieces(reply, answer, read, onFirstByte))
       return reply
     }
     if (answer.status >= 400) reply.headers(REFUSAL_HEADERS)

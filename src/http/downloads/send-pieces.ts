@@ -17,17 +17,24 @@ export type ReadRange = (range: ByteRange) => AsyncGenerator<Uint8Array>
 
 /**
  * Sends an answer whose body consists of pieces. The first bytes are read before the status line is
- * sent, so a failure until then rejects and becomes an error answer. A failure after that cuts the
+ * sent, and then `onFirstByte` is called: a failure until then rejects and becomes an error answer. A failure after that cuts the
  * connection, because a short body must never look like a whole one, and resolves.
  */
 export async function sendPieces(
   reply: FastifyReply,
   { status, headers, pieces }: DownloadAnswer,
   read: ReadRange,
+  onFirstByte: () => Promise<void> = async () => {},
 ): Promise<SentBody> {
   const body = bytesOf(pieces, read)
   const found = reply.elapsedTime
   const first = await body.next()
+  try {
+    await onFirstByte()
+  } catch (error) {
+    await body.return()
+    throw error
+  }
   const timing = `find;dur=${found.toFixed(1)}, read;dur=${(reply.elapsedTime - found).toFixed(1)}`
   reply.hijack()
   reply.raw.writeHead(status, {
