@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
+import { readJwtClaims } from '../lib/jwt-claims.ts'
 
 const MAX_TOKEN_LENGTH = 8192
 
@@ -34,20 +35,10 @@ export interface TokenHints {
  * which endpoint to ask first, for nothing else. A token that is no JWT says nothing.
  */
 export function readTokenHints(token: string): TokenHints {
-  const claims = Claims.safeParse(decodePayload(token)).data
+  const claims = Claims.safeParse(readJwtClaims(token)).data
   if (!claims) return { expiresAt: null, looksLikeLogin: false }
   return {
     expiresAt: claims.exp === undefined ? null : claims.exp * 1000,
     looksLikeLogin: typeof claims.sub === 'string' && claims.user_id === undefined,
-  }
-}
-
-function decodePayload(token: string): unknown {
-  const [, payload, signature] = token.split('.')
-  if (payload === undefined || signature === undefined) return null
-  try {
-    return JSON.parse(Buffer.from(payload, 'base64url').toString('utf8'))
-  } catch {
-    return null
   }
 }
