@@ -23,6 +23,8 @@ export interface Catalogue {
   libraryFiles: (key: LibraryKey, messageIds: readonly number[]) => Promise<ShownFile[]>
   /** The folder that is shown at this path of names, from the root (`[]`) down; null: there is none. */
   libraryFolder: (key: LibraryKey, path: readonly string[]) => Promise<ShownFolder | null>
+  /** The folder that files with this folder's id are shown in (null: the root); null: there is none. */
+  libraryFolderOfId: (key: LibraryKey, folderId: string | null) => Promise<ShownFolder | null>
   /** The newest messages first. */
   libraryFilesNamed: (
     key: LibraryKey,

@@ -12,6 +12,7 @@ import type {
   WebhookEvent,
   WebhookPayload,
 } from './records.ts'
+import type { ShareRecords } from './shares.ts'
 import type { VolumeRecords } from './volumes.ts'
 
 /**
@@ -26,7 +27,7 @@ import type { VolumeRecords } from './volumes.ts'
  * `openUpload` and `sealUpload`. Times are given by the caller, by the worker's clock, and the
  * ledger never compares them with a clock of its own.
  */
-export interface Ledger extends TicketRecords, StreamRecords, VolumeRecords {
+export interface Ledger extends TicketRecords, ShareRecords, StreamRecords, VolumeRecords {
   /**
    * Opens an upload if its owner's share and the spool have room for it: the look and the row are
    * one step, so two that open at once cannot both get the last place. The token is kept encrypted
@@ -302,7 +303,7 @@ export interface TicketRecords {
    * says is kept, encrypted, until the last ticket that needs it has expired, or the epoch ends.
    */
   issueTicket: (holder: string, kept: KeptToken | null, now: number) => Promise<number>
-  /** Counts the epoch up and forgets the holder's tokens. */
+  /** Counts the epoch up, forgets the holder's tokens, and ends all of their shares. */
   endTicketEpoch: (holder: string, now: number) => Promise<void>
   /** The token, or null when it has expired, was forgotten or cannot be decrypted. */
   ticketToken: (tokenId: string, now: number) => Promise<string | null>

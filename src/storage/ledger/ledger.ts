@@ -18,6 +18,7 @@ import { createEndingRecords } from './tables/endings.ts'
 import { createOpeningRecords } from './tables/opening.ts'
 import { createOutboxRecords } from './tables/outbox.ts'
 import { createReceiptRecords } from './tables/receipts.ts'
+import { createShareRecords } from './tables/shares.ts'
 import { createStreamRecords } from './tables/streams.ts'
 import { createThumbnailRecords } from './tables/thumbnails.ts'
 import { createTicketRecords } from './tables/tickets.ts'
@@ -60,6 +61,7 @@ export function openLedger(options: LedgerOptions): MaintainedLedger {
   const drafts = createFolderDrafts(database, library)
   const secrets = createSecretRecords(database, cipher)
   const clock = createClockRecords(database)
+  const { endSharesOf, ...shares } = createShareRecords(database, cipher)
   checkKey(secrets, { isNew: clock.lastReading() === null, log })
 
   return toPromises({
@@ -78,8 +80,9 @@ export function openLedger(options: LedgerOptions): MaintainedLedger {
     ...createOutboxRecords(database),
     ...secrets,
     ...clock,
-    ...createTicketRecords(database, cipher),
+    ...createTicketRecords(database, cipher, { endSharesOf }),
     ...createArchiveRecords(database),
+    ...shares,
     ...library,
     ...reading,
     ...receipts,
@@ -173,6 +176,18 @@ function toPromises(records: Records): MaintainedLedger {
     keepArchive: resolving(records.keepArchive),
     findArchive: resolving(records.findArchive),
     deleteExpiredArchives: resolving(records.deleteExpiredArchives),
+    openShare: resolving(records.openShare),
+    findShare: resolving(records.findShare),
+    sharesOf: resolving(records.sharesOf),
+    changeShare: resolving(records.changeShare),
+    endShare: resolving(records.endShare),
+    countDownload: resolving(records.countDownload),
+    hasVisited: resolving(records.hasVisited),
+    keepShareLogin: resolving(records.keepShareLogin),
+    shareToken: resolving(records.shareToken),
+    endShareLogin: resolving(records.endShareLogin),
+    openShares: resolving(records.openShares),
+    forgetShares: resolving(records.forgetShares),
     deleteChunk: resolving(records.deleteChunk),
     finishedBefore: resolving(records.finishedBefore),
     lastReading: resolving(records.lastReading),
@@ -198,6 +213,7 @@ function toPromises(records: Records): MaintainedLedger {
     newestInLibrary: resolving(records.newestInLibrary),
     libraryFile: resolving(records.libraryFile),
     libraryFolder: resolving(records.libraryFolder),
+    libraryFolderOfId: resolving(records.libraryFolderOfId),
     libraryFilesNamed: resolving(records.libraryFilesNamed),
   }
 }

@@ -391,6 +391,7 @@ test('a ledger of the first version is brought up to date with all that it holds
          upload_id TEXT PRIMARY KEY REFERENCES uploads ON DELETE CASCADE, bitmap BLOB NOT NULL) STRICT;
        INSERT INTO transfers VALUES ('${id}', 'mtproto-bot', 'f00d', '42', 7, NULL, '9', 8, 1);
        INSERT INTO acknowledged_parts VALUES ('${id}', x'01ff');
+       DROP TABLE archives; DROP TABLE share_visits; DROP TABLE shares; DROP TABLE share_logins;
        PRAGMA user_version = 1`,
     ),
   )

@@ -29,6 +29,7 @@ export interface LibraryReading
     | 'libraryFile'
     | 'libraryFiles'
     | 'libraryFolder'
+    | 'libraryFolderOfId'
     | 'libraryFilesNamed'
   > {
   /** The number of the library in its rows; null before its first change. */
@@ -55,7 +56,9 @@ export function createLibraryReading(database: LedgerDatabase): LibraryReading {
   const findFiles = database.prepare(
     `SELECT ${FILE_COLUMNS} FROM library_files WHERE id IN (SELECT value FROM json_each(?))`,
   )
-  const root = database.prepare('SELECT * FROM library_folders WHERE library = ? AND folder_id = ?')
+  const withId = database.prepare(
+    'SELECT * FROM library_folders WHERE library = ? AND folder_id = ?',
+  )
   const inside = database.prepare('SELECT * FROM library_folders WHERE parent = ? AND name = ?')
   const findFolder = database.prepare('SELECT * FROM library_folders WHERE id = ?')
   const postsOf = database.prepare(
@@ -80,7 +83,7 @@ export function createLibraryReading(database: LedgerDatabase): LibraryReading {
   }
 
   function folderAt(library: number, path: readonly string[]): Row | null {
-    let row = root.get(library, ROOT)
+    let row = withId.get(library, ROOT)
     for (const name of path) {
       if (!row) return null
       row = inside.get(integer(row, 'id'), name)
@@ -177,6 +180,15 @@ export function createLibraryReading(database: LedgerDatabase): LibraryReading {
       const library = libraryOf(key)
       const row = library === null ? null : folderAt(library, path)
       return row ? folderWith(row, path) : null
+    },
+    libraryFolderOfId: (key, folderId) => {
+      const library = libraryOf(key)
+      const id = folderId === null ? ROOT : Buffer.from(folderId, 'hex')
+      const row = library === null ? undefined : withId.get(library, id)
+      const shown = row && findFolder.get(integer(row, 'shown'))
+      // Files of an unknown folder are shown in the root, which is not that folder.
+      if (!shown || (folderIdOf(shown) === null && folderId !== null)) return null
+      return folderWith(shown, createPaths().of(integer(shown, 'id')))
     },
     libraryFilesNamed: (key, path, name) => {
       const library = libraryOf(key)

@@ -346,6 +346,42 @@ const MIGRATIONS = [
   CREATE INDEX archives_of_owner ON archives (owner);
   CREATE INDEX archives_by_end ON archives (expires_at);
   `,
+  // A share's row names it, and does not open it: its address has an HMAC of the row's id. Visits say
+  // what a visitor has had, so that it counts once.
+  `
+  CREATE TABLE shares (
+    id TEXT PRIMARY KEY,
+    holder TEXT NOT NULL,
+    channel_id TEXT NOT NULL,
+    content TEXT NOT NULL,
+    title TEXT,
+    password_salt TEXT,
+    password_hash TEXT,
+    max_downloads INTEGER,
+    downloads INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    ended_at INTEGER,
+    last_used_at INTEGER
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX shares_by_holder ON shares (holder, created_at);
+
+  CREATE TABLE share_visits (
+    number INTEGER PRIMARY KEY,
+    share_id TEXT NOT NULL REFERENCES shares ON DELETE CASCADE,
+    visit TEXT NOT NULL,
+    content TEXT NOT NULL,
+    counted_at INTEGER NOT NULL,
+    UNIQUE (share_id, visit, content)
+  ) STRICT;
+  CREATE INDEX share_visits_by_age ON share_visits (counted_at);
+
+  CREATE TABLE share_logins (
+    holder TEXT PRIMARY KEY,
+    token BLOB NOT NULL,
+    ends_at INTEGER
+  ) STRICT, WITHOUT ROWID;
+  `,
 ]
 
 /** What `user_version` says of a ledger of this version. */

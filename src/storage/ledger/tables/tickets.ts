@@ -3,6 +3,7 @@ import type { LedgerDatabase } from '../database.ts'
 import type { LedgerCipher } from '../secrets/cipher.ts'
 import type { Synchronous } from '../synchronous.ts'
 import { blob, integer } from './rows.ts'
+import type { ShareTables } from './shares.ts'
 
 /**
  * An epoch begins as the time in seconds and counts up from there, so that tickets revoked before
@@ -11,6 +12,7 @@ import { blob, integer } from './rows.ts'
 export function createTicketRecords(
   database: LedgerDatabase,
   cipher: LedgerCipher,
+  { endSharesOf }: Pick<ShareTables, 'endSharesOf'>,
 ): Synchronous<TicketRecords> {
   const findEpoch = database.prepare('SELECT epoch FROM ticket_epochs WHERE holder = ?')
   const begin = database.prepare(
@@ -59,6 +61,7 @@ export function createTicketRecords(
       database.transaction(() => {
         end.run(holder, Math.floor(now / 1000))
         forgetTokens.run(holder)
+        endSharesOf(holder, now)
       }),
     ticketToken: (tokenId, now) => {
       const row = findToken.get(tokenId, now)

@@ -6,6 +6,7 @@ import { endsUploads } from './endings.ts'
 import type { MakeLedger } from './fixtures.ts'
 import { keepsLibraries } from './library.ts'
 import { keepsLibraryJobs } from './library-jobs.ts'
+import { keepsShares } from './shares.ts'
 import { keepsStreams } from './streams.ts'
 import { keepsTickets } from './tickets.ts'
 import { keepsTransfers } from './transfers.ts'
@@ -22,6 +23,7 @@ export function describeLedger(name: string, make: MakeLedger): void {
     keepsVolumes(make)
     keepsTickets(make)
     keepsArchives(make)
+    keepsShares(make)
     keepsClock(make)
     keepsLibraries(make)
     keepsLibraryJobs(make)
