@@ -40,6 +40,10 @@ export default defineConfig({
     assetsInlineLimit: 0,
     target: 'es2022',
     // Packing takes most of the time, and is meant to.
-    rolldownOptions: { checks: { pluginTimings: false } },
+    rolldownOptions: {
+      checks: { pluginTimings: false },
+      // The page of a share is a page of its own, at `/s/…`: what it loads lies one folder above.
+      input: ['src/web/index.html', 'src/web/s/share.html'],
+    },
   },
 })

@@ -61,7 +61,10 @@ export function kindOf({ name, type }: { name: string; type: string }): FileKind
   return BY_EXTENSION[extension] ?? (family === 'text' && extension !== 'html' ? 'text' : 'other')
 }
 
-export function kindOfItem({ fileName, mimeType }: LibraryItem): FileKind {
+export function kindOfItem({
+  fileName,
+  mimeType,
+}: Pick<LibraryItem, 'fileName' | 'mimeType'>): FileKind {
   return kindOf({ name: fileName, type: mimeType })
 }
 

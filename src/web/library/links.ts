@@ -1,13 +1,16 @@
 import type { ArchiveContent, Client, LibraryItem, Ticket } from 'telestore-client'
 
+/** What addresses are made of. */
+export type LinkedFile = Pick<LibraryItem, 'messageId' | 'fileName'>
+
 /** Addresses of files. They have a ticket, never the login token. Calls reject as the client's do. */
 export interface FileLinks {
   /** Returns an address at which the browser shows the file. */
-  toShow: (file: LibraryItem) => Promise<string>
+  toShow: (file: LinkedFile) => Promise<string>
   /** Returns an absolute address for other people. */
   toShare: (file: LibraryItem, expiresIn: number) => Promise<string>
   /** Makes the browser save the file. */
-  save: (file: LibraryItem) => Promise<void>
+  save: (file: LinkedFile) => Promise<void>
   /** Makes the browser save an archive, which it goes on with by itself where the line broke. */
   saveArchive: (content: ArchiveContent) => Promise<void>
   /** Ends all addresses that were made for this user. */
@@ -29,7 +32,7 @@ export const LIFETIMES = [
 
 export function createFileLinks(client: Client): FileLinks {
   function ticketFor(
-    { messageId, fileName }: LibraryItem,
+    { messageId, fileName }: LinkedFile,
     wish: { expiresIn: number; disposition?: 'inline' | 'attachment' },
   ): Promise<Ticket> {
     return client.ticket(messageId, { ...wish, fileName })

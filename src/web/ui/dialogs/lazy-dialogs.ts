@@ -10,4 +10,3 @@ export const FolderDialog = lazy(async () => (await import('./folder-dialog.tsx'
 export const MoveDialog = lazy(async () => (await import('./move-dialog.tsx')).MoveDialog)
 export const RevokeDialog = lazy(async () => (await import('./revoke-dialog.tsx')).RevokeDialog)
 export const ShareDialog = lazy(async () => (await import('./share-dialog.tsx')).ShareDialog)
-export const ViewerDialog = lazy(async () => (await import('./viewer-dialog.tsx')).ViewerDialog)

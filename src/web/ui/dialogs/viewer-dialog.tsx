@@ -1,18 +1,25 @@
 import { useEffect, useState } from 'preact/hooks'
 import type { LibraryItem } from 'telestore-client'
 import { type FileKind, kindOfItem } from '../../library/file-kind.ts'
-import type { FileLinks } from '../../library/links.ts'
 import { Button } from '../button.tsx'
 import { Icon } from '../icon.tsx'
 import { Dialog } from './dialog.tsx'
 import { TextFile } from './text-file.tsx'
 
+/** What the viewer knows of a file. */
+export type ViewedFile = Pick<LibraryItem, 'messageId' | 'fileName' | 'mimeType'>
+
 export interface ViewerDialogProps {
-  file: LibraryItem
+  file: ViewedFile
   /** All files that can be shown, in the order of the list. */
-  files: readonly LibraryItem[]
-  links: FileLinks
-  onGo: (file: LibraryItem) => void
+  files: readonly ViewedFile[]
+  links: {
+    /** Returns an address at which the browser shows the file. */
+    toShow: (file: ViewedFile) => Promise<string>
+    /** Makes the browser save the file. */
+    save: (file: ViewedFile) => Promise<void>
+  }
+  onGo: (file: ViewedFile) => void
   onClose: () => void
   onFailure: (error: unknown) => void
 }
@@ -20,7 +27,7 @@ export interface ViewerDialogProps {
 /** Plays or shows one file in place, and leads to those beside it in the list. */
 export function ViewerDialog(props: ViewerDialogProps) {
   const { file, files, links, onGo, onClose, onFailure } = props
-  const [link, setLink] = useState<{ of: LibraryItem; url: string } | null>(null)
+  const [link, setLink] = useState<{ of: ViewedFile; url: string } | null>(null)
   const [fault, setFault] = useState<string | null>(null)
   const index = files.findIndex(({ messageId }) => messageId === file.messageId)
   const previous = index > 0 ? files[index - 1] : undefined

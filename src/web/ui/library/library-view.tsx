@@ -9,13 +9,8 @@ import { chooseAll, NOTHING, type Selection } from '../../library/selection.ts'
 import { useStore } from '../../state/store.ts'
 import type { Workspace } from '../../state/workspace.ts'
 import type { WorkerTerms } from '../../worker.ts'
-import {
-  DetailsDialog,
-  FolderDialog,
-  MoveDialog,
-  ShareDialog,
-  ViewerDialog,
-} from '../dialogs/lazy-dialogs.ts'
+import { DetailsDialog, FolderDialog, MoveDialog, ShareDialog } from '../dialogs/lazy-dialogs.ts'
+import { ViewerDialog } from '../dialogs/lazy-viewer.ts'
 import { DropZone } from '../drop-zone.tsx'
 import { Entries } from './entries.tsx'
 import { NothingHere, SyncLine } from './library-state.tsx'
@@ -237,7 +232,10 @@ function Dialogs({ opened, setOpened, close, work, onMove }: DialogsProps) {
       {...common}
       file={file}
       files={files}
-      onGo={(next) => setOpened({ kind: 'viewer', file: next })}
+      onGo={({ messageId }) => {
+        const next = files.find((each) => each.messageId === messageId)
+        if (next) setOpened({ kind: 'viewer', file: next })
+      }}
     />
   )
 }
