@@ -219,14 +219,15 @@ async function openRepaired(
 }
 
 /** The built page; where it is not built, a sentence that says how. */
-function readPage(): Pick<Page, 'html' | 'assets'> {
+function readPage(): Pick<Page, 'html' | 'shareHtml' | 'assets'> {
   // From `src` and from `dist` alike.
   const folder = new URL('../dist/web/', import.meta.url)
   try {
     const html = readFileSync(new URL('index.html', folder), 'utf8')
-    return { html, assets: fileURLToPath(new URL('assets/', folder)) }
+    const shareHtml = readFileSync(new URL('s/share.html', folder), 'utf8')
+    return { html, shareHtml, assets: fileURLToPath(new URL('assets/', folder)) }
   } catch {
-    return { html: PAGE_NOT_BUILT, assets: null }
+    return { html: PAGE_NOT_BUILT, shareHtml: PAGE_NOT_BUILT, assets: null }
   }
 }
 

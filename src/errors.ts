@@ -13,11 +13,15 @@ const CATALOGUE = {
   TELEGRAM_NOT_CONFIGURED: { status: 400, retryable: false },
   TOKEN_MISSING: { status: 401, retryable: false },
   TOKEN_REFUSED: { status: 401, retryable: false },
+  /** The share asks for a password, and the caller shows nothing that says they know it. */
+  SHARE_PASSWORD_NEEDED: { status: 401, retryable: false },
+  SHARE_PASSWORD_WRONG: { status: 403, retryable: false },
   FORBIDDEN: { status: 403, retryable: false },
   /** No account of the user may edit this post, or delete it; `details.right` is what is missing. */
   NOT_EDITABLE: { status: 403, retryable: false },
   NOT_DELETABLE: { status: 403, retryable: false },
   NOT_FOUND: { status: 404, retryable: false },
+  SHARE_NOT_FOUND: { status: 404, retryable: false },
   UPLOAD_NOT_FOUND: { status: 404, retryable: false },
   MESSAGE_NOT_FOUND: { status: 404, retryable: false },
   FOLDER_NOT_FOUND: { status: 404, retryable: false },
@@ -33,6 +37,9 @@ const CATALOGUE = {
   FILE_EXISTS: { status: 409, retryable: false },
   FOLDER_EXISTS: { status: 409, retryable: false },
   FOLDER_NOT_EMPTY: { status: 409, retryable: false },
+  TOO_MANY_SHARES: { status: 409, retryable: false },
+  /** It has expired, was used up, or its owner has ended it or is not signed in any more. */
+  SHARE_ENDED: { status: 410, retryable: false },
   UPLOAD_GONE: { status: 410, retryable: false },
   /** The upload was cancelled; only a new one helps. */
   UPLOAD_CANCELLED: { status: 410, retryable: false },

@@ -23,7 +23,7 @@ import { createFollower, type Follower } from './core/library/follow/follower.ts
 import { createLibraryNews, tellChanges } from './core/library/library-news.ts'
 import { createLibraryService, type LibraryService } from './core/library/library-service.ts'
 import { isLibraryJobId } from './core/model/library/job.ts'
-import type { Metrics, UploadMetrics } from './core/ports/metrics.ts'
+import type { Metrics, ShareMetrics, UploadMetrics } from './core/ports/metrics.ts'
 import { countJobs } from './core/progress/job-counts.ts'
 import { createJobList, type JobList } from './core/progress/job-list.ts'
 import { createProgressBoard, type ProgressBoard } from './core/progress/progress-board.ts'
@@ -31,6 +31,10 @@ import { createProgressWatch, type ProgressWatch } from './core/progress/progres
 import { recordProgress } from './core/progress/recorded-progress.ts'
 import { createJobQueue, type JobQueue } from './core/runtime/job-queue.ts'
 import { createWorkGate, type WorkGate } from './core/runtime/work-gate.ts'
+import { createPasswords } from './core/shares/passwords.ts'
+import { createShareDoor, type ShareDoor } from './core/shares/share-door.ts'
+import { createShareLogins } from './core/shares/share-logins.ts'
+import { createShareService, type ShareService } from './core/shares/share-service.ts'
 import { createTransfers, type Transfers } from './core/transfers/transfer.ts'
 import { type Capacity, createCapacity } from './core/uploads/capacity.ts'
 import { createBytelessExpiry } from './core/uploads/expiry.ts'
@@ -55,6 +59,11 @@ export interface Services {
   downloads: DownloadService
   archives: ArchiveService
   tickets: TicketService
+  /** Shares, for their owners. */
+  shares: ShareService
+  /** Shares, for those who have their addresses. */
+  shareDoor: ShareDoor
+  shareMetrics: ShareMetrics
   watch: ProgressWatch
   jobs: JobList
   library: LibraryService
@@ -85,7 +94,14 @@ export function createServices(config: Config, adapters: Adapters): Services {
   const news = createLibraryNews()
   const ledger = tellChanges(adapters.ledger, news)
   const gateway = registry.meterGateway(adapters.gateway)
-  const knownTokens = createKnownTokens()
+  const shareKeys = {
+    name: ledger.deriveKey('tickets: name'),
+    address: ledger.deriveKey('shares: address'),
+    pass: ledger.deriveKey('shares: pass'),
+  }
+  const knownTokens = createKnownTokens({
+    onLogin: createShareLogins({ ledger, keys: shareKeys, log }),
+  })
   const tickets = createTicketService({
     ledger,
     credentials: knownTokens.watch(adapters.credentials),
@@ -118,10 +134,20 @@ export function createServices(config: Config, adapters: Adapters): Services {
     now,
     log,
   })
+  const passwords = createPasswords()
+  const sharing = { ledger, catalogue: ledger, credentials, passwords, keys: shareKeys, now }
   return {
     ...intake,
     workGate,
     knownTokens,
+    shares: createShareService(sharing),
+    shareDoor: createShareDoor({
+      ...sharing,
+      look: follower.look,
+      cursorKey: ledger.deriveKey('shares: cursors'),
+      metrics: registry.shares,
+    }),
+    shareMetrics: registry.shares,
     tickets,
     queue,
     transfers,
@@ -161,6 +187,7 @@ export function createServices(config: Config, adapters: Adapters): Services {
       circuits: adapters.circuits,
       windows: gateway.windows,
       jobs: () => countJobs(queue, progress),
+      now,
       cache,
     }),
   }

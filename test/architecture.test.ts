@@ -48,6 +48,7 @@ const ALLOWED: Record<string, readonly string[]> = {
     ...['core/library', 'core/model', 'core/ports', 'core/progress', 'core/runtime'],
     'core/transfers',
   ],
+  'src/core/shares': ['core/archives', 'core/library', 'core/model', 'core/ports', 'node:crypto'],
   'src/core/handover': [
     ...['core/downloads', 'core/library', 'core/ports', 'core/runtime', 'core/transfers'],
   ],
@@ -62,7 +63,7 @@ const ALLOWED: Record<string, readonly string[]> = {
       'core/model',
       'core/ports',
     ],
-    ...['core/progress', 'core/runtime', 'core/uploads'],
+    ...['core/progress', 'core/runtime', 'core/shares', 'core/uploads'],
     ...['fastify', '@fastify/*', 'fastify-type-provider-zod', '@tus/server', 'zod'],
     ...['content-disposition', 'content-type', 'node:*'],
   ],

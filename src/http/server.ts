@@ -1,17 +1,19 @@
 import { type FastifyBaseLogger, type FastifyInstance, fastify } from 'fastify'
 import type { KnownTokens } from '../core/access/known-tokens.ts'
 import type { TicketService } from '../core/access/ticket-service.ts'
-import type { ArchiveService } from '../core/archives/archive-service.ts'
+import type { ArchiveService, FoundArchive } from '../core/archives/archive-service.ts'
 import type { DownloadService } from '../core/downloads/download-service.ts'
 import type { ThumbnailService } from '../core/downloads/thumbnail-service.ts'
 import type { LibraryChanging } from '../core/library/changes/library-changes.ts'
 import type { LibraryService } from '../core/library/library-service.ts'
 import type { Probe } from '../core/ports/health.ts'
-import type { Metrics } from '../core/ports/metrics.ts'
+import type { Metrics, ShareMetrics } from '../core/ports/metrics.ts'
 import type { Spool } from '../core/ports/spool.ts'
 import type { JobList } from '../core/progress/job-list.ts'
 import type { ProgressWatch } from '../core/progress/progress-watch.ts'
 import type { WorkGate } from '../core/runtime/work-gate.ts'
+import type { ShareDoor } from '../core/shares/share-door.ts'
+import type { ShareService } from '../core/shares/share-service.ts'
 import type { Capacity } from '../core/uploads/capacity.ts'
 import type { StreamService } from '../core/uploads/stream-service.ts'
 import type { UploadService } from '../core/uploads/upload-service.ts'
@@ -27,6 +29,8 @@ import { installConnectionDraining } from './connections/connection-draining.ts'
 import type { Connections } from './connections/connections.ts'
 import { installMinUploadRate } from './connections/min-upload-rate.ts'
 import { createNodeServer } from './connections/node-server.ts'
+import { createArchiveDelivery } from './downloads/deliver-archive.ts'
+import { createFileDelivery } from './downloads/deliver-file.ts'
 import { createDelivery } from './downloads/delivery.ts'
 import { allowOriginEarly, installCors, installSocketOrigins } from './guards/cors.ts'
 import { installLimits, MAX_JSON_BYTES, MAX_PARAMETER, trustedProxies } from './guards/limits.ts'
@@ -55,6 +59,8 @@ import { uploadThumbnailRoutes } from './routes/upload-thumbnail.ts'
 import { uploadRoutes } from './routes/uploads.ts'
 import { type Documentation, installDocumentation } from './schemas/openapi/documentation.ts'
 import { DESCRIBE_ONLY } from './schemas/openapi/operation.ts'
+import { shareOwnerRoutes } from './shares/owner-routes.ts'
+import { shareVisitorRoutes } from './shares/visitor-routes.ts'
 import { tusRoutes } from './tus/routes.ts'
 
 /** Everything that the server needs. It gets no secret. */
@@ -83,6 +89,9 @@ export interface HttpServices {
   jobs: JobList
   library: LibraryService
   thumbnails: ThumbnailService
+  shares: ShareService
+  shareDoor: ShareDoor
+  shareMetrics: ShareMetrics
   changing: LibraryChanging
   /** The progress of an upload, or of a job of the library. */
   progressOf: UploadService['progress']
@@ -255,8 +264,19 @@ async function registerFileRoutes(
   await app.register(libraryChangesRoutes, { changing })
   await app.register(ticketRoutes, { tickets, archives, address })
   const deliver = createDelivery({ maxConcurrent: maxConcurrentDownloads, connections })
-  await app.register(downloadRoutes, { downloads, metrics, knownTokens, deliver })
-  await app.register(archiveRoutes, { archives, metrics, knownTokens, deliver })
+  const deliverFile = createFileDelivery({ downloads, metrics, deliver })
+  await app.register(downloadRoutes, { downloads, knownTokens, deliverFile })
+  const deliverArchive = createArchiveDelivery({ metrics, deliver })
+  await app.register(archiveRoutes, { archives, knownTokens, deliverArchive })
+  await app.register(shareOwnerRoutes, { shares: services.shares, address })
+  await app.register(shareVisitorRoutes, {
+    door: services.shareDoor,
+    guessed: services.shareMetrics.guessed,
+    thumbnails: services.thumbnails,
+    html: options.page.shareHtml,
+    maxFailures: limits.maxFailures,
+    ...{ downloads, archives, deliverArchive, deliverFile, address },
+  })
 }
 
 /**
@@ -272,12 +292,16 @@ function inEqualTurns({
     streams.append(id, offset, { ...source, bytes: inTurns(source.bytes, turns) }, confirm)
   const read: DownloadService['read'] = (file, range, signal) =>
     inTurns(downloads.read(file, range, signal), turns)
-  const find: ArchiveService['find'] = async (token, request, signal) => {
-    const found = await archives.find(token, request, signal)
-    return { ...found, read: (range, aborts) => inTurns(found.read(range, aborts), turns) }
-  }
+  const archiveInTurns = (found: FoundArchive): FoundArchive => ({
+    ...found,
+    read: (range, aborts) => inTurns(found.read(range, aborts), turns),
+  })
   return {
-    archives: { ...archives, find },
+    archives: {
+      find: async (...asked) => archiveInTurns(await archives.find(...asked)),
+      findFor: async (...asked) => archiveInTurns(await archives.findFor(...asked)),
+      keepList: archives.keepList,
+    } satisfies ArchiveService,
     spool: { receive },
     streams: { ...streams, append },
     downloads: { ...downloads, read },

@@ -16,6 +16,8 @@ export interface Instruments {
   floodSeconds: Counter
   looks: Counter<'outcome'>
   messagesRead: Counter
+  shareDownloads: Counter<'outcome'>
+  sharePasswords: Counter<'outcome'>
   requests: Histogram<'method' | 'route' | 'status'>
 }
 
@@ -78,6 +80,18 @@ export function createInstruments(registry: Registry): Instruments {
     messagesRead: new Counter({
       name: 'telestore_library_messages_read_total',
       help: 'Messages of channels that were read for libraries',
+      registers,
+    }),
+    shareDownloads: new Counter({
+      name: 'telestore_share_downloads_total',
+      help: 'Downloads by shares: counted, repeated within a visit, or refused as used-up or ended',
+      labelNames: ['outcome'] as const,
+      registers,
+    }),
+    sharePasswords: new Counter({
+      name: 'telestore_share_passwords_total',
+      help: 'Passwords of shares that were given: right, wrong, or throttled',
+      labelNames: ['outcome'] as const,
       registers,
     }),
     requests: new Histogram({

@@ -1,5 +1,5 @@
 import { collectDefaultMetrics, Registry } from 'prom-client'
-import type { FollowMetrics, Metrics, UploadMetrics } from '../core/ports/metrics.ts'
+import type { FollowMetrics, Metrics, ShareMetrics, UploadMetrics } from '../core/ports/metrics.ts'
 import type { TelegramGateway } from '../core/ports/telegram.ts'
 import { createInstruments } from './instruments.ts'
 import { meterGateway } from './metered-gateway.ts'
@@ -19,6 +19,8 @@ export interface MetricsRegistry {
   uploads: UploadMetrics
   /** Where core reports looks at channels. */
   follow: FollowMetrics
+  /** Where uses of shares are reported. */
+  shares: ShareMetrics
   /** Returns a gateway that counts what passes through it. */
   meterGateway: (gateway: TelegramGateway) => TelegramGateway
   /** Adds what is read only when it is asked for, and returns what gives all figures out. */
@@ -37,6 +39,10 @@ export function createMetricsRegistry(): MetricsRegistry {
     follow: {
       read: (messages) => instruments.messagesRead.inc(messages),
       looked: (outcome) => instruments.looks.inc({ outcome }),
+    },
+    shares: {
+      downloaded: (outcome) => instruments.shareDownloads.inc({ outcome }),
+      guessed: (outcome) => instruments.sharePasswords.inc({ outcome }),
     },
     meterGateway: (gateway) => meterGateway(gateway, instruments, uploads.noteRoad),
     open: (readings) => {

@@ -8,13 +8,16 @@ import { counter, gauge, gauges } from './instruments.ts'
 
 /** What is read when the figures are asked for. */
 export interface Readings {
-  ledger: Pick<Ledger, 'reservations' | 'countInState'> & Pick<Catalogue, 'libraryTotals'>
+  ledger: Pick<Ledger, 'reservations' | 'countInState' | 'openShares'> &
+    Pick<Catalogue, 'libraryTotals'>
   spool: Pick<Spool, 'space'>
   spoolMaxBytes: number
   circuits: () => Record<string, CircuitStatus>
   /** Requests in flight that a data centre is trusted with, by its name. */
   windows: () => Record<string, number>
   jobs: () => JobCounts
+  /** The worker's time. */
+  now: () => number
   cache: { readonly stats: { bytes: number; hits: number; misses: number } }
 }
 
@@ -73,6 +76,11 @@ export function addReadings(registry: Registry, readings: Readings): void {
     name: 'telestore_library_files',
     help: 'Files in all libraries',
     read: async () => (await ledger.libraryTotals()).files,
+  })
+  gauge(registry, {
+    name: 'telestore_shares_open',
+    help: 'Shares that have not ended',
+    read: () => ledger.openShares(readings.now()),
   })
   gauge(registry, {
     name: 'telestore_cache_bytes',

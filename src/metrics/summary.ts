@@ -6,7 +6,7 @@ import { freeBytesOf, type Readings } from './readings.ts'
 /** The same figures as JSON, for people and for older dashboards. */
 export async function summarize(
   instruments: Instruments,
-  { ledger, spool, spoolMaxBytes, circuits, windows, jobs, cache }: Readings,
+  { ledger, spool, spoolMaxBytes, circuits, windows, jobs, cache, now }: Readings,
 ): Promise<Record<string, unknown>> {
   const { running, waiting } = jobs()
   const { bytes: cacheBytes, hits, misses } = cache.stats
@@ -31,6 +31,7 @@ export async function summarize(
       free_bytes: await freeBytesOf(spool),
     },
     library: await ledger.libraryTotals(),
+    open_shares: await ledger.openShares(now()),
     cache: { bytes: cacheBytes, hits, misses },
     circuits: Object.fromEntries(
       Object.entries(circuits()).map(([peer, { state }]) => [peer, state]),

@@ -8,6 +8,7 @@ test('a disk that does not say how full it is hides no other figure', async () =
     ledger: {
       reservations: async () => ({ reservedBytes: 7, unwrittenBytes: 7 }),
       countInState: async () => 0,
+      openShares: async () => 0,
       libraryTotals: async () => ({ libraries: 2, files: 30 }),
     },
     spool: { space: async () => Promise.reject(spoolFailed()) },
@@ -15,6 +16,7 @@ test('a disk that does not say how full it is hides no other figure', async () =
     circuits: () => ({}),
     windows: () => ({}),
     jobs: () => ({ all: 0, running: 0, waiting: 0 }),
+    now: Date.now,
     cache: { stats: { bytes: 0, hits: 0, misses: 0 } },
   }
   const metrics = createMetricsRegistry().open(readings)

@@ -22,10 +22,20 @@ export interface KnownTokens {
   watch: (provider: CredentialsProvider) => CredentialsProvider
 }
 
-export function createKnownTokens(): KnownTokens {
+export interface KnownTokensOptions {
+  /** Called with a login token that was found good, and was not known. */
+  onLogin?: (userId: string, token: string) => void
+}
+
+export function createKnownTokens({ onLogin }: KnownTokensOptions = {}): KnownTokens {
   const known = createTtlCache<KnownToken>({ maxEntries: MAX_KNOWN })
   const find = (token: string): KnownToken | null => known.get(nameOf(token)) ?? null
-  const add = (token: string, found: KnownToken): void => known.set(nameOf(token), found, KNOWN_MS)
+  function add(token: string, found: KnownToken): void {
+    const name = nameOf(token)
+    const isNew = known.get(name) === undefined
+    known.set(name, found, KNOWN_MS)
+    if (isNew && found.userId !== null) onLogin?.(found.userId, token)
+  }
 
   /** `describe`: what there is to know of the token; null when it must stay unknown. */
   async function judged<V>(

@@ -13,7 +13,12 @@ import type { Credentials } from '../ports/credentials.ts'
 
 /** What an archive is wanted of. */
 export type ArchiveWish =
-  | { readonly kind: 'items'; readonly messageIds: readonly number[] }
+  | {
+      readonly kind: 'items'
+      readonly messageIds: readonly number[]
+      /** Leaves out in which folders the files are. */
+      readonly isFlat?: boolean
+    }
   /** By names from the root down. */
   | { readonly kind: 'folder'; readonly path: readonly string[] }
 
@@ -58,10 +63,11 @@ export async function listFiles(
   }
   if (found.length + emptyFolders.length === 0) throw invalid(wish, 'there are no files in it')
   const top = below ?? commonFolder(found)
+  const isFlat = wish.kind === 'items' && wish.isFlat
   const sorted = wish.kind === 'items' ? found : found.sort(byPath)
   const list = {
     fileName: `${safeName(top.at(-1) ?? dateName(listing.now()))}.zip`,
-    entries: entriesOf(sorted, emptyFolders, top.length),
+    entries: entriesOf(sorted, emptyFolders, isFlat ? Infinity : top.length),
   }
   return { list, files }
 }

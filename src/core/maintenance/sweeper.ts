@@ -1,3 +1,4 @@
+import { VISIT_MS } from '../model/share-format.ts'
 import type { MaintainedLedger } from '../ports/ledger.ts'
 import type { Log } from '../ports/log.ts'
 import type { Spool } from '../ports/spool.ts'
@@ -5,6 +6,9 @@ import { expiryOf, hasBytes } from '../uploads/expiry.ts'
 
 /** How long a finished upload's result stays readable. */
 export const KEEP_FINISHED_MS = 3_600_000
+
+/** How long a share that has ended is listed for its owner. */
+const KEEP_ENDED_SHARES_MS = 30 * 24 * 3_600_000
 
 export interface SweeperOptions {
   ledger: MaintainedLedger
@@ -112,6 +116,10 @@ async function sweep(options: SweeperOptions, isFirst: boolean): Promise<SweepRe
   await attempt(spool.removeTemporary)
   await attempt(async () => ledger.deleteExpiredTicketTokens(options.now()))
   await attempt(async () => ledger.deleteExpiredArchives(options.now()))
+  await attempt(async () => {
+    const now = options.now()
+    await ledger.forgetShares({ visits: now - VISIT_MS, ended: now - KEEP_ENDED_SHARES_MS })
+  })
   await attempt(async () => {
     const { keepFinishedMs = KEEP_FINISHED_MS } = options
     await ledger.forgetLibraryJobs(options.now() - keepFinishedMs)

@@ -45,7 +45,7 @@ export function isTicket(token: string): boolean {
 }
 
 /** A user's name in tickets. Keyed: in standalone mode a user id is the bare hash of a token. */
-export function holderOf(userId: string, { name }: TicketKeys): string {
+export function holderOf(userId: string, { name }: Pick<TicketKeys, 'name'>): string {
   return digest(name, `user:${userId}`).subarray(0, HOLDER_BYTES).toString('hex')
 }
 

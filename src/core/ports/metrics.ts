@@ -1,4 +1,5 @@
 import type { Road } from './records.ts'
+import type { CountedDownload } from './shares.ts'
 
 /** Answers about what the worker does, for people and for Prometheus. Holds no secret and no id. */
 export interface Metrics {
@@ -48,6 +49,14 @@ export interface FollowMetrics {
  * | `failed` | Telegram could not be asked, and the next look goes on |
  */
 export type LookOutcome = 'current' | 'changed' | 'rescanned' | 'failed'
+
+/** What is reported of shares, to be counted. Calls do not throw. */
+export interface ShareMetrics {
+  /** The first byte of a file was asked for. */
+  downloaded: (outcome: CountedDownload) => void
+  /** A password was given. `throttled`: too many were, and it was not looked at. */
+  guessed: (outcome: 'right' | 'wrong' | 'throttled') => void
+}
 
 /** What core reports of uploads, to be counted. Calls do not throw. */
 export interface UploadMetrics {

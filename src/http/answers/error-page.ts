@@ -6,12 +6,20 @@ import { secondsToWait } from '../../lib/retry-after.ts'
 import { presentsOf } from '../guards/presented-credentials.ts'
 import { prefers } from './accept.ts'
 
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** People open its address in a browser, and read its refusals as a page. */
+    isLink?: boolean
+  }
+}
+
 /**
  * Whether a request opens a link that people send each other: the address of a file, or another
  * address with a token in it. Only its refusals may be a page; programs read JSON everywhere else.
  */
 export function opensLink(request: FastifyRequest): boolean {
   if (request.method !== 'GET' && request.method !== 'HEAD') return false
+  if (request.routeOptions.config?.isLink) return true
   const presents = presentsOf(request)
   if (presents?.token !== 'query') return false
   return presents.messageId === 'query' || Reflect.has(Object(request.query), 'token')
@@ -64,6 +72,8 @@ export const ERROR_PAGE_POLICY = [
 const SENTENCES: Partial<Record<ErrorCode, string>> = {
   INVALID_REQUEST: 'The address is not whole, or something in it is wrong',
   MESSAGE_NOT_FOUND: 'The file behind it does not exist, or was deleted',
+  SHARE_NOT_FOUND: 'The address is not whole, or something in it is wrong',
+  SHARE_PASSWORD_NEEDED: 'Open the share itself first: it asks for its password',
   TOKEN_MISSING: 'The address is not whole: what opens the file is missing at its end',
 }
 

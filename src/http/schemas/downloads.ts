@@ -50,7 +50,7 @@ export const Conditions = z.object({
   ),
 })
 
-const WantedDigest = {
+export const WantedDigest = {
   'Want-Repr-Digest': condition(
     'Digests that the caller wants (RFC 9530). `sha-256=0` leaves `Repr-Digest` out.',
     'sha-256=10',

@@ -33,6 +33,10 @@ export const HEADERS = {
     'SHA-256 of the whole file (RFC 9530), where the worker knows it: for files that it has sent itself.',
     'sha-256=:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:',
   ),
+  'Set-Cookie': text(
+    'What a browser keeps of this visit, for this share alone.',
+    'share_visit=q83vEjRWeJq83vEjWyJzdA; Path=/s/q83vEjRWeJq83vEjWyJzdGFydCIsImVu; HttpOnly',
+  ),
   Vary: text('The answer depends on this header.', 'Accept'),
   Location: text(
     "The upload's address, whole or relative to the request's; its last segment is the `uploadId`.",

@@ -73,6 +73,7 @@ const Figures = z
         description: 'What the worker knows of channels.',
         examples: [{ libraries: 1, files: 1200 }],
       }),
+    open_shares: figure('Shares that have not ended.', 3),
     cache: z
       .object({
         bytes: figure('Bytes in the cache.', 1_048_576),

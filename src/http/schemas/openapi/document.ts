@@ -13,7 +13,6 @@ export interface ApiDocument {
 interface ApiOperation extends Partial<Unfinished> {
   operationId?: string
   requestBody?: { required?: boolean }
-  security?: readonly Record<string, unknown>[]
   responses: Record<string, ApiResponse>
 }
 
@@ -44,6 +43,7 @@ function complete(found: ApiOperation, method: string): ApiOperation {
     'x-refusals': refusals = [],
     'x-headers': headers = {},
     'x-optional-body': optionalBody = false,
+    'x-link': isLink = false,
     requestBody,
     operationId = '',
     ...rest
@@ -54,7 +54,7 @@ function complete(found: ApiOperation, method: string): ApiOperation {
   ])
   const responses: Record<string, ApiResponse> = Object.fromEntries(answers)
   for (const [status, codes] of byStatus(refusals)) {
-    const how = { hasNoBody: method === 'head', isLink: method === 'get' && isLink(found) }
+    const how = { hasNoBody: method === 'head', isLink: method === 'get' && isLink }
     responses[status] = merge(responses[status], toResponse(Number(status), codes, how))
   }
   return {
@@ -68,11 +68,6 @@ function complete(found: ApiOperation, method: string): ApiOperation {
 
 function byStatus(codes: readonly ErrorCode[]): Map<string, ErrorCode[]> {
   return Map.groupBy(codes, (code) => String(lineOf(code).status))
-}
-
-/** Whether the address of the call may hold a token, so that people open it in a browser. */
-function isLink({ security = [] }: ApiOperation): boolean {
-  return security.some((each) => Object.hasOwn(each, 'link'))
 }
 
 /** A browser gets this instead of JSON. */

@@ -11,6 +11,7 @@ export const TAGS = {
   tus: 'Uploads by tus 1.0.0 (https://tus.io/protocols/resumable-upload).',
   Library: 'What is in the channel: folders, files, and a search.',
   Downloads: 'Files from Telegram, and links to them.',
+  Shares: 'Links with a page, for people who have no token.',
   Service: 'Health, metrics, and a description of the worker.',
 } as const
 
@@ -33,6 +34,8 @@ export interface Operation {
    * query. `optional`: as `field`, and deployed clients leave it out.
    */
   auth?: 'bearer' | 'field' | 'link' | 'optional' | 'optional-link'
+  /** People open it in a browser, and read its refusals as a page. */
+  isLink?: boolean
   params?: z.ZodType
   query?: z.ZodType
   headers?: z.ZodType
@@ -84,6 +87,7 @@ export interface Unfinished {
   'x-refusals': readonly ErrorCode[]
   'x-headers': Readonly<Record<string, readonly HeaderName[]>>
   'x-optional-body': boolean
+  'x-link': boolean
 }
 
 /**
@@ -110,6 +114,7 @@ export function operation(what: Operation): FastifySchema {
     'x-refusals': [...refusals].sort((a, b) => lineOf(a).status - lineOf(b).status),
     'x-headers': Object.fromEntries(headers),
     'x-optional-body': body?._zod.optin === 'optional',
+    'x-link': what.isLink ?? what.auth?.endsWith('link') ?? false,
   }
   const described = {
     operationId: id,

@@ -47,6 +47,9 @@ export const REFUSAL_EXAMPLES: Readonly<Record<ErrorCode, Words>> = {
     right: 'delete_messages',
   },
   NOT_FOUND: 'There is nothing here',
+  SHARE_PASSWORD_NEEDED: 'This share asks for a password',
+  SHARE_PASSWORD_WRONG: 'This is not the password',
+  SHARE_NOT_FOUND: 'There is no such share',
   UPLOAD_NOT_FOUND: { error: 'Upload session not found', hint: START_OVER },
   MESSAGE_NOT_FOUND: 'There is no such file in the channel',
   FOLDER_NOT_FOUND: 'There is no folder /Photos',
@@ -57,6 +60,8 @@ export const REFUSAL_EXAMPLES: Readonly<Record<ErrorCode, Words>> = {
   CHUNK_DIFFERS: { error: 'Chunk 5 is here already, with other bytes', chunkIndex: 5 },
   UPLOAD_CLOSED: { error: `The upload is complete. ${START_OVER}`, hint: START_OVER },
   OFFSET_CONFLICT: { error: 'Upload-Offset is not where the upload is', offset: 5_242_880 },
+  TOO_MANY_SHARES: 'You have 1000 shares already: end one of them first',
+  SHARE_ENDED: 'This share has expired',
   FILE_EXISTS: { error: '/Holidays/rome.mp4 is in the library already', messageId: 42 },
   FOLDER_EXISTS: 'There is a folder /Holidays/Rome already',
   FOLDER_NOT_EMPTY: {

@@ -1,0 +1,32 @@
+import { readJwtClaims } from '../../lib/jwt-claims.ts'
+import { holderOf, type TicketKeys } from '../model/ticket-format.ts'
+import type { Log } from '../ports/log.ts'
+import type { ShareLogin, ShareRecords } from '../ports/shares.ts'
+
+export interface ShareLoginsOptions {
+  ledger: Pick<ShareRecords, 'keepShareLogin'>
+  keys: Pick<TicketKeys, 'name'>
+  log: Log
+}
+
+/**
+ * Returns what is called with each login token that was found good: shares are read with the newest
+ * one of their owner.
+ */
+export function createShareLogins({
+  ledger,
+  keys,
+  log,
+}: ShareLoginsOptions): (userId: string, token: string) => void {
+  return (userId, token) => {
+    ledger.keepShareLogin(holderOf(userId, keys), loginOf(token)).catch((err: unknown) => {
+      log.warn({ err }, 'the newest login of an owner of shares was not kept')
+    })
+  }
+}
+
+/** A login as the ledger keeps it. */
+export function loginOf(token: string): ShareLogin {
+  const { exp } = readJwtClaims(token) ?? {}
+  return { token, endsAt: Number.isSafeInteger(exp) ? Number(exp) * 1000 : null }
+}
