@@ -18,6 +18,10 @@ const PROGRAMS = {
   nginx: { path: '/usr/sbin/nginx', debianPackage: 'nginx' },
   caddy: { path: '/usr/bin/caddy', debianPackage: 'caddy' },
   haproxy: { path: '/usr/sbin/haproxy', debianPackage: 'haproxy' },
+  unzip: { path: '/usr/bin/unzip', debianPackage: 'unzip' },
+  '7zz': { path: '/usr/bin/7zz', debianPackage: '7zip' },
+  bsdtar: { path: '/usr/bin/bsdtar', debianPackage: 'libarchive-tools' },
+  python3: { path: '/usr/bin/python3', debianPackage: 'python3' },
 } as const
 
 export type Program = keyof typeof PROGRAMS
@@ -43,14 +47,16 @@ export function plainEnvironment(home: string): Record<string, string> {
 export async function run(
   program: Program,
   args: string[],
-  { home }: { home: string },
+  { home, input }: { home: string; input?: Buffer },
 ): Promise<Buffer> {
   const child = spawn(await findProgram(program), args, {
     cwd: home,
     env: plainEnvironment(home),
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['pipe', 'pipe', 'pipe'],
   })
   onTestFinished(() => void child.kill('SIGKILL'))
+  // A program may end without having read all of it.
+  child.stdin.on('error', () => {}).end(input)
   const [output, errors, [exitCode]] = await Promise.all([
     buffer(child.stdout),
     text(child.stderr),
