@@ -1,8 +1,9 @@
 import { chunkSizeAt } from '../model/chunk-layout.ts'
 import { contiguous, STREAM_CHUNK_BYTES } from '../model/stream.ts'
 import { isAbandonedWhole } from '../model/upload.ts'
+import { volumeOf } from '../model/volumes/plan.ts'
 import type { MaintainedLedger } from '../ports/ledger.ts'
-import type { Upload } from '../ports/records.ts'
+import type { ChunkRecord, TransferState, Upload } from '../ports/records.ts'
 import { BYTES_LOST, type MaintainedSpool } from '../ports/spool.ts'
 
 export interface ReconcileReport {
@@ -17,8 +18,9 @@ export interface ReconcileReport {
 }
 
 /**
- * Puts ledger and spool in agreement, before anything else uses them: afterwards a chunk is
- * acknowledged exactly when its file holds the bytes that came, and every folder has an upload.
+ * Puts ledger and spool in agreement, before anything else uses them: afterwards a chunk that is to go
+ * to Telegram is acknowledged exactly when its file holds the bytes that came, one that has gone there
+ * in a volume has no file, and every folder has an upload.
  * Every digest is compared, because a disk that lost its power may have files of the right length
  * with nothing in them. A receiving upload asks its sender for what was lost; the sender of a sealed
  * one has left, and the upload fails.
@@ -44,7 +46,7 @@ export async function reconcile(
     // Once Telegram has made a document of the bytes, only its message is missing.
     if (await hasDocument(ledger, upload.id)) continue
     const lost = await forgetLostChunks(ledger, spool, upload)
-    report.lostChunks += lost
+    report.lostChunks += lost.length
     if (upload.state === 'sealed' && (await ledger.chunks(upload.id)).length < upload.totalChunks) {
       const failure = { reason: BYTES_LOST, percent: null, retryAt: null, now: now() }
       await ledger.failUpload(upload.id, failure)
@@ -52,8 +54,7 @@ export async function reconcile(
       report.failedUploads++
       continue
     }
-    // The sender may send other bytes in their place: parts already in Telegram are not theirs.
-    if (lost > 0) await ledger.deleteTransfer(upload.id)
+    await forgetTransfersOf(ledger, upload, lost)
     report.strayFiles += await removeStrayFiles(ledger, spool, upload)
   }
   report.orphans = await removeOrphans(ledger, spool)
@@ -71,19 +72,44 @@ async function removeOrphans(ledger: MaintainedLedger, spool: MaintainedSpool): 
   return orphans
 }
 
+/** Resolves with the chunks that were lost. */
 async function forgetLostChunks(
   ledger: MaintainedLedger,
   spool: MaintainedSpool,
-  { id }: Upload,
-): Promise<number> {
-  let lost = 0
-  for (const { index, size, digest } of await ledger.chunks(id)) {
+  { id, freedChunks }: Upload,
+): Promise<ChunkRecord[]> {
+  const lost: ChunkRecord[] = []
+  for (const chunk of await ledger.chunks(id)) {
+    const { index, size, digest } = chunk
+    if (index < freedChunks) continue
     const sameSize = (await spool.chunkFileSize(id, index)) === size
     if (sameSize && (await spool.chunkDigest(id, index)) === digest) continue
     await ledger.deleteChunk(id, index)
-    lost++
+    lost.push(chunk)
   }
   return lost
+}
+
+/** The sender may send other bytes in their place: parts already in Telegram are not theirs. */
+async function forgetTransfersOf(
+  ledger: MaintainedLedger,
+  upload: Upload,
+  lost: readonly ChunkRecord[],
+): Promise<void> {
+  const { id, volumeBytes, chunkSize } = upload
+  if (lost.length === 0) return
+  if (volumeBytes === null || chunkSize === null) return ledger.deleteTransfers(id)
+  const cut = { size: upload.size, volumeBytes }
+  const volumes = new Set<number>()
+  for (const { index, size } of lost) {
+    const start = index * chunkSize
+    const last = volumeOf(cut, start + size - 1).number
+    for (let { number } = volumeOf(cut, start); number <= last; number++) volumes.add(number)
+  }
+  for (const number of volumes) {
+    // Of a document that is made only the message may be missing, and is looked for by its transfer.
+    if (!isDocument(await ledger.transfer(id, number))) await ledger.deleteTransfer(id, number)
+  }
 }
 
 async function removeStrayFiles(
@@ -93,7 +119,10 @@ async function removeStrayFiles(
 ): Promise<number> {
   const { id, size } = upload
   const chunks = await ledger.chunks(id)
-  const known = new Set(chunks.map(({ index }) => index))
+  // The files of those that were freed are left by a crash.
+  const known = new Set(
+    chunks.map(({ index }) => index).filter((index) => index >= upload.freedChunks),
+  )
   const next = (await ledger.stream(id)) ? contiguous(chunks).count : null
   let removed = 0
   for (const index of await spool.chunkIndexes(id)) {
@@ -131,6 +160,9 @@ async function removeStrayPartials(
 
 /** Whether Telegram has all bytes of the file already, as a document. */
 async function hasDocument(ledger: MaintainedLedger, uploadId: string): Promise<boolean> {
-  const state = await ledger.transfer(uploadId)
+  return isDocument(await ledger.transfer(uploadId))
+}
+
+function isDocument(state: TransferState | null): boolean {
   return state !== null && state.road !== 'bot-api' && state.document !== null
 }

@@ -138,6 +138,35 @@ test('once Telegram has made a document of the bytes, lost files are no loss', a
   expect(await ledger.transfer('up')).toMatchObject({ document: DOCUMENT })
 })
 
+test('chunks that have gone to Telegram in a volume are no loss, and what a crash left of them goes', async () => {
+  const { ledger, spool, addUpload, postVolume } = await makePlace()
+  await addUpload('up', { volumeBytes: 2000 })
+  await postVolume('up')
+  await spool.removeChunk('up', 0)
+
+  // The worker died before it could remove the second one.
+  expect(await reconcile(ledger, spool, Date.now)).toMatchObject({ lostChunks: 0, strayFiles: 1 })
+
+  expect((await spool.chunkIndexes('up')).toSorted()).toEqual([2, 3])
+  expect(await ledger.chunks('up')).toHaveLength(CHUNKS)
+})
+
+test('with a lost chunk, the parts of its volume are forgotten, and a document that is made is not', async () => {
+  const { ledger, spool, addUpload, chunkPath } = await makePlace()
+  for (const id of ['hurt', 'made']) {
+    await addUpload(id, { volumeBytes: 2000 })
+    await ledger.saveTransfer(id, makeTransfer(), 1)
+    await ledger.saveTransfer(id, makeTransfer(id === 'made' ? DOCUMENT : null), 2)
+    await unlink(chunkPath(id, 3))
+  }
+
+  await reconcile(ledger, spool, Date.now)
+
+  expect(await ledger.transfer('hurt', 1)).toEqual(makeTransfer())
+  expect(await ledger.transfer('hurt', 2)).toBeNull()
+  expect(await ledger.transfer('made', 2)).toEqual(makeTransfer(DOCUMENT))
+})
+
 test('files that were never acknowledged are removed', async () => {
   const { ledger, spool, addUpload, directory } = await makePlace()
   await addUpload('up')
@@ -187,9 +216,13 @@ async function makePlace() {
   onTestFinished(() => spool.close())
   onTestFinished(ledger.close)
 
-  async function addUpload(id: string, { sealed = false } = {}): Promise<void> {
+  async function addUpload(
+    id: string,
+    { sealed = false, volumeBytes = null }: { sealed?: boolean; volumeBytes?: number | null } = {},
+  ): Promise<void> {
     const size = CHUNKS * 1000
-    await insertUpload(ledger, makeUpload({ id, size, totalChunks: CHUNKS }), 'token')
+    const upload = makeUpload({ id, size, totalChunks: CHUNKS, volumeBytes })
+    await insertUpload(ledger, upload, 'token')
     for (let index = 0; index < CHUNKS; index++) {
       const chunk = await claim(spool, id, index, pieces(randomBytes(1000), 100))
       await ledger.acceptChunk(
@@ -200,7 +233,14 @@ async function makePlace() {
     }
     if (sealed) await ledger.sealUpload(id, NOW)
   }
+  /** The first two chunks are the first volume. */
+  async function postVolume(id: string): Promise<void> {
+    const [number, messageId, size] = [1, 41, 2000]
+    const known = { documentId: '7', fileId: null, crc32: '00000000', hashState: Buffer.alloc(8) }
+    const posted = { number, messageId, size, ...known }
+    await ledger.postVolume(id, posted, { freedChunks: 2, now: NOW })
+  }
   const chunkPath = (id: string, index: number): string =>
     join(directory, 'uploads', id, `${index}.chunk`)
-  return { ledger, spool, directory, addUpload, chunkPath }
+  return { ledger, spool, directory, addUpload, postVolume, chunkPath }
 }

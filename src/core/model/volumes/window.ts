@@ -1,3 +1,14 @@
+import type { Upload } from '../../ports/records.ts'
+
+/** Where the volumes of an upload end that are posted. */
+export function postedBytesOf({
+  size,
+  volumeBytes,
+  postedVolumes,
+}: Pick<Upload, 'size' | 'volumeBytes' | 'postedVolumes'>): number {
+  return Math.min(size, postedVolumes * (volumeBytes ?? 0))
+}
+
 /** What of an upload that goes as volumes may be on the disk, at one moment. */
 export interface VolumeWindow {
   /** Bytes of the whole file. */
