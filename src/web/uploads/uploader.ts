@@ -18,7 +18,7 @@ import {
   type UploadEngine,
   type UploadFile,
 } from './upload-file.ts'
-import { createUploadSlots } from './upload-slots.ts'
+import { createUploadSlots, type SlotRequest } from './upload-slots.ts'
 
 export interface UploaderOptions {
   client: Client
@@ -34,6 +34,8 @@ export interface UploaderOptions {
  */
 const FILES_AT_ONCE = 3
 const CHUNKS_OF_A_SINGLE_FILE = 3
+/** Above it a file may go in volumes, and wait until Telegram has caught up with it. */
+const LARGE_BYTES = 1024 ** 3
 
 /** Adds an uploader to Uppy: it sends files to the worker, and follows them from there into Telegram. */
 export function installUploader(uppy: UploadEngine, options: UploaderOptions): void {
@@ -45,7 +47,7 @@ export function installUploader(uppy: UploadEngine, options: UploaderOptions): v
   async function send(file: UploadFile): Promise<UploadResult> {
     const { id, meta, data } = file
     if (!(data instanceof Blob)) throw new TeleStoreError('FILE_CHANGED', 'Choose the file again')
-    await slots.acquire(id, file.isPaused === true)
+    await slots.acquire(slotOf(file))
     const meter = createSpeedMeter()
     const job = client.upload(data, {
       fileName: file.name,
@@ -118,7 +120,7 @@ export function installUploader(uppy: UploadEngine, options: UploaderOptions): v
       job.pause()
       return slots.release(file.id)
     }
-    slots.acquire(file.id, false).then(job.resume, () => {})
+    slots.acquire({ ...slotOf(file), paused: false }).then(job.resume, () => {})
   })
   uppy.on('file-removed', (file) => {
     slots.release(file.id)
@@ -147,6 +149,10 @@ async function thumbnailOf(data: Blob, type: string): Promise<Blob | null> {
   if (!/^(image|video)\//.test(type)) return null
   const { drawThumbnail } = await import('./thumbnail/draw-thumbnail.ts')
   return drawThumbnail(data)
+}
+
+function slotOf({ id, size, isPaused }: UploadFile): SlotRequest {
+  return { id, paused: isPaused === true, isLarge: (size ?? 0) > LARGE_BYTES }
 }
 
 function isSealed({ phase, waiting }: UploadProgress): boolean {
