@@ -150,7 +150,7 @@ function createLease(
 function createUploadSweeper(
   { sessionTtlMs }: Config,
   { ledger, spool, now, keepTime, log }: Adapters,
-  { uploads, transfers, locks }: Services,
+  { uploads, transfers, queue, held, locks }: Services,
 ): Sweeper {
   return createSweeper({
     ledger,
@@ -158,7 +158,9 @@ function createUploadSweeper(
     sessionTtlMs,
     now,
     keepTime,
-    isActive: transfers.isActive,
+    // A sender that waits for Telegram, or for its turn, is not the one that makes no progress.
+    isActive: (id) =>
+      transfers.isActive(id) || held.isHeld(id) || (queue.stages().get(id) ?? 'idle') !== 'idle',
     expire: uploads.expire,
     exclusively: locks.run,
     log,

@@ -23,6 +23,7 @@ import { createFollower, type Follower } from './core/library/follow/follower.ts
 import { createLibraryNews, tellChanges } from './core/library/library-news.ts'
 import { createLibraryService, type LibraryService } from './core/library/library-service.ts'
 import { isLibraryJobId } from './core/model/library/job.ts'
+import { postedBytesOf } from './core/model/volumes/window.ts'
 import type { Metrics, ShareMetrics, UploadMetrics } from './core/ports/metrics.ts'
 import { countJobs } from './core/progress/job-counts.ts'
 import { createJobList, type JobList } from './core/progress/job-list.ts'
@@ -38,9 +39,11 @@ import { createShareService, type ShareService } from './core/shares/share-servi
 import { createTransfers, type Transfers } from './core/transfers/transfer.ts'
 import { type Capacity, createCapacity } from './core/uploads/capacity.ts'
 import { createBytelessExpiry } from './core/uploads/expiry.ts'
+import { createHeldChunks, type HeldChunks } from './core/uploads/held-chunks.ts'
 import { createStreamService, type StreamService } from './core/uploads/stream-service.ts'
 import { createUploadRemoval } from './core/uploads/upload-removal.ts'
 import { createUploadService, type UploadService } from './core/uploads/upload-service.ts'
+import { createVolumeWindows, type VolumeWindows } from './core/uploads/volume-windows.ts'
 import { createKeyedLock, type KeyedLock } from './lib/concurrency/keyed-lock.ts'
 import { createPreemptibleLock, type PreemptibleLock } from './lib/concurrency/preemptible-lock.ts'
 import { MiB } from './lib/units.ts'
@@ -48,6 +51,7 @@ import { createMetricsRegistry } from './metrics/metrics.ts'
 
 /** How long a request waits for another one that has the same stream, and was asked to end. */
 const UNLOCK_TIMEOUT_MS = 10_000
+const MAX_VOLUME_BYTES = 512 * MiB
 /** What one reader, and all of them together, may have ahead of what they have passed on. */
 const READER_WINDOW_BYTES = 8 * MiB
 const ALL_READERS_BYTES = 32 * MiB
@@ -85,6 +89,8 @@ export interface Services {
   uploadLock: PreemptibleLock
   /** One change at a time of each upload. */
   locks: KeyedLock
+  /** Requests that wait until Telegram has more of their files. */
+  held: HeldChunks
 }
 
 /** Core's services, each with what it needs. */
@@ -111,7 +117,16 @@ export function createServices(config: Config, adapters: Adapters): Services {
   const workGate = createWorkGate()
   const progress = recordProgress(createProgressBoard(now), { ledger, log })
   const metrics = registry.uploads
-  const shared = { ledger, spool, gateway, credentials, progress, workGate, metrics, now, log }
+  const windows = createVolumeWindows({
+    postedBytes: async (id) => {
+      const upload = await ledger.findUpload(id)
+      return upload?.state === 'receiving' ? postedBytesOf(upload) : null
+    },
+    progress,
+  })
+  const shared = {
+    ...{ ledger, spool, gateway, credentials, progress, windows, workGate, metrics, now, log },
+  }
   const { queue, transfers, changing, changingJobs } = createJobs(config, adapters, shared)
   const intake = createFileServices(config, shared, { transfers, tickets })
   const cache = createBlockCache({ gateway, maxBytes: config.blockCacheBytes })
@@ -181,6 +196,7 @@ export function createServices(config: Config, adapters: Adapters): Services {
       workGate,
     }),
     metrics: registry.open({
+      held: intake.held,
       ledger,
       spool,
       spoolMaxBytes: config.spoolMaxBytes,
@@ -196,6 +212,7 @@ export function createServices(config: Config, adapters: Adapters): Services {
 interface Shared
   extends Pick<Adapters, 'ledger' | 'spool' | 'gateway' | 'credentials' | 'now' | 'log'> {
   progress: ProgressBoard
+  windows: VolumeWindows
   workGate: WorkGate
   metrics: UploadMetrics
 }
@@ -240,7 +257,7 @@ function createFileServices(
   config: Config,
   shared: Shared,
   { transfers, tickets }: Pick<Services, 'transfers' | 'tickets'>,
-): Pick<Services, 'locks' | 'capacity' | 'uploadLock' | 'uploads' | 'streams'> {
+): Pick<Services, 'locks' | 'capacity' | 'uploadLock' | 'uploads' | 'streams' | 'held'> {
   const { ledger, spool } = shared
   const { sessionTtlMs } = config
   const locks = createKeyedLock()
@@ -256,10 +273,12 @@ function createFileServices(
     capacity,
     expireByteless: createBytelessExpiry({ ...shared, removal, locks, sessionTtlMs }),
     maxFileBytes: config.maxFileBytes,
+    maxVolumeBytes: MAX_VOLUME_BYTES,
     maxWaitMs: config.transferMaxMs,
     perUser: { maxUploads: config.maxUploadsPerUser, maxBytes: config.maxBytesPerUser },
   }
-  const uploads = createUploadService({ ...intake, removal, progressReader })
+  const held = createHeldChunks({ ...shared, has: transfers.has })
+  const uploads = createUploadService({ ...intake, removal, held, progressReader })
   const streams = createStreamService({ ...intake, uploads, uploadLock })
-  return { locks, capacity, uploadLock, uploads, streams }
+  return { locks, capacity, uploadLock, uploads, streams, held }
 }

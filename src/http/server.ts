@@ -15,6 +15,7 @@ import type { WorkGate } from '../core/runtime/work-gate.ts'
 import type { ShareDoor } from '../core/shares/share-door.ts'
 import type { ShareService } from '../core/shares/share-service.ts'
 import type { Capacity } from '../core/uploads/capacity.ts'
+import type { HeldChunks } from '../core/uploads/held-chunks.ts'
 import type { StreamService } from '../core/uploads/stream-service.ts'
 import type { UploadService } from '../core/uploads/upload-service.ts'
 import type { PreemptibleLock } from '../lib/concurrency/preemptible-lock.ts'
@@ -98,6 +99,7 @@ export interface HttpServices {
   tickets: TicketService
   knownTokens: Pick<KnownTokens, 'find' | 'addLink'>
   capacity: Pick<Capacity, 'unclaimedBytes' | 'freeBytes'>
+  held: Pick<HeldChunks, 'arriving'>
 }
 
 /** Limits of requests and files. */
@@ -249,7 +251,8 @@ async function registerFileRoutes(
   const { spool, streams, downloads, archives } = inEqualTurns(options)
   const unclaimed = createUnclaimedBudget(services.capacity)
   const callerToken = createCallerToken(options.callers.requireAuth)
-  const receiving = { uploads, spool, unclaimed, throttle, maxChunkBytes, callerToken }
+  const { held } = services
+  const receiving = { uploads, spool, unclaimed, held, throttle, maxChunkBytes, callerToken }
   await app.register(uploadRoutes, receiving)
   await app.register(smallUploadRoutes, receiving)
   await app.register(uploadThumbnailRoutes, { uploads, callerToken })

@@ -19,13 +19,15 @@ export interface Readings {
   /** The worker's time. */
   now: () => number
   cache: { readonly stats: { bytes: number; hits: number; misses: number } }
+  /** Requests whose chunks are too far ahead of what Telegram has of their files. */
+  held: { readonly stats: { requests: number; bytes: number } }
 }
 
 /** In Prometheus a worse state is a higher number. */
 const CIRCUIT_VALUES = { closed: 0, 'half-open': 1, open: 2 } as const
 
 export function addReadings(registry: Registry, readings: Readings): void {
-  const { ledger, spool, jobs, cache, circuits, windows } = readings
+  const { ledger, spool, jobs, cache, held, circuits, windows } = readings
 
   gauge(registry, {
     name: 'telestore_uploads_receiving',
@@ -56,6 +58,16 @@ export function addReadings(registry: Registry, readings: Readings): void {
     name: 'telestore_spool_reserved_bytes',
     help: 'Bytes of the spool that unfinished uploads have reserved',
     read: async () => (await ledger.reservations()).reservedBytes,
+  })
+  gauge(registry, {
+    name: 'telestore_chunks_held',
+    help: 'Requests whose chunk waits until Telegram has more of its file',
+    read: () => held.stats.requests,
+  })
+  gauge(registry, {
+    name: 'telestore_chunks_held_bytes',
+    help: 'Bytes of these chunks, on the disk',
+    read: () => held.stats.bytes,
   })
   gauge(registry, {
     name: 'telestore_spool_limit_bytes',

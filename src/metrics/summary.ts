@@ -6,7 +6,7 @@ import { freeBytesOf, type Readings } from './readings.ts'
 /** The same figures as JSON, for people and for older dashboards. */
 export async function summarize(
   instruments: Instruments,
-  { ledger, spool, spoolMaxBytes, circuits, windows, jobs, cache, now }: Readings,
+  { ledger, spool, spoolMaxBytes, circuits, windows, jobs, cache, held, now }: Readings,
 ): Promise<Record<string, unknown>> {
   const { running, waiting } = jobs()
   const { bytes: cacheBytes, hits, misses } = cache.stats
@@ -30,6 +30,7 @@ export async function summarize(
       limit_bytes: spoolMaxBytes,
       free_bytes: await freeBytesOf(spool),
     },
+    chunks_held: held.stats,
     library: await ledger.libraryTotals(),
     open_shares: await ledger.openShares(now()),
     cache: { bytes: cacheBytes, hits, misses },

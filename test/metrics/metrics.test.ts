@@ -18,6 +18,7 @@ test('a disk that does not say how full it is hides no other figure', async () =
     jobs: () => ({ all: 0, running: 0, waiting: 0 }),
     now: Date.now,
     cache: { stats: { bytes: 0, hits: 0, misses: 0 } },
+    held: { stats: { requests: 3, bytes: 15 } },
   }
   const metrics = createMetricsRegistry().open(readings)
 
@@ -26,10 +27,13 @@ test('a disk that does not say how full it is hides no other figure', async () =
 
   expect(body).toMatch(/^telestore_spool_reserved_bytes 7$/m)
   expect(body).not.toMatch(/^telestore_spool_free_bytes /m)
+  expect(body).toMatch(/^telestore_chunks_held 3$/m)
+  expect(body).toMatch(/^telestore_chunks_held_bytes 15$/m)
   expect(body).toMatch(/^telestore_libraries 2$/m)
   expect(body).toMatch(/^telestore_library_files 30$/m)
   expect(summary).toMatchObject({
     library: { libraries: 2, files: 30 },
+    chunks_held: { requests: 3, bytes: 15 },
     spool: { reserved_bytes: 7, free_bytes: null },
   })
 })

@@ -11,8 +11,10 @@ export interface ByteSource {
   readonly bytes: AsyncIterable<Uint8Array>
   /** Whether a piece's memory may be freed once it is used: the source uses none again. */
   readonly mayFree?: boolean
-  /** Somebody else wants the upload: what has come is kept, the rest is not waited for. */
+  /** Another request wants the upload: what has come is kept, the rest is not waited for. */
   requestUnlock: () => void
+  /** Aborts when the bytes end early. */
+  readonly ending: AbortSignal
 }
 
 /** Whether it is a piece of another upload, that is never posted by itself. */

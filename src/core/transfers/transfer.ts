@@ -56,6 +56,8 @@ export interface Transfers {
   /** After a restart: goes on with everything unfinished. */
   resume: () => Promise<void>
   isActive: (uploadId: string) => boolean
+  /** Whether all these bytes of an upload are acknowledged; false while no job carries it. */
+  has: (uploadId: string, offset: number, length: number) => boolean
   /** Resolves when no upload that is whole is on its way. */
   idle: () => Promise<void>
 }
@@ -292,6 +294,7 @@ export function createTransfers(options: TransfersOptions): Transfers {
       for (const upload of await ledger.uploadsInState('receiving')) start(upload)
     },
     isActive,
+    has: (uploadId, offset, length) => files.get(uploadId)?.has(offset, length) ?? false,
     idle: async () => {
       for (let whole = wholeIds(); whole.length > 0; whole = wholeIds()) {
         await Promise.all(whole.map(queue.ended))

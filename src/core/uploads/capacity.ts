@@ -1,4 +1,3 @@
-import { AppError } from '../../errors.ts'
 import { MiB } from '../../lib/units.ts'
 import type { Ledger, Reservations, SpoolCapacity } from '../ports/ledger.ts'
 import type { DiskSpace, Spool } from '../ports/spool.ts'
@@ -26,6 +25,8 @@ export interface Capacity {
   fits: (size: number) => Promise<boolean>
   /** How many bytes may be written before it is known to which upload they belong. */
   unclaimedBytes: () => Promise<number>
+  /** How many bytes uploads could have on the disk if there were no others. */
+  totalBytes: () => Promise<number>
   /** What unfinished uploads have reserved, and what may be reserved in all. */
   promised: () => Promise<{ reservedBytes: number; limitBytes: number }>
   /** What the disk has, reserved or not, beside what is being written at this moment. */
@@ -66,6 +67,11 @@ export function createCapacity({ ledger, spool, spoolMaxBytes }: CapacityOptions
       const space = await spool.space()
       return Math.max(shareOf(space), space.freeBytes - (await recentlyReserved()))
     },
+    totalBytes: async () => {
+      const { limitBytes, freeBytes } = await available(0)
+      const { reservedBytes, unwrittenBytes } = await ledger.reservations()
+      return Math.min(limitBytes, freeBytes + reservedBytes - unwrittenBytes)
+    },
     promised: async () => {
       const { reservedBytes } = await ledger.reservations()
       return { reservedBytes, limitBytes: spoolMaxBytes }
@@ -76,9 +82,4 @@ export function createCapacity({ ledger, spool, spoolMaxBytes }: CapacityOptions
 
 function shareOf({ totalBytes }: DiskSpace): number {
   return Math.min(UNCLAIMED_BYTES, totalBytes / 8)
-}
-
-export function noCapacity(): AppError {
-  const sentence = 'The worker has no room for this file now; try again later'
-  return new AppError('SPOOL_FULL', sentence, { retryAfter: 60 })
 }

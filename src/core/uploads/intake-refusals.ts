@@ -9,6 +9,9 @@ export interface UserShare {
   maxBytes: number
 }
 
+/** Parts are on the disk as a whole until they are joined; a file that is sent as one need not be. */
+const ONE_AFTER_ANOTHER =
+  'A file in parts needs room for all of it: send it with parallelUploads: 1'
 /** Seconds: what a user has unfinished ends by itself, or by being cancelled. */
 const SHARE_RETRY_AFTER = 60
 
@@ -19,6 +22,7 @@ const SHARE_RETRY_AFTER = 60
 export function overShare(
   held: { uploads: number; bytes: number },
   { maxUploads, maxBytes }: UserShare,
+  isPart: boolean,
 ): AppError {
   if (held.uploads >= maxUploads) {
     return new AppError(
@@ -29,9 +33,19 @@ export function overShare(
   }
   return new AppError(
     'QUOTA_EXCEEDED',
-    'Your unfinished uploads leave no room for this file; finish or cancel one first',
+    isPart
+      ? `Your unfinished uploads leave no room for this part. ${ONE_AFTER_ANOTHER}`
+      : 'Your unfinished uploads leave no room for this file; finish or cancel one first',
     { retryAfter: SHARE_RETRY_AFTER, details: { maxBytes, heldBytes: held.bytes } },
   )
+}
+
+/** The spool holds no room for the file, or, with `isPart`, for a part of a file that is joined here. */
+export function noCapacity(isPart = false): AppError {
+  const sentence = isPart
+    ? `The worker has no room for this part now. ${ONE_AFTER_ANOTHER}`
+    : 'The worker has no room for this file now; try again later'
+  return new AppError('SPOOL_FULL', sentence, { retryAfter: 60 })
 }
 
 /** What became of the upload while its chunk was on the way to its row. */

@@ -11,7 +11,8 @@ import type { ChunkRecord, JoinedUpload, Upload } from '../ports/records.ts'
 import type { Spool } from '../ports/spool.ts'
 import { uploadNotFound } from './intake-refusals.ts'
 import { type OnConflict, placeUpload } from './place-upload.ts'
-import { assertNoLongWait, assertTakes, type UploadIntakeOptions } from './upload-intake.ts'
+import { planJoined } from './plan-upload.ts'
+import { assertAllowed, assertNoLongWait, type UploadIntakeOptions } from './upload-intake.ts'
 import type { UploadService } from './upload-service.ts'
 
 export interface StreamJoinOptions extends UploadIntakeOptions {
@@ -91,11 +92,13 @@ export function createStreamJoin(options: StreamJoinOptions) {
     const chunks = pieces.map(({ size, digest }, index): ChunkRecord => ({ index, size, digest }))
     const size = chunks.reduce((sum, chunk) => sum + chunk.size, 0)
     if (size === 0) throw emptyFile('Upload-Concat')
-    assertTakes(options, granted, size)
+    assertAllowed(options, size)
     assertNoLongWait(options, granted, size)
     const placed = await placeUpload(options.catalogue, granted, described)
     const file = { id, owner: granted.userId, ...placed, mimeType, size, modifiedAt }
-    const opened = { ...file, totalChunks: chunks.length, captionId: newCaptionId() }
+    const totalChunks = chunks.length
+    const volumeBytes = planJoined(options, granted, { size, totalChunks })
+    const opened = { ...file, totalChunks, captionId: newCaptionId(), volumeBytes }
     const upload: Upload = { ...openUpload(opened, now()), state: 'sealed', sealedAt: now() }
     for (const [index, piece] of pieces.entries()) {
       await spool.share({ uploadId: piece.uploadId, index: piece.index }, { uploadId: id, index })

@@ -9,6 +9,7 @@ import {
   openUpload,
   type UploadDescription,
 } from '../model/upload.ts'
+import { reachOf } from '../model/volumes/window.ts'
 import type { Catalogue } from '../ports/catalogue.ts'
 import type { Credentials } from '../ports/credentials.ts'
 import type { AcceptedChunk, FoundChunk, Ledger, Opened, Opening } from '../ports/ledger.ts'
@@ -16,26 +17,39 @@ import type { Log } from '../ports/log.ts'
 import type { UploadMetrics } from '../ports/metrics.ts'
 import type { StreamRecord, Upload } from '../ports/records.ts'
 import type { ReceivedChunk } from '../ports/spool.ts'
-import type { TelegramGateway } from '../ports/telegram.ts'
+import type { PostRule, TelegramGateway } from '../ports/telegram.ts'
 import type { WorkGate } from '../runtime/work-gate.ts'
 import type { Transfers } from '../transfers/transfer.ts'
-import { type Capacity, noCapacity } from './capacity.ts'
-import { notAccepted, overShare, type UserShare, uploadNotFound } from './intake-refusals.ts'
+import type { Capacity } from './capacity.ts'
+import type { VolumeUpload, WaitingChunk } from './held-chunks.ts'
+import {
+  noCapacity,
+  notAccepted,
+  overShare,
+  type UserShare,
+  uploadNotFound,
+} from './intake-refusals.ts'
 import { asGiven, type Placed, type Placing, placeUpload } from './place-upload.ts'
+import { planUpload, type UploadPlan } from './plan-upload.ts'
+import type { VolumeWindows } from './volume-windows.ts'
 
 export interface UploadIntakeOptions {
   ledger: Ledger
-  gateway: Pick<TelegramGateway, 'roadFor' | 'assertReachable' | 'waitFor'>
+  gateway: Pick<TelegramGateway, 'documentLimits' | 'assertReachable' | 'waitFor'>
   workGate: Pick<WorkGate, 'assertNew' | 'assertMore' | 'ending'>
   transfers: Transfers
   metrics: UploadMetrics
-  capacity: Pick<Capacity, 'available' | 'fits'>
+  capacity: Pick<Capacity, 'available' | 'fits' | 'totalBytes'>
+  /** How far uploads are that go as volumes. */
+  windows: Pick<VolumeWindows, 'of'>
   /** Removes the expired uploads that have brought no byte. */
   expireByteless: () => Promise<void>
   /** The libraries as they are known. */
   catalogue: Pick<Catalogue, 'libraryFolder' | 'libraryFilesNamed'>
-  /** Largest file, in bytes, that the operator allows; Telegram may take less. */
+  /** Largest file, in bytes, that the operator allows. */
   maxFileBytes: number
+  /** Largest volume, in bytes, that the operator allows; Telegram may take less. */
+  maxVolumeBytes: number
   /** Milliseconds: an account that has to wait for longer begins no upload. */
   maxWaitMs: number
   /** What one user may have unfinished at one time. */
@@ -60,6 +74,12 @@ export interface ChunkAnswer {
   receivedChunks: number
 }
 
+/** A chunk that is not filed yet, because it is too far ahead of what Telegram has of its file. */
+export interface ChunkBeyondReach {
+  upload: VolumeUpload
+  beyond: WaitingChunk
+}
+
 /** How files come in. Callers hold the upload's lock. */
 export interface UploadIntake {
   /**
@@ -67,13 +87,16 @@ export interface UploadIntake {
    * for longer than a job lives.
    */
   assertNoLongWait: (granted: Credentials, size: number) => void
+  /** Rejects as `planUpload` does. */
+  plan: (granted: Credentials, file: { size: number; totalChunks: number }) => Promise<UploadPlan>
   /** For a caller that waits for the file's end. A file that can never go is failed by its own job. */
   assertReachable: (granted: Credentials, size: number) => void
   /**
    * Resolves with the upload of this id, opened now if there is none. Rejects with UPLOAD_NOT_FOUND
    * (another user's), UPLOAD_CANCELLED, UPLOAD_DIFFERS, EMPTY_FILE, FILE_EXISTS, FILE_TOO_LARGE,
-   * TOO_MANY_UPLOADS, QUOTA_EXCEEDED, SPOOL_FULL, SPOOL_FAILED, TELEGRAM_FLOOD_WAIT, SHUTTING_DOWN. An upload reserves its whole size, so that it is not refused
-   * for want of space later. With `first`, the chunk that opens it and is on the disk already, also
+   * TOO_MANY_UPLOADS, QUOTA_EXCEEDED, SPOOL_FULL, SPOOL_FAILED, TELEGRAM_FLOOD_WAIT, SHUTTING_DOWN. An
+   * upload reserves what it may need of the disk at one moment, so that it is not refused for want of
+   * space later. With `first`, the chunk that opens it and is on the disk already, also
    * CHUNK_OUT_OF_RANGE and CHUNK_SIZE_WRONG: a chunk that is refused opens nothing.
    */
   openOrResume: (
@@ -83,20 +106,20 @@ export interface UploadIntake {
     first?: { index: number; size: number },
   ) => Promise<Upload>
   /**
-   * Files a chunk under the upload of its file, which it opens if there is none. Rejects as
-   * `openOrResume` and `acceptChunk` do.
+   * Files a chunk under the upload of its file, which it opens if there is none; a chunk that is beyond
+   * reach it leaves as it is. Rejects as `openOrResume` and `acceptChunk` do.
    */
   takeChunk: (
     file: FileDescription,
     chunk: { index: number; received: ReceivedChunk },
     caller: { granted: Credentials; token: string },
-  ) => Promise<ChunkAnswer>
+  ) => Promise<ChunkAnswer | ChunkBeyondReach>
   /** Files a chunk under its upload; `received` is claimed only when it is new. */
   acceptChunk: (uploadId: string, index: number, received: ReceivedChunk) => Promise<ChunkAnswer>
 }
 
 export function createUploadIntake(options: UploadIntakeOptions): UploadIntake {
-  const { ledger, transfers, now, log } = options
+  const { ledger, transfers, windows, now, log } = options
 
   /** The file first, then its row: a row always has its file, and a file without a row goes. */
   async function acknowledge(
@@ -171,26 +194,35 @@ export function createUploadIntake(options: UploadIntakeOptions): UploadIntake {
     const isPart = stream?.concat === 'partial'
     const placed = isPart ? asGiven(file) : await placeUpload(options.catalogue, granted, file)
     const captionId = newCaptionId()
-    const upload = openUpload({ ...described, ...placed, owner, captionId }, now())
-    assertTakes(options, granted, upload.size)
+    const whole = openUpload({ ...described, ...placed, owner, captionId }, now())
+    assertAllowed(options, whole.size)
+    const { volumeBytes, reservedBytes } = isPart
+      ? { volumeBytes: null, reservedBytes: whole.size }
+      : await planUpload(options, granted, whole)
+    // Their jobs cannot carry volumes yet.
+    if (volumeBytes !== null) throw fileTooLarge(options.maxFileBytes)
+    const upload = { ...whole, volumeBytes }
     assertNoLongWait(options, granted, isPart ? null : upload.size)
     // A chunk that is refused must not have reserved anything.
     const flaw = first ? chunkFlaw(upload, first) : null
     const share = options.perUser
-    const opening = { upload, token, stream, thumbnail, share, lookOnly: flaw !== null }
-    const opened = await openRow(opening, first?.size ?? 0)
+    const bytes = { reservedBytes, share, lookOnly: flaw !== null }
+    const opened = await openRow({ upload, token, stream, thumbnail, ...bytes }, first?.size ?? 0)
     if (flaw !== null && (opened.kind === 'opened' || opened.kind === 'known')) throw flaw
     switch (opened.kind) {
       case 'over-share':
-        throw overShare(opened.held, share)
+        throw overShare(opened.held, share, isPart)
       case 'no-capacity':
-        throw noCapacity()
+        throw noCapacity(isPart)
       case 'known':
         // Another user has the id, or a request of the same user was faster.
         if (opened.upload.owner !== owner) throw uploadNotFound()
         return reopen(opened.upload, file, token)
       case 'opened':
-        log.info({ uploadId: upload.id, size: upload.size }, 'Upload session initialized')
+        log.info(
+          { uploadId: upload.id, size: upload.size, ...(volumeBytes !== null && { volumeBytes }) },
+          'Upload session initialized',
+        )
         return upload
     }
   }
@@ -201,46 +233,61 @@ export function createUploadIntake(options: UploadIntakeOptions): UploadIntake {
     return accept(found, { index, received }, null)
   }
 
+  /** Null for a chunk that is within reach, or is judged elsewhere. */
+  async function beyondReach(
+    { upload, chunk }: FoundChunk,
+    index: number,
+    { size: bytes }: ReceivedChunk,
+  ): Promise<ChunkBeyondReach | null> {
+    const { id, owner, size, volumeBytes } = upload
+    if (volumeBytes === null || chunk !== null || upload.state !== 'receiving') return null
+    const chunkBytes = chunkSizeWith(upload, index, bytes)
+    const end = Math.min(size, (index + 1) * chunkBytes)
+    const { posted } = await windows.of(id)
+    if (end <= reachOf({ size, volumeBytes, chunkBytes, posted })) return null
+    return { upload: { id, owner, size, volumeBytes }, beyond: { end, bytes, chunkBytes } }
+  }
+
   return {
     assertNoLongWait: (granted, size) => assertNoLongWait(options, granted, size),
+    plan: (granted, file) => planUpload(options, granted, file),
     assertReachable: (granted, size) => {
       try {
-        options.gateway.assertReachable(granted, size)
+        options.gateway.assertReachable(granted, ...documentOf(options, granted, size))
       } catch (error) {
         if (error instanceof AppError && error.retryable) throw error
       }
     },
     openOrResume,
     takeChunk: async (file, { index, received }, { granted, token }) => {
-      const found = await ledger.findChunk(file.id, index)
-      if (found?.upload.owner === granted.userId) {
-        assertResumes(found, file)
-        return accept(found, { index, received }, token)
+      const known = await ledger.findChunk(file.id, index)
+      if (known?.upload.owner === granted.userId) {
+        assertResumes(known, file)
+        const beyond = await beyondReach(known, index, received)
+        return beyond ?? accept(known, { index, received }, token)
       }
       const { id } = await openOrResume(file, granted, token, { index, size: received.size })
-      return acceptChunk(id, index, received)
+      const found = await ledger.findChunk(id, index)
+      if (found === null) throw uploadNotFound()
+      // It has just brought its token.
+      return (await beyondReach(found, index, received)) ?? accept(found, { index, received }, null)
     },
     acceptChunk,
   }
 }
 
-/** Throws FILE_TOO_LARGE when the operator allows no such file, or Telegram takes none. */
-export function assertTakes(
-  { gateway, maxFileBytes }: Pick<UploadIntakeOptions, 'gateway' | 'maxFileBytes'>,
-  granted: Credentials,
+/** Throws FILE_TOO_LARGE when the operator allows no such file. */
+export function assertAllowed(
+  { maxFileBytes }: Pick<UploadIntakeOptions, 'maxFileBytes'>,
   size: number,
 ): void {
-  if (size > maxFileBytes) {
-    throw new AppError('FILE_TOO_LARGE', `The file is larger than ${maxFileBytes} bytes`, {
-      details: { maxFileSize: maxFileBytes },
-    })
-  }
-  try {
-    gateway.roadFor(granted, size)
-  } catch (error) {
-    // Having no road at all is said by the job, as the contract has it.
-    if (error instanceof AppError && error.code === 'FILE_TOO_LARGE') throw error
-  }
+  if (size > maxFileBytes) throw fileTooLarge(maxFileBytes)
+}
+
+function fileTooLarge(maxFileBytes: number): AppError {
+  return new AppError('FILE_TOO_LARGE', `The file is larger than ${maxFileBytes} bytes`, {
+    details: { maxFileSize: maxFileBytes },
+  })
 }
 
 /**
@@ -252,8 +299,22 @@ export function assertNoLongWait(
   granted: Credentials,
   size: number | null,
 ): void {
-  const seconds = gateway.waitFor(granted, size)
+  const seconds =
+    size === null
+      ? gateway.waitFor(granted, null)
+      : gateway.waitFor(granted, ...documentOf({ gateway }, granted, size))
   if (seconds * 1000 > maxWaitMs) throw accountWaits(seconds)
+}
+
+/** The size of the documents by which a file goes, and how they are posted. */
+function documentOf(
+  { gateway }: Pick<UploadIntakeOptions, 'gateway'>,
+  granted: Credentials,
+  size: number,
+): [size: number, rule: PostRule] {
+  const { documentBytes, volumeBytes } = gateway.documentLimits(granted)
+  if (size <= documentBytes) return [size, { exactlyOnce: false }]
+  return [volumeBytes, { exactlyOnce: true }]
 }
 
 /** Throws UPLOAD_CANCELLED, or UPLOAD_DIFFERS, unless the file can go on as this upload. */

@@ -7,10 +7,11 @@ import type { Credentials, CredentialsProvider } from '../ports/credentials.ts'
 import type { ChunkRecord, Upload } from '../ports/records.ts'
 import type { ReceivedChunk } from '../ports/spool.ts'
 import { type Progress, type ProgressBoard, whenEnded } from '../progress/progress-board.ts'
-import { noCapacity } from './capacity.ts'
-import { uploadNotFound } from './intake-refusals.ts'
+import type { HeldChunks, WaitingRequest } from './held-chunks.ts'
+import { noCapacity, uploadNotFound } from './intake-refusals.ts'
 import { type Placing, placeUpload } from './place-upload.ts'
 import {
+  assertAllowed,
   type ChunkAnswer,
   createUploadIntake,
   type FileDescription,
@@ -24,6 +25,7 @@ export interface UploadServiceOptions extends UploadIntakeOptions {
   /** Whose progress of this upload a token shows: its user id. Rejects as `forUpload` does. */
   progressReader: (token: string, uploadId: string) => Promise<string>
   progress: ProgressBoard
+  held: Pick<HeldChunks, 'hold'>
   locks: KeyedLock
 }
 
@@ -45,11 +47,12 @@ export interface UploadService {
   authenticate: (token: string) => Promise<Credentials>
   /**
    * Rejects when a chunk of this upload would be refused anyway, before any byte is taken, where so
-   * much is known by then: with UPLOAD_CANCELLED, or, where there is no such upload, as
-   * `assertCapacity`, `assertNoLongWait` and `assertPlace` do. One that is open goes on and has its space.
+   * much is known by then: with UPLOAD_CANCELLED, or, where there is no such upload, with
+   * FILE_TOO_LARGE or as `assertCapacity`, `assertNoLongWait` and `assertPlace` do. One that is open goes
+   * on and has its space.
    */
   assertGoesOn: (
-    file: { id: string; size: number; placing: Placing | null },
+    file: { id: string; size: number; totalChunks: number; placing: Placing | null },
     token: string,
   ) => Promise<void>
   /** Rejects with FILE_EXISTS when a new upload would be refused because of its name. */
@@ -66,14 +69,15 @@ export interface UploadService {
   /** Opens the upload, or finds it open with the same values. */
   open: (file: FileDescription, token: string) => Promise<Upload>
   /**
-   * Takes one received chunk, opening the upload if it is the first. The chunk is either claimed
-   * or discarded when this settles.
+   * Takes one received chunk, opening the upload if it is the first. One that is too far ahead in a file
+   * that goes as volumes waits first, as `HeldChunks.hold` says. The chunk is either claimed or
+   * discarded when this settles.
    */
   takeChunk: (
     file: FileDescription,
     index: number,
-    token: string,
     received: ReceivedChunk,
+    request: WaitingRequest & { token: string },
   ) => Promise<ChunkAnswer>
   /** Rejects unless the token's owner has such an upload. */
   authorize: (uploadId: string, token: string) => Promise<void>
@@ -106,7 +110,7 @@ export interface UploadService {
 }
 
 export function createUploadService(options: UploadServiceOptions): UploadService {
-  const { ledger, removal, credentials, transfers, progress, locks, workGate, now } = options
+  const { ledger, removal, credentials, transfers, progress, held, locks, workGate, now } = options
   const intake = createUploadIntake(options)
 
   /** The upload, if it exists and is not another user's. */
@@ -163,11 +167,13 @@ export function createUploadService(options: UploadServiceOptions): UploadServic
     assertPlace: async (placing, token) => {
       if (placing) await placeUpload(options.catalogue, await credentials.forUpload(token), placing)
     },
-    assertGoesOn: async ({ id, size, placing }, token) => {
+    assertGoesOn: async ({ id, size, totalChunks, placing }, token) => {
       const granted = await credentials.forUpload(token)
       const known = await ledger.findUpload(id)
       if (known?.owner === granted.userId) return assertNotCancelled(known)
-      await assertCapacity(size)
+      assertAllowed(options, size)
+      const { reservedBytes } = await intake.plan(granted, { size, totalChunks })
+      await assertCapacity(reservedBytes)
       intake.assertNoLongWait(granted, size)
       if (placing) await placeUpload(options.catalogue, granted, placing)
     },
@@ -184,15 +190,21 @@ export function createUploadService(options: UploadServiceOptions): UploadServic
         return upload
       })
     },
-    takeChunk: async (file, index, token, received) => {
+    takeChunk: async (file, index, received, request) => {
+      const { token } = request
       try {
         workGate.assertMore()
         // A backend that is down does not stop an upload that runs; another user's does not run.
         const runs = ({ userId }: Credentials): Promise<boolean> => isOf(file.id, userId)
         const granted = await credentials.forRunningUpload(token, runs)
-        return await locks.run(file.id, () =>
-          intake.takeChunk(file, { index, received }, { granted, token }),
-        )
+        for (;;) {
+          const taken = await locks.run(file.id, () =>
+            intake.takeChunk(file, { index, received }, { granted, token }),
+          )
+          if (!('beyond' in taken)) return taken
+          // Without the lock: the chunks that it waits for have to come in.
+          await held.hold(taken.upload, taken.beyond, request)
+        }
       } finally {
         await received.discard()
       }

@@ -4,7 +4,6 @@ import { MAX_PATH_BYTES } from '../../core/model/library/folder-tree.ts'
 import { assertThumbnail, MAX_THUMBNAIL_BYTES } from '../../core/model/thumbnail.ts'
 import { ON_CONFLICT } from '../../core/uploads/place-upload.ts'
 import { AppError } from '../../errors.ts'
-import { MiB } from '../../lib/units.ts'
 
 /** Parses input from a caller; throws INVALID_REQUEST that names the first bad field. */
 export function parseWire<Schema extends z.ZodType>(
@@ -105,11 +104,8 @@ export const uploadId = z
     examples: ['1762700000000_k3j9x0a2b'],
   })
 
-/** 8000 parts of 512 KB, for Premium: no account takes more, whatever the operator allows. */
-export const TELEGRAM_MAX_BYTES = 4000 * MiB
-
-/** More chunks than this make the ledger the bottleneck; at 2000 MB they would be 200 KB each. */
-const MAX_CHUNKS = 10_000
+/** More chunks than this make the ledger the bottleneck; with 5 MB each they are 80 GB. */
+const MAX_CHUNKS = 16_384
 
 /** A file's name in any alphabet, without what could pass for a path or break a header. */
 export const fileName = z
@@ -255,10 +251,13 @@ export const FileFields = z.object({
   uploadId,
   fileName,
   totalChunks: wholeNumber(1, MAX_CHUNKS).meta({
-    description: 'Number of chunks of the file.',
+    description: `Number of chunks of the file, at most ${MAX_CHUNKS}: those of a larger file are larger.`,
     examples: [20],
   }),
-  fileSize: wholeNumber(0, Number.MAX_SAFE_INTEGER, { min: 1, max: TELEGRAM_MAX_BYTES }).meta({
+  fileSize: wholeNumber(0, Number.MAX_SAFE_INTEGER, {
+    min: 1,
+    max: Number.MAX_SAFE_INTEGER,
+  }).meta({
     description:
       "Size of the whole file in bytes. The worker's own limit is `max_file_bytes` of `GET /`.",
     examples: [104_857_600],

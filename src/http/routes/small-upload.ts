@@ -7,6 +7,7 @@ import { emptyFile, wholeUploadId } from '../../core/model/upload.ts'
 import type { Upload } from '../../core/ports/records.ts'
 import type { ReceivedChunk } from '../../core/ports/spool.ts'
 import type { Progress } from '../../core/progress/progress-board.ts'
+import type { WaitingRequest } from '../../core/uploads/held-chunks.ts'
 import type { FileDescription } from '../../core/uploads/upload-intake.ts'
 import { AppError } from '../../errors.ts'
 import { MiB } from '../../lib/units.ts'
@@ -32,11 +33,11 @@ export const smallUploadRoutes: FastifyPluginAsync<UploadRoutesOptions> = async 
   /** If it fails, the upload is discarded: no other caller knows its id, so it cannot go on. */
   async function takeWhole(
     file: Omit<FileDescription, 'totalChunks'>,
-    token: string,
     received: ReceivedChunk,
+    request: WaitingRequest & { token: string },
   ): Promise<Upload> {
     try {
-      const { upload } = await uploads.takeChunk({ ...file, totalChunks: 1 }, 0, token, received)
+      const { upload } = await uploads.takeChunk({ ...file, totalChunks: 1 }, 0, received, request)
       await uploads.complete(file.id, null)
       return upload
     } catch (error) {
@@ -54,7 +55,7 @@ export const smallUploadRoutes: FastifyPluginAsync<UploadRoutesOptions> = async 
     async (request, reply) => {
       const announced = Number(request.headers['content-length'] ?? 0)
       await uploads.assertCapacity(Math.min(announced, MAX_BYTES))
-      const receive = receiver(
+      const { receive, claimed } = receiver(
         { ...options, maxChunkBytes: MAX_BYTES, wholeFiles: true },
         request,
         reply,
@@ -87,9 +88,12 @@ export const smallUploadRoutes: FastifyPluginAsync<UploadRoutesOptions> = async 
         const mimeType = mimeTypeOf(file.mimeType, name)
         await uploads.assertReachable(token, size)
         const described = { id: uploadId, ...placing, mimeType, size, modifiedAt, thumbnail }
-        const { fileName } = await takeWhole(described, token, received)
-        options.unclaimed.trust(addressOf(request))
-        const end = await uploads.finished(uploadId, clientSignal(reply))
+        const signal = clientSignal(reply)
+        const sender = addressOf(request)
+        const waiting = { token, sender, signal, onHeld: claimed }
+        const { fileName } = await takeWhole(described, received, waiting)
+        options.unclaimed.trust(sender)
+        const end = await uploads.finished(uploadId, signal)
         if (end.phase === 'cancelled') throw uploadCancelled()
         if (end.status === 'failed') throw failed(end)
         const { messageId, fileId, sha256 } = end

@@ -1,8 +1,10 @@
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import type { z } from 'zod'
 import { mimeTypeOf } from '../../core/model/mime-type.ts'
+import { STREAM_CHUNK_BYTES } from '../../core/model/stream.ts'
 import { assertUndamaged } from '../../core/model/upload.ts'
 import type { ReceivedChunk, Spool } from '../../core/ports/spool.ts'
+import type { HeldChunks } from '../../core/uploads/held-chunks.ts'
 import type { Placing } from '../../core/uploads/place-upload.ts'
 import type { FileDescription } from '../../core/uploads/upload-intake.ts'
 import type { UploadService } from '../../core/uploads/upload-service.ts'
@@ -37,6 +39,7 @@ export interface UploadRoutesOptions {
   uploads: UploadService
   spool: Pick<Spool, 'receive'>
   unclaimed: UnclaimedBudget
+  held: Pick<HeldChunks, 'arriving'>
   throttle: Pick<Throttle, 'assertNotThrottled'>
   maxChunkBytes: number
   /** Returns the token of calls that deployed clients make without one. */
@@ -70,7 +73,8 @@ export const uploadRoutes: FastifyPluginAsync<UploadRoutesOptions> = async (app,
     '/upload-chunk',
     { schema: uploadChunk, config: { takesForm: true, isHeavy: true, presents: CHUNK_FORM } },
     async (request, reply) => {
-      const receive = receiver(options, request, reply)
+      const sender = addressOf(request)
+      const { receive, claimed } = receiver(options, request, reply)
       const form = await readForm(request, {
         fileField: 'chunk',
         fieldNames: Object.keys(ChunkFields.shape),
@@ -83,8 +87,11 @@ export const uploadRoutes: FastifyPluginAsync<UploadRoutesOptions> = async (app,
         await options.throttle.assertNotThrottled(request)
         const { received } = form.file
         assertUndamaged(received.digest, fields.chunkDigest)
-        const taken = await uploads.takeChunk(toFile(fields), fields.chunkIndex, token, received)
-        options.unclaimed.trust(addressOf(request))
+        const taken = await uploads.takeChunk(toFile(fields), fields.chunkIndex, received, {
+          ...{ token, sender, signal: clientSignal(reply) },
+          onHeld: claimed,
+        })
+        options.unclaimed.trust(sender)
         return {
           success: true,
           chunk_index: taken.index,
@@ -152,16 +159,32 @@ export interface ReceiverOptions extends UploadRoutesOptions {
   wholeFiles?: boolean
 }
 
+export interface Receiver {
+  receive: ReadFormOptions['receive']
+  /** Called when all bytes are here, and count for an upload from now on: no later than its answer. */
+  claimed: () => void
+}
+
 /**
  * Receives a form's file into the spool. If the token came before the file, it is checked before any
  * byte is written, and the bytes count for the user; otherwise they count as unclaimed. A file that
  * does not fit on the disk is refused before its first byte.
  */
 export function receiver(
-  { uploads, spool, unclaimed, throttle, maxChunkBytes, wholeFiles = false }: ReceiverOptions,
+  { uploads, spool, unclaimed, held, throttle, maxChunkBytes, wholeFiles = false }: ReceiverOptions,
   request: FastifyRequest,
   reply: FastifyReply,
-): ReadFormOptions['receive'] {
+): Receiver {
+  const arrived = held.arriving(addressOf(request))
+  let release = (): void => {}
+  const claimed = (): void => {
+    arrived()
+    release()
+    release = () => {}
+  }
+  // When the answer is out, the bytes belong to an upload or are discarded.
+  if (reply.raw.closed) claimed()
+  else reply.raw.once('close', claimed)
   const signal = clientSignal(reply)
   const announced = request.headers['content-length']
   // The length of the whole body: a little more than the file's.
@@ -175,14 +198,16 @@ export function receiver(
     evict: () => !request.raw.complete && failBody(request.raw, busy()),
   }
 
-  function holding(release: () => void, bytes: AsyncIterable<Uint8Array>): Promise<ReceivedChunk> {
-    // When the answer is out, the bytes belong to an upload or are discarded.
-    if (reply.raw.closed) release()
-    else reply.raw.once('close', release)
+  function holding(taken: () => void, bytes: AsyncIterable<Uint8Array>): Promise<ReceivedChunk> {
+    release = taken
+    if (reply.raw.closed) claimed()
     return receive(bytes)
   }
 
-  return async (bytes, fields) => {
+  async function receiveFile(
+    bytes: AsyncIterable<Uint8Array>,
+    fields: Record<string, string>,
+  ): Promise<ReceivedChunk> {
     const token = tokenOf(request)
     if (token !== null) {
       await throttle.assertNotThrottled(request)
@@ -194,12 +219,16 @@ export function receiver(
         await uploads.assertNoLongWait(incoming.bytes, token)
         await uploads.assertPlace(placingOf(fields), token)
       } else if (uploadId && size > 0) {
-        await uploads.assertGoesOn({ id: uploadId, size, placing: placingOf(fields) }, token)
+        const totalChunks = Number(fields.totalChunks) || Math.ceil(size / STREAM_CHUNK_BYTES)
+        const file = { id: uploadId, size, totalChunks, placing: placingOf(fields) }
+        await uploads.assertGoesOn(file, token)
       }
       return holding(await unclaimed.takeOfUser(owner, incoming), bytes)
     }
     return holding(await unclaimed.take(incoming), bytes)
   }
+
+  return { receive: receiveFile, claimed }
 }
 
 /** What is known of it before the file's bytes; null where it does not matter, or may still come. */

@@ -64,6 +64,12 @@ const Figures = z
           },
         ],
       }),
+    chunks_held: z
+      .object({
+        requests: figure('Their number.', 2),
+        bytes: figure('Bytes of these chunks, on the disk.', 10_485_760),
+      })
+      .meta({ description: 'Requests whose chunk waits until Telegram has more of its file.' }),
     library: z
       .object({
         libraries: figure('Libraries: one for each user and channel.', 1),

@@ -15,10 +15,12 @@ const AHEAD_BYTES = 128 * KiB
  */
 export function openBody(request: IncomingMessage): ByteSource {
   const passing = new PassThrough({ highWaterMark: AHEAD_BYTES })
+  const ending = new AbortController()
   let released = false
   let left = false
 
   function stop(): void {
+    ending.abort()
     request.unpipe(passing)
     if (!passing.writableEnded) passing.end()
   }
@@ -42,6 +44,7 @@ export function openBody(request: IncomingMessage): ByteSource {
   return {
     bytes: read(),
     mayFree: true,
+    ending: ending.signal,
     requestUnlock: () => {
       released = true
       stop()

@@ -14,7 +14,6 @@ import {
   modifiedAt,
   onConflict,
   parseWire,
-  TELEGRAM_MAX_BYTES,
   UPLOAD_ID,
 } from '../bodies/validation.ts'
 import { CHECKSUM_ALGORITHMS } from './checksum.ts'
@@ -48,7 +47,7 @@ export function discovery(maxFileBytes: number): Record<string, string> {
   return {
     'tus-version': TUS_VERSION,
     'tus-extension': EXTENSIONS.join(','),
-    'tus-max-size': String(Math.min(maxFileBytes, TELEGRAM_MAX_BYTES)),
+    'tus-max-size': String(maxFileBytes),
     'tus-checksum-algorithm': CHECKSUM_ALGORITHMS.join(','),
   }
 }

@@ -1,10 +1,12 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { CANCELLED, REMEMBERED_CANCELLATIONS } from '../../../src/core/model/cancellation.ts'
 import { STREAM_CHUNK_BYTES } from '../../../src/core/model/stream.ts'
+import type { Upload } from '../../../src/core/ports/records.ts'
 import type { ReceivedChunk } from '../../../src/core/ports/spool.ts'
 import { createProgressBoard } from '../../../src/core/progress/progress-board.ts'
 import { createWorkGate } from '../../../src/core/runtime/work-gate.ts'
 import { createStreamFiller } from '../../../src/core/uploads/stream-filler.ts'
+import { createVolumeWindows } from '../../../src/core/uploads/volume-windows.ts'
 import { AppError, shuttingDown } from '../../../src/errors.ts'
 import { createKeyedLock } from '../../../src/lib/concurrency/keyed-lock.ts'
 import { insertUpload } from '../../helpers/storage/insert-upload.ts'
@@ -198,6 +200,55 @@ test('the sender is not asked to end by progress, nor by what happens after its 
   expect(requestUnlock).not.toHaveBeenCalled()
 })
 
+/** Volumes of one chunk: two chunks are within reach at first. */
+const VOLUMES = { volumeBytes: STREAM_CHUNK_BYTES }
+const FOUR_CHUNKS = 4 * STREAM_CHUNK_BYTES
+
+test('the source of a file that goes as volumes is read no further than Telegram has nearly caught up', async () => {
+  const { fill, chunks, windows, read } = await start(FOUR_CHUNKS, VOLUMES)
+  const filled = fill([STREAM_CHUNK_BYTES, STREAM_CHUNK_BYTES, STREAM_CHUNK_BYTES, 7, 8])
+  await vi.waitFor(async () => expect(await chunks()).toHaveLength(2))
+  // The piece that it had asked for when it saw that it has to wait.
+  await vi.waitFor(() => expect(read()).toBe(3 * STREAM_CHUNK_BYTES))
+
+  windows.moved(ID, STREAM_CHUNK_BYTES)
+  await vi.waitFor(async () => expect(await chunks()).toHaveLength(3))
+  windows.moved(ID, 2 * STREAM_CHUNK_BYTES)
+
+  await filled
+  expect(read()).toBe(3 * STREAM_CHUNK_BYTES + 15)
+})
+
+test.each<[string, (harness: Harness) => unknown]>([
+  ['its upload fails', ({ progress, upload }) => progress.finish({ ...upload, state: 'failed' })],
+  ['another request wants its upload', ({ unlock }) => unlock()],
+  ['this instance ends', ({ workGate }) => workGate.close(shuttingDown())],
+])('a source that stands still ends without an error when %s', async (_name, act) => {
+  const harness = await start(FOUR_CHUNKS, VOLUMES)
+  const { fill, chunks } = harness
+  const filled = fill([2 * STREAM_CHUNK_BYTES, 5])
+  await vi.waitFor(async () => expect(await chunks()).toHaveLength(2))
+
+  act(harness)
+
+  await filled
+  expect(await chunks()).toHaveLength(2)
+})
+
+test('of bytes that need a confirmation no more are put aside than could come within reach', async () => {
+  const { fill, chunks, spool } = await start(FOUR_CHUNKS, VOLUMES)
+  const confirm = vi.fn()
+
+  await expect(fill([2 * STREAM_CHUNK_BYTES, 1], { confirm })).rejects.toMatchObject({
+    code: 'PAYLOAD_TOO_LARGE',
+    details: { maxBytes: 2 * STREAM_CHUNK_BYTES },
+  })
+  expect([confirm.mock.calls, spool.unclaimed, await chunks()]).toEqual([[], 0, []])
+
+  await fill([2 * STREAM_CHUNK_BYTES], { confirm })
+  expect(await chunks()).toHaveLength(2)
+})
+
 test('closing makes a chunk of the last bytes once all of them are there', async () => {
   const { filler, upload, chunks, append } = await start(10)
 
@@ -231,15 +282,16 @@ interface FillOptions {
   requestUnlock?: () => void
 }
 
-async function start(size: number) {
+async function start(size: number, fields: Partial<Upload> = {}) {
   const ledger = createMemoryLedger()
   const spool = createMemorySpool()
   const progress = createProgressBoard()
   const workGate = createWorkGate()
   let read = 0
+  let unlock = (): void => {}
   const totalChunks = Math.ceil(size / STREAM_CHUNK_BYTES)
   const times = { createdAt: EARLIER, touchedAt: EARLIER }
-  const upload = makeUpload({ id: ID, size, totalChunks, ...times })
+  const upload = makeUpload({ id: ID, size, totalChunks, ...times, ...fields })
   await insertUpload(ledger, upload, 'token', { metadata: null, concat: null })
 
   /** As the intake does it: a chunk that is there is not claimed. */
@@ -254,8 +306,12 @@ async function start(size: number) {
     }
     return { upload, index, receivedChunks: 0 }
   })
+  const windows = createVolumeWindows({
+    postedBytes: async () => 0,
+    progress,
+  })
   const filler = createStreamFiller({
-    ...{ ledger, spool, progress, workGate },
+    ...{ ledger, spool, windows, progress, workGate },
     intake: { acceptChunk: accept },
     locks: createKeyedLock(),
     now: Date.now,
@@ -273,10 +329,17 @@ async function start(size: number) {
   }
 
   return {
-    ...{ ledger, spool, progress, workGate, upload, accept, filler },
+    ...{ ledger, spool, progress, windows, workGate, upload, accept, filler },
+    unlock: () => unlock(),
     fill: (pieces: readonly Piece[], options: FillOptions = {}): Promise<void> => {
       const { from = 0, confirm, requestUnlock = () => {} } = options
-      const source = { bytes: bytesOf(pieces), from, requestUnlock }
+      const ending = new AbortController()
+      unlock = () => {
+        ending.abort()
+        requestUnlock()
+      }
+      const ends = { requestUnlock: unlock, ending: ending.signal }
+      const source = { bytes: bytesOf(pieces), from, ...ends }
       return filler.fill(upload, source, confirm ? () => void confirm() : null)
     },
     /** Bytes come of a chunk, as in an earlier process. */

@@ -8,6 +8,7 @@ import { uploadNotFound } from '../../../src/core/uploads/intake-refusals.ts'
 import { createStreamJoin, type StreamJoinOptions } from '../../../src/core/uploads/stream-join.ts'
 import { AppError } from '../../../src/errors.ts'
 import { createKeyedLock } from '../../../src/lib/concurrency/keyed-lock.ts'
+import { MiB } from '../../../src/lib/units.ts'
 import { createRecordingLog } from '../../helpers/recording-log.ts'
 import { insertUpload } from '../../helpers/storage/insert-upload.ts'
 import { createMemoryLedger } from '../../helpers/storage/memory-ledger.ts'
@@ -216,7 +217,7 @@ async function start(changes: Partial<StreamJoinOptions> = {}, { waits = false }
   const workGate = createWorkGate()
   const locks = createKeyedLock()
   const gateway = {
-    roadFor: () => 'mtproto-user' as const,
+    documentLimits: () => ({ documentBytes: 100, volumeBytes: 100 }),
     assertReachable: () => {},
     waitFor: vi.fn((_granted: Credentials, _size: number | null) => 0),
   }
@@ -227,6 +228,7 @@ async function start(changes: Partial<StreamJoinOptions> = {}, { waits = false }
     resume: async () => {},
     isActive: () => false,
     idle: async () => {},
+    has: () => true,
   }
   /** Uploads that another request holds. */
   const taken = new Set<string>()
@@ -269,9 +271,11 @@ async function start(changes: Partial<StreamJoinOptions> = {}, { waits = false }
     },
     metrics: { received: () => {}, ended: () => {} },
     catalogue: ledger,
-    capacity: { available: neverAsked, fits: neverAsked },
+    capacity: { available: neverAsked, fits: neverAsked, totalBytes: neverAsked },
+    windows: { of: neverAsked },
     expireByteless: neverAsked,
     maxFileBytes: 100,
+    maxVolumeBytes: MiB,
     maxWaitMs: 60_000,
     perUser: { maxUploads: 10, maxBytes: 100 },
     now: () => NOW,

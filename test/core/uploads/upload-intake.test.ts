@@ -52,12 +52,6 @@ const LEDGER_CALLS = [
   'touchUpload',
 ] as const
 
-function refuseRoad(gateway: Harness['gateway'], error: AppError): void {
-  gateway.roadFor.mockImplementation(() => {
-    throw error
-  })
-}
-
 interface OpenCase {
   /** What is there before. */
   given?: (harness: Harness) => unknown
@@ -68,7 +62,6 @@ interface OpenCase {
   outcome: string
 }
 
-const tooLarge = new AppError('FILE_TOO_LARGE', 'Telegram takes no such file')
 const notConnected = new AppError('TELEGRAM_NOT_CONNECTED', 'no road')
 
 test.each<[string, OpenCase]>([
@@ -141,14 +134,6 @@ test.each<[string, OpenCase]>([
   [
     'a file over the size allowed is refused',
     { options: { maxFileBytes: 9 }, outcome: 'FILE_TOO_LARGE' },
-  ],
-  [
-    'a file over the size of Telegram is refused',
-    { given: ({ gateway }) => refuseRoad(gateway, tooLarge), outcome: 'FILE_TOO_LARGE' },
-  ],
-  [
-    'a file that has no road to Telegram opens, and fails as a job',
-    { given: ({ gateway }) => refuseRoad(gateway, notConnected), outcome: 'opens' },
   ],
   [
     'a wait of the account that a job can sit out opens',
@@ -599,6 +584,52 @@ test('acceptChunk: a claim that fails rejects with its error, whatever becomes o
   expect(log.entries).toMatchObject([{ level: 'warn', fields: { uploadId: ID } }])
 })
 
+test('a file that is larger than a document of its account is refused, unless it is a part', async () => {
+  const { intake, limits } = start()
+  limits.documentBytes = 9
+  const part = { ...FILE, id: 'part', stream: { metadata: null, concat: 'partial' } }
+
+  await expect(intake.openOrResume(FILE, ANN, 't')).rejects.toMatchObject({
+    code: 'FILE_TOO_LARGE',
+  })
+  await expect(intake.openOrResume(part, ANN, 't')).resolves.toMatchObject({ id: 'part' })
+})
+
+test('a part for which there is no room is refused with a word about what would have', async () => {
+  const { intake, limitCapacity } = start()
+  limitCapacity(9)
+  const part = { ...FILE, stream: { metadata: null, concat: 'partial' } }
+
+  await expect(intake.openOrResume(part, ANN, 't')).rejects.toMatchObject({
+    code: 'SPOOL_FULL',
+    message: expect.stringContaining('send it with parallelUploads: 1'),
+  })
+})
+
+test('a chunk that is further ahead than two volumes is left as it is, and taken once it is within reach', async () => {
+  const { intake, insert, ledger, spool, window } = start()
+  // Volumes of two bytes: the first chunk, and no more, completes the first of them.
+  await insert({ volumeBytes: 2, chunkSize: 4 })
+  const take = async (index: 0 | 1 | 2) => {
+    const received = await receive(spool, pieceOf(CHUNKS[index]))
+    const taken = await intake.takeChunk(FILE, { index, received }, { granted: ANN, token: 't' })
+    await received.discard()
+    return taken
+  }
+
+  expect(await take(1)).toEqual({
+    upload: { id: ID, owner: 'ann', size: 10, volumeBytes: 2 },
+    beyond: { end: 8, bytes: 4, chunkBytes: 4 },
+  })
+  expect(await ledger.chunks(ID)).toEqual([])
+  expect(await take(0)).toMatchObject({ receivedChunks: 1 })
+  window.posted = 4
+  expect(await take(1)).toMatchObject({ receivedChunks: 2 })
+  // What is there already is never held.
+  window.posted = 0
+  expect(await take(1)).toMatchObject({ receivedChunks: 2 })
+})
+
 test('what Telegram can never take does not refuse a caller that waits for the end', () => {
   const { intake, gateway } = start()
   const down = new AppError('TELEGRAM_UNAVAILABLE', 'down', { retryAfter: 5 })
@@ -629,8 +660,11 @@ function start(changes: Partial<UploadIntakeOptions> = {}) {
     capacity.freeBytes = bytes
   }
   const expireByteless = vi.fn(async () => {})
+  /** Of one document, and of one volume. */
+  const limits = { documentBytes: 2_000, volumeBytes: 2_000 }
+  const window = { posted: 0, isOver: false, until: async () => true }
   const gateway = {
-    roadFor: vi.fn(() => 'mtproto-user' as const),
+    documentLimits: () => limits,
     assertReachable: vi.fn(() => {}),
     waitFor: vi.fn((_granted: Credentials, _size: number | null) => 0),
   }
@@ -641,6 +675,7 @@ function start(changes: Partial<UploadIntakeOptions> = {}) {
     resume: async () => {},
     isActive: () => false,
     idle: async () => {},
+    has: () => true,
   }
   const metrics = { received: vi.fn(), ended: vi.fn() }
   const intake = createUploadIntake({
@@ -653,9 +688,12 @@ function start(changes: Partial<UploadIntakeOptions> = {}) {
     capacity: {
       available: async (presentBytes) => ({ ...capacity, presentBytes }),
       fits: async () => true,
+      totalBytes: async () => capacity.limitBytes,
     },
+    windows: { of: async () => window },
     expireByteless,
     maxFileBytes: 100,
+    maxVolumeBytes: 1_000,
     maxWaitMs: 60_000,
     perUser: { maxUploads: 10, maxBytes: 100 },
     now: () => NOW,
@@ -705,6 +743,8 @@ function start(changes: Partial<UploadIntakeOptions> = {}) {
       gateway,
       transfers,
       metrics,
+      limits,
+      window,
     },
     ...{ insert, cancel, accept, refuse },
   }
