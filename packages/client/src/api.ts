@@ -4,7 +4,8 @@
  */
 
 import type { Library } from './library/library-api.ts'
-import type { CallOptions } from './options.ts'
+import type { ArchiveContent, CallOptions } from './options.ts'
+import type { Shares } from './shares.ts'
 import type {
   TransferProgress,
   UploadJob,
@@ -29,9 +30,6 @@ export interface DownloadOptions extends CallOptions {
   /** Tries in a row without a new byte, 10 by default. With 1 a broken connection ends the body. */
   readonly attempts?: number | undefined
 }
-
-/** What is wanted as one ZIP file: up to 500 files by their messages, or a folder with all below it. */
-export type ArchiveContent = { readonly items: readonly number[] } | { readonly folder: string }
 
 export type ArchiveOptions = Omit<DownloadOptions, 'fileId'>
 
@@ -118,7 +116,9 @@ export interface Client {
   readonly downloadArchive: (content: ArchiveContent, options?: ArchiveOptions) => Promise<Download>
   /** A link to an archive of what is there now, which may be shared. */
   readonly archive: (content: ArchiveContent, options?: ArchiveTicketOptions) => Promise<Ticket>
-  /** Revokes all links of this user. */
+  /** Links with a page, for people who have no token. */
+  readonly shares: Shares
+  /** Revokes all links of this user, shares too. */
   readonly revokeTickets: (options?: CallOptions) => Promise<void>
   /** What is in the channel: folders, files, and a search. */
   readonly library: Library

@@ -1,16 +1,16 @@
-import type { ArchiveContent, Client, Ticket, TicketOptions } from './api.ts'
+import type { Client, Ticket, TicketOptions } from './api.ts'
 import { type Caller, createCaller } from './call.ts'
 import { startArchive, startDownload } from './download.ts'
 import { createFollower } from './follow.ts'
 import { createLibrary } from './library/library.ts'
-import type { ClientOptions } from './options.ts'
+import type { ArchiveContent, ClientOptions } from './options.ts'
+import { createShares } from './shares.ts'
 import { findBrowserStore } from './uploads/resume-store.ts'
 import { chooseTransport } from './uploads/transport.ts'
 import { cancelUpload, createUploadJob } from './uploads/upload-job.ts'
 import { badAnswer, textOf, toStatus } from './wire.ts'
 
 export type {
-  ArchiveContent,
   ArchiveOptions,
   ArchiveTicketOptions,
   Client,
@@ -39,8 +39,9 @@ export type {
   LibraryQuery,
   LibrarySync,
 } from './library/library-api.ts'
-export type { CallOptions, ClientOptions } from './options.ts'
+export type { ArchiveContent, CallOptions, ClientOptions } from './options.ts'
 export { type RetryPolicy, withRetries } from './retry.ts'
+export type { Share, ShareOptions, ShareState, Shares } from './shares.ts'
 export { createSpeedMeter, type SpeedMeter } from './speed.ts'
 export { isSystemFile } from './system-files.ts'
 export { createStorageResumeStore, type TextStorage } from './uploads/resume-store.ts'
@@ -102,6 +103,7 @@ export function createClient(options: ClientOptions): Client {
       await caller.json('/tickets', { method: 'DELETE', signal })
     },
     library: createLibrary(caller),
+    shares: createShares(caller),
     get: (path, { signal } = {}) => caller.json(path, { signal }),
   }
 }

@@ -1,9 +1,10 @@
-import type { ArchiveContent, ArchiveOptions, Download, DownloadOptions } from './api.ts'
+import type { ArchiveOptions, Download, DownloadOptions } from './api.ts'
 import { type Caller, parseObject, rawAnswer, toError } from './call.ts'
 import { isRetryable, networkError, TeleStoreError } from './error.ts'
 import { fileNameIn } from './file-name.ts'
 import { createSha256 } from './lib/sha256.ts'
 import { withTimeout } from './lib/with-timeout.ts'
+import type { ArchiveContent } from './options.ts'
 import { withRetries } from './retry.ts'
 import { badAnswer } from './wire.ts'
 

@@ -10,3 +10,6 @@ export interface ClientOptions {
 export interface CallOptions {
   readonly signal?: AbortSignal | undefined
 }
+
+/** What is wanted as one ZIP file, or shared: up to 500 files by their messages, or a folder with all below it. */
+export type ArchiveContent = { readonly items: readonly number[] } | { readonly folder: string }

@@ -64,6 +64,12 @@ export function textOf(value: unknown): string | null {
   return typeof value === 'string' ? value : null
 }
 
+/** Null for what is no date. */
+export function dateOf(value: unknown): Date | null {
+  const date = new Date(textOf(value) ?? Number.NaN)
+  return Number.isNaN(date.getTime()) ? null : date
+}
+
 export function badAnswer(): TeleStoreError {
   return new TeleStoreError('BAD_ANSWER', 'The answer is not one that a worker gives')
 }

@@ -1,6 +1,6 @@
 import { type Caller, parseObject, rawAnswer, toError } from '../call.ts'
 import type { CallOptions } from '../options.ts'
-import { badAnswer, numberOf, textOf, toProgress } from '../wire.ts'
+import { badAnswer, dateOf, numberOf, textOf, toProgress } from '../wire.ts'
 import type {
   Library,
   LibraryFolder,
@@ -141,9 +141,4 @@ function toSync(value: unknown): LibrarySync {
 function fieldsOf(value: unknown): Fields {
   if (typeof value !== 'object' || value === null) throw badAnswer()
   return Object.fromEntries(Object.entries(value))
-}
-
-function dateOf(value: unknown): Date | null {
-  const date = new Date(textOf(value) ?? Number.NaN)
-  return Number.isNaN(date.getTime()) ? null : date
 }
