@@ -1,8 +1,11 @@
 import { parseArgs } from 'node:util'
 
+/** Given on the command line, where others can see it, or in the first line of a file. */
+export type Secret = { kind: 'value'; value: string } | { kind: 'file'; path: string }
+
 export interface CommonOptions {
   url: string | null
-  token: { kind: 'value'; value: string } | { kind: 'file'; path: string } | null
+  token: Secret | null
   json: boolean
   quiet: boolean
 }
@@ -58,6 +61,19 @@ export type Command =
   | (CommonOptions & { kind: 'cp'; sources: string[]; target: string })
   | (CommonOptions & { kind: 'rm'; sources: string[]; recursive: boolean })
   | (CommonOptions & { kind: 'mkdir'; folders: string[] })
+  | (CommonOptions & {
+      kind: 'share'
+      /** Numbers of messages, paths of files, or one folder. */
+      sources: string[]
+      /** Seconds; null: as long as the worker has it by default. */
+      expiresIn: number | null
+      password: Secret | null
+      maxDownloads: number | null
+      title: string | null
+    })
+  | (CommonOptions & { kind: 'shares' })
+  /** Ids or links. */
+  | (CommonOptions & { kind: 'unshare'; shares: string[] })
   | (CommonOptions & { kind: 'doctor'; force: boolean })
 
 export type CommandOf<Kind extends Command['kind']> = Extract<Command, { kind: Kind }>
@@ -88,6 +104,11 @@ const OPTIONS = {
   sort: { type: 'string' },
   reverse: { type: 'boolean' },
   kind: { type: 'string' },
+  expires: { type: 'string' },
+  password: { type: 'string' },
+  'password-file': { type: 'string' },
+  'max-downloads': { type: 'string' },
+  title: { type: 'string' },
 } as const
 
 const COMMON = ['url', 'token', 'token-file', 'json', 'quiet', 'help', 'version']
@@ -102,6 +123,9 @@ const ALLOWED: Record<string, string[]> = {
   cp: [],
   rm: ['recursive'],
   mkdir: [],
+  share: ['expires', 'password', 'password-file', 'max-downloads', 'title'],
+  shares: [],
+  unshare: [],
   doctor: ['force'],
 }
 
@@ -125,8 +149,12 @@ export function parseCommand(argv: string[]): Command {
   if (name === 'download') return downloadOf(values, operands, common)
   if (name === 'find') return { kind: 'find', ...common, ...findOf(values, operands) }
   if (name === 'mv' || name === 'cp') return { kind: name, ...common, ...targetOf(name, operands) }
-  if (name === 'rm' || name === 'mkdir') {
+  if (['rm', 'mkdir', 'share', 'unshare'].includes(name)) {
     if (operands.length === 0) throw new UsageError(`${name}: nothing is named`)
+  }
+  if (name === 'share') return { kind: name, ...common, ...shareOf(values, operands) }
+  if (name === 'unshare') return { kind: name, ...common, shares: operands }
+  if (name === 'rm' || name === 'mkdir') {
     if (name === 'mkdir') return { kind: name, ...common, folders: operands }
     return { kind: name, ...common, sources: operands, recursive: values.recursive === true }
   }
@@ -134,7 +162,7 @@ export function parseCommand(argv: string[]): Command {
     throw new UsageError(`${name}: ${operands.at(-1)} is one word too many`)
   }
   if (name === 'doctor') return { kind: 'doctor', ...common, force: values.force === true }
-  if (name === 'rescan') return { kind: 'rescan', ...common }
+  if (name === 'rescan' || name === 'shares') return { kind: name, ...common }
   if (name === 'ls') return { kind: 'ls', ...common, ...listOf(values, operands[0]) }
   return { kind: 'status', ...common, uploadId: operands[0] ?? null }
 }
@@ -150,21 +178,22 @@ function parse(argv: string[]) {
 }
 
 function commonOf(values: Values): CommonOptions {
-  const { token, 'token-file': path } = values
-  if (token !== undefined && path !== undefined) {
-    throw new UsageError('--token and --token-file are two ways to say one thing')
-  }
   return {
     url: values.url ?? null,
-    token:
-      token !== undefined
-        ? { kind: 'value', value: token }
-        : path !== undefined
-          ? { kind: 'file', path }
-          : null,
+    token: secretOf(values, 'token'),
     json: values.json === true,
     quiet: values.quiet === true,
   }
+}
+
+function secretOf(values: Values, option: 'token' | 'password'): Secret | null {
+  const value = values[option]
+  const path = values[`${option}-file`]
+  if (value !== undefined && path !== undefined) {
+    throw new UsageError(`--${option} and --${option}-file are two ways to say one thing`)
+  }
+  if (value !== undefined) return { kind: 'value', value }
+  return path === undefined ? null : { kind: 'file', path }
 }
 
 function uploadOf(values: Values, files: string[]) {
@@ -241,6 +270,29 @@ function targetOf(name: string, operands: string[]) {
   const target = operands.at(-1)
   if (sources.length === 0 || !target) throw new UsageError(`${name}: expected WHAT… and WHERE`)
   return { sources, target }
+}
+
+const UNITS: Record<string, number> = { m: 60, h: 3600, d: 86_400, w: 7 * 86_400 }
+
+function shareOf(values: Values, sources: string[]) {
+  const limit = values['max-downloads']
+  if (limit !== undefined && !/^[1-9]\d{0,6}$/.test(limit)) {
+    throw new UsageError('--max-downloads: expected a whole number from 1 on')
+  }
+  return {
+    sources,
+    expiresIn: values.expires === undefined ? null : secondsOf(values.expires),
+    password: secretOf(values, 'password'),
+    maxDownloads: limit === undefined ? null : Number(limit),
+    title: values.title ?? null,
+  }
+}
+
+function secondsOf(text: string): number {
+  const [, count, unit = ''] = /^([1-9]\d{0,5})([mhdw])$/.exec(text) ?? []
+  if (count === undefined)
+    throw new UsageError('--expires: expected a time such as 30m, 12h, 7d or 4w')
+  return Number(count) * (UNITS[unit] ?? 1)
 }
 
 function oneOf<T extends string>(option: string, known: readonly T[], given: string): T {

@@ -5,6 +5,7 @@ import { copy, makeFolders, move, remove } from './commands/change-command.ts'
 import { download, downloadZip } from './commands/download-command.ts'
 import { downloadPath } from './commands/download-tree.ts'
 import { find, list, rescan } from './commands/library-command.ts'
+import { listShares, share, unshare } from './commands/share-command.ts'
 import { status } from './commands/status-command.ts'
 import { upload } from './commands/upload-command.ts'
 import type { CliContext, CommandContext, Env } from './context.ts'
@@ -63,6 +64,12 @@ async function runCommand(command: Command, context: CliContext): Promise<number
       return remove(command, await openContext(command, context))
     case 'mkdir':
       return makeFolders(command, await openContext(command, context))
+    case 'share':
+      return share(command, await openContext(command, context))
+    case 'shares':
+      return listShares(command, await openContext(command, context))
+    case 'unshare':
+      return unshare(command, await openContext(command, context))
     case 'rescan':
       return rescan(command, await openContext(command, context))
     case 'doctor': {

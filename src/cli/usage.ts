@@ -10,6 +10,9 @@ export const USAGE = `Usage:
   telestore-worker cp FILE… FOLDER       copies files of the channel, without their bytes
   telestore-worker rm WHAT…              deletes files and empty folders of the channel
   telestore-worker mkdir FOLDER…         makes folders in the channel
+  telestore-worker share WHAT…           makes a link with a page to files, or to a folder
+  telestore-worker shares                all such links, and how often each was used
+  telestore-worker unshare LINK…         ends links for good
   telestore-worker doctor                looks for what is wrong with a set-up, and says what to do
 
 Options:
@@ -47,7 +50,14 @@ find:
   --folder FOLDER    only in this folder and below
   --kind KIND        only video, audio, image, document, archive or other
 
-mv, cp, rm:
+share:
+  --expires TIME     30m, 12h, 7d or 4w (7d); a year at most
+  --password TEXT    asks for a password; others can see it in the list of processes. Better is
+  --password-file FILE  which has it in its first line
+  --max-downloads N  so many downloads; a visit counts each file once
+  --title TEXT       stands above the files
+
+mv, cp, rm, share:
   WHAT and FILE are paths in the channel, such as /Photos/cat.jpg, or numbers of messages. WHERE is a
   folder that is there, a path with a slash at its end, or for one thing its new path.
   --recursive        rm: a folder with all that is in it
