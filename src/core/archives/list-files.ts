@@ -117,8 +117,9 @@ async function learn(
   const key = libraryKeyOf(credentials)
   for (let at = 0; at < messageIds.length; at += SLICE) {
     const ids = messageIds.slice(at, at + SLICE)
-    const { files } = rowsOf(await channel.messages({ credentials, signal, patience: 5 }, ids))
-    await catalogue.applyToLibrary(key, { files })
+    const messages = await channel.messages({ credentials, signal, patience: 5 }, ids)
+    const { files, volumes } = rowsOf(messages)
+    await catalogue.applyToLibrary(key, { files, volumes })
   }
 }
 

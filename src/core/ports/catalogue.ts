@@ -37,6 +37,15 @@ export interface Catalogue {
    * come twice.
    */
   libraryPage: (key: LibraryKey, query: LibraryQuery) => Promise<LibraryPage | null>
+  /** The volumes of a file, in the order of their messages, of which two may have one number. */
+  libraryVolumes: (key: LibraryKey, captionId: string) => Promise<VolumePost[]>
+  /** The volume that a message is; null: it is none. */
+  libraryVolume: (key: LibraryKey, messageId: number) => Promise<VolumePost | null>
+  /**
+   * Volumes without a manifest, the newest first, but none of uploads that are still on their way or
+   * whose posts are being deleted.
+   */
+  libraryLeftovers: (key: LibraryKey, limit: number) => Promise<Leftover[]>
   /** Everything that is shown in a folder and below; null: there is no such folder. */
   libraryTree: (key: LibraryKey, path: readonly string[]) => Promise<LibraryTree | null>
 }
@@ -49,14 +58,17 @@ export interface LibraryKey {
 
 export type FileKind = 'video' | 'audio' | 'image' | 'document' | 'archive' | 'other'
 
-/** A message with a document. */
+/** A message with a document: a file, or the manifest of a file of volumes, whose message stands for it. */
 export interface LibraryFile {
   readonly messageId: number
   readonly name: string
   /** The folder's id as the caption says it, 32 hex digits; null: the root. It may be unknown. */
   readonly folderId: string | null
+  /** Of a file of volumes: of those that are known. */
   readonly size: number
   readonly mimeType: string
+  /** How many volumes of the file are known; null: its document is the file. */
+  readonly volumes: number | null
   readonly postedAt: number
   /** The message's last edit; null: it was never edited. */
   readonly editedAt: number | null
@@ -90,8 +102,12 @@ export interface LibraryFile {
 export interface FileRow
   extends Omit<
     LibraryFile,
-    'hasThumbnail' | 'fileId' | 'thumbnailId' | 'documentId' | 'isMeasured'
+    'mimeType' | 'volumes' | 'hasThumbnail' | 'fileId' | 'thumbnailId' | 'documentId' | 'isMeasured'
   > {
+  /** Null: the source does not know. */
+  readonly mimeType: string | null
+  /** True: the document is a manifest. The size given here counts until a volume is known. */
+  readonly isManifest?: boolean
   /** Null: the source does not know. */
   readonly hasThumbnail: boolean | null
   /** Without it the source does not know. */
@@ -109,6 +125,31 @@ export interface FileRow
   readonly knowsPlace: boolean
 }
 
+/** A message that holds a piece of a file. It is not shown: its manifest stands for the file. */
+export interface VolumePost {
+  readonly messageId: number
+  /** The id in the lines of all posts of the file, 32 hex digits. */
+  readonly captionId: string
+  /** From 1 on. */
+  readonly number: number
+  /** How many volumes the file has, as the line says. */
+  readonly of: number
+  readonly size: number
+  /** The name of the file. */
+  readonly name: string
+  readonly postedAt: number
+  readonly editedAt: number | null
+}
+
+/** Volumes that no manifest in the library names. */
+export interface Leftover extends Pick<VolumePost, 'captionId' | 'name' | 'of'> {
+  /** How many of them are there, each number counted once. */
+  readonly volumes: number
+  readonly bytes: number
+  /** The date of the newest. */
+  readonly postedAt: number
+}
+
 /** A message that makes a folder. Several may have one id: the lowest message counts. */
 export interface FolderPost {
   readonly messageId: number
@@ -124,10 +165,11 @@ export interface FolderPost {
 export interface LibraryChanges {
   readonly files?: readonly FileRow[]
   readonly folders?: readonly FolderPost[]
-  /** Messages that are gone, or hold neither a file nor a folder now. */
+  readonly volumes?: readonly VolumePost[]
+  /** Messages that are gone, or hold none of these now. */
   readonly gone?: readonly number[]
   /**
-   * The files and folders of this call are all that the channel has among these ids, both ends
+   * The files, volumes and folders of this call are all that the channel has among these ids, both ends
    * included: other rows between them go.
    */
   readonly complete?: { readonly from: number; readonly to: number }

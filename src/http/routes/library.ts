@@ -126,7 +126,7 @@ export function toItem(file: ShownFile, key: LibraryKey) {
     modifiedAt: toTime(file.modifiedAt),
     sha256: file.sha256,
     verified: file.isMeasured,
-    volumes: 1,
+    volumes: file.volumes ?? 1,
     thumbnail: file.hasThumbnail,
     link: linkOf(key, file.messageId),
     postedBy: file.captionId === null ? 'telegram' : 'telestore',

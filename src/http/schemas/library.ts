@@ -116,7 +116,10 @@ export const LibraryItem = z
         'claims it, and all who may edit the post may have changed it.',
       examples: [true],
     }),
-    volumes: count('How many documents hold the file.', 1),
+    volumes: count(
+      'How many documents hold its bytes, as far as they are known: more than one for a large file.',
+      1,
+    ),
     thumbnail: z
       .boolean()
       .meta({ description: 'Whether Telegram has a small picture of it.', examples: [true] }),

@@ -8,6 +8,7 @@ import { createLibraryJobRecords } from './library/jobs.ts'
 import { createLibraryPages } from './library/page.ts'
 import { createLibraryReading } from './library/reading.ts'
 import { createLibraryTree } from './library/tree.ts'
+import { createVolumeReading } from './library/volumes.ts'
 import { createLibraryWriting } from './library/writing.ts'
 import { openDatabase } from './open.ts'
 import { createLedgerCipher } from './secrets/cipher.ts'
@@ -85,6 +86,7 @@ export function openLedger(options: LedgerOptions): MaintainedLedger {
     ...shares,
     ...library,
     ...reading,
+    ...createVolumeReading(database, reading),
     ...receipts,
     ...thumbnails,
     libraryPage,
@@ -212,6 +214,9 @@ function toPromises(records: Records): MaintainedLedger {
     librarySync: resolving(records.librarySync),
     newestInLibrary: resolving(records.newestInLibrary),
     libraryFile: resolving(records.libraryFile),
+    libraryVolume: resolving(records.libraryVolume),
+    libraryVolumes: resolving(records.libraryVolumes),
+    libraryLeftovers: resolving(records.libraryLeftovers),
     libraryFolder: resolving(records.libraryFolder),
     libraryFolderOfId: resolving(records.libraryFolderOfId),
     libraryFilesNamed: resolving(records.libraryFilesNamed),

@@ -311,6 +311,7 @@ function harness({ grant = {}, found = {}, ...options }: HarnessOptions) {
 const LISTED: ShownFile = {
   ...makeFile(7, { name: 'Übersicht.pdf' }),
   ...{ hasThumbnail: false, thumbnailId: null, documentId: null, isMeasured: false },
+  ...{ mimeType: 'application/pdf', volumes: null },
   fileId: 'BQACAgQAAx',
   kind: 'document',
   path: [],

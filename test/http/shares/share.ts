@@ -37,8 +37,8 @@ export async function startWithLibrary(options: TestWorkerOptions = {}) {
     [13, { name: 'a.jpg', folderId: PHOTOS, hasThumbnail: true }, Buffer.from('picture a')],
     [14, { name: 'b.jpg', folderId: ROME }, Buffer.from('picture b')],
   ]
-  for (const [messageId, { name = '', mimeType = 'image/jpeg' }, bytes] of files) {
-    gateway.posted.push({ messageId, name, mimeType, bytes })
+  for (const [messageId, { name = '', mimeType }, bytes] of files) {
+    gateway.posted.push({ messageId, name, mimeType: mimeType ?? 'image/jpeg', bytes })
   }
   gateway.thumbnails.set(13, Buffer.from('ffd8ffd9', 'hex'))
   await worker.adapters.ledger.applyToLibrary(KEY, {

@@ -382,6 +382,7 @@ test('a ledger of the first version is brought up to date with all that it holds
        ALTER TABLE uploads DROP COLUMN volume_bytes; ALTER TABLE uploads DROP COLUMN posted_volumes;
        ALTER TABLE uploads DROP COLUMN freed_chunks; ALTER TABLE uploads DROP COLUMN volume_channel;
        ALTER TABLE uploads DROP COLUMN reserved; DROP TABLE volumes; DROP TABLE volume_cleanups;
+       DROP TABLE library_volumes; DROP TABLE library_item_volumes;
        DROP TABLE transfers; DROP TABLE acknowledged_parts;
        CREATE TABLE transfers (
          upload_id TEXT PRIMARY KEY REFERENCES uploads ON DELETE CASCADE, road TEXT NOT NULL,

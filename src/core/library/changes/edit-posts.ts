@@ -2,7 +2,13 @@ import type { AppError } from '../../../errors.ts'
 import type { KeyedLock } from '../../../lib/concurrency/keyed-lock.ts'
 import { encodeCaption } from '../../model/caption.ts'
 import { copyCaption, editCaption, editFolderText, type Place } from '../../model/caption-edit.ts'
-import { describeFile, fileOfPost, folderOfPost } from '../../model/library/posts.ts'
+import {
+  describeFile,
+  fileOfPost,
+  folderOfPost,
+  toFileRow,
+  volumeOfPost,
+} from '../../model/library/posts.ts'
 import type {
   Catalogue,
   FileRow,
@@ -45,7 +51,7 @@ export interface PostEditing {
   placeFile: (
     key: LibraryKey,
     call: ChannelCall,
-    change: { messageId: number; place: (file: LibraryFile) => FilePlace },
+    change: { messageId: number; place: (file: FilePlace) => FilePlace },
   ) => Promise<void>
   /** The caption of a copy of a post. */
   captionOfCopy: (post: FilePost, copy: FilePlace & { captionId: string }) => string
@@ -102,60 +108,55 @@ export function createPostEditing(options: PostEditingOptions): PostEditing {
       if (row === null) throw noSuchFile()
       const { path: _path, kind: _kind, ...file } = row
       return {
-        file: { ...file, knowsPlace: true },
+        file: toFileRow(file),
         hasRow: true,
         caption: captionOf(file, namesInCaptions),
         documentName: null,
         postedBy: 'bot',
       }
     }
-    const { text: caption, document, postedBy } = message
+    const { text: caption, forwarded, document, postedBy } = message
     if (document === null) throw noSuchFile()
     const { postedAt, editedAt } = message
     const { id: documentId, fileName: documentName, size, mimeType } = document
-    const file = fileOfPost({
-      ...{ messageId, postedAt, editedAt, caption, documentId, documentName, size },
+    const post = {
+      ...{ messageId, postedAt, editedAt, caption, forwarded, documentId, documentName, size },
       mimeType: mimeType ?? 'application/octet-stream',
       hasThumbnail: document.thumbnail,
-    })
+    }
+    // A piece of a file is neither renamed, moved nor copied alone.
+    if (volumeOfPost(post)) throw noSuchFile()
+    const file = fileOfPost(post)
     // Only the row knows where a file is whose caption does not say it.
     const place = row !== null && !file.knowsPlace ? placeOf(row) : {}
     return { file: { ...file, ...place }, hasRow: row !== null, caption, documentName, postedBy }
   }
 
-  /** What a caption says of a place: nothing where captions tell no names. */
-  const said = (place: FilePlace): Place =>
-    namesInCaptions ? place : { name: null, folderId: null }
+  /** What a caption says of a place: nothing where captions tell no names. Those of manifests do. */
+  const said = ({ isManifest = false }: FileRow, place: FilePlace): Place =>
+    namesInCaptions || isManifest ? place : { name: null, folderId: null }
 
   return {
     read,
     placeFile: (key, call, { messageId, place }) =>
       alone(key, messageId, async () => {
         const { file, hasRow, caption, postedBy } = await read(key, call, messageId)
-        const { knowsPlace: _, ...known } = file
-        const placed = place({
-          ...known,
-          fileId: known.fileId ?? null,
-          thumbnailId: known.thumbnailId ?? null,
-          documentId: known.documentId ?? null,
-          isMeasured: known.isMeasured ?? false,
-          hasThumbnail: known.hasThumbnail ?? false,
-        })
-        const text = editCaption(caption, said(placed))
+        const placed = place(placeOf(file))
+        const text = editCaption(caption, said(file, placed))
         if (text === null) throw noRoomForName()
         const { editedAt } =
           text === caption
             ? file
             : await channel.edit(call, { messageId, text, part: 'caption', postedBy })
-        const captionId = describeFile(text, null)?.id ?? null
+        const captionId = describeFile(text, null, { forwarded: false })?.id ?? null
         // A file that was deleted meanwhile must not come back.
         const isGone = hasRow && (await catalogue.libraryFile(key, messageId)) === null
         if (isGone) throw noSuchFile()
         const row = { ...file, ...placed, captionId, editedAt: editedAt ?? file.editedAt }
         await catalogue.applyToLibrary(key, { files: [{ ...row, knowsPlace: true }] })
       }),
-    captionOfCopy: ({ caption }, { captionId, ...place }) => {
-      const text = copyCaption(caption, said(place), captionId)
+    captionOfCopy: ({ file, caption }, { captionId, ...place }) => {
+      const text = copyCaption(caption, said(file, place), captionId)
       if (text === null) throw noRoomForName()
       return text
     },
@@ -179,16 +180,18 @@ export function createPostEditing(options: PostEditingOptions): PostEditing {
   }
 }
 
-function placeOf({ name, folderId }: LibraryFile): FilePlace {
+function placeOf({ name, folderId }: FilePlace): FilePlace {
   return { name, folderId }
 }
 
 /** What the caption of a post says, as far as its row knows. */
 function captionOf(file: LibraryFile, namesInCaptions: boolean): string {
-  const { captionId, name, folderId, modifiedAt, sha256, crc32 } = file
+  const { captionId, volumes, name, folderId, modifiedAt, sha256, crc32 } = file
   if (captionId === null) return ''
-  const place = namesInCaptions ? { name, folderId } : { name: null, folderId: null }
-  return encodeCaption({ id: captionId, kind: 'file', ...place, modifiedAt, sha256, crc32 })
+  const kind = volumes === null ? 'file' : 'manifest'
+  const isSaid = namesInCaptions || kind === 'manifest'
+  const place = isSaid ? { name, folderId } : { name: null, folderId: null }
+  return encodeCaption({ id: captionId, kind, ...place, modifiedAt, sha256, crc32 })
 }
 
 function captionOfFolder({ folderId: id, name, parentId: folderId }: FolderPost): string {

@@ -1,5 +1,11 @@
-import { fileOfPost, folderOfPost } from '../../model/library/posts.ts'
-import type { FileRow, FolderPost, LibraryChanges, LibrarySync } from '../../ports/catalogue.ts'
+import { fileOfPost, folderOfPost, volumeOfPost } from '../../model/library/posts.ts'
+import type {
+  FileRow,
+  FolderPost,
+  LibraryChanges,
+  LibrarySync,
+  VolumePost,
+} from '../../ports/catalogue.ts'
 import type { ChannelDifference, ChannelMessage, ChannelPage } from '../../ports/channel.ts'
 
 /*
@@ -65,10 +71,9 @@ export function afterPage(
     seen: scan.seen + page.messages.length,
     total: page.total ?? scan.total,
   }
-  const { files, folders } = rowsOf(page.messages)
+  const { others: _, ...rows } = rowsOf(page.messages)
   return {
-    files,
-    folders,
+    ...rows,
     ...(page.lowestId <= to && { complete: { from: page.lowestId, to } }),
     // At the end the rows are as the channel was at the noted `pts`, or newer.
     sync: page.lowestId > 1 ? { ...sync, scan: next } : { ...sync, pts: scan.pts, scan: null },
@@ -83,11 +88,10 @@ export function afterDifference(
 ): LibraryChanges {
   if (difference.kind === 'too-long') return { sync: forgetPosition(sync) }
   const { pts, final, messages, deletedIds } = difference
-  const { files, folders, others } = rowsOf(messages)
+  const { others, ...rows } = rowsOf(messages)
   const lookedAt = final ? now : sync.lookedAt
   return {
-    files,
-    folders,
+    ...rows,
     gone: [...others, ...deletedIds],
     sync: { ...sync, pts, lookedAt },
   }
@@ -95,11 +99,11 @@ export function afterDifference(
 
 /** The same changes in several calls, each of which is short. Only the last one moves the position. */
 export function inSlices(changes: LibraryChanges, size: number): LibraryChanges[] {
-  const { files = [], folders = [], gone = [], complete, sync } = changes
+  const { files = [], folders = [], volumes = [], gone = [], complete, sync } = changes
   const slices: LibraryChanges[] = []
   // A range is complete only with all that lies in it.
   if (complete === undefined) {
-    for (const [name, list] of Object.entries({ files, folders, gone })) {
+    for (const [name, list] of Object.entries({ files, folders, volumes, gone })) {
       for (let at = 0; at < list.length; at += size) {
         slices.push({ [name]: list.slice(at, at + size) })
       }
@@ -112,14 +116,15 @@ export function inSlices(changes: LibraryChanges, size: number): LibraryChanges[
 export interface Rows {
   files: FileRow[]
   folders: FolderPost[]
-  /** Messages that hold neither. */
+  volumes: VolumePost[]
+  /** Messages that hold none of these. */
   others: number[]
 }
 
 /** What messages are to a library. */
 export function rowsOf(messages: readonly ChannelMessage[]): Rows {
-  const rows: Rows = { files: [], folders: [], others: [] }
-  for (const { messageId, postedAt, editedAt, text, document } of messages) {
+  const rows: Rows = { files: [], folders: [], volumes: [], others: [] }
+  for (const { messageId, postedAt, editedAt, text, forwarded, document } of messages) {
     const post = { messageId, postedAt, editedAt }
     if (document === null) {
       const folder = folderOfPost({ ...post, text })
@@ -128,13 +133,14 @@ export function rowsOf(messages: readonly ChannelMessage[]): Rows {
       continue
     }
     const { id: documentId, size, fileName, mimeType, thumbnail } = document
-    rows.files.push(
-      fileOfPost({
-        ...post,
-        ...{ caption: text, documentId, documentName: fileName, size, hasThumbnail: thumbnail },
-        mimeType: mimeType ?? ANY_TYPE,
-      }),
-    )
+    const told = {
+      ...post,
+      ...{ caption: text, forwarded, documentId, documentName: fileName, size },
+      ...{ hasThumbnail: thumbnail, mimeType: mimeType ?? ANY_TYPE },
+    }
+    const volume = volumeOfPost(told)
+    if (volume) rows.volumes.push(volume)
+    else rows.files.push(fileOfPost(told))
   }
   return rows
 }

@@ -1,8 +1,15 @@
-import type { FileRow, FolderPost, LibraryFile, LibraryKey } from '../../ports/catalogue.ts'
+import type {
+  FileRow,
+  FolderPost,
+  LibraryFile,
+  LibraryKey,
+  VolumePost,
+} from '../../ports/catalogue.ts'
 import type { Credentials } from '../../ports/credentials.ts'
 import type { Digests, FinishedFile, Upload } from '../../ports/records.ts'
 import { decodeCaption, type PostDescription } from '../caption.ts'
 import { documentIdIn } from '../file-id.ts'
+import { lookupMimeType } from '../mime-type.ts'
 
 /** A message of the channel with a document, as Telegram tells it. Texts may be anything. */
 export interface DocumentPost {
@@ -10,6 +17,8 @@ export interface DocumentPost {
   readonly postedAt: number
   readonly editedAt: number | null
   readonly caption: string
+  /** Whether its caption is that of another post. */
+  readonly forwarded: boolean
   /** Telegram's id of the document, decimal text. */
   readonly documentId: string
   /** The name of the document, or null where it has none. */
@@ -48,10 +57,13 @@ export function linkOf({ channelId }: LibraryKey, messageId: number): string {
 
 /** The file that a message is. Size and type are the document's, name and folder the line's. */
 export function fileOfPost(post: DocumentPost): FileRow {
-  const { caption, documentName, ...facts } = post
-  const said = describeFile(caption, documentName)
+  const { caption, documentName, forwarded, mimeType, ...facts } = post
+  const said = describeFile(caption, documentName, { forwarded })
+  const isManifest = said?.kind === 'manifest'
   return {
     ...facts,
+    // The type of a manifest's document is not that of the file.
+    ...(isManifest ? { mimeType: null, isManifest } : { mimeType }),
     name: shownName(said?.name || documentName || `file-${post.messageId}`),
     folderId: said?.folderId ?? null,
     modifiedAt: said?.modifiedAt ?? null,
@@ -60,15 +72,31 @@ export function fileOfPost(post: DocumentPost): FileRow {
     captionId: said?.id ?? null,
     // A line with a folder alone says that the document has the name.
     knowsPlace:
-      said === null || said.folderId !== null || describeFile(caption, null)?.name !== null,
+      said === null || said.folderId !== null || decodeCaption(caption, null)?.name !== null,
   }
 }
 
+/** The volume that a message is, or null. */
+export function volumeOfPost(post: DocumentPost): VolumePost | null {
+  const { messageId, caption, documentName, forwarded, size, postedAt, editedAt } = post
+  const said = describeFile(caption, documentName, { forwarded })
+  if (said === null || typeof said.kind !== 'object') return null
+  const { volume: number, of } = said.kind
+  const name = shownName(said.name ?? `file-${messageId}`)
+  return { messageId, captionId: said.id, number, of, size, name, postedAt, editedAt }
+}
+
 /** What the caption of a document says of the file. */
-export function describeFile(caption: string, documentName: string | null): PostDescription | null {
+export function describeFile(
+  caption: string,
+  documentName: string | null,
+  { forwarded }: Pick<DocumentPost, 'forwarded'>,
+): PostDescription | null {
   const line = decodeCaption(caption, documentName)
   // A folder is a text of its own: of a document its line says nothing.
-  return line?.kind === 'folder' ? null : line
+  if (line?.kind === 'folder') return null
+  // The volumes of a file are where they were posted, and only there.
+  return forwarded && line?.kind !== 'file' ? null : line
 }
 
 /** A name as uploads may have it: text from a stranger may look like a path, or break a line. */
@@ -91,6 +119,7 @@ export function fileOfUpload(
     folderId: upload.folderId,
     size: upload.size,
     mimeType: upload.mimeType,
+    ...(upload.volumeBytes !== null && { isManifest: true }),
     postedAt: now,
     editedAt: null,
     modifiedAt: upload.modifiedAt,
@@ -103,6 +132,12 @@ export function fileOfUpload(
     captionId: upload.captionId,
     knowsPlace: true,
   }
+}
+
+/** A row as it is told again. */
+export function toFileRow(file: LibraryFile): FileRow {
+  const { volumes, ...told } = file
+  return { ...told, isManifest: volumes !== null, knowsPlace: true }
 }
 
 /** The folder that a text makes, or null when it makes none. */
@@ -123,21 +158,34 @@ export function isFolderMessage(message: TextPost & { readonly document: unknown
   return message.document === null && folderOfPost(message) !== null
 }
 
+/** What the ledger knows of a file beside its row. */
+export interface KnownOfFile {
+  /** Its volumes that are known; null: it is not made of volumes. */
+  readonly volumes: { readonly count: number; readonly bytes: number } | null
+  /** The digests that this worker has measured of a document of that size. */
+  readonly receiptOf: (documentId: string, size: number) => Digests | null
+}
+
 /**
  * The row after a source has told of the file; `before` itself where it stays as it is. Times of
  * edits have whole seconds: of two in one second the one that is told last counts. Digests that this
- * worker has measured stay for as long as the document does, whatever a caption claims: `receipt` has
- * those of the document that is told.
+ * worker has measured stay for as long as the document does, whatever a caption claims. The size of a
+ * file of volumes is that of its volumes, as far as any is known.
  */
 export function mergeFile(
   before: LibraryFile | null,
   told: FileRow,
-  receipt: Digests | null,
+  { volumes, receiptOf }: KnownOfFile,
 ): LibraryFile {
-  const { knowsPlace, hasThumbnail, ...rest } = told
-  const { fileId = null, thumbnailId = null, documentId = null } = told
+  const { knowsPlace, isManifest: _, hasThumbnail, documentId = null, ...rest } = told
+  const { fileId = null, thumbnailId = null } = told
+  const size = sizeOf(before, told, volumes)
+  const receipt = documentId === null ? null : receiptOf(documentId, size)
   const file: LibraryFile = {
     ...rest,
+    size,
+    volumes: volumes?.count ?? null,
+    mimeType: told.mimeType ?? before?.mimeType ?? lookupMimeType(told.name),
     isMeasured: told.isMeasured ?? false,
     ...measuredBy(receipt),
     ...{ fileId, thumbnailId, documentId },
@@ -169,12 +217,26 @@ export function mergeFile(
   return isSame ? before : merged
 }
 
-function haveSameLine(before: LibraryFile, file: LibraryFile): boolean {
-  return before.captionId === file.captionId && before.size === file.size
+function sizeOf(
+  before: LibraryFile | null,
+  { size }: FileRow,
+  volumes: KnownOfFile['volumes'],
+): number {
+  if (volumes === null) return size
+  if (volumes.count > 0) return volumes.bytes
+  // A manifest's document is not the file: what was known of it stays.
+  return before !== null && before.volumes !== null ? before.size : size
 }
 
-/** Where the ids are not known, the line has to do. */
+function haveSameLine(before: LibraryFile, file: LibraryFile): boolean {
+  if (before.captionId !== file.captionId) return false
+  const areManifests = before.volumes !== null && file.volumes !== null
+  return areManifests || before.size === file.size
+}
+
+/** Where the ids are not known, the line has to do. As a manifest a document is something else. */
 function haveSameDocument(before: LibraryFile, file: LibraryFile): boolean {
+  if ((before.volumes === null) !== (file.volumes === null)) return false
   if (before.documentId === null || file.documentId === null) return haveSameLine(before, file)
   return before.documentId === file.documentId
 }

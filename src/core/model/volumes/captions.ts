@@ -19,8 +19,10 @@ export function volumeCaption(
   file: DescribedFile,
   volume: { number: number; of: number; crc32: string; wholeSha256: string | null },
 ): string {
-  const { number, of, crc32, wholeSha256: sha256 } = volume
-  return encodeCaption({ ...described(file), kind: { volume: number, of }, sha256, crc32 })
+  const { number, of, crc32, wholeSha256 } = volume
+  const whole = wholeSha256 === null ? {} : { wholeSha256 }
+  const kind = { volume: number, of }
+  return encodeCaption({ ...described(file), kind, sha256: null, crc32, ...whole })
 }
 
 /** The caption of a manifest, with the digests of the whole file. */

@@ -69,6 +69,7 @@ export function createLibraryReading(database: LedgerDatabase): LibraryReading {
   const newest = database.prepare(
     `SELECT max(id) AS id FROM (
        SELECT max(id) AS id FROM library_files WHERE id BETWEEN ?1 AND ?2
+       UNION ALL SELECT max(id) FROM library_volumes WHERE id BETWEEN ?1 AND ?2
        UNION ALL SELECT max(id) FROM library_folder_posts WHERE id BETWEEN ?1 AND ?2)`,
   )
   const named = database.prepare(

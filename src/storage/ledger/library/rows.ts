@@ -29,7 +29,7 @@ export interface FileInFolder {
 }
 
 /** `folder_id` is that of the folder's row: files keep no copy of it. */
-export const FILE_COLUMNS = `library_files.id, folder, library_files.name, size, mime_type, kind,
+export const FILE_COLUMNS = `library_files.id, folder, library_files.name, size, mime_type, kind, volumes,
   posted_at, edited_at, modified_at, sha256, crc32, measured, has_thumbnail,
   caption_id, file_id, thumbnail_id, document_id,
   (SELECT folder_id FROM library_folders WHERE library_folders.id = folder) AS folder_id`
@@ -41,6 +41,7 @@ export function toFile(row: Row): FileInFolder {
     folderId: folderIdOf(row),
     size: integer(row, 'size'),
     mimeType: text(row, 'mime_type'),
+    volumes: integerOrNull(row, 'volumes'),
     postedAt: integer(row, 'posted_at'),
     editedAt: integerOrNull(row, 'edited_at'),
     modifiedAt: integerOrNull(row, 'modified_at'),
@@ -98,6 +99,10 @@ export function fromHex(hex: string | null): Buffer | null {
   return hex === null ? null : Buffer.from(hex, 'hex')
 }
 
+export function hexOf(row: Row, column: string): string {
+  return blob(row, column).toString('hex')
+}
+
 function hexOrNull(row: Row, column: string): string | null {
-  return row[column] === null ? null : blob(row, column).toString('hex')
+  return row[column] === null ? null : hexOf(row, column)
 }

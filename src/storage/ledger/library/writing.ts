@@ -1,6 +1,6 @@
 import { kindOf } from '../../../core/model/library/kind.ts'
 import { foldName, sortName } from '../../../core/model/library/names.ts'
-import { mergeFile } from '../../../core/model/library/posts.ts'
+import { mergeFile, toFileRow } from '../../../core/model/library/posts.ts'
 import type {
   Catalogue,
   FileRow,
@@ -25,6 +25,7 @@ import {
   toFolderKey,
   toFolderPost,
 } from './rows.ts'
+import { createVolumeRows, type VolumeRowsOfLibraries } from './volumes.ts'
 
 export interface LibraryWriting extends Pick<Synchronous<Catalogue>, 'applyToLibrary'> {
   /** The same inside the caller's transaction. */
@@ -39,6 +40,8 @@ interface Changing {
   counts: Map<number, { files: number; bytes: number }>
   /** Whether messages of folders have changed. */
   folders: boolean
+  /** The ids in the captions of files whose volumes have changed. */
+  captionIds: Set<string>
 }
 
 export function createLibraryWriting(
@@ -55,7 +58,8 @@ export function createLibraryWriting(
      WHERE id = ?`,
   )
   const folders = createFolderRows(database)
-  const files = createFileWriting(database, { folderRow: folders.rowOf, receiptOf })
+  const volumes = createVolumeRows(database)
+  const files = createFileWriting(database, { folderRow: folders.rowOf, receiptOf, volumes })
   const posts = createFolderPostWriting(database)
 
   function libraryOf({ owner, channelId }: LibraryKey): number {
@@ -71,24 +75,45 @@ export function createLibraryWriting(
 
   function applyInside(key: LibraryKey, told: LibraryChanges): LibraryEffect {
     const library = libraryOf(key)
-    const changing: Changing = { library, messageIds: new Set(), counts: new Map(), folders: false }
+    const changing: Changing = {
+      ...{ library, messageIds: new Set(), counts: new Map(), folders: false },
+      captionIds: new Set(),
+    }
     const present = new Set<number>()
+    const removeVolume = (messageId: number): void => {
+      const captionId = volumes.remove(library, messageId)
+      if (captionId !== null) changing.captionIds.add(captionId)
+    }
+    for (const volume of told.volumes ?? []) {
+      present.add(volume.messageId)
+      posts.remove(volume.messageId, changing)
+      files.remove(volume.messageId, changing)
+      for (const captionId of volumes.put(library, volume)) changing.captionIds.add(captionId)
+    }
     for (const file of told.files ?? []) {
       present.add(file.messageId)
       posts.remove(file.messageId, changing)
+      removeVolume(file.messageId)
       files.put(file, changing)
     }
     for (const post of told.folders ?? []) {
       present.add(post.messageId)
       files.remove(post.messageId, changing)
+      removeVolume(post.messageId)
       posts.put(post, changing)
     }
     const missing = told.complete
-      ? [...files.within(library, told.complete), ...posts.within(library, told.complete)]
+      ? [files, posts, volumes].flatMap((rows) => rows.within(library, told.complete ?? NOTHING))
       : []
     for (const messageId of [...(told.gone ?? []), ...missing.filter((id) => !present.has(id))]) {
       files.remove(messageId, changing)
       posts.remove(messageId, changing)
+      removeVolume(messageId)
+    }
+    for (const captionId of changing.captionIds) {
+      for (const messageId of volumes.manifestsOf(library, captionId)) {
+        files.measure(messageId, changing)
+      }
     }
     for (const [folder, added] of changing.counts) folders.count(folder, added)
     if (changing.folders) folders.arrange(library)
@@ -105,26 +130,31 @@ export function createLibraryWriting(
   }
 }
 
+const NOTHING = { from: 1, to: 0 }
+
 type MessageRange = NonNullable<LibraryChanges['complete']>
 
 interface FileWritingOptions extends Pick<ReceiptRecords, 'receiptOf'> {
   folderRow: (library: number, folderId: string | null) => number
+  volumes: Pick<VolumeRowsOfLibraries, 'heldBy'>
 }
 
-function createFileWriting(database: LedgerDatabase, { folderRow, receiptOf }: FileWritingOptions) {
+function createFileWriting(database: LedgerDatabase, options: FileWritingOptions) {
+  const { folderRow, receiptOf, volumes } = options
   const find = database.prepare(`SELECT ${FILE_COLUMNS} FROM library_files WHERE id = ?`)
-  const put = database.prepare(
+  const write = database.prepare(
     `INSERT INTO library_files (id, library, folder, name, folded, sort_name, size, mime_type, kind,
        posted_at, edited_at, modified_at, sha256, crc32, measured, has_thumbnail,
-       file_id, thumbnail_id, document_id, caption_id)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+       file_id, thumbnail_id, document_id, caption_id, volumes)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
      ON CONFLICT DO UPDATE SET folder = excluded.folder, name = excluded.name,
        folded = excluded.folded, sort_name = excluded.sort_name, size = excluded.size,
        mime_type = excluded.mime_type, kind = excluded.kind, posted_at = excluded.posted_at,
        edited_at = excluded.edited_at, modified_at = excluded.modified_at,
        sha256 = excluded.sha256, crc32 = excluded.crc32, measured = excluded.measured,
        has_thumbnail = excluded.has_thumbnail, file_id = excluded.file_id,
-       thumbnail_id = excluded.thumbnail_id, document_id = excluded.document_id, caption_id = excluded.caption_id`,
+       thumbnail_id = excluded.thumbnail_id, document_id = excluded.document_id,
+       caption_id = excluded.caption_id, volumes = excluded.volumes`,
   )
   const putName = database.prepare(
     'INSERT OR REPLACE INTO library_names (rowid, folded) VALUES (?, ?)',
@@ -146,42 +176,49 @@ function createFileWriting(database: LedgerDatabase, { folderRow, receiptOf }: F
     return { file: stored, folder }
   }
 
+  function put(told: FileRow, changing: Changing): void {
+    const id = messageRow(changing.library, told.messageId)
+    const before = findFile(id)
+    const held = told.isManifest ? volumes.heldBy(changing.library, told.captionId) : null
+    const file = mergeFile(before?.file ?? null, told, { volumes: held, receiptOf })
+    if (file === before?.file) return
+    const folder = folderRow(changing.library, file.folderId)
+    const folded = foldName(file.name)
+    write.run(
+      id,
+      changing.library,
+      folder,
+      file.name,
+      folded,
+      sortName(folded),
+      file.size,
+      file.mimeType,
+      kindOf(file.mimeType, file.name),
+      file.postedAt,
+      file.editedAt,
+      file.modifiedAt,
+      fromHex(file.sha256),
+      fromHex(file.crc32),
+      file.isMeasured ? 1 : 0,
+      file.hasThumbnail ? 1 : 0,
+      file.fileId,
+      file.thumbnailId,
+      file.documentId,
+      fromHex(file.captionId),
+      file.volumes,
+    )
+    if (file.name !== before?.file.name) putName.run(id, folded)
+    if (before) count(changing, before.folder, -1, -before.file.size)
+    count(changing, folder, 1, file.size)
+    changing.messageIds.add(told.messageId)
+  }
+
   return {
-    put: (told: FileRow, changing: Changing): void => {
-      const id = messageRow(changing.library, told.messageId)
-      const before = findFile(id)
-      const { documentId, size } = told
-      const receipt = documentId ? receiptOf(documentId, size) : null
-      const file = mergeFile(before?.file ?? null, told, receipt)
-      if (file === before?.file) return
-      const folder = folderRow(changing.library, file.folderId)
-      const folded = foldName(file.name)
-      put.run(
-        id,
-        changing.library,
-        folder,
-        file.name,
-        folded,
-        sortName(folded),
-        file.size,
-        file.mimeType,
-        kindOf(file.mimeType, file.name),
-        file.postedAt,
-        file.editedAt,
-        file.modifiedAt,
-        fromHex(file.sha256),
-        fromHex(file.crc32),
-        file.isMeasured ? 1 : 0,
-        file.hasThumbnail ? 1 : 0,
-        file.fileId,
-        file.thumbnailId,
-        file.documentId,
-        fromHex(file.captionId),
-      )
-      if (file.name !== before?.file.name) putName.run(id, folded)
-      if (before) count(changing, before.folder, -1, -before.file.size)
-      count(changing, folder, 1, file.size)
-      changing.messageIds.add(told.messageId)
+    put,
+    /** Counts the volumes of a manifest anew. */
+    measure: (messageId: number, changing: Changing): void => {
+      const found = findFile(messageRow(changing.library, messageId))
+      if (found) put(toFileRow(found.file), changing)
     },
     remove: (messageId: number, changing: Changing): void => {
       const id = messageRow(changing.library, messageId)

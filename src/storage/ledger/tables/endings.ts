@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto'
+import type { FileRow, VolumePost } from '../../../core/ports/catalogue.ts'
 import type { Ending, KeptCancellations, Ledger } from '../../../core/ports/ledger.ts'
 import type { NewLibraryJob } from '../../../core/ports/library-jobs.ts'
+import type { PostedVolume } from '../../../core/ports/volumes.ts'
 import type { LedgerDatabase, Row } from '../database.ts'
 import type { LibraryWriting } from '../library/writing.ts'
 import type { Synchronous } from '../synchronous.ts'
@@ -21,7 +23,7 @@ export function createEndingRecords(
   { findUpload }: Pick<UploadRecords, 'findUpload'>,
   records: Pick<
     LibraryWriting & ReceiptRecords & ThumbnailRecords & VolumeRows,
-    'applyInside' | 'addReceipt' | 'forgetThumbnail' | 'cleanupOf' | 'forgetVolumes'
+    'applyInside' | 'addReceipt' | 'forgetThumbnail' | 'cleanupOf' | 'volumes' | 'forgetVolumes'
   > & {
     insertLibraryJob: (job: NewLibraryJob) => void
   },
@@ -82,8 +84,10 @@ export function createEndingRecords(
 
   return {
     completeUpload: (id, { result, webhook, library: posted, now }) =>
-      database.transaction(() =>
-        end(
+      database.transaction(() => {
+        // They go with the end.
+        const posts = posted ? volumePostsOf(posted.file, records.volumes(id)) : []
+        return end(
           id,
           () => {
             const { messageId, fileId, digests } = result
@@ -93,11 +97,11 @@ export function createEndingRecords(
           () => {
             records.addReceipt(id, result)
             if (webhook) addWebhook.run(randomUUID(), id, JSON.stringify(webhook), now, now)
-            if (posted) records.applyInside(posted.key, { files: [posted.file] })
+            if (posted) records.applyInside(posted.key, { files: [posted.file], volumes: posts })
             if (posted?.deletion) records.insertLibraryJob(posted.deletion)
           },
-        ),
-      ),
+        )
+      }),
     failUpload: (id, { reason, percent, retryAt, now }) =>
       giveUp(
         id,
@@ -148,4 +152,14 @@ function createForgetting(database: LedgerDatabase) {
 
 function countIn(row: Row | undefined): number {
   return row ? integer(row, 'n') : 0
+}
+
+/** The volumes of a file as its library knows them. */
+function volumePostsOf(
+  { captionId, name, postedAt }: FileRow,
+  volumes: readonly PostedVolume[],
+): VolumePost[] {
+  if (captionId === null) return []
+  const said = { captionId, of: volumes.length, name, postedAt, editedAt: null }
+  return volumes.map(({ messageId, number, size }) => ({ messageId, number, size, ...said }))
 }

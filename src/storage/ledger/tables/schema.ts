@@ -382,6 +382,38 @@ const MIGRATIONS = [
     ends_at INTEGER
   ) STRICT, WITHOUT ROWID;
   `,
+  // The row of a manifest stands for its file: `volumes` counts those of its volumes that are known, and
+  // its size is theirs. Of all other files it is NULL. The posts of such a file that an item of a job
+  // copies or deletes are those of `library_item_volumes`; `caption_id` is that of what it makes or deletes.
+  `
+  ALTER TABLE library_files ADD COLUMN volumes INTEGER;
+  CREATE INDEX library_manifests ON library_files (library, caption_id) WHERE volumes IS NOT NULL;
+
+  CREATE TABLE library_volumes (
+    id INTEGER PRIMARY KEY,
+    library INTEGER NOT NULL,
+    caption_id BLOB NOT NULL,
+    number INTEGER NOT NULL,
+    volume_count INTEGER NOT NULL,
+    size INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    posted_at INTEGER NOT NULL,
+    edited_at INTEGER
+  ) STRICT;
+  CREATE INDEX library_volumes_of_file ON library_volumes (library, caption_id);
+
+  CREATE TABLE library_item_volumes (
+    job_id TEXT NOT NULL REFERENCES library_jobs ON DELETE CASCADE,
+    position INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    caption_id BLOB NOT NULL,
+    message_id INTEGER NOT NULL,
+    note TEXT,
+    copy_id INTEGER,
+    PRIMARY KEY (job_id, position, number)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX library_item_volumes_of_file ON library_item_volumes (caption_id);
+  `,
 ]
 
 /** What `user_version` says of a ledger of this version. */

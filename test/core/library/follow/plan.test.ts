@@ -199,22 +199,24 @@ const documents = fc.option(
   }),
 )
 
-test('whatever a caption says, a document stays a file of its own size, type and message', () => {
+test('whatever a caption says, a document stays a file or a volume of its own size and message', () => {
   const messages = fc.array(fc.record({ text: damaged, document: documents }), { maxLength: 5 })
   fc.assert(
     fc.property(messages, (drafts) => {
       const posted = drafts.map((draft, index) => ({ ...message(index + 1), ...draft }))
       const page = { messages: posted, lowestId: 1, total: null }
 
-      const { files = [], folders = [] } = afterPage({ ...nothing, scan }, { page, newestRow: 0 })
+      const rows = afterPage({ ...nothing, scan }, { page, newestRow: 0 })
+      const { files = [], folders = [], volumes = [] } = rows
 
       const withDocument = posted.filter(({ document }) => document !== null)
-      expect(files.map(({ messageId, size }) => [messageId, size])).toEqual(
+      const held = [...files, ...volumes].sort((a, b) => a.messageId - b.messageId)
+      expect(held.map(({ messageId, size }) => [messageId, size])).toEqual(
         withDocument.map(({ messageId, document }) => [messageId, document?.size]),
       )
-      for (const { name, mimeType } of files) {
+      for (const { name, mimeType, isManifest = false } of files) {
         expect(name).toEqual(expect.any(String))
-        expect(mimeType).toEqual(expect.any(String))
+        expect(mimeType === null).toBe(isManifest)
       }
       const withoutDocument = posted.filter(({ document }) => document === null)
       for (const { messageId, folderId } of folders) {

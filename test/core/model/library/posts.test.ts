@@ -5,8 +5,11 @@ import {
   fileOfPost,
   fileOfUpload,
   folderOfPost,
+  type KnownOfFile,
   libraryKeyOf,
   mergeFile,
+  toFileRow,
+  volumeOfPost,
 } from '../../../../src/core/model/library/posts.ts'
 import type { FileRow, LibraryFile } from '../../../../src/core/ports/catalogue.ts'
 import { makeUpload } from '../../../helpers/upload.ts'
@@ -28,6 +31,7 @@ const post: DocumentPost = {
   postedAt: 2000,
   editedAt: null,
   caption: encodeCaption(described),
+  forwarded: false,
   documentId: '77',
   documentName: 'cut.bin',
   size: 5,
@@ -106,11 +110,14 @@ test('a text makes a folder by a line of that kind alone', () => {
 const { knowsPlace: _, ...known } = file
 const row: LibraryFile = {
   ...known,
+  ...{ mimeType: 'video/mp4', volumes: null },
   ...{ hasThumbnail: true, fileId: null, thumbnailId: null, documentId: '77', isMeasured: false },
 }
 /** What somebody has written into the caption. */
 const FORGED = { sha256: 'f'.repeat(64), crc32: 'ffffffff' }
+const NOTHING: KnownOfFile = { volumes: null, receiptOf: () => null }
 const MEASURED = { sha256: 'a'.repeat(64), crc32: 'aaaaaaaa' }
+const RECEIPT: KnownOfFile = { volumes: null, receiptOf: () => MEASURED }
 
 test.each<[string, Partial<LibraryFile>, Partial<FileRow>, Partial<LibraryFile>]>([
   ['a newer edit counts', {}, { editedAt: 9, name: 'b' }, { editedAt: 9, name: 'b' }],
@@ -208,24 +215,102 @@ test.each<[string, Partial<LibraryFile>, Partial<FileRow>, Partial<LibraryFile>]
     { ...FORGED, isMeasured: false },
   ],
 ])('%s', (_name, before, told, after) => {
-  const merged = mergeFile({ ...row, editedAt: null, ...before }, { ...file, ...told }, null)
+  const merged = mergeFile({ ...row, editedAt: null, ...before }, { ...file, ...told }, NOTHING)
 
   expect(merged).toMatchObject(after)
 })
 
 test('what is told again leaves the row as it is, the same object', () => {
-  expect(mergeFile(null, file, null)).toEqual(row)
-  expect(mergeFile(row, file, null)).toBe(row)
+  expect(mergeFile(null, file, NOTHING)).toEqual(row)
+  expect(mergeFile(row, file, NOTHING)).toBe(row)
   const measured: LibraryFile = { ...row, ...MEASURED, isMeasured: true }
-  expect(mergeFile(measured, { ...file, ...FORGED }, null)).toBe(measured)
+  expect(mergeFile(measured, { ...file, ...FORGED }, NOTHING)).toBe(measured)
 })
 
 test('the receipt of a document counts more than any claim, in a new row and in one that is there', () => {
   const measured = { ...MEASURED, isMeasured: true }
 
-  expect(mergeFile(null, { ...file, ...FORGED }, MEASURED)).toMatchObject(measured)
-  expect(mergeFile(row, { ...file, ...FORGED }, MEASURED)).toMatchObject(measured)
-  expect(mergeFile({ ...row, editedAt: 9 }, file, MEASURED)).toMatchObject(measured)
+  expect(mergeFile(null, { ...file, ...FORGED }, RECEIPT)).toMatchObject(measured)
+  expect(mergeFile(row, { ...file, ...FORGED }, RECEIPT)).toMatchObject(measured)
+  expect(mergeFile({ ...row, editedAt: 9 }, file, RECEIPT)).toMatchObject(measured)
+})
+
+const MANIFEST = { ...post, caption: encodeCaption({ ...described, kind: 'manifest' }) }
+const VOLUME = { ...post, caption: encodeCaption({ ...described, kind: { volume: 2, of: 3 } }) }
+
+test('a manifest is a file by its line, of a type that its name tells', () => {
+  const told = fileOfPost(MANIFEST)
+
+  expect(told).toEqual({ ...file, mimeType: null, isManifest: true })
+  expect(volumeOfPost(MANIFEST)).toBeNull()
+  const named = { ...told, name: 'a.mkv' }
+  const merged = mergeFile(null, named, { ...NOTHING, volumes: { count: 0, bytes: 0 } })
+  expect(merged).toMatchObject({ size: 5, volumes: 0, mimeType: 'video/x-matroska' })
+})
+
+test('a volume is a piece of a file by its line', () => {
+  expect(volumeOfPost(VOLUME)).toEqual({
+    ...{ messageId: 7, captionId: ID, number: 2, of: 3, size: 5, name: 'a long name.bin' },
+    ...{ postedAt: 2000, editedAt: null },
+  })
+})
+
+test.each([
+  ['manifest', MANIFEST],
+  ['volume', VOLUME],
+])('a %s that was forwarded is a document like any other', (_, posted) => {
+  const forwarded = { ...posted, forwarded: true }
+
+  expect(volumeOfPost(forwarded)).toBeNull()
+  expect(fileOfPost(forwarded)).toMatchObject({
+    ...{ name: 'cut.bin', size: 5, mimeType: 'video/mp4', captionId: null },
+  })
+})
+
+const LARGE: LibraryFile = { ...row, size: 900, volumes: 3, ...MEASURED, isMeasured: true }
+
+test.each<[string, LibraryFile, FileRow, KnownOfFile['volumes'], Partial<LibraryFile>]>([
+  [
+    'has the size of its volumes',
+    LARGE,
+    fileOfPost(MANIFEST),
+    { count: 2, bytes: 600 },
+    { size: 600, volumes: 2, mimeType: 'video/mp4', ...MEASURED },
+  ],
+  [
+    'keeps the size that was known where no volume is',
+    LARGE,
+    fileOfPost(MANIFEST),
+    { count: 0, bytes: 0 },
+    { size: 900, volumes: 0 },
+  ],
+  [
+    'is a plain document once its line says so, and its digests go',
+    LARGE,
+    { ...file, editedAt: 9 },
+    null,
+    { size: 5, volumes: null, sha256: SHA256, isMeasured: false },
+  ],
+  [
+    'that was a plain file has the type that was known',
+    row,
+    { ...fileOfPost(MANIFEST), editedAt: 9 },
+    { count: 0, bytes: 0 },
+    { size: 5, volumes: 0, mimeType: 'video/mp4' },
+  ],
+])('a file of volumes %s', (_, before, told, volumes, after) => {
+  expect(mergeFile(before, told, { ...NOTHING, volumes })).toMatchObject(after)
+})
+
+test('the receipt of a file of volumes is that of its whole size', () => {
+  const receiptOf = (id: string, size: number) => (id === '77' && size === 900 ? MEASURED : null)
+  const told = fileOfPost(MANIFEST)
+
+  const part = mergeFile(null, told, { volumes: { count: 2, bytes: 600 }, receiptOf })
+  const whole = mergeFile(part, toFileRow(part), { volumes: { count: 3, bytes: 900 }, receiptOf })
+
+  expect([part.isMeasured, whole.isMeasured]).toEqual([false, true])
+  expect(whole).toMatchObject(MEASURED)
 })
 
 test('an upload becomes a file by its own words, whose message is not seen yet', () => {
@@ -245,7 +330,7 @@ test('an upload becomes a file by its own words, whose message is not seen yet',
     thumbnailId: null,
     documentId: null,
   })
-  expect(mergeFile(null, fileOfUpload(upload, finished, 2000), null).hasThumbnail).toBe(false)
+  expect(mergeFile(null, fileOfUpload(upload, finished, 2000), NOTHING).hasThumbnail).toBe(false)
 })
 
 test.each([

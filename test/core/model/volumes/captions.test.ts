@@ -13,7 +13,7 @@ test('a volume tells its place and its own CRC-32, and the last one the digest o
     ...{ ...FILE, kind: { volume: 1, of: 2 }, sha256: null, crc32: '00000001' },
   })
   expect(decodeCaption(last, null)).toMatchObject({
-    ...{ kind: { volume: 2, of: 2 }, sha256: SHA256, crc32: '00000002' },
+    ...{ kind: { volume: 2, of: 2 }, sha256: null, wholeSha256: SHA256, crc32: '00000002' },
   })
 })
 

@@ -6,6 +6,7 @@ import { endsUploads } from './endings.ts'
 import type { MakeLedger } from './fixtures.ts'
 import { keepsLibraries } from './library.ts'
 import { keepsLibraryJobs } from './library-jobs.ts'
+import { keepsLibraryVolumes } from './library-volumes.ts'
 import { keepsShares } from './shares.ts'
 import { keepsStreams } from './streams.ts'
 import { keepsTickets } from './tickets.ts'
@@ -26,6 +27,7 @@ export function describeLedger(name: string, make: MakeLedger): void {
     keepsShares(make)
     keepsClock(make)
     keepsLibraries(make)
+    keepsLibraryVolumes(make)
     keepsLibraryJobs(make)
     decidesTogether(make)
   })
