@@ -248,6 +248,7 @@ function createJobs(
     maxDurationMs: config.transferMaxMs,
     namesInCaptions,
     verify: config.verify,
+    native: config.native,
   })
   return { queue, transfers, changing, changingJobs }
 }

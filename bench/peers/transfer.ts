@@ -35,6 +35,7 @@ const CHUNK_BYTES = 5 * MiB
 const place: Place = JSON.parse(process.argv[2] ?? '{}')
 const log = createLogger({ level: 'error' })
 const spool = await createSpool({ directory: place.folder, fsync: false, log })
+const native = process.env.TELESTORE_NATIVE !== 'off'
 const gateway = createTelegramGateway({
   log,
   secrets: { secret: async () => null, saveSecret: async () => {}, deleteSecret: async () => {} },
@@ -42,7 +43,7 @@ const gateway = createTelegramGateway({
   botApi: { root: 'http://127.0.0.1:1', local: false },
   serverKeyPem: place.publicKeyPem,
   server: place,
-  native: process.env.TELESTORE_NATIVE !== 'off',
+  native,
 })
 
 function memoryJournal(): TransferJournal {
@@ -110,7 +111,7 @@ async function transfer(upload: Upload): Promise<void> {
     const size = Math.min(CHUNK_BYTES, upload.size - index * CHUNK_BYTES)
     return { index, size, digest: '' }
   })
-  const arriving = createArrivingFile(upload, spool)
+  const arriving = createArrivingFile(upload, spool, { native })
   arriving.load(upload, present)
   const file = place.digests ? arriving : withoutDigests(arriving, upload)
   const { captionId, fileName: name, modifiedAt } = upload

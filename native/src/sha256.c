@@ -3,6 +3,9 @@
  * instructions, as a Node-API module. What stands between blocks is 32 bytes that its caller keeps:
  * Node's own hash gives its state to nobody, so that a hash could not go on after a restart.
  *
+ * A round of SHA-256 waits for the one before, and the processor has nothing else to do meanwhile:
+ * the CRC-32 of the same blocks (ZIP's, reflected, polynomial 0x04c11db7) takes no time of its own.
+ *
  * The instructions are asked for by function, never for the file: the module loads on a processor
  * that has none, and says so.
  */
@@ -39,17 +42,48 @@ static const uint32_t ROUND_CONSTANTS[4 * STEPS] __attribute__((aligned(16))) = 
 #include <immintrin.h>
 
 #define INSTRUCTIONS "sha-ni"
-#define USES_SHA __attribute__((target("sha,sse4.1,ssse3")))
+#define USES_SHA __attribute__((target("sha,sse4.1,ssse3,pclmul")))
 
 /* CPUID leaf 7 (EBX, bit 29); not every compiler's __builtin_cpu_supports knows the name. */
 static int has_instructions(void) {
   unsigned a, b, c, d;
   __builtin_cpu_init();
-  return __builtin_cpu_supports("sse4.1") && __get_cpuid_count(7, 0, &a, &b, &c, &d) &&
-         (b >> 29 & 1) != 0;
+  return __builtin_cpu_supports("sse4.1") && __builtin_cpu_supports("pclmul") &&
+         __get_cpuid_count(7, 0, &a, &b, &c, &d) && (b >> 29 & 1) != 0;
 }
 
-USES_SHA static void compress_blocks(uint8_t *state, const uint8_t *block, size_t count) {
+/*
+ * "Fast CRC Computation for Generic Polynomials Using PCLMULQDQ Instruction" (Intel, 2009), whose
+ * constants these are: each of four lanes takes every fourth 16 bytes, and is 64 bytes ahead.
+ */
+USES_SHA static inline __m128i fold(__m128i lane, __m128i by, __m128i next) {
+  const __m128i low = _mm_clmulepi64_si128(lane, by, 0x00);
+  return _mm_xor_si128(_mm_xor_si128(_mm_clmulepi64_si128(lane, by, 0x11), low), next);
+}
+
+/* The remainder of what the lanes stand for. */
+USES_SHA static uint32_t crc_of(const __m128i *lanes) {
+  const __m128i by_16 = _mm_set_epi64x(0x00ccaa009e, 0x01751997d0);
+  const __m128i by_4 = _mm_set_epi64x(0, 0x0163cd6124);
+  const __m128i barrett = _mm_set_epi64x(0x01f7011641, 0x01db710641);
+  const __m128i low_words = _mm_setr_epi32(~0, 0, ~0, 0);
+  __m128i x = lanes[0];
+  for (int lane = 1; lane < 4; lane++) x = fold(x, by_16, lanes[lane]);
+  x = _mm_xor_si128(_mm_srli_si128(x, 8), _mm_clmulepi64_si128(x, by_16, 0x10));
+  const __m128i high = _mm_srli_si128(x, 4);
+  x = _mm_xor_si128(_mm_clmulepi64_si128(_mm_and_si128(x, low_words), by_4, 0x00), high);
+  __m128i quotient = _mm_clmulepi64_si128(_mm_and_si128(x, low_words), barrett, 0x10);
+  quotient = _mm_clmulepi64_si128(_mm_and_si128(quotient, low_words), barrett, 0x00);
+  return (uint32_t)_mm_extract_epi32(_mm_xor_si128(x, quotient), 1);
+}
+
+/* `crc`: what was computed before, and then with these blocks; NULL: only the hash. */
+USES_SHA static inline __attribute__((always_inline)) void run(uint8_t *state, const uint8_t *block,
+                                                               size_t count, uint32_t *crc) {
+  const uint8_t *const begin = block;
+  const __m128i by_64 = _mm_set_epi64x(0x01c6e41596, 0x0154442bd4);
+  __m128i lanes[4];
+  if (count == 0) return;
   /* Words are big-endian. */
   const __m128i swap = _mm_set_epi64x(0x0c0d0e0f08090a0b, 0x0405060700010203);
   const __m128i abcd = _mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)state), swap);
@@ -74,6 +108,14 @@ USES_SHA static void compress_blocks(uint8_t *state, const uint8_t *block, size_
       const __m128i sums = _mm_add_epi32(*now, _mm_load_si128(constants));
       cdgh = _mm_sha256rnds2_epu32(cdgh, abef, sums);
       abef = _mm_sha256rnds2_epu32(abef, cdgh, _mm_shuffle_epi32(sums, 0x0e));
+      if (crc != NULL && (step & 3) == 3) {
+        const int lane = step >> 2;
+        const __m128i next = _mm_loadu_si128((const __m128i *)(block + 16 * lane));
+        lanes[lane] = block == begin ? next : fold(lanes[lane], by_64, next);
+        if (block == begin && lane == 0) {
+          lanes[0] = _mm_xor_si128(next, _mm_cvtsi32_si128((int)~*crc));
+        }
+      }
     }
     abef = _mm_add_epi32(abef, abef_before);
     cdgh = _mm_add_epi32(cdgh, cdgh_before);
@@ -82,24 +124,27 @@ USES_SHA static void compress_blocks(uint8_t *state, const uint8_t *block, size_
   const __m128i dcba = _mm_blend_epi16(feba, dchg, 0xf0), hgfe_now = _mm_alignr_epi8(dchg, feba, 8);
   _mm_storeu_si128((__m128i *)state, _mm_shuffle_epi8(dcba, swap));
   _mm_storeu_si128((__m128i *)(state + 16), _mm_shuffle_epi8(hgfe_now, swap));
+  if (crc != NULL) *crc = ~crc_of(lanes);
 }
 
 #elif defined(__aarch64__)
 
+#include <arm_acle.h>
 #include <arm_neon.h>
+#include <string.h>
 
 #define INSTRUCTIONS "armv8"
 #if defined(__clang__)
-#define USES_SHA __attribute__((target("sha2")))
+#define USES_SHA __attribute__((target("sha2,crc")))
 #else
-#define USES_SHA __attribute__((target("+crypto")))
+#define USES_SHA __attribute__((target("+crypto+crc")))
 #endif
 
 #if defined(__linux__)
 #include <sys/auxv.h>
-/* asm/hwcap.h of Linux. */
-#define SHA2_CAPABILITY (1 << 6)
-static int has_instructions(void) { return (getauxval(AT_HWCAP) & SHA2_CAPABILITY) != 0; }
+/* asm/hwcap.h of Linux: SHA2 and CRC32. */
+#define CAPABILITIES (1 << 6 | 1 << 7)
+static int has_instructions(void) { return (getauxval(AT_HWCAP) & CAPABILITIES) == CAPABILITIES; }
 #elif defined(__APPLE__)
 /* Every Mac with an ARM processor has them. */
 static int has_instructions(void) { return 1; }
@@ -116,7 +161,10 @@ USES_SHA static inline void write_words(uint8_t *to, uint32x4_t words) {
   vst1q_u8(to, vrev32q_u8(vreinterpretq_u8_u32(words)));
 }
 
-USES_SHA static void compress_blocks(uint8_t *state, const uint8_t *block, size_t count) {
+/* `crc`: what was computed before, and then with these blocks; NULL: only the hash. */
+USES_SHA static inline __attribute__((always_inline)) void run(uint8_t *state, const uint8_t *block,
+                                                               size_t count, uint32_t *crc) {
+  uint32_t remainder = crc == NULL ? 0 : ~*crc;
   uint32x4_t abcd = read_words(state), efgh = read_words(state + 16);
   for (; count > 0; count--, block += BLOCK_BYTES) {
     const uint32x4_t abcd_before = abcd, efgh_before = efgh;
@@ -133,50 +181,90 @@ USES_SHA static void compress_blocks(uint8_t *state, const uint8_t *block, size_
       const uint32x4_t first = abcd;
       abcd = vsha256hq_u32(abcd, efgh, sums);
       efgh = vsha256h2q_u32(efgh, first, sums);
+      if (crc != NULL && (step & 1) == 1) {
+        uint64_t next;
+        memcpy(&next, block + 8 * (step >> 1), sizeof next);
+        remainder = __crc32d(remainder, next);
+      }
     }
     abcd = vaddq_u32(abcd, abcd_before);
     efgh = vaddq_u32(efgh, efgh_before);
   }
   write_words(state, abcd);
   write_words(state + 16, efgh);
+  if (crc != NULL) *crc = ~remainder;
 }
 
 #else
 
 #define INSTRUCTIONS "none"
 static int has_instructions(void) { return 0; }
-static void compress_blocks(uint8_t *state, const uint8_t *block, size_t count) {
-  (void)state, (void)block, (void)count;
+#define USES_SHA
+static void run(uint8_t *state, const uint8_t *block, size_t count, uint32_t *crc) {
+  (void)state, (void)block, (void)count, (void)crc;
 }
 
 #endif
+
+USES_SHA static void hash_blocks(uint8_t *state, const uint8_t *block, size_t count) {
+  run(state, block, count, NULL);
+}
+
+USES_SHA static uint32_t hash_and_crc(uint8_t *state, const uint8_t *block, size_t count,
+                                      uint32_t crc) {
+  run(state, block, count, &crc);
+  return crc;
+}
+
+/* Reads what both functions begin with, or throws and returns 0. */
+static int read_arguments(napi_env env, const napi_value *values, bytes *state, bytes *blocks) {
+  /* What is not given is `undefined`, which is no Uint8Array. */
+  if (!read_bytes(env, values[0], state) || !read_bytes(env, values[1], blocks)) {
+    napi_throw_type_error(env, NULL, "Expected two Uint8Arrays: state, blocks");
+    return 0;
+  }
+  if (state->length != STATE_BYTES || blocks->length % BLOCK_BYTES != 0) {
+    napi_throw_range_error(env, NULL, "Expected a state of 32 bytes and whole blocks of 64 bytes");
+    return 0;
+  }
+  if (overlap(*state, *blocks)) {
+    napi_throw_range_error(env, NULL, "Expected a state that is apart from the blocks");
+    return 0;
+  }
+  return 1;
+}
 
 /* (state, blocks): the state is changed in place. */
 static napi_value compress(napi_env env, napi_callback_info info) {
   napi_value values[2];
   bytes state, blocks;
   size_t count = 2;
-  /* What is not given is `undefined`, which is no Uint8Array. */
   if (napi_get_cb_info(env, info, &count, values, NULL, NULL) != napi_ok) return NULL;
-  if (!read_bytes(env, values[0], &state) || !read_bytes(env, values[1], &blocks)) {
-    napi_throw_type_error(env, NULL, "Expected two Uint8Arrays: state, blocks");
-    return NULL;
-  }
-  if (state.length != STATE_BYTES || blocks.length % BLOCK_BYTES != 0) {
-    napi_throw_range_error(env, NULL, "Expected a state of 32 bytes and whole blocks of 64 bytes");
-    return NULL;
-  }
-  if (overlap(state, blocks)) {
-    napi_throw_range_error(env, NULL, "Expected a state that is apart from the blocks");
-    return NULL;
-  }
-  compress_blocks(state.at, blocks.at, blocks.length / BLOCK_BYTES);
+  if (!read_arguments(env, values, &state, &blocks)) return NULL;
+  hash_blocks(state.at, blocks.at, blocks.length / BLOCK_BYTES);
   return NULL;
+}
+
+/* (state, blocks, crc): the same; returns the CRC-32 that goes on from `crc`. */
+static napi_value compress_with_crc(napi_env env, napi_callback_info info) {
+  napi_value values[3], result;
+  bytes state, blocks;
+  uint32_t crc;
+  size_t count = 3;
+  if (napi_get_cb_info(env, info, &count, values, NULL, NULL) != napi_ok) return NULL;
+  if (napi_get_value_uint32(env, values[2], &crc) != napi_ok) {
+    napi_throw_type_error(env, NULL, "Expected a number as the third argument: crc");
+    return NULL;
+  }
+  if (!read_arguments(env, values, &state, &blocks)) return NULL;
+  crc = hash_and_crc(state.at, blocks.at, blocks.length / BLOCK_BYTES, crc);
+  return napi_create_uint32(env, crc, &result) == napi_ok ? result : NULL;
 }
 
 NAPI_MODULE_INIT() {
   if (!has_instructions()) return exports;
   if (!export_function(env, exports, "compress", compress) ||
+      !export_function(env, exports, "compressWithCrc", compress_with_crc) ||
       !export_text(env, exports, "instructions", INSTRUCTIONS)) {
     napi_throw_error(env, NULL, "The module cannot be set up");
   }

@@ -8,6 +8,11 @@ export interface Sha256Compression {
    * before a byte is written.
    */
   compress: (state: Uint8Array, blocks: Uint8Array) => void
+  /**
+   * The same, in the same time, and returns the CRC-32 of the blocks (ZIP's), which goes on from the
+   * one given: 0 at the beginning.
+   */
+  compressWithCrc: (state: Uint8Array, blocks: Uint8Array, crc32: number) => number
   /** Which instructions it uses: `sha-ni` or `armv8`. */
   readonly instructions: string
 }

@@ -14,6 +14,13 @@ export interface ResumableSha256 {
 
 type Compress = Sha256Compression['compress']
 
+/** What a hash is made of. */
+export interface Compression {
+  compress: Compress
+  /** For the last blocks, behind the end of the bytes. */
+  compressLast: Compress
+}
+
 const BLOCK_BYTES = 64
 const WORDS_BYTES = 32
 /** Where in the last block the length in bits stands (FIPS 180-4, section 5.1.1). */
@@ -46,6 +53,14 @@ export async function createResumableSha256(
 }
 
 function resume(compress: Compress, state: Uint8Array | null): ResumableSha256 {
+  return resumeSha256({ compress, compressLast: compress }, state)
+}
+
+/** `rest` returns the bytes that no `compress` has taken yet, less than a block. */
+export function resumeSha256(
+  { compress, compressLast }: Compression,
+  state: Uint8Array | null,
+): ResumableSha256 & { rest: () => Uint8Array } {
   const { words, tail, length: begun } = state === null ? emptyState() : parseState(state)
   let length = begun
 
@@ -73,6 +88,7 @@ function resume(compress: Compress, state: Uint8Array | null): ResumableSha256 {
       exported.set(tail.subarray(0, held), TAIL_FIELD)
       return exported
     },
+    rest: () => tail.subarray(0, length % BLOCK_BYTES),
     digest: () => {
       const held = length % BLOCK_BYTES
       const last = Buffer.alloc(held < LENGTH_AT ? BLOCK_BYTES : 2 * BLOCK_BYTES)
@@ -80,7 +96,7 @@ function resume(compress: Compress, state: Uint8Array | null): ResumableSha256 {
       last.writeUInt8(0x80, held)
       last.writeBigUInt64BE(BigInt(length) * 8n, last.length - 8)
       const result = Buffer.from(words)
-      compress(result, last)
+      compressLast(result, last)
       return result.toString('hex')
     },
   }

@@ -1,5 +1,4 @@
-import { createHash } from 'node:crypto'
-import { crc32 } from 'node:zlib'
+import { createFileHash } from '../../lib/file-hash.ts'
 import { KiB } from '../../lib/units.ts'
 import type { Digests } from '../ports/records.ts'
 import type { OutgoingFile } from '../ports/telegram.ts'
@@ -22,9 +21,9 @@ export interface DigestedFile {
  */
 export function createDigestedFile(
   file: Pick<OutgoingFile, 'size' | 'has' | 'read'>,
+  { native }: { native: boolean },
 ): DigestedFile {
-  const sha256 = createHash('sha256')
-  let crc = 0
+  const fileHash = createFileHash({ native })
   /** Bytes that are hashed. */
   let hashed = 0
   /** Where the read begins that is to be hashed next. */
@@ -39,8 +38,7 @@ export function createDigestedFile(
   function hash(offset: number, bytes: Uint8Array): void {
     // A read before it has failed.
     if (offset !== hashed) return
-    sha256.update(bytes)
-    crc = crc32(bytes, crc)
+    fileHash.update(bytes)
     hashed += bytes.length
     next = Math.max(next, hashed)
   }
@@ -97,7 +95,7 @@ export function createDigestedFile(
       await catchingUp
       await catchUp(() => file.size)
       if (hashed < file.size) throw new Error('a file that is not whole has no digests')
-      result ??= { sha256: sha256.digest('hex'), crc32: crc.toString(16).padStart(8, '0') }
+      result ??= fileHash.digest()
       return result
     },
   }

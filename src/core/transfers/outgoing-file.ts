@@ -18,8 +18,17 @@ export interface ArrivingFile extends OutgoingFile, DigestedFile {
   until: Condition['until']
 }
 
+export interface HashingOptions {
+  /** Whether the processor's own instructions hash, where the native module is compiled. */
+  native: boolean
+}
+
 /** One view over the chunk files of an upload. Holds no bytes. */
-export function createArrivingFile(upload: Upload, spool: Pick<Spool, 'read'>): ArrivingFile {
+export function createArrivingFile(
+  upload: Upload,
+  spool: Pick<Spool, 'read'>,
+  how: HashingOptions,
+): ArrivingFile {
   const chunks = new Set<number>()
   const changes = createCondition()
   let layout: ChunkLayout | null = null
@@ -46,7 +55,7 @@ export function createArrivingFile(upload: Upload, spool: Pick<Spool, 'read'>): 
   }
 
   return {
-    ...createDigestedFile({ size: upload.size, has, read }),
+    ...createDigestedFile({ size: upload.size, has, read }, how),
     uploadId: upload.id,
     name: upload.fileName,
     mimeType: upload.mimeType,

@@ -12,7 +12,7 @@ import type { TelegramGateway, TransferRequest } from '../ports/telegram.ts'
 import type { ProgressEvent } from '../progress/progress-board.ts'
 import { onceDiskTakes } from '../runtime/disk-failure.ts'
 import type { JobContext, JobQueue } from '../runtime/job-queue.ts'
-import { type ArrivingFile, createArrivingFile } from './outgoing-file.ts'
+import { type ArrivingFile, createArrivingFile, type HashingOptions } from './outgoing-file.ts'
 import { createOutgoingThumbnail } from './outgoing-thumbnail.ts'
 import {
   createTransferEndings,
@@ -23,7 +23,7 @@ import { type FlushingJournal, openTransferJournal } from './transfer-journal.ts
 import { delayFor, isRetryable, isWait, usesAttempt } from './transfer-retry.ts'
 import { createVerification } from './verification.ts'
 
-export interface TransfersOptions extends TransferEndingsOptions {
+export interface TransfersOptions extends TransferEndingsOptions, HashingOptions {
   gateway: TelegramGateway
   credentials: Pick<CredentialsProvider, 'forRunningUpload'>
   queue: JobQueue
@@ -68,7 +68,7 @@ export function createTransfers(options: TransfersOptions): Transfers {
   const files = new Map<string, ArrivingFile>()
 
   function start(upload: Upload): void {
-    const file = createArrivingFile(upload, spool)
+    const file = createArrivingFile(upload, spool, options)
     // However many files a user brings, another user's first one is not behind all of them.
     const name = { key: upload.id, group: upload.owner }
     if (!queue.start(name, (job) => run(upload, file, job))) return

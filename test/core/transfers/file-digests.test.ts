@@ -142,10 +142,10 @@ function start(count: number) {
   const held = new Map<number, Promise<void>>()
   const broken = new Set<number>()
   const missing = new Set<number>()
-  const file = createDigestedFile({
+  const source = {
     size: bytes.length,
-    has: (offset) => !missing.has(offset / PART),
-    read: async (offset, target) => {
+    has: (offset: number) => !missing.has(offset / PART),
+    read: async (offset: number, target: Uint8Array) => {
       const part = offset / PART
       seen.push(part)
       await held.get(part)
@@ -153,7 +153,8 @@ function start(count: number) {
       if (broken.has(part)) throw new Error(`part ${part} cannot be read`)
       bytes.copy(target, 0, offset, offset + target.length)
     },
-  })
+  }
+  const file = createDigestedFile(source, { native: true })
   return {
     file,
     parts,

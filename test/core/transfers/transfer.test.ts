@@ -660,7 +660,10 @@ function start({ early = false, concurrency = 1, ...changes }: StartOptions = {}
     const peers = { ledger, spool, gateway, credentials, progress, queue, onWebhook, metrics, log }
     const limits = { webhooks: true, attempts: 3, maxDurationMs: 360 * MINUTE, now: Date.now }
     const placing = { folderOf: async () => null, onDeletion: () => {} }
-    const defaults = { ...limits, ...placing, namesInCaptions: true, verify: 'sample' as const }
+    const defaults = {
+      ...{ ...limits, ...placing, namesInCaptions: true, native: true },
+      verify: 'sample' as const,
+    }
     return { queue, transfers: createTransfers({ ...peers, ...defaults, ...changes }) }
   }
   const { queue, transfers } = newProcess()
