@@ -238,6 +238,7 @@ function createJobs(
     ...shared,
     queue,
     folderOf: ({ folder }, call) => makeFolders(call, folder),
+    onVolumesPosted: shared.windows.moved,
     onDeletion: () =>
       changingJobs.resume().catch((err: unknown) => {
         log.warn({ err }, 'replaced files are deleted after the next start')

@@ -21,7 +21,9 @@ const ALLOWED: Record<string, readonly string[]> = {
   'src/core/runtime': ['core/ports'],
   'src/core/access': ['core/model', 'core/ports', 'node:crypto'],
   'src/core/progress': ['core/model', 'core/ports', 'core/runtime'],
-  'src/core/transfers': ['core/model', 'core/ports', 'core/progress', 'core/runtime'],
+  'src/core/transfers': [
+    ...['core/model', 'core/ports', 'core/progress', 'core/runtime', 'node:zlib'],
+  ],
   'src/core/downloads': ['core/model', 'core/ports', 'core/runtime', 'node:crypto'],
   'src/core/archives': [
     ...[

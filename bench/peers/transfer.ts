@@ -5,8 +5,12 @@
 import { randomBytes } from 'node:crypto'
 import { encodeCaption } from '../../src/core/model/caption.ts'
 import type { TransferState, Upload } from '../../src/core/ports/records.ts'
-import type { TransferJournal } from '../../src/core/ports/telegram.ts'
-import { type ArrivingFile, createArrivingFile } from '../../src/core/transfers/outgoing-file.ts'
+import type { OutgoingFile, TransferJournal } from '../../src/core/ports/telegram.ts'
+import {
+  createArrivingFile,
+  type DigestedOutgoingFile,
+  digestWhileRead,
+} from '../../src/core/transfers/outgoing-file.ts'
 import { MiB } from '../../src/lib/units.ts'
 import { createLogger } from '../../src/logger.ts'
 import { createSpool } from '../../src/storage/spool/spool.ts'
@@ -111,9 +115,11 @@ async function transfer(upload: Upload): Promise<void> {
     const size = Math.min(CHUNK_BYTES, upload.size - index * CHUNK_BYTES)
     return { index, size, digest: '' }
   })
-  const arriving = createArrivingFile(upload, spool, { native })
+  const arriving = createArrivingFile(upload, spool)
   arriving.load(upload, present)
-  const file = place.digests ? arriving : withoutDigests(arriving, upload)
+  const file = place.digests
+    ? digestWhileRead(arriving, { native })
+    : withoutDigests(arriving, upload)
   const { captionId, fileName: name, modifiedAt } = upload
   const common = { id: captionId, kind: 'file', name, modifiedAt, folderId: null } as const
   await gateway.finish({
@@ -132,12 +138,11 @@ async function transfer(upload: Upload): Promise<void> {
 }
 
 /** The same file, whose readers feed no hash. */
-function withoutDigests(file: ArrivingFile, { id, size }: Upload): ArrivingFile {
+function withoutDigests(file: OutgoingFile, { id, size }: Upload): DigestedOutgoingFile {
   const layout = { size, chunkSize: CHUNK_BYTES }
   return {
     ...file,
     sealed: true,
-    version: 0,
     read: (offset, target) => spool.read(id, layout, offset, target),
     digests: async () => ({ sha256: '0'.repeat(64), crc32: '0'.repeat(8) }),
   }

@@ -106,6 +106,8 @@ export interface Spool {
   read: (uploadId: string, layout: ChunkLayout, offset: number, target: Uint8Array) => Promise<void>
   /** The size of one chunk file in bytes, or null when it is not there. */
   chunkFileSize: (uploadId: string, index: number) => Promise<number | null>
+  /** Removes one chunk file; harmless when it is not there. */
+  removeChunk: (uploadId: string, index: number) => Promise<void>
   /** Removes all chunks of an upload and closes what is open; harmless when there are none. */
   remove: (uploadId: string) => Promise<void>
   /** Ids of all uploads that have a folder. */
@@ -125,8 +127,6 @@ export interface MaintainedSpool extends Spool {
   chunkIndexes: (uploadId: string) => Promise<number[]>
   /** SHA-256 of a chunk file as it is now, hex. Rejects with SPOOL_FAILED. */
   chunkDigest: (uploadId: string, index: number) => Promise<string>
-  /** Removes one chunk file; harmless when it is not there. */
-  removeChunk: (uploadId: string, index: number) => Promise<void>
   /** Indexes of an upload's partial chunks, in no order. */
   partialIndexes: (uploadId: string) => Promise<number[]>
   /** Removes a partial chunk; harmless when there is none. */

@@ -1,5 +1,6 @@
 import { abortable } from '../../lib/waiting/abortable.ts'
 import { uploadGone } from '../model/cancellation.ts'
+import { countVolumes } from '../model/volumes/plan.ts'
 import type { Upload } from '../ports/records.ts'
 import type { TransferEvent } from '../ports/telegram.ts'
 
@@ -13,7 +14,18 @@ const POSTING = 92
 /** While what was sent is read back, the bar goes from there to this. */
 const VERIFIED = 99
 
-export type ProgressEvent = TransferEvent | { phase: 'receiving' } | { phase: 'queued' }
+export type ProgressEvent = (TransferEvent | { phase: 'receiving' } | { phase: 'queued' }) & {
+  /** What is told is told of one of several posts: how far all of them are. */
+  whole?: { acceptedBytes: number; volume: VolumeUnderWay }
+}
+
+/** Of a file that goes as volumes: the first one that is not in Telegram, or the last. */
+export interface VolumeUnderWay {
+  /** From 1 on. */
+  number: number
+  of: number
+}
+
 /** `changing`: a job changes messages of the library. */
 export type Phase = ProgressEvent['phase'] | 'changing' | 'completed' | 'failed' | 'cancelled'
 
@@ -37,6 +49,8 @@ export interface Progress {
    * the file may be added again.
    */
   retryAfter: number | null
+  /** Of an unfinished upload that goes as volumes; else it is not there. */
+  volume?: VolumeUnderWay | undefined
 }
 
 /** Hears null when the upload is gone. */
@@ -71,6 +85,7 @@ interface Live {
   phase: Phase | null
   /** By `now`, until when Telegram has asked to wait. */
   waitUntil: number
+  volume: VolumeUnderWay | null
 }
 
 /** `now`: epoch milliseconds. */
@@ -84,6 +99,7 @@ export function createProgressBoard(now: () => number = Date.now): ProgressBoard
     const phase = upload.state === 'sealed' ? 'queued' : 'receiving'
     // Until the file is whole its sender is what it waits for.
     const waitMs = upload.state === 'sealed' ? (running?.waitUntil ?? 0) - now() : 0
+    const volume = running?.volume ?? volumeUnderWay(upload)
     return {
       uploadId: upload.id,
       status: 'uploading',
@@ -98,6 +114,7 @@ export function createProgressBoard(now: () => number = Date.now): ProgressBoard
       fileId: null,
       sha256: null,
       retryAfter: waitMs > 0 ? Math.ceil(waitMs / 1000) : null,
+      ...(volume !== null && { volume }),
     }
   }
 
@@ -122,6 +139,7 @@ export function createProgressBoard(now: () => number = Date.now): ProgressBoard
         phase: event.phase === 'waiting' ? (before?.phase ?? null) : event.phase,
         waitUntil:
           event.phase === 'waiting' ? now() + event.retryAfter * 1000 : (before?.waitUntil ?? 0),
+        volume: event.whole?.volume ?? before?.volume ?? null,
       })
       tell(upload, of(upload))
     },
@@ -174,7 +192,17 @@ export function whenEnded(
   })
 }
 
+function volumeUnderWay({ size, volumeBytes, postedVolumes }: Upload): VolumeUnderWay | null {
+  if (volumeBytes === null) return null
+  const of = countVolumes({ size, volumeBytes })
+  return { number: Math.min(postedVolumes + 1, of), of }
+}
+
 function percentAt(event: ProgressEvent, size: number): number {
+  const { acceptedBytes = size } = event.whole ?? {}
+  // What goes on is a step of the whole only when all its bytes are there.
+  if (event.whole && (acceptedBytes < size || event.phase === 'sending'))
+    return sent(acceptedBytes, size)
   switch (event.phase) {
     case 'receiving':
     case 'waiting':
@@ -186,10 +214,14 @@ function percentAt(event: ProgressEvent, size: number): number {
     case 'resolving':
       return RESOLVING
     case 'sending':
-      return SENDING_FROM + (SENDING_TO - SENDING_FROM) * Math.min(1, event.acceptedBytes / size)
+      return sent(event.acceptedBytes, size)
     case 'posting':
       return POSTING + (VERIFIED - POSTING) * (event.verified ?? 0)
   }
+}
+
+function sent(acceptedBytes: number, size: number): number {
+  return SENDING_FROM + (SENDING_TO - SENDING_FROM) * Math.min(1, acceptedBytes / size)
 }
 
 function finished(upload: Upload, now: number): Progress {

@@ -43,13 +43,18 @@ export interface JobQueue {
   stages: () => ReadonlyMap<string, JobStage>
 }
 
-/** `idle`: waits for something that takes no slot; `queued`: for a slot; `working`: has one. */
+/**
+ * `idle`: waits for something that takes no slot; `queued`: for a slot; `working`: has one. A job may
+ * have several at once.
+ */
 export type JobStage = 'idle' | 'queued' | 'working'
 
 export function createJobQueue({ concurrency, onError }: JobQueueOptions): JobQueue {
   const slots = createFairSlots(concurrency)
   const jobs = new Map<string, { abort: AbortController; ended: Promise<void> }>()
   const stages = new Map<string, JobStage>()
+  /** Of jobs that do several things at once. */
+  const uses = new Map<string, { queued: number; working: number }>()
   let closed = false
 
   async function inSlot<T>(
@@ -57,13 +62,23 @@ export function createJobQueue({ concurrency, onError }: JobQueueOptions): JobQu
     signal: AbortSignal,
     work: () => Promise<T>,
   ): Promise<T> {
-    stages.set(key, 'queued')
+    const use = uses.get(key) ?? { queued: 0, working: 0 }
+    uses.set(key, use)
+    const note = (): void => {
+      stages.set(key, use.working > 0 ? 'working' : use.queued > 0 ? 'queued' : 'idle')
+    }
+    use.queued++
+    note()
     try {
-      const release = await slots.acquire(group, signal)
-      stages.set(key, 'working')
-      return await work().finally(release)
+      const release = await slots.acquire(group, signal).finally(() => use.queued--)
+      use.working++
+      note()
+      return await work().finally(() => {
+        use.working--
+        release()
+      })
     } finally {
-      stages.set(key, 'idle')
+      note()
     }
   }
 
@@ -75,6 +90,7 @@ export function createJobQueue({ concurrency, onError }: JobQueueOptions): JobQu
     } finally {
       jobs.delete(key)
       stages.delete(key)
+      uses.delete(key)
     }
   }
 

@@ -4,38 +4,35 @@ import { chunkAt, layoutOf } from '../model/chunk-layout.ts'
 import type { ChunkRecord, Upload } from '../ports/records.ts'
 import type { ChunkLayout, Spool } from '../ports/spool.ts'
 import type { OutgoingFile } from '../ports/telegram.ts'
-import { createDigestedFile, type DigestedFile } from './file-digests.ts'
+import { createDigestedFile, type DigestedFile, type HashingOptions } from './file-digests.ts'
 
 /** The file behind a transfer, which is told of chunks as they are acknowledged. */
-export interface ArrivingFile extends OutgoingFile, DigestedFile {
+export interface ArrivingFile extends OutgoingFile {
   /** Counts up with everything that changes what `has` or `sealed` say. */
   readonly version: number
   /** Says what is here of the upload; chunks that were added before stay. */
   load: (upload: Upload, present: readonly ChunkRecord[]) => void
   add: (index: number, chunkSize: number | null) => void
   seal: () => void
+  /** How many chunks, from the first on, end at or before this byte, once it is known how they lie. */
+  chunksBefore: (offset: number) => number
+  /** How many chunks are here that have bytes of this range. */
+  chunksIn: (offset: number, length: number) => number
   /** Waits for a change of what this file says of itself. */
   until: Condition['until']
-}
-
-export interface HashingOptions {
-  /** Whether the processor's own instructions hash, where the native module is compiled. */
-  native: boolean
+  /** Something else has changed that is waited for by `until`. */
+  changed: () => void
 }
 
 /** One view over the chunk files of an upload. Holds no bytes. */
-export function createArrivingFile(
-  upload: Upload,
-  spool: Pick<Spool, 'read'>,
-  how: HashingOptions,
-): ArrivingFile {
+export function createArrivingFile(upload: Upload, spool: Pick<Spool, 'read'>): ArrivingFile {
   const chunks = new Set<number>()
   const changes = createCondition()
   let layout: ChunkLayout | null = null
   let sealed = upload.state === 'sealed'
   let version = 0
 
-  function changed(): void {
+  function grown(): void {
     version++
     changes.changed()
   }
@@ -55,7 +52,6 @@ export function createArrivingFile(
   }
 
   return {
-    ...createDigestedFile({ size: upload.size, has, read }, how),
     uploadId: upload.id,
     name: upload.fileName,
     mimeType: upload.mimeType,
@@ -67,21 +63,50 @@ export function createArrivingFile(
       return version
     },
     has,
+    read,
+    chunksBefore: (offset) => {
+      if (offset === upload.size) return upload.totalChunks
+      return layout === null ? 0 : chunkAt(layout, offset).index
+    },
+    chunksIn: (offset, length) => {
+      if (layout === null) return 0
+      const last = chunkAt(layout, offset + length - 1).index
+      let count = 0
+      for (let { index } = chunkAt(layout, offset); index <= last; index++) {
+        if (chunks.has(index)) count++
+      }
+      return count
+    },
     load: (row, present) => {
       layout = layoutOf(row, present) ?? layout
       for (const { index } of present) chunks.add(index)
       sealed ||= row.state === 'sealed'
-      changed()
+      grown()
     },
     add: (index, chunkSize) => {
       if (chunkSize !== null) layout ??= { size: upload.size, chunkSize }
       chunks.add(index)
-      changed()
+      grown()
     },
     seal: () => {
       sealed = true
-      changed()
+      grown()
     },
     until: changes.until,
+    changed: changes.changed,
+  }
+}
+
+/** The same file, which is hashed while it is sent. */
+export type DigestedOutgoingFile = OutgoingFile & DigestedFile
+
+export function digestWhileRead(file: ArrivingFile, how: HashingOptions): DigestedOutgoingFile {
+  const { uploadId, name, mimeType, size, has } = file
+  return {
+    ...{ uploadId, name, mimeType, size, has },
+    get sealed() {
+      return file.sealed
+    },
+    ...createDigestedFile(file, how),
   }
 }

@@ -12,7 +12,8 @@ export interface FlushingJournal extends TransferJournal {
   flush: () => Promise<void>
 }
 
-type JournalLedger = Pick<
+/** Where one transfer is kept. */
+export type JournalLedger = Pick<
   Ledger,
   'transfer' | 'saveTransfer' | 'deleteTransfer' | 'acknowledgedParts' | 'saveAcknowledgedParts'
 >

@@ -116,6 +116,25 @@ export const Progress = z
           'reason: seconds until the file may be added again.',
         examples: [17],
       }),
+    volume: z
+      .object({
+        number: z
+          .number()
+          .int()
+          .min(1)
+          .meta({ description: 'Counted from 1.', examples: [3] }),
+        of: z
+          .number()
+          .int()
+          .min(1)
+          .meta({ description: 'How many volumes the file has.', examples: [20] }),
+      })
+      .optional()
+      .meta({
+        description:
+          'Only of a file that goes as volumes, until it is posted: the first volume that is not in Telegram yet.',
+        examples: [{ number: 3, of: 20 }],
+      }),
   })
   .meta({
     id: 'Progress',

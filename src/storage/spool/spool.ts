@@ -92,7 +92,7 @@ export async function createSpool(options: SpoolOptions): Promise<MaintainedSpoo
           await gate.run(() => adopt(path, uploadId, index))
           release()
         },
-        unclaim: (uploadId, index) => removing(() => chunks.removeChunk(uploadId, index)),
+        unclaim: (...name) => removing(() => chunks.removeChunk(...name)),
         discard,
       }
     } catch (error) {
@@ -158,6 +158,7 @@ export async function createSpool(options: SpoolOptions): Promise<MaintainedSpoo
   return {
     ...chunks,
     read: (...range) => gate.run(() => chunks.read(...range)),
+    removeChunk: (...name) => removing(() => chunks.removeChunk(...name)),
     remove: (uploadId) => removing(() => chunks.remove(uploadId)),
     share: (...names) => gate.run(() => chunks.share(...names)),
     receive,

@@ -21,6 +21,7 @@ export function createMemorySpool(): MemorySpool {
   const partials = new Map<string, Buffer>()
   const unclaimed = new Set<object>()
   let failure: Error | null = null
+  const lose = (uploadId: string, index: number): void => void uploads.get(uploadId)?.delete(index)
 
   return {
     receive: async (source, { maxBytes, signal }) => {
@@ -89,6 +90,7 @@ export function createMemorySpool(): MemorySpool {
       }
     },
     chunkFileSize: async (uploadId, index) => uploads.get(uploadId)?.get(index)?.length ?? null,
+    removeChunk: async (uploadId, index) => lose(uploadId, index),
     remove: async (uploadId) => {
       uploads.delete(uploadId)
       for (const key of partials.keys()) if (key.startsWith(`${uploadId}/`)) partials.delete(key)
@@ -106,7 +108,7 @@ export function createMemorySpool(): MemorySpool {
     failWith: (error) => {
       failure = error
     },
-    lose: (uploadId, index) => void uploads.get(uploadId)?.delete(index),
+    lose,
     get unclaimed() {
       return unclaimed.size
     },
