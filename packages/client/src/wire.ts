@@ -24,7 +24,15 @@ export function toProgress(fields: Fields): TransferProgress {
     fileId: textOf(fields.fileId),
     sha256: textOf(fields.sha256),
     retryAfter: numberOf(fields.retryAfter),
+    ...volumeIn(fields.volume),
   }
+}
+
+function volumeIn(value: unknown): Pick<TransferProgress, 'volume'> {
+  if (typeof value !== 'object' || value === null) return {}
+  const { number = null, of = null } = Object.fromEntries(Object.entries(value))
+  const isKnown = typeof number === 'number' && typeof of === 'number'
+  return isKnown ? { volume: { number, of } } : {}
 }
 
 /** The worker's percents within which bytes go to Telegram, in proportion. */

@@ -109,12 +109,14 @@ async function uploadStatus(
   const here = `${receivedChunks.length} of ${totalChunks} chunks are at the worker`
   const wait =
     progress.retryAfter === null ? '' : `, Telegram asks to wait ${progress.retryAfter} s`
+  const { volume } = progress
+  const which = volume ? `, volume ${volume.number} of ${volume.of}` : ''
   const how =
     progress.status === 'completed'
       ? `in Telegram as message ${progress.messageId}`
       : failed
         ? (progress.error ?? 'failed')
-        : `${here}, ${inTelegram(progress.telegramPercent)}${wait}`
+        : `${here}, ${inTelegram(progress.telegramPercent)}${which}${wait}`
   screen.print(printable(`${fileName}: ${how}`))
   return failed ? 1 : 0
 }

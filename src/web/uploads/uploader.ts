@@ -179,6 +179,7 @@ function progressOf(file: UploadFile, transfer: TransferProgress): UploadProgres
     secondsLeft: null,
     telegramPercent: transfer.telegramPercent,
     telegramPhase: phase,
+    ...(transfer.volume && { volume: transfer.volume }),
     waiting: waits ? { on: 'telegram', seconds: retryAfter } : null,
     text: waits ? `Telegram asks to wait ${retryAfter} s` : 'On its way into Telegram',
     error: null,

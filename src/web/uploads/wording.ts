@@ -56,7 +56,9 @@ function sentenceOfProgress(progress: UploadProgress, telegramSpeed: number | nu
     if (waiting) parts.push(sentenceOfWait(waiting))
     return parts.join(' · ')
   }
-  const words = TELEGRAM_PHASES[telegramPhase ?? ''] ?? 'On its way into Telegram'
+  const { volume } = progress
+  const doing = TELEGRAM_PHASES[telegramPhase ?? ''] ?? 'On its way into Telegram'
+  const words = volume ? `${doing} · volume ${volume.number} of ${volume.of}` : doing
   if (telegramPhase !== 'sending' || !telegramSpeed) return words
   const left = (1 - progress.telegramPercent / 100) * totalBytes
   return `${words} · ${formatSpeed(telegramSpeed)} · ${formatSeconds(left / telegramSpeed)} left`

@@ -98,6 +98,8 @@ export interface UploadProgress {
   readonly telegramPercent: number
   /** The phase as the worker names it: `receiving`, `queued`, `connecting`, `resolving`, `sending`, `posting`, … */
   readonly telegramPhase: string | null
+  /** Of a file that goes to Telegram as volumes, until it is posted: the one under way. */
+  readonly volume?: VolumeUnderWay
   readonly waiting: UploadWait | null
   /** The state as a sentence for a person. */
   readonly text: string
@@ -154,6 +156,14 @@ export interface TransferProgress {
   readonly sha256: string | null
   /** Seconds, while Telegram asks to wait. */
   readonly retryAfter: number | null
+  /** Of a file that goes to Telegram as volumes, until it is posted: the one under way. */
+  readonly volume?: VolumeUnderWay
+}
+
+export interface VolumeUnderWay {
+  /** From 1 on. */
+  readonly number: number
+  readonly of: number
 }
 
 export interface UploadStatus {

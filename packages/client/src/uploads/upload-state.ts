@@ -59,6 +59,7 @@ export function createUploadState(options: UploadStateOptions): UploadState {
       secondsLeft: speed ? Math.ceil((totalBytes - sentBytes) / speed) : null,
       telegramPercent: percent,
       telegramPhase: transfer?.phase ?? null,
+      ...(transfer?.volume && { volume: transfer.volume }),
       waiting: waitNow(),
       error,
     }
@@ -156,8 +157,11 @@ const SENTENCES: Record<UploadPhase, string> = {
   cancelled: 'Cancelled',
 }
 
-function describe({ phase, waiting, error }: Omit<UploadProgress, 'text'>): string {
+function describe({ phase, waiting, error, volume }: Omit<UploadProgress, 'text'>): string {
   if (phase === 'failed' && error) return error.message
+  if (phase === 'telegram' && waiting === null && volume) {
+    return `${SENTENCES[phase]}, volume ${volume.number} of ${volume.of}`
+  }
   if (waiting === null || phase === 'paused') return SENTENCES[phase]
   if (waiting.on === 'network' && waiting.seconds === null) return 'No network: waiting for it'
   const sentence =
