@@ -113,7 +113,7 @@ function limitsOf(config: Config): HttpLimits {
 function createLease(
   config: Config,
   { deployment, gate, log }: Adapters,
-  { workGate, transfers, downloads, queue, follower, streams, changingJobs }: Services,
+  { workGate, transfers, downloads, queue, follower, streams, changingJobs, cleaner }: Services,
   returnAfterMs: number | undefined,
 ): TelegramLease {
   const graceMs = config.shutdownGraceMs
@@ -123,6 +123,7 @@ function createLease(
     try {
       await transfers.resume()
       await changingJobs.resume()
+      await cleaner.resume()
       await streams.resume()
     } catch (err) {
       log.error({ err }, 'unfinished uploads cannot be looked for: they go on with the next start')

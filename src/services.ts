@@ -37,6 +37,7 @@ import { createShareDoor, type ShareDoor } from './core/shares/share-door.ts'
 import { createShareLogins } from './core/shares/share-logins.ts'
 import { createShareService, type ShareService } from './core/shares/share-service.ts'
 import { createTransfers, type Transfers } from './core/transfers/transfer.ts'
+import { createVolumeCleaner, type VolumeCleaner } from './core/transfers/volumes/volume-cleaner.ts'
 import { type Capacity, createCapacity } from './core/uploads/capacity.ts'
 import { createBytelessExpiry } from './core/uploads/expiry.ts'
 import { createHeldChunks, type HeldChunks } from './core/uploads/held-chunks.ts'
@@ -83,6 +84,8 @@ export interface Services {
   /** Changes what is in the channel. */
   changing: LibraryChanging
   changingJobs: LibraryJobs
+  /** Deletes what ended uploads have left in their channels. */
+  cleaner: VolumeCleaner
   /** Looks at channels for what has changed in their libraries. */
   follower: Follower
   /** One request at a time works on an upload as a stream. */
@@ -127,8 +130,9 @@ export function createServices(config: Config, adapters: Adapters): Services {
   const shared = {
     ...{ ledger, spool, gateway, credentials, progress, windows, workGate, metrics, now, log },
   }
-  const { queue, transfers, changing, changingJobs } = createJobs(config, adapters, shared)
-  const intake = createFileServices(config, shared, { transfers, tickets })
+  const jobs = createJobs(config, adapters, shared)
+  const { queue, transfers, changing, changingJobs, cleaner, onCleanup } = jobs
+  const intake = createFileServices(config, shared, { transfers, tickets, onCleanup })
   const cache = createBlockCache({ gateway, maxBytes: config.blockCacheBytes })
   const reader = createDocumentReader({
     cache,
@@ -168,6 +172,7 @@ export function createServices(config: Config, adapters: Adapters): Services {
     transfers,
     changing,
     changingJobs,
+    cleaner,
     downloads,
     archives: createArchiveService({
       ...{ ledger, catalogue: ledger, channel: adapters.channel, credentials, tickets },
@@ -221,7 +226,9 @@ function createJobs(
   config: Config,
   { outbox, channel, log }: Adapters,
   shared: Shared,
-): Pick<Services, 'queue' | 'transfers' | 'changing' | 'changingJobs'> {
+): Pick<Services, 'queue' | 'transfers' | 'changing' | 'changingJobs' | 'cleaner'> & {
+  onCleanup: () => void
+} {
   const { ledger } = shared
   const { transferAttempts: attempts, namesInCaptions } = config
   const queue = createJobQueue({
@@ -234,11 +241,18 @@ function createJobs(
   const posts = createPostEditing({ ...library, namesInCaptions })
   const changingJobs = createLibraryJobs({ ...library, posts, makeFolders, queue, attempts })
   const changing = createLibraryChanging({ ...library, posts, makeFolders, jobs: changingJobs })
+  const cleaner = createVolumeCleaner({ ...shared, channel, records: ledger, queue })
+  const onCleanup = (): void => {
+    cleaner.resume().catch((err: unknown) => {
+      log.warn({ err }, 'posts of ended uploads are deleted after the next start')
+    })
+  }
   const transfers = createTransfers({
     ...shared,
     queue,
     folderOf: ({ folder }, call) => makeFolders(call, folder),
     onVolumesPosted: shared.windows.moved,
+    onCleanup,
     onDeletion: () =>
       changingJobs.resume().catch((err: unknown) => {
         log.warn({ err }, 'replaced files are deleted after the next start')
@@ -251,21 +265,27 @@ function createJobs(
     verify: config.verify,
     native: config.native,
   })
-  return { queue, transfers, changing, changingJobs }
+  return { queue, transfers, changing, changingJobs, cleaner, onCleanup }
 }
 
 /** What takes files in, in chunks and as streams. */
 function createFileServices(
   config: Config,
   shared: Shared,
-  { transfers, tickets }: Pick<Services, 'transfers' | 'tickets'>,
+  {
+    transfers,
+    tickets,
+    onCleanup,
+  }: Pick<Services, 'transfers' | 'tickets'> & {
+    onCleanup: () => void
+  },
 ): Pick<Services, 'locks' | 'capacity' | 'uploadLock' | 'uploads' | 'streams' | 'held'> {
   const { ledger, spool } = shared
   const { sessionTtlMs } = config
   const locks = createKeyedLock()
   const capacity = createCapacity({ ledger, spool, spoolMaxBytes: config.spoolMaxBytes })
   const uploadLock = createPreemptibleLock(UNLOCK_TIMEOUT_MS)
-  const removal = createUploadRemoval({ ...shared, transfers })
+  const removal = createUploadRemoval({ ...shared, transfers, onCleanup })
   const { progressReader } = tickets
   const intake = {
     ...shared,

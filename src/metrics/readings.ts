@@ -8,7 +8,7 @@ import { counter, gauge, gauges } from './instruments.ts'
 
 /** What is read when the figures are asked for. */
 export interface Readings {
-  ledger: Pick<Ledger, 'reservations' | 'countInState' | 'openShares'> &
+  ledger: Pick<Ledger, 'reservations' | 'countInState' | 'openShares' | 'volumeCleanups'> &
     Pick<Catalogue, 'libraryTotals'>
   spool: Pick<Spool, 'space'>
   spoolMaxBytes: number
@@ -68,6 +68,11 @@ export function addReadings(registry: Registry, readings: Readings): void {
     name: 'telestore_chunks_held_bytes',
     help: 'Bytes of these chunks, on the disk',
     read: () => held.stats.bytes,
+  })
+  gauge(registry, {
+    name: 'telestore_volume_cleanups',
+    help: 'Uploads that have ended, whose volumes are still to be deleted in their channels',
+    read: async () => (await ledger.volumeCleanups()).length,
   })
   gauge(registry, {
     name: 'telestore_spool_limit_bytes',

@@ -9,6 +9,7 @@ test('a disk that does not say how full it is hides no other figure', async () =
       reservations: async () => ({ reservedBytes: 7, unwrittenBytes: 7 }),
       countInState: async () => 0,
       openShares: async () => 0,
+      volumeCleanups: async () => [],
       libraryTotals: async () => ({ libraries: 2, files: 30 }),
     },
     spool: { space: async () => Promise.reject(spoolFailed()) },
@@ -28,6 +29,7 @@ test('a disk that does not say how full it is hides no other figure', async () =
   expect(body).toMatch(/^telestore_spool_reserved_bytes 7$/m)
   expect(body).not.toMatch(/^telestore_spool_free_bytes /m)
   expect(body).toMatch(/^telestore_chunks_held 3$/m)
+  expect(body).toMatch(/^telestore_volume_cleanups 0$/m)
   expect(body).toMatch(/^telestore_chunks_held_bytes 15$/m)
   expect(body).toMatch(/^telestore_libraries 2$/m)
   expect(body).toMatch(/^telestore_library_files 30$/m)

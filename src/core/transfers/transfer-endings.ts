@@ -25,6 +25,8 @@ export interface TransferEndingsOptions {
   onWebhook: () => void
   /** Called when a job that deletes a replaced file has been written. */
   onDeletion: () => void
+  /** Called when it has been written that posts of an upload are to be deleted. */
+  onCleanup: () => void
   now: () => number
   log: Log
 }
@@ -120,6 +122,7 @@ export function createTransferEndings(options: TransferEndingsOptions): Transfer
       const failure = { reason, percent, retryAt, now: failedAt }
       const ending = await settle(id, () => ledger.failUpload(id, failure), signal)
       if (ending.kind === 'ended') metrics.ended({ uploadId: id, outcome: 'failed' })
+      if (upload.volumeBytes !== null) options.onCleanup()
       await clear(id, ending)
     },
   }

@@ -21,6 +21,8 @@ export interface UploadRemovalOptions {
   transfers: Pick<Transfers, 'stop'>
   progress: Pick<ProgressBoard, 'of' | 'finish' | 'forget'>
   metrics: Pick<UploadMetrics, 'ended'>
+  /** Called when it has been written that posts of an upload are to be deleted. */
+  onCleanup: () => void
   now: () => number
   log: Log
 }
@@ -70,6 +72,7 @@ export function createUploadRemoval(options: UploadRemovalOptions): UploadRemova
     // A job that has begun since may have read the row as it was before.
     await transfers.stop(uploadId, reason)
     tell(upload)
+    if (upload.volumeBytes !== null) options.onCleanup()
     await spool.remove(uploadId)
     return true
   }

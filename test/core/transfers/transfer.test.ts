@@ -659,7 +659,12 @@ function start({ early = false, concurrency = 1, ...changes }: StartOptions = {}
     const queue = createJobQueue({ concurrency, onError })
     const peers = { ledger, spool, gateway, credentials, progress, queue, onWebhook, metrics, log }
     const limits = { webhooks: true, attempts: 3, maxDurationMs: 360 * MINUTE, now: Date.now }
-    const placing = { folderOf: async () => null, onDeletion: () => {}, onVolumesPosted: () => {} }
+    const placing = {
+      folderOf: async () => null,
+      onDeletion: () => {},
+      onVolumesPosted: () => {},
+      onCleanup: () => {},
+    }
     const defaults = {
       ...{ ...limits, ...placing, namesInCaptions: true, native: true },
       verify: 'sample' as const,

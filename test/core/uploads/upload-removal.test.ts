@@ -176,6 +176,7 @@ async function start({ beforeRow = async () => {} }: StartOptions = {}) {
         ended.push(report)
       },
     },
+    onCleanup: () => {},
     now: () => NOW,
     log: createRecordingLog(),
   })

@@ -167,7 +167,7 @@ test('each volume has its own attempts and its own time', async () => {
 })
 
 test('a volume that can never be posted fails the upload at once, and what is posted is to be deleted', async () => {
-  const { arrive, gateway, ledger, row } = await start()
+  const { arrive, gateway, ledger, row, onCleanup } = await start()
   gateway.beforeFinish = async ({ file }) => {
     if (file.name.endsWith('.002')) throw rejected
   }
@@ -176,6 +176,7 @@ test('a volume that can never be posted fails the upload at once, and what is po
 
   expect(await row()).toMatchObject({ state: 'failed', reason: 'Telegram said no' })
   expect(await ledger.volumeCleanups()).toMatchObject([{ messageIds: [1], channelId: '-1001' }])
+  expect(onCleanup).toHaveBeenCalledTimes(1)
 })
 
 test('a file does not go into two channels', async () => {
@@ -315,6 +316,7 @@ async function start({ early = false, thumbnail }: { early?: boolean; thumbnail?
   const credentials = { forRunningUpload: vi.fn(async (_token: string) => ANN) }
   const progress = createProgressBoard()
   const onVolumesPosted = vi.fn()
+  const onCleanup = vi.fn()
 
   function newProcess() {
     const onError = (_key: string, error: unknown): never => {
@@ -324,7 +326,7 @@ async function start({ early = false, thumbnail }: { early?: boolean; thumbnail?
     const metrics = { ended: vi.fn() }
     const peers = { ledger, spool, gateway, credentials, progress, queue, metrics, log }
     const limits = { webhooks: true, attempts: 3, maxDurationMs: 360 * MINUTE, now: Date.now }
-    const hooks = { onWebhook: () => {}, onDeletion: () => {}, onVolumesPosted }
+    const hooks = { onWebhook: () => {}, onDeletion: () => {}, onVolumesPosted, onCleanup }
     const hashing = { native: true }
     const placing = { folderOf: async () => null, namesInCaptions: false, verify: 'off' as const }
     return {
@@ -356,7 +358,7 @@ async function start({ early = false, thumbnail }: { early?: boolean; thumbnail?
 
   return {
     ...{ ledger, spool, gateway, credentials, progress, queue, transfers, bytes, captions },
-    ...{ onVolumesPosted, newProcess, row },
+    ...{ onVolumesPosted, onCleanup, newProcess, row },
     arrive: async (index: number): Promise<void> => {
       await put(index)
       transfers.chunkArrived(upload, index)
