@@ -105,7 +105,7 @@ const ALLOWED: Record<string, readonly string[]> = {
     'node:*',
   ],
   // The page meets the worker by the client alone, and runs in browsers.
-  'src/web': ['telestore-client', 'src/lib/units.ts', 'preact', '@uppy/core'],
+  'src/web': ['telestore-client', 'src/lib/units.ts', 'preact', '@uppy/core', 'uqr'],
 
   // What puts the rooms together.
   'src/logger.ts': ['pino'],

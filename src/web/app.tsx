@@ -5,9 +5,10 @@ import { Notice } from './notice.tsx'
 import type { Session } from './state/session.ts'
 import { type Store, useStore } from './state/store.ts'
 import type { Workspace } from './state/workspace.ts'
+import { AllShares } from './ui/all-shares.tsx'
 import { Button } from './ui/button.tsx'
 import type { Question } from './ui/dialogs/confirm-dialog.tsx'
-import { ConfirmDialog, RevokeDialog } from './ui/dialogs/lazy-dialogs.ts'
+import { ConfirmDialog } from './ui/dialogs/lazy-dialogs.ts'
 import { Busy } from './ui/library/busy.tsx'
 import { LibraryView } from './ui/library/library-view.tsx'
 import { UndoBar } from './ui/library/undo-bar.tsx'
@@ -47,7 +48,7 @@ export function App({ session, terms, workspace }: AppProps) {
         <h1 ref={title} tabIndex={-1}>
           TeleStore
         </h1>
-        {token !== null && work && <Revoke work={work} />}
+        {token !== null && work && <Shares work={work} />}
         {token !== null && work && <SignOut session={session} uploads={work.uploads} />}
       </header>
       <main>
@@ -67,20 +68,14 @@ export function App({ session, terms, workspace }: AppProps) {
   )
 }
 
-function Revoke({ work }: { work: Workspace }) {
+function Shares({ work }: { work: Workspace }) {
   const [isOpen, setOpen] = useState(false)
   return (
     <>
       <Button icon="link" words="with-room" onClick={() => setOpen(true)}>
-        Revoke all links
+        Shares
       </Button>
-      {isOpen && (
-        <RevokeDialog
-          links={work.links}
-          onClose={() => setOpen(false)}
-          onFailure={work.dropRefusedToken}
-        />
-      )}
+      {isOpen && <AllShares work={work} onClose={() => setOpen(false)} />}
     </>
   )
 }

@@ -7,13 +7,11 @@ export type LinkedFile = Pick<LibraryItem, 'messageId' | 'fileName'>
 export interface FileLinks {
   /** Returns an address at which the browser shows the file. */
   toShow: (file: LinkedFile) => Promise<string>
-  /** Returns an absolute address for other people. */
-  toShare: (file: LibraryItem, expiresIn: number) => Promise<string>
   /** Makes the browser save the file. */
   save: (file: LinkedFile) => Promise<void>
   /** Makes the browser save an archive, which it goes on with by itself where the line broke. */
   saveArchive: (content: ArchiveContent) => Promise<void>
-  /** Ends all addresses that were made for this user. */
+  /** Ends all addresses that were made for this user, shares too. */
   revokeAll: () => Promise<void>
 }
 
@@ -22,13 +20,6 @@ const SHOW_SECONDS = 12 * 3600
 const SAVE_SECONDS = 3600
 /** An archive may take hours, and is paused and resumed. */
 const ARCHIVE_SECONDS = 86_400
-
-/** How long a link may open its file. */
-export const LIFETIMES = [
-  { seconds: 3600, label: '1 hour' },
-  { seconds: 86_400, label: '1 day' },
-  { seconds: 7 * 86_400, label: '7 days' },
-] as const
 
 export function createFileLinks(client: Client): FileLinks {
   function ticketFor(
@@ -42,10 +33,6 @@ export function createFileLinks(client: Client): FileLinks {
     toShow: async (file) => {
       const wish = { expiresIn: SHOW_SECONDS, disposition: 'inline' } as const
       return (await ticketFor(file, wish)).url
-    },
-    toShare: async (file, expiresIn) => {
-      const { link } = await ticketFor(file, { expiresIn })
-      return new URL(link, location.href).href
     },
     save: async (file) => {
       const wish = { expiresIn: SAVE_SECONDS, disposition: 'attachment' } as const

@@ -19,6 +19,7 @@ export interface Workspace {
   uploads: Uploads
   library: Library
   links: FileLinks
+  shares: Client['shares']
   changes: Changes
   thumbnails: Thumbnails
   folders: Pick<Client['library'], 'list'>
@@ -111,6 +112,7 @@ function open(session: Session, userKey: string, { maxFileBytes }: WorkerTerms):
     uploads,
     library,
     links: createFileLinks(client),
+    shares: client.shares,
     changes,
     thumbnails,
     folders: client.library,

@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { expect, test, vi } from 'vitest'
 import { makeTempDir } from '../../helpers/temp-dir.ts'
-import { expectSound } from '../support/appearance.ts'
 import { colourAtCentre, openPage, PAGE_TIMEOUT_MS } from '../support/browser.ts'
 import { entryIn, makeFile, type PageVisit, visitPage } from '../support/page-visit.ts'
 import { bytesFetched } from '../support/served-file.ts'
@@ -71,38 +70,44 @@ test('a copied link opens the file without a token, until links are revoked', as
   await bring(visit, 'shared.bin', bytes)
 
   await visit.select('shared.bin')
-  await page.getByRole('button', { name: 'Link', exact: true }).click()
-  await page.getByLabel('7 days').check()
+  await page.getByRole('button', { name: 'Share', exact: true }).click()
+  await page.getByLabel('30 days').check()
+  await page.getByRole('button', { name: 'Make the link' }).click()
   await page.getByRole('button', { name: 'Copy link' }).click()
-  await page.getByText('Copied. It opens this file for 7 days').waitFor()
+  await page.getByText('Copied.').waitFor()
   const link = String(await page.evaluate('navigator.clipboard.readText()'))
   const stranger = await fetch(link)
   await page.getByRole('button', { name: 'Close' }).click()
+  await page.getByRole('button', { name: 'Shares', exact: true }).click()
+  await page.getByText('1 download').waitFor()
   await page.getByRole('button', { name: 'Revoke all links' }).click()
   await page.getByRole('button', { name: 'Revoke them' }).click()
   await page.getByText('none of the links opens anything').waitFor()
 
   expect(Buffer.from(await stranger.arrayBuffer())).toEqual(bytes)
-  expect((await fetch(link)).status).toBe(401)
+  expect((await fetch(link)).status).toBe(410)
 })
 
-test('links to several files are made and copied at once, each opening its own file', async () => {
-  const visit = await visitPage({ context: { permissions: ['clipboard-read', 'clipboard-write'] } })
+test('several files are shared by one link, and a share is taken back from the list', async () => {
+  const visit = await visitPage()
   const { page } = visit
-  const contents = { 'a.bin': randomBytes(4_000), 'b.bin': randomBytes(5_000) }
-  for (const [name, bytes] of Object.entries(contents)) await bring(visit, name, bytes)
+  await bring(visit, 'a.bin', randomBytes(4_000))
+  await bring(visit, 'b.bin', randomBytes(5_000))
 
-  for (const name of Object.keys(contents)) await visit.select(name)
-  await page.getByRole('button', { name: 'Links', exact: true }).click()
-  await page.getByRole('button', { name: 'Copy all links' }).click()
-  await page.getByText('Copied. Each opens its file for 1 day').waitFor()
-  await expectSound(page, 'links')
-  const links = String(await page.evaluate('navigator.clipboard.readText()')).split('\n')
+  for (const name of ['a.bin', 'b.bin']) await visit.select(name)
+  await page.getByRole('button', { name: 'Share', exact: true }).click()
+  await page.getByLabel('Title').fill('Two files')
+  await page.getByRole('button', { name: 'Make the link' }).click()
+  const link = await page.getByRole('textbox', { name: 'Link' }).inputValue()
+  const listed = await (await fetch(link)).json()
+  await page.getByRole('button', { name: 'All shares' }).click()
+  await page.getByRole('button', { name: 'End: Two files' }).click()
+  await page.getByRole('button', { name: 'End it?: Two files' }).click()
+  await page.getByText('ended · 0 downloads').waitFor()
 
-  const sizes = await Promise.all(
-    links.map(async (link) => (await (await fetch(link)).arrayBuffer()).byteLength),
-  )
-  expect(sizes.toSorted()).toEqual([4_000, 5_000])
+  const total = { files: 2, bytes: 9_000 }
+  expect(listed).toMatchObject({ title: 'Two files', total })
+  expect((await fetch(link)).status).toBe(410)
 })
 
 test('the library is there in another browser as well, and shows what is added elsewhere', async () => {

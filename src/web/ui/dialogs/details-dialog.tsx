@@ -49,7 +49,7 @@ export function DetailsDialog({ file, links, onClose, onFailure, onShare }: Deta
           Download
         </Button>
         <Button icon="link" onClick={onShare}>
-          Link
+          Share
         </Button>
         {link.startsWith('https://') && (
           <a class="button plain" href={link} target="_blank" rel="noopener noreferrer">

@@ -10,3 +10,4 @@ export const FolderDialog = lazy(async () => (await import('./folder-dialog.tsx'
 export const MoveDialog = lazy(async () => (await import('./move-dialog.tsx')).MoveDialog)
 export const RevokeDialog = lazy(async () => (await import('./revoke-dialog.tsx')).RevokeDialog)
 export const ShareDialog = lazy(async () => (await import('./share-dialog.tsx')).ShareDialog)
+export const SharesDialog = lazy(async () => (await import('./shares-dialog.tsx')).SharesDialog)

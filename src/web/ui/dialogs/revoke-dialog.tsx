@@ -28,8 +28,8 @@ export function RevokeDialog({ links, onClose, onFailure }: RevokeDialogProps) {
   return (
     <Dialog title="Revoke all links" onClose={onClose}>
       <p>
-        Every link that you have copied stops working, for every file. The files stay, and new links
-        can be made.
+        Every link that you have given away stops working, for every file, and all shares end. The
+        files stay, and new links can be made.
       </p>
       <p role="status" class="sentence">
         {words}

@@ -1,111 +1,169 @@
-import { useRef, useState } from 'preact/hooks'
-import type { LibraryItem } from 'telestore-client'
+import { useEffect, useRef, useState } from 'preact/hooks'
+import type { Client, LibraryItem, Share } from 'telestore-client'
+import { announce } from '../../announcer.tsx'
 import { countOf } from '../../format.ts'
-import { copyText, type FileLinks, LIFETIMES } from '../../library/links.ts'
+import { namesOf } from '../../library/place.ts'
 import { Button } from '../button.tsx'
 import { Dialog } from './dialog.tsx'
+import { ShareLink } from './share-link.tsx'
+
+/** Files, or the path of a folder. */
+export type Shared = { files: readonly LibraryItem[] } | { folder: string }
 
 export interface ShareDialogProps {
-  files: readonly LibraryItem[]
-  links: FileLinks
+  shared: Shared
+  shares: Client['shares']
+  onAll: () => void
   onClose: () => void
   onFailure: (error: unknown) => void
 }
 
-/** Makes a link to each of the files, for as long as the user says. */
-export function ShareDialog({ files, links, onClose, onFailure }: ShareDialogProps) {
+const DAY = 86_400
+const LIFETIMES = [
+  { seconds: DAY, label: '1 day' },
+  { seconds: 7 * DAY, label: '7 days' },
+  { seconds: 30 * DAY, label: '30 days' },
+  { seconds: 365 * DAY, label: '1 year' },
+] as const
+
+/** Makes a link with a page to files or a folder, on the user's terms. */
+export function ShareDialog({ shared, shares, onAll, onClose, onFailure }: ShareDialogProps) {
   const [seconds, setSeconds] = useState<number>(LIFETIMES[1].seconds)
-  const [made, setMade] = useState<{ text: string; seconds: number } | null>(null)
-  const [words, setWords] = useState('')
+  const [made, setMade] = useState<{ share: Share; wantedUntil: number } | null>(null)
+  const [fault, setFault] = useState('')
   const [isBusy, setBusy] = useState(false)
-  const field = useRef<HTMLTextAreaElement>(null)
-  const lifetime = LIFETIMES.find((each) => each.seconds === seconds)?.label
-  const [alone] = files.length === 1 ? files : []
+  const result = useRef<HTMLDivElement>(null)
 
-  /** One line for each file. A second click copies the same links. */
-  async function makeLinks(): Promise<string> {
-    if (made?.seconds === seconds) return made.text
-    const lines: string[] = []
-    for (const [index, file] of files.entries()) {
-      if (!alone) setWords(`Link ${index + 1} of ${files.length} …`)
-      lines.push(await links.toShare(file, seconds))
-    }
-    const text = lines.join('\n')
-    setMade({ text, seconds })
-    return text
-  }
+  useEffect(() => {
+    if (made === null) return
+    // The form that had the focus is gone.
+    result.current?.querySelector<HTMLElement>('.button')?.focus()
+    announce('The link is made')
+  }, [made])
 
-  async function copy(): Promise<void> {
+  async function make(form: HTMLFormElement): Promise<void> {
+    const fields = new FormData(form)
+    const text = (name: string): string => String(fields.get(name) ?? '')
+    const limit = Number(text('maxDownloads'))
+    const content =
+      'folder' in shared
+        ? { folder: shared.folder }
+        : { items: shared.files.map(({ messageId }) => messageId) }
     setBusy(true)
     try {
-      const text = await makeLinks()
-      // The old way of copying needs it in the field at once.
-      if (field.current) field.current.value = text
-      const isCopied = field.current !== null && (await copyText(text, field.current))
-      const opens = alone ? 'It opens this file' : 'Each opens its file'
-      setWords(
-        isCopied
-          ? `Copied. ${opens} for ${lifetime}, for everyone who has it.`
-          : 'The browser does not let this page copy: copy from the field.',
-      )
+      const share = await shares.create(content, {
+        expiresIn: seconds,
+        title: text('title') || null,
+        password: text('password') || null,
+        maxDownloads: limit > 0 ? limit : null,
+      })
+      setMade({ share, wantedUntil: Date.now() + seconds * 1000 })
     } catch (error) {
       onFailure(error)
-      setWords(error instanceof Error ? error.message : String(error))
+      setFault(error instanceof Error ? error.message : String(error))
     } finally {
       setBusy(false)
     }
   }
 
   return (
-    <Dialog
-      title={
-        alone ? (
-          <>
-            Link to <bdi>{alone.fileName}</bdi>
-          </>
-        ) : (
-          `Links to ${countOf(files.length, 'file')}`
-        )
-      }
-      onClose={onClose}
-    >
-      <fieldset class="choices">
-        <legend class="label">How long {alone ? 'the link works' : 'the links work'}</legend>
-        {LIFETIMES.map(({ seconds: each, label }) => (
-          <label key={each} class="choice">
-            <input
-              type="radio"
-              name="lifetime"
-              checked={each === seconds}
-              onChange={() => setSeconds(each)}
-            />
-            <span>{label}</span>
-          </label>
-        ))}
-      </fieldset>
-      <p class="dim small">
-        {alone
-          ? 'Everyone who has the link can open this one file, and nothing else.'
-          : 'Everyone who has one of the links can open its file, and nothing else.'}
-      </p>
-      <textarea
-        ref={field}
-        class={made ? 'field' : 'field unseen'}
-        readOnly
-        rows={Math.min(files.length, 6)}
-        value={made?.text ?? ''}
-        aria-label={alone ? 'Link' : 'Links'}
-        tabIndex={made ? 0 : -1}
-        onFocus={({ currentTarget }) => currentTarget.select()}
-      />
-      <p role="status" class="sentence">
-        {words}
-      </p>
-      <div class="buttons">
-        <Button icon="link" look="main" disabled={isBusy} onClick={() => void copy()}>
-          {alone ? 'Copy link' : 'Copy all links'}
-        </Button>
-      </div>
+    <Dialog title={<Title shared={shared} />} onClose={onClose}>
+      {made === null ? (
+        <form
+          class="share-terms"
+          onSubmit={(event) => {
+            event.preventDefault()
+            if (!isBusy) void make(event.currentTarget)
+          }}
+        >
+          <fieldset class="choices">
+            <legend class="label">How long the link works</legend>
+            {LIFETIMES.map(({ seconds: each, label }) => (
+              <label key={each} class="choice">
+                <input
+                  type="radio"
+                  name="lifetime"
+                  checked={each === seconds}
+                  onChange={() => setSeconds(each)}
+                />
+                <span>{label}</span>
+              </label>
+            ))}
+          </fieldset>
+          <Field name="title" label="Title, for those who open it" maxLength={200} />
+          <Field name="password" label="Password" maxLength={256} />
+          <Field name="maxDownloads" label="Downloads at most" isNumber />
+          {'folder' in shared && (
+            <p class="dim small">
+              The link shows what is in the folder when it is opened, also what you add later.
+            </p>
+          )}
+          <p role="alert" class="fault">
+            {fault}
+          </p>
+          <div class="buttons">
+            <button type="submit" class="button main" aria-disabled={isBusy}>
+              {isBusy ? 'Making the link…' : 'Make the link'}
+            </button>
+            <Button icon="list" onClick={onAll}>
+              All shares
+            </Button>
+          </div>
+        </form>
+      ) : (
+        <div ref={result} class="share-terms">
+          <ShareLink {...made} />
+          <div class="buttons">
+            <Button icon="list" onClick={onAll}>
+              All shares
+            </Button>
+          </div>
+        </div>
+      )}
     </Dialog>
+  )
+}
+
+function Title({ shared }: { shared: Shared }) {
+  if ('folder' in shared) {
+    return (
+      <>
+        Share <bdi>{namesOf(shared.folder).at(-1) ?? 'everything'}</bdi>
+      </>
+    )
+  }
+  const [alone] = shared.files.length === 1 ? shared.files : []
+  if (!alone) return <>Share {countOf(shared.files.length, 'file')}</>
+  return (
+    <>
+      Share <bdi>{alone.fileName}</bdi>
+    </>
+  )
+}
+
+interface FieldProps {
+  name: string
+  label: string
+  maxLength?: number
+  isNumber?: boolean
+}
+
+/** None of the fields is needed. */
+function Field({ name, label, maxLength, isNumber = false }: FieldProps) {
+  return (
+    <label class="share-field">
+      <span class="label">
+        {label} <span class="dim small">(optional)</span>
+      </span>
+      <input
+        class="field"
+        name={name}
+        type={isNumber ? 'number' : 'text'}
+        min={isNumber ? 1 : undefined}
+        max={isNumber ? 1_000_000 : undefined}
+        maxLength={maxLength}
+        autocomplete="off"
+      />
+    </label>
   )
 }

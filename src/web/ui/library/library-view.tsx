@@ -9,8 +9,10 @@ import { chooseAll, NOTHING, type Selection } from '../../library/selection.ts'
 import { useStore } from '../../state/store.ts'
 import type { Workspace } from '../../state/workspace.ts'
 import type { WorkerTerms } from '../../worker.ts'
+import { AllShares } from '../all-shares.tsx'
 import { DetailsDialog, FolderDialog, MoveDialog, ShareDialog } from '../dialogs/lazy-dialogs.ts'
 import { ViewerDialog } from '../dialogs/lazy-viewer.ts'
+import type { Shared } from '../dialogs/share-dialog.tsx'
 import { DropZone } from '../drop-zone.tsx'
 import { Entries } from './entries.tsx'
 import { NothingHere, SyncLine } from './library-state.tsx'
@@ -25,7 +27,8 @@ export interface LibraryViewProps {
 
 type Opened =
   | { kind: 'viewer' | 'details'; file: LibraryItem }
-  | { kind: 'share'; files: readonly LibraryItem[] }
+  | { kind: 'share'; shared: Shared }
+  | { kind: 'shares' }
   | { kind: 'move'; entries: readonly Entry[] }
   | { kind: 'folder' }
   | { kind: 'none' }
@@ -138,7 +141,7 @@ export function LibraryView({ work, terms }: LibraryViewProps) {
           <SelectionBar
             chosen={chosen}
             onDownload={() => void download(chosen).catch(onFailure)}
-            onShare={(files) => setOpened({ kind: 'share', files })}
+            onShare={(shared) => setOpened({ kind: 'share', shared })}
             onDetails={(file) => setOpened({ kind: 'details', file })}
             onRename={({ key }) => {
               library.selection.set(NOTHING)
@@ -217,11 +220,16 @@ function Dialogs({ opened, setOpened, close, work, onMove }: DialogsProps) {
       />
     )
   }
-  const common = { links, onClose: close, onFailure: dropRefusedToken }
-  if (opened.kind === 'share') return <ShareDialog {...common} files={opened.files} />
+  const ending = { onClose: close, onFailure: dropRefusedToken }
+  if (opened.kind === 'share') {
+    const all = (): void => setOpened({ kind: 'shares' })
+    return <ShareDialog {...ending} shared={opened.shared} shares={work.shares} onAll={all} />
+  }
+  const common = { ...ending, links }
+  if (opened.kind === 'shares') return <AllShares work={work} onClose={close} />
   const { file } = opened
   if (opened.kind === 'details') {
-    const share = (): void => setOpened({ kind: 'share', files: [file] })
+    const share = (): void => setOpened({ kind: 'share', shared: { files: [file] } })
     return <DetailsDialog {...common} file={file} onShare={share} />
   }
   const files = entries.flatMap((entry) =>

@@ -2,11 +2,12 @@ import type { LibraryItem } from 'telestore-client'
 import { formatBytes } from '../../format.ts'
 import type { Entry } from '../../library/listing.ts'
 import { Button } from '../button.tsx'
+import type { Shared } from '../dialogs/share-dialog.tsx'
 
 export interface SelectionBarProps {
   chosen: readonly Entry[]
   onDownload: () => void
-  onShare: (files: readonly LibraryItem[]) => void
+  onShare: (shared: Shared) => void
   onDetails: (file: LibraryItem) => void
   onRename: (entry: Entry) => void
   onMove: () => void
@@ -15,8 +16,8 @@ export interface SelectionBarProps {
   onClear: () => void
 }
 
-/** Each link is a call of its own. */
-const MOST_LINKS = 100
+/** Files of one share. */
+const MOST_SHARED = 500
 
 /** What can be done with the selected entries. It takes the place of search and order. */
 export function SelectionBar(props: SelectionBarProps) {
@@ -24,7 +25,7 @@ export function SelectionBar(props: SelectionBarProps) {
   const { onRename, onMove, onDelete } = props
   const [first] = chosen
   const files = chosen.flatMap((entry) => (entry.kind === 'file' ? [entry.file] : []))
-  const onlyFiles = files.length === chosen.length
+  const shared = sharedBy(chosen, files)
   const alone = chosen.length === 1 ? files[0] : undefined
   return (
     // biome-ignore lint/a11y/useSemanticElements: a fieldset is for fields.
@@ -37,9 +38,9 @@ export function SelectionBar(props: SelectionBarProps) {
         <Button icon="download" words="with-room" onClick={onDownload}>
           Download
         </Button>
-        {onlyFiles && files.length <= MOST_LINKS && (
-          <Button icon="link" words="with-room" onClick={() => onShare(files)}>
-            {alone ? 'Link' : 'Links'}
+        {shared && (
+          <Button icon="link" words="with-room" onClick={() => onShare(shared)}>
+            Share
           </Button>
         )}
         {alone && (
@@ -64,6 +65,13 @@ export function SelectionBar(props: SelectionBarProps) {
       </div>
     </div>
   )
+}
+
+/** Either files are shared, or one folder; null: neither is selected. */
+function sharedBy(chosen: readonly Entry[], files: readonly LibraryItem[]): Shared | null {
+  const [first] = chosen
+  if (first?.kind === 'folder' && chosen.length === 1) return { folder: first.folder.path }
+  return files.length === chosen.length && files.length <= MOST_SHARED ? { files } : null
 }
 
 export function wordsOn(chosen: readonly Entry[]): string {
