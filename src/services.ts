@@ -6,19 +6,21 @@ import { type ArchiveService, createArchiveService } from './core/archives/archi
 import { createBlockCache } from './core/downloads/block-cache.ts'
 import { createDocumentReader } from './core/downloads/document-reader.ts'
 import { createDownloadService, type DownloadService } from './core/downloads/download-service.ts'
-import { createLibraryFiles } from './core/downloads/library-files.ts'
+import { createLibraryFiles, type LibraryFiles } from './core/downloads/library-files.ts'
 import { createManifests } from './core/downloads/manifests.ts'
 import {
   createThumbnailService,
   type ThumbnailService,
 } from './core/downloads/thumbnail-service.ts'
 import { createPostEditing } from './core/library/changes/edit-posts.ts'
+import { createLargeFiles, type ReadManifest } from './core/library/changes/large-files.ts'
 import {
   createLibraryChanging,
   type LibraryChanging,
 } from './core/library/changes/library-changes.ts'
 import { createLibraryJobs, type LibraryJobs } from './core/library/changes/library-jobs.ts'
 import { createFolderMaking } from './core/library/changes/make-folders.ts'
+import { createPostRemoval } from './core/library/changes/remove-posts.ts'
 import { createFollower, type Follower } from './core/library/follow/follower.ts'
 import { createLibraryNews, tellChanges } from './core/library/library-news.ts'
 import { createLibraryService, type LibraryService } from './core/library/library-service.ts'
@@ -130,9 +132,6 @@ export function createServices(config: Config, adapters: Adapters): Services {
   const shared = {
     ...{ ledger, spool, gateway, credentials, progress, windows, workGate, metrics, now, log },
   }
-  const jobs = createJobs(config, adapters, shared)
-  const { queue, transfers, changing, changingJobs, cleaner, onCleanup } = jobs
-  const intake = createFileServices(config, shared, { transfers, tickets, onCleanup })
   const cache = createBlockCache({ gateway, maxBytes: config.blockCacheBytes })
   const reader = createDocumentReader({
     cache,
@@ -141,6 +140,9 @@ export function createServices(config: Config, adapters: Adapters): Services {
   })
   const manifests = createManifests({ gateway, reader })
   const files = createLibraryFiles({ gateway, manifests, catalogue: ledger, reader })
+  const jobs = createJobs(config, adapters, { ...shared, files })
+  const { queue, transfers, changing, changingJobs, cleaner, onCleanup } = jobs
+  const intake = createFileServices(config, shared, { transfers, tickets, onCleanup })
   const downloads = createDownloadService({ credentials, files, ledger, workGate })
   const { uploads } = intake
   const progressOf: UploadService['progress'] = (id, token) =>
@@ -225,7 +227,7 @@ interface Shared
 function createJobs(
   config: Config,
   { outbox, channel, log }: Adapters,
-  shared: Shared,
+  { files, ...shared }: Shared & { files: LibraryFiles },
 ): Pick<Services, 'queue' | 'transfers' | 'changing' | 'changingJobs' | 'cleaner'> & {
   onCleanup: () => void
 } {
@@ -239,7 +241,15 @@ function createJobs(
   const library = { ...shared, channel, catalogue: ledger, records: ledger, locks }
   const makeFolders = createFolderMaking(library)
   const posts = createPostEditing({ ...library, namesInCaptions })
-  const changingJobs = createLibraryJobs({ ...library, posts, makeFolders, queue, attempts })
+  const readManifest: ReadManifest = async ({ credentials, signal }, { messageId, fileId }) => {
+    const file = await files.open({ credentials, messageId, fileId: fileId ?? undefined }, signal)
+    return file.manifest
+  }
+  const largeFiles = createLargeFiles({ ...library, readManifest })
+  const removePosts = createPostRemoval({ ...library, largeFiles })
+  const changingJobs = createLibraryJobs({
+    ...{ ...library, posts, makeFolders, removePosts, largeFiles, readManifest, queue, attempts },
+  })
   const changing = createLibraryChanging({ ...library, posts, makeFolders, jobs: changingJobs })
   const cleaner = createVolumeCleaner({ ...shared, channel, records: ledger, queue })
   const onCleanup = (): void => {

@@ -2,6 +2,7 @@ import type { ByteRange } from '../model/byte-range.ts'
 import { decodeCaption } from '../model/caption.ts'
 import { documentIdIn } from '../model/file-id.ts'
 import { libraryKeyOf } from '../model/library/posts.ts'
+import type { Manifest } from '../model/volumes/manifest.ts'
 import type { Catalogue } from '../ports/catalogue.ts'
 import type { Credentials } from '../ports/credentials.ts'
 import type { RemoteDocument, TelegramGateway } from '../ports/telegram.ts'
@@ -15,6 +16,8 @@ export interface OpenFile extends Omit<RemoteDocument, 'locator' | 'caption'> {
    * where a bot's file_id does not tell it.
    */
   readonly documentId: string | null
+  /** What lists its volumes; null: the document is the file. */
+  readonly manifest: Manifest | null
   /** The file's name in the library; null where the library does not know it. */
   readonly listedName: string | null
   /** As `DocumentReader.read`. */
@@ -68,6 +71,7 @@ export function createLibraryFiles({
         ...document,
         ...{ fileName, mimeType, size },
         documentId: found.road === 'bot-api' ? documentIdIn(fileId ?? '') : found.id,
+        manifest: joined?.manifest ?? null,
         listedName: row?.name ?? saidName ?? null,
         read:
           joined?.read ??

@@ -39,13 +39,18 @@ export interface Catalogue {
   libraryPage: (key: LibraryKey, query: LibraryQuery) => Promise<LibraryPage | null>
   /** The volumes of a file, in the order of their messages, of which two may have one number. */
   libraryVolumes: (key: LibraryKey, captionId: string) => Promise<VolumePost[]>
+  /** The messages of a file's manifests: more than one where somebody has posted it again. */
+  libraryManifests: (key: LibraryKey, captionId: string) => Promise<number[]>
   /** The volume that a message is; null: it is none. */
   libraryVolume: (key: LibraryKey, messageId: number) => Promise<VolumePost | null>
   /**
-   * Volumes without a manifest, the newest first, but none of uploads that are still on their way or
-   * whose posts are being deleted.
+   * Volumes without a manifest, of all files or of one, the newest first; but none of uploads that are
+   * still on their way, and of files that are being copied or deleted.
    */
-  libraryLeftovers: (key: LibraryKey, limit: number) => Promise<Leftover[]>
+  libraryLeftovers: (
+    key: LibraryKey,
+    query: { limit: number; captionId?: string },
+  ) => Promise<Leftover[]>
   /** Everything that is shown in a folder and below; null: there is no such folder. */
   libraryTree: (key: LibraryKey, path: readonly string[]) => Promise<LibraryTree | null>
 }

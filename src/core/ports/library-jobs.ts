@@ -1,5 +1,6 @@
 import type { LibraryChanges, LibraryEffect, LibraryKey } from './catalogue.ts'
 import type { PostNote } from './channel.ts'
+import type { TransferState } from './records.ts'
 
 /**
  * What the ledger knows of jobs that change a library, and of folders whose messages are being
@@ -31,6 +32,19 @@ export interface LibraryJobRecords {
     settled: readonly SettledItem[],
     changes: LibraryChanges,
   ) => Promise<{ job: LibraryJob | null; effect: LibraryEffect }>
+  /**
+   * The posts of the file of volumes that an item deletes or copies, its manifest's first: those that
+   * are kept, or else the given ones, which are kept from then on until the item is settled. Volumes
+   * of that caption's id are not left over meanwhile.
+   */
+  itemVolumes: (id: string, position: number, posts?: NewItemVolumes) => Promise<ItemVolume[]>
+  /** Keeps what is noted of the post of a volume's copy, before its first try. */
+  saveItemVolumeNote: (id: string, at: ItemVolumePlace, note: PostNote) => Promise<void>
+  /** Keeps where the copy of a volume is. */
+  saveItemVolumeCopy: (id: string, at: ItemVolumePlace, messageId: number) => Promise<void>
+  /** What is kept of the post of an item's new manifest; null: nothing. */
+  itemTransfer: (id: string, position: number) => Promise<TransferState | null>
+  saveItemTransfer: (id: string, position: number, state: TransferState | null) => Promise<void>
   /** Ends an unfinished job, and erases its token. `reason`: why it failed; null: it did not. */
   endLibraryJob: (id: string, reason: string | null, now: number) => Promise<LibraryJob | null>
   /** Forgets what ended at `before` or earlier, and drafts of folders that nothing waits for. */
@@ -92,6 +106,28 @@ export interface LibraryJob {
 export interface LibraryItem extends NewLibraryItem {
   readonly position: number
   readonly note: PostNote | null
+}
+
+export interface NewItemVolumes {
+  /** The id in the lines of what is deleted, or of the copies. */
+  readonly captionId: string
+  /** The manifest's message, and those of the volumes in their order. */
+  readonly messageIds: readonly number[]
+}
+
+export interface ItemVolumePlace {
+  readonly position: number
+  /** 0: the manifest; the volumes from 1 on. */
+  readonly number: number
+}
+
+export interface ItemVolume extends Pick<ItemVolumePlace, 'number'> {
+  /** What is deleted or copied. */
+  readonly messageId: number
+  /** Of the post of its copy. */
+  readonly note: PostNote | null
+  /** The message of its copy. */
+  readonly copyId: number | null
 }
 
 export interface SettledItem {

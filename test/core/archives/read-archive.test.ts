@@ -19,6 +19,7 @@ function start(count: number) {
     if (failing.has(index)) throw new Error(`${index} is gone`)
     return {
       ...{ id: String(index), documentId: null, listedName: null, size: 10, fileName: null },
+      manifest: null,
       ...{ mimeType: null, modifiedAt: null, road: 'mtproto-user' },
       read: async function* ({ start, end }) {
         read.push(index)

@@ -1,5 +1,6 @@
 import { AppError } from '../../../errors.ts'
 import type { KeyedLock } from '../../../lib/concurrency/keyed-lock.ts'
+import { withTimeout } from '../../../lib/waiting/with-timeout.ts'
 import { newCaptionId } from '../../model/caption.ts'
 import { orTooMany } from '../../model/flood-wait.ts'
 import {
@@ -24,15 +25,19 @@ import type {
 } from '../../ports/library-jobs.ts'
 import type { Progress } from '../../progress/progress-board.ts'
 import type { WorkGate } from '../../runtime/work-gate.ts'
+import { rowsOf } from '../follow/plan.ts'
 import { folderNotFound } from '../library-service.ts'
 import type { PostEditing } from './edit-posts.ts'
 import type { LibraryJobs } from './library-jobs.ts'
 import type { MakeFolders } from './make-folders.ts'
-import { noSuchFile, notDeletable } from './refusals.ts'
+import { NOT_DELETABLE, noSuchFile, notDeletable, PIECE_OF_FILE, pieceOfFile } from './refusals.ts'
 
 export interface LibraryChangingOptions {
   channel: Pick<ChannelGateway, 'reader' | 'messages' | 'remove'>
-  catalogue: Pick<Catalogue, 'applyToLibrary' | 'libraryFile' | 'libraryFolder' | 'libraryTree'>
+  catalogue: Pick<
+    Catalogue,
+    'applyToLibrary' | 'libraryFile' | 'libraryVolume' | 'libraryFolder' | 'libraryTree'
+  >
   records: LibraryJobRecords
   credentials: Pick<CredentialsProvider, 'forUpload'>
   workGate: Pick<WorkGate, 'assertNew' | 'ending'>
@@ -168,11 +173,34 @@ export function createLibraryChanging(options: LibraryChangingOptions): LibraryC
     return folderAt(key, to)
   }
 
-  async function hasFile(key: LibraryKey, call: ChannelCall, messageId: number): Promise<boolean> {
-    if ((await catalogue.libraryFile(key, messageId)) !== null) return true
-    if (channel.reader(call.credentials) === null) return false
-    const [message] = await channel.messages(call, [messageId])
-    return message !== undefined && message.document !== null
+  /** What the message is to the library, which asks the channel where it does not know. */
+  async function lookUp(
+    key: LibraryKey,
+    call: ChannelCall,
+    messageId: number,
+  ): Promise<'file' | 'large' | 'nothing'> {
+    const row = await catalogue.libraryFile(key, messageId)
+    if (row !== null) return row.volumes === null ? 'file' : 'large'
+    // One that is left over goes by the same job, which knows whether it is.
+    if ((await catalogue.libraryVolume(key, messageId)) !== null) return 'large'
+    if (channel.reader(call.credentials) === null) return 'nothing'
+    const { files, volumes } = rowsOf(await channel.messages(call, [messageId]))
+    if (volumes.length > 0) return 'large'
+    const [file] = files
+    return file ? (file.isManifest ? 'large' : 'file') : 'nothing'
+  }
+
+  /** By a job, so that after the death of the process the rest is deleted. */
+  async function deleteLarge(token: string, key: LibraryKey, messageId: number): Promise<void> {
+    const items = [{ messageId, isFolder: false, captionId: null }]
+    const { uploadId: jobId } = await open(token, key, { kind: 'delete', target: null, items })
+    await withTimeout(jobs.ended(jobId), { ms: PATIENCE * 1000, onTimeout: () => {} })
+    const job = await records.libraryJob(jobId)
+    if (job?.state === 'running') throw stillDeleting()
+    if (job?.state !== 'failed') return
+    if (job.reason === PIECE_OF_FILE) throw pieceOfFile()
+    if (job.reason === NOT_DELETABLE) throw notDeletable()
+    throw new AppError('TELEGRAM_REJECTED', job.reason ?? 'The file could not be deleted')
   }
 
   async function open(
@@ -209,7 +237,9 @@ export function createLibraryChanging(options: LibraryChangingOptions): LibraryC
       }),
     deleteFile: (token, messageId) =>
       change(token, async (key, call) => {
-        if (await hasFile(key, call, messageId)) await remove(key, call, [messageId])
+        const found = await lookUp(key, call, messageId)
+        if (found === 'large') await deleteLarge(token, key, messageId)
+        if (found === 'file') await remove(key, call, [messageId])
       }),
     makeFolder: (token, path) =>
       change(token, async (key, call) => {
@@ -284,6 +314,11 @@ function rootIsFixed(): AppError {
 function tooManyJobs(): AppError {
   const sentence = `You have ${MAX_UNFINISHED} unfinished changes; wait for one to end`
   return new AppError('TOO_MANY_REQUESTS', sentence, { retryAfter: 10 })
+}
+
+function stillDeleting(): AppError {
+  const sentence = 'The file is being deleted, which goes on by itself'
+  return new AppError('TOO_MANY_REQUESTS', sentence, { retryAfter: PATIENCE })
 }
 
 function noSuchJob(): AppError {

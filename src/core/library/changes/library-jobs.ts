@@ -1,8 +1,8 @@
 import { AppError } from '../../../errors.ts'
 import { sleep } from '../../../lib/waiting/sleep.ts'
 import { floodWaitSentence, isFloodWait } from '../../model/flood-wait.ts'
-import { isFolderMessage, libraryKeyOf } from '../../model/library/posts.ts'
-import type { Catalogue, LibraryChanges, LibraryKey } from '../../ports/catalogue.ts'
+import { libraryKeyOf } from '../../model/library/posts.ts'
+import type { LibraryChanges } from '../../ports/catalogue.ts'
 import type { ChannelCall, ChannelGateway } from '../../ports/channel.ts'
 import type { CredentialsProvider } from '../../ports/credentials.ts'
 import type {
@@ -18,18 +18,21 @@ import { onceDiskTakes } from '../../runtime/disk-failure.ts'
 import type { JobContext, JobQueue } from '../../runtime/job-queue.ts'
 import { delayFor, isRetryable, isWait, usesAttempt } from '../../transfers/transfer-retry.ts'
 import type { PostEditing } from './edit-posts.ts'
+import type { LargeFiles, ReadManifest } from './large-files.ts'
 import type { MakeFolders } from './make-folders.ts'
-import { NOT_DELETABLE } from './refusals.ts'
+import type { RemovePosts } from './remove-posts.ts'
 
 export interface LibraryJobsOptions {
-  channel: Pick<ChannelGateway, 'reader' | 'messages' | 'remove' | 'post'>
-  catalogue: Pick<Catalogue, 'libraryFile'>
+  channel: Pick<ChannelGateway, 'post'>
   records: LibraryJobRecords
   credentials: Pick<CredentialsProvider, 'forRunningUpload'>
   posts: PostEditing
   makeFolders: MakeFolders
+  removePosts: RemovePosts
+  largeFiles: Pick<LargeFiles, 'copy'>
+  readManifest: ReadManifest
   progress: Pick<ProgressBoard, 'tell'>
-  queue: Pick<JobQueue, 'start'>
+  queue: Pick<JobQueue, 'start' | 'ended'>
   /** How often a request is tried when it fails in a way that may pass. */
   attempts: number
   now: () => number
@@ -42,16 +45,20 @@ export interface LibraryJobs {
   start: (job: LibraryJob) => void
   /** Begins, or goes on with, all jobs that are not ended. */
   resume: () => Promise<void>
+  /** Resolves when the job does not run here any more: it has ended, or is to go on after a restart. */
+  ended: (jobId: string) => Promise<void>
   progressOf: (job: LibraryJob) => Progress
 }
 
-/** What Telegram deletes in one request. */
-const REMOVED_AT_ONCE = 100
+/** Items of one step: what Telegram deletes in one request. */
+const ITEMS_AT_ONCE = 100
 /** Failures of one item, which leave the others. */
-const OF_ONE_ITEM = new Set(['MESSAGE_NOT_FOUND', 'NOT_EDITABLE', 'NOT_DELETABLE'])
+const OF_ONE_ITEM = new Set([
+  ...['MESSAGE_NOT_FOUND', 'FILE_INCOMPLETE', 'NOT_EDITABLE', 'NOT_DELETABLE'],
+])
 
 export function createLibraryJobs(options: LibraryJobsOptions): LibraryJobs {
-  const { channel, catalogue, records, posts, makeFolders, queue, now, log } = options
+  const { channel, records, posts, makeFolders, removePosts, queue, now, log } = options
   /** Until when Telegram has asked a running job to wait, and the job as it was told last. */
   const live = new Map<string, { waitUntil: number; job: LibraryJob }>()
 
@@ -107,7 +114,7 @@ export function createLibraryJobs(options: LibraryJobsOptions): LibraryJobs {
 
   /** Some items; false when none is left. */
   async function step(job: LibraryJob, signal: AbortSignal): Promise<boolean> {
-    const items = await records.openLibraryItems(job.id, REMOVED_AT_ONCE)
+    const items = await records.openLibraryItems(job.id, ITEMS_AT_ONCE)
     if (items.length === 0) return false
     const token = await records.libraryJobToken(job.id)
     if (token === null) throw new AppError('TOKEN_REFUSED', 'Sign in again')
@@ -116,8 +123,10 @@ export function createLibraryJobs(options: LibraryJobsOptions): LibraryJobs {
     // The number of a message means another one there.
     if (key.channelId !== job.key.channelId || key.owner !== job.key.owner) throw otherChannel()
     const call = { credentials, signal, onWait: (seconds: number) => wait(job, seconds) }
-    if (job.kind === 'delete') await removeAll(job, call, items)
-    else await placeEach(job, call, items)
+    if (job.kind === 'delete') {
+      const removed = removePosts(job, call, items)
+      for await (const { settled, gone } of removed) await settle(job, settled, { gone })
+    } else await placeEach(job, call, items)
     return true
   }
 
@@ -128,51 +137,6 @@ export function createLibraryJobs(options: LibraryJobsOptions): LibraryJobs {
   ): Promise<void> {
     const { job: latest } = await records.settleLibraryItems(job.id, settled, changes)
     if (latest) tell(latest)
-  }
-
-  async function removeAll(
-    job: LibraryJob,
-    call: ChannelCall,
-    items: readonly LibraryItem[],
-  ): Promise<void> {
-    const ids = await removable(job.key, call, items)
-    const { refusedIds } =
-      ids.length === 0 ? { refusedIds: [] } : await channel.remove(call, ids, null)
-    const refused = new Set(refusedIds)
-    const settled = items.map(({ position, messageId }) => ({
-      position,
-      reason: refused.has(messageId) ? NOT_DELETABLE : null,
-    }))
-    await settle(job, settled, { gone: ids.filter((id) => !refused.has(id)) })
-  }
-
-  /**
-   * What may be deleted: a message that is in the rows, or that holds what the item says. A number
-   * that was given by mistake must not delete what people have written.
-   */
-  async function removable(
-    key: LibraryKey,
-    call: ChannelCall,
-    items: readonly LibraryItem[],
-  ): Promise<number[]> {
-    const known: number[] = []
-    const unknown = new Map<number, LibraryItem>()
-    for (const item of items) {
-      const row = item.isFolder ? null : await catalogue.libraryFile(key, item.messageId)
-      if (row) known.push(item.messageId)
-      else unknown.set(item.messageId, item)
-    }
-    if (unknown.size === 0) return known
-    if (channel.reader(call.credentials) === null) {
-      return [...known, ...[...unknown.values()].filter(isFolder).map(idOf)]
-    }
-    const found = await channel.messages(call, [...unknown.keys()])
-    const meant = found.filter((message) =>
-      unknown.get(message.messageId)?.isFolder
-        ? isFolderMessage(message)
-        : message.document !== null,
-    )
-    return [...known, ...meant.map(idOf)]
   }
 
   async function placeEach(
@@ -207,7 +171,17 @@ export function createLibraryJobs(options: LibraryJobsOptions): LibraryJobs {
     const { position, messageId, captionId } = item
     if (captionId === null) throw new Error('a copy has no id')
     const post = await posts.read(job.key, call, messageId)
-    const { name } = post.file
+    const { name, fileId = null, isManifest = false } = post.file
+    const file = { messageId, fileId }
+    const manifest = isManifest ? await options.readManifest(call, file) : null
+    if (manifest !== null) {
+      const large = { jobId: job.id, key: job.key, item }
+      const source = { file: post.file, manifest, folderId }
+      const copied = await options.largeFiles.copy(large, call, source)
+      const { volumes } = copied
+      await settle(job, [{ position, reason: null }], { files: [copied.file], volumes })
+      return
+    }
     let { note } = item
     const posted = await channel.post(call, {
       text: posts.captionOfCopy(post, { name, folderId, captionId }),
@@ -222,8 +196,8 @@ export function createLibraryJobs(options: LibraryJobsOptions): LibraryJobs {
     })
     const { messageId: copyId, postedAt } = posted
     const placed = { messageId: copyId, postedAt, editedAt: null, captionId, folderId }
-    const file = { ...post.file, ...placed, knowsPlace: true }
-    await settle(job, [{ position, reason: null }], { files: [file] })
+    const row = { ...post.file, ...placed, knowsPlace: true }
+    await settle(job, [{ position, reason: null }], { files: [row] })
   }
 
   function start(job: LibraryJob): void {
@@ -236,16 +210,9 @@ export function createLibraryJobs(options: LibraryJobsOptions): LibraryJobs {
     resume: async () => {
       for (const job of await records.unfinishedLibraryJobs()) start(job)
     },
+    ended: queue.ended,
     progressOf,
   }
-}
-
-function isFolder(item: LibraryItem): boolean {
-  return item.isFolder
-}
-
-function idOf({ messageId }: { messageId: number }): number {
-  return messageId
 }
 
 /** Why a job has failed of which all items are settled; null: it has not. */

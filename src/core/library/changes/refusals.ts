@@ -3,6 +3,12 @@ import { AppError } from '../../../errors.ts'
 export const NOT_DELETABLE =
   'No Telegram account of yours may delete the post. In the channel: Administrators, "Delete messages of others"'
 
+export const PIECE_OF_FILE = 'The message holds a piece of a large file: delete the file'
+
+export function pieceOfFile(): AppError {
+  return new AppError('NOT_DELETABLE', PIECE_OF_FILE)
+}
+
 export function notDeletable(): AppError {
   return new AppError('NOT_DELETABLE', NOT_DELETABLE, { details: { right: 'delete_messages' } })
 }

@@ -2,7 +2,7 @@ import type { LibraryJobRecords } from '../../../core/ports/library-jobs.ts'
 import type { LedgerDatabase } from '../database.ts'
 import type { Synchronous } from '../synchronous.ts'
 import { text, textOrNull } from '../tables/rows.ts'
-import { toNote } from './jobs.ts'
+import { toNote } from './rows.ts'
 import type { LibraryWriting } from './writing.ts'
 
 /** A draft may wait for as long as Telegram asks an account to wait. */

@@ -1,5 +1,4 @@
 import { formatFolderPath, parseFolderPath } from '../../../core/model/library/folder-path.ts'
-import type { PostNote } from '../../../core/ports/channel.ts'
 import type {
   LibraryItem,
   LibraryJob,
@@ -10,15 +9,9 @@ import type {
 import type { LedgerDatabase, Row } from '../database.ts'
 import type { LedgerCipher } from '../secrets/cipher.ts'
 import type { Synchronous } from '../synchronous.ts'
-import {
-  blob,
-  integer,
-  integerOrNull,
-  oneOf,
-  parseObject,
-  text,
-  textOrNull,
-} from '../tables/rows.ts'
+import { blob, integer, integerOrNull, oneOf, text, textOrNull } from '../tables/rows.ts'
+import { createItemVolumes } from './item-volumes.ts'
+import { toNote } from './rows.ts'
 import type { LibraryWriting } from './writing.ts'
 
 type JobRecords = Omit<
@@ -79,6 +72,7 @@ export function createLibraryJobRecords(
      WHERE id = ? AND state = 'running'`,
   )
   const forgetItems = database.prepare('DELETE FROM library_items WHERE job_id = ?')
+  const volumes = createItemVolumes(database)
   const forget = database.prepare(
     `DELETE FROM library_jobs WHERE state IN ('completed', 'failed') AND finished_at <= ?`,
   )
@@ -121,16 +115,23 @@ export function createLibraryJobRecords(
       database.transaction(() => {
         const job = findJob(id)
         const fresh = settled.filter(({ position }) => settle.run(id, position) > 0)
+        for (const { position } of fresh) volumes.forget(id, position)
         const failures = fresh.filter(({ reason }) => reason !== null)
         const done = fresh.length - failures.length
         count.run(done, failures.length, failures[0]?.reason ?? null, id)
         const effect = job === null ? { messageIds: [] } : applyInside(job.key, changes)
         return { job: findJob(id), effect }
       }),
+    itemVolumes: volumes.itemVolumes,
+    saveItemVolumeNote: volumes.saveItemVolumeNote,
+    saveItemVolumeCopy: volumes.saveItemVolumeCopy,
+    itemTransfer: volumes.itemTransfer,
+    saveItemTransfer: volumes.saveItemTransfer,
     endLibraryJob: (id, reason, now) =>
       database.transaction(() => {
         end.run(reason === null ? 'completed' : 'failed', reason, now, id)
         forgetItems.run(id)
+        volumes.forgetAll(id)
         return findJob(id)
       }),
     forgetJobs: (before) => void forget.run(before),
@@ -165,17 +166,5 @@ function toItem(row: Row): LibraryItem {
     isFolder: integer(row, 'is_folder') === 1,
     captionId: textOrNull(row, 'caption_id'),
     note: toNote(textOrNull(row, 'note')),
-  }
-}
-
-/** What is noted of a post, as JSON. */
-export function toNote(json: string | null): PostNote | null {
-  if (json === null) return null
-  const value = parseObject(json)
-  return {
-    actor: oneOf<PostNote['actor']>(['user', 'bot'], text(value, 'actor')),
-    randomId: textOrNull(value, 'randomId'),
-    newestMessageId: integerOrNull(value, 'newestMessageId'),
-    attempts: integer(value, 'attempts'),
   }
 }

@@ -5,8 +5,17 @@ import type {
   LibrarySync,
   ShownFile,
 } from '../../../core/ports/catalogue.ts'
+import type { PostNote } from '../../../core/ports/channel.ts'
 import type { Row } from '../database.ts'
-import { blob, integer, integerOrNull, text, textOrNull } from '../tables/rows.ts'
+import {
+  blob,
+  integer,
+  integerOrNull,
+  oneOf,
+  parseObject,
+  text,
+  textOrNull,
+} from '../tables/rows.ts'
 
 /** Rows of a library's messages begin at library * 2^32. */
 const MESSAGES = 2 ** 32
@@ -105,4 +114,16 @@ export function hexOf(row: Row, column: string): string {
 
 function hexOrNull(row: Row, column: string): string | null {
   return row[column] === null ? null : hexOf(row, column)
+}
+
+/** What is noted of a post, as JSON. */
+export function toNote(json: string | null): PostNote | null {
+  if (json === null) return null
+  const value = parseObject(json)
+  return {
+    actor: oneOf<PostNote['actor']>(['user', 'bot'], text(value, 'actor')),
+    randomId: textOrNull(value, 'randomId'),
+    newestMessageId: integerOrNull(value, 'newestMessageId'),
+    attempts: integer(value, 'attempts'),
+  }
 }

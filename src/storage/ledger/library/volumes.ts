@@ -83,7 +83,10 @@ export function createVolumeRows(database: LedgerDatabase): VolumeRowsOfLibrarie
 export function createVolumeReading(
   database: LedgerDatabase,
   { libraryOf }: { libraryOf: (key: LibraryKey) => number | null },
-): Pick<Synchronous<Catalogue>, 'libraryVolume' | 'libraryVolumes' | 'libraryLeftovers'> {
+): Pick<
+  Synchronous<Catalogue>,
+  'libraryManifests' | 'libraryVolume' | 'libraryVolumes' | 'libraryLeftovers'
+> {
   const find = database.prepare('SELECT * FROM library_volumes WHERE id = ?')
   const ofFile = database.prepare(
     'SELECT * FROM library_volumes WHERE library = ? AND caption_id = ? ORDER BY id',
@@ -91,7 +94,8 @@ export function createVolumeReading(
   const leftovers = database.prepare(
     `WITH files AS (
        SELECT library, caption_id, max(posted_at) AS posted_at, max(id) AS newest
-       FROM library_volumes AS volumes WHERE library = ?1 GROUP BY caption_id)
+       FROM library_volumes AS volumes
+       WHERE library = ?1 AND (?3 IS NULL OR caption_id = ?3) GROUP BY caption_id)
      SELECT files.caption_id, files.posted_at, ${COUNT.replaceAll('volumes.', 'files.')} AS volume_count,
        (SELECT name FROM library_volumes WHERE id = newest) AS name
      FROM files
@@ -110,6 +114,10 @@ export function createVolumeReading(
   const rows = createVolumeRows(database)
 
   return {
+    libraryManifests: (key, captionId) => {
+      const library = libraryOf(key)
+      return library === null ? [] : rows.manifestsOf(library, captionId)
+    },
     libraryVolume: (key, messageId) => {
       const library = libraryOf(key)
       const row = library === null ? undefined : find.get(messageRow(library, messageId))
@@ -119,10 +127,10 @@ export function createVolumeReading(
       const library = libraryOf(key)
       return library === null ? [] : ofFile.all(library, fromHex(captionId)).map(toVolumePost)
     },
-    libraryLeftovers: (key, limit) => {
+    libraryLeftovers: (key, { limit, captionId: only = null }) => {
       const library = libraryOf(key)
       if (library === null) return []
-      return leftovers.all(library, limit).map((row) => {
+      return leftovers.all(library, limit, fromHex(only)).map((row) => {
         const captionId = hexOf(row, 'caption_id')
         const { count: volumes, bytes } = rows.heldBy(library, captionId)
         return {

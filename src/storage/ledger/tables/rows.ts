@@ -73,7 +73,13 @@ export function toChunk(row: Fields): ChunkRecord {
   }
 }
 
-export function toTransfer(row: Row): TransferState {
+/** What a transfer's row has, in the order of the table. */
+export const TRANSFER_COLUMNS = [
+  ...['road', 'parts_holder', 'file_id', 'started_at', 'document', 'random_id'],
+  ...['newest_message_id', 'post_attempts'],
+]
+
+export function toTransfer(row: Fields): TransferState {
   const road = oneOf<Road>(['bot-api', 'mtproto-user', 'mtproto-bot'], text(row, 'road'))
   const common = {
     startedAt: integer(row, 'started_at'),
@@ -95,7 +101,7 @@ export function toTransfer(row: Row): TransferState {
   }
 }
 
-/** The columns of a transfer's row, in the order of the table; `NOT NULL` ones have a value. */
+/** The values of `TRANSFER_COLUMNS`; `NOT NULL` ones have one. */
 export function fromTransfer(state: TransferState): (string | number | null)[] {
   const { road, startedAt, postAttempts } = state
   if (state.road === 'bot-api') {

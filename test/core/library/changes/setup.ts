@@ -1,18 +1,28 @@
 import { vi } from 'vitest'
 import { createPostEditing } from '../../../../src/core/library/changes/edit-posts.ts'
+import {
+  createLargeFiles,
+  type ReadManifest,
+} from '../../../../src/core/library/changes/large-files.ts'
 import { createLibraryChanging } from '../../../../src/core/library/changes/library-changes.ts'
 import { createLibraryJobs } from '../../../../src/core/library/changes/library-jobs.ts'
 import { createFolderMaking } from '../../../../src/core/library/changes/make-folders.ts'
+import { createPostRemoval } from '../../../../src/core/library/changes/remove-posts.ts'
+import { rowsOf } from '../../../../src/core/library/follow/plan.ts'
 import { encodeCaption, newCaptionId } from '../../../../src/core/model/caption.ts'
-import { fileOfPost, folderOfPost } from '../../../../src/core/model/library/posts.ts'
+import { manifestCaption, volumeCaption } from '../../../../src/core/model/volumes/captions.ts'
+import { type Manifest, parseManifest } from '../../../../src/core/model/volumes/manifest.ts'
 import type { Catalogue } from '../../../../src/core/ports/catalogue.ts'
 import type { Credentials } from '../../../../src/core/ports/credentials.ts'
+import type { TelegramGateway } from '../../../../src/core/ports/telegram.ts'
 import { createProgressBoard, type Progress } from '../../../../src/core/progress/progress-board.ts'
 import { createJobQueue } from '../../../../src/core/runtime/job-queue.ts'
 import { createWorkGate } from '../../../../src/core/runtime/work-gate.ts'
 import { createKeyedLock } from '../../../../src/lib/concurrency/keyed-lock.ts'
 import { createFakeChannel, type FakeChannel } from '../../../helpers/peers/fake-channel.ts'
+import { documentFileIdOf } from '../../../helpers/peers/fake-gateway.ts'
 import { createRecordingLog } from '../../../helpers/recording-log.ts'
+import { TRANSFER } from '../../../helpers/storage/ledger-contract/fixtures.ts'
 import { createMemoryLedger } from '../../../helpers/storage/memory-ledger.ts'
 
 export const KEY = { owner: 'ann', channelId: '-1001' }
@@ -33,6 +43,21 @@ export function startChanges({ namesInCaptions = true } = {}) {
     forRunningUpload: vi.fn(async () => granted),
   }
   const workGate = createWorkGate()
+  const telegram = { beforeFinish: async () => {} }
+  /** What the documents of messages hold. */
+  const manifests = new Map<number, Manifest>()
+  const gateway: Pick<TelegramGateway, 'finish'> = {
+    finish: async ({ file, caption, journal }) => {
+      const bytes = new Uint8Array(file.size)
+      await file.read(0, bytes)
+      await journal.save({ ...TRANSFER, postAttempts: 1 })
+      await telegram.beforeFinish()
+      const messageId = channel.add(await caption(), { fileName: file.name, size: file.size })
+      const manifest = parseManifest(bytes)
+      if (manifest) manifests.set(messageId, manifest)
+      return { messageId, fileId: documentFileIdOf(messageId) }
+    },
+  }
 
   /** As after a restart: nothing is remembered but what the ledger has. */
   function newProcess() {
@@ -46,7 +71,14 @@ export function startChanges({ namesInCaptions = true } = {}) {
     }
     const makeFolders = createFolderMaking(shared)
     const posts = createPostEditing({ ...shared, namesInCaptions })
-    const jobs = createLibraryJobs({ ...shared, posts, makeFolders, queue })
+    const readManifest: ReadManifest = async (_call, { messageId }) => {
+      return manifests.get(messageId) ?? null
+    }
+    const largeFiles = createLargeFiles({ ...shared, ledger, gateway, readManifest })
+    const removePosts = createPostRemoval({ ...shared, largeFiles })
+    const jobs = createLibraryJobs({
+      ...{ ...shared, posts, makeFolders, removePosts, largeFiles, readManifest, queue },
+    })
     const changing = createLibraryChanging({ ...shared, posts, makeFolders, jobs })
     return { queue, jobs, changing, makeFolders }
   }
@@ -64,6 +96,24 @@ export function startChanges({ namesInCaptions = true } = {}) {
       const line = { id: newCaptionId(), kind: 'file', folderId, name, ...unknown } as const
       return channel.add(encodeCaption(line), { fileName: name, size: 10 })
     },
+    ...{ manifests, telegram },
+    /** Posts a file of three volumes; the messages of its volumes and of its manifest. */
+    addLargeFile: (id: string, name = 'film.mp4'): number[] => {
+      const described = { id, name, folderId: null, modifiedAt: null }
+      const crc32 = '00000001'
+      const volumes = [1, 2, 3].map((number) => {
+        const text = volumeCaption(described, { number, of: 3, crc32, wholeSha256: null })
+        const messageId = channel.add(text, { fileName: `${name}.00${number}`, size: 100 })
+        return { messageId, documentId: null, size: 100, crc32, fileId: null }
+      })
+      const digests = { sha256: 'd'.repeat(64), crc32 }
+      const text = manifestCaption(described, digests)
+      const messageId = channel.add(text, { fileName: `${name}.telestore.json`, size: 50 })
+      manifests.set(messageId, {
+        ...{ id, name, mimeType: 'video/mp4', size: 300, modifiedAt: null, ...digests, volumes },
+      })
+      return [...volumes.map((volume) => volume.messageId), messageId]
+    },
     /** The rows become what the channel holds. */
     look: () => look(channel, ledger),
   }
@@ -78,19 +128,6 @@ function hear(board: ReturnType<typeof createProgressBoard>): Map<string, Progre
 }
 
 async function look(channel: FakeChannel, catalogue: Catalogue): Promise<void> {
-  const messages = channel.list()
-  await catalogue.applyToLibrary(KEY, {
-    files: messages.flatMap(({ document, text, ...times }) =>
-      document
-        ? fileOfPost({
-            ...{ ...times, caption: text, documentId: document.id, size: document.size },
-            documentName: document.fileName,
-            mimeType: document.mimeType ?? 'application/octet-stream',
-            hasThumbnail: document.thumbnail,
-          })
-        : [],
-    ),
-    folders: messages.flatMap((message) => (message.document ? [] : (folderOfPost(message) ?? []))),
-    complete: { from: 1, to: 1_000_000 },
-  })
+  const { others: _, ...rows } = rowsOf(channel.list())
+  await catalogue.applyToLibrary(KEY, { ...rows, complete: { from: 1, to: 1_000_000 } })
 }

@@ -40,7 +40,7 @@ export function keepsLibraryVolumes(make: MakeLedger): void {
       expect(await ledger.libraryVolumes(KEY, ID)).toEqual(VOLUMES)
       expect(await ledger.libraryVolume(KEY, 3)).toEqual(VOLUMES[2])
       expect(await ledger.libraryVolume(KEY, 4)).toBeNull()
-      expect(await ledger.libraryLeftovers(KEY, 10)).toEqual([])
+      expect(await ledger.libraryLeftovers(KEY, { limit: 10 })).toEqual([])
     },
   )
 
@@ -102,14 +102,14 @@ export function keepsLibraryVolumes(make: MakeLedger): void {
       volumes: [...VOLUMES, makeVolume(5, { number: 1 }), partial],
     })
 
-    const left = await ledger.libraryLeftovers(KEY, 10)
+    const left = await ledger.libraryLeftovers(KEY, { limit: 10 })
 
     expect(left).toEqual([
       { captionId: OTHER, name: 'other.zip', volumes: 1, of: 9, bytes: 100, postedAt: NOW },
       { captionId: ID, name: 'film.mp4', volumes: 3, of: 3, bytes: 207, postedAt: NOW },
     ])
-    expect(await ledger.libraryLeftovers(KEY, 1)).toEqual(left.slice(0, 1))
-    expect(await ledger.libraryLeftovers({ ...KEY, owner: 'bob' }, 10)).toEqual([])
+    expect(await ledger.libraryLeftovers(KEY, { limit: 1 })).toEqual(left.slice(0, 1))
+    expect(await ledger.libraryLeftovers({ ...KEY, owner: 'bob' }, { limit: 10 })).toEqual([])
   })
 
   test('volumes of an upload that goes on, or whose posts are being deleted, are not left over', async () => {
@@ -119,14 +119,14 @@ export function keepsLibraryVolumes(make: MakeLedger): void {
     await ledger.fixVolumeChannel(upload.id, KEY.channelId)
     await ledger.postVolume(upload.id, POSTED, { freedChunks: 0, now: NOW })
     await ledger.applyToLibrary(KEY, { volumes: VOLUMES })
-    expect(await ledger.libraryLeftovers(KEY, 10)).toEqual([])
+    expect(await ledger.libraryLeftovers(KEY, { limit: 10 })).toEqual([])
 
     await ledger.failUpload(upload.id, failure('no', NOW))
-    expect(await ledger.libraryLeftovers(KEY, 10)).toEqual([])
+    expect(await ledger.libraryLeftovers(KEY, { limit: 10 })).toEqual([])
 
     const [cleanup] = await ledger.volumeCleanups()
     await ledger.endVolumeCleanup(cleanup?.id ?? 0)
-    expect(await ledger.libraryLeftovers(KEY, 10)).toHaveLength(1)
+    expect(await ledger.libraryLeftovers(KEY, { limit: 10 })).toHaveLength(1)
   })
 
   test('an upload that is complete is in the library with its volumes', async () => {
