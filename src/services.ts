@@ -54,7 +54,6 @@ import { createMetricsRegistry } from './metrics/metrics.ts'
 
 /** How long a request waits for another one that has the same stream, and was asked to end. */
 const UNLOCK_TIMEOUT_MS = 10_000
-const MAX_VOLUME_BYTES = 512 * MiB
 /** What one reader, and all of them together, may have ahead of what they have passed on. */
 const READER_WINDOW_BYTES = 8 * MiB
 const ALL_READERS_BYTES = 32 * MiB
@@ -305,7 +304,7 @@ function createFileServices(
     capacity,
     expireByteless: createBytelessExpiry({ ...shared, removal, locks, sessionTtlMs }),
     maxFileBytes: config.maxFileBytes,
-    maxVolumeBytes: MAX_VOLUME_BYTES,
+    maxVolumeBytes: config.volumeBytes,
     maxWaitMs: config.transferMaxMs,
     perUser: { maxUploads: config.maxUploadsPerUser, maxBytes: config.maxBytesPerUser },
   }

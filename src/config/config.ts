@@ -33,6 +33,8 @@ export interface Config {
   readonly trustProxy: false | number | string
   readonly maxFailuresPerMinute: number
   readonly maxFileBytes: number
+  /** The largest volume of a file that goes as several. */
+  readonly volumeBytes: number
   readonly maxChunkBytes: number
   readonly spoolMaxBytes: number
   readonly maxUploadsPerUser: number
@@ -107,6 +109,7 @@ export function loadConfig(environment: Record<string, string | undefined>): Con
     trustProxy: trustProxyOf(env.TRUST_PROXY),
     maxFailuresPerMinute: env.MAX_FAILURES_PER_MINUTE,
     maxFileBytes: env.MAX_FILE_SIZE,
+    volumeBytes: env.VOLUME_BYTES,
     maxChunkBytes: env.MAX_CHUNK_SIZE,
     spoolMaxBytes: env.SPOOL_MAX_BYTES,
     maxUploadsPerUser: env.MAX_UPLOADS_PER_USER,
@@ -205,11 +208,11 @@ function modeOf(env: Env): Mode {
 
 /**
  * What one user may reserve where the variable is not set: half, so that one user does not keep all
- * others out, and one file at least. Where there is only one token, there is only one user.
+ * others out. Where there is only one token, there is only one user.
  */
-function shareOf({ SPOOL_MAX_BYTES, MAX_FILE_SIZE }: Env, mode: Mode): number {
+function shareOf({ SPOOL_MAX_BYTES }: Env, mode: Mode): number {
   if (mode.kind === 'standalone' && new Set(mode.tokens).size === 1) return SPOOL_MAX_BYTES
-  return Math.max(Math.floor(SPOOL_MAX_BYTES / 2), MAX_FILE_SIZE)
+  return Math.floor(SPOOL_MAX_BYTES / 2)
 }
 
 function publicUrlOf({ PUBLIC_URL, RENDER_EXTERNAL_URL }: Env): string | null {

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { MiB } from '../lib/units.ts'
 import {
   flag,
   list,
@@ -180,12 +181,27 @@ const publicAddress = {
 }
 
 const uploads = {
-  MAX_FILE_SIZE: size().prefault('2000MB').meta({ description: 'Largest file.' }),
-  MAX_CHUNK_SIZE: size().prefault('50MB').meta({ description: 'Largest chunk.' }),
+  MAX_FILE_SIZE: size().prefault('50GB').meta({ description: 'Largest file.' }),
+  MAX_CHUNK_SIZE: size()
+    .prefault('50MB')
+    .meta({ description: 'Largest chunk. A file has at most 16,384 of them.' }),
+  VOLUME_BYTES: size(MiB)
+    .prefault('512MB')
+    .meta({
+      description:
+        'Largest volume: a file that is too large for one document, or for the disk, goes to Telegram as ' +
+        'several.',
+      details:
+        'An upload needs disk for two and a half of its volumes. They are smaller where ' +
+        '`SPOOL_MAX_BYTES` or `MAX_BYTES_PER_USER` holds less than that, or where Telegram takes less ' +
+        '([large files](limits.md#large-files)).',
+    }),
   SPOOL_MAX_BYTES: size()
     .prefault('4GB')
     .meta({
-      description: 'Disk for unfinished uploads. Each reserves its whole size when it opens.',
+      description:
+        'Disk for unfinished uploads. Each reserves what it may need when it opens: its size, or two and ' +
+        'a half volumes.',
       details:
         'The disk itself must have the room as well. An upload that has received no byte keeps its ' +
         'room for ten minutes ([limits](limits.md#what-the-worker-accepts)).',
@@ -193,14 +209,11 @@ const uploads = {
   MAX_UPLOADS_PER_USER: wholeNumber(1)
     .default(1000)
     .meta({ description: 'Unfinished uploads of one user.' }),
-  MAX_BYTES_PER_USER: size()
-    .optional()
-    .meta({
-      description: 'Disk for unfinished uploads of one user.',
-      otherwise:
-        'half of `SPOOL_MAX_BYTES`, and at least `MAX_FILE_SIZE`; all of `SPOOL_MAX_BYTES` where ' +
-        '`AUTH_TOKENS` has one token',
-    }),
+  MAX_BYTES_PER_USER: size().optional().meta({
+    description: 'Disk for unfinished uploads of one user.',
+    otherwise:
+      'half of `SPOOL_MAX_BYTES`; all of `SPOOL_MAX_BYTES` where `AUTH_TOKENS` has one token',
+  }),
   SPOOL_FSYNC: flag.prefault('false').meta({
     description:
       '`true`: an acknowledged chunk survives a power failure, and not only the end of the process.',

@@ -17,7 +17,9 @@ export const size = (min = 1) =>
       const [, digits, unit = ''] = /^(\d+)\s*(KB|MB|GB)?$/i.exec(text.trim()) ?? []
       const bytes = Number(digits) * (UNITS[unit.toUpperCase()] ?? Number.NaN)
       if (Number.isSafeInteger(bytes) && bytes >= min) return bytes
-      context.addIssue({ code: 'custom', message: 'expected bytes, or a number with KB, MB or GB' })
+      const least = min > 1 ? `, ${min} bytes or more` : ''
+      const message = `expected bytes, or a number with KB, MB or GB${least}`
+      context.addIssue({ code: 'custom', message })
       return z.NEVER
     })
     .meta({ values: 'size' })

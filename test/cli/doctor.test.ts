@@ -28,6 +28,7 @@ async function standalone(account: Account = telegram.account): Promise<Record<s
     TELEGRAM_BOT_TOKEN: account.botToken ?? '',
     TELEGRAM_CHANNEL_ID: account.channelId,
     SPOOL_MAX_BYTES: '10MB',
+    VOLUME_BYTES: '3MB',
     // Not every machine has a C compiler.
     TELESTORE_NATIVE: 'off',
   }
@@ -67,6 +68,14 @@ test('every wrong variable is named', async () => {
     '✖ Configuration: the worker would not start with these variables',
   ])
   expect(lines.join('\n')).toMatch(/PORT.*MAX_FILE_SIZE|MAX_FILE_SIZE.*PORT/s)
+})
+
+test('a disk of hardly more than one large file is noted', async () => {
+  const { lines } = await runHere(['doctor'], { ...(await standalone()), VOLUME_BYTES: '4MB' })
+
+  expect(lines).toContain(
+    '• VOLUME_BYTES: a large file takes all of the 10.0 MB that its user has on the disk',
+  )
 })
 
 test('a folder that cannot be used is a fault', async () => {
@@ -255,6 +264,7 @@ async function backendEnv(url: string): Promise<Record<string, string>> {
     DATA_DIR: await makeTempDir(),
     BACKEND_URL: url,
     SPOOL_MAX_BYTES: '10MB',
+    VOLUME_BYTES: '3MB',
   }
 }
 

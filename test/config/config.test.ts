@@ -101,7 +101,7 @@ describe('modes', () => {
 test.each([
   ['half of the spool', {}, 2048],
   ['half of a larger spool', { SPOOL_MAX_BYTES: '10GB' }, 5120],
-  ['one file at least', { SPOOL_MAX_BYTES: '3GB' }, 2000],
+  ['half of a spool that is smaller than a file', { SPOOL_MAX_BYTES: '3GB' }, 1536],
   ['everything where one token is all there is', { ...BOT, AUTH_TOKENS: 'one' }, 4096],
   ['everything where one token is named twice', { ...BOT, AUTH_TOKENS: 'one, one' }, 4096],
   ['half where there are two tokens', { ...BOT, AUTH_TOKENS: 'one,two' }, 2048],
@@ -213,7 +213,8 @@ describe('values', () => {
       ledgerKey: null,
       webhookSecret: null,
       corsOrigins: [],
-      maxFileBytes: 2000 * MiB,
+      maxFileBytes: 50 * 1024 * MiB,
+      volumeBytes: 512 * MiB,
       maxChunkBytes: 50 * MiB,
       spoolMaxBytes: 4096 * MiB,
       spoolFsync: false,

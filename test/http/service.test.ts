@@ -21,7 +21,7 @@ test('the root names the service to programs and shows a page to browsers', asyn
     status: 'ok',
     service: 'TeleStore Render Upload Service',
     chunk_size: '5MB',
-    max_file_bytes: 2000 * MiB,
+    max_file_bytes: 50 * 1024 * MiB,
     endpoints: expect.arrayContaining(['POST /upload-chunk', 'WS /ws/{userId}', 'GET /docs']),
   })
   expect(program.headers.get('vary')).toContain('Accept')

@@ -27,6 +27,7 @@ export async function checkDataDir(context: DoctorContext): Promise<DataDirCheck
     await checkWritable(dataDir)
     await checkFreeSpace(context)
     checkShare(context)
+    checkVolumes(context)
     if (release) return { inUse: false, release }
     context.report({ verdict: 'note', check: CHECK, text: 'a worker uses it at this moment' })
     return { ...notLocked, inUse: true }
@@ -74,7 +75,20 @@ function checkShare({ config, report }: DoctorContext): void {
     verdict: 'note',
     check: 'MAX_BYTES_PER_USER',
     text: `one user may reserve all of SPOOL_MAX_BYTES (${formatBytes(spoolMaxBytes)})`,
-    advice: 'Leave it unset, which is half, or set SPOOL_MAX_BYTES to twice MAX_FILE_SIZE or more.',
+    advice: 'Leave it unset, which is half.',
+  })
+}
+
+/** Warns when one large file keeps all other files of its user waiting. */
+function checkVolumes({ config, report }: DoctorContext): void {
+  const { volumeBytes, maxBytesPerUser, spoolMaxBytes } = config
+  const room = Math.min(maxBytesPerUser, spoolMaxBytes)
+  if (room >= 3 * volumeBytes) return
+  report({
+    verdict: 'note',
+    check: 'VOLUME_BYTES',
+    text: `a large file takes all of the ${formatBytes(room)} that its user has on the disk`,
+    advice: `Set it to a quarter of that, or raise SPOOL_MAX_BYTES: volumes are at most ${formatBytes(volumeBytes)}.`,
   })
 }
 

@@ -18,7 +18,7 @@ import type { UploadWindow, VolumeWindows } from './volume-windows.ts'
  */
 const HOLD_MS = 240_000
 /** Seconds until a chunk is sent again that could not be held, or was held for too long. */
-const RETRY_AFTER = 10
+const RETRY_AFTER = 5
 /** The same for one that gave way to the chunk that all others wait for. */
 const RETRY_AFTER_GIVING_WAY = 1
 
@@ -42,7 +42,7 @@ export interface HeldChunksOptions {
 /** An upload that goes as volumes. */
 export type VolumeUpload = Pick<Upload, 'id' | 'owner' | 'size'> & { volumeBytes: number }
 
-/** A chunk whose bytes are on the disk, under a temporary name. */
+/** A chunk whose bytes are on the disk under a temporary name, or on their way there. */
 export interface WaitingChunk {
   /** Where in the file it ends. */
   end: number
@@ -57,7 +57,7 @@ export interface WaitingRequest {
   sender: string
   /** Aborts when the sender leaves. */
   signal: AbortSignal
-  /** Called when the request begins to wait: its bytes count for its upload from now on. */
+  /** Called before the request begins to wait: its bytes count for its upload from now on. */
   onHeld: () => void
 }
 
@@ -69,6 +69,11 @@ export interface HeldChunks {
    * sender's signal; with SHUTTING_DOWN.
    */
   hold: (upload: VolumeUpload, chunk: WaitingChunk, request: WaitingRequest) => Promise<void>
+  /**
+   * Before the bytes of a chunk are taken: keeps a place for it, if it is beyond reach, until the returned
+   * function is called. Rejects with WINDOW_FULL where there is none.
+   */
+  expect: (upload: VolumeUpload, chunk: WaitingChunk) => Promise<() => void>
   /** A request of this sender brings bytes, until the returned function is called. */
   arriving: (sender: string) => () => void
   /** Whether a request of this upload is held. */
@@ -88,6 +93,8 @@ interface Group {
   readonly upload: VolumeUpload
   readonly window: UploadWindow
   readonly held: Set<Held>
+  /** Chunks that are on their way and have a place. */
+  readonly expected: Set<WaitingChunk>
   /** By the end of a chunk, how often its requests gave way. */
   readonly gaveWay: Map<number, number>
   /** By `performance.now()`: when one gave way last, at first when the first was held. */
@@ -108,19 +115,32 @@ export function createHeldChunks(options: HeldChunksOptions): HeldChunks {
     const known = groups.get(upload.id)
     if (known) return known
     const fresh = { since: performance.now(), cameSince: true }
-    const group = { upload, window, held: new Set<Held>(), gaveWay: new Map(), ...fresh }
+    const chunks = { held: new Set<Held>(), expected: new Set<WaitingChunk>() }
+    const group = { upload, window, ...chunks, gaveWay: new Map(), ...fresh }
     groups.set(upload.id, group)
     return group
   }
 
+  function forgetEmpty({ upload, held, expected }: Group): void {
+    if (held.size === 0 && expected.size === 0) groups.delete(upload.id)
+    if (groups.size > 0) return
+    stopLooking?.()
+    stopLooking = null
+  }
+
   /** Rejects with WINDOW_FULL where the chunk has no place; those further ahead lose theirs first. */
-  function makePlace({ upload, window, held }: Group, chunk: WaitingChunk): void {
+  function makePlace(group: Group, chunk: WaitingChunk): void {
+    const { upload, window, held, expected } = group
     const { chunkBytes } = chunk
     const most = heldBytesOf({ ...upload, chunkBytes, posted: window.posted })
-    const refused = heldInstead([...held], chunk, most)
+    const coming = [...expected].reduce((sum, { bytes }) => sum + bytes, 0)
+    const refused = heldInstead([...held], chunk, most - coming)
     const { perOwner, inAll } = limits
     const isFull = owners.of(upload.owner) >= perOwner || owners.total >= inAll
-    if (refused === null || (isFull && refused.length === 0)) throw windowFull(RETRY_AFTER)
+    if (refused === null || (isFull && refused.length === 0)) {
+      forgetEmpty(group)
+      throw windowFull(RETRY_AFTER)
+    }
     for (const one of refused) one.refuse(windowFull(RETRY_AFTER))
   }
 
@@ -135,10 +155,7 @@ export function createHeldChunks(options: HeldChunksOptions): HeldChunks {
       if (!group.held.delete(held)) return
       forgetOwner()
       bytes -= held.bytes
-      if (group.held.size === 0) groups.delete(upload.id)
-      if (groups.size > 0) return
-      stopLooking?.()
-      stopLooking = null
+      forgetEmpty(group)
     }
   }
 
@@ -169,10 +186,9 @@ export function createHeldChunks(options: HeldChunksOptions): HeldChunks {
   return {
     hold: async (upload, chunk, { sender, signal, onHeld }) => {
       const window = await windows.of(upload.id)
-      const isWithin = (): boolean =>
-        window.isOver ||
-        chunk.end <= reachOf({ ...upload, chunkBytes: chunk.chunkBytes, posted: window.posted })
+      const isWithin = (): boolean => isWithinReach(upload, window, chunk)
       if (isWithin()) return
+      onHeld()
       const group = groupOf(upload, window)
       makePlace(group, chunk)
       const refusing = new AbortController()
@@ -185,12 +201,21 @@ export function createHeldChunks(options: HeldChunksOptions): HeldChunks {
       }
       const leave = enter(group, { end, bytes, gaveWay, sender, refuse })
       try {
-        onHeld()
         const ending = AbortSignal.any([signal, refusing.signal, workGate.ending])
         const waits = { signal: ending, timeoutMs: limits.holdMs }
         if (!(await window.until(isWithin, waits))) throw windowFull(RETRY_AFTER)
       } finally {
         leave()
+      }
+    },
+    expect: async (upload, chunk) => {
+      const window = await windows.of(upload.id)
+      if (isWithinReach(upload, window, chunk)) return () => {}
+      const group = groupOf(upload, window)
+      makePlace(group, chunk)
+      group.expected.add(chunk)
+      return () => {
+        if (group.expected.delete(chunk)) forgetEmpty(group)
       }
     },
     arriving: (sender) => {
@@ -199,11 +224,19 @@ export function createHeldChunks(options: HeldChunksOptions): HeldChunks {
       }
       return arrivals.add(sender)
     },
-    isHeld: (uploadId) => groups.has(uploadId),
+    isHeld: (uploadId) => (groups.get(uploadId)?.held.size ?? 0) > 0,
     get stats() {
       return { requests: owners.total, bytes }
     },
   }
+}
+
+function isWithinReach(
+  upload: VolumeUpload,
+  { isOver, posted }: UploadWindow,
+  { end, chunkBytes }: WaitingChunk,
+): boolean {
+  return isOver || end <= reachOf({ ...upload, chunkBytes, posted })
 }
 
 function windowFull(retryAfter: number): AppError {

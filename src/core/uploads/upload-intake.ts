@@ -199,8 +199,6 @@ export function createUploadIntake(options: UploadIntakeOptions): UploadIntake {
     const { volumeBytes, reservedBytes } = isPart
       ? { volumeBytes: null, reservedBytes: whole.size }
       : await planUpload(options, granted, whole)
-    // Their jobs cannot carry volumes yet.
-    if (volumeBytes !== null) throw fileTooLarge(options.maxFileBytes)
     const upload = { ...whole, volumeBytes }
     assertNoLongWait(options, granted, isPart ? null : upload.size)
     // A chunk that is refused must not have reserved anything.
@@ -281,11 +279,8 @@ export function assertAllowed(
   { maxFileBytes }: Pick<UploadIntakeOptions, 'maxFileBytes'>,
   size: number,
 ): void {
-  if (size > maxFileBytes) throw fileTooLarge(maxFileBytes)
-}
-
-function fileTooLarge(maxFileBytes: number): AppError {
-  return new AppError('FILE_TOO_LARGE', `The file is larger than ${maxFileBytes} bytes`, {
+  if (size <= maxFileBytes) return
+  throw new AppError('FILE_TOO_LARGE', `The file is larger than ${maxFileBytes} bytes`, {
     details: { maxFileSize: maxFileBytes },
   })
 }

@@ -25,7 +25,7 @@ export interface UploadServiceOptions extends UploadIntakeOptions {
   /** Whose progress of this upload a token shows: its user id. Rejects as `forUpload` does. */
   progressReader: (token: string, uploadId: string) => Promise<string>
   progress: ProgressBoard
-  held: Pick<HeldChunks, 'hold'>
+  held: Pick<HeldChunks, 'hold' | 'expect'>
   locks: KeyedLock
 }
 
@@ -38,6 +38,16 @@ export interface UploadStatus {
   progress: Progress
 }
 
+/** What is known of a chunk before its bytes. */
+export interface ExpectedChunk {
+  id: string
+  size: number
+  totalChunks: number
+  /** Null where it is not known yet. */
+  index: number | null
+  placing: Placing | null
+}
+
 /**
  * Takes files in. Calls that carry a token are refused with UPLOAD_NOT_FOUND on an upload of
  * another user; for calls without one the upload's id is the capability.
@@ -47,14 +57,11 @@ export interface UploadService {
   authenticate: (token: string) => Promise<Credentials>
   /**
    * Rejects when a chunk of this upload would be refused anyway, before any byte is taken, where so
-   * much is known by then: with UPLOAD_CANCELLED, or, where there is no such upload, with
+   * much is known by then: with UPLOAD_CANCELLED or WINDOW_FULL, or, where there is no such upload, with
    * FILE_TOO_LARGE or as `assertCapacity`, `assertNoLongWait` and `assertPlace` do. One that is open goes
-   * on and has its space.
+   * on and has its space. Resolves with what is to be called when the chunk has come, or does not come.
    */
-  assertGoesOn: (
-    file: { id: string; size: number; totalChunks: number; placing: Placing | null },
-    token: string,
-  ) => Promise<void>
+  expectChunk: (file: ExpectedChunk, token: string) => Promise<() => void>
   /** Rejects with FILE_EXISTS when a new upload would be refused because of its name. */
   assertPlace: (placing: Placing | null, token: string) => Promise<void>
   /** Rejects with SPOOL_FULL when an upload of `size` bytes could not be opened now. */
@@ -140,6 +147,17 @@ export function createUploadService(options: UploadServiceOptions): UploadServic
     if (!(await options.capacity.fits(size))) throw noCapacity()
   }
 
+  /** Keeps a place on the disk for a chunk that would have to wait. */
+  async function expectOf(upload: Upload, index: number): Promise<() => void> {
+    const { id, owner, size, chunkSize, volumeBytes } = upload
+    const mayWait = volumeBytes !== null && chunkSize !== null && upload.state === 'receiving'
+    // A chunk that cannot be is refused with a sentence once it is here.
+    if (!mayWait || index >= upload.totalChunks) return () => {}
+    const end = Math.min(size, (index + 1) * chunkSize)
+    const bytes = end - index * chunkSize
+    return held.expect({ id, owner, size, volumeBytes }, { end, bytes, chunkBytes: chunkSize })
+  }
+
   async function sealLocked(upload: Upload): Promise<Upload> {
     const sealing = await ledger.sealUpload(upload.id, now())
     switch (sealing.kind) {
@@ -167,15 +185,19 @@ export function createUploadService(options: UploadServiceOptions): UploadServic
     assertPlace: async (placing, token) => {
       if (placing) await placeUpload(options.catalogue, await credentials.forUpload(token), placing)
     },
-    assertGoesOn: async ({ id, size, totalChunks, placing }, token) => {
+    expectChunk: async ({ id, size, totalChunks, index, placing }, token) => {
       const granted = await credentials.forUpload(token)
       const known = await ledger.findUpload(id)
-      if (known?.owner === granted.userId) return assertNotCancelled(known)
+      if (known?.owner === granted.userId) {
+        assertNotCancelled(known)
+        return index === null ? () => {} : expectOf(known, index)
+      }
       assertAllowed(options, size)
       const { reservedBytes } = await intake.plan(granted, { size, totalChunks })
       await assertCapacity(reservedBytes)
       intake.assertNoLongWait(granted, size)
       if (placing) await placeUpload(options.catalogue, granted, placing)
+      return () => {}
     },
     assertCapacity,
     assertNoLongWait: async (size, token) =>

@@ -14,7 +14,6 @@ import { MiB } from '../../lib/units.ts'
 import { readForm } from '../bodies/form/form.ts'
 import { newUploadId } from '../bodies/new-upload.ts'
 import { fileName, folderOf, parseWire } from '../bodies/validation.ts'
-import { clientSignal } from '../connections/client-signal.ts'
 import { addressOf } from '../guards/address.ts'
 import { requireToken } from '../guards/presented-credentials.ts'
 import { SmallUploadFields, smallUpload } from '../schemas/small-upload.ts'
@@ -55,7 +54,7 @@ export const smallUploadRoutes: FastifyPluginAsync<UploadRoutesOptions> = async 
     async (request, reply) => {
       const announced = Number(request.headers['content-length'] ?? 0)
       await uploads.assertCapacity(Math.min(announced, MAX_BYTES))
-      const { receive, claimed } = receiver(
+      const { receive, claimed, signal } = receiver(
         { ...options, maxChunkBytes: MAX_BYTES, wholeFiles: true },
         request,
         reply,
@@ -88,7 +87,6 @@ export const smallUploadRoutes: FastifyPluginAsync<UploadRoutesOptions> = async 
         const mimeType = mimeTypeOf(file.mimeType, name)
         await uploads.assertReachable(token, size)
         const described = { id: uploadId, ...placing, mimeType, size, modifiedAt, thumbnail }
-        const signal = clientSignal(reply)
         const sender = addressOf(request)
         const waiting = { token, sender, signal, onHeld: claimed }
         const { fileName } = await takeWhole(described, received, waiting)

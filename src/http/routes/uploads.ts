@@ -74,7 +74,7 @@ export const uploadRoutes: FastifyPluginAsync<UploadRoutesOptions> = async (app,
     { schema: uploadChunk, config: { takesForm: true, isHeavy: true, presents: CHUNK_FORM } },
     async (request, reply) => {
       const sender = addressOf(request)
-      const { receive, claimed } = receiver(options, request, reply)
+      const { receive, claimed, signal } = receiver(options, request, reply)
       const form = await readForm(request, {
         fileField: 'chunk',
         fieldNames: Object.keys(ChunkFields.shape),
@@ -88,8 +88,7 @@ export const uploadRoutes: FastifyPluginAsync<UploadRoutesOptions> = async (app,
         const { received } = form.file
         assertUndamaged(received.digest, fields.chunkDigest)
         const taken = await uploads.takeChunk(toFile(fields), fields.chunkIndex, received, {
-          ...{ token, sender, signal: clientSignal(reply) },
-          onHeld: claimed,
+          ...{ token, sender, signal, onHeld: claimed },
         })
         options.unclaimed.trust(sender)
         return {
@@ -163,6 +162,8 @@ export interface Receiver {
   receive: ReadFormOptions['receive']
   /** Called when all bytes are here, and count for an upload from now on: no later than its answer. */
   claimed: () => void
+  /** Aborts when the client leaves. */
+  signal: AbortSignal
 }
 
 /**
@@ -175,12 +176,9 @@ export function receiver(
   request: FastifyRequest,
   reply: FastifyReply,
 ): Receiver {
-  const arrived = held.arriving(addressOf(request))
-  let release = (): void => {}
+  const releases = [held.arriving(addressOf(request))]
   const claimed = (): void => {
-    arrived()
-    release()
-    release = () => {}
+    for (const release of releases.splice(0)) release()
   }
   // When the answer is out, the bytes belong to an upload or are discarded.
   if (reply.raw.closed) claimed()
@@ -198,10 +196,9 @@ export function receiver(
     evict: () => !request.raw.complete && failBody(request.raw, busy()),
   }
 
-  function holding(taken: () => void, bytes: AsyncIterable<Uint8Array>): Promise<ReceivedChunk> {
-    release = taken
+  function untilClaimed(release: () => void): void {
+    releases.push(release)
     if (reply.raw.closed) claimed()
-    return receive(bytes)
   }
 
   async function receiveFile(
@@ -220,15 +217,18 @@ export function receiver(
         await uploads.assertPlace(placingOf(fields), token)
       } else if (uploadId && size > 0) {
         const totalChunks = Number(fields.totalChunks) || Math.ceil(size / STREAM_CHUNK_BYTES)
-        const file = { id: uploadId, size, totalChunks, placing: placingOf(fields) }
-        await uploads.assertGoesOn(file, token)
+        const index = /^\d{1,6}$/.test(fields.chunkIndex ?? '') ? Number(fields.chunkIndex) : null
+        const file = { id: uploadId, size, totalChunks, index, placing: placingOf(fields) }
+        untilClaimed(await uploads.expectChunk(file, token))
       }
-      return holding(await unclaimed.takeOfUser(owner, incoming), bytes)
+      untilClaimed(await unclaimed.takeOfUser(owner, incoming))
+    } else {
+      untilClaimed(await unclaimed.take(incoming))
     }
-    return holding(await unclaimed.take(incoming), bytes)
+    return receive(bytes)
   }
 
-  return { receive: receiveFile, claimed }
+  return { receive: receiveFile, claimed, signal }
 }
 
 /** What is known of it before the file's bytes; null where it does not matter, or may still come. */

@@ -29,7 +29,7 @@ export const initUpload = operation({
   body: InitFields.extend({ userId }),
   answers: {
     200: {
-      description: 'The upload is open, and its room on the disk is reserved.',
+      description: 'The upload is open, and the room that it may need on the disk is reserved.',
       body: z.object({
         success,
         uploadId: uploadIdOut,
@@ -47,7 +47,11 @@ export const uploadChunk = operation({
   description:
     'Send the chunks in any order, several at once, and the fields in any order. All chunks have ' +
     'the same size, and the last one has the rest. A chunk may be sent again. With other bytes it ' +
-    'is refused, because the first ones may be in Telegram already.',
+    'is refused, because the first ones may be in Telegram already.\n\n' +
+    'A file that is too large for one document, or for the disk of the worker, goes to Telegram in ' +
+    'volumes while its chunks come in. Send its chunks in their order, then: the answer to one that is ' +
+    'far ahead of what Telegram has waits, for 4 minutes at most, and `WINDOW_FULL` asks to send it ' +
+    'again.',
   auth: 'field',
   body: ChunkFields.extend({ userId, chunk: fileBytes("The chunk's bytes, 50 MB at most.") }),
   bodyType: 'multipart/form-data',
@@ -65,6 +69,7 @@ export const uploadChunk = operation({
   },
   refusals: [
     ...OF_OPENING,
+    'WINDOW_FULL',
     'CHUNK_OUT_OF_RANGE',
     'CHUNK_SIZE_WRONG',
     'CHUNK_DAMAGED',

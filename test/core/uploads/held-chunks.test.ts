@@ -48,7 +48,7 @@ test('a volume that is posted while the window is looked for counts', async () =
 test('after four minutes a request that lacks nothing is told to come again', async () => {
   const room = makeRoom({ isWhole: true })
   const waits = room.hold(205)
-  const refused = expect(waits).rejects.toMatchObject({ code: 'WINDOW_FULL', retryAfter: 10 })
+  const refused = expect(waits).rejects.toMatchObject({ code: 'WINDOW_FULL', retryAfter: 5 })
 
   await vi.advanceTimersByTimeAsync(4 * MINUTE)
 
@@ -88,13 +88,44 @@ test('no more than half a volume is held, and what is nearer takes the place of 
   const furthest = room.hold(260)
   await room.settled()
 
-  await expect(room.hold(265)).rejects.toMatchObject({ code: 'WINDOW_FULL', retryAfter: 10 })
+  await expect(room.hold(265)).rejects.toMatchObject({ code: 'WINDOW_FULL', retryAfter: 5 })
   const nearer = room.hold(250)
   await expect(furthest).rejects.toMatchObject({ code: 'WINDOW_FULL' })
   expect(room.held.stats).toEqual({ requests: 10, bytes: 50 })
 
   room.windows.moved('large', 100)
   await Promise.all([...near, nearer])
+})
+
+test('chunks that are on their way have places, and are not refused for nearer ones', async () => {
+  const room = makeRoom({ isWhole: true })
+  const chunk = { end: 245, bytes: 30, chunkBytes: 5 }
+  const forget = await room.held.expect(upload, chunk)
+  const waits = [205, 210, 215, 220].map((end) => room.hold(end))
+  await room.settled()
+
+  await expect(room.hold(225)).rejects.toMatchObject({ code: 'WINDOW_FULL' })
+  await expect(room.held.expect(upload, { ...chunk, end: 250 })).rejects.toMatchObject({
+    code: 'WINDOW_FULL',
+  })
+  expect(room.held.stats).toEqual({ requests: 4, bytes: 20 })
+  forget()
+  const another = room.hold(225)
+  await room.settled()
+  expect(room.held.stats).toEqual({ requests: 5, bytes: 25 })
+
+  room.windows.moved('large', 100)
+  await Promise.all([...waits, another])
+  expect(room.held.isHeld('large')).toBe(false)
+})
+
+test('a chunk within reach needs no place', async () => {
+  const room = makeRoom()
+
+  const forget = await room.held.expect(upload, { end: 200, bytes: 200, chunkBytes: 5 })
+
+  forget()
+  expect(room.held.stats).toEqual({ requests: 0, bytes: 0 })
 })
 
 test('one user and all users hold so many requests and no more', async () => {

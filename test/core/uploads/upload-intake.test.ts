@@ -10,6 +10,7 @@ import {
   type UploadIntakeOptions,
 } from '../../../src/core/uploads/upload-intake.ts'
 import { AppError, shuttingDown } from '../../../src/errors.ts'
+import { MiB } from '../../../src/lib/units.ts'
 import { createRecordingLog } from '../../helpers/recording-log.ts'
 import { insertUpload } from '../../helpers/storage/insert-upload.ts'
 import { createMemoryLedger, type MemoryLedger } from '../../helpers/storage/memory-ledger.ts'
@@ -584,15 +585,16 @@ test('acceptChunk: a claim that fails rejects with its error, whatever becomes o
   expect(log.entries).toMatchObject([{ level: 'warn', fields: { uploadId: ID } }])
 })
 
-test('a file that is larger than a document of its account is refused, unless it is a part', async () => {
-  const { intake, limits } = start()
+test('a file that is larger than a document of its account goes as volumes, unless it is a part', async () => {
+  const { intake, ledger, limits } = start()
   limits.documentBytes = 9
   const part = { ...FILE, id: 'part', stream: { metadata: null, concat: 'partial' } }
 
-  await expect(intake.openOrResume(FILE, ANN, 't')).rejects.toMatchObject({
-    code: 'FILE_TOO_LARGE',
-  })
-  await expect(intake.openOrResume(part, ANN, 't')).resolves.toMatchObject({ id: 'part' })
+  await intake.openOrResume(FILE, ANN, 't')
+  await intake.openOrResume(part, ANN, 't')
+
+  expect(await ledger.findUpload(ID)).toMatchObject({ volumeBytes: MiB })
+  expect(await ledger.findUpload('part')).toMatchObject({ volumeBytes: null })
 })
 
 test('a part for which there is no room is refused with a word about what would have', async () => {

@@ -58,8 +58,9 @@ export function postChunk(
   url: string,
   form: ChunkForm,
   filePart?: 'first' | 'last',
+  signal: AbortSignal | null = null,
 ): Promise<Response> {
-  return fetch(`${url}/upload-chunk`, { method: 'POST', body: chunkForm(form, filePart) })
+  return fetch(`${url}/upload-chunk`, { method: 'POST', body: chunkForm(form, filePart), signal })
 }
 
 export function postJson(
