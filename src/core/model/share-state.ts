@@ -6,7 +6,7 @@ import type { KnownShare } from '../ports/shares.ts'
  * | `open` | it can be used |
  * | `used-up` | all its downloads were had; its owner may allow more |
  * | `expired` | its time is over; its owner may give it more |
- * | `signed-out` | its owner's login has ended; it goes on with the next one |
+ * | `signed-out` | its owner's login has ended, or is for another channel; it goes on with the next one |
  * | `ended` | its owner took it back |
  */
 export type ShareState = 'open' | 'used-up' | 'expired' | 'signed-out' | 'ended'

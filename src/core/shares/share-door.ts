@@ -16,7 +16,7 @@ import { holderOf, type TicketKeys } from '../model/ticket-format.ts'
 import type { Catalogue, FolderSummary, LibraryKey, ShownFile } from '../ports/catalogue.ts'
 import type { Credentials, CredentialsProvider } from '../ports/credentials.ts'
 import type { ShareMetrics } from '../ports/metrics.ts'
-import type { KnownShare, ShareRecords } from '../ports/shares.ts'
+import type { KnownShare, ShareContent, ShareRecords } from '../ports/shares.ts'
 import type { Passwords } from './passwords.ts'
 import { shareNotFound } from './share-service.ts'
 
@@ -47,12 +47,16 @@ export interface ShareVisitor {
   pass?: string | undefined
 }
 
-/** What is in a share, in the eyes of its visitor. */
+/** A share that its visitor may use. */
 export interface OpenShare {
   readonly share: KnownShare
   readonly endsAt: number
   /** Its owner's. */
   readonly credentials: Credentials
+}
+
+/** What is in a share at this moment. */
+export interface ShareContents {
   /** Files that are shared one by one, as they are in the library now. */
   readonly files: readonly ShownFile[]
   /** The folder that is shared, where it is now; null: files are shared, or the folder is gone. */
@@ -92,8 +96,9 @@ export interface ShareDoor {
     password: string,
     visitor: ShareVisitor,
   ) => Promise<{ pass: string; maxAgeMs: number } | null>
+  contents: (open: OpenShare) => Promise<ShareContents>
   /** Rejects with FOLDER_NOT_FOUND, and INVALID_REQUEST for a cursor of another page. */
-  list: (open: OpenShare, request: SharePageRequest) => Promise<SharePage>
+  list: (open: OpenShare, contents: ShareContents, request: SharePageRequest) => Promise<SharePage>
   /** Rejects with MESSAGE_NOT_FOUND for what is not in the share. */
   file: (open: OpenShare, messageId: number) => Promise<ShownFile>
   /**
@@ -102,7 +107,7 @@ export interface ShareDoor {
    */
   count: (open: OpenShare, visitor: ShareVisitor, what: number | FolderPath) => Promise<void>
   /** What an archive of all that is shared has, or of one folder in it. Throws FOLDER_NOT_FOUND. */
-  archive: (open: OpenShare, path: FolderPath) => ArchiveWish
+  archive: (contents: ShareContents, path: FolderPath) => ArchiveWish
 }
 
 export function createShareDoor(options: ShareDoorOptions): ShareDoor {
@@ -149,7 +154,9 @@ export function createShareDoor(options: ShareDoorOptions): ShareDoor {
     }
   }
 
-  async function contentOf(key: LibraryKey, { content }: KnownShare) {
+  async function contents({ share, credentials: granted }: OpenShare): Promise<ShareContents> {
+    const key = libraryKeyOf(granted)
+    const { content } = share
     if (content.kind === 'folder') {
       const folder = await catalogue.libraryFolderOfId(key, content.folderId)
       const { files = 0, bytes = 0 } = folder ?? {}
@@ -160,6 +167,16 @@ export function createShareDoor(options: ShareDoorOptions): ShareDoor {
     const files = content.messageIds.flatMap((id) => byId.get(id) ?? [])
     const bytes = files.reduce((sum, { size }) => sum + size, 0)
     return { files, folder: null, total: { files: files.length, bytes } }
+  }
+
+  async function isInside(
+    key: LibraryKey,
+    { messageId, path }: ShownFile,
+    content: ShareContent,
+  ): Promise<boolean> {
+    if (content.kind === 'files') return content.messageIds.includes(messageId)
+    const folder = await catalogue.libraryFolderOfId(key, content.folderId)
+    return folder !== null && isWithinFolder(path, folder.path)
   }
 
   return {
@@ -173,9 +190,9 @@ export function createShareDoor(options: ShareDoorOptions): ShareDoor {
       }
       const granted = await credentialsFor(share)
       options.look(granted)
-      const content = await contentOf(libraryKeyOf(granted), share)
-      return { share, endsAt: shareEndOf(share), credentials: granted, ...content }
+      return { share, endsAt: shareEndOf(share), credentials: granted }
     },
+    contents,
     unlock: async (name, password, visitor) => {
       const share = await find(name, visitor)
       const { id, password: kept } = share
@@ -187,8 +204,8 @@ export function createShareDoor(options: ShareDoorOptions): ShareDoor {
       const maxAgeMs = Math.min(PASS_MS, shareEndOf(share) - time)
       return { pass: encodePass({ id, password: kept }, time + maxAgeMs, keys), maxAgeMs }
     },
-    list: async (open, { path, recursive, cursor }) => {
-      const { folder, files, share, credentials: granted } = open
+    list: async ({ share, credentials: granted }, { folder, files }, request) => {
+      const { path, recursive, cursor } = request
       if (folder === null) {
         if (path.length > 0) throw noSuchFolder()
         return { files, folders: [], next: null }
@@ -205,14 +222,11 @@ export function createShareDoor(options: ShareDoorOptions): ShareDoor {
       if (page === null) throw noSuchFolder()
       return { ...page, next: page.next && cursors.encode(page.next, scope) }
     },
-    file: async ({ share, folder, credentials: granted }, messageId) => {
-      const { content } = share
-      const named = content.kind === 'folder' || content.messageIds.includes(messageId)
-      const file = named && (await catalogue.libraryFile(libraryKeyOf(granted), messageId))
-      if (!file || !isInside(file, content.kind === 'folder' ? folder : [])) {
-        throw new AppError('MESSAGE_NOT_FOUND', 'There is no such file in this share')
-      }
-      return file
+    file: async ({ share: { content }, credentials: granted }, messageId) => {
+      const key = libraryKeyOf(granted)
+      const file = await catalogue.libraryFile(key, messageId)
+      if (file !== null && (await isInside(key, file, content))) return file
+      throw new AppError('MESSAGE_NOT_FOUND', 'There is no such file in this share')
     },
     archive: ({ folder, files }, path) => {
       if (folder !== null) return { kind: 'folder', path: [...folder, ...path] }
@@ -231,11 +245,6 @@ export function createShareDoor(options: ShareDoorOptions): ShareDoor {
 }
 
 const START = { file: 'start', folder: 'start' } as const
-
-/** Null: the shared folder is gone. */
-function isInside({ path }: ShownFile, folder: FolderPath | null): boolean {
-  return folder !== null && isWithinFolder(path, folder)
-}
 
 const SENTENCES: Readonly<Record<Exclude<ShareState, 'open'>, string>> = {
   'used-up': 'This share has been downloaded as often as it may be',

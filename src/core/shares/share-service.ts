@@ -5,7 +5,7 @@ import { libraryKeyOf } from '../model/library/posts.ts'
 import { decodeShareId, encodeShareId, newShareId, type ShareKeys } from '../model/share-format.ts'
 import { type ShareState, shareEndOf, shareStateOf } from '../model/share-state.ts'
 import { holderOf, type TicketKeys } from '../model/ticket-format.ts'
-import type { Catalogue, LibraryKey } from '../ports/catalogue.ts'
+import type { Catalogue, LibraryKey, ShownFile } from '../ports/catalogue.ts'
 import type { CredentialsProvider } from '../ports/credentials.ts'
 import type { KnownShare, ShareChange, ShareContent, ShareRecords } from '../ports/shares.ts'
 import type { Passwords } from './passwords.ts'
@@ -13,6 +13,8 @@ import { loginOf } from './share-logins.ts'
 
 /** Of one owner, that have not ended: a page shows them all. */
 const MAX_OPEN = 1_000
+/** Files that are looked up at once. */
+const SLICE = 500
 /** Of one owner, that have ended and are still listed. Their addresses are known for ever. */
 const KEEP_ENDED = 200
 
@@ -27,13 +29,11 @@ export interface ShareServiceOptions {
   now: () => number
 }
 
-/** What is wanted of a share; in a change, what is left out stays. */
+/** What is wanted of a share; in a change, what is left out stays. Null: none. */
 export interface ShareWish {
-  title?: string | null
-  /** Null: none. */
-  password?: string | null
-  maxDownloads?: number | null
-  lifetimeMs: number
+  title?: string | null | undefined
+  password?: string | null | undefined
+  maxDownloads?: number | null | undefined
 }
 
 export type SharedThing = { messageIds: readonly number[] } | { path: FolderPath }
@@ -61,11 +61,19 @@ export interface ShareService {
    * Rejects with MESSAGE_NOT_FOUND and FOLDER_NOT_FOUND for what the library does not know, with
    * TOO_MANY_SHARES, and with BUSY where many passwords are being hashed.
    */
-  create: (token: string, thing: SharedThing, wish: ShareWish) => Promise<OwnShare>
+  create: (
+    token: string,
+    thing: SharedThing,
+    wish: ShareWish & { lifetimeMs: number },
+  ) => Promise<OwnShare>
   /** Those that have not ended first, of each kind the newest first. */
   list: (token: string) => Promise<OwnShare[]>
   /** What has expired or is used up may go on. Rejects with SHARE_ENDED for what its owner has ended. */
-  change: (token: string, name: string, wish: Partial<ShareWish>) => Promise<OwnShare>
+  change: (
+    token: string,
+    name: string,
+    wish: ShareWish & { lifetimeMs: number | undefined },
+  ) => Promise<OwnShare>
   /** Ends the share for good, also one that had ended. */
   end: (token: string, name: string) => Promise<void>
 }
@@ -95,28 +103,36 @@ export function createShareService(options: ShareServiceOptions): ShareService {
     return { kind: 'files', messageIds }
   }
 
-  async function show(key: LibraryKey, share: KnownShare): Promise<OwnShare> {
-    const { content, channelId } = share
-    const shown = {
-      fileName: null,
-      folder: null,
-      ...(await thingOf({ ...key, channelId }, content)),
+  /** Of another channel of the owner nothing is known: its messages have the same numbers. */
+  async function showAll(key: LibraryKey, shares: readonly KnownShare[]): Promise<OwnShare[]> {
+    const here = shares.filter(({ channelId }) => channelId === key.channelId)
+    const firsts = here.flatMap(({ content }) => firstOf(content) ?? [])
+    const files: ShownFile[] = []
+    for (let at = 0; at < firsts.length; at += SLICE) {
+      files.push(...(await catalogue.libraryFiles(key, firsts.slice(at, at + SLICE))))
     }
-    return {
-      name: encodeShareId(share.id, keys),
-      share,
-      state: shareStateOf(share, now()),
-      endsAt: shareEndOf(share),
-      ...shown,
+    const names = new Map(files.map(({ messageId, name }) => [messageId, name]))
+    const shown: OwnShare[] = []
+    for (const share of shares) {
+      const { id, content, channelId } = share
+      const isHere = channelId === key.channelId
+      const state = shareStateOf(isHere ? share : { ...share, login: null }, now())
+      const common = { name: encodeShareId(id, keys), share, state, endsAt: shareEndOf(share) }
+      const fileName = isHere ? (names.get(firstOf(content) ?? 0) ?? null) : null
+      shown.push({ ...common, fileName, folder: isHere ? await folderOf(key, content) : null })
     }
+    return shown
   }
 
-  async function thingOf(key: LibraryKey, content: ShareContent) {
-    if (content.kind === 'folder') {
-      return { folder: (await catalogue.libraryFolderOfId(key, content.folderId))?.path ?? null }
-    }
-    const [first = 0] = content.messageIds
-    return { fileName: (await catalogue.libraryFile(key, first))?.name ?? null }
+  async function show(key: LibraryKey, share: KnownShare): Promise<OwnShare> {
+    const [shown] = await showAll(key, [share])
+    if (!shown) throw shareNotFound()
+    return shown
+  }
+
+  async function folderOf(key: LibraryKey, content: ShareContent): Promise<FolderPath | null> {
+    if (content.kind === 'files') return null
+    return (await catalogue.libraryFolderOfId(key, content.folderId))?.path ?? null
   }
 
   function rowOf(name: string): string {
@@ -150,9 +166,7 @@ export function createShareService(options: ShareServiceOptions): ShareService {
     },
     list: async (token) => {
       const { key, holder } = await callerOf(token)
-      const shares: OwnShare[] = []
-      for (const share of await ledger.sharesOf(holder, now())) shares.push(await show(key, share))
-      return shares
+      return showAll(key, await ledger.sharesOf(holder, now()))
     },
     change: async (token, name, { lifetimeMs, password, title, maxDownloads }) => {
       const id = rowOf(name)
@@ -177,6 +191,11 @@ export function createShareService(options: ShareServiceOptions): ShareService {
       if (!(await ledger.endShare(id, holder, now()))) throw shareNotFound()
     },
   }
+}
+
+/** The one file, or the first of several; null: a folder is shared. */
+function firstOf(content: ShareContent): number | null {
+  return content.kind === 'files' ? (content.messageIds[0] ?? null) : null
 }
 
 export function shareNotFound(): AppError {

@@ -15,7 +15,7 @@ import {
   ShareChanges,
   ShareParams,
   SharesQuery,
-} from './schemas.ts'
+} from './owner-schemas.ts'
 
 export interface ShareOwnerRoutesOptions {
   shares: ShareService
@@ -44,7 +44,7 @@ export const shareOwnerRoutes: FastifyPluginAsync<ShareOwnerRoutesOptions> = asy
       items === undefined ? { path: parseFolderPath(folder, 'folder') } : { messageIds: items }
     const token = requireToken(request)
     await countCall(request)
-    const wish = { ...given({ title, password, maxDownloads }), lifetimeMs: expiresIn * 1000 }
+    const wish = { title, password, maxDownloads, lifetimeMs: expiresIn * 1000 }
     const share = await shares.create(token, thing, wish)
     return reply.code(201).send(show(share, request))
   })
@@ -59,12 +59,11 @@ export const shareOwnerRoutes: FastifyPluginAsync<ShareOwnerRoutesOptions> = asy
 
   app.patch('/shares/:id', { schema: changeShare, config: inJson }, async (request) => {
     const { id } = parseWire(ShareParams, request.params)
-    const { expiresIn, ...fields } = parseWire(ShareChanges, request.body)
-    const { title, password, maxDownloads } = fields
+    const { expiresIn, title, password, maxDownloads } = parseWire(ShareChanges, request.body)
     const token = requireToken(request)
     await countCall(request)
     const lifetimeMs = expiresIn === undefined ? undefined : expiresIn * 1000
-    const wish = given({ title, password, maxDownloads, lifetimeMs })
+    const wish = { title, password, maxDownloads, lifetimeMs }
     return show(await shares.change(token, id, wish), request)
   })
 
@@ -101,13 +100,4 @@ export const shareOwnerRoutes: FastifyPluginAsync<ShareOwnerRoutesOptions> = asy
       lastUsedAt: lastUsedAt === null ? null : new Date(lastUsedAt).toISOString(),
     }
   }
-}
-
-type Given<Fields> = { [Name in keyof Fields]?: Exclude<Fields[Name], undefined> }
-
-/** The fields that have a value. */
-function given<Fields extends object>(fields: Fields): Given<Fields> {
-  return Object.fromEntries(
-    Object.entries(fields).filter(([, value]) => value !== undefined),
-  ) as Given<Fields>
 }

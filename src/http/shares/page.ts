@@ -1,4 +1,5 @@
-import type { OpenShare } from '../../core/shares/share-door.ts'
+import type { KnownShare } from '../../core/ports/shares.ts'
+import type { ShareContents } from '../../core/shares/share-door.ts'
 
 /**
  * The policy of a share's page: scripts, styles and files of this origin. Nothing is inline, nothing
@@ -18,14 +19,19 @@ export const SHARE_PAGE_POLICY = [
   "frame-ancestors 'none'",
 ].join('; ')
 
+export interface ShownShare {
+  share: KnownShare
+  contents: ShareContents
+}
+
 const TITLE = /<title>[^<]*<\/title>/
 
 /**
  * Puts into the page what apps show of a link before it is opened. Of a share with a password it
- * says nothing: `open` is null.
+ * says nothing: `shown` is null.
  */
-export function fillSharePage(html: string, open: OpenShare | null): string {
-  const { title, description } = open === null ? LOCKED : summaryOf(open)
+export function fillSharePage(html: string, shown: ShownShare | null): string {
+  const { title, description } = shown === null ? LOCKED : summaryOf(shown)
   const head = [
     `<title>${escaped(title)}</title>`,
     ...[
@@ -43,7 +49,8 @@ const LOCKED = {
   description: 'A password opens them.',
 }
 
-function summaryOf({ share, files, total }: OpenShare): { title: string; description: string } {
+function summaryOf({ share, contents }: ShownShare): { title: string; description: string } {
+  const { files, total } = contents
   const [only] = files
   const isOne = share.content.kind === 'files' && share.content.messageIds.length === 1
   const name = isOne && only ? only.name : 'Files for you'

@@ -28,6 +28,7 @@ import { toFolder } from '../routes/library.ts'
 import { LISTED } from '../schemas/openapi/operation.ts'
 import { createShareCookies } from './cookies.ts'
 import { createGuessLimit } from './guess-limit.ts'
+import { ShareParams } from './owner-schemas.ts'
 import { fillSharePage, SHARE_PAGE_POLICY } from './page.ts'
 import {
   ArchiveOfShareQuery,
@@ -39,12 +40,11 @@ import {
   SharedFileParams,
   SharedFileQuery,
   ShareListQuery,
-  ShareParams,
   sharedArchive,
   sharedFile,
   sharedThumbnail,
   unlockShare,
-} from './schemas.ts'
+} from './visitor-schemas.ts'
 
 export interface ShareVisitorRoutesOptions {
   door: ShareDoor
@@ -83,7 +83,10 @@ export const shareVisitorRoutes: FastifyPluginAsync<ShareVisitorRoutesOptions> =
   options,
 ) => {
   const { door, downloads, thumbnails, archives, deliverArchive, deliverFile, address } = options
-  const guesses = createGuessLimit(Math.min(MAX_GUESSES, options.maxFailures))
+  const guesses = createGuessLimit({
+    max: Math.min(MAX_GUESSES, options.maxFailures),
+    onRefused: () => options.guessed('throttled'),
+  })
   const countLook = createAddressRate(MAX_LOOKS)
   const countThumbnail = createAddressRate(MAX_THUMBNAILS)
   const cookies = createShareCookies((request) => {
@@ -110,8 +113,12 @@ export const shareVisitorRoutes: FastifyPluginAsync<ShareVisitorRoutesOptions> =
     const visitor = cookies.visitorOf(request)
     const { needsPassword } = await door.knock(name, visitor)
     const open = needsPassword ? null : await door.enter(name, visitor)
-    // With a password, not even what is in it: a link's address is shown by apps to everyone.
-    const html = fillSharePage(options.html, open?.share.password === null ? open : null)
+    // With a password, not even what is in it: apps show that to everyone who sees the link.
+    const shown =
+      open?.share.password === null
+        ? { share: open.share, contents: await door.contents(open) }
+        : null
+    const html = fillSharePage(options.html, shown)
     cookies.beginVisit(request, reply, name)
     reply.headers(PAGE_HEADERS)
     return reply.type('text/html; charset=utf-8').send(html)
@@ -142,16 +149,17 @@ export const shareVisitorRoutes: FastifyPluginAsync<ShareVisitorRoutesOptions> =
     if (only !== null && !wantsList(request)) {
       return sendFile(request, reply, { open, messageId: only, disposition: query.disposition })
     }
-    const page = await door.list(open, {
+    const contents = await door.contents(open)
+    const page = await door.list(open, contents, {
       path: parseFolderPath(query.folder, 'folder'),
       recursive: query.recursive === 'true',
       cursor: query.cursor || null,
     })
     cookies.beginVisit(request, reply, id)
     reply.headers({ ...REFUSAL_HEADERS, 'cache-control': 'no-store' })
-    const { share, endsAt, total } = open
+    const { share, endsAt } = open
     const { title, maxDownloads, downloads: counted } = share
-    const base = open.folder ?? null
+    const { total, folder: base } = contents
     return reply.send({
       title,
       expiresAt: new Date(endsAt).toISOString(),
@@ -179,7 +187,7 @@ export const shareVisitorRoutes: FastifyPluginAsync<ShareVisitorRoutesOptions> =
     await countLook(request)
     const visitor = cookies.visitorOf(request)
     const open = await door.enter(id, visitor)
-    const wish = door.archive(open, path)
+    const wish = door.archive(await door.contents(open), path)
     const signal = clientSignal(reply)
     const found = await archives.findFor(open.credentials, { wish, ...resuming(request) }, signal)
     const title = path.at(-1) ?? open.share.title
@@ -224,9 +232,8 @@ export const shareVisitorRoutes: FastifyPluginAsync<ShareVisitorRoutesOptions> =
   app.post('/s/:id/password', { schema: unlockShare }, async (request, reply) => {
     const { id } = parseWire(ShareParams, request.params)
     const { password } = parseWire(PasswordFields, request.body)
-    const takeBack = takeGuess(request)
-    const unlocked = await door.unlock(id, password, cookies.visitorOf(request))
-    takeBack()
+    const look = () => door.unlock(id, password, cookies.visitorOf(request))
+    const unlocked = await guesses.guess(addressOf(request), look)
     reply.header('cache-control', 'no-store')
     if (unlocked !== null) {
       const { pass: value, maxAgeMs } = unlocked
@@ -234,15 +241,6 @@ export const shareVisitorRoutes: FastifyPluginAsync<ShareVisitorRoutesOptions> =
     }
     return reply.code(204).send()
   })
-
-  function takeGuess(request: FastifyRequest): () => void {
-    try {
-      return guesses.take(addressOf(request))
-    } catch (error) {
-      options.guessed('throttled')
-      throw error
-    }
-  }
 }
 
 interface WantedFile {

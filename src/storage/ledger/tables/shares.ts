@@ -146,20 +146,21 @@ export function createShareRecords(database: LedgerDatabase, cipher: LedgerCiphe
       endAll.run(now, holder)
       forgetLogin.run(holder)
     },
-    countDownload: ({ id, visit, content, visitMs, now }) =>
+    countDownload: ({ id, visit, content, visitMs, now }) => {
+      const row = isOpen.get(now, id)
+      if (!row) return 'ended'
+      // Nothing to write: a film goes on while the disk takes nothing.
+      if (visit !== null && findVisit.get(id, visit, content, now - visitMs)) return 'repeated'
+      const max = integerOrNull(row, 'max_downloads')
+      if (max !== null && integer(row, 'downloads') >= max) return 'used-up'
       database.transaction(() => {
-        const row = isOpen.get(now, id)
-        if (!row) return 'ended'
-        if (visit !== null && findVisit.get(id, visit, content, now - visitMs)) return 'repeated'
-        const max = integerOrNull(row, 'max_downloads')
-        if (max !== null && integer(row, 'downloads') >= max) return 'used-up'
         count.run(now, id)
-        if (visit !== null) {
-          addVisit.run(id, visit, content, now)
-          forgetSurplus.run(MAX_VISITS)
-        }
-        return 'counted'
-      }),
+        if (visit === null) return
+        addVisit.run(id, visit, content, now)
+        forgetSurplus.run(MAX_VISITS)
+      })
+      return 'counted'
+    },
     hasVisited: ({ id, visit, visitMs, now }) =>
       findAnyVisit.get(id, visit, now - visitMs) !== undefined,
     keepShareLogin: (holder, login) => {
