@@ -21,6 +21,10 @@ import {
 import { createLibraryJobs, type LibraryJobs } from './core/library/changes/library-jobs.ts'
 import { createFolderMaking } from './core/library/changes/make-folders.ts'
 import { createPostRemoval } from './core/library/changes/remove-posts.ts'
+import {
+  createManifestRestoration,
+  type RestoreManifests,
+} from './core/library/changes/restore-manifests.ts'
 import { createFollower, type Follower } from './core/library/follow/follower.ts'
 import { createLibraryNews, tellChanges } from './core/library/library-news.ts'
 import { createLibraryService, type LibraryService } from './core/library/library-service.ts'
@@ -151,6 +155,7 @@ export function createServices(config: Config, adapters: Adapters): Services {
     channel: adapters.channel,
     isBusy: () => [...queue.stages().values()].includes('working'),
     metrics: registry.follow,
+    onScanned: jobs.restoreManifests,
     now,
     log,
   })
@@ -229,6 +234,7 @@ function createJobs(
   { files, ...shared }: Shared & { files: LibraryFiles },
 ): Pick<Services, 'queue' | 'transfers' | 'changing' | 'changingJobs' | 'cleaner'> & {
   onCleanup: () => void
+  restoreManifests: RestoreManifests
 } {
   const { ledger } = shared
   const { transferAttempts: attempts, namesInCaptions } = config
@@ -250,6 +256,7 @@ function createJobs(
     ...{ ...library, posts, makeFolders, removePosts, largeFiles, readManifest, queue, attempts },
   })
   const changing = createLibraryChanging({ ...library, posts, makeFolders, jobs: changingJobs })
+  const restoreManifests = createManifestRestoration({ ...library, queue, attempts })
   const cleaner = createVolumeCleaner({ ...shared, channel, records: ledger, queue })
   const onCleanup = (): void => {
     cleaner.resume().catch((err: unknown) => {
@@ -274,7 +281,7 @@ function createJobs(
     verify: config.verify,
     native: config.native,
   })
-  return { queue, transfers, changing, changingJobs, cleaner, onCleanup }
+  return { queue, transfers, changing, changingJobs, cleaner, onCleanup, restoreManifests }
 }
 
 /** What takes files in, in chunks and as streams. */

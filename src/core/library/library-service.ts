@@ -3,6 +3,7 @@ import { formatFolderPath } from '../model/library/folder-path.ts'
 import { libraryKeyOf } from '../model/library/posts.ts'
 import type {
   Catalogue,
+  Leftover,
   LibraryKey,
   LibraryPage,
   LibraryPosition,
@@ -17,7 +18,10 @@ import type { Follower } from './follow/follower.ts'
 import { createLibraryFeed, type LibraryNews } from './library-news.ts'
 
 export interface LibraryServiceOptions {
-  catalogue: Pick<Catalogue, 'libraryPage' | 'libraryFile' | 'librarySync'>
+  catalogue: Pick<
+    Catalogue,
+    'libraryPage' | 'libraryFile' | 'librarySync' | 'libraryLeftovers' | 'libraryVolumes'
+  >
   credentials: Pick<CredentialsProvider, 'forUpload'>
   channel: Pick<ChannelGateway, 'reader'>
   follower: Pick<Follower, 'look' | 'rescan' | 'isLooking'>
@@ -57,6 +61,11 @@ export interface LibraryListing {
   key: LibraryKey
 }
 
+export interface LeftoverPosts extends Leftover {
+  /** Of the volumes, the oldest first: a thousand at most. */
+  messageIds: number[]
+}
+
 /**
  * A user's library, read for the holder of a login token. Calls reject as `forUpload` does, and wait
  * for nothing but the ledger.
@@ -67,6 +76,8 @@ export interface LibraryService {
   /** Rejects with MESSAGE_NOT_FOUND. */
   find: (token: string, messageId: number) => Promise<{ file: ShownFile; key: LibraryKey }>
   rescan: (token: string) => Promise<LibraryState>
+  /** Volumes that belong to no file, the newest first: a hundred files of them at most. */
+  leftovers: (token: string) => Promise<LeftoverPosts[]>
   /** Yields whenever the library has changed, until the signal aborts. */
   changes: (token: string, signal: AbortSignal) => Promise<AsyncGenerator<void, never, undefined>>
 }
@@ -107,6 +118,19 @@ export function createLibraryService(options: LibraryServiceOptions): LibrarySer
       // It begins in the background.
       return state.state === 'current' ? { ...state, state: 'scanning' } : state
     },
+    leftovers: async (token) => {
+      const granted = await credentials.forUpload(token)
+      const key = libraryKeyOf(granted)
+      follower.look(granted)
+      const found = await catalogue.libraryLeftovers(key, { limit: MAX_LEFTOVERS })
+      return Promise.all(
+        found.map(async (left) => {
+          const volumes = await catalogue.libraryVolumes(key, left.captionId)
+          const messageIds = volumes.slice(0, MAX_MESSAGES).map(({ messageId }) => messageId)
+          return { ...left, messageIds }
+        }),
+      )
+    },
     changes: async (token, signal) => {
       const { userId } = await credentials.forUpload(token)
       return createLibraryFeed(news, userId, { signal })
@@ -114,6 +138,9 @@ export function createLibraryService(options: LibraryServiceOptions): LibrarySer
   }
 }
 
+const MAX_LEFTOVERS = 100
+/** What one call deletes. */
+const MAX_MESSAGES = 1_000
 const START: LibraryPosition = { file: 'start', folder: 'start' }
 const UNSEEN: LibraryState = { state: 'unavailable', seen: 0, total: null, at: null }
 

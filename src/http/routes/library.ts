@@ -15,6 +15,7 @@ import {
   LibraryItemParams,
   LibraryItemQuery,
   LibraryQuery,
+  listLeftovers,
   listLibrary,
   RescanFields,
   rescanLibrary,
@@ -66,6 +67,21 @@ export const libraryRoutes: FastifyPluginAsync<LibraryRoutesOptions> = async (ap
       folders: page.folders.map(toFolder),
       next,
       sync: toSync(state),
+    }
+  })
+
+  const listing = { schema: listLeftovers, config: { presents } } as const
+  app.get('/library/leftovers', listing, async (request, reply) => {
+    parseWire(LibraryItemQuery, request.query)
+    const token = requireToken(request)
+    await countCall(request)
+    const found = await library.leftovers(token)
+    reply.header('cache-control', 'no-store')
+    return {
+      items: found.map(({ name: fileName, volumes, of, bytes, postedAt, messageIds }) => ({
+        ...{ fileName, volumes, of, bytes, messageIds },
+        createdAt: new Date(postedAt).toISOString(),
+      })),
     }
   })
 

@@ -260,3 +260,41 @@ export const rescanLibrary = operation({
   },
   refusals: [...OF_TOKENS, 'TOKEN_MISSING', 'SPOOL_FAILED'],
 })
+
+const LeftoverItem = z
+  .object({
+    fileName: fileNameOut('The name of the file of which they are pieces.'),
+    volumes: count('How many of its volumes are there.', 3),
+    of: count('How many volumes the file had.', 12),
+    bytes: count('Their bytes.', 1_610_612_736),
+    createdAt: z.string().meta({ ...DATE, description: 'When the newest of them was posted.' }),
+    messageIds: z
+      .array(z.int().min(1).max(MAX_MESSAGE_ID))
+      .meta({ description: 'Their messages, a thousand at most.', examples: [[41, 42, 43]] }),
+  })
+  .meta({ id: 'LibraryLeftover', description: 'Volumes of a file that has no manifest.' })
+
+export const listLeftovers = operation({
+  id: 'listLeftovers',
+  tag: 'Library',
+  summary: 'Lists volumes that belong to no file',
+  description:
+    'Pieces of large files that nothing names any more: the manifest was deleted, or what was posted of ' +
+    'an upload could not be deleted. The newest come first, a hundred files at most. Nothing deletes ' +
+    'them by itself: give their `messageIds` to `POST /library/delete`. If all volumes of a file are ' +
+    'there, `POST /library/rescan` posts its manifest anew, and the file is in the library again.',
+  auth: 'link',
+  query: LibraryItemQuery,
+  answers: {
+    200: {
+      description: 'What is left over.',
+      headers: ['Cache-Control'],
+      body: z.object({
+        items: z
+          .array(LeftoverItem)
+          .meta({ description: 'One entry for each file.', examples: [[]] }),
+      }),
+    },
+  },
+  refusals: [...OF_TOKENS, 'TOKEN_MISSING', 'SPOOL_FAILED'],
+})

@@ -93,6 +93,7 @@ export function createPoster(telegram: Emulator, account: Account = telegram.acc
       const { id } = manifest
       return { id, bytes, manifest, ...posted }
     },
+    text: (text: string) => api.sendMessage({ chat_id: account.channelId, text }),
     remove: (...ids: number[]) =>
       api.deleteMessages({ chat_id: account.channelId, message_ids: ids }),
     forward: async (messageId: number): Promise<number> => {

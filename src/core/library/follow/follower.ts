@@ -26,6 +26,8 @@ export interface FollowerOptions {
   /** Whether transfers are on their way, which go first. */
   isBusy: () => boolean
   metrics: FollowMetrics
+  /** Called when a channel has been read to its end, and the rows agree with it. */
+  onScanned?: (credentials: Credentials) => void
   /** Epoch milliseconds. */
   now: () => number
   log: Log
@@ -125,6 +127,7 @@ export function createFollower(options: FollowerOptions): Follower {
       if (scanned) {
         log.info({ requests }, 'a channel was read from end to end')
         rescanned.set(nameOf(key), true, RESCAN_EVERY_MS)
+        options.onScanned?.(credentials)
       }
       metrics.looked(scanned ? 'rescanned' : changed ? 'changed' : 'current')
     } catch (error) {

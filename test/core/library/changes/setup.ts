@@ -8,6 +8,7 @@ import { createLibraryChanging } from '../../../../src/core/library/changes/libr
 import { createLibraryJobs } from '../../../../src/core/library/changes/library-jobs.ts'
 import { createFolderMaking } from '../../../../src/core/library/changes/make-folders.ts'
 import { createPostRemoval } from '../../../../src/core/library/changes/remove-posts.ts'
+import { createManifestRestoration } from '../../../../src/core/library/changes/restore-manifests.ts'
 import { rowsOf } from '../../../../src/core/library/follow/plan.ts'
 import { encodeCaption, newCaptionId } from '../../../../src/core/model/caption.ts'
 import { manifestCaption, volumeCaption } from '../../../../src/core/model/volumes/captions.ts'
@@ -80,7 +81,8 @@ export function startChanges({ namesInCaptions = true } = {}) {
       ...{ ...shared, posts, makeFolders, removePosts, largeFiles, readManifest, queue },
     })
     const changing = createLibraryChanging({ ...shared, posts, makeFolders, jobs })
-    return { queue, jobs, changing, makeFolders }
+    const restoreManifests = createManifestRestoration({ ...shared, gateway, queue })
+    return { queue, jobs, changing, makeFolders, restoreManifests }
   }
 
   const token = 'token'
@@ -102,7 +104,8 @@ export function startChanges({ namesInCaptions = true } = {}) {
       const described = { id, name, folderId: null, modifiedAt: null }
       const crc32 = '00000001'
       const volumes = [1, 2, 3].map((number) => {
-        const text = volumeCaption(described, { number, of: 3, crc32, wholeSha256: null })
+        const wholeSha256 = number === 3 ? 'd'.repeat(64) : null
+        const text = volumeCaption(described, { number, of: 3, crc32, wholeSha256 })
         const messageId = channel.add(text, { fileName: `${name}.00${number}`, size: 100 })
         return { messageId, documentId: null, size: 100, crc32, fileId: null }
       })
