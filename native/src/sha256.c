@@ -34,6 +34,7 @@ static const uint32_t ROUND_CONSTANTS[4 * STEPS] __attribute__((aligned(16))) = 
 #else
 #define UNROLLED _Pragma("GCC unroll 16")
 #endif
+#define INLINE inline __attribute__((always_inline))
 #endif
 
 #if defined(__x86_64__)
@@ -43,6 +44,7 @@ static const uint32_t ROUND_CONSTANTS[4 * STEPS] __attribute__((aligned(16))) = 
 
 #define INSTRUCTIONS "sha-ni"
 #define USES_SHA __attribute__((target("sha,sse4.1,ssse3,pclmul")))
+#define SWAP _mm_set_epi64x(0x0c0d0e0f08090a0b, 0x0405060700010203)
 
 /* CPUID leaf 7 (EBX, bit 29); not every compiler's __builtin_cpu_supports knows the name. */
 static int has_instructions(void) {
@@ -77,53 +79,76 @@ USES_SHA static uint32_t crc_of(const __m128i *lanes) {
   return (uint32_t)_mm_extract_epi32(_mm_xor_si128(x, quotient), 1);
 }
 
+/* Where one hash stands. */
+typedef struct {
+  __m128i abef, cdgh, abef_before, cdgh_before, words[4];
+} lane;
+
+/* The order that the instructions take is the highest word first; in bytes words are big-endian. */
+USES_SHA static INLINE void begin_lane(lane *at, const uint8_t *state) {
+  const __m128i abcd = _mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)state), SWAP);
+  const __m128i efgh = _mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)(state + 16)), SWAP);
+  const __m128i badc = _mm_shuffle_epi32(abcd, 0xb1), hgfe = _mm_shuffle_epi32(efgh, 0x1b);
+  at->abef = _mm_alignr_epi8(badc, hgfe, 8), at->cdgh = _mm_blend_epi16(hgfe, badc, 0xf0);
+}
+
+USES_SHA static INLINE void end_lane(const lane *at, uint8_t *state) {
+  const __m128i feba = _mm_shuffle_epi32(at->abef, 0x1b), dchg = _mm_shuffle_epi32(at->cdgh, 0xb1);
+  const __m128i dcba = _mm_blend_epi16(feba, dchg, 0xf0), hgfe = _mm_alignr_epi8(dchg, feba, 8);
+  _mm_storeu_si128((__m128i *)state, _mm_shuffle_epi8(dcba, SWAP));
+  _mm_storeu_si128((__m128i *)(state + 16), _mm_shuffle_epi8(hgfe, SWAP));
+}
+
+USES_SHA static INLINE void begin_block(lane *at) {
+  at->abef_before = at->abef, at->cdgh_before = at->cdgh;
+}
+
+USES_SHA static INLINE void end_block(lane *at) {
+  at->abef = _mm_add_epi32(at->abef, at->abef_before);
+  at->cdgh = _mm_add_epi32(at->cdgh, at->cdgh_before);
+}
+
+/* Four rounds. */
+USES_SHA static INLINE void take_step(lane *at, const uint8_t *block, int step) {
+  __m128i *const now = &at->words[step & 3];
+  const __m128i *const before = &at->words[(step + 3) & 3];
+  if (step < 4) {
+    *now = _mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)(block + 16 * step)), SWAP);
+  } else {
+    const __m128i early = _mm_sha256msg1_epu32(*now, at->words[(step + 1) & 3]);
+    const __m128i middle = _mm_alignr_epi8(*before, at->words[(step + 2) & 3], 4);
+    *now = _mm_sha256msg2_epu32(_mm_add_epi32(early, middle), *before);
+  }
+  const __m128i *const constants = (const __m128i *)(ROUND_CONSTANTS + 4 * step);
+  const __m128i sums = _mm_add_epi32(*now, _mm_load_si128(constants));
+  at->cdgh = _mm_sha256rnds2_epu32(at->cdgh, at->abef, sums);
+  at->abef = _mm_sha256rnds2_epu32(at->abef, at->cdgh, _mm_shuffle_epi32(sums, 0x0e));
+}
+
 /* `crc`: what was computed before, and then with these blocks; NULL: only the hash. */
-USES_SHA static inline __attribute__((always_inline)) void run(uint8_t *state, const uint8_t *block,
-                                                               size_t count, uint32_t *crc) {
+USES_SHA static INLINE void run(uint8_t *state, const uint8_t *block, size_t count, uint32_t *crc) {
   const uint8_t *const begin = block;
   const __m128i by_64 = _mm_set_epi64x(0x01c6e41596, 0x0154442bd4);
   __m128i lanes[4];
+  lane hash;
   if (count == 0) return;
-  /* Words are big-endian. */
-  const __m128i swap = _mm_set_epi64x(0x0c0d0e0f08090a0b, 0x0405060700010203);
-  const __m128i abcd = _mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)state), swap);
-  const __m128i efgh = _mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)(state + 16)), swap);
-  /* The order that the instructions take, the highest word first. */
-  const __m128i badc = _mm_shuffle_epi32(abcd, 0xb1), hgfe = _mm_shuffle_epi32(efgh, 0x1b);
-  __m128i abef = _mm_alignr_epi8(badc, hgfe, 8), cdgh = _mm_blend_epi16(hgfe, badc, 0xf0);
+  begin_lane(&hash, state);
   for (; count > 0; count--, block += BLOCK_BYTES) {
-    const __m128i abef_before = abef, cdgh_before = cdgh;
-    __m128i words[4];
+    begin_block(&hash);
     UNROLLED for (int step = 0; step < STEPS; step++) {
-      __m128i *const now = &words[step & 3];
-      const __m128i *const before = &words[(step + 3) & 3];
-      if (step < 4) {
-        *now = _mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)(block + 16 * step)), swap);
-      } else {
-        const __m128i early = _mm_sha256msg1_epu32(*now, words[(step + 1) & 3]);
-        const __m128i middle = _mm_alignr_epi8(*before, words[(step + 2) & 3], 4);
-        *now = _mm_sha256msg2_epu32(_mm_add_epi32(early, middle), *before);
-      }
-      const __m128i *const constants = (const __m128i *)(ROUND_CONSTANTS + 4 * step);
-      const __m128i sums = _mm_add_epi32(*now, _mm_load_si128(constants));
-      cdgh = _mm_sha256rnds2_epu32(cdgh, abef, sums);
-      abef = _mm_sha256rnds2_epu32(abef, cdgh, _mm_shuffle_epi32(sums, 0x0e));
+      take_step(&hash, block, step);
       if (crc != NULL && (step & 3) == 3) {
-        const int lane = step >> 2;
-        const __m128i next = _mm_loadu_si128((const __m128i *)(block + 16 * lane));
-        lanes[lane] = block == begin ? next : fold(lanes[lane], by_64, next);
-        if (block == begin && lane == 0) {
+        const int at = step >> 2;
+        const __m128i next = _mm_loadu_si128((const __m128i *)(block + 16 * at));
+        lanes[at] = block == begin ? next : fold(lanes[at], by_64, next);
+        if (block == begin && at == 0) {
           lanes[0] = _mm_xor_si128(next, _mm_cvtsi32_si128((int)~*crc));
         }
       }
     }
-    abef = _mm_add_epi32(abef, abef_before);
-    cdgh = _mm_add_epi32(cdgh, cdgh_before);
+    end_block(&hash);
   }
-  const __m128i feba = _mm_shuffle_epi32(abef, 0x1b), dchg = _mm_shuffle_epi32(cdgh, 0xb1);
-  const __m128i dcba = _mm_blend_epi16(feba, dchg, 0xf0), hgfe_now = _mm_alignr_epi8(dchg, feba, 8);
-  _mm_storeu_si128((__m128i *)state, _mm_shuffle_epi8(dcba, swap));
-  _mm_storeu_si128((__m128i *)(state + 16), _mm_shuffle_epi8(hgfe_now, swap));
+  end_lane(&hash, state);
   if (crc != NULL) *crc = ~crc_of(lanes);
 }
 
@@ -161,37 +186,62 @@ USES_SHA static inline void write_words(uint8_t *to, uint32x4_t words) {
   vst1q_u8(to, vrev32q_u8(vreinterpretq_u8_u32(words)));
 }
 
+/* Where one hash stands. */
+typedef struct {
+  uint32x4_t abcd, efgh, abcd_before, efgh_before, words[4];
+} lane;
+
+USES_SHA static INLINE void begin_lane(lane *at, const uint8_t *state) {
+  at->abcd = read_words(state), at->efgh = read_words(state + 16);
+}
+
+USES_SHA static INLINE void end_lane(const lane *at, uint8_t *state) {
+  write_words(state, at->abcd);
+  write_words(state + 16, at->efgh);
+}
+
+USES_SHA static INLINE void begin_block(lane *at) {
+  at->abcd_before = at->abcd, at->efgh_before = at->efgh;
+}
+
+USES_SHA static INLINE void end_block(lane *at) {
+  at->abcd = vaddq_u32(at->abcd, at->abcd_before);
+  at->efgh = vaddq_u32(at->efgh, at->efgh_before);
+}
+
+/* Four rounds. */
+USES_SHA static INLINE void take_step(lane *at, const uint8_t *block, int step) {
+  uint32x4_t *const now = &at->words[step & 3];
+  if (step < 4) {
+    *now = read_words(block + 16 * step);
+  } else {
+    const uint32x4_t early = vsha256su0q_u32(*now, at->words[(step + 1) & 3]);
+    *now = vsha256su1q_u32(early, at->words[(step + 2) & 3], at->words[(step + 3) & 3]);
+  }
+  const uint32x4_t sums = vaddq_u32(*now, vld1q_u32(ROUND_CONSTANTS + 4 * step));
+  const uint32x4_t first = at->abcd;
+  at->abcd = vsha256hq_u32(at->abcd, at->efgh, sums);
+  at->efgh = vsha256h2q_u32(at->efgh, first, sums);
+}
+
 /* `crc`: what was computed before, and then with these blocks; NULL: only the hash. */
-USES_SHA static inline __attribute__((always_inline)) void run(uint8_t *state, const uint8_t *block,
-                                                               size_t count, uint32_t *crc) {
+USES_SHA static INLINE void run(uint8_t *state, const uint8_t *block, size_t count, uint32_t *crc) {
   uint32_t remainder = crc == NULL ? 0 : ~*crc;
-  uint32x4_t abcd = read_words(state), efgh = read_words(state + 16);
+  lane hash;
+  begin_lane(&hash, state);
   for (; count > 0; count--, block += BLOCK_BYTES) {
-    const uint32x4_t abcd_before = abcd, efgh_before = efgh;
-    uint32x4_t words[4];
+    begin_block(&hash);
     UNROLLED for (int step = 0; step < STEPS; step++) {
-      uint32x4_t *const now = &words[step & 3];
-      if (step < 4) {
-        *now = read_words(block + 16 * step);
-      } else {
-        const uint32x4_t early = vsha256su0q_u32(*now, words[(step + 1) & 3]);
-        *now = vsha256su1q_u32(early, words[(step + 2) & 3], words[(step + 3) & 3]);
-      }
-      const uint32x4_t sums = vaddq_u32(*now, vld1q_u32(ROUND_CONSTANTS + 4 * step));
-      const uint32x4_t first = abcd;
-      abcd = vsha256hq_u32(abcd, efgh, sums);
-      efgh = vsha256h2q_u32(efgh, first, sums);
+      take_step(&hash, block, step);
       if (crc != NULL && (step & 1) == 1) {
         uint64_t next;
         memcpy(&next, block + 8 * (step >> 1), sizeof next);
         remainder = __crc32d(remainder, next);
       }
     }
-    abcd = vaddq_u32(abcd, abcd_before);
-    efgh = vaddq_u32(efgh, efgh_before);
+    end_block(&hash);
   }
-  write_words(state, abcd);
-  write_words(state + 16, efgh);
+  end_lane(&hash, state);
   if (crc != NULL) *crc = ~remainder;
 }
 
@@ -203,7 +253,32 @@ static int has_instructions(void) { return 0; }
 static void run(uint8_t *state, const uint8_t *block, size_t count, uint32_t *crc) {
   (void)state, (void)block, (void)count, (void)crc;
 }
+static void hash_two(uint8_t *const *states, const uint8_t *const *blocks, size_t count) {
+  (void)states, (void)blocks, (void)count;
+}
 
+#endif
+
+#if defined(__x86_64__) || defined(__aarch64__)
+/* Two hashes wait for no round of each other. */
+USES_SHA static void hash_two(uint8_t *const *states, const uint8_t *const *blocks, size_t count) {
+  const uint8_t *first = blocks[0], *second = blocks[1];
+  lane one, other;
+  begin_lane(&one, states[0]);
+  begin_lane(&other, states[1]);
+  for (; count > 0; count--, first += BLOCK_BYTES, second += BLOCK_BYTES) {
+    begin_block(&one);
+    begin_block(&other);
+    UNROLLED for (int step = 0; step < STEPS; step++) {
+      take_step(&one, first, step);
+      take_step(&other, second, step);
+    }
+    end_block(&one);
+    end_block(&other);
+  }
+  end_lane(&one, states[0]);
+  end_lane(&other, states[1]);
+}
 #endif
 
 USES_SHA static void hash_blocks(uint8_t *state, const uint8_t *block, size_t count) {
@@ -261,10 +336,34 @@ static napi_value compress_with_crc(napi_env env, napi_callback_info info) {
   return napi_create_uint32(env, crc, &result) == napi_ok ? result : NULL;
 }
 
+/* (state, blocks, state, blocks): both states are changed in place. */
+static napi_value compress_two(napi_env env, napi_callback_info info) {
+  napi_value values[4];
+  bytes state[2], blocks[2];
+  size_t count = 4;
+  if (napi_get_cb_info(env, info, &count, values, NULL, NULL) != napi_ok) return NULL;
+  for (int at = 0; at < 2; at++) {
+    if (!read_arguments(env, values + 2 * at, &state[at], &blocks[at])) return NULL;
+  }
+  if (blocks[0].length != blocks[1].length) {
+    napi_throw_range_error(env, NULL, "Expected as many blocks of the one as of the other");
+    return NULL;
+  }
+  if (overlap(state[0], state[1]) || overlap(state[0], blocks[1]) || overlap(state[1], blocks[0])) {
+    napi_throw_range_error(env, NULL, "Expected states that are apart from each other and the blocks");
+    return NULL;
+  }
+  uint8_t *const states[2] = {state[0].at, state[1].at};
+  const uint8_t *const from[2] = {blocks[0].at, blocks[1].at};
+  hash_two(states, from, blocks[0].length / BLOCK_BYTES);
+  return NULL;
+}
+
 NAPI_MODULE_INIT() {
   if (!has_instructions()) return exports;
   if (!export_function(env, exports, "compress", compress) ||
       !export_function(env, exports, "compressWithCrc", compress_with_crc) ||
+      !export_function(env, exports, "compressTwo", compress_two) ||
       !export_text(env, exports, "instructions", INSTRUCTIONS)) {
     napi_throw_error(env, NULL, "The module cannot be set up");
   }

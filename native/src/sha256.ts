@@ -13,6 +13,16 @@ export interface Sha256Compression {
    * one given: 0 at the beginning.
    */
   compressWithCrc: (state: Uint8Array, blocks: Uint8Array, crc32: number) => number
+  /**
+   * Two hashes at once, of as many blocks each, in two thirds of the time that they take one after the
+   * other.
+   */
+  compressTwo: (
+    state: Uint8Array,
+    blocks: Uint8Array,
+    otherState: Uint8Array,
+    otherBlocks: Uint8Array,
+  ) => void
   /** Which instructions it uses: `sha-ni` or `armv8`. */
   readonly instructions: string
 }

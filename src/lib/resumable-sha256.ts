@@ -1,4 +1,5 @@
-import { loadSha256, type Sha256Compression } from 'aes-ige-native/sha256'
+import type { Sha256Compression } from 'aes-ige-native/sha256'
+import { nativeSha256 } from './native-sha256.ts'
 
 /** A SHA-256 whose state can be kept, so that another process, on another machine, goes on with it. */
 export interface ResumableSha256 {
@@ -128,12 +129,9 @@ function parseState(state: Uint8Array): HashState {
   return { words: bytes.subarray(WORDS_FIELD, TAIL_FIELD), tail, length }
 }
 
-/** The native module has to hash as the standard says, or is not used. */
 async function chooseCompression(native: boolean): Promise<Compress> {
-  const loaded = native ? loadSha256() : null
-  if (loaded?.kind === 'native' && hashesRightly(loaded.sha256.compress)) {
-    return loaded.sha256.compress
-  }
+  const sha256 = native ? nativeSha256() : null
+  if (sha256 !== null) return sha256.compress
   const compress = await loadWasm()
   if (!hashesRightly(compress)) throw new Error('hash-wasm keeps its state in another way')
   return compress

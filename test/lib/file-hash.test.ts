@@ -39,6 +39,30 @@ test.runIf(loaded.kind === 'native')('the CRC-32 of blocks goes on from any othe
   }
 })
 
+test.runIf(loaded.kind === 'native')('two hashes at once are those of each alone', () => {
+  if (loaded.kind === 'missing') throw new Error(loaded.reason)
+  const { compress, compressTwo } = loaded.sha256
+  for (const count of [0, 1, 2, 9, 1000]) {
+    const given = [1, 2].map((from) => randomBytes(64 * count + from).subarray(from))
+    const [one = Buffer.alloc(0), other = Buffer.alloc(0)] = given
+    const alone = given.map((blocks, index) => {
+      const state = Buffer.alloc(32, index)
+      compress(state, blocks)
+      return state
+    })
+    const [state, otherState] = [Buffer.alloc(32, 0), Buffer.alloc(32, 1)]
+
+    compressTwo(state, one, otherState, other)
+
+    expect([state, otherState]).toEqual(alone)
+  }
+  const state = Buffer.alloc(32)
+  const blocks = Buffer.alloc(64)
+  expect(() => compressTwo(state, blocks, state, blocks)).toThrow(RangeError)
+  expect(() => compressTwo(state, blocks, Buffer.alloc(32), Buffer.alloc(128))).toThrow(RangeError)
+  expect(state.equals(Buffer.alloc(32))).toBe(true)
+})
+
 test.runIf(loaded.kind === 'native')('what is no number is no CRC-32, and changes no state', () => {
   if (loaded.kind === 'missing') throw new Error(loaded.reason)
   const state = Buffer.alloc(32, 7)

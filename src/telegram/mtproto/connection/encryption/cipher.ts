@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { type AesIge, type LoadedAesIge, loadAesIge } from 'aes-ige-native'
+import type { Sha256Compression } from 'aes-ige-native/sha256'
+import { nativeSha256 } from '../../../../lib/native-sha256.ts'
 import { loadWasm, wasmIge } from './wasm-ige.ts'
 
 const BLOCK_BYTES = 16
@@ -18,12 +20,14 @@ export type CipherChoice =
   | { kind: 'WebAssembly'; reason: string }
 
 let engine: AesIge | undefined
+let hashing: Sha256Compression | null = null
 
 /**
  * Chooses what `ige` is in this thread; to be called before it is used. The native module has to
  * encrypt as OpenSSL does and to decrypt that again, or is not used.
  */
 export function loadCipher({ native }: { native: boolean }): CipherChoice {
+  hashing = native ? nativeSha256() : null
   const loaded = native ? loadAesIge() : null
   // Only the encryption of what is known is asked for, so this needs no WebAssembly.
   if (loaded?.kind === 'native' && agree(igeClass(loaded.ige), igeClass(wasmIge))) {
@@ -51,6 +55,11 @@ export function describeCipher(choice: CipherChoice): string {
 export function ige(): AesIge {
   if (!engine) throw new Error('no cipher is loaded')
   return engine
+}
+
+/** The processor's own SHA-256, or null: Node's is used. */
+export function sha256Compression(): Sha256Compression | null {
+  return hashing
 }
 
 /** A class to put in the place of gramjs' own. */

@@ -1,6 +1,7 @@
 import { createHash, hash, randomFillSync } from 'node:crypto'
 import { buffers } from './buffer-pool.ts'
 import { ige } from './cipher.ts'
+import { type KeyedPlaintext, messageKeysOf } from './message-keys.ts'
 
 /** What a message is encrypted with. */
 export interface MessageKeys {
@@ -25,8 +26,6 @@ export type DecryptMessage = (
 const HEADER_BYTES = 16
 const KEY_ID_BYTES = 8
 const MESSAGE_KEY_BYTES = 16
-/** The piece of the auth key that goes before the plaintext into the message key, from a client. */
-const KEY_PIECE = { start: 88, length: 32 }
 const BLOCK_BYTES = 16
 const MIN_PADDING = 12
 /** By how much the pieces of the auth key are moved: the specification's x. */
@@ -43,16 +42,21 @@ const FROM_SERVER = 8
  */
 export function encryptMessages(messages: readonly OutgoingMessage[]): Buffer[] {
   const prepared = messages.map(preparePacket)
-  ige().encryptTogether(prepared.map(({ plain, key, iv }) => [plain, plain, key, iv]))
+  const messageKeys = messageKeysOf(prepared, FROM_CLIENT)
+  ige().encryptTogether(
+    prepared.map(({ packet, authKey, plain }, index) => {
+      const messageKey = messageKeys[index] ?? Buffer.alloc(0)
+      messageKey.copy(packet, KEY_ID_BYTES)
+      const { key, iv } = cipherKey(authKey, messageKey, FROM_CLIENT)
+      return [plain, plain, key, iv] as const
+    }),
+  )
   return prepared.map(({ packet }) => packet)
 }
 
-interface PreparedPacket {
+interface PreparedPacket extends KeyedPlaintext {
+  /** Its message key is missing, and `plain` is the piece of it that is still to be encrypted. */
   packet: Buffer
-  /** Its piece that is still to be encrypted. */
-  plain: Buffer
-  key: Buffer
-  iv: Buffer
 }
 
 function preparePacket({ keys, pieces }: OutgoingMessage): PreparedPacket {
@@ -69,10 +73,8 @@ function preparePacket({ keys, pieces }: OutgoingMessage): PreparedPacket {
     end += piece.length
   }
   randomFillSync(plain, end, padding)
-  const messageKey = messageKeyOf(authKey, plain, FROM_CLIENT)
   keyIdOf(authKey).copy(packet)
-  messageKey.copy(packet, KEY_ID_BYTES)
-  return { packet, plain, ...cipherKey(authKey, messageKey, FROM_CLIENT) }
+  return { packet, authKey, plain }
 }
 
 /** A packet of a server, and the key that it should be under. */
@@ -86,17 +88,14 @@ export interface IncomingPacket {
  * Null for one that is not for its key or was tampered with. The answers lie in the packets' memory.
  */
 export function decryptMessages(packets: readonly IncomingPacket[]): (Buffer | null)[] {
-  const found = packets.map((incoming) => ({ incoming, sealed: openPacket(incoming) }))
-  ige().decryptTogether(
-    found.flatMap(({ sealed }) =>
-      sealed ? [[sealed.plain, sealed.plain, sealed.key, sealed.iv] as const] : [],
-    ),
+  const found = packets.map(openPacket)
+  const sealed = found.filter((packet) => packet !== null)
+  ige().decryptTogether(sealed.map(({ plain, key, iv }) => [plain, plain, key, iv] as const))
+  const messageKeys = messageKeysOf(sealed, FROM_SERVER)
+  const genuine = new Set(
+    sealed.filter(({ messageKey }, index) => messageKeys[index]?.equals(messageKey)),
   )
-  return found.map(({ incoming: { authKey }, sealed }) => {
-    if (!sealed) return null
-    const isGenuine = messageKeyOf(authKey, sealed.plain, FROM_SERVER).equals(sealed.messageKey)
-    return isGenuine ? sealed.plain : null
-  })
+  return found.map((packet) => (packet !== null && genuine.has(packet) ? packet.plain : null))
 }
 
 /** The same for one packet. */
@@ -111,17 +110,7 @@ function openPacket({ authKey, packet }: IncomingPacket) {
   if (plain.length === 0 || plain.length % BLOCK_BYTES !== 0) return null
   if (!packet.subarray(0, KEY_ID_BYTES).equals(keyIdOf(authKey))) return null
   const messageKey = packet.subarray(KEY_ID_BYTES, KEY_ID_BYTES + MESSAGE_KEY_BYTES)
-  return { plain, messageKey, ...cipherKey(authKey, messageKey, FROM_SERVER) }
-}
-
-/** The middle of a hash over a piece of the auth key and the plaintext with its padding. */
-function messageKeyOf(authKey: Buffer, plain: Buffer, x: number): Buffer {
-  const start = KEY_PIECE.start + x
-  return createHash('sha256')
-    .update(authKey.subarray(start, start + KEY_PIECE.length))
-    .update(plain)
-    .digest()
-    .subarray(8, 8 + MESSAGE_KEY_BYTES)
+  return { authKey, plain, messageKey, ...cipherKey(authKey, messageKey, FROM_SERVER) }
 }
 
 /** The last 64 bits of the key's SHA-1. */
