@@ -55,8 +55,8 @@ export interface ArchiveRequest {
 
 /**
  * ZIP files of what is in the library, made while they are sent. Calls reject as `listFiles` does,
- * with SHUTTING_DOWN, and with MESSAGE_NOT_FOUND, which names the file, where one that was listed is
- * not in the channel any more.
+ * with SHUTTING_DOWN, with MESSAGE_NOT_FOUND, which names the file, where one that was listed is not in
+ * the channel any more, and with FILE_TOO_LARGE where a bot alone cannot read it.
  */
 export interface ArchiveService {
   /**

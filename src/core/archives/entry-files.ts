@@ -47,6 +47,7 @@ export function createEntryFiles(files: LibraryFiles): EntryFiles {
     const orLost = (error: unknown): unknown => {
       if (!(error instanceof AppError)) return error
       if (error.code === 'MESSAGE_NOT_FOUND') return lose('gone')
+      if (error.code === 'FILE_TOO_LARGE') return lose('too-large')
       return error.code === 'FILE_INCOMPLETE' ? lose('incomplete') : error
     }
 

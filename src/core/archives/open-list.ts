@@ -60,15 +60,17 @@ export function isSameFile(
 export type Loss = keyof typeof LOSSES
 
 const LOSSES = {
-  gone: 'is no longer in the channel',
-  incomplete: 'lacks a part in the channel',
-  replaced: 'is another file now',
-}
+  gone: { code: 'MESSAGE_NOT_FOUND', words: 'is no longer in the channel' },
+  incomplete: { code: 'MESSAGE_NOT_FOUND', words: 'lacks a part in the channel' },
+  replaced: { code: 'MESSAGE_NOT_FOUND', words: 'is another file now' },
+  'too-large': { code: 'FILE_TOO_LARGE', words: 'is larger than this bot can read' },
+} as const
 
 /** The failure of an archive that lacks a file now. */
 export function lostFile({ path, messageId }: ArchiveListEntry, how: Loss): AppError {
-  const sentence = `${path} ${LOSSES[how]}, so this archive cannot be sent`
-  return new AppError('MESSAGE_NOT_FOUND', sentence, { details: { messageId } })
+  const { code, words } = LOSSES[how]
+  const sentence = `${path} ${words}, so this archive cannot be sent`
+  return new AppError(code, sentence, { details: { messageId } })
 }
 
 function etagOf(entries: readonly ArchiveListEntry[]): string {

@@ -67,6 +67,7 @@ const common = {
     'FOLDER_NOT_FOUND',
     'PRECONDITION_FAILED',
     'RANGE_NOT_SATISFIABLE',
+    'FILE_TOO_LARGE',
     'BUSY',
   ],
 } satisfies Partial<Operation>

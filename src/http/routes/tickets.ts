@@ -19,11 +19,17 @@ export interface TicketRoutesOptions {
 
 /** Of one token. A page that shows a folder needs one ticket for each file. */
 const MAX_PER_MINUTE = 600
+/** A list of 5,000 files takes a tenth of a second of the process. */
+const MAX_ARCHIVES_PER_MINUTE = 60
 
 /** Links that may be shared: for one message, one upload or one archive, until they expire or are revoked. */
 export const ticketRoutes: FastifyPluginAsync<TicketRoutesOptions> = async (app, options) => {
   const { tickets, archives, address } = options
   const countCall = createTokenRate(app, { maxPerMinute: MAX_PER_MINUTE, what: 'links' })
+  const countList = createTokenRate(app, {
+    maxPerMinute: MAX_ARCHIVES_PER_MINUTE,
+    what: 'links to archives',
+  })
 
   const issuing = { token: 'json', uploadId: 'json', messageId: 'json' } as const
   app.post(
@@ -34,6 +40,7 @@ export const ticketRoutes: FastifyPluginAsync<TicketRoutesOptions> = async (app,
       const named = namedBy(fields)
       const login = requireToken(request)
       await countCall(request)
+      if ('archive' in named) await countList(request)
       const lifetimeMs = fields.expiresIn * 1000
       const signal = clientSignal(reply)
       const wish: TicketWish =

@@ -94,6 +94,7 @@ export function createLibraryReading(database: LedgerDatabase): LibraryReading {
 
   function createPaths(): Paths {
     const known = new Map<number, { parent: number | null; path: readonly string[] }>()
+    const shownAs = new Map<number, number>()
 
     /** The row as which a folder is shown. */
     function placeOf(folder: number): {
@@ -101,7 +102,8 @@ export function createLibraryReading(database: LedgerDatabase): LibraryReading {
       parent: number | null
       path: readonly string[]
     } {
-      const shown = integer(rowOf(folder), 'shown')
+      const shown = shownAs.get(folder) ?? integer(rowOf(folder), 'shown')
+      shownAs.set(folder, shown)
       const place = known.get(shown)
       if (place) return { id: shown, ...place }
       // From the folder up to the first whose path is known: names can be nested by the thousand.
