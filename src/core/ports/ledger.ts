@@ -171,7 +171,7 @@ export interface SpoolCapacity {
 
 export type Opened =
   | { kind: 'opened' }
-  /** There is an upload with this id: its owner's, or another's. Said when nothing else refuses it. */
+  /** There is an upload with this id: its owner's, or another's, which is said when nothing else refuses it. */
   | { kind: 'known'; upload: Upload }
   /** The owner has too much unfinished: this much. */
   | { kind: 'over-share'; held: { uploads: number; bytes: number } }

@@ -26,12 +26,14 @@ export function createOpeningRecords(
     openUpload: ({ upload, token, stream, share, capacity, ...optional }) =>
       database.transaction(() => {
         const { thumbnail = null, reservedBytes = upload.size, lookOnly = false } = optional
+        const known = uploads.findUpload(upload.id)
+        // Chunks that come together all open their upload: the first of them has its room.
+        if (known?.owner === upload.owner) return { kind: 'known', upload: known }
         const held = uploads.reservedBy(upload.owner)
         const overShare =
           held.uploads >= share.maxUploads || held.bytes + reservedBytes > share.maxBytes
         if (overShare) return { kind: 'over-share', held }
         if (!fits(reservedBytes, uploads.reservations(), capacity)) return { kind: 'no-capacity' }
-        const known = uploads.findUpload(upload.id)
         if (known !== null) return { kind: 'known', upload: known }
         if (lookOnly) return { kind: 'opened' }
         uploads.insertUpload(upload, token, reservedBytes)

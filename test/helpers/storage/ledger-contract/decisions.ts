@@ -48,7 +48,20 @@ export function decidesTogether(make: MakeLedger): void {
       )
     })
 
-    test('an id that is taken is said last, and only a look opens nothing', async () => {
+    test('an upload that is open already needs no more room', async () => {
+      const { ledger } = await make()
+      await insertUpload(ledger, makeUpload({ id: 'open' }), 'token')
+
+      for (const fields of [
+        { share: { maxUploads: 1, maxBytes: 2_000 } },
+        { capacity: { ...PLENTY, limitBytes: 2_000 } },
+        { capacity: { ...PLENTY, freeBytes: 0 } },
+      ]) {
+        expect(await ledger.openUpload(opening('open', fields))).toMatchObject({ kind: 'known' })
+      }
+    })
+
+    test("another user's id that is taken is said last, and only a look opens nothing", async () => {
       const { ledger } = await make()
       await insertUpload(ledger, makeUpload({ id: 'taken', owner: 'user-2' }), 'token')
       const noShare = { share: { maxUploads: 0, maxBytes: 0 } }
