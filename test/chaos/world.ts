@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -32,7 +32,16 @@ const Webhooks = z.array(
     payload: z.object({ fileName: z.string(), messageId: z.int(), size: z.int() }),
   }),
 )
-const Messages = z.array(z.object({ id: z.int(), fileName: z.string(), sha256: z.string() }))
+const Messages = z.array(
+  z.object({
+    id: z.int(),
+    documentId: z.string(),
+    fileName: z.string(),
+    caption: z.string(),
+    size: z.int(),
+    sha256: z.string(),
+  }),
+)
 const Counters = z.object({
   keysKilled: z.int(),
   methods: z.record(z.string(), z.object({ calls: z.int() })),
@@ -40,7 +49,8 @@ const Counters = z.object({
 
 export type Webhook = z.infer<typeof Webhooks>[number]
 export type Message = z.infer<typeof Messages>[number]
-export type AccountKind = 'user' | 'both' | 'bot'
+/** `bot alone` has no api_id: it has the Bot API and nothing else. */
+export type AccountKind = 'user' | 'both' | 'bot' | 'bot alone'
 
 /** Telegram, the backend and the worker, each in a process of its own. */
 export interface World {
@@ -50,8 +60,8 @@ export interface World {
   readonly generation: number
   /** Resolves once a worker answers. */
   ready: () => Promise<void>
-  /** Starts the worker; `ready` says when it answers. */
-  start: () => void
+  /** Starts the worker; `ready` says when it answers. `more`: in its environment, from now on. */
+  start: (more?: Record<string, string>) => void
   /** `kill -9`. */
   kill: () => Promise<void>
   workerOutput: () => string
@@ -66,6 +76,8 @@ export interface World {
   calls: (method: string) => Promise<number>
   keysKilled: () => Promise<number>
   messages: (channelId: string) => Promise<Message[]>
+  /** The bytes of a document, as the emulator keeps them. */
+  documentBytes: (documentId: string) => Promise<Buffer>
   webhooks: () => Promise<Webhook[]>
   /** Reads the ledger, beside the worker or after its death. */
   ledger: <T>(read: (database: DatabaseSync) => T) => T
@@ -137,14 +149,16 @@ export async function createWorld(witness?: Witness): Promise<World> {
     get generation() {
       return generation
     },
-    start: () => {
+    start: (more = {}) => {
       generation++
+      Object.assign(env, more)
       worker = startChild('src/server.ts', env, witness?.output)
     },
     kill: async () => worker?.kill(),
     workerOutput: () => worker?.output() ?? '',
     addUser: async (label, accountKind) => {
-      const wanted = { label, withUser: accountKind !== 'bot', withBot: accountKind !== 'user' }
+      const withUser = accountKind === 'user' || accountKind === 'both'
+      const wanted = { label, withUser, withBot: accountKind !== 'user' }
       const account = Account.parse(await atTelegram('/accounts', wanted))
       const token = `login-of-${label}`
       const answer = {
@@ -153,8 +167,8 @@ export async function createWorld(witness?: Witness): Promise<World> {
         bot_token: account.botToken,
         channel_id: account.channelId,
         telegram_session: account.telethonSession,
-        telegram_api_id: account.apiId,
-        telegram_api_hash: account.apiHash,
+        telegram_api_id: accountKind === 'bot alone' ? null : account.apiId,
+        telegram_api_hash: accountKind === 'bot alone' ? null : account.apiHash,
       }
       witness?.login(token, answer)
       await ask(backendAt.control, { token, answer })
@@ -167,6 +181,7 @@ export async function createWorld(witness?: Witness): Promise<World> {
     keysKilled: async () => (await counters()).keysKilled,
     messages: async (channelId) =>
       Messages.parse(await atTelegram(`/messages?channelId=${channelId}`)),
+    documentBytes: (documentId) => readFile(join(folder, 'telegram', 'documents', documentId)),
     webhooks: async () => Webhooks.parse(await ask(backendAt.control)),
     ledger: (read) => {
       const database = new DatabaseSync(join(dataDir, 'ledger.sqlite'), { timeout: 5_000 })
