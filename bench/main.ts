@@ -18,6 +18,7 @@ import * as load from './parts/load.ts'
 import * as memory from './parts/memory.ts'
 import * as start from './parts/start.ts'
 import * as upload from './parts/upload.ts'
+import * as volumes from './parts/volumes.ts'
 import * as waits from './parts/waits.ts'
 
 interface Part {
@@ -34,6 +35,7 @@ const PARTS: Record<PartName, Part> = {
   memory,
   waits,
   library,
+  volumes,
   emulator,
   faults,
   load,

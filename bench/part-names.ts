@@ -8,6 +8,7 @@ export const PART_NAMES = [
   'memory',
   'waits',
   'library',
+  'volumes',
   'emulator',
 ] as const
 

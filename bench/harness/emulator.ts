@@ -38,11 +38,18 @@ export const FAR = { latencyMs: 100, bandwidthPerConnection: 8 * 1024 * 1024 }
  */
 const FLAGS = ['--external-memory-accounted-in-global-limit', '--initial-old-space-size=256']
 
-/** Starts the emulator in a process of its own; its files go with the scope. */
-export async function startEmulator(scope: Scope): Promise<EmulatorProcess> {
+/**
+ * Starts the emulator in a process of its own; its files go with the scope. `deduplicate`: bytes that
+ * come again take no disk.
+ */
+export async function startEmulator(
+  scope: Scope,
+  { deduplicate = false }: { deduplicate?: boolean } = {},
+): Promise<EmulatorProcess> {
   const folder = await tempFolder(scope)
   const path = 'packages/telegram-emulator/src/main.ts'
-  const program = { ...nodeProgram(path, [], FLAGS), env: { DATA_DIR: folder } }
+  const args = deduplicate ? ['--deduplicate'] : []
+  const program = { ...nodeProgram(path, args, FLAGS), env: { DATA_DIR: folder } }
   const { greeting, pid, usage } = await startTalker(scope, program)
   const about = greeting as EmulatorLine
   const control: EmulatorProcess['control'] = async (method, path, body) => {

@@ -3,6 +3,8 @@ import type { WorkerAddress } from './web-client.ts'
 
 export interface ReadOptions {
   range?: string
+  /** A bot alone reads by it. */
+  fileId?: string
   /** Called with a view of a buffer that is used again. */
   onBytes?: (bytes: Uint8Array) => void
 }
@@ -16,7 +18,7 @@ const BUFFER_BYTES = 256 * 1024
 export function readBack(
   { url, token }: WorkerAddress,
   messageId: number,
-  { range, onBytes }: ReadOptions = {},
+  { range, fileId, onBytes }: ReadOptions = {},
 ): Promise<number> {
   const { hostname, port } = new URL(url)
   const { promise, resolve, reject } = Promise.withResolvers<number>()
@@ -64,7 +66,7 @@ export function readBack(
   socket.once('close', () => reject(new Error(`download: ended after ${bytes} bytes`)))
   socket.write(
     [
-      `GET /download?messageId=${messageId} HTTP/1.1`,
+      `GET /download?messageId=${messageId}${fileId === undefined ? '' : `&fileId=${fileId}`} HTTP/1.1`,
       `Host: ${hostname}:${port}`,
       `Authorization: Bearer ${token}`,
       ...(range === undefined ? [] : [`Range: ${range}`]),

@@ -77,7 +77,18 @@ async function sendChunk({ url, token }: WorkerAddress, chunk: Chunk): Promise<v
 }
 
 /** Completes the upload and waits for its end; resolves with the message's id. */
-export async function completed({ url }: WorkerAddress, uploadId: string): Promise<number> {
+export async function completed(worker: WorkerAddress, uploadId: string): Promise<number> {
+  return (await completedFile(worker, uploadId)).messageId
+}
+
+export interface PostedFile {
+  messageId: number
+  /** By it a bot alone reads the file. */
+  fileId: string
+}
+
+/** The same with the file's id. */
+export async function completedFile({ url }: WorkerAddress, uploadId: string): Promise<PostedFile> {
   const response = await fetch(`${url}/complete-upload`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
@@ -86,12 +97,11 @@ export async function completed({ url }: WorkerAddress, uploadId: string): Promi
   if (!response.ok) throw new Error(`complete: ${response.status} ${await response.text()}`)
   for (;;) {
     const progress = await (await fetch(`${url}/upload-progress/${uploadId}`)).json()
-    const { status, messageId, error } = progress as {
+    const { status, messageId, fileId, error } = progress as PostedFile & {
       status: string
-      messageId: number
       error: string
     }
-    if (status === 'completed') return messageId
+    if (status === 'completed') return { messageId, fileId }
     if (status === 'failed') throw new Error(error)
     await wait(20)
   }

@@ -5,6 +5,7 @@ import type { Scope } from './scope.ts'
 
 export interface WorkerProcess extends Process {
   url: string
+  dataDir: string
   token: string
   /** Seconds from its start to its first answer. */
   firstAnswer: number
@@ -12,6 +13,8 @@ export interface WorkerProcess extends Process {
 
 export interface WorkerOptions {
   env?: Record<string, string>
+  /** It has a bot without api_id, and so the Bot API alone. */
+  botAlone?: boolean
   /** A shell command that puts the worker under some limit first. */
   enter?: string
 }
@@ -33,10 +36,12 @@ const TOKEN = 'bench'
 export async function startWorker(
   scope: Scope,
   emulator: EmulatorProcess,
-  { env, enter }: WorkerOptions = {},
+  { env, enter, botAlone = false }: WorkerOptions = {},
 ): Promise<WorkerProcess> {
-  const account = await emulator.ownSession()
-  const settings = { AUTH_TOKENS: TOKEN, ...accountSettings(account), ...env }
+  const account = botAlone
+    ? botSettings(emulator.account)
+    : accountSettings(await emulator.ownSession())
+  const settings = { AUTH_TOKENS: TOKEN, ...account, ...env }
   return startServer(scope, emulator, { env: settings, ...(enter !== undefined && { enter }) })
 }
 
@@ -60,17 +65,22 @@ function accountSettings(account: Account): Record<string, string> {
   }
 }
 
+function botSettings({ botToken, channelId }: Account): Record<string, string> {
+  return { TELEGRAM_BOT_TOKEN: botToken, TELEGRAM_CHANNEL_ID: channelId }
+}
+
 async function startServer(
   scope: Scope,
   { mtproto, botApi }: EmulatorProcess,
   { env, enter }: WorkerOptions,
 ): Promise<WorkerProcess> {
   const port = await freePort()
+  const dataDir = await tempFolder(scope)
   const settings = {
     ...WORKER_ENV,
     PORT: String(port),
     HOST: '127.0.0.1',
-    DATA_DIR: await tempFolder(scope),
+    DATA_DIR: dataDir,
     LOG_LEVEL: 'warn',
     TELEGRAM_BOT_API_ROOT: botApi.root,
     TELEGRAM_SERVER_KEY: mtproto.publicKeyPem,
@@ -87,7 +97,8 @@ async function startServer(
   child.stdout?.pipe(process.stderr)
   const url = `http://127.0.0.1:${port}`
   await untilAnswered(`${url}/health`)
-  return { pid, usage, url, token: TOKEN, firstAnswer: (performance.now() - startedAt) / 1000 }
+  const firstAnswer = (performance.now() - startedAt) / 1000
+  return { pid, usage, url, dataDir, token: TOKEN, firstAnswer }
 }
 
 /** Resolves with the first good answer of a server that is starting; rejects after 30 s. */

@@ -3,7 +3,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { MiB } from '../../src/lib/units.ts'
 import { type EmulatorProcess, startEmulator } from '../harness/emulator.ts'
 import { postFiles } from '../harness/files.ts'
-import type { Process } from '../harness/processes.ts'
+import { peakOf } from '../harness/peak.ts'
 import { readBack } from '../harness/read-back.ts'
 import type { Figure } from '../harness/results.ts'
 import { type Scope, withScope } from '../harness/scope.ts'
@@ -12,7 +12,6 @@ import { startWorker, type WorkerProcess } from '../harness/worker.ts'
 
 export const title = 'Memory of the worker over idle, at its peak'
 
-const SAMPLE_MS = 100
 const READ_SECONDS = 15
 const FILE_BYTES = 256 * MiB
 const BIG_MEGABYTES = 1024
@@ -65,23 +64,13 @@ async function peakOverIdle(
     await readBack(worker, smallFile)
     await wait(3000)
     const idle = worker.usage().rss
-    return ((await peakOf(worker, () => work(worker))) - idle) / MiB
+    const { peak } = await peakOf(
+      () => worker.usage().rss,
+      () => work(worker),
+    )
+    return (peak - idle) / MiB
   })
   return value
-}
-
-/** The largest resident set while `work` runs, bytes. */
-async function peakOf(process: Process, work: () => Promise<unknown>): Promise<number> {
-  let peak = process.usage().rss
-  const timer = setInterval(() => {
-    peak = Math.max(peak, process.usage().rss)
-  }, SAMPLE_MS)
-  try {
-    await work()
-    return peak
-  } finally {
-    clearInterval(timer)
-  }
 }
 
 /** Readers who begin anywhere in the file; every second one is slow. */
