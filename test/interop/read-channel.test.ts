@@ -1,9 +1,14 @@
 import { execFile } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import type { EmulatedAccount } from 'telegram-emulator'
 import { expect, test } from 'vitest'
 import { decodeCaption, encodeCaption, type PostDescription } from '../../src/core/model/caption.ts'
 import { KiB } from '../../src/lib/units.ts'
+import { createPoster } from '../helpers/peers/large-file.ts'
 import { startTelegram } from '../helpers/peers/telegram.ts'
 import { makeTempDir } from '../helpers/temp-dir.ts'
 import { createNotes, openLibrary } from '../telegram/channel/setup.ts'
@@ -13,6 +18,7 @@ import { findTelethon } from './support/telethon.ts'
 
 const READER = fileURLToPath(new URL('../../docs/read-channel.py', import.meta.url))
 const ID = '000102030405060708090a0b0c0d0e0f'
+const OTHER = '0f0e0d0c0b0a09080706050403020100'
 const LINE = `#telestore v=1 id=${ID}`
 const ODD = 'Ferien 2026 – отчёт 👍\u202e\n*.tar.gz'
 const LONG = `${'字'.repeat(300)}.mkv`
@@ -34,7 +40,7 @@ const IN_FOLDERS = ['a', 'b', 'c', 'd', '1', '2', '3'].map((digit) =>
 /** Captions, and the names of their documents. */
 const POSTS: [caption: string, documentName: string][] = [
   [encodeCaption(full), 'a.bin'],
-  [encodeCaption({ ...full, name: null, folderId: null, kind: 'manifest' }), 'a.bin'],
+  [encodeCaption({ ...full, id: OTHER, name: null, folderId: null, kind: 'manifest' }), 'a.bin'],
   [encodeCaption({ ...full, kind: { volume: 2, of: 12 } }), 'a.bin'],
   [encodeCaption({ ...full, name: LONG }), LONG],
   [encodeCaption({ ...full, name: LONG }), 'other.mkv'],
@@ -94,17 +100,13 @@ test('a reader that was written by the specification reads captions as the worke
   await gateway.close()
   await library.look()
 
-  const { stdout } = await promisify(execFile)(telethon.python, [READER, account.channelId], {
-    env: {
-      ...plainEnvironment(await makeTempDir()),
-      TELEGRAM_API_ID: String(account.apiId),
-      TELEGRAM_API_HASH: account.apiHash,
-      TELEGRAM_SESSION: account.telethonSession ?? '',
-    },
-  })
+  const stdout = (await readWith(telethon.python, account)).toString()
 
   const posted = await telegram.messages(account.channelId)
-  const pathOf = async (id: number) => ({ path: `/${(await library.file(id))?.path.join('/')}` })
+  // A volume is shown nowhere, and its folder is not in the channel.
+  const pathOf = async (id: number) => {
+    return { path: `/${(await library.file(id))?.path.join('/') ?? ''}` }
+  }
   const shown = await Promise.all(posted.map(({ id }) => pathOf(id)))
   const read = stdout
     .trim()
@@ -133,11 +135,67 @@ test('a reader that was written by the specification reads captions as the worke
   ])
 })
 
+test('a reader joins the volumes of a large file, as a person does with cat', async (context) => {
+  const telethon = await findTelethon()
+  if ('missing' in telethon) return context.skip(telethon.missing)
+  const telegram = await startTelegram({ settings: { strictSessions: false } })
+  const post = createPoster(telegram)
+  const file = await post.postLargeFile({ bytes: randomBytes(700 * KiB), volumeBytes: 300 * KiB })
+  const plain = await post.post({ name: 'a.bin', bytes: randomBytes(9), caption: '' })
+  const { account } = telegram
+
+  const listed = (await readWith(telethon.python, account)).toString().trim().split('\n')
+  const joined = await readWith(telethon.python, account, file.messageId)
+  const small = await readWith(telethon.python, account, plain.messageId)
+
+  expect(listed.map((line) => JSON.parse(line))).toMatchObject([
+    { message: file.messageId, name: 'film.mp4', size: 700 * KiB, kind: 'manifest' },
+    { message: plain.messageId, name: 'a.bin', size: 9 },
+  ])
+  expect(joined.equals(file.bytes)).toBe(true)
+  expect(small).toHaveLength(9)
+  const folder = await makeTempDir()
+  for (const { messageId } of file.manifest.volumes) {
+    const posted = (await telegram.messages(account.channelId)).find(({ id }) => id === messageId)
+    const bytes = await readWith(telethon.python, account, messageId)
+    await writeFile(join(folder, posted?.fileName ?? ''), bytes)
+  }
+  const sorted = 'cat film.mp4.*'
+  const { stdout } = await promisify(execFile)('sh', ['-c', sorted], {
+    ...{ cwd: folder, encoding: 'buffer' as const, maxBuffer: 2 ** 24 },
+  })
+  expect(stdout.equals(file.bytes)).toBe(true)
+
+  await post.remove(file.manifest.volumes[1]?.messageId ?? 0)
+  await expect(readWith(telethon.python, account, file.messageId)).rejects.toThrow(
+    'volume-2-of-3 is missing',
+  )
+})
+
+/** What the reader prints of a channel, or the file of one message. */
+async function readWith(
+  python: string,
+  account: EmulatedAccount,
+  messageId?: number,
+): Promise<Buffer> {
+  const wanted = messageId === undefined ? [] : [String(messageId)]
+  const env = {
+    ...plainEnvironment(await makeTempDir()),
+    TELEGRAM_API_ID: String(account.apiId),
+    TELEGRAM_API_HASH: account.apiHash,
+    TELEGRAM_SESSION: account.telethonSession ?? '',
+  }
+  const options = { env, encoding: 'buffer' as const, maxBuffer: 2 ** 24 }
+  const read = promisify(execFile)
+  return (await read(python, [READER, account.channelId, ...wanted], options)).stdout
+}
+
 /** The worker's words in the reader's. */
 function asReader(description: PostDescription | null, documentName: string): object {
   if (description === null) return { name: documentName }
   const { folderId: folder, modifiedAt, kind, ...same } = description
   return {
+    wholesha256: null,
     ...same,
     folder,
     kind: typeof kind === 'string' ? kind : `volume-${kind.volume}-of-${kind.of}`,
