@@ -112,8 +112,8 @@ export const LibraryItem = z
       }),
     verified: z.boolean().meta({
       description:
-        'Whether this worker has made the digest of the bytes that it sent. Otherwise the caption ' +
-        'claims it, and all who may edit the post may have changed it.',
+        'Whether this worker has made the digest of the bytes, as it sent them or read them whole. ' +
+        'Otherwise the caption claims it, and all who may edit the post may have changed it.',
       examples: [true],
     }),
     volumes: count(
