@@ -68,12 +68,15 @@ function createRoom(path: string, maxNameBytes: number): Room {
     take: (given) => {
       const name = safeName(given, maxNameBytes)
       const key = collisionKey(name)
-      let free = name
+      let [free, freeKey] = [name, key]
       // From where the last one of this name has stopped: a thousand of them are no million looks.
       let number = numbers.get(key) ?? 1
-      while (taken.has(collisionKey(free))) free = withNumber(name, ++number, maxNameBytes)
+      while (taken.has(freeKey)) {
+        free = withNumber(name, ++number, maxNameBytes)
+        freeKey = collisionKey(free)
+      }
       numbers.set(key, number)
-      taken.add(collisionKey(free))
+      taken.add(freeKey)
       return path + free
     },
   }
@@ -84,15 +87,16 @@ function withNumber(name: string, number: number, maxBytes: number): string {
   return endSafely(numbered(cutTo(name, maxBytes - suffix), number))
 }
 
+/** Names without anything that Unicode writes in two ways: most of them. */
+const PLAIN = /^[\x20-\x7e]*$/
+
 /** What Windows calls devices, with any ending. */
 const DEVICES = /^(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$) *(\.|$)/i
 
 /** A name as every file system takes it: in NFC, `_` in the place of what one of them refuses. */
 export function safeName(name: string, maxBytes = MAX_NAME_BYTES): string {
-  const clean = name
-    .toWellFormed()
-    .normalize('NFC')
-    .replace(/[\p{Cc}/\\:*?"<>|]/gu, '_')
+  const composed = PLAIN.test(name) ? name : name.toWellFormed().normalize('NFC')
+  const clean = composed.replace(/[\p{Cc}/\\:*?"<>|]/gu, '_')
   const named = DEVICES.test(clean) ? `_${clean}` : clean
   return endSafely(cutTo(named, maxBytes)) || '_'
 }
@@ -116,6 +120,7 @@ function cutTo(name: string, maxBytes: number): string {
  * that HFS+ does not see make no difference.
  */
 function collisionKey(name: string): string {
+  if (PLAIN.test(name)) return name.toLowerCase()
   return name
     .normalize('NFD')
     .replace(/\p{Default_Ignorable_Code_Point}/gu, '')

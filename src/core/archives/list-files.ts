@@ -64,7 +64,7 @@ export async function listFiles(
   if (found.length + emptyFolders.length === 0) throw invalid(wish, 'there are no files in it')
   const top = below ?? commonFolder(found)
   const isFlat = wish.kind === 'items' && wish.isFlat
-  const sorted = wish.kind === 'items' ? found : found.sort(byPath)
+  const sorted = wish.kind === 'items' ? found : sortByPath(found)
   const list = {
     fileName: `${safeName(top.at(-1) ?? dateName(listing.now()))}.zip`,
     entries: entriesOf(sorted, emptyFolders, isFlat ? Infinity : top.length),
@@ -157,10 +157,14 @@ function commonFolder([first, ...others]: readonly ShownFile[]): readonly string
   return common
 }
 
-function byPath(a: ShownFile, b: ShownFile): number {
-  const [left, right] = [a, b].map(({ path, name }) => [...path, name].join('/'))
-  if (left !== right) return String(left) < String(right) ? -1 : 1
-  return a.messageId - b.messageId
+function sortByPath(files: readonly ShownFile[]): ShownFile[] {
+  return files
+    .map((file) => ({ file, key: [...file.path, file.name].join('/') }))
+    .sort((a, b) => {
+      if (a.key !== b.key) return a.key < b.key ? -1 : 1
+      return a.file.messageId - b.file.messageId
+    })
+    .map(({ file }) => file)
 }
 
 function dateName(now: number): string {
