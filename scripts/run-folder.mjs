@@ -24,28 +24,34 @@ const KEPT = 3
 /**
  * Returns a folder with a copy of what was built from these inputs. A worker runs from it, because the
  * next build clears `dist` while that worker still reads the scripts of its page, and modules that it
- * loads at their first use. Copies of the oldest builds go.
+ * loads at their first use. Copies of the oldest builds go. Where nothing can be written, it is `root`.
  */
 export function runFolder(inputs, root = '.') {
   const runs = join(root, RUNS)
   const folder = join(runs, inputs.slice(0, 16))
-  if (!existsSync(folder)) {
-    // Under another name until it is whole, because two workers may start at once.
-    const draft = `${folder}.${process.pid}`
+  try {
+    if (!existsSync(folder)) copyTo(folder, root)
+    utimesSync(folder, new Date(), new Date())
+    for (const old of byAge(runs).slice(KEPT)) rmSync(old, { recursive: true, force: true })
+    return folder
+  } catch {
+    return root
+  }
+}
+
+/** Under another name until it is whole, because two workers may start at once. */
+function copyTo(folder, root) {
+  const draft = `${folder}.${process.pid}`
+  try {
     for (const [from, to] of Object.entries(COPIES)) {
       mkdirSync(dirname(join(draft, to)), { recursive: true })
       cpSync(join(root, from), join(draft, to), { recursive: true, filter: isNeeded })
     }
-    try {
-      renameSync(draft, folder)
-    } catch (error) {
-      rmSync(draft, { recursive: true })
-      if (!existsSync(folder)) throw error
-    }
+    renameSync(draft, folder)
+  } catch (error) {
+    rmSync(draft, { recursive: true, force: true })
+    if (!existsSync(folder)) throw error
   }
-  utimesSync(folder, new Date(), new Date())
-  for (const old of byAge(runs).slice(KEPT)) rmSync(old, { recursive: true, force: true })
-  return folder
 }
 
 function isNeeded(path) {

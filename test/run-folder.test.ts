@@ -54,3 +54,11 @@ test('workers of one build have one copy, and those of the oldest builds go', as
   for (const kept of [a, c, newest]) await access(join(kept, 'dist/server.js'))
   await expect(access(b)).rejects.toThrow()
 })
+
+test('where no copy can be written, a worker runs from what was built', async () => {
+  const root = await build()
+  await mkdir(join(root, 'node_modules/.cache/telestore-build'), { recursive: true })
+  await writeFile(join(root, 'node_modules/.cache/telestore-build/runs'), 'no folder')
+
+  expect(script.runFolder('a'.repeat(64), root)).toBe(root)
+})
