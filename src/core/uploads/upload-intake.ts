@@ -262,7 +262,10 @@ export function createUploadIntake(options: UploadIntakeOptions): UploadIntake {
       if (known?.upload.owner === granted.userId) {
         assertResumes(known, file)
         const beyond = await beyondReach(known, index, received)
-        return beyond ?? accept(known, { index, received }, token)
+        if (beyond === null) return accept(known, { index, received }, token)
+        // What it waits for may wait for a token that is not refused.
+        await ledger.saveUploadToken(known.upload.id, token)
+        return beyond
       }
       const { id } = await openOrResume(file, granted, token, { index, size: received.size })
       const found = await ledger.findChunk(id, index)

@@ -624,6 +624,7 @@ test('a chunk that is further ahead than two volumes is left as it is, and taken
     beyond: { end: 8, bytes: 4, chunkBytes: 4 },
   })
   expect(await ledger.chunks(ID)).toEqual([])
+  expect(await ledger.uploadToken(ID)).toBe('t')
   expect(await take(0)).toMatchObject({ receivedChunks: 1 })
   window.posted = 4
   expect(await take(1)).toMatchObject({ receivedChunks: 2 })
