@@ -32,6 +32,8 @@ export interface ChannelGatewayOptions {
   guarded: <T>(outer: AbortSignal, work: (signal: AbortSignal) => Promise<T>) => Promise<T>
   /** Called with each wait that the Bot API asks of a bot that posts. */
   onBotWait: (credentials: Credentials, seconds: number) => void
+  /** Called with the messages that were edited or deleted, as soon as that is known. */
+  onChanged: (credentials: Credentials, messageIds: readonly number[]) => void
 }
 
 /** What Telegram deletes in one request, by MTProto and by the Bot API. */
@@ -46,7 +48,7 @@ const MAY_NOT = new Set([
 ])
 
 export function createChannelGateway(options: ChannelGatewayOptions): ChannelGateway {
-  const { channels, botRoad, asAccount, guarded, onBotWait } = options
+  const { channels, botRoad, asAccount, guarded, onBotWait, onChanged } = options
 
   function reading<T>(
     road: Exclude<Road, 'bot-api'>,
@@ -120,15 +122,24 @@ export function createChannelGateway(options: ChannelGatewayOptions): ChannelGat
     position: (call) => read(call, readPosition),
     page: (call, before) => read(call, (at) => readPage(at, before)),
     messages: (call, ids) => read(call, (at) => readMessages(at, ids)),
-    difference: (call, pts) => read(call, (at) => readDifference(at, pts)),
+    difference: async (call, pts) => {
+      const difference = await read(call, (at) => readDifference(at, pts))
+      if (difference.kind === 'changes') {
+        const seenIds = difference.messages.map(({ messageId }) => messageId)
+        onChanged(call.credentials, [...difference.deletedIds, ...seenIds])
+      }
+      return difference
+    },
     edit: (outer, edit) =>
-      guarded(outer.signal, (signal) => {
+      guarded(outer.signal, async (signal) => {
         const call = { ...outer, signal }
-        return firstThatMay(writers(call.credentials, edit.postedBy), (road) =>
+        const edited = await firstThatMay(writers(call.credentials, edit.postedBy), (road) =>
           road === 'bot-api'
             ? botRoad.edit(call, edit)
             : reading(road, call, (at) => editMessage(at, edit)),
         )
+        onChanged(call.credentials, [edit.messageId])
+        return edited
       }),
     remove: (outer, ids, postedBy) =>
       guarded(outer.signal, async (signal) => {
@@ -137,9 +148,15 @@ export function createChannelGateway(options: ChannelGatewayOptions): ChannelGat
         if (roads.length === 0) throw notConnected()
         const refusedIds: number[] = []
         for (let at = 0; at < ids.length; at += REMOVED_AT_ONCE) {
-          let left: readonly number[] = ids.slice(at, at + REMOVED_AT_ONCE)
-          for (const road of roads) {
-            if (left.length > 0) left = await removeBy(road, call, left)
+          const together = ids.slice(at, at + REMOVED_AT_ONCE)
+          let left: readonly number[] = together
+          try {
+            for (const road of roads) {
+              if (left.length > 0) left = await removeBy(road, call, left)
+            }
+          } finally {
+            // An answer that is lost may have deleted them.
+            onChanged(call.credentials, together)
           }
           refusedIds.push(...left)
         }

@@ -25,6 +25,12 @@ export interface DocumentsOptions {
   closing: AbortSignal
 }
 
+export interface Documents
+  extends Pick<TelegramGateway, 'locate' | 'locateAll' | 'readBlock' | 'readThumbnail'> {
+  /** Called when messages were changed or deleted: the next `locate` asks Telegram again. */
+  forget: (credentials: Credentials, messageIds: readonly number[]) => void
+}
+
 /**
  * Finds and reads documents: by MTProto wherever the credentials allow it, because there a message
  * is enough; else by the Bot API, which knows files but no messages.
@@ -34,10 +40,7 @@ export function createDocuments({
   channels,
   botRoad,
   closing,
-}: DocumentsOptions): Pick<
-  TelegramGateway,
-  'locate' | 'locateAll' | 'readBlock' | 'readThumbnail'
-> {
+}: DocumentsOptions): Documents {
   const locations = createLocations(channels)
   const botDocuments = createBotDocuments(botRoad, closing)
 
@@ -81,6 +84,11 @@ export function createDocuments({
           : await readThumbnail(place, signal)
       // Those of stickers are WebP.
       return picture && isJpeg(picture) ? picture : null
+    },
+    forget: (credentials, messageIds) => {
+      const road = mtprotoRoad(credentials)
+      // A bot alone finds files without their messages.
+      if (road !== null) locations.forget(channelOf(credentials, road), messageIds)
     },
   }
 }

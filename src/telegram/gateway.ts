@@ -273,6 +273,7 @@ export function createTelegramGateway(options: TelegramGatewayOptions): Connecte
       const name = accountOn('bot-api', credentials)
       if (name !== null) waits.asked(name, seconds)
     },
+    onChanged: documents.forget,
   })
 
   return {

@@ -56,7 +56,9 @@ export function createLibraryFiles({
       const fileId = named ?? row?.fileId ?? undefined
       const found = await gateway.locate(credentials, messageId, signal, fileId)
       const { locator: _locator, caption, ...document } = found
-      const joined = await manifests.open({ credentials, messageId, document: found }, signal)
+      const listedSize = row?.size ?? null
+      const maybe = { credentials, messageId, document: found, listedSize }
+      const joined = await manifests.open(maybe, signal)
       const {
         name: fileName,
         mimeType,

@@ -21,6 +21,8 @@ export interface MaybeManifest {
   credentials: Credentials
   messageId: number
   document: RemoteDocument
+  /** What its volumes have together as the library knows it: where that changes, they are located anew. */
+  listedSize: number | null
 }
 
 /** The file that a manifest makes of its volumes. */
@@ -164,13 +166,13 @@ export function createManifests({ gateway, reader }: ManifestsOptions): Manifest
 
   return {
     open: async (found, signal) => {
-      const { credentials, messageId, document } = found
+      const { credentials, messageId, document, listedSize } = found
       if (document.size > MAX_MANIFEST_BYTES) return null
       const line = document.caption === null ? null : findLine(document.caption)
       const seesNothing = document.road === 'bot-api'
       if (!seesNothing && line?.kind !== 'manifest') return null
       const { userId, channelId } = credentials
-      const key = [userId, channelId, messageId, document.id, line?.id].join(' ')
+      const key = [userId, channelId, messageId, document.id, line?.id, listedSize].join(' ')
       const loading = known.load(
         key,
         () => load(found, seesNothing ? null : line),

@@ -228,6 +228,15 @@ test('a volume that is lost while it is read ends the reading, and the next one 
   await expect(open()).rejects.toMatchObject({ code: 'FILE_INCOMPLETE', details: { volume: 2 } })
 })
 
+test('a volume of which the library knows that it is gone is missed before the first byte', async () => {
+  const { open, gateway } = start()
+  await open(BYTES.length)
+  gateway.posted.splice(1, 1)
+
+  expect(await open(BYTES.length)).not.toBeNull()
+  await expect(open(BYTES.length - MiB)).rejects.toMatchObject({ code: 'FILE_INCOMPLETE' })
+})
+
 test('a failure of Telegram that may pass is not remembered', async () => {
   const { open, gateway } = start()
   gateway.beforeRead = () => Promise.reject(new Error('not now'))
@@ -337,9 +346,10 @@ function start({ bot = false, cacheBytes = 32 * MiB, captions = {}, ...row }: St
     located,
     asked,
     lose: (id: number) => lost.add(String(id)),
-    open: async () => {
+    open: async (listedSize: number | null = null) => {
       const document = seen(await gateway.locate(ANN, MANIFEST, never))
-      return manifests.open({ credentials: ANN, messageId: MANIFEST, document }, never)
+      const found = { credentials: ANN, messageId: MANIFEST, document, listedSize }
+      return manifests.open(found, never)
     },
   }
 }

@@ -66,6 +66,11 @@ export interface Locations {
   find: (request: LocateRequest) => Promise<LocatedDocument>
   /** Asks anew, and leaves out messages that hold no document. Remembers nothing. */
   findAll: (request: LocateAllRequest) => Promise<Map<number, LocatedDocument>>
+  /** Forgets messages that were changed or deleted: the next reader hears what they are now. */
+  forget: (
+    place: Pick<MessagesOf, 'accountId' | 'channelId'>,
+    messageIds: readonly number[],
+  ) => void
 }
 
 /** What one `channels.getMessages` brings at most. */
@@ -111,11 +116,10 @@ export function createLocations(channels: Channels): Locations {
 
   return {
     find: (request) => {
-      const { accountId, channelId, messageId, signal } = request
+      const { messageId, signal } = request
       if (!isMessageId(messageId)) return Promise.reject(notFound())
-      const key = `${accountId}/${channelId}/${messageId}`
       const loading = known.load(
-        key,
+        keyOf(request, messageId),
         () => load(request),
         () => LOCATION_TTL_MS,
       )
@@ -130,7 +134,17 @@ export function createLocations(channels: Channels): Locations {
       }
       return located
     },
+    forget: (place, messageIds) => {
+      for (const messageId of messageIds) known.delete(keyOf(place, messageId))
+    },
   }
+}
+
+function keyOf(
+  { accountId, channelId }: Pick<MessagesOf, 'accountId' | 'channelId'>,
+  messageId: number,
+): string {
+  return `${accountId}/${channelId}/${messageId}`
 }
 
 /** Message ids are 32-bit; anything else cannot even be asked for. */
