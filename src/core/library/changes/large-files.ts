@@ -22,7 +22,7 @@ export type ReadManifest = (
 export interface LargeFilesOptions {
   channel: Pick<ChannelGateway, 'remove' | 'post'>
   catalogue: Pick<Catalogue, 'libraryManifests' | 'libraryVolumes'>
-  ledger: Pick<Ledger, 'keepReceipt'>
+  ledger: Pick<Ledger, 'receiptOf' | 'keepReceipt'>
   records: Pick<
     LibraryJobRecords,
     | 'itemVolumes'
@@ -182,13 +182,9 @@ export function createLargeFiles(options: LargeFilesOptions): LargeFiles {
           save: (state) => records.saveItemTransfer(jobId, position, state),
         },
       })
-      const isMeasured = file.isMeasured === true && file.sha256 === copy.sha256
-      if (isMeasured) await keepReceipt(options.ledger, copy, posted)
+      await keepReceipt(options.ledger, { copy, posted, documentId: file.documentId ?? null })
       const made = { ...posted, folderId, now: now() }
-      return {
-        file: { ...fileOfManifest(copy, made), isMeasured },
-        volumes: postsOf(copy, now()),
-      }
+      return { file: fileOfManifest(copy, made), volumes: postsOf(copy, now()) }
     },
   }
 }
@@ -221,12 +217,14 @@ export function postsOf({ id, name, volumes }: Manifest, now: number): VolumePos
 
 /** What was measured of the source is true of the copy, whose manifest is a document of its own. */
 async function keepReceipt(
-  ledger: Pick<Ledger, 'keepReceipt'>,
-  { size, sha256, crc32 }: Manifest,
-  { fileId }: PostedFile,
+  ledger: LargeFilesOptions['ledger'],
+  made: { copy: Manifest; posted: PostedFile; documentId: string | null },
 ): Promise<void> {
-  const documentId = documentIdIn(fileId)
-  if (documentId !== null) await ledger.keepReceipt(documentId, size, { sha256, crc32 })
+  const { size, sha256, crc32 } = made.copy
+  const copyId = documentIdIn(made.posted.fileId)
+  if (made.documentId === null || copyId === null) return
+  const receipt = await ledger.receiptOf(made.documentId, size)
+  if (receipt?.sha256 === sha256) await ledger.keepReceipt(copyId, size, { sha256, crc32 })
 }
 
 /** A file that lacks a volume can be deleted all the same. */

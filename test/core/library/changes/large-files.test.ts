@@ -167,6 +167,18 @@ test('a copy has volumes and a manifest of its own', async () => {
   })
 })
 
+test('what was measured of a large file is known of its copy', async () => {
+  const { changing, token, queue, channel, ledger, manifest } = await start()
+  const digests = { sha256: 'd'.repeat(64), crc32: '00000001' }
+  await ledger.keepReceipt(`${manifest}`, 300, digests)
+
+  const wanted = { kind: 'copy', messageIds: [manifest], folder: null } as const
+  await queue.ended((await changing.startJob(token, wanted)).uploadId)
+
+  const copyId = channel.list().at(-1)?.messageId ?? 0
+  expect(await ledger.libraryFile(KEY, copyId)).toMatchObject({ ...digests, isMeasured: true })
+})
+
 test('a copy that was interrupted goes on with the volumes that are missing', async () => {
   const { changing, token, channel, telegram, manifests, manifest, newProcess, queue } =
     await start()
