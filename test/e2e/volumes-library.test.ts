@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { expect, test, vi } from 'vitest'
-import { KiB } from '../../src/lib/units.ts'
-import { downloadUrl, postJson, sha256 } from '../helpers/callers/client.ts'
+import { KiB, MiB } from '../../src/lib/units.ts'
+import { downloadUrl, postJson, sha256, uploadFile } from '../helpers/callers/client.ts'
 import { createPoster } from '../helpers/peers/large-file.ts'
 import { startTelegram } from '../helpers/peers/telegram.ts'
 import { makeTempDir } from '../helpers/temp-dir.ts'
@@ -19,6 +19,7 @@ interface Item {
   sha256: string
   mimeType: string
   modifiedAt: string | null
+  verified: boolean
 }
 
 async function settled({ url }: TeleStore, token = 'main'): Promise<Item[]> {
@@ -130,4 +131,48 @@ test('a large file is renamed, copied and deleted in Telegram', async () => {
   expect(await settled(store)).toEqual([])
   const left = await (await fetch(`${store.url}/library/leftovers`, { headers: MAIN })).json()
   expect(left.items).toEqual([])
+})
+
+test('a bot that sees no messages renames, copies, reads and deletes a large file', async () => {
+  const store = await startTeleStore({ env: { VOLUME_BYTES: String(8 * MiB) } })
+  const account = store.telegram.createAccount({ label: 'bob', withUser: false })
+  const noApi = { telegram_session: null, telegram_api_id: null, telegram_api_hash: null }
+  store.addUser('bob', account, noApi)
+  const headers = { authorization: 'Bearer bob' }
+  const bytes = randomBytes(20 * MiB + 12_345)
+  const sent = await uploadFile(store.url, 'film.mp4', bytes, { token: 'bob' })
+  const messageId = sent.messageId ?? 0
+  const list = async (): Promise<Item[]> => {
+    const answer = await fetch(`${store.url}/library?recursive=true`, { headers })
+    return (await answer.json()).items
+  }
+  const read = async (id: number): Promise<Buffer> => {
+    const answer = await fetch(downloadUrl(store.url, id, 'bob'))
+    return Buffer.from(await answer.arrayBuffer())
+  }
+  expect(await list()).toMatchObject([{ messageId, size: bytes.length, volumes: 3 }])
+
+  const renamed = await fetch(`${store.url}/library/${messageId}`, {
+    method: 'PATCH',
+    headers: { ...headers, 'content-type': 'application/json' },
+    body: JSON.stringify({ fileName: 'b.mp4' }),
+  })
+  expect(renamed.status).toBe(200)
+  await postJson(`${store.url}/library/copy`, { items: [messageId], folder: '/Copies' }, headers)
+  const copy = await vi.waitFor(async () => {
+    const found = (await list()).find(({ folder }) => folder === '/Copies')
+    if (!found) throw new Error('not copied yet')
+    return found
+  })
+  const lines = (await store.telegram.messages(account.channelId)).map(({ caption }) => caption)
+  expect(lines[3]).toMatch(/kind=manifest .* name=b%2Emp4$/)
+  expect((await read(messageId)).equals(bytes)).toBe(true)
+
+  const remove = (id: number) => fetch(`${store.url}/library/${id}`, { method: 'DELETE', headers })
+  expect((await remove(messageId)).status).toBe(204)
+  expect(copy).toMatchObject({ fileName: 'b.mp4', size: bytes.length, volumes: 3, verified: true })
+  expect((await read(copy.messageId)).equals(bytes)).toBe(true)
+  expect((await remove(copy.messageId)).status).toBe(204)
+  const left = await store.telegram.messages(account.channelId)
+  expect(left.filter(({ caption }) => !caption?.includes('kind=folder'))).toEqual([])
 })
