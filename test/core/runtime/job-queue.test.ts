@@ -121,3 +121,20 @@ test('only a job that works counts as running', async () => {
   expect(counts).toEqual({ all: 5, running: 1, waiting: 3 })
   await queue.close(new Error('stop'))
 })
+
+test('a job with two slots works until both are given back', async () => {
+  const queue = createJobQueue({ concurrency: 2, onError: () => {} })
+  const works = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+  queue.start(named('a'), async ({ slot }) => {
+    await Promise.all(works.map(({ promise }) => slot(() => promise)))
+  })
+  await vi.waitFor(() => expect(stagesOf(queue)).toEqual(['working']))
+
+  works[0]?.resolve()
+  await new Promise((resolve) => setImmediate(resolve))
+  expect(stagesOf(queue)).toEqual(['working'])
+  works[1]?.resolve()
+
+  await queue.ended('a')
+  expect(queue.stages().size).toBe(0)
+})

@@ -19,8 +19,8 @@ export interface VolumesDigests {
   /** Reads as the file does. Bytes that are next in order are hashed before it resolves. */
   read: OutgoingFile['read']
   /**
-   * Of a volume that is here, as all before it are: reads once more what was not hashed yet. Rejects as
-   * `read` does.
+   * Of a volume that is here, as all before it are: reads once more what was not hashed yet. Asked for in
+   * order: those of the volume before are forgotten. Rejects as `read` does.
    */
   of: (number: number) => Promise<VolumeDigests>
 }
@@ -55,8 +55,6 @@ export async function createVolumesDigests(
     if (left > 0) return
     const wholeSha256 = number === last ? sha256.digest() : null
     done.set(number, { crc32: hexOfCrc32(crc), hashState: sha256.export(), wholeSha256 })
-    // Two volumes are in flight, and one before them may still be asked for.
-    done.delete(number - 3)
     number++
     left = volumeAt(cut, number).length
     crc = 0
@@ -82,6 +80,7 @@ export async function createVolumesDigests(
       await reader.reach(start + length)
       const digests = done.get(wanted)
       if (!digests) throw new Error('a volume that is not whole has no digests')
+      done.delete(wanted - 1)
       return digests
     },
   }
