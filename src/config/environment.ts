@@ -230,7 +230,8 @@ const uploads = {
 
 const traffic = {
   MAX_CONCURRENT_UPLOADS: wholeNumber(1, 64).default(4).meta({
-    description: 'Files that are sent to Telegram at the same time. Users take turns.',
+    description:
+      'Files, or volumes of large files, that are sent to Telegram at the same time. Users take turns.',
   }),
   MAX_CONCURRENT_DOWNLOADS: wholeNumber(1, 10_000)
     .default(64)
@@ -238,13 +239,20 @@ const traffic = {
   BLOCK_CACHE_BYTES: size(0).prefault('16MB').meta({
     description: 'Memory for blocks of files that several downloads share. `0`: no cache.',
   }),
-  TRANSFER_ATTEMPTS: wholeNumber(1, 100).default(8).meta({
-    description:
-      'How often the worker tries a transfer to Telegram that fails for a passing reason.',
-  }),
-  TRANSFER_MAX_SECONDS: seconds(1).default(21_600).meta({
-    description: 'Time after `/complete-upload` within which the file must be in Telegram.',
-  }),
+  TRANSFER_ATTEMPTS: wholeNumber(1, 100)
+    .default(8)
+    .meta({
+      description:
+        'How often the worker tries a transfer to Telegram that fails for a passing reason; of a large ' +
+        'file each volume.',
+    }),
+  TRANSFER_MAX_SECONDS: seconds(1)
+    .default(21_600)
+    .meta({
+      description:
+        'Time after `/complete-upload` within which the file must be in Telegram; of a large file each ' +
+        'volume, from the moment that it is whole.',
+    }),
   CAPTIONS: z
     .enum(['on', 'off'], { error: 'expected on or off' })
     .default('on')
