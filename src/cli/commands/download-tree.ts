@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { mkdir, stat, utimes } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { type LibraryItem, TeleStoreError } from 'telestore-client'
+import { type LibraryItem, type LibrarySync, TeleStoreError } from 'telestore-client'
 import { printable } from '../../lib/printable.ts'
 import { safePaths } from '../../lib/safe-paths.ts'
 import type { CommandOf } from '../arguments.ts'
@@ -12,6 +12,7 @@ import { safeName } from '../target.ts'
 import { formatBytes } from '../terminal/bars.ts'
 import { download, lineOf } from './download-command.ts'
 import { findThing } from './find-thing.ts'
+import { warningOf } from './library-command.ts'
 import { alreadyThere } from './part-file.ts'
 import { saveFile } from './save-file.ts'
 
@@ -55,11 +56,17 @@ export async function downloadPath(
 /** All files in a folder and below, in the order of an archive: names that collide get the same numbers. */
 async function itemsBelow(
   folder: string,
-  { client, signal }: CommandContext,
+  { client, screen, signal }: CommandContext,
 ): Promise<LibraryItem[]> {
   const items: LibraryItem[] = []
+  let sync: LibrarySync | null = null
   const query = { folder, recursive: true, sort: 'date', order: 'asc', limit: 500 } as const
-  for await (const page of client.library.pages(query, { signal })) items.push(...page.items)
+  for await (const page of client.library.pages(query, { signal })) {
+    items.push(...page.items)
+    sync = page.sync
+  }
+  const warning = sync && warningOf(sync)
+  if (warning) screen.say(warning)
   return items.sort(byPath)
 }
 
@@ -127,6 +134,7 @@ async function bringOne(
     targetFor: () => target,
     force: command.force,
     quiet: command.quiet,
+    isOneOfMany: true,
   })
   await setTime(item, target)
   if (!command.json) screen.print(lineOf(saved, Date.now() - startedAt))

@@ -119,7 +119,7 @@ function scanOf({ seen, total }: LibrarySync): string {
 }
 
 /** What a list may lack; null: nothing. */
-function warningOf(sync: LibrarySync): string | null {
+export function warningOf(sync: LibrarySync): string | null {
   switch (sync.state) {
     case 'current':
       return null

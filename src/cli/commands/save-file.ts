@@ -17,6 +17,8 @@ export interface Saving {
   force: boolean
   /** Shows no progress. */
   quiet: boolean
+  /** A tree may have thousands of files, so each gets fewer lines. */
+  isOneOfMany?: boolean
 }
 
 export interface Saved {
@@ -45,8 +47,10 @@ export async function saveFile(context: CommandContext, saving: Saving): Promise
   try {
     const rest = await restOf(saving, { answer, part })
     if (rest) {
-      const { quiet } = saving
-      await receive(context, { answer: rest, name: target, before, take: part.append, quiet })
+      const { quiet, isOneOfMany } = saving
+      const { append: take } = part
+      const how = { quiet, ...(isOneOfMany && { isOneOfMany }) }
+      await receive(context, { answer: rest, name: target, before, take, ...how })
     }
     // The client has checked what came in one piece.
     if (before > 0) await checkPart(answer, part)
@@ -89,14 +93,15 @@ export interface Receiving {
   before: number
   take: (bytes: Uint8Array) => Promise<void>
   quiet: boolean
+  isOneOfMany?: boolean
 }
 
 /** Takes the bytes of an answer, and shows how far it is. */
 export async function receive(
   { screen }: CommandContext,
-  { answer, name, before, take, quiet }: Receiving,
+  { answer, name, before, take, quiet, isOneOfMany = false }: Receiving,
 ): Promise<void> {
-  const reporter = createDownloadReporter(screen)
+  const reporter = createDownloadReporter(screen, { isOneOfMany })
   const meter = createSpeedMeter()
   const { start, end } = answer.range
   const totalBytes = before + end - start + 1

@@ -103,8 +103,11 @@ export interface DownloadProgress {
   speed: number | null
 }
 
-export function createDownloadReporter(screen: Screen): Reporter<DownloadProgress> {
-  return createReporter(screen, ({ fileName, receivedBytes, totalBytes, speed }) => ({
+export function createDownloadReporter(
+  screen: Screen,
+  { isOneOfMany = false }: Pick<UploadReporterOptions, 'isOneOfMany'> = {},
+): Reporter<DownloadProgress> {
+  const describe = ({ fileName, receivedBytes, totalBytes, speed }: DownloadProgress): Row => ({
     title: `${printable(fileName)} (${formatBytes(totalBytes)})`,
     percents: [
       {
@@ -113,7 +116,8 @@ export function createDownloadReporter(screen: Screen): Reporter<DownloadProgres
         note: formatSpeed(speed, speed ? (totalBytes - receivedBytes) / speed : null),
       },
     ],
-  }))
+  })
+  return createReporter(screen, describe, { fromMs: isOneOfMany ? LINE_EVERY_MS : 0 })
 }
 
 function formatSpeed(speed: number | null, secondsLeft: number | null): string {
