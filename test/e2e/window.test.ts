@@ -56,6 +56,25 @@ test('eight senders on six connections get a large file through a small spool, i
   expect(spool.mostBytes()).toBeLessThanOrEqual(MOST_BYTES)
 })
 
+test('a chunk that all others wait for comes through, though all six connections are taken', async () => {
+  const { url } = await startTeleStore({ env: SMALL })
+  const bytes = randomBytes(70 * MiB)
+  const browser = openBrowser()
+
+  const allHeld = async (): Promise<void> => {
+    const figures = (await (await fetch(`${url}/metrics`)).json()) as Figures
+    expect(figures.chunks_held.requests).toBeGreaterThanOrEqual(5)
+  }
+  const late = { index: 3, until: () => vi.waitFor(allHeld, { timeout: 60_000, interval: 20 }) }
+
+  const options = { ...main, chunkSize: MiB, parallel: 8, late }
+  const uploadId = await browser.sendAll(url, bytes, options)
+  const end = (await completeAndPoll(url, uploadId)).at(-1)
+
+  expect(end).toMatchObject({ status: 'completed', sha256: sha256(bytes) })
+  expect(browser.answers.get(503)).toBeGreaterThan(0)
+})
+
 test('a client that sends one chunk after another, and gives up after three tries, gets it through', async () => {
   const { url, dataDir, telegram } = await startTeleStore({ env: SMALL })
   telegram.settings.change({ bandwidthPerConnection: 4 * MiB })
@@ -199,6 +218,10 @@ test('SIGTERM answers a held request with 503, and nothing of it is left after S
   await startWorkerProcess(telegram, dataDir, SMALL)
   expect(await temporary()).toEqual([])
 })
+
+interface Figures {
+  chunks_held: { requests: number }
+}
 
 async function receivedOf(url: string, uploadId: string): Promise<number> {
   const status = await fetch(`${url}/upload-status/${uploadId}`)

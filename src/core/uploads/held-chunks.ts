@@ -18,7 +18,7 @@ import type { UploadWindow, VolumeWindows } from './volume-windows.ts'
  */
 const HOLD_MS = 240_000
 /** Seconds until a chunk is sent again that could not be held, or was held for too long. */
-const RETRY_AFTER = 5
+const RETRY_AFTER = 2
 /** The same for one that gave way to the chunk that all others wait for. */
 const RETRY_AFTER_GIVING_WAY = 1
 

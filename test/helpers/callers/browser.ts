@@ -13,6 +13,8 @@ export interface BrowserOptions {
   order?: number[]
   /** How often it tries to send one chunk. */
   tries?: number
+  /** The chunk at this index is sent only after that. */
+  late?: { index: number; until: () => Promise<unknown> }
 }
 
 export interface Browser {
@@ -54,12 +56,13 @@ export function openBrowser(): Browser {
 
   return {
     answers,
-    sendAll: async (url, bytes, { token, chunkSize, parallel, order, tries = TRIES }) => {
+    sendAll: async (url, bytes, { token, chunkSize, parallel, order, tries = TRIES, late }) => {
       const uploadId = newUploadId()
       const totalChunks = Math.ceil(bytes.length / chunkSize)
       const queue = order ?? Array.from({ length: totalChunks }, (_, index) => index)
 
       async function sendChunk(index: number): Promise<void> {
+        if (index === late?.index) await late.until()
         for (let tried = 1; ; tried++) {
           const chunk = bytes.subarray(index * chunkSize, (index + 1) * chunkSize)
           const file = { uploadId, totalChunks, fileName: 'film.mkv', fileSize: bytes.length }
