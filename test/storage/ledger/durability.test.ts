@@ -367,7 +367,7 @@ test('a ledger of the first version is brought up to date with all that it holds
   await before.close()
   tamper(path, (database) =>
     database.exec(
-      `DROP TABLE ticket_epochs; DROP TABLE ticket_tokens; DROP TABLE streams; DROP TABLE clock;
+      `DROP INDEX uploads_of_volumes; DROP TABLE ticket_epochs; DROP TABLE ticket_tokens; DROP TABLE streams; DROP TABLE clock;
        DROP INDEX uploads_cancelled; ALTER TABLE uploads DROP COLUMN cancelled;
        ALTER TABLE uploads DROP COLUMN last_percent; ALTER TABLE uploads DROP COLUMN retry_at;
        ALTER TABLE uploads DROP COLUMN modified_at; ALTER TABLE uploads DROP COLUMN caption_id;

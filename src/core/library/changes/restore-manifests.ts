@@ -97,7 +97,8 @@ export function createManifestRestoration(options: ManifestRestorationOptions): 
 
   return (credentials) => {
     const key = libraryKeyOf(credentials)
-    const name = `manifests ${key.channelId} ${key.owner}`
+    // Counted as the jobs of libraries are: it is no upload.
+    const name = `library-manifests ${key.channelId} ${key.owner}`
     queue.start({ key: name, group: key.owner }, async ({ signal }) => {
       try {
         await restoreAll(key, { credentials, signal })

@@ -22,8 +22,8 @@ export interface VolumeRowsOfLibraries {
 }
 
 /** `volume_count` of the lowest message of a file. */
-const COUNT = `(SELECT volume_count FROM library_volumes AS lowest
-  WHERE lowest.library = volumes.library AND lowest.caption_id = volumes.caption_id
+const countOf = (table: string): string => `(SELECT volume_count FROM library_volumes AS lowest
+  WHERE lowest.library = ${table}.library AND lowest.caption_id = ${table}.caption_id
   ORDER BY lowest.id LIMIT 1)`
 
 export function createVolumeRows(database: LedgerDatabase): VolumeRowsOfLibraries {
@@ -38,7 +38,7 @@ export function createVolumeRows(database: LedgerDatabase): VolumeRowsOfLibrarie
   const held = database.prepare(
     `SELECT count(*) AS n, coalesce(sum(size), 0) AS bytes FROM
        (SELECT size, min(id) FROM library_volumes AS volumes
-        WHERE library = ? AND caption_id = ? AND volume_count = ${COUNT} GROUP BY number)`,
+        WHERE library = ? AND caption_id = ? AND volume_count = ${countOf('volumes')} GROUP BY number)`,
   )
   const manifests = database.prepare(
     'SELECT id FROM library_files WHERE library = ? AND caption_id = ? AND volumes IS NOT NULL',
@@ -91,25 +91,33 @@ export function createVolumeReading(
   const ofFile = database.prepare(
     'SELECT * FROM library_volumes WHERE library = ? AND caption_id = ? ORDER BY id',
   )
+  // From one file to the next by the index: what has a manifest costs no more than that.
   const leftovers = database.prepare(
-    `WITH files AS (
-       SELECT library, caption_id, max(posted_at) AS posted_at, max(id) AS newest
-       FROM library_volumes AS volumes
-       WHERE library = ?1 AND (?3 IS NULL OR caption_id = ?3) GROUP BY caption_id)
-     SELECT files.caption_id, files.posted_at, ${COUNT.replaceAll('volumes.', 'files.')} AS volume_count,
-       (SELECT name FROM library_volumes WHERE id = newest) AS name
-     FROM files
-     WHERE NOT EXISTS (SELECT 1 FROM library_files AS manifests
-         WHERE manifests.library = ?1 AND manifests.caption_id = files.caption_id
-           AND manifests.volumes IS NOT NULL)
-       AND NOT EXISTS (SELECT 1 FROM uploads
-         WHERE uploads.caption_id = lower(hex(files.caption_id))
-           AND uploads.state IN ('receiving', 'sealed'))
-       AND NOT EXISTS (SELECT 1 FROM volume_cleanups
-         WHERE volume_cleanups.caption_id = lower(hex(files.caption_id)))
-       AND NOT EXISTS (SELECT 1 FROM library_item_volumes
-         WHERE library_item_volumes.caption_id = files.caption_id)
-     ORDER BY files.newest DESC LIMIT ?2`,
+    `WITH RECURSIVE files (caption_id) AS (
+       SELECT coalesce(?3, (SELECT min(caption_id) FROM library_volumes WHERE library = ?1))
+       UNION ALL
+       SELECT (SELECT min(caption_id) FROM library_volumes
+           WHERE library = ?1 AND caption_id > files.caption_id)
+         FROM files WHERE files.caption_id IS NOT NULL AND ?3 IS NULL),
+     left_over AS (
+       SELECT ?1 AS library, caption_id,
+         (SELECT max(id) FROM library_volumes AS volumes
+           WHERE volumes.library = ?1 AND volumes.caption_id = files.caption_id) AS newest
+       FROM files
+       WHERE NOT EXISTS (SELECT 1 FROM library_files AS manifests
+           WHERE manifests.library = ?1 AND manifests.caption_id = files.caption_id
+             AND manifests.volumes IS NOT NULL)
+         AND NOT EXISTS (SELECT 1 FROM uploads
+           WHERE uploads.caption_id = lower(hex(files.caption_id))
+             AND uploads.volume_bytes IS NOT NULL AND uploads.state IN ('receiving', 'sealed'))
+         AND NOT EXISTS (SELECT 1 FROM volume_cleanups
+           WHERE volume_cleanups.caption_id = lower(hex(files.caption_id)))
+         AND NOT EXISTS (SELECT 1 FROM library_item_volumes
+           WHERE library_item_volumes.caption_id = files.caption_id))
+     SELECT caption_id, ${countOf('left_over')} AS volume_count,
+       (SELECT name FROM library_volumes WHERE id = newest) AS name,
+       (SELECT posted_at FROM library_volumes WHERE id = newest) AS posted_at
+     FROM left_over WHERE newest IS NOT NULL ORDER BY newest DESC LIMIT ?2`,
   )
   const rows = createVolumeRows(database)
 

@@ -414,6 +414,9 @@ const MIGRATIONS = [
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX library_item_volumes_of_file ON library_item_volumes (caption_id);
   `,
+  `
+  CREATE INDEX uploads_of_volumes ON uploads (caption_id) WHERE volume_bytes IS NOT NULL;
+  `,
 ]
 
 /** What `user_version` says of a ledger of this version. */

@@ -73,7 +73,7 @@ async function start() {
   await changes.look()
   const restore = async () => {
     changes.restoreManifests(ANN)
-    await changes.queue.ended(`manifests ${KEY.channelId} ${KEY.owner}`)
+    await changes.queue.ended(`library-manifests ${KEY.channelId} ${KEY.owner}`)
   }
   return { ...changes, volumes: [first, second, third], restore }
 }
@@ -101,7 +101,7 @@ test('two users of a channel get one manifest', async () => {
   await restore()
 
   restoreManifests({ ...ANN, userId: 'bob' })
-  await queue.ended(`manifests ${KEY.channelId} bob`)
+  await queue.ended(`library-manifests ${KEY.channelId} bob`)
 
   expect(channel.list().filter(({ text }) => text.includes('kind=manifest'))).toHaveLength(1)
 })
