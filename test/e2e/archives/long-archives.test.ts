@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import { expect, test, vi } from 'vitest'
-import { KiB, MiB } from '../../src/lib/units.ts'
-import { readZip } from '../helpers/callers/read-zip.ts'
-import { createPoster } from '../helpers/peers/large-file.ts'
-import { startTelegram } from '../helpers/peers/telegram.ts'
-import { makeTempDir } from '../helpers/temp-dir.ts'
-import { startWorkerProcess } from '../helpers/worker/worker-process.ts'
+import { KiB, MiB } from '../../../src/lib/units.ts'
+import { readZip } from '../../helpers/callers/read-zip.ts'
+import { createPoster } from '../../helpers/peers/large-file.ts'
+import { startTelegram } from '../../helpers/peers/telegram.ts'
+import { makeTempDir } from '../../helpers/temp-dir.ts'
+import { startWorkerProcess } from '../../helpers/worker/worker-process.ts'
 
 const MAIN = { authorization: 'Bearer main' }
 
