@@ -305,11 +305,11 @@ test('openOrResume: what a user has unfinished is said in the refusal', async ()
   await large.insert({ id: 'other' })
 
   await expect(many.intake.openOrResume(FILE, ANN, 'token')).rejects.toMatchObject({
-    retryAfter: 60,
+    retryAfter: 20,
     details: { maxUploads: 1 },
   })
   await expect(large.intake.openOrResume(FILE, ANN, 'token')).rejects.toMatchObject({
-    retryAfter: 60,
+    retryAfter: 20,
     details: { maxBytes: 15, heldBytes: 10 },
   })
 })
