@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { expect, test } from 'vitest'
-import { KiB } from '../../src/lib/units.ts'
-import { downloadUrl, postJson } from '../helpers/callers/client.ts'
-import { createPoster, type LargeFile } from '../helpers/peers/large-file.ts'
-import { startTeleStore, type TeleStore } from '../helpers/worker/telestore.ts'
+import { KiB } from '../../../src/lib/units.ts'
+import { downloadUrl, postJson } from '../../helpers/callers/client.ts'
+import { createPoster, type LargeFile } from '../../helpers/peers/large-file.ts'
+import { startTeleStore, type TeleStore } from '../../helpers/worker/telestore.ts'
 
 const BARE = { telegram_session: null, telegram_api_id: null, telegram_api_hash: null }
 const VOLUME = 300 * KiB

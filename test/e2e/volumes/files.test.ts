@@ -1,8 +1,8 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { crc32 } from 'node:zlib'
 import { expect, test } from 'vitest'
-import { KiB, MiB } from '../../src/lib/units.ts'
-import { bytesOf, createRandom } from '../chaos/random.ts'
+import { KiB, MiB } from '../../../src/lib/units.ts'
+import { bytesOf, createRandom } from '../../chaos/random.ts'
 import {
   completeAndPoll,
   downloadUrl,
@@ -11,9 +11,9 @@ import {
   pollToEnd,
   postChunk,
   sha256,
-} from '../helpers/callers/client.ts'
-import { makeTusUpload } from '../helpers/callers/tus.ts'
-import { startTeleStore, type TeleStore } from '../helpers/worker/telestore.ts'
+} from '../../helpers/callers/client.ts'
+import { makeTusUpload } from '../../helpers/callers/tus.ts'
+import { startTeleStore, type TeleStore } from '../../helpers/worker/telestore.ts'
 
 const VOLUME = 4 * MiB
 /** Streams are cut into chunks of 5 MB, two of which it holds beside two volumes. */

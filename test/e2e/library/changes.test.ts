@@ -1,8 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { createClient } from 'telestore-client'
 import { expect, test, vi } from 'vitest'
-import { startTelegram } from '../helpers/peers/telegram.ts'
-import { startTeleStore } from '../helpers/worker/telestore.ts'
+import { startTelegram } from '../../helpers/peers/telegram.ts'
+import { startTeleStore } from '../../helpers/worker/telestore.ts'
 
 const BARE = { telegram_session: null, telegram_api_id: null, telegram_api_hash: null }
 

@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import { expect, test, vi } from 'vitest'
-import { KiB, MiB } from '../../src/lib/units.ts'
-import { downloadUrl, postJson, sha256, uploadFile } from '../helpers/callers/client.ts'
-import { createPoster } from '../helpers/peers/large-file.ts'
-import { startTelegram } from '../helpers/peers/telegram.ts'
-import { makeTempDir } from '../helpers/temp-dir.ts'
-import { startTeleStore, type TeleStore } from '../helpers/worker/telestore.ts'
+import { KiB, MiB } from '../../../src/lib/units.ts'
+import { downloadUrl, postJson, sha256, uploadFile } from '../../helpers/callers/client.ts'
+import { createPoster } from '../../helpers/peers/large-file.ts'
+import { startTelegram } from '../../helpers/peers/telegram.ts'
+import { makeTempDir } from '../../helpers/temp-dir.ts'
+import { startTeleStore, type TeleStore } from '../../helpers/worker/telestore.ts'
 
 const VOLUME = 100 * KiB
 const MAIN = { authorization: 'Bearer main' }

@@ -2,9 +2,9 @@ import { createHash, randomBytes } from 'node:crypto'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
-import { createClient } from '../../packages/client/src/client.ts'
-import { KiB, MiB } from '../../src/lib/units.ts'
-import { openBrowser } from '../helpers/callers/browser.ts'
+import { createClient } from '../../../packages/client/src/client.ts'
+import { KiB, MiB } from '../../../src/lib/units.ts'
+import { openBrowser } from '../../helpers/callers/browser.ts'
 import {
   completeAndPoll,
   downloadUrl,
@@ -14,13 +14,13 @@ import {
   postJson,
   sendChunks,
   sha256,
-} from '../helpers/callers/client.ts'
-import { makeTusUpload, offsetOf, uploadIdOf } from '../helpers/callers/tus.ts'
-import { startTelegram } from '../helpers/peers/telegram.ts'
-import { watchSpool } from '../helpers/storage/watch-spool.ts'
-import { makeTempDir } from '../helpers/temp-dir.ts'
-import { startTeleStore } from '../helpers/worker/telestore.ts'
-import { startWorkerProcess } from '../helpers/worker/worker-process.ts'
+} from '../../helpers/callers/client.ts'
+import { makeTusUpload, offsetOf, uploadIdOf } from '../../helpers/callers/tus.ts'
+import { startTelegram } from '../../helpers/peers/telegram.ts'
+import { watchSpool } from '../../helpers/storage/watch-spool.ts'
+import { makeTempDir } from '../../helpers/temp-dir.ts'
+import { startTeleStore } from '../../helpers/worker/telestore.ts'
+import { startWorkerProcess } from '../../helpers/worker/worker-process.ts'
 
 /** Files of more than 64 MB pass such a spool in volumes of 16. */
 const SMALL = { SPOOL_MAX_BYTES: '64MB', MAX_BYTES_PER_USER: '64MB', VOLUME_BYTES: '16MB' }

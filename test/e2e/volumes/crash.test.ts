@@ -1,8 +1,8 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Emulator } from 'telegram-emulator'
 import { expect, test, vi } from 'vitest'
-import { MiB } from '../../src/lib/units.ts'
-import { bytesOf } from '../chaos/random.ts'
+import { MiB } from '../../../src/lib/units.ts'
+import { bytesOf } from '../../chaos/random.ts'
 import {
   downloadUrl,
   newUploadId,
@@ -10,10 +10,10 @@ import {
   postChunk,
   postJson,
   sha256,
-} from '../helpers/callers/client.ts'
-import { startTelegram } from '../helpers/peers/telegram.ts'
-import { makeTempDir } from '../helpers/temp-dir.ts'
-import { startWorkerProcess, type WorkerProcess } from '../helpers/worker/worker-process.ts'
+} from '../../helpers/callers/client.ts'
+import { startTelegram } from '../../helpers/peers/telegram.ts'
+import { makeTempDir } from '../../helpers/temp-dir.ts'
+import { startWorkerProcess, type WorkerProcess } from '../../helpers/worker/worker-process.ts'
 
 /** Larger than what goes as a small file, so that parts are sent before a volume is whole. */
 const VOLUME = 11 * MiB

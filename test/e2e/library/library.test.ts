@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import { Api, InputFile } from 'node-telegram-bot-api'
 import { expect, test, vi } from 'vitest'
-import { postJson, uploadFile } from '../helpers/callers/client.ts'
-import { makePicture } from '../helpers/jpeg.ts'
-import { startTelegram } from '../helpers/peers/telegram.ts'
-import { makeTempDir } from '../helpers/temp-dir.ts'
-import { startTeleStore, type TeleStore } from '../helpers/worker/telestore.ts'
+import { postJson, uploadFile } from '../../helpers/callers/client.ts'
+import { makePicture } from '../../helpers/jpeg.ts'
+import { startTelegram } from '../../helpers/peers/telegram.ts'
+import { makeTempDir } from '../../helpers/temp-dir.ts'
+import { startTeleStore, type TeleStore } from '../../helpers/worker/telestore.ts'
 
 const BARE = { telegram_session: null, telegram_api_id: null, telegram_api_hash: null }
 

@@ -1,13 +1,13 @@
 import { Api, InputFile } from 'node-telegram-bot-api'
 import type { Emulator } from 'telegram-emulator'
 import { expect, test, vi } from 'vitest'
-import { sleep } from '../../src/lib/waiting/sleep.ts'
-import { createRandom, type Random } from '../chaos/random.ts'
-import { startTelegram } from '../helpers/peers/telegram.ts'
-import { makeTempDir } from '../helpers/temp-dir.ts'
-import { startWorkerProcess } from '../helpers/worker/worker-process.ts'
+import { sleep } from '../../../src/lib/waiting/sleep.ts'
+import { createRandom, type Random } from '../../chaos/random.ts'
+import { startTelegram } from '../../helpers/peers/telegram.ts'
+import { makeTempDir } from '../../helpers/temp-dir.ts'
+import { startWorkerProcess } from '../../helpers/worker/worker-process.ts'
 
-/** `LIBRARY_ROUNDS=100 CHAOS_SEED=7 npx vitest run test/e2e/library-crash` plays more, and others. */
+/** `LIBRARY_ROUNDS=100 CHAOS_SEED=7 npx vitest run test/e2e/library/crash` plays more, and others. */
 const ROUNDS = Number(process.env.LIBRARY_ROUNDS ?? 4)
 const SEED = Number(process.env.CHAOS_SEED ?? 20)
 const FILES = 600
