@@ -12,8 +12,8 @@ export interface UserShare {
 /** Parts are on the disk as a whole until they are joined; a file that is sent as one need not be. */
 const ONE_AFTER_ANOTHER =
   'A file in parts needs room for all of it: send it with parallelUploads: 1'
-/** Seconds: what is unfinished ends by itself, or by being cancelled, and large files free room on their way. */
-const ROOM_RETRY_AFTER = 20
+/** Seconds: what a user has unfinished ends by itself, or by being cancelled. */
+const SHARE_RETRY_AFTER = 20
 
 /**
  * One user's share of the worker is used up. Too many uploads are too many requests; too many bytes
@@ -28,7 +28,7 @@ export function overShare(
     return new AppError(
       'TOO_MANY_UPLOADS',
       `You have ${held.uploads} unfinished uploads; finish or cancel one first`,
-      { retryAfter: ROOM_RETRY_AFTER, details: { maxUploads } },
+      { retryAfter: SHARE_RETRY_AFTER, details: { maxUploads } },
     )
   }
   return new AppError(
@@ -36,7 +36,7 @@ export function overShare(
     isPart
       ? `Your unfinished uploads leave no room for this part. ${ONE_AFTER_ANOTHER}`
       : 'Your unfinished uploads leave no room for this file; finish or cancel one first',
-    { retryAfter: ROOM_RETRY_AFTER, details: { maxBytes, heldBytes: held.bytes } },
+    { retryAfter: SHARE_RETRY_AFTER, details: { maxBytes, heldBytes: held.bytes } },
   )
 }
 
@@ -45,7 +45,7 @@ export function noCapacity(isPart = false): AppError {
   const sentence = isPart
     ? `The worker has no room for this part now. ${ONE_AFTER_ANOTHER}`
     : 'The worker has no room for this file now; try again later'
-  return new AppError('SPOOL_FULL', sentence, { retryAfter: ROOM_RETRY_AFTER })
+  return new AppError('SPOOL_FULL', sentence, { retryAfter: 60 })
 }
 
 /** What became of the upload while its chunk was on the way to its row. */
