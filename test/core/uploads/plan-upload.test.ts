@@ -56,14 +56,15 @@ test.each<[string, PlanCase, { volume: number | null; reserved: number }]>([
   ['1.5 GB through 400 MB', { size: 1536, spool: 400, share: 400 }, { volume: 160, reserved: 400 }],
   [
     '1.5 GB through a share of 200',
-    { size: 1536, spool: 400, share: 200 },
-    { volume: 80, reserved: 200 },
+    { size: 1540, spool: 400, share: 200 },
+    // And nine chunks beside two of them.
+    { volume: 77, reserved: 199 },
   ],
   ['a tiny spool', { size: 100, spool: 40, share: 40 }, { volume: 15, reserved: 40 }],
   ['50 MB of a bot alone', { size: 50, document: 20, chunk: 50 }, { volume: 20, reserved: 50 }],
-  ['500 MB of a bot alone', { size: 500, document: 20 }, { volume: 20, reserved: 50 }],
+  ['500 MB of a bot alone', { size: 500, document: 20 }, { volume: 20, reserved: 85 }],
   ['a disk that is full at this moment', { size: 300, free: 100 }, { volume: null, reserved: 300 }],
-  ['a disk that is too small', { size: 300, free: 50, total: 200 }, { volume: 80, reserved: 200 }],
+  ['a disk that is too small', { size: 300, free: 50, total: 200 }, { volume: 77, reserved: 199 }],
   [
     'hardly more than there is room for',
     { size: 41, spool: 40, chunk: 41 },

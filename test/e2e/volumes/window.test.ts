@@ -24,7 +24,8 @@ import { startWorkerProcess } from '../../helpers/worker/worker-process.ts'
 
 /** Files of more than 64 MB pass such a spool in volumes of 16. */
 const SMALL = { SPOOL_MAX_BYTES: '64MB', MAX_BYTES_PER_USER: '64MB', VOLUME_BYTES: '16MB' }
-const MOST_BYTES = 40 * MiB
+/** Two volumes and nine chunks of 1 MB. */
+const MOST_BYTES = 41 * MiB
 const main = { token: 'main' }
 /** No volume comes to its end. */
 const SLOW = { bandwidthPerConnection: 64 * KiB }
@@ -73,6 +74,24 @@ test('a chunk that all others wait for comes through, though all six connections
 
   expect(end).toMatchObject({ status: 'completed', sha256: sha256(bytes) })
   expect(browser.answers.get(503)).toBeGreaterThan(0)
+})
+
+test('eight senders that give up after three tries get a file through a bot alone, whose volumes are small', async () => {
+  const { url, telegram, addUser } = await startTeleStore()
+  const account = telegram.createAccount({ label: 'bob', withUser: false })
+  addUser('bob', account, { telegram_api_id: null, telegram_api_hash: null })
+  // Longer than three tries take.
+  const effect = { kind: 'latency', ms: 2_500 } as const
+  telegram.faults.add({ method: 'bot:sendDocument', effect })
+  const bytes = randomBytes(65 * MiB)
+
+  const options = { token: 'bob', chunkSize: 5 * MiB, parallel: 8 }
+  const browser = openBrowser()
+  const uploadId = await browser.sendAll(url, bytes, options)
+  const end = (await completeAndPoll(url, uploadId)).at(-1)
+
+  expect(end).toMatchObject({ status: 'completed', sha256: sha256(bytes) })
+  expect(Object.fromEntries(browser.answers)).toEqual({ 200: 13 })
 })
 
 test('a client that sends one chunk after another, and gives up after three tries, gets it through', async () => {

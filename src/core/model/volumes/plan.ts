@@ -1,6 +1,7 @@
 import { AppError } from '../../../errors.ts'
 import { MiB } from '../../../lib/units.ts'
 import { MAX_VOLUMES } from './manifest.ts'
+import { chunksBesideVolumes, fewestBytesToHoldAll } from './window.ts'
 
 /** What of the smaller of spool and share one volume may take: two and a half of them are on the disk. */
 const SHARE_OF_ROOM = 2 / 5
@@ -50,21 +51,16 @@ export function planVolumes(limits: VolumeLimits): VolumePlan | null {
   if (size <= limits.documentBytes && size <= roomBytes) return null
   const chunkBytes = Math.ceil(size / Math.max(1, totalChunks))
   const largest = wholeMiB(limits.volumeBytes)
-  const fitting = Math.min(
-    limits.volumeBytes,
-    SHARE_OF_ROOM * roomBytes,
-    (roomBytes - chunksInWindow(chunkBytes)) / 2,
-  )
   const fewest = Math.ceil(size / MAX_VOLUMES / MiB) * MiB
   if (fewest > largest) {
     throw new AppError('FILE_TOO_LARGE', 'The file is larger than its volumes can be together', {
       details: { maxFileSize: largest * MAX_VOLUMES },
     })
   }
-  const volumeBytes = Math.max(wholeMiB(fitting), fewest)
+  const volumeBytes = Math.max(fittingVolume(limits.volumeBytes, roomBytes, chunkBytes), fewest)
   const windowBytes = Math.max(
     Math.floor(VOLUMES_IN_WINDOW * volumeBytes),
-    2 * volumeBytes + chunksInWindow(chunkBytes),
+    2 * volumeBytes + chunksBesideVolumes({ volumeBytes, chunkBytes }) * chunkBytes,
   )
   return {
     size,
@@ -92,9 +88,16 @@ export function volumeOf(cut: Cut, offset: number): Volume {
   return volumeAt(cut, Math.floor(offset / cut.volumeBytes) + 1)
 }
 
-/** One that lies across the border of what was freed, and one that is further ahead than two volumes. */
-function chunksInWindow(chunkBytes: number): number {
-  return 2 * chunkBytes
+/** The largest volume of which there is room for two and for the chunks beside them. */
+function fittingVolume(maxBytes: number, roomBytes: number, chunkBytes: number): number {
+  const fewestToHoldAll = fewestBytesToHoldAll(chunkBytes)
+  const fitting = (volumeBytes: number): number => {
+    const besides = chunksBesideVolumes({ volumeBytes, chunkBytes }) * chunkBytes
+    return wholeMiB(Math.min(maxBytes, SHARE_OF_ROOM * roomBytes, (roomBytes - besides) / 2))
+  }
+  const large = fitting(fewestToHoldAll)
+  if (large >= fewestToHoldAll) return large
+  return Math.min(fitting(0), (Math.ceil(fewestToHoldAll / MiB) - 1) * MiB)
 }
 
 function wholeMiB(bytes: number): number {

@@ -1,3 +1,4 @@
+import { MiB } from '../../../lib/units.ts'
 import type { Upload } from '../../ports/records.ts'
 
 /** Where the volumes of an upload end that are posted. */
@@ -29,13 +30,38 @@ export function reachOf({ size, volumeBytes, chunkBytes, posted }: VolumeWindow)
   return Math.min(size, Math.max(posted + 2 * volumeBytes, lowest))
 }
 
+/** Chunks that one sender has on their way at once, in all clients that are known. */
+const SENDERS = 8
+
+type Cut = Pick<VolumeWindow, 'volumeBytes' | 'chunkBytes'>
+
+/**
+ * Whether a volume has so many chunks that all senders of a file may be ahead of it at once. Those of
+ * a small volume, such as a bot's, may be more than half of it, and a sender that is refused three
+ * times gives up long before a volume is posted.
+ */
+export function holdsAllSenders({ volumeBytes, chunkBytes }: Cut): boolean {
+  return volumeBytes >= fewestBytesToHoldAll(chunkBytes)
+}
+
+export function fewestBytesToHoldAll(chunkBytes: number): number {
+  return Math.max((SENDERS / 2) * chunkBytes, 2 * MiB)
+}
+
+/** Chunks that may be on the disk beside two volumes: those held, and one across the border of what was freed. */
+export function chunksBesideVolumes(cut: Cut): number {
+  return (holdsAllSenders(cut) ? SENDERS : 1) + 1
+}
+
 /**
  * How many bytes of chunks beyond reach may wait on the disk: half a volume, less what the chunk
- * takes that lies across the border of the last posted volume, but always one chunk. A sender of one
- * chunk after another lives by that one.
+ * takes that lies across the border of the last posted volume, but always one chunk, and where the
+ * volume has many those of all senders. A sender of one chunk after another lives by that one.
  */
-export function heldBytesOf({ volumeBytes, chunkBytes, posted }: VolumeWindow): number {
-  return Math.max(chunkBytes, volumeBytes / 2 - (posted % chunkBytes))
+export function heldBytesOf(window: VolumeWindow): number {
+  const { volumeBytes, chunkBytes, posted } = window
+  const chunks = chunksBesideVolumes(window) - 1
+  return Math.max(chunks * chunkBytes, volumeBytes / 2 - (posted % chunkBytes))
 }
 
 /** A request whose chunk is beyond reach and whose answer waits. */

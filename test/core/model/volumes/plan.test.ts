@@ -44,6 +44,12 @@ test.each<[string, Partial<VolumeLimits> & { size: number }, object]>([
     { volumeBytes: 20 * MiB, count: 2, windowBytes: 21 * MiB },
   ],
   [
+    'than many of these',
+    { size: 500 * MiB, documentBytes: 20 * MiB, volumeBytes: 20 * MiB },
+    // Two volumes, and nine chunks: one of each of eight senders, and one across a border.
+    { volumeBytes: 20 * MiB, count: 25, windowBytes: 85 * MiB },
+  ],
+  [
     'than the spool',
     { size: 1536 * MiB, spoolBytes: 400 * MiB },
     { volumeBytes: 160 * MiB, count: 10, windowBytes: 400 * MiB },
@@ -51,7 +57,11 @@ test.each<[string, Partial<VolumeLimits> & { size: number }, object]>([
   [
     "than its owner's share",
     { size: 1536 * MiB, shareBytes: 200 * MiB },
-    { volumeBytes: 80 * MiB, count: 20, windowBytes: 200 * MiB },
+    {
+      volumeBytes: 77 * MiB,
+      count: 20,
+      windowBytes: 154 * MiB + 9 * Math.ceil((1536 * MiB) / 308),
+    },
   ],
 ])('a file goes as volumes where it is larger %s', (_, fields, plan) => {
   expect(planVolumes(limits(fields))).toEqual({ size: fields.size, ...plan })
@@ -66,7 +76,6 @@ test('a volume has whole MiB, and is never smaller than one', () => {
 })
 
 test.each([
-  [64 * MiB, 512 * MiB],
   [200 * MiB, 440 * MiB],
   [600 * MiB, 40 * MiB],
 ])('two volumes and two chunks of %i bytes fit in the spool', (chunkBytes, volumeBytes) => {
@@ -76,6 +85,24 @@ test.each([
   const plan = planVolumes(limits({ size, totalChunks, spoolBytes: 1280 * MiB }))
 
   expect(plan).toMatchObject({ volumeBytes, windowBytes: 1280 * MiB })
+})
+
+test('of chunks that are large for their spool, those of eight senders have room, or one has', () => {
+  const plan = (chunkBytes: number) =>
+    planVolumes(limits({ size: 64 * GiB, totalChunks: (64 * GiB) / chunkBytes, spoolBytes: GiB }))
+
+  expect(plan(32 * MiB)).toMatchObject({ volumeBytes: 368 * MiB, windowBytes: GiB })
+  expect(plan(128 * MiB)).toMatchObject({ volumeBytes: 384 * MiB, windowBytes: GiB })
+})
+
+test('the window of a large file fits in any spool that holds a few of its chunks', () => {
+  for (const megabytes of [14, 16, 24, 32, 50, 64, 84, 85, 86, 100, 128, 400, 1000, 4096]) {
+    const spoolBytes = megabytes * MiB
+    const plan = planVolumes(limits({ size: 4 * GiB, spoolBytes }))
+
+    expect(plan?.windowBytes, `${megabytes} MB`).toBeLessThanOrEqual(spoolBytes)
+    expect(plan?.volumeBytes).toBeLessThanOrEqual(Math.max(MiB, 0.4 * spoolBytes))
+  }
 })
 
 test('a file of more volumes than a manifest names gets larger ones, or is refused', () => {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import {
+  chunksBesideVolumes,
   givesWay,
   type HeldChunk,
   type Holding,
@@ -9,6 +10,7 @@ import {
   reachOf,
   SETTLES_MS,
 } from '../../../../src/core/model/volumes/window.ts'
+import { MiB } from '../../../../src/lib/units.ts'
 
 /** In units of a megabyte. */
 const window = (fields = {}) => ({
@@ -44,22 +46,35 @@ test.each([
 })
 
 test.each([
+  ['a chunk of each of eight senders, of volumes of 20 MB', 20, 5, 40],
+  ['half a volume where that is more', 512, 5, 256],
+  ['no more than half a volume that is three chunks', 15, 5, 7.5],
+  ['no more than half of the smallest volume', 1, 0.25, 0.5],
+])('%s: so much may be held', (_name, volume, chunk, held) => {
+  const volumeBytes = volume * MiB
+  const state = { size: 40 * volumeBytes, volumeBytes, chunkBytes: chunk * MiB, posted: 0 }
+
+  expect(heldBytesOf(state)).toBe(held * MiB)
+})
+
+test.each([
   ['a 5 MB chunk', 5, 16],
+  ['a chunk of a quarter of a volume', 5, 20],
+  ['a chunk that lies across borders', 3, 20],
   ['a chunk of a third of a volume', 33, 100],
   ['a chunk of a volume', 100, 100],
-])(
-  'with %s what is taken and what is held never exceed the window',
-  (_name, chunkBytes, volume) => {
-    const most = Math.max(2.5 * volume, 2 * volume + 2 * chunkBytes)
-    const size = 40 * volume
+])('with %s what is taken and what is held never exceed the window', (_name, chunk, volume) => {
+  const [chunkBytes, volumeBytes] = [chunk * MiB, volume * MiB]
+  const beside = chunksBesideVolumes({ chunkBytes, volumeBytes }) * chunkBytes
+  const most = Math.max(2.5 * volumeBytes, 2 * volumeBytes + beside)
+  const size = 40 * volumeBytes
 
-    for (let posted = 0; posted < size; posted += volume) {
-      const state = { size, volumeBytes: volume, chunkBytes, posted }
-      const kept = reachOf(state) - Math.floor(posted / chunkBytes) * chunkBytes
-      expect(kept + heldBytesOf(state)).toBeLessThanOrEqual(most)
-    }
-  },
-)
+  for (let posted = 0; posted < size; posted += volumeBytes) {
+    const state = { size, volumeBytes, chunkBytes, posted }
+    const kept = reachOf(state) - Math.floor(posted / chunkBytes) * chunkBytes
+    expect(kept + heldBytesOf(state)).toBeLessThanOrEqual(most)
+  }
+})
 
 describe('while requests are held', () => {
   const chunk = (end: number, gaveWay = 0): HeldChunk => ({ end, bytes: 5, gaveWay })
