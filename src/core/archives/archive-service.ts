@@ -38,6 +38,8 @@ export interface FoundArchive {
   etag: string
   /** False: it can only be sent whole, until that has been done once. */
   hasRanges: boolean
+  /** Whether it was listed for this request: nobody can have a part of it, unless by its ETag. */
+  isNew: boolean
   /** Core's user id of the token's or ticket's owner. */
   owner: string
   /** What it yields is exactly the range, or it throws; see `readArchive`. */
@@ -139,7 +141,7 @@ export function createArchiveService(options: ArchiveServiceOptions): ArchiveSer
   async function foundAs(
     id: string,
     granted: Credentials,
-    { archive, signal }: { archive: OpenedList; signal: AbortSignal },
+    { archive, isNew, signal }: { archive: OpenedList; isNew: boolean; signal: AbortSignal },
   ): Promise<FoundArchive> {
     const { list, layout, etag, crcs, measured } = archive
     await files.assertNoneLost(granted, list, signal)
@@ -170,7 +172,7 @@ export function createArchiveService(options: ArchiveServiceOptions): ArchiveSer
 
     return {
       ...{ fileName: list.fileName, size: layout.size, etag, owner: granted.userId },
-      hasRanges: hasRanges(archive),
+      ...{ hasRanges: hasRanges(archive), isNew },
       read: (range, aborts) =>
         readArchive(
           {
@@ -218,7 +220,7 @@ export function createArchiveService(options: ArchiveServiceOptions): ArchiveSer
     const id = idOf(granted, wish)
     const known = resumes ? await openKept(id, granted) : null
     const archive = known ?? (await openNew(id, granted, { wish, signal }))
-    return foundAs(id, granted, { archive, signal })
+    return foundAs(id, granted, { archive, isNew: known === null, signal })
   }
 
   return {
@@ -234,7 +236,7 @@ export function createArchiveService(options: ArchiveServiceOptions): ArchiveSer
       follower.look(granted)
       const archive = await openKept(listId, granted)
       if (archive === null) throw new AppError('TOKEN_REFUSED', 'This link has expired')
-      return foundAs(listId, granted, { archive, signal })
+      return foundAs(listId, granted, { archive, isNew: false, signal })
     },
     keepList: async (token, wish, { lifetimeMs, signal }) => {
       const granted = await credentials.forUpload(token)

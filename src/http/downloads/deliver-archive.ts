@@ -24,7 +24,9 @@ export function createArchiveDelivery(options: ArchiveDeliveryOptions): DeliverA
   const { metrics, deliver } = options
 
   return ({ found, fileName, signal, ...rest }) => {
-    const { etag, size, hasRanges, owner, read } = found
+    const { etag, size, owner, read } = found
+    // A part of an older archive must not be continued with bytes of this one.
+    const hasRanges = found.hasRanges && !(found.isNew && continuesBlindly(rest.request))
     return deliver({
       ...rest,
       file: {
@@ -42,6 +44,13 @@ export function createArchiveDelivery(options: ArchiveDeliveryOptions): DeliverA
       onSent: ({ outcome, sent }) => metrics.archived({ outcome, bytes: sent }),
     })
   }
+}
+
+/** Whether a caller asks for a later range and does not say of what. */
+function continuesBlindly({ headers }: FastifyRequest): boolean {
+  const { range, 'if-range': ifRange, 'if-match': ifMatch } = headers
+  const isLater = range !== undefined && !/^bytes=0-/i.test(range.trim())
+  return isLater && ifRange === undefined && ifMatch === undefined
 }
 
 /** A caller with a condition or a range has begun the archive before. */

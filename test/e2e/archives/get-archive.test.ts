@@ -151,6 +151,20 @@ test('what comes into a folder meanwhile is in the next archive, not in one that
   expect([...readZip(await bytesOf('?folder=/Trip')).keys()]).toContain('new')
 })
 
+test('a range of an archive that nobody has begun comes whole, unless it says by its ETag of what', async () => {
+  const { ask } = await start(TREE)
+
+  const blind = await ask('?items=1', { range: 'bytes=100-' })
+  const whole = Buffer.from(await blind.arrayBuffer())
+  const etag = blind.headers.get('etag') ?? ''
+  const first = await ask('?items=5', { range: 'bytes=0-9' })
+  const other = await ask('?items=1&fileName=x', { range: 'bytes=100-', 'if-range': etag })
+
+  expect([blind.status, whole.length]).toEqual([200, Number(blind.headers.get('content-length'))])
+  expect([first.status, other.status]).toEqual([206, 206])
+  expect(Buffer.from(await other.arrayBuffer()).equals(whole.subarray(100))).toBe(true)
+})
+
 test('without a CRC-32 an archive comes whole, the same again with ranges, and then as others do', async () => {
   const { ask, bytesOf, ledger } = await start([
     { name: 'mine', bytes: randomBytes(10) },
