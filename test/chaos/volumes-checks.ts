@@ -56,7 +56,7 @@ export async function checkChannel(
     throw new Violation(`message ${messageId} is no manifest among ${inWords(posts)}`)
   }
   const manifest = await readManifest(world, manifestPost)
-  const count = Math.ceil(bytes.length / volumeBytes)
+  const count = manifest.volumes.length
   const pieces: Buffer[] = []
   for (const [index, volume] of manifest.volumes.entries()) {
     const post = posts.find(({ message }) => message.id === volume.messageId)
@@ -66,6 +66,7 @@ export async function checkChannel(
       throw new Violation(`volume ${index + 1} of ${count} is ${post.kind}`)
     const piece = await world.documentBytes(post.message.documentId)
     const sum = crc32(piece).toString(16).padStart(8, '0')
+    if (piece.length > volumeBytes) throw new Violation(`volume ${index + 1} is too large`)
     if (piece.length !== volume.size || sum !== volume.crc32)
       throw new Violation(`the manifest tells other bytes of volume ${index + 1}`)
     if (volume.documentId !== null && volume.documentId !== post.message.documentId)
