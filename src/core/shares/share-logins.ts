@@ -25,8 +25,10 @@ export function createShareLogins({
   }
 }
 
-/** A login as the ledger keeps it. */
+/** A login as the ledger keeps it. Its `exp` may have a fraction (RFC 7519, section 2). */
 export function loginOf(token: string): ShareLogin {
   const { exp } = readJwtClaims(token) ?? {}
-  return { token, endsAt: Number.isSafeInteger(exp) ? Number(exp) * 1000 : null }
+  const endsAt = typeof exp === 'number' ? Math.floor(exp * 1000) : null
+  // An end beyond what the ledger's numbers can tell is none.
+  return { token, endsAt: Number.isSafeInteger(endsAt) ? endsAt : null }
 }
