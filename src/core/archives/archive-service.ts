@@ -16,7 +16,7 @@ import type { Digests } from '../ports/records.ts'
 import type { WorkGate } from '../runtime/work-gate.ts'
 import { createEntryFiles } from './entry-files.ts'
 import { type ArchiveWish, type FileListing, findFiles, listFiles } from './list-files.ts'
-import { hasRanges, type OpenedList, openList } from './open-list.ts'
+import { hasRanges, lostFile, type OpenedList, openList } from './open-list.ts'
 import { readArchive } from './read-archive.ts'
 
 export interface ArchiveServiceOptions extends FileListing {
@@ -53,6 +53,11 @@ export interface ArchiveRequest {
    * in these words, whatever has come into the library since.
    */
   resumes: boolean
+  /**
+   * The id of the share whose visitor asks. The lists of a share are its own, and what it has no more
+   * is refused: what others were given by the same words, and what was shared before, is not shared.
+   */
+  share?: string
 }
 
 /**
@@ -193,6 +198,19 @@ export function createArchiveService(options: ArchiveServiceOptions): ArchiveSer
     }
   }
 
+  /** Files that are asked for by their ids are in the list of the same words, and no others. */
+  async function assertInside(
+    granted: Credentials,
+    wish: ArchiveWish,
+    { entries }: ArchiveList,
+  ): Promise<void> {
+    if (wish.kind === 'items') return
+    const tree = await catalogue.libraryTree(libraryKeyOf(granted), wish.path)
+    const inside = new Set(tree?.fileIds)
+    const moved = entries.find(({ messageId }) => messageId !== null && !inside.has(messageId))
+    if (moved) throw lostFile(moved, 'moved')
+  }
+
   async function keepDigests(read: {
     granted: Credentials
     messageId: number | null
@@ -212,13 +230,14 @@ export function createArchiveService(options: ArchiveServiceOptions): ArchiveSer
 
   async function findFor(
     granted: Credentials,
-    { wish, resumes }: ArchiveRequest,
+    { wish, resumes, share }: ArchiveRequest,
     signal: AbortSignal,
   ): Promise<FoundArchive> {
     workGate.assertNew()
     follower.look(granted)
-    const id = idOf(granted, wish)
+    const id = idOf(granted, share === undefined ? wish : { share, wish })
     const known = resumes ? await openKept(id, granted) : null
+    if (known !== null && share !== undefined) await assertInside(granted, wish, known.list)
     const archive = known ?? (await openNew(id, granted, { wish, signal }))
     return foundAs(id, granted, { archive, isNew: known === null, signal })
   }
@@ -250,7 +269,10 @@ export function createArchiveService(options: ArchiveServiceOptions): ArchiveSer
 }
 
 /** The same for the same words, or the same list, of one library. */
-function idOf(granted: Credentials, of: ArchiveWish | ArchiveList): string {
+function idOf(
+  granted: Credentials,
+  of: ArchiveWish | ArchiveList | { share: string; wish: ArchiveWish },
+): string {
   const text = JSON.stringify([libraryKeyOf(granted), of])
   return createHash('sha256').update(text).digest('hex').slice(0, 32)
 }

@@ -16,7 +16,7 @@ export type ArchiveWish =
   | {
       readonly kind: 'items'
       readonly messageIds: readonly number[]
-      /** Leaves out in which folders the files are. */
+      /** Leaves out in which folders the files are, also of the archive's own name. */
       readonly isFlat?: boolean
     }
   /** By names from the root down. */
@@ -62,8 +62,8 @@ export async function listFiles(
     throw new AppError('MESSAGE_NOT_FOUND', sentence, { details: { messageId: missing } })
   }
   if (found.length + emptyFolders.length === 0) throw invalid(wish, 'there are no files in it')
-  const top = below ?? commonFolder(found)
   const isFlat = wish.kind === 'items' && wish.isFlat
+  const top = isFlat ? [] : (below ?? commonFolder(found))
   const sorted = wish.kind === 'items' ? found : sortByPath(found)
   const list = {
     fileName: `${safeName(top.at(-1) ?? dateName(listing.now()))}.zip`,

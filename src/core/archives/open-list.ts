@@ -61,6 +61,7 @@ export type Loss = keyof typeof LOSSES
 
 const LOSSES = {
   gone: { code: 'MESSAGE_NOT_FOUND', words: 'is no longer in the channel' },
+  moved: { code: 'MESSAGE_NOT_FOUND', words: 'is no longer in this folder' },
   incomplete: { code: 'MESSAGE_NOT_FOUND', words: 'lacks a part in the channel' },
   replaced: { code: 'MESSAGE_NOT_FOUND', words: 'is another file now' },
   'too-large': { code: 'FILE_TOO_LARGE', words: 'is larger than this bot can read' },

@@ -65,6 +65,8 @@ export interface ShareVisitorRoutesOptions {
 const MAX_GUESSES = 10
 /** Calls of an address in a minute that look into shares. */
 const MAX_LOOKS = 1_200
+/** Archives from the start, of an address: a list of thousands of files keeps the process busy. */
+const MAX_NEW_ARCHIVES = 60
 /** A page shows dozens of thumbnails at once. */
 const MAX_THUMBNAILS = 3_000
 
@@ -88,6 +90,7 @@ export const shareVisitorRoutes: FastifyPluginAsync<ShareVisitorRoutesOptions> =
     onRefused: () => options.guessed('throttled'),
   })
   const countLook = createAddressRate(MAX_LOOKS)
+  const countNewArchive = createAddressRate(MAX_NEW_ARCHIVES)
   const countThumbnail = createAddressRate(MAX_THUMBNAILS)
   const cookies = createShareCookies((request) => {
     const root = address.rootOf(request)
@@ -184,12 +187,14 @@ export const shareVisitorRoutes: FastifyPluginAsync<ShareVisitorRoutesOptions> =
   async function answerArchive(request: FastifyRequest, reply: FastifyReply) {
     const { id } = parseWire(ShareParams, request.params)
     const path = parseFolderPath(parseWire(ArchiveOfShareQuery, request.query).folder, 'folder')
-    await countLook(request)
+    const { resumes } = resuming(request)
+    await (resumes ? countLook : countNewArchive)(request)
     const visitor = cookies.visitorOf(request)
     const open = await door.enter(id, visitor)
     const wish = door.archive(await door.contents(open), path)
     const signal = clientSignal(reply)
-    const found = await archives.findFor(open.credentials, { wish, ...resuming(request) }, signal)
+    const asked = { wish, resumes, share: open.share.id }
+    const found = await archives.findFor(open.credentials, asked, signal)
     const title = path.at(-1) ?? open.share.title
     const fileName = title === null ? undefined : `${safeName(title)}.zip`
     const onFirstByte = () => door.count(open, visitor, path)

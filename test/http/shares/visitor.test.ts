@@ -9,6 +9,7 @@ import {
   KEY,
   makeShare,
   PHOTOS,
+  ROME,
   sharesOf,
   startWithLibrary,
 } from './share.ts'
@@ -237,4 +238,61 @@ test('all that is shared comes as one ZIP file, which says nothing of folders ar
   const outside = await fetch(`${url}${share.url}/archive?folder=/Photos`)
   expect(outside.status).toBe(410)
   expect((await fetch(`${url}${folder.url}/archive?folder=/Nowhere`)).status).toBe(404)
+})
+
+test('an archive of a share tells no name of a folder that is not shared', async () => {
+  const { url } = await startWithLibrary()
+  const share = await makeShare(url, { items: [14] })
+
+  const archive = await fetch(`${url}${share.url}/archive`)
+
+  expect(archive.headers.get('content-disposition')).toMatch(/filename=telestore-[\d-]{10}\.zip$/)
+})
+
+test('an archive of a share goes on with what is still shared alone', async () => {
+  const { url, adapters } = await startWithLibrary()
+  const share = await makeShare(url, { folder: '/Photos' })
+  const goOn = () => fetch(`${url}${share.url}/archive`, { headers: { range: 'bytes=30-' } })
+  const whole = await bytesOf(await fetch(`${url}${share.url}/archive`))
+  expect(await bytesOf(await goOn())).toEqual(whole.subarray(30))
+
+  // `/Photos/Rome` is moved into the root.
+  const moved = makeFolder(2, ROME, 'Rome', { editedAt: Date.now() })
+  await adapters.ledger.applyToLibrary(KEY, { folders: [moved] })
+
+  expect(await codeOf(await goOn())).toEqual([404, 'MESSAGE_NOT_FOUND'])
+  const now = await bytesOf(await fetch(`${url}${share.url}/archive`))
+  expect(now.includes('picture b')).toBe(false)
+  expect(await bytesOf(await goOn())).toEqual(now.subarray(30))
+})
+
+test('an archive of a share is none that its owner has asked for in the same words', async () => {
+  const { url, adapters } = await startWithLibrary()
+  const share = await makeShare(url, { folder: '/Photos/Rome' })
+  const own = await bytesOf(await fetch(`${url}/archive?folder=/Photos`, { headers: ANN }))
+  // The shared folder takes the path of the one that its owner has downloaded.
+  await adapters.ledger.applyToLibrary(KEY, {
+    folders: [
+      makeFolder(1, PHOTOS, 'Private', { editedAt: Date.now() }),
+      makeFolder(2, ROME, 'Photos', { editedAt: Date.now() }),
+    ],
+  })
+
+  const asked = { headers: { range: 'bytes=0-' } }
+  const given = await bytesOf(await fetch(`${url}${share.url}/archive`, asked))
+
+  expect(own.includes('picture a')).toBe(true)
+  expect([given.includes('picture a'), given.includes('picture b')]).toEqual([false, true])
+})
+
+test('an address begins 60 archives of shares a minute, and goes on with them', async () => {
+  const { url } = await startWithLibrary()
+  const share = await makeShare(url, { items: [12, 14] })
+  const ask = async (headers: Record<string, string> = {}) =>
+    (await fetch(`${url}${share.url}/archive`, { method: 'HEAD', headers })).status
+
+  const begun = await Promise.all(Array.from({ length: 61 }, () => ask()))
+
+  expect(begun.filter((status) => status === 429)).toHaveLength(1)
+  expect(await ask({ 'if-range': '"x"' })).toBe(200)
 })
