@@ -146,7 +146,8 @@ export const shareVisitorRoutes: FastifyPluginAsync<ShareVisitorRoutesOptions> =
     const query = parseWire(ShareListQuery, request.query)
     await countLook(request)
     addVary(reply, 'Accept')
-    if (wantsPage(request)) return sendPage(request, reply, id)
+    addVary(reply, 'User-Agent')
+    if (wantsPage(request) || showsLinks(request)) return sendPage(request, reply, id)
     const open = await door.enter(id, cookies.visitorOf(request))
     const only = onlyFileOf(open)
     if (only !== null && !wantsList(request)) {
@@ -264,6 +265,16 @@ function onlyFileOf({ share: { content } }: OpenShare): number | null {
 function wantsList({ headers }: FastifyRequest): boolean {
   const { accept } = headers
   return prefers(accept, 'application/json', { to: 'application/octet-stream', evenIfEqual: true })
+}
+
+/**
+ * Programs of messengers and search engines that fetch a link to show what is behind it: they take
+ * anything, and would have the one file, and its last download, before the person who gets the link.
+ */
+const SHOWS_LINKS = /bot\b|externalhit|externalagent|whatsapp|preview|embedly|iframely|vkshare/i
+
+function showsLinks({ headers }: FastifyRequest): boolean {
+  return SHOWS_LINKS.test(headers['user-agent'] ?? '')
 }
 
 /** Files that are shared one by one have no folder. */

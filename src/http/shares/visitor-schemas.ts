@@ -145,8 +145,9 @@ export const openShare = operation({
   id: 'openShare',
   summary: 'Opens a share',
   description:
-    'A browser gets a page. A program gets the bytes, where one file is shared, as `GET /download` ' +
-    'sends them; else, or with `Accept: application/json`, the list of the files.',
+    'A browser gets a page, and so do apps that show what is behind a link. A program gets the ' +
+    'bytes, where one file is shared, as `GET /download` sends them; else, or with ' +
+    '`Accept: application/json`, the list of the files.',
   params: ShareParams,
   query: ShareListQuery,
   headers: Ranges,

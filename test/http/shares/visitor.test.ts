@@ -135,6 +135,26 @@ test('a browser gets a page that may load nothing from elsewhere, and tells apps
   expect(html).not.toContain(share.id)
 })
 
+test.each([
+  'facebookexternalhit/1.1 (+http://www.facebook.com/externalhit_uatext.php)',
+  'Slackbot-LinkExpanding 1.0 (+https://api.slack.com/robots)',
+  'WhatsApp/2.23.20.0 A',
+])(
+  'what shows links before they are opened gets the page, not the last download: %s',
+  async (name) => {
+    const { url } = await startWithLibrary()
+    const share = await makeShare(url, { items: [12], maxDownloads: 1 })
+
+    const preview = await fetch(url + share.url, {
+      headers: { accept: '*/*', range: 'bytes=0-32768', 'user-agent': name },
+    })
+
+    expect([preview.status, preview.headers.get('vary')]).toEqual([200, 'Accept, User-Agent'])
+    expect(await preview.text()).toContain('<meta property="og:title" content="notes.txt">')
+    expect(await downloadsOf(url)).toBe(0)
+  },
+)
+
 test('downloads of a visit count once, HEAD, page, list and thumbnails never', async () => {
   const { url } = await startWithLibrary()
   const share = await makeShare(url, { items: [13, 12], maxDownloads: 2 })
