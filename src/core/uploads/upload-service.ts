@@ -194,7 +194,10 @@ export function createUploadService(options: UploadServiceOptions): UploadServic
       }
       assertAllowed(options, size)
       const { reservedBytes } = await intake.plan(granted, { size, totalChunks })
-      await assertCapacity(reservedBytes)
+      await assertCapacity(reservedBytes).catch(async (error: unknown) => {
+        // Another chunk of the file, which has come at the same time, may have opened it with this room.
+        if (!(await isOf(id, granted.userId))) throw error
+      })
       intake.assertNoLongWait(granted, size)
       if (placing) await placeUpload(options.catalogue, granted, placing)
       return () => {}

@@ -53,6 +53,25 @@ test('opened uploads without bytes leave capacity to other users', async () => {
   expect(other.status).toBe(200)
 })
 
+test.each(['first', 'last'] as const)(
+  'chunks that come at once open their upload together, where there is room for it and no more (bytes %s)',
+  async (filePart) => {
+    const { url } = await startWorker({
+      env: { ...LIMITS, SPOOL_MAX_BYTES: '4MB', MAX_BYTES_PER_USER: '4MB' },
+      ...{ gateway: createFakeGateway(), credentials: testCredentials, ledgerDelays: 7 },
+    })
+    const form = formOf('ann', 4)
+
+    const answers = await Promise.all(
+      [0, 1, 2, 3].map((chunkIndex) =>
+        postChunk(url, { ...form, chunkIndex, chunk: Buffer.alloc(MiB) }, filePart),
+      ),
+    )
+
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200])
+  },
+)
+
 test('an opened upload keeps its reservation for ten minutes, against bytes too', async () => {
   const { url, adapters } = await start()
   const eve = newUploadId()
