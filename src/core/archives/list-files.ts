@@ -136,11 +136,19 @@ function entriesOf(
       return { ...folder, messageId: null, documentId: null }
     }),
     ...files.map(({ size, modifiedAt, postedAt, crc32, messageId, documentId }, at) => ({
-      ...{ path: paths.files[at] ?? '', size, modifiedAt: modifiedAt ?? postedAt },
+      ...{ path: paths.files[at] ?? '', size, modifiedAt: wholeSecond(modifiedAt ?? postedAt) },
       crc32: size === 0 ? 0 : toNumber(crc32),
       ...{ messageId, documentId },
     })),
   ]
+}
+
+/**
+ * An archive tells whole seconds, and so does Telegram: it is the same before the channel has told of an
+ * upload, whose time is the worker's until then.
+ */
+function wholeSecond(ms: number): number {
+  return Math.floor(ms / 1000) * 1000
 }
 
 function toNumber(crc32: string | null): number | null {

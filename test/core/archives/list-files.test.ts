@@ -60,3 +60,15 @@ test('the channel is asked for what the library does not know, once', async () =
   expect(first.entries.every(({ documentId }) => documentId !== null)).toBe(true)
   expect(second).toEqual(first)
 })
+
+test('a list stays the same when the channel tells the whole second of an upload', async () => {
+  const { ledger, list } = start()
+  const postedAt = Date.UTC(2026, 10, 29, 12, 0, 5)
+  const wish = { kind: 'items', messageIds: [1] } as const
+  await ledger.applyToLibrary(KEY, { files: [makeFile(1, { postedAt: postedAt + 420 })] })
+  const { list: before } = await list(wish)
+
+  await ledger.applyToLibrary(KEY, { files: [makeFile(1, { postedAt })] })
+
+  expect((await list(wish)).list).toEqual(before)
+})
