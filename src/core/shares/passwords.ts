@@ -1,6 +1,6 @@
 import { randomBytes, scrypt, timingSafeEqual } from 'node:crypto'
 import { AppError } from '../../errors.ts'
-import { createSemaphore } from '../../lib/concurrency/semaphore.ts'
+import { createSemaphore, type Semaphore } from '../../lib/concurrency/semaphore.ts'
 import type { SharePassword } from '../ports/shares.ts'
 
 /** One of OWASP's choices for scrypt: 16 MB of memory, and some 200 ms of a core. */
@@ -24,10 +24,12 @@ export interface PasswordsOptions {
 }
 
 export function createPasswords({ cost = COST }: PasswordsOptions = {}): Passwords {
-  // One at a time: each takes a thread of those that files need as well.
-  const turn = createSemaphore(1)
+  // One at a time of either kind, because each takes a thread of those that files need as well. A
+  // crowd that guesses does not keep owners from sharing.
+  const owners = createSemaphore(1)
+  const guessers = createSemaphore(1)
 
-  async function derive(password: string, salt: Buffer): Promise<Buffer> {
+  async function derive(turn: Semaphore, password: string, salt: Buffer): Promise<Buffer> {
     if (turn.waiting >= MAX_WAITING) {
       throw new AppError('BUSY', 'Too many passwords are being checked', { retryAfter: 5 })
     }
@@ -43,11 +45,11 @@ export function createPasswords({ cost = COST }: PasswordsOptions = {}): Passwor
   return {
     hash: async (password) => {
       const salt = randomBytes(SALT_BYTES)
-      const hash = await derive(password, salt)
+      const hash = await derive(owners, password, salt)
       return { salt: salt.toString('hex'), hash: hash.toString('hex') }
     },
     matches: async (password, { salt, hash }) => {
-      const derived = await derive(password, Buffer.from(salt, 'hex'))
+      const derived = await derive(guessers, password, Buffer.from(salt, 'hex'))
       return timingSafeEqual(derived, Buffer.from(hash, 'hex'))
     },
   }

@@ -63,6 +63,8 @@ export interface ShareVisitorRoutesOptions {
 
 /** Wrong passwords of an address in a minute. */
 const MAX_GUESSES = 10
+/** Passwords of an address in a minute, right ones too. */
+const MAX_PASSWORDS = 60
 /** Calls of an address in a minute that look into shares. */
 const MAX_LOOKS = 1_200
 /** Archives from the start, of an address: a list of thousands of files keeps the process busy. */
@@ -87,6 +89,7 @@ export const shareVisitorRoutes: FastifyPluginAsync<ShareVisitorRoutesOptions> =
   const { door, downloads, thumbnails, archives, deliverArchive, deliverFile, address } = options
   const guesses = createGuessLimit({
     max: Math.min(MAX_GUESSES, options.maxFailures),
+    maxLooks: MAX_PASSWORDS,
     onRefused: () => options.guessed('throttled'),
   })
   const countLook = createAddressRate(MAX_LOOKS)

@@ -187,7 +187,7 @@ export const unlockShare = operation({
   summary: "Shows a share's password",
   description:
     'The answer has a cookie that opens the share for 24 hours, or until the password changes. ' +
-    'Ten wrong passwords a minute from one address are looked at, and no more.',
+    'Ten wrong passwords a minute from one address are looked at, and 60 in all.',
   params: ShareParams,
   body: PasswordFields,
   answers: { 204: { description: 'It is right.', headers: ['Set-Cookie'] } },

@@ -12,14 +12,15 @@ test('a password matches its hash, in any spelling of its letters, and no other 
   expect(await passwords.matches('Pässe', { ...second, salt: first.salt })).toBe(false)
 })
 
-test('a crowd of guesses waits for its turn up to a point, and then is refused', async () => {
+test('a crowd of guesses waits for its turn up to a point, then is refused, and keeps no owner waiting', async () => {
   const passwords = createPasswords({ cost: { N: 2, r: 8, p: 1 } })
   const kept = { salt: '00', hash: '00'.repeat(32) }
 
-  const outcomes = await Promise.allSettled(
-    Array.from({ length: 34 }, () => passwords.matches('x', kept)),
-  )
+  const crowd = Promise.allSettled(Array.from({ length: 34 }, () => passwords.matches('x', kept)))
+  const own = await passwords.hash('own')
+  const outcomes = await crowd
 
+  expect(own.hash).toHaveLength(64)
   const refused = outcomes.filter(({ status }) => status === 'rejected')
   expect(refused).toMatchObject([{ reason: { code: 'BUSY' } }])
 })
