@@ -13,6 +13,11 @@ export function chunkSizeAt({ size, chunkSize }: EvenLayout, index: number): num
   return Math.min(chunkSize, size - index * chunkSize)
 }
 
+/** Bytes that each chunk but the last has at most, where all that is known is how many there are. */
+export function largestChunkSize(size: number, totalChunks: number): number {
+  return totalChunks < 2 ? size : Math.ceil(size / (totalChunks - 1)) - 1
+}
+
 /** The chunk that holds the byte at `offset`, which must be one of the file's. */
 export function chunkAt(layout: ChunkLayout, offset: number): ChunkPlace {
   if ('chunkSize' in layout) {

@@ -1,4 +1,5 @@
 import { AppError } from '../../errors.ts'
+import { STREAM_CHUNK_BYTES } from '../model/stream.ts'
 import { planVolumes } from '../model/volumes/plan.ts'
 import type { Credentials } from '../ports/credentials.ts'
 import type { TelegramGateway } from '../ports/telegram.ts'
@@ -29,7 +30,7 @@ export interface UploadPlan {
 export async function planUpload(
   { gateway, capacity, maxVolumeBytes, perUser }: PlanOptions,
   granted: Credentials,
-  { size, totalChunks }: { size: number; totalChunks: number },
+  { size, chunkBytes }: { size: number; chunkBytes: number },
 ): Promise<UploadPlan> {
   const limits = gateway.documentLimits(granted)
   const whole: UploadPlan = { volumeBytes: null, reservedBytes: size }
@@ -40,7 +41,7 @@ export async function planUpload(
   if (isOne && size <= Math.min(shareBytes, limitBytes, freeBytes)) return whole
   const plan = planVolumes({
     size,
-    totalChunks,
+    chunkBytes,
     documentBytes: limits.documentBytes,
     volumeBytes: Math.min(maxVolumeBytes, limits.volumeBytes),
     spoolBytes: await capacity.totalBytes(),
@@ -61,12 +62,12 @@ export async function planUpload(
 export function planJoined(
   { gateway, maxVolumeBytes }: Pick<PlanOptions, 'gateway' | 'maxVolumeBytes'>,
   granted: Credentials,
-  { size, totalChunks }: { size: number; totalChunks: number },
+  size: number,
 ): number | null {
   const { documentBytes, volumeBytes } = gateway.documentLimits(granted)
   const plan = planVolumes({
     size,
-    totalChunks,
+    chunkBytes: STREAM_CHUNK_BYTES,
     documentBytes,
     volumeBytes: Math.min(maxVolumeBytes, volumeBytes),
     spoolBytes: Number.POSITIVE_INFINITY,

@@ -97,7 +97,7 @@ export function createStreamJoin(options: StreamJoinOptions) {
     const placed = await placeUpload(options.catalogue, granted, described)
     const file = { id, owner: granted.userId, ...placed, mimeType, size, modifiedAt }
     const totalChunks = chunks.length
-    const volumeBytes = planJoined(options, granted, { size, totalChunks })
+    const volumeBytes = planJoined(options, granted, size)
     const opened = { ...file, totalChunks, captionId: newCaptionId(), volumeBytes }
     const upload: Upload = { ...openUpload(opened, now()), state: 'sealed', sealedAt: now() }
     for (const [index, piece] of pieces.entries()) {

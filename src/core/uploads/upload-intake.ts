@@ -1,7 +1,9 @@
 import { AppError } from '../../errors.ts'
 import { assertNotCancelled } from '../model/cancellation.ts'
 import { newCaptionId } from '../model/caption.ts'
+import { largestChunkSize } from '../model/chunk-layout.ts'
 import { accountWaits } from '../model/flood-wait.ts'
+import { STREAM_CHUNK_BYTES } from '../model/stream.ts'
 import {
   assertSameChunk,
   assertSameFile,
@@ -88,7 +90,7 @@ export interface UploadIntake {
    */
   assertNoLongWait: (granted: Credentials, size: number) => void
   /** Rejects as `planUpload` does. */
-  plan: (granted: Credentials, file: { size: number; totalChunks: number }) => Promise<UploadPlan>
+  plan: (granted: Credentials, file: { size: number; chunkBytes: number }) => Promise<UploadPlan>
   /** For a caller that waits for the file's end. A file that can never go is failed by its own job. */
   assertReachable: (granted: Credentials, size: number) => void
   /**
@@ -196,13 +198,18 @@ export function createUploadIntake(options: UploadIntakeOptions): UploadIntake {
     const captionId = newCaptionId()
     const whole = openUpload({ ...described, ...placed, owner, captionId }, now())
     assertAllowed(options, whole.size)
+    // A chunk that is refused must not have reserved anything.
+    const flaw = first ? chunkFlaw(whole, first) : null
+    const { size } = whole
+    const chunkBytes = chunkBytesOf(whole, {
+      isStream: stream !== null,
+      first: flaw === null ? (first ?? null) : null,
+    })
     const { volumeBytes, reservedBytes } = isPart
-      ? { volumeBytes: null, reservedBytes: whole.size }
-      : await planUpload(options, granted, whole)
+      ? { volumeBytes: null, reservedBytes: size }
+      : await planUpload(options, granted, { size, chunkBytes })
     const upload = { ...whole, volumeBytes }
     assertNoLongWait(options, granted, isPart ? null : upload.size)
-    // A chunk that is refused must not have reserved anything.
-    const flaw = first ? chunkFlaw(upload, first) : null
     const share = options.perUser
     const bytes = { reservedBytes, share, lookOnly: flaw !== null }
     const opened = await openRow({ upload, token, stream, thumbnail, ...bytes }, first?.size ?? 0)
@@ -326,6 +333,16 @@ function assertResumes(
     throw new AppError('UPLOAD_DIFFERS', 'This upload comes by the tus protocol, not in chunks')
   }
   assertSameFile(upload, { size, totalChunks })
+}
+
+/** Bytes of each chunk but the last. Where no chunk is here that tells, the most that they may have. */
+function chunkBytesOf(
+  upload: Upload,
+  { isStream, first }: { isStream: boolean; first: { index: number; size: number } | null },
+): number {
+  if (isStream) return STREAM_CHUNK_BYTES
+  if (first) return chunkSizeWith(upload, first.index, first.size)
+  return largestChunkSize(upload.size, upload.totalChunks)
 }
 
 /** Why this cannot be a chunk of the upload, or null. */

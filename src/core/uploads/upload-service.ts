@@ -193,7 +193,9 @@ export function createUploadService(options: UploadServiceOptions): UploadServic
         return index === null ? () => {} : expectOf(known, index)
       }
       assertAllowed(options, size)
-      const { reservedBytes } = await intake.plan(granted, { size, totalChunks })
+      // A chunk may be larger; then it is refused once it is here.
+      const chunkBytes = Math.ceil(size / totalChunks)
+      const { reservedBytes } = await intake.plan(granted, { size, chunkBytes })
       await assertCapacity(reservedBytes).catch(async (error: unknown) => {
         // Another chunk of the file, which has come at the same time, may have opened it with this room.
         if (!(await isOf(id, granted.userId))) throw error

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { chunkAt, layoutOf } from '../../../src/core/model/chunk-layout.ts'
+import { chunkAt, largestChunkSize, layoutOf } from '../../../src/core/model/chunk-layout.ts'
 import type { ChunkRecord, Upload } from '../../../src/core/ports/records.ts'
 
 const upload = { size: 10, totalChunks: 4, chunkSize: null } as Upload
@@ -33,4 +33,15 @@ test('rows in any order make the same layout, and a missing one makes none', () 
 
 test('an upload whose chunks have one size is even before any of them is there', () => {
   expect(layoutOf({ ...upload, chunkSize: 3 }, [])).toEqual({ size: 10, chunkSize: 3 })
+})
+
+test.each([
+  [10, 1, 10],
+  [10, 2, 9],
+  [10, 3, 4],
+  [10, 10, 1],
+])('of %i bytes in %i chunks each but the last has at most %i', (size, totalChunks, largest) => {
+  expect(largestChunkSize(size, totalChunks)).toBe(largest)
+  expect(Math.ceil(size / largest)).toBe(totalChunks)
+  expect(Math.ceil(size / (largest + 1))).toBeLessThan(totalChunks + Number(totalChunks === 1))
 })

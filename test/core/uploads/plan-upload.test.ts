@@ -45,7 +45,7 @@ function plan(wanted: PlanCase) {
       perUser: { maxBytes: share * MiB },
     },
     ANN,
-    { size: size * MiB, totalChunks: Math.ceil(size / chunk) },
+    { size: size * MiB, chunkBytes: chunk * MiB },
   )
 }
 
@@ -90,6 +90,6 @@ test('for a joined file, whose bytes are all here, only the limits of Telegram c
   const limits = { documentBytes: 2000 * MiB, volumeBytes: 2000 * MiB }
   const options = { gateway: { documentLimits: () => limits }, maxVolumeBytes: 512 * MiB }
 
-  expect(planJoined(options, ANN, { size: 2000 * MiB, totalChunks: 400 })).toBeNull()
-  expect(planJoined(options, ANN, { size: 3000 * MiB, totalChunks: 600 })).toBe(512 * MiB)
+  expect(planJoined(options, ANN, 2000 * MiB)).toBeNull()
+  expect(planJoined(options, ANN, 3000 * MiB)).toBe(512 * MiB)
 })

@@ -597,6 +597,27 @@ test('a file that is larger than a document of its account goes as volumes, unle
   expect(await ledger.findUpload('part')).toMatchObject({ volumeBytes: null })
 })
 
+test('what a file of volumes reserves holds two of its chunks, however large they turn out', async () => {
+  const { intake, ledger, limitCapacity, limitDisk } = start({
+    maxFileBytes: 100 * MiB,
+    maxVolumeBytes: 4 * MiB,
+    perUser: { maxUploads: 10, maxBytes: 50 * MiB },
+  })
+  limitCapacity(500 * MiB)
+  limitDisk(500 * MiB)
+  const open = (id: string, size: number, first?: { index: number; size: number }) =>
+    intake.openOrResume({ ...FILE, id, size }, { ...ANN, userId: id }, 't', first)
+
+  // Two chunks of three may be almost all of it.
+  const code = 'FILE_TOO_LARGE'
+  await expect(open('unknown', 60 * MiB)).rejects.toMatchObject({ code })
+  const uneven = open('uneven', 58 * MiB + 1, { index: 1, size: 29 * MiB })
+  await expect(uneven).rejects.toMatchObject({ code })
+  await open('even', 60 * MiB, { index: 1, size: 20 * MiB })
+
+  expect((await ledger.reservations()).reservedBytes).toBe(2 * MiB + 2 * 20 * MiB)
+})
+
 test('a part for which there is no room is refused with a word about what would have', async () => {
   const { intake, limitCapacity } = start()
   limitCapacity(9)

@@ -29,7 +29,8 @@ export interface Volume {
 
 export interface VolumeLimits {
   size: number
-  totalChunks: number
+  /** Bytes of each chunk but the last; the most that they may have where they are not known yet. */
+  chunkBytes: number
   /** The largest file that goes as one document and can be read back. */
   documentBytes: number
   /** The largest volume that the operator and the road allow. */
@@ -46,10 +47,9 @@ export interface VolumeLimits {
  * holds hardly one chunk.
  */
 export function planVolumes(limits: VolumeLimits): VolumePlan | null {
-  const { size, totalChunks, spoolBytes, shareBytes } = limits
+  const { size, chunkBytes, spoolBytes, shareBytes } = limits
   const roomBytes = Math.min(spoolBytes, shareBytes)
   if (size <= limits.documentBytes && size <= roomBytes) return null
-  const chunkBytes = Math.ceil(size / Math.max(1, totalChunks))
   const largest = wholeMiB(limits.volumeBytes)
   const fewest = Math.ceil(size / MAX_VOLUMES / MiB) * MiB
   if (fewest > largest) {
