@@ -2,8 +2,10 @@ import { z } from 'zod'
 import { type FolderPath, parseFolderPath } from '../../core/model/library/folder-path.ts'
 import { MAX_PATH_BYTES } from '../../core/model/library/folder-tree.ts'
 import { assertThumbnail, MAX_THUMBNAIL_BYTES } from '../../core/model/thumbnail.ts'
+import { MAX_VOLUMES } from '../../core/model/volumes/manifest.ts'
 import { ON_CONFLICT } from '../../core/uploads/place-upload.ts'
 import { AppError } from '../../errors.ts'
+import { MiB } from '../../lib/units.ts'
 
 /** Parses input from a caller; throws INVALID_REQUEST that names the first bad field. */
 export function parseWire<Schema extends z.ZodType>(
@@ -247,6 +249,9 @@ export const fileId = z
     examples: ['BQACAgIAAyEFAASRk7fJAAMqaRBu'],
   })
 
+/** The most that an operator may allow: a manifest names no more volumes, and Telegram takes no larger ones. */
+const MAX_FILE_BYTES = MAX_VOLUMES * 4_000 * MiB
+
 export const FileFields = z.object({
   uploadId,
   fileName,
@@ -254,10 +259,7 @@ export const FileFields = z.object({
     description: `Number of chunks of the file, at most ${MAX_CHUNKS}: those of a larger file are larger.`,
     examples: [20],
   }),
-  fileSize: wholeNumber(0, Number.MAX_SAFE_INTEGER, {
-    min: 1,
-    max: Number.MAX_SAFE_INTEGER,
-  }).meta({
+  fileSize: wholeNumber(0, Number.MAX_SAFE_INTEGER, { min: 1, max: MAX_FILE_BYTES }).meta({
     description:
       "Size of the whole file in bytes. The worker's own limit is `max_file_bytes` of `GET /`.",
     examples: [104_857_600],

@@ -69,7 +69,10 @@ const Figures = z
         requests: figure('Their number.', 2),
         bytes: figure('Bytes of these chunks, on the disk.', 10_485_760),
       })
-      .meta({ description: 'Requests whose chunk waits until Telegram has more of its file.' }),
+      .meta({
+        description: 'Requests whose chunk waits until Telegram has more of its file.',
+        examples: [{ requests: 0, bytes: 0 }],
+      }),
     library: z
       .object({
         libraries: figure('Libraries: one for each user and channel.', 1),

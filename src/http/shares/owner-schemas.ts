@@ -114,7 +114,9 @@ const url = z.string().meta({
   examples: ['/s/q83vEjRWeJq83vEjWyJzdGFydCIsImVu'],
 })
 export const nullableCount = (description: string, example: number) =>
-  count(description, example).nullable()
+  count(description, example)
+    .nullable()
+    .meta({ description, examples: [example] })
 
 const OwnShare = z
   .object({
@@ -147,7 +149,13 @@ const OwnShare = z
         description: 'Message ids of the files; null: a folder is shared.',
         examples: [[42]],
       }),
-    fileName: fileNameOut('The file, or the first of several, as the library has it.').nullable(),
+    fileName: fileNameOut('A name.')
+      .nullable()
+      .meta({
+        description:
+          'The file, or the first of several, as the library has it; null: a folder is shared.',
+        examples: ['holiday.mp4'],
+      }),
     folder: z
       .string()
       .nullable()

@@ -148,6 +148,8 @@ test.each(['user', 'bot'] as const)(
     const death = new AbortController()
     const first = createRequest(alone, file, { exactlyOnce: true, signal: death.signal })
     telegram.faults.add({ method: 'bot:sendDocument', effect: { kind: 'drop-after' }, times: 1 })
+    // It dies before its second try.
+    telegram.faults.add({ method: 'bot:sendDocument', effect: { kind: 'silence' }, after: 1 })
     const dying = startGateway(telegram).gateway
     const died = expect(dying.finish(first)).rejects.toThrow('killed')
     await vi.waitFor(async () => expect(await telegram.messages(account.channelId)).toHaveLength(1))
