@@ -7,7 +7,7 @@ import { countVolumes, volumeAt } from '../../model/volumes/plan.ts'
 import type { Credentials } from '../../ports/credentials.ts'
 import type { Upload } from '../../ports/records.ts'
 import type { Spool } from '../../ports/spool.ts'
-import type { TransferEvent } from '../../ports/telegram.ts'
+import type { TelegramGateway, TransferEvent } from '../../ports/telegram.ts'
 import type { PostedVolume } from '../../ports/volumes.ts'
 import { onceDiskTakes } from '../../runtime/disk-failure.ts'
 import type { JobContext } from '../../runtime/job-queue.ts'
@@ -32,6 +32,7 @@ import {
 
 export interface VolumeCarryingOptions extends CarryingOptions {
   spool: Pick<Spool, 'removeChunk'>
+  gateway: CarryingOptions['gateway'] & Pick<TelegramGateway, 'locateAll'>
   /** Milliseconds for which an upload whose token is refused waits for another one of its sender. */
   maxDurationMs: number
   /** The volumes of an upload up to this byte are posted, and the files of their chunks are gone. */
@@ -197,12 +198,33 @@ async function carryVolumes(options: Carrying): Promise<Posted> {
     }
   }
 
-  async function finish(size: number, requestWith: RequestWith) {
+  /**
+   * A manifest of a volume that is gone would make a file that cannot be read, in whose place another
+   * one may be deleted. A bot alone cannot look.
+   */
+  async function assertAllThere(granted: Credentials): Promise<void> {
+    if (gateway.roadFor(granted, 1, VOLUME_RULE) === 'bot-api') return
+    const ids = posted.map(({ messageId }) => messageId)
+    const found = await gateway.locateAll(granted, ids, signal)
+    const gone = posted.find(({ messageId, size }) => found.get(messageId)?.size !== size)
+    if (!gone) return
+    const { number, messageId } = gone
+    const sentence = `Volume ${number} of ${count} was deleted in Telegram. Add the file again`
+    const details = { volume: number, of: count, messageId }
+    throw new AppError('FILE_INCOMPLETE', sentence, { details })
+  }
+
+  async function finish(
+    size: number,
+    requestWith: RequestWith,
+    assertReady: (granted: Credentials) => Promise<void> = async () => {},
+  ) {
     return steps.persist(upload, signal, async () => {
       const granted = await grant()
       await assertSameChannel(granted)
       steps.assertNoWait(granted, size, VOLUME_RULE)
       return slot(async () => {
+        await assertReady(granted)
         const folderId = await steps.placeIn(upload, granted, signal)
         const post = await gateway.finish(requestWith(granted, folderId))
         return { granted, folderId, post }
@@ -280,7 +302,7 @@ async function carryVolumes(options: Carrying): Promise<Posted> {
       const thumbnail = createOutgoingThumbnail(uploadId, ledger, log)
       const manifest = { volumes: posted, digests: whole, thumbnail }
       const { bytes, requestWith } = manifestRequests(context, manifest)
-      const { post, granted, folderId } = await finish(bytes, requestWith)
+      const { post, granted, folderId } = await finish(bytes, requestWith, assertAllThere)
       const result = { ...post, digests: whole }
       return { result, library: libraryKeyOf(granted), folderId }
     })

@@ -299,6 +299,26 @@ function crcOf(bytes: Uint8Array = Buffer.alloc(0)): string {
 }
 
 /** An upload of three volumes of 1 MiB, the last one short, in ten chunks. */
+test('no manifest names a volume that was deleted meanwhile: the upload fails, and the rest is deleted', async () => {
+  const { seal, gateway, row, onCleanup } = await start()
+  const { locateAll } = gateway
+  gateway.locateAll = async (credentials, messageIds, signal) => {
+    const found = await locateAll(credentials, messageIds, signal)
+    found.delete(2)
+    return found
+  }
+
+  await seal()
+  await vi.advanceTimersByTimeAsync(MINUTE)
+
+  expect(await row()).toMatchObject({
+    state: 'failed',
+    reason: 'Volume 2 of 3 was deleted in Telegram. Add the file again',
+  })
+  expect(gateway.posted.map(({ name }) => name)).not.toContain('film.mkv.telestore.json')
+  expect(onCleanup).toHaveBeenCalled()
+})
+
 async function start({ early = false, thumbnail }: { early?: boolean; thumbnail?: Buffer } = {}) {
   const ledger = createMemoryLedger()
   const spool = createMemorySpool()
