@@ -3,7 +3,7 @@ import { decodeCaption } from '../model/caption.ts'
 import { documentIdIn } from '../model/file-id.ts'
 import { libraryKeyOf } from '../model/library/posts.ts'
 import type { Manifest } from '../model/volumes/manifest.ts'
-import type { Catalogue } from '../ports/catalogue.ts'
+import type { Catalogue, LibraryFile } from '../ports/catalogue.ts'
 import type { Credentials } from '../ports/credentials.ts'
 import type { RemoteDocument, TelegramGateway } from '../ports/telegram.ts'
 import type { DocumentReader } from './document-reader.ts'
@@ -58,7 +58,9 @@ export function createLibraryFiles({
       const { locator: _locator, caption, ...document } = found
       const listedSize = row?.size ?? null
       const maybe = { credentials, messageId, document: found, listedSize }
-      const joined = await manifests.open(maybe, signal)
+      // A bot sees no line: what came as a file of its own is one, also where it looks like a manifest.
+      const isListed = found.road === 'bot-api' && row?.volumes === null && names(row, fileId)
+      const joined = isListed ? null : await manifests.open(maybe, signal)
       const {
         name: fileName,
         mimeType,
@@ -81,4 +83,10 @@ export function createLibraryFiles({
       }
     },
   }
+}
+
+/** Whether a file id names the document of a row. */
+function names({ fileId, documentId }: LibraryFile, named: string | undefined): boolean {
+  if (named === undefined || fileId === null) return false
+  return named === fileId || (documentId !== null && documentIdIn(named) === documentId)
 }
