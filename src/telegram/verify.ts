@@ -1,8 +1,8 @@
 import { setImmediate } from 'node:timers/promises'
 import type { TransferRequest } from '../core/ports/telegram.ts'
 import type { Semaphore } from '../lib/concurrency/semaphore.ts'
+import { buffers } from './buffer-pool.ts'
 import { BLOCK_BYTES } from './limits.ts'
-import { buffers } from './mtproto/connection/encryption/buffer-pool.ts'
 
 export interface VerifyOptions {
   request: Pick<TransferRequest, 'file' | 'onEvent' | 'signal'>

@@ -1,5 +1,5 @@
 import { connect, type Socket } from 'node:net'
-import { buffers } from './encryption/buffer-pool.ts'
+import { buffers } from '../../buffer-pool.ts'
 
 const CONNECT_TIMEOUT_MS = 10_000
 const KEEP_ALIVE_MS = 30_000

@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
+import { buffers } from '../../../buffer-pool.ts'
 import { ConnectionError } from '../../../errors.ts'
-import { buffers } from './buffer-pool.ts'
 import type { IncomingPacket } from './encrypted-message.ts'
 
 /** What a thread is asked. The packet's memory goes with it. */
