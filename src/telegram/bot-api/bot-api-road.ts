@@ -6,8 +6,8 @@ import { AppError } from '../../errors.ts'
 import { createCircuitBreaker } from '../../lib/waiting/circuit-breaker.ts'
 import { peerDown } from '../circuits.ts'
 import type { BotApiCircuit } from './ask.ts'
+import type { ExchangeTimeouts } from './http-request.ts'
 import type { BotMessageCall } from './messages.ts'
-import type { ExchangeTimeouts } from './node-fetch.ts'
 import { type LookForLost, postOnce } from './post-once.ts'
 import type { BotFile } from './read-file.ts'
 
@@ -71,8 +71,8 @@ const DEFAULT_TIMEOUTS: BotApiTimeouts = {
 }
 
 /**
- * Telegram's Bot API: the road of files up to 50 MB. Keeps no connection and no state. Its client
- * is loaded at the first use.
+ * Telegram's Bot API: the road of files up to 50 MB. Keeps no connection, but those of the files
+ * that are being read, and no state. Its client is loaded at the first use.
  */
 export function createBotApiRoad(options: BotApiRoadOptions): BotApiRoad {
   const { root, local, log, attempts = 6 } = options

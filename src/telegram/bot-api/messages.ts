@@ -16,7 +16,8 @@ import { noSuchMessage, notDeletable, notEditable } from '../message-refusals.ts
 import { ask, type BotApiCircuit } from './ask.ts'
 import { toChatId } from './chat-id.ts'
 import type { Failure } from './failure.ts'
-import { createNodeFetch, type ExchangeTimeouts, type ExchangeTrace } from './node-fetch.ts'
+import type { ExchangeTimeouts } from './http-request.ts'
+import { createNodeFetch, type ExchangeTrace } from './node-fetch.ts'
 
 /** One request to the Bot API about messages of a channel. */
 export interface BotMessageCall extends Pick<ChannelCall, 'signal' | 'onWait'> {

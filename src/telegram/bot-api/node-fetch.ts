@@ -1,18 +1,12 @@
-import type { ClientRequest, IncomingMessage } from 'node:http'
+import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http'
 import { readBounded } from '../../lib/read-bounded.ts'
-
-/** Not by `import`, which would load undici. */
-const http = process.getBuiltinModule('node:http')
-const https = process.getBuiltinModule('node:https')
-
-export interface ExchangeTimeouts {
-  /** For name, connection and TLS. */
-  connectMs: number
-  /** For the other side to take the next piece, or to send it. */
-  stallMs: number
-  /** From the last byte of the request to the first of the answer, and from there to its last. */
-  answerMs: number
-}
+import {
+  connected,
+  createWatchdog,
+  type ExchangeTimeouts,
+  openRequest,
+  type Watchdog,
+} from './http-request.ts'
 
 /** What is known of one exchange, also after it failed. */
 export interface ExchangeTrace {
@@ -42,7 +36,7 @@ export interface NodeFetchOptions {
 export function createNodeFetch(options: NodeFetchOptions): typeof fetch {
   return async (input, init = {}) => {
     const url = new URL(input instanceof Request ? input.url : input)
-    const request = open(url, init, options.contentLength)
+    const request = openRequest(url, requestOf(init, options.contentLength))
     const watchdog = createWatchdog(request, options.timeouts)
     const answer = receiveAnswer(request, watchdog, options)
     try {
@@ -57,15 +51,11 @@ export function createNodeFetch(options: NodeFetchOptions): typeof fetch {
   }
 }
 
-function open(url: URL, init: RequestInit, contentLength: number | undefined): ClientRequest {
+function requestOf(init: RequestInit, contentLength: number | undefined): RequestOptions {
   const headers = Object.fromEntries(new Headers(init.headers))
   if (contentLength !== undefined) headers['content-length'] = String(contentLength)
-  return (url.protocol === 'https:' ? https : http).request(url, {
-    method: init.method ?? 'GET',
-    headers,
-    agent: false,
-    ...(init.signal ? { signal: init.signal } : {}),
-  })
+  const { method = 'GET', signal } = init
+  return { method, headers, ...(signal ? { signal } : {}) }
 }
 
 async function writeBody(
@@ -103,16 +93,6 @@ async function writeBody(
   watchdog.expect('answerMs')
 }
 
-/** Resolves when the request can be written, or never will be: till then nothing has been sent. */
-function connected(request: ClientRequest): Promise<void> {
-  return new Promise((resolve) => {
-    request.once('close', resolve)
-    request.once('socket', (socket) => {
-      socket.once('encrypted' in socket ? 'secureConnect' : 'connect', () => resolve())
-    })
-  })
-}
-
 /** Resolves when the socket has room again, or never will have. */
 function drained(request: ClientRequest): Promise<void> {
   return new Promise((resolve) => {
@@ -129,7 +109,7 @@ function drained(request: ClientRequest): Promise<void> {
 async function receiveAnswer(
   request: ClientRequest,
   watchdog: Watchdog,
-  { trace, maxAnswerBytes }: NodeFetchOptions,
+  { timeouts, trace, maxAnswerBytes }: NodeFetchOptions,
 ): Promise<Response> {
   const message = await new Promise<IncomingMessage>((resolve, reject) => {
     request.once('response', resolve)
@@ -139,7 +119,7 @@ async function receiveAnswer(
   })
   const status = message.statusCode ?? 0
   trace.status = status
-  watchdog.expectEnd()
+  watchdog.expectEnd(timeouts.answerMs)
   const bytes = await readBounded(watched(message, watchdog), maxAnswerBytes)
   if (bytes === null) throw new Error(`an answer of more than ${maxAnswerBytes} bytes`)
   const headers = new Headers()
@@ -157,39 +137,5 @@ async function* watched(
   for await (const piece of message) {
     watchdog.expect('stallMs')
     yield piece
-  }
-}
-
-interface Watchdog {
-  /** Something happened; the next thing must happen within this timeout. */
-  expect: (timeout: keyof ExchangeTimeouts) => void
-  /** Whatever happens meanwhile, the answer must be whole within its time: one may come in drips. */
-  expectEnd: () => void
-  stop: () => void
-}
-
-function createWatchdog(request: ClientRequest, timeouts: ExchangeTimeouts): Watchdog {
-  let timer: NodeJS.Timeout | undefined
-  let endTimer: NodeJS.Timeout | undefined
-  let stopped = false
-  function expect(timeout: keyof ExchangeTimeouts): void {
-    clearTimeout(timer)
-    if (stopped) return
-    const late = new Error(`nothing happened for ${timeouts[timeout]} ms (${timeout})`)
-    timer = setTimeout(() => request.destroy(late), timeouts[timeout])
-  }
-  expect('connectMs')
-  return {
-    expect,
-    expectEnd: () => {
-      if (stopped) return
-      const late = new Error(`the answer took more than ${timeouts.answerMs} ms`)
-      endTimer ??= setTimeout(() => request.destroy(late), timeouts.answerMs)
-    },
-    stop: () => {
-      stopped = true
-      clearTimeout(timer)
-      clearTimeout(endTimer)
-    },
   }
 }

@@ -3,7 +3,9 @@ import { Api } from 'node-telegram-bot-api'
 import { AppError } from '../../errors.ts'
 import { KiB } from '../../lib/units.ts'
 import { askOrThrow, type BotApiCircuit } from './ask.ts'
-import { createNodeFetch, type ExchangeTimeouts, type ExchangeTrace } from './node-fetch.ts'
+import { type FileStream, openFileStream } from './file-stream.ts'
+import type { ExchangeTimeouts } from './http-request.ts'
+import { createNodeFetch, type ExchangeTrace } from './node-fetch.ts'
 
 const MAX_ANSWER_BYTES = 64 * KiB
 
@@ -42,7 +44,13 @@ export async function findFile(
   return askOrThrow(find, { asks: 'file', circuit, trace, token, signal })
 }
 
-/** One range of a file: over HTTP, or from the disk shared with a local server. */
+/** The answers under way of each file. A new path is a new file here. */
+const streams = new WeakMap<BotFile, Set<FileStream>>()
+
+/**
+ * One range of a file: over HTTP, or from the disk shared with a local server. The ranges of a
+ * reader that goes on come from few requests.
+ */
 export async function readFileBlock(
   file: BotFile,
   { offset, length }: { offset: number; length: number },
@@ -51,21 +59,23 @@ export async function readFileBlock(
   if (local) return readLocally(file.path, offset, length)
   const trace: ExchangeTrace = { complete: false, status: null }
   const read = async (): Promise<Uint8Array> => {
-    // Even the slowest of lines brings so much in a second.
-    const answerMs = timeouts.answerMs + (length / (16 * KiB)) * 1000
-    const fetch = createNodeFetch({
-      timeouts: { ...timeouts, answerMs },
-      trace,
-      maxAnswerBytes: length,
-    })
+    signal.throwIfAborted()
+    const ofFile = streams.get(file) ?? new Set()
+    streams.set(file, ofFile)
+    const known = [...ofFile].find((stream) => stream.canRead(offset, length))
+    const stream = known ?? begin(ofFile)
+    return stream.read({ length, trace, signal })
+  }
+  const begin = (ofFile: Set<FileStream>): FileStream => {
     const path = file.path.split('/').map(encodeURIComponent).join('/')
-    const response = await fetch(`${root.replace(/\/+$/, '')}/file/bot${file.token}/${path}`, {
-      headers: { range: `bytes=${offset}-${offset + length - 1}` },
-      signal,
+    const stream = openFileStream({
+      url: `${root.replace(/\/+$/, '')}/file/bot${file.token}/${path}`,
+      ...{ offset, length, timeouts },
+      size: file.size,
+      onEnd: () => ofFile.delete(stream),
     })
-    const whole = response.status === 200 && offset === 0
-    if (response.status !== 206 && !whole) throw new Error(`status ${response.status}`)
-    return new Uint8Array(await response.arrayBuffer())
+    ofFile.add(stream)
+    return stream
   }
   return askOrThrow(read, { asks: 'file', circuit, trace, token: file.token, signal })
 }

@@ -7,7 +7,8 @@ import { ask, type BotApiCircuit } from './ask.ts'
 import { toChatId } from './chat-id.ts'
 import { createDocumentForm, createPiecePool, measureForm } from './document-form.ts'
 import { classify, type Failure } from './failure.ts'
-import { createNodeFetch, type ExchangeTimeouts, type ExchangeTrace } from './node-fetch.ts'
+import type { ExchangeTimeouts } from './http-request.ts'
+import { createNodeFetch, type ExchangeTrace } from './node-fetch.ts'
 
 const MAX_ANSWER_BYTES = 256 * KiB
 
