@@ -5,8 +5,8 @@ import { buffers } from '../buffer-pool.ts'
 import { connected, createWatchdog, type ExchangeTimeouts, openRequest } from './http-request.ts'
 import type { ExchangeTrace } from './node-fetch.ts'
 
-/** Bytes that one request asks for at most: a reader that goes on has two or three under way. */
-const SEGMENT_BYTES = 4 * MiB
+/** Bytes that one request asks for at most: a reader that goes on has one or two under way. */
+const SEGMENT_BYTES = 8 * MiB
 /** A shorter block is a look at a place: nothing is asked for behind it. */
 const MIN_BYTES_OF_READER = 256 * KiB
 /**
