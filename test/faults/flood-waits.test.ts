@@ -220,11 +220,11 @@ test('a wait for one channel fails the file for that channel, and no other of th
   const ann = telegram.createAccount({ label: 'ann', withBot: false })
   store.addUser('ann', ann)
   // The same account, whose other channel is to be searched for.
-  store.addUser('elsewhere', { ...ann, channelId: '-1009999999999' })
+  store.addUser('token-elsewhere', { ...ann, channelId: '-1009999999999' })
   await uploadFile(url, 'first.bin', randomBytes(1000), { token: 'ann' })
   telegram.faults.add({ method: 'messages.getDialogs', effect: flood(`FLOOD_WAIT_${LONG}`) })
 
-  const { uploadId } = await sendChunks(url, 'a.bin', randomBytes(1000), { token: 'elsewhere' })
+  const { uploadId } = await sendChunks(url, 'a.bin', randomBytes(1000), { token: 'token-elsewhere' })
   await postJson(`${url}/complete-upload`, { uploadId })
   const end = (await pollToEnd(url, uploadId)).at(-1)
 
