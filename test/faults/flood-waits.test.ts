@@ -224,7 +224,9 @@ test('a wait for one channel fails the file for that channel, and no other of th
   await uploadFile(url, 'first.bin', randomBytes(1000), { token: 'ann' })
   telegram.faults.add({ method: 'messages.getDialogs', effect: flood(`FLOOD_WAIT_${LONG}`) })
 
-  const { uploadId } = await sendChunks(url, 'a.bin', randomBytes(1000), { token: 'token-elsewhere' })
+  const { uploadId } = await sendChunks(url, 'a.bin', randomBytes(1000), {
+    token: 'token-elsewhere',
+  })
   await postJson(`${url}/complete-upload`, { uploadId })
   const end = (await pollToEnd(url, uploadId)).at(-1)
 
