@@ -1,5 +1,5 @@
 import { connect, type Socket } from 'node:net'
-import { buffers } from '../../buffer-pool.ts'
+import { buffers } from '../../../lib/buffer-pool.ts'
 
 const CONNECT_TIMEOUT_MS = 10_000
 const KEEP_ALIVE_MS = 30_000

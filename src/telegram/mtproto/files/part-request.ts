@@ -1,4 +1,4 @@
-import { buffers } from '../../buffer-pool.ts'
+import { buffers } from '../../../lib/buffer-pool.ts'
 import type { TlRequest } from '../connection/gramjs.ts'
 
 /** Constructor numbers of the two methods; the same in every layer. */

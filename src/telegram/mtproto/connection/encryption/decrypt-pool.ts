@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
-import { buffers } from '../../../buffer-pool.ts'
+import { buffers } from '../../../../lib/buffer-pool.ts'
 import { ConnectionError } from '../../../errors.ts'
 import type { IncomingPacket } from './encrypted-message.ts'
 

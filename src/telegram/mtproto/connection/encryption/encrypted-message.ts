@@ -1,5 +1,5 @@
 import { createHash, hash, randomFillSync } from 'node:crypto'
-import { buffers } from '../../../buffer-pool.ts'
+import { buffers } from '../../../../lib/buffer-pool.ts'
 import { ige } from './cipher.ts'
 import { type KeyedPlaintext, messageKeysOf } from './message-keys.ts'
 

@@ -1,4 +1,4 @@
-import { buffers } from '../../../buffer-pool.ts'
+import { buffers } from '../../../../lib/buffer-pool.ts'
 import { type DecryptMessage, encryptMessages } from '../encryption/encrypted-message.ts'
 import { createGathering } from '../encryption/gathering.ts'
 

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { expect, test } from 'vitest'
-import { buffers } from '../../../../../src/telegram/buffer-pool.ts'
+import { buffers } from '../../../../../src/lib/buffer-pool.ts'
 import {
   type FastPathSender,
   layFastPath,

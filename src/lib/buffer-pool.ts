@@ -1,4 +1,4 @@
-import { KiB, MiB } from '../lib/units.ts'
+import { KiB, MiB } from './units.ts'
 
 /** Buffers below this size are cheap enough to make anew. */
 const MIN_POOLED_BYTES = 128 * KiB
