@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises'
 import type { TransferRequest } from '../core/ports/telegram.ts'
-import type { Semaphore } from '../lib/concurrency/semaphore.ts'
 import { buffers } from '../lib/buffer-pool.ts'
+import type { Semaphore } from '../lib/concurrency/semaphore.ts'
 import { BLOCK_BYTES } from './limits.ts'
 
 export interface VerifyOptions {

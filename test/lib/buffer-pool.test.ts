@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { KiB } from '../../src/lib/units.ts'
 import { buffers } from '../../src/lib/buffer-pool.ts'
+import { KiB } from '../../src/lib/units.ts'
 
 // Sizes that no packet has, because the pool is the process's own.
 test('a buffer that is given back, or a piece of it, is taken again', () => {

@@ -10,7 +10,7 @@ export interface PostedVolume {
   readonly size: number
   /** Lower-case hex, 8 digits. */
   readonly crc32: string
-  /** The state of the whole file's SHA-256 behind this volume (lib/resumable-sha256.ts). */
+  /** The state of the whole file's SHA-256 behind this volume (lib/hashing/resumable-sha256.ts). */
   readonly hashState: Uint8Array
 }
 

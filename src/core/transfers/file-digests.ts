@@ -1,4 +1,4 @@
-import { createFileHash } from '../../lib/file-hash.ts'
+import { createFileHash } from '../../lib/hashing/file-hash.ts'
 import type { Digests } from '../ports/records.ts'
 import type { OutgoingFile } from '../ports/telegram.ts'
 import { createOrderedReader } from './ordered-reader.ts'

@@ -1,7 +1,7 @@
 import type { ClientRequest, IncomingMessage } from 'node:http'
+import { buffers } from '../../lib/buffer-pool.ts'
 import { KiB, MiB } from '../../lib/units.ts'
 import { abortable } from '../../lib/waiting/abortable.ts'
-import { buffers } from '../../lib/buffer-pool.ts'
 import { connected, createWatchdog, type ExchangeTimeouts, openRequest } from './http-request.ts'
 import type { ExchangeTrace } from './node-fetch.ts'
 

@@ -1,5 +1,5 @@
 import { crc32 } from 'node:zlib'
-import { createResumableSha256 } from '../../../lib/resumable-sha256.ts'
+import { createResumableSha256 } from '../../../lib/hashing/resumable-sha256.ts'
 import { combineCrc32 } from '../../model/volumes/crc32-combine.ts'
 import { countVolumes, volumeAt } from '../../model/volumes/plan.ts'
 import type { Digests } from '../../ports/records.ts'

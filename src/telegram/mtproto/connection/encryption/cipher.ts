@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { type AesIge, type LoadedAesIge, loadAesIge } from 'aes-ige-native'
 import type { Sha256Compression } from 'aes-ige-native/sha256'
-import { nativeSha256 } from '../../../../lib/native-sha256.ts'
+import { nativeSha256 } from '../../../../lib/hashing/native-sha256.ts'
 import { loadWasm, wasmIge } from './wasm-ige.ts'
 
 const BLOCK_BYTES = 16

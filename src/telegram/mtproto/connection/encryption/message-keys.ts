@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Sha256Compression } from 'aes-ige-native/sha256'
-import { resumeSha256 } from '../../../../lib/resumable-sha256.ts'
+import { resumeSha256 } from '../../../../lib/hashing/resumable-sha256.ts'
 import { KiB } from '../../../../lib/units.ts'
 import { sha256Compression } from './cipher.ts'
 

@@ -1,5 +1,5 @@
-import { MiB } from '../../../../lib/units.ts'
 import { buffers } from '../../../../lib/buffer-pool.ts'
+import { MiB } from '../../../../lib/units.ts'
 import type { StreamSocket } from '../socket.ts'
 
 /** What is used of gramjs' ConnectionTCPFull. */

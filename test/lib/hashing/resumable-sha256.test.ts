@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { loadSha256 } from 'aes-ige-native/sha256'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { createResumableSha256 } from '../../src/lib/resumable-sha256.ts'
+import { createResumableSha256 } from '../../../src/lib/hashing/resumable-sha256.ts'
 
 const NATIVE = { native: true }
 const WASM = { native: false }

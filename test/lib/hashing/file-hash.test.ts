@@ -3,7 +3,7 @@ import { crc32 } from 'node:zlib'
 import { loadSha256 } from 'aes-ige-native/sha256'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { createFileHash } from '../../src/lib/file-hash.ts'
+import { createFileHash } from '../../../src/lib/hashing/file-hash.ts'
 
 // Where the module is not compiled here, both are Node's.
 test.each([true, false])(
