@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
-import { createFakeChannel } from '../helpers/peers/fake-channel.ts'
-import { createFakeGateway } from '../helpers/peers/fake-gateway.ts'
-import { makeFile } from '../helpers/storage/ledger-contract/library.ts'
-import { startWorker, testCredentials } from '../helpers/worker/app.ts'
-import { runCommand } from './command.ts'
+import { runCommand } from '../../cli/command.ts'
+import { createFakeChannel } from '../../helpers/peers/fake-channel.ts'
+import { createFakeGateway } from '../../helpers/peers/fake-gateway.ts'
+import { makeFile } from '../../helpers/storage/ledger-contract/library.ts'
+import { startWorker, testCredentials } from '../../helpers/worker/app.ts'
 
 const KEY = { owner: 'ann', channelId: '-1001' }
 
