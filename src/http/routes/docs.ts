@@ -32,13 +32,13 @@ export const docsRoutes: FastifyPluginAsync<DocsRoutesOptions> = async (app, opt
   const files = await readStaticFiles(FILES)
   const rendered = createTtlCache<CachedAnswer>({ maxEntries: MAX_RENDERED })
 
-  async function render({ path, root }: { path: string; root: string }): Promise<CachedAnswer> {
-    const key = `${path} ${root}`
-    const known = rendered.get(key)
-    if (known) return known
-    const answer = withTag(await documentation.render(path, root))
-    rendered.set(key, answer, RENDERED_TTL_MS)
-    return answer
+  /** Callers that come while it is made share it: a document takes a megabyte or two. */
+  function render({ path, root }: { path: string; root: string }): Promise<CachedAnswer> {
+    return rendered.load(
+      `${path} ${root}`,
+      async () => withTag(await documentation.render(path, root)),
+      () => RENDERED_TTL_MS,
+    )
   }
 
   app.addHook('onRequest', async (request, reply) => {
