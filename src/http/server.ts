@@ -276,11 +276,15 @@ async function registerFileRoutes(
     door: services.shareDoor,
     guessed: services.shareMetrics.guessed,
     thumbnails: services.thumbnails,
-    html: options.page.shareHtml,
+    html: options.page.shareHtml ?? NO_SHARE_PAGE,
     maxFailures: limits.maxFailures,
     ...{ downloads, archives, deliverArchive, deliverFile, address },
   })
 }
+
+/** A program that embeds the worker may have a page of its own for its users, and none for strangers. */
+const NO_SHARE_PAGE =
+  '<!doctype html><title>Shared files</title><p>This worker has no page for shares.'
 
 /**
  * Returns the same services, with the bytes of all files limited in each turn of the event loop.

@@ -6,8 +6,8 @@ import { readStaticFiles } from '../answers/static-files.ts'
 /** The page a browser gets at `/`. */
 export interface Page {
   html: string
-  /** What a browser gets at the address of a share. */
-  shareHtml: string
+  /** What a browser gets at the address of a share; by default a sentence that there is no such page. */
+  shareHtml?: string
   /** Folder of its scripts, styles and pictures; null if it needs none. */
   assets: string | null
   /** In the demo every token with this prefix is good; null outside the demo. */
