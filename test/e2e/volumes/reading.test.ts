@@ -62,7 +62,7 @@ test('a large file is one file to every reader: whole, by ranges, with condition
   expect(telegram.counters.read().methods['channels.getMessages']?.calls).toBe(2)
 })
 
-test('download tokens and tickets open a large file as any other', async () => {
+test('download tokens and tickets open a large file like a small one', async () => {
   const { url, file } = await start()
   const { messageId } = file
   const made = await postJson(`${url}/tickets`, { messageId, authToken: 'main' })

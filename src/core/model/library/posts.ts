@@ -169,8 +169,8 @@ export interface KnownOfFile {
 /**
  * The row after a source has told of the file; `before` itself where it stays as it is. Times of
  * edits have whole seconds: of two in one second the one that is told last counts. Digests that this
- * worker has measured stay for as long as the document does, whatever a caption claims. The size of a
- * file of volumes is that of its volumes, as far as any is known.
+ * worker has measured stay for as long as the document does, whatever a caption claims. A file of
+ * volumes has the size of those that are known; while none is, the size that it had before.
  */
 export function mergeFile(
   before: LibraryFile | null,
