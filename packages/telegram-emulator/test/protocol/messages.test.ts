@@ -1,6 +1,6 @@
 import { gzipSync } from 'node:zlib'
 import { expect, test, vi } from 'vitest'
-import type { RpcOutcome } from '../../src/types.ts'
+import type { RpcCall, RpcOutcome } from '../../src/types.ts'
 import {
   contain,
   createRawClient,
@@ -88,13 +88,20 @@ test('an answer that was acknowledged is not sent again', async () => {
 
 test('an answer finds the session on its next connection', async () => {
   let finish: (outcome: RpcOutcome) => void = () => {}
+  let push: RpcCall['push'] | undefined
   const { client, wire, key, port } = await start({
-    'help.getNearestDc': () => new Promise((resolve) => (finish = resolve)),
+    'help.getNearestDc': (call) => {
+      push = call.push
+      return new Promise((resolve) => (finish = resolve))
+    },
   })
   const sent = client.send({ body: serialise('help.getNearestDc') })
   await client.receiveOnly('new_session_created')
+  // The news of the session leaves before the call is made.
+  await vi.waitFor(() => expect(push).toBeDefined())
   wire.socket.destroy()
-  await wire.closed
+  // An answer that is given before the server has noticed would go to the old connection.
+  await vi.waitFor(() => expect(push?.({ _: 'updatesTooLong' })).toBe(false))
   finish({ kind: 'result', value: { _: 'nearestDc', this_dc: 2, nearest_dc: 2, country: 'XX' } })
 
   const again = createRawClient(await openWire(port), key, client.sessionId)
