@@ -135,7 +135,7 @@ test.each([
   ],
   [
     'a session that is none',
-    { bot_token: null, telegram_session: 'nonsense' },
+    { bot_token: null, telegram_session: 'this-is-no-session' },
     'Telegram session not authorized',
   ],
   [

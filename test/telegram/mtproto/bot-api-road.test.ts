@@ -170,7 +170,11 @@ test('a malformed session does not keep a small file from the Bot API', async ()
   const telegram = await startTelegram()
   const { gateway } = startGateway(telegram)
   const { account } = telegram
-  const credentials = { ...userOf(account), session: 'nonsense', botToken: account.botToken }
+  const credentials = {
+    ...userOf(account),
+    session: 'this-is-no-session',
+    botToken: account.botToken,
+  }
 
   await gateway.finish(createRequest(credentials, createFile(MiB)))
 
