@@ -3,7 +3,13 @@ import { encodeCaption } from '../../../src/core/model/caption.ts'
 import type { PostKind } from '../../../src/core/ports/records.ts'
 import { MiB } from '../../../src/lib/units.ts'
 import { startTelegram } from '../../helpers/peers/telegram.ts'
-import { botOf, createFile, createRequest, startGateway, userOf } from './setup.ts'
+import {
+  botOf,
+  createFile,
+  createRequest,
+  startGateway,
+  userOf,
+} from '../../telegram/mtproto/setup.ts'
 
 const signal = new AbortController().signal
 
