@@ -56,6 +56,7 @@ export type Command =
       reverse: boolean
     })
   | (CommonOptions & { kind: 'find'; words: string[]; folder: string; fileKind: FileKind | null })
+  | (CommonOptions & { kind: 'leftovers'; remove: boolean })
   | (CommonOptions & { kind: 'rescan' })
   | (CommonOptions & { kind: 'mv'; sources: string[]; target: string })
   | (CommonOptions & { kind: 'cp'; sources: string[]; target: string })
@@ -104,6 +105,7 @@ const OPTIONS = {
   sort: { type: 'string' },
   reverse: { type: 'boolean' },
   kind: { type: 'string' },
+  delete: { type: 'boolean' },
   expires: { type: 'string' },
   password: { type: 'string' },
   'password-file': { type: 'string' },
@@ -118,6 +120,7 @@ const ALLOWED: Record<string, string[]> = {
   status: [],
   ls: ['recursive', 'sort', 'reverse'],
   find: ['folder', 'kind'],
+  leftovers: ['delete'],
   rescan: [],
   mv: [],
   cp: [],
@@ -162,6 +165,7 @@ export function parseCommand(argv: string[]): Command {
     throw new UsageError(`${name}: ${operands.at(-1)} is one word too many`)
   }
   if (name === 'doctor') return { kind: 'doctor', ...common, force: values.force === true }
+  if (name === 'leftovers') return { kind: name, ...common, remove: values.delete === true }
   if (name === 'rescan' || name === 'shares') return { kind: name, ...common }
   if (name === 'ls') return { kind: 'ls', ...common, ...listOf(values, operands[0]) }
   return { kind: 'status', ...common, uploadId: operands[0] ?? null }

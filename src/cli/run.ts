@@ -4,7 +4,7 @@ import { type Command, type CommonOptions, parseCommand, UsageError } from './ar
 import { copy, makeFolders, move, remove } from './commands/change-command.ts'
 import { download, downloadZip } from './commands/download-command.ts'
 import { downloadPath } from './commands/download-tree.ts'
-import { find, list, rescan } from './commands/library-command.ts'
+import { find, leftovers, list, rescan } from './commands/library-command.ts'
 import { listShares, share, unshare } from './commands/share-command.ts'
 import { status } from './commands/status-command.ts'
 import { upload } from './commands/upload-command.ts'
@@ -70,6 +70,8 @@ async function runCommand(command: Command, context: CliContext): Promise<number
       return listShares(command, await openContext(command, context))
     case 'unshare':
       return unshare(command, await openContext(command, context))
+    case 'leftovers':
+      return leftovers(command, await openContext(command, context))
     case 'rescan':
       return rescan(command, await openContext(command, context))
     case 'doctor': {

@@ -5,6 +5,7 @@ export const USAGE = `Usage:
   telestore-worker status [UPLOAD_ID]    how the worker is, or how far one upload is
   telestore-worker ls [FOLDER]           what is in a folder of the channel
   telestore-worker find WORD…            files of the channel by words of their names
+  telestore-worker leftovers             what is left of large files that are no files any more
   telestore-worker rescan                reads the whole channel again
   telestore-worker mv WHAT… WHERE        renames or moves files and folders of the channel
   telestore-worker cp FILE… FOLDER       copies files of the channel, without their bytes
@@ -49,6 +50,9 @@ ls:
 find:
   --folder FOLDER    only in this folder and below
   --kind KIND        only video, audio, image, document, archive or other
+
+leftovers:
+  --delete           deletes it
 
 share:
   --expires TIME     30m, 12h, 7d or 4w (7d); a year at most

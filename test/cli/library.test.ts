@@ -1,5 +1,6 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { text } from 'node:stream/consumers'
 import type { LibrarySync } from 'telestore-client'
 import { expect, onTestFinished, test } from 'vitest'
 import { rescan } from '../../src/cli/commands/library-command.ts'
@@ -115,6 +116,30 @@ test.each([
   expect(ended).toMatchObject({ code: 2, stderr: expect.stringContaining(sentence) })
 })
 
+test('leftovers shows what belongs to no file, and deletes it only where it is told to', async () => {
+  const deleted: unknown[] = []
+  const createdAt = '2026-11-29T04:26:55.000Z'
+  const left = { fileName: 'a.mkv', volumes: 2, of: 3, bytes: 2048, createdAt, messageIds: [4, 5] }
+  const job = { uploadId: 'job', status: 'completed', progress: 100 }
+  const url = await serve(({ path, body }) => {
+    if (path === '/library/leftovers') return { items: [left] }
+    if (path === '/library/delete') deleted.push(body)
+    return job
+  })
+  const command = (args: string[]) =>
+    runHere(['leftovers', ...args], { TELESTORE_URL: url, TELESTORE_TOKEN: 't' })
+
+  const shown = await command([])
+  expect(shown.lines.map((line) => line.trim().split(/ {2,}/))).toEqual([
+    ['2.0 KB', '2026-11-29 04:26', '2 of 3', 'a.mkv'],
+  ])
+  expect(deleted).toEqual([])
+  expect((await command(['--json', '--delete'])).lines.map((line) => JSON.parse(line))).toEqual([
+    left,
+  ])
+  expect(deleted).toEqual([{ items: [4, 5] }])
+})
+
 test('rescan waits until the library agrees with the channel', async () => {
   const at = (second: number) => `2026-11-29T04:26:0${second}.000Z`
   const states = [
@@ -191,10 +216,20 @@ async function rescanWith(stateAt: (ms: number) => Omit<LibrarySync, 'at'> & { a
   return { code, printed, waitedMs }
 }
 
-async function serve(answer: (request: { method?: string }) => object): Promise<string> {
-  const server = createServer((request, response) => {
+interface Asked {
+  method: string
+  path: string
+  /** JSON; null: there is none. */
+  body: unknown
+}
+
+async function serve(answer: (request: Asked) => object): Promise<string> {
+  const server = createServer(async (request, response) => {
+    const sent = await text(request)
+    const { method = '', url: path = '' } = request
+    const body = answer({ method, path, body: sent === '' ? null : JSON.parse(sent) })
     response.setHeader('content-type', 'application/json')
-    response.end(JSON.stringify(answer({ method: request.method ?? '' })))
+    response.end(JSON.stringify(body))
   })
   onTestFinished(() => void server.close())
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))

@@ -34,6 +34,7 @@ export type {
   Library,
   LibraryFolder,
   LibraryItem,
+  LibraryLeftover,
   LibraryPage,
   LibraryPageOptions,
   LibraryQuery,

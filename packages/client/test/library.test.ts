@@ -112,6 +112,17 @@ test('a rescan says how the library stands', async () => {
   expect(await library.rescan()).toEqual({ state: 'unavailable', seen: 0, total: null, at: null })
 })
 
+test('what belongs to no file is listed', async () => {
+  const left = { fileName: 'a.mkv', volumes: 2, of: 3, bytes: 20, messageIds: [4, 5] }
+  const createdAt = '2026-11-29T04:26:55.000Z'
+  const answers = [{ items: [{ ...left, createdAt }] }, { items: [left] }]
+  const fetch = async () => Response.json(answers.shift())
+  const { library } = createClient({ url: 'https://worker.example', token: 't', fetch })
+
+  expect(await library.leftovers()).toEqual([{ ...left, createdAt: new Date(createdAt) }])
+  await expect(library.leftovers()).rejects.toMatchObject({ code: 'BAD_ANSWER' })
+})
+
 test('an answer that is no page is not taken for one', async () => {
   const fetch = async () => Response.json({ items: [{ messageId: 'x' }], folders: [] })
   const { library } = createClient({ url: 'https://worker.example', token: 't', fetch })

@@ -80,7 +80,7 @@ function say({ json }: { json: boolean }, { screen }: CommandContext, sentence: 
 }
 
 /** Begins a job for each thousand files, and waits for its end. */
-async function inJobs(
+export async function inJobs(
   ids: readonly number[],
   context: CommandContext,
   begin: (some: readonly number[]) => Promise<TransferProgress>,

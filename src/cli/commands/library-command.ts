@@ -11,6 +11,7 @@ import type { CommandOf } from '../arguments.ts'
 import type { CommandContext } from '../context.ts'
 import { formatBytes } from '../terminal/bars.ts'
 import type { Screen } from '../terminal/screen.ts'
+import { inJobs } from './change-command.ts'
 
 const PAGE = 500
 /** How often the state of a rescan is asked for. */
@@ -62,6 +63,27 @@ async function printPages(
   const warning = state && warningOf(state)
   if (warning) screen.say(warning)
   return lines
+}
+
+/** Prints what is left of large files that are no files any more, and deletes it where that is wanted. */
+export async function leftovers(
+  { remove, json }: Pick<CommandOf<'leftovers'>, 'remove' | 'json'>,
+  context: CommandContext,
+): Promise<number> {
+  const { client, screen, signal } = context
+  const found = await client.library.leftovers({ signal })
+  for (const one of found) {
+    const what = `${one.volumes} of ${one.of}`
+    const date = dateText(one.createdAt)
+    screen.print(
+      json ? JSON.stringify(one) : lineOf(formatBytes(one.bytes), date, what, one.fileName),
+    )
+  }
+  if (!remove) return 0
+  const ids = found.flatMap(({ messageIds }) => messageIds)
+  await inJobs(ids, context, (some) => client.library.deleteItems(some, { signal }))
+  screen.say(`${ids.length} messages were deleted`)
+  return 0
 }
 
 /** Telegram may ask to wait for a minute; a worker without access to the channel tries once a minute. */
@@ -137,9 +159,13 @@ function lineOf(size: string, date: string, what: string, name: string): string 
   return `${size.padStart(9)}  ${date.padEnd(DATE_LENGTH)}  ${what.padStart(10)}  ${printable(name)}`
 }
 
+function dateText(date: Date): string {
+  return date.toISOString().slice(0, DATE_LENGTH).replace('T', ' ')
+}
+
 function lineOfItem(item: LibraryItem, withPath: boolean): string {
   const { size, createdAt, messageId, fileName } = item
-  const date = createdAt.toISOString().slice(0, DATE_LENGTH).replace('T', ' ')
+  const date = dateText(createdAt)
   const folder = item.folder === '/' ? '/' : `${item.folder}/`
   return lineOf(formatBytes(size), date, `${messageId}`, withPath ? folder + fileName : fileName)
 }

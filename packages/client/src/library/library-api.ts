@@ -81,6 +81,19 @@ export interface LibraryPageOptions extends CallOptions {
   readonly cursor?: string | null | undefined
 }
 
+/** What is left in the channel of a large file that is no file any more. */
+export interface LibraryLeftover {
+  /** As it was uploaded. */
+  readonly fileName: string
+  /** How many of its volumes are there. */
+  readonly volumes: number
+  /** How many it had. */
+  readonly of: number
+  readonly bytes: number
+  readonly createdAt: Date
+  readonly messageIds: readonly number[]
+}
+
 type ChangeItems = (
   messageIds: readonly number[],
   folder: string,
@@ -133,6 +146,11 @@ export interface Library {
     path: string,
     options?: CallOptions & { recursive?: boolean | undefined },
   ) => Promise<TransferProgress | null>
+  /**
+   * Volumes that belong to no file: those of a hundred files at most, the newest first. Nothing deletes
+   * them by itself; `deleteItems` does, by their `messageIds`.
+   */
+  readonly leftovers: (options?: CallOptions) => Promise<readonly LibraryLeftover[]>
   /** Makes the worker read the whole channel again, in the background. */
   readonly rescan: (options?: CallOptions) => Promise<LibrarySync>
 }

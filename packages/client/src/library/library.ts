@@ -5,6 +5,7 @@ import type {
   Library,
   LibraryFolder,
   LibraryItem,
+  LibraryLeftover,
   LibraryPage,
   LibraryPageOptions,
   LibraryQuery,
@@ -71,6 +72,11 @@ export function createLibrary(caller: Caller): Library {
       const answer = await caller.json(address, { method: 'DELETE', signal })
       return 'uploadId' in answer ? toProgress(answer) : null
     },
+    leftovers: async ({ signal } = {}) => {
+      const { items } = await caller.json('/library/leftovers', { signal })
+      if (!Array.isArray(items)) throw badAnswer()
+      return items.map(toLeftover)
+    },
     rescan: async ({ signal } = {}) => {
       const { sync } = await caller.json('/library/rescan', { method: 'POST', signal })
       return toSync(sync)
@@ -129,6 +135,20 @@ function toFolder(value: unknown): LibraryFolder {
   const { path, name, files, bytes } = fieldsOf(value)
   if (typeof path !== 'string') throw badAnswer()
   return { path, name: String(name), files: numberOf(files) ?? 0, bytes: numberOf(bytes) ?? 0 }
+}
+
+function toLeftover(value: unknown): LibraryLeftover {
+  const { fileName, volumes, of, bytes, messageIds, ...fields } = fieldsOf(value)
+  const createdAt = dateOf(fields.createdAt)
+  if (!Array.isArray(messageIds) || createdAt === null) throw badAnswer()
+  return {
+    fileName: String(fileName),
+    volumes: numberOf(volumes) ?? messageIds.length,
+    of: numberOf(of) ?? messageIds.length,
+    bytes: numberOf(bytes) ?? 0,
+    createdAt,
+    messageIds: messageIds.map(Number),
+  }
 }
 
 function toSync(value: unknown): LibrarySync {
