@@ -131,6 +131,7 @@ function inChunks(
   const file = { uploadId, fileName: plan.name, fileSize: plan.size, totalChunks, authToken: token }
   let opened = false
   let sealed = false
+  let cancels = false
   let seen = { generation: -1, percent: 0 }
 
   /** What the worker says that it has; holds it against what it has acknowledged. */
@@ -213,9 +214,12 @@ function inChunks(
       opened = true
     }
     // A cancel whose answer was lost may have happened: the client that wants it asks again.
-    if (plan.cancelAfter !== null && acknowledged.size >= plan.cancelAfter) return cancel()
+    if (cancels || (plan.cancelAfter !== null && acknowledged.size >= plan.cancelAfter)) {
+      return cancel()
+    }
     await sendMissing()
-    if (plan.cancelAfter !== null) return cancel()
+    cancels = plan.cancelAfter !== null
+    if (cancels) return cancel()
     expectOk('complete', await ask(world, '/complete-upload', post({ uploadId })))
     sealed = true
     await poll()
