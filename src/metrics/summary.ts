@@ -31,6 +31,7 @@ export async function summarize(
       free_bytes: await freeBytesOf(spool),
     },
     chunks_held: held.stats,
+    volume_cleanups: (await ledger.volumeCleanups()).length,
     library: await ledger.libraryTotals(),
     open_shares: await ledger.openShares(now()),
     cache: { bytes: cacheBytes, hits, misses },

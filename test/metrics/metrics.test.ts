@@ -36,6 +36,7 @@ test('a disk that does not say how full it is hides no other figure', async () =
   expect(summary).toMatchObject({
     library: { libraries: 2, files: 30 },
     chunks_held: { requests: 3, bytes: 15 },
+    volume_cleanups: 0,
     spool: { reserved_bytes: 7, free_bytes: null },
   })
 })

@@ -73,6 +73,10 @@ const Figures = z
         description: 'Requests whose chunk waits until Telegram has more of its file.',
         examples: [{ requests: 0, bytes: 0 }],
       }),
+    volume_cleanups: figure(
+      'Uploads that have ended, whose volumes are still to be deleted in their channels.',
+      0,
+    ),
     library: z
       .object({
         libraries: figure('Libraries: one for each user and channel.', 1),
