@@ -1,6 +1,6 @@
 import { expect, test, vi } from 'vitest'
-import { MiB } from '../../../../src/lib/units.ts'
-import { startTelegram } from '../../../helpers/peers/telegram.ts'
+import { MiB } from '../../../src/lib/units.ts'
+import { startTelegram } from '../../helpers/peers/telegram.ts'
 import {
   botOf,
   createFile,
@@ -9,7 +9,7 @@ import {
   hashOf,
   startGateway,
   userOf,
-} from '../setup.ts'
+} from '../../telegram/mtproto/setup.ts'
 
 const signal = new AbortController().signal
 

@@ -13,7 +13,7 @@ import {
   hashOf,
   startGateway,
   userOf,
-} from './setup.ts'
+} from '../../telegram/mtproto/setup.ts'
 
 const signal = new AbortController().signal
 const SIZE = 9 * MiB + 777

@@ -1,8 +1,14 @@
 import { expect, test } from 'vitest'
-import type { Credentials } from '../../src/core/ports/credentials.ts'
-import { MiB } from '../../src/lib/units.ts'
-import { createJournal, expectedHash } from './mtproto/setup.ts'
-import { BIG, findFlippedBytes, flip, startVerifying, verificationOf } from './verify-setup.ts'
+import type { Credentials } from '../../../src/core/ports/credentials.ts'
+import { MiB } from '../../../src/lib/units.ts'
+import { createJournal, expectedHash } from '../../telegram/mtproto/setup.ts'
+import {
+  BIG,
+  findFlippedBytes,
+  flip,
+  startVerifying,
+  verificationOf,
+} from '../../telegram/verify-setup.ts'
 
 test('with full, a flipped byte is found wherever it is, and the file is sent again', async () => {
   await findFlippedBytes(2)

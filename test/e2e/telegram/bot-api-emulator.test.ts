@@ -10,7 +10,11 @@ import {
 } from '../../../src/telegram/bot-api/bot-api-road.ts'
 import { startSharedTelegram } from '../../helpers/peers/telegram.ts'
 import { createRecordingLog } from '../../helpers/recording-log.ts'
-import { CAPTION, makeRequest, type ObservedRequest } from './transfer-request.ts'
+import {
+  CAPTION,
+  makeRequest,
+  type ObservedRequest,
+} from '../../telegram/bot-api/transfer-request.ts'
 
 const telegram = await startSharedTelegram()
 

@@ -13,7 +13,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import { createServerKey, makeRsaKey } from '../../src/mtproto/handshake/rsa.ts'
 import { schema } from '../../src/tl/codec.ts'
 import { connectSurely } from '../helpers/gramjs-client.ts'
-import { DC_ID, privateKeyPem, registerKey, startProtocol } from './server.ts'
+import { DC_ID, privateKeyPem, registerKey, startProtocol } from '../protocol/server.ts'
 
 // gramjs forgets the port of a session (it takes 80), so the connection is given it.
 const fullTo = (port: number) =>
