@@ -1,7 +1,15 @@
 import { randomBytes } from 'node:crypto'
 import { expect, test, vi } from 'vitest'
 import { KiB, MiB } from '../../../src/lib/units.ts'
-import { downloadUrl, postJson, sha256, uploadFile } from '../../helpers/callers/client.ts'
+import {
+  completeAndPoll,
+  downloadUrl,
+  postJson,
+  sendChunks,
+  sha256,
+  uploadFile,
+} from '../../helpers/callers/client.ts'
+import { makePicture } from '../../helpers/jpeg.ts'
 import { createPoster } from '../../helpers/peers/large-file.ts'
 import { startTelegram } from '../../helpers/peers/telegram.ts'
 import { makeTempDir } from '../../helpers/temp-dir.ts'
@@ -176,3 +184,45 @@ test('a bot that sees no messages renames, copies, reads and deletes a large fil
   const left = await store.telegram.messages(account.channelId)
   expect(left.filter(({ caption }) => !caption?.includes('kind=folder'))).toEqual([])
 })
+
+test.each([
+  ['a bot that sees no messages', { withUser: false }, {}],
+  ['a user', {}, { SPOOL_MAX_BYTES: '20MB', MAX_BYTES_PER_USER: '20MB' }],
+])(
+  'the thumbnail of a large file of %s is shown, and that of its copy',
+  async (_, kind, limits) => {
+    const store = await startTeleStore({ env: { VOLUME_BYTES: String(8 * MiB), ...limits } })
+    const account = store.telegram.createAccount({ label: 'bob', ...kind })
+    const noApi = { telegram_session: null, telegram_api_id: null, telegram_api_hash: null }
+    store.addUser('bob', account, 'withUser' in kind ? noApi : {})
+    const headers = { authorization: 'Bearer bob' }
+    const picture = makePicture(320, 180, 20_000)
+    const bytes = randomBytes(22 * MiB)
+    const { uploadId } = await sendChunks(store.url, 'film.mp4', bytes, { token: 'bob' })
+    const put = await fetch(`${store.url}/upload-thumbnail/${uploadId}`, {
+      method: 'PUT',
+      headers: { ...headers, 'content-type': 'image/jpeg' },
+      body: Uint8Array.from(picture),
+    })
+    expect(put.status).toBe(204)
+    const end = (await completeAndPoll(store.url, uploadId)).at(-1)
+
+    await postJson(
+      `${store.url}/library/copy`,
+      { items: [end?.messageId], folder: '/Copies' },
+      headers,
+    )
+
+    const items = await vi.waitFor(async () => {
+      const answer = await fetch(`${store.url}/library?recursive=true`, { headers })
+      const { items: listed }: { items: Item[] } = await answer.json()
+      expect(listed).toHaveLength(2)
+      return listed
+    })
+    for (const { messageId, volumes } of items) {
+      expect(volumes).toBeGreaterThan(1)
+      const answer = await fetch(`${store.url}/library/${messageId}/thumbnail`, { headers })
+      expect(Buffer.from(await answer.arrayBuffer()).equals(picture)).toBe(true)
+    }
+  },
+)

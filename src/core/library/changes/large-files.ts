@@ -7,7 +7,7 @@ import type { ChannelCall, ChannelGateway } from '../../ports/channel.ts'
 import type { Ledger } from '../../ports/ledger.ts'
 import type { ItemVolume, LibraryItem, LibraryJobRecords } from '../../ports/library-jobs.ts'
 import type { PostedFile } from '../../ports/records.ts'
-import type { TelegramGateway } from '../../ports/telegram.ts'
+import type { OutgoingThumbnail, TelegramGateway } from '../../ports/telegram.ts'
 import { postManifest } from './post-manifest.ts'
 
 /**
@@ -20,7 +20,7 @@ export type ReadManifest = (
 ) => Promise<Manifest | null>
 
 export interface LargeFilesOptions {
-  channel: Pick<ChannelGateway, 'remove' | 'post'>
+  channel: Pick<ChannelGateway, 'remove' | 'post' | 'reader'>
   catalogue: Pick<Catalogue, 'libraryManifests' | 'libraryVolumes'>
   ledger: Pick<Ledger, 'receiptOf' | 'keepReceipt'>
   records: Pick<
@@ -31,7 +31,7 @@ export interface LargeFilesOptions {
     | 'itemTransfer'
     | 'saveItemTransfer'
   >
-  gateway: Pick<TelegramGateway, 'finish'>
+  gateway: Pick<TelegramGateway, 'finish' | 'locate' | 'readThumbnail' | 'reuse'>
   readManifest: ReadManifest
   now: () => number
 }
@@ -143,6 +143,27 @@ export function createLargeFiles(options: LargeFilesOptions): LargeFiles {
     }
   }
 
+  /** The picture of the source, read when the copy's manifest is posted; without it the copy has none. */
+  function pictureOf({ messageId, ...file }: FileRow, call: ChannelCall): OutgoingThumbnail {
+    const { credentials, signal } = call
+    // A bot that cannot see messages finds the picture by its own id.
+    const isBlind = channel.reader(credentials) === null
+    const thumbnailId = isBlind ? (file.thumbnailId ?? null) : undefined
+
+    async function read(): Promise<Uint8Array | null> {
+      if (!file.hasThumbnail || thumbnailId === null) return null
+      const picture = await gateway.locate(credentials, messageId, signal, thumbnailId)
+      const bytes = await gateway.readThumbnail(picture, signal)
+      if (bytes === null) return null
+      // A copy, because an answer may lie in memory that is used again.
+      const jpeg = Uint8Array.from(bytes)
+      gateway.reuse?.(bytes)
+      return jpeg
+    }
+
+    return { load: () => read().catch(() => null), refused: () => {} }
+  }
+
   return {
     messagesOf: async (large, call, file) => {
       const { jobId, item } = large
@@ -176,7 +197,7 @@ export function createLargeFiles(options: LargeFilesOptions): LargeFiles {
       }))
       const copy: Manifest = { ...named, volumes }
       const posted = await postManifest(gateway, call, {
-        ...{ manifest: copy, folderId },
+        ...{ manifest: copy, folderId, thumbnail: pictureOf(file, call) },
         kept: {
           load: () => records.itemTransfer(jobId, position),
           save: (state) => records.saveItemTransfer(jobId, position, state),
@@ -192,15 +213,16 @@ export function createLargeFiles(options: LargeFilesOptions): LargeFiles {
 /** The row of the file that a new manifest makes. */
 export function fileOfManifest(
   { id, name, size, modifiedAt, sha256, crc32, mimeType }: Manifest,
-  { messageId, fileId, folderId, now }: PostedFile & { folderId: string | null; now: number },
+  posted: PostedFile & { folderId: string | null; now: number },
 ): FileRow {
+  const { messageId, fileId, folderId, now, hasThumbnail = false, thumbnailId = null } = posted
   return {
     ...{ messageId, name, folderId, size, modifiedAt, sha256, crc32, captionId: id, fileId },
     mimeType,
     isManifest: true,
     postedAt: now,
     editedAt: null,
-    hasThumbnail: false,
+    ...{ hasThumbnail, thumbnailId },
     documentId: documentIdIn(fileId),
     knowsPlace: true,
   }

@@ -22,6 +22,8 @@ export interface NewManifest {
   manifest: Manifest
   /** The folder in which the file lies; null: the root. */
   folderId: string | null
+  /** The small picture of the file, which the message of its manifest has. */
+  thumbnail?: OutgoingThumbnail
   kept: KeptTransfer
 }
 
@@ -32,7 +34,7 @@ export interface NewManifest {
 export async function postManifest(
   gateway: Pick<TelegramGateway, 'finish'>,
   { credentials, signal, onWait }: ChannelCall,
-  { manifest, folderId, kept }: NewManifest,
+  { manifest, folderId, thumbnail = NO_THUMBNAIL, kept }: NewManifest,
 ): Promise<PostedFile> {
   return gateway.finish({
     credentials,
@@ -43,7 +45,7 @@ export async function postManifest(
     exactlyOnce: true,
     journal: createJournal(kept),
     verification: NOT_READ_BACK,
-    thumbnail: NO_THUMBNAIL,
+    thumbnail,
     signal,
     onEvent: (event) => {
       if (event.phase === 'waiting') onWait?.(event.retryAfter)

@@ -47,7 +47,11 @@ export function startChanges({ namesInCaptions = true } = {}) {
   const telegram = { beforeFinish: async () => {} }
   /** What the documents of messages hold. */
   const manifests = new Map<number, Manifest>()
-  const gateway: Pick<TelegramGateway, 'finish'> = {
+  const gateway: Pick<TelegramGateway, 'finish' | 'locate' | 'readThumbnail'> = {
+    locate: async () => {
+      throw new Error('no file here has a picture')
+    },
+    readThumbnail: async () => null,
     finish: async ({ file, caption, journal }) => {
       const bytes = new Uint8Array(file.size)
       await file.read(0, bytes)
