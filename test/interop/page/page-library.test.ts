@@ -110,6 +110,35 @@ test('several files are shared by one link, and a share is taken back from the l
   expect((await fetch(link)).status).toBe(410)
 })
 
+test('the terms of a share are changed in the list, and what is left alone stays', async () => {
+  const visit = await visitPage()
+  const { page } = visit
+  const bytes = randomBytes(4_000)
+  await bring(visit, 'a.bin', bytes)
+  await visit.select('a.bin')
+  await page.getByRole('button', { name: 'Share', exact: true }).click()
+  await page.getByLabel('Title').fill('One file')
+  await page.getByLabel('Password').fill('secret')
+  await page.getByRole('button', { name: 'Make the link' }).click()
+  const link = await page.getByRole('textbox', { name: 'Link' }).inputValue()
+  await page.getByRole('button', { name: 'All shares' }).click()
+
+  await page.getByRole('button', { name: 'Change: One file' }).click()
+  await page.getByLabel('Title').fill('A file for you')
+  await page.getByLabel('Downloads at most').fill('3')
+  await page.getByRole('button', { name: 'Save' }).click()
+  await page.getByText('0 of 3 downloads · password').waitFor()
+  expect((await fetch(link)).status).toBe(401)
+  await page.getByRole('button', { name: 'Change: A file for you' }).click()
+  await page.getByLabel('No password any more').check()
+  await page.getByLabel('1 year').check()
+  await page.getByRole('button', { name: 'Save' }).click()
+  await page.getByText(/0 of 3 downloads$/).waitFor()
+
+  const opened = await fetch(link)
+  expect(Buffer.from(await opened.arrayBuffer()).equals(bytes)).toBe(true)
+})
+
 test('the library is there in another browser as well, and shows what is added elsewhere', async () => {
   const visit = await visitPage()
   const { browser, worker } = visit

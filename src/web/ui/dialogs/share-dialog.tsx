@@ -6,6 +6,7 @@ import { namesOf } from '../../library/place.ts'
 import { Button } from '../button.tsx'
 import { Dialog } from './dialog.tsx'
 import { ShareLink } from './share-link.tsx'
+import { Field, Lifetimes, WEEK } from './share-terms/share-fields.tsx'
 
 /** Files, or the path of a folder. */
 export type Shared = { files: readonly LibraryItem[] } | { folder: string }
@@ -18,17 +19,9 @@ export interface ShareDialogProps {
   onFailure: (error: unknown) => void
 }
 
-const DAY = 86_400
-const LIFETIMES = [
-  { seconds: DAY, label: '1 day' },
-  { seconds: 7 * DAY, label: '7 days' },
-  { seconds: 30 * DAY, label: '30 days' },
-  { seconds: 365 * DAY, label: '1 year' },
-] as const
-
 /** Makes a link with a page to files or a folder, on the user's terms. */
 export function ShareDialog({ shared, shares, onAll, onClose, onFailure }: ShareDialogProps) {
-  const [seconds, setSeconds] = useState<number>(LIFETIMES[1].seconds)
+  const [seconds, setSeconds] = useState(WEEK)
   const [made, setMade] = useState<{ share: Share; wantedUntil: number } | null>(null)
   const [fault, setFault] = useState('')
   const [isBusy, setBusy] = useState(false)
@@ -76,20 +69,7 @@ export function ShareDialog({ shared, shares, onAll, onClose, onFailure }: Share
             if (!isBusy) void make(event.currentTarget)
           }}
         >
-          <fieldset class="choices">
-            <legend class="label">How long the link works</legend>
-            {LIFETIMES.map(({ seconds: each, label }) => (
-              <label key={each} class="choice">
-                <input
-                  type="radio"
-                  name="lifetime"
-                  checked={each === seconds}
-                  onChange={() => setSeconds(each)}
-                />
-                <span>{label}</span>
-              </label>
-            ))}
-          </fieldset>
+          <Lifetimes label="How long the link works" chosen={seconds} onChoose={setSeconds} />
           <Field name="title" label="Title, for those who open it" maxLength={200} />
           <Field name="password" label="Password" maxLength={256} />
           <Field name="maxDownloads" label="Downloads at most" isNumber />
@@ -138,32 +118,5 @@ function Title({ shared }: { shared: Shared }) {
     <>
       Share <bdi>{alone.fileName}</bdi>
     </>
-  )
-}
-
-interface FieldProps {
-  name: string
-  label: string
-  maxLength?: number
-  isNumber?: boolean
-}
-
-/** None of the fields is needed. */
-function Field({ name, label, maxLength, isNumber = false }: FieldProps) {
-  return (
-    <label class="share-field">
-      <span class="label">
-        {label} <span class="dim small">(optional)</span>
-      </span>
-      <input
-        class="field"
-        name={name}
-        type={isNumber ? 'number' : 'text'}
-        min={isNumber ? 1 : undefined}
-        max={isNumber ? 1_000_000 : undefined}
-        maxLength={maxLength}
-        autocomplete="off"
-      />
-    </label>
   )
 }

@@ -1,11 +1,12 @@
 import { useEffect, useState } from 'preact/hooks'
-import type { Client, Share } from 'telestore-client'
+import type { Client, Share, ShareOptions } from 'telestore-client'
 import { announce } from '../../announcer.tsx'
 import { countOf, formatTime } from '../../format.ts'
 import { Button } from '../button.tsx'
 import { Icon } from '../icon.tsx'
 import { Dialog } from './dialog.tsx'
 import { ShareLink } from './share-link.tsx'
+import { ShareChanges } from './share-terms/share-changes.tsx'
 
 export interface SharesDialogProps {
   shares: Client['shares']
@@ -19,14 +20,15 @@ export interface SharesDialogProps {
 export function SharesDialog({ shares, onRevoke, onClose, onFailure }: SharesDialogProps) {
   const [list, setList] = useState<readonly Share[] | null>(null)
   const [fault, setFault] = useState('')
-  /** The share whose link is shown. */
-  const [shown, setShown] = useState<string | null>(null)
+  /** The share whose link, or whose terms, are shown. */
+  const [shown, setShown] = useState<{ id: string; part: 'link' | 'terms' } | null>(null)
   /** The share that is going to end, once that is said again. */
   const [asked, setAsked] = useState<string | null>(null)
 
   async function attempt(work: () => Promise<unknown>): Promise<void> {
     try {
       await work()
+      setFault('')
       setList(await shares.list())
     } catch (error) {
       onFailure(error)
@@ -41,6 +43,19 @@ export function SharesDialog({ shares, onRevoke, onClose, onFailure }: SharesDia
     await attempt(() => shares.end(id))
     announce('The share has ended')
   }
+
+  async function change({ id }: Share, changes: ShareOptions): Promise<void> {
+    await attempt(async () => {
+      await shares.change(id, changes)
+      setShown(null)
+      announce('The share is changed')
+    })
+  }
+
+  const isShown = ({ id }: Share, part: 'link' | 'terms'): boolean =>
+    shown?.id === id && shown.part === part
+  const toggle = (share: Share, part: 'link' | 'terms'): void =>
+    setShown(isShown(share, part) ? null : { id: share.id, part })
 
   return (
     <Dialog title="Shares" onClose={onClose}>
@@ -67,13 +82,22 @@ export function SharesDialog({ shares, onRevoke, onClose, onFailure }: SharesDia
               {share.state !== 'ended' && (
                 <>
                   <Button
-                    icon={shown === share.id ? 'less' : 'link'}
+                    icon={isShown(share, 'link') ? 'less' : 'link'}
                     words="unseen"
                     of={nameOf(share)}
-                    isExpanded={shown === share.id}
-                    onClick={() => setShown(shown === share.id ? null : share.id)}
+                    isExpanded={isShown(share, 'link')}
+                    onClick={() => toggle(share, 'link')}
                   >
                     Link
+                  </Button>
+                  <Button
+                    icon={isShown(share, 'terms') ? 'less' : 'rename'}
+                    words="unseen"
+                    of={nameOf(share)}
+                    isExpanded={isShown(share, 'terms')}
+                    onClick={() => toggle(share, 'terms')}
+                  >
+                    Change
                   </Button>
                   <Button
                     icon="delete"
@@ -87,9 +111,13 @@ export function SharesDialog({ shares, onRevoke, onClose, onFailure }: SharesDia
                 </>
               )}
             </div>
-            {shown === share.id && (
+            {shown?.id === share.id && (
               <div class="share-shown">
-                <ShareLink share={share} />
+                {shown.part === 'link' ? (
+                  <ShareLink share={share} />
+                ) : (
+                  <ShareChanges share={share} onSave={(changes) => change(share, changes)} />
+                )}
               </div>
             )}
           </li>
