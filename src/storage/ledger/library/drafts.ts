@@ -6,9 +6,9 @@ import { toNote } from './rows.ts'
 import type { LibraryWriting } from './writing.ts'
 
 /** A draft may wait for as long as Telegram asks an account to wait. */
-const KEPT_MS = 7 * 24 * 3_600_000
+export const KEPT_MS = 7 * 24 * 3_600_000
 /** Stands for the root's id. */
-const NO_PARENT = ''
+export const NO_PARENT = ''
 
 /** Folders whose messages are being posted. */
 export function createFolderDrafts(

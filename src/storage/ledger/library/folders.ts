@@ -1,12 +1,7 @@
-import {
-  arrangeFolders,
-  countBelow,
-  type FolderCount,
-  shownAs,
-} from '../../../core/model/library/folder-tree.ts'
-import { foldName, sortName } from '../../../core/model/library/names.ts'
+import { arrangeFolders, type FolderCount } from '../../../core/model/library/folder-tree.ts'
 import type { LedgerDatabase, Row } from '../database.ts'
-import { integer, integerOrNull, text } from '../tables/rows.ts'
+import { integer } from '../tables/rows.ts'
+import { foldersOf, planArrangement } from './arrangement.ts'
 import { folderIdOf, ROOT, toFolderKey, toFolderPost } from './rows.ts'
 
 /** The rows of folders; all calls are made inside the caller's transaction. */
@@ -99,45 +94,12 @@ export function createFolderRows(database: LedgerDatabase): FolderRows {
     },
     arrange: (library) => {
       const tree = arrangeFolders(posts.all(library).map(toFolderPost))
-      const rows = rowsOf(library, [null, ...tree.shown.keys(), ...tree.merged.keys()])
-      const idOf = (folderId: string | null): number => rowId(rows.get(folderId))
-      const counts = countBelow(tree, ownCounts(rows))
-      for (const [folderId, row] of rows) {
-        const node = folderId === null ? null : (tree.shown.get(folderId) ?? null)
-        const isShown = folderId === null || node !== null
-        const name = node?.name ?? ''
-        if (!isShown && integer(row, 'own_files') === 0 && !tree.merged.has(folderId)) {
-          forget.run(rowId(row))
-          continue
-        }
-        const { files, bytes } = (isShown && counts.get(folderId)) || { files: 0, bytes: 0 }
-        const shown = idOf(shownAs(tree, folderId))
-        const parent = node === null ? null : idOf(node.parentId)
-        const isSame =
-          integer(row, 'shown') === shown &&
-          integerOrNull(row, 'parent') === parent &&
-          text(row, 'name') === name &&
-          integer(row, 'files') === files &&
-          integer(row, 'bytes') === bytes
-        if (isSame) continue
-        const folded = foldName(name)
-        place.run(shown, parent, name, folded, sortName(folded), files, bytes, rowId(row))
+      const { placed, unused } = planArrangement(tree, rowsOf(library, foldersOf(tree)))
+      for (const { id, shown, parent, name, folded, sortName, files, bytes } of placed) {
+        place.run(shown, parent, name, folded, sortName, files, bytes, id)
       }
+      for (const id of unused) forget.run(id)
     },
     forgetUnused: (folder) => void forget.run(folder),
   }
-}
-
-function ownCounts(rows: ReadonlyMap<string | null, Row>): Map<string | null, FolderCount> {
-  return new Map(
-    [...rows].map(([folderId, row]) => [
-      folderId,
-      { files: integer(row, 'own_files'), bytes: integer(row, 'own_bytes') },
-    ]),
-  )
-}
-
-function rowId(row: Row | undefined): number {
-  if (!row) throw new Error('a folder of the tree has no row')
-  return integer(row, 'id')
 }

@@ -1,7 +1,9 @@
 import type { ItemVolume, LibraryJobRecords } from '../../../core/ports/library-jobs.ts'
-import type { LedgerDatabase, Row } from '../database.ts'
+import type { TransferState } from '../../../core/ports/records.ts'
+import type { LedgerDatabase } from '../database.ts'
 import type { Synchronous } from '../synchronous.ts'
 import {
+  type Fields,
   fromTransfer,
   integer,
   integerOrNull,
@@ -27,7 +29,7 @@ export interface ItemVolumeRecords
 }
 
 /** The number of a manifest: what is noted of it is the transfer of its document. */
-const MANIFEST = 0
+export const MANIFEST = 0
 
 /** The posts of files of volumes that jobs delete and copy. */
 export function createItemVolumes(database: LedgerDatabase): ItemVolumeRecords {
@@ -73,17 +75,21 @@ export function createItemVolumes(database: LedgerDatabase): ItemVolumeRecords {
       return note === null ? null : toTransfer(parseObject(note))
     },
     saveItemTransfer: (id, position, state) => {
-      const values = state && fromTransfer(state)
-      const columns = values && TRANSFER_COLUMNS.map((column, index) => [column, values[index]])
-      const note = columns && JSON.stringify(Object.fromEntries(columns))
-      saveNote.run(note, id, position, MANIFEST)
+      saveNote.run(state && transferNote(state), id, position, MANIFEST)
     },
     forget: (jobId, position) => void forget.run(jobId, position),
     forgetAll: (jobId) => void forgetAll.run(jobId),
   }
 }
 
-function toItemVolume(row: Row): ItemVolume {
+/** A transfer as a note: its row, as JSON. */
+export function transferNote(state: TransferState): string {
+  const values = fromTransfer(state)
+  const columns = TRANSFER_COLUMNS.map((column, index) => [column, values[index]])
+  return JSON.stringify(Object.fromEntries(columns))
+}
+
+export function toItemVolume(row: Fields): ItemVolume {
   const number = integer(row, 'number')
   return {
     number,

@@ -6,10 +6,18 @@ import type {
   LibraryJobRecords,
   NewLibraryJob,
 } from '../../../core/ports/library-jobs.ts'
-import type { LedgerDatabase, Row } from '../database.ts'
+import type { LedgerDatabase } from '../database.ts'
 import type { LedgerCipher } from '../secrets/cipher.ts'
 import type { Synchronous } from '../synchronous.ts'
-import { blob, integer, integerOrNull, oneOf, text, textOrNull } from '../tables/rows.ts'
+import {
+  blob,
+  type Fields,
+  integer,
+  integerOrNull,
+  oneOf,
+  text,
+  textOrNull,
+} from '../tables/rows.ts'
 import { createItemVolumes } from './item-volumes.ts'
 import { toNote } from './rows.ts'
 import type { LibraryWriting } from './writing.ts'
@@ -24,8 +32,8 @@ type JobRecords = Omit<
 }
 
 /** `settled` of an item. */
-const OPEN = 0
-const SETTLED = 1
+export const OPEN = 0
+export const SETTLED = 1
 
 /** Jobs that change libraries, and their items. */
 export function createLibraryJobRecords(
@@ -84,7 +92,7 @@ export function createLibraryJobRecords(
 
   function insertLibraryJob({ id, key, kind, target, items, token, now }: NewLibraryJob): void {
     const path = target && formatFolderPath(target)
-    const sealed = cipher.encrypt(purpose(id), Buffer.from(token))
+    const sealed = cipher.encrypt(jobTokenPurpose(id), Buffer.from(token))
     insert.run(id, key.owner, key.channelId, kind, path, items.length, now, sealed)
     for (const [position, { messageId, isFolder, captionId }] of items.entries()) {
       insertItem.run(id, position, messageId, isFolder ? 1 : 0, captionId)
@@ -106,7 +114,7 @@ export function createLibraryJobRecords(
     libraryJobToken: (id) => {
       const row = find.get(id)
       if (!row || row.token === null) return null
-      return cipher.decrypt(purpose(id), blob(row, 'token'))?.toString('utf8') ?? null
+      return cipher.decrypt(jobTokenPurpose(id), blob(row, 'token'))?.toString('utf8') ?? null
     },
     openLibraryItems: (id, limit) => openItems.all(id, limit).map(toItem),
     saveLibraryItemNote: (id, position, note) =>
@@ -138,11 +146,12 @@ export function createLibraryJobRecords(
   }
 }
 
-function purpose(jobId: string): string {
+/** What the token of a job is encrypted for. */
+export function jobTokenPurpose(jobId: string): string {
   return `library-job:${jobId}`
 }
 
-function toJob(row: Row): LibraryJob {
+export function toJob(row: Fields): LibraryJob {
   const target = textOrNull(row, 'target')
   return {
     id: text(row, 'id'),
@@ -159,7 +168,7 @@ function toJob(row: Row): LibraryJob {
   }
 }
 
-function toItem(row: Row): LibraryItem {
+export function toItem(row: Fields): LibraryItem {
   return {
     position: integer(row, 'position'),
     messageId: integer(row, 'message_id'),

@@ -6,9 +6,9 @@ import type {
   ShownFile,
 } from '../../../core/ports/catalogue.ts'
 import type { PostNote } from '../../../core/ports/channel.ts'
-import type { Row } from '../database.ts'
 import {
   blob,
+  type Fields,
   integer,
   integerOrNull,
   oneOf,
@@ -43,7 +43,7 @@ export const FILE_COLUMNS = `library_files.id, folder, library_files.name, size,
   caption_id, file_id, thumbnail_id, document_id,
   (SELECT folder_id FROM library_folders WHERE library_folders.id = folder) AS folder_id`
 
-export function toFile(row: Row): FileInFolder {
+export function toFile(row: Fields): FileInFolder {
   const file: LibraryFile = {
     messageId: messageOf(integer(row, 'id')),
     name: text(row, 'name'),
@@ -67,7 +67,7 @@ export function toFile(row: Row): FileInFolder {
   return { file: { ...file, kind }, folder: integer(row, 'folder') }
 }
 
-export function toFolderPost(row: Row): FolderPost {
+export function toFolderPost(row: Fields): FolderPost {
   return {
     messageId: messageOf(integer(row, 'id')),
     folderId: blob(row, 'folder_id').toString('hex'),
@@ -77,7 +77,7 @@ export function toFolderPost(row: Row): FolderPost {
   }
 }
 
-export function toSync(row: Row): LibrarySync {
+export function toSync(row: Fields): LibrarySync {
   const scanPts = integerOrNull(row, 'scan_pts')
   return {
     pts: integerOrNull(row, 'pts'),
@@ -95,7 +95,7 @@ export function toSync(row: Row): LibrarySync {
 }
 
 /** The id that a folder's row stands for; null: the root. */
-export function folderIdOf(row: Row): string | null {
+export function folderIdOf(row: Fields): string | null {
   const id = blob(row, 'folder_id')
   return id.length === 0 ? null : id.toString('hex')
 }
@@ -108,11 +108,11 @@ export function fromHex(hex: string | null): Buffer | null {
   return hex === null ? null : Buffer.from(hex, 'hex')
 }
 
-export function hexOf(row: Row, column: string): string {
+export function hexOf(row: Fields, column: string): string {
   return blob(row, column).toString('hex')
 }
 
-function hexOrNull(row: Row, column: string): string | null {
+function hexOrNull(row: Fields, column: string): string | null {
   return row[column] === null ? null : hexOf(row, column)
 }
 

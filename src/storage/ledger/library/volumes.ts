@@ -1,7 +1,7 @@
 import type { Catalogue, LibraryKey, VolumePost } from '../../../core/ports/catalogue.ts'
 import type { LedgerDatabase, Row } from '../database.ts'
 import type { Synchronous } from '../synchronous.ts'
-import { integer, integerOrNull, text } from '../tables/rows.ts'
+import { type Fields, integer, integerOrNull, text } from '../tables/rows.ts'
 import { fromHex, hexOf, messageOf, messageRow } from './rows.ts'
 
 /** The rows of volumes; calls that write are made inside the caller's transaction. */
@@ -150,7 +150,7 @@ export function createVolumeReading(
   }
 }
 
-function toVolumePost(row: Row): VolumePost {
+export function toVolumePost(row: Fields): VolumePost {
   return {
     messageId: messageOf(integer(row, 'id')),
     captionId: hexOf(row, 'caption_id'),

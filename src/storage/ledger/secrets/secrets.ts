@@ -6,8 +6,8 @@ import { blob } from '../tables/rows.ts'
 import type { LedgerCipher } from './cipher.ts'
 
 /** The secret by which a ledger knows its key again. */
-const CHECK_NAME = 'key-check'
-const CHECK_TEXT = Buffer.from('this is the key')
+export const CHECK_NAME = 'key-check'
+export const CHECK_TEXT = Buffer.from('this is the key')
 
 export type SecretRecords = Pick<Synchronous<Ledger>, 'secret' | 'saveSecret' | 'deleteSecret'>
 
@@ -15,16 +15,20 @@ export function createSecretRecords(database: LedgerDatabase, cipher: LedgerCiph
   const find = database.prepare('SELECT value FROM secrets WHERE name = ?')
   const save = database.prepare('INSERT OR REPLACE INTO secrets (name, value) VALUES (?, ?)')
   const remove = database.prepare('DELETE FROM secrets WHERE name = ?')
-  const purpose = (name: string): string => `secret:${name}`
 
   return {
     secret: (name) => {
       const row = find.get(name)
-      return row ? cipher.decrypt(purpose(name), blob(row, 'value')) : null
+      return row ? cipher.decrypt(secretPurpose(name), blob(row, 'value')) : null
     },
-    saveSecret: (name, value) => void save.run(name, cipher.encrypt(purpose(name), value)),
+    saveSecret: (name, value) => void save.run(name, cipher.encrypt(secretPurpose(name), value)),
     deleteSecret: (name) => void remove.run(name),
   }
+}
+
+/** What a secret is encrypted for. */
+export function secretPurpose(name: string): string {
+  return `secret:${name}`
 }
 
 /**

@@ -3,11 +3,11 @@ import type { ArchiveList, ArchiveListEntry, ArchiveRecords } from '../../../cor
 import { MiB } from '../../../lib/units.ts'
 import type { LedgerDatabase } from '../database.ts'
 import type { Synchronous } from '../synchronous.ts'
-import { blob, text } from './rows.ts'
+import { blob, type Fields, text } from './rows.ts'
 
 /** What lists take in the file: some 20 bytes for each entry. */
-const MAX_BYTES_OF_OWNER = 16 * MiB
-const MAX_BYTES = 128 * MiB
+export const MAX_BYTES_OF_OWNER = 16 * MiB
+export const MAX_BYTES = 128 * MiB
 /** The fastest: it makes a quarter of what it is given. */
 const LEVEL = 1
 
@@ -35,21 +35,23 @@ export function createArchiveRecords(database: LedgerDatabase): Synchronous<Arch
   return {
     keepArchive: ({ id, owner, list, expiresAt }) =>
       database.transaction(() => {
-        put.run(id, owner, list.fileName, encode(list.entries), expiresAt)
+        put.run(id, owner, list.fileName, encodeEntries(list.entries), expiresAt)
         shrinkOwner.run(owner, MAX_BYTES_OF_OWNER)
         shrinkAll.run(MAX_BYTES)
       }),
     findArchive: (id, now): ArchiveList | null => {
       const row = find.get(id, now)
-      return row
-        ? { fileName: text(row, 'file_name'), entries: decode(blob(row, 'entries')) }
-        : null
+      return row ? toArchive(row) : null
     },
     deleteExpiredArchives: (now) => void forget.run(now),
   }
 }
 
-function encode(entries: readonly ArchiveListEntry[]): Buffer {
+export function toArchive(row: Fields): ArchiveList {
+  return { fileName: text(row, 'file_name'), entries: decode(blob(row, 'entries')) }
+}
+
+export function encodeEntries(entries: readonly ArchiveListEntry[]): Buffer {
   const rows = entries.map(({ path, size, modifiedAt, crc32, messageId, documentId }) => {
     return [path, size, modifiedAt, crc32, messageId, documentId]
   })

@@ -155,7 +155,7 @@ function countIn(row: Row | undefined): number {
 }
 
 /** The volumes of a file as its library knows them. */
-function volumePostsOf(
+export function volumePostsOf(
   { captionId, name, postedAt }: FileRow,
   volumes: readonly PostedVolume[],
 ): VolumePost[] {

@@ -65,7 +65,7 @@ export function createOpeningRecords(
 }
 
 /** Whether `size` bytes more may be reserved. */
-function fits(size: number, reserved: Reservations, capacity: SpoolCapacity): boolean {
+export function fits(size: number, reserved: Reservations, capacity: SpoolCapacity): boolean {
   const { limitBytes, freeBytes, presentBytes } = capacity
   if (reserved.reservedBytes + size > limitBytes) return false
   return reserved.unwrittenBytes + size - presentBytes <= freeBytes

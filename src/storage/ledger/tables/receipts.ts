@@ -6,7 +6,7 @@ import type { Synchronous } from '../synchronous.ts'
 import { blob } from './rows.ts'
 
 /** Receipts that are kept, the newest; each takes about 100 bytes. */
-const MAX_RECEIPTS = 1_000_000
+export const MAX_RECEIPTS = 1_000_000
 
 export type ReceiptRecords = Pick<Synchronous<Ledger>, 'receiptOf' | 'keepReceipt'> & {
   /** Adds the receipt of an upload, inside the caller's transaction. */

@@ -12,9 +12,8 @@ import type {
   WebhookEvent,
   WebhookPayload,
 } from '../../../core/ports/records.ts'
-import type { Row } from '../database.ts'
 
-export function toUpload(row: Row): Upload {
+export function toUpload(row: Fields): Upload {
   return {
     id: text(row, 'id'),
     owner: text(row, 'owner'),
@@ -44,23 +43,23 @@ export function toUpload(row: Row): Upload {
   }
 }
 
-function toState(row: Row): UploadState {
+function toState(row: Fields): UploadState {
   if (integer(row, 'cancelled') === 1) return 'cancelled'
   return oneOf<UploadState>(['receiving', 'sealed', 'completed', 'failed'], text(row, 'state'))
 }
 
-function toFinishedFile(row: Row): FinishedFile | null {
+function toFinishedFile(row: Fields): FinishedFile | null {
   const messageId = integerOrNull(row, 'message_id')
   if (messageId === null) return null
   return { messageId, fileId: text(row, 'file_id'), digests: toDigests(row) }
 }
 
-function toDigests(row: Row): Digests | null {
+function toDigests(row: Fields): Digests | null {
   const sha256 = textOrNull(row, 'sha256')
   return sha256 === null ? null : { sha256, crc32: text(row, 'crc32') }
 }
 
-function toReplaced(row: Row): Upload['replaces'] {
+function toReplaced(row: Fields): Upload['replaces'] {
   const messageId = integerOrNull(row, 'replaces')
   return messageId === null ? null : { channelId: text(row, 'replaces_in'), messageId }
 }
@@ -134,7 +133,7 @@ function toDocument(json: string): StoredDocument {
   }
 }
 
-export function toWebhook(row: Row): WebhookEvent {
+export function toWebhook(row: Fields): WebhookEvent {
   return {
     id: text(row, 'id'),
     uploadId: text(row, 'upload_id'),
@@ -164,7 +163,8 @@ export function tokenPurpose(uploadId: string): string {
   return `token:${uploadId}`
 }
 
-type Fields = Readonly<Record<string, unknown>>
+/** A row of the ledger by its columns, whichever engine keeps it; or an object that JSON has made. */
+export type Fields = Readonly<Record<string, unknown>>
 
 export function parseObject(json: string): Fields {
   const value: unknown = JSON.parse(json)

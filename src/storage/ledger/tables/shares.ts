@@ -9,10 +9,19 @@ import type {
 import type { LedgerDatabase, Row } from '../database.ts'
 import type { LedgerCipher } from '../secrets/cipher.ts'
 import type { Synchronous } from '../synchronous.ts'
-import { blob, integer, integerOrNull, oneOf, parseObject, text, textOrNull } from './rows.ts'
+import {
+  blob,
+  type Fields,
+  integer,
+  integerOrNull,
+  oneOf,
+  parseObject,
+  text,
+  textOrNull,
+} from './rows.ts'
 
 /** Visits that are kept, the newest: a crowd without cookies must not fill the disk. */
-const MAX_VISITS = 500_000
+export const MAX_VISITS = 500_000
 
 /** A share has its own end, and the owner's login has one, which holds for all of their shares. */
 const OPEN = `ended_at IS NULL AND expires_at > ?1 AND EXISTS (
@@ -91,10 +100,9 @@ export function createShareRecords(database: LedgerDatabase, cipher: LedgerCiphe
   )
   const endLogin = database.prepare('UPDATE share_logins SET ends_at = ? WHERE holder = ?')
   const countAllOpen = database.prepare(`SELECT count(*) AS n FROM shares WHERE ${OPEN}`)
-  const purpose = (holder: string): string => `share-login:${holder}`
 
   function tokenOf(holder: string, row: Row): string | null {
-    return cipher.decrypt(purpose(holder), blob(row, 'token'))?.toString('utf8') ?? null
+    return cipher.decrypt(shareLoginPurpose(holder), blob(row, 'token'))?.toString('utf8') ?? null
   }
 
   function keepLogin(holder: string, { token, endsAt }: ShareLogin): void {
@@ -102,7 +110,7 @@ export function createShareRecords(database: LedgerDatabase, cipher: LedgerCiphe
     const known = row ? integerOrNull(row, 'ends_at') : null
     if (known !== null && endsAt !== null && endsAt < known) return
     if (row && known === endsAt && tokenOf(holder, row) === token) return
-    addLogin.run(holder, cipher.encrypt(purpose(holder), Buffer.from(token)), endsAt)
+    addLogin.run(holder, cipher.encrypt(shareLoginPurpose(holder), Buffer.from(token)), endsAt)
   }
 
   function findShare(id: string): KnownShare | null {
@@ -190,7 +198,13 @@ export function createShareRecords(database: LedgerDatabase, cipher: LedgerCiphe
   }
 }
 
-function fromShare(share: Share): (string | number | null)[] {
+/** What a login behind shares is encrypted for. */
+export function shareLoginPurpose(holder: string): string {
+  return `share-login:${holder}`
+}
+
+/** The columns of a new share, in the order of the table. */
+export function fromShare(share: Share): (string | number | null)[] {
   const { id, holder, channelId, content, title, password, maxDownloads } = share
   const { createdAt, expiresAt } = share
   return [
@@ -199,11 +213,11 @@ function fromShare(share: Share): (string | number | null)[] {
   ]
 }
 
-function fromPassword(password: SharePassword | null): [string | null, string | null] {
+export function fromPassword(password: SharePassword | null): [string | null, string | null] {
   return [password?.salt ?? null, password?.hash ?? null]
 }
 
-function toShare(row: Row): KnownShare {
+export function toShare(row: Fields): KnownShare {
   const salt = textOrNull(row, 'password_salt')
   return {
     id: text(row, 'id'),

@@ -1,8 +1,8 @@
 import type { StreamRecords } from '../../../core/ports/ledger.ts'
 import type { StreamRecord } from '../../../core/ports/records.ts'
-import type { LedgerDatabase, Row } from '../database.ts'
+import type { LedgerDatabase } from '../database.ts'
 import type { Synchronous } from '../synchronous.ts'
-import { text, textOrNull } from './rows.ts'
+import { type Fields, text, textOrNull } from './rows.ts'
 
 export interface StreamRows extends Synchronous<Omit<StreamRecords, 'joinUploads'>> {
   /** Adds the row, inside the caller's transaction. */
@@ -34,7 +34,7 @@ export function createStreamRecords(database: LedgerDatabase): StreamRows {
   }
 }
 
-function toStream(row: Row): StreamRecord {
+export function toStream(row: Fields): StreamRecord {
   return {
     uploadId: text(row, 'upload_id'),
     metadata: textOrNull(row, 'metadata'),

@@ -16,7 +16,7 @@ export type ThumbnailRecords = Pick<
  * Uploads that keep a thumbnail at one time: with 200 KB each, 50 MB beside the spool. A file without
  * one is posted all the same.
  */
-const MAX_THUMBNAILS = 256
+export const MAX_THUMBNAILS = 256
 
 export function createThumbnailRecords(database: LedgerDatabase): ThumbnailRecords {
   const find = database.prepare('SELECT jpeg FROM thumbnails WHERE upload_id = ?')

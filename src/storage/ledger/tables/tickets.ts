@@ -32,14 +32,13 @@ export function createTicketRecords(
        expires_at = max(expires_at, excluded.expires_at)`,
   )
   const forget = database.prepare('DELETE FROM ticket_tokens WHERE expires_at <= ?')
-  const purpose = (tokenId: string): string => `ticket-token:${tokenId}`
   const epochOf = (holder: string): number | null => {
     const row = findEpoch.get(holder)
     return row ? integer(row, 'epoch') : null
   }
 
   function keepToken(holder: string, { tokenId, token, expiresAt }: KeptToken): void {
-    const sealed = cipher.encrypt(purpose(tokenId), Buffer.from(token))
+    const sealed = cipher.encrypt(ticketTokenPurpose(tokenId), Buffer.from(token))
     keep.run(tokenId, holder, sealed, expiresAt)
   }
 
@@ -65,9 +64,14 @@ export function createTicketRecords(
       }),
     ticketToken: (tokenId, now) => {
       const row = findToken.get(tokenId, now)
-      const plain = row ? cipher.decrypt(purpose(tokenId), blob(row, 'token')) : null
+      const plain = row ? cipher.decrypt(ticketTokenPurpose(tokenId), blob(row, 'token')) : null
       return plain?.toString('utf8') ?? null
     },
     deleteExpiredTicketTokens: (now) => void forget.run(now),
   }
+}
+
+/** What a kept token is encrypted for. */
+export function ticketTokenPurpose(tokenId: string): string {
+  return `ticket-token:${tokenId}`
 }

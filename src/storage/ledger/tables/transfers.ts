@@ -18,7 +18,7 @@ const WHILE_UNFINISHED = `WHERE EXISTS
   (SELECT 1 FROM uploads WHERE id = ? AND state IN ('receiving', 'sealed'))`
 
 /** The number of an upload's only document, or of its manifest. */
-const ONLY = 0
+export const ONLY = 0
 
 export function createTransferRecords(database: LedgerDatabase): TransferRecords {
   const find = database.prepare('SELECT * FROM transfers WHERE upload_id = ? AND volume = ?')

@@ -281,6 +281,6 @@ function chunkCalls(
   } satisfies Partial<UploadRecords>
 }
 
-function encryptToken(cipher: LedgerCipher, uploadId: string, token: string): Buffer {
+export function encryptToken(cipher: LedgerCipher, uploadId: string, token: string): Buffer {
   return cipher.encrypt(tokenPurpose(uploadId), Buffer.from(token))
 }

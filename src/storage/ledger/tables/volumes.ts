@@ -1,8 +1,18 @@
+import type { TransferState } from '../../../core/ports/records.ts'
 import type { PostedVolume, VolumeCleanup, VolumeRecords } from '../../../core/ports/volumes.ts'
-import type { LedgerDatabase, Row } from '../database.ts'
+import type { LedgerDatabase } from '../database.ts'
 import type { LedgerCipher } from '../secrets/cipher.ts'
 import type { Synchronous } from '../synchronous.ts'
-import { blob, integer, integerOrNull, text, textOrNull, tokenPurpose, toTransfer } from './rows.ts'
+import {
+  blob,
+  type Fields,
+  integer,
+  integerOrNull,
+  text,
+  textOrNull,
+  tokenPurpose,
+  toTransfer,
+} from './rows.ts'
 
 export interface VolumeRows extends Synchronous<VolumeRecords> {
   /**
@@ -63,20 +73,14 @@ export function createVolumeRecords(database: LedgerDatabase, cipher: LedgerCiph
   function cleanupOf(uploadId: string): () => void {
     const upload = findUpload.get(uploadId)
     if (!upload || upload.volume_channel === null || upload.token === null) return () => {}
-    const ids = volumes(uploadId).map(({ messageId }) => messageId)
-    const newest = ids.at(-1) ?? null
-    let lookAfter: number | null = null
-    for (const transfer of triedTransfers.all(uploadId).map(toTransfer)) {
-      // A post by the Bot API that is still to be read back says where it is.
-      if (transfer.road === 'bot-api' && transfer.posted) ids.push(transfer.posted.messageId)
-      else lookAfter ??= transfer.road === 'bot-api' ? newest : transfer.newestMessageId
-    }
-    if (ids.length === 0 && lookAfter === null) return () => {}
+    const left = leftIn(volumes(uploadId), triedTransfers.all(uploadId).map(toTransfer))
+    if (left === null) return () => {}
     const owner = text(upload, 'owner')
     const channelId = text(upload, 'volume_channel')
     const captionId = text(upload, 'caption_id')
     const token = blob(upload, 'token')
-    const values = [owner, channelId, captionId, JSON.stringify(ids), lookAfter, token] as const
+    const ids = JSON.stringify(left.messageIds)
+    const values = [owner, channelId, captionId, ids, left.lookAfter, token] as const
     return () => void addCleanup.run(uploadId, ...values)
   }
 
@@ -110,7 +114,23 @@ export function createVolumeRecords(database: LedgerDatabase, cipher: LedgerCiph
   }
 }
 
-export function toVolume(row: Row): PostedVolume {
+/** What an upload has left in its channel; null: nothing. `tried`: its transfers that may have posted. */
+export function leftIn(
+  volumes: readonly PostedVolume[],
+  tried: readonly TransferState[],
+): Pick<VolumeCleanup, 'messageIds' | 'lookAfter'> | null {
+  const messageIds = volumes.map(({ messageId }) => messageId)
+  const newest = messageIds.at(-1) ?? null
+  let lookAfter: number | null = null
+  for (const transfer of tried) {
+    // A post by the Bot API that is still to be read back says where it is.
+    if (transfer.road === 'bot-api' && transfer.posted) messageIds.push(transfer.posted.messageId)
+    else lookAfter ??= transfer.road === 'bot-api' ? newest : transfer.newestMessageId
+  }
+  return messageIds.length === 0 && lookAfter === null ? null : { messageIds, lookAfter }
+}
+
+export function toVolume(row: Fields): PostedVolume {
   return {
     number: integer(row, 'number'),
     messageId: integer(row, 'message_id'),
@@ -122,7 +142,7 @@ export function toVolume(row: Row): PostedVolume {
   }
 }
 
-export function toCleanup(row: Row): VolumeCleanup {
+export function toCleanup(row: Fields): VolumeCleanup {
   return {
     id: integer(row, 'id'),
     uploadId: text(row, 'upload_id'),
