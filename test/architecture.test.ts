@@ -90,6 +90,8 @@ const ALLOWED: Record<string, readonly string[]> = {
     ...['src/telegram/mtproto/files', 'src/telegram/*', 'core/model', 'core/ports'],
   ],
   'src/storage': ['core/model', 'core/ports', 'node:*'],
+  // A cluster's ledger shares with the embedded one what rows say, and asks PostgreSQL.
+  'src/storage/postgres': ['src/storage', 'core/model', 'core/ports', 'pg', 'node:*'],
   'src/backend': ['core/ports', 'zod', 'node:*'],
   'src/deployment': ['core/ports', 'zod', 'node:*'],
   'src/metrics': ['core/ports', 'core/progress', 'prom-client'],

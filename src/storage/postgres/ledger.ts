@@ -1,0 +1,79 @@
+import type { MaintainedLedger } from '../../core/ports/ledger.ts'
+import { createLedgerCipher } from '../ledger/secrets/cipher.ts'
+import { type DatabaseOptions, openDatabase } from './database.ts'
+import { createFolderDrafts } from './library/drafts.ts'
+import { createLibraryJobRecords } from './library/jobs.ts'
+import { createLibraryPages } from './library/page.ts'
+import { createLibraryReading } from './library/reading.ts'
+import { createLibraryTree } from './library/tree.ts'
+import { createVolumeReading } from './library/volumes.ts'
+import { createLibraryWriting } from './library/writing.ts'
+import { indexNames, migrate } from './schema.ts'
+import { createArchiveRecords } from './tables/archives.ts'
+import { createChunkRecords } from './tables/chunks.ts'
+import { createClockRecords } from './tables/clock.ts'
+import { createEndingRecords } from './tables/endings.ts'
+import { createOpeningRecords } from './tables/opening.ts'
+import { createOutboxRecords } from './tables/outbox.ts'
+import { createReceiptRecords } from './tables/receipts.ts'
+import { assertKey, createSecretRecords } from './tables/secrets.ts'
+import { createShareRecords } from './tables/shares.ts'
+import { createStreamRecords } from './tables/streams.ts'
+import { createThumbnailRecords } from './tables/thumbnails.ts'
+import { createTicketRecords } from './tables/tickets.ts'
+import { createTransferRecords } from './tables/transfers.ts'
+import { createUploadRecords } from './tables/uploads.ts'
+import { createVolumeRecords } from './tables/volumes.ts'
+
+export interface PostgresLedgerOptions extends DatabaseOptions {
+  /** 32 bytes, the same at all nodes. */
+  key: Buffer
+}
+
+/**
+ * Opens the ledger in PostgreSQL (14 or newer), which many nodes share. Rejects with StartUpError where
+ * the database belongs to a later version or to another key, and as the ledger's calls do where it
+ * cannot be reached.
+ */
+export async function openPostgresLedger(
+  options: PostgresLedgerOptions,
+): Promise<MaintainedLedger> {
+  const { key, log } = options
+  const cipher = createLedgerCipher(key)
+  const database = openDatabase(options)
+  try {
+    await migrate(database)
+    await indexNames(database, log)
+    await assertKey(database, cipher)
+  } catch (error) {
+    await database.close()
+    throw error
+  }
+  return {
+    ...createUploadRecords(database, cipher),
+    ...createChunkRecords(database, cipher),
+    ...createStreamRecords(database),
+    ...createOpeningRecords(database, cipher),
+    ...createTransferRecords(database),
+    ...createEndingRecords(database, cipher),
+    ...createThumbnailRecords(database),
+    ...createVolumeRecords(database, cipher),
+    ...createArchiveRecords(database),
+    ...createShareRecords(database, cipher),
+    ...createOutboxRecords(database),
+    ...createReceiptRecords(database),
+    ...createSecretRecords(database, cipher),
+    ...createClockRecords(database),
+    ...createTicketRecords(database, cipher),
+    ...createLibraryWriting(database),
+    ...createLibraryReading(database),
+    ...createVolumeReading(database),
+    ...createLibraryPages(database),
+    ...createLibraryTree(database),
+    ...createLibraryJobRecords(database, cipher),
+    ...createFolderDrafts(database),
+    // The database moves its log by itself.
+    checkpoint: async () => void (await database.get('SELECT 1')),
+    close: database.close,
+  }
+}

@@ -1,0 +1,73 @@
+import { formatFolderPath } from '../../../core/model/library/folder-path.ts'
+import type { Reservations } from '../../../core/ports/ledger.ts'
+import type { Upload } from '../../../core/ports/records.ts'
+import { integer, toUpload } from '../../ledger/tables/rows.ts'
+import type { Queries } from '../database.ts'
+
+const COLUMNS = `id, owner, file_name, mime_type, size, total_chunks, chunk_size, state, created_at,
+  touched_at, sealed_at, finished_at, message_id, file_id, reason, modified_at, caption_id, sha256, crc32,
+  folder, folder_id, given_name, replaces, replaces_in, volume_bytes`
+export const ALL = `${COLUMNS}, cancelled, last_percent, retry_at, posted_volumes, freed_chunks`
+export const UNFINISHED = `state IN ('receiving', 'sealed')`
+
+export async function findUpload(queries: Queries, id: string): Promise<Upload | null> {
+  const row = await queries.get(`SELECT ${ALL} FROM uploads WHERE id = $1`, [id])
+  return row ? toUpload(row) : null
+}
+
+/** The same, and until the transaction ends no other one changes it, or its chunks. */
+export async function lockUpload(queries: Queries, id: string): Promise<Upload | null> {
+  const row = await queries.get(`SELECT ${ALL} FROM uploads WHERE id = $1 FOR UPDATE`, [id])
+  return row ? toUpload(row) : null
+}
+
+export async function reservationsIn(queries: Queries): Promise<Reservations> {
+  const row = await queries.get(
+    `SELECT coalesce(sum(reserved), 0)::bigint AS reserved,
+       coalesce(sum(greatest(0, reserved - (received_bytes - freed_bytes))), 0)::bigint AS unwritten
+     FROM uploads WHERE ${UNFINISHED}`,
+  )
+  if (!row) return { reservedBytes: 0, unwrittenBytes: 0 }
+  return { reservedBytes: integer(row, 'reserved'), unwrittenBytes: integer(row, 'unwritten') }
+}
+
+/** Adds the row; the transaction has seen that there is none, and has locked openings. */
+export async function insertUpload(
+  queries: Queries,
+  { upload, token, reservedBytes }: { upload: Upload; token: Buffer; reservedBytes: number },
+): Promise<void> {
+  await queries.run(
+    `INSERT INTO uploads (${COLUMNS}, reserved, token)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
+       $20, $21, $22, $23, $24, $25, $26, $27)`,
+    [
+      upload.id,
+      upload.owner,
+      upload.fileName,
+      upload.mimeType,
+      upload.size,
+      upload.totalChunks,
+      upload.chunkSize,
+      upload.state,
+      upload.createdAt,
+      upload.touchedAt,
+      upload.sealedAt,
+      upload.finishedAt,
+      upload.result?.messageId ?? null,
+      upload.result?.fileId ?? null,
+      upload.reason,
+      upload.modifiedAt,
+      upload.captionId,
+      upload.result?.digests?.sha256 ?? null,
+      upload.result?.digests?.crc32 ?? null,
+      formatFolderPath(upload.folder),
+      upload.folderId,
+      upload.givenName,
+      upload.replaces?.messageId ?? null,
+      upload.replaces?.channelId ?? null,
+      upload.volumeBytes,
+      reservedBytes,
+      token,
+    ],
+  )
+}
