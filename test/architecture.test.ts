@@ -91,6 +91,8 @@ const ALLOWED: Record<string, readonly string[]> = {
   ],
   'src/storage': ['core/model', 'core/ports', 'node:*'],
   // A cluster's ledger shares with the embedded one what rows say, and asks PostgreSQL.
+  // Its spool speaks S3, signed as S3 wants it.
+  'src/storage/object-spool': ['src/storage', 'core/model', 'core/ports', 'aws4', 'node:*'],
   'src/storage/postgres': ['src/storage', 'core/model', 'core/ports', 'pg', 'node:*'],
   'src/backend': ['core/ports', 'zod', 'node:*'],
   'src/deployment': ['core/ports', 'zod', 'node:*'],

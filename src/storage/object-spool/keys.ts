@@ -1,0 +1,79 @@
+import { randomBytes } from 'node:crypto'
+import { fromFolderName, toFolderName } from '../spool/upload-folder.ts'
+
+/**
+ * Names of objects:
+ *
+ * - `spool/<upload>/<index>-<sha256>.<nonce>` is a chunk. Its content is in the name: a PUT that comes
+ *   late or twice changes nothing that was acknowledged. The nonce differs with each time that a chunk
+ *   is stored: what deletes objects by their names never meets one that is stored meanwhile.
+ * - `spool/<upload>/partial/<index>/<from>-<to>-<sha256>.<nonce>` is a piece of a chunk that is not
+ *   whole yet: its bytes from one place to before another.
+ */
+export const ROOT = 'spool/'
+
+const CHUNK = /^(\d{1,9})-([0-9a-f]{64})\.[0-9a-f]+$/
+const PIECE = /^partial\/(\d{1,9})\/(\d{1,15})-(\d{1,15})-([0-9a-f]{64})\.[0-9a-f]+$/
+
+export interface ChunkKey {
+  readonly index: number
+  /** SHA-256, hex. */
+  readonly digest: string
+}
+
+export interface PieceKey extends ChunkKey {
+  /** Where it begins in its chunk, and where it ends: the first byte behind it. */
+  readonly from: number
+  readonly to: number
+}
+
+/** What all objects of an upload begin with. Throws INVALID_REQUEST for an id that no spool takes. */
+export function uploadPrefix(uploadId: string): string {
+  return `${ROOT}${toFolderName(uploadId)}/`
+}
+
+/** The upload of such a prefix, or null where it is none. */
+export function uploadOf(prefix: string): string | null {
+  const [, name = ''] = /^spool\/([^/]+)\//.exec(prefix) ?? []
+  return fromFolderName(name)
+}
+
+export function newChunkKey(uploadId: string, { index, digest }: ChunkKey): string {
+  return `${chunkPrefix(uploadId, index)}${digest}.${nonce()}`
+}
+
+/** What all objects of one chunk begin with. */
+export function chunkPrefix(uploadId: string, index: number): string {
+  return `${uploadPrefix(uploadId)}${index}-`
+}
+
+export function newPieceKey(uploadId: string, { index, from, to, digest }: PieceKey): string {
+  return `${piecesPrefix(uploadId, index)}${from}-${to}-${digest}.${nonce()}`
+}
+
+/** What all pieces of one chunk begin with. */
+export function piecesPrefix(uploadId: string, index: number): string {
+  return `${uploadPrefix(uploadId)}partial/${index}/`
+}
+
+/** Null where it is not a chunk of the upload. */
+export function parseChunkKey(uploadId: string, key: string): ChunkKey | null {
+  const [, index, digest] = CHUNK.exec(nameIn(uploadId, key)) ?? []
+  return index === undefined || digest === undefined ? null : { index: Number(index), digest }
+}
+
+/** Null where it is not a piece of a chunk of the upload. */
+export function parsePieceKey(uploadId: string, key: string): PieceKey | null {
+  const [, index, from, to, digest] = PIECE.exec(nameIn(uploadId, key)) ?? []
+  if (digest === undefined) return null
+  return { index: Number(index), from: Number(from), to: Number(to), digest }
+}
+
+function nameIn(uploadId: string, key: string): string {
+  const prefix = uploadPrefix(uploadId)
+  return key.startsWith(prefix) ? key.slice(prefix.length) : ''
+}
+
+function nonce(): string {
+  return randomBytes(8).toString('hex')
+}
