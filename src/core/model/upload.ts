@@ -90,13 +90,22 @@ export function chunkSizeWith(upload: Upload, index: number, size: number): numb
   const chunkSize = upload.chunkSize ?? inferChunkSize(upload, index, size)
   const expected = chunkSizeAt({ size: upload.size, chunkSize }, index)
   if (!isLayout(upload, chunkSize) || size !== expected) {
-    throw new AppError(
-      'CHUNK_SIZE_WRONG',
-      `Chunk ${index} has ${size} bytes, which does not fit ${totalChunks} chunks of a file of ${upload.size} bytes`,
-      { details: { field: 'chunk', received: size, expected: upload.chunkSize ? expected : null } },
-    )
+    throw chunkSizeWrong(upload, { index, size }, upload.chunkSize ? expected : null)
   }
   return chunkSize
+}
+
+/** `expected`: how many bytes it should have, where that is known. */
+export function chunkSizeWrong(
+  { totalChunks, size: fileSize }: Upload,
+  { index, size }: Pick<ChunkRecord, 'index' | 'size'>,
+  expected: number | null,
+): AppError {
+  return new AppError(
+    'CHUNK_SIZE_WRONG',
+    `Chunk ${index} has ${size} bytes, which does not fit ${totalChunks} chunks of a file of ${fileSize} bytes`,
+    { details: { field: 'chunk', received: size, expected } },
+  )
 }
 
 function inferChunkSize(upload: Upload, index: number, size: number): number {
@@ -111,11 +120,14 @@ function isLayout({ size, totalChunks }: Upload, chunkSize: number): boolean {
 
 /** The chunk a repeated request names, if it is the same one; throws CHUNK_DIFFERS otherwise. */
 export function assertSameChunk(known: ChunkRecord, size: number, digest: string): void {
-  if (known.size === size && known.digest === digest) return
-  throw new AppError(
+  if (known.size !== size || known.digest !== digest) throw chunkDiffers(known.index)
+}
+
+export function chunkDiffers(chunkIndex: number): AppError {
+  return new AppError(
     'CHUNK_DIFFERS',
-    `Chunk ${known.index} was received before with other bytes; a chunk cannot be changed`,
-    { details: { chunkIndex: known.index } },
+    `Chunk ${chunkIndex} was received before with other bytes; a chunk cannot be changed`,
+    { details: { chunkIndex } },
   )
 }
 

@@ -45,7 +45,7 @@ export interface Ledger extends TicketRecords, ShareRecords, StreamRecords, Volu
   saveUploadToken: (id: string, token: string) => Promise<void>
   /**
    * Writes the chunk and what comes with it while the upload receives; else it writes nothing. A
-   * chunk that is there already is written anew.
+   * chunk that is there already stays, and is accepted again only with the same bytes.
    */
   acceptChunk: (uploadId: string, chunk: ChunkRecord, change: ChunkChange) => Promise<AcceptedChunk>
   /** An upload and one of its chunks, as they are at one moment; null without such an upload. */
@@ -207,7 +207,14 @@ export interface ChunkChange {
 
 export type AcceptedChunk =
   /** With it the upload has this many chunks. */
-  { kind: 'accepted'; count: number } | { kind: 'closed'; upload: Upload } | { kind: 'gone' }
+  | { kind: 'accepted'; count: number }
+  /**
+   * Another caller was faster: the chunk is there with other bytes, or (null) chunks of this upload have
+   * another size.
+   */
+  | { kind: 'differs'; upload: Upload; chunk: ChunkRecord | null }
+  | { kind: 'closed'; upload: Upload }
+  | { kind: 'gone' }
 
 export type Sealing =
   | { kind: 'sealed'; upload: Upload }

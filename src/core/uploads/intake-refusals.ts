@@ -1,7 +1,8 @@
 import { AppError } from '../../errors.ts'
 import { START_OVER, uploadCancelled } from '../model/cancellation.ts'
+import { chunkDiffers, chunkSizeWrong } from '../model/upload.ts'
 import type { AcceptedChunk } from '../ports/ledger.ts'
-import type { Upload } from '../ports/records.ts'
+import type { ChunkRecord, Upload } from '../ports/records.ts'
 
 /** What one user may have unfinished at one time. */
 export interface UserShare {
@@ -49,7 +50,14 @@ export function noCapacity(isPart = false): AppError {
 }
 
 /** What became of the upload while its chunk was on the way to its row. */
-export function notAccepted(accepted: Exclude<AcceptedChunk, { kind: 'accepted' }>): AppError {
+export function notAccepted(
+  accepted: Exclude<AcceptedChunk, { kind: 'accepted' }>,
+  chunk: Pick<ChunkRecord, 'index' | 'size'>,
+): AppError {
+  if (accepted.kind === 'differs') {
+    if (accepted.chunk !== null) return chunkDiffers(chunk.index)
+    return chunkSizeWrong(accepted.upload, chunk, accepted.upload.chunkSize)
+  }
   if (accepted.kind === 'gone') return uploadNotFound()
   return accepted.upload.state === 'cancelled' ? uploadCancelled() : closed(accepted.upload)
 }

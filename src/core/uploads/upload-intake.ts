@@ -132,7 +132,7 @@ export function createUploadIntake(options: UploadIntakeOptions): UploadIntake {
     try {
       await received.claim(id, index)
       const accepted = await writeRow()
-      if (accepted.kind !== 'accepted') throw notAccepted(accepted)
+      if (accepted.kind !== 'accepted') throw notAccepted(accepted, { index, size: received.size })
       return accepted
     } catch (error) {
       await received.unclaim(id, index).catch((err: unknown) => {
@@ -161,7 +161,8 @@ export function createUploadIntake(options: UploadIntakeOptions): UploadIntake {
       await ledger.touchUpload(upload.id, now())
       return { upload, index, receivedChunks: count }
     }
-    if (upload.state !== 'receiving') throw notAccepted({ kind: 'closed', upload })
+    if (upload.state !== 'receiving')
+      throw notAccepted({ kind: 'closed', upload }, { index, size: received.size })
     const record = { index, size: received.size, digest: received.digest }
     const { count: receivedChunks } = await acknowledge({ id: upload.id, index }, received, () =>
       ledger.acceptChunk(upload.id, record, { chunkSize, token, now: now() }),

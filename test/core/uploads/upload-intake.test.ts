@@ -446,6 +446,18 @@ test.each<[string, TakeCase]>([
     },
   ],
   [
+    'a chunk is refused whose upload is cut in other sizes at another node meanwhile',
+    {
+      given: ({ ledger }) =>
+        ledger.before('acceptChunk', async () => {
+          const other = { index: 1, size: 5, digest: '00'.repeat(32) }
+          await ledger.acceptChunk(ID, other, { chunkSize: 5, token: null, now: NOW })
+        }),
+      outcome: 'CHUNK_SIZE_WRONG',
+      count: 1,
+    },
+  ],
+  [
     'a chunk is refused whose row the disk does not take',
     {
       given: ({ ledger, refuse }) => refuse(ledger, 'acceptChunk'),
@@ -479,6 +491,20 @@ test.each<[string, TakeCase]>([
   expect(spool.unclaimed).toBe(0)
   const chunk = (await ledger.findChunk(ID, index))?.chunk ?? null
   expect(await bytesIn(spool, index)).toEqual(chunk && (CHUNKS[index] ?? null))
+})
+
+test('take: a chunk is refused that comes to another node meanwhile, with other bytes', async () => {
+  const { intake, ledger, spool, insert } = start()
+  await insert()
+  const first = { index: 0, size: 4, digest: '00'.repeat(32) }
+  ledger.before('acceptChunk', async () => {
+    await ledger.acceptChunk(ID, first, { chunkSize: 4, token: null, now: NOW })
+  })
+
+  const answer = intake.acceptChunk(ID, 0, await receive(spool, pieceOf(CHUNKS[0])))
+
+  await expect(answer).rejects.toMatchObject({ code: 'CHUNK_DIFFERS', details: { chunkIndex: 0 } })
+  expect(await ledger.chunks(ID)).toEqual([first])
 })
 
 interface ChunkCase {

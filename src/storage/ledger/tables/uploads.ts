@@ -1,5 +1,5 @@
 import { formatFolderPath } from '../../../core/model/library/folder-path.ts'
-import type { MaintainedLedger } from '../../../core/ports/ledger.ts'
+import type { AcceptedChunk, MaintainedLedger } from '../../../core/ports/ledger.ts'
 import type { ChunkRecord, Upload } from '../../../core/ports/records.ts'
 import type { LedgerDatabase } from '../database.ts'
 import type { LedgerCipher } from '../secrets/cipher.ts'
@@ -199,12 +199,15 @@ function chunkCalls(
 ) {
   const insert = database.prepare(
     `INSERT INTO chunks (upload_id, chunk_index, size, digest) VALUES (?, ?, ?, ?)
-     ON CONFLICT DO UPDATE SET size = excluded.size, digest = excluded.digest`,
+     ON CONFLICT DO NOTHING`,
+  )
+  const findOne = database.prepare(
+    `SELECT chunk_index, size, digest FROM chunks WHERE upload_id = ? AND chunk_index = ?`,
   )
   const progress = database.prepare(
-    `UPDATE uploads SET touched_at = ?, chunk_size = coalesce(?, chunk_size),
-       token = coalesce(?, token)
-     WHERE id = ? AND state = 'receiving'`,
+    `UPDATE uploads SET touched_at = ?1, chunk_size = coalesce(?2, chunk_size),
+       token = coalesce(?3, token)
+     WHERE id = ?4 AND state = 'receiving' AND coalesce(?2, chunk_size) IS coalesce(chunk_size, ?2)`,
   )
   const find = database.prepare(
     `SELECT ${ALL}, chunk_bytes, digest,
@@ -238,10 +241,12 @@ function chunkCalls(
   return {
     acceptChunk: (uploadId, chunk, { chunkSize, token, now }) =>
       database.transaction(() => {
+        const row = findOne.get(uploadId, chunk.index)
+        const known = row ? toChunk(row) : null
+        const isOther = known !== null && known.digest !== chunk.digest
         const encrypted = token === null ? null : encryptToken(cipher, uploadId, token)
-        if (progress.run(now, chunkSize, encrypted, uploadId) === 0) {
-          const upload = findUpload(uploadId)
-          return upload ? { kind: 'closed', upload } : { kind: 'gone' }
+        if (isOther || progress.run(now, chunkSize, encrypted, uploadId) === 0) {
+          return refusedChunk(findUpload(uploadId), known)
         }
         insert.run(uploadId, chunk.index, chunk.size, Buffer.from(chunk.digest, 'hex'))
         return { kind: 'accepted', count: countOf(uploadId) }
@@ -279,6 +284,14 @@ function chunkCalls(
     chunks: chunksOf,
     deleteChunk: (uploadId, index) => void remove.run(uploadId, index),
   } satisfies Partial<UploadRecords>
+}
+
+/** Why a chunk was not accepted: what is there in its place, and its upload. */
+export function refusedChunk(upload: Upload | null, known: ChunkRecord | null): AcceptedChunk {
+  if (upload === null) return { kind: 'gone' }
+  return upload.state === 'receiving'
+    ? { kind: 'differs', upload, chunk: known }
+    : { kind: 'closed', upload }
 }
 
 export function encryptToken(cipher: LedgerCipher, uploadId: string, token: string): Buffer {

@@ -1,9 +1,9 @@
-import type { AcceptedChunk, MaintainedLedger } from '../../../core/ports/ledger.ts'
+import type { FoundChunk, MaintainedLedger } from '../../../core/ports/ledger.ts'
 import type { LedgerCipher } from '../../ledger/secrets/cipher.ts'
 import { integer, integerOrNull, toChunk, toUpload } from '../../ledger/tables/rows.ts'
-import { encryptToken } from '../../ledger/tables/uploads.ts'
+import { encryptToken, refusedChunk } from '../../ledger/tables/uploads.ts'
 import type { PostgresDatabase } from '../database.ts'
-import { ALL, findUpload, lockUpload } from './upload-rows.ts'
+import { ALL, lockUpload } from './upload-rows.ts'
 
 export type ChunkRecords = Pick<
   MaintainedLedger,
@@ -17,23 +17,41 @@ export type ChunkRecords = Pick<
  */
 const ACCEPT = `
   WITH receiving AS (
-    SELECT id FROM uploads WHERE id = $1 AND state = 'receiving' FOR UPDATE
+    SELECT id FROM uploads
+    WHERE id = $1 AND state = 'receiving' AND coalesce($6, chunk_size, 0) = coalesce(chunk_size, $6, 0)
+    FOR UPDATE
   ), written AS (
     INSERT INTO chunks (upload_id, chunk_index, size, digest)
     SELECT id, $2::bigint, $3::bigint, $4::bytea FROM receiving
-    ON CONFLICT (upload_id, chunk_index) DO UPDATE SET size = excluded.size, digest = excluded.digest
-    RETURNING xmax = 0 AS is_new
+    ON CONFLICT (upload_id, chunk_index) DO UPDATE SET digest = chunks.digest
+    RETURNING digest, xmax = 0 AS is_new
   )
   UPDATE uploads SET touched_at = $5, chunk_size = coalesce($6, chunk_size),
     token = coalesce($7, token),
     chunk_count = chunk_count + is_new::integer,
     received_bytes = received_bytes + CASE WHEN is_new THEN $3::bigint ELSE 0 END
-  FROM written WHERE id = $1 RETURNING chunk_count`
+  FROM written WHERE id = $1 AND digest = $4 RETURNING chunk_count`
 
 export function createChunkRecords(database: PostgresDatabase, cipher: LedgerCipher): ChunkRecords {
-  async function refusal(uploadId: string): Promise<AcceptedChunk> {
-    const upload = await findUpload(database, uploadId)
-    return upload ? { kind: 'closed', upload } : { kind: 'gone' }
+  async function findChunk(uploadId: string, index: number): Promise<FoundChunk | null> {
+    const row = await database.get(
+      `SELECT ${ALL}, chunk_count, chunk_bytes, digest,
+         (SELECT count(*) FROM streams WHERE upload_id = id) AS streams
+       FROM uploads LEFT JOIN
+         (SELECT upload_id, chunk_index, size AS chunk_bytes, digest FROM chunks) AS chunk
+         ON upload_id = id AND chunk_index = $2
+       WHERE id = $1`,
+      [uploadId, index],
+    )
+    if (!row) return null
+    const { digest } = row
+    const size = integerOrNull(row, 'chunk_bytes')
+    return {
+      upload: toUpload(row),
+      isStream: integer(row, 'streams') > 0,
+      chunk: size === null ? null : toChunk({ chunk_index: index, size, digest }),
+      count: integer(row, 'chunk_count'),
+    }
   }
 
   return {
@@ -41,28 +59,11 @@ export function createChunkRecords(database: PostgresDatabase, cipher: LedgerCip
       const sealed = token === null ? null : encryptToken(cipher, uploadId, token)
       const values = [uploadId, index, size, Buffer.from(digest, 'hex'), now, chunkSize, sealed]
       const row = await database.get(ACCEPT, values)
-      return row ? { kind: 'accepted', count: integer(row, 'chunk_count') } : refusal(uploadId)
+      if (row) return { kind: 'accepted', count: integer(row, 'chunk_count') }
+      const found = await findChunk(uploadId, index)
+      return refusedChunk(found?.upload ?? null, found?.chunk ?? null)
     },
-    findChunk: async (uploadId, index) => {
-      const row = await database.get(
-        `SELECT ${ALL}, chunk_count, chunk_bytes, digest,
-           (SELECT count(*) FROM streams WHERE upload_id = id) AS streams
-         FROM uploads LEFT JOIN
-           (SELECT upload_id, chunk_index, size AS chunk_bytes, digest FROM chunks) AS chunk
-           ON upload_id = id AND chunk_index = $2
-         WHERE id = $1`,
-        [uploadId, index],
-      )
-      if (!row) return null
-      const { digest } = row
-      const size = integerOrNull(row, 'chunk_bytes')
-      return {
-        upload: toUpload(row),
-        isStream: integer(row, 'streams') > 0,
-        chunk: size === null ? null : toChunk({ chunk_index: index, size, digest }),
-        count: integer(row, 'chunk_count'),
-      }
-    },
+    findChunk,
     chunks: async (uploadId) => {
       const rows = await database.all(
         'SELECT chunk_index, size, digest FROM chunks WHERE upload_id = $1 ORDER BY chunk_index',

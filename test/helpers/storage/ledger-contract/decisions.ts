@@ -142,6 +142,43 @@ export function decidesTogether(make: MakeLedger): void {
       expect(await ledger.findChunk(id, 0)).toMatchObject({ chunk: CHUNK, count: 1 })
     })
 
+    test('two callers with one chunk of other bytes: the first one counts', async () => {
+      for (const _round of ROUNDS) {
+        const { ledger, other } = await begin()
+        const another = { ...CHUNK, digest: DIGEST.replaceAll('a', 'b') }
+        const change = { chunkSize: 1000, token: null, now: NOW }
+
+        const accepted = await Promise.all([
+          ledger.acceptChunk(id, CHUNK, change),
+          other.acceptChunk(id, another, change),
+        ])
+
+        const [chunk] = await ledger.chunks(id)
+        const won = chunk?.digest === DIGEST ? 0 : 1
+        expect(accepted[won]).toEqual({ kind: 'accepted', count: 1 })
+        expect(accepted[1 - won]).toMatchObject({ kind: 'differs', chunk })
+      }
+    })
+
+    test('two callers that cut one file in other sizes: the first one counts', async () => {
+      for (const _round of ROUNDS) {
+        const { ledger, other } = await begin()
+        const accept = (caller: Ledger, chunk: ChunkRecord, chunkSize: number) =>
+          caller.acceptChunk(id, chunk, { chunkSize, token: null, now: NOW })
+
+        const accepted = await Promise.all([
+          accept(ledger, CHUNK, 1000),
+          accept(other, { ...SECOND, size: 900 }, 900),
+        ])
+
+        const upload = await ledger.findUpload(id)
+        const won = upload?.chunkSize === 1000 ? 0 : 1
+        expect(accepted[won]).toEqual({ kind: 'accepted', count: 1 })
+        expect(accepted[1 - won]).toEqual({ kind: 'differs', upload, chunk: null })
+        expect(await ledger.chunks(id)).toHaveLength(1)
+      }
+    })
+
     test('the last chunk and the seal: it is sealed with all chunks, or receives', async () => {
       for (const _round of ROUNDS) {
         const { ledger, other } = await begin()
