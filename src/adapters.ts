@@ -111,23 +111,7 @@ async function openInOrder(
   const unlock = await lockDataDir(dataDir, { signal, log })
   opened.push(unlock)
   const key = loadLedgerKey({ fromEnv: config.ledgerKey ?? undefined, directory: dataDir, log })
-  const gate = createDiskGate()
-  const ledger = openLedger({
-    path: join(dataDir, 'ledger.sqlite'),
-    key,
-    log,
-    fsync: config.spoolFsync,
-    stalled: gate.stalled,
-  })
-  opened.push(ledger.close)
-  const spool = await createSpool({
-    directory: join(dataDir, 'spool'),
-    fsync: config.spoolFsync,
-    log,
-    gate,
-  })
-  opened.push(spool.close)
-  const clock = await openRepaired(config, { ledger, spool, log })
+  const { ledger, spool, clock } = await openStorage(config, { key, log, opened })
 
   const client =
     mode.kind === 'backend'
@@ -196,6 +180,38 @@ async function openInOrder(
       unlock()
     },
   }
+}
+
+interface StorageOptions {
+  key: Buffer
+  log: Logger
+  opened: (() => unknown)[]
+}
+
+/** Opens ledger and spool: this worker's own, or those of its cluster. */
+async function openStorage(config: Config, { key, log, opened }: StorageOptions) {
+  const { dataDir, cluster } = config
+  const gate = createDiskGate()
+  if (cluster !== null) {
+    const { openClusterStorage } = await import('./cluster-storage.ts')
+    return openClusterStorage({ cluster, dataDir, key, gate, log, opened })
+  }
+  const ledger = openLedger({
+    path: join(dataDir, 'ledger.sqlite'),
+    key,
+    log,
+    fsync: config.spoolFsync,
+    stalled: gate.stalled,
+  })
+  opened.push(ledger.close)
+  const spool = await createSpool({
+    directory: join(dataDir, 'spool'),
+    fsync: config.spoolFsync,
+    log,
+    gate,
+  })
+  opened.push(spool.close)
+  return { ledger, spool, clock: await openRepaired(config, { ledger, spool, log }) }
 }
 
 /** Brings ledger and spool into agreement, by the worker's time; resolves with the clock of it. */

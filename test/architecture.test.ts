@@ -122,7 +122,16 @@ const ALLOWED: Record<string, readonly string[]> = {
   'src/probes.ts': ['core/ports', 'core/runtime', 'src/backend', 'src/telegram'],
   'src/adapters.ts': [
     ...['src/backend', 'src/config', 'src/deployment', 'src/http', 'src/storage', 'src/telegram'],
-    ...['src/probes.ts', 'core/maintenance', 'core/ports', 'pino', 'fastify', 'node:*'],
+    ...['src/cluster-storage.ts', 'src/probes.ts', 'core/maintenance', 'core/ports', 'pino'],
+    ...['fastify', 'node:*'],
+  ],
+  // Loaded only by a worker that has a cluster.
+  'src/cluster-storage.ts': [
+    'src/config',
+    'src/storage',
+    'core/maintenance',
+    'core/ports',
+    'node:*',
   ],
   'src/services.ts': ['src/adapters.ts', 'src/config', 'src/core', 'src/metrics'],
   'src/app.ts': [

@@ -44,7 +44,7 @@ test('the reference of the API shows what each answer has', () => {
 })
 
 test('the guide to the configuration names every variable with its default', () => {
-  const rows = /^\| `([A-Z_]+)` \| (?:`([^`|]*)`)?[^|]*\|/gm
+  const rows = /^\| `([A-Z\d_]+)` \| (?:`([^`|]*)`)?[^|]*\|/gm
   const documented = pairs(read('docs/configuration.md'), rows)
   // What the configuration computes has no default of the schema.
   for (const name of ['HOST', 'PUBLIC_URL', 'MAX_BYTES_PER_USER']) documented.set(name, '')
@@ -81,12 +81,12 @@ describe('.env.example', () => {
   const text = read('.env.example')
 
   test('names every variable with its default', () => {
-    expectDefaults(pairs(text, /^([A-Z_]+)=(.*)$/gm))
+    expectDefaults(pairs(text, /^([A-Z\d_]+)=(.*)$/gm))
   })
 
   test('says what each is for', () => {
     const lines = text.split('\n')
-    const bare = lines.filter((line, at) => /^[A-Z_]+=/.test(line) && lines[at - 1] === '')
+    const bare = lines.filter((line, at) => /^[A-Z\d_]+=/.test(line) && lines[at - 1] === '')
     expect(bare).toEqual([])
   })
 })

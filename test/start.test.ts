@@ -9,6 +9,8 @@ const LOADED_WHEN_USED = {
   'what makes the OpenAPI document': /documentation-app|^node_modules\/(@fastify\/swagger|yaml\/)/,
   Ajv: /^node_modules\/ajv\//,
   'the tus server': /^node_modules\/@tus\//,
+  'what a cluster shares':
+    /^src\/(cluster-storage|storage\/(postgres|object-spool)\/)|^node_modules\/(pg|aws4)/,
   'the emulator': /^packages\/telegram-emulator\//,
   'the command line': /^src\/cli\//,
   // An import of node:http would load it.

@@ -13,6 +13,21 @@ export type Mode =
       readonly credentials: Readonly<Omit<Credentials, 'userId'>>
     }
 
+/** What the nodes of a cluster share. */
+export interface ClusterConfig {
+  readonly databaseUrl: string
+  readonly databaseConnections: number
+  readonly s3: {
+    readonly endpoint: string
+    readonly bucket: string
+    readonly region: string
+    readonly accessKeyId: string
+    readonly secretAccessKey: string
+    readonly pathStyle: boolean
+  }
+  readonly cacheBytes: number
+}
+
 export interface Config {
   readonly port: number
   readonly host: string
@@ -63,6 +78,8 @@ export interface Config {
   readonly isPublicUrlDefault: boolean
   readonly keepAwake: boolean
   readonly logLevel: Env['LOG_LEVEL']
+  /** Null: this worker is alone, with its own ledger and spool. */
+  readonly cluster: ClusterConfig | null
 }
 
 /** The environment is not one the worker can run with; the message lists every bad variable. */
@@ -132,11 +149,12 @@ export function loadConfig(environment: Record<string, string | undefined>): Con
     isPublicUrlDefault: env.PUBLIC_URL === undefined,
     keepAwake: env.KEEP_AWAKE,
     logLevel: env.LOG_LEVEL,
+    cluster: clusterOf(env),
   })
 }
 
 /** Everything in the configuration that no log may name: secrets, and where the data lies. */
-export function secretsOf({ mode, ledgerKey, webhookSecret, dataDir }: Config): Literal[] {
+export function secretsOf({ mode, ledgerKey, webhookSecret, dataDir, cluster }: Config): Literal[] {
   const standalone = mode.kind === 'standalone' ? mode : null
   const secrets = [
     ledgerKey,
@@ -145,6 +163,9 @@ export function secretsOf({ mode, ledgerKey, webhookSecret, dataDir }: Config): 
     standalone?.credentials.botToken,
     standalone?.credentials.session,
     standalone?.credentials.apiHash,
+    cluster?.databaseUrl,
+    cluster && passwordIn(cluster.databaseUrl),
+    cluster?.s3.secretAccessKey,
   ]
   return [
     ...secrets.filter((text) => typeof text === 'string').map((text) => ({ text })),
@@ -172,8 +193,22 @@ function sayWrong({ path, message }: { path: PropertyKey[]; message: string }): 
   return `✖ ${path.join('.')}: ${message}`
 }
 
+const CLUSTER_NEEDS = [
+  'LEDGER_KEY',
+  'CLUSTER_S3_ENDPOINT',
+  'CLUSTER_S3_BUCKET',
+  'CLUSTER_S3_ACCESS_KEY_ID',
+  'CLUSTER_S3_SECRET_ACCESS_KEY',
+]
+
 /** A line for each variable that is missing in the mode that the given ones choose. */
 function missingFrom(given: Record<string, string>): string[] {
+  const wanted = given.CLUSTER_DATABASE_URL === undefined ? [] : CLUSTER_NEEDS
+  const missing = wanted.filter((name) => given[name] === undefined)
+  return [...missing.map((name) => `✖ ${name} is missing`), ...missingInMode(given)]
+}
+
+function missingInMode(given: Record<string, string>): string[] {
   if (given.BACKEND_URL !== undefined) return []
   if (given.TELEGRAM_BOT_TOKEN === undefined && given.TELEGRAM_SESSION === undefined) {
     return given.NODE_ENV === 'production' ? [NOTHING_IN_PRODUCTION] : []
@@ -213,6 +248,29 @@ function modeOf(env: Env): Mode {
 function shareOf({ SPOOL_MAX_BYTES }: Env, mode: Mode): number {
   if (mode.kind === 'standalone' && new Set(mode.tokens).size === 1) return SPOOL_MAX_BYTES
   return Math.floor(SPOOL_MAX_BYTES / 2)
+}
+
+function clusterOf(env: Env): ClusterConfig | null {
+  const { CLUSTER_DATABASE_URL: databaseUrl } = env
+  if (databaseUrl === undefined) return null
+  return {
+    databaseUrl,
+    databaseConnections: env.CLUSTER_DATABASE_CONNECTIONS,
+    s3: {
+      endpoint: env.CLUSTER_S3_ENDPOINT ?? '',
+      bucket: env.CLUSTER_S3_BUCKET ?? '',
+      region: env.CLUSTER_S3_REGION,
+      accessKeyId: env.CLUSTER_S3_ACCESS_KEY_ID ?? '',
+      secretAccessKey: env.CLUSTER_S3_SECRET_ACCESS_KEY ?? '',
+      pathStyle: env.CLUSTER_S3_PATH_STYLE,
+    },
+    cacheBytes: env.CLUSTER_CACHE_BYTES,
+  }
+}
+
+function passwordIn(address: string): string | null {
+  const { password } = new URL(address)
+  return password === '' ? null : decodeURIComponent(password)
 }
 
 function publicUrlOf({ PUBLIC_URL, RENDER_EXTERNAL_URL }: Env): string | null {

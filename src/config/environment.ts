@@ -315,6 +315,38 @@ const overloadAndShutdown = {
     }),
 }
 
+const cluster = {
+  CLUSTER_DATABASE_URL: z
+    .url({ protocol: /^postgres(ql)?$/, error: 'expected an address with postgresql://' })
+    .optional()
+    .meta({
+      description:
+        'Address of a PostgreSQL, 14 or newer, with user, password and database: the ledger of many ' +
+        'nodes. With it `LEDGER_KEY` and the bucket below are required.',
+      details:
+        '`sslmode=verify-full` at its end, with `sslrootcert=` and the path of a certificate, encrypts ' +
+        'the connection.',
+    }),
+  CLUSTER_DATABASE_CONNECTIONS: wholeNumber(1, 1_000)
+    .default(10)
+    .meta({ description: 'Connections that a node has to the database at the most.' }),
+  CLUSTER_S3_ENDPOINT: rootAddress.optional().meta({
+    description: 'Address of an S3-compatible store, without the bucket: it has the chunks.',
+  }),
+  CLUSTER_S3_BUCKET: text.optional().meta({ description: 'The bucket, which is there already.' }),
+  CLUSTER_S3_REGION: text.default('us-east-1').meta({ description: 'Its region.' }),
+  CLUSTER_S3_ACCESS_KEY_ID: text.optional().meta({
+    description: 'Key that may list the bucket and read, write and delete its objects.',
+  }),
+  CLUSTER_S3_SECRET_ACCESS_KEY: text.optional().meta({ description: 'Its secret.' }),
+  CLUSTER_S3_PATH_STYLE: flag.prefault('true').meta({
+    description: '`false`: the bucket stands before the name of the host, as AWS wants it.',
+  }),
+  CLUSTER_CACHE_BYTES: size()
+    .prefault('2GB')
+    .meta({ description: 'Copies of chunks that a node keeps in `DATA_DIR`.' }),
+}
+
 /** The groups of the guide, in its order. */
 export const GROUPS: Readonly<Record<string, Readonly<Record<string, z.ZodType>>>> = {
   'The worker': worker,
@@ -326,6 +358,7 @@ export const GROUPS: Readonly<Record<string, Readonly<Record<string, z.ZodType>>
   'Uploads on disk': uploads,
   'Transfers and downloads': traffic,
   'Overload and shutdown': overloadAndShutdown,
+  'More than one machine': cluster,
 }
 
 /** Every variable the worker reads. */
@@ -339,6 +372,7 @@ export const Environment = z.object({
   ...uploads,
   ...traffic,
   ...overloadAndShutdown,
+  ...cluster,
 })
 
 export type Env = z.infer<typeof Environment>

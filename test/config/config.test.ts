@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { ConfigError, loadConfig } from '../../src/config/config.ts'
+import { ConfigError, loadConfig, secretsOf } from '../../src/config/config.ts'
 import { MiB } from '../../src/lib/units.ts'
 
 const SESSION = `1${'a'.repeat(352)}`
@@ -108,6 +108,30 @@ test.each([
   ['what the operator says', { MAX_BYTES_PER_USER: '7MB' }, 7],
 ])('a user may reserve %s', (_name, environment, megabytes) => {
   expect(loadConfig(environment).maxBytesPerUser).toBe(megabytes * MiB)
+})
+
+test('a cluster needs all that its nodes share, and keeps its secrets to itself', () => {
+  const cluster = {
+    ...USER,
+    LEDGER_KEY: 'a key for all the nodes',
+    CLUSTER_DATABASE_URL: 'postgresql://worker:s3cr%65t@db.example/telestore?sslmode=verify-full',
+    CLUSTER_S3_ENDPOINT: 'https://s3.example',
+    CLUSTER_S3_BUCKET: 'chunks',
+    CLUSTER_S3_ACCESS_KEY_ID: 'id',
+    CLUSTER_S3_SECRET_ACCESS_KEY: 'the secret of the store',
+  }
+
+  const config = loadConfig(cluster)
+
+  expect(loadConfig(USER).cluster).toBeNull()
+  expect(config.cluster?.s3).toMatchObject({ bucket: 'chunks', pathStyle: true })
+  const secrets = secretsOf(config).map(({ text }) => text)
+  expect(secrets).toEqual(expect.arrayContaining(['s3cret', 'the secret of the store']))
+  for (const [name] of Object.entries(cluster).filter(([key]) =>
+    /^(LEDGER|CLUSTER_S3)/.test(key),
+  )) {
+    expect(refusal({ ...cluster, [name]: '' })).toContain(`${name} is missing`)
+  }
 })
 
 test('what is missing is named together with what is wrong', () => {

@@ -1,5 +1,6 @@
 import type { MaintainedLedger } from '../../core/ports/ledger.ts'
 import { createLedgerCipher } from '../ledger/secrets/cipher.ts'
+import { integer } from '../ledger/tables/rows.ts'
 import { type DatabaseOptions, openDatabase } from './database.ts'
 import { createFolderDrafts } from './library/drafts.ts'
 import { createLibraryJobRecords } from './library/jobs.ts'
@@ -10,24 +11,29 @@ import { createVolumeReading } from './library/volumes.ts'
 import { createLibraryWriting } from './library/writing.ts'
 import { indexNames, migrate } from './schema.ts'
 import { createArchiveRecords } from './tables/archives.ts'
-import { createChunkRecords } from './tables/chunks.ts'
 import { createClockRecords } from './tables/clock.ts'
-import { createEndingRecords } from './tables/endings.ts'
-import { createOpeningRecords } from './tables/opening.ts'
 import { createOutboxRecords } from './tables/outbox.ts'
 import { createReceiptRecords } from './tables/receipts.ts'
 import { assertKey, createSecretRecords } from './tables/secrets.ts'
 import { createShareRecords } from './tables/shares.ts'
-import { createStreamRecords } from './tables/streams.ts'
-import { createThumbnailRecords } from './tables/thumbnails.ts'
 import { createTicketRecords } from './tables/tickets.ts'
-import { createTransferRecords } from './tables/transfers.ts'
-import { createUploadRecords } from './tables/uploads.ts'
-import { createVolumeRecords } from './tables/volumes.ts'
+import { createChunkRecords } from './uploads/chunks.ts'
+import { createEndingRecords } from './uploads/endings.ts'
+import { createOpeningRecords } from './uploads/opening.ts'
+import { createStreamRecords } from './uploads/streams.ts'
+import { createThumbnailRecords } from './uploads/thumbnails.ts'
+import { createTransferRecords } from './uploads/transfers.ts'
+import { createUploadRecords } from './uploads/uploads.ts'
+import { createVolumeRecords } from './uploads/volumes.ts'
 
 export interface PostgresLedgerOptions extends DatabaseOptions {
   /** 32 bytes, the same at all nodes. */
   key: Buffer
+}
+
+export interface PostgresLedger extends MaintainedLedger {
+  /** By the database's clock, epoch milliseconds. */
+  databaseTime: () => Promise<number>
 }
 
 /**
@@ -35,9 +41,7 @@ export interface PostgresLedgerOptions extends DatabaseOptions {
  * the database belongs to a later version or to another key, and as the ledger's calls do where it
  * cannot be reached.
  */
-export async function openPostgresLedger(
-  options: PostgresLedgerOptions,
-): Promise<MaintainedLedger> {
+export async function openPostgresLedger(options: PostgresLedgerOptions): Promise<PostgresLedger> {
   const { key, log } = options
   const cipher = createLedgerCipher(key)
   const database = openDatabase(options)
@@ -72,6 +76,12 @@ export async function openPostgresLedger(
     ...createLibraryTree(database),
     ...createLibraryJobRecords(database, cipher),
     ...createFolderDrafts(database),
+    databaseTime: async () => {
+      const row = await database.get(
+        'SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now',
+      )
+      return integer(row ?? {}, 'now')
+    },
     // The database moves its log by itself.
     checkpoint: async () => void (await database.get('SELECT 1')),
     close: database.close,

@@ -10,6 +10,8 @@ export interface S3Server {
   readonly region: string
   readonly accessKeyId: string
   readonly secretAccessKey: string
+  /** Each folder in it is a bucket. */
+  readonly folder: string
   /** Makes a bucket, and resolves with the folder that has its objects as files. */
   createBucket: (name: string) => Promise<string>
   signal: ServerProcess['signal']
@@ -48,6 +50,7 @@ export async function startS3(): Promise<S3Server> {
     region: REGION,
     accessKeyId: ACCESS_KEY_ID,
     secretAccessKey: SECRET_ACCESS_KEY,
+    folder: join(folder, 'buckets'),
     createBucket: async (name) => {
       const path = join(folder, 'buckets', name)
       await mkdir(path)

@@ -15,6 +15,7 @@ import { recordDocument } from '../../openapi/recorder.ts'
 import { registerWorker } from '../../secrets/register.ts'
 import { registerSecret, trace, traceTest } from '../../secrets/trace.ts'
 import { traceAnswersOf } from '../../secrets/wire.ts'
+import { clusterEnv } from '../cluster/cluster-env.ts'
 import { delayLedger } from '../storage/delayed-ledger.ts'
 
 export interface TestWorker {
@@ -89,7 +90,8 @@ export async function startWorker(options: TestWorkerOptions = {}): Promise<Test
   }
   const env = { PORT: '0', HOST: '127.0.0.1', DATA_DIR: dataDir }
   const needed = options.env?.BACKEND_URL === undefined ? standalone : {}
-  const config = loadConfig({ ...needed, ...env, ...LENIENT, ...options.env })
+  const shared = await clusterEnv(dataDir)
+  const config = loadConfig({ ...needed, ...env, ...shared, ...LENIENT, ...options.env })
   const write = (line: string): void => {
     trace(line)
     options.onLog?.(line)

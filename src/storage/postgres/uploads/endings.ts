@@ -7,7 +7,7 @@ import type { PostgresDatabase, Queries, Value } from '../database.ts'
 import { insertLibraryJob } from '../library/jobs.ts'
 import { applyChanges } from '../library/writing.ts'
 import { lockCancellations } from '../locks.ts'
-import { addReceipt } from './receipts.ts'
+import { addReceipt } from '../tables/receipts.ts'
 import { ALL, findUpload, lockUpload, UNFINISHED } from './upload-rows.ts'
 import { keepCleanup, volumesOf } from './volumes.ts'
 

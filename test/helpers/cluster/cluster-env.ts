@@ -1,0 +1,46 @@
+import { createHash } from 'node:crypto'
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import pg from 'pg'
+import { z } from 'zod'
+import { withClient } from './postgres-server.ts'
+
+const Servers = z.object({
+  database: z.string(),
+  s3: z.object({
+    endpoint: z.string(),
+    region: z.string(),
+    accessKeyId: z.string(),
+    secretAccessKey: z.string(),
+    folder: z.string(),
+  }),
+})
+
+const ALREADY_THERE = '42P04'
+
+/**
+ * What makes a worker a node of a cluster, where the run has servers for it (`with-servers.ts`), else
+ * nothing. Workers of one name share a database and a bucket.
+ */
+export async function clusterEnv(name: string): Promise<Record<string, string>> {
+  const { CLUSTER_SERVERS } = process.env
+  if (CLUSTER_SERVERS === undefined) return {}
+  const { database, s3 } = Servers.parse(JSON.parse(CLUSTER_SERVERS))
+  const shared = `t${createHash('sha256').update(name).digest('hex').slice(0, 24)}`
+  await withClient(`${database}postgres`, (client) =>
+    client.query(`CREATE DATABASE ${shared}`).catch((error: unknown) => {
+      if (!(error instanceof pg.DatabaseError) || error.code !== ALREADY_THERE) throw error
+    }),
+  )
+  await mkdir(join(s3.folder, shared), { recursive: true })
+  return {
+    LEDGER_KEY: `a key for ${shared}`,
+    CLUSTER_DATABASE_URL: `${database}${shared}`,
+    CLUSTER_DATABASE_CONNECTIONS: '4',
+    CLUSTER_S3_ENDPOINT: s3.endpoint,
+    CLUSTER_S3_BUCKET: shared,
+    CLUSTER_S3_REGION: s3.region,
+    CLUSTER_S3_ACCESS_KEY_ID: s3.accessKeyId,
+    CLUSTER_S3_SECRET_ACCESS_KEY: s3.secretAccessKey,
+  }
+}
