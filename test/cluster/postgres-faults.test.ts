@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { MaintainedLedger } from '../../src/core/ports/ledger.ts'
 import { openDatabase } from '../../src/storage/postgres/database.ts'
+import { isUnknownTransaction } from '../../src/storage/postgres/errors.ts'
 import { SCHEMA_VERSION } from '../../src/storage/postgres/schema.ts'
 import { startCuttingProxy } from '../helpers/cluster/cutting-proxy.ts'
 import { openTestLedger } from '../helpers/cluster/postgres-ledger.ts'
@@ -161,6 +162,16 @@ describe.skipIf(missing !== '')(`a ledger in PostgreSQL${missing}`, () => {
       }
     },
   )
+
+  test('a transaction that another machine has never had is run again there', async () => {
+    const { other } = await makeBreakable()
+    const unknown = 'SELECT pg_xact_status($1::xid8) AS status'
+
+    const asked = other.get(unknown, ['999999999999'])
+
+    await expect(asked).rejects.toSatisfy(isUnknownTransaction)
+    await other.close()
+  })
 
   test('what counts up counts once, also where the answer to COMMIT is lost', async () => {
     const { ledger, proxy } = await makeBreakable()

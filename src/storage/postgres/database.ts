@@ -9,6 +9,7 @@ import {
   databaseFailed,
   isLost,
   isTransient,
+  isUnknownTransaction,
   LostConnectionError,
   toLedgerError,
 } from './errors.ts'
@@ -52,16 +53,16 @@ export interface DatabaseOptions {
   maxConnections?: number
   /** Milliseconds for which a call goes on trying while the database cannot be reached. */
   patienceMs?: number
+  /** Milliseconds after which the database ends a statement. */
+  statementMs?: number
   /** Called with each statement that is sent. */
   onStatement?: ((sql: string) => void) | undefined
 }
 
 const CONNECT_MS = 3_000
-/** A statement is over by then, or the database ends it. */
 const STATEMENT_MS = 10_000
-/** By then the connection is taken for dead. */
-const ANSWER_MS = 13_000
-const LOCK_MS = 8_000
+/** So much later than that a connection without an answer is taken for dead. */
+const LATE_MS = 3_000
 const PATIENCE_MS = 5_000
 
 /** The one of PostgreSQL's types whose text is not what is wanted: sizes and times are numbers. */
@@ -77,7 +78,8 @@ const END_PROCESS = `SELECT pg_terminate_backend(pid, $3) FROM pg_stat_activity
 const END_MS = 5_000
 
 export function openDatabase(options: DatabaseOptions): PostgresDatabase {
-  const { url, log, maxConnections = 10, patienceMs = PATIENCE_MS, onStatement } = options
+  const { url, log, maxConnections = 10, onStatement } = options
+  const { patienceMs = PATIENCE_MS, statementMs = STATEMENT_MS } = options
   // Its own, so that a node ends no process but its own ones.
   const name = `telestore-worker ${randomUUID()}`
   const types = new pg.TypeOverrides()
@@ -90,10 +92,10 @@ export function openDatabase(options: DatabaseOptions): PostgresDatabase {
     connectionTimeoutMillis: CONNECT_MS,
     idleTimeoutMillis: 30_000,
     keepAlive: true,
-    query_timeout: ANSWER_MS,
-    statement_timeout: STATEMENT_MS,
-    lock_timeout: LOCK_MS,
-    idle_in_transaction_session_timeout: STATEMENT_MS,
+    query_timeout: statementMs + LATE_MS,
+    // Waits for locks count as well.
+    statement_timeout: statementMs,
+    idle_in_transaction_session_timeout: statementMs,
   })
   // A connection that breaks says so to what asks on it, and also by an event, which would end the
   // process where nothing listens.
@@ -225,6 +227,8 @@ export function openDatabase(options: DatabaseOptions): PostgresDatabase {
     const until = performance.now() + patienceMs
     for (let attempt = 1; ; attempt++) {
       const status = await statusOf(id).catch((error: unknown) => {
+        // Another machine has taken over, and has never had it.
+        if (isUnknownTransaction(error)) return 'aborted'
         if (!isLost(error) && !isTransient(error)) throw error
         return null
       })

@@ -44,6 +44,11 @@ export function isTransient(error: unknown): boolean {
   return code !== null && GIVEN_UP.has(code)
 }
 
+/** Whether a transaction was asked for whose id has not been given out yet. */
+export function isUnknownTransaction(error: unknown): boolean {
+  return codeOf(error) === '22023'
+}
+
 /** What a caller of the ledger gets. A cause has no words of the database, which quotes rows. */
 export function toLedgerError(error: unknown): unknown {
   if (isLost(error)) return databaseFailed(error instanceof LostConnectionError ? error : undefined)

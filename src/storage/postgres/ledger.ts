@@ -31,6 +31,9 @@ export interface PostgresLedgerOptions extends DatabaseOptions {
   key: Buffer
 }
 
+/** A large table takes its time to change, and other nodes wait until it is done. */
+const MIGRATION_MS = 3_600_000
+
 export interface PostgresLedger extends MaintainedLedger {
   /** By the database's clock, epoch milliseconds. */
   databaseTime: () => Promise<number>
@@ -44,15 +47,15 @@ export interface PostgresLedger extends MaintainedLedger {
 export async function openPostgresLedger(options: PostgresLedgerOptions): Promise<PostgresLedger> {
   const { key, log } = options
   const cipher = createLedgerCipher(key)
-  const database = openDatabase(options)
+  const starting = openDatabase({ ...options, maxConnections: 1, statementMs: MIGRATION_MS })
   try {
-    await migrate(database)
-    await indexNames(database, log)
-    await assertKey(database, cipher)
-  } catch (error) {
-    await database.close()
-    throw error
+    await migrate(starting)
+    await indexNames(starting, log)
+    await assertKey(starting, cipher)
+  } finally {
+    await starting.close()
   }
+  const database = openDatabase(options)
   return {
     ...createUploadRecords(database, cipher),
     ...createChunkRecords(database, cipher),

@@ -363,9 +363,6 @@ const MIGRATION_LOCK = 0x54534c47
  */
 export async function migrate(database: PostgresDatabase): Promise<void> {
   await database.transaction(async (queries) => {
-    // Another node may be at work for long.
-    await queries.run('SET LOCAL statement_timeout = 0')
-    await queries.run('SET LOCAL lock_timeout = 0')
     await queries.run('SELECT pg_advisory_xact_lock($1)', [MIGRATION_LOCK])
     const { version, least } = await versionIn(queries)
     if (least > SCHEMA_VERSION) {
@@ -399,7 +396,6 @@ async function versionIn(queries: Queries): Promise<{ version: number; least: nu
 export async function indexNames(database: PostgresDatabase, log: Log): Promise<void> {
   try {
     await database.transaction(async (queries) => {
-      await queries.run('SET LOCAL statement_timeout = 0')
       await queries.run('SELECT pg_advisory_xact_lock($1)', [MIGRATION_LOCK])
       await queries.run('CREATE EXTENSION IF NOT EXISTS pg_trgm')
       await queries.run(
