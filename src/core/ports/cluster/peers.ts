@@ -1,51 +1,59 @@
-import type { AccountName, NodeAddress } from './leases.ts'
+import type { NodeAddress } from './leases.ts'
 
 /**
- * What a node asks the others, by requests that are signed with a key made of LEDGER_KEY. Calls reject
- * with PEER_UNAVAILABLE where a node does not answer in time; a caller then goes by the rows, or says
- * 503.
+ * What a node asks the others, and what it answers them. Questions and answers are encrypted and
+ * authenticated with keys made of LEDGER_KEY: only a node of this cluster can ask, and each question is
+ * taken once.
  *
  * A worker that is alone has no peers, and asks none.
  */
 export interface Peers {
   /**
-   * Fills `target` with bytes of a document from the holder of its account, where `CLUSTER_READS` has
-   * them read there.
+   * Puts a question to a node. Resolves with the answer: JSON, or bytes. An AppError of the answerer
+   * arrives as it was. Rejects with PEER_UNAVAILABLE (503, retryable) where the node does not answer in
+   * time, or breaks off; the caller then goes by the rows, or passes that on. When `signal` aborts, the
+   * answerer's signal does.
    */
-  readBlock: (
-    holder: NodeAddress,
-    place: PeerDocument & { offset: number; target: Uint8Array },
-    signal: AbortSignal,
-  ) => Promise<void>
-  /** Has the holder find a message's document, or renew its file reference. Resolves with JSON of it. */
-  locate: (
-    holder: NodeAddress,
-    message: Omit<PeerDocument, 'documentId'>,
-    signal: AbortSignal,
-  ) => Promise<string>
-  /**
-   * One stream for all uploads that a node watches at another one. Ends with the signal; yields nothing
-   * twice, and after a break begins with how far each upload is.
-   */
-  progress: (
-    holder: NodeAddress,
-    uploadIds: readonly string[],
-    signal: AbortSignal,
-  ) => AsyncIterable<PeerProgress>
-  /**
-   * Asks the node that takes an upload's bytes as a stream to end its request, so that this one may go
-   * on. Resolves when it has, or is gone.
-   */
-  endStream: (owner: NodeAddress, uploadId: string, signal: AbortSignal) => Promise<void>
+  ask: (node: NodeAddress, question: PeerQuestion, options: AskOptions) => Promise<unknown>
+  /** Says what answers questions of this kind. Each kind has one answerer. */
+  answer: (kind: PeerQuestionKind, answerer: PeerAnswerer) => void
 }
 
-export interface PeerDocument {
-  readonly account: AccountName
-  readonly messageId: number
-  readonly documentId: string
+/**
+ * | kind | asks |
+ * |---|---|
+ * | `wake` | to look at uploads that can go on: `{ uploadIds }` |
+ * | `stop` | to stop carrying an upload: `{ uploadId, reason }`; answered when it has let go of its files |
+ * | `end-stream` | to end the request that brings an upload's bytes as a stream: `{ uploadId }` |
+ * | `telegram` | to call the gateway for an account that it holds |
+ * | `block` | for bytes of a document |
+ * | `progress` | for the progress of uploads, as events, until the asker hangs up: `{ uploadIds }` |
+ * | `ping` | whether it is there |
+ */
+export type PeerQuestionKind =
+  | 'wake'
+  | 'stop'
+  | 'end-stream'
+  | 'telegram'
+  | 'block'
+  | 'progress'
+  | 'ping'
+
+export interface PeerQuestion {
+  readonly kind: PeerQuestionKind
+  /** JSON. The answerer parses it before it believes it. */
+  readonly body: unknown
 }
 
-export interface PeerProgress {
-  readonly uploadId: string
-  readonly percent: number
+export interface AskOptions {
+  signal: AbortSignal
+  /** Called with each event that the answerer emits before its answer: JSON. */
+  onEvent?: (event: unknown) => void
+  /** Milliseconds without any sign of life after which the node counts as gone; 10,000 by default. */
+  silenceMs?: number
 }
+
+export type PeerAnswerer = (
+  body: unknown,
+  context: { signal: AbortSignal; emit: (event: unknown) => void },
+) => Promise<unknown>
