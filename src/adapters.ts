@@ -19,7 +19,7 @@ import type { ChannelGateway } from './core/ports/channel.ts'
 import type { CredentialsProvider } from './core/ports/credentials.ts'
 import type { CircuitStatus, Probe } from './core/ports/health.ts'
 import type { MaintainedLedger } from './core/ports/ledger.ts'
-import type { MaintainedSpool, Spool } from './core/ports/spool.ts'
+import type { MaintainedSpool, Spool, UploadFolders } from './core/ports/spool.ts'
 import type { TelegramGate, TelegramGateway } from './core/ports/telegram.ts'
 import type { Deployment } from './deployment/deployment.ts'
 import { openDeployment } from './deployment/deployment.ts'
@@ -42,6 +42,8 @@ import { createWaitStore } from './telegram/wait-store.ts'
 export interface Adapters {
   ledger: MaintainedLedger
   spool: Spool
+  /** The spool's, where it is this worker's alone. */
+  folders: UploadFolders | null
   gateway: TelegramGateway
   /** The messages of channels, by the same connections. */
   channel: ChannelGateway
@@ -111,7 +113,7 @@ async function openInOrder(
   const unlock = await lockDataDir(dataDir, { signal, log })
   opened.push(unlock)
   const key = loadLedgerKey({ fromEnv: config.ledgerKey ?? undefined, directory: dataDir, log })
-  const { ledger, spool, clock } = await openStorage(config, { key, log, opened })
+  const { ledger, spool, folders, clock } = await openStorage(config, { key, log, opened })
 
   const client =
     mode.kind === 'backend'
@@ -148,6 +150,7 @@ async function openInOrder(
   return {
     ledger,
     spool,
+    folders,
     gateway: telegram.gateway,
     channel: telegram.channel,
     gate: telegram.gate,
@@ -211,7 +214,12 @@ async function openStorage(config: Config, { key, log, opened }: StorageOptions)
     gate,
   })
   opened.push(spool.close)
-  return { ledger, spool, clock: await openRepaired(config, { ledger, spool, log }) }
+  return {
+    ledger,
+    spool,
+    folders: spool,
+    clock: await openRepaired(config, { ledger, spool, log }),
+  }
 }
 
 /** Brings ledger and spool into agreement, by the worker's time; resolves with the clock of it. */

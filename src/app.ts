@@ -150,12 +150,13 @@ function createLease(
 
 function createUploadSweeper(
   { sessionTtlMs }: Config,
-  { ledger, spool, now, keepTime, log }: Adapters,
+  { ledger, spool, folders, now, keepTime, log }: Adapters,
   { uploads, transfers, queue, held, locks }: Services,
 ): Sweeper {
   return createSweeper({
     ledger,
     spool,
+    folders,
     sessionTtlMs,
     now,
     keepTime,

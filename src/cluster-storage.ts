@@ -4,7 +4,7 @@ import { openClusterClock } from './core/maintenance/cluster-clock.ts'
 import type { WorkerClock } from './core/maintenance/worker-clock.ts'
 import type { MaintainedLedger } from './core/ports/ledger.ts'
 import type { Log } from './core/ports/log.ts'
-import type { MaintainedSpool } from './core/ports/spool.ts'
+import type { Spool } from './core/ports/spool.ts'
 import type { DiskGate } from './storage/disk/disk-gate.ts'
 import { createObjectSpool } from './storage/object-spool/object-spool.ts'
 import { createObjectStore } from './storage/object-spool/object-store.ts'
@@ -32,7 +32,8 @@ export async function openClusterStorage({
   opened,
 }: ClusterStorageOptions): Promise<{
   ledger: MaintainedLedger
-  spool: MaintainedSpool
+  spool: Spool
+  folders: null
   clock: WorkerClock
 }> {
   const ledger = await openPostgresLedger({
@@ -53,5 +54,5 @@ export async function openClusterStorage({
     log,
   })
   opened.push(spool.close)
-  return { ledger, spool, clock: await openClusterClock(ledger) }
+  return { ledger, spool, folders: null, clock: await openClusterClock(ledger) }
 }

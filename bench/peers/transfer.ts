@@ -72,13 +72,14 @@ async function spoolFile(id: string, size: number): Promise<Upload> {
   const totalChunks = Math.ceil(size / CHUNK_BYTES)
   const block = randomBytes(CHUNK_BYTES)
   const { signal } = new AbortController()
+  const captionId = randomBytes(16).toString('hex')
   for (let index = 0; index < totalChunks; index++) {
     const length = Math.min(CHUNK_BYTES, size - index * CHUNK_BYTES)
     const source = (async function* () {
       yield block.subarray(0, length)
     })()
     const received = await spool.receive(source, { maxBytes: CHUNK_BYTES, signal })
-    await received.claim(id, index)
+    await received.claim({ id, captionId }, index)
   }
   return {
     id,
@@ -98,7 +99,7 @@ async function spoolFile(id: string, size: number): Promise<Upload> {
     lastPercent: null,
     retryAt: null,
     modifiedAt: null,
-    captionId: randomBytes(16).toString('hex'),
+    captionId,
     folder: [],
     folderId: null,
     givenName: null,
@@ -138,12 +139,12 @@ async function transfer(upload: Upload): Promise<void> {
 }
 
 /** The same file, whose readers feed no hash. */
-function withoutDigests(file: OutgoingFile, { id, size }: Upload): DigestedOutgoingFile {
-  const layout = { size, chunkSize: CHUNK_BYTES }
+function withoutDigests(file: OutgoingFile, upload: Upload): DigestedOutgoingFile {
+  const layout = { size: upload.size, chunkSize: CHUNK_BYTES }
   return {
     ...file,
     sealed: true,
-    read: (offset, target) => spool.read(id, layout, offset, target),
+    read: (offset, target) => spool.read(upload, layout, offset, target),
     digests: async () => ({ sha256: '0'.repeat(64), crc32: '0'.repeat(8) }),
   }
 }
@@ -160,6 +161,6 @@ await answerCommands<Command>({}, async (command) => {
     await transfer(upload)
     return upload.size
   })
-  await spool.remove(upload.id)
+  await spool.remove(upload)
   return done
 })

@@ -10,6 +10,7 @@ import { missingPrograms } from '../helpers/cluster/programs.ts'
 import { type S3Server, startS3 } from '../helpers/cluster/s3-server.ts'
 import { makeNode, type NodeOptions } from '../helpers/cluster/test-object-spool.ts'
 import { claim, pieces, readAll } from '../helpers/storage/spool-contract.ts'
+import { spoolUpload } from '../helpers/storage/spool-upload.ts'
 
 const missing = missingPrograms('versitygw')
 const { signal } = new AbortController()
@@ -74,7 +75,7 @@ describe.skipIf(missing !== '')(`a spool in an object store${missing}`, () => {
     await claim(a.spool, 'up', 0, pieces(first, 1000))
     const late = await claim(b.spool, 'up', 0, pieces(second, 1000))
     acknowledge('up', 0, first)
-    await late.unclaim('up', 0)
+    await late.unclaim(spoolUpload('up'), 0)
 
     for (const { spool } of [a, b, c]) {
       expect((await readAll(spool, 'up', layout)).equals(first)).toBe(true)
@@ -95,7 +96,7 @@ describe.skipIf(missing !== '')(`a spool in an object store${missing}`, () => {
     }
     const part = async (n: number) => {
       const target = Buffer.alloc(64 * KiB)
-      await spool.read('up', { size: MiB, chunkSize: MiB }, n * target.length, target)
+      await spool.read(spoolUpload('up'), { size: MiB, chunkSize: MiB }, n * target.length, target)
       return target
     }
 
@@ -175,7 +176,7 @@ describe.skipIf(missing !== '')(`a spool in an object store${missing}`, () => {
     }
     proxy.close()
 
-    await expect(chunk.claim('up', 0)).rejects.toMatchObject(failure)
+    await expect(chunk.claim(spoolUpload('up'), 0)).rejects.toMatchObject(failure)
     await expect(spool.check()).rejects.toMatchObject(failure)
     expect(store.circuit.state).toBe('open')
     const { connections } = proxy
@@ -192,8 +193,8 @@ describe.skipIf(missing !== '')(`a spool in an object store${missing}`, () => {
         ),
       )
       .toBe('well')
-    await chunk.claim('up', 0)
-    expect(await spool.chunkFileSize('up', 0)).toBe(MiB)
+    await chunk.claim(spoolUpload('up'), 0)
+    expect(await spool.chunkFileSize(spoolUpload('up'), 0)).toBe(MiB)
     expect(await unclaimed()).toBe(0)
   })
 
@@ -212,7 +213,7 @@ describe.skipIf(missing !== '')(`a spool in an object store${missing}`, () => {
     async function claimCut() {
       const chunk = await spool.receive(pieces(bytes, 64 * KiB), { maxBytes: 4 * MiB, signal })
       proxy.cutAt('PUT /', 'at the answer')
-      await chunk.claim('up', 0)
+      await chunk.claim(spoolUpload('up'), 0)
       return chunk
     }
   })
@@ -222,10 +223,10 @@ describe.skipIf(missing !== '')(`a spool in an object store${missing}`, () => {
     const chunk = await spool.receive(pieces(randomBytes(1000), 100), { maxBytes: MiB, signal })
     proxy.freeze()
 
-    await expect(chunk.claim('up', 0)).rejects.toMatchObject({ code: 'SPOOL_FAILED' })
+    await expect(chunk.claim(spoolUpload('up'), 0)).rejects.toMatchObject({ code: 'SPOOL_FAILED' })
 
     proxy.thaw()
-    await chunk.claim('up', 0)
+    await chunk.claim(spoolUpload('up'), 0)
   })
 
   test.each([
@@ -246,7 +247,7 @@ describe.skipIf(missing !== '')(`a spool in an object store${missing}`, () => {
     const { node, acknowledge, objects } = await makeCluster()
     const nodes = [await node(), await node(), await node()] as const
     const bytes = randomBytes(2500)
-    const name = { uploadId: 'up', index: 0 }
+    const name = { upload: spoolUpload('up'), index: 0 }
     const append = (at: 0 | 1 | 2, from: number, to: number) =>
       nodes[at].spool.append(name, pieces(bytes.subarray(from, to), 100), {
         targetBytes: 2500,
@@ -263,7 +264,7 @@ describe.skipIf(missing !== '')(`a spool in an object store${missing}`, () => {
     for (const { spool } of nodes) expect(await spool.partialBytes(name)).toBe(1200)
     const { whole } = await append(2, 1200, 2500)
     expect(whole?.digest).toBe(sha256(bytes))
-    await whole?.claim('up', 0)
+    await whole?.claim(spoolUpload('up'), 0)
     acknowledge('up', 0, bytes)
     await whole?.discard()
 
@@ -276,12 +277,12 @@ describe.skipIf(missing !== '')(`a spool in an object store${missing}`, () => {
     const { node } = await makeCluster()
     const { spool } = await node()
     const bytes = randomBytes(900)
-    const name = { uploadId: 'up', index: 0 }
+    const name = { upload: spoolUpload('up'), index: 0 }
     const limits = { targetBytes: 900, signal }
     await spool.append(name, pieces(bytes.subarray(0, 400), 100), limits)
     const { whole } = await spool.append(name, pieces(bytes.subarray(400), 100), limits)
-    await whole?.claim('up', 0)
-    await whole?.unclaim('up', 0)
+    await whole?.claim(spoolUpload('up'), 0)
+    await whole?.unclaim(spoolUpload('up'), 0)
 
     const other = await node()
     expect(await other.spool.partialBytes(name)).toBe(900)
@@ -291,7 +292,7 @@ describe.skipIf(missing !== '')(`a spool in an object store${missing}`, () => {
 
   test('bytes of a stream that the store did not take are not told as taken', async () => {
     const { spool, proxy, node } = await makeBreakable({ store: QUICK })
-    const name = { uploadId: 'up', index: 0 }
+    const name = { upload: spoolUpload('up'), index: 0 }
     const limits = { targetBytes: 900, signal }
     await spool.append(name, pieces(randomBytes(300), 100), limits)
     async function* source() {
@@ -306,9 +307,103 @@ describe.skipIf(missing !== '')(`a spool in an object store${missing}`, () => {
     expect(await (await node()).spool.partialBytes(name)).toBe(300)
   })
 
+  test('an id that is opened again loses nothing to a node that removes the upload before', async () => {
+    const { node, acknowledge, objects } = await makeCluster()
+    const [a, b] = [await node(), await node()]
+    const [before, anew] = [spoolUpload('up', 1), spoolUpload('up', 2)]
+    const layout = { size: 200, chunkSize: 100 }
+    const bytes = randomBytes(200)
+    await claim(a.spool, before, 0, pieces(randomBytes(100), 100))
+    await b.spool.append({ upload: before, index: 1 }, pieces(bytes.subarray(0, 50), 50), {
+      targetBytes: 100,
+      signal,
+    })
+    await claim(b.spool, anew, 0, pieces(bytes.subarray(0, 100), 100))
+    acknowledge('up', 0, bytes.subarray(0, 100))
+    await b.spool.append({ upload: anew, index: 1 }, pieces(bytes.subarray(100, 150), 50), {
+      targetBytes: 100,
+      signal,
+    })
+
+    await a.spool.remove(before)
+
+    expect(await objects()).toHaveLength(2)
+    expect(await a.spool.partialBytes({ upload: anew, index: 1 })).toBe(50)
+    const rest = pieces(bytes.subarray(150), 50)
+    const { whole } = await a.spool.append({ upload: anew, index: 1 }, rest, {
+      targetBytes: 100,
+      signal,
+    })
+    await whole?.claim(anew, 1)
+    acknowledge('up', 1, bytes.subarray(100))
+    expect(await readAll(a.spool, anew, layout)).toEqual(bytes)
+    expect(await readAll(b.spool, anew, layout)).toEqual(bytes)
+  })
+
+  test('what a node knows of an upload is not taken for the next one of its id', async () => {
+    const { node, acknowledge, rows } = await makeCluster()
+    const [a, b] = [await node(), await node()]
+    const [before, anew] = [spoolUpload('up', 1), spoolUpload('up', 2)]
+    const layout = { size: 100, chunkSize: 100 }
+    const [old, bytes] = [randomBytes(100), randomBytes(100)]
+    await claim(a.spool, before, 0, pieces(old, 100))
+    acknowledge('up', 0, old)
+    expect(await readAll(a.spool, before, layout)).toEqual(old)
+    expect(await readAll(b.spool, before, layout)).toEqual(old)
+
+    rows.delete('up')
+    const c = await node()
+    await claim(c.spool, anew, 0, pieces(bytes, 100))
+    acknowledge('up', 0, bytes)
+
+    for (const { spool } of [a, b, c]) expect(await readAll(spool, anew, layout)).toEqual(bytes)
+  })
+
+  test.each(['damaged', 'gone'])(
+    'a chunk whose object is %s is read again once it was stored once more',
+    async (harm) => {
+      const { node, acknowledge, objects } = await makeCluster()
+      const bytes = randomBytes(1000)
+      const layout = { size: 1000, chunkSize: 1000 }
+      const { spool } = await node({ maxCacheBytes: 0 })
+      await claim(spool, 'up', 0, pieces(bytes, 1000))
+      acknowledge('up', 0, bytes)
+      // Another chunk takes the place of its copy on the node's disk.
+      await claim(spool, 'other', 0, pieces(randomBytes(1000), 1000))
+      const [path = ''] = (await objects()).filter((object) => object.includes('/up/'))
+      if (harm === 'gone') await rm(path)
+      else await writeFile(path, randomBytes(1000))
+      await expect(readAll(spool, 'up', layout)).rejects.toMatchObject({ code: 'SPOOL_DAMAGED' })
+
+      const other = await node()
+      await claim(other.spool, 'up', 0, pieces(bytes, 1000))
+
+      expect(await readAll(spool, 'up', layout)).toEqual(bytes)
+    },
+  )
+
+  test('a sweep takes what is left of an upload whose id was opened again', async () => {
+    const { node, objects, rows, acknowledge } = await makeCluster()
+    const { spool, store, indexes } = await node()
+    const [before, anew] = [spoolUpload('up', 1), spoolUpload('up', 2)]
+    const bytes = randomBytes(100)
+    await claim(spool, before, 0, pieces(bytes, 100))
+    await claim(spool, anew, 0, pieces(bytes, 100))
+    acknowledge('up', 0, bytes)
+    const old = new Date(Date.now() - 7_200_000)
+    for (const path of await objects()) await utimes(path, old, old)
+
+    const acknowledged = async () => ({ upload: anew, chunks: rows.get('up') ?? [] })
+    const removed = await sweepObjects({ store, acknowledged, minAgeMs: 3_600_000, signal })
+
+    expect(removed).toBe(1)
+    expect(await indexes(anew)).toEqual({ chunks: [0], partial: [] })
+    expect(await indexes(before)).toEqual({ chunks: [], partial: [] })
+  })
+
   test('an upload of more objects than one page of a list has goes whole', async () => {
     const { node, objects } = await makeCluster()
-    const { spool } = await node()
+    const { spool, indexes } = await node()
     const bytes = randomBytes(10)
     await claim(spool, 'other', 0, pieces(bytes, 10))
     for (let from = 0; from < 1_050; from += 50) {
@@ -316,23 +411,23 @@ describe.skipIf(missing !== '')(`a spool in an object store${missing}`, () => {
         Array.from({ length: 50 }, (_, n) => claim(spool, 'up', from + n, pieces(bytes, 10))),
       )
     }
-    expect(await spool.chunkIndexes('up')).toHaveLength(1_050)
+    expect((await indexes(spoolUpload('up'))).chunks).toHaveLength(1_050)
 
-    await spool.remove('up')
+    await spool.remove(spoolUpload('up'))
 
     expect(await objects()).toHaveLength(1)
   })
 
   test('a sweep takes what is old and has no row, and nothing else', async () => {
     const { node, objects, rows, acknowledge } = await makeCluster()
-    const { spool, store } = await node()
+    const { spool, store, indexes } = await node()
     const bytes = randomBytes(100)
     const limits = { targetBytes: 200, signal }
     for (const uploadId of ['live', 'ended']) {
       await claim(spool, uploadId, 0, pieces(bytes, 100))
       await claim(spool, uploadId, 1, pieces(bytes, 100))
     }
-    await spool.append({ uploadId: 'live', index: 2 }, pieces(bytes, 100), limits)
+    await spool.append({ upload: spoolUpload('live'), index: 2 }, pieces(bytes, 100), limits)
     acknowledge('live', 0, bytes)
     const old = new Date(Date.now() - 7_200_000)
     for (const path of await objects()) await utimes(path, old, old)
@@ -340,15 +435,17 @@ describe.skipIf(missing !== '')(`a spool in an object store${missing}`, () => {
 
     const removed = await sweepObjects({
       store,
-      acknowledged: async (uploadId) => rows.get(uploadId) ?? null,
+      acknowledged: async (uploadId) => {
+        const chunks = rows.get(uploadId)
+        return chunks ? { upload: spoolUpload(uploadId), chunks } : null
+      },
       minAgeMs: 3_600_000,
       signal,
     })
 
     expect(removed).toBe(3)
-    expect(await spool.chunkIndexes('live')).toEqual([0])
-    expect(await spool.partialIndexes('live')).toEqual([2])
-    expect(await spool.chunkIndexes('ended')).toEqual([2])
+    expect(await indexes(spoolUpload('live'))).toEqual({ chunks: [0], partial: [2] })
+    expect(await indexes(spoolUpload('ended'))).toEqual({ chunks: [2], partial: [] })
   })
 })
 

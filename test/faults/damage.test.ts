@@ -146,10 +146,11 @@ test.each([
 
     const after = await restart(image)
 
-    const { ledger, spool, now, log } = after.adapters
+    const { ledger, spool, folders, now, log } = after.adapters
     const { expired } = await createSweeper({
       ledger,
       spool,
+      folders,
       sessionTtlMs: after.config.sessionTtlMs,
       now,
       isActive: () => false,

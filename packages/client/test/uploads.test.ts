@@ -9,6 +9,7 @@ import { KiB, MiB } from '../../../src/lib/units.ts'
 import { postJson, sha256 } from '../../../test/helpers/callers/client.ts'
 import { makePicture } from '../../../test/helpers/jpeg.ts'
 import { createFakeGateway } from '../../../test/helpers/peers/fake-gateway.ts'
+import { spoolUpload } from '../../../test/helpers/storage/spool-upload.ts'
 import { makeTempDir } from '../../../test/helpers/temp-dir.ts'
 import { startWorker, testCredentials } from '../../../test/helpers/worker/app.ts'
 import { startTeleStore } from '../../../test/helpers/worker/telestore.ts'
@@ -432,7 +433,7 @@ test('a worker that loses its disk gets the missing chunks again', async () => {
   proxy.before('/upload-chunk', async () => {
     if (++chunks !== 4) return
     await worker.adapters.ledger.deleteUpload(job.uploadId)
-    await worker.adapters.spool.remove(job.uploadId)
+    await worker.adapters.spool.remove(spoolUpload(job.uploadId))
   })
 
   await job.done

@@ -50,7 +50,7 @@ export async function reconcile(
     if (upload.state === 'sealed' && (await ledger.chunks(upload.id)).length < upload.totalChunks) {
       const failure = { reason: BYTES_LOST, percent: null, retryAt: null, now: now() }
       await ledger.failUpload(upload.id, failure)
-      await spool.remove(upload.id)
+      await spool.remove(upload)
       report.failedUploads++
       continue
     }
@@ -66,7 +66,7 @@ async function removeOrphans(ledger: MaintainedLedger, spool: MaintainedSpool): 
   for (const id of await spool.uploadIds()) {
     const state = (await ledger.findUpload(id))?.state
     if (state === 'receiving' || state === 'sealed') continue
-    await spool.remove(id)
+    await spool.removeFolder(id)
     orphans++
   }
   return orphans
@@ -76,14 +76,15 @@ async function removeOrphans(ledger: MaintainedLedger, spool: MaintainedSpool): 
 async function forgetLostChunks(
   ledger: MaintainedLedger,
   spool: MaintainedSpool,
-  { id, freedChunks }: Upload,
+  upload: Upload,
 ): Promise<ChunkRecord[]> {
+  const { id, freedChunks } = upload
   const lost: ChunkRecord[] = []
   for (const chunk of await ledger.chunks(id)) {
     const { index, size, digest } = chunk
     if (index < freedChunks) continue
-    const sameSize = (await spool.chunkFileSize(id, index)) === size
-    if (sameSize && (await spool.chunkDigest(id, index)) === digest) continue
+    const sameSize = (await spool.chunkFileSize(upload, index)) === size
+    if (sameSize && (await spool.chunkDigest(upload, index)) === digest) continue
     await ledger.deleteChunk(id, index)
     lost.push(chunk)
   }
@@ -125,14 +126,14 @@ async function removeStrayFiles(
   )
   const next = (await ledger.stream(id)) ? contiguous(chunks).count : null
   let removed = 0
-  for (const index of await spool.chunkIndexes(id)) {
+  for (const index of await spool.chunkIndexes(upload)) {
     if (known.has(index)) continue
     const whole = chunkSizeAt({ size, chunkSize: STREAM_CHUNK_BYTES }, index)
     // Of a stream the sender was told of every byte, before they were a chunk: it becomes partial again.
-    if (index === next && (await spool.chunkFileSize(id, index)) === whole) {
-      await spool.toPartial({ uploadId: id, index })
+    if (index === next && (await spool.chunkFileSize(upload, index)) === whole) {
+      await spool.toPartial({ upload, index })
     } else {
-      await spool.removeChunk(id, index)
+      await spool.removeChunk(upload, index)
       removed++
     }
   }
@@ -145,14 +146,14 @@ async function removeStrayFiles(
  */
 async function removeStrayPartials(
   spool: MaintainedSpool,
-  { id: uploadId, size }: Upload,
+  upload: Upload,
   next: number | null,
 ): Promise<number> {
   let removed = 0
-  for (const index of await spool.partialIndexes(uploadId)) {
-    const whole = chunkSizeAt({ size, chunkSize: STREAM_CHUNK_BYTES }, index)
-    if (index === next && (await spool.partialBytes({ uploadId, index })) <= whole) continue
-    await spool.removePartial({ uploadId, index })
+  for (const index of await spool.partialIndexes(upload)) {
+    const whole = chunkSizeAt({ size: upload.size, chunkSize: STREAM_CHUNK_BYTES }, index)
+    if (index === next && (await spool.partialBytes({ upload, index })) <= whole) continue
+    await spool.removePartial({ upload, index })
     removed++
   }
   return removed

@@ -1,7 +1,7 @@
 import { VISIT_MS } from '../model/share-format.ts'
 import type { MaintainedLedger } from '../ports/ledger.ts'
 import type { Log } from '../ports/log.ts'
-import type { Spool } from '../ports/spool.ts'
+import type { Spool, UploadFolders } from '../ports/spool.ts'
 import { expiryOf, hasBytes } from '../uploads/expiry.ts'
 
 /** How long a finished upload's result stays readable. */
@@ -12,7 +12,9 @@ const KEEP_ENDED_SHARES_MS = 30 * 24 * 3_600_000
 
 export interface SweeperOptions {
   ledger: MaintainedLedger
-  spool: Spool
+  spool: Pick<Spool, 'partialBytes' | 'removeTemporary'>
+  /** Null where other processes have uploads in the same spool. */
+  folders: UploadFolders | null
   /** An upload that still receives is given up after this long without progress. */
   sessionTtlMs: number
   /** How long a finished upload's result stays readable. */
@@ -87,7 +89,7 @@ export function createSweeper(options: SweeperOptions): Sweeper {
 type Work = (options: SweeperOptions, uploadId: string) => Promise<boolean>
 
 async function sweep(options: SweeperOptions, isFirst: boolean): Promise<SweepReport> {
-  const { ledger, spool, log, exclusively = (_id, work) => work() } = options
+  const { ledger, spool, folders, log, exclusively = (_id, work) => work() } = options
   let failures = 0
 
   /** Counts the ids for which `work` did something; one that fails does not stop the others. */
@@ -112,7 +114,7 @@ async function sweep(options: SweeperOptions, isFirst: boolean): Promise<SweepRe
 
   const expired = await each(() => receivingIds(options), expire)
   const forgotten = await each(() => finished(options), forget)
-  const folders = await each(spool.uploadIds, removeOrphan)
+  const orphans = folders ? await each(folders.uploadIds, removeOrphanIn(folders)) : 0
   await attempt(spool.removeTemporary)
   await attempt(async () => ledger.deleteExpiredTicketTokens(options.now()))
   await attempt(async () => ledger.deleteExpiredArchives(options.now()))
@@ -127,7 +129,7 @@ async function sweep(options: SweeperOptions, isFirst: boolean): Promise<SweepRe
   await attempt(async () => options.keepTime?.())
   // It takes a thread, when a small machine has its hands full with the start and nothing is written.
   if (!isFirst) await attempt(async () => ledger.checkpoint())
-  return { expired, forgotten, folders, failures }
+  return { expired, forgotten, folders: orphans, failures }
 }
 
 async function receivingIds({ ledger }: SweeperOptions): Promise<string[]> {
@@ -156,9 +158,11 @@ async function forget({ ledger, isActive }: SweeperOptions, id: string): Promise
   return true
 }
 
-async function removeOrphan({ ledger, spool, isActive }: SweeperOptions, id: string) {
-  const state = (await ledger.findUpload(id))?.state
-  if (state === 'receiving' || state === 'sealed' || isActive(id)) return false
-  await spool.remove(id)
-  return true
+function removeOrphanIn(folders: UploadFolders): Work {
+  return async ({ ledger, isActive }, id) => {
+    const state = (await ledger.findUpload(id))?.state
+    if (state === 'receiving' || state === 'sealed' || isActive(id)) return false
+    await folders.removeFolder(id)
+    return true
+  }
 }

@@ -197,6 +197,11 @@ export interface FoundChunk {
 
 /** What changes in an upload's row when it gets a chunk. */
 export interface ChunkChange {
+  /**
+   * The opening of the upload that the bytes were stored for: one that was opened since under the same
+   * id stays as it is. Left out: whichever there is.
+   */
+  captionId?: string
   /** Null: it stays as it is. */
   chunkSize: number | null
   /** The newest token of its owner, as `saveUploadToken` keeps it; null: it stays as it is. */

@@ -1,6 +1,17 @@
 /** The sentence for a person whose file has lost bytes that were acknowledged. */
 export const BYTES_LOST = 'Some of its bytes were lost. Add the file again'
 
+/**
+ * An upload as the spool knows it: every `Upload` is one. An id may be opened again after its upload was
+ * deleted; `captionId` is random for each opening. Where many nodes share a spool, one of them may still
+ * remove the old upload's chunks, or know of them, while another one has the new one's: they never meet.
+ * A spool that belongs to one process goes by the id alone.
+ */
+export interface SpoolUpload {
+  readonly id: string
+  readonly captionId: string
+}
+
 /** Bytes of one chunk that are on disk under a temporary name and belong to no upload yet. */
 export interface ReceivedChunk {
   readonly size: number
@@ -9,12 +20,12 @@ export interface ReceivedChunk {
   /** The bytes once more, from the disk. */
   read: () => AsyncIterable<Uint8Array>
   /** Gives the bytes to an upload: afterwards they are read as that chunk. Ends this object's life. */
-  claim: (uploadId: string, index: number) => Promise<void>
+  claim: (upload: SpoolUpload, index: number) => Promise<void>
   /**
    * Takes a claim back that could not be written down, so that no chunk stays which was not
    * acknowledged; harmless when the claim itself has failed.
    */
-  unclaim: (uploadId: string, index: number) => Promise<void>
+  unclaim: (upload: SpoolUpload, index: number) => Promise<void>
   /** Removes the bytes. Harmless after `claim` and when called twice. */
   discard: () => Promise<void>
 }
@@ -47,7 +58,7 @@ export interface PartialChunk {
 
 /** The chunk file of one upload. */
 export interface ChunkName {
-  readonly uploadId: string
+  readonly upload: SpoolUpload
   readonly index: number
 }
 
@@ -103,15 +114,18 @@ export interface Spool {
    * Fills `target` with the upload's bytes from `offset`; the range may cross chunks.
    * Rejects with SPOOL_DAMAGED when a chunk file is missing or short.
    */
-  read: (uploadId: string, layout: ChunkLayout, offset: number, target: Uint8Array) => Promise<void>
+  read: (
+    upload: SpoolUpload,
+    layout: ChunkLayout,
+    offset: number,
+    target: Uint8Array,
+  ) => Promise<void>
   /** The size of one chunk file in bytes, or null when it is not there. */
-  chunkFileSize: (uploadId: string, index: number) => Promise<number | null>
+  chunkFileSize: (upload: SpoolUpload, index: number) => Promise<number | null>
   /** Removes one chunk file; harmless when it is not there. */
-  removeChunk: (uploadId: string, index: number) => Promise<void>
+  removeChunk: (upload: SpoolUpload, index: number) => Promise<void>
   /** Removes all chunks of an upload and closes what is open; harmless when there are none. */
-  remove: (uploadId: string) => Promise<void>
-  /** Ids of all uploads that have a folder. */
-  uploadIds: () => Promise<string[]>
+  remove: (upload: SpoolUpload) => Promise<void>
   /** Removes temporary files that no living request can own. */
   removeTemporary: () => Promise<void>
   /** A moment old at the most. Rejects with SPOOL_FAILED when the disk does not say. */
@@ -121,14 +135,25 @@ export interface Spool {
   close: () => Promise<void>
 }
 
-/** What start-up needs beside what the flows need, to put files and ledger in agreement. */
-export interface MaintainedSpool extends Spool {
+/** Folders of uploads, where they belong to one process: those that no upload owns can be told. */
+export interface UploadFolders {
+  /** Ids of all uploads that have a folder. */
+  uploadIds: () => Promise<string[]>
+  /** Removes an upload's folder, whichever opening of its id it is of; harmless when there is none. */
+  removeFolder: (uploadId: string) => Promise<void>
+}
+
+/**
+ * What start-up needs beside what the flows need, to put files and ledger in agreement, where both
+ * belong to one process.
+ */
+export interface MaintainedSpool extends Spool, UploadFolders {
   /** Indexes of an upload's chunk files, in no order; empty when there is none. */
-  chunkIndexes: (uploadId: string) => Promise<number[]>
+  chunkIndexes: (upload: SpoolUpload) => Promise<number[]>
   /** SHA-256 of a chunk file as it is now, hex. Rejects with SPOOL_FAILED. */
-  chunkDigest: (uploadId: string, index: number) => Promise<string>
+  chunkDigest: (upload: SpoolUpload, index: number) => Promise<string>
   /** Indexes of an upload's partial chunks, in no order. */
-  partialIndexes: (uploadId: string) => Promise<number[]>
+  partialIndexes: (upload: SpoolUpload) => Promise<number[]>
   /** Removes a partial chunk; harmless when there is none. */
   removePartial: (name: ChunkName) => Promise<void>
   /** Makes a chunk that was not acknowledged a partial one again. */

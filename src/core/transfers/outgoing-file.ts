@@ -48,7 +48,7 @@ export function createArrivingFile(upload: Upload, spool: Pick<Spool, 'read'>): 
 
   async function read(offset: number, target: Uint8Array): Promise<void> {
     if (layout === null) throw new AppError('SPOOL_DAMAGED', 'No chunk is there yet')
-    await spool.read(upload.id, layout, offset, target)
+    await spool.read(upload, layout, offset, target)
   }
 
   return {

@@ -51,10 +51,10 @@ export interface TransferEndings {
 export function createTransferEndings(options: TransferEndingsOptions): TransferEndings {
   const { ledger, spool, progress, metrics, now, log } = options
 
-  async function clear(uploadId: string, ending: Ending): Promise<void> {
+  async function clear(upload: Upload, ending: Ending): Promise<void> {
     if (ending.kind !== 'gone') progress.finish(ending.upload)
-    await spool.remove(uploadId).catch((error: unknown) => {
-      log.warn({ uploadId, err: error }, 'chunks left to the sweep')
+    await spool.remove(upload).catch((error: unknown) => {
+      log.warn({ uploadId: upload.id, err: error }, 'chunks left to the sweep')
     })
   }
 
@@ -109,7 +109,7 @@ export function createTransferEndings(options: TransferEndingsOptions): Transfer
       if (options.webhooks) options.onWebhook()
       if (upload.replaces !== null) options.onDeletion()
       log.info({ uploadId: id, messageId: result.messageId }, 'Upload completed successfully')
-      await clear(id, ending)
+      await clear(upload, ending)
     },
     failed: async (upload, error, signal) => {
       const { id } = upload
@@ -123,7 +123,7 @@ export function createTransferEndings(options: TransferEndingsOptions): Transfer
       const ending = await settle(id, () => ledger.failUpload(id, failure), signal)
       if (ending.kind === 'ended') metrics.ended({ uploadId: id, outcome: 'failed' })
       if (upload.volumeBytes !== null) options.onCleanup()
-      await clear(id, ending)
+      await clear(upload, ending)
     },
   }
 }

@@ -43,7 +43,7 @@ export async function hasBytes({ ledger, spool }: ByteRecords, uploadId: string)
   if (found === null) return false
   if (found.count > 0) return true
   if (!found.isStream) return false
-  return (await spool.partialBytes({ uploadId, index: 0 })) > 0
+  return (await spool.partialBytes({ upload: found.upload, index: 0 })) > 0
 }
 
 export interface BytelessExpiryOptions {

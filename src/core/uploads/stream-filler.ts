@@ -51,7 +51,7 @@ export function createStreamFiller(options: StreamFillerOptions): StreamFiller {
     const { id, size } = upload
     let index = contiguous(await ledger.chunks(id)).count
     while (await cutter.more()) {
-      const name = { uploadId: id, index }
+      const name = { upload, index }
       const targetBytes = chunkSizeAt({ size, chunkSize: STREAM_CHUNK_BYTES }, index)
       const end = index * STREAM_CHUNK_BYTES + targetBytes
       if (!(await comesWithinReach(upload, end, ending))) return
@@ -166,11 +166,12 @@ export function createStreamFiller(options: StreamFillerOptions): StreamFiller {
         if (keeps && brings) await ledger.touchUpload(upload.id, now())
       }
     },
-    close: async ({ id, size, totalChunks }) => {
+    close: async (upload) => {
+      const { id, size, totalChunks } = upload
       const index = contiguous(await ledger.chunks(id)).count
       if (index === totalChunks) return
       const targetBytes = chunkSizeAt({ size, chunkSize: STREAM_CHUNK_BYTES }, index)
-      const { whole } = await spool.append({ uploadId: id, index }, nothing(), {
+      const { whole } = await spool.append({ upload, index }, nothing(), {
         targetBytes,
         signal,
       })

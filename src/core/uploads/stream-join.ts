@@ -79,15 +79,13 @@ export function createStreamJoin(options: StreamJoinOptions) {
   async function make(id: string, described: JoinDescription, token: string): Promise<Upload> {
     const { partIds, mimeType, modifiedAt, metadata, concat } = described
     const granted = await uploads.authenticate(token)
-    // Before the locks were held a part may have been cancelled.
+    const pieces: (ChunkRecord & { part: Upload })[] = []
     for (const partId of partIds) {
       const part = await ledger.findUpload(partId)
+      // Before the locks were held it may have been cancelled.
       if (part) assertNotCancelled(part)
       if (part?.state !== 'receiving') throw uploadNotFound()
-    }
-    const pieces: (ChunkRecord & { uploadId: string })[] = []
-    for (const uploadId of partIds) {
-      for (const chunk of await ledger.chunks(uploadId)) pieces.push({ ...chunk, uploadId })
+      for (const chunk of await ledger.chunks(partId)) pieces.push({ ...chunk, part })
     }
     const chunks = pieces.map(({ size, digest }, index): ChunkRecord => ({ index, size, digest }))
     const size = chunks.reduce((sum, chunk) => sum + chunk.size, 0)
@@ -101,7 +99,7 @@ export function createStreamJoin(options: StreamJoinOptions) {
     const opened = { ...file, totalChunks, captionId: newCaptionId(), volumeBytes }
     const upload: Upload = { ...openUpload(opened, now()), state: 'sealed', sealedAt: now() }
     for (const [index, piece] of pieces.entries()) {
-      await spool.share({ uploadId: piece.uploadId, index: piece.index }, { uploadId: id, index })
+      await spool.share({ upload: piece.part, index: piece.index }, { upload, index })
     }
     const stream = { uploadId: id, metadata, concat }
     return commit({ upload, stream, chunks, partIds, token })
@@ -123,11 +121,15 @@ export function createStreamJoin(options: StreamJoinOptions) {
     }
   }
 
+  /** The parts, whose chunks the joined upload has under names of its own. */
   async function clear(partIds: readonly string[]): Promise<void> {
-    for (const id of partIds) {
-      await spool.remove(id).catch((err: unknown) => {
-        log.warn({ uploadId: id, err }, 'chunks left to the sweep')
-      })
+    for (const uploadId of partIds) {
+      try {
+        const part = await ledger.findUpload(uploadId)
+        if (part) await spool.remove(part)
+      } catch (err) {
+        log.warn({ uploadId, err }, 'chunks left to the sweep')
+      }
     }
   }
 

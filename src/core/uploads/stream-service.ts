@@ -88,7 +88,8 @@ export function createStreamService(options: StreamServiceOptions): StreamServic
     assertNotFailed(upload)
     if (upload.state !== 'receiving') return { upload, stream, offset: upload.size }
     const { count, bytes } = contiguous(await ledger.chunks(uploadId))
-    const growing = count === upload.totalChunks ? 0 : await partialBytes(uploadId, count)
+    const growing =
+      count === upload.totalChunks ? 0 : await spool.partialBytes({ upload, index: count })
     const offset = bytes + growing
     if (offset === upload.size) await settle(upload, stream)
     // It may have been sealed here, or have ended elsewhere since it was looked at.
@@ -96,10 +97,6 @@ export function createStreamService(options: StreamServiceOptions): StreamServic
     if (latest === null) throw uploadNotFound()
     assertNotCancelled(latest)
     return { upload: latest, stream, offset }
-  }
-
-  function partialBytes(uploadId: string, index: number): Promise<number> {
-    return spool.partialBytes({ uploadId, index })
   }
 
   /** All bytes are here: makes its last chunk one, if it is not yet, and lets the job begin. */

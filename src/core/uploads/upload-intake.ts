@@ -18,7 +18,7 @@ import type { AcceptedChunk, FoundChunk, Ledger, Opened, Opening } from '../port
 import type { Log } from '../ports/log.ts'
 import type { UploadMetrics } from '../ports/metrics.ts'
 import type { StreamRecord, Upload } from '../ports/records.ts'
-import type { ReceivedChunk } from '../ports/spool.ts'
+import type { ChunkName, ReceivedChunk } from '../ports/spool.ts'
 import type { PostRule, TelegramGateway } from '../ports/telegram.ts'
 import type { WorkGate } from '../runtime/work-gate.ts'
 import type { Transfers } from '../transfers/transfer.ts'
@@ -125,18 +125,21 @@ export function createUploadIntake(options: UploadIntakeOptions): UploadIntake {
 
   /** The file first, then its row: a row always has its file, and a file without a row goes. */
   async function acknowledge(
-    { id, index }: { id: string; index: number },
+    { upload, index }: ChunkName,
     received: ReceivedChunk,
     writeRow: () => Promise<AcceptedChunk>,
   ): Promise<Extract<AcceptedChunk, { kind: 'accepted' }>> {
     try {
-      await received.claim(id, index)
+      await received.claim(upload, index)
       const accepted = await writeRow()
       if (accepted.kind !== 'accepted') throw notAccepted(accepted, { index, size: received.size })
       return accepted
     } catch (error) {
-      await received.unclaim(id, index).catch((err: unknown) => {
-        log.warn({ uploadId: id, err }, 'a chunk without a row is left until it is sent again')
+      await received.unclaim(upload, index).catch((err: unknown) => {
+        log.warn(
+          { uploadId: upload.id, err },
+          'a chunk without a row is left until it is sent again',
+        )
       })
       throw error
     }
@@ -164,8 +167,13 @@ export function createUploadIntake(options: UploadIntakeOptions): UploadIntake {
     if (upload.state !== 'receiving')
       throw notAccepted({ kind: 'closed', upload }, { index, size: received.size })
     const record = { index, size: received.size, digest: received.digest }
-    const { count: receivedChunks } = await acknowledge({ id: upload.id, index }, received, () =>
-      ledger.acceptChunk(upload.id, record, { chunkSize, token, now: now() }),
+    const { count: receivedChunks } = await acknowledge({ upload, index }, received, () =>
+      ledger.acceptChunk(upload.id, record, {
+        captionId: upload.captionId,
+        chunkSize,
+        token,
+        now: now(),
+      }),
     )
     options.metrics.received(received.size)
     const touched = { ...upload, chunkSize }

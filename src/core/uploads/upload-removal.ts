@@ -65,7 +65,8 @@ export function createUploadRemoval(options: UploadRemovalOptions): UploadRemova
     const upload = await writeRow().catch(async (error: unknown) => {
       if (!(error instanceof AppError && error.code === 'SPOOL_FULL')) throw error
       // A row takes disk space as well: that of the upload's own bytes.
-      await spool.remove(uploadId)
+      const known = await ledger.findUpload(uploadId)
+      if (known !== null) await spool.remove(known)
       return writeRowAfterBytes()
     })
     if (upload === null) return false
@@ -73,7 +74,7 @@ export function createUploadRemoval(options: UploadRemovalOptions): UploadRemova
     await transfers.stop(uploadId, reason)
     tell(upload)
     if (upload.volumeBytes !== null) options.onCleanup()
-    await spool.remove(uploadId)
+    await spool.remove(upload)
     return true
   }
 

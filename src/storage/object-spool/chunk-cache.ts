@@ -1,4 +1,4 @@
-import type { ReceivedChunk, Spool } from '../../core/ports/spool.ts'
+import type { ReceivedChunk, Spool, SpoolUpload } from '../../core/ports/spool.ts'
 import { AppError } from '../../errors.ts'
 import { createKeyCounts } from '../../lib/concurrency/key-counts.ts'
 
@@ -129,8 +129,8 @@ export function createChunkCache({ local, maxBytes }: ChunkCacheOptions): ChunkC
 }
 
 /** No name that a sender can choose. */
-function folderOf(digest: string): string {
-  return `chunk-${digest}`
+function folderOf(digest: string): SpoolUpload {
+  return { id: `chunk-${digest}`, captionId: '' }
 }
 
 function isDamage(error: unknown): boolean {

@@ -1,4 +1,5 @@
 import type { ChunkRecord } from '../../core/ports/records.ts'
+import type { SpoolUpload } from '../../core/ports/spool.ts'
 import { createTtlCache } from '../../lib/ttl-cache.ts'
 
 /** Where a chunk is that was acknowledged, or is about to be. */
@@ -16,13 +17,13 @@ export interface LocatedChunk {
  */
 export interface ChunkIndex {
   /** Null where it is not there. */
-  locate: (uploadId: string, index: number) => Promise<LocatedChunk | null>
+  locate: (upload: SpoolUpload, index: number) => Promise<LocatedChunk | null>
   /** What this node has stored itself, of late. */
-  stored: (uploadId: string, index: number) => LocatedChunk | null
-  add: (uploadId: string, chunk: LocatedChunk) => void
-  remove: (uploadId: string, index: number) => void
+  stored: (upload: SpoolUpload, index: number) => LocatedChunk | null
+  add: (upload: SpoolUpload, chunk: LocatedChunk) => void
+  remove: (upload: SpoolUpload, index: number) => void
   /** Forgets all that is known of an upload: the rows are asked again. */
-  forget: (uploadId: string) => void
+  forget: (upload: SpoolUpload) => void
 }
 
 /** How long rows are good for, where they say what is asked. */
@@ -34,47 +35,52 @@ const MAX_UPLOADS = 1_000
 export function createChunkIndex(
   acknowledged: (uploadId: string) => Promise<readonly ChunkRecord[]>,
 ): ChunkIndex {
+  // By captionId, which no two uploads share.
   const rows = createTtlCache<ReadonlyMap<number, LocatedChunk>>({ maxEntries: MAX_UPLOADS })
   const mine = createTtlCache<Map<number, LocatedChunk>>({ maxEntries: MAX_UPLOADS })
 
-  async function readRows(uploadId: string): Promise<ReadonlyMap<number, LocatedChunk>> {
-    const chunks = await acknowledged(uploadId)
+  /**
+   * Where the upload is gone and its id was opened again, these are the new one's rows: none of the old
+   * one's objects is what they say.
+   */
+  async function readRows({ id }: SpoolUpload): Promise<ReadonlyMap<number, LocatedChunk>> {
+    const chunks = await acknowledged(id)
     return new Map(chunks.map((chunk) => [chunk.index, { ...chunk, key: null }]))
   }
 
-  const load = (uploadId: string) =>
+  const load = (upload: SpoolUpload) =>
     rows.load(
-      uploadId,
-      () => readRows(uploadId),
+      upload.captionId,
+      () => readRows(upload),
       () => ROWS_MS,
     )
 
-  const stored = (uploadId: string, index: number): LocatedChunk | null =>
-    mine.get(uploadId)?.get(index) ?? null
+  const stored = (upload: SpoolUpload, index: number): LocatedChunk | null =>
+    mine.get(upload.captionId)?.get(index) ?? null
 
   return {
     stored,
-    locate: async (uploadId, index) => {
-      const own = stored(uploadId, index)
+    locate: async (upload, index) => {
+      const own = stored(upload, index)
       if (own) return own
-      const known = (await load(uploadId)).get(index)
+      const known = (await load(upload)).get(index)
       if (known) return known
       // It may have come since, to another node.
-      rows.delete(uploadId)
-      return (await load(uploadId)).get(index) ?? null
+      rows.delete(upload.captionId)
+      return (await load(upload)).get(index) ?? null
     },
-    add: (uploadId, chunk) => {
-      const chunks = mine.get(uploadId) ?? new Map<number, LocatedChunk>()
+    add: (upload, chunk) => {
+      const chunks = mine.get(upload.captionId) ?? new Map<number, LocatedChunk>()
       chunks.set(chunk.index, chunk)
-      mine.set(uploadId, chunks, STORED_MS)
+      mine.set(upload.captionId, chunks, STORED_MS)
     },
-    remove: (uploadId, index) => {
-      mine.get(uploadId)?.delete(index)
-      rows.delete(uploadId)
+    remove: (upload, index) => {
+      mine.get(upload.captionId)?.delete(index)
+      rows.delete(upload.captionId)
     },
-    forget: (uploadId) => {
-      mine.delete(uploadId)
-      rows.delete(uploadId)
+    forget: (upload) => {
+      mine.delete(upload.captionId)
+      rows.delete(upload.captionId)
     },
   }
 }

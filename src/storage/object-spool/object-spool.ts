@@ -8,21 +8,13 @@ import {
   type PartialChunk,
   type ReceivedChunk,
   type Spool,
+  type SpoolUpload,
 } from '../../core/ports/spool.ts'
 import { AppError, shuttingDown } from '../../errors.ts'
 import { MiB } from '../../lib/units.ts'
 import { createChunkCache } from './chunk-cache.ts'
-import { createChunkIndex } from './chunk-index.ts'
-import {
-  chunkPrefix,
-  newChunkKey,
-  newPieceKey,
-  parseChunkKey,
-  parsePieceKey,
-  ROOT,
-  uploadOf,
-  uploadPrefix,
-} from './keys.ts'
+import { createChunkIndex, type LocatedChunk } from './chunk-index.ts'
+import { chunkPrefix, newChunkKey, newPieceKey, parseChunkKey, uploadPrefix } from './keys.ts'
 import type { ObjectStore } from './object-store.ts'
 import { chainPieces, digestOf, lengthOf, listPieces, type StoredPiece, salvage } from './pieces.ts'
 import type { StoredObject } from './s3-answer.ts'
@@ -31,7 +23,7 @@ import { createWaitingChunks } from './waiting-chunks.ts'
 export interface ObjectSpoolOptions {
   store: ObjectStore
   /** On this node's disk, where bytes are before the store has them, and copies of chunks. */
-  local: Spool
+  local: MaintainedSpool
   /** Bytes of chunks that stay on this node's disk at the most, beside those that are read. */
   maxCacheBytes: number
   /** The rows of an upload's chunks, whichever node has written them. */
@@ -50,7 +42,7 @@ const LEAST_FREE_BYTES = 64 * MiB
  *
  * Which of the objects are chunks say the ledger's rows alone.
  */
-export async function createObjectSpool(options: ObjectSpoolOptions): Promise<MaintainedSpool> {
+export async function createObjectSpool(options: ObjectSpoolOptions): Promise<Spool> {
   const { store, local, log } = options
   await emptyLocal(local)
   const cache = createChunkCache({ local, maxBytes: options.maxCacheBytes })
@@ -82,28 +74,28 @@ export async function createObjectSpool(options: ObjectSpoolOptions): Promise<Ma
       size,
       digest,
       read: received.read,
-      claim: async (uploadId, index) => {
-        await putChunk(uploadId, index, received)
+      claim: async (upload, index) => {
+        await putChunk(upload, index, received)
         await cache.keep(received)
       },
-      unclaim: async (uploadId, index) => chunks.remove(uploadId, index),
+      unclaim: async (upload, index) => chunks.remove(upload, index),
       discard: received.discard,
     }
   }
 
   /** An object without a row is left to the sweep: its row may have been written, and its answer lost. */
   async function putChunk(
-    uploadId: string,
+    upload: SpoolUpload,
     index: number,
     { size, digest, read }: Pick<ReceivedChunk, 'size' | 'digest' | 'read'>,
   ): Promise<void> {
-    const key = newChunkKey(uploadId, { index, digest })
+    const key = newChunkKey(upload, { index, digest })
     await store.put(key, { size, digest, read })
-    chunks.add(uploadId, { index, size, digest, key })
+    chunks.add(upload, { index, size, digest, key })
   }
 
   async function read(
-    uploadId: string,
+    upload: SpoolUpload,
     layout: Parameters<Spool['read']>[1],
     offset: number,
     target: Uint8Array,
@@ -116,25 +108,49 @@ export async function createObjectSpool(options: ObjectSpoolOptions): Promise<Ma
       const { index, start, size } = chunkAt(layout, offset + filled)
       const from = offset + filled - start
       const length = Math.min(target.byteLength - filled, size - from)
-      const chunk = await chunks.locate(uploadId, index)
+      const chunk = await chunks.locate(upload, index)
       if (chunk === null) throw damaged()
-      const { digest } = chunk
       const place = { offset: from, target: target.subarray(filled, filled + length) }
-      const load = async () => download(chunk.key ?? (await keyOf(uploadId, chunk)), digest)
-      await cache.read({ digest, size }, load, place)
+      await cache.read({ digest: chunk.digest, size }, () => load(upload, chunk), place)
       filled += length
     }
   }
 
-  /** Rejects with SPOOL_DAMAGED where the store has no such chunk. */
-  async function keyOf(
-    uploadId: string,
-    { index, digest }: { index: number; digest: string },
-  ): Promise<string> {
-    const objects = await objectsAt(`${chunkPrefix(uploadId, index)}${digest}`)
-    const [first] = objects
-    if (!first) throw damaged()
-    return first.key
+  /**
+   * A chunk to this node's disk. Where one object of it is gone or damaged, another may be whole: one
+   * that was lost is stored once more. Rejects with SPOOL_DAMAGED where none is.
+   */
+  async function load(upload: SpoolUpload, chunk: LocatedChunk): Promise<ReceivedChunk> {
+    const { index, digest, key: known } = chunk
+    if (known !== null) {
+      const received = await downloadUndamaged(known, digest)
+      if (received) return received
+      chunks.remove(upload, index)
+    }
+    for (const key of await keysOf(upload, chunk)) {
+      const received = key === known ? null : await downloadUndamaged(key, digest)
+      if (received) return received
+    }
+    throw damaged()
+  }
+
+  /** The objects that a chunk's row may mean, the newest first. */
+  async function keysOf(
+    upload: SpoolUpload,
+    { index, digest }: Pick<LocatedChunk, 'index' | 'digest'>,
+  ): Promise<string[]> {
+    const objects = await objectsAt(`${chunkPrefix(upload, index)}${digest}`)
+    return objects.sort((a, b) => b.storedAt - a.storedAt).map(({ key }) => key)
+  }
+
+  async function downloadUndamaged(key: string, digest: string): Promise<ReceivedChunk | null> {
+    try {
+      return await download(key, digest)
+    } catch (error) {
+      if (!isDamage(error)) throw error
+      log.warn({ key, err: error }, 'an object of a chunk is gone or damaged')
+      return null
+    }
   }
 
   /** An object to this node's disk. One that is not what its name says is asked for once more. */
@@ -157,18 +173,18 @@ export async function createObjectSpool(options: ObjectSpoolOptions): Promise<Ma
 
   /** The object of a chunk: of several the one that was acknowledged, else the newest. */
   async function objectOf(
-    uploadId: string,
+    upload: SpoolUpload,
     index: number,
-  ): Promise<{ key: string; size: number; digest: string } | null> {
-    const objects = await objectsAt(chunkPrefix(uploadId, index))
+  ): Promise<{ size: number; digest: string } | null> {
+    const objects = await objectsAt(chunkPrefix(upload, index))
     const named = objects
       .flatMap((object) => {
-        const key = parseChunkKey(uploadId, object.key)
+        const key = parseChunkKey(upload, object.key)
         return key ? [{ ...object, digest: key.digest }] : []
       })
       .sort((a, b) => b.storedAt - a.storedAt)
     if (named.length < 2) return named[0] ?? null
-    const row = await chunks.locate(uploadId, index)
+    const row = await chunks.locate(upload, index)
     return named.find(({ digest }) => digest === row?.digest) ?? named[0] ?? null
   }
 
@@ -214,7 +230,7 @@ export async function createObjectSpool(options: ObjectSpoolOptions): Promise<Ma
 
   /** Puts bytes of a chunk that is not whole where every node finds them. */
   async function keepPiece(
-    { uploadId, index }: ChunkName,
+    { upload, index }: ChunkName,
     from: number,
     received: ReceivedChunk,
   ): Promise<StoredPiece[]> {
@@ -222,7 +238,7 @@ export async function createObjectSpool(options: ObjectSpoolOptions): Promise<Ma
     try {
       if (size === 0) return []
       const piece = { index, from, to: from + size, digest }
-      const key = newPieceKey(uploadId, piece)
+      const key = newPieceKey(upload, piece)
       await store.put(key, { size, digest, read: readAgain })
       await cache.keep(received)
       return [{ ...piece, key }]
@@ -234,8 +250,8 @@ export async function createObjectSpool(options: ObjectSpoolOptions): Promise<Ma
   async function* readPieces(pieces: readonly StoredPiece[]): AsyncGenerator<Uint8Array> {
     for (const { key, digest, from, to } of pieces) {
       const target = Buffer.allocUnsafeSlow(to - from)
-      const load = () => download(key, digest)
-      await cache.read({ digest, size: to - from }, load, { offset: 0, target })
+      const bring = () => download(key, digest)
+      await cache.read({ digest, size: to - from }, bring, { offset: 0, target })
       yield target
     }
   }
@@ -253,7 +269,7 @@ export async function createObjectSpool(options: ObjectSpoolOptions): Promise<Ma
       digest: bytes.digest,
       read: bytes.read,
       claim: async () => {
-        await putChunk(name.uploadId, name.index, bytes)
+        await putChunk(name.upload, name.index, bytes)
         isClaimed = true
         whole.forget(name)
         // Of one that came in pieces the disk has those.
@@ -262,7 +278,7 @@ export async function createObjectSpool(options: ObjectSpoolOptions): Promise<Ma
       // The sender was told of the pieces: they stay a partial chunk.
       unclaim: async () => {
         isClaimed = false
-        chunks.remove(name.uploadId, name.index)
+        chunks.remove(name.upload, name.index)
       },
       discard: async () => {
         if (whole.get(name) === bytes) whole.forget(name)
@@ -275,14 +291,14 @@ export async function createObjectSpool(options: ObjectSpoolOptions): Promise<Ma
     }
   }
 
-  async function remove(uploadId: string): Promise<void> {
-    chunks.forget(uploadId)
-    await whole.drop(uploadId)
-    await store.remove((await objectsAt(uploadPrefix(uploadId))).map(({ key }) => key))
+  async function remove(upload: SpoolUpload): Promise<void> {
+    chunks.forget(upload)
+    await whole.drop(upload)
+    await store.remove((await objectsAt(uploadPrefix(upload))).map(({ key }) => key))
   }
 
   async function partialBytes(name: ChunkName): Promise<number> {
-    if (chunks.stored(name.uploadId, name.index)) return 0
+    if (chunks.stored(name.upload, name.index)) return 0
     const known = whole.get(name)
     return known?.size ?? lengthOf(chainPieces(await listPieces(store, name)))
   }
@@ -294,52 +310,18 @@ export async function createObjectSpool(options: ObjectSpoolOptions): Promise<Ma
     remove,
     partialBytes,
     share: async (from, to) => {
-      const chunk = await chunks.locate(from.uploadId, from.index)
+      const chunk = await chunks.locate(from.upload, from.index)
       if (chunk === null) throw damaged()
-      const key = newChunkKey(to.uploadId, { index: to.index, digest: chunk.digest })
-      await store.copy(chunk.key ?? (await keyOf(from.uploadId, chunk)), key)
-      chunks.add(to.uploadId, { ...chunk, index: to.index, key })
+      const source = chunk.key ?? (await keysOf(from.upload, chunk))[0]
+      if (source === undefined) throw damaged()
+      const key = newChunkKey(to.upload, { index: to.index, digest: chunk.digest })
+      await store.copy(source, key)
+      chunks.add(to.upload, { ...chunk, index: to.index, key })
     },
-    chunkFileSize: async (uploadId, index) => (await objectOf(uploadId, index))?.size ?? null,
-    chunkDigest: async (uploadId, index) => {
-      const object = await objectOf(uploadId, index)
-      if (object === null) throw damaged()
-      // The store has compared it with the bytes.
-      return object.digest
-    },
-    chunkIndexes: async (uploadId) => {
-      const objects = await objectsAt(uploadPrefix(uploadId))
-      const keys = objects.flatMap(({ key }) => parseChunkKey(uploadId, key) ?? [])
-      return [...new Set(keys.map(({ index }) => index))]
-    },
-    removeChunk: async (uploadId, index) => {
-      chunks.remove(uploadId, index)
-      await store.remove((await objectsAt(chunkPrefix(uploadId, index))).map(({ key }) => key))
-    },
-    partialIndexes: async (uploadId) => {
-      const objects = await objectsAt(`${uploadPrefix(uploadId)}partial/`)
-      const keys = objects.flatMap(({ key }) => parsePieceKey(uploadId, key) ?? [])
-      return [...new Set(keys.map(({ index }) => index))]
-    },
-    removePartial: async (name) => {
-      await whole.get(name)?.discard()
-      whole.forget(name)
-      await store.remove((await listPieces(store, name)).map(({ key }) => key))
-    },
-    toPartial: async ({ uploadId, index }) => {
-      const object = await objectOf(uploadId, index)
-      if (object === null) return
-      const { size, digest } = object
-      await store.copy(object.key, newPieceKey(uploadId, { index, from: 0, to: size, digest }))
-      chunks.remove(uploadId, index)
-      await store.remove([object.key])
-    },
-    uploadIds: async () => {
-      const ids: string[] = []
-      for await (const { folders } of store.list({ prefix: ROOT, byFolder: true })) {
-        ids.push(...folders.map(uploadOf).filter((id) => id !== null))
-      }
-      return ids
+    chunkFileSize: async (upload, index) => (await objectOf(upload, index))?.size ?? null,
+    removeChunk: async (upload, index) => {
+      chunks.remove(upload, index)
+      await store.remove((await objectsAt(chunkPrefix(upload, index))).map(({ key }) => key))
     },
     removeTemporary: local.removeTemporary,
     // How much an object store can take it does not say.
@@ -360,11 +342,15 @@ export async function createObjectSpool(options: ObjectSpoolOptions): Promise<Ma
 }
 
 /** What is there was left by a process that died; the store has what was acknowledged of it. */
-async function emptyLocal(local: Spool): Promise<void> {
+async function emptyLocal(local: MaintainedSpool): Promise<void> {
   await local.removeTemporary()
-  for (const id of await local.uploadIds()) await local.remove(id)
+  for (const id of await local.uploadIds()) await local.removeFolder(id)
 }
 
 function damaged(): AppError {
   return new AppError('SPOOL_DAMAGED', BYTES_LOST)
+}
+
+function isDamage(error: unknown): boolean {
+  return error instanceof AppError && error.code === 'SPOOL_DAMAGED'
 }

@@ -36,12 +36,12 @@ export function lengthOf(chain: readonly StoredPiece[]): number {
 /** The pieces of a chunk that the store has, in no order. */
 export async function listPieces(
   store: Pick<ObjectStore, 'list'>,
-  { uploadId, index }: ChunkName,
+  { upload, index }: ChunkName,
 ): Promise<StoredPiece[]> {
   const pieces: StoredPiece[] = []
-  for await (const { objects } of store.list({ prefix: piecesPrefix(uploadId, index) })) {
+  for await (const { objects } of store.list({ prefix: piecesPrefix(upload, index) })) {
     for (const { key } of objects) {
-      const piece = parsePieceKey(uploadId, key)
+      const piece = parsePieceKey(upload, key)
       if (piece) pieces.push({ ...piece, key })
     }
   }

@@ -1,12 +1,19 @@
 import type { ChunkRecord } from '../../core/ports/records.ts'
-import { parseChunkKey, parsePieceKey, ROOT, uploadOf, uploadPrefix } from './keys.ts'
+import type { SpoolUpload } from '../../core/ports/spool.ts'
+import { idOf, idPrefix, parseChunkKey, parsePieceKey, ROOT, uploadPrefix } from './keys.ts'
 import type { ObjectStore } from './object-store.ts'
 import type { StoredObject } from './s3-answer.ts'
 
+/** An unfinished upload, and the rows of its chunks. */
+export interface AcknowledgedUpload {
+  readonly upload: SpoolUpload
+  readonly chunks: readonly ChunkRecord[]
+}
+
 export interface ObjectSweepOptions {
   store: Pick<ObjectStore, 'list' | 'remove'>
-  /** The rows of an unfinished upload's chunks; null: there is no such upload, or it has ended. */
-  acknowledged: (uploadId: string) => Promise<readonly ChunkRecord[] | null>
+  /** The unfinished upload of this id as it is now; null: there is none, or it has ended. */
+  acknowledged: (uploadId: string) => Promise<AcknowledgedUpload | null>
   /**
    * Milliseconds, by the store's clock: younger objects may wait for their rows. Far longer than any
    * request takes.
@@ -16,9 +23,10 @@ export interface ObjectSweepOptions {
 }
 
 /**
- * Removes objects that no upload needs: of uploads that have ended or are unknown, and chunks without
- * a row. Any node may do it at any time: objects are listed before rows are read, and are removed by
- * names that no later chunk gets. Resolves with how many were removed.
+ * Removes objects that no upload needs: of uploads that have ended, are unknown, or were there before
+ * their id was opened again, and chunks without a row. Any node may do it at any time: objects are listed
+ * before rows are read, and are removed by names that no later chunk gets. Resolves with how many were
+ * removed.
  */
 export async function sweepObjects(options: ObjectSweepOptions): Promise<number> {
   const { store, signal } = options
@@ -26,34 +34,34 @@ export async function sweepObjects(options: ObjectSweepOptions): Promise<number>
   for await (const { folders } of store.list({ prefix: ROOT, byFolder: true })) {
     for (const folder of folders) {
       signal.throwIfAborted()
-      const uploadId = uploadOf(folder)
-      if (uploadId !== null) removed += await sweepUpload(options, uploadId)
+      const uploadId = idOf(folder)
+      if (uploadId !== null) removed += await sweepId(options, uploadId)
     }
   }
   return removed
 }
 
-async function sweepUpload(
+async function sweepId(
   { store, acknowledged, minAgeMs }: ObjectSweepOptions,
   uploadId: string,
 ): Promise<number> {
   const old: StoredObject[] = []
-  for await (const { objects, at } of store.list({ prefix: uploadPrefix(uploadId) })) {
+  for await (const { objects, at } of store.list({ prefix: idPrefix(uploadId) })) {
     old.push(...objects.filter(({ storedAt }) => storedAt < at - minAgeMs))
   }
   if (old.length === 0) return 0
-  const rows = await acknowledged(uploadId)
-  const keys = old.map(({ key }) => key).filter((key) => !isNeeded(uploadId, key, rows))
+  const known = await acknowledged(uploadId)
+  const keys = old.map(({ key }) => key).filter((key) => known === null || !isNeeded(known, key))
   await store.remove(keys)
   return keys.length
 }
 
-function isNeeded(uploadId: string, key: string, rows: readonly ChunkRecord[] | null): boolean {
-  if (rows === null) return false
-  const chunk = parseChunkKey(uploadId, key)
-  const rowOf = (index: number) => rows.find((row) => row.index === index)
+function isNeeded({ upload, chunks }: AcknowledgedUpload, key: string): boolean {
+  if (!key.startsWith(uploadPrefix(upload))) return false
+  const chunk = parseChunkKey(upload, key)
+  const rowOf = (index: number) => chunks.find((row) => row.index === index)
   if (chunk) return rowOf(chunk.index)?.digest === chunk.digest
   // Of a chunk that has its row the pieces are not needed any more.
-  const piece = parsePieceKey(uploadId, key)
+  const piece = parsePieceKey(upload, key)
   return piece !== null && rowOf(piece.index) === undefined
 }

@@ -1,4 +1,4 @@
-import type { ChunkName, ReceivedChunk } from '../../core/ports/spool.ts'
+import type { ChunkName, ReceivedChunk, SpoolUpload } from '../../core/ports/spool.ts'
 
 /**
  * Chunks of streams that are whole on this node's disk and that no call has claimed yet. They wait for
@@ -10,26 +10,27 @@ export interface WaitingChunks {
   /** Its bytes are the caller's. */
   forget: (name: ChunkName) => void
   /** Removes the bytes of all chunks of the upload. */
-  drop: (uploadId: string) => Promise<void>
+  drop: (upload: SpoolUpload) => Promise<void>
 }
 
 const WAITING_MS = 60_000
 
 export function createWaitingChunks(now: () => number = () => performance.now()): WaitingChunks {
+  /** By captionId, which no two uploads share. */
   const uploads = new Map<string, Map<number, { chunk: ReceivedChunk; since: number }>>()
 
-  function forget({ uploadId, index }: ChunkName): void {
-    const chunks = uploads.get(uploadId)
+  function forget(captionId: string, index: number): void {
+    const chunks = uploads.get(captionId)
     chunks?.delete(index)
-    if (chunks?.size === 0) uploads.delete(uploadId)
+    if (chunks?.size === 0) uploads.delete(captionId)
   }
 
   function prune(): void {
     const before = now() - WAITING_MS
-    for (const [uploadId, chunks] of uploads) {
+    for (const [captionId, chunks] of uploads) {
       for (const [index, { chunk, since }] of chunks) {
         if (since > before) continue
-        forget({ uploadId, index })
+        forget(captionId, index)
         // Never rejects: what stays goes with the next sweep of temporary files.
         void chunk.discard()
       }
@@ -37,18 +38,18 @@ export function createWaitingChunks(now: () => number = () => performance.now())
   }
 
   return {
-    get: ({ uploadId, index }) => {
+    get: ({ upload, index }) => {
       prune()
-      return uploads.get(uploadId)?.get(index)?.chunk ?? null
+      return uploads.get(upload.captionId)?.get(index)?.chunk ?? null
     },
-    set: ({ uploadId, index }, chunk) => {
-      const chunks = uploads.get(uploadId) ?? new Map()
-      uploads.set(uploadId, chunks.set(index, { chunk, since: now() }))
+    set: ({ upload, index }, chunk) => {
+      const chunks = uploads.get(upload.captionId) ?? new Map()
+      uploads.set(upload.captionId, chunks.set(index, { chunk, since: now() }))
     },
-    forget,
-    drop: async (uploadId) => {
-      const chunks = [...(uploads.get(uploadId)?.values() ?? [])]
-      uploads.delete(uploadId)
+    forget: ({ upload, index }) => forget(upload.captionId, index),
+    drop: async (upload) => {
+      const chunks = [...(uploads.get(upload.captionId)?.values() ?? [])]
+      uploads.delete(upload.captionId)
       for (const { chunk } of chunks) await chunk.discard()
     },
   }

@@ -1,6 +1,6 @@
 import { copyFile, link, mkdir, open, readdir, rename, rm, stat, unlink } from 'node:fs/promises'
 import { dirname, join, sep } from 'node:path'
-import { BYTES_LOST, type ChunkName, type Spool } from '../../core/ports/spool.ts'
+import { BYTES_LOST, type ChunkName, type MaintainedSpool } from '../../core/ports/spool.ts'
 import { AppError } from '../../errors.ts'
 import { isMissing, onDisk, onDiskIfThere, systemCode, toSpoolError } from '../disk/disk-error.ts'
 import { readChunks } from './chunk-reader.ts'
@@ -26,33 +26,33 @@ export interface ChunkFilesOptions {
 /** The files that are known to be chunks, in one folder per upload. */
 export interface ChunkFiles
   extends Pick<
-    Spool,
-    'read' | 'chunkFileSize' | 'remove' | 'uploadIds' | 'partialBytes' | 'share'
+    MaintainedSpool,
+    | 'read'
+    | 'chunkFileSize'
+    | 'removeChunk'
+    | 'uploadIds'
+    | 'removeFolder'
+    | 'partialBytes'
+    | 'share'
+    | 'chunkIndexes'
+    | 'partialIndexes'
+    | 'removePartial'
+    | 'toPartial'
   > {
   /** Moves the file at `path` here as a chunk, in place of one that may be there already. */
   adopt: (path: string, uploadId: string, index: number) => Promise<void>
-  /** Indexes of an upload's chunk files, in no order; empty when there is none. */
-  chunkIndexes: (uploadId: string) => Promise<number[]>
-  /** Removes one chunk file; harmless when it is not there. */
-  removeChunk: (uploadId: string, index: number) => Promise<void>
-  /** Indexes of an upload's partial chunks, in no order. */
-  partialIndexes: (uploadId: string) => Promise<number[]>
-  /** Removes a partial chunk; harmless when there is none. */
-  removePartial: (name: ChunkName) => Promise<void>
   /** Where a chunk's bytes are, if they are there. */
   chunkFile: (uploadId: string, index: number) => string
   /** Where a partial chunk is written; its folder is there. */
   partialFile: (name: ChunkName) => Promise<string>
-  /** Makes a chunk that was not acknowledged a partial one again. */
-  toPartial: (name: ChunkName) => Promise<void>
 }
 
 export function createChunkFiles({ directory, fsync, handles }: ChunkFilesOptions): ChunkFiles {
   const folder = (uploadId: string): string => join(directory, toFolderName(uploadId))
   const file = (uploadId: string, index: number): string =>
     join(folder(uploadId), toChunkName(index))
-  const partial = ({ uploadId, index }: ChunkName): string =>
-    join(folder(uploadId), toPartialName(index))
+  const partial = ({ upload, index }: ChunkName): string =>
+    join(folder(upload.id), toPartialName(index))
 
   async function adopt(from: string, uploadId: string, index: number): Promise<void> {
     const to = file(uploadId, index)
@@ -74,17 +74,17 @@ export function createChunkFiles({ directory, fsync, handles }: ChunkFilesOption
     if (fsync) await syncFolder(directory)
   }
 
-  async function share(from: ChunkName, { uploadId, index }: ChunkName): Promise<void> {
-    const to = file(uploadId, index)
+  async function share(from: ChunkName, { upload, index }: ChunkName): Promise<void> {
+    const to = file(upload.id, index)
     await makeFolder(dirname(to))
     // A file that is there was left by a process that died, and was not acknowledged.
     await onDiskIfThere(unlink(to))
-    await linkOrCopy(file(from.uploadId, from.index), to)
+    await linkOrCopy(file(from.upload.id, from.index), to)
     if (fsync) await syncFolder(dirname(to))
     await handles.forget((path) => path === to)
   }
 
-  async function remove(uploadId: string): Promise<void> {
+  async function removeFolder(uploadId: string): Promise<void> {
     const path = folder(uploadId)
     // Names go before open files: in the other order a reader could open one again in between.
     // A chunk that is adopted meanwhile makes the folder not empty for once.
@@ -102,7 +102,7 @@ export function createChunkFiles({ directory, fsync, handles }: ChunkFilesOption
 
   return {
     adopt,
-    remove,
+    removeFolder,
     share,
     chunkFile: file,
     partialFile: async (name) => {
@@ -112,18 +112,18 @@ export function createChunkFiles({ directory, fsync, handles }: ChunkFilesOption
     },
     partialBytes: async (name) => (await onDiskIfThere(stat(partial(name))))?.size ?? 0,
     toPartial: async (name) =>
-      void (await onDiskIfThere(rename(file(name.uploadId, name.index), partial(name)))),
-    read: async (uploadId, layout, offset, target) =>
-      readChunks(handles, (index) => file(uploadId, index), layout, { offset, target }),
-    chunkFileSize: async (uploadId, index) => {
-      const found = await onDiskIfThere(stat(file(uploadId, index)))
+      void (await onDiskIfThere(rename(file(name.upload.id, name.index), partial(name)))),
+    read: async ({ id }, layout, offset, target) =>
+      readChunks(handles, (index) => file(id, index), layout, { offset, target }),
+    chunkFileSize: async ({ id }, index) => {
+      const found = await onDiskIfThere(stat(file(id, index)))
       return found?.isFile() ? found.size : null
     },
-    chunkIndexes: (uploadId) => indexesIn(uploadId, fromChunkName),
-    partialIndexes: (uploadId) => indexesIn(uploadId, fromPartialName),
+    chunkIndexes: ({ id }) => indexesIn(id, fromChunkName),
+    partialIndexes: ({ id }) => indexesIn(id, fromPartialName),
     removePartial: async (name) => onDisk(rm(partial(name), { recursive: true, force: true })),
-    removeChunk: async (uploadId, index) => {
-      const gone = file(uploadId, index)
+    removeChunk: async ({ id }, index) => {
+      const gone = file(id, index)
       // Recursive, because what a damaged disk has under this name may be a folder.
       await onDisk(rm(gone, { recursive: true, force: true }))
       await handles.forget((path) => path === gone)

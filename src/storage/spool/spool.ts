@@ -9,6 +9,7 @@ import type {
   PartialChunk,
   ReceivedChunk,
   ReceiveOptions,
+  SpoolUpload,
 } from '../../core/ports/spool.ts'
 import { KiB } from '../../lib/units.ts'
 import { createDiskCapacity } from '../disk/disk-capacity.ts'
@@ -88,8 +89,8 @@ export async function createSpool(options: SpoolOptions): Promise<MaintainedSpoo
       return {
         ...written,
         read: () => readWhole(path, gate),
-        claim: async (uploadId, index) => {
-          await gate.run(() => adopt(path, uploadId, index))
+        claim: async ({ id }, index) => {
+          await gate.run(() => adopt(path, id, index))
           release()
         },
         unclaim: (...name) => removing(() => chunks.removeChunk(...name)),
@@ -104,7 +105,7 @@ export async function createSpool(options: SpoolOptions): Promise<MaintainedSpoo
   }
 
   async function append(
-    { uploadId, index }: ChunkName,
+    name: ChunkName,
     source: AsyncIterable<Uint8Array>,
     { targetBytes, signal, mayFree = false }: AppendOptions,
   ): Promise<PartialChunk> {
@@ -112,7 +113,7 @@ export async function createSpool(options: SpoolOptions): Promise<MaintainedSpoo
     if (gate.stalled()) throw spoolFailed()
     const reservation = await capacity.reserve(0)
     try {
-      const path = await gate.run(() => partialFile({ uploadId, index }), signal)
+      const path = await gate.run(() => partialFile(name), signal)
       const limits = { targetBytes, signal, mayFree, fsync, throttle, gate, reservation }
       const { size, digest } = await appendToChunkFile(path, source, limits)
       if (digest === null) return { size, whole: null }
@@ -122,13 +123,13 @@ export async function createSpool(options: SpoolOptions): Promise<MaintainedSpoo
         digest,
         read: () => readWhole(path, gate),
         claim: async () => {
-          await gate.run(() => adopt(path, uploadId, index))
+          await gate.run(() => adopt(path, name.upload.id, name.index))
           isClaimed = true
         },
         // The sender was told of its bytes piece by piece: they stay as a partial chunk.
         unclaim: async () => {
           isClaimed = false
-          await gate.run(() => chunks.toPartial({ uploadId, index }))
+          await gate.run(() => chunks.toPartial(name))
         },
         discard: async () => {
           if (!isClaimed) await removing(() => onDiskIfThere(unlink(path)))
@@ -140,9 +141,9 @@ export async function createSpool(options: SpoolOptions): Promise<MaintainedSpoo
     }
   }
 
-  async function chunkDigest(uploadId: string, index: number): Promise<string> {
+  async function chunkDigest({ id }: SpoolUpload, index: number): Promise<string> {
     const hash = createHash('sha256')
-    for await (const piece of readWhole(chunkFile(uploadId, index), gate)) hash.update(piece)
+    for await (const piece of readWhole(chunkFile(id, index), gate)) hash.update(piece)
     return hash.digest('hex')
   }
 
@@ -159,7 +160,8 @@ export async function createSpool(options: SpoolOptions): Promise<MaintainedSpoo
     ...chunks,
     read: (...range) => gate.run(() => chunks.read(...range)),
     removeChunk: (...name) => removing(() => chunks.removeChunk(...name)),
-    remove: (uploadId) => removing(() => chunks.remove(uploadId)),
+    remove: ({ id }) => removing(() => chunks.removeFolder(id)),
+    removeFolder: (uploadId) => removing(() => chunks.removeFolder(uploadId)),
     share: (...names) => gate.run(() => chunks.share(...names)),
     receive,
     append,

@@ -11,6 +11,7 @@ import { createSpool } from '../../../src/storage/spool/spool.ts'
 import { createRecordingLog } from '../../helpers/recording-log.ts'
 import { insertUpload } from '../../helpers/storage/insert-upload.ts'
 import { claim, pieces } from '../../helpers/storage/spool-contract.ts'
+import { spoolUpload } from '../../helpers/storage/spool-upload.ts'
 import { makeTempDir } from '../../helpers/temp-dir.ts'
 import { makeUpload } from '../../helpers/upload.ts'
 
@@ -65,7 +66,7 @@ test('chunks whose files are missing or of another size are asked for again', as
   expect(await reconcile(ledger, spool, Date.now)).toMatchObject({ lostChunks: 3, strayFiles: 2 })
 
   expect((await ledger.chunks('up')).map(({ index }) => index)).toEqual([3])
-  expect(await spool.chunkIndexes('up')).toEqual([3])
+  expect(await spool.chunkIndexes(spoolUpload('up'))).toEqual([3])
   expect((await ledger.findUpload('up'))?.state).toBe('receiving')
 })
 
@@ -77,7 +78,7 @@ test('a chunk of the right length with other bytes in it is asked for again', as
   expect(await reconcile(ledger, spool, Date.now)).toMatchObject({ lostChunks: 1, strayFiles: 1 })
 
   expect((await ledger.chunks('up')).map(({ index }) => index)).toEqual([0, 1, 3])
-  expect(await spool.chunkFileSize('up', 2)).toBeNull()
+  expect(await spool.chunkFileSize(spoolUpload('up'), 2)).toBeNull()
 })
 
 test('with a lost chunk, the parts that Telegram has of the old bytes are forgotten', async () => {
@@ -115,7 +116,7 @@ test('a sealed upload that lost bytes fails with a sentence, and its files go', 
 test('a sealed upload whose folder is gone altogether fails as well', async () => {
   const { ledger, spool, addUpload } = await makePlace()
   await addUpload('up', { sealed: true })
-  await spool.remove('up')
+  await spool.remove(spoolUpload('up'))
 
   expect(await reconcile(ledger, spool, Date.now)).toMatchObject({
     lostChunks: CHUNKS,
@@ -127,7 +128,7 @@ test('once Telegram has made a document of the bytes, lost files are no loss', a
   const { ledger, spool, addUpload } = await makePlace()
   await addUpload('up', { sealed: true })
   await ledger.saveTransfer('up', makeTransfer(DOCUMENT))
-  await spool.remove('up')
+  await spool.remove(spoolUpload('up'))
 
   expect(await reconcile(ledger, spool, Date.now)).toMatchObject({
     lostChunks: 0,
@@ -142,12 +143,12 @@ test('chunks that have gone to Telegram in a volume are no loss, and what a cras
   const { ledger, spool, addUpload, postVolume } = await makePlace()
   await addUpload('up', { volumeBytes: 2000 })
   await postVolume('up')
-  await spool.removeChunk('up', 0)
+  await spool.removeChunk(spoolUpload('up'), 0)
 
   // The worker died before it could remove the second one.
   expect(await reconcile(ledger, spool, Date.now)).toMatchObject({ lostChunks: 0, strayFiles: 1 })
 
-  expect((await spool.chunkIndexes('up')).toSorted()).toEqual([2, 3])
+  expect((await spool.chunkIndexes(spoolUpload('up'))).toSorted()).toEqual([2, 3])
   expect(await ledger.chunks('up')).toHaveLength(CHUNKS)
 })
 
@@ -175,7 +176,7 @@ test('files that were never acknowledged are removed', async () => {
 
   expect(await reconcile(ledger, spool, Date.now)).toMatchObject({ lostChunks: 0, strayFiles: 1 })
 
-  expect((await spool.chunkIndexes('up')).toSorted()).toEqual([0, 1, 2, 3])
+  expect((await spool.chunkIndexes(spoolUpload('up'))).toSorted()).toEqual([0, 1, 2, 3])
   expect(await readdir(join(directory, 'tmp'))).toEqual([])
 })
 

@@ -7,6 +7,7 @@ import { createRecordingLog } from '../../helpers/recording-log.ts'
 import { insertUpload } from '../../helpers/storage/insert-upload.ts'
 import { createMemorySpool } from '../../helpers/storage/memory-spool.ts'
 import { claim, pieces } from '../../helpers/storage/spool-contract.ts'
+import { spoolUpload } from '../../helpers/storage/spool-upload.ts'
 import { failure, makeUpload } from '../../helpers/upload.ts'
 
 const NOW = 1_762_700_000_000
@@ -51,7 +52,7 @@ test('an upload without a byte is kept for ten minutes, with one for its whole t
   await add('never begun', unbegun, words)
   await add('killed in its first chunk', unbegun, words)
   await add('in chunks', unbegun)
-  const first = { uploadId: 'killed in its first chunk', index: 0 }
+  const first = { upload: spoolUpload('killed in its first chunk'), index: 0 }
   const { signal } = new AbortController()
   await spool.append(first, pieces(randomBytes(10), 10), { targetBytes: 1_000, signal })
 
@@ -229,6 +230,7 @@ function makeSweeper(options: Partial<SweeperOptions> = {}) {
   const sweeper = createSweeper({
     ledger,
     spool,
+    folders: spool,
     sessionTtlMs: HOUR,
     now: () => NOW,
     isActive: () => false,

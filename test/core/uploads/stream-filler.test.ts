@@ -12,6 +12,7 @@ import { createKeyedLock } from '../../../src/lib/concurrency/keyed-lock.ts'
 import { insertUpload } from '../../helpers/storage/insert-upload.ts'
 import { createMemoryLedger } from '../../helpers/storage/memory-ledger.ts'
 import { createMemorySpool } from '../../helpers/storage/memory-spool.ts'
+import { spoolUpload } from '../../helpers/storage/spool-upload.ts'
 import { makeUpload } from '../../helpers/upload.ts'
 
 const NOW = 1_762_700_000_000
@@ -72,7 +73,7 @@ test('a chunk that was lost before others is sent again with them, and each is k
 
   expect(await chunks()).toEqual([STREAM_CHUNK_BYTES, 10])
   expect(accept.mock.calls.map(([, index]) => index)).toEqual([0, 1])
-  expect(await spool.partialBytes({ uploadId: ID, index: 1 })).toBe(0)
+  expect(await spool.partialBytes({ upload: spoolUpload(ID), index: 1 })).toBe(0)
 })
 
 test.each<[string, 'cancel' | 'forget', string]>([
@@ -297,7 +298,7 @@ async function start(size: number, fields: Partial<Upload> = {}) {
   /** As the intake does it: a chunk that is there is not claimed. */
   const accept = vi.fn(async (_id, index: number, { size, digest, claim }: ReceivedChunk) => {
     if ((await ledger.findChunk(ID, index))?.chunk === null) {
-      await claim(ID, index)
+      await claim(spoolUpload(ID), index)
       await ledger.acceptChunk(
         ID,
         { index, size, digest },
@@ -346,11 +347,11 @@ async function start(size: number, fields: Partial<Upload> = {}) {
     append: async (index: number, bytes: number): Promise<void> => {
       const { signal } = new AbortController()
       const options = { targetBytes: size, signal }
-      await spool.append({ uploadId: ID, index }, bytesOf([bytes]), options)
+      await spool.append({ upload: spoolUpload(ID), index }, bytesOf([bytes]), options)
     },
     /** The sizes of the chunks that were accepted. */
     chunks: async () => (await ledger.chunks(ID)).map((chunk) => chunk.size),
-    partial: (index: number) => spool.partialBytes({ uploadId: ID, index }),
+    partial: (index: number) => spool.partialBytes({ upload: spoolUpload(ID), index }),
     touchedAt: async () => (await ledger.findUpload(ID))?.touchedAt,
     read: () => read,
     cancel: () =>

@@ -14,6 +14,7 @@ import { insertUpload } from '../../helpers/storage/insert-upload.ts'
 import { createMemoryLedger } from '../../helpers/storage/memory-ledger.ts'
 import { createMemorySpool } from '../../helpers/storage/memory-spool.ts'
 import { claim, pieces } from '../../helpers/storage/spool-contract.ts'
+import { spoolUpload } from '../../helpers/storage/spool-upload.ts'
 import { makeUpload } from '../../helpers/upload.ts'
 
 const NOW = 1_762_700_000_000
@@ -321,7 +322,7 @@ async function start(changes: Partial<StreamJoinOptions> = {}, { waits = false }
     chunksOf: (id: string) => ledger.chunks(id),
     bytesOf: async ({ id, size }: { id: string; size: number }): Promise<Buffer> => {
       const target = Buffer.alloc(size)
-      await spool.read(id, { size, starts: [0, 4, 7] }, 0, target)
+      await spool.read(spoolUpload(id), { size, starts: [0, 4, 7] }, 0, target)
       return target
     },
   }

@@ -16,6 +16,7 @@ import { insertUpload } from '../../helpers/storage/insert-upload.ts'
 import { createMemoryLedger, type MemoryLedger } from '../../helpers/storage/memory-ledger.ts'
 import { createMemorySpool, type MemorySpool } from '../../helpers/storage/memory-spool.ts'
 import { receive } from '../../helpers/storage/spool-contract.ts'
+import { spoolUpload } from '../../helpers/storage/spool-upload.ts'
 import { failure, makeUpload } from '../../helpers/upload.ts'
 
 const NOW = 1_762_700_000_000
@@ -817,10 +818,10 @@ function start(changes: Partial<UploadIntakeOptions> = {}) {
 
 /** What the spool has for one chunk. */
 async function bytesIn(spool: MemorySpool, index: number): Promise<Buffer | null> {
-  const size = await spool.chunkFileSize(ID, index)
+  const size = await spool.chunkFileSize(spoolUpload(ID), index)
   if (size === null) return null
   const target = Buffer.alloc(size)
-  await spool.read(ID, { size: FILE.size, chunkSize: 4 }, index * 4, target)
+  await spool.read(spoolUpload(ID), { size: FILE.size, chunkSize: 4 }, index * 4, target)
   return target
 }
 

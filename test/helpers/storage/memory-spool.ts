@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto'
 import { chunkAt } from '../../../src/core/model/chunk-layout.ts'
-import type { ChunkName, Spool } from '../../../src/core/ports/spool.ts'
+import type { ChunkName, Spool, UploadFolders } from '../../../src/core/ports/spool.ts'
 import { AppError } from '../../../src/errors.ts'
 import { abortableSource } from '../../../src/storage/spool/abortable-source.ts'
 
 /** A spool without a disk, for tests of what stands on it. */
-export interface MemorySpool extends Spool {
+export interface MemorySpool extends Spool, UploadFolders {
   /** Chunks that were received and neither claimed nor discarded. */
   readonly unclaimed: number
   /** Bytes that uploads hold. */
@@ -23,6 +23,11 @@ export function createMemorySpool(): MemorySpool {
   let failure: Error | null = null
   const lose = (uploadId: string, index: number): void => void uploads.get(uploadId)?.delete(index)
 
+  function removeFolder(uploadId: string): void {
+    uploads.delete(uploadId)
+    for (const key of partials.keys()) if (key.startsWith(`${uploadId}/`)) partials.delete(key)
+  }
+
   return {
     receive: async (source, { maxBytes, signal }) => {
       signal.throwIfAborted()
@@ -34,12 +39,12 @@ export function createMemorySpool(): MemorySpool {
         size: bytes.length,
         digest: createHash('sha256').update(bytes).digest('hex'),
         read: () => once(bytes),
-        claim: async (uploadId, index) => {
+        claim: async ({ id: uploadId }, index) => {
           if (!unclaimed.delete(ticket)) throw new Error('this chunk was claimed or discarded')
           const chunks = uploads.get(uploadId) ?? new Map<number, Buffer>()
           uploads.set(uploadId, chunks.set(index, bytes))
         },
-        unclaim: async (uploadId, index) => void uploads.get(uploadId)?.delete(index),
+        unclaim: async (upload, index) => void uploads.get(upload.id)?.delete(index),
         discard: async () => void unclaimed.delete(ticket),
       }
     },
@@ -60,12 +65,12 @@ export function createMemorySpool(): MemorySpool {
         read: () => once(bytes),
         claim: async () => {
           partials.delete(key)
-          const chunks = uploads.get(name.uploadId) ?? new Map<number, Buffer>()
-          uploads.set(name.uploadId, chunks.set(name.index, bytes))
+          const chunks = uploads.get(name.upload.id) ?? new Map<number, Buffer>()
+          uploads.set(name.upload.id, chunks.set(name.index, bytes))
         },
         unclaim: async () => {
           partials.set(key, bytes)
-          uploads.get(name.uploadId)?.delete(name.index)
+          uploads.get(name.upload.id)?.delete(name.index)
         },
         discard: async () => void partials.delete(key),
       }
@@ -73,12 +78,12 @@ export function createMemorySpool(): MemorySpool {
     },
     partialBytes: async (name) => partials.get(keyOf(name))?.length ?? 0,
     share: async (from, to) => {
-      const bytes = uploads.get(from.uploadId)?.get(from.index)
+      const bytes = uploads.get(from.upload.id)?.get(from.index)
       if (!bytes) throw new AppError('SPOOL_DAMAGED', 'Lost')
-      const chunks = uploads.get(to.uploadId) ?? new Map<number, Buffer>()
-      uploads.set(to.uploadId, chunks.set(to.index, bytes))
+      const chunks = uploads.get(to.upload.id) ?? new Map<number, Buffer>()
+      uploads.set(to.upload.id, chunks.set(to.index, bytes))
     },
-    read: async (uploadId, layout, offset, target) => {
+    read: async ({ id: uploadId }, layout, offset, target) => {
       for (let filled = 0; filled < target.length; ) {
         const place = chunkAt(layout, offset + filled)
         const start = offset + filled - place.start
@@ -89,12 +94,10 @@ export function createMemorySpool(): MemorySpool {
         filled += length
       }
     },
-    chunkFileSize: async (uploadId, index) => uploads.get(uploadId)?.get(index)?.length ?? null,
-    removeChunk: async (uploadId, index) => lose(uploadId, index),
-    remove: async (uploadId) => {
-      uploads.delete(uploadId)
-      for (const key of partials.keys()) if (key.startsWith(`${uploadId}/`)) partials.delete(key)
-    },
+    chunkFileSize: async ({ id }, index) => uploads.get(id)?.get(index)?.length ?? null,
+    removeChunk: async ({ id }, index) => lose(id, index),
+    remove: async ({ id }) => removeFolder(id),
+    removeFolder: async (uploadId) => removeFolder(uploadId),
     uploadIds: async () => [...uploads.keys()],
     removeTemporary: async () => {},
     space: async () => ({
@@ -119,7 +122,7 @@ export function createMemorySpool(): MemorySpool {
   }
 }
 
-const keyOf = ({ uploadId, index }: ChunkName): string => `${uploadId}/${index}`
+const keyOf = ({ upload, index }: ChunkName): string => `${upload.id}/${index}`
 
 async function* once(bytes: Buffer) {
   yield bytes

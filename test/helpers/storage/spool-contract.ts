@@ -1,7 +1,13 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { describe, expect, test, vi } from 'vitest'
-import type { ReceivedChunk, ReceiveOptions, Spool } from '../../../src/core/ports/spool.ts'
+import type {
+  ReceivedChunk,
+  ReceiveOptions,
+  Spool,
+  SpoolUpload,
+} from '../../../src/core/ports/spool.ts'
 import { KiB, MiB } from '../../../src/lib/units.ts'
+import { spoolUpload } from './spool-upload.ts'
 
 /** Ids as attackers send them, and as people might. None may do harm or meet another. */
 export const STRANGE_IDS = [
@@ -27,6 +33,8 @@ export interface SpoolUnderTest {
   spool: Spool
   /** How many pieces of unclaimed bytes exist. */
   unclaimed: () => Promise<number>
+  /** Ids of all uploads that have bytes in it. */
+  uploadIds: () => Promise<string[]>
 }
 
 /** What every spool promises. `make` gives an empty one that is cleared away with the test. */
@@ -162,7 +170,7 @@ function reading(make: Make): void {
     await claimAll(spool, 'up', bytes, 1000)
 
     const target = Buffer.alloc(length, 0xff)
-    await spool.read('up', { size: 3234, chunkSize: 1000 }, offset, target)
+    await spool.read(spoolUpload('up'), { size: 3234, chunkSize: 1000 }, offset, target)
 
     expect(target).toEqual(bytes.subarray(offset, offset + length))
   })
@@ -173,7 +181,7 @@ function reading(make: Make): void {
     await claim(spool, 'up', 2, pieces(bytes, 1000))
 
     const target = Buffer.alloc(1000)
-    await spool.read('up', { size: 5000, chunkSize: 1000 }, 2000, target)
+    await spool.read(spoolUpload('up'), { size: 5000, chunkSize: 1000 }, 2000, target)
 
     expect(target).toEqual(bytes)
   })
@@ -213,7 +221,7 @@ function reading(make: Make): void {
 }
 
 function growing(make: Make): void {
-  const name = { uploadId: 'up', index: 2 }
+  const name = { upload: spoolUpload('up'), index: 2 }
   const { signal } = new AbortController()
 
   test('a chunk grows over several calls, and is a chunk once it is whole', async () => {
@@ -224,17 +232,17 @@ function growing(make: Make): void {
     const first = await spool.append(name, pieces(bytes.subarray(0, 700), 100), options)
     expect(first).toEqual({ size: 700, whole: null })
     expect(await spool.partialBytes(name)).toBe(700)
-    expect(await spool.chunkFileSize('up', 2)).toBeNull()
+    expect(await spool.chunkFileSize(spoolUpload('up'), 2)).toBeNull()
 
     const last = await spool.append(name, pieces(bytes.subarray(700), 1000), options)
     expect(last.size).toBe(2500)
     expect(last.whole?.digest).toBe(createHash('sha256').update(bytes).digest('hex'))
-    await last.whole?.claim('up', 2)
+    await last.whole?.claim(spoolUpload('up'), 2)
 
     expect(await spool.partialBytes(name)).toBe(0)
-    expect(await spool.chunkFileSize('up', 2)).toBe(2500)
+    expect(await spool.chunkFileSize(spoolUpload('up'), 2)).toBe(2500)
     const target = Buffer.alloc(2500)
-    await spool.read('up', { size: 7500, chunkSize: 2500 }, 5000, target)
+    await spool.read(spoolUpload('up'), { size: 7500, chunkSize: 2500 }, 5000, target)
     expect(target).toEqual(bytes)
   })
 
@@ -304,14 +312,20 @@ function growing(make: Make): void {
     await claim(spool, 'from', 0, pieces(bytes, 100))
     await claim(spool, 'to', 1, pieces(randomBytes(500), 100))
 
-    await spool.share({ uploadId: 'from', index: 0 }, { uploadId: 'to', index: 1 })
-    await spool.remove('from')
+    await spool.share(
+      { upload: spoolUpload('from'), index: 0 },
+      { upload: spoolUpload('to'), index: 1 },
+    )
+    await spool.remove(spoolUpload('from'))
 
     const target = Buffer.alloc(1000)
-    await spool.read('to', { size: 1500, starts: [0, 500] }, 500, target)
+    await spool.read(spoolUpload('to'), { size: 1500, starts: [0, 500] }, 500, target)
     expect(target).toEqual(bytes)
     await expect(
-      spool.share({ uploadId: 'from', index: 0 }, { uploadId: 'to', index: 0 }),
+      spool.share(
+        { upload: spoolUpload('from'), index: 0 },
+        { upload: spoolUpload('to'), index: 0 },
+      ),
     ).rejects.toMatchObject({ code: 'SPOOL_DAMAGED' })
   })
 }
@@ -321,21 +335,21 @@ function keeping(make: Make): void {
     const { spool } = await make()
     await claim(spool, 'up', 3, pieces(randomBytes(123), 50))
 
-    expect(await spool.chunkFileSize('up', 3)).toBe(123)
-    expect(await spool.chunkFileSize('up', 0)).toBeNull()
-    expect(await spool.chunkFileSize('other', 3)).toBeNull()
+    expect(await spool.chunkFileSize(spoolUpload('up'), 3)).toBe(123)
+    expect(await spool.chunkFileSize(spoolUpload('up'), 0)).toBeNull()
+    expect(await spool.chunkFileSize(spoolUpload('other'), 3)).toBeNull()
   })
 
   test('removing an upload removes its chunks and no others', async () => {
-    const { spool } = await make()
+    const { spool, uploadIds } = await make()
     await claimAll(spool, 'a', randomBytes(3000), 1000)
     await claimAll(spool, 'ab', randomBytes(3000), 1000)
 
-    await spool.remove('a')
-    await spool.remove('never-there')
+    await spool.remove(spoolUpload('a'))
+    await spool.remove(spoolUpload('never-there'))
 
-    expect(await spool.uploadIds()).toEqual(['ab'])
-    expect(await spool.chunkFileSize('a', 0)).toBeNull()
+    expect(await uploadIds()).toEqual(['ab'])
+    expect(await spool.chunkFileSize(spoolUpload('a'), 0)).toBeNull()
     expect(await readAll(spool, 'ab', { size: 3000, chunkSize: 1000 })).toHaveLength(3000)
   })
 
@@ -347,7 +361,7 @@ function keeping(make: Make): void {
 
     const reads = Array.from({ length: 8 }, () => readAll(spool, 'up', layout))
     const ends = Promise.allSettled(reads)
-    await spool.remove('up')
+    await spool.remove(spoolUpload('up'))
     for (const end of await ends) {
       if (end.status === 'fulfilled') expect(end.value.equals(bytes)).toBe(true)
       else expect(end.reason).toMatchObject({ code: 'SPOOL_DAMAGED' })
@@ -359,16 +373,16 @@ function keeping(make: Make): void {
   })
 
   test.each(STRANGE_IDS)('the id %j is kept like any other', async (id) => {
-    const { spool } = await make()
+    const { spool, uploadIds } = await make()
     const bytes = randomBytes(10)
     await claim(spool, 'plain', 0, pieces(randomBytes(10), 10))
 
     await claim(spool, id, 0, pieces(bytes, 10))
 
-    expect((await spool.uploadIds()).toSorted()).toEqual([id, 'plain'].toSorted())
+    expect((await uploadIds()).toSorted()).toEqual([id, 'plain'].toSorted())
     expect(await readAll(spool, id, { size: 10, chunkSize: 10 })).toEqual(bytes)
-    await spool.remove(id)
-    expect(await spool.uploadIds()).toEqual(['plain'])
+    await spool.remove(spoolUpload(id))
+    expect(await uploadIds()).toEqual(['plain'])
   })
 
   test('clearing temporary files spares what a request still holds', async () => {
@@ -377,7 +391,7 @@ function keeping(make: Make): void {
     const chunk = await receive(spool, pieces(bytes, 100))
 
     await spool.removeTemporary()
-    await chunk.claim('up', 0)
+    await chunk.claim(spoolUpload('up'), 0)
 
     expect(await readAll(spool, 'up', { size: 1000, chunkSize: 1000 })).toEqual(bytes)
   })
@@ -403,12 +417,12 @@ export function receive(
 
 export async function claim(
   spool: Spool,
-  uploadId: string,
+  upload: string | SpoolUpload,
   index: number,
   source: AsyncIterable<Uint8Array>,
 ): Promise<ReceivedChunk> {
   const chunk = await receive(spool, source)
-  await chunk.claim(uploadId, index)
+  await chunk.claim(named(upload), index)
   return chunk
 }
 
@@ -426,12 +440,17 @@ export async function claimAll(
 
 export async function readAll(
   spool: Spool,
-  uploadId: string,
+  upload: string | SpoolUpload,
   layout: { size: number; chunkSize: number },
 ): Promise<Buffer> {
   const target = Buffer.alloc(layout.size)
-  await spool.read(uploadId, layout, 0, target)
+  await spool.read(named(upload), layout, 0, target)
   return target
+}
+
+/** The first opening of an id. */
+function named(upload: string | SpoolUpload): SpoolUpload {
+  return typeof upload === 'string' ? spoolUpload(upload) : upload
 }
 
 export async function* pieces(bytes: Buffer, size: number): AsyncGenerator<Buffer> {

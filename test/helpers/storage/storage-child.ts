@@ -16,6 +16,7 @@ import { createSpool } from '../../../src/storage/spool/spool.ts'
 import { createRecordingLog } from '../recording-log.ts'
 import { makeUpload } from '../upload.ts'
 import { insertUpload } from './insert-upload.ts'
+import { spoolUpload } from './spool-upload.ts'
 
 const [, , mode, directory = ''] = process.argv
 const { signal } = new AbortController()
@@ -48,7 +49,7 @@ async function receiveForever(): Promise<void> {
   }
 
   async function acknowledge(id: string, index: number, chunk: ReceivedChunk): Promise<void> {
-    await chunk.claim(id, index)
+    await chunk.claim(spoolUpload(id), index)
     const { size, digest } = chunk
     await ledger.acceptChunk(
       id,

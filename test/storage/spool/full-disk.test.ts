@@ -9,6 +9,7 @@ import { createRecordingLog } from '../../helpers/recording-log.ts'
 import { insertUpload } from '../../helpers/storage/insert-upload.ts'
 import { canMount, mountSmallDisk } from '../../helpers/storage/small-disk.ts'
 import { claim, claimAll, pieces, readAll, receive } from '../../helpers/storage/spool-contract.ts'
+import { spoolUpload } from '../../helpers/storage/spool-upload.ts'
 import { makeUpload } from '../../helpers/upload.ts'
 
 describe.skipIf(!canMount)('on a disk of 4 MB (needs the right to mount)', () => {
@@ -51,8 +52,8 @@ describe.skipIf(!canMount)('on a disk of 4 MB (needs the right to mount)', () =>
     expect(refused.length).toBeGreaterThan(1)
     for (const { reason } of refused) expect(reason).toMatchObject({ code: 'SPOOL_FULL' })
     expect(await readdir(join(directory, 'tmp'))).toEqual([])
-    for (const index of await spool.chunkIndexes('up')) {
-      expect(await spool.chunkFileSize('up', index)).toBe(MiB)
+    for (const index of await spool.chunkIndexes(spoolUpload('up'))) {
+      expect(await spool.chunkFileSize(spoolUpload('up'), index)).toBe(MiB)
     }
   })
 
@@ -101,7 +102,7 @@ describe.skipIf(!canMount)('on a disk of 4 MB (needs the right to mount)', () =>
       status: 503,
     })
     await expect(spool.check()).rejects.toMatchObject({ code: 'SPOOL_FAILED' })
-    await expect(spool.remove('up')).rejects.toMatchObject({ code: 'SPOOL_FAILED' })
+    await expect(spool.remove(spoolUpload('up'))).rejects.toMatchObject({ code: 'SPOOL_FAILED' })
 
     const read = await readAll(spool, 'up', { size: MiB, chunkSize: MiB })
     expect(read.equals(bytes)).toBe(true)
@@ -152,7 +153,7 @@ describe.skipIf(!canMount)('on a disk of 4 MB (needs the right to mount)', () =>
     for (let round = 0; round < 20; round++) {
       await claim(spool, 'up', 0, source())
       await expect(receiveMore()).rejects.toMatchObject({ code: 'SPOOL_FULL' })
-      await spool.remove('up')
+      await spool.remove(spoolUpload('up'))
       const chunk = await receiveMore()
       await expect(receiveMore()).rejects.toMatchObject({ code: 'SPOOL_FULL' })
       await chunk.discard()

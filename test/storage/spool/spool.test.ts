@@ -27,18 +27,21 @@ import {
   receive,
   STRANGE_IDS,
 } from '../../helpers/storage/spool-contract.ts'
+import { spoolUpload } from '../../helpers/storage/spool-upload.ts'
 import { makeTempDir } from '../../helpers/temp-dir.ts'
 
 for (const fsync of [false, true]) {
   describeSpool(`the disk spool, ${fsync ? 'with' : 'without'} fsync`, async () => {
     const { spool, directory } = await makeSpool({ fsync })
-    return { spool, unclaimed: async () => (await readdir(join(directory, 'tmp'))).length }
+    const { uploadIds } = spool
+    const unclaimed = async () => (await readdir(join(directory, 'tmp'))).length
+    return { spool, uploadIds, unclaimed }
   })
 }
 
 describeSpool('the memory spool of other tests', async () => {
   const spool = createMemorySpool()
-  return { spool, unclaimed: async () => spool.unclaimed }
+  return { spool, uploadIds: spool.uploadIds, unclaimed: async () => spool.unclaimed }
 })
 
 describe('the disk spool', () => {
@@ -73,9 +76,13 @@ describe('the disk spool', () => {
       const { spool } = await makeSpool()
       const chunk = await receive(spool, pieces(randomBytes(10), 10))
 
-      await expect(chunk.claim(id, 0)).rejects.toMatchObject({ code: 'INVALID_REQUEST' })
-      await expect(spool.remove(id)).rejects.toMatchObject({ code: 'INVALID_REQUEST' })
-      await expect(spool.chunkFileSize(id, 0)).rejects.toMatchObject({ code: 'INVALID_REQUEST' })
+      await expect(chunk.claim(spoolUpload(id), 0)).rejects.toMatchObject({
+        code: 'INVALID_REQUEST',
+      })
+      await expect(spool.remove(spoolUpload(id))).rejects.toMatchObject({ code: 'INVALID_REQUEST' })
+      await expect(spool.chunkFileSize(spoolUpload(id), 0)).rejects.toMatchObject({
+        code: 'INVALID_REQUEST',
+      })
       await chunk.discard()
     },
   )
@@ -86,7 +93,9 @@ describe('the disk spool', () => {
       const { spool } = await makeSpool()
       const chunk = await receive(spool, pieces(randomBytes(10), 10))
 
-      await expect(chunk.claim('up', index)).rejects.toMatchObject({ code: 'INVALID_REQUEST' })
+      await expect(chunk.claim(spoolUpload('up'), index)).rejects.toMatchObject({
+        code: 'INVALID_REQUEST',
+      })
     },
   )
 
@@ -126,14 +135,18 @@ describe('the disk spool', () => {
     await receive(spool, sent(kept))
     const chunk = await spool.receive(sent(received), { ...limits, maxBytes: bytes.length })
     const appending = { ...limits, targetBytes: bytes.length }
-    const { whole } = await spool.append({ uploadId: 'up', index: 1 }, sent(appended), appending)
+    const { whole } = await spool.append(
+      { upload: spoolUpload('up'), index: 1 },
+      sent(appended),
+      appending,
+    )
 
     expect(Buffer.concat(kept).equals(bytes)).toBe(true)
     expect([...received, ...appended].map(({ length }) => length)).toEqual(Array(96).fill(0))
     for (const { digest } of [chunk, whole ?? chunk]) expect(digest).toBe(sha256(bytes))
     expect((await readBounded(chunk.read(), bytes.length))?.equals(bytes)).toBe(true)
-    await whole?.claim('up', 1)
-    await chunk.claim('up', 0)
+    await whole?.claim(spoolUpload('up'), 1)
+    await chunk.claim(spoolUpload('up'), 0)
     const layout = { size: 2 * bytes.length, chunkSize: bytes.length }
     expect((await readAll(spool, 'up', layout)).equals(Buffer.concat([bytes, bytes]))).toBe(true)
   })
@@ -150,19 +163,19 @@ describe('the disk spool', () => {
     }
     const { spool } = await makeSpool({ gate: counting })
     const received = await receive(spool, pieces(randomBytes(10), 10))
-    const name = { uploadId: 'up', index: 1 }
+    const name = { upload: spoolUpload('up'), index: 1 }
     const { signal } = new AbortController()
     const limits = { targetBytes: 10, signal }
     const { whole: grown } = await spool.append(name, pieces(randomBytes(10), 10), limits)
     if (grown === null) throw new Error('the chunk is not whole')
-    await received.claim('up', 0)
-    await grown.claim('up', 1)
+    await received.claim(spoolUpload('up'), 0)
+    await grown.claim(spoolUpload('up'), 1)
     calls = 0
 
     for (const chunk of [received, received, grown, grown]) await chunk.discard()
 
     expect(calls).toBe(0)
-    expect((await spool.chunkIndexes('up')).toSorted()).toEqual([0, 1])
+    expect((await spool.chunkIndexes(spoolUpload('up'))).toSorted()).toEqual([0, 1])
   })
 
   test('files of an upload that nobody reads any more are closed, the removed ones at once', async () => {
@@ -176,7 +189,7 @@ describe('the disk spool', () => {
     await vi.waitFor(async () => expect(await openFilesUnder(directory)).toBe(0))
 
     await readAll(spool, 'up', { size: 10_000, chunkSize: 1000 })
-    await spool.remove('up')
+    await spool.remove(spoolUpload('up'))
     expect(await openFilesUnder(directory)).toBe(0)
   })
 
@@ -203,7 +216,7 @@ describe('the disk spool', () => {
     await expect(readAll(spool, 'up', layout)).rejects.toMatchObject({ code: 'SPOOL_DAMAGED' })
 
     await unlink(join(directory, 'uploads', 'up', '1.chunk'))
-    await spool.removeChunk('up', 1)
+    await spool.removeChunk(spoolUpload('up'), 1)
     await expect(readAll(spool, 'up', layout)).rejects.toMatchObject({ code: 'SPOOL_DAMAGED' })
   })
 
@@ -212,11 +225,11 @@ describe('the disk spool', () => {
     await claimAll(spool, 'up', randomBytes(3000), 1000)
     await writeFile(join(directory, 'uploads', 'up', 'notes.txt'), 'not a chunk')
 
-    await spool.removeChunk('up', 1)
-    await spool.removeChunk('up', 9)
+    await spool.removeChunk(spoolUpload('up'), 1)
+    await spool.removeChunk(spoolUpload('up'), 9)
 
-    expect((await spool.chunkIndexes('up')).toSorted()).toEqual([0, 2])
-    expect(await spool.chunkIndexes('none')).toEqual([])
+    expect((await spool.chunkIndexes(spoolUpload('up'))).toSorted()).toEqual([0, 2])
+    expect(await spool.chunkIndexes(spoolUpload('none'))).toEqual([])
   })
 
   test('a disk error names its code, never a path', async () => {
@@ -224,7 +237,9 @@ describe('the disk spool', () => {
     const chunk = await receive(spool, pieces(randomBytes(10), 10))
     await writeFile(join(directory, 'uploads', 'up'), 'a file where a folder should be')
 
-    const error: unknown = await chunk.claim('up', 0).catch((reason: unknown) => reason)
+    const error: unknown = await chunk
+      .claim(spoolUpload('up'), 0)
+      .catch((reason: unknown) => reason)
 
     expect(error).toMatchObject({ code: 'SPOOL_FAILED', retryable: true })
     expect(error).toHaveProperty('cause.message', 'the disk answered EEXIST')

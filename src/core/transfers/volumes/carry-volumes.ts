@@ -266,7 +266,7 @@ async function carryVolumes(options: Carrying): Promise<Posted> {
   async function free(number: number, freedChunks: number): Promise<void> {
     const { start } = volumeAt(cut, Math.max(1, number - 1))
     for (let index = file.chunksBefore(start); index < freedChunks; index++) {
-      await options.spool.removeChunk(uploadId, index).catch((err: unknown) => {
+      await options.spool.removeChunk(upload, index).catch((err: unknown) => {
         log.warn({ uploadId, index, err }, 'a chunk that is in Telegram stays on the disk')
       })
     }

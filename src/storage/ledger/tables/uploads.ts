@@ -207,7 +207,8 @@ function chunkCalls(
   const progress = database.prepare(
     `UPDATE uploads SET touched_at = ?1, chunk_size = coalesce(?2, chunk_size),
        token = coalesce(?3, token)
-     WHERE id = ?4 AND state = 'receiving' AND coalesce(?2, chunk_size) IS coalesce(chunk_size, ?2)`,
+     WHERE id = ?4 AND state = 'receiving' AND coalesce(?2, chunk_size) IS coalesce(chunk_size, ?2)
+       AND caption_id IS coalesce(?5, caption_id)`,
   )
   const find = database.prepare(
     `SELECT ${ALL}, chunk_bytes, digest,
@@ -239,14 +240,14 @@ function chunkCalls(
   const chunksOf = (uploadId: string): ChunkRecord[] => list.all(uploadId).map(toChunk)
 
   return {
-    acceptChunk: (uploadId, chunk, { chunkSize, token, now }) =>
+    acceptChunk: (uploadId, chunk, { captionId = null, chunkSize, token, now }) =>
       database.transaction(() => {
         const row = findOne.get(uploadId, chunk.index)
         const known = row ? toChunk(row) : null
         const isOther = known !== null && known.digest !== chunk.digest
         const encrypted = token === null ? null : encryptToken(cipher, uploadId, token)
-        if (isOther || progress.run(now, chunkSize, encrypted, uploadId) === 0) {
-          return refusedChunk(findUpload(uploadId), known)
+        if (isOther || progress.run(now, chunkSize, encrypted, uploadId, captionId) === 0) {
+          return refusedChunk(findUpload(uploadId), known, captionId)
         }
         insert.run(uploadId, chunk.index, chunk.size, Buffer.from(chunk.digest, 'hex'))
         return { kind: 'accepted', count: countOf(uploadId) }
@@ -287,8 +288,14 @@ function chunkCalls(
 }
 
 /** Why a chunk was not accepted: what is there in its place, and its upload. */
-export function refusedChunk(upload: Upload | null, known: ChunkRecord | null): AcceptedChunk {
-  if (upload === null) return { kind: 'gone' }
+export function refusedChunk(
+  upload: Upload | null,
+  known: ChunkRecord | null,
+  captionId: string | null,
+): AcceptedChunk {
+  if (upload === null || (captionId ?? upload.captionId) !== upload.captionId) {
+    return { kind: 'gone' }
+  }
   return upload.state === 'receiving'
     ? { kind: 'differs', upload, chunk: known }
     : { kind: 'closed', upload }

@@ -19,6 +19,7 @@ const ACCEPT = `
   WITH receiving AS (
     SELECT id FROM uploads
     WHERE id = $1 AND state = 'receiving' AND coalesce($6, chunk_size, 0) = coalesce(chunk_size, $6, 0)
+      AND caption_id = coalesce($8, caption_id)
     FOR UPDATE
   ), written AS (
     INSERT INTO chunks (upload_id, chunk_index, size, digest)
@@ -55,13 +56,15 @@ export function createChunkRecords(database: PostgresDatabase, cipher: LedgerCip
   }
 
   return {
-    acceptChunk: async (uploadId, { index, size, digest }, { chunkSize, token, now }) => {
+    acceptChunk: async (uploadId, { index, size, digest }, change) => {
+      const { chunkSize, token, captionId = null, now } = change
       const sealed = token === null ? null : encryptToken(cipher, uploadId, token)
-      const values = [uploadId, index, size, Buffer.from(digest, 'hex'), now, chunkSize, sealed]
+      const bytes = Buffer.from(digest, 'hex')
+      const values = [uploadId, index, size, bytes, now, chunkSize, sealed, captionId]
       const row = await database.get(ACCEPT, values)
       if (row) return { kind: 'accepted', count: integer(row, 'chunk_count') }
       const found = await findChunk(uploadId, index)
-      return refusedChunk(found?.upload ?? null, found?.chunk ?? null)
+      return refusedChunk(found?.upload ?? null, found?.chunk ?? null, captionId)
     },
     findChunk,
     chunks: async (uploadId) => {

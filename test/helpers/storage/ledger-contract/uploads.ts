@@ -132,6 +132,23 @@ export function keepsUploads(make: MakeLedger): void {
     expect(await ledger.uploadToken(id)).toBe('newer')
   })
 
+  test('a chunk that was stored for an earlier upload of its id is none of the new one', async () => {
+    const { ledger } = await make()
+    const chunk = { index: 0, size: 1000, digest: DIGEST }
+    const accept = (captionId: string) =>
+      ledger.acceptChunk(id, chunk, { captionId, chunkSize: 1000, token: null, now: NOW })
+    const { id } = makeUpload()
+    const [earlier, latest] = ['a'.repeat(32), 'b'.repeat(32)]
+    await insertUpload(ledger, makeUpload({ captionId: earlier }), 'token')
+    await ledger.deleteUpload(id)
+    await insertUpload(ledger, makeUpload({ captionId: latest }), 'token')
+
+    expect(await accept(earlier)).toEqual({ kind: 'gone' })
+    expect(await ledger.chunks(id)).toEqual([])
+    expect(await accept(latest)).toEqual({ kind: 'accepted', count: 1 })
+    expect(await accept(earlier)).toEqual({ kind: 'gone' })
+  })
+
   test('one look finds an upload, one of its chunks, and how many there are', async () => {
     const { ledger } = await make()
     const chunk = { index: 3, size: 1000, digest: DIGEST }
