@@ -3,8 +3,9 @@ import { join } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
 import { sleep } from '../../src/lib/waiting/sleep.ts'
 import { downloadUrl, sha256 } from '../helpers/callers/client.ts'
+import type { AccountKind } from '../helpers/peers/peer-processes.ts'
 import type { UploadOutcome } from './uploader.ts'
-import { type AccountKind, Violation, type World } from './world.ts'
+import { Violation, type World } from './world.ts'
 
 const SETTLE_MS = 40_000
 

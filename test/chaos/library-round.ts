@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import { sleep } from '../../src/lib/waiting/sleep.ts'
+import type { AccountKind } from '../helpers/peers/peer-processes.ts'
 import { createRandom, type Random } from './random.ts'
-import { type AccountKind, Violation, type World } from './world.ts'
+import { Violation, type World } from './world.ts'
 
 /** For one round: far beyond what the slowest machine needs. */
 const ROUND_MS = 120_000

@@ -1,6 +1,6 @@
 import { KiB, MiB } from '../../src/lib/units.ts'
+import type { AccountKind } from '../helpers/peers/peer-processes.ts'
 import { createRandom, type Random } from './random.ts'
-import type { AccountKind } from './world.ts'
 
 /** One file of a round, and how its client behaves. */
 export interface UploadPlan {

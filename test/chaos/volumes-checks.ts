@@ -3,8 +3,9 @@ import { crc32 } from 'node:zlib'
 import { z } from 'zod'
 import { sleep } from '../../src/lib/waiting/sleep.ts'
 import { downloadUrl } from '../helpers/callers/client.ts'
+import type { Message } from '../helpers/peers/peer-processes.ts'
 import type { UploadOutcome } from './uploader.ts'
-import { type Message, Violation, type World } from './world.ts'
+import { Violation, type World } from './world.ts'
 
 const SETTLE_MS = 40_000
 

@@ -1,11 +1,12 @@
 import { KiB, MiB } from '../../src/lib/units.ts'
 import { sleep } from '../../src/lib/waiting/sleep.ts'
+import type { AccountKind } from '../helpers/peers/peer-processes.ts'
 import { checkNothingLeft, settle } from './checks.ts'
 import type { UploadPlan } from './plan.ts'
 import { createRandom, type Random } from './random.ts'
 import { createUploader, type Events, type UploadOutcome } from './uploader.ts'
 import { checkCancelled, checkChannel, checkDownload, checkLedger } from './volumes-checks.ts'
-import { type AccountKind, Violation, type World } from './world.ts'
+import { Violation, type World } from './world.ts'
 
 /** For one round: far beyond what the slowest machine needs. */
 const ROUND_MS = 180_000

@@ -4,7 +4,6 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { createSweeper } from '../../src/core/maintenance/sweeper.ts'
-import { startChild } from '../chaos/child.ts'
 import {
   completeAndPoll,
   newUploadId,
@@ -13,6 +12,7 @@ import {
   sha256,
 } from '../helpers/callers/client.ts'
 import { createFakeGateway } from '../helpers/peers/fake-gateway.ts'
+import { startChild } from '../helpers/source-process.ts'
 import { makeTempDir } from '../helpers/temp-dir.ts'
 import { startWorker, type TestWorker, testCredentials } from '../helpers/worker/app.ts'
 import { registerEnvironment } from '../secrets/register.ts'
@@ -285,7 +285,7 @@ const STANDALONE = {
 async function runToEnd(env: Record<string, string>) {
   registerEnvironment(env)
   traceTest()
-  const child = startChild('src/server.ts', env, trace)
+  const child = startChild('src/server.ts', { env, onOutput: trace })
   onTestFinished(child.kill)
   await vi.waitFor(() => expect(child.running()).toBe(false))
   return { exitCode: child.exitCode(), output: child.output() }

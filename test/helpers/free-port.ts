@@ -17,11 +17,11 @@ let next = randomInt(PORTS)
 export async function freePort(): Promise<number> {
   for (;;) {
     const port = first + (next++ % PORTS)
-    if (await isFree(port)) return port
+    if (await isFreePort(port)) return port
   }
 }
 
-function isFree(port: number): Promise<boolean> {
+export function isFreePort(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const server = createServer()
     server.once('error', () => resolve(false))

@@ -3,7 +3,8 @@ import { once } from 'node:events'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { SOURCE_CONDITION } from '../helpers/source-condition.ts'
+import { diesWithParent } from './dies-with-parent.ts'
+import { SOURCE_CONDITION } from './source-condition.ts'
 
 const KEPT_OUTPUT = 40_000
 
@@ -14,21 +15,30 @@ export interface Child {
   readonly firstLine: Promise<string>
   readonly running: () => boolean
   readonly exitCode: () => number | null
-  /** Ends it at once, and resolves when it is gone. */
+  readonly pid: number
+  signal: (signal: NodeJS.Signals) => void
+  /** Ends it at once, and resolves when it is gone; also one that stands still. */
   kill: () => Promise<void>
+  /** Sends the signal, and resolves with the exit code; null where the signal has killed it. */
+  end: (signal: NodeJS.Signals) => Promise<number | null>
 }
 
-/**
- * Runs a TypeScript file, named from the root of the repository, in a process of its own.
- * `onOutput` sees all that it writes.
- */
+export interface ChildOptions {
+  env: Record<string, string>
+  args?: readonly string[]
+  /** Node's. */
+  flags?: readonly string[]
+  /** Sees all that it writes. */
+  onOutput?: ((text: string) => void) | undefined
+}
+
+/** Runs a script, named from the root of the repository, in a process of its own. */
 export function startChild(
   path: string,
-  env: Record<string, string>,
-  onOutput?: (text: string) => void,
+  { env, args = [], flags = [], onOutput }: ChildOptions,
 ): Child {
   const script = fileURLToPath(new URL(`../../${path}`, import.meta.url))
-  const child = spawn(process.execPath, [SOURCE_CONDITION, script], {
+  const child = spawn(process.execPath, [SOURCE_CONDITION, ...flags, script, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: {
       PATH: process.env.PATH,
@@ -37,6 +47,7 @@ export function startChild(
       ...env,
     },
   })
+  diesWithParent(child)
   // Its last words come after its exit.
   const closed = once(child, 'close')
   let open = true
@@ -57,9 +68,16 @@ export function startChild(
     firstLine,
     running: () => open,
     exitCode: () => child.exitCode,
+    pid: child.pid ?? 0,
+    signal: (signal) => void child.kill(signal),
     kill: async () => {
       child.kill('SIGKILL')
       await closed
+    },
+    end: async (signal) => {
+      child.kill(signal)
+      await closed
+      return child.exitCode
     },
   }
 }

@@ -6,7 +6,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { json } from 'node:stream/consumers'
 import { z } from 'zod'
-import { startBackend } from '../helpers/peers/fake-backend.ts'
+import { startBackend } from './fake-backend.ts'
 
 const Login = z.object({ token: z.string(), answer: z.record(z.string(), z.unknown()) })
 
