@@ -22,7 +22,11 @@ export interface CuttingProxy {
   cutAt: (text: string, when: 'before' | 'at the answer') => void
 }
 
-export async function startCuttingProxy(target: number): Promise<CuttingProxy> {
+/** It ends with the test, or where there is none when `onEnd` says so. */
+export async function startCuttingProxy(
+  target: number,
+  onEnd: (stop: () => void) => void = onTestFinished,
+): Promise<CuttingProxy> {
   const sockets = new Set<Socket>()
   let connections = 0
   let isClosed = false
@@ -68,7 +72,7 @@ export async function startCuttingProxy(target: number): Promise<CuttingProxy> {
   const cut = (): void => {
     for (const socket of sockets) socket.destroy()
   }
-  onTestFinished(() => {
+  onEnd(() => {
     server.close()
     cut()
   })

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { diesWithParent } from '../dies-with-parent.ts'
 
 export interface ServerProcess {
   /** What it has printed, for a failure to tell. */
@@ -31,6 +32,7 @@ export async function startServer(options: ServerOptions): Promise<ServerProcess
     stdio: ['ignore', 'pipe', 'pipe'],
     ...user,
   })
+  diesWithParent(child)
   let output = ''
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', (text: string) => {
