@@ -24,7 +24,8 @@ import type { TelegramGate, TelegramGateway } from './core/ports/telegram.ts'
 import type { Deployment } from './deployment/deployment.ts'
 import { openDeployment } from './deployment/deployment.ts'
 import type { Page } from './http/routes/page.ts'
-import { circuitsOf, createPeerProbes, type PeerLimits } from './probes.ts'
+import type { AddFigures } from './metrics/metrics.ts'
+import { circuitsOf, createClusterProbes, createPeerProbes, type PeerLimits } from './probes.ts'
 import { lockDataDir } from './storage/disk/data-dir-lock.ts'
 import { createDiskGate } from './storage/disk/disk-gate.ts'
 import { makePrivateFolder } from './storage/disk/private-files.ts'
@@ -62,6 +63,8 @@ export interface Adapters {
   probes: Readonly<Record<string, Probe>>
   /** The circuit breakers before backend and Telegram, by name. */
   circuits: () => Record<string, CircuitStatus>
+  /** Adds the figures of a cluster to the worker's; null: this worker is alone. */
+  clusterFigures: AddFigures | null
   page: Page
   log: FastifyBaseLogger
 }
@@ -113,7 +116,7 @@ async function openInOrder(
   const unlock = await lockDataDir(dataDir, { signal, log })
   opened.push(unlock)
   const key = loadLedgerKey({ fromEnv: config.ledgerKey ?? undefined, directory: dataDir, log })
-  const { ledger, spool, folders, clock } = await openStorage(config, { key, log, opened })
+  const { ledger, spool, folders, clock, shared } = await openStorage(config, { key, log, opened })
 
   const client =
     mode.kind === 'backend'
@@ -161,13 +164,18 @@ async function openInOrder(
     keepTime: clock.keep,
     probes: {
       spool: createSpoolProbe({ spool }),
+      ...(shared && createClusterProbes(shared.circuits)),
       ...createPeerProbes({
         backend: client,
         telegram: telegram.gateway,
         maxWaitMs: config.transferMaxMs,
       }),
     },
-    circuits: () => circuitsOf({ backend: client, telegram: telegram.gateway }),
+    circuits: () => ({
+      ...circuitsOf({ backend: client, telegram: telegram.gateway }),
+      ...shared?.circuits(),
+    }),
+    clusterFigures: shared?.figures ?? null,
     page: {
       ...readPage(),
       tokensBeginWith: embedded ? DEMO_TOKENS_BEGIN_WITH : null,
@@ -214,12 +222,8 @@ async function openStorage(config: Config, { key, log, opened }: StorageOptions)
     gate,
   })
   opened.push(spool.close)
-  return {
-    ledger,
-    spool,
-    folders: spool,
-    clock: await openRepaired(config, { ledger, spool, log }),
-  }
+  const clock = await openRepaired(config, { ledger, spool, log })
+  return { ledger, spool, folders: spool, clock, shared: null }
 }
 
 /** Brings ledger and spool into agreement, by the worker's time; resolves with the clock of it. */

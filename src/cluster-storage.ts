@@ -2,10 +2,14 @@ import { join } from 'node:path'
 import type { ClusterConfig } from './config/config.ts'
 import { openClusterClock } from './core/maintenance/cluster-clock.ts'
 import type { WorkerClock } from './core/maintenance/worker-clock.ts'
+import type { CircuitStatus } from './core/ports/health.ts'
 import type { MaintainedLedger } from './core/ports/ledger.ts'
 import type { Log } from './core/ports/log.ts'
 import type { Spool } from './core/ports/spool.ts'
+import { createClusterFigures } from './metrics/cluster/cluster-metrics.ts'
+import type { AddFigures } from './metrics/metrics.ts'
 import type { DiskGate } from './storage/disk/disk-gate.ts'
+import { meterStore } from './storage/object-spool/metered-store.ts'
 import { createObjectSpool } from './storage/object-spool/object-spool.ts'
 import { createObjectStore } from './storage/object-spool/object-store.ts'
 import { openPostgresLedger } from './storage/postgres/ledger.ts'
@@ -22,6 +26,12 @@ export interface ClusterStorageOptions {
   opened: (() => unknown)[]
 }
 
+/** How what the nodes share is doing. */
+export interface SharedStorage {
+  circuits: () => { database: CircuitStatus; bucket: CircuitStatus }
+  figures: AddFigures
+}
+
 /** Opens what the nodes of a cluster share. Only a cluster loads this file, and its libraries. */
 export async function openClusterStorage({
   cluster,
@@ -35,24 +45,37 @@ export async function openClusterStorage({
   spool: Spool
   folders: null
   clock: WorkerClock
+  shared: SharedStorage
 }> {
+  const metrics = createClusterFigures()
   const ledger = await openPostgresLedger({
     url: cluster.databaseUrl,
     maxConnections: cluster.databaseConnections,
     key,
     log,
+    onStatement: metrics.statement,
   })
   opened.push(ledger.close)
   // What survives a loss of power is in the store.
   const local = await createSpool({ directory: join(dataDir, 'cache'), fsync: false, log, gate })
   opened.push(local.close)
+  const store = meterStore(createObjectStore(cluster.s3), metrics)
   const spool = await createObjectSpool({
-    store: createObjectStore(cluster.s3),
+    store,
     local,
     maxCacheBytes: cluster.cacheBytes,
     acknowledged: ledger.chunks,
     log,
   })
   opened.push(spool.close)
-  return { ledger, spool, folders: null, clock: await openClusterClock(ledger) }
+  const shared: SharedStorage = {
+    circuits: () => ({ database: ledger.databaseState.circuit, bucket: store.circuit }),
+    figures: (registry) =>
+      metrics.register(registry, {
+        nodes: async () => null,
+        connections: () => ledger.databaseState.connections,
+        chunkCache: () => spool.copies,
+      }),
+  }
+  return { ledger, spool, folders: null, clock: await openClusterClock(ledger), shared }
 }

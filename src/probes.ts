@@ -40,6 +40,16 @@ export function createPeerProbes({ backend, telegram, maxWaitMs }: Peers): Recor
   }
 }
 
+/** What `/readyz` asks about what many nodes share: by their circuits, without a question of its own. */
+export function createClusterProbes(
+  circuits: () => { database: CircuitStatus; bucket: CircuitStatus },
+): Record<string, Probe> {
+  return {
+    database: () => statusOfCircuits({ database: circuits().database }),
+    bucket: () => statusOfCircuits({ bucket: circuits().bucket }),
+  }
+}
+
 /** All circuits, by name. */
 export function circuitsOf({
   backend,

@@ -105,6 +105,7 @@ export interface Services {
 export function createServices(config: Config, adapters: Adapters): Services {
   const { spool, now, log } = adapters
   const registry = createMetricsRegistry()
+  if (adapters.clusterFigures) registry.add(adapters.clusterFigures)
   const news = createLibraryNews()
   const ledger = tellChanges(adapters.ledger, news)
   const gateway = registry.meterGateway(adapters.gateway)

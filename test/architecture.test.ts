@@ -122,12 +122,20 @@ const ALLOWED: Record<string, readonly string[]> = {
   'src/probes.ts': ['core/ports', 'core/runtime', 'src/backend', 'src/telegram'],
   'src/adapters.ts': [
     ...['src/backend', 'src/config', 'src/deployment', 'src/http', 'src/storage', 'src/telegram'],
-    ...['src/cluster-storage.ts', 'src/probes.ts', 'core/maintenance', 'core/ports', 'pino'],
+    ...[
+      'src/cluster-storage.ts',
+      'src/metrics',
+      'src/probes.ts',
+      'core/maintenance',
+      'core/ports',
+      'pino',
+    ],
     ...['fastify', 'node:*'],
   ],
   // Loaded only by a worker that has a cluster.
   'src/cluster-storage.ts': [
     'src/config',
+    'src/metrics',
     'src/storage',
     'core/maintenance',
     'core/ports',

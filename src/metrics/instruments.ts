@@ -1,8 +1,9 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
+import { withTimeout } from '../lib/waiting/with-timeout.ts'
 
 /** Seconds: from a cached answer to a file of 2000 MB on a slow line. */
 const LONG_SECONDS = [0.1, 0.5, 1, 2, 5, 10, 30, 60, 120, 300, 900, 3600]
-const REQUEST_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
+export const REQUEST_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
 
 /** Figures that are counted as things happen. All labels come from small fixed sets. */
 export interface Instruments {
@@ -111,7 +112,13 @@ export interface Reading<T> {
   read: () => T
 }
 
-/** A gauge that is read when it is asked for. It disappears while its reading is null. */
+/** A database that does not answer must not keep the other figures from a scrape. */
+const READING_MS = 3_000
+
+/**
+ * A gauge that is read when it is asked for. It disappears while its reading is null, cannot be had, or
+ * does not come.
+ */
 export function gauge(
   registry: Registry,
   { name, help, read }: Reading<number | Promise<number | null>>,
@@ -121,11 +128,23 @@ export function gauge(
     help,
     registers: [registry],
     async collect() {
-      const value = await read()
+      const value = await takeReading(read)
       if (value === null) this.remove()
       else this.set(value)
     },
   })
+}
+
+async function takeReading(read: () => number | Promise<number | null>): Promise<number | null> {
+  const onTimeout = (): null => null
+  try {
+    const value = read()
+    return typeof value === 'number'
+      ? value
+      : await withTimeout(value, { ms: READING_MS, onTimeout })
+  } catch {
+    return null
+  }
 }
 
 /** A counter whose count is kept elsewhere, and read when it is asked for. */

@@ -14,6 +14,9 @@ const MISNAMED = [
   'nodejs_active_resources_total',
 ]
 
+/** Adds figures to those of the worker. */
+export type AddFigures = (registry: Registry) => void
+
 export interface MetricsRegistry {
   /** Where core reports uploads. */
   uploads: UploadMetrics
@@ -23,6 +26,8 @@ export interface MetricsRegistry {
   shares: ShareMetrics
   /** Returns a gateway that counts what passes through it. */
   meterGateway: (gateway: TelegramGateway) => TelegramGateway
+  /** Adds figures of another room. */
+  add: (figures: AddFigures) => void
   /** Adds what is read only when it is asked for, and returns what gives all figures out. */
   open: (readings: Readings) => Metrics
 }
@@ -45,6 +50,7 @@ export function createMetricsRegistry(): MetricsRegistry {
       guessed: (outcome) => instruments.sharePasswords.inc({ outcome }),
     },
     meterGateway: (gateway) => meterGateway(gateway, instruments, uploads.noteRoad),
+    add: (figures) => figures(registry),
     open: (readings) => {
       addReadings(registry, readings)
       return {

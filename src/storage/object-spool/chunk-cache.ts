@@ -19,6 +19,8 @@ export interface ChunkCache {
   shrink: (bytes: number) => Promise<void>
   drop: (digest: string) => Promise<void>
   readonly bytes: number
+  /** Reads that found a copy here, and reads that had to wait for one. */
+  readonly reads: { readonly hits: number; readonly misses: number }
 }
 
 export interface CachedChunk {
@@ -44,6 +46,8 @@ export function createChunkCache({ local, maxBytes }: ChunkCacheOptions): ChunkC
   /** How many read each chunk at this moment: those stay, also beyond the bound. */
   const readers = createKeyCounts()
   let bytes = 0
+  let hits = 0
+  let misses = 0
 
   function forget(digest: string): void {
     bytes -= kept.get(digest) ?? 0
@@ -106,12 +110,15 @@ export function createChunkCache({ local, maxBytes }: ChunkCacheOptions): ChunkC
       try {
         if (kept.has(digest)) {
           try {
-            return await readLocal(chunk, place)
+            await readLocal(chunk, place)
+            hits++
+            return
           } catch (error) {
             if (!isDamage(error)) throw error
             await drop(digest)
           }
         }
+        misses++
         await loadOnce(digest, load)
         await readLocal(chunk, place)
       } finally {
@@ -124,6 +131,9 @@ export function createChunkCache({ local, maxBytes }: ChunkCacheOptions): ChunkC
     },
     get bytes() {
       return bytes
+    },
+    get reads() {
+      return { hits, misses }
     },
   }
 }

@@ -31,6 +31,11 @@ export interface ObjectSpoolOptions {
   log: Log
 }
 
+export interface ObjectSpool extends Spool {
+  /** Copies of chunks on this node's disk, and how often they were of use. */
+  readonly copies: { readonly bytes: number; readonly hits: number; readonly misses: number }
+}
+
 const NEVER = new AbortController().signal
 /** Room on the disk that copies of chunks leave to what comes in. */
 const LEAST_FREE_BYTES = 64 * MiB
@@ -42,7 +47,7 @@ const LEAST_FREE_BYTES = 64 * MiB
  *
  * Which of the objects are chunks say the ledger's rows alone.
  */
-export async function createObjectSpool(options: ObjectSpoolOptions): Promise<Spool> {
+export async function createObjectSpool(options: ObjectSpoolOptions): Promise<ObjectSpool> {
   const { store, local, log } = options
   await emptyLocal(local)
   const cache = createChunkCache({ local, maxBytes: options.maxCacheBytes })
@@ -324,6 +329,9 @@ export async function createObjectSpool(options: ObjectSpoolOptions): Promise<Sp
       await store.remove((await objectsAt(chunkPrefix(upload, index))).map(({ key }) => key))
     },
     removeTemporary: local.removeTemporary,
+    get copies() {
+      return { bytes: cache.bytes, ...cache.reads }
+    },
     // How much an object store can take it does not say.
     space: async () => ({
       freeBytes: Number.POSITIVE_INFINITY,

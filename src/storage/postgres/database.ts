@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
+import type { CircuitStatus } from '../../core/ports/health.ts'
 import type { Log } from '../../core/ports/log.ts'
 import { shuttingDown } from '../../errors.ts'
 import { backoff } from '../../lib/waiting/retry.ts'
@@ -42,7 +43,15 @@ export interface PostgresDatabase extends Queries {
   transaction: <T>(work: (queries: Queries) => Promise<T>) => Promise<T>
   /** Runs `work`, which only reads, on the rows as they are at one moment. */
   snapshot: <T>(work: (queries: Queries) => Promise<T>) => Promise<T>
+  readonly state: DatabaseState
   close: () => Promise<void>
+}
+
+export interface DatabaseState {
+  /** Connections, and calls that wait for one. */
+  readonly connections: { readonly busy: number; readonly idle: number; readonly waiting: number }
+  /** Open while calls are refused at once, because the database has not been reached for long. */
+  readonly circuit: CircuitStatus
 }
 
 export interface DatabaseOptions {
@@ -64,6 +73,8 @@ const STATEMENT_MS = 10_000
 /** So much later than that a connection without an answer is taken for dead. */
 const LATE_MS = 3_000
 const PATIENCE_MS = 5_000
+/** After so long without a call, one is to find out whether the database is back. */
+const RETRY_MS = 5_000
 
 /** The one of PostgreSQL's types whose text is not what is wanted: sizes and times are numbers. */
 const BIGINT = 20
@@ -104,6 +115,7 @@ export function openDatabase(options: DatabaseOptions): PostgresDatabase {
   let isClosed = false
   /** Since when every call has failed to reach the database; null: the last one has reached it. */
   let lostSince: number | null = null
+  let failedAt = 0
 
   async function connect(): Promise<pg.PoolClient> {
     if (isClosed) throw shuttingDown()
@@ -153,7 +165,10 @@ export function openDatabase(options: DatabaseOptions): PostgresDatabase {
         return result
       } catch (error) {
         const now = performance.now()
-        if (isLost(error)) lostSince ??= now
+        if (isLost(error)) {
+          lostSince ??= now
+          failedAt = now
+        }
         const over = now - begun >= patienceMs || (isLost(error) && isGone(now))
         if (isClosed || over || !(isLost(error) || isTransient(error))) throw toLedgerError(error)
         await sleep(backoff(attempt, { baseMs: 50, capMs: 500 }))
@@ -163,6 +178,15 @@ export function openDatabase(options: DatabaseOptions): PostgresDatabase {
 
   function isGone(now: number): boolean {
     return lostSince !== null && now - lostSince > patienceMs
+  }
+
+  /** Half-open after a while without a call, so that one is let through. */
+  function circuit(): CircuitStatus {
+    const now = performance.now()
+    if (!isGone(now)) return { state: 'closed', retryAfter: 0 }
+    const leftMs = failedAt + RETRY_MS - now
+    if (leftMs <= 0) return { state: 'half-open', retryAfter: 0 }
+    return { state: 'open', retryAfter: Math.ceil(leftMs / 1000) }
   }
 
   /**
@@ -259,6 +283,15 @@ export function openDatabase(options: DatabaseOptions): PostgresDatabase {
           return result
         }),
       ),
+    get state() {
+      const { totalCount, idleCount, waitingCount } = pool
+      const connections = {
+        busy: totalCount - idleCount,
+        idle: idleCount,
+        waiting: waitingCount,
+      }
+      return { connections, circuit: circuit() }
+    },
     close: async () => {
       if (isClosed) return
       isClosed = true

@@ -1,7 +1,7 @@
 import type { MaintainedLedger } from '../../core/ports/ledger.ts'
 import { createLedgerCipher } from '../ledger/secrets/cipher.ts'
 import { integer } from '../ledger/tables/rows.ts'
-import { type DatabaseOptions, openDatabase } from './database.ts'
+import { type DatabaseOptions, type DatabaseState, openDatabase } from './database.ts'
 import { createFolderDrafts } from './library/drafts.ts'
 import { createLibraryJobRecords } from './library/jobs.ts'
 import { createLibraryPages } from './library/page.ts'
@@ -37,6 +37,7 @@ const MIGRATION_MS = 3_600_000
 export interface PostgresLedger extends MaintainedLedger {
   /** By the database's clock, epoch milliseconds. */
   databaseTime: () => Promise<number>
+  readonly databaseState: DatabaseState
 }
 
 /**
@@ -84,6 +85,9 @@ export async function openPostgresLedger(options: PostgresLedgerOptions): Promis
         'SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now',
       )
       return integer(row ?? {}, 'now')
+    },
+    get databaseState() {
+      return database.state
     },
     // The database moves its log by itself.
     checkpoint: async () => void (await database.get('SELECT 1')),

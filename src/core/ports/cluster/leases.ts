@@ -37,7 +37,12 @@ export interface Leases {
 export type LeaseName = string
 
 export type AcquiredLease =
-  | { readonly kind: 'held'; readonly lease: Lease }
+  | {
+      readonly kind: 'held'
+      readonly lease: Lease
+      /** Another node had it, and has neither renewed it nor given it up. */
+      readonly isTakenOver?: boolean
+    }
   | { readonly kind: 'elsewhere'; readonly holder: NodeAddress }
 
 export interface Lease {

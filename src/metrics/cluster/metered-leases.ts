@@ -1,0 +1,43 @@
+import type { Leases } from '../../core/ports/cluster/leases.ts'
+import type { ClusterMetrics } from '../../core/ports/cluster/metrics.ts'
+
+/** Leases whose beginnings and ends are counted, and are otherwise the same. */
+export function meterLeases(leases: Leases, metrics: Pick<ClusterMetrics, 'lease'>): Leases {
+  /** Those that this node holds, by name, with their epochs. */
+  const held = new Map<string, number>()
+
+  function end(name: string, event: 'released' | 'lost'): void {
+    if (held.delete(name)) metrics.lease(name, event)
+  }
+
+  return {
+    ...leases,
+    acquire: async (name) => {
+      const acquired = await leases.acquire(name)
+      if (acquired.kind === 'elsewhere') {
+        metrics.lease(name, 'elsewhere')
+        return acquired
+      }
+      const { lease, isTakenOver = false } = acquired
+      if (held.get(name) === lease.epoch || lease.lost.aborted) return acquired
+      held.set(name, lease.epoch)
+      metrics.lease(name, isTakenOver ? 'taken-over' : 'taken')
+      lease.lost.addEventListener(
+        'abort',
+        () => {
+          if (held.get(name) === lease.epoch) end(name, 'lost')
+        },
+        { once: true },
+      )
+      return acquired
+    },
+    release: async (name) => {
+      await leases.release(name)
+      end(name, 'released')
+    },
+    close: async () => {
+      await leases.close()
+      for (const name of [...held.keys()]) end(name, 'released')
+    },
+  }
+}
