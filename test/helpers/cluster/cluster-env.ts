@@ -3,10 +3,12 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import pg from 'pg'
 import { z } from 'zod'
+import { freePort } from '../free-port.ts'
 import { withClient } from './postgres-server.ts'
 
 const Servers = z.object({
   database: z.string(),
+  template: z.string(),
   s3: z.object({
     endpoint: z.string(),
     region: z.string(),
@@ -25,10 +27,10 @@ const ALREADY_THERE = '42P04'
 export async function clusterEnv(name: string): Promise<Record<string, string>> {
   const { CLUSTER_SERVERS } = process.env
   if (CLUSTER_SERVERS === undefined) return {}
-  const { database, s3 } = Servers.parse(JSON.parse(CLUSTER_SERVERS))
+  const { database, template, s3 } = Servers.parse(JSON.parse(CLUSTER_SERVERS))
   const shared = `t${createHash('sha256').update(name).digest('hex').slice(0, 24)}`
   await withClient(`${database}postgres`, (client) =>
-    client.query(`CREATE DATABASE ${shared}`).catch((error: unknown) => {
+    client.query(`CREATE DATABASE ${shared} TEMPLATE ${template}`).catch((error: unknown) => {
       if (!(error instanceof pg.DatabaseError) || error.code !== ALREADY_THERE) throw error
     }),
   )
@@ -43,4 +45,15 @@ export async function clusterEnv(name: string): Promise<Record<string, string>> 
     CLUSTER_S3_ACCESS_KEY_ID: s3.accessKeyId,
     CLUSTER_S3_SECRET_ACCESS_KEY: s3.secretAccessKey,
   }
+}
+
+/** How many nodes a worker of the run is. */
+export function nodesOfCluster(): number {
+  return Number(process.env.CLUSTER_NODES ?? 1)
+}
+
+/** What each node of a worker has for itself: others ask it there. */
+export async function nodeEnv(): Promise<Record<string, string>> {
+  const port = String(await freePort())
+  return { PORT: port, CLUSTER_NODE_URL: `http://127.0.0.1:${port}` }
 }

@@ -15,7 +15,8 @@ import { recordDocument } from '../../openapi/recorder.ts'
 import { registerWorker } from '../../secrets/register.ts'
 import { registerSecret, trace, traceTest } from '../../secrets/trace.ts'
 import { traceAnswersOf } from '../../secrets/wire.ts'
-import { clusterEnv } from '../cluster/cluster-env.ts'
+import { clusterEnv, nodeEnv, nodesOfCluster } from '../cluster/cluster-env.ts'
+import { startLoadBalancer } from '../cluster/haproxy.ts'
 import { delayLedger } from '../storage/delayed-ledger.ts'
 
 export interface TestWorker {
@@ -80,9 +81,43 @@ const DELAYS_OF_ALL = LEDGER_DELAYS === undefined ? undefined : Number(LEDGER_DE
 /** Emulator, worker and clients share one thread here: that it is late says nothing. */
 const LENIENT = { SHUTDOWN_GRACE_MS: '1000', MAX_EVENT_LOOP_DELAY_MS: '600000' }
 
-/** A real worker on port 0 with real storage in a folder of its own. */
+/**
+ * A real worker on port 0 with real storage in a folder of its own. Where the run has servers for a
+ * cluster and asks for more nodes, it is that many nodes behind HAProxy: `app`, `adapters` and `dataDir`
+ * are then those of the first one.
+ */
 export async function startWorker(options: TestWorkerOptions = {}): Promise<TestWorker> {
   const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), 'telestore-')))
+  traceTest()
+  const shared = await clusterEnv(dataDir)
+  const nodes = await Promise.all(
+    Array.from({ length: nodesOfCluster() }, async (_, index) => {
+      const folder = index === 0 ? dataDir : join(dataDir, `node-${index}`)
+      const own = Object.keys(shared).length > 0 ? await nodeEnv() : {}
+      return startNode(options, { dataDir: folder, shared: { ...shared, ...own } })
+    }),
+  )
+  const [first] = nodes
+  if (first === undefined) throw new Error('a worker has one node or more')
+  const ports = nodes.map(({ url }) => Number(new URL(url).port))
+  const balancer = nodes.length > 1 ? await startLoadBalancer(ports) : null
+  let closing: Promise<void> | null = null
+  const close = (): Promise<void> => {
+    closing ??= (async () => {
+      await Promise.all(nodes.map((node) => node.close()))
+      await balancer?.stop()
+      if (options.dataDir === undefined) await rm(dataDir, { recursive: true, force: true })
+    })()
+    return closing
+  }
+  onTestFinished(close)
+  return { ...first, dataDir, close, url: balancer?.url ?? first.url }
+}
+
+async function startNode(
+  options: TestWorkerOptions,
+  { dataDir, shared }: { dataDir: string; shared: Record<string, string> },
+): Promise<TestWorker> {
   const standalone = {
     TELEGRAM_BOT_TOKEN: '1:test',
     TELEGRAM_CHANNEL_ID: '-1001',
@@ -90,7 +125,6 @@ export async function startWorker(options: TestWorkerOptions = {}): Promise<Test
   }
   const env = { PORT: '0', HOST: '127.0.0.1', DATA_DIR: dataDir }
   const needed = options.env?.BACKEND_URL === undefined ? standalone : {}
-  const shared = await clusterEnv(dataDir)
   const config = loadConfig({ ...needed, ...env, ...shared, ...LENIENT, ...options.env })
   const write = (line: string): void => {
     trace(line)
@@ -98,7 +132,6 @@ export async function startWorker(options: TestWorkerOptions = {}): Promise<Test
   }
   // Without the list of what to hide: what production hides last must not be there at all.
   const log = createLogger({ level: 'trace', destination: { write } })
-  traceTest()
   const { signal } = new AbortController()
   const { peers = {} } = options
   const opened = await openAdapters({ config, embedded: null, log, signal, peers })
@@ -114,19 +147,12 @@ export async function startWorker(options: TestWorkerOptions = {}): Promise<Test
   })
   registerWorker(config)
   traceAnswersOf(app.server.server)
-
-  let closing: Promise<void> | null = null
-  const close = (): Promise<void> => {
-    closing ??= (async () => {
-      await app.close()
-      await opened.close()
-      if (options.dataDir === undefined) await rm(dataDir, { recursive: true, force: true })
-    })()
-    return closing
-  }
-  onTestFinished(close)
-  const url = await app.server.listen({ port: 0, host: '127.0.0.1' })
+  const url = await app.server.listen({ port: Number(shared.PORT ?? 0), host: '127.0.0.1' })
   await recordDocument(async () => (await app.server.inject('/docs/json')).json())
   app.resume()
+  const close = async (): Promise<void> => {
+    await app.close()
+    await opened.close()
+  }
   return { url, config, app, adapters, dataDir, close }
 }
