@@ -53,6 +53,7 @@ export function createGatedGateway(connect: () => ConnectedTelegram): GatedGatew
     },
     gateway: {
       roadFor: (...document) => inner.roadFor(...document),
+      leaseOf: (credentials) => inner.leaseOf(credentials),
       documentLimits: (credentials) => inner.documentLimits(credentials),
       sendsEarly: (road, size) => inner.sendsEarly(road, size),
       sendAvailable: (request) => passing(request.signal, () => inner.sendAvailable(request)),

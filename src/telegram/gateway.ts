@@ -18,7 +18,12 @@ import { createDocuments } from './documents.ts'
 import { toAppError } from './errors.ts'
 import { BLOCK_BYTES, BOT_API_READABLE_BYTES, PART_BYTES } from './limits.ts'
 import type { Account } from './mtproto/account/account.ts'
-import { type Accounts, createAccounts } from './mtproto/account/accounts.ts'
+import {
+  type Accounts,
+  type Actor,
+  accountLease,
+  createAccounts,
+} from './mtproto/account/accounts.ts'
 import { type Secrets, secretName } from './mtproto/account/bots.ts'
 import { createChannels } from './mtproto/account/channels.ts'
 import {
@@ -135,16 +140,21 @@ export function createTelegramGateway(options: TelegramGatewayOptions): Connecte
     }
   }
 
+  /** Null for a session that cannot be read. */
+  function nameOf(credentials: Credentials, actor: Actor): string | null {
+    try {
+      return accounts.nameOf(credentials, actor)
+    } catch {
+      return null
+    }
+  }
+
   /** A name for what would post on this road, or null where the credentials are no good for it. */
   function accountOn(road: Road, credentials: Credentials): string | null {
     if (road === 'bot-api') {
       return credentials.botToken === null ? null : `bot-api ${secretName(credentials.botToken)}`
     }
-    try {
-      return accounts.nameOf(credentials, actorFor(road))
-    } catch {
-      return null
-    }
+    return nameOf(credentials, actorFor(road))
   }
 
   function accountsOf(credentials: Credentials): string[] {
@@ -279,6 +289,13 @@ export function createTelegramGateway(options: TelegramGatewayOptions): Connecte
   return {
     channel,
     roadFor,
+    leaseOf: (credentials) => {
+      const road = mtprotoRoad(credentials) ?? 'bot-api'
+      if (road === 'bot-api' && credentials.botToken === null) return null
+      // A bot has one name on both of its roads.
+      const name = nameOf(credentials, actorFor(road))
+      return name === null ? null : accountLease(name)
+    },
     documentLimits: (credentials) => documentLimits(credentials, rulesFor(credentials)),
     sendsEarly,
     assertReachable: (credentials, size, rule) => {

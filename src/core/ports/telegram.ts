@@ -1,5 +1,6 @@
 import type { AppError } from '../../errors.ts'
 import type { CircuitStatus } from '../ports/health.ts'
+import type { LeaseName } from './cluster/leases.ts'
 import type { Credentials } from './credentials.ts'
 import type { PostedFile, PostKind, Road, TransferState } from './records.ts'
 
@@ -127,6 +128,11 @@ export interface TelegramGateway {
    * Throws TELEGRAM_NOT_CONNECTED when no road can carry it, FILE_TOO_LARGE when Telegram cannot.
    */
   roadFor: (credentials: Credentials, size: number, rule?: PostRule) => Road
+  /**
+   * The lease of the account that carries the files of these credentials: the user's where there is one,
+   * else the bot's; null where they are no good for any. It tells nothing of the keys.
+   */
+  leaseOf: (credentials: Credentials) => LeaseName | null
   /** How large a document may be. More is known once the account was used. */
   documentLimits: (credentials: Credentials) => DocumentLimits
   /** Whether parts of such a file may go before it is sealed: an MTProto road and more than 10 MB. */

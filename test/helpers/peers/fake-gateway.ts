@@ -92,6 +92,7 @@ export function createFakeGateway(): FakeGateway {
       return openReads
     },
     roadFor: () => fake.road,
+    leaseOf: ({ session, botToken }) => `account:${session ?? botToken}`,
     documentLimits: () => ({ documentBytes: 2000 * MiB, volumeBytes: 2000 * MiB }),
     sendsEarly: () => fake.early,
     sendAvailable: async (request) => {

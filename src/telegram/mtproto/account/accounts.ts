@@ -1,3 +1,4 @@
+import type { LeaseName } from '../../../core/ports/cluster/leases.ts'
 import type { Credentials } from '../../../core/ports/credentials.ts'
 import type { Log } from '../../../core/ports/log.ts'
 import { AppError, shuttingDown } from '../../../errors.ts'
@@ -136,6 +137,11 @@ export function createAccounts(options: AccountsOptions): Accounts {
       pool.close()
     },
   }
+}
+
+/** The lease of the account of this name (`Accounts.nameOf`): one node of a cluster at a time has it. */
+export function accountLease(name: string): LeaseName {
+  return `account:${name}`
 }
 
 /** Null for a malformed session, which says nothing about roads that do not need it. */
