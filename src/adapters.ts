@@ -11,6 +11,7 @@ import {
 } from './backend/embedded-credentials.ts'
 import { createOutboxSender } from './backend/outbox-sender.ts'
 import { createStandaloneCredentials } from './backend/standalone-credentials.ts'
+import type { Cluster } from './cluster-storage.ts'
 import type { Config } from './config/config.ts'
 import { reconcile } from './core/maintenance/reconcile.ts'
 import { KEEP_FINISHED_MS } from './core/maintenance/sweeper.ts'
@@ -52,6 +53,8 @@ export interface Adapters {
   gate: TelegramGate
   /** This instance among the others of its deployment. */
   deployment: Deployment
+  /** This node among those of its cluster; null where the worker is alone. */
+  cluster: Cluster | null
   credentials: CredentialsProvider
   /** Delivers webhooks from the ledger; null where there is no backend to tell. */
   outbox: { notify: () => void } | null
@@ -116,7 +119,8 @@ async function openInOrder(
   const unlock = await lockDataDir(dataDir, { signal, log })
   opened.push(unlock)
   const key = loadLedgerKey({ fromEnv: config.ledgerKey ?? undefined, directory: dataDir, log })
-  const { ledger, spool, folders, clock, shared } = await openStorage(config, { key, log, opened })
+  const storage = await openStorage(config, { key, log, opened })
+  const { ledger, spool, folders, clock, cluster, shared } = storage
 
   const client =
     mode.kind === 'backend'
@@ -158,6 +162,7 @@ async function openInOrder(
     channel: telegram.channel,
     gate: telegram.gate,
     deployment: openDeployment({ secret, publicUrl: config.publicUrl }),
+    cluster,
     outbox,
     credentials: createCredentials(config, client, embedded),
     now: clock.now,
@@ -223,7 +228,7 @@ async function openStorage(config: Config, { key, log, opened }: StorageOptions)
   })
   opened.push(spool.close)
   const clock = await openRepaired(config, { ledger, spool, log })
-  return { ledger, spool, folders: spool, clock, shared: null }
+  return { ledger, spool, folders: spool, clock, cluster: null, shared: null }
 }
 
 /** Brings ledger and spool into agreement, by the worker's time; resolves with the clock of it. */

@@ -150,13 +150,14 @@ function createLease(
 
 function createUploadSweeper(
   { sessionTtlMs }: Config,
-  { ledger, spool, folders, now, keepTime, log }: Adapters,
+  { ledger, spool, folders, cluster, now, keepTime, log }: Adapters,
   { uploads, transfers, queue, held, locks }: Services,
 ): Sweeper {
   return createSweeper({
     ledger,
     spool,
     folders,
+    cluster: cluster && { ...cluster, isMyTurn: async () => true },
     sessionTtlMs,
     now,
     keepTime,

@@ -12,8 +12,15 @@ import type { DiskGate } from './storage/disk/disk-gate.ts'
 import { meterStore } from './storage/object-spool/metered-store.ts'
 import { createObjectSpool } from './storage/object-spool/object-spool.ts'
 import { createObjectStore } from './storage/object-spool/object-store.ts'
+import { sweepObjects } from './storage/object-spool/sweep.ts'
 import { openPostgresLedger } from './storage/postgres/ledger.ts'
 import { createSpool } from './storage/spool/spool.ts'
+
+/** This node among the others of its cluster. */
+export interface Cluster {
+  /** Removes what the spool has and no row names; resolves with how many objects. */
+  readonly removeStrays: (signal: AbortSignal) => Promise<number>
+}
 
 export interface ClusterStorageOptions {
   cluster: ClusterConfig
@@ -32,6 +39,9 @@ export interface SharedStorage {
   figures: AddFigures
 }
 
+/** A chunk's row is written within seconds of its object, or never. */
+const STRAY_AFTER_MS = 2 * 3_600_000
+
 /** Opens what the nodes of a cluster share. Only a cluster loads this file, and its libraries. */
 export async function openClusterStorage({
   cluster,
@@ -44,6 +54,7 @@ export async function openClusterStorage({
   ledger: MaintainedLedger
   spool: Spool
   folders: null
+  cluster: Cluster
   clock: WorkerClock
   shared: SharedStorage
 }> {
@@ -77,5 +88,8 @@ export async function openClusterStorage({
         chunkCache: () => spool.copies,
       }),
   }
-  return { ledger, spool, folders: null, clock: await openClusterClock(ledger), shared }
+  const removeStrays = (signal: AbortSignal) =>
+    sweepObjects({ store, ledger, minAgeMs: STRAY_AFTER_MS, signal })
+  const clock = await openClusterClock(ledger)
+  return { ledger, spool, folders: null, clock, cluster: { removeStrays }, shared }
 }

@@ -11,6 +11,7 @@ import { type S3Server, startS3 } from '../helpers/cluster/s3-server.ts'
 import { makeNode, type NodeOptions } from '../helpers/cluster/test-object-spool.ts'
 import { claim, pieces, readAll } from '../helpers/storage/spool-contract.ts'
 import { spoolUpload } from '../helpers/storage/spool-upload.ts'
+import { makeUpload } from '../helpers/upload.ts'
 
 const missing = missingPrograms('versitygw')
 const { signal } = new AbortController()
@@ -393,8 +394,11 @@ describe.skipIf(missing !== '')(`a spool in an object store${missing}`, () => {
     const old = new Date(Date.now() - 7_200_000)
     for (const path of await objects()) await utimes(path, old, old)
 
-    const acknowledged = async () => ({ upload: anew, chunks: rows.get('up') ?? [] })
-    const removed = await sweepObjects({ store, acknowledged, minAgeMs: 3_600_000, signal })
+    const ledger = {
+      findUpload: async () => makeUpload(anew),
+      chunks: async () => rows.get('up') ?? [],
+    }
+    const removed = await sweepObjects({ store, ledger, minAgeMs: 3_600_000, signal })
 
     expect(removed).toBe(1)
     expect(await indexes(anew)).toEqual({ chunks: [0], partial: [] })
@@ -435,9 +439,9 @@ describe.skipIf(missing !== '')(`a spool in an object store${missing}`, () => {
 
     const removed = await sweepObjects({
       store,
-      acknowledged: async (uploadId) => {
-        const chunks = rows.get(uploadId)
-        return chunks ? { upload: spoolUpload(uploadId), chunks } : null
+      ledger: {
+        findUpload: async (id) => (rows.has(id) ? makeUpload(spoolUpload(id)) : null),
+        chunks: async (id) => rows.get(id) ?? [],
       },
       minAgeMs: 3_600_000,
       signal,

@@ -151,6 +151,7 @@ test.each([
       ledger,
       spool,
       folders,
+      cluster: null,
       sessionTtlMs: after.config.sessionTtlMs,
       now,
       isActive: () => false,

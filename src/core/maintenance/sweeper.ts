@@ -1,3 +1,4 @@
+import { shuttingDown } from '../../errors.ts'
 import { VISIT_MS } from '../model/share-format.ts'
 import type { MaintainedLedger } from '../ports/ledger.ts'
 import type { Log } from '../ports/log.ts'
@@ -10,11 +11,26 @@ export const KEEP_FINISHED_MS = 3_600_000
 /** How long a share that has ended is listed for its owner. */
 const KEEP_ENDED_SHARES_MS = 30 * 24 * 3_600_000
 
+/** How the nodes of a cluster sweep what they share. Each node sweeps its own disk. */
+export interface ClusterSweep {
+  /** Whether this node sweeps it: one at a time does. */
+  isMyTurn: () => Promise<boolean>
+  /** Removes what the spool has and no row names; resolves with how many objects. */
+  removeStrays: (signal: AbortSignal) => Promise<number>
+}
+
+/** The whole spool is listed for it. */
+const STRAYS_EVERY_MS = 3_600_000
+/** A fraction of the time without progress after which an upload is given up. */
+const KEPT_ALIVE_EVERY = 4
+
 export interface SweeperOptions {
   ledger: MaintainedLedger
   spool: Pick<Spool, 'partialBytes' | 'removeTemporary'>
-  /** Null where other processes have uploads in the same spool. */
+  /** Null where the spool is the cluster's. */
   folders: UploadFolders | null
+  /** Null: this worker is alone. */
+  cluster: ClusterSweep | null
   /** An upload that still receives is given up after this long without progress. */
   sessionTtlMs: number
   /** How long a finished upload's result stays readable. */
@@ -42,6 +58,8 @@ export interface SweepReport {
   forgotten: number
   /** Folders that no unfinished upload owns. */
   folders: number
+  /** Objects in a cluster's spool that no row names. */
+  strays: number
   /** Steps that failed; each was logged, and the next sweep tries again. */
   failures: number
 }
@@ -59,16 +77,28 @@ export interface Sweeper {
  * Clears away what is not needed any more: uploads without progress, results past their hour,
  * folders and temporary files without an owner. An upload's row is written before its folder, so
  * a folder without a row is an orphan.
+ *
+ * In a cluster one node at a time does it, and the others keep alive what they work on.
  */
 export function createSweeper(options: SweeperOptions): Sweeper {
   let running: Promise<SweepReport> | null = null
   let timer: NodeJS.Timeout | null = null
+  let straysAt = Number.NEGATIVE_INFINITY
+  const stopping = new AbortController()
 
   function run(isFirst = false): Promise<SweepReport> {
-    running ??= sweep(options, isFirst).finally(() => {
+    running ??= sweep(options, { isFirst, removeStrays }).finally(() => {
       running = null
     })
     return running
+  }
+
+  async function removeStrays({ removeStrays: remove }: ClusterSweep): Promise<number> {
+    const now = options.now()
+    if (now - straysAt < STRAYS_EVERY_MS) return 0
+    const removed = await remove(stopping.signal)
+    straysAt = now
+    return removed
   }
 
   return {
@@ -81,6 +111,7 @@ export function createSweeper(options: SweeperOptions): Sweeper {
     stop: async () => {
       if (timer !== null) clearInterval(timer)
       timer = null
+      stopping.abort(shuttingDown())
       await running
     },
   }
@@ -88,8 +119,16 @@ export function createSweeper(options: SweeperOptions): Sweeper {
 
 type Work = (options: SweeperOptions, uploadId: string) => Promise<boolean>
 
-async function sweep(options: SweeperOptions, isFirst: boolean): Promise<SweepReport> {
-  const { ledger, spool, folders, log, exclusively = (_id, work) => work() } = options
+interface SweepHow {
+  isFirst: boolean
+  removeStrays: (cluster: ClusterSweep) => Promise<number>
+}
+
+async function sweep(
+  options: SweeperOptions,
+  { isFirst, removeStrays }: SweepHow,
+): Promise<SweepReport> {
+  const { ledger, spool, folders, cluster, log, exclusively = (_id, work) => work() } = options
   let failures = 0
 
   /** Counts the ids for which `work` did something; one that fails does not stop the others. */
@@ -112,24 +151,48 @@ async function sweep(options: SweeperOptions, isFirst: boolean): Promise<SweepRe
     }
   }
 
-  const expired = await each(() => receivingIds(options), expire)
-  const forgotten = await each(() => finished(options), forget)
+  /** What is in the ledger, which all nodes of a cluster share. */
+  async function sweepRows(): Promise<Pick<SweepReport, 'expired' | 'forgotten'>> {
+    const expired = await each(() => receivingIds(options), expire)
+    const forgotten = await each(() => finished(options), forget)
+    await attempt(async () => ledger.deleteExpiredTicketTokens(options.now()))
+    await attempt(async () => ledger.deleteExpiredArchives(options.now()))
+    await attempt(async () => {
+      const now = options.now()
+      await ledger.forgetShares({ visits: now - VISIT_MS, ended: now - KEEP_ENDED_SHARES_MS })
+    })
+    await attempt(async () => {
+      const { keepFinishedMs = KEEP_FINISHED_MS } = options
+      await ledger.forgetLibraryJobs(options.now() - keepFinishedMs)
+    })
+    return { expired, forgotten }
+  }
+
+  const isMyTurn = cluster ? await attempt(cluster.isMyTurn) : true
+  if (cluster) await each(() => receivingIds(options), keepAlive)
+  const rows = isMyTurn ? await sweepRows() : { expired: 0, forgotten: 0 }
   const orphans = folders ? await each(folders.uploadIds, removeOrphanIn(folders)) : 0
   await attempt(spool.removeTemporary)
-  await attempt(async () => ledger.deleteExpiredTicketTokens(options.now()))
-  await attempt(async () => ledger.deleteExpiredArchives(options.now()))
-  await attempt(async () => {
-    const now = options.now()
-    await ledger.forgetShares({ visits: now - VISIT_MS, ended: now - KEEP_ENDED_SHARES_MS })
-  })
-  await attempt(async () => {
-    const { keepFinishedMs = KEEP_FINISHED_MS } = options
-    await ledger.forgetLibraryJobs(options.now() - keepFinishedMs)
-  })
   await attempt(async () => options.keepTime?.())
   // It takes a thread, when a small machine has its hands full with the start and nothing is written.
   if (!isFirst) await attempt(async () => ledger.checkpoint())
-  return { expired, forgotten, folders: orphans, failures }
+  // The longest step is the last one.
+  const strays = cluster && isMyTurn ? await attempt(() => removeStrays(cluster)) : 0
+  return { ...rows, folders: orphans, strays: strays ?? 0, failures }
+}
+
+/**
+ * Another node that sweeps does not know what this one works on. By the row an upload makes progress that
+ * waits here for Telegram, or for its turn.
+ */
+async function keepAlive(options: SweeperOptions, id: string): Promise<boolean> {
+  const { ledger, sessionTtlMs, isActive } = options
+  if (!isActive(id)) return false
+  const upload = await ledger.findUpload(id)
+  const now = options.now()
+  if (upload === null || upload.touchedAt > now - sessionTtlMs / KEPT_ALIVE_EVERY) return false
+  await ledger.touchUpload(id, now)
+  return true
 }
 
 async function receivingIds({ ledger }: SweeperOptions): Promise<string[]> {
@@ -147,15 +210,17 @@ async function expire(options: SweeperOptions, id: string): Promise<boolean> {
   return options.expire(id, upload.touchedAt)
 }
 
-function finished({ ledger, now, keepFinishedMs = KEEP_FINISHED_MS }: SweeperOptions) {
-  return ledger.finishedBefore(now() - keepFinishedMs)
+function finished(options: SweeperOptions): Promise<string[]> {
+  return options.ledger.finishedBefore(keptSince(options))
 }
 
-async function forget({ ledger, isActive }: SweeperOptions, id: string): Promise<boolean> {
-  const state = (await ledger.findUpload(id))?.state
-  if (!state || state === 'receiving' || state === 'sealed' || isActive(id)) return false
-  await ledger.deleteUpload(id)
-  return true
+async function forget(options: SweeperOptions, id: string): Promise<boolean> {
+  const { ledger, isActive } = options
+  return !isActive(id) && (await ledger.forgetUpload(id, keptSince(options)))
+}
+
+function keptSince({ now, keepFinishedMs = KEEP_FINISHED_MS }: SweeperOptions): number {
+  return now() - keepFinishedMs
 }
 
 function removeOrphanIn(folders: UploadFolders): Work {

@@ -340,6 +340,11 @@ export interface MaintainedLedger
   deleteChunk: (uploadId: string, index: number) => Promise<void>
   /** Ids of the uploads that ended at `before` or earlier. */
   finishedBefore: (before: number) => Promise<string[]>
+  /**
+   * Removes one of those, as `deleteUpload` does. False where it did not end so early by now: its id may
+   * have been opened again.
+   */
+  forgetUpload: (id: string, before: number) => Promise<boolean>
   /** Moves the log into the database file and empties it, erased secrets included. */
   checkpoint: () => Promise<void>
 }

@@ -192,6 +192,7 @@ function toPromises(records: Records): MaintainedLedger {
     forgetShares: resolving(records.forgetShares),
     deleteChunk: resolving(records.deleteChunk),
     finishedBefore: resolving(records.finishedBefore),
+    forgetUpload: resolving(records.forgetUpload),
     lastReading: resolving(records.lastReading),
     keepReading: resolving(records.keepReading),
     applyToLibrary: resolving(records.applyToLibrary),

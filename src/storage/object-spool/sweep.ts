@@ -1,19 +1,14 @@
+import { isUnfinished } from '../../core/model/upload.ts'
+import type { Ledger } from '../../core/ports/ledger.ts'
 import type { ChunkRecord } from '../../core/ports/records.ts'
 import type { SpoolUpload } from '../../core/ports/spool.ts'
 import { idOf, idPrefix, parseChunkKey, parsePieceKey, ROOT, uploadPrefix } from './keys.ts'
 import type { ObjectStore } from './object-store.ts'
 import type { StoredObject } from './s3-answer.ts'
 
-/** An unfinished upload, and the rows of its chunks. */
-export interface AcknowledgedUpload {
-  readonly upload: SpoolUpload
-  readonly chunks: readonly ChunkRecord[]
-}
-
 export interface ObjectSweepOptions {
   store: Pick<ObjectStore, 'list' | 'remove'>
-  /** The unfinished upload of this id as it is now; null: there is none, or it has ended. */
-  acknowledged: (uploadId: string) => Promise<AcknowledgedUpload | null>
+  ledger: Pick<Ledger, 'findUpload' | 'chunks'>
   /**
    * Milliseconds, by the store's clock: younger objects may wait for their rows. Far longer than any
    * request takes.
@@ -42,7 +37,7 @@ export async function sweepObjects(options: ObjectSweepOptions): Promise<number>
 }
 
 async function sweepId(
-  { store, acknowledged, minAgeMs }: ObjectSweepOptions,
+  { store, ledger, minAgeMs }: ObjectSweepOptions,
   uploadId: string,
 ): Promise<number> {
   const old: StoredObject[] = []
@@ -50,13 +45,15 @@ async function sweepId(
     old.push(...objects.filter(({ storedAt }) => storedAt < at - minAgeMs))
   }
   if (old.length === 0) return 0
-  const known = await acknowledged(uploadId)
-  const keys = old.map(({ key }) => key).filter((key) => known === null || !isNeeded(known, key))
+  const upload = await ledger.findUpload(uploadId)
+  const lives = upload !== null && isUnfinished(upload)
+  const chunks = lives ? await ledger.chunks(uploadId) : []
+  const keys = old.map(({ key }) => key).filter((key) => !lives || !isNeeded(upload, chunks, key))
   await store.remove(keys)
   return keys.length
 }
 
-function isNeeded({ upload, chunks }: AcknowledgedUpload, key: string): boolean {
+function isNeeded(upload: SpoolUpload, chunks: readonly ChunkRecord[], key: string): boolean {
   if (!key.startsWith(uploadPrefix(upload))) return false
   const chunk = parseChunkKey(upload, key)
   const rowOf = (index: number) => chunks.find((row) => row.index === index)

@@ -221,6 +221,62 @@ test("every sweep moves the ledger's log into its file, but not the one of a sta
   expect(checkpoint).toHaveBeenCalledOnce()
 })
 
+test('in a cluster one node at a time ends what is over, and each keeps alive what it works on', async () => {
+  const cluster = { isMyTurn: vi.fn(async () => false), removeStrays: vi.fn(async () => 3) }
+  const { sweeper, add, begin, ledger, expire } = makeSweeper({
+    cluster,
+    folders: null,
+    isActive: (id) => id === 'waits here',
+  })
+  await add('stalled')
+  await begin('stalled', NOW - HOUR)
+  await add('waits here')
+  await begin('waits here', NOW - HOUR)
+  await add('failed')
+  await ledger.failUpload('failed', failure('No', NOW - HOUR))
+
+  expect(await sweeper.run()).toMatchObject({ expired: 0, forgotten: 0, strays: 0, failures: 0 })
+  expect(await ledger.findUpload('waits here')).toMatchObject({ touchedAt: NOW })
+  expect(await ledger.findUpload('stalled')).toMatchObject({ touchedAt: NOW - HOUR })
+  expect(cluster.removeStrays).not.toHaveBeenCalled()
+
+  cluster.isMyTurn.mockResolvedValue(true)
+  expect(await sweeper.run()).toMatchObject({ expired: 1, forgotten: 1, strays: 3, failures: 0 })
+  expect(expire.mock.calls).toEqual([['stalled', NOW - HOUR]])
+})
+
+test('what no row names is looked for once an hour, and again soon where the look has failed', async () => {
+  let now = NOW
+  const removeStrays = vi.fn<() => Promise<number>>().mockRejectedValueOnce(new Error('no store'))
+  removeStrays.mockResolvedValue(0)
+  const { sweeper } = makeSweeper({
+    cluster: { isMyTurn: async () => true, removeStrays },
+    now: () => now,
+  })
+
+  expect(await sweeper.run()).toMatchObject({ failures: 1 })
+  for (const calls of [2, 2, 3]) {
+    expect(await sweeper.run()).toMatchObject({ failures: 0 })
+    expect(removeStrays).toHaveBeenCalledTimes(calls)
+    now += HOUR / 2
+  }
+})
+
+test('a sweep of what no row names ends with the worker', async () => {
+  const begun = Promise.withResolvers<void>()
+  const removeStrays = vi.fn((signal: AbortSignal) => {
+    begun.resolve()
+    return new Promise<number>((_, reject) => {
+      signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+    })
+  })
+  const { sweeper } = makeSweeper({ cluster: { isMyTurn: async () => true, removeStrays } })
+
+  sweeper.start(HOUR)
+  await begun.promise
+  await sweeper.stop()
+})
+
 function makeSweeper(options: Partial<SweeperOptions> = {}) {
   const log = createRecordingLog()
   const ledger = openLedger({ path: ':memory:', key: randomBytes(32), log })
@@ -231,6 +287,7 @@ function makeSweeper(options: Partial<SweeperOptions> = {}) {
     ledger,
     spool,
     folders: spool,
+    cluster: null,
     sessionTtlMs: HOUR,
     now: () => NOW,
     isActive: () => false,

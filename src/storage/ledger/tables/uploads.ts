@@ -1,4 +1,5 @@
 import { formatFolderPath } from '../../../core/model/library/folder-path.ts'
+import { isUnfinished } from '../../../core/model/upload.ts'
 import type { AcceptedChunk, MaintainedLedger } from '../../../core/ports/ledger.ts'
 import type { ChunkRecord, Upload } from '../../../core/ports/records.ts'
 import type { LedgerDatabase } from '../database.ts'
@@ -36,6 +37,7 @@ export type UploadRecords = Pick<
   | 'chunklessUploads'
   | 'deleteChunk'
   | 'finishedBefore'
+  | 'forgetUpload'
 > & {
   /** Adds the row, inside the caller's transaction, which has seen that there is none. */
   insertUpload: (upload: Upload, token: string, reservedBytes: number) => void
@@ -174,6 +176,13 @@ function uploadCalls(
     },
     chunklessUploads: () => chunkless.all().map(toUpload),
     finishedBefore: (before) => finished.all(before).map((row) => text(row, 'id')),
+    forgetUpload: (id, before) =>
+      database.transaction(() => {
+        const upload = findUpload(id)
+        if (upload === null || !hasEndedBy(upload, before)) return false
+        removeRow(id)
+        return true
+      }),
   } satisfies Partial<UploadRecords>
 }
 
@@ -285,6 +294,11 @@ function chunkCalls(
     chunks: chunksOf,
     deleteChunk: (uploadId, index) => void remove.run(uploadId, index),
   } satisfies Partial<UploadRecords>
+}
+
+export function hasEndedBy(upload: Upload, before: number): boolean {
+  const { finishedAt } = upload
+  return !isUnfinished(upload) && finishedAt !== null && finishedAt <= before
 }
 
 /** Why a chunk was not accepted: what is there in its place, and its upload. */

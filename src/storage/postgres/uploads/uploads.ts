@@ -1,7 +1,7 @@
 import type { MaintainedLedger } from '../../../core/ports/ledger.ts'
 import type { LedgerCipher } from '../../ledger/secrets/cipher.ts'
 import { blob, integer, text, tokenPurpose, toUpload } from '../../ledger/tables/rows.ts'
-import { encryptToken } from '../../ledger/tables/uploads.ts'
+import { encryptToken, hasEndedBy } from '../../ledger/tables/uploads.ts'
 import type { PostgresDatabase, Queries } from '../database.ts'
 import { ALL, findUpload, lockUpload, reservationsIn, UNFINISHED } from './upload-rows.ts'
 import { keepCleanup } from './volumes.ts'
@@ -26,6 +26,7 @@ export type UploadRecords = Pick<
   | 'reservations'
   | 'chunklessUploads'
   | 'finishedBefore'
+  | 'forgetUpload'
 >
 
 export function createUploadRecords(
@@ -103,6 +104,13 @@ export function createUploadRecords(
         WHERE state IN ('completed', 'failed') AND finished_at <= $1`
       return (await database.all(sql, [before])).map((row) => text(row, 'id'))
     },
+    forgetUpload: (id, before) =>
+      database.transaction(async (queries) => {
+        const upload = await lockUpload(queries, id)
+        if (upload === null || !hasEndedBy(upload, before)) return false
+        await removeRow(queries, id)
+        return true
+      }),
   }
 }
 

@@ -161,6 +161,12 @@ export function endsUploads(make: MakeLedger): void {
       expect(await ledger.stream(id)).toMatchObject({ metadata: null, concat: 'partial' })
       expect((await ledger.reservations()).reservedBytes).toBe(0)
       expect(await ledger.finishedBefore(NOW)).toEqual([id])
+      expect(await ledger.forgetUpload(id, NOW - 1)).toBe(false)
+      expect(await ledger.forgetUpload('never-there', NOW)).toBe(false)
+      expect(await ledger.forgetUpload(id, NOW)).toBe(true)
+      expect(await ledger.findUpload(id)).toBeNull()
+      await insertUpload(ledger, makeUpload({ id }), 'token')
+      expect(await ledger.forgetUpload(id, NOW)).toBe(false)
     })
 
     test('cannot be completed, sealed or failed, and a completed one cannot be cancelled', async () => {
