@@ -190,6 +190,7 @@ async function openInOrder(
     close: async () => {
       await telegram.gateway.close()
       await outbox?.close()
+      cluster?.peers.close()
       await spool.close()
       await secrets.close()
       await ledger.close()
@@ -210,7 +211,7 @@ async function openStorage(config: Config, { key, log, opened }: StorageOptions)
   const gate = createDiskGate()
   if (cluster !== null) {
     const { openClusterStorage } = await import('./cluster-storage.ts')
-    return openClusterStorage({ cluster, dataDir, key, gate, log, opened })
+    return openClusterStorage({ cluster, listens: config, dataDir, key, gate, log, opened })
   }
   const ledger = openLedger({
     path: join(dataDir, 'ledger.sqlite'),

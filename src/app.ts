@@ -87,6 +87,7 @@ function createServer(
     instance: {
       workGate: services.workGate,
       awaitsOlder: () => lease.awaitsOlder,
+      peers: adapters.cluster?.peers.door ?? null,
       handOver: answer && ((request, signal) => answer(lease, request, signal)),
       graceMs: shutdownBudget(config.shutdownGraceMs).requestsMs,
     },

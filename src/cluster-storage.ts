@@ -1,7 +1,10 @@
 import { join } from 'node:path'
+import { findNodeAddress } from './cluster/peers/node-address.ts'
+import { createPeers, type OpenedPeers } from './cluster/peers/peers.ts'
 import type { ClusterConfig } from './config/config.ts'
 import { openClusterClock } from './core/maintenance/cluster-clock.ts'
 import type { WorkerClock } from './core/maintenance/worker-clock.ts'
+import type { NodeAddress } from './core/ports/cluster/leases.ts'
 import type { CircuitStatus } from './core/ports/health.ts'
 import type { MaintainedLedger } from './core/ports/ledger.ts'
 import type { Log } from './core/ports/log.ts'
@@ -18,12 +21,16 @@ import { createSpool } from './storage/spool/spool.ts'
 
 /** This node among the others of its cluster. */
 export interface Cluster {
+  readonly self: NodeAddress
+  readonly peers: OpenedPeers
   /** Removes what the spool has and no row names; resolves with how many objects. */
   readonly removeStrays: (signal: AbortSignal) => Promise<number>
 }
 
 export interface ClusterStorageOptions {
   cluster: ClusterConfig
+  /** Where the worker listens. */
+  listens: { host: string; port: number }
   dataDir: string
   /** 32 bytes. */
   key: Buffer
@@ -45,6 +52,7 @@ const STRAY_AFTER_MS = 2 * 3_600_000
 /** Opens what the nodes of a cluster share. Only a cluster loads this file, and its libraries. */
 export async function openClusterStorage({
   cluster,
+  listens,
   dataDir,
   key,
   gate,
@@ -90,6 +98,10 @@ export async function openClusterStorage({
   }
   const removeStrays = (signal: AbortSignal) =>
     sweepObjects({ store, ledger, minAgeMs: STRAY_AFTER_MS, signal })
+  const self = await findNodeAddress({ ...cluster, ...listens })
+  const peers = createPeers({ secret: ledger.deriveKey('cluster: peers'), self, log })
+  opened.push(peers.close)
+  log.info({ node: self }, 'other nodes of the cluster ask this one at this address')
   const clock = await openClusterClock(ledger)
-  return { ledger, spool, folders: null, clock, cluster: { removeStrays }, shared }
+  return { ledger, spool, folders: null, clock, cluster: { self, peers, removeStrays }, shared }
 }

@@ -63,6 +63,10 @@ const CATALOGUE = {
   BACKEND_UNAVAILABLE: { status: 503, retryable: true },
   TELEGRAM_UNAVAILABLE: { status: 503, retryable: true },
   TELEGRAM_FLOOD_WAIT: { status: 503, retryable: true },
+  /** The node of the cluster that has the account or the upload does not answer. */
+  PEER_UNAVAILABLE: { status: 503, retryable: true },
+  /** What this node has begun for an account is another node's by now, which goes on with it. */
+  LEASE_LOST: { status: 503, retryable: true },
   BUSY: { status: 503, retryable: true },
   /** The chunk is further ahead in its file than the upload's window on the disk. */
   WINDOW_FULL: { status: 503, retryable: true },

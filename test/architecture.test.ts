@@ -132,8 +132,11 @@ const ALLOWED: Record<string, readonly string[]> = {
     ],
     ...['fastify', 'node:*'],
   ],
+  // What nodes of a cluster ask each other.
+  'src/cluster/peers': ['core/ports', 'zod', 'node:*'],
   // Loaded only by a worker that has a cluster.
   'src/cluster-storage.ts': [
+    'src/cluster/peers',
     'src/config',
     'src/metrics',
     'src/storage',

@@ -26,6 +26,10 @@ export interface ClusterConfig {
     readonly pathStyle: boolean
   }
   readonly cacheBytes: number
+  /** Where other nodes ask this one; null: to be found out. */
+  readonly nodeUrl: string | null
+  /** Who reads files of an account that another node has. */
+  readonly reads: Env['CLUSTER_READS']
 }
 
 export interface Config {
@@ -102,7 +106,7 @@ export function loadConfig(environment: Record<string, string | undefined>): Con
   const given = givenIn(environment)
   const parsed = Environment.safeParse(given)
   const wrong = parsed.success ? [] : parsed.error.issues.map(sayWrong)
-  const problems = [...wrong, ...missingFrom(given)]
+  const problems = [...wrong, ...missingFrom(given), ...uselessIn(given)]
   if (!parsed.success || problems.length > 0) throw new ConfigError(problems.join('\n'))
   const env = parsed.data
   const mode = modeOf(env)
@@ -208,6 +212,14 @@ function missingFrom(given: Record<string, string>): string[] {
   return [...missing.map((name) => `✖ ${name} is missing`), ...missingInMode(given)]
 }
 
+/** A line for each variable of a node that belongs to no cluster. */
+function uselessIn(given: Record<string, string>): string[] {
+  if (given.CLUSTER_DATABASE_URL !== undefined) return []
+  return ['CLUSTER_NODE_URL', 'CLUSTER_READS']
+    .filter((name) => given[name] !== undefined)
+    .map((name) => `✖ ${name}: only with CLUSTER_DATABASE_URL`)
+}
+
 function missingInMode(given: Record<string, string>): string[] {
   if (given.BACKEND_URL !== undefined) return []
   if (given.TELEGRAM_BOT_TOKEN === undefined && given.TELEGRAM_SESSION === undefined) {
@@ -265,6 +277,8 @@ function clusterOf(env: Env): ClusterConfig | null {
       pathStyle: env.CLUSTER_S3_PATH_STYLE,
     },
     cacheBytes: env.CLUSTER_CACHE_BYTES,
+    nodeUrl: env.CLUSTER_NODE_URL ?? null,
+    reads: env.CLUSTER_READS,
   }
 }
 

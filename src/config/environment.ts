@@ -345,6 +345,25 @@ const cluster = {
   CLUSTER_CACHE_BYTES: size()
     .prefault('2GB')
     .meta({ description: 'Copies of chunks that a node keeps in `DATA_DIR`.' }),
+  CLUSTER_NODE_URL: rootAddress
+    .refine((address) => address.startsWith('http:'), 'expected an address with http://')
+    .refine((address) => URL.parse(address)?.pathname === '/', 'expected an address without a path')
+    .optional()
+    .meta({
+      description:
+        'Address of this node for the other ones, such as `http://10.0.0.7:3000`. What nodes tell each ' +
+        'other is encrypted with keys made of `LEDGER_KEY`.',
+      otherwise:
+        'the address from which the node reaches the database, and `PORT`; `HOST` where it is one',
+    }),
+  CLUSTER_READS: z
+    .enum(['holder', 'shared'], { error: 'expected holder or shared' })
+    .default('holder')
+    .meta({
+      description:
+        'Who reads files of an account that another node has: `holder`, that node; `shared`, each node, ' +
+        'by connections of its own under the same key.',
+    }),
 }
 
 /** The groups of the guide, in its order. */

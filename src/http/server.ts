@@ -26,6 +26,7 @@ import { createParseErrorAnswers } from './answers/parse-error-answer.ts'
 import { installRequestMetrics } from './answers/request-metrics.ts'
 import { archiveRoutes } from './archives/routes.ts'
 import { installBodyTypes } from './bodies/body-types.ts'
+import { type ClusterRoutesOptions, clusterRoutes } from './cluster/routes.ts'
 import { installConnectionDraining } from './connections/connection-draining.ts'
 import type { Connections } from './connections/connections.ts'
 import { installMinUploadRate } from './connections/min-upload-rate.ts'
@@ -137,6 +138,8 @@ export interface InstanceOptions {
   awaitsOlder: () => boolean
   /** Null if the instances of the deployment share no secret. */
   handOver: HandOverRoutesOptions['answer'] | null
+  /** Null where the worker is no node of a cluster. */
+  peers: ClusterRoutesOptions['door'] | null
   /** Milliseconds that running requests get once the server closes. */
   graceMs: number
 }
@@ -222,7 +225,7 @@ async function registerOpenRoutes(
   { address, documentation }: { address: PublicAddress; documentation: Documentation },
 ): Promise<void> {
   const { page, probes } = options
-  const { awaitsOlder, handOver } = options.instance
+  const { awaitsOlder, handOver, peers } = options.instance
   await app.register(metricsRoutes, { metrics: options.services.metrics })
   await app.register(pageRoutes, { page })
   await app.register(docsRoutes, { documentation, address })
@@ -230,6 +233,7 @@ async function registerOpenRoutes(
   const service = { page, maxFileBytes, probes, awaitsOlder, documentation }
   await app.register(serviceRoutes, service)
   if (handOver) await app.register(handOverRoutes, { answer: handOver })
+  if (peers) await app.register(clusterRoutes, { door: peers })
 }
 
 interface FileRouteParts {

@@ -124,6 +124,15 @@ test('a cluster needs all that its nodes share, and keeps its secrets to itself'
   const config = loadConfig(cluster)
 
   expect(loadConfig(USER).cluster).toBeNull()
+  expect(config.cluster).toMatchObject({ nodeUrl: null, reads: 'holder' })
+  const node = { CLUSTER_NODE_URL: 'http://10.0.0.7:3000', CLUSTER_READS: 'shared' }
+  expect(loadConfig({ ...cluster, ...node }).cluster).toMatchObject({ reads: 'shared' })
+  for (const [name, value] of Object.entries(node)) {
+    expect(refusal({ ...USER, [name]: value })).toContain(`${name}: only with CLUSTER_DATABASE_URL`)
+  }
+  for (const address of ['https://10.0.0.7', 'http://10.0.0.7/path', '10.0.0.7:3000']) {
+    expect(refusal({ ...cluster, CLUSTER_NODE_URL: address })).toContain('CLUSTER_NODE_URL')
+  }
   expect(config.cluster?.s3).toMatchObject({ bucket: 'chunks', pathStyle: true })
   const secrets = secretsOf(config).map(({ text }) => text)
   expect(secrets).toEqual(expect.arrayContaining(['s3cret', 'the secret of the store']))

@@ -53,7 +53,18 @@ export interface AskOptions {
   silenceMs?: number
 }
 
+/**
+ * Resolves with JSON, or with bytes, which may be used again as soon as the promise is settled. Rejects
+ * with the AppError that the asker is to get; any other error is logged here, and arrives as INTERNAL.
+ */
 export type PeerAnswerer = (
   body: unknown,
-  context: { signal: AbortSignal; emit: (event: unknown) => void },
+  context: {
+    /** Aborts when the asker has hung up, or this node stops. */
+    signal: AbortSignal
+    /** Passes JSON to the asker's `onEvent`. An asker that reads too slowly is cut. */
+    emit: (event: unknown) => void
+    /** The node that asks, which can be asked back. */
+    asker: NodeAddress
+  },
 ) => Promise<unknown>

@@ -97,6 +97,8 @@ export const REFUSAL_EXAMPLES: Readonly<Record<ErrorCode, Words>> = {
   TELEGRAM_UNAVAILABLE: 'Telegram cannot be reached',
   TELEGRAM_FLOOD_WAIT:
     'Telegram asks this account to wait for 6 hours 57 minutes. Try again after that',
+  PEER_UNAVAILABLE: 'Another node of this service cannot be reached',
+  LEASE_LOST: 'Another node of this service goes on with it',
   BUSY: 'The worker has too much to do; try again in a moment',
   WINDOW_FULL:
     'Telegram has to take what is here of this file first; send this chunk again in a moment',

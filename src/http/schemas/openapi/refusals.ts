@@ -52,6 +52,9 @@ export const OF_TELEGRAM: readonly ErrorCode[] = [
   'TELEGRAM_CHANNEL_NOT_FOUND',
   'TELEGRAM_FORBIDDEN',
   'TELEGRAM_REJECTED',
+  // Only in a cluster.
+  'PEER_UNAVAILABLE',
+  'LEASE_LOST',
 ]
 
 const count = (description: string, example: number) =>
