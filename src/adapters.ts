@@ -133,7 +133,14 @@ async function openInOrder(
         })
       : null
   const outbox =
-    client && createOutboxSender({ ledger, deliver: client.deliverWebhook, log, now: clock.now })
+    client &&
+    createOutboxSender({
+      ledger,
+      isShared: cluster !== null,
+      deliver: client.deliverWebhook,
+      log,
+      now: clock.now,
+    })
   const secrets = createRetryingSecrets(ledger, log)
   const waits = await loadAccountWaits({ store: createWaitStore(secrets), now: clock.now })
   const telegram = createGatedGateway(() =>

@@ -15,9 +15,18 @@ const LONGEST_WHILE_DOWN_MS = 60_000
 /** After the ledger itself failed, and the longest sleep between two looks into it. */
 const LEDGER_FAILED_MS = 5_000
 const LONGEST_SLEEP_MS = 60 * 60_000
+/** Where nodes share the outbox: how long a webhook is one node's, far longer than it takes to send it. */
+const CLAIM_MS = 40_000
+/** The longest sleep then: a node that is killed notifies no other. */
+const LONGEST_SHARED_SLEEP_MS = 10_000
 
 export interface OutboxSenderOptions {
-  ledger: Pick<Ledger, 'dueWebhooks' | 'nextWebhookAt' | 'postponeWebhook' | 'deleteWebhook'>
+  ledger: Pick<
+    Ledger,
+    'dueWebhooks' | 'releaseWebhook' | 'nextWebhookAt' | 'postponeWebhook' | 'deleteWebhook'
+  >
+  /** Whether other nodes send what is in the same outbox. */
+  isShared?: boolean
   /**
    * Rejects with an AppError: one that is not retryable means that the backend refused, one with
    * `peerDown` that it is down; without a cause nothing was sent then.
@@ -36,39 +45,52 @@ export interface OutboxSender {
 
 /**
  * Empties the outbox for as long as the process lives: every webhook at least once, each with a
- * back-off of its own, so that one the backend cannot take holds up no other.
+ * back-off of its own, so that one the backend cannot take holds up no other. Where nodes share the outbox,
+ * each webhook is one node's while that sends it; what a node that is killed was sending goes within a
+ * minute.
  */
 export function createOutboxSender({
   ledger,
+  isShared = false,
   deliver,
   log,
   now = Date.now,
 }: OutboxSenderOptions): OutboxSender {
+  const longestSleepMs = isShared ? LONGEST_SHARED_SLEEP_MS : LONGEST_SLEEP_MS
   const closing = new AbortController()
   const changes = createCondition()
   /** Since the last round has begun. */
   let notified = false
   let downUntil = 0
-  /** Delivered, while the disk would not let their rows go: never more than one round's. */
+  /** Delivered, while their rows could not go: never more than one round's. */
   const delivered = new Set<string>()
 
   async function send(event: WebhookEvent): Promise<void> {
     try {
-      if (!delivered.has(event.id)) await deliver(event, closing.signal)
+      await deliver(event, closing.signal)
     } catch (error) {
-      if (!closing.signal.aborted) await putOff(event, error)
+      if (closing.signal.aborted) await release(event)
+      else await putOff(event, error)
       return
     }
     delivered.add(event.id)
-    await ledger.deleteWebhook(event.id)
-    delivered.delete(event.id)
+    await forget(event.id)
+  }
+
+  async function forget(id: string): Promise<void> {
+    await ledger.deleteWebhook(id)
+    delivered.delete(id)
+  }
+
+  /** What was not sent stays due, as it was. */
+  async function release({ id }: WebhookEvent): Promise<void> {
+    if (isShared) await ledger.releaseWebhook(id, now())
   }
 
   async function putOff(event: WebhookEvent, error: unknown): Promise<void> {
     const down = error instanceof AppError && error.peerDown
     if (down) downUntil = now() + (error.retryAfter ?? 1) * 1000 + backoff(1, { baseMs: 1_000 })
-    // What was not sent stays due, as it was.
-    if (down && error.cause === undefined) return
+    if (down && error.cause === undefined) return release(event)
     const fields = { err: error, webhook: event.id, uploadId: event.uploadId }
     const refused = error instanceof AppError && !error.retryable
     if (refused && now() - event.createdAt >= REFUSED_FOR_MS) {
@@ -88,13 +110,14 @@ export function createOutboxSender({
   /** One round; returns for how long there is nothing to do, in milliseconds. */
   async function round(): Promise<number> {
     if (now() < downUntil) return downUntil - now()
-    const due = await ledger.dueWebhooks(now(), AT_ONCE)
+    await Promise.all([...delivered].map(forget))
+    const due = await ledger.dueWebhooks(now(), AT_ONCE, isShared ? now() + CLAIM_MS : undefined)
     // All of them end before the next round, so that none is on its way twice.
     const failed = (await Promise.allSettled(due.map(send))).find(isRejected)
     if (failed) throw failed.reason
     if (due.length > 0) return 0
     const next = await ledger.nextWebhookAt()
-    return next === null ? LONGEST_SLEEP_MS : Math.min(next - now(), LONGEST_SLEEP_MS)
+    return Math.min(next === null ? Number.POSITIVE_INFINITY : next - now(), longestSleepMs)
   }
 
   async function run(): Promise<void> {

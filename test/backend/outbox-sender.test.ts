@@ -141,13 +141,78 @@ test('closing gives up the running delivery and leaves its webhook due', async (
   expect(outbox.row('one')).toMatchObject({ attempts: 0, dueAt: 0 })
 })
 
+test('two nodes with one outbox send each webhook once', async () => {
+  const outbox = memoryOutbox()
+  outbox.write(...Array.from({ length: 40 }, (_, n) => `event ${n}`))
+  const delivered: string[] = []
+  const deliver = async (event: WebhookEvent) => {
+    await new Promise((resolve) => setImmediate(resolve))
+    delivered.push(event.id)
+  }
+
+  startShared(outbox, deliver)
+  startShared(outbox, deliver)
+
+  await soon(() => expect(outbox.rows.size).toBe(0))
+  expect(delivered).toHaveLength(40)
+  expect(new Set(delivered).size).toBe(40)
+})
+
+test('what a node was sending that was killed another one sends within a minute', async () => {
+  const outbox = memoryOutbox()
+  outbox.write('one')
+  const killed = vi.fn(() => new Promise<void>(() => {}))
+  createOutboxSender({
+    ledger: outbox,
+    isShared: true,
+    deliver: killed,
+    log: createRecordingLog(),
+    now: () => outbox.time,
+  })
+  await soon(() => expect(killed).toHaveBeenCalled())
+  const deliver = vi.fn(async () => {})
+  const other = startShared(outbox, deliver)
+  await soon(() => expect(outbox.rounds).toBeGreaterThan(2))
+  expect(deliver).not.toHaveBeenCalled()
+
+  outbox.time += MINUTE - 10_000
+  other.notify()
+
+  await soon(() => expect(outbox.rows.size).toBe(0))
+  expect(deliver).toHaveBeenCalledOnce()
+})
+
+test.each([
+  ['a node that stops', async (sender: OutboxSender) => sender.close()],
+  ['a backend that is not asked, because it is down', async () => {}],
+])('%s leaves a webhook due for other nodes', async (_name, stop) => {
+  const outbox = memoryOutbox()
+  outbox.write('one')
+  const begun = Promise.withResolvers<void>()
+  const sender = startShared(outbox, (_event, signal) => {
+    begun.resolve()
+    if (stop.length === 0) throw new AppError('BACKEND_UNAVAILABLE', 'down', { peerDown: true })
+    return new Promise((_, reject) => {
+      signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+    })
+  })
+  await begun.promise
+
+  await stop(sender)
+
+  await soon(() => expect(outbox.row('one')).toMatchObject({ dueAt: 0, attempts: 0 }))
+})
+
 /** Makes a round every millisecond: some of these tests live through days. */
 function soon(check: () => void): Promise<void> {
   return vi.waitFor(check, { interval: 1 })
 }
 
 interface MemoryOutbox
-  extends Pick<Ledger, 'dueWebhooks' | 'nextWebhookAt' | 'postponeWebhook' | 'deleteWebhook'> {
+  extends Pick<
+    Ledger,
+    'dueWebhooks' | 'releaseWebhook' | 'nextWebhookAt' | 'postponeWebhook' | 'deleteWebhook'
+  > {
   readonly rows: Map<string, WebhookEvent>
   row: (id: string) => WebhookEvent
   write: (...ids: string[]) => void
@@ -172,10 +237,13 @@ function memoryOutbox(): MemoryOutbox {
     write: (...ids) => {
       for (const id of ids) rows.set(id, event(id))
     },
-    dueWebhooks: async (now, limit) => {
+    dueWebhooks: async (now, limit, until) => {
       rounds++
-      return [...rows.values()].filter((row) => row.dueAt <= now).slice(0, limit)
+      const due = [...rows.values()].filter((row) => row.dueAt <= now).slice(0, limit)
+      if (until !== undefined) for (const row of due) rows.set(row.id, { ...row, dueAt: until })
+      return due
     },
+    releaseWebhook: async (id, dueAt) => void rows.set(id, { ...outbox.row(id), dueAt }),
     nextWebhookAt: async () =>
       rows.size === 0 ? null : Math.min(...[...rows.values()].map((row) => row.dueAt)),
     postponeWebhook: async (id, dueAt) => {
@@ -197,6 +265,22 @@ function start(
   const sender = createOutboxSender({ ledger: outbox, deliver, log, now: () => outbox.time })
   onTestFinished(() => sender.close())
   sender.notify()
+  return sender
+}
+
+/** One of several nodes that send from one outbox. */
+function startShared(
+  outbox: MemoryOutbox,
+  deliver: (event: WebhookEvent, signal: AbortSignal) => Promise<void>,
+): OutboxSender {
+  const sender = createOutboxSender({
+    ledger: outbox,
+    isShared: true,
+    deliver,
+    log: createRecordingLog(),
+    now: () => outbox.time,
+  })
+  onTestFinished(() => sender.close())
   return sender
 }
 

@@ -131,6 +131,7 @@ test('the outbox waits for a backend that is down without using up attempts of i
     ledger: {
       dueWebhooks: async (now, limit) =>
         [...rows.values()].filter(({ dueAt }) => dueAt <= now).slice(0, limit),
+      releaseWebhook: async () => {},
       nextWebhookAt: async () => Math.min(...[...rows.values()].map(({ dueAt }) => dueAt)),
       postponeWebhook: async (id, dueAt) => {
         const row = rows.get(id) ?? event(id)

@@ -123,8 +123,13 @@ export interface Ledger extends TicketRecords, ShareRecords, StreamRecords, Volu
   /** Keeps the digests of a document whose bytes have been read whole; those that are known stay. */
   keepReceipt: (documentId: string, size: number, digests: Digests) => Promise<void>
 
-  /** Webhooks due at `now`, oldest first. */
-  dueWebhooks: (now: number, limit: number) => Promise<WebhookEvent[]>
+  /**
+   * Webhooks due at `now`, oldest first. Of a ledger that nodes share they are the caller's until
+   * `until`: no other caller gets them before. Without `until` it is only a look.
+   */
+  dueWebhooks: (now: number, limit: number, until?: number) => Promise<WebhookEvent[]>
+  /** Gives up one that was the caller's: it is due at `now` for all. */
+  releaseWebhook: (id: string, now: number) => Promise<void>
   /** When the next webhook is due, or null. */
   nextWebhookAt: () => Promise<number | null>
   postponeWebhook: (id: string, dueAt: number) => Promise<void>

@@ -157,6 +157,7 @@ function toPromises(records: Records): MaintainedLedger {
     acknowledgedParts: resolving(records.acknowledgedParts),
     saveAcknowledgedParts: resolving(records.saveAcknowledgedParts),
     dueWebhooks: resolving(records.dueWebhooks),
+    releaseWebhook: resolving(records.releaseWebhook),
     nextWebhookAt: resolving(records.nextWebhookAt),
     postponeWebhook: resolving(records.postponeWebhook),
     deleteWebhook: resolving(records.deleteWebhook),

@@ -5,7 +5,7 @@ import { integerOrNull, toWebhook } from './rows.ts'
 
 export type OutboxRecords = Pick<
   Synchronous<Ledger>,
-  'dueWebhooks' | 'nextWebhookAt' | 'postponeWebhook' | 'deleteWebhook'
+  'dueWebhooks' | 'releaseWebhook' | 'nextWebhookAt' | 'postponeWebhook' | 'deleteWebhook'
 >
 
 export function createOutboxRecords(database: LedgerDatabase): OutboxRecords {
@@ -19,7 +19,9 @@ export function createOutboxRecords(database: LedgerDatabase): OutboxRecords {
   const remove = database.prepare('DELETE FROM outbox WHERE id = ?')
 
   return {
+    // One process sends them all: none has to be kept from another.
     dueWebhooks: (now, limit) => due.all(now, limit).map(toWebhook),
+    releaseWebhook: () => {},
     nextWebhookAt: () => {
       const row = next.get()
       return row ? integerOrNull(row, 'due_at') : null

@@ -137,6 +137,12 @@ export function keepsTransfers(make: MakeLedger): void {
     expect([first?.uploadId, second?.uploadId]).toEqual(['first', 'second'])
     expect(await ledger.dueWebhooks(NOW + 9, 1)).toHaveLength(1)
     expect(await ledger.nextWebhookAt()).toBe(NOW)
+    expect(await ledger.dueWebhooks(NOW + 1, 10, NOW + 50)).toMatchObject([
+      { uploadId: 'first', attempts: 0, createdAt: NOW },
+      { uploadId: 'second', attempts: 0, createdAt: NOW + 1 },
+    ])
+    await ledger.releaseWebhook(first?.id ?? '', NOW)
+    expect(await ledger.dueWebhooks(NOW, 10)).toMatchObject([{ uploadId: 'first', attempts: 0 }])
 
     await ledger.postponeWebhook(first?.id ?? '', NOW + 100)
     await ledger.deleteWebhook(second?.id ?? '')
