@@ -197,6 +197,10 @@ async function openInOrder(
     close: async () => {
       await telegram.gateway.close()
       await outbox?.close()
+      // Nobody has these accounts any more: other nodes go on.
+      await cluster?.leases.close().catch((err: unknown) => {
+        log.warn({ err }, 'leases could not be given back: they end by themselves')
+      })
       cluster?.peers.close()
       await spool.close()
       await secrets.close()

@@ -4,7 +4,8 @@ import { createPeers, type OpenedPeers } from './cluster/peers/peers.ts'
 import type { ClusterConfig } from './config/config.ts'
 import { openClusterClock } from './core/maintenance/cluster-clock.ts'
 import type { WorkerClock } from './core/maintenance/worker-clock.ts'
-import type { NodeAddress } from './core/ports/cluster/leases.ts'
+import type { Leases, NodeAddress } from './core/ports/cluster/leases.ts'
+import type { TransferClaims } from './core/ports/cluster/transfer-claims.ts'
 import type { CircuitStatus } from './core/ports/health.ts'
 import type { MaintainedLedger } from './core/ports/ledger.ts'
 import type { Log } from './core/ports/log.ts'
@@ -16,6 +17,8 @@ import { meterStore } from './storage/object-spool/metered-store.ts'
 import { createObjectSpool } from './storage/object-spool/object-spool.ts'
 import { createObjectStore } from './storage/object-spool/object-store.ts'
 import { sweepObjects } from './storage/object-spool/sweep.ts'
+import { openLeases } from './storage/postgres/cluster/leases.ts'
+import { openDatabase } from './storage/postgres/database.ts'
 import { openPostgresLedger } from './storage/postgres/ledger.ts'
 import { createSpool } from './storage/spool/spool.ts'
 
@@ -23,6 +26,8 @@ import { createSpool } from './storage/spool/spool.ts'
 export interface Cluster {
   readonly self: NodeAddress
   readonly peers: OpenedPeers
+  readonly leases: Leases
+  readonly claims: TransferClaims
   /** Removes what the spool has and no row names; resolves with how many objects. */
   readonly removeStrays: (signal: AbortSignal) => Promise<number>
 }
@@ -99,9 +104,38 @@ export async function openClusterStorage({
   const removeStrays = (signal: AbortSignal) =>
     sweepObjects({ store, ledger, minAgeMs: STRAY_AFTER_MS, signal })
   const self = await findNodeAddress({ ...cluster, ...listens })
+  const leases = await openOwnLeases({ cluster, self, log })
+  opened.push(leases.close)
   const peers = createPeers({ secret: ledger.deriveKey('cluster: peers'), self, log })
   opened.push(peers.close)
   log.info({ node: self }, 'other nodes of the cluster ask this one at this address')
   const clock = await openClusterClock(ledger)
-  return { ledger, spool, folders: null, clock, cluster: { self, peers, removeStrays }, shared }
+  const node = { self, peers, leases, claims: ledger, removeStrays }
+  return { ledger, spool, folders: null, clock, cluster: node, shared }
+}
+
+/** By connections of their own: a renewal must not wait for the ledger's work, nor for long. */
+async function openOwnLeases({
+  cluster,
+  self,
+  log,
+}: {
+  cluster: ClusterConfig
+  self: NodeAddress
+  log: Log
+}): Promise<Leases> {
+  const database = openDatabase({
+    url: cluster.databaseUrl,
+    log,
+    maxConnections: 2,
+    patienceMs: 2_000,
+    statementMs: 3_000,
+  })
+  try {
+    const leases = await openLeases({ database, self, log })
+    return { ...leases, close: () => leases.close().finally(database.close) }
+  } catch (error) {
+    await database.close()
+    throw error
+  }
 }

@@ -131,6 +131,11 @@ export function shuttingDown(): AppError {
   return new AppError('SHUTTING_DOWN', 'The worker is restarting; try again', { retryAfter: 5 })
 }
 
+/** What this node was doing another one may do by now. */
+export function leaseLost(): AppError {
+  return new AppError('LEASE_LOST', 'Another node goes on with this; try again', { retryAfter: 5 })
+}
+
 /** The worker cannot begin its work; the message tells its operator why, and what would help. */
 export class StartUpError extends Error {
   constructor(message: string, options?: ErrorOptions) {

@@ -49,6 +49,8 @@ const ALLOWED: Record<string, readonly string[]> = {
     'core/transfers',
   ],
   'src/core/shares': ['core/archives', 'core/library', 'core/model', 'core/ports', 'node:crypto'],
+  // Who carries what in a cluster, around what a worker that is alone does by itself.
+  'src/core/cluster': ['core/ports'],
   'src/core/handover': [
     ...['core/downloads', 'core/library', 'core/ports', 'core/runtime', 'core/transfers'],
   ],

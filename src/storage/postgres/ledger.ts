@@ -1,6 +1,9 @@
+import type { TransferClaims } from '../../core/ports/cluster/transfer-claims.ts'
 import type { MaintainedLedger } from '../../core/ports/ledger.ts'
 import { createLedgerCipher } from '../ledger/secrets/cipher.ts'
 import { integer } from '../ledger/tables/rows.ts'
+import { createClaimRecords } from './cluster/claims.ts'
+import { createFences } from './cluster/fences.ts'
 import { type DatabaseOptions, type DatabaseState, openDatabase } from './database.ts'
 import { createFolderDrafts } from './library/drafts.ts'
 import { createLibraryJobRecords } from './library/jobs.ts'
@@ -34,7 +37,7 @@ export interface PostgresLedgerOptions extends DatabaseOptions {
 /** A large table takes its time to change, and other nodes wait until it is done. */
 const MIGRATION_MS = 3_600_000
 
-export interface PostgresLedger extends MaintainedLedger {
+export interface PostgresLedger extends MaintainedLedger, TransferClaims {
   /** By the database's clock, epoch milliseconds. */
   databaseTime: () => Promise<number>
   readonly databaseState: DatabaseState
@@ -57,15 +60,19 @@ export async function openPostgresLedger(options: PostgresLedgerOptions): Promis
     await starting.close()
   }
   const database = openDatabase(options)
+  const fences = createFences((uploadId) => {
+    log.warn({ uploadId }, 'a write of a transfer was refused: another node carries the upload')
+  })
   return {
-    ...createUploadRecords(database, cipher),
+    ...createUploadRecords(database, cipher, fences),
     ...createChunkRecords(database, cipher),
     ...createStreamRecords(database),
     ...createOpeningRecords(database, cipher),
-    ...createTransferRecords(database),
-    ...createEndingRecords(database, cipher),
+    ...createTransferRecords(database, fences),
+    ...createEndingRecords(database, cipher, fences),
+    ...createClaimRecords(database, fences),
     ...createThumbnailRecords(database),
-    ...createVolumeRecords(database, cipher),
+    ...createVolumeRecords(database, cipher, fences),
     ...createArchiveRecords(database),
     ...createShareRecords(database, cipher),
     ...createOutboxRecords(database),

@@ -347,6 +347,28 @@ const MIGRATIONS = [
     PRIMARY KEY (owner, channel_id, parent_id, name)
   );
   `,
+  // `run` counts how often an upload was claimed; `carrier` is the node that has claimed it last, and
+  // `account` the lease under which it did.
+  `
+  ALTER TABLE uploads ADD COLUMN run bigint NOT NULL DEFAULT 0, ADD COLUMN carrier text,
+    ADD COLUMN account text, ADD COLUMN not_before bigint;
+
+  CREATE TABLE leases (
+    name text PRIMARY KEY,
+    holder text NOT NULL,
+    incarnation text NOT NULL,
+    epoch bigint NOT NULL,
+    until timestamptz,
+    taken_at timestamptz NOT NULL DEFAULT clock_timestamp()
+  );
+  CREATE INDEX leases_by_incarnation ON leases (incarnation) WHERE until IS NOT NULL;
+
+  CREATE TABLE nodes (
+    address text PRIMARY KEY,
+    incarnation text NOT NULL,
+    seen_at timestamptz NOT NULL
+  );
+  `,
 ]
 
 export const SCHEMA_VERSION = MIGRATIONS.length

@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { onTestFinished } from 'vitest'
-import type { MaintainedLedger } from '../../../src/core/ports/ledger.ts'
-import { openPostgresLedger } from '../../../src/storage/postgres/ledger.ts'
+import { openPostgresLedger, type PostgresLedger } from '../../../src/storage/postgres/ledger.ts'
 import { createRecordingLog } from '../recording-log.ts'
 import { type PostgresServer, withClient } from './postgres-server.ts'
 
@@ -9,7 +8,7 @@ import { type PostgresServer, withClient } from './postgres-server.ts'
 export async function openTestLedger(
   server: Pick<PostgresServer, 'urlOf'>,
   options: Partial<Parameters<typeof openPostgresLedger>[0]> & { database: string },
-): Promise<MaintainedLedger> {
+): Promise<PostgresLedger> {
   const { database, ...others } = options
   const ledger = await openPostgresLedger({
     url: server.urlOf(database),

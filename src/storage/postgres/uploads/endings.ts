@@ -1,14 +1,17 @@
 import { randomUUID } from 'node:crypto'
+import { isUnfinished } from '../../../core/model/upload.ts'
 import type { Ending, KeptCancellations, Ledger } from '../../../core/ports/ledger.ts'
+import { leaseLost } from '../../../errors.ts'
 import type { LedgerCipher } from '../../ledger/secrets/cipher.ts'
 import { volumePostsOf } from '../../ledger/tables/endings.ts'
 import { integer, text, toUpload } from '../../ledger/tables/rows.ts'
+import type { Fences } from '../cluster/fences.ts'
 import type { PostgresDatabase, Queries, Value } from '../database.ts'
 import { insertLibraryJob } from '../library/jobs.ts'
 import { applyChanges } from '../library/writing.ts'
 import { lockCancellations } from '../locks.ts'
 import { addReceipt } from '../tables/receipts.ts'
-import { ALL, findUpload, lockUpload, UNFINISHED } from './upload-rows.ts'
+import { ALL, fencedBy, findUpload, lockUpload, UNFINISHED } from './upload-rows.ts'
 import { keepCleanup, volumesOf } from './volumes.ts'
 
 export type EndingRecords = Pick<Ledger, 'completeUpload' | 'failUpload' | 'cancelUpload'>
@@ -16,12 +19,12 @@ export type EndingRecords = Pick<Ledger, 'completeUpload' | 'failUpload' | 'canc
 const COMPLETE = `
   UPDATE uploads SET state = 'completed', message_id = $2, file_id = $3, sha256 = $4, crc32 = $5,
     finished_at = $6, touched_at = $6, token = NULL
-  WHERE id = $1 AND ${UNFINISHED} RETURNING ${ALL}`
+  WHERE id = $1 AND ${UNFINISHED} AND ${fencedBy(7)} RETURNING ${ALL}`
 const FAIL = `
   UPDATE uploads SET state = 'failed', reason = $2, last_percent = coalesce($3, last_percent),
     retry_at = $4, finished_at = $5, touched_at = $5, token = NULL,
     chunk_count = 0, received_bytes = 0, freed_bytes = 0
-  WHERE id = $1 AND ${UNFINISHED} RETURNING ${ALL}`
+  WHERE id = $1 AND ${UNFINISHED} AND ${fencedBy(6)} RETURNING ${ALL}`
 const CANCEL = `
   UPDATE uploads SET state = 'failed', cancelled = 1, reason = $2, last_percent = $3,
     finished_at = $4, touched_at = $4, token = NULL, chunk_count = 0, received_bytes = 0, freed_bytes = 0
@@ -35,6 +38,7 @@ const FORGET_TRANSFER = `
 export function createEndingRecords(
   database: PostgresDatabase,
   cipher: LedgerCipher,
+  fences: Fences,
 ): EndingRecords {
   /** In one transaction: `sql` changes the row that is to end, and `erase` runs if it did. */
   function end(
@@ -63,7 +67,7 @@ export function createEndingRecords(
       const { messageId, fileId, digests } = result
       const { sha256 = null, crc32 = null } = digests ?? {}
       return end(
-        [COMPLETE, uploadId, messageId, fileId, sha256, crc32, now],
+        [COMPLETE, uploadId, messageId, fileId, sha256, crc32, now, fences.runOf(uploadId)],
         async (queries, id) => {
           await addReceipt(queries, id, result)
           if (webhook) {
@@ -83,7 +87,7 @@ export function createEndingRecords(
       )
     },
     failUpload: async (uploadId, { reason, percent, retryAt, now }) =>
-      giveUp([FAIL, uploadId, reason, percent, retryAt, now], forgetChunks),
+      giveUp([FAIL, uploadId, reason, percent, retryAt, now, fences.runOf(uploadId)], forgetChunks),
     cancelUpload: async (uploadId, { reason, percent, now }, keep) =>
       giveUp([CANCEL, uploadId, reason, percent, now], async (queries, id) => {
         await forgetChunks(queries, id)
@@ -102,6 +106,8 @@ async function endInside(
   const row = await queries.get(sql, values)
   if (!row) {
     const upload = await findUpload(queries, id)
+    // It could end, but not by this node.
+    if (upload !== null && isUnfinished(upload)) throw leaseLost()
     return upload === null ? { kind: 'gone' } : { kind: 'closed', upload }
   }
   await queries.run(FORGET_TRANSFER, [id])

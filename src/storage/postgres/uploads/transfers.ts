@@ -1,8 +1,9 @@
 import type { Ledger } from '../../../core/ports/ledger.ts'
 import { blob, fromTransfer, toTransfer } from '../../ledger/tables/rows.ts'
 import { ONLY } from '../../ledger/tables/transfers.ts'
-import type { PostgresDatabase } from '../database.ts'
-import { UNFINISHED } from './upload-rows.ts'
+import type { Fences } from '../cluster/fences.ts'
+import type { PostgresDatabase, Value } from '../database.ts'
+import { fencedBy, UNFINISHED } from './upload-rows.ts'
 
 export type TransferRecords = Pick<
   Ledger,
@@ -18,9 +19,19 @@ export type TransferRecords = Pick<
  * A late flush of a transfer must not bring back what the end of its upload has erased: the upload's
  * row is locked until it is written, and an end that came first is seen.
  */
-const UPLOAD = `SELECT id FROM uploads WHERE id = $1 AND ${UNFINISHED} FOR NO KEY UPDATE`
+const UPLOAD = (fence: number): string =>
+  `SELECT id FROM uploads WHERE id = $1 AND ${UNFINISHED} AND ${fencedBy(fence)} FOR NO KEY UPDATE`
 
-export function createTransferRecords(database: PostgresDatabase): TransferRecords {
+const CARRIED = `SELECT id FROM uploads WHERE id = $1 AND ${fencedBy(2)} FOR NO KEY UPDATE`
+
+export function createTransferRecords(database: PostgresDatabase, fences: Fences): TransferRecords {
+  /** Runs what forgets: nothing to forget is no sign of another run. */
+  async function forget(sql: string, uploadId: string, values: readonly Value[]): Promise<void> {
+    const run = fences.runOf(uploadId)
+    const row = await database.get(sql, [uploadId, run, ...values])
+    fences.assertWritten(uploadId, row ? 1 : 0)
+  }
+
   return {
     transfer: async (uploadId, volume = ONLY) => {
       const sql = 'SELECT * FROM transfers WHERE upload_id = $1 AND volume = $2'
@@ -28,8 +39,8 @@ export function createTransferRecords(database: PostgresDatabase): TransferRecor
       return row ? toTransfer(row) : null
     },
     saveTransfer: async (uploadId, state, volume = ONLY) => {
-      await database.run(
-        `WITH upload AS (${UPLOAD})
+      const written = await database.run(
+        `WITH upload AS (${UPLOAD(11)})
          INSERT INTO transfers (upload_id, volume, road, parts_holder, file_id, started_at, document,
            random_id, newest_message_id, post_attempts)
          SELECT id, $2, $3, $4, $5, $6, $7, $8, $9, $10 FROM upload
@@ -38,35 +49,41 @@ export function createTransferRecords(database: PostgresDatabase): TransferRecor
            started_at = excluded.started_at, document = excluded.document,
            random_id = excluded.random_id, newest_message_id = excluded.newest_message_id,
            post_attempts = excluded.post_attempts`,
-        [uploadId, volume, ...fromTransfer(state)],
+        [uploadId, volume, ...fromTransfer(state), fences.runOf(uploadId)],
       )
+      fences.assertWritten(uploadId, written)
     },
-    deleteTransfer: async (uploadId, volume = ONLY) => {
-      await database.run(
-        `WITH parts AS (DELETE FROM acknowledged_parts WHERE upload_id = $1 AND volume = $2)
-         DELETE FROM transfers WHERE upload_id = $1 AND volume = $2`,
-        [uploadId, volume],
-      )
-    },
-    deleteTransfers: async (uploadId) => {
-      await database.run(
-        `WITH parts AS (DELETE FROM acknowledged_parts WHERE upload_id = $1)
-         DELETE FROM transfers WHERE upload_id = $1`,
-        [uploadId],
-      )
-    },
+    deleteTransfer: (uploadId, volume = ONLY) =>
+      forget(
+        `WITH upload AS (${CARRIED}),
+           parts AS (DELETE FROM acknowledged_parts USING upload WHERE upload_id = id AND volume = $3),
+           transfer AS (DELETE FROM transfers USING upload WHERE upload_id = id AND volume = $3)
+         SELECT id FROM upload`,
+        uploadId,
+        [volume],
+      ),
+    deleteTransfers: (uploadId) =>
+      forget(
+        `WITH upload AS (${CARRIED}),
+           parts AS (DELETE FROM acknowledged_parts USING upload WHERE upload_id = id),
+           transfer AS (DELETE FROM transfers USING upload WHERE upload_id = id)
+         SELECT id FROM upload`,
+        uploadId,
+        [],
+      ),
     acknowledgedParts: async (uploadId, volume = ONLY) => {
       const sql = 'SELECT bitmap FROM acknowledged_parts WHERE upload_id = $1 AND volume = $2'
       const row = await database.get(sql, [uploadId, volume])
       return row ? new Uint8Array(blob(row, 'bitmap')) : new Uint8Array()
     },
     saveAcknowledgedParts: async (uploadId, bitmap, volume = ONLY) => {
-      await database.run(
-        `WITH upload AS (${UPLOAD})
+      const written = await database.run(
+        `WITH upload AS (${UPLOAD(4)})
          INSERT INTO acknowledged_parts (upload_id, volume, bitmap) SELECT id, $2, $3 FROM upload
          ON CONFLICT (upload_id, volume) DO UPDATE SET bitmap = excluded.bitmap`,
-        [uploadId, volume, bitmap],
+        [uploadId, volume, bitmap, fences.runOf(uploadId)],
       )
+      fences.assertWritten(uploadId, written)
     },
   }
 }

@@ -10,6 +10,11 @@ const COLUMNS = `id, owner, file_name, mime_type, size, total_chunks, chunk_size
 export const ALL = `${COLUMNS}, cancelled, last_percent, retry_at, posted_volumes, freed_chunks`
 export const UNFINISHED = `state IN ('receiving', 'sealed')`
 
+/** Holds while the upload's run is the one at this place of the values, or there is none. */
+export function fencedBy(place: number): string {
+  return `($${place}::bigint IS NULL OR run = $${place})`
+}
+
 export async function findUpload(queries: Queries, id: string): Promise<Upload | null> {
   const row = await queries.get(`SELECT ${ALL} FROM uploads WHERE id = $1`, [id])
   return row ? toUpload(row) : null

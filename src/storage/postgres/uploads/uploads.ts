@@ -2,8 +2,9 @@ import type { MaintainedLedger } from '../../../core/ports/ledger.ts'
 import type { LedgerCipher } from '../../ledger/secrets/cipher.ts'
 import { blob, integer, text, tokenPurpose, toUpload } from '../../ledger/tables/rows.ts'
 import { encryptToken, hasEndedBy } from '../../ledger/tables/uploads.ts'
+import type { Fences } from '../cluster/fences.ts'
 import type { PostgresDatabase, Queries } from '../database.ts'
-import { ALL, findUpload, lockUpload, reservationsIn, UNFINISHED } from './upload-rows.ts'
+import { ALL, fencedBy, findUpload, lockUpload, reservationsIn, UNFINISHED } from './upload-rows.ts'
 import { keepCleanup } from './volumes.ts'
 
 // A piece of another upload is no file of its own.
@@ -32,6 +33,7 @@ export type UploadRecords = Pick<
 export function createUploadRecords(
   database: PostgresDatabase,
   cipher: LedgerCipher,
+  fences: Fences,
 ): UploadRecords {
   return {
     findUpload: (id) => findUpload(database, id),
@@ -78,7 +80,11 @@ export function createUploadRecords(
       await database.run(sql, [percent, id])
     },
     saveUploadFolder: async (id, folderId) => {
-      await database.run('UPDATE uploads SET folder_id = $1 WHERE id = $2', [folderId, id])
+      const written = await database.run(
+        `UPDATE uploads SET folder_id = $1 WHERE id = $2 AND ${fencedBy(3)}`,
+        [folderId, id, fences.runOf(id)],
+      )
+      fences.assertWritten(id, written)
     },
     deleteUpload: (id) =>
       database.transaction(async (queries) => {

@@ -2,21 +2,24 @@ import type { PostedVolume, VolumeRecords } from '../../../core/ports/volumes.ts
 import type { LedgerCipher } from '../../ledger/secrets/cipher.ts'
 import { blob, text, tokenPurpose, toTransfer } from '../../ledger/tables/rows.ts'
 import { leftIn, toCleanup, toVolume } from '../../ledger/tables/volumes.ts'
+import type { Fences } from '../cluster/fences.ts'
 import type { PostgresDatabase, Queries } from '../database.ts'
-import { UNFINISHED } from './upload-rows.ts'
+import { fencedBy, UNFINISHED } from './upload-rows.ts'
 
 export function createVolumeRecords(
   database: PostgresDatabase,
   cipher: LedgerCipher,
+  fences: Fences,
 ): VolumeRecords {
   return {
     volumes: (uploadId) => volumesOf(database, uploadId),
     fixVolumeChannel: async (uploadId, channelId) => {
       const row = await database.get(
         `UPDATE uploads SET volume_channel = coalesce(volume_channel, $1)
-         WHERE id = $2 AND ${UNFINISHED} RETURNING volume_channel`,
-        [channelId, uploadId],
+         WHERE id = $2 AND ${UNFINISHED} AND ${fencedBy(3)} RETURNING volume_channel`,
+        [channelId, uploadId, fences.runOf(uploadId)],
       )
+      fences.assertWritten(uploadId, row ? 1 : 0)
       return row ? text(row, 'volume_channel') : null
     },
     postVolume: async (uploadId, volume, { freedChunks, now }) =>
@@ -25,9 +28,10 @@ export function createVolumeRecords(
         const counted = await queries.run(
           `UPDATE uploads SET posted_volumes = greatest(posted_volumes, $2),
              freed_chunks = greatest(freed_chunks, $3), touched_at = $4
-           WHERE id = $1 AND ${UNFINISHED}`,
-          [uploadId, number, freedChunks, now],
+           WHERE id = $1 AND ${UNFINISHED} AND ${fencedBy(5)}`,
+          [uploadId, number, freedChunks, now, fences.runOf(uploadId)],
         )
+        fences.assertWritten(uploadId, counted)
         if (counted === 0) return false
         await queries.run(
           `INSERT INTO volumes (upload_id, number, message_id, document_id, file_id, size, crc32,
