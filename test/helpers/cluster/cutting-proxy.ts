@@ -7,6 +7,8 @@ export interface CuttingProxy {
   readonly port: number
   /** Connections that were made so far. */
   readonly connections: number
+  /** Bytes that went through so far, both ways. */
+  readonly traffic: number
   /** Cuts all connections now; new ones go through. */
   cut: () => void
   /** Refuses new connections, and cuts those that are there, until `open`. */
@@ -29,6 +31,7 @@ export async function startCuttingProxy(
 ): Promise<CuttingProxy> {
   const sockets = new Set<Socket>()
   let connections = 0
+  let traffic = 0
   let isClosed = false
   let isFrozen = false
   let trap: { text: string; when: 'before' | 'at the answer' } | null = null
@@ -57,11 +60,13 @@ export async function startCuttingProxy(
         if (when === 'before') return destroy()
         cutsAtAnswer = true
       }
+      traffic += bytes.length
       upstream.write(bytes)
     })
     upstream.on('data', (bytes) => {
       if (isFrozen) return
       if (cutsAtAnswer) return destroy()
+      traffic += bytes.length
       client.write(bytes)
     })
   })
@@ -80,6 +85,9 @@ export async function startCuttingProxy(
     port: address.port,
     get connections() {
       return connections
+    },
+    get traffic() {
+      return traffic
     },
     cut,
     close: () => {

@@ -1,9 +1,14 @@
 import { type CuttingProxy, startCuttingProxy } from './cutting-proxy.ts'
 
+/** What can be done to a link. */
+export type Cuts = Omit<Link, 'portTo' | 'takeTraffic'>
+
 /** All ways from one node to one peer, which break together. */
 export interface Link {
   /** The port that leads to `target`. */
   portTo: (target: number) => Promise<number>
+  /** Bytes that went through, both ways, since this was called last. */
+  takeTraffic: () => number
   /** Cuts all connections now; new ones go through. */
   cut: () => void
   /** Refuses new connections, and cuts those that are there, until `open`. */
@@ -16,6 +21,7 @@ export interface Link {
 
 export function createLink(onEnd: (stop: () => void) => void): Link {
   const proxies = new Map<number, CuttingProxy>()
+  let taken = 0
   const forAll = (act: (proxy: CuttingProxy) => void) => (): void => {
     for (const proxy of proxies.values()) act(proxy)
   }
@@ -24,6 +30,12 @@ export function createLink(onEnd: (stop: () => void) => void): Link {
       const proxy = proxies.get(target) ?? (await startCuttingProxy(target, onEnd))
       proxies.set(target, proxy)
       return proxy.port
+    },
+    takeTraffic: () => {
+      const all = [...proxies.values()].reduce((sum, { traffic }) => sum + traffic, 0)
+      const since = all - taken
+      taken = all
+      return since
     },
     cut: forAll((proxy) => proxy.cut()),
     close: forAll((proxy) => proxy.close()),
@@ -34,7 +46,7 @@ export function createLink(onEnd: (stop: () => void) => void): Link {
 }
 
 /** The same for several at once. */
-export function joinLinks(links: readonly Link[]): Omit<Link, 'portTo'> {
+export function joinLinks(links: readonly Link[]): Cuts {
   const forAll = (act: (link: Link) => void) => (): void => links.forEach(act)
   return {
     cut: forAll((link) => link.cut()),

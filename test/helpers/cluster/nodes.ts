@@ -15,7 +15,7 @@ import {
 } from '../peers/peer-processes.ts'
 import { type Child, startChild } from '../source-process.ts'
 import { type LoadBalancer, startLoadBalancer } from './haproxy.ts'
-import { createLink, joinLinks, type Link } from './link.ts'
+import { type Cuts, createLink, joinLinks, type Link } from './link.ts'
 import { type PostgresServer, startPostgres } from './postgres-server.ts'
 import { type S3Server, startS3 } from './s3-server.ts'
 
@@ -61,7 +61,7 @@ export interface ClusterNode {
     readonly peers: readonly Link[]
   }
   /** Between this node and all others, both ways. */
-  readonly peers: Omit<Link, 'portTo'>
+  readonly peers: Cuts
   /** Starts it where it does not run; `more`: in its environment, from now on. */
   start: (more?: Record<string, string>) => void
   /** Resolves once it is ready; rejects where it ends before. */
