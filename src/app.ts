@@ -4,6 +4,7 @@ import type { Config } from './config/config.ts'
 import { createTelegramLease, type TelegramLease } from './core/handover/lease-driver.ts'
 import { createRelease } from './core/handover/release.ts'
 import { shutdownBudget } from './core/handover/shutdown-budget.ts'
+import { createSweepTurn } from './core/maintenance/sweep-turn.ts'
 import { createSweeper, type Sweeper } from './core/maintenance/sweeper.ts'
 import { createSelfPing, type SelfPing } from './core/runtime/self-ping.ts'
 import { createHttpServer, type HttpLimits } from './http/server.ts'
@@ -158,7 +159,7 @@ function createUploadSweeper(
     ledger,
     spool,
     folders,
-    cluster: cluster && { ...cluster, isMyTurn: async () => true },
+    cluster: cluster && { ...cluster, isMyTurn: createSweepTurn(cluster.leases) },
     sessionTtlMs,
     now,
     keepTime,

@@ -4,6 +4,7 @@ import { createPeers, type OpenedPeers } from './cluster/peers/peers.ts'
 import type { ClusterConfig } from './config/config.ts'
 import { openClusterClock } from './core/maintenance/cluster-clock.ts'
 import type { WorkerClock } from './core/maintenance/worker-clock.ts'
+import type { DownloadTieRecords } from './core/ports/cluster/download-ties.ts'
 import type { Leases, NodeAddress } from './core/ports/cluster/leases.ts'
 import type { TransferClaims } from './core/ports/cluster/transfer-claims.ts'
 import type { CircuitStatus } from './core/ports/health.ts'
@@ -28,6 +29,7 @@ export interface Cluster {
   readonly peers: OpenedPeers
   readonly leases: Leases
   readonly claims: TransferClaims
+  readonly ties: DownloadTieRecords
   /** Removes what the spool has and no row names; resolves with how many objects. */
   readonly removeStrays: (signal: AbortSignal) => Promise<number>
 }
@@ -110,7 +112,7 @@ export async function openClusterStorage({
   opened.push(peers.close)
   log.info({ node: self }, 'other nodes of the cluster ask this one at this address')
   const clock = await openClusterClock(ledger)
-  const node = { self, peers, leases, claims: ledger, removeStrays }
+  const node = { self, peers, leases, claims: ledger, ties: ledger, removeStrays }
   return { ledger, spool, folders: null, clock, cluster: node, shared }
 }
 

@@ -6,6 +6,7 @@ import { type ArchiveService, createArchiveService } from './core/archives/archi
 import { createBlockCache } from './core/downloads/block-cache.ts'
 import { createDocumentReader } from './core/downloads/document-reader.ts'
 import { createDownloadService, type DownloadService } from './core/downloads/download-service.ts'
+import { createOwnTies, createSharedTies } from './core/downloads/download-ties.ts'
 import { createLibraryFiles, type LibraryFiles } from './core/downloads/library-files.ts'
 import { createManifests } from './core/downloads/manifests.ts'
 import {
@@ -147,7 +148,9 @@ export function createServices(config: Config, adapters: Adapters): Services {
   const jobs = createJobs(config, adapters, { ...shared, files })
   const { queue, transfers, changing, changingJobs, cleaner, onCleanup } = jobs
   const intake = createFileServices(config, shared, { transfers, tickets, onCleanup })
-  const downloads = createDownloadService({ credentials, files, ledger, workGate })
+  const { cluster } = adapters
+  const ties = cluster ? createSharedTies(cluster.ties, now) : createOwnTies()
+  const downloads = createDownloadService({ credentials, files, ties, ledger, workGate })
   const { uploads } = intake
   const progressOf: UploadService['progress'] = (id, token) =>
     isLibraryJobId(id) ? changing.progress(id, token) : uploads.progress(id, token)

@@ -1,20 +1,17 @@
 import { createHash } from 'node:crypto'
 import { AppError } from '../../errors.ts'
 import { createTally } from '../../lib/concurrency/tally.ts'
-import { createTtlCache } from '../../lib/ttl-cache.ts'
 import type { ByteRange } from '../model/byte-range.ts'
 import type { Credentials, CredentialsProvider, DownloadGrant } from '../ports/credentials.ts'
 import type { Ledger } from '../ports/ledger.ts'
 import type { WorkGate } from '../runtime/work-gate.ts'
+import type { DownloadTies } from './download-ties.ts'
 import type { LibraryFiles, OpenFile } from './library-files.ts'
-
-/** Download tokens live for an hour; a token is tied to its message for as long as it can be used. */
-const BINDING_TTL_MS = 2 * 3_600_000
-const MAX_BINDINGS = 50_000
 
 export interface DownloadServiceOptions {
   credentials: Pick<CredentialsProvider, 'forDownload'>
   files: LibraryFiles
+  ties: DownloadTies
   ledger: Pick<Ledger, 'receiptOf'>
   workGate: Pick<WorkGate, 'assertNew'>
 }
@@ -47,20 +44,13 @@ export interface DownloadService {
 }
 
 export function createDownloadService(options: DownloadServiceOptions): DownloadService {
-  const { credentials, files, ledger, workGate } = options
+  const { credentials, files, ties, ledger, workGate } = options
   const reading = createTally()
-  const boundTo = createTtlCache<number>({ maxEntries: MAX_BINDINGS })
 
-  /**
-   * A download link is for one file, whatever its holder types into it.
-   * Returns what to bind, or null when there is nothing to remember.
-   */
-  function assertMayRead(grant: DownloadGrant, token: string, messageId: number): string | null {
-    if (grant.kind === 'login') return null
-    const key = createHash('sha256').update(token).digest('base64')
-    const allowed = grant.messageId ?? boundTo.get(key) ?? messageId
-    if (allowed !== messageId) throw new AppError('FORBIDDEN', 'This link is for another file')
-    return grant.messageId === null ? key : null
+  /** The name of a token that names no message, and so is tied to the first one; null for others. */
+  function tiedTokenOf(grant: DownloadGrant, token: string): string | null {
+    if (grant.kind === 'login' || grant.messageId !== null) return null
+    return createHash('sha256').update(token).digest('base64')
   }
 
   async function findFor(
@@ -79,13 +69,15 @@ export function createDownloadService(options: DownloadServiceOptions): Download
     find: async (token, { messageId, fileId: asked }, signal) => {
       workGate.assertNew()
       const grant = await credentials.forDownload(token)
-      assertMayRead(grant, token, messageId)
+      const tied = tiedTokenOf(grant, token)
+      if (grant.kind === 'download') {
+        assertSame(tied === null ? grant.messageId : await ties.messageOf(tied), messageId)
+      }
       // A link's holder must not read another file by naming it instead of its message.
       const fileId = grant.kind === 'login' ? asked : grant.fileId
       const found = await findFor(grant.credentials, { messageId, fileId }, signal)
-      // Bound only to a file that is there, and checked again: another request may have been first.
-      const key = assertMayRead(grant, token, messageId)
-      if (key !== null) boundTo.set(key, messageId, BINDING_TTL_MS)
+      // Tied only to a file that is there, and checked again: another request may have been first.
+      if (tied !== null) assertSame(await ties.tie(tied, messageId), messageId)
       return found
     },
     findFor,
@@ -99,4 +91,10 @@ export function createDownloadService(options: DownloadServiceOptions): Download
     },
     idle: reading.none,
   }
+}
+
+/** A link is for one file, whatever its holder types into it. Throws FORBIDDEN for another one. */
+function assertSame(allowed: number | null, messageId: number): void {
+  if (allowed === null || allowed === messageId) return
+  throw new AppError('FORBIDDEN', 'This link is for another file')
 }

@@ -1,3 +1,4 @@
+import type { DownloadTieRecords } from '../../core/ports/cluster/download-ties.ts'
 import type { TransferClaims } from '../../core/ports/cluster/transfer-claims.ts'
 import type { MaintainedLedger } from '../../core/ports/ledger.ts'
 import { createLedgerCipher } from '../ledger/secrets/cipher.ts'
@@ -15,6 +16,7 @@ import { createLibraryWriting } from './library/writing.ts'
 import { indexNames, migrate } from './schema.ts'
 import { createArchiveRecords } from './tables/archives.ts'
 import { createClockRecords } from './tables/clock.ts'
+import { createDownloadTieRecords } from './tables/download-ties.ts'
 import { createOutboxRecords } from './tables/outbox.ts'
 import { createReceiptRecords } from './tables/receipts.ts'
 import { assertKey, createSecretRecords } from './tables/secrets.ts'
@@ -37,7 +39,7 @@ export interface PostgresLedgerOptions extends DatabaseOptions {
 /** A large table takes its time to change, and other nodes wait until it is done. */
 const MIGRATION_MS = 3_600_000
 
-export interface PostgresLedger extends MaintainedLedger, TransferClaims {
+export interface PostgresLedger extends MaintainedLedger, TransferClaims, DownloadTieRecords {
   /** By the database's clock, epoch milliseconds. */
   databaseTime: () => Promise<number>
   readonly databaseState: DatabaseState
@@ -80,6 +82,7 @@ export async function openPostgresLedger(options: PostgresLedgerOptions): Promis
     ...createSecretRecords(database, cipher),
     ...createClockRecords(database),
     ...createTicketRecords(database, cipher),
+    ...createDownloadTieRecords(database),
     ...createLibraryWriting(database),
     ...createLibraryReading(database),
     ...createVolumeReading(database),

@@ -369,6 +369,15 @@ const MIGRATIONS = [
     seen_at timestamptz NOT NULL
   );
   `,
+  // `token`: a hash of a download token.
+  `
+  CREATE TABLE download_ties (
+    token text PRIMARY KEY,
+    message_id bigint NOT NULL,
+    until bigint NOT NULL
+  );
+  CREATE INDEX download_ties_by_end ON download_ties (until);
+  `,
 ]
 
 export const SCHEMA_VERSION = MIGRATIONS.length

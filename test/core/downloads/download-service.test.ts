@@ -3,6 +3,7 @@ import {
   createDownloadService,
   type WantedFile,
 } from '../../../src/core/downloads/download-service.ts'
+import { createOwnTies } from '../../../src/core/downloads/download-ties.ts'
 import { createLibraryFiles } from '../../../src/core/downloads/library-files.ts'
 import { documentFileId } from '../../../src/core/model/file-id.ts'
 import type { ShownFile } from '../../../src/core/ports/catalogue.ts'
@@ -292,6 +293,7 @@ function harness({ grant = {}, found = {}, ...options }: HarnessOptions) {
       },
     },
     files,
+    ties: createOwnTies(),
     ledger: { receiptOf: async (documentId) => (documentId === KNOWN.id ? DIGESTS : null) },
     workGate: { assertNew },
   })

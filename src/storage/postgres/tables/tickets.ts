@@ -69,6 +69,7 @@ export function createTicketRecords(
     },
     deleteExpiredTicketTokens: async (now) => {
       await database.run('DELETE FROM ticket_tokens WHERE expires_at <= $1', [now])
+      await database.run('DELETE FROM download_ties WHERE until <= $1', [now])
     },
   }
 }

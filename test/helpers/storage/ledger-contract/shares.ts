@@ -7,7 +7,7 @@ const HOUR = 3_600_000
 const LIMITS = { maxOpen: 3, keepEnded: 2 }
 const LOGIN: ShareLogin = { token: 'login', endsAt: null }
 
-function makeShare(id: string, change: Partial<Share> = {}): Share {
+export function makeShare(id: string, change: Partial<Share> = {}): Share {
   return {
     id: id.padStart(16, '0'),
     holder: 'ann',
