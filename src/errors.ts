@@ -126,6 +126,18 @@ export class AppError extends Error {
   }
 }
 
+/** Another node of the cluster has the account. No caller sees it: the call goes there. */
+export class AccountElsewhere extends AppError {
+  /** Where that node answers others. */
+  readonly holder: string
+
+  constructor(holder: string) {
+    super('PEER_UNAVAILABLE', 'Another node of this service has the account', { retryAfter: 1 })
+    this.name = 'AccountElsewhere'
+    this.holder = holder
+  }
+}
+
 /** What was asked for is not done here any more; the instance that comes next does it. */
 export function shuttingDown(): AppError {
   return new AppError('SHUTTING_DOWN', 'The worker is restarting; try again', { retryAfter: 5 })

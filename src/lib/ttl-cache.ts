@@ -10,6 +10,8 @@ export interface TtlCache<V> {
   get: (key: string) => V | undefined
   set: (key: string, value: V, ttlMs: number) => void
   delete: (key: string) => void
+  /** The same for all keys that fit. */
+  deleteAll: (fits: (key: string) => boolean) => void
   /**
    * The cached value, or what `load` finds; calls that come while it loads share its promise.
    * `ttlFor` says for how many milliseconds the value is kept. A rejection is shared, never kept;
@@ -66,6 +68,9 @@ export function createTtlCache<V>({
     get,
     set,
     delete: forget,
+    deleteAll: (fits) => {
+      for (const key of [...entries.keys(), ...loading.keys()]) if (fits(key)) forget(key)
+    },
     load: (key, load, ttlFor) => {
       const cached = get(key)
       if (cached !== undefined) return Promise.resolve(cached)

@@ -29,6 +29,8 @@ export interface Documents
   extends Pick<TelegramGateway, 'locate' | 'locateAll' | 'readBlock' | 'readThumbnail'> {
   /** Called when messages were changed or deleted: the next `locate` asks Telegram again. */
   forget: (credentials: Credentials, messageIds: readonly number[]) => void
+  /** The same of all messages that the account of this name (Accounts.nameOf) has been asked for. */
+  forgetAccount: (name: string) => void
 }
 
 /**
@@ -90,6 +92,7 @@ export function createDocuments({
       // A bot alone finds files without their messages.
       if (road !== null) locations.forget(channelOf(credentials, road), messageIds)
     },
+    forgetAccount: locations.forgetAccount,
   }
 }
 

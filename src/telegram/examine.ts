@@ -1,3 +1,4 @@
+import type { Leases } from '../core/ports/cluster/leases.ts'
 import type { Credentials } from '../core/ports/credentials.ts'
 import type { Log } from '../core/ports/log.ts'
 import { createTelegramCircuits } from './circuits.ts'
@@ -19,6 +20,8 @@ export interface ExamineOptions {
   server: { dcId: number; host: string; port: number } | null
   log: Log
   signal: AbortSignal
+  /** Those of a cluster, none of whose nodes then has the account meanwhile. */
+  leases?: Leases | undefined
 }
 
 export interface ExaminedSession {
@@ -55,6 +58,7 @@ export async function examineSession(
     secrets: { secret: async () => null, saveSecret: async () => {}, deleteSecret: async () => {} },
     serverKeyPem: options.serverKeyPem,
     server,
+    leases: options.leases,
     idleMs: 1000,
     maxAccounts: 1,
     limits: DEFAULT_CONGESTION_LIMITS,
@@ -71,7 +75,7 @@ export async function examineSession(
     signal.throwIfAborted()
     throw toAppError(error)
   } finally {
-    accounts.close()
+    await accounts.close()
   }
 }
 

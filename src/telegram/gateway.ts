@@ -1,5 +1,6 @@
 import { isFloodWait } from '../core/model/flood-wait.ts'
 import type { ChannelGateway } from '../core/ports/channel.ts'
+import type { Leases } from '../core/ports/cluster/leases.ts'
 import type { Credentials } from '../core/ports/credentials.ts'
 import type { Log } from '../core/ports/log.ts'
 import type { PostedFile, Road } from '../core/ports/records.ts'
@@ -18,14 +19,10 @@ import { createDocuments } from './documents.ts'
 import { toAppError } from './errors.ts'
 import { BLOCK_BYTES, BOT_API_READABLE_BYTES, PART_BYTES } from './limits.ts'
 import type { Account } from './mtproto/account/account.ts'
-import {
-  type Accounts,
-  type Actor,
-  accountLease,
-  createAccounts,
-} from './mtproto/account/accounts.ts'
+import { type Accounts, type Actor, createAccounts } from './mtproto/account/accounts.ts'
 import { type Secrets, secretName } from './mtproto/account/bots.ts'
 import { createChannels } from './mtproto/account/channels.ts'
+import { accountLease } from './mtproto/account/lease-name.ts'
 import {
   type CongestionLimits,
   DEFAULT_CONGESTION_LIMITS,
@@ -53,6 +50,8 @@ export interface TelegramGatewayOptions {
   secrets: Secrets
   /** Loaded, so that no job is sent before the end of a wait that outlived a restart. */
   waits: AccountWaits
+  /** Those of this node, where it belongs to a cluster: an account is used while its lease is held. */
+  leases?: Leases | undefined
   /** The worker's time, epoch milliseconds: parts have their age by it. */
   now?: () => number
   /** `local`: that Bot API server runs with `--local` and takes 2000 MB. */
@@ -104,6 +103,8 @@ export function createTelegramGateway(options: TelegramGatewayOptions): Connecte
     limits: { ...DEFAULT_CONGESTION_LIMITS, ...options.congestion },
     retryPolicy: { ...DEFAULT_RETRY_POLICY, ...options.retryPolicy },
     onWait: waits.asked,
+    leases: options.leases,
+    onLeft: (name) => documents.forgetAccount(name),
   })
   const channels = createChannels()
   const memory = createSemaphore(options.partBufferBytes ?? 16 * MiB)
@@ -213,7 +214,11 @@ export function createTelegramGateway(options: TelegramGatewayOptions): Connecte
     // A wait of the user that looks is no wait of the bot's.
     const canLook = session !== null && apiId !== null
     const look = canLook ? () => lookForLost('mtproto-user', request) : undefined
-    return botRoad.send({ ...request, onEvent }, look)
+    // One node at a time carries the files of an account, whatever the road.
+    const carrier = actorFor(mtprotoRoad(request.credentials) ?? 'bot-api')
+    return accounts.holding(request.credentials, carrier, request.signal, (signal) =>
+      botRoad.send({ ...request, signal, onEvent }, look),
+    )
   }
 
   function accountFor(credentials: Credentials, size: number, rule?: PostRule): string[] {
@@ -327,7 +332,7 @@ export function createTelegramGateway(options: TelegramGatewayOptions): Connecte
     windows: accounts.windows,
     close: async () => {
       closing.abort(shuttingDown())
-      accounts.close()
+      await accounts.close()
     },
   }
 }

@@ -23,6 +23,8 @@ export interface AccountOptions {
   gramjs: Gramjs
   session: Session
   kind: 'user' | 'bot'
+  /** The account's name (Accounts.nameOf). */
+  name: string
   apiId: number
   /** Keys for other data centres. */
   keys: KeyStore
@@ -32,6 +34,8 @@ export interface AccountOptions {
   log: Log
   /** An open connection under the session's key, taken over as the main one. */
   connection?: Connection | undefined
+  /** Called before each write to the main connection; where it throws, nothing is written. */
+  beforeWrite?: (() => void) | undefined
   /** Called when Telegram asks for a wait that every post of the account has to obey. */
   onWait: (seconds: number) => void
   /** Called when Telegram has ended the session. */
@@ -47,6 +51,8 @@ export interface AccountOptions {
 export interface Account {
   /** A name for the key, which does not tell it. */
   readonly id: string
+  /** The account's name (Accounts.nameOf). */
+  readonly name: string
   readonly kind: 'user' | 'bot'
   readonly dcId: number
   readonly gramjs: Gramjs
@@ -147,6 +153,7 @@ export function createAccount(options: AccountOptions): Account {
 
   return {
     id,
+    name: options.name,
     kind,
     dcId: session.dcId,
     gramjs,

@@ -1,4 +1,4 @@
-import type { LeaseName } from '../../../core/ports/cluster/leases.ts'
+import type { Leases } from '../../../core/ports/cluster/leases.ts'
 import type { Credentials } from '../../../core/ports/credentials.ts'
 import type { Log } from '../../../core/ports/log.ts'
 import { AppError, shuttingDown } from '../../../errors.ts'
@@ -11,8 +11,9 @@ import { type Gramjs, loadGramjs } from '../connection/gramjs.ts'
 import type { RetryPolicy } from '../connection/request-channel.ts'
 import { authKeyName, parseSession } from '../connection/session.ts'
 import { type Account, createAccount } from './account.ts'
+import { createAccountLeases } from './account-leases.ts'
 import { createAccountPool } from './account-pool.ts'
-import { type AccountIdentity, createBotAccounts } from './bot-accounts.ts'
+import { type AccountIdentity, createBotAccounts, type LoginEnds } from './bot-accounts.ts'
 import { type Bots, createBots, type Secrets, secretName } from './bots.ts'
 
 export interface AccountsOptions {
@@ -29,6 +30,10 @@ export interface AccountsOptions {
   connect: Connect
   limits: CongestionLimits
   retryPolicy: RetryPolicy
+  /** Those of this node, where it belongs to a cluster: an account is used while its lease is held. */
+  leases?: Leases | undefined
+  /** Called when an account's lease has ended: what is known of its messages may be another node's to change. */
+  onLeft?: (name: string) => void
   /** Called for each wait that every post of an account, named as by `nameOf`, has to obey. */
   onWait?: (name: string, seconds: number) => void
 }
@@ -40,7 +45,8 @@ export type Actor = 'user' | 'bot'
 export interface Accounts {
   /**
    * Runs `work` as the user or the bot of the credentials, connected at need.
-   * Rejects with TELEGRAM_SESSION_INVALID, TELEGRAM_NOT_CONNECTED and what `work` rejects with.
+   * Rejects with TELEGRAM_SESSION_INVALID, TELEGRAM_NOT_CONNECTED and what `work` rejects with; in a
+   * cluster also with AccountElsewhere and LEASE_LOST.
    */
   use: <T>(
     credentials: Credentials,
@@ -48,20 +54,60 @@ export interface Accounts {
     signal: AbortSignal,
     work: (account: Account) => Promise<T>,
   ) => Promise<T>
+  /** Runs `work` without connecting, but in a cluster as `use` does: while this node has the account. */
+  holding: <T>(
+    credentials: Credentials,
+    actor: Actor,
+    signal: AbortSignal,
+    work: (signal: AbortSignal) => Promise<T>,
+  ) => Promise<T>
   /** A name for the account, without connecting. */
   nameOf: (credentials: Credentials, actor: Actor) => string
   /** Parts Telegram takes in a file of this user, if it is known already. */
   maxParts: (credentials: Credentials) => number | null
   /** Congestion windows by data centre (TelegramGateway.windows). */
   windows: () => Record<string, number>
-  close: () => void
+  close: () => Promise<void>
 }
 
 export function createAccounts(options: AccountsOptions): Accounts {
   const { log, secrets, server } = options
   const pool = createAccountPool({ idleMs: options.idleMs, maxAccounts: options.maxAccounts })
   const closing = new AbortController()
-  const botAccounts = createBotAccounts({ pool, bots, make, closing: closing.signal })
+  const leases =
+    options.leases &&
+    createAccountLeases({
+      leases: options.leases,
+      log,
+      idleMs: options.idleMs,
+      leave: (name) => {
+        for (const account of named(name)) account.disconnect()
+        left(name)
+      },
+      cut: (name, error) => {
+        for (const account of named(name)) {
+          account.close(error)
+          pool.ended(account.id, error)
+        }
+        left(name)
+      },
+    })
+
+  const botAccounts = createBotAccounts({
+    pool,
+    bots,
+    make,
+    beforeWrite: leases && ((name) => leases.assertHeld(name)),
+    closing: closing.signal,
+  })
+
+  const named = (name: string): Account[] => pool.all().filter((account) => account.name === name)
+
+  /** Another node may log the bot in anew, and change messages. */
+  function left(name: string): void {
+    made?.leave(name)
+    options.onLeft?.(name)
+  }
 
   function library(): Gramjs {
     const gramjs = loadGramjs(log, options.cipher)
@@ -81,6 +127,7 @@ export function createAccounts(options: AccountsOptions): Accounts {
       ...options,
       ...identity,
       gramjs: library(),
+      beforeWrite: leases && (() => leases.assertHeld(identity.name)),
       onWait: (seconds) => options.onWait?.(identity.name, seconds),
       onDead: (error) => {
         log.warn({ account: account.id, code: error.code }, 'Telegram has ended a session')
@@ -106,21 +153,31 @@ export function createAccounts(options: AccountsOptions): Accounts {
 
   async function asBot<T>(
     credentials: Credentials,
-    signal: AbortSignal,
+    ends: LoginEnds,
     work: (account: Account) => Promise<T>,
   ): Promise<T> {
     const { botToken: token, apiId, apiHash } = credentials
     if (token === null || apiId === null || apiHash === null) throw notConnected()
-    return botAccounts.use({ token, apiId, apiHash }, signal, work)
+    return botAccounts.use({ token, apiId, apiHash }, ends, work)
+  }
+
+  function nameOf({ session, botToken }: Credentials, actor: Actor): string {
+    return actor === 'user'
+      ? authKeyName(parseSession(session ?? '').authKey)
+      : secretName(botToken ?? '')
   }
 
   return {
-    use: (credentials, actor, signal, work) =>
-      actor === 'user' ? asUser(credentials, work) : asBot(credentials, signal, work),
-    nameOf: ({ session, botToken }, actor) =>
-      actor === 'user'
-        ? authKeyName(parseSession(session ?? '').authKey)
-        : secretName(botToken ?? ''),
+    use: async (credentials, actor, signal, work) => {
+      const run = (lost: AbortSignal | null) =>
+        actor === 'user' ? asUser(credentials, work) : asBot(credentials, { signal, lost }, work)
+      return leases ? leases.use(nameOf(credentials, actor), run) : run(null)
+    },
+    holding: async (credentials, actor, signal, work) =>
+      leases
+        ? leases.use(nameOf(credentials, actor), (lost) => work(AbortSignal.any([signal, lost])))
+        : work(signal),
+    nameOf,
     maxParts: ({ session }) => {
       const name = session === null ? null : nameOfSession(session)
       return name === null ? null : (pool.find(name)?.maxParts ?? null)
@@ -132,16 +189,12 @@ export function createAccounts(options: AccountsOptions): Accounts {
       }
       return sums
     },
-    close: () => {
+    close: async () => {
       closing.abort(shuttingDown())
       pool.close()
+      await leases?.close()
     },
   }
-}
-
-/** The lease of the account of this name (`Accounts.nameOf`): one node of a cluster at a time has it. */
-export function accountLease(name: string): LeaseName {
-  return `account:${name}`
 }
 
 /** Null for a malformed session, which says nothing about roads that do not need it. */

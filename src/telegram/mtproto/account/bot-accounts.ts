@@ -27,8 +27,17 @@ export interface BotAccountsOptions {
   /** Where sessions of bots come from; made when the first one is wanted. */
   bots: () => Bots
   make: (identity: AccountIdentity) => Account
+  /** Called before each write to a main connection of the account of this name; may throw. */
+  beforeWrite?: ((name: string) => void) | undefined
   /** Ends logins, which are shared by several callers. */
   closing: AbortSignal
+}
+
+/** What ends a caller's wait, and what ends the login that it may share with others. */
+export interface LoginEnds {
+  signal: AbortSignal
+  /** Aborts when the bot is another node's to log in; null where there is no other. */
+  lost: AbortSignal | null
 }
 
 /** Accounts of bots by their tokens. */
@@ -37,14 +46,11 @@ export interface BotAccounts {
    * Runs `work` as the bot, logged in at need; once more, with a new key, when it fails because
    * Telegram has revoked the stored one.
    */
-  use: <T>(
-    login: BotLogin,
-    signal: AbortSignal,
-    work: (account: Account) => Promise<T>,
-  ) => Promise<T>
+  use: <T>(login: BotLogin, ends: LoginEnds, work: (account: Account) => Promise<T>) => Promise<T>
 }
 
-export function createBotAccounts({ pool, bots, make, closing }: BotAccountsOptions): BotAccounts {
+export function createBotAccounts(options: BotAccountsOptions): BotAccounts {
+  const { pool, bots, make, beforeWrite, closing } = options
   const loggingIn = new Map<string, Promise<Session>>()
 
   function useWith<T>(
@@ -60,27 +66,31 @@ export function createBotAccounts({ pool, bots, make, closing }: BotAccountsOpti
   }
 
   /** One login per bot, shared by all callers that wait. */
-  function logIn(login: BotLogin): Promise<Session> {
+  function logIn(login: BotLogin, lost: AbortSignal | null): Promise<Session> {
     const name = secretName(login.token)
     const running = loggingIn.get(name)
     if (running !== undefined) return running
-    const started = open(login).finally(() => loggingIn.delete(name))
+    const started = open(login, lost).finally(() => loggingIn.delete(name))
     loggingIn.set(name, started)
     return started
   }
 
-  async function open(login: BotLogin): Promise<Session> {
-    const opened = await bots().open(login, closing)
+  async function open(login: BotLogin, lost: AbortSignal | null): Promise<Session> {
+    const name = secretName(login.token)
+    const opened = await bots().open(login, {
+      signal: lost ? AbortSignal.any([closing, lost]) : closing,
+      beforeWrite: beforeWrite && (() => beforeWrite(name)),
+    })
     // From here on its connection has an owner that closes it, also when no caller waits any more.
     if (opened.connection) await useWith(login, opened, async () => {})
     return opened.session
   }
 
   return {
-    use: async (login, signal, work) => {
+    use: async (login, { signal, lost }, work) => {
       let worked = false
       const attempt = async () => {
-        const session = await untilAborted(logIn(login), signal)
+        const session = await untilAborted(logIn(login, lost), signal)
         return useWith(login, { session }, (account) => {
           worked = true
           return work(account)

@@ -36,10 +36,18 @@ export interface BotSession {
   connection: Connection | undefined
 }
 
+export interface OpenBot {
+  signal: AbortSignal
+  /** Called before each write to the connection that is made, and before a new key is stored; may throw. */
+  beforeWrite?: (() => void) | undefined
+}
+
 /** Sessions of bots, made by their tokens. */
 export interface Bots {
   /** The stored session, or a new one. Rejects with RpcError, ConnectionError or TELEGRAM_FLOOD_WAIT. */
-  open: (login: BotLogin, signal: AbortSignal) => Promise<BotSession>
+  open: (login: BotLogin, options: OpenBot) => Promise<BotSession>
+  /** The bot of this name (`secretName`) is another node's to log in: the ledger is read again. */
+  leave: (name: string) => void
   /** Telegram does not know the stored key any more. */
   forget: (token: string) => Promise<void>
   /** Keys of this bot in other data centres. */
@@ -72,12 +80,12 @@ export function createBots({ gramjs, connect, secrets, entry }: BotsOptions): Bo
     await secrets.saveSecret(name, Buffer.from(JSON.stringify(stored)))
   }
 
-  async function logIn(login: BotLogin, signal: AbortSignal): Promise<BotSession> {
+  async function logIn(login: BotLogin, options: OpenBot): Promise<BotSession> {
     const { dcId, host, port } = entry
     let place = { dcId, address: { host, port } }
     for (let moves = 0; ; moves++) {
       try {
-        return await logInAt(login, place, signal)
+        return await logInAt(login, place, options)
       } catch (error) {
         if (!(error instanceof MoveError) || moves >= MAX_MOVES) throw error
         place = error.place
@@ -85,10 +93,11 @@ export function createBots({ gramjs, connect, secrets, entry }: BotsOptions): Bo
     }
   }
 
-  async function logInAt(login: BotLogin, place: Place, signal: AbortSignal): Promise<BotSession> {
+  async function logInAt(login: BotLogin, place: Place, options: OpenBot): Promise<BotSession> {
     const { Api } = gramjs
+    const { signal, beforeWrite } = options
     const { dcId, address } = place
-    const target = { gramjs, apiId: login.apiId, address, dcId, authKey: null }
+    const target = { gramjs, apiId: login.apiId, address, dcId, authKey: null, beforeWrite }
     const { connection, answer } = await connect(
       { ...target, purpose: 'home' },
       new Api.help.GetConfig(),
@@ -102,6 +111,8 @@ export function createBots({ gramjs, connect, secrets, entry }: BotsOptions): Bo
         botAuthToken: login.token,
       })
       await connection.request(withoutUpdates(gramjs, request), { signal, timeoutMs: 30_000 })
+      // Another node may have logged the bot in meanwhile: its key stays the stored one.
+      beforeWrite?.()
       return { session: { dcId, address, authKey: connection.authKey }, connection }
     } catch (error) {
       connection.close()
@@ -114,14 +125,15 @@ export function createBots({ gramjs, connect, secrets, entry }: BotsOptions): Bo
   }
 
   return {
-    open: async (login, signal) => {
+    leave: (name) => sessions.delete(name),
+    open: async (login, options) => {
       const name = secretName(login.token)
       const stored = await read(name)
       if (stored) return { session: stored, connection: undefined }
       const waitMs = (closedUntil.get(name) ?? 0) - performance.now()
       if (waitMs > 0) throw floodWait(Math.ceil(waitMs / 1000))
       try {
-        const opened = await logIn(login, signal)
+        const opened = await logIn(login, options)
         closedUntil.delete(name)
         await write(name, opened.session)
         return opened

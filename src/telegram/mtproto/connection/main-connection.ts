@@ -17,6 +17,8 @@ export interface MainConnectionOptions {
   closing: AbortSignal
   /** An open connection to begin with. */
   connection?: Connection | undefined
+  /** Called before each write to it; where it throws, nothing is written. */
+  beforeWrite?: (() => void) | undefined
 }
 
 /** The one connection for ordinary calls: opened when it is needed, once for all callers that wait. */
@@ -30,7 +32,7 @@ export interface MainConnection {
 }
 
 export function createMainConnection(options: MainConnectionOptions): MainConnection {
-  const { gramjs, session, apiId, connect, closing } = options
+  const { gramjs, session, apiId, connect, closing, beforeWrite } = options
   const { authKey, dcId } = session
   let current = options.connection ?? null
   let opening: Promise<Connection> | null = null
@@ -55,7 +57,7 @@ export function createMainConnection(options: MainConnectionOptions): MainConnec
 
   async function connectTo(address: Address): Promise<Connection> {
     const query = withoutUpdates(gramjs, new gramjs.Api.help.GetConfig())
-    const target = { gramjs, apiId, address, dcId, authKey, purpose: 'home' } as const
+    const target = { gramjs, apiId, address, dcId, authKey, purpose: 'home', beforeWrite } as const
     const { connection, answer } = await connect(target, query, closing)
     known = readDataCentres(answer.dcOptions)
     current = connection

@@ -27,6 +27,9 @@ export class StreamSocket {
   #start = 0
   #end = 0
   #heardAt = 0
+  #closed = false
+  /** Called before each write; where it throws, nothing is written. */
+  beforeWrite: (() => void) | undefined
 
   /** When bytes last came, by `performance.now()`; 0 before the first. */
   get heardAt(): number {
@@ -34,6 +37,7 @@ export class StreamSocket {
   }
 
   async connect(port: number, host: string): Promise<void> {
+    if (this.#closed) throw new Error('the connection is closed')
     const socket = connect({
       port,
       host,
@@ -85,6 +89,7 @@ export class StreamSocket {
   write(...pieces: Uint8Array[]): Promise<void> {
     return new Promise((resolve, reject) => {
       const socket = this.#open()
+      this.beforeWrite?.()
       socket.cork()
       for (const piece of pieces.slice(0, -1)) socket.write(piece)
       socket.write(pieces.at(-1) ?? '', (error) => (error ? reject(error) : resolve()))
@@ -97,7 +102,9 @@ export class StreamSocket {
     return this.readExactly(length)
   }
 
+  /** Gives the connection back to the system at once. What was not sent yet is not sent. */
   async close(): Promise<void> {
+    this.#closed = true
     this.#socket?.destroy()
   }
 

@@ -71,6 +71,8 @@ export interface Locations {
     place: Pick<MessagesOf, 'accountId' | 'channelId'>,
     messageIds: readonly number[],
   ) => void
+  /** The same of all that was found as this account. */
+  forgetAccount: (accountId: string) => void
 }
 
 /** What one `channels.getMessages` brings at most. */
@@ -137,6 +139,7 @@ export function createLocations(channels: Channels): Locations {
     forget: (place, messageIds) => {
       for (const messageId of messageIds) known.delete(keyOf(place, messageId))
     },
+    forgetAccount: (accountId) => known.deleteAll((key) => key.startsWith(`${accountId}/`)),
   }
 }
 

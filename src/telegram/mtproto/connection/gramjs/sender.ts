@@ -20,6 +20,8 @@ export interface SenderOptions {
   authKey: Buffer | null
   /** Goes into initConnection. */
   apiId: number
+  /** Called before each write; where it throws, nothing is written. */
+  beforeWrite?: (() => void) | undefined
   /** Called when the connection has ended by itself: nothing more will be answered. */
   onLost: (error: ConnectionError) => void
 }
@@ -99,6 +101,7 @@ export function createSender(
         socket: StreamSocket,
       })
       socket = connection.socket
+      socket.beforeWrite = options.beforeWrite
       const connected = await sender.connect(connection, false).catch((error: unknown) => {
         failure = error
         return false
@@ -118,6 +121,8 @@ export function createSender(
     close: () => {
       over = true
       void sender.disconnect().catch(() => {})
+      // gramjs leaves a socket alone that is still connecting.
+      void socket?.close()
     },
   }
 }
