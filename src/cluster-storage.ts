@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { findNodeAddress } from './cluster/peers/node-address.ts'
 import { createPeers, type OpenedPeers } from './cluster/peers/peers.ts'
 import type { ClusterConfig } from './config/config.ts'
+import { type SharedBoardOptions, shareBoard } from './core/cluster/progress/shared-board.ts'
 import { openClusterClock } from './core/maintenance/cluster-clock.ts'
 import type { WorkerClock } from './core/maintenance/worker-clock.ts'
 import type { DownloadTieRecords } from './core/ports/cluster/download-ties.ts'
@@ -11,6 +12,7 @@ import type { CircuitStatus } from './core/ports/health.ts'
 import type { MaintainedLedger } from './core/ports/ledger.ts'
 import type { Log } from './core/ports/log.ts'
 import type { Spool } from './core/ports/spool.ts'
+import type { ProgressBoard } from './core/progress/progress-board.ts'
 import { createClusterFigures } from './metrics/cluster/cluster-metrics.ts'
 import type { AddFigures } from './metrics/metrics.ts'
 import type { DiskGate } from './storage/disk/disk-gate.ts'
@@ -30,6 +32,11 @@ export interface Cluster {
   readonly leases: Leases
   readonly claims: TransferClaims
   readonly ties: DownloadTieRecords
+  /** Makes of this node's board one that also tells what other nodes carry. */
+  readonly shareBoard: (
+    board: ProgressBoard,
+    node: Pick<SharedBoardOptions, 'isHere' | 'now'>,
+  ) => ProgressBoard
   /** Removes what the spool has and no row names; resolves with how many objects. */
   readonly removeStrays: (signal: AbortSignal) => Promise<number>
 }
@@ -112,7 +119,17 @@ export async function openClusterStorage({
   opened.push(peers.close)
   log.info({ node: self }, 'other nodes of the cluster ask this one at this address')
   const clock = await openClusterClock(ledger)
-  const node = { self, peers, leases, claims: ledger, ties: ledger, removeStrays }
+  const share: Cluster['shareBoard'] = (board, node) =>
+    shareBoard(board, { ...node, self, peers, rows: ledger, log, signal: peers.closed })
+  const node = {
+    self,
+    peers,
+    leases,
+    claims: ledger,
+    ties: ledger,
+    shareBoard: share,
+    removeStrays,
+  }
   return { ledger, spool, folders: null, clock, cluster: node, shared }
 }
 

@@ -125,7 +125,9 @@ export function createServices(config: Config, adapters: Adapters): Services {
   })
   const { credentials } = tickets
   const workGate = createWorkGate()
-  const progress = recordProgress(createProgressBoard(now), { ledger, log })
+  const ownProgress = recordProgress(createProgressBoard(now), { ledger, log })
+  const isHere = (id: string): boolean => jobs.queue.has(id)
+  const progress = adapters.cluster?.shareBoard(ownProgress, { isHere, now }) ?? ownProgress
   const metrics = registry.uploads
   const windows = createVolumeWindows({
     postedBytes: async (id) => {

@@ -48,6 +48,7 @@ const ALLOWED: Record<string, readonly string[]> = {
     ...['core/library', 'core/model', 'core/ports', 'core/progress', 'core/runtime'],
     'core/transfers',
   ],
+  'src/core/cluster/progress': ['core/ports', 'core/progress'],
   'src/core/shares': ['core/archives', 'core/library', 'core/model', 'core/ports', 'node:crypto'],
   // Who carries what in a cluster, around what a worker that is alone does by itself.
   'src/core/cluster': ['core/ports'],
@@ -138,13 +139,8 @@ const ALLOWED: Record<string, readonly string[]> = {
   'src/cluster/peers': ['core/ports', 'zod', 'node:*'],
   // Loaded only by a worker that has a cluster.
   'src/cluster-storage.ts': [
-    'src/cluster/peers',
-    'src/config',
-    'src/metrics',
-    'src/storage',
-    'core/maintenance',
-    'core/ports',
-    'node:*',
+    ...['src/cluster/peers', 'src/config', 'src/metrics', 'src/storage'],
+    ...['core/cluster', 'core/maintenance', 'core/ports', 'core/progress', 'node:*'],
   ],
   'src/services.ts': ['src/adapters.ts', 'src/config', 'src/core', 'src/metrics'],
   'src/app.ts': [

@@ -10,7 +10,7 @@ const LOADED_WHEN_USED = {
   Ajv: /^node_modules\/ajv\//,
   'the tus server': /^node_modules\/@tus\//,
   'what a cluster shares':
-    /^src\/(cluster-storage|cluster\/|metrics\/cluster\/|storage\/(postgres|object-spool)\/)|^node_modules\/(pg|aws4)/,
+    /^src\/(cluster-storage|core\/cluster\/|cluster\/|metrics\/cluster\/|storage\/(postgres|object-spool)\/)|^node_modules\/(pg|aws4)/,
   'the emulator': /^packages\/telegram-emulator\//,
   'the command line': /^src\/cli\//,
   // An import of node:http would load it.

@@ -37,6 +37,8 @@ export interface OpenedPeers extends Peers {
   readonly door: PeerDoor
   /** How the circuits stand before the nodes that were asked of late. */
   readonly circuits: () => Record<NodeAddress, CircuitStatus>
+  /** Aborts when they are closed. */
+  readonly closed: AbortSignal
   /** Ends what is asked and answered; asks no more. */
   readonly close: () => void
 }
@@ -170,6 +172,7 @@ export function createPeers(options: PeersOptions): OpenedPeers {
           ]) => [node, { state, retryAfter }],
         ),
       ),
+    closed: closing.signal,
     close: () => {
       closing.abort(shuttingDown())
       door.close()

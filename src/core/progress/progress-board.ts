@@ -73,6 +73,8 @@ export interface ProgressBoard {
   finish: (upload: Upload) => void
   /** Forgets an upload that no longer exists; listeners hear of it with null. */
   forget: (upload: Pick<Upload, 'id' | 'owner'>) => void
+  /** Forgets the live part of an upload with which another node goes on. */
+  release: (uploadId: string) => void
   /** Tells listeners how something else stands that has an id of its own: a job of the library. */
   tell: (subject: Pick<Upload, 'id' | 'owner'>, progress: Progress) => void
   /** Calls back on every change until the returned function is called. */
@@ -152,6 +154,7 @@ export function createProgressBoard(now: () => number = Date.now): ProgressBoard
       live.delete(upload.id)
       tell(upload, null)
     },
+    release: (uploadId) => void live.delete(uploadId),
     tell,
     subscribe: (subject, listener) => {
       const key = keyOf(subject)

@@ -34,6 +34,10 @@ export function recordProgress(
         log.info({ uploadId, phase }, `Upload progress: ${percent}%`)
       }
     },
+    release: (uploadId) => {
+      recorded.delete(uploadId)
+      board.release(uploadId)
+    },
     finish: (upload) => {
       recorded.delete(upload.id)
       board.finish(upload)

@@ -1,10 +1,12 @@
 import type { DownloadTieRecords } from '../../core/ports/cluster/download-ties.ts'
 import type { TransferClaims } from '../../core/ports/cluster/transfer-claims.ts'
+import type { WatchedRows } from '../../core/ports/cluster/watched-rows.ts'
 import type { MaintainedLedger } from '../../core/ports/ledger.ts'
 import { createLedgerCipher } from '../ledger/secrets/cipher.ts'
 import { integer } from '../ledger/tables/rows.ts'
 import { createClaimRecords } from './cluster/claims.ts'
 import { createFences } from './cluster/fences.ts'
+import { createWatchedRows } from './cluster/watched.ts'
 import { type DatabaseOptions, type DatabaseState, openDatabase } from './database.ts'
 import { createFolderDrafts } from './library/drafts.ts'
 import { createLibraryJobRecords } from './library/jobs.ts'
@@ -39,7 +41,11 @@ export interface PostgresLedgerOptions extends DatabaseOptions {
 /** A large table takes its time to change, and other nodes wait until it is done. */
 const MIGRATION_MS = 3_600_000
 
-export interface PostgresLedger extends MaintainedLedger, TransferClaims, DownloadTieRecords {
+export interface PostgresLedger
+  extends MaintainedLedger,
+    TransferClaims,
+    DownloadTieRecords,
+    WatchedRows {
   /** By the database's clock, epoch milliseconds. */
   databaseTime: () => Promise<number>
   readonly databaseState: DatabaseState
@@ -73,6 +79,7 @@ export async function openPostgresLedger(options: PostgresLedgerOptions): Promis
     ...createTransferRecords(database, fences),
     ...createEndingRecords(database, cipher, fences),
     ...createClaimRecords(database, fences),
+    ...createWatchedRows(database),
     ...createThumbnailRecords(database),
     ...createVolumeRecords(database, cipher, fences),
     ...createArchiveRecords(database),

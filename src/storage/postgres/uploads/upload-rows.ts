@@ -9,6 +9,9 @@ const COLUMNS = `id, owner, file_name, mime_type, size, total_chunks, chunk_size
   folder, folder_id, given_name, replaces, replaces_in, volume_bytes`
 export const ALL = `${COLUMNS}, cancelled, last_percent, retry_at, posted_volumes, freed_chunks`
 export const UNFINISHED = `state IN ('receiving', 'sealed')`
+/** A piece of another upload is no file of its own. */
+export const NOT_PARTIAL = `NOT EXISTS
+  (SELECT 1 FROM streams WHERE upload_id = uploads.id AND concat = 'partial')`
 
 /** Holds while the upload's run is the one at this place of the values, or there is none. */
 export function fencedBy(place: number): string {

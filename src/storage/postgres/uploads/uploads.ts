@@ -4,12 +4,16 @@ import { blob, integer, text, tokenPurpose, toUpload } from '../../ledger/tables
 import { encryptToken, hasEndedBy } from '../../ledger/tables/uploads.ts'
 import type { Fences } from '../cluster/fences.ts'
 import type { PostgresDatabase, Queries } from '../database.ts'
-import { ALL, fencedBy, findUpload, lockUpload, reservationsIn, UNFINISHED } from './upload-rows.ts'
+import {
+  ALL,
+  fencedBy,
+  findUpload,
+  lockUpload,
+  NOT_PARTIAL,
+  reservationsIn,
+  UNFINISHED,
+} from './upload-rows.ts'
 import { keepCleanup } from './volumes.ts'
-
-// A piece of another upload is no file of its own.
-const NOT_PARTIAL = `NOT EXISTS
-  (SELECT 1 FROM streams WHERE upload_id = uploads.id AND concat = 'partial')`
 
 export type UploadRecords = Pick<
   MaintainedLedger,
