@@ -7,6 +7,7 @@ import { openClusterClock } from './core/maintenance/cluster-clock.ts'
 import type { WorkerClock } from './core/maintenance/worker-clock.ts'
 import type { DownloadTieRecords } from './core/ports/cluster/download-ties.ts'
 import type { Leases, NodeAddress } from './core/ports/cluster/leases.ts'
+import type { ClusterMetrics } from './core/ports/cluster/metrics.ts'
 import type { TransferClaims } from './core/ports/cluster/transfer-claims.ts'
 import type { CircuitStatus } from './core/ports/health.ts'
 import type { MaintainedLedger } from './core/ports/ledger.ts'
@@ -14,6 +15,7 @@ import type { Log } from './core/ports/log.ts'
 import type { Spool } from './core/ports/spool.ts'
 import type { ProgressBoard } from './core/progress/progress-board.ts'
 import { createClusterFigures } from './metrics/cluster/cluster-metrics.ts'
+import { meterLeases } from './metrics/cluster/metered-leases.ts'
 import type { AddFigures } from './metrics/metrics.ts'
 import type { DiskGate } from './storage/disk/disk-gate.ts'
 import { meterStore } from './storage/object-spool/metered-store.ts'
@@ -87,6 +89,7 @@ export async function openClusterStorage({
     key,
     log,
     onStatement: metrics.statement,
+    metrics,
   })
   opened.push(ledger.close)
   // What survives a loss of power is in the store.
@@ -105,7 +108,7 @@ export async function openClusterStorage({
     circuits: () => ({ database: ledger.databaseState.circuit, bucket: store.circuit }),
     figures: (registry) =>
       metrics.register(registry, {
-        nodes: async () => null,
+        nodes: async () => (await leases.nodes()).length,
         connections: () => ledger.databaseState.connections,
         chunkCache: () => spool.copies,
       }),
@@ -113,7 +116,7 @@ export async function openClusterStorage({
   const removeStrays = (signal: AbortSignal) =>
     sweepObjects({ store, ledger, minAgeMs: STRAY_AFTER_MS, signal })
   const self = await findNodeAddress({ ...cluster, ...listens })
-  const leases = await openOwnLeases({ cluster, self, log })
+  const leases = await openOwnLeases({ cluster, self, metrics, log })
   opened.push(leases.close)
   const peers = createPeers({ secret: ledger.deriveKey('cluster: peers'), self, log })
   opened.push(peers.close)
@@ -137,10 +140,12 @@ export async function openClusterStorage({
 async function openOwnLeases({
   cluster,
   self,
+  metrics,
   log,
 }: {
   cluster: ClusterConfig
   self: NodeAddress
+  metrics: ClusterMetrics
   log: Log
 }): Promise<Leases> {
   const database = openDatabase({
@@ -149,9 +154,12 @@ async function openOwnLeases({
     maxConnections: 2,
     patienceMs: 2_000,
     statementMs: 3_000,
+    // A connection that is gone without a word leaves time for another one before leases are given up.
+    lateMs: 500,
+    onStatement: metrics.statement,
   })
   try {
-    const leases = await openLeases({ database, self, log })
+    const leases = meterLeases(await openLeases({ database, self, log }), metrics)
     return { ...leases, close: () => leases.close().finally(database.close) }
   } catch (error) {
     await database.close()

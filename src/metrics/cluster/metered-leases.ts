@@ -36,8 +36,14 @@ export function meterLeases(leases: Leases, metrics: Pick<ClusterMetrics, 'lease
       end(name, 'released')
     },
     close: async () => {
-      await leases.close()
-      for (const name of [...held.keys()]) end(name, 'released')
+      // Closing ends them, which is no loss.
+      const names = [...held.keys()]
+      held.clear()
+      try {
+        await leases.close()
+      } finally {
+        for (const name of names) metrics.lease(name, 'released')
+      }
     },
   }
 }

@@ -64,13 +64,14 @@ export interface DatabaseOptions {
   patienceMs?: number
   /** Milliseconds after which the database ends a statement. */
   statementMs?: number
+  /** So much later than that a connection without an answer is taken for dead. */
+  lateMs?: number
   /** Called with each statement that is sent. */
   onStatement?: ((sql: string) => void) | undefined
 }
 
 const CONNECT_MS = 3_000
 const STATEMENT_MS = 10_000
-/** So much later than that a connection without an answer is taken for dead. */
 const LATE_MS = 3_000
 const PATIENCE_MS = 5_000
 /** After so long without a call, one is to find out whether the database is back. */
@@ -90,7 +91,7 @@ const END_MS = 5_000
 
 export function openDatabase(options: DatabaseOptions): PostgresDatabase {
   const { url, log, maxConnections = 10, onStatement } = options
-  const { patienceMs = PATIENCE_MS, statementMs = STATEMENT_MS } = options
+  const { patienceMs = PATIENCE_MS, statementMs = STATEMENT_MS, lateMs = LATE_MS } = options
   // Its own, so that a node ends no process but its own ones.
   const name = `telestore-worker ${randomUUID()}`
   const types = new pg.TypeOverrides()
@@ -103,7 +104,7 @@ export function openDatabase(options: DatabaseOptions): PostgresDatabase {
     connectionTimeoutMillis: CONNECT_MS,
     idleTimeoutMillis: 30_000,
     keepAlive: true,
-    query_timeout: statementMs + LATE_MS,
+    query_timeout: statementMs + lateMs,
     // Waits for locks count as well.
     statement_timeout: statementMs,
     idle_in_transaction_session_timeout: statementMs,

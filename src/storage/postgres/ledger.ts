@@ -1,4 +1,5 @@
 import type { DownloadTieRecords } from '../../core/ports/cluster/download-ties.ts'
+import type { ClusterMetrics } from '../../core/ports/cluster/metrics.ts'
 import type { TransferClaims } from '../../core/ports/cluster/transfer-claims.ts'
 import type { WatchedRows } from '../../core/ports/cluster/watched-rows.ts'
 import type { MaintainedLedger } from '../../core/ports/ledger.ts'
@@ -36,6 +37,12 @@ import { createVolumeRecords } from './uploads/volumes.ts'
 export interface PostgresLedgerOptions extends DatabaseOptions {
   /** 32 bytes, the same at all nodes. */
   key: Buffer
+  metrics?: Pick<ClusterMetrics, 'claimed' | 'fenced'>
+}
+
+const NOT_COUNTED: Pick<ClusterMetrics, 'claimed' | 'fenced'> = {
+  claimed: () => {},
+  fenced: () => {},
 }
 
 /** A large table takes its time to change, and other nodes wait until it is done. */
@@ -57,7 +64,7 @@ export interface PostgresLedger
  * cannot be reached.
  */
 export async function openPostgresLedger(options: PostgresLedgerOptions): Promise<PostgresLedger> {
-  const { key, log } = options
+  const { key, log, metrics = NOT_COUNTED } = options
   const cipher = createLedgerCipher(key)
   const starting = openDatabase({ ...options, maxConnections: 1, statementMs: MIGRATION_MS })
   try {
@@ -69,6 +76,7 @@ export async function openPostgresLedger(options: PostgresLedgerOptions): Promis
   }
   const database = openDatabase(options)
   const fences = createFences((uploadId) => {
+    metrics.fenced()
     log.warn({ uploadId }, 'a write of a transfer was refused: another node carries the upload')
   })
   return {
@@ -78,7 +86,7 @@ export async function openPostgresLedger(options: PostgresLedgerOptions): Promis
     ...createOpeningRecords(database, cipher),
     ...createTransferRecords(database, fences),
     ...createEndingRecords(database, cipher, fences),
-    ...createClaimRecords(database, fences),
+    ...createClaimRecords({ database, fences, metrics }),
     ...createWatchedRows(database),
     ...createThumbnailRecords(database),
     ...createVolumeRecords(database, cipher, fences),

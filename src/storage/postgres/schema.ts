@@ -347,9 +347,10 @@ const MIGRATIONS = [
     PRIMARY KEY (owner, channel_id, parent_id, name)
   );
   `,
-  // `run` counts how often an upload was claimed; `carrier` is the node that has claimed it last, and
-  // `account` the lease under which it did.
+  // `run` is of the claim that counts: no other one has the same, of an upload before under the same id
+  // neither. `carrier` is the node that has made it, and `account` the lease under which it did.
   `
+  CREATE SEQUENCE upload_runs;
   ALTER TABLE uploads ADD COLUMN run bigint NOT NULL DEFAULT 0, ADD COLUMN carrier text,
     ADD COLUMN account text, ADD COLUMN not_before bigint;
 

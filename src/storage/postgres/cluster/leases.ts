@@ -9,7 +9,7 @@ import type {
 } from '../../../core/ports/cluster/leases.ts'
 import type { Log } from '../../../core/ports/log.ts'
 import { type AppError, leaseLost, shuttingDown } from '../../../errors.ts'
-import { integer, text } from '../../ledger/tables/rows.ts'
+import { integer, text, textOrNull } from '../../ledger/tables/rows.ts'
 import type { PostgresDatabase } from '../database.ts'
 
 /** From a renewal on, by the database's clock. */
@@ -21,8 +21,8 @@ const RENEW_EVERY_MS = 3_000
 const AGAIN_MS = 500
 const LOOK_EVERY_MS = 500
 /** Names that nobody has had for so long are forgotten, with their epochs. */
-const KEPT_S = 86_400
-const FORGET_EVERY_MS = 3_600_000
+const KEPT_S = 3_600
+const FORGET_EVERY_MS = 600_000
 
 export interface LeasesOptions {
   /** Connections of its own: a renewal must not wait for the ledger's work. */
@@ -42,27 +42,36 @@ interface Held {
 }
 
 const LASTS = `clock_timestamp() + interval '${LASTS_S} seconds'`
+const LEFT = `clock_timestamp() - interval '${GRACE_S} seconds'`
 /** What has this node's own incarnation was taken by a statement whose answer was lost. */
 const ACQUIRE = `
+  WITH before AS (SELECT 1 FROM leases WHERE name = $1 AND until IS NOT NULL AND incarnation <> $3)
   INSERT INTO leases AS held (name, holder, incarnation, epoch, until) VALUES ($1, $2, $3, 1, ${LASTS})
   ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, incarnation = excluded.incarnation,
     epoch = held.epoch + 1, until = ${LASTS}, taken_at = clock_timestamp()
-  WHERE held.until IS NULL OR held.incarnation = excluded.incarnation
-    OR held.until < clock_timestamp() - interval '${GRACE_S} seconds'
-  RETURNING epoch`
+  WHERE held.until IS NULL OR held.incarnation = excluded.incarnation OR held.until < ${LEFT}
+  RETURNING epoch, EXISTS (SELECT 1 FROM before) AS is_taken_over`
+/** One that would last for longer than any lease was written before the database's clock was set back. */
 const HOLDER = `
-  SELECT holder FROM leases
-  WHERE name = $1 AND until >= clock_timestamp() - interval '${GRACE_S} seconds'`
-/** A renewal revives nothing: what is past its end is lost. */
+  WITH shortened AS (
+    UPDATE leases SET until = ${LASTS}
+    WHERE name = $1 AND until > ${LASTS} + interval '1 second')
+  SELECT holder FROM leases WHERE name = $1 AND until >= ${LEFT}`
+/** A renewal revives nothing: what is past its end is lost. A row without a name: another node is here. */
 const RENEW = `
-  WITH seen AS (
+  WITH twin AS (
+    SELECT 1 FROM nodes WHERE address = $1 AND incarnation <> $2
+      AND seen_at > clock_timestamp() - interval '${LASTS_S} seconds'),
+  seen AS (
     INSERT INTO nodes (address, incarnation, seen_at) VALUES ($1, $2, clock_timestamp())
-    ON CONFLICT (address) DO UPDATE SET incarnation = excluded.incarnation, seen_at = excluded.seen_at)
-  UPDATE leases SET until = ${LASTS}
-  FROM unnest($3::text[], $4::bigint[]) AS mine (name, epoch)
-  WHERE leases.name = mine.name AND leases.epoch = mine.epoch AND incarnation = $2
-    AND until > clock_timestamp()
-  RETURNING leases.name`
+    ON CONFLICT (address) DO UPDATE SET incarnation = excluded.incarnation, seen_at = excluded.seen_at),
+  renewed AS (
+    UPDATE leases SET until = ${LASTS}
+    FROM unnest($3::text[], $4::bigint[]) AS mine (name, epoch)
+    WHERE leases.name = mine.name AND leases.epoch = mine.epoch AND incarnation = $2
+      AND until > clock_timestamp()
+    RETURNING leases.name)
+  SELECT name FROM renewed UNION ALL SELECT NULL FROM twin`
 const RELEASE = 'UPDATE leases SET until = NULL WHERE name = $1 AND incarnation = $2 AND epoch = $3'
 const RELEASE_ALL = `
   WITH gone AS (DELETE FROM nodes WHERE incarnation = $1)
@@ -78,7 +87,7 @@ const FORGET = `
 
 /**
  * Leases in PostgreSQL. Its clock alone says when one ends; when this node has to give its own ones up
- * says core/cluster/self-fence.ts. Resolves when the node is known to the others; rejects with
+ * says core/model/cluster/self-fence.ts. Resolves when the node is known to the others; rejects with
  * SPOOL_FAILED where the database cannot be reached.
  */
 export async function openLeases(options: LeasesOptions): Promise<Leases> {
@@ -91,6 +100,8 @@ export async function openLeases(options: LeasesOptions): Promise<Leases> {
   let renewal: NodeJS.Timeout | undefined
   let renewing: Promise<void> = Promise.resolve()
   let forgottenAt = Number.NEGATIVE_INFINITY
+  /** How often another process was seen at this address. */
+  let twins = 0
 
   function lose(name: LeaseName, lost: Held, reason: AppError = leaseLost()): void {
     if (held.get(name) === lost) held.delete(name)
@@ -129,7 +140,8 @@ export async function openLeases(options: LeasesOptions): Promise<Leases> {
       const row = await database.get(ACQUIRE, [name, self, incarnation])
       if (row) {
         const epoch = integer(row, 'epoch')
-        if (!isClosed) return { kind: 'held', lease: hold(name, epoch, renewed) }
+        const isTakenOver = row.is_taken_over === true
+        if (!isClosed) return { kind: 'held', lease: hold(name, epoch, renewed), isTakenOver }
         await database.run(RELEASE, [name, incarnation, epoch])
       }
       if (isClosed) throw shuttingDown()
@@ -141,14 +153,18 @@ export async function openLeases(options: LeasesOptions): Promise<Leases> {
 
   async function renew(): Promise<void> {
     const renewed = now()
-    const mine = [...held].toSorted(([one], [other]) => (one < other ? -1 : 1))
+    const mine = [...held]
     const rows = await database.all(RENEW, [
       self,
       incarnation,
       mine.map(([name]) => name),
       mine.map(([, { lease }]) => lease.epoch),
     ])
-    const kept = new Set(rows.map((row) => text(row, 'name')))
+    const kept = new Set(rows.map((row) => textOrNull(row, 'name')))
+    // The first one may be a process that has ended here.
+    if (kept.has(null) && ++twins === 2) {
+      log.error({ node: self }, 'another node has the same CLUSTER_NODE_URL: each needs its own')
+    }
     for (const [name, one] of mine) {
       if (kept.has(name)) one.renewed = renewed
       // One that was given up while the statement was on its way is no loss.
@@ -209,7 +225,9 @@ export async function openLeases(options: LeasesOptions): Promise<Leases> {
       isClosed = true
       clearTimeout(renewal)
       clearInterval(looking)
+      const left = [...held.values()]
       held.clear()
+      for (const { lost } of left) lost.abort(shuttingDown())
       await Promise.allSettled([renewing, ...acquiring.values()])
       clearTimeout(renewal)
       await database.run(RELEASE_ALL, [incarnation])

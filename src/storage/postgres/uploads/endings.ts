@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { isUnfinished } from '../../../core/model/upload.ts'
 import type { Ending, KeptCancellations, Ledger } from '../../../core/ports/ledger.ts'
-import { leaseLost } from '../../../errors.ts'
 import type { LedgerCipher } from '../../ledger/secrets/cipher.ts'
 import { volumePostsOf } from '../../ledger/tables/endings.ts'
 import { integer, text, toUpload } from '../../ledger/tables/rows.ts'
@@ -45,7 +44,9 @@ export function createEndingRecords(
     [sql, ...values]: readonly [string, string, ...Value[]],
     erase: (queries: Queries, id: string) => Promise<unknown>,
   ): Promise<Ending> {
-    return database.transaction((queries) => endInside(queries, [sql, ...values], erase))
+    return database.transaction((queries) =>
+      endInside({ queries, fences }, [sql, ...values], erase),
+    )
   }
 
   /** The same; what it has left in its channel is to be deleted. */
@@ -58,7 +59,7 @@ export function createEndingRecords(
       const upload = await lockUpload(queries, id)
       // Only one that is unfinished has a token, without which nothing is written down.
       if (upload !== null) await keepCleanup(queries, id)
-      return endInside(queries, [sql, ...values], erase)
+      return endInside({ queries, fences }, [sql, ...values], erase)
     })
   }
 
@@ -98,7 +99,7 @@ export function createEndingRecords(
 }
 
 async function endInside(
-  queries: Queries,
+  { queries, fences }: { queries: Queries; fences: Fences },
   [sql, ...values]: readonly [string, string, ...Value[]],
   erase: (queries: Queries, id: string) => Promise<unknown>,
 ): Promise<Ending> {
@@ -107,7 +108,7 @@ async function endInside(
   if (!row) {
     const upload = await findUpload(queries, id)
     // It could end, but not by this node.
-    if (upload !== null && isUnfinished(upload)) throw leaseLost()
+    if (upload !== null && isUnfinished(upload)) fences.refuse(id)
     return upload === null ? { kind: 'gone' } : { kind: 'closed', upload }
   }
   await queries.run(FORGET_TRANSFER, [id])

@@ -1,4 +1,5 @@
 import type { Ledger } from '../../../core/ports/ledger.ts'
+import { leaseLost } from '../../../errors.ts'
 import { blob, fromTransfer, toTransfer } from '../../ledger/tables/rows.ts'
 import { ONLY } from '../../ledger/tables/transfers.ts'
 import type { Fences } from '../cluster/fences.ts'
@@ -25,11 +26,16 @@ const UPLOAD = (fence: number): string =>
 const CARRIED = `SELECT id FROM uploads WHERE id = $1 AND ${fencedBy(2)} FOR NO KEY UPDATE`
 
 export function createTransferRecords(database: PostgresDatabase, fences: Fences): TransferRecords {
-  /** Runs what forgets: nothing to forget is no sign of another run. */
+  /** An upload that is gone has nothing to forget. */
   async function forget(sql: string, uploadId: string, values: readonly Value[]): Promise<void> {
-    const run = fences.runOf(uploadId)
-    const row = await database.get(sql, [uploadId, run, ...values])
-    fences.assertWritten(uploadId, row ? 1 : 0)
+    const row = await database.get(sql, [uploadId, fences.runOf(uploadId), ...values])
+    if (!row) await fences.assertMine(database, uploadId)
+  }
+
+  /** What is carried here and has ended meanwhile must not go on: the next step may be its post. */
+  async function write(sql: string, uploadId: string, values: readonly Value[]): Promise<void> {
+    const written = await database.run(sql, [uploadId, ...values, fences.runOf(uploadId)])
+    if (written === 0 && (await fences.assertMine(database, uploadId))) throw leaseLost()
   }
 
   return {
@@ -38,8 +44,8 @@ export function createTransferRecords(database: PostgresDatabase, fences: Fences
       const row = await database.get(sql, [uploadId, volume])
       return row ? toTransfer(row) : null
     },
-    saveTransfer: async (uploadId, state, volume = ONLY) => {
-      const written = await database.run(
+    saveTransfer: (uploadId, state, volume = ONLY) =>
+      write(
         `WITH upload AS (${UPLOAD(11)})
          INSERT INTO transfers (upload_id, volume, road, parts_holder, file_id, started_at, document,
            random_id, newest_message_id, post_attempts)
@@ -49,10 +55,9 @@ export function createTransferRecords(database: PostgresDatabase, fences: Fences
            started_at = excluded.started_at, document = excluded.document,
            random_id = excluded.random_id, newest_message_id = excluded.newest_message_id,
            post_attempts = excluded.post_attempts`,
-        [uploadId, volume, ...fromTransfer(state), fences.runOf(uploadId)],
-      )
-      fences.assertWritten(uploadId, written)
-    },
+        uploadId,
+        [volume, ...fromTransfer(state)],
+      ),
     deleteTransfer: (uploadId, volume = ONLY) =>
       forget(
         `WITH upload AS (${CARRIED}),
@@ -76,14 +81,13 @@ export function createTransferRecords(database: PostgresDatabase, fences: Fences
       const row = await database.get(sql, [uploadId, volume])
       return row ? new Uint8Array(blob(row, 'bitmap')) : new Uint8Array()
     },
-    saveAcknowledgedParts: async (uploadId, bitmap, volume = ONLY) => {
-      const written = await database.run(
+    saveAcknowledgedParts: (uploadId, bitmap, volume = ONLY) =>
+      write(
         `WITH upload AS (${UPLOAD(4)})
          INSERT INTO acknowledged_parts (upload_id, volume, bitmap) SELECT id, $2, $3 FROM upload
          ON CONFLICT (upload_id, volume) DO UPDATE SET bitmap = excluded.bitmap`,
-        [uploadId, volume, bitmap, fences.runOf(uploadId)],
-      )
-      fences.assertWritten(uploadId, written)
-    },
+        uploadId,
+        [volume, bitmap],
+      ),
   }
 }

@@ -88,7 +88,7 @@ export function createUploadRecords(
         `UPDATE uploads SET folder_id = $1 WHERE id = $2 AND ${fencedBy(3)}`,
         [folderId, id, fences.runOf(id)],
       )
-      fences.assertWritten(id, written)
+      if (written === 0) await fences.assertMine(database, id)
     },
     deleteUpload: (id) =>
       database.transaction(async (queries) => {

@@ -19,7 +19,7 @@ export function createVolumeRecords(
          WHERE id = $2 AND ${UNFINISHED} AND ${fencedBy(3)} RETURNING volume_channel`,
         [channelId, uploadId, fences.runOf(uploadId)],
       )
-      fences.assertWritten(uploadId, row ? 1 : 0)
+      if (!row) await fences.assertMine(database, uploadId)
       return row ? text(row, 'volume_channel') : null
     },
     postVolume: async (uploadId, volume, { freedChunks, now }) =>
@@ -31,8 +31,10 @@ export function createVolumeRecords(
            WHERE id = $1 AND ${UNFINISHED} AND ${fencedBy(5)}`,
           [uploadId, number, freedChunks, now, fences.runOf(uploadId)],
         )
-        fences.assertWritten(uploadId, counted)
-        if (counted === 0) return false
+        if (counted === 0) {
+          await fences.assertMine(queries, uploadId)
+          return false
+        }
         await queries.run(
           `INSERT INTO volumes (upload_id, number, message_id, document_id, file_id, size, crc32,
              hash_state)
