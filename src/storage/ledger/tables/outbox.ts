@@ -16,12 +16,13 @@ export function createOutboxRecords(database: LedgerDatabase): OutboxRecords {
   const postpone = database.prepare(
     'UPDATE outbox SET due_at = ?, attempts = attempts + 1 WHERE id = ?',
   )
+  const release = database.prepare('UPDATE outbox SET due_at = ? WHERE id = ?')
   const remove = database.prepare('DELETE FROM outbox WHERE id = ?')
 
   return {
     // One process sends them all: none has to be kept from another.
     dueWebhooks: (now, limit) => due.all(now, limit).map(toWebhook),
-    releaseWebhook: () => {},
+    releaseWebhook: (id, now) => void release.run(now, id),
     nextWebhookAt: () => {
       const row = next.get()
       return row ? integerOrNull(row, 'due_at') : null
