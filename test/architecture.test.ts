@@ -41,7 +41,7 @@ const ALLOWED: Record<string, readonly string[]> = {
     'node:crypto',
   ],
   'src/core/library': ['core/library/follow', 'core/model', 'core/ports', 'node:crypto'],
-  'src/core/maintenance': ['core/model', 'core/ports', 'core/uploads'],
+  'src/core/maintenance': ['core/model', 'core/ports', 'core/transfers', 'core/uploads'],
   'src/core/library/follow': ['core/model', 'core/ports', 'core/runtime'],
   // Its jobs wait and try again as transfers do.
   'src/core/library/changes': [

@@ -383,6 +383,27 @@ describe.skipIf(missing !== '')(`a spool in an object store${missing}`, () => {
     },
   )
 
+  test('a damaged piece of a chunk goes, so that its sender goes on before it', async () => {
+    const { node, objects } = await makeCluster()
+    const name = { upload: spoolUpload('up'), index: 0 }
+    const limits = { targetBytes: 300, signal }
+    const bytes = randomBytes(300)
+    const { spool } = await node()
+    for (const at of [0, 100]) {
+      await spool.append(name, pieces(bytes.subarray(at, at + 100), 100), limits)
+    }
+    const [path = ''] = (await objects()).filter((object) => object.includes('/100-200-'))
+    await writeFile(path, randomBytes(100))
+
+    const { spool: other } = await node()
+    const last = other.append(name, pieces(bytes.subarray(200), 100), limits)
+
+    await expect(last).rejects.toMatchObject({ code: 'SPOOL_DAMAGED' })
+    expect(await other.partialBytes(name)).toBe(100)
+    const { whole } = await other.append(name, pieces(bytes.subarray(100), 100), limits)
+    expect(whole?.digest).toBe(sha256(bytes))
+  })
+
   test('a sweep takes what is left of an upload whose id was opened again', async () => {
     const { node, objects, rows, acknowledge } = await makeCluster()
     const { spool, store, indexes } = await node()

@@ -1,10 +1,10 @@
 import { chunkSizeAt } from '../model/chunk-layout.ts'
 import { contiguous, STREAM_CHUNK_BYTES } from '../model/stream.ts'
 import { isAbandonedWhole } from '../model/upload.ts'
-import { volumeOf } from '../model/volumes/plan.ts'
 import type { MaintainedLedger } from '../ports/ledger.ts'
-import type { ChunkRecord, TransferState, Upload } from '../ports/records.ts'
+import type { ChunkRecord, Upload } from '../ports/records.ts'
 import { BYTES_LOST, type MaintainedSpool } from '../ports/spool.ts'
+import { forgetTransfersOf, isDocument } from '../transfers/lost-chunks.ts'
 
 export interface ReconcileReport {
   /** Chunks the ledger had acknowledged whose bytes are not there, or not those that came. */
@@ -91,28 +91,6 @@ async function forgetLostChunks(
   return lost
 }
 
-/** The sender may send other bytes in their place: parts already in Telegram are not theirs. */
-async function forgetTransfersOf(
-  ledger: MaintainedLedger,
-  upload: Upload,
-  lost: readonly ChunkRecord[],
-): Promise<void> {
-  const { id, volumeBytes, chunkSize } = upload
-  if (lost.length === 0) return
-  if (volumeBytes === null || chunkSize === null) return ledger.deleteTransfers(id)
-  const cut = { size: upload.size, volumeBytes }
-  const volumes = new Set<number>()
-  for (const { index, size } of lost) {
-    const start = index * chunkSize
-    const last = volumeOf(cut, start + size - 1).number
-    for (let { number } = volumeOf(cut, start); number <= last; number++) volumes.add(number)
-  }
-  for (const number of volumes) {
-    // Of a document that is made only the message may be missing, and is looked for by its transfer.
-    if (!isDocument(await ledger.transfer(id, number))) await ledger.deleteTransfer(id, number)
-  }
-}
-
 async function removeStrayFiles(
   ledger: MaintainedLedger,
   spool: MaintainedSpool,
@@ -162,8 +140,4 @@ async function removeStrayPartials(
 /** Whether Telegram has all bytes of the file already, as a document. */
 async function hasDocument(ledger: MaintainedLedger, uploadId: string): Promise<boolean> {
   return isDocument(await ledger.transfer(uploadId))
-}
-
-function isDocument(state: TransferState | null): boolean {
-  return state !== null && state.road !== 'bot-api' && state.document !== null
 }

@@ -13,6 +13,7 @@ import type {
   WebhookPayload,
 } from './records.ts'
 import type { ShareRecords } from './shares.ts'
+import type { SpoolUpload } from './spool.ts'
 import type { VolumeRecords } from './volumes.ts'
 
 /**
@@ -51,6 +52,11 @@ export interface Ledger extends TicketRecords, ShareRecords, StreamRecords, Volu
   /** An upload and one of its chunks, as they are at one moment; null without such an upload. */
   findChunk: (uploadId: string, index: number) => Promise<FoundChunk | null>
   chunks: (uploadId: string) => Promise<ChunkRecord[]>
+  /**
+   * Forgets a chunk whose bytes were lost while its upload receives, so that its sender is asked for it
+   * again. False where that does not, or its id was opened again.
+   */
+  loseChunk: (upload: SpoolUpload, index: number) => Promise<boolean>
   touchUpload: (id: string, now: number) => Promise<void>
   /** Seals an upload that receives and has all its chunks: the look and the row are one step. */
   sealUpload: (id: string, now: number) => Promise<Sealing>

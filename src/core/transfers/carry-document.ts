@@ -10,6 +10,7 @@ import type { ProgressEvent } from '../progress/progress-board.ts'
 import { onceDiskTakes } from '../runtime/disk-failure.ts'
 import type { JobContext } from '../runtime/job-queue.ts'
 import type { HashingOptions } from './file-digests.ts'
+import { lostChunkOf } from './lost-chunks.ts'
 import { type ArrivingFile, type DigestedOutgoingFile, digestWhileRead } from './outgoing-file.ts'
 import { createOutgoingThumbnail } from './outgoing-thumbnail.ts'
 import type { Posted } from './transfer-endings.ts'
@@ -66,6 +67,7 @@ export function createDocumentCarrying(options: CarryingOptions): Carry {
         failures = 0
       } catch (error) {
         job.signal.throwIfAborted()
+        if (lostChunkOf(error) !== null) throw error
         log.warn({ uploadId: upload.id, err: error }, 'sending ahead of complete failed')
         // What can never succeed is said once the client has completed, as the contract has it.
         if (!isRetryable(error)) return await whenSealed()

@@ -10,6 +10,7 @@ import { onceDiskTakes } from '../runtime/disk-failure.ts'
 import type { JobContext, JobQueue } from '../runtime/job-queue.ts'
 import { createDocumentCarrying } from './carry-document.ts'
 import type { HashingOptions } from './file-digests.ts'
+import { createChunkRecovery } from './lost-chunks.ts'
 import { type ArrivingFile, createArrivingFile } from './outgoing-file.ts'
 import {
   createTransferEndings,
@@ -64,6 +65,7 @@ export function createTransfers(options: TransfersOptions): Transfers {
   const { ledger, spool, progress, queue } = options
   const endings = createTransferEndings(options)
   const files = new Map<string, ArrivingFile>()
+  const recover = createChunkRecovery(options)
   const steps = createTransferSteps({ ...options, report })
   const carryDocument = createDocumentCarrying({ ...options, steps, report })
   const carryVolumes = createVolumeCarrying({ ...options, steps, report })
@@ -81,13 +83,19 @@ export function createTransfers(options: TransfersOptions): Transfers {
       // Chunks that come meanwhile are told to the file: nothing is lost between the two.
       if (!(await onceDiskTakes(() => load(upload.id, file), job.signal))) return
       const carried = await carry(upload, file, job)
-      if ('error' in carried) await endings.failed(upload, carried.error, job.signal)
+      if ('error' in carried) await giveUp(upload, carried.error, job.signal)
       else await endings.completed(upload, carried, job.signal)
     } catch (error) {
       if (!job.signal.aborted) throw error
     } finally {
       files.delete(upload.id)
     }
+  }
+
+  /** What its sender is asked for again begins a new job when it comes. */
+  async function giveUp(upload: Upload, error: unknown, signal: AbortSignal): Promise<void> {
+    if (await onceDiskTakes(() => recover(upload, error), signal)) return
+    await endings.failed(upload, error, signal)
   }
 
   /** Tells the file what is here of it. False for an upload that no job carries. */

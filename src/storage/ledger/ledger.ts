@@ -192,6 +192,7 @@ function toPromises(records: Records): MaintainedLedger {
     openShares: resolving(records.openShares),
     forgetShares: resolving(records.forgetShares),
     deleteChunk: resolving(records.deleteChunk),
+    loseChunk: resolving(records.loseChunk),
     finishedBefore: resolving(records.finishedBefore),
     forgetUpload: resolving(records.forgetUpload),
     lastReading: resolving(records.lastReading),

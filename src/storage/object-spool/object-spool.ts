@@ -114,7 +114,7 @@ export async function createObjectSpool(options: ObjectSpoolOptions): Promise<Ob
       const from = offset + filled - start
       const length = Math.min(target.byteLength - filled, size - from)
       const chunk = await chunks.locate(upload, index)
-      if (chunk === null) throw damaged()
+      if (chunk === null) throw lostChunk(index)
       const place = { offset: from, target: target.subarray(filled, filled + length) }
       await cache.read({ digest: chunk.digest, size }, () => load(upload, chunk), place)
       filled += length
@@ -136,7 +136,7 @@ export async function createObjectSpool(options: ObjectSpoolOptions): Promise<Ob
       const received = key === known ? null : await downloadUndamaged(key, digest)
       if (received) return received
     }
-    throw damaged()
+    throw lostChunk(index)
   }
 
   /** The objects that a chunk's row may mean, the newest first. */
@@ -256,7 +256,13 @@ export async function createObjectSpool(options: ObjectSpoolOptions): Promise<Ob
     for (const { key, digest, from, to } of pieces) {
       const target = Buffer.allocUnsafeSlow(to - from)
       const bring = () => download(key, digest)
-      await cache.read({ digest, size: to - from }, bring, { offset: 0, target })
+      try {
+        await cache.read({ digest, size: to - from }, bring, { offset: 0, target })
+      } catch (error) {
+        // Without it the chunk reaches up to here, which is where its sender goes on.
+        if (isDamage(error)) await store.remove([key])
+        throw error
+      }
       yield target
     }
   }
@@ -353,6 +359,11 @@ export async function createObjectSpool(options: ObjectSpoolOptions): Promise<Ob
 async function emptyLocal(local: MaintainedSpool): Promise<void> {
   await local.removeTemporary()
   for (const id of await local.uploadIds()) await local.removeFolder(id)
+}
+
+/** A chunk of an upload that receives can be asked for again. */
+function lostChunk(chunkIndex: number): AppError {
+  return new AppError('SPOOL_DAMAGED', BYTES_LOST, { details: { chunkIndex } })
 }
 
 function damaged(): AppError {

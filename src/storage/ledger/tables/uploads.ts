@@ -27,6 +27,7 @@ export type UploadRecords = Pick<
   | 'acceptChunk'
   | 'findChunk'
   | 'chunks'
+  | 'loseChunk'
   | 'touchUpload'
   | 'sealUpload'
   | 'savePercent'
@@ -292,6 +293,13 @@ function chunkCalls(
       return { reservedBytes: integer(row, 'reserved'), unwrittenBytes: integer(row, 'unwritten') }
     },
     chunks: chunksOf,
+    loseChunk: ({ id, captionId }, index) =>
+      database.transaction(() => {
+        const upload = findUpload(id)
+        if (upload?.state !== 'receiving' || upload.captionId !== captionId) return false
+        remove.run(id, index)
+        return true
+      }),
     deleteChunk: (uploadId, index) => void remove.run(uploadId, index),
   } satisfies Partial<UploadRecords>
 }

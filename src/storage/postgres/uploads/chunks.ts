@@ -7,7 +7,7 @@ import { ALL, lockUpload } from './upload-rows.ts'
 
 export type ChunkRecords = Pick<
   MaintainedLedger,
-  'acceptChunk' | 'findChunk' | 'chunks' | 'deleteChunk' | 'sealUpload'
+  'acceptChunk' | 'findChunk' | 'chunks' | 'loseChunk' | 'deleteChunk' | 'sealUpload'
 >
 
 /**
@@ -32,6 +32,13 @@ const ACCEPT = `
     chunk_count = chunk_count + is_new::integer,
     received_bytes = received_bytes + CASE WHEN is_new THEN $3::bigint ELSE 0 END
   FROM written WHERE id = $1 AND digest = $4 RETURNING chunk_count`
+
+const DELETE = `
+  WITH upload AS (SELECT id FROM uploads WHERE id = $1 FOR UPDATE), removed AS (
+    DELETE FROM chunks USING upload WHERE upload_id = id AND chunk_index = $2
+    RETURNING size AS bytes)
+  UPDATE uploads SET chunk_count = chunk_count - 1, received_bytes = received_bytes - bytes
+  FROM removed WHERE id = $1`
 
 export function createChunkRecords(database: PostgresDatabase, cipher: LedgerCipher): ChunkRecords {
   async function findChunk(uploadId: string, index: number): Promise<FoundChunk | null> {
@@ -74,15 +81,15 @@ export function createChunkRecords(database: PostgresDatabase, cipher: LedgerCip
       )
       return rows.map(toChunk)
     },
+    loseChunk: ({ id, captionId }, index) =>
+      database.transaction(async (queries) => {
+        const upload = await lockUpload(queries, id)
+        if (upload?.state !== 'receiving' || upload.captionId !== captionId) return false
+        await queries.run(DELETE, [id, index])
+        return true
+      }),
     deleteChunk: async (uploadId, index) => {
-      await database.run(
-        `WITH upload AS (SELECT id FROM uploads WHERE id = $1 FOR UPDATE), removed AS (
-           DELETE FROM chunks USING upload WHERE upload_id = id AND chunk_index = $2
-           RETURNING size AS bytes)
-         UPDATE uploads SET chunk_count = chunk_count - 1, received_bytes = received_bytes - bytes
-         FROM removed WHERE id = $1`,
-        [uploadId, index],
-      )
+      await database.run(DELETE, [uploadId, index])
     },
     sealUpload: (id, now) =>
       database.transaction(async (queries) => {

@@ -149,6 +149,28 @@ export function keepsUploads(make: MakeLedger): void {
     expect(await accept(earlier)).toEqual({ kind: 'gone' })
   })
 
+  test('a chunk that was lost is asked for again while its upload receives', async () => {
+    const { ledger } = await make()
+    const upload = makeUpload({ totalChunks: 1, size: 1000 })
+    const { id } = upload
+    const change = { chunkSize: 1000, token: null, now: NOW }
+    await insertUpload(ledger, upload, 'token')
+    await ledger.acceptChunk(id, { index: 0, size: 1000, digest: DIGEST }, change)
+
+    const another = { id, captionId: 'f'.repeat(32) }
+    expect(await ledger.loseChunk(another, 0)).toBe(false)
+    expect(await ledger.findChunk(id, 0)).toMatchObject({ count: 1 })
+    expect(await ledger.loseChunk(upload, 0)).toBe(true)
+    expect(await ledger.loseChunk(upload, 0)).toBe(true)
+    expect(await ledger.findChunk(id, 0)).toMatchObject({ chunk: null, count: 0 })
+    expect(await ledger.sealUpload(id, NOW)).toEqual({ kind: 'incomplete', present: [] })
+
+    await ledger.acceptChunk(id, { index: 0, size: 1000, digest: 'ef'.repeat(32) }, change)
+    expect(await ledger.sealUpload(id, NOW)).toMatchObject({ kind: 'sealed' })
+    expect(await ledger.loseChunk(upload, 0)).toBe(false)
+    expect(await ledger.chunks(id)).toHaveLength(1)
+  })
+
   test('one look finds an upload, one of its chunks, and how many there are', async () => {
     const { ledger } = await make()
     const chunk = { index: 3, size: 1000, digest: DIGEST }
