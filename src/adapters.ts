@@ -159,7 +159,9 @@ async function openInOrder(
     }),
   )
   // A key file's key would be each instance's own.
-  const secret = config.ledgerKey === null ? null : ledger.deriveKey('hand-over')
+  // Nodes of a cluster hand nothing over: each account has a lease.
+  const isDeployed = config.ledgerKey !== null && cluster === null
+  const secret = isDeployed ? ledger.deriveKey('hand-over') : null
 
   return {
     ledger,

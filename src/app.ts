@@ -114,12 +114,19 @@ function limitsOf(config: Config): HttpLimits {
 
 function createLease(
   config: Config,
-  { deployment, gate, log }: Adapters,
-  { workGate, transfers, downloads, queue, follower, streams, changingJobs, cleaner }: Services,
+  { deployment, gate, cluster, log }: Adapters,
+  services: Services,
   returnAfterMs: number | undefined,
 ): TelegramLease {
+  const { workGate, transfers, downloads, queue, follower } = services
+  const { streams, changingJobs, cleaner, dispatcher } = services
   const graceMs = config.shutdownGraceMs
   const budget = shutdownBudget(graceMs)
+  const releasing = { workGate, transfers, downloads, queue, follower, gate, budget, log }
+  const release =
+    cluster && dispatcher
+      ? cluster.node.release({ ...releasing, dispatcher })
+      : createRelease(releasing)
 
   async function resumeWork(): Promise<void> {
     try {
@@ -137,14 +144,16 @@ function createLease(
     address: deployment.address,
     gate,
     workGate,
-    release: createRelease({ workGate, transfers, downloads, queue, follower, gate, budget, log }),
+    release,
     onHeld: () => {
       queue.reopen()
       follower.reopen()
-      void resumeWork()
+      if (dispatcher) dispatcher.start([changingJobs.resume, cleaner.resume])
+      else void resumeWork()
     },
     graceMs,
-    startupDelayMs: config.startupTelegramDelayMs,
+    // In a cluster each account has a lease of its own.
+    startupDelayMs: cluster ? 0 : config.startupTelegramDelayMs,
     returnAfterMs,
     log,
   })

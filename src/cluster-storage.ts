@@ -2,6 +2,8 @@ import { join } from 'node:path'
 import { findNodeAddress } from './cluster/peers/node-address.ts'
 import { createPeers, type OpenedPeers } from './cluster/peers/peers.ts'
 import type { ClusterConfig } from './config/config.ts'
+import { shareLeases } from './core/cluster/lease-sharing.ts'
+import { createNode, type Node } from './core/cluster/node.ts'
 import { type SharedBoardOptions, shareBoard } from './core/cluster/progress/shared-board.ts'
 import { openClusterClock } from './core/maintenance/cluster-clock.ts'
 import type { WorkerClock } from './core/maintenance/worker-clock.ts'
@@ -31,7 +33,10 @@ import { createSpool } from './storage/spool/spool.ts'
 export interface Cluster {
   readonly self: NodeAddress
   readonly peers: OpenedPeers
+  /** For the rooms of core. */
   readonly leases: Leases
+  /** The same for connections as accounts: an account stays while either has its lease. */
+  readonly connectionLeases: Leases
   readonly claims: TransferClaims
   readonly ties: DownloadTieRecords
   /** Makes of this node's board one that also tells what other nodes carry. */
@@ -39,6 +44,8 @@ export interface Cluster {
     board: ProgressBoard,
     node: Pick<SharedBoardOptions, 'isHere' | 'now'>,
   ) => ProgressBoard
+  /** How this node shares the work with the others. */
+  readonly node: Node
   /** Removes what the spool has and no row names; resolves with how many objects. */
   readonly removeStrays: (signal: AbortSignal) => Promise<number>
 }
@@ -116,7 +123,8 @@ export async function openClusterStorage({
   const removeStrays = (signal: AbortSignal) =>
     sweepObjects({ store, ledger, minAgeMs: STRAY_AFTER_MS, signal })
   const self = await findNodeAddress({ ...cluster, ...listens })
-  const leases = await openOwnLeases({ cluster, self, metrics, log })
+  const shareOf = shareLeases(await openOwnLeases({ cluster, self, metrics, log }))
+  const [leases, connectionLeases] = [shareOf(), shareOf()]
   opened.push(leases.close)
   const peers = createPeers({ secret: ledger.deriveKey('cluster: peers'), self, log })
   opened.push(peers.close)
@@ -124,16 +132,10 @@ export async function openClusterStorage({
   const clock = await openClusterClock(ledger)
   const share: Cluster['shareBoard'] = (board, node) =>
     shareBoard(board, { ...node, self, peers, rows: ledger, log, signal: peers.closed })
-  const node = {
-    self,
-    peers,
-    leases,
-    claims: ledger,
-    ties: ledger,
-    shareBoard: share,
-    removeStrays,
-  }
-  return { ledger, spool, folders: null, clock, cluster: node, shared }
+  const node = createNode({ leases, claims: ledger, peers, log })
+  const ports = { self, peers, leases, connectionLeases, claims: ledger, ties: ledger }
+  const parts = { ...ports, shareBoard: share, node, removeStrays }
+  return { ledger, spool, folders: null, clock, cluster: parts, shared }
 }
 
 /** By connections of their own: a renewal must not wait for the ledger's work, nor for long. */

@@ -3,6 +3,7 @@ import type { Config } from './config/config.ts'
 import { createKnownTokens, type KnownTokens } from './core/access/known-tokens.ts'
 import { createTicketService, type TicketService } from './core/access/ticket-service.ts'
 import { type ArchiveService, createArchiveService } from './core/archives/archive-service.ts'
+import type { Dispatcher } from './core/cluster/dispatcher.ts'
 import { createBlockCache } from './core/downloads/block-cache.ts'
 import { createDocumentReader } from './core/downloads/document-reader.ts'
 import { createDownloadService, type DownloadService } from './core/downloads/download-service.ts'
@@ -29,7 +30,7 @@ import {
 import { createFollower, type Follower } from './core/library/follow/follower.ts'
 import { createLibraryNews, tellChanges } from './core/library/library-news.ts'
 import { createLibraryService, type LibraryService } from './core/library/library-service.ts'
-import { isLibraryJobId } from './core/model/library/job.ts'
+import { cleanupJobId, isLibraryJobId } from './core/model/library/job.ts'
 import { postedBytesOf } from './core/model/volumes/window.ts'
 import type { Metrics, ShareMetrics, UploadMetrics } from './core/ports/metrics.ts'
 import { countJobs } from './core/progress/job-counts.ts'
@@ -81,6 +82,8 @@ export interface Services {
   thumbnails: ThumbnailService
   metrics: Metrics
   transfers: Transfers
+  /** Decides which uploads are carried here; null: all of them. */
+  dispatcher: Dispatcher | null
   queue: JobQueue
   workGate: WorkGate
   capacity: Capacity
@@ -129,13 +132,15 @@ export function createServices(config: Config, adapters: Adapters): Services {
   const isHere = (id: string): boolean => jobs.queue.has(id)
   const progress = adapters.cluster?.shareBoard(ownProgress, { isHere, now }) ?? ownProgress
   const metrics = registry.uploads
-  const windows = createVolumeWindows({
+  const { cluster } = adapters
+  const ownWindows = createVolumeWindows({
     postedBytes: async (id) => {
       const upload = await ledger.findUpload(id)
       return upload?.state === 'receiving' ? postedBytesOf(upload) : null
     },
     progress,
   })
+  const windows = cluster ? cluster.node.windows(ownWindows) : ownWindows
   const shared = {
     ...{ ledger, spool, gateway, credentials, progress, windows, workGate, metrics, now, log },
   }
@@ -150,7 +155,6 @@ export function createServices(config: Config, adapters: Adapters): Services {
   const jobs = createJobs(config, adapters, { ...shared, files })
   const { queue, transfers, changing, changingJobs, cleaner, onCleanup } = jobs
   const intake = createFileServices(config, shared, { transfers, tickets, onCleanup })
-  const { cluster } = adapters
   const ties = cluster ? createSharedTies(cluster.ties, now) : createOwnTies()
   const downloads = createDownloadService({ credentials, files, ties, ledger, workGate })
   const { uploads } = intake
@@ -162,6 +166,7 @@ export function createServices(config: Config, adapters: Adapters): Services {
     isBusy: () => [...queue.stages().values()].includes('working'),
     metrics: registry.follow,
     onScanned: jobs.restoreManifests,
+    ...(cluster && { inTurn: cluster.node.look }),
     now,
     log,
   })
@@ -182,6 +187,7 @@ export function createServices(config: Config, adapters: Adapters): Services {
     tickets,
     queue,
     transfers,
+    dispatcher: jobs.dispatcher,
     changing,
     changingJobs,
     cleaner,
@@ -236,9 +242,12 @@ interface Shared
 
 function createJobs(
   config: Config,
-  { outbox, channel, log }: Adapters,
+  { outbox, channel, cluster, log }: Adapters,
   { files, ...shared }: Shared & { files: LibraryFiles },
-): Pick<Services, 'queue' | 'transfers' | 'changing' | 'changingJobs' | 'cleaner'> & {
+): Pick<
+  Services,
+  'queue' | 'transfers' | 'changing' | 'changingJobs' | 'cleaner' | 'dispatcher'
+> & {
   onCleanup: () => void
   restoreManifests: RestoreManifests
 } {
@@ -248,7 +257,9 @@ function createJobs(
     concurrency: config.maxConcurrentUploads,
     onError: (uploadId, err) => log.error({ uploadId, err }, 'a job ended in a bug'),
   })
-  const locks = createKeyedLock()
+  const node = cluster?.node
+  const leased = (isOpen: (key: string) => Promise<boolean>) => node?.jobs(queue, isOpen) ?? queue
+  const locks = node ? node.lock(createKeyedLock()) : createKeyedLock()
   const library = { ...shared, channel, catalogue: ledger, records: ledger, locks }
   const makeFolders = createFolderMaking(library)
   const posts = createPostEditing({ ...library, namesInCaptions })
@@ -259,19 +270,29 @@ function createJobs(
   const largeFiles = createLargeFiles({ ...library, readManifest })
   const removePosts = createPostRemoval({ ...library, largeFiles })
   const changingJobs = createLibraryJobs({
-    ...{ ...library, posts, makeFolders, removePosts, largeFiles, readManifest, queue, attempts },
+    ...{ ...library, posts, makeFolders, removePosts, largeFiles, readManifest, attempts },
+    queue: leased(async (id) => (await ledger.libraryJob(id))?.state === 'running'),
   })
   const changing = createLibraryChanging({ ...library, posts, makeFolders, jobs: changingJobs })
-  const restoreManifests = createManifestRestoration({ ...library, queue, attempts })
-  const cleaner = createVolumeCleaner({ ...shared, channel, records: ledger, queue })
+  const restoreManifests = createManifestRestoration({
+    ...{ ...library, attempts },
+    queue: leased(async () => true),
+  })
+  const cleaner = createVolumeCleaner({
+    ...{ ...shared, channel, records: ledger },
+    queue: leased(async (key) =>
+      (await ledger.volumeCleanups()).some((one) => cleanupJobId(one.id) === key),
+    ),
+  })
   const onCleanup = (): void => {
     cleaner.resume().catch((err: unknown) => {
       log.warn({ err }, 'posts of ended uploads are deleted after the next start')
     })
   }
-  const transfers = createTransfers({
+  const local = createTransfers({
     ...shared,
     queue,
+    onWait: (upload, delayMs) => carried?.dispatcher.waits(upload, delayMs),
     folderOf: ({ folder }, call) => makeFolders(call, folder),
     onVolumesPosted: shared.windows.moved,
     onCleanup,
@@ -287,7 +308,14 @@ function createJobs(
     verify: config.verify,
     native: config.native,
   })
-  return { queue, transfers, changing, changingJobs, cleaner, onCleanup, restoreManifests }
+  const carried = node?.carry({
+    ...{ ...shared, local, queue },
+    concurrency: config.maxConcurrentUploads,
+    maxDurationMs: config.transferMaxMs,
+  })
+  const { transfers, dispatcher } = carried ?? { transfers: local, dispatcher: null }
+  const jobs = { queue, transfers, dispatcher, changing, changingJobs, cleaner }
+  return { ...jobs, onCleanup, restoreManifests }
 }
 
 /** What takes files in, in chunks and as streams. */

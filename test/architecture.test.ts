@@ -51,7 +51,10 @@ const ALLOWED: Record<string, readonly string[]> = {
   'src/core/cluster/progress': ['core/ports', 'core/progress'],
   'src/core/shares': ['core/archives', 'core/library', 'core/model', 'core/ports', 'node:crypto'],
   // Who carries what in a cluster, around what a worker that is alone does by itself.
-  'src/core/cluster': ['core/ports'],
+  'src/core/cluster': [
+    ...['core/handover', 'core/model', 'core/ports', 'core/runtime', 'core/transfers'],
+    'core/uploads',
+  ],
   'src/core/handover': [
     ...['core/downloads', 'core/library', 'core/ports', 'core/runtime', 'core/transfers'],
   ],

@@ -15,7 +15,7 @@ import { type ArrivingFile, type DigestedOutgoingFile, digestWhileRead } from '.
 import { createOutgoingThumbnail } from './outgoing-thumbnail.ts'
 import type { Posted } from './transfer-endings.ts'
 import { openTransferJournal } from './transfer-journal.ts'
-import { delayFor, isRetryable, usesAttempt } from './transfer-retry.ts'
+import { delayFor, isLeaseLost, isRetryable, usesAttempt } from './transfer-retry.ts'
 import type { TransferSteps } from './transfer-steps.ts'
 import { createVerification } from './verification.ts'
 
@@ -67,7 +67,7 @@ export function createDocumentCarrying(options: CarryingOptions): Carry {
         failures = 0
       } catch (error) {
         job.signal.throwIfAborted()
-        if (lostChunkOf(error) !== null) throw error
+        if (lostChunkOf(error) !== null || isLeaseLost(error)) throw error
         log.warn({ uploadId: upload.id, err: error }, 'sending ahead of complete failed')
         // What can never succeed is said once the client has completed, as the contract has it.
         if (!isRetryable(error)) return await whenSealed()

@@ -14,6 +14,8 @@ export interface ArrivingFile extends OutgoingFile {
   load: (upload: Upload, present: readonly ChunkRecord[]) => void
   add: (index: number, chunkSize: number | null) => void
   seal: () => void
+  /** How many chunks are here, or were here. */
+  readonly chunkCount: number
   /** How many chunks, from the first on, end at or before this byte, once it is known how they lie. */
   chunksBefore: (offset: number) => number
   /** How many chunks are here that have bytes of this range. */
@@ -61,6 +63,9 @@ export function createArrivingFile(upload: Upload, spool: Pick<Spool, 'read'>): 
     },
     get version() {
       return version
+    },
+    get chunkCount() {
+      return chunks.size
     },
     has,
     read,

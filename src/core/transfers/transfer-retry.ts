@@ -4,7 +4,12 @@ import { isFloodWait } from '../model/flood-wait.ts'
 import { diskDelay, isDiskFailure } from '../runtime/disk-failure.ts'
 
 export function isRetryable(error: unknown): boolean {
-  return error instanceof AppError && error.retryable
+  return error instanceof AppError && error.retryable && !isLeaseLost(error)
+}
+
+/** Whether the account, or the upload, is another node's by now: nothing of this job's may go on here. */
+export function isLeaseLost(error: unknown): boolean {
+  return error instanceof AppError && error.code === 'LEASE_LOST'
 }
 
 function isPeerDown(error: unknown): boolean {

@@ -24,6 +24,8 @@ export interface TransferStepsOptions {
    */
   folderOf: (upload: Upload, call: ChannelCall) => Promise<string | null>
   report: (upload: Upload, event: ProgressEvent) => void
+  /** Called before a wait that a failure asks for. */
+  onWait?: (upload: Upload, delayMs: number) => void
   now: () => number
   log: Log
 }
@@ -48,6 +50,7 @@ export function createTransferSteps(options: TransferStepsOptions): TransferStep
   function reportWait(upload: Upload, error: unknown, delayMs: number): void {
     if (!isWait(error)) return
     report(upload, { phase: 'waiting', retryAfter: Math.ceil(delayMs / 1000) })
+    options.onWait?.(upload, delayMs)
   }
 
   return {

@@ -17,6 +17,7 @@ import {
   type Posted,
   type TransferEndingsOptions,
 } from './transfer-endings.ts'
+import { isLeaseLost } from './transfer-retry.ts'
 import { createTransferSteps } from './transfer-steps.ts'
 import { createVolumeCarrying } from './volumes/carry-volumes.ts'
 
@@ -39,6 +40,11 @@ export interface TransfersOptions extends TransferEndingsOptions, HashingOptions
   folderOf: (upload: Upload, call: ChannelCall) => Promise<string | null>
   /** The volumes of an upload up to this byte are posted, and the files of their chunks are gone. */
   onVolumesPosted: (uploadId: string, postedBytes: number) => void
+  /**
+   * Called when a job has to wait, for so many milliseconds: it may be stopped then, to go on later or
+   * elsewhere. Absent where each job waits for itself.
+   */
+  onWait?: (upload: Upload, delayMs: number) => void
 }
 
 /** The jobs that carry uploads to Telegram, at most one per upload. */
@@ -56,12 +62,30 @@ export interface Transfers {
   resume: () => Promise<void>
   isActive: (uploadId: string) => boolean
   /** Whether all these bytes of an upload are acknowledged; false while no job carries it. */
-  has: (uploadId: string, offset: number, length: number) => boolean
+  has: (uploadId: string, offset: number, length: number) => boolean | Promise<boolean>
   /** Resolves when no upload that is whole is on its way. */
   idle: () => Promise<void>
 }
 
-export function createTransfers(options: TransfersOptions): Transfers {
+/** The jobs of this process, as they are used by what decides which uploads it carries. */
+export interface LocalTransfers extends Transfers {
+  /** Starts the upload's job; false where one runs, or none is taken any more. */
+  carry: (upload: Upload) => boolean
+  /** Tells the upload's job of an acknowledged chunk; false where none carries it here. */
+  add: (uploadId: string, chunk: { index: number; chunkSize: number | null }) => boolean
+  /** Whether a job carries the upload here. */
+  carries: (uploadId: string) => boolean
+  /** How many chunks the job knows; null where none carries the upload. */
+  knownChunks: (uploadId: string) => number | null
+  /** Whether the job knows that the upload is whole. */
+  knowsSeal: (uploadId: string) => boolean
+  /** Tells the upload's job, if any, of what other nodes have acknowledged. */
+  reload: (uploadId: string) => Promise<void>
+  /** Resolves when the upload's job, if any, has ended. */
+  ended: (uploadId: string) => Promise<void>
+}
+
+export function createTransfers(options: TransfersOptions): LocalTransfers {
   const { ledger, spool, progress, queue } = options
   const endings = createTransferEndings(options)
   const files = new Map<string, ArrivingFile>()
@@ -70,12 +94,13 @@ export function createTransfers(options: TransfersOptions): Transfers {
   const carryDocument = createDocumentCarrying({ ...options, steps, report })
   const carryVolumes = createVolumeCarrying({ ...options, steps, report })
 
-  function start(upload: Upload): void {
+  function start(upload: Upload): boolean {
     const file = createArrivingFile(upload, spool)
     // However many files a user brings, another user's first one is not behind all of them.
     const name = { key: upload.id, group: upload.owner }
-    if (!queue.start(name, (job) => run(upload, file, job))) return
+    if (!queue.start(name, (job) => run(upload, file, job))) return false
     files.set(upload.id, file)
+    return true
   }
 
   async function run(upload: Upload, file: ArrivingFile, job: JobContext): Promise<void> {
@@ -86,7 +111,8 @@ export function createTransfers(options: TransfersOptions): Transfers {
       if ('error' in carried) await giveUp(upload, carried.error, job.signal)
       else await endings.completed(upload, carried, job.signal)
     } catch (error) {
-      if (!job.signal.aborted) throw error
+      // Another node goes on with it, and says how it ends.
+      if (!job.signal.aborted && !isLeaseLost(error)) throw error
     } finally {
       files.delete(upload.id)
     }
@@ -118,6 +144,7 @@ export function createTransfers(options: TransfersOptions): Transfers {
       return await (upload.volumeBytes === null ? carryDocument : carryVolumes)(upload, file, job)
     } catch (error) {
       job.signal.throwIfAborted()
+      if (isLeaseLost(error)) throw error
       return { error }
     }
   }
@@ -143,6 +170,25 @@ export function createTransfers(options: TransfersOptions): Transfers {
         progress.refresh(upload)
       }
     },
+    carry: start,
+    add: (uploadId, { index, chunkSize }) => {
+      const file = files.get(uploadId)
+      file?.add(index, chunkSize)
+      return file !== undefined
+    },
+    carries: (uploadId) => files.has(uploadId),
+    knownChunks: (uploadId) => files.get(uploadId)?.chunkCount ?? null,
+    knowsSeal: isActive,
+    reload: async (uploadId) => {
+      const upload = await ledger.findUpload(uploadId)
+      const chunks = await ledger.chunks(uploadId)
+      const file = files.get(uploadId)
+      if (upload === null || file === undefined) return
+      const wasSealed = file.sealed
+      file.load(upload, chunks)
+      if (file.sealed && !wasSealed) progress.refresh(upload)
+    },
+    ended: queue.ended,
     stop: queue.abort,
     resume: async () => {
       for (const upload of await ledger.uploadsInState('sealed')) start(upload)

@@ -34,7 +34,7 @@ const LIMITS: HoldLimits = { perOwner: 64, inAll: 512, holdMs: HOLD_MS }
 export interface HeldChunksOptions {
   windows: Pick<VolumeWindows, 'of'>
   /** Whether all these bytes of an upload are here. */
-  has: (uploadId: string, offset: number, length: number) => boolean
+  has: (uploadId: string, offset: number, length: number) => boolean | Promise<boolean>
   workGate: Pick<WorkGate, 'ending'>
   limits?: HoldLimits
 }
@@ -160,21 +160,29 @@ export function createHeldChunks(options: HeldChunksOptions): HeldChunks {
   }
 
   function startLooking(): () => void {
-    const timer = setInterval(() => groups.forEach(look), SETTLES_MS).unref()
+    const lookAll = (): void => {
+      for (const group of groups.values()) void look(group)
+    }
+    const timer = setInterval(lookAll, SETTLES_MS).unref()
     return () => clearInterval(timer)
   }
 
   /** Lets one of them give way where the chunk that all of them wait for cannot come otherwise. */
-  function look(group: Group): void {
-    const { upload, window, held, gaveWay, since, cameSince } = group
+  async function look(group: Group): Promise<void> {
+    const { upload, window, held, gaveWay } = group
+    const { posted } = window
     if (window.isOver) return
-    const lowestBytes = Math.min(upload.volumeBytes, upload.size - window.posted)
+    const lowestBytes = Math.min(upload.volumeBytes, upload.size - posted)
+    // What cannot be read now is looked at again in a moment.
+    const asked = Promise.resolve(has(upload.id, posted, lowestBytes)).catch(() => true)
+    const lowestIsWhole = await asked
+    if (window.isOver || window.posted !== posted) return
     const least = givesWay({
       held: [...held],
-      lowestIsWhole: has(upload.id, window.posted, lowestBytes),
+      lowestIsWhole,
       receiving: [...held].some(({ sender }) => arrivals.of(sender) > 0),
-      cameSince,
-      sinceMs: performance.now() - since,
+      cameSince: group.cameSince,
+      sinceMs: performance.now() - group.since,
     })
     if (least === null) return
     gaveWay.set(least.end, least.gaveWay + 1)

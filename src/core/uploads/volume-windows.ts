@@ -17,6 +17,8 @@ export interface VolumeWindows {
   of: (uploadId: string) => Promise<UploadWindow>
   /** The volumes up to there are posted, and the files of their chunks are gone. */
   moved: (uploadId: string, posted: number) => void
+  /** Reads in the rows how far the upload is, for where nobody tells. Does not reject. */
+  reread: (uploadId: string) => Promise<void>
 }
 
 export interface VolumeWindowsOptions {
@@ -29,6 +31,7 @@ interface Window extends UploadWindow {
   posted: number
   isOver: boolean
   changed: () => void
+  end: () => void
   loaded: Promise<void>
 }
 
@@ -57,10 +60,18 @@ export function createVolumeWindows(options: VolumeWindowsOptions): VolumeWindow
       if (posted === null) end()
       else window.posted = Math.max(window.posted, posted)
     }
-    const window: Window = { posted: 0, isOver: false, until, changed, loaded: Promise.resolve() }
+    const is = { posted: 0, isOver: false, loaded: Promise.resolve() }
+    const window: Window = { ...is, until, changed, end }
     windows.set(uploadId, window)
     window.loaded = load()
     return window
+  }
+
+  function moved(uploadId: string, posted: number): void {
+    const window = windows.get(uploadId)
+    if (!window) return
+    window.posted = Math.max(window.posted, posted)
+    window.changed()
   }
 
   return {
@@ -69,11 +80,14 @@ export function createVolumeWindows(options: VolumeWindowsOptions): VolumeWindow
       await window.loaded
       return window
     },
-    moved: (uploadId, posted) => {
+    moved,
+    reread: async (uploadId) => {
       const window = windows.get(uploadId)
       if (!window) return
-      window.posted = Math.max(window.posted, posted)
-      window.changed()
+      // What cannot be read now stays as it was.
+      const posted = await postedBytes(uploadId).catch(() => window.posted)
+      if (posted === null) window.end()
+      else moved(uploadId, posted)
     },
   }
 }

@@ -28,6 +28,8 @@ export interface FollowerOptions {
   metrics: FollowMetrics
   /** Called when a channel has been read to its end, and the rows agree with it. */
   onScanned?: (credentials: Credentials) => void
+  /** Runs one look at a library while no other node looks at it; absent where there is no other node. */
+  inTurn?: (name: string, signal: AbortSignal, look: () => Promise<void>) => Promise<void>
   /** Epoch milliseconds. */
   now: () => number
   log: Log
@@ -89,6 +91,7 @@ interface Look {
 
 export function createFollower(options: FollowerOptions): Follower {
   const { catalogue, channel, isBusy, metrics, now, log, paceMs = PACE_MS } = options
+  const { inTurn = (_name, _signal, look) => look() } = options
   const queue = createJobQueue({
     concurrency: REQUESTS_AT_ONCE,
     onError: (_key, err) => log.error({ err }, 'a look at a channel ended in a bug'),
@@ -102,7 +105,7 @@ export function createFollower(options: FollowerOptions): Follower {
   function start(key: LibraryKey, credentials: Credentials): void {
     const name = nameOf(key)
     queue.start({ key: name, group: key.owner }, (job) =>
-      look(key, credentials, job).catch((error: unknown) => {
+      inTurn(name, job.signal, () => look(key, credentials, job)).catch((error: unknown) => {
         // Stopped, it goes on with the next look.
         if (!job.signal.aborted) throw error
       }),
