@@ -9,6 +9,7 @@ import { type Scope, withScope } from './harness/scope.ts'
 import { partTable } from './harness/tables.ts'
 import { MORE_PART_NAMES, PART_NAMES, type PartName } from './part-names.ts'
 import * as chunks from './parts/chunks.ts'
+import * as cluster from './parts/cluster.ts'
 import * as download from './parts/download.ts'
 import * as emulator from './parts/emulator.ts'
 import * as far from './parts/far.ts'
@@ -39,6 +40,7 @@ const PARTS: Record<PartName, Part> = {
   emulator,
   faults,
   load,
+  cluster,
 }
 
 const { values, positionals } = parseArgs({

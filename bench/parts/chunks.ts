@@ -5,10 +5,11 @@ import { join } from 'node:path'
 import { MiB } from '../../src/lib/units.ts'
 import { type ChunkServer, startChunkServer, startNginx } from '../harness/chunk-peers.ts'
 import { startEmulator } from '../harness/emulator.ts'
+import type { Process } from '../harness/processes.ts'
 import { type Figure, figureOf } from '../harness/results.ts'
 import { type Contestant, cpuPerMb, inRounds, p99, speed } from '../harness/rounds.ts'
 import type { Scope } from '../harness/scope.ts'
-import { startWorker, type WorkerProcess } from '../harness/worker.ts'
+import { startWorker } from '../harness/worker.ts'
 
 export const title = 'Chunks of 5 MB, 4 at once, to disk'
 
@@ -74,7 +75,8 @@ export async function run(scope: Scope): Promise<Figure[]> {
   ]
 }
 
-function intake(worker: WorkerProcess): Contestant {
+/** Chunks of files that are cancelled after the run. */
+export function intake(worker: Process & { url: string; token: string }): Contestant {
   let uploadIds: string[] = []
   return {
     process: worker,

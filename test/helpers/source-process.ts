@@ -28,6 +28,8 @@ export interface ChildOptions {
   args?: readonly string[]
   /** Node's. */
   flags?: readonly string[]
+  /** True: it was built, and takes the packages beside the worker as they were built. */
+  isBuilt?: boolean
   /** Sees all that it writes. */
   onOutput?: ((text: string) => void) | undefined
 }
@@ -35,10 +37,11 @@ export interface ChildOptions {
 /** Runs a script, named from the root of the repository, in a process of its own. */
 export function startChild(
   path: string,
-  { env, args = [], flags = [], onOutput }: ChildOptions,
+  { env, args = [], flags = [], isBuilt = false, onOutput }: ChildOptions,
 ): Child {
   const script = fileURLToPath(new URL(`../../${path}`, import.meta.url))
-  const child = spawn(process.execPath, [SOURCE_CONDITION, ...flags, script, ...args], {
+  const conditions = isBuilt ? [] : [SOURCE_CONDITION]
+  const child = spawn(process.execPath, [...conditions, ...flags, script, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: {
       PATH: process.env.PATH,

@@ -118,7 +118,9 @@ async function serveUser(
     onOpened: (file, uploadId) => {
       if (watched.has(uploadId)) return
       watched.add(uploadId)
-      watching.push(watchEvents(caller, file, uploadId))
+      const watch = watchEvents(caller, file, uploadId)
+      watch.catch(() => {})
+      watching.push(watch)
     },
     onCompleted: (file, messageId, fileId) => {
       const size = play.plans.get(file)?.size ?? 0

@@ -84,6 +84,12 @@ export interface ClusterWitness {
   address: (url: string) => void
 }
 
+export interface NodeProgram {
+  path: string
+  flags: readonly string[]
+  isBuilt: boolean
+}
+
 export interface ClusterOptions {
   nodes?: number
   /** In the environment of each node. */
@@ -93,14 +99,14 @@ export interface ClusterOptions {
   /** Servers of the caller's, which stay when the cluster ends; a database and a bucket are its own. */
   servers?: { postgres: PostgresServer; s3: S3Server }
   /** What each node runs, from the root of the repository, and Node's flags; the sources by default. */
-  program?: { path: string; flags: readonly string[] }
+  program?: NodeProgram
   witness?: ClusterWitness
 }
 
 const READY_MS = 60_000
 const POLL_MS = 25
 const BY_LINKS = fileURLToPath(new URL('by-links.ts', import.meta.url))
-const SERVER = { path: 'src/server.ts', flags: [] }
+const SERVER = { path: 'src/server.ts', flags: [], isBuilt: false }
 
 let databases = 0
 
@@ -236,7 +242,7 @@ async function openLinks(
 interface NodeOptions extends Pick<ClusterNode, 'index' | 'links' | 'peers'> {
   port: number
   env: Record<string, string>
-  program: { path: string; flags: readonly string[] }
+  program: NodeProgram
   flags: readonly string[]
   witness: ClusterWitness | undefined
 }
@@ -264,6 +270,7 @@ function makeNode(options: NodeOptions): ClusterNode {
     child = startChild(program.path, {
       env,
       flags: [...flags, ...program.flags],
+      isBuilt: program.isBuilt,
       onOutput: witness && ((text) => witness.output(text, index)),
     })
   }
