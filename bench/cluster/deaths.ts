@@ -95,14 +95,9 @@ async function busiest(
   }
 }
 
-/** Of Telegram's percent, as any of the nodes tells it. */
+/** The percent of the job, as any of the nodes tells it. */
 async function percentOf(nodes: readonly ClusterNode[], uploadId: string): Promise<number> {
   const node = nodes[Math.floor(Math.random() * nodes.length)]
   const response = await fetch(`${node?.url}/upload-progress/${uploadId}`).catch(() => null)
-  if (!response?.ok) return 0
-  const { telegram_progress: percent, progress } = (await response.json()) as {
-    telegram_progress?: number
-    progress: number
-  }
-  return percent ?? progress
+  return response?.ok ? ((await response.json()) as { progress: number }).progress : 0
 }
