@@ -162,13 +162,14 @@ function createLease(
 function createUploadSweeper(
   { sessionTtlMs }: Config,
   { ledger, spool, folders, cluster, now, keepTime, log }: Adapters,
-  { uploads, transfers, queue, held, locks }: Services,
+  { uploads, streams, transfers, queue, held, locks }: Services,
 ): Sweeper {
+  const resumeStreams = streams.resumeLeft
   return createSweeper({
     ledger,
     spool,
     folders,
-    cluster: cluster && { ...cluster, isMyTurn: createSweepTurn(cluster.leases) },
+    cluster: cluster && { ...cluster, resumeStreams, isMyTurn: createSweepTurn(cluster.leases) },
     sessionTtlMs,
     now,
     keepTime,

@@ -5,6 +5,7 @@ import type { ClusterConfig } from './config/config.ts'
 import { shareLeases } from './core/cluster/lease-sharing.ts'
 import { createNode, type Node } from './core/cluster/node.ts'
 import { type SharedBoardOptions, shareBoard } from './core/cluster/progress/shared-board.ts'
+import { createStreamLock } from './core/cluster/stream-lock.ts'
 import { openClusterClock } from './core/maintenance/cluster-clock.ts'
 import type { WorkerClock } from './core/maintenance/worker-clock.ts'
 import type { DownloadTieRecords } from './core/ports/cluster/download-ties.ts'
@@ -16,6 +17,7 @@ import type { MaintainedLedger } from './core/ports/ledger.ts'
 import type { Log } from './core/ports/log.ts'
 import type { Spool } from './core/ports/spool.ts'
 import type { ProgressBoard } from './core/progress/progress-board.ts'
+import type { PreemptibleLock } from './lib/concurrency/preemptible-lock.ts'
 import { createClusterFigures } from './metrics/cluster/cluster-metrics.ts'
 import { meterLeases } from './metrics/cluster/metered-leases.ts'
 import type { AddFigures } from './metrics/metrics.ts'
@@ -39,6 +41,8 @@ export interface Cluster {
   readonly connectionLeases: Leases
   readonly claims: TransferClaims
   readonly ties: DownloadTieRecords
+  /** Makes of this node's lock of streams the one of all nodes. */
+  readonly shareStreams: (lock: PreemptibleLock, timeoutMs: number) => PreemptibleLock
   /** Makes of this node's board one that also tells what other nodes carry. */
   readonly shareBoard: (
     board: ProgressBoard,
@@ -130,11 +134,13 @@ export async function openClusterStorage({
   opened.push(peers.close)
   log.info({ node: self }, 'other nodes of the cluster ask this one at this address')
   const clock = await openClusterClock(ledger)
+  const shareStreams: Cluster['shareStreams'] = (lock, timeoutMs) =>
+    createStreamLock(lock, { leases, peers, timeoutMs, log })
   const share: Cluster['shareBoard'] = (board, node) =>
     shareBoard(board, { ...node, self, peers, rows: ledger, log, signal: peers.closed })
   const node = createNode({ leases, claims: ledger, peers, log })
   const ports = { self, peers, leases, connectionLeases, claims: ledger, ties: ledger }
-  const parts = { ...ports, shareBoard: share, node, removeStrays }
+  const parts = { ...ports, shareBoard: share, shareStreams, node, removeStrays }
   return { ledger, spool, folders: null, clock, cluster: parts, shared }
 }
 

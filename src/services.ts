@@ -154,7 +154,7 @@ export function createServices(config: Config, adapters: Adapters): Services {
   const files = createLibraryFiles({ gateway, manifests, catalogue: ledger, reader })
   const jobs = createJobs(config, adapters, { ...shared, files })
   const { queue, transfers, changing, changingJobs, cleaner, onCleanup } = jobs
-  const intake = createFileServices(config, shared, { transfers, tickets, onCleanup })
+  const intake = createFileServices(config, shared, { transfers, tickets, cluster, onCleanup })
   const ties = cluster ? createSharedTies(cluster.ties, now) : createOwnTies()
   const downloads = createDownloadService({ credentials, files, ties, ledger, workGate })
   const { uploads } = intake
@@ -325,16 +325,17 @@ function createFileServices(
   {
     transfers,
     tickets,
+    cluster,
     onCleanup,
-  }: Pick<Services, 'transfers' | 'tickets'> & {
-    onCleanup: () => void
-  },
+  }: Pick<Services, 'transfers' | 'tickets'> &
+    Pick<Adapters, 'cluster'> & { onCleanup: () => void },
 ): Pick<Services, 'locks' | 'capacity' | 'uploadLock' | 'uploads' | 'streams' | 'held'> {
   const { ledger, spool } = shared
   const { sessionTtlMs } = config
   const locks = createKeyedLock()
   const capacity = createCapacity({ ledger, spool, spoolMaxBytes: config.spoolMaxBytes })
-  const uploadLock = createPreemptibleLock(UNLOCK_TIMEOUT_MS)
+  const ownLock = createPreemptibleLock(UNLOCK_TIMEOUT_MS)
+  const uploadLock = cluster?.shareStreams(ownLock, UNLOCK_TIMEOUT_MS) ?? ownLock
   const removal = createUploadRemoval({ ...shared, transfers, onCleanup })
   const { progressReader } = tickets
   const intake = {

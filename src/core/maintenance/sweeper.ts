@@ -17,6 +17,8 @@ export interface ClusterSweep {
   isMyTurn: () => Promise<boolean>
   /** Removes what the spool has and no row names; resolves with how many objects. */
   removeStrays: (signal: AbortSignal) => Promise<number>
+  /** Completes streams that a node has left with all their bytes, and removes those that no client knows. */
+  resumeStreams: () => Promise<void>
 }
 
 /** The whole spool is listed for it. */
@@ -170,6 +172,7 @@ async function sweep(
 
   const isMyTurn = cluster ? await attempt(cluster.isMyTurn) : true
   if (cluster) await each(() => receivingIds(options), keepAlive)
+  if (cluster && isMyTurn) await attempt(cluster.resumeStreams)
   const rows = isMyTurn ? await sweepRows() : { expired: 0, forgotten: 0 }
   const orphans = folders ? await each(folders.uploadIds, removeOrphanIn(folders)) : 0
   await attempt(spool.removeTemporary)

@@ -19,7 +19,7 @@ export interface StreamJoinOptions extends UploadIntakeOptions {
   uploads: Pick<UploadService, 'authenticate' | 'authorize'>
   spool: Pick<Spool, 'share' | 'remove'>
   locks: KeyedLock
-  uploadLock: PreemptibleLock
+  uploadLock: Pick<PreemptibleLock, 'acquire'>
   find: (uploadId: string, token: string | null) => Promise<StreamState>
 }
 

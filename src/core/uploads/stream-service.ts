@@ -1,6 +1,7 @@
 import { AppError } from '../../errors.ts'
 import type { KeyedLock } from '../../lib/concurrency/keyed-lock.ts'
 import type { PreemptibleLock } from '../../lib/concurrency/preemptible-lock.ts'
+import { createTtlCache } from '../../lib/ttl-cache.ts'
 import { assertNotCancelled } from '../model/cancellation.ts'
 import {
   assertNotFailed,
@@ -36,6 +37,10 @@ export interface StreamServiceOptions extends UploadIntakeOptions {
   uploadLock: PreemptibleLock
 }
 
+const LEFT_MS = 60_000
+const LOOKED_MS = 24 * 3_600_000
+const MAX_LOOKED = 50_000
+
 /** What a caller says about a stream when it opens. */
 export type StreamDescription = Omit<FileDescription, 'totalChunks' | 'stream'> &
   Omit<StreamRecord, 'uploadId'>
@@ -70,6 +75,11 @@ export interface StreamService {
   join: (described: JoinDescription, token: string) => Promise<Upload>
   /** After a restart: removes what no client was told of, and completes what has all its bytes. */
   resume: () => Promise<void>
+  /**
+   * In a cluster: the same for what other nodes have left, which is looked at once no bytes have come for
+   * a minute. Called every minute, at one node.
+   */
+  resumeLeft: () => Promise<void>
 }
 
 export function createStreamService(options: StreamServiceOptions): StreamService {
@@ -79,6 +89,8 @@ export function createStreamService(options: StreamServiceOptions): StreamServic
   const join = createStreamJoin({ ...options, find })
   /** Streams opened before this were left by an earlier process. */
   const startedAt = options.now()
+  /** When bytes had come last for what was looked at. */
+  const looked = createTtlCache<number>({ maxEntries: MAX_LOOKED })
 
   async function find(uploadId: string, token: string | null): Promise<StreamState> {
     const { upload } = await uploads.status(uploadId, token)
@@ -106,20 +118,40 @@ export function createStreamService(options: StreamServiceOptions): StreamServic
   }
 
   /** A stream whose bytes a request brings at this moment is left to that request. */
-  async function resumeOne(uploadId: string): Promise<void> {
-    if (uploadLock.isHeld(uploadId)) return
-    const release = await uploadLock.acquire(uploadId, () => {})
+  async function ifIdle(uploadId: string, work: () => Promise<void>): Promise<void> {
     try {
-      await find(uploadId, null)
-    } finally {
-      release?.()
+      const release = await uploadLock.tryAcquire(uploadId)
+      if (release) await work().finally(release)
+    } catch (err) {
+      log.warn({ uploadId, err }, 'a stream could not be looked at')
     }
   }
 
   /** The client was cut off before it learned the id: it opens another upload, and sends all again. */
-  async function removeUnannounced(uploadId: string): Promise<void> {
-    await uploads.discard(uploadId)
-    log.info({ uploadId }, 'a stream that nobody was told of was removed')
+  async function removeUnannounced(openedBefore: number): Promise<void> {
+    for (const uploadId of await ledger.unannouncedStreams(openedBefore)) {
+      await ifIdle(uploadId, async () => {
+        // The request that has opened it may have come to its end since.
+        if (!(await ledger.unannouncedStreams(openedBefore)).includes(uploadId)) return
+        await uploads.discard(uploadId)
+        log.info({ uploadId }, 'a stream that nobody was told of was removed')
+      })
+    }
+  }
+
+  async function completeWhole(isWanted: (upload: Upload) => boolean): Promise<void> {
+    for (const upload of await ledger.uploadsInState('receiving')) {
+      const { id } = upload
+      if (!isWanted(upload) || (await ledger.stream(id)) === null) continue
+      await ifIdle(id, async () => void (await find(id, null)))
+    }
+  }
+
+  /** Once for each time that bytes have come. */
+  function isLeft({ id, touchedAt }: Upload): boolean {
+    if (touchedAt > options.now() - LEFT_MS || looked.get(id) === touchedAt) return false
+    looked.set(id, touchedAt, LOOKED_MS)
+    return true
   }
 
   return {
@@ -144,16 +176,12 @@ export function createStreamService(options: StreamServiceOptions): StreamServic
       return find(uploadId, null)
     },
     resume: async () => {
-      const resume = async (id: string, how: (id: string) => Promise<void>): Promise<void> => {
-        await how(id).catch((err: unknown) => {
-          log.warn({ uploadId: id, err }, 'a stream could not be looked at')
-        })
-      }
-      for (const id of await ledger.unannouncedStreams(startedAt))
-        await resume(id, removeUnannounced)
-      for (const { id } of await ledger.uploadsInState('receiving')) {
-        if ((await ledger.stream(id)) !== null) await resume(id, resumeOne)
-      }
+      await removeUnannounced(startedAt)
+      await completeWhole(() => true)
+    },
+    resumeLeft: async () => {
+      await removeUnannounced(options.now() - LEFT_MS)
+      await completeWhole(isLeft)
     },
   }
 }

@@ -11,7 +11,11 @@ export interface PreemptibleLock {
     requestUnlock: () => void,
     signal?: AbortSignal,
   ) => Promise<(() => void) | null>
+  /** The same without a wait: null at once where the key has a holder, who is not asked for it. */
+  tryAcquire: (key: string) => Promise<(() => void) | null>
   isHeld: (key: string) => boolean
+  /** Asks the key's holder to unlock. Resolves when that one has, or the time is over. */
+  requestUnlock: (key: string, signal?: AbortSignal) => Promise<void>
   /** Asks every holder to unlock. */
   requestUnlockAll: () => void
 }
@@ -46,7 +50,14 @@ export function createPreemptibleLock(timeoutMs: number): PreemptibleLock {
       }
       return hold(key, requestUnlock)
     },
+    tryAcquire: async (key) => (holders.has(key) ? null : hold(key, () => {})),
     isHeld: (key) => holders.has(key),
+    requestUnlock: async (key, signal) => {
+      const holder = holders.get(key)
+      if (!holder) return
+      holder.requestUnlock()
+      await withTimeout(holder.released, { ms: timeoutMs, onTimeout: () => {}, signal })
+    },
     requestUnlockAll: () => {
       for (const holder of holders.values()) holder.requestUnlock()
     },

@@ -222,7 +222,11 @@ test("every sweep moves the ledger's log into its file, but not the one of a sta
 })
 
 test('in a cluster one node at a time ends what is over, and each keeps alive what it works on', async () => {
-  const cluster = { isMyTurn: vi.fn(async () => false), removeStrays: vi.fn(async () => 3) }
+  const cluster = {
+    isMyTurn: vi.fn(async () => false),
+    removeStrays: vi.fn(async () => 3),
+    resumeStreams: vi.fn(async () => {}),
+  }
   const { sweeper, add, begin, ledger, expire } = makeSweeper({
     cluster,
     folders: null,
@@ -239,10 +243,12 @@ test('in a cluster one node at a time ends what is over, and each keeps alive wh
   expect(await ledger.findUpload('waits here')).toMatchObject({ touchedAt: NOW })
   expect(await ledger.findUpload('stalled')).toMatchObject({ touchedAt: NOW - HOUR })
   expect(cluster.removeStrays).not.toHaveBeenCalled()
+  expect(cluster.resumeStreams).not.toHaveBeenCalled()
 
   cluster.isMyTurn.mockResolvedValue(true)
   expect(await sweeper.run()).toMatchObject({ expired: 1, forgotten: 1, strays: 3, failures: 0 })
   expect(expire.mock.calls).toEqual([['stalled', NOW - HOUR]])
+  expect(cluster.resumeStreams).toHaveBeenCalledOnce()
 })
 
 test('what no row names is looked for once an hour, and again soon where the look has failed', async () => {
@@ -250,7 +256,7 @@ test('what no row names is looked for once an hour, and again soon where the loo
   const removeStrays = vi.fn<() => Promise<number>>().mockRejectedValueOnce(new Error('no store'))
   removeStrays.mockResolvedValue(0)
   const { sweeper } = makeSweeper({
-    cluster: { isMyTurn: async () => true, removeStrays },
+    cluster: { isMyTurn: async () => true, removeStrays, resumeStreams },
     now: () => now,
   })
 
@@ -270,12 +276,15 @@ test('a sweep of what no row names ends with the worker', async () => {
       signal.addEventListener('abort', () => reject(signal.reason), { once: true })
     })
   })
-  const { sweeper } = makeSweeper({ cluster: { isMyTurn: async () => true, removeStrays } })
+  const cluster = { isMyTurn: async () => true, removeStrays, resumeStreams }
+  const { sweeper } = makeSweeper({ cluster })
 
   sweeper.start(HOUR)
   await begun.promise
   await sweeper.stop()
 })
+
+const resumeStreams = async (): Promise<void> => {}
 
 function makeSweeper(options: Partial<SweeperOptions> = {}) {
   const log = createRecordingLog()

@@ -250,8 +250,6 @@ async function start(changes: Partial<StreamJoinOptions> = {}, { waits = false }
         release()
       }
     },
-    isHeld: (key) => held.has(key),
-    requestUnlockAll: () => {},
   }
 
   async function find(uploadId: string) {

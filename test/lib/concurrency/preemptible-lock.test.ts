@@ -79,3 +79,27 @@ test('all holders can be asked to unlock', async () => {
 
   for (const requestUnlock of holders) expect(requestUnlock).toHaveBeenCalledOnce()
 })
+
+test('a caller that does not wait gets a free key, and leaves a holder alone', async () => {
+  const lock = createPreemptibleLock(60_000)
+  const requestUnlock = vi.fn()
+  const release = await lock.acquire('key', requestUnlock)
+
+  expect(await lock.tryAcquire('key')).toBeNull()
+  expect(requestUnlock).not.toHaveBeenCalled()
+  release?.()
+  expect(await lock.tryAcquire('key')).not.toBeNull()
+  expect(lock.isHeld('key')).toBe(true)
+})
+
+test('who asks for an unlock hears when the holder has done so, at once where there is none, or after a time', async () => {
+  const lock = createPreemptibleLock(20)
+  const release = await lock.acquire('key', () => queueMicrotask(() => release?.()))
+  await lock.acquire('stays', () => {})
+
+  await lock.requestUnlock('nothing')
+  await lock.requestUnlock('key')
+  await lock.requestUnlock('stays')
+
+  expect(['key', 'stays'].map(lock.isHeld)).toEqual([false, true])
+})
