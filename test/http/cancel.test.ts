@@ -1,8 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { readdir } from 'node:fs/promises'
 import { request } from 'node:http'
-import { join } from 'node:path'
 import { json } from 'node:stream/consumers'
 import { expect, test, vi } from 'vitest'
 import type { TransferRequest } from '../../src/core/ports/telegram.ts'
@@ -17,6 +15,7 @@ import {
 } from '../helpers/callers/client.ts'
 import { createTus, patchTus, tusHeaders } from '../helpers/callers/tus.ts'
 import { createFakeGateway } from '../helpers/peers/fake-gateway.ts'
+import { spooledUploads, temporaryFiles } from '../helpers/storage/spooled.ts'
 import { makeTempDir } from '../helpers/temp-dir.ts'
 import { startWorker, testCredentials } from '../helpers/worker/app.ts'
 
@@ -101,7 +100,7 @@ test.each(WAYS)('a cancelled upload does not come back by %s', async (_name, way
 
   expect([refused.status, await refused.json()]).toEqual([410, REFUSAL])
   expect((await adapters.ledger.reservations()).reservedBytes).toBe(0)
-  expect(await readdir(join(dataDir, 'spool', 'uploads'))).toEqual([])
+  expect(await spooledUploads(dataDir)).toEqual([])
 })
 
 test('a HEAD of a cancelled upload is 410', async () => {
@@ -199,16 +198,15 @@ test.each(['first', 'last'] as const)(
       },
     })
     sending.write(bytes.subarray(0, MiB / 2))
-    const temporary = join(dataDir, 'spool', 'tmp')
-    await vi.waitFor(async () => expect(await readdir(temporary)).toHaveLength(1))
+    await vi.waitFor(async () => expect(await temporaryFiles(dataDir)).toHaveLength(1))
 
     await cancel(url, form.uploadId)
     sending.end(bytes.subarray(MiB / 2))
 
     const [answer] = await once(sending, 'response')
     expect([answer.statusCode, await json(answer)]).toEqual([410, REFUSAL])
-    expect(await readdir(join(dataDir, 'spool', 'uploads'))).toEqual([])
-    expect(await readdir(temporary)).toEqual([])
+    expect(await spooledUploads(dataDir)).toEqual([])
+    expect(await temporaryFiles(dataDir)).toEqual([])
   },
 )
 

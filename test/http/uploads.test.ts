@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { readdir, rename, writeFile } from 'node:fs/promises'
+import { rename, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
@@ -19,6 +19,7 @@ import {
   uploadFile,
 } from '../helpers/callers/client.ts'
 import { createFakeGateway } from '../helpers/peers/fake-gateway.ts'
+import { spooledUploads, temporaryFiles } from '../helpers/storage/spooled.ts'
 import { startWorker, type TestWorker, testCredentials } from '../helpers/worker/app.ts'
 
 const token = 'token-ann'
@@ -193,7 +194,7 @@ test('a failed job tells the reason in the words that deployed clients look for'
     reason: 'Telegram session not authorized',
     messageId: null,
   })
-  await vi.waitFor(async () => expect(await uploadFolders(dataDir)).toEqual([]))
+  await vi.waitFor(async () => expect(await spooledUploads(dataDir)).toEqual([]))
 })
 
 test('a transfer is retried after a failure that may pass', async () => {
@@ -252,7 +253,7 @@ test('cancel stops the job and frees the disk', async () => {
 
   expect(await cancelled.json()).toEqual({ success: true, message: 'Upload cancelled' })
   expect(aborted).toBe(true)
-  expect(await uploadFolders(dataDir)).toEqual([])
+  expect(await spooledUploads(dataDir)).toEqual([])
   expect(await (await progressOf(url, uploadId)).json()).toMatchObject({ phase: 'cancelled' })
   expect(gateway.posted).toEqual([])
 })
@@ -462,7 +463,7 @@ test('a refused token is refused before any byte is kept', async () => {
 
   expect(refused.status).toBe(401)
   expect(await refused.json()).toMatchObject({ code: 'TOKEN_REFUSED' })
-  expect(await uploadFolders(dataDir)).toEqual([])
+  expect(await spooledUploads(dataDir)).toEqual([])
   await expectNoTemporaryFiles(dataDir)
 })
 
@@ -678,14 +679,6 @@ test('uploads, chunks and jobs survive a restart', async () => {
 
 async function progressOf(url: string, uploadId: string): Promise<Response> {
   return fetch(`${url}/upload-progress/${uploadId}`)
-}
-
-async function uploadFolders(dataDir: string): Promise<string[]> {
-  return readdir(join(dataDir, 'spool', 'uploads'))
-}
-
-async function temporaryFiles(dataDir: string): Promise<string[]> {
-  return readdir(join(dataDir, 'spool', 'tmp'))
 }
 
 async function expectNoTemporaryFiles(dataDir: TestWorker['dataDir']): Promise<void> {

@@ -25,10 +25,10 @@ const ALREADY_THERE = '42P04'
  * nothing. Workers of one name share a database and a bucket.
  */
 export async function clusterEnv(name: string): Promise<Record<string, string>> {
-  const { CLUSTER_SERVERS } = process.env
-  if (CLUSTER_SERVERS === undefined) return {}
-  const { database, template, s3 } = Servers.parse(JSON.parse(CLUSTER_SERVERS))
-  const shared = `t${createHash('sha256').update(name).digest('hex').slice(0, 24)}`
+  const servers = serversOfRun()
+  if (servers === null) return {}
+  const { database, template, s3 } = servers
+  const shared = sharedName(name)
   await withClient(`${database}postgres`, (client) =>
     client.query(`CREATE DATABASE ${shared} TEMPLATE ${template}`).catch((error: unknown) => {
       if (!(error instanceof pg.DatabaseError) || error.code !== ALREADY_THERE) throw error
@@ -45,6 +45,22 @@ export async function clusterEnv(name: string): Promise<Record<string, string>> 
     CLUSTER_S3_ACCESS_KEY_ID: s3.accessKeyId,
     CLUSTER_S3_SECRET_ACCESS_KEY: s3.secretAccessKey,
   }
+}
+
+/** Where the objects of a worker's bucket are as files; null where the run has no servers for a cluster. */
+export function bucketFolder(name: string): string | null {
+  const servers = serversOfRun()
+  return servers && join(servers.s3.folder, sharedName(name))
+}
+
+function serversOfRun(): z.infer<typeof Servers> | null {
+  const { CLUSTER_SERVERS } = process.env
+  return CLUSTER_SERVERS === undefined ? null : Servers.parse(JSON.parse(CLUSTER_SERVERS))
+}
+
+/** Of its database, and of its bucket. */
+function sharedName(name: string): string {
+  return `t${createHash('sha256').update(name).digest('hex').slice(0, 24)}`
 }
 
 /** How many nodes a worker of the run is. */

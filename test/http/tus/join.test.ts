@@ -1,6 +1,4 @@
 import { randomBytes } from 'node:crypto'
-import { readdir } from 'node:fs/promises'
-import { join } from 'node:path'
 import { describe, expect, test, vi } from 'vitest'
 import { MiB } from '../../../src/lib/units.ts'
 import { pollToEnd, postJson, sha256 } from '../../helpers/callers/client.ts'
@@ -14,6 +12,7 @@ import {
   tusHeaders,
 } from '../../helpers/callers/tus.ts'
 import { createFakeGateway } from '../../helpers/peers/fake-gateway.ts'
+import { spooledUploads } from '../../helpers/storage/spooled.ts'
 import { makeTempDir } from '../../helpers/temp-dir.ts'
 import { startWorker, testCredentials } from '../../helpers/worker/app.ts'
 
@@ -95,8 +94,7 @@ test('a client that lost the answer asks again and gets the same upload', async 
   expect(await offsetOf(url, parts[0] ?? '')).toBe(1000)
   await pollToEnd(url, idIn(location))
   expect(gateway.posted).toHaveLength(1)
-  const folders = join(dataDir, 'spool', 'uploads')
-  await vi.waitFor(async () => expect(await readdir(folders)).toEqual([]))
+  await vi.waitFor(async () => expect(await spooledUploads(dataDir)).toEqual([]))
 })
 
 test.each<[string, (id: string) => string]>([

@@ -1,9 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { readdir } from 'node:fs/promises'
 import { type ClientRequest, type IncomingMessage, request } from 'node:http'
 import { connect } from 'node:net'
-import { join } from 'node:path'
 import { describe, expect, test, vi } from 'vitest'
 import { KiB, MiB } from '../../../src/lib/units.ts'
 import { chunkForm, pollToEnd, postChunk, postJson, sha256 } from '../../helpers/callers/client.ts'
@@ -16,6 +14,7 @@ import {
   tusHeaders,
 } from '../../helpers/callers/tus.ts'
 import { createFakeGateway, type FakeGateway } from '../../helpers/peers/fake-gateway.ts'
+import { spooledUploads, streamArrives, temporaryFiles } from '../../helpers/storage/spooled.ts'
 import { startWorker, type TestWorker, testCredentials } from '../../helpers/worker/app.ts'
 
 const ANN = 'token-ann'
@@ -274,15 +273,19 @@ describe('creation', () => {
     const headers = { ...tusHeaders(ANN, { 'upload-length': '3000' }), 'content-length': '3000' }
     const outgoing = openRequest(`${url}/files`, 'POST', headers)
     outgoing.write(Buffer.alloc(1000))
-    const folders = join(dataDir, 'spool', 'uploads')
-    await vi.waitFor(async () => expect(await readdir(folders)).toHaveLength(1))
+    const begun = async () =>
+      (await adapters.ledger.uploadsInState('receiving')).map(({ id }) => id)
+    const [uploadId = ''] = await vi.waitFor(async () => {
+      const ids = await begun()
+      expect(ids).toHaveLength(1)
+      return ids
+    })
+    await streamArrives(dataDir, uploadId)
 
     outgoing.destroy()
 
-    await vi.waitFor(async () =>
-      expect(await adapters.ledger.uploadsInState('receiving')).toEqual([]),
-    )
-    await vi.waitFor(async () => expect(await readdir(folders)).toEqual([]))
+    await vi.waitFor(async () => expect(await begun()).toEqual([]))
+    await vi.waitFor(async () => expect(await spooledUploads(dataDir)).toEqual([]))
   })
 })
 
@@ -450,7 +453,7 @@ describe('bytes', () => {
     const { url, dataDir } = await startTus()
     const uploadId = await createTus(url, ANN, { 'upload-length': '3000' })
     const standing = openPatch(url, uploadId, { length: 3000, bytes: Buffer.alloc(1000) })
-    await growsFile(dataDir, uploadId)
+    await streamArrives(dataDir, uploadId)
 
     expect(await offsetOf(url, uploadId)).toBe(1000)
 
@@ -529,7 +532,7 @@ describe('checksums', () => {
     expect(response.status).toBe(460)
     expect(await response.json()).toMatchObject({ code: 'CHECKSUM_MISMATCH' })
     expect(await offsetOf(url, uploadId)).toBe(1000)
-    expect(await readdir(join(dataDir, 'spool', 'tmp'))).toEqual([])
+    expect(await temporaryFiles(dataDir)).toEqual([])
   })
 
   test('in an unknown algorithm, or malformed, are refused', async () => {
@@ -605,7 +608,7 @@ describe('owners', () => {
         })
       }
       expect(await offsetOf(url, uploadId)).toBe(0)
-      expect(await readdir(join(dataDir, 'spool', 'uploads'))).toEqual([])
+      expect(await spooledUploads(dataDir)).toEqual([])
     },
   )
 
@@ -617,7 +620,7 @@ describe('owners', () => {
     const headers = { 'upload-length': '3000', 'upload-concat': 'partial' }
     const uploadId = await createTus(url, ANN, headers)
     const standing = openPatch(url, uploadId, { length: 3000, bytes: Buffer.alloc(1000) })
-    await growsFile(dataDir, uploadId)
+    await streamArrives(dataDir, uploadId)
 
     const answers = await Promise.all([
       fetch(`${url}/files/${uploadId}`, { method: 'HEAD', headers: tusHeaders(token) }),
@@ -664,13 +667,13 @@ describe('beside the other endpoints', () => {
     const { url, dataDir } = await startTus()
     const uploadId = await createTus(url, ANN, { 'upload-length': '3000' })
     const standing = openPatch(url, uploadId, { length: 3000, bytes: Buffer.alloc(1000) })
-    await growsFile(dataDir, uploadId)
+    await streamArrives(dataDir, uploadId)
 
     await postJson(`${url}/cancel-upload`, { uploadId })
     standing.outgoing.end(Buffer.alloc(2000))
 
     expect((await standing.answer).statusCode).toBe(410)
-    expect(await readdir(join(dataDir, 'spool', 'uploads'))).toEqual([])
+    expect(await spooledUploads(dataDir)).toEqual([])
   })
 
   test('a chunk in a form is refused for a tus upload', async () => {
@@ -722,7 +725,7 @@ describe('the end', () => {
     expect(response.status).toBe(204)
     await expect(offsetOf(url, uploadId)).rejects.toThrow('410')
     expect((await adapters.ledger.reservations()).reservedBytes).toBe(0)
-    expect(await readdir(join(dataDir, 'spool', 'uploads'))).toEqual([])
+    expect(await spooledUploads(dataDir)).toEqual([])
     expect(gateway.posted).toEqual([])
   })
 
@@ -789,12 +792,6 @@ function openPatch(
     return response.resume()
   })
   return { outgoing, answer }
-}
-
-/** Resolves once the upload's first chunk is being written: its folder comes before. */
-async function growsFile(dataDir: string, uploadId: string): Promise<void> {
-  const folder = join(dataDir, 'spool', 'uploads', uploadId)
-  await vi.waitFor(async () => expect(await readdir(folder)).toEqual(['0.growing']))
 }
 
 /** A PATCH of all the bytes whose connection breaks after some of them. */
