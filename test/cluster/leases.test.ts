@@ -343,7 +343,7 @@ describe.skipIf(missing !== '')(`leases in PostgreSQL${missing}`, () => {
     const upload = makeUpload({ id: 'frozen' })
     await insertUpload(ledger, upload, 'token')
     const b = await openNode('http://thawed')
-    const node = startChild('test/helpers/cluster/writing-node.ts', {
+    const node = startChild('test/helpers/storage/writing-node.ts', {
       env: {},
       args: [url, 'http://standing-still', account, upload.id],
     })
