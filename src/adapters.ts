@@ -35,7 +35,7 @@ import { openLedger } from './storage/ledger/ledger.ts'
 import { loadLedgerKey } from './storage/ledger/secrets/key.ts'
 import { createRetryingSecrets } from './storage/ledger/secrets/retrying-secrets.ts'
 import { createSpool } from './storage/spool/spool.ts'
-import { loadAccountWaits } from './telegram/account-waits.ts'
+import { followAccountWaits, loadAccountWaits } from './telegram/account-waits.ts'
 import { createGatedGateway } from './telegram/gated-gateway.ts'
 import { createTelegramGateway } from './telegram/gateway.ts'
 import { createWaitStore } from './telegram/wait-store.ts'
@@ -142,12 +142,15 @@ async function openInOrder(
       now: clock.now,
     })
   const secrets = createRetryingSecrets(ledger, log)
-  const waits = await loadAccountWaits({ store: createWaitStore(secrets), now: clock.now })
-  const telegram = createGatedGateway(() =>
+  const waitStore = createWaitStore(secrets, { isShared: cluster !== null })
+  const waits = await loadAccountWaits({ store: waitStore, now: clock.now })
+  const followed = cluster && followAccountWaits({ store: waitStore, waits })
+  const local = createGatedGateway(() =>
     createTelegramGateway({
       log,
       secrets,
       waits,
+      leases: cluster?.connectionLeases,
       now: clock.now,
       botApi: embedded ? { root: embedded.botApiRoot, local: false } : config.botApi,
       serverKeyPem: embedded?.serverKeyPem ?? config.serverKeyPem,
@@ -158,6 +161,7 @@ async function openInOrder(
       retryPolicy: peers.retryPolicy,
     }),
   )
+  const telegram = cluster?.forward(local) ?? local
   // A key file's key would be each instance's own.
   // Nodes of a cluster hand nothing over: each account has a lease.
   const isDeployed = config.ledgerKey !== null && cluster === null
@@ -169,7 +173,7 @@ async function openInOrder(
     folders,
     gateway: telegram.gateway,
     channel: telegram.channel,
-    gate: telegram.gate,
+    gate: local.gate,
     deployment: openDeployment({ secret, publicUrl: config.publicUrl }),
     cluster,
     outbox,
@@ -197,6 +201,7 @@ async function openInOrder(
     },
     log,
     close: async () => {
+      followed?.stop()
       await telegram.gateway.close()
       await outbox?.close()
       // Nobody has these accounts any more: other nodes go on.

@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { createForwardingGateway } from './cluster/gateway/forwarding-gateway.ts'
 import { findNodeAddress } from './cluster/peers/node-address.ts'
 import { createPeers, type OpenedPeers } from './cluster/peers/peers.ts'
 import type { ClusterConfig } from './config/config.ts'
@@ -8,6 +9,7 @@ import { type SharedBoardOptions, shareBoard } from './core/cluster/progress/sha
 import { createStreamLock } from './core/cluster/stream-lock.ts'
 import { openClusterClock } from './core/maintenance/cluster-clock.ts'
 import type { WorkerClock } from './core/maintenance/worker-clock.ts'
+import type { ChannelGateway } from './core/ports/channel.ts'
 import type { DownloadTieRecords } from './core/ports/cluster/download-ties.ts'
 import type { Leases, NodeAddress } from './core/ports/cluster/leases.ts'
 import type { ClusterMetrics } from './core/ports/cluster/metrics.ts'
@@ -16,6 +18,7 @@ import type { CircuitStatus } from './core/ports/health.ts'
 import type { MaintainedLedger } from './core/ports/ledger.ts'
 import type { Log } from './core/ports/log.ts'
 import type { Spool } from './core/ports/spool.ts'
+import type { TelegramGateway } from './core/ports/telegram.ts'
 import type { ProgressBoard } from './core/progress/progress-board.ts'
 import type { PreemptibleLock } from './lib/concurrency/preemptible-lock.ts'
 import { createClusterFigures } from './metrics/cluster/cluster-metrics.ts'
@@ -30,6 +33,7 @@ import { openLeases } from './storage/postgres/cluster/leases.ts'
 import { openDatabase } from './storage/postgres/database.ts'
 import { openPostgresLedger } from './storage/postgres/ledger.ts'
 import { createSpool } from './storage/spool/spool.ts'
+import type { GatedGateway } from './telegram/gated-gateway.ts'
 
 /** This node among the others of its cluster. */
 export interface Cluster {
@@ -50,6 +54,11 @@ export interface Cluster {
   ) => ProgressBoard
   /** How this node shares the work with the others. */
   readonly node: Node
+  /** Makes of this node's Telegram one that also reaches accounts that other nodes have. */
+  readonly forward: (local: GatedGateway) => {
+    gateway: TelegramGateway
+    channel: ChannelGateway
+  }
   /** Removes what the spool has and no row names; resolves with how many objects. */
   readonly removeStrays: (signal: AbortSignal) => Promise<number>
 }
@@ -138,9 +147,11 @@ export async function openClusterStorage({
     createStreamLock(lock, { leases, peers, timeoutMs, log })
   const share: Cluster['shareBoard'] = (board, node) =>
     shareBoard(board, { ...node, self, peers, rows: ledger, log, signal: peers.closed })
+  const forward: Cluster['forward'] = (local) =>
+    createForwardingGateway({ local, leases: connectionLeases, peers, reads: cluster.reads, log })
   const node = createNode({ leases, claims: ledger, peers, log })
   const ports = { self, peers, leases, connectionLeases, claims: ledger, ties: ledger }
-  const parts = { ...ports, shareBoard: share, shareStreams, node, removeStrays }
+  const parts = { ...ports, shareBoard: share, shareStreams, forward, node, removeStrays }
   return { ledger, spool, folders: null, clock, cluster: parts, shared }
 }
 

@@ -140,9 +140,12 @@ const ALLOWED: Record<string, readonly string[]> = {
   ],
   // What nodes of a cluster ask each other.
   'src/cluster/peers': ['core/ports', 'zod', 'node:*'],
+  // Telegram for such a node: by itself, or by the one that has the account.
+  'src/cluster/gateway': ['core/ports', 'src/telegram', 'zod', 'node:*'],
   // Loaded only by a worker that has a cluster.
   'src/cluster-storage.ts': [
-    ...['src/cluster/peers', 'src/config', 'src/metrics', 'src/storage'],
+    ...['src/cluster/gateway', 'src/cluster/peers', 'src/config', 'src/metrics', 'src/storage'],
+    'src/telegram',
     ...['core/cluster', 'core/maintenance', 'core/ports', 'core/progress', 'node:*'],
   ],
   'src/services.ts': ['src/adapters.ts', 'src/config', 'src/core', 'src/metrics'],

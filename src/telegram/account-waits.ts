@@ -16,6 +16,8 @@ export interface AccountWaits {
   used: (accounts: readonly string[]) => void
   /** Notes that Telegram asks the account to wait; a shorter wait does not end a longer one. */
   asked: (account: string, seconds: number) => void
+  /** Notes when waits end that another node was asked for (WaitStore.load). */
+  learn: (ends: readonly [string, number][]) => void
   /** Whole seconds until the account may post again; 0 when it may now. */
   secondsLeft: (account: string) => number
   /** The same of each account that was used within the last hour, or still waits. */
@@ -45,6 +47,22 @@ export async function loadAccountWaits({
   return createAccountWaits({ store, now, ends })
 }
 
+/** Milliseconds after which waits are read again that other nodes have stored. */
+const FOLLOW_MS = 10_000
+
+/** Keeps to waits that other nodes of a cluster have been asked for, until it is stopped. */
+export function followAccountWaits({
+  store,
+  waits,
+}: {
+  store: Pick<WaitStore, 'load'>
+  waits: Pick<AccountWaits, 'learn'>
+}): { stop: () => void } {
+  const read = (): void => void store.load().then(waits.learn, () => {})
+  const timer = setInterval(read, FOLLOW_MS).unref()
+  return { stop: () => clearInterval(timer) }
+}
+
 export function createAccountWaits({ store, now, ends = [] }: AccountWaitsOptions): AccountWaits {
   // In the order of their last use, the oldest first.
   const accounts = new Map<string, { until: number; usedAt: number }>()
@@ -61,9 +79,14 @@ export function createAccountWaits({ store, now, ends = [] }: AccountWaitsOption
     return entry
   }
 
-  for (const [name, until] of ends) {
-    if (until > now()) touch(name).until = until
+  function learn(known: readonly [string, number][]): void {
+    for (const [name, until] of known) {
+      if (until <= now() || until <= (accounts.get(name)?.until ?? 0)) continue
+      touch(name).until = until
+    }
   }
+
+  learn(ends)
 
   const secondsUntil = (until: number): number => Math.max(0, Math.ceil((until - now()) / 1000))
 
@@ -83,6 +106,7 @@ export function createAccountWaits({ store, now, ends = [] }: AccountWaitsOption
         now(),
       )
     },
+    learn,
     secondsLeft: (account) => secondsUntil(accounts.get(account)?.until ?? 0),
     all: () => {
       for (const [name, { until, usedAt }] of accounts) {

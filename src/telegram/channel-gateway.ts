@@ -74,25 +74,6 @@ export function createChannelGateway(options: ChannelGatewayOptions): ChannelGat
     return guarded(outer.signal, (signal) => reading(road, { ...outer, signal }, work))
   }
 
-  /** Tries the roads in their order, until one of them may. */
-  async function firstThatMay<T>(
-    roads: readonly Road[],
-    run: (road: Road) => Promise<T>,
-  ): Promise<T> {
-    let refusal = notConnected()
-    for (const road of roads) {
-      try {
-        return await run(road)
-      } catch (error) {
-        const failure = toAppError(error)
-        if (!MAY_NOT.has(failure.code)) throw error
-        // What is missing says more than that a channel cannot be seen.
-        if (refusal.code !== 'NOT_EDITABLE') refusal = failure
-      }
-    }
-    throw refusal
-  }
-
   /** The ids of a hundred messages at most that an account may not delete. */
   async function removeBy(
     road: Road,
@@ -177,8 +158,27 @@ export function createChannelGateway(options: ChannelGatewayOptions): ChannelGat
   }
 }
 
+/** Tries the roads in their order, until one of them may. */
+export async function firstThatMay<T>(
+  roads: readonly Road[],
+  run: (road: Road) => Promise<T>,
+): Promise<T> {
+  let refusal = notConnected()
+  for (const road of roads) {
+    try {
+      return await run(road)
+    } catch (error) {
+      const failure = toAppError(error)
+      if (!MAY_NOT.has(failure.code)) throw error
+      // What is missing says more than that a channel cannot be seen.
+      if (refusal.code !== 'NOT_EDITABLE') refusal = failure
+    }
+  }
+  throw refusal
+}
+
 /** The ways by which a user's accounts may write, the one that has posted first. */
-function writers(credentials: Credentials, postedBy: Actor | null): Road[] {
+export function writers(credentials: Credentials, postedBy: Actor | null): Road[] {
   const { session, botToken, apiId, apiHash } = credentials
   const roads: Road[] = []
   if (session !== null && apiId !== null) roads.push('mtproto-user')

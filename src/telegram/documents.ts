@@ -1,5 +1,5 @@
 import type { Credentials } from '../core/ports/credentials.ts'
-import type { Road } from '../core/ports/records.ts'
+import type { Road, StoredDocument } from '../core/ports/records.ts'
 import type { RemoteDocument, TelegramGateway } from '../core/ports/telegram.ts'
 import { AppError } from '../errors.ts'
 import type { BotApiRoad } from './bot-api/bot-api-road.ts'
@@ -13,6 +13,8 @@ import { THUMBNAIL_BYTES } from './limits.ts'
 import { cannotSee } from './message-refusals.ts'
 import type { Accounts } from './mtproto/account/accounts.ts'
 import type { Channels } from './mtproto/account/channels.ts'
+import { MainConnectionNeeded } from './mtproto/connection/no-main-connection.ts'
+import type { Address } from './mtproto/connection/session.ts'
 import { createLocations, type Locator, type MessagesOf } from './mtproto/files/locate.ts'
 import { readBlock, readThumbnail } from './mtproto/files/read-block.ts'
 import { actorFor, mtprotoRoad } from './roads.ts'
@@ -25,8 +27,32 @@ export interface DocumentsOptions {
   closing: AbortSignal
 }
 
+/** Where any node reads a document's bytes without the main connection of its account: JSON. */
+export interface SharedPlace {
+  readonly document: StoredDocument
+  /** Addresses on which connections may share the account's key. */
+  readonly addresses: readonly Address[]
+}
+
+/** Reads by nodes that do not have the account. */
+export interface SharedReads {
+  /** For the node that has the account. Null: the document is not to be read by others. */
+  placeOf: (document: RemoteDocument, signal: AbortSignal) => Promise<SharedPlace | null>
+  /**
+   * As TelegramGateway.readBlock, from such a place. Rejects where only the node that has the account can
+   * go on: its file reference has ended, say. `size`: of the whole file.
+   */
+  read: (
+    credentials: Credentials,
+    place: SharedPlace,
+    block: { offset: number; length: number; size: number },
+    signal: AbortSignal,
+  ) => Promise<Uint8Array>
+}
+
 export interface Documents
   extends Pick<TelegramGateway, 'locate' | 'locateAll' | 'readBlock' | 'readThumbnail'> {
+  readonly shared: SharedReads
   /** Called when messages were changed or deleted: the next `locate` asks Telegram again. */
   forget: (credentials: Credentials, messageIds: readonly number[]) => void
   /** The same of all messages that the account of this name (Accounts.nameOf) has been asked for. */
@@ -86,6 +112,35 @@ export function createDocuments({
           : await readThumbnail(place, signal)
       // Those of stickers are WebP.
       return picture && isJpeg(picture) ? picture : null
+    },
+    shared: {
+      placeOf: async ({ locator }, signal) => {
+        const place = locator as Locator | BotLocator
+        if ('road' in place) return null
+        return place.use(async (account) => {
+          const { document, cdn } = place
+          if (cdn !== null || document.dcId !== account.dcId) return null
+          const addresses = await account.mediaAddresses(signal)
+          return addresses.length === 0 ? null : { document, addresses }
+        })
+      },
+      read: async (credentials, { document, addresses }, block, signal) => {
+        const road = mtprotoRoad(credentials)
+        if (road === null) throw cannotSee()
+        return accounts.readFiles(credentials, actorFor(road), addresses, (account) => {
+          const locator: Locator = {
+            use: (work) => work(account),
+            document,
+            thumbnail: null,
+            refresh: async () => {
+              throw new MainConnectionNeeded()
+            },
+            cdn: null,
+            withoutCdn: true,
+          }
+          return readBlock({ locator, ...block, signal })
+        })
+      },
     },
     forget: (credentials, messageIds) => {
       const road = mtprotoRoad(credentials)

@@ -4,11 +4,14 @@ import { type AppError, shuttingDown } from '../errors.ts'
 import { createGate } from '../lib/concurrency/gate.ts'
 import { createTally } from '../lib/concurrency/tally.ts'
 import { withTimeout } from '../lib/waiting/with-timeout.ts'
+import type { SharedReads } from './documents.ts'
 import type { ConnectedTelegram } from './gateway.ts'
 
 export interface GatedGateway {
   gateway: TelegramGateway
   channel: ChannelGateway
+  shared: SharedReads
+  forget: ConnectedTelegram['forget']
   gate: TelegramGate
 }
 
@@ -74,6 +77,12 @@ export function createGatedGateway(connect: () => ConnectedTelegram): GatedGatew
       windows: () => inner.windows(),
       close: () => leave(shuttingDown()),
     },
+    shared: {
+      placeOf: (document, signal) => passing(signal, () => inner.shared.placeOf(document, signal)),
+      read: (credentials, place, block, signal) =>
+        passing(signal, () => inner.shared.read(credentials, place, block, signal)),
+    },
+    forget: (credentials, messageIds) => inner.forget(credentials, messageIds),
     channel: {
       reader: (credentials) => inner.channel.reader(credentials),
       position: (call) => passing(call.signal, () => inner.channel.position(call)),

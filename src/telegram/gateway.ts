@@ -15,7 +15,7 @@ import { createBotApiRoad } from './bot-api/bot-api-road.ts'
 import { type PostIntactOptions, postIntact } from './bot-api/post-intact.ts'
 import { createChannelGateway } from './channel-gateway.ts'
 import { createTelegramCircuits, type TelegramCircuits } from './circuits.ts'
-import { createDocuments } from './documents.ts'
+import { createDocuments, type SharedReads } from './documents.ts'
 import { toAppError } from './errors.ts'
 import { BLOCK_BYTES, BOT_API_READABLE_BYTES, PART_BYTES } from './limits.ts'
 import type { Account } from './mtproto/account/account.ts'
@@ -83,6 +83,9 @@ export interface TelegramGatewayOptions {
 /** All of Telegram that the worker uses: files, and the messages of channels. */
 export interface ConnectedTelegram extends TelegramGateway {
   readonly channel: ChannelGateway
+  readonly shared: SharedReads
+  /** Called when other nodes have changed or deleted messages: the next `locate` asks Telegram again. */
+  readonly forget: (credentials: Credentials, messageIds: readonly number[]) => void
 }
 
 /** Telegram by all its roads: the Bot API, MTProto as the user, MTProto as the bot. */
@@ -293,6 +296,13 @@ export function createTelegramGateway(options: TelegramGatewayOptions): Connecte
 
   return {
     channel,
+    shared: {
+      placeOf: (document, outer) =>
+        guarded(outer, (signal) => documents.shared.placeOf(document, signal)),
+      read: (credentials, place, block, outer) =>
+        guarded(outer, (signal) => documents.shared.read(credentials, place, block, signal)),
+    },
+    forget: documents.forget,
     roadFor,
     leaseOf: (credentials) => {
       const road = mtprotoRoad(credentials) ?? 'bot-api'

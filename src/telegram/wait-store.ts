@@ -14,22 +14,36 @@ export interface WaitStore {
   /** When each ends, by the account's name, in epoch milliseconds. */
   load: () => Promise<[string, number][]>
   /**
-   * Stores the waits that are long enough, in place of all earlier ones; of too many, the last.
-   * Never rejects: `secrets` must not.
+   * Stores the waits that are long enough, in place of all earlier ones; where the ledger is shared, beside
+   * those that other nodes have stored. Of too many, the last. Never rejects: `saveSecret` must not.
    */
   save: (ends: readonly [string, number][], now: number) => Promise<void>
 }
 
-export function createWaitStore(secrets: Pick<Ledger, 'secret' | 'saveSecret'>): WaitStore {
+export function createWaitStore(
+  secrets: Pick<Ledger, 'secret' | 'saveSecret'>,
+  { isShared = false }: { isShared?: boolean } = {},
+): WaitStore {
+  async function load(): Promise<[string, number][]> {
+    const bytes = await secrets.secret(NAME)
+    if (!bytes) return []
+    return Object.entries(Stored.safeParse(JSON.parse(bytes.toString())).data ?? {})
+  }
+
+  function store(long: readonly [string, number][]): Promise<void> {
+    const last = Object.fromEntries(long.slice(-MAX_STORED))
+    return secrets.saveSecret(NAME, Buffer.from(JSON.stringify(last)))
+  }
+
   return {
-    load: async () => {
-      const bytes = await secrets.secret(NAME)
-      if (!bytes) return []
-      return Object.entries(Stored.safeParse(JSON.parse(bytes.toString())).data ?? {})
-    },
+    load,
     save: async (ends, now) => {
-      const long = ends.filter(([, until]) => until - now > WORTH_STORING_MS).slice(-MAX_STORED)
-      await secrets.saveSecret(NAME, Buffer.from(JSON.stringify(Object.fromEntries(long))))
+      const long = ends.filter(([, until]) => until - now > WORTH_STORING_MS)
+      if (!isShared) return store(long)
+      const stored = await load().catch(() => [])
+      const known = new Map(stored.filter(([, until]) => until > now))
+      for (const [name, until] of long) known.set(name, Math.max(until, known.get(name) ?? 0))
+      return store([...known])
     },
   }
 }

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { createAccountWaits, loadAccountWaits } from '../../src/telegram/account-waits.ts'
 import { createWaitStore } from '../../src/telegram/wait-store.ts'
 
@@ -85,9 +85,28 @@ test('waits that cannot be read are taken for none', async () => {
   expect(waits.all()).toEqual([])
 })
 
-function storeIn(ledger: Map<string, Buffer>) {
-  return createWaitStore({
-    secret: async (name) => ledger.get(name) ?? null,
-    saveSecret: async (name, value) => void ledger.set(name, value),
-  })
+function storeIn(ledger: Map<string, Buffer>, { isShared = false } = {}) {
+  const secrets = {
+    secret: async (name: string) => ledger.get(name) ?? null,
+    saveSecret: async (name: string, value: Uint8Array) =>
+      void ledger.set(name, Buffer.from(value)),
+  }
+  return createWaitStore(secrets, { isShared })
 }
+
+test('what one node was asked to wait for, the others learn from the ledger', async () => {
+  const secrets = new Map<string, Buffer>()
+  const now = (): number => 0
+  const first = storeIn(secrets, { isShared: true })
+  const second = storeIn(secrets, { isShared: true })
+  const [ofFirst, ofSecond] = [first, second].map((store) => createAccountWaits({ store, now }))
+  ofFirst?.asked('ann', 600)
+  await vi.waitFor(async () => expect(await first.load()).toHaveLength(1))
+  ofSecond?.asked('bob', 900)
+  await vi.waitFor(async () => expect(await first.load()).toHaveLength(2))
+
+  ofSecond?.learn(await second.load())
+
+  expect(ofSecond?.secondsLeft('ann')).toBe(600)
+  expect(ofSecond?.secondsLeft('bob')).toBe(900)
+})

@@ -87,6 +87,8 @@ function open() {
     return {
       ...fake,
       channel,
+      shared: { placeOf: () => closed.promise, read: () => closed.promise },
+      forget: () => {},
       roadFor: fake.roadFor,
       readBlock: () => closed.promise,
       close: async () => closed.reject(new Error('The gateway was closed')),

@@ -8,7 +8,7 @@ import type { Connection } from '../connection/connection.ts'
 import type { KeyStore } from '../connection/dc-auth-keys.ts'
 import type { Api, Gramjs, TlRequest } from '../connection/gramjs.ts'
 import { withoutUpdates } from '../connection/init-connection.ts'
-import { createMainConnection } from '../connection/main-connection.ts'
+import { createMainConnection, type MainConnection } from '../connection/main-connection.ts'
 import {
   type CallOptions,
   createRequestChannel,
@@ -16,7 +16,7 @@ import {
   type RetryPolicy,
 } from '../connection/request-channel.ts'
 import { createRequestChannels } from '../connection/request-channels.ts'
-import { authKeyName, type Session } from '../connection/session.ts'
+import { type Address, authKeyName, type Session } from '../connection/session.ts'
 import { isPostingMethod } from './posting-methods.ts'
 
 export interface AccountOptions {
@@ -36,6 +36,8 @@ export interface AccountOptions {
   connection?: Connection | undefined
   /** Called before each write to the main connection; where it throws, nothing is written. */
   beforeWrite?: (() => void) | undefined
+  /** In place of one that connects. */
+  main?: MainConnection | undefined
   /** Called when Telegram asks for a wait that every post of the account has to obey. */
   onWait: (seconds: number) => void
   /** Called when Telegram has ended the session. */
@@ -64,6 +66,8 @@ export interface Account {
   requestChannel: (dcId: number) => RequestChannel
   /** The same for a CDN, which knows no accounts. */
   cdnRequestChannel: (dcId: number) => RequestChannel
+  /** The addresses at home on which connections may share the account's key. */
+  mediaAddresses: (signal: AbortSignal) => Promise<Address[]>
   /** The congestion window of each data centre. */
   windows: () => { dcId: number; window: number }[]
   /** Closes all connections; the next call opens them again. Windows, waits and limits are kept. */
@@ -83,7 +87,7 @@ export function createAccount(options: AccountOptions): Account {
     if (method === null || isPostingMethod(method, kind)) options.onWait(seconds)
   }
 
-  const main = createMainConnection({ ...options, closing: closing.signal })
+  const main = options.main ?? createMainConnection({ ...options, closing: closing.signal })
   const requestChannels = createRequestChannels({
     ...options,
     main,
@@ -165,6 +169,7 @@ export function createAccount(options: AccountOptions): Account {
     requestChannel: (dcId) =>
       dcId === session.dcId ? watched(requestChannels.at(dcId)) : requestChannels.at(dcId),
     cdnRequestChannel: requestChannels.atCdn,
+    mediaAddresses: async (signal) => (await main.centres(signal)).media(session.dcId),
     windows: requestChannels.windows,
     disconnect: () => {
       main.close()

@@ -8,8 +8,9 @@ import { TELEGRAM_ENTRY } from '../connection/data-centres.ts'
 import { createMemoryKeyStore } from '../connection/dc-auth-keys.ts'
 import type { CipherChoice } from '../connection/encryption/cipher.ts'
 import { type Gramjs, loadGramjs } from '../connection/gramjs.ts'
+import { createNoMainConnection, MainConnectionNeeded } from '../connection/no-main-connection.ts'
 import type { RetryPolicy } from '../connection/request-channel.ts'
-import { authKeyName, parseSession } from '../connection/session.ts'
+import { type Address, authKeyName, parseSession, type Session } from '../connection/session.ts'
 import { type Account, createAccount } from './account.ts'
 import { createAccountLeases } from './account-leases.ts'
 import { createAccountPool } from './account-pool.ts'
@@ -61,6 +62,17 @@ export interface Accounts {
     signal: AbortSignal,
     work: (signal: AbortSignal) => Promise<T>,
   ) => Promise<T>
+  /**
+   * Runs `work` as the account without its main connection, and so without its lease: only parts of files
+   * at its home, over connections to these addresses. Whatever else `work` wants rejects with
+   * MainConnectionNeeded.
+   */
+  readFiles: <T>(
+    credentials: Credentials,
+    actor: Actor,
+    addresses: readonly Address[],
+    work: (account: Account) => Promise<T>,
+  ) => Promise<T>
   /** A name for the account, without connecting. */
   nameOf: (credentials: Credentials, actor: Actor) => string
   /** Parts Telegram takes in a file of this user, if it is known already. */
@@ -73,6 +85,8 @@ export interface Accounts {
 export function createAccounts(options: AccountsOptions): Accounts {
   const { log, secrets, server } = options
   const pool = createAccountPool({ idleMs: options.idleMs, maxAccounts: options.maxAccounts })
+  /** Accounts whose main connection another node has. */
+  const readers = createAccountPool({ idleMs: options.idleMs, maxAccounts: options.maxAccounts })
   const closing = new AbortController()
   const leases =
     options.leases &&
@@ -161,6 +175,41 @@ export function createAccounts(options: AccountsOptions): Accounts {
     return botAccounts.use({ token, apiId, apiHash }, ends, work)
   }
 
+  /** The key of an account that is used elsewhere; null: it has none yet. */
+  async function sessionOf(credentials: Credentials, actor: Actor): Promise<Session | null> {
+    return actor === 'user'
+      ? parseSession(credentials.session ?? '')
+      : bots().stored(nameOf(credentials, actor))
+  }
+
+  async function readFiles<T>(
+    credentials: Credentials,
+    actor: Actor,
+    addresses: readonly Address[],
+    work: (account: Account) => Promise<T>,
+  ): Promise<T> {
+    const { apiId } = credentials
+    const session = await sessionOf(credentials, actor)
+    if (apiId === null || session === null) throw new MainConnectionNeeded()
+    const name = nameOf(credentials, actor)
+    // Other addresses make it another account here, and the earlier one falls idle.
+    const places = addresses.map(({ host, port }) => `${host}:${port}`)
+    const id = [authKeyName(session.authKey), ...places].join(' ')
+    const create = (): Account =>
+      createAccount({
+        ...options,
+        ...{ session, kind: actor, apiId, name, gramjs: library(), keys: createMemoryKeyStore() },
+        main: createNoMainConnection(session.dcId, addresses),
+        onWait: () => {},
+        // What has become of its key the holder finds out by itself. A bot may have got a new one.
+        onDead: (error) => {
+          readers.ended(id, error)
+          if (actor === 'bot') bots().leave(name)
+        },
+      })
+    return readers.use(id, create, work)
+  }
+
   function nameOf({ session, botToken }: Credentials, actor: Actor): string {
     return actor === 'user'
       ? authKeyName(parseSession(session ?? '').authKey)
@@ -177,6 +226,7 @@ export function createAccounts(options: AccountsOptions): Accounts {
       leases
         ? leases.use(nameOf(credentials, actor), (lost) => work(AbortSignal.any([signal, lost])))
         : work(signal),
+    readFiles,
     nameOf,
     maxParts: ({ session }) => {
       const name = session === null ? null : nameOfSession(session)
@@ -184,7 +234,8 @@ export function createAccounts(options: AccountsOptions): Accounts {
     },
     windows: () => {
       const sums: Record<string, number> = {}
-      for (const { dcId, window } of pool.all().flatMap((account) => account.windows())) {
+      const all = [...pool.all(), ...readers.all()]
+      for (const { dcId, window } of all.flatMap((account) => account.windows())) {
         sums[`dc${dcId}`] = (sums[`dc${dcId}`] ?? 0) + window
       }
       return sums
@@ -192,6 +243,7 @@ export function createAccounts(options: AccountsOptions): Accounts {
     close: async () => {
       closing.abort(shuttingDown())
       pool.close()
+      readers.close()
       await leases?.close()
     },
   }

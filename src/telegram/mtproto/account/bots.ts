@@ -46,6 +46,8 @@ export interface OpenBot {
 export interface Bots {
   /** The stored session, or a new one. Rejects with RpcError, ConnectionError or TELEGRAM_FLOOD_WAIT. */
   open: (login: BotLogin, options: OpenBot) => Promise<BotSession>
+  /** The stored session of the bot of this name (`secretName`), or null. */
+  stored: (name: string) => Promise<Session | null>
   /** The bot of this name (`secretName`) is another node's to log in: the ledger is read again. */
   leave: (name: string) => void
   /** Telegram does not know the stored key any more. */
@@ -125,6 +127,7 @@ export function createBots({ gramjs, connect, secrets, entry }: BotsOptions): Bo
   }
 
   return {
+    stored: read,
     leave: (name) => sessions.delete(name),
     open: async (login, options) => {
       const name = secretName(login.token)

@@ -31,6 +31,8 @@ export interface Locator {
   refresh: (outdated: StoredDocument, signal: AbortSignal) => Promise<void>
   /** Set while Telegram sends readers of the document to a CDN. */
   cdn: CdnPlace | null
+  /** True: a CDN cannot be used, and Telegram is to send all bytes itself. */
+  readonly withoutCdn?: boolean
 }
 
 /** An answer of `upload.fileCdnRedirect`. */

@@ -21,6 +21,7 @@ export interface BlockRequest {
 interface Wanted extends Omit<BlockRequest, 'locator'> {
   /** The letter of the thumbnail; empty: the document itself. */
   thumbSize: string
+  takesCdn: boolean
 }
 
 /** Turns one block may take: references renewed, other data centres, CDNs. */
@@ -36,10 +37,11 @@ const THUMBNAIL_FLOOD_MS = 5_000
 export async function readBlock(request: BlockRequest): Promise<Uint8Array> {
   const { locator, size, offset, length } = request
   const expected = Math.min(length, size - offset)
+  const takesCdn = locator.withoutCdn !== true
   if (expected <= 0) return new Uint8Array()
   return locator.use(async (account) => {
     for (let short = 0; short < MAX_SHORT; short++) {
-      const bytes = await fetchBlock(account, locator, { ...request, thumbSize: '' })
+      const bytes = await fetchBlock(account, locator, { ...request, thumbSize: '', takesCdn })
       if (bytes.length >= expected) return bytes.subarray(0, expected)
     }
     throw unavailable(new Error('Telegram sent fewer bytes than the file has'))
@@ -55,7 +57,7 @@ export async function readThumbnail(
   if (!thumbnail) return null
   const { type, bytes } = thumbnail
   const size = THUMBNAIL_BYTES
-  const wanted = { size, offset: 0, length: size, signal, thumbSize: type }
+  const wanted = { size, offset: 0, length: size, signal, thumbSize: type, takesCdn: false }
   return bytes ?? locator.use((account) => fetchBlock(account, locator, wanted))
 }
 
@@ -104,12 +106,12 @@ async function askForFile(
 function fileRequest(
   { Api, toLong }: Gramjs,
   document: StoredDocument,
-  { offset, length, thumbSize }: Wanted,
+  { offset, length, thumbSize, takesCdn }: Wanted,
 ): Api.upload.GetFile {
   return new Api.upload.GetFile({
     // Only lengths that divide a block may be asked for plainly (core.telegram.org/api/files).
     precise: BLOCK_BYTES % length !== 0,
-    cdnSupported: thumbSize === '',
+    cdnSupported: takesCdn,
     location: new Api.InputDocumentFileLocation({
       id: toLong(document.id),
       accessHash: toLong(document.accessHash),
