@@ -37,8 +37,11 @@ export function shareLeases(leases: Leases): () => Leases {
           const acquired = await leases.acquire(name)
           if (acquired.kind !== 'held') return acquired
           const known = users.get(name) ?? new Set()
+          if (!known.has(user)) {
+            const { lost } = acquired.lease
+            lost.addEventListener('abort', () => forget(name, user), { once: true })
+          }
           users.set(name, known.add(user))
-          acquired.lease.lost.addEventListener('abort', () => forget(name, user), { once: true })
           return acquired
         }),
       release: (name) =>
