@@ -131,6 +131,9 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       if (!mayCarry(uploadId)) return null
       const account = await accounts.of(uploadId)
       if (how.isFree && isForOthers(uploadId, account)) return null
+      const idle = held.get(account)
+      // It is not given up in the meantime.
+      if (idle) idle.usedAt = performance.now()
       const acquired = await leases.acquire(account)
       if (acquired.kind === 'elsewhere') {
         elsewhere.set(uploadId, acquired.holder, ELSEWHERE_MS)
@@ -166,7 +169,8 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     try {
       const claimed = { uploadId, account, node: leases.self }
       if ((await claims.claimTransfer(claimed)) === null) return
-      const upload = known ?? (await ledger.findUpload(uploadId))
+      // Where it cannot be read now, it is left, and claimed again.
+      const upload = known ?? (await ledger.findUpload(uploadId).catch(() => null))
       // It may have been stopped, and the account lost, since the claim was written.
       const begins = upload !== null && mayCarry(uploadId) && !lease.lost.aborted
       if (!begins || !transfers.carry(upload)) {

@@ -5,9 +5,11 @@ export type Exclusive<T> =
   | { readonly kind: 'elsewhere'; readonly holder: NodeAddress }
 
 /**
- * Runs `work` while this node has the name and no other one does; it is told by the signal when the
- * lease is lost, with LEASE_LOST. Rejects as `acquire` and `work` do. Of two calls at one node at the same time
- * both run: callers that must not have their own lock.
+ * Runs `work` while this node has the name and no other one does; its signal aborts with LEASE_LOST when
+ * that is over. Rejects as `acquire` and `work` do.
+ *
+ * Two calls at one node at the same time both run, and the first one that ends gives the name up: callers
+ * have a lock of their own.
  */
 export async function exclusively<T>(
   leases: Pick<Leases, 'acquire' | 'release'>,

@@ -301,6 +301,19 @@ test('one that cannot be claimed now is tried again', async () => {
   expect(a.carried()).toEqual(['u1'])
 })
 
+test('an upload whose row cannot be read once it is claimed is left, and carried a moment later', async () => {
+  const { node, cluster } = start('u1')
+  const a = node('a')
+  vi.spyOn(a.ledger, 'findUpload').mockRejectedValueOnce(new AppError('SPOOL_FAILED', 'no'))
+
+  a.dispatcher.start()
+  await passes(0)
+  expect(rowOf(cluster, 'u1').carrier).toBeNull()
+  await passes(1_500)
+
+  expect(a.carried()).toEqual(['u1'])
+})
+
 const OWNERS: Record<string, string> = { u1: 'ann', u2: 'bob', u3: 'cid' }
 
 function upload(id: string): Upload {
@@ -393,7 +406,7 @@ function makeNode(
     ...{ local, dispatcher, leases, claims, peers, ledger, spool, log },
   })
   return {
-    ...{ transfers, dispatcher, stages, added, reloaded, stops, ends },
+    ...{ transfers, dispatcher, ledger, stages, added, reloaded, stops, ends },
     carried: () => [...jobs.keys()],
     knows: (id: string, chunks: number) => {
       const job = jobs.get(id)

@@ -15,8 +15,9 @@ export interface Leases {
   /** This node's own address. */
   readonly self: NodeAddress
   /**
-   * Takes the name if it is free, or was left for long enough, and says who has it otherwise. What this
-   * node has already it gets again, without a statement. Rejects with SPOOL_FAILED while the database
+   * Takes the name if it is free, or was left for long enough, and says who has it otherwise: that may be
+   * this node's own address, where a process was killed. What this node has already it gets again, without
+   * a statement. Rejects with SPOOL_FAILED while the database
    * does not answer, and with SHUTTING_DOWN once `close` was called.
    */
   acquire: (name: LeaseName) => Promise<AcquiredLease>
@@ -29,7 +30,10 @@ export interface Leases {
   release: (name: LeaseName) => Promise<void>
   /** The nodes that have been heard of within the last seconds, this one included. */
   nodes: () => Promise<NodeAddress[]>
-  /** Gives up all of them, and takes none any more. */
+  /**
+   * Gives up all of them, and takes none any more. What still runs under one is cut off, with
+   * SHUTTING_DOWN.
+   */
   close: () => Promise<void>
 }
 

@@ -1,15 +1,19 @@
 import type { LeaseName, NodeAddress } from './leases.ts'
 
 /**
- * Which node carries which upload, written on the upload's own row. Each claim counts the upload's
- * `run` up. Every later write of that transfer (its journal, its volumes, its end) that comes from a
- * node with an older run writes nothing and rejects with LEASE_LOST: a node that stood still and did not
- * notice harms nothing. The ledger itself remembers which run is this node's.
+ * Which node carries which upload, written on the upload's own row. Each claim gives it a higher `run`,
+ * which no other upload has. Every later write of that transfer (its journal, its volumes, its end) that
+ * comes from a node with an older run writes nothing and rejects with LEASE_LOST: a node that stood still
+ * and did not notice harms nothing. The ledger itself remembers which run is this node's.
+ *
+ * An upload that has ended otherwise meanwhile: its end, and what says that it has ended, are told as
+ * ever; its journal is not written, which rejects with LEASE_LOST as well, so that nothing is posted.
  */
 export interface TransferClaims {
   /**
    * Stamps an unfinished upload as carried by this node from now on, whoever had it before; call it with
-   * the account's lease held. Null: the upload has ended or is gone.
+   * the account's lease held. Null: the upload has ended or is gone. Rejects with LEASE_LOST where another
+   * node has the lease by now.
    */
   claimTransfer: (claim: {
     uploadId: string
