@@ -37,6 +37,7 @@ const Messages = z.array(
 )
 const Counters = z.object({
   keysKilled: z.int(),
+  partsReceived: z.int(),
   methods: z.record(z.string(), z.object({ calls: z.int() })),
 })
 
