@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { createForwardingGateway } from './cluster/gateway/forwarding-gateway.ts'
 import { findNodeAddress } from './cluster/peers/node-address.ts'
-import { createPeers, type OpenedPeers } from './cluster/peers/peers.ts'
+import { createPeers, type OpenedPeers, peerSecret } from './cluster/peers/peers.ts'
 import type { ClusterConfig } from './config/config.ts'
 import { shareLeases } from './core/cluster/lease-sharing.ts'
 import { createNode, type Node } from './core/cluster/node.ts'
@@ -23,6 +23,7 @@ import type { ProgressBoard } from './core/progress/progress-board.ts'
 import type { PreemptibleLock } from './lib/concurrency/preemptible-lock.ts'
 import { createClusterFigures } from './metrics/cluster/cluster-metrics.ts'
 import { meterLeases } from './metrics/cluster/metered-leases.ts'
+import { meterPeers } from './metrics/cluster/metered-peers.ts'
 import type { AddFigures } from './metrics/metrics.ts'
 import type { DiskGate } from './storage/disk/disk-gate.ts'
 import { meterStore } from './storage/object-spool/metered-store.ts'
@@ -139,7 +140,7 @@ export async function openClusterStorage({
   const shareOf = shareLeases(await openOwnLeases({ cluster, self, metrics, log }))
   const [leases, connectionLeases] = [shareOf(), shareOf()]
   opened.push(leases.close)
-  const peers = createPeers({ secret: ledger.deriveKey('cluster: peers'), self, log })
+  const peers = meterPeers(createPeers({ secret: peerSecret(ledger), self, log }), metrics)
   opened.push(peers.close)
   log.info({ node: self }, 'other nodes of the cluster ask this one at this address')
   const clock = await openClusterClock(ledger)

@@ -111,7 +111,8 @@ const ALLOWED: Record<string, readonly string[]> = {
   // The command line works by the client; only its doctor looks inside the worker.
   'src/cli': ['src/cli/doctor', 'telestore-client', 'node:*'],
   'src/cli/doctor': [
-    ...['src/cli', 'src/backend', 'src/config', 'src/storage', 'src/telegram', 'core/ports'],
+    ...['src/cli', 'src/backend', 'src/cluster/peers', 'src/config', 'src/storage'],
+    ...['src/telegram', 'core/ports'],
     'node:*',
   ],
   // The page meets the worker by the client alone, and runs in browsers.

@@ -1,7 +1,8 @@
 import { Registry } from 'prom-client'
 import { expect, test } from 'vitest'
 import type { AcquiredLease, Leases } from '../../src/core/ports/cluster/leases.ts'
-import { AppError } from '../../src/errors.ts'
+import type { Peers } from '../../src/core/ports/cluster/peers.ts'
+import { AppError, shuttingDown } from '../../src/errors.ts'
 import { createClusterFigures } from '../../src/metrics/cluster/cluster-metrics.ts'
 import { meterLeases } from '../../src/metrics/cluster/metered-leases.ts'
 import { meterPeers } from '../../src/metrics/cluster/metered-peers.ts'
@@ -31,6 +32,19 @@ test('a lease that is asked for again is counted once, and one that is lost is h
   expect(after).not.toContain('event="released"')
 })
 
+test('a node that ends gives its leases up, and has lost none', async () => {
+  const { figures, text } = openFigures()
+  const ending = new AbortController()
+  const lease = { name: 'account:a', epoch: 1, lost: ending.signal, assertHeld: () => {} }
+  const leases = meterLeases(fakeLeases({ kind: 'held', lease }), figures)
+
+  await leases.acquire('account:a')
+  ending.abort(shuttingDown())
+
+  expect(await text()).toContain('telestore_leases_total{kind="account",event="released"} 1\n')
+  expect(await text()).not.toContain('event="lost"')
+})
+
 test('a lease that another node has is not held', async () => {
   const { figures, text } = openFigures()
   const elsewhere = { kind: 'elsewhere', holder: 'http://10.0.0.2:8080' } as const
@@ -48,7 +62,8 @@ test.each([
   ['unavailable', async () => Promise.reject(new Error('the connection broke'))],
 ])('a question to another node is counted as %s', async (outcome, ask) => {
   const { figures, text } = openFigures()
-  const peers = meterPeers({ ask, answer: () => {} }, figures)
+  const asked: Peers = { ask, answer: () => {} }
+  const peers = meterPeers(asked, figures)
   const { signal } = new AbortController()
 
   await peers.ask('http://10.0.0.2:8080', { kind: 'wake', body: {} }, { signal }).catch(() => {})

@@ -96,12 +96,17 @@ async function checkFreeSpace({ config, report }: DoctorContext): Promise<void> 
   const { bavail, bsize } = await statfs(config.dataDir)
   const free = bavail * bsize
   const text = `${config.dataDir} can be written, ${formatBytes(free)} are free`
-  if (free >= config.spoolMaxBytes) return report({ verdict: 'ok', check: CHECK, text })
-  const wanted = formatBytes(config.spoolMaxBytes)
+  const { cluster, spoolMaxBytes } = config
+  // A node of a cluster keeps only copies there, and what is on its way.
+  const [most, name] = cluster
+    ? [cluster.cacheBytes, 'CLUSTER_CACHE_BYTES']
+    : [spoolMaxBytes, 'SPOOL_MAX_BYTES']
+  if (free >= most) return report({ verdict: 'ok', check: CHECK, text })
+  const wanted = formatBytes(most)
   report({
     verdict: free < LEAST_BYTES ? 'failed' : 'note',
     check: CHECK,
     text,
-    advice: `Uploads may reserve ${wanted}. Set SPOOL_MAX_BYTES to less than what is free, or make room.`,
+    advice: `It may take ${wanted}. Set ${name} to less than what is free, or make room.`,
   })
 }

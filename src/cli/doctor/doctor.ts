@@ -40,7 +40,9 @@ export async function doctor(options: DoctorOptions, cli: CliContext): Promise<n
       const credentials = await credentialsOf(context)
       signal.throwIfAborted()
       await checkClock(context)
-      if (credentials) await checkAccounts(context, credentials, disk.inUse)
+      const elsewhere = await checkOthers(context)
+      const inUse = disk.inUse ? 'a worker runs' : elsewhere
+      if (credentials) await checkAccounts(context, credentials, inUse)
     } finally {
       disk.release()
     }
@@ -91,15 +93,23 @@ async function credentialsOf(context: DoctorContext): Promise<Omit<Credentials, 
   return mode.credentials
 }
 
+/** Resolves with why an account may be in use at another node, or null. */
+async function checkOthers(context: DoctorContext): Promise<string | null> {
+  const { cluster } = context.config
+  if (cluster === null) return null
+  const { checkCluster } = await import('./cluster/cluster.ts')
+  return checkCluster(context, cluster)
+}
+
 async function checkAccounts(
   context: DoctorContext,
   credentials: Omit<Credentials, 'userId'>,
-  dataDirInUse: boolean,
+  inUse: string | null,
 ): Promise<void> {
   const account = { ...context, credentials }
   if (credentials.botToken !== null) await checkBot(account)
   context.signal.throwIfAborted()
-  if (credentials.session !== null) await checkSession(account, dataDirInUse)
+  if (credentials.session !== null) await checkSession(account, inUse)
   if (credentials.botToken === null && credentials.session === null) {
     context.report({
       verdict: 'failed',

@@ -9,8 +9,11 @@ const CHANNEL = "Session's channel"
 const quiet = (): void => {}
 const SILENT = { debug: quiet, info: quiet, warn: quiet, error: quiet }
 
-/** Checks that the session is valid and authorized, sees the channel, and may post there. */
-export async function checkSession(context: AccountContext, dataDirInUse: boolean): Promise<void> {
+/**
+ * Checks that the session is valid and authorized, sees the channel, and may post there; `inUse` says
+ * why it may not be used now.
+ */
+export async function checkSession(context: AccountContext, inUse: string | null): Promise<void> {
   const { report, credentials, config } = context
   const address = addressOf(context)
   if (!address) return
@@ -22,7 +25,7 @@ export async function checkSession(context: AccountContext, dataDirInUse: boolea
       advice: 'Take the id and the hash from https://my.telegram.org and set both.',
     })
   }
-  const reason = context.options.force ? null : await whyInUse(context, dataDirInUse)
+  const reason = context.options.force ? null : await whyInUse(context, inUse)
   if (reason !== null) {
     return report({
       verdict: 'note',
@@ -75,9 +78,9 @@ function addressOf({ credentials, report }: AccountContext): { dcId: number } | 
 }
 
 /** Returns why the session may be in use at this moment, or null. */
-async function whyInUse(context: AccountContext, dataDirInUse: boolean): Promise<string | null> {
+async function whyInUse(context: AccountContext, inUse: string | null): Promise<string | null> {
   const { options, config } = context
-  if (dataDirInUse) return 'a worker runs'
+  if (inUse !== null) return inUse
   const own = options.url ?? `http://127.0.0.1:${config.port}`
   for (const url of [own, config.publicUrl]) {
     if (url !== null && (await isWorkerAt(context, url))) return `a worker runs at ${url}`

@@ -67,6 +67,11 @@ const CIRCUIT: Partial<CircuitLimits> = { firstBreakMs: 1_000, longestBreakMs: 5
 const Clock = z.object({ now: z.int() })
 const Value = z.object({ value: z.unknown().optional() })
 
+/** What only nodes with the same LEDGER_KEY have. */
+export function peerSecret({ deriveKey }: { deriveKey: (purpose: string) => Buffer }): Buffer {
+  return deriveKey('cluster: peers')
+}
+
 /** Asks other nodes of the cluster over HTTP, and answers them. */
 export function createPeers(options: PeersOptions): OpenedPeers {
   const { secret, self, log, circuit = CIRCUIT, now = Date.now } = options

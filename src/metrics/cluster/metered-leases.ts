@@ -1,5 +1,6 @@
 import type { Leases } from '../../core/ports/cluster/leases.ts'
 import type { ClusterMetrics } from '../../core/ports/cluster/metrics.ts'
+import { AppError } from '../../errors.ts'
 
 /** Leases whose beginnings and ends are counted, and are otherwise the same. */
 export function meterLeases(leases: Leases, metrics: Pick<ClusterMetrics, 'lease'>): Leases {
@@ -25,7 +26,7 @@ export function meterLeases(leases: Leases, metrics: Pick<ClusterMetrics, 'lease
       lease.lost.addEventListener(
         'abort',
         () => {
-          if (held.get(name) === lease.epoch) end(name, 'lost')
+          if (held.get(name) === lease.epoch) end(name, eventOf(lease.lost.reason))
         },
         { once: true },
       )
@@ -46,4 +47,9 @@ export function meterLeases(leases: Leases, metrics: Pick<ClusterMetrics, 'lease
       }
     },
   }
+}
+
+/** A node that ends gives all of its leases up. */
+function eventOf(reason: unknown): 'released' | 'lost' {
+  return reason instanceof AppError && reason.code === 'SHUTTING_DOWN' ? 'released' : 'lost'
 }

@@ -1,12 +1,12 @@
 import type { ClusterMetrics, QuestionOutcome } from '../../core/ports/cluster/metrics.ts'
-import type { Peers } from '../../core/ports/cluster/peers.ts'
+import type { AskOptions, PeerQuestion, Peers } from '../../core/ports/cluster/peers.ts'
 import { AppError } from '../../errors.ts'
 
 /** Peers whose questions are counted and timed, and are otherwise the same. */
-export function meterPeers(peers: Peers, metrics: Pick<ClusterMetrics, 'asked'>): Peers {
+export function meterPeers<P extends Peers>(peers: P, metrics: Pick<ClusterMetrics, 'asked'>): P {
   return {
     ...peers,
-    ask: async (node, question, options) => {
+    ask: async (node: string, question: PeerQuestion, options: AskOptions) => {
       const begun = performance.now()
       const ended = (outcome: QuestionOutcome): void => {
         const seconds = (performance.now() - begun) / 1000
@@ -25,6 +25,6 @@ export function meterPeers(peers: Peers, metrics: Pick<ClusterMetrics, 'asked'>)
 }
 
 function outcomeOf(error: unknown): QuestionOutcome {
-  const isRefusal = error instanceof AppError && String(error.code) !== 'PEER_UNAVAILABLE'
+  const isRefusal = error instanceof AppError && error.code !== 'PEER_UNAVAILABLE'
   return isRefusal ? 'refused' : 'unavailable'
 }

@@ -3,7 +3,7 @@ import { StartUpError } from '../../../errors.ts'
 import type { LedgerCipher } from '../../ledger/secrets/cipher.ts'
 import { CHECK_NAME, CHECK_TEXT, secretPurpose } from '../../ledger/secrets/secrets.ts'
 import { blob } from '../../ledger/tables/rows.ts'
-import type { PostgresDatabase } from '../database.ts'
+import type { PostgresDatabase, Queries } from '../database.ts'
 
 export type SecretRecords = Pick<Ledger, 'secret' | 'saveSecret' | 'deleteSecret'>
 
@@ -39,10 +39,18 @@ export async function assertKey(database: PostgresDatabase, cipher: LedgerCipher
     CHECK_NAME,
     cipher.encrypt(purpose, CHECK_TEXT),
   ])
-  const row = await database.get('SELECT value FROM secrets WHERE name = $1', [CHECK_NAME])
-  const plain = row ? cipher.decrypt(purpose, blob(row, 'value')) : null
-  if (plain?.equals(CHECK_TEXT)) return
+  if (await isKeyOf(database, cipher)) return
   throw new StartUpError(
     "LEDGER_KEY is not the other nodes'. For a new key, end all nodes and delete the row `key-check` of the table secrets: complete uploads that wait for Telegram then fail, and links made before are void",
   )
+}
+
+/** Whether the ledger was written with this key; null: with none yet. */
+export async function isKeyOf(
+  queries: Pick<Queries, 'get'>,
+  cipher: LedgerCipher,
+): Promise<boolean | null> {
+  const row = await queries.get('SELECT value FROM secrets WHERE name = $1', [CHECK_NAME])
+  if (!row) return null
+  return cipher.decrypt(secretPurpose(CHECK_NAME), blob(row, 'value'))?.equals(CHECK_TEXT) ?? false
 }
