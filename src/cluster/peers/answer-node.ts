@@ -3,6 +3,7 @@ import type { NodeAddress } from '../../core/ports/cluster/leases.ts'
 import type { PeerAnswerer, PeerQuestionKind } from '../../core/ports/cluster/peers.ts'
 import type { Log } from '../../core/ports/log.ts'
 import { AppError, shuttingDown } from '../../errors.ts'
+import { freeMemory } from '../../lib/buffer-pool.ts'
 import { readBounded } from '../../lib/read-bounded.ts'
 import { createAnswer, type FrameType } from './frames.ts'
 import { type OpenedQuestion, openQuestion } from './questions.ts'
@@ -118,7 +119,7 @@ export function createPeerDoor(options: AnsweringNode): PeerDoor {
       const pieces = frame(type, content)
       // A block is not copied once more; what is small goes in one packet.
       if (content.length < PACKET_BYTES) response.write(Buffer.concat(pieces))
-      else for (const piece of pieces) response.write(piece)
+      else for (const piece of pieces) response.write(piece, () => freeMemory(piece))
     }
     response.writeHead(200, {
       'content-type': 'application/octet-stream',

@@ -1,3 +1,4 @@
+import { buffers, freeMemory } from '../../lib/buffer-pool.ts'
 import { createOpener, createSealer, keyOf, newSalt, SALT_BYTES, TAG_BYTES } from './seal.ts'
 
 /**
@@ -83,12 +84,14 @@ function createByteReader(source: AsyncIterator<Buffer>) {
       length: number,
       change: (piece: Buffer) => Buffer = (piece) => piece,
     ): Promise<Buffer> => {
-      const result = Buffer.allocUnsafeSlow(length)
+      const result = buffers.take(length)
       for (let at = 0; at < length; ) {
         if (rest.length === 0) await more()
         const piece = rest.subarray(0, length - at)
         rest = rest.subarray(piece.length)
-        change(piece).copy(result, at)
+        const changed = change(piece)
+        changed.copy(result, at)
+        if (changed !== piece) freeMemory(changed)
         at += piece.length
       }
       return result
