@@ -65,8 +65,11 @@ const CLAIMS_AT_ONCE = 8
 const ELSEWHERE_MS = 5_000
 /** For how long no node begins an upload's job after that was stopped. */
 const STOPPED_MS = 5_000
-/** An upload whose job has ended without an end of the upload is claimed again after so long. */
-const AGAIN_MS = 3_000
+/**
+ * An upload whose job has ended without an end of the upload is claimed again after so long: its account
+ * was another node's, say, or has changed.
+ */
+const AGAIN_MS = 2_000
 /** Longer waits are not waited for with an upload in hand. */
 const LONGEST_WAIT_MS = 60_000
 /** An account counts as busy for so long after its last upload was claimed. */

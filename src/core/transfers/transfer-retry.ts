@@ -1,14 +1,15 @@
-import { AppError } from '../../errors.ts'
+import { AccountElsewhere, AppError } from '../../errors.ts'
 import { backoff } from '../../lib/waiting/retry.ts'
 import { isFloodWait } from '../model/flood-wait.ts'
 import { diskDelay, isDiskFailure } from '../runtime/disk-failure.ts'
 
 export function isRetryable(error: unknown): boolean {
-  return error instanceof AppError && error.retryable && !isLeaseLost(error)
+  return error instanceof AppError && error.retryable
 }
 
-/** Whether the account, or the upload, is another node's by now: nothing of this job's may go on here. */
+/** Whether an upload, or its account, is another node's by now: its transfer goes on there, and not here. */
 export function isLeaseLost(error: unknown): boolean {
+  if (error instanceof AccountElsewhere) return true
   return error instanceof AppError && error.code === 'LEASE_LOST'
 }
 
@@ -23,7 +24,12 @@ export function isWait(error: unknown): boolean {
 
 /** Whether a failure uses up one of a transfer's attempts: the file may be at fault. */
 export function usesAttempt(error: unknown): boolean {
-  return !isWait(error) && !isDiskFailure(error)
+  return !isWait(error) && !isDiskFailure(error) && !isBetweenNodes(error)
+}
+
+/** Whether an account is on its way from one node to another, or the one that has it is not reached. */
+function isBetweenNodes(error: unknown): boolean {
+  return isLeaseLost(error) || (error instanceof AppError && error.code === 'PEER_UNAVAILABLE')
 }
 
 /** Milliseconds: what the error asks for, else exponential back-off. */

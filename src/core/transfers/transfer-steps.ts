@@ -8,7 +8,7 @@ import type { Log } from '../ports/log.ts'
 import type { Upload } from '../ports/records.ts'
 import type { PostRule, TelegramGateway } from '../ports/telegram.ts'
 import type { ProgressEvent } from '../progress/progress-board.ts'
-import { delayFor, isRetryable, isWait, usesAttempt } from './transfer-retry.ts'
+import { delayFor, isLeaseLost, isRetryable, isWait, usesAttempt } from './transfer-retry.ts'
 
 export interface TransferStepsOptions {
   ledger: Pick<Ledger, 'findUpload' | 'uploadToken' | 'saveUploadFolder'>
@@ -93,7 +93,7 @@ export function createTransferSteps(options: TransferStepsOptions): TransferStep
         delayFor: (error, attempt) => {
           const delay = delayFor(error, attempt)
           const late = now() + delay - startedAt > options.maxDurationMs
-          if (!isRetryable(error) || late) return null
+          if (!isRetryable(error) || isLeaseLost(error) || late) return null
           reportWait(upload, error, delay)
           log.warn({ uploadId: upload.id, attempt, delay, err: error }, 'transfer will be retried')
           return delay

@@ -8,7 +8,7 @@ import type { Digests, Upload } from '../../../src/core/ports/records.ts'
 import { createProgressBoard, type Progress } from '../../../src/core/progress/progress-board.ts'
 import { createJobQueue } from '../../../src/core/runtime/job-queue.ts'
 import { createTransfers, type TransfersOptions } from '../../../src/core/transfers/transfer.ts'
-import { AppError, shuttingDown } from '../../../src/errors.ts'
+import { AccountElsewhere, AppError, shuttingDown } from '../../../src/errors.ts'
 import { KiB } from '../../../src/lib/units.ts'
 import { untilAborted } from '../../../src/lib/waiting/abortable.ts'
 import { createFakeGateway } from '../../helpers/peers/fake-gateway.ts'
@@ -619,9 +619,58 @@ function hang(gateway: Harness['gateway']): () => void {
 
 type Harness = ReturnType<typeof start>
 
+test.each([new AppError('LEASE_LOST', 'lost'), new AccountElsewhere('http://10.0.0.7:8080')])(
+  "a job whose account is another node's by now ends without a word: $name",
+  async (error) => {
+    const { open, seal, gateway, finish, queue, ledger, metrics, log } = start()
+    await open('a', 10)
+    gateway.beforeFinish = async () => {
+      throw error
+    }
+
+    await seal('a')
+
+    expect(finish).toHaveBeenCalledTimes(1)
+    expect(queue.has('a')).toBe(false)
+    expect(await ledger.findUpload('a')).toMatchObject({ state: 'sealed' })
+    expect(metrics.ended).not.toHaveBeenCalled()
+    expect(log.entries.filter(({ level }) => level === 'error')).toEqual([])
+  },
+)
+
+test('a job hears of chunks, and of the seal, that its process did not see', async () => {
+  const { open, put, gateway, ledger, transfers } = start()
+  const { upload, bytes } = await open('a', 2 * CHUNK)
+  await put({ id: 'a' }, 0)
+  transfers.carry(upload)
+  await vi.advanceTimersByTimeAsync(0)
+  expect([transfers.knownChunks('a'), transfers.knowsSeal('a')]).toEqual([1, false])
+
+  await put({ id: 'a' }, 1)
+  await ledger.sealUpload('a', NOW)
+  await transfers.reload('a')
+  expect([transfers.knownChunks('a'), transfers.knowsSeal('a')]).toEqual([2, true])
+  await vi.advanceTimersByTimeAsync(0)
+
+  expect(gateway.posted).toMatchObject([{ bytes }])
+})
+
+test('a wait that is too long for a job is told before it begins', async () => {
+  const onWait = vi.fn()
+  const { open, seal, gateway } = start({ onWait })
+  const { upload } = await open('a', 10)
+  gateway.beforeFinish = async () => {
+    throw floodOf(90)
+  }
+
+  await seal('a')
+
+  expect(onWait).toHaveBeenCalledExactlyOnceWith(expect.objectContaining({ id: upload.id }), 90_000)
+})
+
 interface StartOptions
   extends Partial<
-    Pick<TransfersOptions, 'webhooks' | 'attempts' | 'maxDurationMs' | 'namesInCaptions'>
+    Pick<TransfersOptions, 'webhooks' | 'attempts' | 'maxDurationMs' | 'namesInCaptions' | 'onWait'>
   > {
   concurrency?: number
   /** Whether parts go before the upload is sealed. */

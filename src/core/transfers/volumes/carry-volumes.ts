@@ -20,7 +20,7 @@ import {
   type JournalLedger,
   openTransferJournal,
 } from '../transfer-journal.ts'
-import { delayFor, isRetryable, usesAttempt } from '../transfer-retry.ts'
+import { delayFor, isLeaseLost, isRetryable, usesAttempt } from '../transfer-retry.ts'
 import { createVolumesDigests, digestsOfWhole, type VolumesDigests } from './volume-digests.ts'
 import {
   manifestRequests,
@@ -186,7 +186,7 @@ async function carryVolumes(options: Carrying): Promise<Posted> {
         signal.throwIfAborted()
         log.warn({ uploadId, volume: number, err: error }, 'sending ahead of complete failed')
         // Its sender would wait for room for ever.
-        if (!isRetryable(error)) throw error
+        if (!isRetryable(error) || isLeaseLost(error)) throw error
         if (usesAttempt(error)) failures++
         const delay = delayFor(error, failures)
         steps.reportWait(upload, error, delay)
