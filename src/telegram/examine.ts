@@ -1,4 +1,3 @@
-import type { Leases } from '../core/ports/cluster/leases.ts'
 import type { Credentials } from '../core/ports/credentials.ts'
 import type { Log } from '../core/ports/log.ts'
 import { createTelegramCircuits } from './circuits.ts'
@@ -20,8 +19,6 @@ export interface ExamineOptions {
   server: { dcId: number; host: string; port: number } | null
   log: Log
   signal: AbortSignal
-  /** Those of a cluster, none of whose nodes then has the account meanwhile. */
-  leases?: Leases | undefined
 }
 
 export interface ExaminedSession {
@@ -58,7 +55,6 @@ export async function examineSession(
     secrets: { secret: async () => null, saveSecret: async () => {}, deleteSecret: async () => {} },
     serverKeyPem: options.serverKeyPem,
     server,
-    leases: options.leases,
     idleMs: 1000,
     maxAccounts: 1,
     limits: DEFAULT_CONGESTION_LIMITS,

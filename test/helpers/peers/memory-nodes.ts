@@ -17,6 +17,8 @@ export interface MemoryNodes {
   lose: (name: string) => void
   /** The same, and its holder, which stood still, has not noticed until it asks its clocks. */
   takeFromFrozen: (name: string) => void
+  /** These nodes cannot reach the database. */
+  readonly cutOff: Set<NodeAddress>
   /** These nodes answer nobody. */
   readonly dead: Set<NodeAddress>
 }
@@ -27,6 +29,7 @@ export function createMemoryNodes(): MemoryNodes {
   const frozen = new Set<AbortSignal>()
   const answerers = new Map<string, PeerAnswerer>()
   const dead = new Set<NodeAddress>()
+  const cutOff = new Set<NodeAddress>()
   const asked: string[] = []
   const lost = (): AppError => new AppError('LEASE_LOST', 'lost')
 
@@ -34,6 +37,7 @@ export function createMemoryNodes(): MemoryNodes {
     return {
       self,
       acquire: async (name) => {
+        if (cutOff.has(self)) throw new AppError('SPOOL_FAILED', 'no database')
         const holder = holders.get(name) ?? self
         if (holder !== self) return { kind: 'elsewhere', holder }
         const { signal } = ends.get(name) ?? new AbortController()
@@ -92,6 +96,7 @@ export function createMemoryNodes(): MemoryNodes {
     holders,
     asked,
     dead,
+    cutOff,
     lose: (name) => {
       holders.delete(name)
       ends.get(name)?.abort(lost())

@@ -44,6 +44,8 @@ interface Entry {
 
 /** Milliseconds for which an account is believed to be where it was: a read of many blocks asks once. */
 const ELSEWHERE_MS = 2_000
+/** The same while the database does not say; the node that is asked knows by itself. */
+const LAST_KNOWN_MS = 60_000
 const MAX_ELSEWHERE = 10_000
 
 export function createAccountLeases(options: AccountLeasesOptions): AccountLeases {
@@ -51,6 +53,7 @@ export function createAccountLeases(options: AccountLeasesOptions): AccountLease
   const entries = new Map<string, Entry>()
   const taking = new Map<string, Promise<Entry>>()
   const elsewhere = createTtlCache<NodeAddress>({ maxEntries: MAX_ELSEWHERE })
+  const lastKnown = createTtlCache<NodeAddress>({ maxEntries: MAX_ELSEWHERE })
   /** By name: what is being given up is not acquired meanwhile. */
   const turns = createKeyedLock()
   let closed = false
@@ -62,11 +65,21 @@ export function createAccountLeases(options: AccountLeasesOptions): AccountLease
   }
 
   async function acquire(name: string): Promise<Entry> {
-    const acquired = await turns.run(name, () => leases.acquire(accountLease(name)))
+    const acquired = await turns
+      .run(name, () => leases.acquire(accountLease(name)))
+      .catch((error: unknown) => {
+        const holder = lastKnown.get(name)
+        if (holder === undefined) throw error
+        elsewhere.set(name, holder, ELSEWHERE_MS)
+        throw new AccountElsewhere(holder)
+      })
     if (acquired.kind === 'elsewhere') {
-      elsewhere.set(name, acquired.holder, ELSEWHERE_MS)
-      throw new AccountElsewhere(acquired.holder)
+      const { holder } = acquired
+      elsewhere.set(name, holder, ELSEWHERE_MS)
+      lastKnown.set(name, holder, LAST_KNOWN_MS)
+      throw new AccountElsewhere(holder)
     }
+    lastKnown.delete(name)
     const { lease } = acquired
     const entry: Entry = { lease, ending: new AbortController(), users: 0, idle: undefined }
     if (closed) {

@@ -1,8 +1,10 @@
-import { expect, test, vi } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { AccountElsewhere } from '../../../../src/errors.ts'
 import { MiB } from '../../../../src/lib/units.ts'
+import { createAccountLeases } from '../../../../src/telegram/mtproto/account/account-leases.ts'
 import { createMemoryNodes } from '../../../helpers/peers/memory-nodes.ts'
 import { startTelegram } from '../../../helpers/peers/telegram.ts'
+import { createRecordingLog } from '../../../helpers/recording-log.ts'
 import { botOf, createFile, createRequest, startGateway, userOf } from '../setup.ts'
 
 const { signal } = new AbortController()
@@ -87,6 +89,26 @@ test('a bot logs in once for all nodes, and at the node that has it', async () =
   await vi.waitFor(() => second.channel.position({ credentials, signal }), { timeout: 5000 })
 
   expect(telegram.counters.read()).toMatchObject({ authorizations: { bot: 1 }, keysKilled: 0 })
+})
+
+test('a node without a database goes on asking the holder that it knew last', async () => {
+  const nodes = createMemoryNodes()
+  const log = createRecordingLog()
+  const leasesOf = (node: string) => {
+    const { leases } = nodes.node(node)
+    return createAccountLeases({ leases, log, idleMs: 60_000, leave: () => {}, cut: () => {} })
+  }
+  const [first, second] = [leasesOf('first'), leasesOf('second')]
+  await first.use('ann', async () => {})
+  await expect(second.use('ann', async () => {})).rejects.toMatchObject({ holder: 'first' })
+
+  vi.useFakeTimers({ toFake: ['performance'] })
+  onTestFinished(() => void vi.useRealTimers())
+  vi.advanceTimersByTime(3_000)
+  nodes.cutOff.add('second')
+
+  await expect(second.use('ann', async () => {})).rejects.toMatchObject({ holder: 'first' })
+  await expect(second.use('bob', async () => {})).rejects.toMatchObject({ code: 'SPOOL_FAILED' })
 })
 
 test('a file by the Bot API is sent by the node that has the lease of its account', async () => {
