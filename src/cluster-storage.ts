@@ -116,7 +116,16 @@ export async function openClusterStorage({
   // What survives a loss of power is in the store.
   const local = await createSpool({ directory: join(dataDir, 'cache'), fsync: false, log, gate })
   opened.push(local.close)
-  const store = meterStore(createObjectStore(cluster.s3), metrics)
+  const store = meterStore(
+    createObjectStore({
+      ...cluster.s3,
+      circuit: {
+        onStateChange: (state) =>
+          log.warn({ state }, 'the circuit before the object store has changed'),
+      },
+    }),
+    metrics,
+  )
   const spool = await createObjectSpool({
     store,
     local,

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { Registry } from 'prom-client'
 import { expect, test } from 'vitest'
 import { createClusterFigures } from '../src/metrics/cluster/cluster-metrics.ts'
@@ -14,10 +14,12 @@ interface Dashboard {
 const dashboard: Dashboard = JSON.parse(readOps('grafana.json'))
 
 const rules = readOps('alerts.yaml')
+const guide = readOps('../docs/cluster.md')
 
 test.each([
   ['the dashboard', dashboard.panels.flatMap(({ targets }) => targets.map(({ expr }) => expr)), 30],
   ['the alert rules', [rules.replaceAll(/#.*$/gm, '')], 15],
+  ["the guide to clusters' faults", [guide], 10],
 ])('every figure of %s is one that the worker has', async (_name, expressions, least) => {
   const { url } = await startWorker({
     gateway: createFakeGateway(),
@@ -30,6 +32,20 @@ test.each([
 
   expect(new Set(asked).size).toBeGreaterThan(least)
   expect(asked.filter((name) => !told.has(name))).toEqual([])
+})
+
+test('every line of a log that the guide names stands in the sources', () => {
+  const [, table = ''] = guide.split('| fault |')
+  const rows = table.split('\n').filter((row) => row.startsWith('| '))
+  const quoted = rows.flatMap((row) => [...(row.split(' | ')[2] ?? '').matchAll(/`([^`]+)`/g)])
+  const lines = quoted.map(([, line = '']) => line).filter((line) => line.includes(' '))
+  const sources = readdirSync(new URL('../src', import.meta.url), { recursive: true })
+    .filter((name) => /(cluster|postgres|object-spool).*\.ts$/.test(String(name)))
+    .map((name) => readOps(`../src/${name}`))
+    .join('\n')
+
+  expect(lines.length).toBeGreaterThan(6)
+  expect(lines.filter((line) => !sources.includes(line))).toEqual([])
 })
 
 test('every alert has a severity, a sentence, and a name of its own', () => {
