@@ -20,7 +20,7 @@ export interface RecordedAnswer {
 export type Judge = (answer: RecordedAnswer) => string | null
 
 /** Folders and addresses that are no part of the API. */
-const UNLISTED = /^\/(docs|assets|hand-over)(\/|$)/
+const UNLISTED = /^\/(docs|assets|hand-over|cluster)(\/|$)/
 /** Headers that an answer may only carry where the document says so. */
 const TELLING = ['content-range', 'etag', 'location', 'retry-after', 'upload-offset']
 /** Nginx' status for a client that has left, so no client gets it. */

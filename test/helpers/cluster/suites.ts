@@ -4,6 +4,7 @@
  * (test/cluster/suites.test.ts).
  */
 export const BY_HTTP = [
+  'test/http/cancel.test.ts',
   'test/http/downloads/downloads.test.ts',
   'test/http/folders.test.ts',
   'test/http/jobs.test.ts',
@@ -17,6 +18,9 @@ export const BY_HTTP = [
   'test/http/thumbnails.test.ts',
   'test/http/tickets.test.ts',
   'test/http/tus/client.test.ts',
+  'test/http/tus/join.test.ts',
+  'test/http/tus/protocol.test.ts',
+  'test/http/uploads.test.ts',
   'test/e2e/archives/client-archives.test.ts',
   'test/e2e/archives/download-tree.test.ts',
   'test/e2e/archives/get-archive.test.ts',
@@ -58,7 +62,6 @@ export const OTHERS: Readonly<Record<string, string>> = {
   'test/http/bodies/form/parts.test.ts': NO_WORKER,
   'test/http/bodies/forms.test.ts': ONE_REQUEST,
   'test/http/bodies/modified-at.test.ts': ONE_REQUEST,
-  'test/http/cancel.test.ts': ON_DISK,
   'test/http/connections/connection-draining.test.ts': NO_WORKER,
   'test/http/connections/connections.test.ts': NO_WORKER,
   'test/http/connections/pipelining.test.ts': RAW,
@@ -81,10 +84,7 @@ export const OTHERS: Readonly<Record<string, string>> = {
   'test/http/public-address.test.ts': 'nodes of a cluster do not hand over to each other',
   'test/http/service.test.ts': ONE_REQUEST,
   'test/http/shares/guess-limit.test.ts': PER_NODE,
-  'test/http/tus/join.test.ts': ON_DISK,
-  'test/http/tus/protocol.test.ts': ON_DISK,
   'test/http/tus/restart.test.ts': DEATHS,
-  'test/http/uploads.test.ts': ON_DISK,
   'test/e2e/archives/long-archives.test.ts': 'it measures the memory of one process',
   'test/e2e/library/crash.test.ts': DEATHS,
   'test/e2e/peer-failures.test.ts': DEATHS,
@@ -99,5 +99,7 @@ export const OTHERS: Readonly<Record<string, string>> = {
 
 /** Single tests of the suites above that many nodes cannot pass, and why. */
 export const NOT_BY_NODES: Readonly<Record<string, string>> = {
+  'a small file that the disk refuses keeps no reservation': ON_DISK,
+  'that came before the connection broke are kept': RAW,
   'the tickets that one token issues in a minute are limited': PER_NODE,
 }
