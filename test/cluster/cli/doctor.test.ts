@@ -1,13 +1,13 @@
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { runHere } from '../cli/command.ts'
-import { type PostgresServer, startPostgres } from '../helpers/cluster/postgres-server.ts'
-import { missingPrograms } from '../helpers/cluster/programs.ts'
-import { type S3Server, startS3 } from '../helpers/cluster/s3-server.ts'
-import { startTelegram } from '../helpers/peers/telegram.ts'
-import { makeTempDir } from '../helpers/temp-dir.ts'
-import { startWorkerProcess } from '../helpers/worker/worker-process.ts'
+import { runHere } from '../../cli/command.ts'
+import { type PostgresServer, startPostgres } from '../../helpers/cluster/postgres-server.ts'
+import { missingPrograms } from '../../helpers/cluster/programs.ts'
+import { type S3Server, startS3 } from '../../helpers/cluster/s3-server.ts'
+import { startTelegram } from '../../helpers/peers/telegram.ts'
+import { makeTempDir } from '../../helpers/temp-dir.ts'
+import { startWorkerProcess } from '../../helpers/worker/worker-process.ts'
 
 const missing = missingPrograms('postgres', 'versitygw')
 
