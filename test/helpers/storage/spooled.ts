@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, vi } from 'vitest'
-import { bucketFolder, nodesOfCluster } from '../cluster/cluster-env.ts'
+import { bucketFolder, nodesOfCluster } from '../cluster/suites/cluster-env.ts'
 
 /**
  * What the spool of a worker has, for tests that know it by HTTP and by its folder: chunk files in

@@ -15,8 +15,8 @@ import { recordDocument } from '../../openapi/recorder.ts'
 import { registerWorker } from '../../secrets/register.ts'
 import { registerSecret, trace, traceTest } from '../../secrets/trace.ts'
 import { traceAnswersOf } from '../../secrets/wire.ts'
-import { clusterEnv, nodeEnv, nodesOfCluster } from '../cluster/cluster-env.ts'
 import { startLoadBalancer } from '../cluster/haproxy.ts'
+import { clusterEnv, nodeEnv, nodesOfCluster } from '../cluster/suites/cluster-env.ts'
 import { delayLedger } from '../storage/delayed-ledger.ts'
 
 export interface TestWorker {

@@ -3,8 +3,8 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import pg from 'pg'
 import { z } from 'zod'
-import { freePort } from '../free-port.ts'
-import { withClient } from './postgres-server.ts'
+import { freePort } from '../../free-port.ts'
+import { withClient } from '../postgres-server.ts'
 
 const Servers = z.object({
   database: z.string(),

@@ -2,15 +2,15 @@ import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { parseArgs } from 'node:util'
-import { openPostgresLedger } from '../../../src/storage/postgres/ledger.ts'
-import { createRecordingLog } from '../recording-log.ts'
-import { startPostgres, withClient } from './postgres-server.ts'
-import { missingPrograms } from './programs.ts'
-import { startS3 } from './s3-server.ts'
+import { openPostgresLedger } from '../../../../src/storage/postgres/ledger.ts'
+import { createRecordingLog } from '../../recording-log.ts'
+import { startPostgres, withClient } from '../postgres-server.ts'
+import { missingPrograms } from '../programs.ts'
+import { startS3 } from '../s3-server.ts'
 import { BY_HTTP, NOT_BY_NODES } from './suites.ts'
 
 /**
- * `node --conditions=telestore-source test/helpers/cluster/with-servers.ts [--nodes 3] COMMAND…` runs a
+ * `node --conditions=telestore-source test/helpers/cluster/suites/with-servers.ts [--nodes 3] COMMAND…` runs a
  * command, such as `npx vitest run test/http`, whose workers share a PostgreSQL and an S3 server. With
  * more nodes each worker that `startWorker` starts is so many of them behind HAProxy. `--by-http` adds
  * the suites that know a worker by HTTP alone to the command, without the tests that many nodes cannot pass.
