@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import { describe, expect, test, vi } from 'vitest'
-import { MiB } from '../../src/lib/units.ts'
-import { pollToEnd, postJson, sendChunks, sha256 } from '../helpers/callers/client.ts'
-import type { Cluster, ClusterNode } from '../helpers/cluster/nodes.ts'
-import { withClient } from '../helpers/cluster/postgres-server.ts'
-import { missingPrograms } from '../helpers/cluster/programs.ts'
-import { startTestCluster } from '../helpers/cluster/test-nodes.ts'
+import { MiB } from '../../../src/lib/units.ts'
+import { pollToEnd, postJson, sendChunks, sha256 } from '../../helpers/callers/client.ts'
+import type { Cluster, ClusterNode } from '../../helpers/cluster/nodes.ts'
+import { withClient } from '../../helpers/cluster/postgres-server.ts'
+import { missingPrograms } from '../../helpers/cluster/programs.ts'
+import { startTestCluster } from '../../helpers/cluster/test-nodes.ts'
 
 const missing = missingPrograms('postgres', 'versitygw', 'haproxy')
 /** Until a lease has ended, 5 s more, and then some for a busy machine. */

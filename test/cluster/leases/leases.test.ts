@@ -1,23 +1,23 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
-import { FENCED_AFTER_MS, type Moment } from '../../src/core/model/cluster/self-fence.ts'
-import type { AcquiredLease, Lease, Leases } from '../../src/core/ports/cluster/leases.ts'
-import type { Log } from '../../src/core/ports/log.ts'
-import { openLeases } from '../../src/storage/postgres/cluster/leases.ts'
-import { openDatabase } from '../../src/storage/postgres/database.ts'
-import { openPostgresLedger } from '../../src/storage/postgres/ledger.ts'
-import { startCuttingProxy } from '../helpers/cluster/cutting-proxy.ts'
-import { openTestLedger } from '../helpers/cluster/postgres-ledger.ts'
+import { FENCED_AFTER_MS, type Moment } from '../../../src/core/model/cluster/self-fence.ts'
+import type { AcquiredLease, Lease, Leases } from '../../../src/core/ports/cluster/leases.ts'
+import type { Log } from '../../../src/core/ports/log.ts'
+import { openLeases } from '../../../src/storage/postgres/cluster/leases.ts'
+import { openDatabase } from '../../../src/storage/postgres/database.ts'
+import { openPostgresLedger } from '../../../src/storage/postgres/ledger.ts'
+import { startCuttingProxy } from '../../helpers/cluster/cutting-proxy.ts'
+import { openTestLedger } from '../../helpers/cluster/postgres-ledger.ts'
 import {
   type PostgresServer,
   startPostgres,
   withClient,
-} from '../helpers/cluster/postgres-server.ts'
-import { missingPrograms } from '../helpers/cluster/programs.ts'
-import { createRecordingLog } from '../helpers/recording-log.ts'
-import { startChild } from '../helpers/source-process.ts'
-import { insertUpload } from '../helpers/storage/insert-upload.ts'
-import { makeUpload } from '../helpers/upload.ts'
+} from '../../helpers/cluster/postgres-server.ts'
+import { missingPrograms } from '../../helpers/cluster/programs.ts'
+import { createRecordingLog } from '../../helpers/recording-log.ts'
+import { startChild } from '../../helpers/source-process.ts'
+import { insertUpload } from '../../helpers/storage/insert-upload.ts'
+import { makeUpload } from '../../helpers/upload.ts'
 
 const missing = missingPrograms('postgres')
 const NAME = 'account:anna'
@@ -191,21 +191,19 @@ describe.skipIf(missing !== '')(`leases in PostgreSQL${missing}`, () => {
     let turns = 0
 
     async function takeTurns(node: Leases): Promise<void> {
-      for (let round = 0; round < 40; round++) {
+      while (turns < 60) {
         const acquired = await node.acquire('lock:turns')
         if (acquired.kind === 'elsewhere') continue
         expect(++inside).toBe(1)
         turns++
-        await node.holderOf('lock:turns')
         await secondsLeft('lock:turns')
         acquired.lease.assertHeld()
         inside--
         await node.release('lock:turns')
       }
     }
-    await Promise.all(nodes.map(takeTurns))
 
-    expect(turns).toBeGreaterThanOrEqual(40)
+    await Promise.all(nodes.map(takeTurns))
   })
 
   test.each([

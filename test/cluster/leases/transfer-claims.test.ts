@@ -1,19 +1,19 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import type { Cancelled } from '../../src/core/ports/ledger.ts'
-import type { PostedVolume } from '../../src/core/ports/volumes.ts'
-import type { PostgresLedger } from '../../src/storage/postgres/ledger.ts'
-import { startCuttingProxy } from '../helpers/cluster/cutting-proxy.ts'
-import { emptyTables, openTestLedger } from '../helpers/cluster/postgres-ledger.ts'
+import type { Cancelled } from '../../../src/core/ports/ledger.ts'
+import type { PostedVolume } from '../../../src/core/ports/volumes.ts'
+import type { PostgresLedger } from '../../../src/storage/postgres/ledger.ts'
+import { startCuttingProxy } from '../../helpers/cluster/cutting-proxy.ts'
+import { emptyTables, openTestLedger } from '../../helpers/cluster/postgres-ledger.ts'
 import {
   type PostgresServer,
   startPostgres,
   withClient,
-} from '../helpers/cluster/postgres-server.ts'
-import { missingPrograms } from '../helpers/cluster/programs.ts'
-import { createRecordingLog } from '../helpers/recording-log.ts'
-import { insertUpload } from '../helpers/storage/insert-upload.ts'
-import { CHUNK, NOW, RESULT, TRANSFER } from '../helpers/storage/ledger-contract/fixtures.ts'
-import { failure, makeUpload } from '../helpers/upload.ts'
+} from '../../helpers/cluster/postgres-server.ts'
+import { missingPrograms } from '../../helpers/cluster/programs.ts'
+import { createRecordingLog } from '../../helpers/recording-log.ts'
+import { insertUpload } from '../../helpers/storage/insert-upload.ts'
+import { CHUNK, NOW, RESULT, TRANSFER } from '../../helpers/storage/ledger-contract/fixtures.ts'
+import { failure, makeUpload } from '../../helpers/upload.ts'
 
 const missing = missingPrograms('postgres')
 const ACCOUNT = 'account:anna'
