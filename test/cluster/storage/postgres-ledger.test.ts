@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe } from 'vitest'
-import { emptyTables, openTestLedger } from '../helpers/cluster/postgres-ledger.ts'
-import { type PostgresServer, startPostgres } from '../helpers/cluster/postgres-server.ts'
-import { missingPrograms } from '../helpers/cluster/programs.ts'
-import { describeLedger } from '../helpers/storage/ledger-contract/ledger-contract.ts'
+import { emptyTables, openTestLedger } from '../../helpers/cluster/postgres-ledger.ts'
+import { type PostgresServer, startPostgres } from '../../helpers/cluster/postgres-server.ts'
+import { missingPrograms } from '../../helpers/cluster/programs.ts'
+import { describeLedger } from '../../helpers/storage/ledger-contract/ledger-contract.ts'
 
 const missing = missingPrograms('postgres')
 

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe } from 'vitest'
-import { missingPrograms } from '../helpers/cluster/programs.ts'
-import { type S3Server, startS3 } from '../helpers/cluster/s3-server.ts'
-import { makeNode } from '../helpers/cluster/test-object-spool.ts'
-import { describeSpool } from '../helpers/storage/spool-contract.ts'
+import { missingPrograms } from '../../helpers/cluster/programs.ts'
+import { type S3Server, startS3 } from '../../helpers/cluster/s3-server.ts'
+import { makeNode } from '../../helpers/cluster/test-object-spool.ts'
+import { describeSpool } from '../../helpers/storage/spool-contract.ts'
 
 const missing = missingPrograms('versitygw')
 

@@ -3,25 +3,25 @@ import { randomBytes } from 'node:crypto'
 import { chown, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
-import type { MaintainedLedger } from '../../src/core/ports/ledger.ts'
-import { openDatabase } from '../../src/storage/postgres/database.ts'
-import { isUnknownTransaction } from '../../src/storage/postgres/errors.ts'
-import { SCHEMA_VERSION } from '../../src/storage/postgres/schema.ts'
-import { startCuttingProxy } from '../helpers/cluster/cutting-proxy.ts'
-import { openTestLedger } from '../helpers/cluster/postgres-ledger.ts'
+import type { MaintainedLedger } from '../../../src/core/ports/ledger.ts'
+import { openDatabase } from '../../../src/storage/postgres/database.ts'
+import { isUnknownTransaction } from '../../../src/storage/postgres/errors.ts'
+import { SCHEMA_VERSION } from '../../../src/storage/postgres/schema.ts'
+import { startCuttingProxy } from '../../helpers/cluster/cutting-proxy.ts'
+import { openTestLedger } from '../../helpers/cluster/postgres-ledger.ts'
 import {
   type PostgresServer,
   serverUser,
   startPostgres,
   withClient,
-} from '../helpers/cluster/postgres-server.ts'
-import { missingPrograms } from '../helpers/cluster/programs.ts'
-import { createRecordingLog } from '../helpers/recording-log.ts'
-import { insertUpload } from '../helpers/storage/insert-upload.ts'
-import { CHUNK, NOW } from '../helpers/storage/ledger-contract/fixtures.ts'
-import { makeFile } from '../helpers/storage/ledger-contract/library.ts'
-import { makeTempDir } from '../helpers/temp-dir.ts'
-import { makeUpload } from '../helpers/upload.ts'
+} from '../../helpers/cluster/postgres-server.ts'
+import { missingPrograms } from '../../helpers/cluster/programs.ts'
+import { createRecordingLog } from '../../helpers/recording-log.ts'
+import { insertUpload } from '../../helpers/storage/insert-upload.ts'
+import { CHUNK, NOW } from '../../helpers/storage/ledger-contract/fixtures.ts'
+import { makeFile } from '../../helpers/storage/ledger-contract/library.ts'
+import { makeTempDir } from '../../helpers/temp-dir.ts'
+import { makeUpload } from '../../helpers/upload.ts'
 
 const missing = missingPrograms('postgres')
 const { id } = makeUpload()
