@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { NodeAddress } from '../../core/ports/cluster/leases.ts'
 import type { PeerAnswerer, PeerQuestionKind } from '../../core/ports/cluster/peers.ts'
@@ -26,12 +27,14 @@ export interface AnsweringNode {
   readonly self: NodeAddress
   readonly answererOf: (kind: PeerQuestionKind) => PeerAnswerer | undefined
   readonly log: Log
-  /** Epoch milliseconds. */
+  /** Milliseconds that only go forward. */
   readonly now: () => number
 }
 
 /** The door at which other nodes ask this one. */
 export interface PeerDoor {
+  /** Names this instance: what was asked of an earlier one at its address is not taken. */
+  readonly instance: string
   /**
    * Looks at a question's head. Null: no node of this cluster has asked it, or it was asked before. Else
    * what reads its body and writes the whole answer, and never rejects.
@@ -63,8 +66,7 @@ function isKind(text: string): text is PeerQuestionKind {
 
 export function createPeerDoor(options: AnsweringNode): PeerDoor {
   const { secret, self, answererOf, log, now } = options
-  // What was asked of an earlier process at this address could be played to this one.
-  const startedAt = now()
+  const instance = randomUUID()
   const taken = createTaken(now)
   const closing = new AbortController()
   let open = 0
@@ -130,8 +132,8 @@ export function createPeerDoor(options: AnsweringNode): PeerDoor {
     open++
     try {
       const isTimely = Math.abs(now() - question.issuedAt) <= WINDOW_MS
-      if (!isTimely || question.issuedAt < startedAt) {
-        write('clock', Buffer.from(JSON.stringify({ now: now() })))
+      if (!isTimely || question.instance !== instance) {
+        write('clock', Buffer.from(JSON.stringify({ now: now(), instance })))
         request.resume()
         return
       }
@@ -150,6 +152,7 @@ export function createPeerDoor(options: AnsweringNode): PeerDoor {
   }
 
   return {
+    instance,
     take: (kind, head) => {
       if (closing.signal.aborted || head === undefined || !isKind(kind)) return null
       const question = openQuestion(secret, { to: self, kind }, head)
@@ -169,7 +172,6 @@ function createTaken(now: () => number): { add: (salt: Buffer) => boolean } {
   return {
     /** False: it was here, or there have been too many. */
     add: (salt) => {
-      // A clock that is set back must not let them be forgotten early: then they stay longer.
       if (now() - since > 2 * WINDOW_MS) {
         older = younger
         younger = new Set()

@@ -19,8 +19,10 @@ export interface AskingNode {
 export interface PutQuestion {
   readonly to: NodeAddress
   readonly question: PeerQuestion
-  /** Epoch milliseconds, by the clock of the node that is asked. */
+  /** Milliseconds, by the clock of the node that is asked. */
   readonly issuedAt: number
+  /** Which process it is; none where that is not known yet. */
+  readonly instance: string
   readonly signal: AbortSignal
   /** Milliseconds. */
   readonly silenceMs: number
@@ -38,9 +40,9 @@ export interface OpenedAnswer {
  */
 export async function askNode(
   { secret, self, agent }: AskingNode,
-  { to, question: { kind, body }, issuedAt, signal, silenceMs }: PutQuestion,
+  { to, question: { kind, body }, signal, silenceMs, ...known }: PutQuestion,
 ): Promise<OpenedAnswer> {
-  const question = sealQuestion(secret, { to, kind }, { from: self, issuedAt, body })
+  const question = sealQuestion(secret, { to, kind }, { ...known, from: self, body })
   const url = new URL(`/cluster/${kind}`, to)
   const send = () => sendRequest({ url, agent, question, silenceMs, signal })
   const response = await send().catch((error: unknown) => {

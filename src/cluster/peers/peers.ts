@@ -28,7 +28,7 @@ export interface PeersOptions {
   self: NodeAddress
   log: Log
   circuit?: Partial<CircuitLimits>
-  /** Epoch milliseconds. */
+  /** Milliseconds that only go forward. */
   now?: () => number
 }
 
@@ -50,6 +50,8 @@ interface Known {
   readonly places: Semaphore
   /** How far its clock is ahead of this one, milliseconds. */
   aheadMs: number
+  /** Which process answers there; empty before the first answer. */
+  instance: string
 }
 
 interface Asking extends AskOptions {
@@ -64,7 +66,7 @@ const MAX_KNOWN = 1_000
 /** A node that was deployed anew is back in seconds. */
 const CIRCUIT: Partial<CircuitLimits> = { firstBreakMs: 1_000, longestBreakMs: 5_000 }
 
-const Clock = z.object({ now: z.int() })
+const Clock = z.object({ now: z.number(), instance: z.string() })
 const Value = z.object({ value: z.unknown().optional() })
 
 /** What only nodes with the same LEDGER_KEY have. */
@@ -74,7 +76,7 @@ export function peerSecret({ deriveKey }: { deriveKey: (purpose: string) => Buff
 
 /** Asks other nodes of the cluster over HTTP, and answers them. */
 export function createPeers(options: PeersOptions): OpenedPeers {
-  const { secret, self, log, circuit = CIRCUIT, now = Date.now } = options
+  const { secret, self, log, circuit = CIRCUIT, now = createClock() } = options
   // An import of node:http would load undici.
   const { Agent } = process.getBuiltinModule('node:http')
   const agent = new Agent({ keepAlive: true, maxFreeSockets: 64 })
@@ -94,6 +96,7 @@ export function createPeers(options: PeersOptions): OpenedPeers {
       }),
       places: createSemaphore(MAX_ASKED),
       aheadMs: 0,
+      instance: '',
     }
     known.delete(node)
     known.set(node, found)
@@ -102,7 +105,7 @@ export function createPeers(options: PeersOptions): OpenedPeers {
     return found
   }
 
-  /** Puts the question once more where the answer was the time of the other clock. */
+  /** Puts the question once more where the answer was who is there, and the time of its clock. */
   async function open(
     node: NodeAddress,
     question: PeerQuestion,
@@ -110,12 +113,14 @@ export function createPeers(options: PeersOptions): OpenedPeers {
   ): Promise<OpenedAnswer> {
     const peer = knownOf(node)
     const askOnce = () => {
-      const issuedAt = now() + peer.aheadMs
-      return askNode({ secret, self, agent }, { to: node, question, issuedAt, signal, silenceMs })
+      const known = { instance: peer.instance, issuedAt: Math.round(now() + peer.aheadMs) }
+      return askNode({ secret, self, agent }, { ...known, to: node, question, signal, silenceMs })
     }
     const answer = await askOnce()
     if (answer.first.type !== 'clock') return answer
-    peer.aheadMs = Clock.parse(jsonIn(answer.first)).now - now()
+    const clock = Clock.parse(jsonIn(answer.first))
+    peer.aheadMs = clock.now - now()
+    peer.instance = clock.instance
     return askOnce()
   }
 
@@ -184,6 +189,12 @@ export function createPeers(options: PeersOptions): OpenedPeers {
       agent.destroy()
     },
   }
+}
+
+/** A clock that is set back must not make a question of an hour ago a new one. */
+function createClock(): () => number {
+  const offset = Date.now() - performance.now()
+  return () => offset + performance.now()
 }
 
 function jsonIn({ content }: Frame): unknown {

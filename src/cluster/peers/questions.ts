@@ -18,8 +18,10 @@ export interface SealedQuestion {
 export interface QuestionHead {
   /** The address of the node that asks. */
   readonly from: string
-  /** By the clock of the node that is asked, as far as the asker knows it; epoch milliseconds. */
+  /** By the clock of the node that is asked, as far as the asker knows it; milliseconds. */
   readonly issuedAt: number
+  /** Which process at that address is asked; none where the asker does not know yet. */
+  readonly instance: string
   /** Of the sealed body. */
   readonly bytes: number
 }
@@ -43,6 +45,7 @@ export const MAX_QUESTION_BYTES = 4 * 1024 * 1024
 const Head = z.object({
   from: z.string().max(2_048),
   issuedAt: z.int(),
+  instance: z.string().max(64),
   bytes: z.int().min(1).max(MAX_QUESTION_BYTES),
 })
 
@@ -51,7 +54,7 @@ const Content = z.object({ body: z.unknown().optional() })
 export function sealQuestion(
   secret: Uint8Array,
   binding: Binding,
-  { from, issuedAt, body }: Omit<QuestionHead, 'bytes'> & { body: unknown },
+  { body, ...head }: Omit<QuestionHead, 'bytes'> & { body: unknown },
 ): SealedQuestion {
   const salt = newSalt()
   const { seal } = createSealer(keyOf(secret, 'question', [salt]))
@@ -59,13 +62,11 @@ export function sealQuestion(
   const content = Buffer.from(JSON.stringify({ body }))
   const bytes = content.length + TAG_BYTES
   if (bytes > MAX_QUESTION_BYTES) throw new RangeError('the question is too long for a peer')
-  const head = seal(
-    Buffer.from(JSON.stringify({ from, issuedAt, bytes } satisfies QuestionHead)),
-    bound,
-  )
+  const whole: QuestionHead = { ...head, bytes }
+  const sealed = seal(Buffer.from(JSON.stringify(whole)), bound)
   return {
     salt,
-    head: Buffer.concat([salt, ...head]).toString('base64url'),
+    head: Buffer.concat([salt, ...sealed]).toString('base64url'),
     body: Buffer.concat(seal(content, bound)),
   }
 }

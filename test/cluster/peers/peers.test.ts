@@ -261,9 +261,16 @@ describe('a stranger', () => {
     let asked = 0
     node.peers.answer(kind, async () => ++asked)
     node.peers.answer('block', async () => ++asked)
-    const sealed = (changes: { to?: string; issuedAt?: number; secret?: Buffer } = {}) => {
+    const sealed = (
+      changes: Partial<Record<'to' | 'instance', string>> & {
+        issuedAt?: number
+        secret?: Buffer
+      } = {},
+    ) => {
       const { to = node.self, issuedAt = Date.now(), secret = SECRET } = changes
-      return sealQuestion(secret, { to, kind }, { from: 'http://asker', issuedAt, body: {} })
+      const { instance = node.peers.door.instance } = changes
+      const head = { from: 'http://asker', issuedAt, instance }
+      return sealQuestion(secret, { to, kind }, { ...head, body: {} })
     }
     return { ...node, sealed, asked: () => asked }
   }
@@ -302,8 +309,9 @@ describe('a stranger', () => {
     const { self, sealed, asked } = await startAnswerer()
     const old = sealed({ issuedAt: Date.now() - 31_000 })
     const other = { ...sealed(), body: sealed().body }
+    const earlier = sealed({ instance: 'an earlier process' })
 
-    for (const question of [old, other]) await (await send(self, question)).arrayBuffer()
+    for (const question of [old, other, earlier]) await (await send(self, question)).arrayBuffer()
 
     expect(asked()).toBe(0)
   })

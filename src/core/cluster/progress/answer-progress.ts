@@ -11,7 +11,7 @@ export interface OwnProgress {
 }
 
 /** Between two events of one upload; a change of phase is told at once. */
-const EVERY_MS = 100
+const EVERY_MS = 50
 /** An upload that a node carries and tells nothing of for so long is told by its row. */
 const KEPT_MS = 3_600_000
 const MAX_KEPT = 50_000

@@ -27,7 +27,7 @@ export interface SharedBoardOptions {
 
 const LOOK_EVERY_MS = 1_000
 /** The same while something that is watched is about to be carried. */
-const LOOK_SOON_MS = 250
+const LOOK_SOON_MS = 150
 /** Between two looks, however much changes. */
 const LEAST_MS = 50
 /** A client polls once a second. */
