@@ -12,6 +12,7 @@ import type { WorkerClock } from './core/maintenance/worker-clock.ts'
 import type { ChannelGateway } from './core/ports/channel.ts'
 import type { DownloadTieRecords } from './core/ports/cluster/download-ties.ts'
 import type { Leases, NodeAddress } from './core/ports/cluster/leases.ts'
+import type { LibraryNewsRecords } from './core/ports/cluster/library-news.ts'
 import type { ClusterMetrics } from './core/ports/cluster/metrics.ts'
 import type { TransferClaims } from './core/ports/cluster/transfer-claims.ts'
 import type { CircuitStatus } from './core/ports/health.ts'
@@ -46,6 +47,7 @@ export interface Cluster {
   readonly connectionLeases: Leases
   readonly claims: TransferClaims
   readonly ties: DownloadTieRecords
+  readonly news: LibraryNewsRecords
   /** Makes of this node's lock of streams the one of all nodes. */
   readonly shareStreams: (lock: PreemptibleLock, timeoutMs: number) => PreemptibleLock
   /** Makes of this node's board one that also tells what other nodes carry. */
@@ -160,7 +162,15 @@ export async function openClusterStorage({
   const forward: Cluster['forward'] = (local) =>
     createForwardingGateway({ local, leases: connectionLeases, peers, reads: cluster.reads, log })
   const node = createNode({ leases, claims: ledger, peers, log })
-  const ports = { self, peers, leases, connectionLeases, claims: ledger, ties: ledger }
+  const ports = {
+    self,
+    peers,
+    leases,
+    connectionLeases,
+    claims: ledger,
+    ties: ledger,
+    news: ledger,
+  }
   const parts = { ...ports, shareBoard: share, shareStreams, forward, node, removeStrays }
   return { ledger, spool, folders: null, clock, cluster: parts, shared }
 }

@@ -30,6 +30,7 @@ import {
 import { createFollower, type Follower } from './core/library/follow/follower.ts'
 import { createLibraryNews, tellChanges } from './core/library/library-news.ts'
 import { createLibraryService, type LibraryService } from './core/library/library-service.ts'
+import { createSharedNews } from './core/library/shared-news.ts'
 import { cleanupJobId, isLibraryJobId } from './core/model/library/job.ts'
 import { postedBytesOf } from './core/model/volumes/window.ts'
 import type { Metrics, ShareMetrics, UploadMetrics } from './core/ports/metrics.ts'
@@ -110,7 +111,8 @@ export function createServices(config: Config, adapters: Adapters): Services {
   const { spool, now, log } = adapters
   const registry = createMetricsRegistry()
   if (adapters.clusterFigures) registry.add(adapters.clusterFigures)
-  const news = createLibraryNews()
+  const records = adapters.cluster?.news
+  const news = records ? createSharedNews({ records, log }) : createLibraryNews()
   const ledger = tellChanges(adapters.ledger, news)
   const gateway = registry.meterGateway(adapters.gateway)
   const shareKeys = {

@@ -1,4 +1,5 @@
 import type { DownloadTieRecords } from '../../core/ports/cluster/download-ties.ts'
+import type { LibraryNewsRecords } from '../../core/ports/cluster/library-news.ts'
 import type { ClusterMetrics } from '../../core/ports/cluster/metrics.ts'
 import type { TransferClaims } from '../../core/ports/cluster/transfer-claims.ts'
 import type { WatchedRows } from '../../core/ports/cluster/watched-rows.ts'
@@ -11,6 +12,7 @@ import { createWatchedRows } from './cluster/watched.ts'
 import { type DatabaseOptions, type DatabaseState, openDatabase } from './database.ts'
 import { createFolderDrafts } from './library/drafts.ts'
 import { createLibraryJobRecords } from './library/jobs.ts'
+import { createLibraryNewsRecords } from './library/news.ts'
 import { createLibraryPages } from './library/page.ts'
 import { createLibraryReading } from './library/reading.ts'
 import { createLibraryTree } from './library/tree.ts'
@@ -52,7 +54,8 @@ export interface PostgresLedger
   extends MaintainedLedger,
     TransferClaims,
     DownloadTieRecords,
-    WatchedRows {
+    WatchedRows,
+    LibraryNewsRecords {
   /** By the database's clock, epoch milliseconds. */
   databaseTime: () => Promise<number>
   readonly databaseState: DatabaseState
@@ -98,6 +101,7 @@ export async function openPostgresLedger(options: PostgresLedgerOptions): Promis
     ...createClockRecords(database),
     ...createTicketRecords(database, cipher),
     ...createDownloadTieRecords(database),
+    ...createLibraryNewsRecords(database),
     ...createLibraryWriting(database),
     ...createLibraryReading(database),
     ...createVolumeReading(database),

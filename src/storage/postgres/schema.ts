@@ -378,6 +378,11 @@ const MIGRATIONS = [
     until bigint NOT NULL
   );
   CREATE INDEX download_ties_by_end ON download_ties (until);
+
+  CREATE TABLE library_news (
+    owner text PRIMARY KEY,
+    changes bigint NOT NULL
+  );
   `,
 ]
 

@@ -104,4 +104,13 @@ describe.skipIf(missing !== '')(`rows that nodes share${missing}`, () => {
     expect(opened.filter((one) => one?.kind === 'opened')).toHaveLength(5)
     expect(opened.filter((one) => one?.kind === 'over-share')).toHaveLength(7)
   })
+  test('changes of a library are counted by all nodes together', async () => {
+    const nodes = await makeNodes(3)
+
+    const counts = await Promise.all(nodes.map((node) => node.countLibraryChange('ann')))
+
+    expect(counts.toSorted()).toEqual([1, 2, 3])
+    expect(await nodes[0]?.libraryChanges(['ann', 'bob'])).toEqual(new Map([['ann', 3]]))
+    expect(await nodes[0]?.libraryChanges([])).toEqual(new Map())
+  })
 })
