@@ -1,14 +1,14 @@
 import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { createSharedTies } from '../../src/core/downloads/download-ties.ts'
-import type { PostgresLedger } from '../../src/storage/postgres/ledger.ts'
-import { emptyTables, openTestLedger } from '../helpers/cluster/postgres-ledger.ts'
-import { type PostgresServer, startPostgres } from '../helpers/cluster/postgres-server.ts'
-import { missingPrograms } from '../helpers/cluster/programs.ts'
-import { insertUpload } from '../helpers/storage/insert-upload.ts'
-import { NOW, PAYLOAD, RESULT } from '../helpers/storage/ledger-contract/fixtures.ts'
-import { makeShare } from '../helpers/storage/ledger-contract/shares.ts'
-import { makeUpload } from '../helpers/upload.ts'
+import { createSharedTies } from '../../../src/core/downloads/download-ties.ts'
+import type { PostgresLedger } from '../../../src/storage/postgres/ledger.ts'
+import { emptyTables, openTestLedger } from '../../helpers/cluster/postgres-ledger.ts'
+import { type PostgresServer, startPostgres } from '../../helpers/cluster/postgres-server.ts'
+import { missingPrograms } from '../../helpers/cluster/programs.ts'
+import { insertUpload } from '../../helpers/storage/insert-upload.ts'
+import { NOW, PAYLOAD, RESULT } from '../../helpers/storage/ledger-contract/fixtures.ts'
+import { makeShare } from '../../helpers/storage/ledger-contract/shares.ts'
+import { makeUpload } from '../../helpers/upload.ts'
 
 const missing = missingPrograms('postgres')
 
