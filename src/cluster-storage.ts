@@ -150,7 +150,8 @@ export async function openClusterStorage({
   const self = await findNodeAddress({ ...cluster, ...listens })
   const shareOf = shareLeases(await openOwnLeases({ cluster, self, metrics, log }))
   const [leases, connectionLeases] = [shareOf(), shareOf()]
-  opened.push(leases.close)
+  // What cannot be given back ends by itself.
+  opened.push(() => leases.close().catch(() => {}))
   const peers = meterPeers(createPeers({ secret: peerSecret(ledger), self, log }), metrics)
   opened.push(peers.close)
   log.info({ node: self }, 'other nodes of the cluster ask this one at this address')
@@ -175,7 +176,7 @@ export async function openClusterStorage({
   return { ledger, spool, folders: null, clock, cluster: parts, shared }
 }
 
-/** By connections of their own: a renewal must not wait for the ledger's work, nor for long. */
+/** By connections of their own: they must not wait for the ledger's work, nor for long. */
 async function openOwnLeases({
   cluster,
   self,
@@ -187,21 +188,31 @@ async function openOwnLeases({
   metrics: ClusterMetrics
   log: Log
 }): Promise<Leases> {
-  const database = openDatabase({
-    url: cluster.databaseUrl,
-    log,
-    maxConnections: 2,
-    patienceMs: 2_000,
-    statementMs: 3_000,
-    // A connection that is gone without a word leaves time for another one before leases are given up.
-    lateMs: 500,
-    onStatement: metrics.statement,
-  })
+  const open = (maxConnections: number) =>
+    openDatabase({
+      url: cluster.databaseUrl,
+      log,
+      maxConnections,
+      patienceMs: 2_000,
+      statementMs: 3_000,
+      // A connection that is gone without a word leaves time for another one before leases are given up.
+      lateMs: 500,
+      onStatement: metrics.statement,
+    })
+  const [database, renewals] = [open(2), open(1)]
+  const close = () => Promise.all([database.close(), renewals.close()])
   try {
-    const leases = meterLeases(await openLeases({ database, self, log }), metrics)
-    return { ...leases, close: () => leases.close().finally(database.close) }
+    const leases = meterLeases(await openLeases({ database, renewals, self, log }), metrics)
+    const giveUp = async () => {
+      try {
+        await leases.close()
+      } finally {
+        await close()
+      }
+    }
+    return { ...leases, close: giveUp }
   } catch (error) {
-    await database.close()
+    await close()
     throw error
   }
 }

@@ -8,7 +8,7 @@ import type {
   NodeAddress,
 } from '../../../core/ports/cluster/leases.ts'
 import type { Log } from '../../../core/ports/log.ts'
-import { type AppError, leaseLost, shuttingDown } from '../../../errors.ts'
+import { leaseLost, shuttingDown } from '../../../errors.ts'
 import { integer, text, textOrNull } from '../../ledger/tables/rows.ts'
 import type { PostgresDatabase } from '../database.ts'
 
@@ -25,12 +25,12 @@ const KEPT_S = 3_600
 const FORGET_EVERY_MS = 600_000
 
 export interface LeasesOptions {
-  /** Connections of its own: a renewal must not wait for the ledger's work. */
+  /** Connections of their own: who has an account is not asked behind the ledger's work. */
   database: Pick<PostgresDatabase, 'get' | 'all' | 'run'>
+  /** A connection for renewals alone: they wait for nothing. */
+  renewals?: Pick<PostgresDatabase, 'all'>
   self: NodeAddress
   log: Log
-  /** Called when a lease is lost that was not given up. */
-  onLost?: (name: LeaseName) => void
   readMoment?: () => Moment
 }
 
@@ -91,7 +91,7 @@ const FORGET = `
  * SPOOL_FAILED where the database cannot be reached.
  */
 export async function openLeases(options: LeasesOptions): Promise<Leases> {
-  const { database, self, log, readMoment: now = presentMoment } = options
+  const { database, renewals = database, self, log, readMoment: now = presentMoment } = options
   /** One process: another one at the same address is another holder. */
   const incarnation = randomUUID()
   const held = new Map<LeaseName, Held>()
@@ -103,12 +103,11 @@ export async function openLeases(options: LeasesOptions): Promise<Leases> {
   /** How often another process was seen at this address. */
   let twins = 0
 
-  function lose(name: LeaseName, lost: Held, reason: AppError = leaseLost()): void {
+  function lose(name: LeaseName, lost: Held): void {
     if (held.get(name) === lost) held.delete(name)
     if (lost.lost.signal.aborted) return
-    lost.lost.abort(reason)
+    lost.lost.abort(leaseLost())
     log.warn({ lease: name, epoch: lost.lease.epoch }, 'a lease is lost')
-    options.onLost?.(name)
   }
 
   /** Without it a node that is cut off would hear of nothing. */
@@ -154,7 +153,7 @@ export async function openLeases(options: LeasesOptions): Promise<Leases> {
   async function renew(): Promise<void> {
     const renewed = now()
     const mine = [...held]
-    const rows = await database.all(RENEW, [
+    const rows = await renewals.all(RENEW, [
       self,
       incarnation,
       mine.map(([name]) => name),
