@@ -263,3 +263,34 @@ test('the 99th of a hundred changes is heard at another node within 400 ms', asy
   const sorted = delays.toSorted((one, other) => one - other)
   expect(sorted[Math.floor(sorted.length * 0.99)]).toBeLessThan(400)
 })
+
+test('what is told at the beginning is not ahead of what listeners hear next', async () => {
+  const nodes = createNodes()
+  const b = await nodes.start()
+  const upload = makeUpload({ id: 'u', state: 'sealed', lastPercent: 30 })
+  nodes.uploads.set('u', { upload, carrier: 'http://127.0.0.1:9' })
+  const { heard } = nodes.listen(b, { uploadId: 'u' })
+
+  const { progress } = b.board.of({ ...upload, lastPercent: 34 })
+  await vi.waitFor(() => expect(nodes.looks()).toBeGreaterThan(1))
+
+  expect([progress, heard]).toEqual([34, ['u queued 34']])
+})
+
+test('an upload that another node goes on with is not behind what this node has told of it', async () => {
+  const nodes = createNodes()
+  const [a, b] = await Promise.all([nodes.start(), nodes.start()])
+  const upload = nodes.carry(a, { id: 'u' })
+  const { heard } = nodes.listen(a, { uploadId: 'u' })
+  a.board.report(upload, sending(500))
+
+  a.here.delete('u')
+  const moved = nodes.carry(b, { id: 'u', lastPercent: 40 })
+  b.board.report(moved, sending(0))
+  await vi.waitFor(() => expect(a.asked).toHaveLength(1))
+  b.board.report(moved, sending(900))
+
+  await vi.waitFor(() => expect(heard.at(-1)).toBe('u sending 84'))
+  const percents = heard.map((line) => Number(line.split(' ')[2]))
+  expect(percents).toEqual(percents.toSorted((one, other) => one - other))
+})

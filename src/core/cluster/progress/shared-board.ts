@@ -35,6 +35,8 @@ const POLLED_MS = 3_000
 /** What has not begun within that time after its last chunk waits for longer. */
 const BEGINS_WITHIN_MS = 10_000
 const ENDED_MS = 60_000
+/** Another node goes on with an upload within seconds. */
+const TOLD_HERE_MS = 600_000
 const MAX_ENDED = 50_000
 
 /** What is known here of an upload, or a job, that another node carries. */
@@ -82,6 +84,8 @@ export function shareBoard(board: ProgressBoard, options: SharedBoardOptions): P
   const polled = createTtlCache<true>({ maxEntries: MAX_ENDED })
   const polledIds = new Set<string>()
   const elsewhere = new Map<string, Elsewhere>()
+  /** What this node's own jobs have told last. */
+  const toldHere = createTtlCache<{ birth: string; progress: Progress }>({ maxEntries: MAX_ENDED })
   const ended = createTtlCache<string>({ maxEntries: MAX_ENDED })
   const news = createCondition()
   let changes = 0
@@ -182,17 +186,25 @@ export function shareBoard(board: ProgressBoard, options: SharedBoardOptions): P
       if (isOver && !ids.has(id) && (row.endedAt ?? 0) < since) return
       if (isOver && ended.get(id) === endOf(birth, progress)) return
       if (!isOver) ended.delete(id)
-      elsewhere.set(id, { owner, birth, told: null, waitUntil: 0 })
+      begin(id, { owner, birth })
     }
     if (progress.status !== 'uploading' || !carriers.tells(carrier, id)) apply(id, progress, 'rows')
+  }
+
+  /** Another node goes on from where this one has told it, even if its rows are behind. */
+  function begin(id: string, { owner, birth }: Pick<Elsewhere, 'owner' | 'birth'>): void {
+    const here = toldHere.get(id)
+    const told = here?.birth === birth ? here.progress : null
+    elsewhere.set(id, { owner, birth, told, waitUntil: 0 })
   }
 
   function apply(id: string, progress: Progress, teller: Teller): void {
     const known = elsewhere.get(id)
     if (!known) return
-    const isWait = progress.phase === 'waiting' && progress.retryAfter !== null
-    known.waitUntil = isWait ? now() + (progress.retryAfter ?? 0) * 1000 : 0
-    const merged = mergeProgress(known.told, progress, teller)
+    const next = teller === 'rows' ? stillWaiting(known, progress) : progress
+    const isWait = next.phase === 'waiting' && next.retryAfter !== null
+    if (teller === 'carrier') known.waitUntil = isWait ? now() + (next.retryAfter ?? 0) * 1000 : 0
+    const merged = mergeProgress(known.told, next, teller)
     if (merged === null) return
     known.told = merged
     if (merged.status !== 'uploading') {
@@ -201,6 +213,12 @@ export function shareBoard(board: ProgressBoard, options: SharedBoardOptions): P
       ended.set(id, end, ENDED_MS)
     }
     board.tell({ id, owner: known.owner }, merged)
+  }
+
+  /** Rows know of no wait that Telegram has asked for. */
+  function stillWaiting({ told, waitUntil }: Elsewhere, row: Progress): Progress {
+    if (told === null || row.status !== 'uploading' || waitUntil <= now()) return row
+    return { ...told, progress: row.progress }
   }
 
   function gone(id: string): void {
@@ -213,28 +231,27 @@ export function shareBoard(board: ProgressBoard, options: SharedBoardOptions): P
     board.forget({ id, owner: known.owner })
   }
 
-  /** What another node carries, as it was told last. */
+  /**
+   * What another node carries, as it was told last. Listeners hear of what this row tells beyond that, so
+   * that what they hear next is not behind the answer.
+   */
   function merged(upload: Upload): Progress {
-    const { id } = upload
+    const { id, owner, captionId: birth } = upload
     board.release(id)
     const row = board.of(upload)
     if (row.status !== 'uploading') return row
     polled.set(id, true, POLLED_MS)
     polledIds.add(id)
-    wakeIfNew(id)
-    const known = elsewhere.get(id)
-    if (!known?.told || known.birth !== upload.captionId || known.told.status !== 'uploading')
-      return row
-    const progress = Math.max(known.told.progress, row.progress)
-    if (known.told.phase !== 'waiting') return { ...known.told, progress }
-    const waitMs = known.waitUntil - now()
-    return waitMs > 0
-      ? { ...known.told, progress, retryAfter: Math.ceil(waitMs / 1000) }
-      : { ...row, progress }
-  }
-
-  function wakeIfNew(id: string): void {
-    if (!elsewhere.has(id)) wake()
+    if (elsewhere.get(id)?.birth !== birth) {
+      begin(id, { owner, birth })
+      wake()
+    } else if (!looking) wake()
+    apply(id, row, 'rows')
+    const { told = null, waitUntil = 0 } = elsewhere.get(id) ?? {}
+    if (told?.phase !== 'waiting') return told ?? row
+    const waitMs = waitUntil - now()
+    if (waitMs > 0) return { ...told, retryAfter: Math.ceil(waitMs / 1000) }
+    return { ...row, progress: Math.max(told.progress, row.progress) }
   }
 
   function listen(subject: ProgressSubject): () => void {
@@ -263,7 +280,9 @@ export function shareBoard(board: ProgressBoard, options: SharedBoardOptions): P
     report: (upload, event) => {
       ended.delete(upload.id)
       board.report(upload, event)
-      own.note(board.of(upload), upload.id)
+      const progress = board.of(upload)
+      toldHere.set(upload.id, { birth: upload.captionId, progress }, TOLD_HERE_MS)
+      own.note(progress, upload.id)
     },
     refresh: (upload) => {
       if (isHere(upload.id)) own.note(board.of(upload), upload.id)
