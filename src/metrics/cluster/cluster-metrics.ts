@@ -1,5 +1,9 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
-import type { ClusterMetrics } from '../../core/ports/cluster/metrics.ts'
+import type {
+  ClusterMetrics,
+  EndedStoreCall,
+  LeaseEvent,
+} from '../../core/ports/cluster/metrics.ts'
 import { counter, gauge, gauges, REQUEST_SECONDS } from '../instruments.ts'
 
 /** What is read when the figures are asked for. */
@@ -22,6 +26,7 @@ export function createClusterFigures(): ClusterFigures {
   const instruments = createInstruments()
   const { leases, leasesHeld, claims, fenced, questions, calls, statements } = instruments
   const held = new Set<string>()
+  beginAtZero(instruments)
 
   return {
     lease: (name, event) => {
@@ -40,6 +45,18 @@ export function createClusterFigures(): ClusterFigures {
       for (const each of Object.values(instruments)) registry.registerMetric(each)
       addReadings(registry, readings)
     },
+  }
+}
+
+const EVENTS: readonly LeaseEvent[] = ['taken', 'taken-over', 'elsewhere', 'released', 'lost']
+const OUTCOMES: readonly EndedStoreCall['outcome'][] = ['ok', 'missing', 'failed']
+
+/** What appears with its first event has not increased, to Prometheus: an alert would miss that one. */
+function beginAtZero({ leases, leasesHeld, calls }: ReturnType<typeof createInstruments>): void {
+  for (const event of EVENTS) leases.inc({ kind: 'account', event }, 0)
+  leasesHeld.set({ kind: 'account' }, 0)
+  for (const outcome of OUTCOMES) {
+    for (const call of ['get', 'put']) calls.zero({ call, outcome })
   }
 }
 

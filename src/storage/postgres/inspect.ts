@@ -12,6 +12,7 @@ export interface DatabaseFindings {
   /** `off`: the database says that it has written what a crash of it may take away. */
   readonly synchronousCommit: string
   readonly fsync: string
+  /** For users like the nodes'. */
   readonly maxConnections: number
   readonly trigrams: 'installed' | 'available' | 'missing'
   /** Null: no node has made its tables yet. */
@@ -31,7 +32,8 @@ const SERVER = `
   SELECT current_setting('server_version_num')::integer AS version,
     current_setting('synchronous_commit') AS synchronous_commit,
     current_setting('fsync') AS fsync,
-    current_setting('max_connections')::integer AS max_connections,
+    current_setting('max_connections')::integer
+      - current_setting('superuser_reserved_connections')::integer AS max_connections,
     coalesce((SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()), false) AS is_encrypted,
     EXISTS (SELECT 1 FROM pg_extension WHERE extname = 'pg_trgm') AS has_trigrams,
     EXISTS (SELECT 1 FROM pg_available_extensions WHERE name = 'pg_trgm') AS may_have_trigrams,

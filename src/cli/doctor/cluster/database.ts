@@ -7,8 +7,8 @@ import { reportSkew } from './skew.ts'
 const CHECK = 'Database'
 /** 14, in PostgreSQL's own way of counting. */
 const LEAST_SERVER = 140_000
-/** The leases of a node have two of their own. */
-const MORE_CONNECTIONS = 2
+/** The leases of a node have three of their own. */
+const MORE_CONNECTIONS = 3
 
 /** Looks at the database that the nodes share. Resolves with what it found; null: it cannot be asked. */
 export async function checkDatabase(
