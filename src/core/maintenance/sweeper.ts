@@ -1,5 +1,6 @@
 import { shuttingDown } from '../../errors.ts'
 import { VISIT_MS } from '../model/share-format.ts'
+import { isAbandonedWhole } from '../model/upload.ts'
 import type { MaintainedLedger } from '../ports/ledger.ts'
 import type { Log } from '../ports/log.ts'
 import type { Spool, UploadFolders } from '../ports/spool.ts'
@@ -209,7 +210,9 @@ async function expire(options: SweeperOptions, id: string): Promise<boolean> {
   if (upload?.state !== 'receiving' || isActive(id)) return false
   // The clock was set back. From the future an upload would never expire.
   if (upload.touchedAt > now) await ledger.touchUpload(id, now)
-  if (expiryOf(upload, await hasBytes(options, id), options.sessionTtlMs) > now) return false
+  // What is left of a whole file's one request, by a node that died in it, nobody comes back to.
+  const isWanted = !isAbandonedWhole(upload) && (await hasBytes(options, id))
+  if (expiryOf(upload, isWanted, options.sessionTtlMs) > now) return false
   return options.expire(id, upload.touchedAt)
 }
 

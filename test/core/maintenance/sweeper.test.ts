@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { createSweeper, type SweeperOptions } from '../../../src/core/maintenance/sweeper.ts'
+import { wholeUploadId } from '../../../src/core/model/upload.ts'
 import type { Opening } from '../../../src/core/ports/ledger.ts'
 import { openLedger } from '../../../src/storage/ledger/ledger.ts'
 import { createRecordingLog } from '../../helpers/recording-log.ts'
@@ -219,6 +220,19 @@ test("every sweep moves the ledger's log into its file, but not the one of a sta
   expect(checkpoint).not.toHaveBeenCalled()
   await vi.advanceTimersByTimeAsync(200)
   expect(checkpoint).toHaveBeenCalledOnce()
+})
+
+test('what is left of a file that came in one request does not keep its place for a day', async () => {
+  const { sweeper, add, begin, expire } = makeSweeper({ sessionTtlMs: 24 * HOUR })
+  const [dead, alive] = [1, 2].map((n) => wholeUploadId(`176270000000${n}_${'x'.repeat(22)}`))
+  for (const [id = '', at] of [[dead, NOW - HOUR] as const, [alive, NOW - 60_000] as const]) {
+    await add(id, { size: 10, totalChunks: 1, createdAt: at })
+    await begin(id, at)
+  }
+
+  await sweeper.run()
+
+  expect(expire.mock.calls).toEqual([[dead, NOW - HOUR]])
 })
 
 test('in a cluster one node at a time ends what is over, and each keeps alive what it works on', async () => {
