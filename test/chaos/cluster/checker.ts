@@ -28,7 +28,7 @@ export function findBroken(entries: readonly Entry[], remains: Remains): string[
     ]
     broken.push(...sentences.map((sentence) => `${file.file} (${file.way}): ${sentence}`))
   }
-  return broken
+  return [...new Set(broken)]
 }
 
 type Own = readonly (Entry | null)[]

@@ -90,6 +90,8 @@ export async function play(
   const late = sleep(SETTLE_MS, stuck.signal).then(() => stuck.abort(new Error('too late')))
   late.catch(() => {})
   try {
+    // One that has ended by itself is started again, as a supervisor would.
+    for (const node of cluster.nodes) node.start()
     await cluster.waitUntilReady()
     await uploading
   } catch (error) {

@@ -246,7 +246,8 @@ async function sendByClient(context: UploadContext, { plan, bytes }: Upload): Pr
       return onCompleted(file, messageId, fileId ?? '')
     } catch (error) {
       signal.throwIfAborted()
-      if (isCancelledUpload(error)) return cancel(context, plan, job.uploadId)
+      const isCancelled = error instanceof TeleStoreError && error.code === 'CANCELLED'
+      if (isCancelled || isCancelledUpload(error)) return cancel(context, plan, job.uploadId)
       const isPassing =
         error instanceof TeleStoreError && (error.status === 0 || error.status >= 500)
       if (!isPassing) {
