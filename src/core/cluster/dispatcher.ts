@@ -1,4 +1,5 @@
 import { AppError } from '../../errors.ts'
+import { createKeyedLock } from '../../lib/concurrency/keyed-lock.ts'
 import { createSemaphore } from '../../lib/concurrency/semaphore.ts'
 import { createTtlCache } from '../../lib/ttl-cache.ts'
 import { createCondition } from '../../lib/waiting/condition.ts'
@@ -58,9 +59,10 @@ export interface Dispatcher {
 const LOOK_EVERY_MS = 1_000
 /** Other work is looked for with each so many of these looks. */
 const OTHERS_EVERY = 3
-/** Uploads that are claimed in one look, and at one time. */
+/** Uploads that are claimed in one look. */
 const CLAIMS = 100
-const CLAIMS_AT_ONCE = 8
+/** Uploads of which it is asked at one time whose they are. */
+const ASKED_AT_ONCE = 8
 /** For how long it is believed that another node has an upload's account. */
 const ELSEWHERE_MS = 5_000
 /** For how long no node begins an upload's job after that was stopped. */
@@ -100,7 +102,8 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   const carried = new Map<string, Carried>()
   const held = new Map<LeaseName, HeldAccount>()
   const claiming = new Map<string, Promise<NodeAddress | null>>()
-  const turns = createSemaphore(CLAIMS_AT_ONCE)
+  const asking = createSemaphore(ASKED_AT_ONCE)
+  const turns = createKeyedLock()
   const remembered = { maxEntries: MAX_REMEMBERED }
   const elsewhere = createTtlCache<NodeAddress>(remembered)
   const stopped = createTtlCache<true>(remembered)
@@ -129,24 +132,34 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   }
 
   async function claimInTurn(uploadId: string, how: Claiming): Promise<NodeAddress | null> {
-    const release = await turns.acquire(1)
-    try {
-      if (!mayCarry(uploadId)) return null
-      const account = await accounts.of(uploadId)
-      if (how.isFree && isForOthers(uploadId, account)) return null
-      const idle = held.get(account)
-      // It is not given up in the meantime.
-      if (idle) idle.usedAt = performance.now()
-      const acquired = await leases.acquire(account)
-      if (acquired.kind === 'elsewhere') {
-        elsewhere.set(uploadId, acquired.holder, ELSEWHERE_MS)
-        return acquired.holder
-      }
-      await claimHeld(uploadId, acquired.lease, how.upload)
-      return null
-    } finally {
-      release()
+    if (!mayCarry(uploadId)) return null
+    const account = await accountOf(uploadId)
+    // Its uploads begin in the order in which they were asked for.
+    return turns.run(account, () => claimAs(account, uploadId, how))
+  }
+
+  async function accountOf(uploadId: string): Promise<LeaseName> {
+    const release = await asking.acquire(1)
+    return accounts.of(uploadId).finally(release)
+  }
+
+  async function claimAs(
+    account: LeaseName,
+    uploadId: string,
+    how: Claiming,
+  ): Promise<NodeAddress | null> {
+    if (!mayCarry(uploadId)) return null
+    if (how.isFree && isForOthers(uploadId, account)) return null
+    const idle = held.get(account)
+    // It is not given up in the meantime.
+    if (idle) idle.usedAt = performance.now()
+    const acquired = await leases.acquire(account)
+    if (acquired.kind === 'elsewhere') {
+      elsewhere.set(uploadId, acquired.holder, ELSEWHERE_MS)
+      return acquired.holder
     }
+    await claimHeld(uploadId, acquired.lease, how.upload)
+    return null
   }
 
   function isForOthers(uploadId: string, account: LeaseName): boolean {
