@@ -130,6 +130,11 @@ export interface Spool {
   removeTemporary: () => Promise<void>
   /** A moment old at the most. Rejects with SPOOL_FAILED when the disk does not say. */
   space: () => Promise<DiskSpace>
+  /**
+   * The same of the disk that takes bytes on their way, where uploads have their space elsewhere. Rejects
+   * likewise.
+   */
+  incomingSpace?: () => Promise<DiskSpace>
   /** Rejects with SPOOL_FAILED or SPOOL_FULL when nothing can be written. */
   check: () => Promise<void>
   close: () => Promise<void>

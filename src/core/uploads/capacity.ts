@@ -12,7 +12,7 @@ const FRESH_MS = 1_000
 
 export interface CapacityOptions {
   ledger: Pick<Ledger, 'reservations'>
-  spool: Pick<Spool, 'space'>
+  spool: Pick<Spool, 'space' | 'incomingSpace'>
   /** What the operator allows for all unfinished uploads together. */
   spoolMaxBytes: number
 }
@@ -64,6 +64,8 @@ export function createCapacity({ ledger, spool, spoolMaxBytes }: CapacityOptions
       return reservedBytes + size <= limitBytes && unwrittenBytes + size <= freeBytes
     },
     unclaimedBytes: async () => {
+      // No upload has reserved anything on a disk that has no chunks.
+      if (spool.incomingSpace) return (await spool.incomingSpace()).freeBytes
       const space = await spool.space()
       return Math.max(shareOf(space), space.freeBytes - (await recentlyReserved()))
     },
@@ -76,7 +78,7 @@ export function createCapacity({ ledger, spool, spoolMaxBytes }: CapacityOptions
       const { reservedBytes } = await ledger.reservations()
       return { reservedBytes, limitBytes: spoolMaxBytes }
     },
-    freeBytes: async () => (await spool.space()).freeBytes,
+    freeBytes: async () => (await (spool.incomingSpace ?? spool.space)()).freeBytes,
   }
 }
 

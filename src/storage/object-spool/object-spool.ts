@@ -338,6 +338,11 @@ export async function createObjectSpool(options: ObjectSpoolOptions): Promise<Ob
     get copies() {
       return { bytes: cache.bytes, ...cache.reads }
     },
+    // Copies give way to what comes in.
+    incomingSpace: async () => {
+      const { freeBytes, totalBytes } = await local.space()
+      return { freeBytes: freeBytes + cache.bytes, totalBytes }
+    },
     // How much an object store can take it does not say.
     space: async () => ({
       freeBytes: Number.POSITIVE_INFINITY,

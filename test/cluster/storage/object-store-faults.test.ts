@@ -426,6 +426,17 @@ describe.skipIf(missing !== '')(`a spool in an object store${missing}`, () => {
     expect(await indexes(before)).toEqual({ chunks: [], partial: [] })
   })
 
+  test('a node says how much its own disk takes, copies of chunks not counted', async () => {
+    const { node } = await makeCluster()
+    const { spool } = await node()
+    const before = await spool.incomingSpace?.()
+    await claim(spool, 'up', 0, pieces(randomBytes(4 * MiB), MiB))
+
+    expect(await spool.space()).toMatchObject({ freeBytes: Number.POSITIVE_INFINITY })
+    expect(before?.freeBytes).toBeGreaterThan(0)
+    expect(before?.freeBytes).toBeLessThan(before?.totalBytes ?? 0)
+  })
+
   test('an upload of more objects than one page of a list has goes whole', async () => {
     const { node, objects } = await makeCluster()
     const { spool, indexes } = await node()

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { DiskSpace } from '../../../src/core/ports/spool.ts'
+import type { DiskSpace, Spool } from '../../../src/core/ports/spool.ts'
 import { createCapacity } from '../../../src/core/uploads/capacity.ts'
 import { MiB } from '../../../src/lib/units.ts'
 
@@ -38,14 +38,28 @@ test('on credit goes what nobody was promised, and never less than the share for
   expect(await tight.capacity.unclaimedBytes()).toBe(8 * MiB)
 })
 
-function createTestCapacity(space: DiskSpace) {
+test('where chunks are elsewhere, on credit goes what the disk has that takes them first', async () => {
+  const unknown = Number.POSITIVE_INFINITY
+  const incoming = { freeBytes: 3 * GB, totalBytes: 10 * GB }
+  const { capacity, promise } = createTestCapacity(
+    { freeBytes: unknown, totalBytes: unknown },
+    { incomingSpace: async () => incoming },
+  )
+  promise(4 * GB)
+
+  expect(await capacity.unclaimedBytes()).toBe(3 * GB)
+  expect(await capacity.freeBytes()).toBe(3 * GB)
+  expect(await capacity.available(0)).toMatchObject({ freeBytes: unknown })
+})
+
+function createTestCapacity(space: DiskSpace, more: Pick<Spool, 'incomingSpace'> = {}) {
   let promised = 0
   const ledger = {
     reservations: async () => ({ reservedBytes: promised, unwrittenBytes: promised }),
   }
   const capacity = createCapacity({
     ledger,
-    spool: { space: async () => space },
+    spool: { space: async () => space, ...more },
     spoolMaxBytes: 4 * GB,
   })
   function promise(bytes: number): void {
