@@ -93,7 +93,7 @@ async function credentialsOf(context: DoctorContext): Promise<Omit<Credentials, 
   return mode.credentials
 }
 
-/** Resolves with why an account may be in use at another node, or null. */
+/** Resolves with why an account may be in use elsewhere, or null. */
 async function checkOthers(context: DoctorContext): Promise<string | null> {
   const { cluster } = context.config
   if (cluster === null) return null

@@ -7,6 +7,7 @@ import { missingPrograms } from '../../helpers/cluster/programs.ts'
 import { type S3Server, startS3 } from '../../helpers/cluster/s3-server.ts'
 import { startTelegram } from '../../helpers/peers/telegram.ts'
 import { makeTempDir } from '../../helpers/temp-dir.ts'
+import { telegramEnv } from '../../helpers/worker/telestore.ts'
 import { startWorkerProcess } from '../../helpers/worker/worker-process.ts'
 
 const missing = missingPrograms('postgres', 'versitygw')
@@ -64,6 +65,27 @@ describe.skipIf(missing !== '')(`the doctor of a cluster${missing}`, () => {
     expect(
       await readdir(join(s3.folder, env.CLUSTER_S3_BUCKET ?? ''), { recursive: true }),
     ).not.toContainEqual(expect.stringMatching(/^doctor\/./))
+  })
+
+  test('leaves the session of an account alone, which another worker may have', async () => {
+    const telegram = await startTelegram()
+    const { account } = telegram
+    const env = {
+      ...(await makeCluster()),
+      ...nowhere,
+      ...telegramEnv(telegram),
+      AUTH_TOKENS: 'a-long-and-random-token',
+      TELEGRAM_API_ID: String(account.apiId),
+      TELEGRAM_API_HASH: account.apiHash,
+      TELEGRAM_SESSION: account.telethonSession ?? '',
+      TELEGRAM_CHANNEL_ID: account.channelId,
+    }
+
+    const { lines } = await runHere(['doctor'], env)
+
+    expect(lines.join('\n')).toMatch(
+      /^• Session: .* not used, because a worker elsewhere may have it$/m,
+    )
   })
 
   test('asks the nodes that run, and sees which of them has another LEDGER_KEY', async () => {

@@ -11,12 +11,12 @@ const SILENT = { debug: quiet, info: quiet, warn: quiet, error: quiet }
 
 /**
  * Checks what the nodes of a cluster share, and the nodes that run. Resolves with why an account of
- * Telegram may be in use at this moment, or null.
+ * Telegram may be in use at this moment: one that moves to a cluster, by the worker that has it until then.
  */
 export async function checkCluster(
   context: DoctorContext,
   cluster: ClusterConfig,
-): Promise<string | null> {
+): Promise<string> {
   const { config, signal } = context
   const { ledgerKey, dataDir, host, port } = config
   const key = loadLedgerKey({ fromEnv: ledgerKey ?? undefined, directory: dataDir, log: SILENT })
@@ -27,5 +27,5 @@ export async function checkCluster(
   if (found === null) return 'other nodes may run'
   const self = await findNodeAddress({ ...cluster, host, port })
   await checkNodes(context, { self, nodes: found.nodes, key })
-  return found.nodes.length === 0 ? null : 'nodes of its cluster run'
+  return found.nodes.length === 0 ? 'a worker elsewhere may have it' : 'nodes of its cluster run'
 }
