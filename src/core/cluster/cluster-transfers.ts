@@ -1,5 +1,4 @@
 import type { AppError } from '../../errors.ts'
-import { createTtlCache } from '../../lib/ttl-cache.ts'
 import { sleep } from '../../lib/waiting/sleep.ts'
 import type { Leases, NodeAddress } from '../ports/cluster/leases.ts'
 import type { Peers } from '../ports/cluster/peers.ts'
@@ -26,15 +25,10 @@ export interface ClusterTransfersOptions {
 const SILENCE_MS = 3_000
 /** By then a node that was not reached has read in the rows that the upload has ended. */
 const FOUND_OUT_MS = 2_500
-const REMEMBERED_MS = 30_000
-const MAX_REMEMBERED = 10_000
 
 /** The jobs of all nodes, as one of these sees them. */
 export function createClusterTransfers(options: ClusterTransfersOptions): Transfers {
   const { local, dispatcher, leases, claims, peers, ledger, spool, log } = options
-  /** Uploads whose carrier could not be asked to stop. */
-  const unheard = createTtlCache<true>({ maxEntries: MAX_REMEMBERED })
-
   /** False: it did not answer. */
   async function askToStop(
     node: NodeAddress,
@@ -52,13 +46,6 @@ export function createClusterTransfers(options: ClusterTransfersOptions): Transf
     }
   }
 
-  /** Those that may carry the upload. Of one that has ended it is not written down any more. */
-  async function otherCarriers(uploadId: string): Promise<NodeAddress[]> {
-    const carrier = await claims.carrierOf(uploadId)
-    const nodes = carrier === null ? await leases.nodes() : [carrier]
-    return nodes.filter((node) => node !== leases.self)
-  }
-
   return {
     chunkArrived: (upload, index) => {
       const { id: uploadId, chunkSize } = upload
@@ -71,15 +58,13 @@ export function createClusterTransfers(options: ClusterTransfersOptions): Transf
       else dispatcher.wanted(upload, { uploadId, chunkSize, chunks: [], look: true })
     },
     stop: async (uploadId, reason) => {
-      const wasUnheard = unheard.get(uploadId) === true
-      unheard.delete(uploadId)
       await dispatcher.stopHere(uploadId, reason)
-      const asked = (await otherCarriers(uploadId)).map((node) => askToStop(node, uploadId, reason))
-      const heard = await Promise.all(asked)
-      if (heard.every(Boolean)) return
-      // Its row tells the node that it has ended; who has it ended may say so when that was read.
-      if (wasUnheard) await sleep(FOUND_OUT_MS)
-      else unheard.set(uploadId, true, REMEMBERED_MS)
+      const carrier = await claims.carrierOf(uploadId)
+      // Of an upload that has ended, or is just being claimed, it is not written down who carries it.
+      const nodes = carrier === null ? await leases.nodes() : [carrier]
+      const others = nodes.filter((node) => node !== leases.self)
+      const heard = await Promise.all(others.map((node) => askToStop(node, uploadId, reason)))
+      if (carrier === null && !heard.every(Boolean)) await sleep(FOUND_OUT_MS)
     },
     // The dispatcher looks for what can go on.
     resume: async () => {},
