@@ -110,10 +110,13 @@ export function createOutboxSender({
   /** One round; returns for how long there is nothing to do, in milliseconds. */
   async function round(): Promise<number> {
     if (now() < downUntil) return downUntil - now()
-    await Promise.all([...delivered].map(forget))
-    const due = await ledger.dueWebhooks(now(), AT_ONCE, isShared ? now() + CLAIM_MS : undefined)
+    const forgotten = await Promise.allSettled([...delivered].map(forget))
+    const until = isShared ? now() + CLAIM_MS : undefined
+    const found = await ledger.dueWebhooks(now(), AT_ONCE, until)
+    const due = found.filter(({ id }) => !delivered.has(id))
     // All of them end before the next round, so that none is on its way twice.
-    const failed = (await Promise.allSettled(due.map(send))).find(isRejected)
+    const sent = await Promise.allSettled(due.map(send))
+    const failed = [...forgotten, ...sent].find(isRejected)
     if (failed) throw failed.reason
     if (due.length > 0) return 0
     const next = await ledger.nextWebhookAt()

@@ -29,9 +29,9 @@ export function createChunkRecovery({
 }: LostChunksOptions): (upload: Upload, error: unknown) => Promise<boolean> {
   return async ({ id, captionId }, error) => {
     const index = lostChunkOf(error)
+    if (index === null) return false
     const upload = await ledger.findUpload(id)
-    if (index === null || upload?.state !== 'receiving' || upload.captionId !== captionId)
-      return false
+    if (upload?.state !== 'receiving' || upload.captionId !== captionId) return false
     // First: where the process dies in between, the chunk is found to be lost once more.
     const lost = (await ledger.chunks(id)).filter((chunk) => chunk.index === index)
     await forgetTransfersOf(ledger, upload, lost)
