@@ -8,9 +8,12 @@ import { startTestCluster } from '../../helpers/cluster/test-nodes.ts'
 const missing = missingPrograms('postgres', 'versitygw', 'haproxy')
 
 describe.skipIf(missing !== '')(`one account and several nodes${missing}`, () => {
-  test.each(['holder', 'shared'])(
-    'every node serves its files, also when the one that has it dies (CLUSTER_READS=%s)',
-    async (reads) => {
+  test.each([
+    { reads: 'holder', end: 'freezes' },
+    { reads: 'shared', end: 'dies' },
+  ] as const)(
+    'every node serves its files, also when the one that has it $end (CLUSTER_READS=$reads)',
+    async ({ reads, end }) => {
       const cluster = await startTestCluster({ nodes: 3, env: { CLUSTER_READS: reads } })
       const { token, channelId } = await cluster.addUser('somebody', 'user')
       await cluster.waitUntilReady()
@@ -26,14 +29,26 @@ describe.skipIf(missing !== '')(`one account and several nodes${missing}`, () =>
 
       for (const { url } of cluster.nodes) expect(await hashAt(url)).toBe(sha256(bytes))
 
-      // One of them has the account.
+      // One of the three has the account.
       const [first, second, third] = cluster.nodes
-      await first?.kill()
-      await second?.kill()
+      for (const node of [first, second]) {
+        if (end === 'dies') await node?.kill()
+        else node?.signal('SIGSTOP')
+      }
       await vi.waitFor(async () => expect(await hashAt(third?.url ?? '')).toBe(sha256(bytes)), {
-        timeout: 40_000,
+        timeout: 60_000,
         interval: 1_000,
       })
+      if (end === 'freezes') {
+        first?.signal('SIGCONT')
+        second?.signal('SIGCONT')
+        // They find their leases lost, and ask the third one.
+        for (const { url } of cluster.nodes) {
+          await vi.waitFor(async () => expect(await hashAt(url)).toBe(sha256(bytes)), {
+            timeout: 20_000,
+          })
+        }
+      }
       expect((await cluster.telegram.counters()).keysKilled).toBe(0)
     },
   )
