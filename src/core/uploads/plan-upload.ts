@@ -49,10 +49,9 @@ export async function planUpload(
   })
   if (plan === null) return whole
   const { volumeBytes, windowBytes } = plan
-  const mostBytes = Math.min(shareBytes, limitBytes)
   // Nothing is gained: it waits until there is room for all of it.
-  if (isOne && windowBytes >= size && size <= mostBytes) return whole
-  if (windowBytes > mostBytes) {
+  if (isOne && windowBytes >= size) return whole
+  if (windowBytes > Math.min(shareBytes, limitBytes)) {
     const sentence = 'The worker has too little disk for this file in chunks of this size'
     throw new AppError('FILE_TOO_LARGE', sentence, { details: { neededBytes: windowBytes } })
   }

@@ -126,10 +126,6 @@ export const Refusal = z
     volume: count('The volume that the file lacks, counted from 1.', 2),
     of: count('Number of volumes of the file.', 12),
     maxFileSize: count('The largest file, in bytes.', 2_097_152_000),
-    neededBytes: count(
-      'Bytes that the file takes on the disk at one moment: more than the worker, or its owner, has.',
-      8_589_934_592,
-    ),
     maxUploads: count('Number of unfinished uploads that a user may have.', 1000),
     maxBytes: count('Bytes of unfinished uploads that a user may have.', 4_294_967_296),
     heldBytes: count('Bytes of unfinished uploads that the user has.', 4_200_000_000),
