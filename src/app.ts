@@ -1,13 +1,16 @@
 import type { FastifyInstance } from 'fastify'
 import type { Adapters } from './adapters.ts'
 import type { Config } from './config/config.ts'
+import type { Dispatcher } from './core/cluster/dispatcher.ts'
 import { createTelegramLease, type TelegramLease } from './core/handover/lease-driver.ts'
 import { createRelease } from './core/handover/release.ts'
 import { shutdownBudget } from './core/handover/shutdown-budget.ts'
 import { createSweepTurn } from './core/maintenance/sweep-turn.ts'
 import { createSweeper, type Sweeper } from './core/maintenance/sweeper.ts'
+import type { Probe } from './core/ports/health.ts'
 import { createSelfPing, type SelfPing } from './core/runtime/self-ping.ts'
 import { createHttpServer, type HttpLimits } from './http/server.ts'
+import { sleep } from './lib/waiting/sleep.ts'
 import { createServices, type Services } from './services.ts'
 
 export interface App {
@@ -31,6 +34,8 @@ export interface AppOptions {
 }
 
 const SWEEP_EVERY_MS = 60_000
+/** A load balancer that asks `/readyz` every 400 ms has noticed by then that a node stops. */
+const NOTICED_WITHIN_MS = 1_000
 
 /** Puts the worker together: this is the one place that knows what each part needs. */
 export async function buildApp(
@@ -40,9 +45,18 @@ export async function buildApp(
 ): Promise<App> {
   const services = createServices(config, adapters)
   const lease = createLease(config, adapters, services, returnAfterMs)
-  const server = await createServer(config, adapters, services, lease)
+  let isLeaving = false
+  const readiness: Probe = () =>
+    isLeaving ? { ready: false, reason: 'stops', retryAfter: 5 } : lease.readiness()
+  const server = await createServer(config, adapters, services, { lease, readiness })
   const sweeper = createUploadSweeper(config, adapters, services)
   const selfPing = createPing(config, adapters)
+
+  /** Until the balancer has noticed, it sends requests here: they are answered as ever. */
+  async function leaveCluster(dispatcher: Dispatcher): Promise<void> {
+    isLeaving = true
+    await Promise.all([dispatcher.close(), sleep(NOTICED_WITHIN_MS)])
+  }
 
   return {
     server,
@@ -53,6 +67,7 @@ export async function buildApp(
     },
     close: async ({ hurry } = { hurry: false }) => {
       selfPing?.stop()
+      if (services.dispatcher !== null && !hurry) await leaveCluster(services.dispatcher)
       await lease.close({ hurry })
       await Promise.all([server.close(), sweeper.stop()])
     },
@@ -63,7 +78,7 @@ function createServer(
   config: Config,
   adapters: Adapters,
   services: Services,
-  lease: TelegramLease,
+  { lease, readiness }: { lease: TelegramLease; readiness: Probe },
 ): Promise<FastifyInstance> {
   const { answer } = adapters.deployment
   return createHttpServer({
@@ -75,7 +90,7 @@ function createServer(
       // Ready also when all is promised: what is open goes on, and that is most of what it does.
       capacity: async () => ({ ready: true, ...(await services.capacity.promised()) }),
       // The name of the lease in `/readyz`, which operators watch.
-      custody: lease.readiness,
+      custody: readiness,
     },
     limits: limitsOf(config),
     callers: {

@@ -36,7 +36,7 @@ backend nodes
   option abortonclose
   option httpchk GET /readyz
   http-check expect status 200
-  default-server check inter 1s fall 2 rise 1
+  default-server check inter 400ms fall 2 rise 1
 ${servers}
 
 backend alive

@@ -12,7 +12,7 @@ export interface NodeReleaseOptions extends ReleaseOptions {
 }
 
 /** What is nearly done gets so long: the other nodes are there, and go on at once. */
-const NEARLY_DONE_MS = 1_000
+const NEARLY_DONE_MS = 500
 
 /**
  * Leaves a cluster: what is nearly done may end, the jobs are left to the other nodes, the connections
