@@ -4,7 +4,7 @@ import type { History } from './history.ts'
 import type { FaultPlan } from './plan.ts'
 
 /** What is waited for may never come: then the fault comes after all. */
-const LATEST_MS = 4_000
+const LATEST_MS = 10_000
 
 /** Brings the fault about when its time has come, and undoes it. */
 export async function playFault(

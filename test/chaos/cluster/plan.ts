@@ -73,7 +73,7 @@ export function planRound(seed: number, scale: Scale): RoundPlan {
     faults: Array.from({ length: random.whole(1, scale.maxFaults) }, () =>
       planFault(random, scale),
     ),
-    settings: { bandwidthPerConnection: random.pick([null, 16 * MiB, 4 * MiB, 2 * MiB]) },
+    settings: { bandwidthPerConnection: random.pick([null, 4 * MiB, 2 * MiB, MiB]) },
   }
 }
 

@@ -108,4 +108,7 @@ export const NOT_BY_NODES: Readonly<Record<string, string>> = {
   'a small file that the disk refuses keeps no reservation': ON_DISK,
   'that came before the connection broke are kept': RAW,
   'the tickets that one token issues in a minute are limited': PER_NODE,
+  'a range that was read before is not fetched again': PER_NODE,
+  'twenty overlapping ranges at once fetch each unit once': PER_NODE,
+  'a download that finds no slot and a full queue is told when to try again': PER_NODE,
 }
