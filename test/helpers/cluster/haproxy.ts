@@ -12,14 +12,20 @@ export interface LoadBalancer {
   stop: () => Promise<void>
 }
 
-/** HAProxy before the ports, by turns, without stickiness. */
-export async function startLoadBalancer(ports: readonly number[]): Promise<LoadBalancer> {
+/**
+ * HAProxy before the ports, by turns, without stickiness. `checks: false`: it takes all of them for
+ * healthy, always.
+ */
+export async function startLoadBalancer(
+  ports: readonly number[],
+  { checks = true }: { checks?: boolean } = {},
+): Promise<LoadBalancer> {
   const command = findProgram('haproxy')
   if (command === null) throw new Error('haproxy is not installed')
   const folder = await mkdtemp(join(tmpdir(), 'telestore-haproxy-'))
   const [port, statsPort] = [await freePort(), await freePort()]
   const config = join(folder, 'haproxy.cfg')
-  await writeFile(config, configOf(ports, { port, statsPort }))
+  await writeFile(config, configOf(ports, { port, statsPort, checks }))
   const stats = `http://127.0.0.1:${statsPort}/;csv`
   const server = await startServer({
     command,
@@ -43,9 +49,13 @@ export async function startLoadBalancer(ports: readonly number[]): Promise<LoadB
   }
 }
 
+const CHECKS = `
+  option httpchk GET /health
+  default-server check inter 300ms fall 3 rise 1 on-marked-down shutdown-sessions`
+
 function configOf(
   ports: readonly number[],
-  { port, statsPort }: { port: number; statsPort: number },
+  { port, statsPort, checks }: { port: number; statsPort: number; checks: boolean },
 ): string {
   const servers = ports.map((node) => `  server node-${node} 127.0.0.1:${node}`)
   return `
@@ -67,8 +77,7 @@ frontend entry
 
 backend nodes
   balance roundrobin
-  option httpchk GET /health
-  default-server check inter 300ms fall 3 rise 1 on-marked-down shutdown-sessions
+${checks ? CHECKS : ''}
 ${servers.join('\n')}
 
 frontend stats
