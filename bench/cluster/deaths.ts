@@ -8,10 +8,10 @@ import { sendFile } from '../harness/web-client.ts'
 import { addUsers, p99Of, withNodes } from './nodes.ts'
 
 const NODES = 4
-const UPLOADS = 8
-const FILE_MB = 40
-/** Slow enough that files are on their way for as long as it takes. */
-const BANDWIDTH = MiB / 8
+const UPLOADS = 6
+const FILE_MB = 80
+/** Slow enough that files are on their way for as long as it takes, and a part of 512 KB takes a second. */
+const BANDWIDTH = MiB / 2
 const PATIENCE_MS = 60_000
 
 /** How long transfers stand still when their node dies, or is told to end. */

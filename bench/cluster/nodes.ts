@@ -15,6 +15,7 @@ export async function startNodes(
   const cluster = await startCluster({
     nodes,
     links: false,
+    checks: 'ready',
     program: PROGRAM,
     env: { ...WORKER_ENV, LOG_LEVEL: 'warn', ...env },
   })

@@ -13,12 +13,16 @@ export interface LoadBalancer {
 }
 
 /**
- * HAProxy before the ports, by turns, without stickiness. `checks: false`: it takes all of them for
- * healthy, always.
+ * How it looks after the nodes. `alive`: each that answers has its turn, and connections to one that
+ * does not are cut. `ready`: as ops/haproxy.cfg does, a node that stops is left in peace. `never`: all
+ * have their turns, always.
  */
+export type Checks = 'alive' | 'ready' | 'never'
+
+/** HAProxy before the ports, by turns, without stickiness. */
 export async function startLoadBalancer(
   ports: readonly number[],
-  { checks = true }: { checks?: boolean } = {},
+  checks: Checks,
 ): Promise<LoadBalancer> {
   const command = findProgram('haproxy')
   if (command === null) throw new Error('haproxy is not installed')
@@ -49,13 +53,20 @@ export async function startLoadBalancer(
   }
 }
 
-const CHECKS = `
+const CHECKS: Record<Checks, string> = {
+  alive: `
   option httpchk GET /health
-  default-server check inter 300ms fall 3 rise 1 on-marked-down shutdown-sessions`
+  default-server check inter 300ms fall 3 rise 1 on-marked-down shutdown-sessions`,
+  ready: `
+  option httpchk GET /readyz
+  http-check expect status 200
+  default-server check inter 500ms fall 2 rise 1`,
+  never: '',
+}
 
 function configOf(
   ports: readonly number[],
-  { port, statsPort, checks }: { port: number; statsPort: number; checks: boolean },
+  { port, statsPort, checks }: { port: number; statsPort: number; checks: Checks },
 ): string {
   const servers = ports.map((node) => `  server node-${node} 127.0.0.1:${node}`)
   return `
@@ -77,7 +88,7 @@ frontend entry
 
 backend nodes
   balance roundrobin
-${checks ? CHECKS : ''}
+${CHECKS[checks]}
 ${servers.join('\n')}
 
 frontend stats

@@ -14,7 +14,7 @@ import {
   type TelegramProcess,
 } from '../peers/peer-processes.ts'
 import { type Child, startChild } from '../source-process.ts'
-import { type LoadBalancer, startLoadBalancer } from './haproxy.ts'
+import { type Checks, type LoadBalancer, startLoadBalancer } from './haproxy.ts'
 import { type Cuts, createLink, joinLinks, type Link } from './link.ts'
 import { type PostgresServer, startPostgres } from './postgres-server.ts'
 import { type S3Server, startS3 } from './s3-server.ts'
@@ -100,6 +100,8 @@ export interface ClusterOptions {
   servers?: { postgres: PostgresServer; s3: S3Server }
   /** What each node runs, from the root of the repository, and Node's flags; the sources by default. */
   program?: NodeProgram
+  /** How HAProxy looks after the nodes; `alive` by default. */
+  checks?: Checks
   witness?: ClusterWitness
 }
 
@@ -191,7 +193,9 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     )
     for (const node of nodes) node.start()
     await Promise.all(nodes.map((node) => node.ready()))
-    const balancer = await ended(startLoadBalancer(ports), ({ stop }) => stop())
+    const balancer = await ended(startLoadBalancer(ports, options.checks ?? 'alive'), ({ stop }) =>
+      stop(),
+    )
     return {
       url: balancer.url,
       nodes,

@@ -101,7 +101,7 @@ export async function startWorker(options: TestWorkerOptions = {}): Promise<Test
   if (first === undefined) throw new Error('a worker has one node or more')
   const ports = nodes.map(({ url }) => Number(new URL(url).port))
   // Nodes of one thread may be late, which is no reason to cut them off.
-  const balancer = nodes.length > 1 ? await startLoadBalancer(ports, { checks: false }) : null
+  const balancer = nodes.length > 1 ? await startLoadBalancer(ports, 'never') : null
   let closing: Promise<void> | null = null
   const close = (): Promise<void> => {
     closing ??= (async () => {
