@@ -60,7 +60,7 @@ const CHECKS: Record<Checks, string> = {
   ready: `
   option httpchk GET /readyz
   http-check expect status 200
-  default-server check inter 500ms fall 2 rise 1`,
+  default-server check inter 400ms fall 2 rise 1`,
   never: '',
 }
 

@@ -96,7 +96,6 @@ export const OTHERS: Readonly<Record<string, string>> = {
   'test/e2e/peer-failures.test.ts': DEATHS,
   'test/e2e/restart.test.ts': DEATHS,
   'test/e2e/terminal.test.ts': NO_WORKER,
-  'test/e2e/turns.test.ts': 'each node gives turns among the uploads that it carries',
   'test/e2e/tus.test.ts': DEATHS,
   'test/e2e/upload-memory.test.ts': 'it measures the memory of one process',
   'test/e2e/verify.test.ts': NO_WORKER,
