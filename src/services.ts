@@ -59,6 +59,8 @@ import { createPreemptibleLock, type PreemptibleLock } from './lib/concurrency/p
 import { MiB } from './lib/units.ts'
 import { createMetricsRegistry } from './metrics/metrics.ts'
 
+/** A row of a cluster's database is dearer than one on the own disk. */
+const SAVED_EVERY_MS = 1_000
 /** How long a request waits for another one that has the same stream, and was asked to end. */
 const UNLOCK_TIMEOUT_MS = 10_000
 /** What one reader, and all of them together, may have ahead of what they have passed on. */
@@ -130,7 +132,11 @@ export function createServices(config: Config, adapters: Adapters): Services {
   })
   const { credentials } = tickets
   const workGate = createWorkGate()
-  const ownProgress = recordProgress(createProgressBoard(now), { ledger, log })
+  const ownProgress = recordProgress(createProgressBoard(now), {
+    ledger,
+    everyMs: adapters.cluster === null ? 0 : SAVED_EVERY_MS,
+    log,
+  })
   const isHere = (id: string): boolean => jobs.queue.has(id)
   const progress = adapters.cluster?.shareBoard(ownProgress, { isHere, now }) ?? ownProgress
   const metrics = registry.uploads

@@ -5,16 +5,38 @@ import type { ProgressBoard } from './progress-board.ts'
 /** A line in the log for each of these. */
 const LOGGED_PERCENT = 10
 
+export interface RecordingOptions {
+  ledger: Pick<Ledger, 'savePercent'>
+  /** Milliseconds between two rows of one upload; 0: each whole percent has its row. */
+  everyMs: number
+  log: Log
+}
+
 /**
  * A board that also records how far each upload is: in the ledger, so that a restart turns no
  * progress back, and each tenth of the way in the log, in the words that operators know. The ledger
- * gets each whole percent once: a hundred small rows for a file, however large.
+ * gets each whole percent once at the most: a hundred small rows for a file, however large.
  */
 export function recordProgress(
   board: ProgressBoard,
-  { ledger, log }: { ledger: Pick<Ledger, 'savePercent'>; log: Log },
+  { ledger, everyMs, log }: RecordingOptions,
 ): ProgressBoard {
   const recorded = new Map<string, number>()
+  /** By `performance.now()`. */
+  const savedAt = new Map<string, number>()
+
+  function isDue(uploadId: string): boolean {
+    if (everyMs === 0) return true
+    const now = performance.now()
+    if (now - (savedAt.get(uploadId) ?? Number.NEGATIVE_INFINITY) < everyMs) return false
+    savedAt.set(uploadId, now)
+    return true
+  }
+
+  function forget(uploadId: string): void {
+    recorded.delete(uploadId)
+    savedAt.delete(uploadId)
+  }
 
   return {
     ...board,
@@ -24,7 +46,7 @@ export function recordProgress(
       const { progress: percent, phase } = board.of(upload)
       const before = recorded.get(uploadId)
       recorded.set(uploadId, percent)
-      if (percent > (before ?? lastPercent ?? 0)) {
+      if (percent > (before ?? lastPercent ?? 0) && isDue(uploadId)) {
         // Nothing waits for it: a percent that cannot be written is made good by the next one.
         ledger.savePercent(uploadId, percent).catch((err: unknown) => {
           log.debug({ uploadId, err }, 'progress is not kept')
@@ -35,15 +57,15 @@ export function recordProgress(
       }
     },
     release: (uploadId) => {
-      recorded.delete(uploadId)
+      forget(uploadId)
       board.release(uploadId)
     },
     finish: (upload) => {
-      recorded.delete(upload.id)
+      forget(upload.id)
       board.finish(upload)
     },
     forget: (upload) => {
-      recorded.delete(upload.id)
+      forget(upload.id)
       board.forget(upload)
     },
   }

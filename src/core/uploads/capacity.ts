@@ -27,7 +27,7 @@ export interface Capacity {
   unclaimedBytes: () => Promise<number>
   /** How many bytes uploads could have on the disk if there were no others. */
   totalBytes: () => Promise<number>
-  /** What unfinished uploads have reserved, and what may be reserved in all. */
+  /** What unfinished uploads had reserved within the last second, and what may be reserved in all. */
   promised: () => Promise<{ reservedBytes: number; limitBytes: number }>
   /** What the disk has, reserved or not, beside what is being written at this moment. */
   freeBytes: () => Promise<number>
@@ -38,7 +38,7 @@ export function createCapacity({ ledger, spool, spoolMaxBytes }: CapacityOptions
   let summedAt = Number.NEGATIVE_INFINITY
 
   /** Callers that come meanwhile share the sum, also while it is on its way. */
-  async function recentlyReserved(): Promise<number> {
+  function recentReservations(): Promise<Reservations> {
     if (summing === null || performance.now() - summedAt > FRESH_MS) {
       summedAt = performance.now()
       summing = ledger.reservations()
@@ -47,7 +47,7 @@ export function createCapacity({ ledger, spool, spoolMaxBytes }: CapacityOptions
         summing = null
       })
     }
-    return (await summing).unwrittenBytes
+    return summing
   }
 
   async function available(presentBytes: number): Promise<SpoolCapacity> {
@@ -67,7 +67,7 @@ export function createCapacity({ ledger, spool, spoolMaxBytes }: CapacityOptions
       // No upload has reserved anything on a disk that has no chunks.
       if (spool.incomingSpace) return (await spool.incomingSpace()).freeBytes
       const space = await spool.space()
-      return Math.max(shareOf(space), space.freeBytes - (await recentlyReserved()))
+      return Math.max(shareOf(space), space.freeBytes - (await recentReservations()).unwrittenBytes)
     },
     totalBytes: async () => {
       const { limitBytes, freeBytes } = await available(0)
@@ -75,7 +75,7 @@ export function createCapacity({ ledger, spool, spoolMaxBytes }: CapacityOptions
       return Math.min(limitBytes, freeBytes + reservedBytes - unwrittenBytes)
     },
     promised: async () => {
-      const { reservedBytes } = await ledger.reservations()
+      const { reservedBytes } = await recentReservations()
       return { reservedBytes, limitBytes: spoolMaxBytes }
     },
     freeBytes: async () => (await (spool.incomingSpace ?? spool.space)()).freeBytes,

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { createProgressBoard } from '../../../src/core/progress/progress-board.ts'
 import { recordProgress } from '../../../src/core/progress/recorded-progress.ts'
 import { createRecordingLog } from '../../helpers/recording-log.ts'
@@ -14,6 +14,19 @@ test('each whole percent is kept once, and only where progress is higher', () =>
   }
 
   expect(saved).toEqual([30, 60, 61, 84])
+})
+
+test('where rows are dear, one is written a second at the most', () => {
+  vi.useFakeTimers({ toFake: ['performance'] })
+  onTestFinished(() => void vi.useRealTimers())
+  const { board, saved } = start(undefined, 1_000)
+
+  for (const acceptedBytes of [100, 200, 300, 400]) {
+    board.report(upload, { phase: 'sending', acceptedBytes })
+    vi.advanceTimersByTime(400)
+  }
+
+  expect(saved).toEqual([36, 54])
 })
 
 test('each tenth of the way is one line in the log, with the upload on it', () => {
@@ -66,13 +79,13 @@ test('an upload that failed for a flood wait says how long is left of it', () =>
   expect(board.of(failed).retryAfter).toBeNull()
 })
 
-function start(save?: () => Promise<void>) {
+function start(save?: () => Promise<void>, everyMs = 0) {
   const saved: number[] = []
   const ledger = {
     savePercent:
       save ?? (async (_id: string, percent: number): Promise<void> => void saved.push(percent)),
   }
   const log = createRecordingLog()
-  const board = recordProgress(createProgressBoard(), { ledger, log })
+  const board = recordProgress(createProgressBoard(), { ledger, everyMs, log })
   return { board, saved, log }
 }
