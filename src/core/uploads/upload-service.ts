@@ -149,12 +149,15 @@ export function createUploadService(options: UploadServiceOptions): UploadServic
 
   /** Keeps a place on the disk for a chunk that would have to wait. */
   async function expectOf(upload: Upload, index: number): Promise<() => void> {
-    const { id, owner, size, chunkSize, volumeBytes } = upload
-    const mayWait = volumeBytes !== null && chunkSize !== null && upload.state === 'receiving'
+    const { id, owner, size, totalChunks, volumeBytes } = upload
+    // Before the first chunk is here its size is not known: no chunk but the last is smaller than this.
+    const chunkSize = upload.chunkSize ?? Math.ceil(size / totalChunks)
     // A chunk that cannot be is refused with a sentence once it is here.
-    if (!mayWait || index >= upload.totalChunks) return () => {}
+    if (volumeBytes === null || upload.state !== 'receiving' || index >= totalChunks) {
+      return () => {}
+    }
     const end = Math.min(size, (index + 1) * chunkSize)
-    const bytes = end - index * chunkSize
+    const bytes = Math.max(1, end - index * chunkSize)
     return held.expect({ id, owner, size, volumeBytes }, { end, bytes, chunkBytes: chunkSize })
   }
 
