@@ -18,6 +18,23 @@ export function largestChunkSize(size: number, totalChunks: number): number {
   return totalChunks < 2 ? size : Math.ceil(size / (totalChunks - 1)) - 1
 }
 
+/**
+ * Where a chunk ends in its file, and how many bytes it has. Before the first one is here their size is
+ * not known: none but the last is smaller than an even share, so the chunk ends there at the soonest.
+ */
+export function expectedChunk(
+  { size, totalChunks, chunkSize }: Pick<Upload, 'size' | 'totalChunks' | 'chunkSize'>,
+  index: number,
+): { end: number; bytes: number; chunkBytes: number } {
+  const chunkBytes = chunkSize ?? Math.ceil(size / totalChunks)
+  const end = Math.min(size, (index + 1) * chunkBytes)
+  return {
+    end,
+    bytes: Math.max(0, chunkSizeAt({ size, chunkSize: chunkBytes }, index)),
+    chunkBytes,
+  }
+}
+
 /** The chunk that holds the byte at `offset`, which must be one of the file's. */
 export function chunkAt(layout: ChunkLayout, offset: number): ChunkPlace {
   if ('chunkSize' in layout) {

@@ -1,6 +1,7 @@
 import { AppError } from '../../errors.ts'
 import type { KeyedLock } from '../../lib/concurrency/keyed-lock.ts'
 import { assertNotCancelled, START_OVER } from '../model/cancellation.ts'
+import { expectedChunk } from '../model/chunk-layout.ts'
 import { assertWholeFile } from '../model/stream.ts'
 import { assertSameFile, missingChunks } from '../model/upload.ts'
 import type { Credentials, CredentialsProvider } from '../ports/credentials.ts'
@@ -150,15 +151,11 @@ export function createUploadService(options: UploadServiceOptions): UploadServic
   /** Keeps a place on the disk for a chunk that would have to wait. */
   async function expectOf(upload: Upload, index: number): Promise<() => void> {
     const { id, owner, size, totalChunks, volumeBytes } = upload
-    // Before the first chunk is here its size is not known: no chunk but the last is smaller than this.
-    const chunkSize = upload.chunkSize ?? Math.ceil(size / totalChunks)
     // A chunk that cannot be is refused with a sentence once it is here.
     if (volumeBytes === null || upload.state !== 'receiving' || index >= totalChunks) {
       return () => {}
     }
-    const end = Math.min(size, (index + 1) * chunkSize)
-    const bytes = Math.max(1, end - index * chunkSize)
-    return held.expect({ id, owner, size, volumeBytes }, { end, bytes, chunkBytes: chunkSize })
+    return held.expect({ id, owner, size, volumeBytes }, expectedChunk(upload, index))
   }
 
   async function sealLocked(upload: Upload): Promise<Upload> {

@@ -1,5 +1,10 @@
 import { expect, test } from 'vitest'
-import { chunkAt, largestChunkSize, layoutOf } from '../../../src/core/model/chunk-layout.ts'
+import {
+  chunkAt,
+  expectedChunk,
+  largestChunkSize,
+  layoutOf,
+} from '../../../src/core/model/chunk-layout.ts'
 import type { ChunkRecord, Upload } from '../../../src/core/ports/records.ts'
 
 const upload = { size: 10, totalChunks: 4, chunkSize: null } as Upload
@@ -44,4 +49,21 @@ test.each([
   expect(largestChunkSize(size, totalChunks)).toBe(largest)
   expect(Math.ceil(size / largest)).toBe(totalChunks)
   expect(Math.ceil(size / (largest + 1))).toBeLessThan(totalChunks + Number(totalChunks === 1))
+})
+
+test.each([
+  ['of a known size', { size: 10, totalChunks: 3, chunkSize: 4 }, 1, [8, 4, 4]],
+  ['that is the last one', { size: 10, totalChunks: 3, chunkSize: 4 }, 2, [10, 2, 4]],
+  ['before the first one is here', { size: 90, totalChunks: 18, chunkSize: null }, 7, [40, 5, 5]],
+  ['of an uneven share', { size: 10, totalChunks: 4, chunkSize: null }, 1, [6, 3, 3]],
+  [
+    'that even shares leave nothing for',
+    { size: 10, totalChunks: 7, chunkSize: null },
+    6,
+    [10, 0, 2],
+  ],
+])('a chunk %s is expected where it ends at the soonest', (_case, cut, index, expected) => {
+  const { end, bytes, chunkBytes } = expectedChunk(cut, index)
+
+  expect([end, bytes, chunkBytes]).toEqual(expected)
 })

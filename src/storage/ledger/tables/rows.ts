@@ -1,4 +1,4 @@
-import { parseFolderPath } from '../../../core/model/library/folder-path.ts'
+import { formatFolderPath, parseFolderPath } from '../../../core/model/library/folder-path.ts'
 import type {
   ChunkRecord,
   Digests,
@@ -98,6 +98,37 @@ export function toTransfer(row: Fields): TransferState {
     randomId: textOrNull(row, 'random_id'),
     newestMessageId: integerOrNull(row, 'newest_message_id'),
   }
+}
+
+/** The values of an upload's row when it opens, in the order in which both ledgers insert them. */
+export function fromUpload(upload: Upload): (string | number | null)[] {
+  return [
+    upload.id,
+    upload.owner,
+    upload.fileName,
+    upload.mimeType,
+    upload.size,
+    upload.totalChunks,
+    upload.chunkSize,
+    upload.state,
+    upload.createdAt,
+    upload.touchedAt,
+    upload.sealedAt,
+    upload.finishedAt,
+    upload.result?.messageId ?? null,
+    upload.result?.fileId ?? null,
+    upload.reason,
+    upload.modifiedAt,
+    upload.captionId,
+    upload.result?.digests?.sha256 ?? null,
+    upload.result?.digests?.crc32 ?? null,
+    formatFolderPath(upload.folder),
+    upload.folderId,
+    upload.givenName,
+    upload.replaces?.messageId ?? null,
+    upload.replaces?.channelId ?? null,
+    upload.volumeBytes,
+  ]
 }
 
 /** The values of `TRANSFER_COLUMNS`; `NOT NULL` ones have one. */

@@ -1,11 +1,10 @@
-import { formatFolderPath } from '../../../core/model/library/folder-path.ts'
 import { isUnfinished } from '../../../core/model/upload.ts'
 import type { AcceptedChunk, MaintainedLedger } from '../../../core/ports/ledger.ts'
 import type { ChunkRecord, Upload } from '../../../core/ports/records.ts'
 import type { LedgerDatabase } from '../database.ts'
 import type { LedgerCipher } from '../secrets/cipher.ts'
 import type { Synchronous } from '../synchronous.ts'
-import { blob, integer, text, toChunk, tokenPurpose, toUpload } from './rows.ts'
+import { blob, fromUpload, integer, text, toChunk, tokenPurpose, toUpload } from './rows.ts'
 import type { VolumeRows } from './volumes.ts'
 
 const COLUMNS = `id, owner, file_name, mime_type, size, total_chunks, chunk_size, state, created_at,
@@ -112,35 +111,7 @@ function uploadCalls(
 
   return {
     insertUpload: (upload, token, reservedBytes) => {
-      insert.run(
-        upload.id,
-        upload.owner,
-        upload.fileName,
-        upload.mimeType,
-        upload.size,
-        upload.totalChunks,
-        upload.chunkSize,
-        upload.state,
-        upload.createdAt,
-        upload.touchedAt,
-        upload.sealedAt,
-        upload.finishedAt,
-        upload.result?.messageId ?? null,
-        upload.result?.fileId ?? null,
-        upload.reason,
-        upload.modifiedAt,
-        upload.captionId,
-        upload.result?.digests?.sha256 ?? null,
-        upload.result?.digests?.crc32 ?? null,
-        formatFolderPath(upload.folder),
-        upload.folderId,
-        upload.givenName,
-        upload.replaces?.messageId ?? null,
-        upload.replaces?.channelId ?? null,
-        upload.volumeBytes,
-        reservedBytes,
-        encryptToken(cipher, upload.id, token),
-      )
+      insert.run(...fromUpload(upload), reservedBytes, encryptToken(cipher, upload.id, token))
     },
     findUpload,
     uploadsOf: (owner, limit) =>

@@ -1,7 +1,6 @@
-import { formatFolderPath } from '../../../core/model/library/folder-path.ts'
 import type { Reservations } from '../../../core/ports/ledger.ts'
 import type { Upload } from '../../../core/ports/records.ts'
-import { integer, toUpload } from '../../ledger/tables/rows.ts'
+import { fromUpload, integer, toUpload } from '../../ledger/tables/rows.ts'
 import type { Queries } from '../database.ts'
 
 const COLUMNS = `id, owner, file_name, mime_type, size, total_chunks, chunk_size, state, created_at,
@@ -48,34 +47,6 @@ export async function insertUpload(
     `INSERT INTO uploads (${COLUMNS}, reserved, token)
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
        $20, $21, $22, $23, $24, $25, $26, $27)`,
-    [
-      upload.id,
-      upload.owner,
-      upload.fileName,
-      upload.mimeType,
-      upload.size,
-      upload.totalChunks,
-      upload.chunkSize,
-      upload.state,
-      upload.createdAt,
-      upload.touchedAt,
-      upload.sealedAt,
-      upload.finishedAt,
-      upload.result?.messageId ?? null,
-      upload.result?.fileId ?? null,
-      upload.reason,
-      upload.modifiedAt,
-      upload.captionId,
-      upload.result?.digests?.sha256 ?? null,
-      upload.result?.digests?.crc32 ?? null,
-      formatFolderPath(upload.folder),
-      upload.folderId,
-      upload.givenName,
-      upload.replaces?.messageId ?? null,
-      upload.replaces?.channelId ?? null,
-      upload.volumeBytes,
-      reservedBytes,
-      token,
-    ],
+    [...fromUpload(upload), reservedBytes, token],
   )
 }
