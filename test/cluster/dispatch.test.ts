@@ -80,6 +80,10 @@ describe.skipIf(missing !== '')(`three nodes with one user's account${missing}`,
     const stopping = carrier.stop()
     const stoppedAt = performance.now()
     await cluster.telegram.clearFaults()
+    // A balancer sends it nothing more, and what it has sent by then is answered as ever.
+    const statusOf = async (path: string) => (await fetch(`${carrier.url}${path}`)).status
+    await vi.waitFor(async () => expect(await statusOf('/readyz')).toBe(503), { interval: 20 })
+    expect(await statusOf(`/upload-progress/${sent.uploadId}`)).toBe(200)
     await vi.waitFor(async () => expect(others).toContain(await carrierOf(cluster, sent)), {
       timeout: TAKEN_OVER_MS,
       interval: 50,
