@@ -18,15 +18,20 @@ export interface Turn {
   timeoutMs?: number
 }
 
-/** Runs work while no other node runs work under the same name. */
-export type InTurn = <T>(turn: Turn, work: () => Promise<T>) => Promise<T>
+/**
+ * Runs work while no other node runs work under the same name. Its signal aborts with LEASE_LOST when
+ * another node may have begun, and so does the signal of the turn.
+ */
+export type InTurn = <T>(turn: Turn, work: (signal: AbortSignal) => Promise<T>) => Promise<T>
 
 export function takeTurns(leases: Pick<Leases, 'acquire' | 'release'>): InTurn {
   return async ({ name, signal, timeoutMs = Number.POSITIVE_INFINITY }, work) => {
     const startedAt = performance.now()
     for (;;) {
       signal?.throwIfAborted()
-      const taken = await exclusively(leases, name, () => work())
+      const taken = await exclusively(leases, name, (lost) =>
+        work(signal ? AbortSignal.any([signal, lost]) : lost),
+      )
       if (taken.kind === 'done') return taken.result
       if (performance.now() - startedAt > timeoutMs) throw isBusy()
       await sleep(LOOK_EVERY_MS * (0.5 + Math.random()), signal)

@@ -41,7 +41,11 @@ export interface Node {
     isOpen: LeasedJobsOptions['isOpen'],
   ) => Pick<JobQueue, 'start' | 'ended'>
   /** Runs a look at a library once none of the others looks at it. Rejects only when the signal aborts. */
-  look: (name: string, signal: AbortSignal, look: () => Promise<void>) => Promise<void>
+  look: (
+    name: string,
+    signal: AbortSignal,
+    look: (signal: AbortSignal) => Promise<void>,
+  ) => Promise<void>
   release: (options: Omit<NodeReleaseOptions, 'leases' | 'wakes' | 'log'>) => Release
 }
 

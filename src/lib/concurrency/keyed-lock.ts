@@ -1,9 +1,14 @@
 export interface KeyedLock {
-  /** Runs `work` after every earlier work under the same key has ended, however it ended. */
-  run: <T>(key: string, work: () => Promise<T>) => Promise<T>
+  /**
+   * Runs `work` after every earlier work under the same key has ended, however it ended. Its signal
+   * aborts when the key is lost, which only a lock that others share can be.
+   */
+  run: <T>(key: string, work: (lost: AbortSignal) => Promise<T>) => Promise<T>
   /** Whether any work has the key, or waits for it. */
   isHeld: (key: string) => boolean
 }
+
+const NEVER = new AbortController().signal
 
 /** Mutual exclusion by key. A key that is free takes no memory. */
 export function createKeyedLock(): KeyedLock {
@@ -13,7 +18,7 @@ export function createKeyedLock(): KeyedLock {
     isHeld: (key) => tails.has(key),
     run: (key, work) => {
       const before = tails.get(key) ?? Promise.resolve()
-      const result = before.then(work)
+      const result = before.then(() => work(NEVER))
       const tail = result.catch(() => {})
       tails.set(key, tail)
       void tail.then(() => {

@@ -68,6 +68,30 @@ test('a job whose lease is lost is told to stop', async () => {
   expect(await told.promise).toMatchObject({ code: 'LEASE_LOST' })
 })
 
+test('work in turn is told to stop when its name is lost, and when nobody waits for it any more', async () => {
+  const cluster = createFakeCluster()
+  const inTurn = takeTurns(cluster.node('a').leases)
+  const lock = createClusterLock(createKeyedLock(), inTurn)
+  const waiting = new AbortController()
+  const stopped = (signal: AbortSignal, stop: () => void) =>
+    new Promise((_resolve, reject) => {
+      signal.addEventListener('abort', () => reject(signal.reason))
+      stop()
+    })
+
+  const underLock = lock.run('folders', (lost) => stopped(lost, () => cluster.lose('lock:folders')))
+  const lost = inTurn({ name: 'follow:1', signal: waiting.signal }, (signal) =>
+    stopped(signal, () => cluster.lose('follow:1')),
+  )
+  const given = inTurn({ name: 'follow:2', signal: waiting.signal }, (signal) =>
+    stopped(signal, () => waiting.abort(shuttingDown())),
+  )
+
+  await expect(underLock).rejects.toMatchObject({ code: 'LEASE_LOST' })
+  await expect(lost).rejects.toMatchObject({ code: 'LEASE_LOST' })
+  await expect(given).rejects.toMatchObject({ code: 'SHUTTING_DOWN' })
+})
+
 test('what another node has done meanwhile is not done again', async () => {
   const { jobs } = start(createFakeCluster(), 'a', async () => false)
   const run = vi.fn(async () => {})

@@ -71,8 +71,14 @@ export interface FilePlace {
 export function createPostEditing(options: PostEditingOptions): PostEditing {
   const { channel, catalogue, locks, namesInCaptions } = options
 
-  function alone<T>(key: LibraryKey, messageId: number, work: () => Promise<T>): Promise<T> {
-    return locks.run(`message ${key.owner} ${key.channelId} ${messageId}`, work)
+  function alone<T>(
+    key: LibraryKey,
+    { call, messageId }: { call: ChannelCall; messageId: number },
+    work: (call: ChannelCall) => Promise<T>,
+  ): Promise<T> {
+    return locks.run(`message ${key.owner} ${key.channelId} ${messageId}`, (lost) =>
+      work({ ...call, signal: AbortSignal.any([call.signal, lost]) }),
+    )
   }
 
   /** The message, or null for an account that sees none. Rejects with `missing`, and then its row is gone. */
@@ -138,8 +144,8 @@ export function createPostEditing(options: PostEditingOptions): PostEditing {
 
   return {
     read,
-    placeFile: (key, call, { messageId, place }) =>
-      alone(key, messageId, async () => {
+    placeFile: (key, asked, { messageId, place }) =>
+      alone(key, { call: asked, messageId }, async (call) => {
         const { file, hasRow, caption, postedBy } = await read(key, call, messageId)
         const placed = place(placeOf(file))
         const text = editCaption(caption, said(file, placed))
@@ -160,8 +166,8 @@ export function createPostEditing(options: PostEditingOptions): PostEditing {
       if (text === null) throw noRoomForName()
       return text
     },
-    placeFolder: (key, call, { post, place }) =>
-      alone(key, post.messageId, async () => {
+    placeFolder: (key, asked, { post, place }) =>
+      alone(key, { call: asked, messageId: post.messageId }, async (call) => {
         const { messageId, folderId } = post
         const { name, parentId } = place
         const message = await readMessage(key, call, { messageId, missing: noSuchFolder })

@@ -250,8 +250,8 @@ export function createLibraryChanging(options: LibraryChangingOptions): LibraryC
     moveFolder: (token, from, to) =>
       change(token, (key, call) =>
         // Two at once could close a circle, or take one name.
-        locks.run(`moved folders ${key.owner} ${key.channelId}`, () =>
-          moveFolder(key, call, { from, to }),
+        locks.run(`moved folders ${key.owner} ${key.channelId}`, (lost) =>
+          moveFolder(key, { ...call, signal: AbortSignal.any([call.signal, lost]) }, { from, to }),
         ),
       ),
     deleteFolder: (token, path, { recursive }) =>

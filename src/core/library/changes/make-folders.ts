@@ -77,12 +77,13 @@ export function createFolderMaking(options: FolderMakingOptions): MakeFolders {
     const key = libraryKeyOf(call.credentials)
     const { depth, folderId } = await known(key, path)
     if (depth === path.length) return folderId
-    return locks.run(`folders ${key.owner} ${key.channelId}`, async () => {
-      call.signal.throwIfAborted()
+    return locks.run(`folders ${key.owner} ${key.channelId}`, async (lost) => {
+      const signal = AbortSignal.any([call.signal, lost])
+      signal.throwIfAborted()
       const found = await known(key, path)
       let parentId = found.folderId
       for (const name of path.slice(found.depth)) {
-        parentId = await make(key, call, { name, parentId })
+        parentId = await make(key, { ...call, signal }, { name, parentId })
       }
       return parentId
     })

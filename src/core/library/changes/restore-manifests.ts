@@ -50,10 +50,12 @@ export function createManifestRestoration(options: ManifestRestorationOptions): 
       const { captionId, volumes, of } = left
       if (volumes < of || of > MAX_VOLUMES) continue
       const name = `${key.channelId} ${captionId}`
-      await locks.run(`manifest ${name}`, async () => {
+      await locks.run(`manifest ${name}`, async (lost) => {
         if (restored.get(name)) return
+        const signal = AbortSignal.any([call.signal, lost])
         try {
-          if (await restore(key, call, captionId)) restored.set(name, true, REMEMBERED_MS)
+          if (await restore(key, { ...call, signal }, captionId))
+            restored.set(name, true, REMEMBERED_MS)
         } catch (err) {
           call.signal.throwIfAborted()
           log.warn({ err }, 'a lost manifest is posted anew after the next reading of the channel')

@@ -29,7 +29,11 @@ export interface FollowerOptions {
   /** Called when a channel has been read to its end, and the rows agree with it. */
   onScanned?: (credentials: Credentials) => void
   /** Runs one look at a library while no other node looks at it; absent where there is no other node. */
-  inTurn?: (name: string, signal: AbortSignal, look: () => Promise<void>) => Promise<void>
+  inTurn?: (
+    name: string,
+    signal: AbortSignal,
+    look: (signal: AbortSignal) => Promise<void>,
+  ) => Promise<void>
   /** Epoch milliseconds. */
   now: () => number
   log: Log
@@ -91,7 +95,7 @@ interface Look {
 
 export function createFollower(options: FollowerOptions): Follower {
   const { catalogue, channel, isBusy, metrics, now, log, paceMs = PACE_MS } = options
-  const { inTurn = (_name, _signal, look) => look() } = options
+  const { inTurn = (_name, signal, look) => look(signal) } = options
   const queue = createJobQueue({
     concurrency: REQUESTS_AT_ONCE,
     onError: (_key, err) => log.error({ err }, 'a look at a channel ended in a bug'),
@@ -105,10 +109,12 @@ export function createFollower(options: FollowerOptions): Follower {
   function start(key: LibraryKey, credentials: Credentials): void {
     const name = nameOf(key)
     queue.start({ key: name, group: key.owner }, (job) =>
-      inTurn(name, job.signal, () => look(key, credentials, job)).catch((error: unknown) => {
-        // Stopped, it goes on with the next look.
-        if (!job.signal.aborted) throw error
-      }),
+      inTurn(name, job.signal, (signal) => look(key, credentials, { ...job, signal })).catch(
+        (error: unknown) => {
+          // Stopped, it goes on with the next look.
+          if (!job.signal.aborted) throw error
+        },
+      ),
     )
   }
 
