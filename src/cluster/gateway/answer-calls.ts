@@ -1,20 +1,23 @@
 import type { z } from 'zod'
-import type { ChannelCall, PostJournal } from '../../core/ports/channel.ts'
+import type { ChannelCall, PostJournal, PostNote } from '../../core/ports/channel.ts'
 import type { NodeAddress } from '../../core/ports/cluster/leases.ts'
 import type { Peers } from '../../core/ports/cluster/peers.ts'
+import type { TransferState } from '../../core/ports/records.ts'
 import type { RemoteDocument } from '../../core/ports/telegram.ts'
 import { AccountElsewhere, AppError } from '../../errors.ts'
 import type { GatedGateway } from '../../telegram/gated-gateway.ts'
 import { BlockCall, type Found, TelegramCall, type VALUES } from './calls.ts'
 import type { OpenJournals } from './journals.ts'
 import { locateAgain } from './local-documents.ts'
+import { requestOf, type SmallPostCall } from './small-posts.ts'
 
 export interface AnswerCallsOptions {
   /** This node's own gateways. */
   local: GatedGateway
   peers: Peers
   /** Of the posts that this node has asked others for. */
-  journals: OpenJournals
+  journals: OpenJournals<PostNote>
+  states: OpenJournals<TransferState | null>
 }
 
 /** Where a call comes from, and how it ends. */
@@ -27,7 +30,7 @@ interface Context {
 type Answer = z.output<(typeof VALUES)[keyof typeof VALUES]> | Uint8Array | null
 
 /** From now on other nodes may ask this one for what the accounts do that it has. */
-export function answerCalls({ local, peers, journals }: AnswerCallsOptions): void {
+export function answerCalls({ local, peers, journals, states }: AnswerCallsOptions): void {
   const { gateway, channel, shared } = local
 
   /** Saves where the post was begun: only there a later try finds it, at whatever node that is. */
@@ -42,6 +45,17 @@ export function answerCalls({ local, peers, journals }: AnswerCallsOptions): voi
         await peers.ask(asker, { kind: 'telegram', body }, { signal })
       },
     }
+  }
+
+  /** As `journalOf`. */
+  function postSmall(call: SmallPostCall, context: Context): Promise<Answer> {
+    const { journal } = call
+    const { signal, asker } = context
+    const save = async (state: TransferState | null): Promise<void> => {
+      const body: TelegramCall = { call: 'state', journal, state }
+      await peers.ask(asker, { kind: 'telegram', body }, { signal })
+    }
+    return gateway.finish(requestOf(call, { ...context, save }))
   }
 
   async function perform(call: TelegramCall, context: Context): Promise<Answer> {
@@ -81,6 +95,11 @@ export function answerCalls({ local, peers, journals }: AnswerCallsOptions): voi
         const { text, copyOf } = call
         return channel.post(ofChannel(), { text, copyOf, journal: journalOf(call, context) })
       }
+      case 'postSmall':
+        return postSmall(call, context)
+      case 'state':
+        await states.save(call.journal, call.state)
+        return null
       case 'note':
         await journals.save(call.journal, call.note)
         return null

@@ -6,6 +6,7 @@ import type {
   PostNote,
 } from '../../core/ports/channel.ts'
 import type { Credentials } from '../../core/ports/credentials.ts'
+import type { PostKind, TransferState } from '../../core/ports/records.ts'
 import type { RemoteDocument } from '../../core/ports/telegram.ts'
 import type { SharedPlace } from '../../telegram/documents.ts'
 
@@ -36,6 +37,37 @@ const Note: z.ZodType<PostNote> = z.object({
   attempts: z.int(),
 })
 
+const common = { postAttempts: z.int(), startedAt: z.number() }
+const PostedFile = z.object({
+  messageId,
+  fileId: z.string(),
+  hasThumbnail: z.boolean().exactOptional(),
+  thumbnailId: z.string().exactOptional(),
+})
+const State: z.ZodType<TransferState> = z.discriminatedUnion('road', [
+  z.object({ ...common, road: z.literal('bot-api'), posted: PostedFile.nullable() }),
+  z.object({
+    ...common,
+    road: z.enum(['mtproto-user', 'mtproto-bot']),
+    partsHolder: z.string(),
+    fileId: z.string(),
+    document: z
+      .object({
+        id: z.string(),
+        accessHash: z.string(),
+        fileReference: z.string(),
+        dcId: z.int(),
+      })
+      .nullable(),
+    randomId: z.string().nullable(),
+    newestMessageId: z.int().nullable(),
+  }),
+])
+const kind: z.ZodType<PostKind> = z.union([
+  z.enum(['file', 'manifest', 'folder']),
+  z.object({ volume: z.int(), of: z.int() }),
+])
+
 const edit = z.object({
   messageId,
   text: z.string(),
@@ -64,6 +96,21 @@ export const TelegramCall = z.discriminatedUnion('call', [
     note: Note.nullable(),
     journal: z.string(),
   }),
+  z.object({
+    call: z.literal('postSmall'),
+    credentials,
+    /** Of it, and of the picture: base64. */
+    file: z.object({ name: z.string(), mimeType: z.string(), bytes: z.string() }),
+    thumbnail: z.string().nullable(),
+    caption: z.string(),
+    captionId: z.string(),
+    kind,
+    exactlyOnce: z.boolean(),
+    /** As `note` of a post. */
+    state: State.nullable(),
+    journal: z.string(),
+  }),
+  z.object({ call: z.literal('state'), journal: z.string(), state: State.nullable() }),
   /** Asked back by the node that posts, before each try. */
   z.object({ call: z.literal('note'), journal: z.string(), note: Note }),
   z.object({ call: z.literal('forget'), credentials, messageIds }),
@@ -159,6 +206,8 @@ export const VALUES = {
   edit: z.object({ editedAt: z.number().nullable() }),
   remove: z.object({ refusedIds: messageIds }),
   post: z.object({ messageId, postedAt: z.number(), postedBy: actor }),
+  postSmall: PostedFile,
+  state: z.null(),
   note: z.null(),
   forget: z.null(),
 } as const

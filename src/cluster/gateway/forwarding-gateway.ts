@@ -1,9 +1,10 @@
 import type { z } from 'zod'
-import type { Actor, ChannelCall, ChannelGateway } from '../../core/ports/channel.ts'
+import type { Actor, ChannelCall, ChannelGateway, PostNote } from '../../core/ports/channel.ts'
 import type { Leases, NodeAddress } from '../../core/ports/cluster/leases.ts'
 import type { PeerQuestionKind, Peers } from '../../core/ports/cluster/peers.ts'
 import type { Credentials } from '../../core/ports/credentials.ts'
 import type { Log } from '../../core/ports/log.ts'
+import type { TransferState } from '../../core/ports/records.ts'
 import type { RemoteDocument, TelegramGateway } from '../../core/ports/telegram.ts'
 import { AppError } from '../../errors.ts'
 import { firstThatMay, writers } from '../../telegram/channel-gateway.ts'
@@ -22,6 +23,7 @@ import {
 import { createOpenJournals } from './journals.ts'
 import { type DocumentKey, locateAgain } from './local-documents.ts'
 import { createSharedReader, type SharedReader } from './shared-reads.ts'
+import { askToPost } from './small-posts.ts'
 
 export interface ForwardingGatewayOptions {
   /** This node's own gateways, which use an account while this node has its lease. */
@@ -48,8 +50,9 @@ const PATIENCE_MS = 6_000
 const BLOCK_PATIENCE_MS = 45_000
 
 /**
- * Telegram for a node of a cluster: what needs an account that another node has is called there. Calls
- * of transfers are not: they run where their account is, and reject with AccountElsewhere otherwise.
+ * Telegram for a node of a cluster: what needs an account that another node has is called there.
+ * `sendAvailable` and `finish` are not: transfers run where their account is, and these reject with
+ * AccountElsewhere otherwise.
  * Answers other nodes from now on.
  */
 export function createForwardingGateway(options: ForwardingGatewayOptions): {
@@ -58,8 +61,9 @@ export function createForwardingGateway(options: ForwardingGatewayOptions): {
 } {
   const { local, leases, peers, log, patienceMs = PATIENCE_MS } = options
   const { self } = leases
-  const journals = createOpenJournals()
-  answerCalls({ local, peers, journals })
+  const journals = createOpenJournals<PostNote>()
+  const states = createOpenJournals<TransferState | null>()
+  answerCalls({ local, peers, journals, states })
 
   /** Asks for JSON. */
   async function ask<T>(
@@ -203,6 +207,20 @@ export function createForwardingGateway(options: ForwardingGatewayOptions): {
             return 'value' in answer ? { value: answer.value ?? new Uint8Array() } : answer
           },
         })
+      },
+      postSmall: (request) => {
+        const { signal, onEvent, journal } = request
+        const onWait = (retryAfter: number): void => onEvent({ phase: 'waiting', retryAfter })
+        const save = (state: TransferState | null): Promise<void> =>
+          state === null ? journal.reset() : journal.save(state)
+        return states.lend({ save }, (name) =>
+          call(
+            { signal, onWait },
+            VALUES.postSmall,
+            () => gateway.finish(request),
+            () => askToPost(request, name),
+          ),
+        )
       },
       readThumbnail: (document, signal) => {
         const locator = document.locator as Locator

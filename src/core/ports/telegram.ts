@@ -158,6 +158,11 @@ export interface TelegramGateway {
   /** For a sealed file: sends what is missing, posts it exactly once, and says where it is. */
   finish: (request: TransferRequest) => Promise<PostedFile>
   /**
+   * As `finish`, of a file of less than 2 MB that is not read back, by whichever process has the account;
+   * absent where this one has all of them.
+   */
+  postSmall?: (request: TransferRequest) => Promise<PostedFile>
+  /**
    * Finds the document of a message. A bot without MTProto credentials cannot see messages and
    * takes the document of `fileId` instead, up to 20 MB (2000 MB on a local server); without a
    * fileId it rejects with INVALID_REQUEST. Rejects with MESSAGE_NOT_FOUND, FILE_TOO_LARGE,

@@ -6,6 +6,7 @@ import { startTelegram } from '../../helpers/peers/telegram.ts'
 import {
   CAPTION,
   createFile,
+  createJournal,
   createRequest,
   expectedHash,
   hashOf,
@@ -163,6 +164,59 @@ test('a post whose answer is lost with its holder is found at the next holder, a
 
   const messages = await telegram.messages(telegram.account.channelId)
   expect(messages.map(({ id }) => id)).toEqual([messageId, posted.messageId])
+  expect(nodes.holders.get(lease)).toBe('other')
+})
+
+test('a small file is posted through a holder, and noted where it was begun', async () => {
+  const telegram = await startTelegram()
+  const nodes = createMemoryNodes()
+  const credentials = userOf(telegram.account)
+  const holder = startNode(telegram, nodes, 'holder')
+  const other = startNode(telegram, nodes, 'other')
+  await holder.channel.position({ credentials, signal })
+  const file = createFile(5_000, { seed: 6 })
+  const request = createRequest(credentials, file)
+  const effect = { kind: 'error', code: 420, message: 'FLOOD_WAIT_1' } as const
+  telegram.faults.add({ method: 'upload.saveFilePart', effect, times: 1 })
+
+  const posted = await other.gateway.postSmall?.(request)
+
+  const found = await other.gateway.locate(credentials, posted?.messageId ?? 0, signal)
+  expect(found).toMatchObject({ caption: CAPTION, size: 5_000, fileName: file.name })
+  expect(await hashOf(other.gateway, found)).toBe(expectedHash(file, 6))
+  expect(await request.journal.load()).toMatchObject({ postAttempts: 1 })
+  expect(request.events).toContainEqual({ phase: 'waiting', retryAfter: 1 })
+  expect([...nodes.holders.values()]).toEqual(['holder'])
+})
+
+test('a small file whose answer is lost with its holder is posted once', async () => {
+  const telegram = await startTelegram()
+  const nodes = createMemoryNodes()
+  const credentials = userOf(telegram.account)
+  const holder = startNode(telegram, nodes, 'holder')
+  const other = startNode(telegram, nodes, 'other')
+  await holder.channel.position({ credentials, signal })
+  const lease = holder.gateway.leaseOf(credentials) ?? ''
+  const memory = createJournal()
+  const journal = {
+    ...memory,
+    save: async (state: Parameters<typeof memory.save>[0]) => {
+      await memory.save(state)
+      if (state.postAttempts === 0 || nodes.dead.size > 0) return
+      void vi
+        .waitFor(async () =>
+          expect(await telegram.messages(telegram.account.channelId)).toHaveLength(1),
+        )
+        .then(() => nodes.lose(lease))
+      nodes.dead.add('holder')
+    },
+  }
+
+  const request = createRequest(credentials, createFile(5_000), { journal, exactlyOnce: true })
+  const posted = await other.gateway.postSmall?.(request)
+
+  const messages = await telegram.messages(telegram.account.channelId)
+  expect(messages.map(({ id }) => id)).toEqual([posted?.messageId])
   expect(nodes.holders.get(lease)).toBe('other')
 })
 

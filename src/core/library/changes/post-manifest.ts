@@ -32,11 +32,12 @@ export interface NewManifest {
  * does; another try with what was kept goes on where this one ended.
  */
 export async function postManifest(
-  gateway: Pick<TelegramGateway, 'finish'>,
+  gateway: Pick<TelegramGateway, 'finish' | 'postSmall'>,
   { credentials, signal, onWait }: ChannelCall,
   { manifest, folderId, thumbnail = NO_THUMBNAIL, kept }: NewManifest,
 ): Promise<PostedFile> {
-  return gateway.finish({
+  const { finish, postSmall = finish } = gateway
+  return postSmall({
     credentials,
     file: createManifestFile(manifest),
     caption: async () => manifestCaption({ ...manifest, folderId }, manifest),
