@@ -118,4 +118,13 @@ export const NOT_BY_NODES: Readonly<Record<string, string>> = {
   'a large file is one file to every reader: whole, by ranges, with conditions': PER_NODE,
   'a bot alone reads a large file by the file ids that its manifest has': PER_NODE,
   'a download that finds no slot and a full queue is told when to try again': PER_NODE,
+  'the number of sockets is limited, also while tokens are checked, until one closes': PER_NODE,
+  'one address opens no more sockets than its share': PER_NODE,
+  'an address begins 60 archives of shares a minute, and goes on with them': PER_NODE,
+  'calls of one token have a rate': PER_NODE,
+  'a place in a file that was read before takes one call, and one over a border two': PER_NODE,
+  'a thumbnail is read from Telegram once, for all who ask at once and later': PER_NODE,
+  'a reader that leaves ends nothing for those who wait for the same thumbnail': PER_NODE,
+  'an archive of a share goes on with what is still shared alone':
+    'its documents have no ids, without which only the node that has sent them knows their CRC-32',
 }
