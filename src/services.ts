@@ -36,6 +36,7 @@ import { postedBytesOf } from './core/model/volumes/window.ts'
 import type { Metrics, ShareMetrics, UploadMetrics } from './core/ports/metrics.ts'
 import { countJobs } from './core/progress/job-counts.ts'
 import { createJobList, type JobList } from './core/progress/job-list.ts'
+import { keepBeforeTold, type ReadProgress } from './core/progress/kept-progress.ts'
 import { createProgressBoard, type ProgressBoard } from './core/progress/progress-board.ts'
 import { createProgressWatch, type ProgressWatch } from './core/progress/progress-watch.ts'
 import { recordProgress } from './core/progress/recorded-progress.ts'
@@ -359,7 +360,11 @@ function createFileServices(
     perUser: { maxUploads: config.maxUploadsPerUser, maxBytes: config.maxBytesPerUser },
   }
   const held = createHeldChunks({ ...shared, has: transfers.has })
-  const uploads = createUploadService({ ...intake, removal, held, progressReader })
+  const { progress } = shared
+  const readProgress: ReadProgress = cluster
+    ? keepBeforeTold(progress, ledger)
+    : async (upload) => progress.of(upload)
+  const uploads = createUploadService({ ...intake, removal, held, progressReader, readProgress })
   const streams = createStreamService({ ...intake, uploads, uploadLock })
   return { locks, capacity, uploadLock, uploads, streams, held }
 }

@@ -91,3 +91,25 @@ export function createProgressFeed(
   }
   return feed
 }
+
+/** The same feed without changes that say only what was told at its start. */
+export function skipTold(
+  feed: ReturnType<typeof createProgressFeed>,
+  start: readonly Progress[],
+): ReturnType<typeof createProgressFeed> {
+  const told = new Map(start.map((progress) => [progress.uploadId, JSON.stringify(progress)]))
+  const isNews = ({ uploadId, progress }: ProgressChange): boolean => {
+    const before = told.get(uploadId)
+    if (before === undefined) return true
+    if (before === JSON.stringify(progress)) return false
+    return told.delete(uploadId)
+  }
+  const next = feed.next.bind(feed)
+  feed.next = async () => {
+    for (;;) {
+      const change = await next()
+      if (change.done || isNews(change.value)) return change
+    }
+  }
+  return feed
+}

@@ -2,7 +2,7 @@ import { AppError } from '../../errors.ts'
 import type { CredentialsProvider } from '../ports/credentials.ts'
 import type { Ledger } from '../ports/ledger.ts'
 import type { Progress, ProgressBoard } from './progress-board.ts'
-import { createProgressFeed, type ProgressChange } from './progress-feed.ts'
+import { createProgressFeed, type ProgressChange, skipTold } from './progress-feed.ts'
 
 /** A user's uploads that are told when somebody begins to watch: unfinished ones before others. */
 const MAX_TOLD = 200
@@ -51,7 +51,8 @@ export function createProgressWatch(options: ProgressWatchOptions): ProgressWatc
       // It may have gone on while the token was checked.
       const upload = await ledger.findUpload(uploadId)
       const again = () => uploads.progress(uploadId, token).catch(() => told)
-      return { now: upload ? board.of(upload) : await again(), changes }
+      const now = upload ? board.of(upload) : await again()
+      return { now, changes: skipTold(changes, [now]) }
     },
     user: async (userId, token, signal) => {
       const { userId: owner } = await credentials.forUpload(token)
@@ -64,7 +65,7 @@ export function createProgressWatch(options: ProgressWatchOptions): ProgressWatc
         ...listed.map(({ upload }) => board.of(upload)),
         ...changing.map(({ progress }) => progress),
       ]
-      return { now, changes }
+      return { now, changes: skipTold(changes, now) }
     },
   }
 }

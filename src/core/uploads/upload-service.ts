@@ -7,6 +7,7 @@ import { assertSameFile, missingChunks } from '../model/upload.ts'
 import type { Credentials, CredentialsProvider } from '../ports/credentials.ts'
 import type { ChunkRecord, Upload } from '../ports/records.ts'
 import type { ReceivedChunk } from '../ports/spool.ts'
+import type { ReadProgress } from '../progress/kept-progress.ts'
 import { type Progress, type ProgressBoard, whenEnded } from '../progress/progress-board.ts'
 import type { HeldChunks, WaitingRequest } from './held-chunks.ts'
 import { noCapacity, uploadNotFound } from './intake-refusals.ts'
@@ -26,6 +27,8 @@ export interface UploadServiceOptions extends UploadIntakeOptions {
   /** Whose progress of this upload a token shows: its user id. Rejects as `forUpload` does. */
   progressReader: (token: string, uploadId: string) => Promise<string>
   progress: ProgressBoard
+  /** How far an upload is, for a caller who polls. */
+  readProgress: ReadProgress
   held: Pick<HeldChunks, 'hold' | 'expect'>
   locks: KeyedLock
 }
@@ -119,6 +122,7 @@ export interface UploadService {
 
 export function createUploadService(options: UploadServiceOptions): UploadService {
   const { ledger, removal, credentials, transfers, progress, held, locks, workGate, now } = options
+  const { readProgress } = options
   const intake = createUploadIntake(options)
 
   /** The upload, if it exists and is not another user's. */
@@ -257,10 +261,10 @@ export function createUploadService(options: UploadServiceOptions): UploadServic
     status: async (uploadId, token) => {
       const upload = await find(uploadId, token)
       const received = receivedOf(upload, await ledger.chunks(uploadId))
-      return { upload, ...received, progress: progress.of(upload) }
+      return { upload, ...received, progress: await readProgress(upload) }
     },
     progress: async (uploadId, token) =>
-      progress.of(await find(uploadId, token, options.progressReader)),
+      readProgress(await find(uploadId, token, options.progressReader)),
     finished: async (uploadId, signal) => {
       const ended = AbortSignal.any([signal, workGate.ending])
       return whenEnded(progress, uploadId, () => find(uploadId, null), ended)

@@ -3,7 +3,7 @@ import { newCaptionId } from '../../../src/core/model/caption.ts'
 import { openUpload } from '../../../src/core/model/upload.ts'
 import type { Upload } from '../../../src/core/ports/records.ts'
 import { createProgressBoard } from '../../../src/core/progress/progress-board.ts'
-import { createProgressFeed } from '../../../src/core/progress/progress-feed.ts'
+import { createProgressFeed, skipTold } from '../../../src/core/progress/progress-feed.ts'
 
 const placed = { folder: [], folderId: null, givenName: null, replaces: null }
 const described = { fileName: 'a', mimeType: 'text/plain', modifiedAt: null, ...placed }
@@ -133,3 +133,20 @@ function countListeners() {
   }
   return { board: { subscribe }, listening }
 }
+
+test('what was told at the start is told again only when something has changed since', async () => {
+  const board = createProgressBoard()
+  const { signal } = new AbortController()
+  const feed = createProgressFeed(board, { owner: 'ann' }, { signal, everyMs: 0 })
+  const changes = skipTold(feed, [board.of(mine)])
+  const next = changes.next()
+
+  board.refresh(mine)
+  await vi.advanceTimersByTimeAsync(1)
+  board.report(mine, { phase: 'sending', acceptedBytes: 500 })
+
+  expect((await next).value).toMatchObject({ progress: { progress: 60 } })
+  const second = changes.next()
+  board.refresh(mine)
+  expect((await second).value).toMatchObject({ progress: { progress: 60 } })
+})
