@@ -111,6 +111,8 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   const seen = createTtlCache<number>(remembered)
   const hints = createCondition()
   let isHinted = false
+  /** Accounts that are about to come here. */
+  let coming = 0
   let loop: { stop: AbortController; ended: Promise<void> } | null = null
 
   function mayCarry(uploadId: string): boolean {
@@ -153,13 +155,18 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     const idle = held.get(account)
     // It is not given up in the meantime.
     if (idle) idle.usedAt = performance.now()
-    const acquired = await leases.acquire(account)
-    if (acquired.kind === 'elsewhere') {
-      elsewhere.set(uploadId, acquired.holder, ELSEWHERE_MS)
-      return acquired.holder
+    else coming++
+    try {
+      const acquired = await leases.acquire(account)
+      if (acquired.kind === 'elsewhere') {
+        elsewhere.set(uploadId, acquired.holder, ELSEWHERE_MS)
+        return acquired.holder
+      }
+      await claimHeld(uploadId, acquired.lease, how.upload)
+      return null
+    } finally {
+      if (!idle) coming--
     }
-    await claimHeld(uploadId, acquired.lease, how.upload)
-    return null
   }
 
   function isForOthers(uploadId: string, account: LeaseName): boolean {
@@ -175,7 +182,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       if (performance.now() - usedAt < FRESH_MS) return uploads.size > 0
       return [...uploads].some((id) => (stages.get(id) ?? 'idle') !== 'idle')
     })
-    return { concurrency: options.concurrency, busyAccounts: busy.length }
+    return { concurrency: options.concurrency, busyAccounts: busy.length + coming }
   }
 
   async function claimHeld(uploadId: string, lease: Lease, known: Upload | null): Promise<void> {
@@ -227,6 +234,8 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     const entry = held.get(account)
     if (!entry?.uploads.delete(uploadId)) return
     entry.usedAt = performance.now()
+    // Another one may wait for the slot that is free now.
+    hint()
   }
 
   async function leave(uploadId: string, notBefore: number | null): Promise<void> {

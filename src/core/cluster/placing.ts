@@ -6,16 +6,15 @@ export interface NodeLoad {
   busyAccounts: number
 }
 
-/** How long an account that no node has is left to the others, for each account that would have to wait here. */
-const STEP_MS = 500
-/** No longer than this: the others may be just as busy. */
-const MOST_MS = 3_000
+/** How long an account that no node has is left to nodes with a free slot. */
+const PATIENCE_MS = 500
 
 /**
- * Milliseconds for which a node leaves an upload to the others whose account no node has. All uploads of
- * an account go where its first one goes, so a node with free slots takes it at once, and the busiest one
- * last.
+ * Milliseconds for which a node leaves an upload to the others whose account no node has: all uploads of
+ * an account go where its first one goes. A node with free slots takes it at once. One account may wait
+ * for the next slot; beyond that, uploads wait for whichever node has a slot first.
  */
 export function patienceMs({ concurrency, busyAccounts }: NodeLoad): number {
-  return Math.min(MOST_MS, Math.max(0, busyAccounts - concurrency + 1) * STEP_MS)
+  if (busyAccounts < concurrency) return 0
+  return busyAccounts === concurrency ? PATIENCE_MS : Number.POSITIVE_INFINITY
 }

@@ -253,6 +253,24 @@ test('a busy node leaves an account to an idle one, and takes it when nobody doe
   expect(a.carried()).toEqual(['u1', 'u2', 'u3'])
 })
 
+test('uploads that would wait here wait for whichever node has a slot first', async () => {
+  const { node } = start('u1', 'u2', 'u3', 'v4', 'v5')
+  const [a, b] = [node('a'), node('b')]
+  a.dispatcher.start()
+  for (const id of ['u1', 'u2', 'u3', 'v4', 'v5']) {
+    a.transfers.chunkArrived(upload(id), 0)
+    a.stages.set(id, 'working')
+  }
+  await passes(10_000)
+  // Two are sent, and one waits for the next slot.
+  expect(a.carried()).toEqual(['u1', 'u2', 'u3'])
+
+  b.dispatcher.start()
+  b.stages.set('v4', 'working')
+  await passes(0)
+  expect(b.carried()).toEqual(['v4', 'v5'])
+})
+
 test('an account is given up when it has had no upload for some seconds', async () => {
   const { node, cluster } = start('u1')
   const a = node('a')
@@ -314,7 +332,7 @@ test('an upload whose row cannot be read once it is claimed is left, and carried
   expect(a.carried()).toEqual(['u1'])
 })
 
-const OWNERS: Record<string, string> = { u1: 'ann', u2: 'bob', u3: 'cid' }
+const OWNERS: Record<string, string> = { u1: 'ann', u2: 'bob', u3: 'cid', v4: 'dan', v5: 'eve' }
 
 function upload(id: string): Upload {
   return makeUpload({ id, owner: OWNERS[id] ?? 'ann' })
