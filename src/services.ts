@@ -62,6 +62,7 @@ import { createMetricsRegistry } from './metrics/metrics.ts'
 
 /** A row of a cluster's database is dearer than one on the own disk. */
 const SAVED_EVERY_MS = 1_000
+const PARTS_NOTED_MS = { alone: 250, cluster: 5_000 }
 /** How long a request waits for another one that has the same stream, and was asked to end. */
 const UNLOCK_TIMEOUT_MS = 10_000
 /** What one reader, and all of them together, may have ahead of what they have passed on. */
@@ -315,6 +316,7 @@ function createJobs(
     maxDurationMs: config.transferMaxMs,
     namesInCaptions,
     verify: config.verify,
+    partsNotedMs: PARTS_NOTED_MS[node ? 'cluster' : 'alone'],
     native: config.native,
   })
   const carried = node?.carry({

@@ -25,7 +25,7 @@ export interface TransferJournal {
   save: (state: TransferState) => Promise<void>
   /** Whether Telegram has acknowledged this part. */
   hasPart: (part: number) => boolean
-  /** Notes it; flushed at most 250 ms later, because losing it only sends the part again. */
+  /** Notes it, at most some seconds later: losing it only sends the part again. */
   addPart: (part: number) => void
   /** Telegram has lost this part. */
   removePart: (part: number) => void

@@ -28,6 +28,8 @@ export interface CarryingOptions extends HashingOptions {
   namesInCaptions: boolean
   /** What of a file is read back from Telegram. */
   verify: VerifyMode
+  /** See `JournalOptions`. */
+  partsNotedMs: number
   log: Log
 }
 
@@ -112,7 +114,7 @@ export function createDocumentCarrying(options: CarryingOptions): Carry {
   }
 
   return async (upload, arriving, job) => {
-    const open = () => openTransferJournal(upload.id, ledger, log)
+    const open = () => openTransferJournal(upload.id, ledger, options)
     const journal = await onceDiskTakes(open, job.signal)
     const file = digestWhileRead(arriving, options)
     const verification = createVerification(file, options.verify, log)

@@ -2,8 +2,6 @@ import type { Ledger } from '../ports/ledger.ts'
 import type { Log } from '../ports/log.ts'
 import type { TransferJournal } from '../ports/telegram.ts'
 
-/** Losing the last moments of acknowledged parts only sends those parts again. */
-const FLUSH_AFTER_MS = 250
 /** The same, after the disk has refused. */
 const AGAIN_MS = 2_000
 
@@ -18,6 +16,12 @@ export type JournalLedger = Pick<
   'transfer' | 'saveTransfer' | 'deleteTransfer' | 'acknowledgedParts' | 'saveAcknowledgedParts'
 >
 
+export interface JournalOptions {
+  /** Milliseconds until an acknowledged part is noted: losing it only sends the part again. */
+  partsNotedMs: number
+  log: Log
+}
+
 /**
  * A transfer's memory in the ledger: one row, and one bitmap of acknowledged parts. Rejects where
  * the ledger cannot be read.
@@ -25,7 +29,7 @@ export type JournalLedger = Pick<
 export async function openTransferJournal(
   uploadId: string,
   ledger: JournalLedger,
-  log: Log,
+  { partsNotedMs, log }: JournalOptions,
 ): Promise<FlushingJournal> {
   let parts = await ledger.acknowledgedParts(uploadId)
   /** Set while something is not written yet. */
@@ -57,7 +61,7 @@ export async function openTransferJournal(
     const bit = 1 << (part & 7)
     const byte = parts[at] ?? 0
     parts[at] = present ? byte | bit : byte & ~bit
-    timer ??= setTimeout(write, FLUSH_AFTER_MS)
+    timer ??= setTimeout(write, partsNotedMs)
   }
 
   function stopTimer(): void {

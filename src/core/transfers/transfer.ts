@@ -33,6 +33,8 @@ export interface TransfersOptions extends TransferEndingsOptions, HashingOptions
   namesInCaptions: boolean
   /** What of a file is read back from Telegram. */
   verify: VerifyMode
+  /** Milliseconds until a part that Telegram has acknowledged is noted in the ledger. */
+  partsNotedMs: number
   /**
    * Resolves with the id of the folder into which the upload goes, which is made where it is missing;
    * null: the root. Rejects as the channel's calls do.

@@ -164,7 +164,7 @@ async function start() {
   const log = createRecordingLog()
   await insertUpload(ledger, makeUpload({ id: ID }), 'token')
   const save = vi.spyOn(ledger, 'saveAcknowledgedParts')
-  const reopen = () => openTransferJournal(ID, ledger, log)
+  const reopen = () => openTransferJournal(ID, ledger, { partsNotedMs: 250, log })
   return {
     ...{ ledger, log, reopen, journal: await reopen() },
     /** How often the disk has taken the parts. */

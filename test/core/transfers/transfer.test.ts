@@ -717,6 +717,7 @@ function start({ early = false, concurrency = 1, ...changes }: StartOptions = {}
     const defaults = {
       ...{ ...limits, ...placing, namesInCaptions: true, native: true },
       verify: 'sample' as const,
+      partsNotedMs: 250,
     }
     return { queue, transfers: createTransfers({ ...peers, ...defaults, ...changes }) }
   }

@@ -153,7 +153,7 @@ async function carryVolumes(options: Carrying): Promise<Posted> {
     records: JournalLedger,
     work: (journal: FlushingJournal) => Promise<T>,
   ): Promise<T> {
-    const open = () => openTransferJournal(uploadId, records, log)
+    const open = () => openTransferJournal(uploadId, records, options)
     const journal = await onceDiskTakes(open, signal)
     try {
       return await work(journal)

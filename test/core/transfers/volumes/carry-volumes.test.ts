@@ -348,7 +348,12 @@ async function start({ early = false, thumbnail }: { early?: boolean; thumbnail?
     const limits = { webhooks: true, attempts: 3, maxDurationMs: 360 * MINUTE, now: Date.now }
     const hooks = { onWebhook: () => {}, onDeletion: () => {}, onVolumesPosted, onCleanup }
     const hashing = { native: true }
-    const placing = { folderOf: async () => null, namesInCaptions: false, verify: 'off' as const }
+    const placing = {
+      folderOf: async () => null,
+      namesInCaptions: false,
+      verify: 'off' as const,
+      partsNotedMs: 250,
+    }
     return {
       queue,
       transfers: createTransfers({ ...peers, ...limits, ...hooks, ...placing, ...hashing }),
