@@ -17,6 +17,7 @@ const CHUNK = randomBytes(5 * MiB)
 const CHUNKS_PER_FILE = 10
 const FILES = 20
 const AT_ONCE = 4
+const ALL = Array.from({ length: FILES * CHUNKS_PER_FILE }, (_, number) => number)
 
 /** How a chunk is put on the wire for one kind of server. */
 interface Wire {
@@ -75,27 +76,37 @@ export async function run(scope: Scope): Promise<Figure[]> {
   ]
 }
 
-/** Chunks of files that are cancelled after the run. */
-export function intake(worker: Process & { url: string; token: string }): Contestant {
+/**
+ * Chunks of files that are cancelled after the run. `oneByOne`: each after the answer to the one before,
+ * of files whose first chunks were taken before the run.
+ */
+export function intake(
+  worker: Process & { url: string; token: string },
+  { oneByOne = false } = {},
+): Contestant {
   let uploadIds: string[] = []
+  const isFirst = (number: number): boolean => number % CHUNKS_PER_FILE === 0
+  const sendAll = (numbers: readonly number[]) =>
+    send(`${worker.url}/upload-chunk`, { numbers, atOnce: oneByOne ? 1 : AT_ONCE }, (number) =>
+      form({
+        uploadId: uploadIds[Math.floor(number / CHUNKS_PER_FILE)] ?? '',
+        chunkIndex: String(number % CHUNKS_PER_FILE),
+        totalChunks: String(CHUNKS_PER_FILE),
+        fileName: 'bench.bin',
+        fileSize: String(CHUNKS_PER_FILE * CHUNK.length),
+        authToken: worker.token,
+      }),
+    )
   return {
     process: worker,
-    run: async () => {
+    prepare: async () => {
       uploadIds = Array.from(
         { length: FILES },
         () => `${Date.now()}_${randomBytes(5).toString('hex').slice(0, 9)}`,
       )
-      return send(`${worker.url}/upload-chunk`, (number) =>
-        form({
-          uploadId: uploadIds[Math.floor(number / CHUNKS_PER_FILE)] ?? '',
-          chunkIndex: String(number % CHUNKS_PER_FILE),
-          totalChunks: String(CHUNKS_PER_FILE),
-          fileName: 'bench.bin',
-          fileSize: String(CHUNKS_PER_FILE * CHUNK.length),
-          authToken: worker.token,
-        }),
-      )
+      if (oneByOne) await sendAll(ALL.filter(isFirst))
     },
+    run: () => sendAll(oneByOne ? ALL.filter((number) => !isFirst(number)) : ALL),
     cleanUp: async () => {
       for (const uploadId of uploadIds) {
         const response = await fetch(`${worker.url}/cancel-upload`, {
@@ -112,7 +123,7 @@ export function intake(worker: Process & { url: string; token: string }): Contes
 function sink(server: ChunkServer, wireOf: (number: number) => Wire): Contestant {
   return {
     process: server,
-    run: () => send(server.url, wireOf),
+    run: () => send(server.url, { numbers: ALL, atOnce: AT_ONCE }, wireOf),
     cleanUp: async () => {
       for (const name of await readdir(server.folder)) await rm(join(server.folder, name))
     },
@@ -156,25 +167,25 @@ function form(fields: Record<string, string>): Wire {
 
 async function send(
   url: string,
+  { numbers, atOnce }: { numbers: readonly number[]; atOnce: number },
   wireOf: (number: number) => Wire,
 ): Promise<{ bytes: number; times: number[] }> {
-  const agent = new Agent({ keepAlive: true, maxSockets: AT_ONCE })
-  const count = FILES * CHUNKS_PER_FILE
+  const agent = new Agent({ keepAlive: true, maxSockets: atOnce })
   const times: number[] = []
-  let next = 0
+  const queue = [...numbers]
   async function lane(): Promise<void> {
-    for (let number = next++; number < count; number = next++) {
+    for (let number = queue.shift(); number !== undefined; number = queue.shift()) {
       const startedAt = performance.now()
       await sendOne(url, agent, wireOf(number))
       times.push(performance.now() - startedAt)
     }
   }
   try {
-    await Promise.all(Array.from({ length: AT_ONCE }, lane))
+    await Promise.all(Array.from({ length: atOnce }, lane))
   } finally {
     agent.destroy()
   }
-  return { bytes: count * CHUNK.length, times }
+  return { bytes: numbers.length * CHUNK.length, times }
 }
 
 function sendOne(url: string, agent: Agent, wire: Wire): Promise<void> {
