@@ -61,7 +61,7 @@ import { MiB } from './lib/units.ts'
 import { createMetricsRegistry } from './metrics/metrics.ts'
 
 /** A row of a cluster's database is dearer than one on the own disk. */
-const SAVED_EVERY_MS = 1_000
+const SAVED_EVERY_MS = 2_000
 const PARTS_NOTED_MS = { alone: 250, cluster: 5_000 }
 /** How long a request waits for another one that has the same stream, and was asked to end. */
 const UNLOCK_TIMEOUT_MS = 10_000

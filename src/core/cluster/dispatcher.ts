@@ -57,7 +57,10 @@ export interface Dispatcher {
 
 /** How often the rows are looked at, in milliseconds, more or less. */
 const LOOK_EVERY_MS = 1_000
-/** Other work is looked for with each so many of these looks. */
+/**
+ * Other work is looked for with each so many of these looks, and so is whether an upload that is whole
+ * was cancelled or carried elsewhere, which its node is told as well.
+ */
 const OTHERS_EVERY = 3
 /** Uploads that are claimed in one look. */
 const CLAIMS = 100
@@ -254,8 +257,8 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     return transfers.stop(uploadId, reason)
   }
 
-  async function lookAtCarried(): Promise<void> {
-    const ids = [...carried.keys()]
+  async function lookAtCarried(isAll: boolean): Promise<void> {
+    const ids = [...carried.keys()].filter((id) => isAll || !transfers.knowsSeal(id))
     if (ids.length === 0) return
     const rows = new Map((await claims.carriedUploads(ids)).map((row) => [row.uploadId, row]))
     await Promise.all(
@@ -316,8 +319,9 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   async function run(others: readonly Look[], signal: AbortSignal): Promise<void> {
     for (let looks = 0; !signal.aborted; looks++) {
       isHinted = false
-      await look([lookAtCarried, lookForMore, releaseIdle])
-      if (looks % OTHERS_EVERY === 0) await look(others)
+      const isAll = looks % OTHERS_EVERY === 0
+      await look([() => lookAtCarried(isAll), lookForMore, releaseIdle])
+      if (isAll) await look(others)
       // Not all nodes at the same moment.
       const timeoutMs = LOOK_EVERY_MS * (0.8 + 0.4 * Math.random())
       await hints.until(() => isHinted || signal.aborted, { timeoutMs })
