@@ -1,12 +1,16 @@
+import { setTimeout as wait } from 'node:timers/promises'
 import { MiB } from '../../src/lib/units.ts'
 import { postFiles } from '../harness/files.ts'
 import type { Figure } from '../harness/results.ts'
 import { median } from '../harness/rounds.ts'
 import { addUsers, withNodes } from './nodes.ts'
 
-const FILE_BYTES = 160 * MiB
+const FILE_BYTES = 640 * MiB
 const READERS = 8
-const BANDWIDTH = 4 * MiB
+const BANDWIDTH = MiB
+/** Connections and windows grow for some seconds: it is counted what comes after that. */
+const BEFORE_MS = 7_000
+const COUNTED_MS = 12_000
 
 /** Readers of one file, each of its own part of it, through the load balancer. */
 export async function measureReads(rounds: number): Promise<Figure[]> {
@@ -45,17 +49,32 @@ function runOnce(nodes: number, reads: 'holder' | 'shared'): Promise<number> {
     await cluster.telegram.control('/settings', { bandwidthPerConnection: BANDWIDTH })
     const bytes = FILE_BYTES / READERS
     const address = `${cluster.url}/download?messageId=${messageId}&token=${token}`
+    const over = new AbortController()
+    const { signal } = over
+    let received = 0
     const read = async (from: number, to: number): Promise<void> => {
-      const response = await fetch(address, { headers: { range: `bytes=${from}-${to - 1}` } })
+      const headers = { range: `bytes=${from}-${to - 1}` }
+      const response = await fetch(address, { headers, signal })
       if (response.status !== 206) throw new Error(`${response.status} ${await response.text()}`)
-      for await (const _ of response.body ?? []) void _
+      for await (const piece of response.body ?? []) received += piece.length
     }
     // Each node has found the file, and has its connections.
     await Promise.all(Array.from({ length: nodes * 2 }, (_, index) => read(index, index + 1)))
-    const startedAt = performance.now()
-    await Promise.all(
-      Array.from({ length: READERS }, (_, index) => read(index * bytes, (index + 1) * bytes)),
-    )
-    return FILE_BYTES / MiB / ((performance.now() - startedAt) / 1000)
+    const readers = Array.from({ length: READERS }, async (_, index) => {
+      await read(index * bytes, (index + 1) * bytes).catch((error: unknown) => {
+        if (!signal.aborted) throw error
+      })
+      if (!signal.aborted) throw new Error('the file was too short')
+    })
+    const counted = (async () => {
+      await wait(BEFORE_MS)
+      const [before, startedAt] = [received, performance.now()]
+      await wait(COUNTED_MS)
+      return (received - before) / MiB / ((performance.now() - startedAt) / 1000)
+    })()
+    const speed = await Promise.race([counted, Promise.all(readers).then(() => counted)])
+    over.abort()
+    await Promise.all(readers)
+    return speed
   })
 }
