@@ -13,7 +13,7 @@ import type { Upload } from '../ports/records.ts'
 import type { JobQueue } from '../runtime/job-queue.ts'
 import type { LocalTransfers } from '../transfers/transfer.ts'
 import { type CarriedChange, changeOf } from './carried-changes.ts'
-import { type NodeLoad, patienceMs } from './placing.ts'
+import { hasRoom, type NodeLoad } from './placing.ts'
 import type { UploadAccounts } from './upload-accounts.ts'
 import { parseNews, parseStop, type UploadNews } from './upload-news.ts'
 import type { Wakes } from './wakes.ts'
@@ -81,7 +81,6 @@ const LONGEST_WAIT_MS = 60_000
 const FRESH_MS = 2_000
 /** An account stays for so long without uploads: another one may be on its way. */
 const LINGER_MS = 5_000
-const SEEN_MS = 60_000
 const MAX_REMEMBERED = 20_000
 
 type Look = () => Promise<void>
@@ -110,8 +109,6 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   const remembered = { maxEntries: MAX_REMEMBERED }
   const elsewhere = createTtlCache<NodeAddress>(remembered)
   const stopped = createTtlCache<true>(remembered)
-  /** When this node first heard of an upload that it has left to others. */
-  const seen = createTtlCache<number>(remembered)
   const hints = createCondition()
   let isHinted = false
   /** Accounts that are about to come here. */
@@ -154,7 +151,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     how: Claiming,
   ): Promise<NodeAddress | null> {
     if (!mayCarry(uploadId)) return null
-    if (how.isFree && isForOthers(uploadId, account)) return null
+    if (how.isFree && !held.has(account) && !hasRoom(load())) return null
     const idle = held.get(account)
     // It is not given up in the meantime.
     if (idle) idle.usedAt = performance.now()
@@ -170,13 +167,6 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     } finally {
       if (!idle) coming--
     }
-  }
-
-  function isForOthers(uploadId: string, account: LeaseName): boolean {
-    if (held.has(account)) return false
-    const first = seen.get(uploadId) ?? performance.now()
-    seen.set(uploadId, first, SEEN_MS)
-    return performance.now() - first < patienceMs(load())
   }
 
   function load(): NodeLoad {

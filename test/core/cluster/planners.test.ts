@@ -1,20 +1,17 @@
 import { expect, test } from 'vitest'
 import { changeOf } from '../../../src/core/cluster/carried-changes.ts'
-import { patienceMs } from '../../../src/core/cluster/placing.ts'
+import { hasRoom } from '../../../src/core/cluster/placing.ts'
 import { mergeNews, parseNews, parseStop } from '../../../src/core/cluster/upload-news.ts'
 import type { CarriedUpload } from '../../../src/core/ports/cluster/transfer-claims.ts'
 
 test.each([
-  { busyAccounts: 0, ms: 0 },
-  { busyAccounts: 3, ms: 0 },
-  { busyAccounts: 4, ms: 500 },
-  { busyAccounts: 5, ms: Number.POSITIVE_INFINITY },
-])(
-  'a node with 4 slots and $busyAccounts busy accounts leaves another one to others for $ms ms',
-  ({ busyAccounts, ms }) => {
-    expect(patienceMs({ concurrency: 4, busyAccounts })).toBe(ms)
-  },
-)
+  { busyAccounts: 0, room: true },
+  { busyAccounts: 3, room: true },
+  { busyAccounts: 4, room: false },
+  { busyAccounts: 5, room: false },
+])('a node with 4 slots and $busyAccounts busy accounts has room: $room', (load) => {
+  expect(hasRoom({ concurrency: 4, busyAccounts: load.busyAccounts })).toBe(load.room)
+})
 
 const row: CarriedUpload = { uploadId: 'a', state: 'receiving', isMine: true, chunkCount: 3 }
 
