@@ -77,7 +77,7 @@ async function runOnce(nodes: number): Promise<{ speed: number; statements: numb
   })
 }
 
-/** Completes it, and looks once a second, as clients do, whether it is in Telegram. */
+/** Completes it, and looks twice a second whether it is in Telegram. */
 async function endOf(url: string, uploadId: string): Promise<void> {
   await fetch(`${url}/complete-upload`, {
     method: 'POST',
@@ -89,6 +89,6 @@ async function endOf(url: string, uploadId: string): Promise<void> {
     const { status, error } = (await response.json()) as { status: string; error: string }
     if (status === 'completed') return
     if (status === 'failed') throw new Error(error)
-    await wait(1_000)
+    await wait(500)
   }
 }
