@@ -36,10 +36,10 @@ import { postedBytesOf } from './core/model/volumes/window.ts'
 import type { Metrics, ShareMetrics, UploadMetrics } from './core/ports/metrics.ts'
 import { countJobs } from './core/progress/job-counts.ts'
 import { createJobList, type JobList } from './core/progress/job-list.ts'
-import { keepBeforeTold, type ReadProgress } from './core/progress/kept-progress.ts'
 import { createProgressBoard, type ProgressBoard } from './core/progress/progress-board.ts'
 import { createProgressWatch, type ProgressWatch } from './core/progress/progress-watch.ts'
 import { recordProgress } from './core/progress/recorded-progress.ts'
+import { keepBeforeTold, type ToldProgress, tellAsItIs } from './core/progress/told-progress.ts'
 import { createJobQueue, type JobQueue } from './core/runtime/job-queue.ts'
 import { createWorkGate, type WorkGate } from './core/runtime/work-gate.ts'
 import { createPasswords } from './core/shares/passwords.ts'
@@ -143,6 +143,7 @@ export function createServices(config: Config, adapters: Adapters): Services {
   const progress = adapters.cluster?.shareBoard(ownProgress, { isHere, now }) ?? ownProgress
   const metrics = registry.uploads
   const { cluster } = adapters
+  const told = cluster ? keepBeforeTold(progress, ledger) : tellAsItIs(progress)
   const ownWindows = createVolumeWindows({
     postedBytes: async (id) => {
       const upload = await ledger.findUpload(id)
@@ -152,7 +153,19 @@ export function createServices(config: Config, adapters: Adapters): Services {
   })
   const windows = cluster ? cluster.node.windows(ownWindows) : ownWindows
   const shared = {
-    ...{ ledger, spool, gateway, credentials, progress, windows, workGate, metrics, now, log },
+    ...{
+      ledger,
+      spool,
+      gateway,
+      credentials,
+      progress,
+      told,
+      windows,
+      workGate,
+      metrics,
+      now,
+      log,
+    },
   }
   const cache = createBlockCache({ gateway, maxBytes: config.blockCacheBytes })
   const reader = createDocumentReader({
@@ -208,7 +221,7 @@ export function createServices(config: Config, adapters: Adapters): Services {
     }),
     progressOf,
     watch: createProgressWatch({
-      ...{ ledger, board: progress, changes: changing, credentials },
+      ...{ ledger, board: progress, told, changes: changing, credentials },
       uploads: { progress: progressOf },
     }),
     jobs: createJobList({ ledger, board: progress, credentials }),
@@ -245,6 +258,7 @@ export function createServices(config: Config, adapters: Adapters): Services {
 interface Shared
   extends Pick<Adapters, 'ledger' | 'spool' | 'gateway' | 'credentials' | 'now' | 'log'> {
   progress: ProgressBoard
+  told: ToldProgress
   windows: VolumeWindows
   workGate: WorkGate
   metrics: UploadMetrics
@@ -362,11 +376,7 @@ function createFileServices(
     perUser: { maxUploads: config.maxUploadsPerUser, maxBytes: config.maxBytesPerUser },
   }
   const held = createHeldChunks({ ...shared, has: transfers.has })
-  const { progress } = shared
-  const readProgress: ReadProgress = cluster
-    ? keepBeforeTold(progress, ledger)
-    : async (upload) => progress.of(upload)
-  const uploads = createUploadService({ ...intake, removal, held, progressReader, readProgress })
+  const uploads = createUploadService({ ...intake, removal, held, progressReader })
   const streams = createStreamService({ ...intake, uploads, uploadLock })
   return { locks, capacity, uploadLock, uploads, streams, held }
 }

@@ -73,9 +73,10 @@ export interface Ledger extends TicketRecords, ShareRecords, StreamRecords, Volu
   failUpload: (id: string, failure: Failure) => Promise<Ending>
   /**
    * Keeps how far an unfinished upload is, so that a restart does not turn its progress back. What
-   * is lower than what is kept is not written.
+   * is lower than what is kept is not written. Resolves with what is kept then; null: the upload is gone or
+   * has ended.
    */
-  savePercent: (id: string, percent: number) => Promise<void>
+  savePercent: (id: string, percent: number) => Promise<number | null>
   /** Keeps in which folder the file is posted: every try says the same. */
   saveUploadFolder: (id: string, folderId: string) => Promise<void>
   /**

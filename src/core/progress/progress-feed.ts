@@ -113,3 +113,21 @@ export function skipTold(
   }
   return feed
 }
+
+/** The same feed, with each change as `pass` gives it on; null: not at all. */
+export function passEach(
+  feed: ReturnType<typeof createProgressFeed>,
+  pass: ((progress: Progress) => Promise<Progress | null>) | undefined,
+): ReturnType<typeof createProgressFeed> {
+  if (!pass) return feed
+  const next = feed.next.bind(feed)
+  feed.next = async () => {
+    for (;;) {
+      const change = await next()
+      if (change.done || change.value.progress === null) return change
+      const progress = await pass(change.value.progress)
+      if (progress !== null) return { done: false, value: { ...change.value, progress } }
+    }
+  }
+  return feed
+}

@@ -2,7 +2,8 @@ import { AppError } from '../../errors.ts'
 import type { CredentialsProvider } from '../ports/credentials.ts'
 import type { Ledger } from '../ports/ledger.ts'
 import type { Progress, ProgressBoard } from './progress-board.ts'
-import { createProgressFeed, type ProgressChange, skipTold } from './progress-feed.ts'
+import { createProgressFeed, type ProgressChange, passEach, skipTold } from './progress-feed.ts'
+import type { ToldProgress } from './told-progress.ts'
 
 /** A user's uploads that are told when somebody begins to watch: unfinished ones before others. */
 const MAX_TOLD = 200
@@ -13,6 +14,7 @@ const OWN = 'me'
 export interface ProgressWatchOptions {
   ledger: Pick<Ledger, 'findUpload' | 'uploadsOf'>
   board: ProgressBoard
+  told: ToldProgress
   uploads: {
     /** Rejects with UPLOAD_NOT_FOUND, also for another user's. */
     progress: (uploadId: string, token: string | null) => Promise<Progress>
@@ -43,6 +45,7 @@ export interface ProgressWatch {
 
 export function createProgressWatch(options: ProgressWatchOptions): ProgressWatch {
   const { ledger, board, uploads, changes: jobs, credentials } = options
+  const { read, pass } = options.told
 
   return {
     upload: async (uploadId, token, signal) => {
@@ -51,8 +54,8 @@ export function createProgressWatch(options: ProgressWatchOptions): ProgressWatc
       // It may have gone on while the token was checked.
       const upload = await ledger.findUpload(uploadId)
       const again = () => uploads.progress(uploadId, token).catch(() => told)
-      const now = upload ? board.of(upload) : await again()
-      return { now, changes: skipTold(changes, [now]) }
+      const now = upload ? await read(upload) : await again()
+      return { now, changes: passEach(skipTold(changes, [now]), pass) }
     },
     user: async (userId, token, signal) => {
       const { userId: owner } = await credentials.forUpload(token)
@@ -62,10 +65,10 @@ export function createProgressWatch(options: ProgressWatchOptions): ProgressWatc
       const listed = await ledger.uploadsOf(owner, MAX_TOLD)
       const changing = await jobs.jobsOf(owner, MAX_TOLD)
       const now = [
-        ...listed.map(({ upload }) => board.of(upload)),
+        ...(await Promise.all(listed.map(({ upload }) => read(upload)))),
         ...changing.map(({ progress }) => progress),
       ]
-      return { now, changes: skipTold(changes, now) }
+      return { now, changes: passEach(skipTold(changes, now), pass) }
     },
   }
 }

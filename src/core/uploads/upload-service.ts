@@ -7,8 +7,8 @@ import { assertSameFile, missingChunks } from '../model/upload.ts'
 import type { Credentials, CredentialsProvider } from '../ports/credentials.ts'
 import type { ChunkRecord, Upload } from '../ports/records.ts'
 import type { ReceivedChunk } from '../ports/spool.ts'
-import type { ReadProgress } from '../progress/kept-progress.ts'
 import { type Progress, type ProgressBoard, whenEnded } from '../progress/progress-board.ts'
+import type { ToldProgress } from '../progress/told-progress.ts'
 import type { HeldChunks, WaitingRequest } from './held-chunks.ts'
 import { noCapacity, uploadNotFound } from './intake-refusals.ts'
 import { type Placing, placeUpload } from './place-upload.ts'
@@ -27,8 +27,7 @@ export interface UploadServiceOptions extends UploadIntakeOptions {
   /** Whose progress of this upload a token shows: its user id. Rejects as `forUpload` does. */
   progressReader: (token: string, uploadId: string) => Promise<string>
   progress: ProgressBoard
-  /** How far an upload is, for a caller who polls. */
-  readProgress: ReadProgress
+  told: ToldProgress
   held: Pick<HeldChunks, 'hold' | 'expect'>
   locks: KeyedLock
 }
@@ -122,7 +121,7 @@ export interface UploadService {
 
 export function createUploadService(options: UploadServiceOptions): UploadService {
   const { ledger, removal, credentials, transfers, progress, held, locks, workGate, now } = options
-  const { readProgress } = options
+  const { read: readProgress } = options.told
   const intake = createUploadIntake(options)
 
   /** The upload, if it exists and is not another user's. */

@@ -79,11 +79,15 @@ test('an upload that failed for a flood wait says how long is left of it', () =>
   expect(board.of(failed).retryAfter).toBeNull()
 })
 
-function start(save?: () => Promise<void>, everyMs = 0) {
+function start(save?: () => Promise<number | null>, everyMs = 0) {
   const saved: number[] = []
   const ledger = {
     savePercent:
-      save ?? (async (_id: string, percent: number): Promise<void> => void saved.push(percent)),
+      save ??
+      (async (_id: string, percent: number) => {
+        saved.push(percent)
+        return percent
+      }),
   }
   const log = createRecordingLog()
   const board = recordProgress(createProgressBoard(), { ledger, everyMs, log })

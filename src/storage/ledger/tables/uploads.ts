@@ -80,7 +80,8 @@ function uploadCalls(
   )
   const touch = database.prepare('UPDATE uploads SET touched_at = ? WHERE id = ?')
   const keepPercent = database.prepare(
-    `UPDATE uploads SET last_percent = max(?, coalesce(last_percent, 0)) WHERE id = ? AND ${UNFINISHED}`,
+    `UPDATE uploads SET last_percent = max(?, coalesce(last_percent, 0)) WHERE id = ? AND ${UNFINISHED}
+     RETURNING last_percent`,
   )
   const keepFolder = database.prepare('UPDATE uploads SET folder_id = ? WHERE id = ?')
   const remove = database.prepare('DELETE FROM uploads WHERE id = ?')
@@ -126,7 +127,10 @@ function uploadCalls(
     },
     touchUpload: (id, now) => void touch.run(now, id),
     saveUploadFolder: (id, folderId) => void keepFolder.run(folderId, id),
-    savePercent: (id, percent) => void keepPercent.run(percent, id),
+    savePercent: (id, percent) => {
+      const row = keepPercent.get(percent, id)
+      return row ? integer(row, 'last_percent') : null
+    },
     deleteUpload: (id) =>
       database.transaction(() => {
         const upload = findUpload(id)

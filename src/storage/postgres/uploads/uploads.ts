@@ -80,8 +80,9 @@ export function createUploadRecords(
     },
     savePercent: async (id, percent) => {
       const sql = `UPDATE uploads SET last_percent = greatest($1, last_percent)
-        WHERE id = $2 AND ${UNFINISHED}`
-      await database.run(sql, [percent, id])
+        WHERE id = $2 AND ${UNFINISHED} RETURNING last_percent`
+      const row = await database.get(sql, [percent, id])
+      return row ? integer(row, 'last_percent') : null
     },
     saveUploadFolder: async (id, folderId) => {
       const written = await database.run(

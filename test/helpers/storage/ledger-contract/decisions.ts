@@ -326,13 +326,16 @@ export function decidesTogether(make: MakeLedger): void {
     test('progress that is kept in any order is the furthest', async () => {
       const { ledger, other } = await begin()
 
-      await Promise.all(
+      const kept = await Promise.all(
         [7, 3, 92, 12].map((percent, at) =>
           (at % 2 === 0 ? ledger : other).savePercent(id, percent),
         ),
       )
 
       expect((await ledger.findUpload(id))?.lastPercent).toBe(92)
+      expect(Math.max(...kept.map(Number))).toBe(92)
+      expect(await other.savePercent(id, 13)).toBe(92)
+      expect(await ledger.savePercent('none', 13)).toBeNull()
     })
   })
 
