@@ -8,8 +8,6 @@ export interface KeyedLock {
   isHeld: (key: string) => boolean
 }
 
-const NEVER = new AbortController().signal
-
 /** Mutual exclusion by key. A key that is free takes no memory. */
 export function createKeyedLock(): KeyedLock {
   const tails = new Map<string, Promise<unknown>>()
@@ -18,7 +16,8 @@ export function createKeyedLock(): KeyedLock {
     isHeld: (key) => tails.has(key),
     run: (key, work) => {
       const before = tails.get(key) ?? Promise.resolve()
-      const result = before.then(() => work(NEVER))
+      // One for each: a signal that lives for ever keeps a trace of every one that is made of it.
+      const result = before.then(() => work(new AbortController().signal))
       const tail = result.catch(() => {})
       tails.set(key, tail)
       void tail.then(() => {
