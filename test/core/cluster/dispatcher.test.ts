@@ -142,6 +142,20 @@ test('a run that another node has overtaken ends within a second or so', async (
   expect(rowOf(cluster, 'u1')).toMatchObject({ run: 7, carrier: 'b' })
 })
 
+test('a run of a whole file that another node has overtaken ends within some seconds', async () => {
+  const { node, cluster } = start('u1')
+  const a = node('a')
+  a.dispatcher.start()
+  a.transfers.chunkArrived(upload('u1'), 0)
+  await passes(0)
+  a.whole.add('u1')
+
+  Object.assign(rowOf(cluster, 'u1'), { run: 7, carrier: 'b' })
+  await passes(3_500)
+
+  expect(a.stops).toMatchObject([['u1', { code: 'LEASE_LOST' }]])
+})
+
 test('an upload that is cancelled elsewhere is stopped by its carrier before the call resolves', async () => {
   const { node } = start('u1')
   const [a, b] = [node('a'), node('b')]
@@ -373,6 +387,7 @@ function makeNode(
   const log = createRecordingLog()
   const jobs = new Map<string, { chunks: number; ended: Promise<void>; end: () => void }>()
   const stages = new Map<string, JobStage>()
+  const whole = new Set<string>()
   const added: [string, number][] = []
   const reloaded: string[] = []
   const stops: [string, AppError][] = []
@@ -395,7 +410,7 @@ function makeNode(
       return jobs.has(id)
     },
     knownChunks: (id) => jobs.get(id)?.chunks ?? null,
-    knowsSeal: () => false,
+    knowsSeal: (id) => whole.has(id),
     reload: async (id) => void reloaded.push(id),
     ended: async (id) => jobs.get(id)?.ended,
     stop: async (id, reason) => {
@@ -428,7 +443,7 @@ function makeNode(
     ...{ local, dispatcher, leases, claims, peers, ledger, spool, log },
   })
   return {
-    ...{ transfers, dispatcher, ledger, stages, added, reloaded, stops, ends },
+    ...{ transfers, dispatcher, ledger, stages, whole, added, reloaded, stops, ends },
     carried: () => [...jobs.keys()],
     knows: (id: string, chunks: number) => {
       const job = jobs.get(id)
